@@ -1,0 +1,1 @@
+"""The planner: whole courses placed on a live calendar, with reasons when they do not fit."""

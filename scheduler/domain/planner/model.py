@@ -1,0 +1,155 @@
+"""What goes into the planner and what comes out.
+
+Times are aware UTC instants; days are clinic-local dates. A Visit runs from `start` to `end` of all its phases, of which
+the patient is there until `attended_end`. Segments say who or what is taken up when; lanes are given out later, by
+booking, inside its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+
+from scheduler.domain.plans import Plan, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A chair, a room or a person. A person may have several roles; `lanes` is how many patients at once."""
+
+    id: int
+    name: str
+    roles: frozenset[Role]
+    lanes: int = 1
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one resource's time taken by one phase of a visit; `exclusive` is all of its lanes."""
+
+    resource_id: int
+    role: Role
+    phase: str
+    start: datetime
+    end: datetime
+    exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An action with its time and its resources. `location_id` is the resource id of the chair or room, if any."""
+
+    action: str
+    start: datetime
+    end: datetime
+    attended_end: datetime
+    segments: tuple[Segment, ...]
+
+    @property
+    def location_id(self) -> int | None:
+        return next((s.resource_id for s in self.segments if s.role.is_place), None)
+
+    @property
+    def practitioner_ids(self) -> tuple[int, ...]:
+        """The resource ids of the people, in order of appearance, each once."""
+        return tuple(dict.fromkeys(s.resource_id for s in self.segments if not s.role.is_place))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action that is over, or that stays where it is: later gaps are counted from it, nothing is placed."""
+
+    action: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One patient's wishes for one course.
+
+    `weekdays` are ISO numbers (Monday is 1), empty is any. `earliest` and `latest` bound the visits' wall-clock start and
+    the patient's leaving. `practitioner_ids` are resource ids that a role should be chosen from (where none of them has
+    the role, any will do). `pinned` are starts that must be kept. `done` are actions that are not to be placed.
+    """
+
+    plan: Plan
+    not_before: date
+    weekdays: frozenset[int] = frozenset()
+    earliest: time | None = None
+    latest: time | None = None
+    blocked_on: frozenset[date] = frozenset()
+    practitioner_ids: frozenset[int] = frozenset()
+    pinned: Mapping[str, datetime] = field(default_factory=dict)
+    done: Mapping[str, Done] = field(default_factory=dict)
+    preferred: time | None = None
+    count: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A part of a proposal's cost, with the words a front-desk person reads."""
+
+    key: str
+    cost: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A proposed action: about when it will be, and from when to when it may be booked (clinic-local dates)."""
+
+    action: str
+    start: datetime
+    earliest_on: date
+    latest_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A complete placement. Lower cost is better; `proven` says that no better one exists under the same weights."""
+
+    visits: tuple[Visit, ...]
+    projections: tuple[Projection, ...]
+    terms: tuple[Term, ...]
+    cost: int
+    proven: bool
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an action cannot be placed: the kind of resource that blocks it (None: a rule or a wish), in words."""
+
+    action: str
+    resource: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A change that makes room. `request` holds the changed fields by name; it was solved again before it was offered."""
+
+    text: str
+    request: Mapping[str, object]
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that a placement breaks. A `hard` one cannot be overridden."""
+
+    action: str
+    rule: str
+    words: str
+    hard: bool
+
+
+class NoFit(Exception):
+    """No placement keeps every rule."""
+
+    def __init__(self, reasons: tuple[Reason, ...], suggestions: tuple[Suggestion, ...] = ()) -> None:
+        self.reasons, self.suggestions = reasons, suggestions
+        super().__init__("; ".join(reason.why for reason in reasons))

@@ -1,0 +1,207 @@
+"""A plan definition as the planner and the desk see it: actions in order, the gaps between them, what each needs.
+
+The names are FHIR's (PlanDefinition.action, relatedAction offsets). A Plan is a value: immutable, hashable, without a
+row behind it. Lengths are timedeltas that are whole multiples of five minutes, the planner's tick. Clinical numbers live
+in the YAML files and in the database, each with its source, never here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+TICK = timedelta(minutes=5)
+
+
+class Role(StrEnum):
+    """What a resource can be asked for. Chairs and rooms are places, the rest are people."""
+
+    CHAIR = "chair"
+    ROOM = "room"
+    NURSE = "nurse"
+    PRESCRIBER = "prescriber"
+    THERAPIST = "therapist"
+
+    @property
+    def is_place(self) -> bool:
+        return self in (Role.CHAIR, Role.ROOM)
+
+
+class Unit(StrEnum):
+    """How a gap is counted: elapsed hours, clinic-local calendar days, or days on which the clinic works."""
+
+    HOURS = "hours"
+    DAYS = "days"
+    WORKING_DAYS = "working_days"
+
+
+class Edge(StrEnum):
+    """The end of the earlier action from which a gap is counted."""
+
+    START = "start"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One resource that a phase takes up.
+
+    A place is kept for all phases that need one, and so is a therapist or prescriber who takes part; nurses may hand
+    over between phases and within one. `exclusive` takes every lane of the person (a nurse setting up), otherwise one.
+    `presence` asks only that somebody with the role is on duty throughout, and occupies nobody. `length` limits the need
+    to the first part of the phase (a prescriber for 10 of the 15 minutes of set-up); None is all of it.
+    """
+
+    role: Role
+    exclusive: bool = False
+    presence: bool = False
+    length: timedelta | None = None
+    capability: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of a visit (set-up, infusion, observation, turnover ...) and what it takes up.
+
+    `attended` tells whether the patient is there: turnover is not, so the visit a patient sees ends before it.
+    """
+
+    name: str
+    length: timedelta
+    needs: tuple[Need, ...]
+    attended: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """How long after another action this one may start, and when it had best.
+
+    Days and working days are differences of clinic-local dates; hours are elapsed time. `edge` says from which end of
+    the earlier action. A soft offset may be overridden by a role with a reason, a hard one never.
+    """
+
+    after: str
+    unit: Unit
+    min: int
+    target: int
+    max: int
+    edge: Edge = Edge.START
+    hard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One visit of the plan.
+
+    `offset` hangs it from an earlier action (None: it is the first). `before` names an action that must not start before
+    this one has ended (a therapy session falls before the next infusion). `series` and `position` are for people:
+    "infusion 3 of 6". A `proposed` action is months ahead: it gets a date to book by, and occupies nothing. `visible` is
+    False for what the patient's calendar leaves out unless the clinic says so (a check-in call).
+    """
+
+    key: str
+    kind: str
+    title: str
+    phases: tuple[Phase, ...]
+    offset: Offset | None = None
+    before: str | None = None
+    series: str | None = None
+    position: int | None = None
+    series_length: int | None = None
+    proposed: bool = False
+    visible: bool = True
+    gates: tuple[str, ...] = ()
+    preparation: str | None = None
+
+    @property
+    def length(self) -> timedelta:
+        """From the start of the first phase to the end of the last."""
+        return sum((phase.length for phase in self.phases), timedelta())
+
+    @property
+    def attended_length(self) -> timedelta:
+        """From the start to the moment the patient may leave."""
+        return sum((phase.length for phase in self.phases if phase.attended), timedelta())
+
+
+class Holds(StrEnum):
+    """For how long a closed gate stays closed."""
+
+    ONCE = "once"
+    PER_SESSION = "per_session"
+    DAYS = "days"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Something that must be settled before the actions it guards: consent, clearance, a driver.
+
+    With Holds.DAYS it is good for `valid_days` local days after it was closed. `lead` is how long before the visit it
+    must be closed. `after_visit` marks a duty that follows the visit (a monitoring form) and does not block it.
+    """
+
+    key: str
+    title: str
+    holds: Holds
+    valid_days: int | None = None
+    lead: timedelta = timedelta()
+    after_visit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A line of a preparation text tied to the visit's time, such as "No solid food from {time}".
+
+    `offset` is counted from `edge` of the visit: negative is before. None is a line without a time of its own.
+    """
+
+    text: str
+    offset: timedelta | None = None
+    edge: Edge = Edge.START
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a patient does before and after a kind of visit, by language code ("en", "es")."""
+
+    key: str
+    instructions: tuple[tuple[str, tuple[Instruction, ...]], ...]
+
+    def lines(self, language: str) -> tuple[Instruction, ...]:
+        """Return the lines in `language`, else in the first language given."""
+        by_language = dict(self.instructions)
+        return by_language.get(language) or self.instructions[0][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan definition: actions in an order in which each follows the one its offset names."""
+
+    key: str
+    version: int
+    title: str
+    description: str
+    source: str
+    actions: tuple[Action, ...]
+    gates: tuple[Gate, ...] = ()
+    preparations: tuple[Preparation, ...] = ()
+
+    def action(self, key: str) -> Action:
+        """Return the action with this key. Raises KeyError."""
+        for action in self.actions:
+            if action.key == key:
+                return action
+        raise KeyError(key)
+
+    def gate(self, key: str) -> Gate:
+        """Return the gate with this key. Raises KeyError."""
+        for gate in self.gates:
+            if gate.key == key:
+                return gate
+        raise KeyError(key)
+
+    @property
+    def firm(self) -> tuple[Action, ...]:
+        """The actions that are booked, in order."""
+        return tuple(action for action in self.actions if not action.proposed)
