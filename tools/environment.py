@@ -1,0 +1,67 @@
+"""The virtual environment: uv in it, and exactly the packages of a hashed lock.
+
+A stamp beside the packages holds the hash of each lock that is installed, so an unchanged lock costs nothing.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.places import ROOT, TOOLS, VENV, VENV_PYTHON, Refused
+
+STAMP = VENV / "installed-locks.json"
+RUNTIME = ROOT / "requirements.txt"
+DEVELOPMENT = ROOT / "requirements-dev.txt"  # holds everything of RUNTIME, at the same versions
+NODE = TOOLS / "node.txt"
+UV = TOOLS / "uv.txt"
+
+
+def install(lock: Path) -> None:
+    """Make the virtual environment hold the packages of the lock; nothing to do if it does."""
+    installed = _installed() if _usable() else _create()
+    if installed.get(lock.name) == _digest(lock):
+        return
+    print(f"Installing {lock.relative_to(ROOT)} ...", flush=True)
+    # system certificates: machines behind a proxy that signs its own
+    _run("-m", "uv", "pip", "install", "--quiet", "--system-certs", "--require-hashes", "-r", str(lock))
+    held = [lock, RUNTIME] if lock == DEVELOPMENT else [lock]
+    STAMP.write_text(json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8")
+
+
+def _usable() -> bool:
+    """False when there is none, when its interpreter has gone, or when its making was cut off."""
+    if not STAMP.exists():
+        return False
+    probe = [str(VENV_PYTHON), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    try:
+        return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def _create() -> dict[str, str]:
+    print("Making the virtual environment in .venv ...", flush=True)
+    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False)
+    if made.returncode:
+        raise Refused(f"{sys.executable} could not make {VENV}; its reason is above.")
+    _run("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(UV))
+    STAMP.write_text("{}", encoding="utf-8")
+    return {}
+
+
+def _installed() -> dict[str, str]:
+    stamp: dict[str, str] = json.loads(STAMP.read_text(encoding="utf-8"))
+    return stamp
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
+
+
+def _run(*arguments: str) -> None:
+    """Run the environment's Python; its output is the reason, so it is not caught."""
+    finished = subprocess.run([str(VENV_PYTHON), *arguments], check=False, cwd=ROOT)
+    if finished.returncode:
+        raise Refused(f"'{' '.join(arguments[1:3])}' failed; its reason is above.")
