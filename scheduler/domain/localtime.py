@@ -17,7 +17,9 @@ class NonexistentTime(ValueError):
     def __init__(self, local: datetime, nearest: tuple[datetime, datetime]) -> None:
         self.local, self.nearest = local, nearest
         before, after = (f"{near:%H:%M}" for near in nearest)
-        super().__init__(f"{local:%Y-%m-%d %H:%M} does not exist (the clocks change); nearest are {before} and {after}")
+        super().__init__(
+            f"{local:%Y-%m-%d %H:%M} does not exist (the clocks change); nearest are {before} and {after}"
+        )
 
 
 class AmbiguousTime(ValueError):
@@ -25,7 +27,9 @@ class AmbiguousTime(ValueError):
 
     def __init__(self, local: datetime, choices: tuple[datetime, datetime]) -> None:
         self.local, self.choices = local, choices
-        super().__init__(f"{local:%Y-%m-%d %H:%M} happens twice (the clocks change); say which, with an offset")
+        super().__init__(
+            f"{local:%Y-%m-%d %H:%M} happens twice (the clocks change); say which, with an offset"
+        )
 
 
 def to_utc(local: datetime, zone: ZoneInfo) -> datetime:

@@ -1,0 +1,17 @@
+"""Seriate: scheduling for clinics that treat in series.
+
+The nouns are FHIR R5's, the calendar words RFC 5545's:
+
+    Patient, Practitioner, Location      who is treated, who treats, the chair or room
+    Schedule, planning horizon           whose hours, how far ahead
+    PlanDefinition, Action, Offset       a protocol, its visits, the gaps between them (relatedAction)
+    CarePlan                             one patient's course; its status is a FHIR request-status
+    Appointment                          one visit; its status is a FHIR appointmentstatus
+    Occupation                           what a visit takes up: resource, lane, window (FHIR Slot is its free/busy view)
+    Reminder, Message                    a due row, and a mail (FHIR Communication)
+    AppointmentEvent                     what happened to a visit (FHIR AuditEvent and Provenance)
+    CalendarFeed                         a private iCalendar subscription: `uid` for life, `sequence` + 1 on each change
+
+The series is the set of appointments of one care plan. APScheduler's object is the clock and its jobs are ticks.
+Imports point down: doors (web, api, feeds, jobs, cli) -> services, notify, ical -> models -> domain.
+"""

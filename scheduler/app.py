@@ -1,0 +1,34 @@
+"""The Flask app, put together: settings, database, clock, then one door after the other."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from config import ROOT, Settings, load
+from scheduler import api, cli, feeds, models, web
+from scheduler.clock import Clock
+from scheduler.database import db, engine_options
+from scheduler.transactions import begin_by_method
+
+migrate = Migrate()
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the app for these settings (those of the environment unless given). Raises ConfigError."""
+    settings = settings or load()
+    app = Flask(
+        "scheduler",
+        root_path=str(ROOT / "scheduler"),
+        instance_path=str(settings.instance_path),
+        template_folder=str(ROOT / "templates"),
+    )
+    app.config.update(settings.flask_config())
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config["SQLALCHEMY_DATABASE_URI"])
+    app.extensions["clock"] = Clock(settings.clock_file)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=f"{models.__path__[0]}/../migrations", render_as_batch=True)
+    begin_by_method(app)
+    for door in (web, api, feeds, cli):
+        door.register(app)
+    return app

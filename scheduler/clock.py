@@ -1,0 +1,37 @@
+"""What time it is. Only doors ask; everything below takes `now` as an argument.
+
+CLOCK_FILE (demo and test only) names a file that holds an offset in seconds. It is read again at every question, so a
+test can let every process of a running system travel in time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flask import current_app
+
+
+class Clock:
+    """Wall time in UTC, shifted by the offset in a file if there is one."""
+
+    def __init__(self, offset_file: Path | None = None) -> None:
+        self.offset_file = offset_file
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset()
+
+    def offset(self) -> timedelta:
+        if self.offset_file is None:
+            return timedelta()
+        try:
+            text = self.offset_file.read_text().strip()
+        except FileNotFoundError:
+            return timedelta()
+        return timedelta(seconds=float(text or 0))
+
+
+def now() -> datetime:
+    """Return the running app's time: an aware instant in UTC."""
+    clock: Clock = current_app.extensions["clock"]
+    return clock.now()

@@ -1,0 +1,102 @@
+"""The database: one session, one time column, and the way both engines are opened.
+
+SQLite runs through pysqlite3, because the SQLite of many systems (3.7.0 to 3.51.2) can corrupt a WAL database when two
+connections write and checkpoint at once (fixed in 3.51.3, 3.50.7 and 3.44.6). With a fixed version the journal is WAL,
+otherwise TRUNCATE. The driver's own transactions are switched off: readers begin plainly, writers begin IMMEDIATE, so a
+writer waits for its turn at the start instead of failing in the middle.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pysqlite3.dbapi2 as sqlite
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, event, make_url
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+WAL_IS_SAFE = sqlite.sqlite_version_info >= (3, 51, 3)
+
+
+class Base(DeclarativeBase):
+    """Plain declarative: MappedAsDataclass breaks under SQLAlchemy 2.1 with Flask-SQLAlchemy 3.1."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+db = SQLAlchemy(model_class=Base)
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant. Refuses naive values and gives aware ones in UTC (SQLite forgets the zone otherwise)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must be aware")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def engine_options(uri: str) -> dict[str, Any]:
+    """Return the engine's options for a database address."""
+    if make_url(uri).get_backend_name() == "sqlite":
+        return {"module": sqlite, "connect_args": {"timeout": 10}}
+    return {"pool_pre_ping": True}
+
+
+def begin_write(session: Session) -> None:
+    """Begin the transaction as a writer; it must be the first thing that the session does.
+
+    SQLite takes the write lock here, waiting up to ten seconds for its turn. PostgreSQL begins as usual.
+    """
+    if session.in_transaction():
+        raise RuntimeError("a writing transaction must be begun before anything is read")
+    session.connection(execution_options={"writes": True})
+
+
+@event.listens_for(Engine, "connect")
+def _open_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
+    if not isinstance(connection, sqlite.Connection):
+        return
+    connection.isolation_level = None
+    for pragma in (
+        "busy_timeout = 10000",
+        f"journal_mode = {'WAL' if WAL_IS_SAFE else 'TRUNCATE'}",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "mmap_size = 0",
+        "trusted_schema = OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,106 @@
+"""Refusals that say why.
+
+Every refusal has a stable `code` (others hold on to it), the HTTP status that fits, words for a person, and details by
+name: `errors` (field and reason), `conflicts`, `reasons`, `violations`, `suggestions`. One handler per door turns a
+refusal into a page or a problem document (RFC 9457). Raising one writes nothing: services flush, doors commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class Refusal(Exception):
+    """The base of all refusals."""
+
+    code = "refused"
+    status = 409
+    title = "This cannot be done"
+
+    def __init__(self, words: str = "", **details: Any) -> None:
+        self.words = words or self.title
+        self.details = details
+        super().__init__(self.words)
+
+
+class NotFound(Refusal):
+    """No such object here. Objects of other clinics answer the same."""
+
+    code, status, title = "not-found", 404, "There is nothing here"
+
+
+class Forbidden(Refusal):
+    """The person's role does not allow it."""
+
+    code, status, title = "forbidden", 403, "Your role does not allow this"
+
+
+class Invalid(Refusal):
+    """Bad input: `errors` is a list of {field, reason}."""
+
+    code, status, title = "invalid", 422, "Something in the request is not right"
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        listed = [{"field": field, "reason": reason} for field, reason in errors]
+        super().__init__("; ".join(f"{field}: {reason}" for field, reason in errors), errors=listed)
+
+
+class SlotTaken(Refusal):
+    """The calendar has changed: `conflicts` lists {action, resource, start, end}."""
+
+    code, title = "slot-taken", "That time has just been taken"
+
+
+class NoFitFound(Refusal):
+    """No placement keeps every rule: `reasons` and `suggestions` say why and what would help."""
+
+    code, title = "no-fit", "No course fits"
+
+
+class RuleBroken(Refusal):
+    """The visits break rules: `violations` lists {action, rule, words, hard}."""
+
+    code, status, title = "rule-broken", 422, "The plan's rules are not kept"
+
+
+class ProposalExpired(Refusal):
+    """The proposal's time is over, or it was made for somebody or something else."""
+
+    code, title = "proposal-expired", "This proposal is no longer valid; ask for a new one"
+
+
+class StalePreview(Refusal):
+    """Applying the change would now move something else than the preview said."""
+
+    code, title = "stale-preview", "The calendar has changed since this was previewed"
+
+
+class Stale(Refusal):
+    """Somebody changed the object meanwhile: `changes` says who and what."""
+
+    code, status, title = "stale", 412, "Somebody else changed this meanwhile"
+
+
+class GateOpen(Refusal):
+    """A gate blocks the visit: `gates` lists {key, title, why}."""
+
+    code, title = "gate-open", "Something must be settled first"
+
+
+class WrongStatus(Refusal):
+    """The object's status does not allow the step."""
+
+    code, title = "wrong-status", "This step does not fit the present status"
+
+
+class KeyReused(Refusal):
+    """An idempotency key came back with another body."""
+
+    code, status, title = "idempotency-key-reused", 422, "This Idempotency-Key was used with another request"
+
+
+class KeyInFlight(Refusal):
+    """The first request with this idempotency key has not ended yet."""
+
+    code, title = "idempotency-key-in-flight", "The first request with this Idempotency-Key is still running"

@@ -1,0 +1,1 @@
+"""Door: the clock, a process of its own whose ticks look for due rows."""

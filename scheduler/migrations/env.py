@@ -1,0 +1,51 @@
+"""How migrations run: on the app's own engine, inside one transaction, in batches where SQLite needs them.
+
+A batch rebuilds a table and drops its SQLite triggers: a migration that touches `occupation` or `audit_event` must create
+them again. Custom column types are written as the plain types they store, so migrations import nothing of the app.
+"""
+
+from typing import Any
+
+from alembic import context
+from flask import current_app
+from flask_security import AsaList
+from sqlalchemy import Connection
+
+from scheduler.database import UTCDateTime
+
+migrate = current_app.extensions["migrate"]
+database = migrate.db
+
+
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+    """Write our own column types as what they store."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, AsaList):
+        return "sa.UnicodeText()"
+    return False
+
+
+def run(connection: Connection) -> None:
+    # A batch rebuilds a table by dropping it, which would cascade; SQLite switches keys only outside a transaction.
+    switch_foreign_keys(connection, "OFF")
+    context.configure(
+        connection=connection,
+        target_metadata=database.metadata,
+        render_item=render_item,
+        **migrate.configure_args,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    switch_foreign_keys(connection, "ON")
+
+
+def switch_foreign_keys(connection: Connection, state: str) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.connection.driver_connection.execute(f"PRAGMA foreign_keys = {state}")
+
+
+if context.is_offline_mode():
+    raise SystemExit("Migrations run against a database; there is no offline mode.")
+with database.engine.connect() as engine_connection:
+    run(engine_connection)

@@ -1,0 +1,25 @@
+"""Floor 1: the tables, one file per resource, each with the questions asked of it."""
+
+from scheduler.models import (  # noqa: F401  (each import registers its tables)
+    api_token,
+    appointment,
+    appointment_event,
+    audit_event,
+    calendar_feed,
+    care_plan,
+    clinic,
+    gate,
+    idempotency_key,
+    location,
+    message,
+    occupation,
+    patient,
+    plan_definition,
+    practitioner,
+    reminder,
+    resource,
+    schedule,
+    tick,
+    user,
+    versions,
+)

@@ -1,0 +1,137 @@
+"""One visit, with three counters that must not be mixed up.
+
+`sequence` counts what a calendar shows (start, end, place, iCalendar STATUS) and `changed_at` is the time of that
+change: SEQUENCE, DTSTAMP and LAST-MODIFIED of feed and mail. `schedule_version` counts that the time changed or that the
+visit became live or not live: reminders, private links and the sending gate are bound to it. `row_version` counts any
+edit: the ETag. The wall-clock start is kept beside the instant, because zone rules change under bookings.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from sqlalchemy import Index, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.domain.status import AppointmentStatus, Response, Stage
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.columns import Document, InClinic, Public, choice, in_order, own, refers
+from scheduler.models.location import Location
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+
+if TYPE_CHECKING:
+    from scheduler.models.appointment_event import AppointmentEvent
+    from scheduler.models.occupation import Occupation
+
+
+class Participant(InClinic, Model):
+    """A practitioner of a visit, in order of appearance."""
+
+    __tablename__ = "participant"
+    __table_args__ = (
+        refers("appointment_id", "appointment"),
+        refers("practitioner_id", "practitioner"),
+        UniqueConstraint("appointment_id", "practitioner_id"),
+        Index("ix_participant_practitioner", "practitioner_id", "appointment_id"),  # a person's day and feed
+    )
+
+    appointment_id: Mapped[int]
+    practitioner_id: Mapped[int]
+    rank: Mapped[int] = mapped_column(default=0)
+
+    practitioner: Mapped[Practitioner] = relationship(
+        Practitioner, primaryjoin="foreign(Participant.practitioner_id) == Practitioner.id"
+    )
+
+
+class Appointment(InClinic, Public, Model):
+    """`end_at` is when the patient may leave; what is occupied may go on (turnover).
+
+    `phases` is a snapshot of [{name, minutes, attended}], so a later change of the protocol moves nothing. `uid` is for
+    life. `replaces_id` is the cancelled or missed visit that this one makes up for.
+    """
+
+    __tablename__ = "appointment"
+    __table_args__ = own(
+        refers("patient_id", "patient"),
+        refers("care_plan_id", "care_plan"),
+        refers("location_id", "location"),
+        refers("replaces_id", "appointment"),
+        in_order("start_at", "end_at", "order"),
+        Index("ix_appointment_day", "clinic_id", "start_at"),  # the board's day, lists by time
+        Index("ix_appointment_patient", "patient_id", "start_at"),  # the patient's page and feed
+        Index("ix_appointment_location", "location_id", "start_at"),  # a chair's day and feed
+    )
+
+    patient_id: Mapped[int]
+    care_plan_id: Mapped[int | None] = mapped_column(index=True)
+    location_id: Mapped[int | None]
+    action: Mapped[str] = mapped_column(String(60))
+    kind: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str] = mapped_column(String(120))
+    series: Mapped[str | None] = mapped_column(String(60))
+    position: Mapped[int | None]
+    series_length: Mapped[int | None]
+    visible: Mapped[bool] = mapped_column(default=True)
+    status: Mapped[AppointmentStatus] = mapped_column(choice(AppointmentStatus, "status"))
+    stage: Mapped[Stage | None] = mapped_column(choice(Stage, "stage"))
+    response: Mapped[Response] = mapped_column(choice(Response, "response"), default=Response.NEEDS_ACTION)
+    start_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    end_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    local_start: Mapped[datetime]
+    zone_name: Mapped[str] = mapped_column(String(60))
+    phases: Mapped[list[dict[str, Any]]] = mapped_column(Document)
+    uid: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: str(uuid4()))
+    sequence: Mapped[int] = mapped_column(default=0)
+    schedule_version: Mapped[int] = mapped_column(default=1)
+    row_version: Mapped[int] = mapped_column(default=1)
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    pinned: Mapped[bool] = mapped_column(default=False)
+    cancelled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    cancel_side: Mapped[str | None] = mapped_column(String(12))
+    status_reason: Mapped[str] = mapped_column(Text, default="")
+    book_by_on: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    replaces_id: Mapped[int | None]
+
+    patient: Mapped[Patient] = relationship(
+        Patient, primaryjoin="foreign(Appointment.patient_id) == Patient.id"
+    )
+    care_plan: Mapped[CarePlan | None] = relationship(
+        CarePlan,
+        primaryjoin="foreign(Appointment.care_plan_id) == CarePlan.id",
+        back_populates="appointments",
+    )
+    location: Mapped[Location | None] = relationship(
+        Location, primaryjoin="foreign(Appointment.location_id) == Location.id"
+    )
+    participants: Mapped[list[Participant]] = relationship(
+        Participant,
+        primaryjoin="Appointment.id == foreign(Participant.appointment_id)",
+        order_by=Participant.rank,
+        cascade="all, delete-orphan",
+    )
+    occupations: Mapped[list[Occupation]] = relationship(
+        "Occupation",
+        primaryjoin="Appointment.id == foreign(Occupation.appointment_id)",
+        order_by="Occupation.start_at, Occupation.id",
+    )
+    events: Mapped[list[AppointmentEvent]] = relationship(
+        "AppointmentEvent",
+        primaryjoin="Appointment.id == foreign(AppointmentEvent.appointment_id)",
+        order_by="AppointmentEvent.id",
+    )
+
+    @property
+    def practitioners(self) -> list[Practitioner]:
+        return [participant.practitioner for participant in self.participants]
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> Appointment | None:
+    query = select(Appointment).where(Appointment.clinic_id == clinic_id, Appointment.public_id == public_id)
+    return session.scalar(query)

@@ -1,0 +1,37 @@
+"""Who saw or changed what, when, from where, in which operation.
+
+Rows are only ever added; they hold ids and field names, never values, so erasing a patient does not break the trail.
+`serial` and `seal` are filled by the sealing tick, which chains the rows of a clinic.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.columns import Document, InClinic
+
+
+class AuditEvent(InClinic, Model):
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "serial"),
+        Index("ix_audit_event_object", "clinic_id", "object_type", "object_id"),  # an object's history
+        Index("ix_audit_event_at", "clinic_id", "at"),  # the trail by time
+    )
+
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    actor: Mapped[str] = mapped_column(String(60))
+    event: Mapped[str] = mapped_column(String(60))
+    object_type: Mapped[str] = mapped_column(String(40))
+    object_id: Mapped[str] = mapped_column(String(40))
+    fields: Mapped[list[str]] = mapped_column(Document, default=list)
+    operation: Mapped[str] = mapped_column(String(36))
+    address: Mapped[str] = mapped_column(String(64), default="")
+    reason: Mapped[str] = mapped_column(String(300), default="")
+    serial: Mapped[int | None]
+    seal: Mapped[str | None] = mapped_column(String(64))

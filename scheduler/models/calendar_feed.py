@@ -1,0 +1,43 @@
+"""A private iCalendar subscription of a patient, a practitioner, a location or the whole clinic.
+
+The token is kept as its SHA-256. A revoked feed keeps its row, because a revoked address answers 410 and an unknown
+one 404. `resource_id` NULL is the whole clinic.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.columns import InClinic, Public, choice, own, refers
+
+
+class TitleStyle(StrEnum):
+    """What a visit is called: the clinic's neutral word, its kind, or (staff only) the patient's initials and id."""
+
+    NEUTRAL = "neutral"
+    KIND = "kind"
+    INITIALS = "initials"
+
+
+class CalendarFeed(InClinic, Public, Model):
+    __tablename__ = "calendar_feed"
+    __table_args__ = own(refers("resource_id", "resource"))
+
+    resource_id: Mapped[int | None] = mapped_column(index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    title_style: Mapped[TitleStyle] = mapped_column(choice(TitleStyle, "title_style"))
+    alarm_minutes: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_fetched_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_client: Mapped[str] = mapped_column(String(120), default="")
+
+
+def by_digest(session: Session, digest: str) -> CalendarFeed | None:
+    return session.scalar(select(CalendarFeed).where(CalendarFeed.digest == digest))

@@ -1,0 +1,69 @@
+"""One patient's course: which version of which protocol, what was wished for, and where it stands.
+
+The series is the set of its appointments; there is no extra table. `wishes` keeps the request the course was planned
+with (weekdays, hours, people), so that a later re-plan keeps to it. A draft with `expires_at` is a reservation.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.domain.status import CarePlanStatus
+from scheduler.models.columns import Document, InClinic, Public, choice, own, refers
+from scheduler.models.patient import Patient
+from scheduler.models.plan_definition import PlanDefinition
+
+if TYPE_CHECKING:
+    from scheduler.models.appointment import Appointment
+    from scheduler.models.gate import Gate
+
+
+class CarePlan(InClinic, Public, Model):
+    __tablename__ = "care_plan"
+    __table_args__ = own(
+        refers("patient_id", "patient"),
+        refers("plan_definition_id", "plan_definition"),
+    )
+
+    patient_id: Mapped[int] = mapped_column(index=True)
+    plan_definition_id: Mapped[int]
+    status: Mapped[CarePlanStatus] = mapped_column(choice(CarePlanStatus, "status"))
+    wishes: Mapped[dict[str, Any]] = mapped_column(Document, default=dict)
+    override_reason: Mapped[str] = mapped_column(Text, default="")
+    status_reason: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    status_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    row_version: Mapped[int] = mapped_column(default=1)
+    booking_key: Mapped[str | None] = mapped_column(String(64))
+
+    patient: Mapped[Patient] = relationship(Patient, primaryjoin="foreign(CarePlan.patient_id) == Patient.id")
+    plan_definition: Mapped[PlanDefinition] = relationship(
+        PlanDefinition, primaryjoin="foreign(CarePlan.plan_definition_id) == PlanDefinition.id"
+    )
+    appointments: Mapped[list[Appointment]] = relationship(
+        "Appointment",
+        primaryjoin="CarePlan.id == foreign(Appointment.care_plan_id)",
+        order_by="Appointment.start_at, Appointment.id",
+        back_populates="care_plan",
+    )
+    gates: Mapped[list[Gate]] = relationship(
+        "Gate", primaryjoin="CarePlan.id == foreign(Gate.care_plan_id)", order_by="Gate.id"
+    )
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> CarePlan | None:
+    query = select(CarePlan).where(CarePlan.clinic_id == clinic_id, CarePlan.public_id == public_id)
+    return session.scalar(query)
+
+
+def of_patient(session: Session, patient: Patient) -> list[CarePlan]:
+    """Return a patient's courses, newest first."""
+    query = select(CarePlan).where(CarePlan.clinic_id == patient.clinic_id, CarePlan.patient_id == patient.id)
+    return list(session.scalars(query.order_by(CarePlan.created_at.desc(), CarePlan.id.desc())))

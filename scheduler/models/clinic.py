@@ -1,0 +1,46 @@
+"""A clinic: its zone, its address, its settings."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from scheduler.database import Model
+from scheduler.domain.settings import ClinicSettings
+from scheduler.models.columns import Document, Public
+
+
+class Clinic(Public, Model):
+    """`settings_document` holds only what differs from the defaults of ClinicSettings."""
+
+    __tablename__ = "clinic"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    zone_name: Mapped[str] = mapped_column(String(60))
+    country: Mapped[str] = mapped_column(String(2), default="US")
+    subdivision: Mapped[str | None] = mapped_column(String(6))
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    address: Mapped[str] = mapped_column(String(300), default="")
+    settings_document: Mapped[dict[str, Any]] = mapped_column(Document, default=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.zone_name)
+
+    @property
+    def settings(self) -> ClinicSettings:
+        return ClinicSettings.from_document(self.settings_document)
+
+
+def by_key(session: Session, key: str) -> Clinic | None:
+    return session.scalar(select(Clinic).where(Clinic.key == key))
+
+
+def every(session: Session) -> list[Clinic]:
+    """Return all clinics in order of id."""
+    return list(session.scalars(select(Clinic).order_by(Clinic.id)))

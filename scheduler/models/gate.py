@@ -1,0 +1,36 @@
+"""What must be settled before a visit of one course: consent, clearance, a driver.
+
+One row for the whole course, or one per appointment where the plan says "per session". Which actions a gate guards, and
+for how long it holds, stands in the plan definition.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import Boolean, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.columns import InClinic, own, refers
+
+
+class Gate(InClinic, Model):
+    """Closed since `closed_at`; good up to and including `valid_until_on` (None: for good)."""
+
+    __tablename__ = "gate"
+    __table_args__ = own(
+        refers("care_plan_id", "care_plan"),
+        refers("appointment_id", "appointment"),
+        UniqueConstraint("care_plan_id", "key", "appointment_id"),
+    )
+
+    care_plan_id: Mapped[int] = mapped_column(index=True)
+    appointment_id: Mapped[int | None] = mapped_column(index=True)
+    key: Mapped[str] = mapped_column(String(60))
+    closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    closed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    valid_until_on: Mapped[date | None]
+    document: Mapped[str] = mapped_column(String(300), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    waived: Mapped[bool] = mapped_column(Boolean, default=False)

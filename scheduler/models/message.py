@@ -1,0 +1,109 @@
+"""A mail in the outbox: to whom, about which visits in which version, and how far it got.
+
+Written in the transaction of what it tells. `MessageSubject` rows bind it to (appointment, schedule_version); it passes
+its gate only while every subject is unchanged. The columns from `lease_token` on are the delivery protocol's:
+claim -> gate (`data_at`) -> DATA -> record. `rfc_message_id` and `dated_at` (the Date header) are fixed at the first try, so a resend repeats them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.columns import Document, InClinic, Public, choice, own, refers
+
+
+class MessageKind(StrEnum):
+    CONFIRMATION = "confirmation"
+    CHANGE = "change"
+    CANCELLATION = "cancellation"
+    REMINDER = "reminder"
+    GATE_MISSING = "gate-missing"
+    CHECK_IN = "check-in"
+    LINK = "link"
+    DIGEST = "digest"
+    NOTICE = "notice"
+    ACCOUNT = "account"
+
+
+class MessageState(StrEnum):
+    PENDING = "pending"
+    LEASED = "leased"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    VOID = "void"
+
+
+class MessageSubject(InClinic, Model):
+    __tablename__ = "message_subject"
+    __table_args__ = (
+        refers("message_id", "message"),
+        refers("appointment_id", "appointment"),
+        UniqueConstraint("message_id", "appointment_id"),
+        Index("ix_message_subject_appointment", "appointment_id"),  # what was sent about this visit
+    )
+
+    message_id: Mapped[int]
+    appointment_id: Mapped[int]
+    schedule_version: Mapped[int]
+
+
+class Message(InClinic, Public, Model):
+    """`recipient` is patient, proxy or user; the address is read from them when it is sent, and kept in `address`."""
+
+    __tablename__ = "message"
+    __table_args__ = own(
+        refers("patient_id", "patient"),
+        Index(  # the tick's question: what is due, the nearest visit first
+            "ix_message_due",
+            "due_at",
+            "urgent_at",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(  # the recovery's question: whose lease is over
+            "ix_message_leased",
+            "leased_until",
+            sqlite_where=text("state = 'leased'"),
+            postgresql_where=text("state = 'leased'"),
+        ),
+        Index("ix_message_log", "clinic_id", "due_at"),  # the send log
+    )
+
+    kind: Mapped[MessageKind] = mapped_column(choice(MessageKind, "kind"))
+    patient_id: Mapped[int | None] = mapped_column(index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    recipient: Mapped[str] = mapped_column(String(20), default="patient")
+    address: Mapped[str | None] = mapped_column(String(254))
+    subject_line: Mapped[str] = mapped_column(String(200), default="")
+    values: Mapped[dict[str, Any]] = mapped_column(Document, default=dict)
+    state: Mapped[MessageState] = mapped_column(choice(MessageState, "state"))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    urgent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    lease_token: Mapped[str | None] = mapped_column(String(36))
+    leased_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    data_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    dated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    rfc_message_id: Mapped[str | None] = mapped_column(String(200), unique=True)
+    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    resends: Mapped[int] = mapped_column(default=0)
+    smtp_reply: Mapped[str] = mapped_column(Text, default="")
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    subjects: Mapped[list[MessageSubject]] = relationship(
+        MessageSubject,
+        primaryjoin="Message.id == foreign(MessageSubject.message_id)",
+        cascade="all, delete-orphan",
+        order_by=MessageSubject.id,
+    )

@@ -1,0 +1,53 @@
+"""What a visit takes up: one lane of one resource for one phase.
+
+The database refuses two unreleased rows that overlap on one lane, whatever writes them: an exclusion constraint on
+PostgreSQL, insert and update triggers on SQLite (both in the first migration). Released rows stay as history. A row is
+never edited: a move or a new lane releases, flushes, then inserts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.columns import InClinic, in_order, own, refers
+
+
+class Occupation(InClinic, Model):
+    """`role` is what the resource was taken as (patient, chair, nurse ...); `exclusive` rows come on every lane."""
+
+    __tablename__ = "occupation"
+    __table_args__ = own(
+        refers("resource_id", "resource"),
+        refers("appointment_id", "appointment"),
+        in_order("start_at", "end_at", "order"),
+        CheckConstraint("lane >= 0", name="lane"),
+        Index(  # what the SQLite triggers and the conflict query look through
+            "ix_occupation_live",
+            "resource_id",
+            "lane",
+            "start_at",
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+        Index(  # the planner's calendar of some weeks
+            "ix_occupation_window",
+            "clinic_id",
+            "start_at",
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
+
+    resource_id: Mapped[int]
+    lane: Mapped[int]
+    appointment_id: Mapped[int] = mapped_column(index=True)
+    phase: Mapped[str] = mapped_column(String(40))
+    role: Mapped[str] = mapped_column(String(20))
+    exclusive: Mapped[bool] = mapped_column(default=False)
+    start_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    end_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    released_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -1,0 +1,65 @@
+"""A person who is treated, and how they wish to be reached.
+
+`search_key` is the folded text that the desk's search looks through (see domain/folding.py). `email_ok_*` record that
+the person agreed to unencrypted mail, when, and to which wording. `preferences` holds weekdays, earliest, latest.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.columns import Document, InClinic, Public, own, refers
+from scheduler.models.resource import Resource
+
+
+class Patient(InClinic, Public, Model):
+    __tablename__ = "patient"
+    __table_args__ = own(refers("resource_id", "resource"), refers("merged_into_id", "patient"))
+
+    resource_id: Mapped[int] = mapped_column(unique=True)
+    given_name: Mapped[str] = mapped_column(String(100))
+    family_name: Mapped[str] = mapped_column(String(100))
+    preferred_name: Mapped[str] = mapped_column(String(100), default="")
+    pronunciation: Mapped[str] = mapped_column(String(100), default="")
+    birth_date: Mapped[date | None]
+    email: Mapped[str | None] = mapped_column(String(254))
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    language: Mapped[str] = mapped_column(String(8), default="en")
+    email_ok: Mapped[bool] = mapped_column(default=False)
+    email_ok_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    email_ok_wording: Mapped[str] = mapped_column(String(60), default="")
+    email_bad_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    unsubscribed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    proxy_name: Mapped[str] = mapped_column(String(200), default="")
+    proxy_email: Mapped[str | None] = mapped_column(String(254))
+    alert_note: Mapped[str] = mapped_column(String(300), default="")
+    interpreter: Mapped[str] = mapped_column(String(60), default="")
+    wheelchair: Mapped[bool] = mapped_column(default=False)
+    preferences: Mapped[dict[str, Any]] = mapped_column(Document, default=dict)
+    search_key: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    row_version: Mapped[int] = mapped_column(default=1)
+    merged_into_id: Mapped[int | None]
+
+    resource: Mapped[Resource] = relationship(
+        Resource, primaryjoin="foreign(Patient.resource_id) == Resource.id"
+    )
+
+    @property
+    def name(self) -> str:
+        return f"{self.given_name} {self.family_name}".strip()
+
+    @property
+    def called(self) -> str:
+        """The first name that a mail uses."""
+        return self.preferred_name or self.given_name
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> Patient | None:
+    query = select(Patient).where(Patient.clinic_id == clinic_id, Patient.public_id == public_id)
+    return session.scalar(query)

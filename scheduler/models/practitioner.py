@@ -1,0 +1,62 @@
+"""A person who treats: prescriber, nurse, therapist, or several of these."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
+
+from scheduler.database import Model
+from scheduler.domain.plans import Role
+from scheduler.models.columns import InClinic, Public, choice, own, refers
+from scheduler.models.resource import Resource
+
+
+class PractitionerRole(InClinic, Model):
+    __tablename__ = "practitioner_role"
+    __table_args__ = (
+        refers("practitioner_id", "practitioner", ondelete="CASCADE"),
+        UniqueConstraint("practitioner_id", "role"),
+        CheckConstraint("role IN ('nurse', 'prescriber', 'therapist')", name="person"),
+    )
+
+    practitioner_id: Mapped[int]
+    role: Mapped[Role] = mapped_column(choice(Role, "role"))
+
+
+class Practitioner(InClinic, Public, Model):
+    __tablename__ = "practitioner"
+    __table_args__ = own(refers("resource_id", "resource"))
+
+    resource_id: Mapped[int] = mapped_column(unique=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    rank: Mapped[int] = mapped_column(default=0)
+    active: Mapped[bool] = mapped_column(default=True)
+
+    resource: Mapped[Resource] = relationship(
+        Resource, primaryjoin="foreign(Practitioner.resource_id) == Resource.id", lazy="joined"
+    )
+    role_rows: Mapped[list[PractitionerRole]] = relationship(
+        PractitionerRole,
+        primaryjoin="Practitioner.id == foreign(PractitionerRole.practitioner_id)",
+        cascade="all, delete-orphan",
+        order_by=PractitionerRole.id,
+    )
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        return frozenset(row.role for row in self.role_rows)
+
+
+def active(session: Session, clinic_id: int) -> list[Practitioner]:
+    """Return the people at work, with their roles, in the board's order."""
+    query = select(Practitioner).where(Practitioner.clinic_id == clinic_id, Practitioner.active)
+    query = query.options(selectinload(Practitioner.role_rows))
+    return list(session.scalars(query.order_by(Practitioner.rank, Practitioner.name)))
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> Practitioner | None:
+    query = select(Practitioner).where(
+        Practitioner.clinic_id == clinic_id, Practitioner.public_id == public_id
+    )
+    return session.scalar(query)

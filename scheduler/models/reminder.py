@@ -1,0 +1,53 @@
+"""A due row: what must be told, about which visit in which version, by which rule, to whom.
+
+It is written in the transaction that books or moves the visit. When it falls due it joins a Message (reminders of one
+patient that are due close together share one), and from then on it ends as its message ends.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.columns import InClinic, Public, choice, own, refers
+
+
+class ReminderState(StrEnum):
+    PENDING = "pending"
+    QUEUED = "queued"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    VOID = "void"
+
+
+class Reminder(InClinic, Public, Model):
+    __tablename__ = "reminder"
+    __table_args__ = own(
+        refers("appointment_id", "appointment"),
+        refers("message_id", "message"),
+        UniqueConstraint("appointment_id", "schedule_version", "rule", "recipient"),
+        Index(  # the tick's question: what is due
+            "ix_reminder_due",
+            "due_at",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_reminder_log", "clinic_id", "due_at"),  # the send log
+    )
+
+    appointment_id: Mapped[int] = mapped_column(index=True)
+    schedule_version: Mapped[int]
+    rule: Mapped[str] = mapped_column(String(40))
+    recipient: Mapped[str] = mapped_column(String(20), default="patient")
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    state: Mapped[ReminderState] = mapped_column(choice(ReminderState, "state"))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    message_id: Mapped[int | None] = mapped_column(index=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -1,0 +1,30 @@
+"""What can be taken up: chairs, rooms, practitioners and patients, all with one kind of integer id.
+
+The patient is a resource too, so nobody is in two places. `lanes` is how many visits it takes at once; None on a nurse
+is the clinic's ratio.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from scheduler.database import Model
+from scheduler.models.columns import InClinic, choice, own
+
+
+class ResourceKind(StrEnum):
+    CHAIR = "chair"
+    ROOM = "room"
+    PRACTITIONER = "practitioner"
+    PATIENT = "patient"
+
+
+class Resource(InClinic, Model):
+    __tablename__ = "resource"
+    __table_args__ = own(CheckConstraint("lanes >= 1", name="lanes"))
+
+    kind: Mapped[ResourceKind] = mapped_column(choice(ResourceKind, "kind"))
+    lanes: Mapped[int | None]

@@ -1,0 +1,88 @@
+"""Accounts: a person who signs in, and what they may do in which clinic.
+
+User is global and a Membership ties one to a clinic with a role. The columns are those that Flask-Security 5.9 asks
+for; its own role model is not used, because a role holds only within a clinic.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from flask_security import AsaList, RoleMixin, UserMixin
+from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.ext.mutable import MutableList
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.clinic import Clinic
+from scheduler.models.columns import InClinic, choice
+
+
+class StaffRole(StrEnum):
+    """What a member of staff is in a clinic."""
+
+    ADMIN = "admin"
+    MANAGER = "manager"
+    FRONT_DESK = "front-desk"
+    NURSE = "nurse"
+    PRESCRIBER = "prescriber"
+    THERAPIST = "therapist"
+    READ_ONLY = "read-only"
+
+
+class NoRole(RoleMixin):
+    """Flask-Security asks for a role class; roles are memberships here."""
+
+
+class User(Model, UserMixin):
+    __tablename__ = "user"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    password: Mapped[str | None] = mapped_column(String(255))
+    active: Mapped[bool] = mapped_column(default=True)
+    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: secrets.token_hex(32))
+    confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_login_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    current_login_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_login_ip: Mapped[str | None] = mapped_column(String(64))
+    current_login_ip: Mapped[str | None] = mapped_column(String(64))
+    login_count: Mapped[int | None]
+    tf_primary_method: Mapped[str | None] = mapped_column(String(64))
+    tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    mf_recovery_codes: Mapped[Any | None] = mapped_column(MutableList.as_mutable(AsaList()))
+    create_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    update_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    memberships: Mapped[list[Membership]] = relationship(
+        back_populates="user", order_by="Membership.id", cascade="all, delete-orphan"
+    )
+
+    @property
+    def roles(self) -> list[RoleMixin]:
+        return []
+
+
+class Membership(InClinic, Model):
+    __tablename__ = "membership"
+    __table_args__ = (UniqueConstraint("clinic_id", "user_id"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    role: Mapped[StaffRole] = mapped_column(choice(StaffRole, "role"))
+
+    user: Mapped[User] = relationship(back_populates="memberships")
+    clinic: Mapped[Clinic] = relationship(Clinic)
+
+
+def by_email(session: Session, email: str) -> User | None:
+    return session.scalar(select(User).where(User.email == email.strip().lower()))
+
+
+def member(session: Session, user_id: int, clinic_id: int) -> Membership | None:
+    return session.scalar(
+        select(Membership).where(Membership.user_id == user_id, Membership.clinic_id == clinic_id)
+    )

@@ -1,0 +1,7 @@
+"""Door: web."""
+
+from flask import Flask
+
+
+def register(app: Flask) -> None:
+    """Hang the door in."""
