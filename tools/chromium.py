@@ -1,6 +1,6 @@
 """A Chromium for the browser tests: $CHROMIUM, one on the PATH, one from npm, or Debian's package.
 
-The npm package @sparticuz/chromium carries its libraries, so it runs without root and without a desktop. It is
+The npm package @sparticuz/chromium carries its libraries, so it runs without root and a desktop. It is
 unpacked into build/chromium with a start script that points at those libraries.
 """
 
@@ -65,7 +65,7 @@ def fetch() -> Path:
 
 
 def _unpack() -> None:
-    import brotli  # of the development lock, which find() must not need
+    import brotli  # noqa: PLC0415  only the development lock has it, and find() must not need it
 
     assets.npm_ci(PACKAGE)
     packed = PACKAGE / "node_modules" / "@sparticuz" / "chromium" / "bin"
@@ -90,7 +90,7 @@ def _debian() -> Path:
         present = find()
         if present:
             return present
-    raise Refused("no Chromium to test with: install one (Debian: apt install chromium) or set CHROMIUM=path.")
+    raise Refused("no Chromium to test with: install one (Debian: apt install chromium) or set CHROMIUM.")
 
 
 def _starts(path: str) -> bool:

@@ -26,8 +26,8 @@ def main() -> int:
         development = purpose == "test"
         environment.install(environment.DEVELOPMENT if development else environment.RUNTIME)
         assets.fetch(development=development)
-        if development and subprocess.run([VENV_PYTHON, "-m", "tools.chromium"], check=False, cwd=ROOT).returncode:
-            return 1
+        if development:
+            return subprocess.run([VENV_PYTHON, "-m", "tools.chromium"], check=False, cwd=ROOT).returncode
     return 0
 
 
