@@ -1,19 +1,20 @@
 """Plan definitions as documents, both ways.
 
-A document is what a plan file says (scheduler/protocols/plan-definition.schema.json). Reading accepts the short form and
-the plain one; writing gives the plain one, with every series written out, which is what the database keeps. Order
-matters only in lists, because the database may reorder the names of a mapping.
+A document is what a plan file says (scheduler/protocols/plan-definition.schema.json). Reading accepts the
+short form and the plain one; writing gives the plain one, with every series written out, which is what the
+database keeps. Order matters only in lists, because the database may reorder the names of a mapping.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from scheduler.domain.plan_rules import Fault, in_plan_order, plan_faults
-from scheduler.domain.plan_series import Fields, expand
-from scheduler.domain.plan_texts import preparation_document, preparations_of
+from scheduler.domain.plan_files.fault import Fault
+from scheduler.domain.plan_files.order import in_plan_order
+from scheduler.domain.plan_files.rules import plan_faults
+from scheduler.domain.plan_files.series import Fields, expand
+from scheduler.domain.plan_files.texts import preparation_document, preparations_of
 from scheduler.domain.plans import Action, Edge, Gate, Holds, Need, Offset, Phase, Plan, Role, Unit
 
 MINUTE = timedelta(minutes=1)
@@ -123,7 +124,7 @@ def _offset_document(offset: Offset) -> dict[str, Any]:
     limits = [offset.min, offset.target, offset.max]
     return {
         "action": offset.after,
-        **{offset.unit.value: limits},
+        offset.unit.value: limits,
         **_given(**{"from": edge}, hard=offset.hard),
     }
 
@@ -177,5 +178,5 @@ def _gate_document(gate: Gate) -> dict[str, Any]:
     return document | _given(**{days: gate.valid_days}, lead_hours=lead_hours, after_visit=gate.after_visit)
 
 
-def _given(**fields: Any) -> Mapping[str, Any]:
+def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}

@@ -1,7 +1,8 @@
 """Preparation texts in a plan document: lines by language, some with a time counted from the visit.
 
-A line's `when` reads like "6 h before start" or "24 h after end"; the end is when the patient may leave. The text shows
-the time where it says {time}. `extends` puts another preparation's lines, language by language, after the own ones.
+A line's `when` reads like "6 h before start" or "24 h after end"; the end is when the patient may leave. The
+text shows the time where it says {time}. `extends` puts another preparation's lines, language by language,
+after the own ones.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from scheduler.domain.plan_series import Fields
+from scheduler.domain.plan_files.series import Fields
 from scheduler.domain.plans import Edge, Instruction, Preparation
 
 UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}

@@ -1,8 +1,9 @@
 """The short form of a plan file, written out.
 
-A file names its kinds of visit once and writes a run of visits as one `series` entry with companions that hang from its
-members. Written out, every visit is a plain action. Each keeps the path of the entry it came from, so that whatever is
-wrong with it can be shown at its line. Expects a document that keeps the JSON Schema.
+A file names its kinds of visit once and writes a run of visits as one `series` entry with companions that
+hang from its members. Written out, every visit is a plain action. Each keeps the path of the entry it came
+from, so that whatever is wrong with it can be shown at its line. Expects a document that keeps the JSON
+Schema.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scheduler.domain.plan_files.fault import Path
+
 Fields = Mapping[str, Any]
-Path = tuple[str | int, ...]
 
 FROM_VISIT = ("kind", "title", "phases", "gates", "preparation", "visible")
 
@@ -33,8 +35,8 @@ class Step:
 def expand(document: Fields) -> list[Step]:
     """Return all actions of the document in plain form, in the file's order.
 
-    A member of a series is followed by its companions. Unknown visits and missing gaps leave fields out: they are the
-    rules' to report.
+    A member of a series is followed by its companions. Unknown visits and missing gaps leave fields out: they
+    are the rules' to report.
     """
     entries = list(enumerate(document["actions"]))
     lengths = series_lengths(document)
@@ -82,7 +84,7 @@ def _run(entry: Fields, path: Path, lengths: Counter[str], reached: Counter[str]
         yield Step(path, _with_visit(own, entry["visit"]))
         for number, companion in enumerate(entry.get("with_each", ())):
             if position in companion.get("at", (position,)):
-                yield _companion(entry, companion, position, path + ("with_each", number), lengths, reached)
+                yield _companion(entry, companion, position, (*path, "with_each", number), lengths, reached)
 
 
 def _companion(
