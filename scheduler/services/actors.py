@@ -1,0 +1,28 @@
+"""Who acts: a member of staff in one clinic, a patient by a private link, the clock, or a command.
+
+`operation` is one id for all that one act writes: a re-flow is one operation with many rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from scheduler.models.clinic import Clinic
+from scheduler.models.user import StaffRole, User
+
+
+@dataclass(frozen=True)
+class Actor:
+    """`name` is the label that events carry: staff, patient, clock or command. `address` is where a request came from."""
+
+    clinic: Clinic
+    user: User | None
+    role: StaffRole | None
+    name: str
+    address: str = ""
+    operation: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def user_id(self) -> int | None:
+        return self.user.id if self.user else None
