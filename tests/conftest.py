@@ -1,0 +1,3 @@
+"""What every test can ask for; each subject in its own file."""
+
+pytest_plugins = ["tests.engines"]
