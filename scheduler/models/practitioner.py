@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from scheduler.database import Model
 from scheduler.domain.plans import Role
 from scheduler.models.columns import InClinic, Public, choice, own, refers
-from scheduler.models.resource import Resource
+from scheduler.models.resource import Resource, ResourceKind
 
 
 class PractitionerRole(InClinic, Model):
@@ -46,6 +48,30 @@ class Practitioner(InClinic, Public, Model):
     @property
     def roles(self) -> frozenset[Role]:
         return frozenset(row.role for row in self.role_rows)
+
+
+def lane_counts(
+    session: Session, clinic_id: int, nurse_lanes: int, resource_ids: Iterable[int] | None = None
+) -> dict[int, int]:
+    """Return how many lanes each resource of a clinic has (all but patients unless `resource_ids` are given).
+
+    A nurse without a number of her own has the clinic's; everything else has one.
+    """
+    nurses = select(PractitionerRole.practitioner_id).where(PractitionerRole.role == Role.NURSE)
+    is_nurse = (
+        select(Practitioner.id)
+        .where(Practitioner.resource_id == Resource.id, Practitioner.id.in_(nurses))
+        .exists()
+    )
+    query = select(Resource.id, Resource.lanes, is_nurse).where(Resource.clinic_id == clinic_id)
+    if resource_ids is None:
+        query = query.where(Resource.kind != ResourceKind.PATIENT)
+    else:
+        query = query.where(Resource.id.in_(set(resource_ids)))
+    return {
+        resource_id: own or (nurse_lanes if nurse else 1)
+        for resource_id, own, nurse in session.execute(query)
+    }
 
 
 def active(session: Session, clinic_id: int) -> list[Practitioner]:

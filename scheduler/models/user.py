@@ -1,7 +1,8 @@
 """Accounts: a person who signs in, and what they may do in which clinic.
 
 User is global and a Membership ties one to a clinic with a role. The columns are those that Flask-Security 5.9 asks
-for; its own role model is not used, because a role holds only within a clinic.
+for; its own role model is not used, because a role holds only within a clinic. Its type hints call columns not null that
+are null until something happened, hence the ignores.
 """
 
 from __future__ import annotations
@@ -46,24 +47,24 @@ class User(Model, UserMixin):
     password: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: secrets.token_hex(32))
-    confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    last_login_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    current_login_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # type: ignore[assignment]
+    last_login_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # type: ignore[assignment]
+    current_login_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # type: ignore[assignment]
     last_login_ip: Mapped[str | None] = mapped_column(String(64))
     current_login_ip: Mapped[str | None] = mapped_column(String(64))
-    login_count: Mapped[int | None]
+    login_count: Mapped[int | None]  # type: ignore[assignment]
     tf_primary_method: Mapped[str | None] = mapped_column(String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
     mf_recovery_codes: Mapped[Any | None] = mapped_column(MutableList.as_mutable(AsaList()))
-    create_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    update_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    create_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)  # type: ignore[assignment]
+    update_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)  # type: ignore[assignment]
 
     memberships: Mapped[list[Membership]] = relationship(
         back_populates="user", order_by="Membership.id", cascade="all, delete-orphan"
     )
 
     @property
-    def roles(self) -> list[RoleMixin]:
+    def roles(self) -> list[RoleMixin]:  # type: ignore[override]  # nothing ever assigns it
         return []
 
 

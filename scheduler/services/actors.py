@@ -14,7 +14,7 @@ from scheduler.models.user import StaffRole, User
 
 @dataclass(frozen=True)
 class Actor:
-    """`name` is the label that events carry: staff, patient, clock or command. `address` is where a request came from."""
+    """`name` is the label that events carry: staff, patient, clock or command; `address` where a request came from."""
 
     clinic: Clinic
     user: User | None

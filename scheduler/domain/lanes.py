@@ -1,0 +1,87 @@
+"""Giving out the lanes of one resource.
+
+A resource with k lanes serves k visits at once. Counting is enough to know that a visit fits; which lane it gets is
+settled here. Intervals that stay on their lanes can fragment them, so that something fits by count and by no single
+lane. Then the lanes are dealt anew: taking intervals by start and giving each the lowest free lane always succeeds when no
+instant asks for more than k (interval graphs are perfect). An exclusive interval takes every lane and stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scheduler.domain.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An interval on a lane. `key` is whatever the caller knows it by."""
+
+    key: int
+    lane: int
+    window: Window
+    exclusive: bool = False
+
+
+def free_lanes(window: Window, lanes: int, held: Sequence[Held]) -> list[int]:
+    """Return the lanes that nothing takes at any time of the window, lowest first."""
+    taken = {other.lane for other in held if other.window.overlaps(window)}
+    return [lane for lane in range(lanes) if lane not in taken]
+
+
+def place(
+    window: Window, lanes: int, held: Sequence[Held], exclusive: bool = False, prefer: int | None = None
+) -> tuple[int, ...] | None:
+    """Return the lanes for a new interval: one (`prefer` if free), or all when exclusive; None when there are none."""
+    free = free_lanes(window, lanes, held)
+    if exclusive:
+        return tuple(free) if len(free) == lanes else None
+    if not free:
+        return None
+    return (prefer,) if prefer in free else (free[0],)
+
+
+def deal(lanes: int, held: Sequence[Held], new: Window) -> tuple[int, dict[int, int]] | None:
+    """Deal the lanes anew so that one more interval fits.
+
+    Returns the new interval's lane and, by key, the lane of each interval that must change; None when some instant
+    asks for too many. Only intervals joined to the new one by overlaps are touched.
+    """
+    group = _joined(new, [other for other in held if not other.exclusive])
+    blocks = [other for other in held if other.exclusive]
+    if any(block.window.overlaps(new) for block in blocks):
+        return None
+    ends: list[Window | None] = [None] * lanes
+    dealt: dict[int, int] = {}
+    ours: int | None = None
+    for key, window in sorted(
+        [(other.key, other.window) for other in group] + [(-1, new)], key=lambda pair: (pair[1], pair[0])
+    ):
+        lane = next((n for n, last in enumerate(ends) if last is None or last.end <= window.start), None)
+        if lane is None:
+            return None
+        ends[lane] = window
+        if key == -1:
+            ours = lane
+        else:
+            dealt[key] = lane
+    assert ours is not None  # the new interval was among those dealt
+    return ours, {other.key: dealt[other.key] for other in group if dealt[other.key] != other.lane}
+
+
+def _joined(new: Window, held: Sequence[Held]) -> list[Held]:
+    """Return the intervals that overlap `new`, or one that does, and so on."""
+    joined: list[Held] = []
+    reach = new
+    waiting = sorted(held, key=lambda other: other.window)
+    grown = True
+    while grown:
+        grown = False
+        for other in list(waiting):
+            if other.window.overlaps(reach):
+                reach = Window(min(reach.start, other.window.start), max(reach.end, other.window.end))
+                joined.append(other)
+                waiting.remove(other)
+                grown = True
+    return joined

@@ -1,0 +1,23 @@
+"""What resources are called, whatever their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.models.location import Location
+from scheduler.models.practitioner import Practitioner
+
+
+def names(session: Session, clinic_id: int, resource_ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of chairs, rooms and people by resource id; a patient is "the patient"."""
+    wanted = set(resource_ids)
+    found = dict.fromkeys(wanted, "the patient")
+    for table in (Location, Practitioner):
+        query = select(table.resource_id, table.name).where(
+            table.clinic_id == clinic_id, table.resource_id.in_(wanted)
+        )
+        found.update((resource_id, name) for resource_id, name in session.execute(query))
+    return found
