@@ -1,9 +1,10 @@
 """Giving out the lanes of one resource.
 
 A resource with k lanes serves k visits at once. Counting is enough to know that a visit fits; which lane it gets is
-settled here. Intervals that stay on their lanes can fragment them, so that something fits by count and by no single
-lane. Then the lanes are dealt anew: taking intervals by start and giving each the lowest free lane always succeeds when no
-instant asks for more than k (interval graphs are perfect). An exclusive interval takes every lane and stays where it is.
+settled here. Intervals that stay on their lanes can fragment them, so that something fits by count and by no
+single lane. Then the lanes are dealt anew: taking intervals by start and giving each the lowest free lane always
+succeeds when no instant asks for more than k (interval graphs are perfect). An exclusive interval takes every lane
+and stays where it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scheduler.domain.windows import Window
+
+NEW = -1  # the key of the interval that is being added
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,15 @@ def deal(lanes: int, held: Sequence[Held], new: Window) -> tuple[int, dict[int, 
         return None
     ends: list[Window | None] = [None] * lanes
     dealt: dict[int, int] = {}
-    ours: int | None = None
-    for key, window in sorted(
-        [(other.key, other.window) for other in group] + [(-1, new)], key=lambda pair: (pair[1], pair[0])
-    ):
+    asking = [(new, NEW), *((other.window, other.key) for other in group)]
+    for window, key in sorted(asking):
         lane = next((n for n, last in enumerate(ends) if last is None or last.end <= window.start), None)
         if lane is None:
             return None
         ends[lane] = window
-        if key == -1:
-            ours = lane
-        else:
-            dealt[key] = lane
-    assert ours is not None  # the new interval was among those dealt
-    return ours, {other.key: dealt[other.key] for other in group if dealt[other.key] != other.lane}
+        dealt[key] = lane
+    changes = {other.key: dealt[other.key] for other in group if dealt[other.key] != other.lane}
+    return dealt[NEW], changes
 
 
 def _joined(new: Window, held: Sequence[Held]) -> list[Held]:

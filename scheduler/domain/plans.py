@@ -1,8 +1,8 @@
 """A plan definition as the planner and the desk see it: actions in order, the gaps between them, what each needs.
 
-The names are FHIR's (PlanDefinition.action, relatedAction offsets). A Plan is a value: immutable, hashable, without a
-row behind it. Lengths are timedeltas that are whole multiples of five minutes, the planner's tick. Clinical numbers live
-in the YAML files and in the database, each with its source, never here.
+The names are FHIR's (PlanDefinition.action, relatedAction offsets). A Plan is a value: immutable, hashable, without
+a row behind it. Lengths are timedeltas that are whole multiples of five minutes, the planner's tick. Clinical numbers
+live in the YAML files and in the database, each with its source, never here.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Need:
 
     A place is kept for all phases that need one, and so is a therapist or prescriber who takes part; nurses may hand
     over between phases and within one. `exclusive` takes every lane of the person (a nurse setting up), otherwise one.
-    `presence` asks only that somebody with the role is on duty throughout, and occupies nobody. `length` limits the need
-    to the first part of the phase (a prescriber for 10 of the 15 minutes of set-up); None is all of it.
+    `presence` asks only that somebody with the role is on duty throughout, and occupies nobody. `length` limits the
+    need to the first part of the phase (a prescriber for 10 of the 15 minutes of set-up); None is all of it.
     """
 
     role: Role
@@ -94,10 +94,10 @@ class Offset:
 class Action:
     """One visit of the plan.
 
-    `offset` hangs it from an earlier action (None: it is the first). `before` names an action that must not start before
-    this one has ended (a therapy session falls before the next infusion). `series` and `position` are for people:
-    "infusion 3 of 6". A `proposed` action is months ahead: it gets a date to book by, and occupies nothing. `visible` is
-    False for what the patient's calendar leaves out unless the clinic says so (a check-in call).
+    `offset` hangs it from an earlier action (None: it is the first). `before` names an action that must not start
+    before this one has ended (a therapy session falls before the next infusion). `series` and `position` are for
+    people: "infusion 3 of 6". A `proposed` action is months ahead: it gets a date to book by, and occupies nothing.
+    `visible` is False for what the patient's calendar leaves out unless the clinic says so (a check-in call).
     """
 
     key: str

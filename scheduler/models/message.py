@@ -2,7 +2,8 @@
 
 Written in the transaction of what it tells. `MessageSubject` rows bind it to (appointment, schedule_version); it passes
 its gate only while every subject is unchanged. The columns from `lease_token` on are the delivery protocol's:
-claim -> gate (`data_at`) -> DATA -> record. `rfc_message_id` and `dated_at` (the Date header) are fixed at the first try, so a resend repeats them.
+claim -> gate (`data_at`) -> DATA -> record. `rfc_message_id` and `dated_at` (the Date header) are fixed at the first
+try, so a resend repeats them.
 """
 
 from __future__ import annotations

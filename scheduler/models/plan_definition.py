@@ -13,6 +13,7 @@ from sqlalchemy import String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from scheduler.database import Model, UTCDateTime
+from scheduler.domain.plan_files import from_document
 from scheduler.domain.plans import Plan
 from scheduler.models.columns import Document, InClinic, Public, own
 
@@ -32,8 +33,6 @@ class PlanDefinition(InClinic, Public, Model):
     @property
     def plan(self) -> Plan:
         """The planner's value, read from the document."""
-        from scheduler.domain.plan_files import from_document
-
         return from_document(self.document, version=self.version)
 
 

@@ -1,8 +1,8 @@
 """Accounts: a person who signs in, and what they may do in which clinic.
 
 User is global and a Membership ties one to a clinic with a role. The columns are those that Flask-Security 5.9 asks
-for; its own role model is not used, because a role holds only within a clinic. Its type hints call columns not null that
-are null until something happened, hence the ignores.
+for; its own role model is not used, because a role holds only within a clinic. Its type hints call columns not null
+that are null until something happened, hence the ignores.
 """
 
 from __future__ import annotations

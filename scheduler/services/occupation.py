@@ -99,17 +99,16 @@ def occupy(
     rows = _live(session, ids, whole)
     try:
         with session.begin_nested():
-            for taking in takings:
-                for wish in taking.wishes(patient_resource_id):
-                    if not _take(session, rows[wish.resource_id], lanes[wish.resource_id], wish, now):
-                        conflicts.append(_conflict(taking.appointment, wish))
+            conflicts = [
+                _conflict(wish)
+                for taking in takings
+                for wish in taking.wishes(patient_resource_id)
+                if not _take(session, rows[wish.resource_id], lanes[wish.resource_id], wish, now)
+            ]
             _refuse(session, clinic, conflicts)
     except IntegrityError as refused:
-        # Somebody wrote past the locks: the database's guard noticed, and cannot say whose row it was.
-        conflicts = [
-            _conflict(t.appointment, wish) for t in takings for wish in t.wishes(patient_resource_id)
-        ]
-        raise SlotTaken(conflicts=[c | {"resource": None} for c in conflicts[:1]]) from refused
+        # Somebody wrote past the locks; the database's guard noticed, and does not say whose row it was.
+        raise SlotTaken(conflicts=[]) from refused
 
 
 def release(session: Session, appointments: Iterable[Appointment], now: datetime) -> list[Occupation]:
