@@ -60,7 +60,7 @@ def _serve(folder: Path, until: int, says_ready: int) -> None:
         shutil.chown(folder, "nobody")
     programs, data = _programs(folder), folder / "data"
     as_user: dict[str, Any] = {"cwd": folder, **_unprivileged()}
-    cluster = ["-D", data, "-U", USER, "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    cluster = ["-D", str(data), "-U", USER, "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     subprocess.run([programs / "initdb", *cluster], check=True, **as_user)
     options = [f"--{name}={value}" for name, value in SETTINGS.items()]
     postgres = subprocess.Popen([programs / "postgres", "-D", data, "-k", folder, *options], **as_user)

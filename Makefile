@@ -1,0 +1,46 @@
+# Each target is the only command needed on a machine with Python 3.11 or newer, make and git.
+# What it needs it makes: .venv, the locked packages, the browser's files, a Chromium. Nothing is installed elsewhere.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help run test setup lint format lock audit bench chaos screenshots
+
+PYTHON_IN = .venv/bin/python
+WORKERS ?= 2
+
+# Python's own files first: `tools/find-python` says what is missing in one line.
+ready = python=$$(tools/find-python) && "$$python" -m tools.setup
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 22
+
+run: ## the demo clinic on http://127.0.0.1:8000 until Ctrl-C (PORT=, DATABASE_URL= ...)
+	@$(ready) run && exec $(PYTHON_IN) -m tools.run
+
+test: ## every test, on SQLite, PostgreSQL and in a browser (ARGS= for pytest, WORKERS=2)
+	@$(ready) test && exec $(PYTHON_IN) -m pytest -n $(WORKERS) $(ARGS)
+
+setup: ## the environment of tests and tools, for work on Seriate
+	@$(ready) test
+
+lint: ## ruff, mypy, djlint and bandit
+	@$(ready) test && exec $(PYTHON_IN) -m tools.lint
+
+format: ## put the code into ruff's format
+	@$(ready) test && $(PYTHON_IN) -m ruff check --fix-only --quiet . && $(PYTHON_IN) -m ruff format .
+
+lock: ## write the hashed locks anew from requirements*.in (UPGRADE=1 takes newer versions)
+	@$(ready) test && exec $(PYTHON_IN) -m tools.lock $(if $(UPGRADE),--upgrade)
+
+audit: ## known vulnerabilities of the locked packages (asks the advisory service)
+	@$(ready) test && exec $(PYTHON_IN) -m pip_audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+
+bench: ## the benchmarks, which print ratios (ARGS= for pytest)
+	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/benchmarks -o python_files='bench_*.py' -n 0 -s $(ARGS)
+
+chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=)
+	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/chaos -o python_files='drill_*.py' -n 0 -s \
+	    --timeout=0 $(if $(DRILL),-k '$(DRILL)') $(ARGS)
+
+screenshots: ## the pictures of the pages, from a demo of their own
+	@$(ready) test && exec $(PYTHON_IN) -m tools.screenshots
