@@ -17,6 +17,8 @@ from scheduler.domain.plan_files import from_document
 from scheduler.domain.plans import Plan
 from scheduler.models.columns import Document, InClinic, Public, own
 
+_PLANS: dict[tuple[str, int], Plan] = {}
+
 
 class PlanDefinition(InClinic, Public, Model):
     __tablename__ = "plan_definition"
@@ -32,8 +34,11 @@ class PlanDefinition(InClinic, Public, Model):
 
     @property
     def plan(self) -> Plan:
-        """The planner's value, read from the document."""
-        return from_document(self.document, version=self.version)
+        """The planner's value, read from the document once: the row never changes."""
+        known = _PLANS.get((self.digest, self.version))
+        if known is None:
+            known = _PLANS[self.digest, self.version] = from_document(self.document, version=self.version)
+        return known
 
 
 def current(session: Session, clinic_id: int, key: str) -> PlanDefinition | None:

@@ -1,0 +1,43 @@
+"""Whether a gate is open for a visit: what it says, and for how long it holds, comes from the plan definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from scheduler.domain.plans import Gate, Holds
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """That a gate was closed: when, and up to and including which clinic-local day it is good."""
+
+    closed_at: datetime
+    valid_until_on: date | None = None
+    waived: bool = False
+
+
+def good_until(gate: Gate, closed_on: date) -> date | None:
+    """Return the last clinic-local day on which a gate closed on this day is good; None is for good."""
+    if gate.holds is Holds.DAYS and gate.valid_days is not None:
+        return closed_on + timedelta(days=gate.valid_days)
+    return None
+
+
+def why_open(gate: Gate, settled: Settled | None, visit_start: datetime, visit_on: date) -> str | None:
+    """Return in words why the gate is open for a visit, None when it is closed.
+
+    `visit_on` is the visit's clinic-local day. A waived gate is closed whatever its dates.
+    """
+    if gate.after_visit:
+        return None
+    if settled is None:
+        return f"{gate.title} is missing"
+    if settled.waived:
+        return None
+    if settled.valid_until_on is not None and visit_on > settled.valid_until_on:
+        return f"{gate.title} is good until {settled.valid_until_on:%d %b %Y} only"
+    if settled.closed_at > visit_start - gate.lead:
+        hours = gate.lead // timedelta(hours=1)
+        return f"{gate.title} must be settled {hours} hours before the visit"
+    return None

@@ -1,0 +1,69 @@
+"""Changing a visit leaves three marks: its counters, a row of its history, and the versions of the feeds that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from scheduler.models.appointment import Appointment
+from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.services.actors import Actor
+
+Changes = Mapping[str, tuple[Any, Any]]
+
+
+def record_event(
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    kind: str,
+    now: datetime,
+    reason: str = "",
+    changes: Changes | None = None,
+) -> AppointmentEvent:
+    """Add a row to the visit's history and count the edit. `changes` is (old, new) by field."""
+    appointment.row_version += 1
+    event = AppointmentEvent(
+        clinic_id=appointment.clinic_id,
+        appointment_id=appointment.id,
+        kind=kind,
+        at=now,
+        user_id=actor.user_id,
+        by=actor.name,
+        reason=reason,
+        operation=actor.operation,
+        changes={field: [_text(old), _text(new)] for field, (old, new) in (changes or {}).items()},
+    )
+    session.add(event)
+    return event
+
+
+def calendar_changed(appointment: Appointment, now: datetime) -> None:
+    """Count a change that calendars show (RFC 5545, 3.8.7.4): start, end, place or status."""
+    appointment.sequence += 1
+    appointment.changed_at = now
+
+
+def schedule_changed(appointment: Appointment, now: datetime) -> None:
+    """Count that the time changed or the visit became live or not live: what was sent before no longer holds."""
+    appointment.schedule_version += 1
+    calendar_changed(appointment, now)
+
+
+def feed_resources(appointments: Iterable[Appointment]) -> set[int]:
+    """Return the resources whose feeds show these visits: patients, places and people."""
+    found: set[int] = set()
+    for appointment in appointments:
+        found.add(appointment.patient.resource_id)
+        if appointment.location is not None:
+            found.add(appointment.location.resource_id)
+        found.update(person.resource_id for person in appointment.practitioners)
+    return found
+
+
+def _text(value: Any) -> Any:
+    """Return a value as JSON can hold it: instants as ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime) else value
