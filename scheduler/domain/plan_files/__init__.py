@@ -5,7 +5,23 @@ definition.schema.json says its shape). `checked_plan` reads what somebody wrote
 checked before, `to_document` writes.
 """
 
-from scheduler.domain.plan_files.documents import PlanRefused, checked_plan, from_document, to_document
+from scheduler.domain.plan_files.documents import (
+    PlanRefused,
+    checked_plan,
+    from_document,
+    phase_document,
+    phase_of,
+    to_document,
+)
 from scheduler.domain.plan_files.fault import Fault, where
 
-__all__ = ["Fault", "PlanRefused", "checked_plan", "from_document", "to_document", "where"]
+__all__ = [
+    "Fault",
+    "PlanRefused",
+    "checked_plan",
+    "from_document",
+    "phase_document",
+    "phase_of",
+    "to_document",
+    "where",
+]

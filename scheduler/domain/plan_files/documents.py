@@ -72,7 +72,7 @@ def _action(fields: Fields) -> Action:
         key=fields["key"],
         kind=fields["kind"],
         title=fields["title"],
-        phases=tuple(_phase(phase) for phase in fields["phases"]),
+        phases=tuple(phase_of(phase) for phase in fields["phases"]),
         offset=_offset(fields["after"]) if "after" in fields else None,
         before=fields.get("before"),
         series=number.get("series"),
@@ -87,7 +87,7 @@ def _action(fields: Fields) -> Action:
 
 def _action_document(action: Action) -> dict[str, Any]:
     document: dict[str, Any] = {"key": action.key, "kind": action.kind, "title": action.title}
-    document["phases"] = [_phase_document(phase) for phase in action.phases]
+    document["phases"] = [phase_document(phase) for phase in action.phases]
     if action.offset:
         document["after"] = _offset_document(action.offset)
     if action.series is not None:
@@ -129,12 +129,12 @@ def _offset_document(offset: Offset) -> dict[str, Any]:
     }
 
 
-def _phase(fields: Fields) -> Phase:
+def phase_of(fields: Fields) -> Phase:
     needs = tuple(_need(need) for need in fields["needs"])
     return Phase(fields["name"], fields["minutes"] * MINUTE, needs, fields.get("attended", True))
 
 
-def _phase_document(phase: Phase) -> dict[str, Any]:
+def phase_document(phase: Phase) -> dict[str, Any]:
     needs = [_need_document(need) for need in phase.needs]
     document: dict[str, Any] = {"name": phase.name, "minutes": phase.length // MINUTE, "needs": needs}
     return document if phase.attended else document | {"attended": False}
