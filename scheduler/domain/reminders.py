@@ -1,0 +1,164 @@
+"""When a visit's reminders fall due.
+
+A rule counts from one edge of the visit. Hours are elapsed time; days and working days are clinic-local calendar
+days, so a reminder "one day before 10:00" is due at 10:00 by the clinic's clock whatever the clocks did in between.
+What would fall into the quiet hours waits for their end, or comes before they begin when waiting would leave less than
+half of the lead. A rule before the start never sends after it, one after the end not later than its grace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from scheduler.domain.plans import Unit
+
+BEFORE_QUIET = timedelta(minutes=15)  # a pulled-forward reminder leaves this long before the quiet hours
+AFTER_GRACE = timedelta(days=2)  # a next-day check-in is of no use later
+TOGETHER = timedelta(hours=2)  # reminders of one patient due within this are one mail
+
+
+class Anchor(StrEnum):
+    """What a rule counts from."""
+
+    BEFORE_START = "before-start"
+    AFTER_END = "after-end"
+    AT_BOOKING = "at-booking"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reminder of a clinic; `kinds` empty means every kind of visit."""
+
+    key: str
+    anchor: Anchor
+    amount: int
+    unit: Unit
+    kinds: frozenset[str] = frozenset()
+
+    def fits(self, kind: str) -> bool:
+        return not self.kinds or kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Wall-clock hours in which no reminder leaves, over midnight when `begins` is later than `ends`."""
+
+    begins: time
+    ends: time
+
+    def hold(self, local: time) -> bool:
+        if self.begins == self.ends:
+            return False
+        if self.begins < self.ends:
+            return self.begins <= local < self.ends
+        return local >= self.begins or local < self.ends
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When one rule wants its reminder sent, and from when it is of no use."""
+
+    rule: Rule
+    due_at: datetime
+    expires_at: datetime
+
+
+def by_lead_hours(lead_hours: Iterable[int]) -> tuple[Rule, ...]:
+    """Return the simple rules: so many hours before the start, longest first."""
+    return tuple(
+        Rule(f"before-{hours}h", Anchor.BEFORE_START, hours, Unit.HOURS)
+        for hours in sorted(set(lead_hours), reverse=True)
+    )
+
+
+def due_times(
+    rules: Iterable[Rule],
+    kind: str,
+    start: datetime,
+    end: datetime,
+    booked: datetime,
+    zone: ZoneInfo,
+    quiet: QuietHours,
+    works_on: Callable[[date], bool],
+) -> list[Due]:
+    """Return when each rule that fits this kind of visit falls due, soonest first. All instants are in UTC."""
+    found = [_due(rule, start, end, booked, zone, quiet, works_on) for rule in rules if rule.fits(kind)]
+    return sorted(found, key=lambda due: (due.due_at, due.rule.key))
+
+
+def _due(
+    rule: Rule,
+    start: datetime,
+    end: datetime,
+    booked: datetime,
+    zone: ZoneInfo,
+    quiet: QuietHours,
+    works_on: Callable[[date], bool],
+) -> Due:
+    if rule.anchor is Anchor.AT_BOOKING:
+        return Due(rule, booked, start)
+    if rule.anchor is Anchor.AFTER_END:
+        wanted = counted(end, rule.amount, rule.unit, zone, works_on)
+        return Due(rule, after_quiet(wanted, zone, quiet), end + AFTER_GRACE + (wanted - end))
+    wanted = counted(start, -rule.amount, rule.unit, zone, works_on)
+    return Due(rule, outside_quiet(wanted, start, zone, quiet), start)
+
+
+def counted(
+    instant: datetime, amount: int, unit: Unit, zone: ZoneInfo, works_on: Callable[[date], bool]
+) -> datetime:
+    """Return the instant `amount` units later (earlier if negative)."""
+    if unit is Unit.HOURS:
+        return instant + timedelta(hours=amount)
+    local = instant.astimezone(zone)
+    on = local.date()
+    if unit is Unit.DAYS:
+        on += timedelta(days=amount)
+    else:
+        on = _working_days_from(on, amount, works_on)
+    return at_local(on, local.time(), zone)
+
+
+def at_local(on: date, clock: time, zone: ZoneInfo) -> datetime:
+    """Return the instant of a wall-clock time for a mail's purpose: what is skipped or repeated means the first."""
+    return datetime.combine(on, clock, tzinfo=zone).replace(fold=0).astimezone(UTC)
+
+
+def outside_quiet(wanted: datetime, start: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
+    """Return when a reminder wanted at `wanted` leaves: at once, after the quiet hours, or before them."""
+    held = after_quiet(wanted, zone, quiet)
+    if held == wanted or start - held >= (start - wanted) / 2:
+        return held
+    return before_quiet(wanted, zone, quiet)
+
+
+def after_quiet(wanted: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
+    """Return `wanted`, or the end of the quiet hours that it falls into."""
+    local = wanted.astimezone(zone)
+    if not quiet.hold(local.time()):
+        return wanted
+    on = local.date() if local.time() < quiet.ends else local.date() + timedelta(days=1)
+    return at_local(on, quiet.ends, zone)
+
+
+def before_quiet(wanted: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
+    """Return a little before the beginning of the quiet hours that `wanted` falls into."""
+    local = wanted.astimezone(zone)
+    on = local.date() if local.time() >= quiet.begins else local.date() - timedelta(days=1)
+    return at_local(on, quiet.begins, zone) - BEFORE_QUIET
+
+
+def _working_days_from(on: date, amount: int, works_on: Callable[[date], bool]) -> date:
+    """Return the day so many working days away. A clinic that is closed for a year counts plain days."""
+    step = timedelta(days=1 if amount > 0 else -1)
+    left, day = abs(amount), on
+    for _ in range(366):
+        if left == 0:
+            return day
+        day += step
+        left -= works_on(day)
+    return on + timedelta(days=amount)
