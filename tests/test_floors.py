@@ -1,0 +1,141 @@
+"""The house keeps its floors: an import points down, never up, and never sideways between doors."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOOR = 4
+FLOORS = {
+    "errors": 0,
+    "domain": 0,
+    "database": 1,
+    "models": 1,
+    "services": 2,
+    "notify": 2,
+    "ical": 2,
+    "clock": 3,  # only doors ask what time it is
+    "transactions": 3,
+    "demo": 3,
+    "web": DOOR,
+    "api": DOOR,
+    "feeds": DOOR,
+    "jobs": DOOR,
+    "cli": DOOR,
+    "app": 5,
+}
+# packages that a floor does not know, whatever is below it
+UNKNOWN_TO = {
+    "domain": {"flask", "sqlalchemy", "config", "os"},
+    "models": {"flask", "config", "os"},
+    "services": {"flask", "config", "os"},
+    "ical": {"flask", "config", "os"},
+}
+CLOCKS = {
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("datetime", "today"),
+    ("date", "today"),
+    ("time", "time"),
+}
+ENVIRONMENT = {("os", "environ"), ("os", "getenv")}
+FILES = sorted(
+    path for path in (ROOT / "scheduler").rglob("*.py") if "migrations" not in path.relative_to(ROOT).parts
+)
+
+
+def test_every_import_points_down():
+    assert [fault for path in FILES for fault in faults(part_of(path), path.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("domain", "from scheduler.models.patient import Patient"),
+        ("services", "import scheduler.web"),
+        ("models", "def late():\n    from scheduler import services"),
+        ("services", "from scheduler.clock import now"),
+        ("web", "from scheduler.api import tokens"),
+        ("jobs", "from scheduler.app import create_app"),
+        ("domain", "import sqlalchemy.orm"),
+        ("services", "from flask import current_app"),
+        ("attic", "import json"),
+    ],
+)
+def test_a_planted_fault_is_found(part, source):
+    assert len(faults(part, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("web", "from scheduler import services\nfrom scheduler.services.booking import book_series"),
+        ("services", "from scheduler.services import audit\nfrom scheduler.domain.plans import Action"),
+        ("api", "from scheduler.api.problems import problem\nfrom flask import request"),
+    ],
+)
+def test_what_points_down_is_no_fault(part, source):
+    assert faults(part, source) == []
+
+
+def test_only_the_clock_reads_the_time():
+    assert users_of(CLOCKS) == ["scheduler/clock.py"]
+
+
+def test_only_the_settings_read_the_environment():
+    assert users_of(ENVIRONMENT) == []
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(ROOT / "scheduler").parts[0]
+    return first.removesuffix(".py")
+
+
+def faults(part: str, source: str) -> list[str]:
+    """Return what a file of this part of the house imports and should not."""
+    if part == "__init__":
+        return [
+            f"the package itself imports {name}" for name in imported(source) if name.startswith("scheduler")
+        ]
+    if part not in FLOORS:
+        return [f"{part} has no floor: give it one here"]
+    return [f"{part} imports {name}" for name in imported(source) if not allowed(part, name)]
+
+
+def allowed(part: str, name: str) -> bool:
+    first, _, rest = name.partition(".")
+    if first != "scheduler":
+        return first not in UNKNOWN_TO.get(part, set())
+    other = rest.partition(".")[0]
+    if other in ("", part):
+        return True
+    below = FLOORS[other] < FLOORS[part]
+    beside = FLOORS[other] == FLOORS[part] and FLOORS[part] != DOOR
+    return below or beside
+
+
+def imported(source: str) -> Iterator[str]:
+    """Yield the modules that a file imports anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "scheduler":
+            yield from (f"scheduler.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def users_of(attributes: set[tuple[str, str]]) -> list[str]:
+    """Return the files that use one of these `name.attribute` pairs."""
+    return [
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if any(
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and (node.value.id, node.attr) in attributes
+            for node in ast.walk(ast.parse(path.read_text()))
+        )
+    ]
