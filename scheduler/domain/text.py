@@ -1,0 +1,61 @@
+"""What a line of text may hold before it is kept.
+
+A name ends up in mail headers, calendar files, CSV cells and pages. So a line has no control characters (NUL and line
+breaks among them), no U+2028 or U+2029, no lone surrogates, and no characters that reorder the text around them
+(Unicode's Bidi_Control). Everything else of every script is welcome. Text is kept in NFC, without space at its ends.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+REASONS = {
+    "Cc": "holds a control character",
+    "Cs": "holds half of a character (a lone surrogate)",
+    "Zl": "holds a line separator",
+    "Zp": "holds a paragraph separator",
+}
+
+
+class BadText(ValueError):
+    """Text that cannot be kept: the field and the reason."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(f"{field} {reason}")
+
+
+def clean_line(field: str, value: object, longest: int, *, required: bool = False) -> str:
+    """Return one line of text of at most `longest` characters as it is kept. Raises BadText."""
+    return _clean(field, value, longest, required, allowed="")
+
+
+def clean_note(field: str, value: object, longest: int, *, required: bool = False) -> str:
+    """Return text of several lines, with every line break made a newline. Raises BadText."""
+    if isinstance(value, str):
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return _clean(field, value, longest, required, allowed="\n\t")
+
+
+def _clean(field: str, value: object, longest: int, required: bool, allowed: str) -> str:
+    if not isinstance(value, str):
+        raise BadText(field, "must be text")
+    for character in value:
+        reason = _reason_against(character)
+        if reason and character not in allowed:
+            raise BadText(field, reason)
+    text = unicodedata.normalize("NFC", value).strip()
+    if required and not text:
+        raise BadText(field, "must not be empty")
+    if len(text) > longest:
+        raise BadText(field, f"is too long: {len(text)} characters, at most {longest}")
+    return text
+
+
+def _reason_against(character: str) -> str | None:
+    if character in "\r\n":
+        return "holds a line break"
+    if character in BIDI_CONTROLS:
+        return "holds a character that reorders text"
+    return REASONS.get(unicodedata.category(character))

@@ -1,0 +1,131 @@
+"""Accounts and the tokens with which programs act for them.
+
+A user is global, a membership ties one to a clinic with a role. A token's text is 256 random bits behind a readable
+prefix, given out once; the database keeps its SHA-256, so a stolen copy of the database opens nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from flask_security import hash_password
+from sqlalchemy.orm import Session
+
+from scheduler.domain.text import BadText, clean_line
+from scheduler.errors import Invalid, NotFound
+from scheduler.models import api_token as api_tokens
+from scheduler.models import user as users
+from scheduler.models.api_token import ApiToken
+from scheduler.models.clinic import Clinic
+from scheduler.models.user import Membership, StaffRole, User
+from scheduler.services import audit
+from scheduler.services.actors import Actor
+from scheduler.services.patient_fields import clean_email
+
+SHORTEST_PASSWORD = 12  # OWASP ASVS 5.0, 6.2.1 asks for 8 and recommends 15
+LONGEST_PASSWORD = 128
+TOKEN_PREFIX = "seriate_"  # noqa: S105  (what a leaked token is recognised by, not a secret)
+KNOWN_BY = len(TOKEN_PREFIX) + 6
+USED_EVERY = timedelta(minutes=10)
+
+
+def create_user(
+    session: Session, clinic: Clinic, email: str, role: StaffRole, now: datetime, name: str = ""
+) -> User:
+    """Make a person a member of a clinic; whoever has an account already keeps it. Raises Invalid."""
+    try:
+        address = clean_email("email", email).lower()
+        called = clean_line("name", name, 200)
+    except BadText as error:
+        raise Invalid([(error.field, error.reason)]) from None
+    user = users.by_email(session, address)
+    if user is None:
+        user = User(email=address, name=called, active=True, create_datetime=now, confirmed_at=now)
+        session.add(user)
+        session.flush()
+    elif users.member(session, user.id, clinic.id):
+        raise Invalid([("email", "belongs to a member of this clinic already")])
+    session.add(Membership(clinic_id=clinic.id, user_id=user.id, role=role))
+    session.flush()
+    return user
+
+
+def set_password(session: Session, user: User, password: str) -> None:
+    """Give the user this password and end every session made with the former one. Raises Invalid."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        reason = f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+        raise Invalid([("password", reason)])
+    if user.email.split("@")[0] in password.lower():
+        raise Invalid([("password", "must not hold your own name")])
+    user.password = hash_password(password)
+    user.fs_uniquifier = secrets.token_hex(32)
+    session.flush()
+
+
+def create_token(
+    session: Session,
+    actor: Actor,
+    user: User,
+    name: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """Make a token for a member of the actor's clinic; return it with its text, which is never shown again.
+
+    Raises NotFound for somebody who is no member, and Invalid.
+    """
+    if users.member(session, user.id, actor.clinic.id) is None:
+        raise NotFound("There is no such member of this clinic")
+    try:
+        called = clean_line("name", name, 100, required=True)
+    except BadText as error:
+        raise Invalid([(error.field, error.reason)]) from None
+    text = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken(
+        clinic_id=actor.clinic.id,
+        user_id=user.id,
+        name=called,
+        prefix=text[:KNOWN_BY],
+        digest=digest_of(text),
+        created_at=now,
+        expires_at=expires_at,
+    )
+    session.add(token)
+    session.flush()
+    audit.record(session, actor, "token.created", token, now)
+    return token, text
+
+
+def revoke_token(session: Session, actor: Actor, token: ApiToken, now: datetime) -> None:
+    """End a token; doing so again changes nothing."""
+    if token.revoked_at is None:
+        token.revoked_at = now
+        audit.record(session, actor, "token.revoked", token, now)
+        session.flush()
+
+
+def token_in_force(session: Session, text: str, now: datetime) -> ApiToken | None:
+    """Return the token with this text, unless it is revoked, expired, or its user or membership is gone."""
+    token = api_tokens.by_digest(session, digest_of(text))
+    if token is None or token.revoked_at is not None or not token.user.active:
+        return None
+    if token.expires_at is not None and token.expires_at <= now:
+        return None
+    return token if users.member(session, token.user_id, token.clinic_id) else None
+
+
+def actor_for_token(session: Session, text: str, now: datetime, address: str) -> Actor | None:
+    """Return who acts with this token, or None when it is not in force."""
+    token = token_in_force(session, text, now)
+    if token is None:
+        return None
+    membership = users.member(session, token.user_id, token.clinic_id)
+    assert membership is not None  # noqa: S101  (token_in_force has just seen it, in the same transaction)
+    return Actor(membership.clinic, token.user, membership.role, "staff", address)
+
+
+def digest_of(text: str) -> str:
+    """Return what is kept of a token's text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

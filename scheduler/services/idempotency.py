@@ -1,0 +1,115 @@
+"""Requests that may come twice: the second gets the first's answer, byte for byte.
+
+The answer is written in the request's own transaction, so it exists exactly when its effect does; a refused request
+leaves no answer, and repeating it asks again. A key belongs to one caller and one route for 24 hours. SQLite has one
+writer at a time, so a repeat waits for the first to end. PostgreSQL has many: an advisory lock tells that the first is
+still running (a row of it could not be seen yet).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.text import BadText, clean_line
+from scheduler.errors import Invalid, KeyInFlight, KeyReused
+from scheduler.models.idempotency_key import IdempotencyKey
+
+KEPT_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request with an Idempotency-Key: who asks (`caller`), what (`route`, `body`), under which key."""
+
+    clinic_id: int
+    caller: str
+    route: str
+    key: str
+    body: bytes
+
+    @property
+    def body_digest(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: the status, the body's exact text, and the headers that count."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+
+
+def recall(session: Session, question: Question, now: datetime) -> Answer | None:
+    """Return the first answer to this question, or None when this is the first.
+
+    Raises Invalid for a key that cannot be kept, KeyReused when the key came with another body, KeyInFlight when the
+    first request has not ended.
+    """
+    _check_key(question.key)
+    _refuse_in_flight(session, question)
+    row = session.scalar(select(IdempotencyKey).where(*_same(question)))
+    if row is None or row.answer is None or row.status is None:
+        return None
+    if row.created_at <= now - KEPT_FOR:
+        session.delete(row)
+        session.flush()
+        return None
+    if row.body_digest != question.body_digest:
+        raise KeyReused
+    return Answer(row.status, row.answer["body"], row.answer["headers"])
+
+
+def remember(session: Session, question: Question, answer: Answer, now: datetime) -> None:
+    """Keep the answer with the effect of the request."""
+    row = IdempotencyKey(
+        clinic_id=question.clinic_id,
+        caller=question.caller,
+        route=question.route,
+        key=question.key,
+        body_digest=question.body_digest,
+        status=answer.status,
+        answer={"body": answer.body, "headers": answer.headers},
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+
+
+def prune(session: Session, now: datetime) -> int:
+    """Forget answers older than 24 hours; return how many."""
+    old = delete(IdempotencyKey).where(IdempotencyKey.created_at <= now - KEPT_FOR)
+    result: Any = session.execute(old)
+    return int(result.rowcount)
+
+
+def _check_key(key: str) -> None:
+    try:
+        clean_line("Idempotency-Key", key, 200, required=True)
+    except BadText as error:
+        raise Invalid([(error.field, error.reason)]) from None
+
+
+def _same(question: Question) -> tuple[Any, ...]:
+    return (
+        IdempotencyKey.clinic_id == question.clinic_id,
+        IdempotencyKey.caller == question.caller,
+        IdempotencyKey.route == question.route,
+        IdempotencyKey.key == question.key,
+    )
+
+
+def _refuse_in_flight(session: Session, question: Question) -> None:
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    scope = "\n".join((str(question.clinic_id), question.caller, question.route, question.key))
+    number = int.from_bytes(hashlib.sha256(scope.encode()).digest()[:8], "big", signed=True)
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(number))):
+        raise KeyInFlight
