@@ -23,6 +23,7 @@ from scheduler.services.schema_faults import schema_faults
 LARGEST = 512 * 1024
 INTEGER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)\Z")
+UNTAGGED = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
 WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -100,7 +101,7 @@ def _parsed(text: str) -> Source:
         raise FileRefused([LineFault(line, "(file)", "holds a character that YAML does not allow")]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
+        line = min(mark.line + 1, len(text.splitlines())) if mark else 1
         raise FileRefused([LineFault(line, "(file)", f"is not YAML: {error.problem}")]) from None
     except RecursionError:
         raise FileRefused([LineFault(1, "(file)", "is nested too deeply")]) from None
@@ -119,7 +120,7 @@ class _Plain(yaml.BaseLoader):
 
 def _built(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
-    if not node.tag.startswith("tag:yaml.org,2002:"):
+    if node.tag not in UNTAGGED:
         raise yaml.MarkedYAMLError(
             problem=f"the tag {node.tag} is not read here", problem_mark=node.start_mark
         )
