@@ -60,6 +60,16 @@ def local_on(instant: datetime, zone: ZoneInfo) -> date:
     return instant.astimezone(zone).date()
 
 
+def to_minute(instant: datetime) -> int:
+    """Return an aware instant as whole minutes since 1970, the form in which documents and tokens hold it."""
+    return int(instant.timestamp()) // 60
+
+
+def from_minute(minute: int) -> datetime:
+    """Return the UTC instant of so many minutes since 1970."""
+    return datetime.fromtimestamp(minute * 60, UTC)
+
+
 def day_bounds(on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the UTC instants at which the local day `on` starts and ends: 23, 24 or 25 hours apart."""
     return _midnight(on, zone), _midnight(on + timedelta(days=1), zone)

@@ -62,3 +62,10 @@ def all_current(session: Session, clinic_id: int) -> list[PlanDefinition]:
         .where(PlanDefinition.clinic_id == clinic_id, PlanDefinition.retired_at.is_(None))
     )
     return list(session.scalars(query.order_by(PlanDefinition.title)))
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> PlanDefinition | None:
+    query = select(PlanDefinition).where(
+        PlanDefinition.clinic_id == clinic_id, PlanDefinition.public_id == public_id
+    )
+    return session.scalar(query)
