@@ -1,0 +1,129 @@
+"""Planning reminders: the due rows of a visit, written in the transaction that books or moves it.
+
+One row per visit, schedule version, rule and recipient. A row that was already past when it was planned is kept as
+skipped, so the send log can say why nothing came. Rows of an earlier version are void; rows are never deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time
+from functools import cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.reminders import Due, QuietHours, Rule, by_lead_hours, due_times
+from scheduler.domain.settings import ClinicSettings
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.patient import Patient
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.schedule import closures, hours
+
+BOOKED_LATE = "booked after due"
+RULE_LATE = "rule enabled after due"
+OPEN = (ReminderState.PENDING, ReminderState.QUEUED)
+
+
+def plan_for(
+    session: Session,
+    clinic: Clinic,
+    appointments: Sequence[Appointment],
+    now: datetime,
+    late: str = BOOKED_LATE,
+) -> None:
+    """Write the due rows for the present schedule version of those visits that stand and that the patient sees."""
+    session.flush()
+    settings = clinic.settings
+    told = [one for one in appointments if one.status.is_live and is_told(one, settings)]
+    planned = _planned(session, told)
+    rules, quiet, works_on = rules_of(settings), quiet_hours(settings), working_days(session, clinic)
+    for appointment in told:
+        start, end = appointment.start_at, appointment.end_at
+        for due in due_times(rules, appointment.kind, start, end, now, clinic.zone, quiet, works_on):
+            for recipient in recipients(appointment.patient):
+                key = (appointment.id, appointment.schedule_version, due.rule.key, recipient)
+                if key not in planned:
+                    session.add(_row(appointment, due, recipient, now, late))
+    session.flush()
+
+
+def void_for(
+    session: Session,
+    appointments: Iterable[Appointment],
+    reason: str,
+    now: datetime,  # noqa: ARG001  (every service takes it)
+) -> None:
+    """Make void every open row of these visits that no longer holds: an earlier version, or a visit that is off."""
+    session.flush()
+    by_id = {appointment.id: appointment for appointment in appointments}
+    query = select(Reminder).where(Reminder.appointment_id.in_(by_id), Reminder.state.in_(OPEN))
+    for row in session.scalars(query):
+        appointment = by_id[row.appointment_id]
+        if row.schedule_version != appointment.schedule_version or not appointment.status.is_live:
+            row.state, row.reason = ReminderState.VOID, reason[:200]
+    session.flush()
+
+
+def is_told(appointment: Appointment, settings: ClinicSettings) -> bool:
+    """Whether the patient gets mail about this visit at all."""
+    return appointment.visible or settings.show_hidden_visits
+
+
+def recipients(patient: Patient) -> tuple[str, ...]:
+    """Return who is written to: the patient, and the person who looks after them if there is one."""
+    return ("patient", "proxy") if patient.proxy_email else ("patient",)
+
+
+def rules_of(settings: ClinicSettings) -> tuple[Rule, ...]:
+    return by_lead_hours(settings.reminder_lead_hours)
+
+
+def quiet_hours(settings: ClinicSettings) -> QuietHours:
+    return QuietHours(time.fromisoformat(settings.quiet_from), time.fromisoformat(settings.quiet_until))
+
+
+def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:
+    """Return whether the clinic works on a day: it has hours on that weekday and no closure over the whole day."""
+
+    @cache
+    def works_on(on: date) -> bool:
+        weekly = hours(session, clinic.id, None)
+        start = datetime.combine(on, time.min, tzinfo=clinic.zone)
+        end = datetime.combine(on, time.max, tzinfo=clinic.zone)
+        shut = any(
+            closure.resource_id is None and closure.start_at <= start and closure.end_at >= end
+            for closure in closures(session, clinic.id, start, end)
+        )
+        return not shut and any(
+            row.weekday == on.isoweekday()
+            and (row.valid_from is None or row.valid_from <= on)
+            and (row.valid_until is None or row.valid_until >= on)
+            for row in weekly
+        )
+
+    return works_on
+
+
+def _planned(session: Session, appointments: Iterable[Appointment]) -> set[tuple[int, int, str, str]]:
+    query = select(Reminder).where(Reminder.appointment_id.in_([one.id for one in appointments]))
+    return {
+        (row.appointment_id, row.schedule_version, row.rule, row.recipient) for row in session.scalars(query)
+    }
+
+
+def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late: str) -> Reminder:
+    past = due.due_at < now
+    return Reminder(
+        clinic_id=appointment.clinic_id,
+        appointment_id=appointment.id,
+        schedule_version=appointment.schedule_version,
+        rule=due.rule.key,
+        recipient=recipient,
+        due_at=due.due_at,
+        expires_at=due.expires_at,
+        state=ReminderState.SKIPPED if past else ReminderState.PENDING,
+        reason=late if past else "",
+        created_at=now,
+    )
