@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from pathlib import Path
 from uuid import uuid4
 
@@ -47,6 +48,13 @@ def test_settings(folder: Path, database_url: str, **changes: str) -> config.Set
 test_settings.__test__ = False  # type: ignore[attr-defined]  # a maker of settings, not a test
 
 
+class Visitor(FlaskClient):
+    """A client whose requests know nothing of the test's own app context, session and `g`."""
+
+    def open(self, *args, **kwargs):
+        return Context().run(super().open, *args, **kwargs)
+
+
 @pytest.fixture
 def engine_name(request: pytest.FixtureRequest) -> str:
     """SQLite, unless the test is marked @both."""
@@ -74,6 +82,7 @@ def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The app on the fresh database, in its context."""
     app = create_app(test_settings(tmp_path, database_url))
     app.testing = True
+    app.test_client_class = Visitor
     with app.app_context():
         yield app
         db.session.remove()
