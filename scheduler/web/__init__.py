@@ -2,6 +2,9 @@
 
 from flask import Flask
 
+from scheduler.web import accounts
+
 
 def register(app: Flask) -> None:
     """Hang the door in."""
+    accounts.init_app(app)

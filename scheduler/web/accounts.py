@@ -1,0 +1,58 @@
+"""Signing in and out, by Flask-Security: a mail address, a password, a session.
+
+Its own ways in that are not ours are shut: authentication tokens in headers and addresses, JSON sign-in, "remember me".
+Passwords are argon2id alone (RFC 9106 by OWASP's parameters), without the extra HMAC that would tie them to a key of
+this installation. Its datetimes are aware here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from flask_security import Security, SQLAlchemyUserDatastore
+from flask_wtf.csrf import CSRFProtect
+
+from config import Settings
+from scheduler import clock
+from scheduler.database import db
+from scheduler.models.user import NoRole, User
+
+ARGON2 = {"memory_cost": 19 * 1024, "time_cost": 2, "parallelism": 1}  # OWASP's least: 19 MiB, t=2, p=1
+ARGON2_IN_TESTS = {"memory_cost": 64, "time_cost": 1, "parallelism": 1}
+
+
+def init_app(app: Flask) -> None:
+    """Set up accounts, and protection against forged requests, which must come first."""
+    settings: Settings = app.config["SETTINGS"]
+    app.config.update(_options(settings))
+    if "csrf" not in app.extensions:
+        CSRFProtect(app)
+    security = Security()
+    security.init_app(app, SQLAlchemyUserDatastore(db, User, NoRole))
+    # a request carries no identity but its session's; the API reads its own tokens
+    security.login_manager.request_loader(lambda _: None)
+    security.want_json(lambda _: False)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    cost = ARGON2_IN_TESTS if settings.app_env == "test" else ARGON2
+    return {
+        "SECURITY_JOIN_USER_ROLES": False,
+        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_PASSWORD_SINGLE_HASH": ["argon2"],
+        "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {f"argon2__{name}": value for name, value in cost.items()},
+        "SECURITY_PASSWORD_NORMALIZE_FORM": "NFKC",
+        "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_DATETIME_FACTORY": clock.now,
+        "SECURITY_LOGOUT_METHODS": ["POST"],
+        "SECURITY_LOGOUT_CSRF": True,
+        "SECURITY_CLI_USERS_NAME": None,
+        "SECURITY_CLI_ROLES_NAME": None,
+        "SECURITY_MSG_UNAUTHENTICATED": ("Sign in to see this page.", "info"),
+        "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The address or the password is not right.", "error"),
+        "WTF_CSRF_TIME_LIMIT": None,  # the session's own limits end a form
+        "WTF_CSRF_SSL_STRICT": settings.https,
+    }

@@ -1,0 +1,57 @@
+"""Who is asking: the signed-in person, acting in one of their clinics.
+
+Somebody who belongs to several clinics works in the one that the session names, the first unless chosen. Whoever is not
+signed in is sent to sign in and back; htmx is told to load the whole page.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from flask import Response, abort, g, redirect, request, session, url_for
+from flask_security import current_user
+
+from scheduler.errors import NotFound
+from scheduler.models.user import Membership
+from scheduler.services.actors import Actor
+
+CHOSEN = "clinic"
+
+
+def actor() -> Actor:
+    """Return the signed-in person in their clinic, the same for the whole request."""
+    if "actor" not in g:
+        g.actor = _find()
+    known: Actor = g.actor
+    return known
+
+
+def choose_clinic(public_id: str) -> None:
+    """Work in another of the person's clinics from now on. Raises NotFound."""
+    if public_id not in {row.clinic.public_id for row in _memberships()}:
+        raise NotFound
+    session[CHOSEN] = public_id
+    g.pop("actor", None)
+
+
+def _find() -> Actor:
+    if not current_user.is_authenticated:
+        _sign_in_first()
+    memberships = _memberships()
+    if not memberships:
+        raise NotFound("Your account belongs to no clinic")
+    chosen = session.get(CHOSEN)
+    row = next((row for row in memberships if row.clinic.public_id == chosen), memberships[0])
+    return Actor(row.clinic, row.user, row.role, "staff", request.remote_addr or "")
+
+
+def _memberships() -> list[Membership]:
+    return list(current_user.memberships)
+
+
+def _sign_in_first() -> NoReturn:
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    address = url_for("security.login", next=wanted)
+    if "HX-Request" in request.headers:
+        abort(Response(status=204, headers={"HX-Redirect": url_for("security.login")}))
+    abort(redirect(address, 303))
