@@ -8,12 +8,13 @@ any edit: the ETag. The wall-clock start is kept beside the instant, because zon
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Index, String, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship, selectinload
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.domain.status import AppointmentStatus, Response, Stage
@@ -96,7 +97,7 @@ class Appointment(InClinic, Public, Model):
     cancelled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     cancel_side: Mapped[str | None] = mapped_column(String(12))
     status_reason: Mapped[str] = mapped_column(Text, default="")
-    book_by_on: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    book_by_on: Mapped[date | None]
     replaces_id: Mapped[int | None]
 
     patient: Mapped[Patient] = relationship(
@@ -128,6 +129,10 @@ class Appointment(InClinic, Public, Model):
     )
 
     @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.zone_name)
+
+    @property
     def practitioners(self) -> list[Practitioner]:
         return [participant.practitioner for participant in self.participants]
 
@@ -135,3 +140,16 @@ class Appointment(InClinic, Public, Model):
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> Appointment | None:
     query = select(Appointment).where(Appointment.clinic_id == clinic_id, Appointment.public_id == public_id)
     return session.scalar(query)
+
+
+def of_patient(session: Session, patient: Patient) -> list[Appointment]:
+    """Return all visits of a patient with their places and people, in order of time."""
+    query = select(Appointment).where(
+        Appointment.clinic_id == patient.clinic_id, Appointment.patient_id == patient.id
+    )
+    query = query.options(
+        joinedload(Appointment.location),
+        joinedload(Appointment.care_plan),
+        selectinload(Appointment.participants).joinedload(Participant.practitioner),
+    )
+    return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
