@@ -19,7 +19,7 @@ LEAD_HOURS = (72, 24)
 class ClinicSettings:
     nurse_lanes: int = 3
     planning_horizon_days: int = 182
-    notice_minutes: int = 60
+    notice_minutes: int = 0
     reminder_lead_hours: tuple[int, ...] = LEAD_HOURS
     confirmation_delay_seconds: int = 60
     change_delay_seconds: int = 180

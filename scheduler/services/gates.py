@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -64,7 +63,7 @@ def open_gates(appointment: Appointment) -> list[OpenGate]:
     found = []
     for rule in rules_for(appointment):
         row = _row(appointment, rule)
-        visit_on = local_on(appointment.start_at, _zone(appointment))
+        visit_on = local_on(appointment.start_at, appointment.zone)
         why = why_open(rule, _settled(row), appointment.start_at, visit_on)
         if why:
             found.append(OpenGate(rule.key, rule.title, why))
@@ -155,7 +154,3 @@ def _settled(gate: Gate | None) -> Settled | None:
     if gate is None or gate.closed_at is None:
         return None
     return Settled(gate.closed_at, gate.valid_until_on, gate.waived)
-
-
-def _zone(appointment: Appointment) -> ZoneInfo:
-    return ZoneInfo(appointment.zone_name)

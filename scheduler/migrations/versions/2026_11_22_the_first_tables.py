@@ -794,7 +794,7 @@ def upgrade() -> None:
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancel_side", sa.String(length=12), nullable=True),
         sa.Column("status_reason", sa.Text(), nullable=False),
-        sa.Column("book_by_on", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("book_by_on", sa.Date(), nullable=True),
         sa.Column("replaces_id", sa.Integer(), nullable=True),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("clinic_id", sa.Integer(), nullable=False),

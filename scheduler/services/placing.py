@@ -1,0 +1,63 @@
+"""Finding the resources of one visit at a given time, with everything else where it is.
+
+The planner gets a plan of this one action, pinned to the start; its gaps to other visits are judged afterwards by the
+rules, since a person who moves a visit by hand may have a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.model import NoFit, Request, Visit
+from scheduler.domain.plans import Action, Plan
+from scheduler.errors import Invalid
+from scheduler.models.patient import Patient
+from scheduler.services import availability
+from scheduler.services.actors import Actor
+from scheduler.services.proposals import no_fit
+
+
+def place(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    action: Action,
+    start: datetime,
+    now: datetime,
+    chosen: Iterable[int] = (),
+    releasing: frozenset[int] = frozenset(),
+) -> Visit:
+    """Return the visit with its chair and people.
+
+    `chosen` are resource ids of places and people to take where they have the role asked for. Raises Invalid for a
+    start that is past or beyond the planning horizon, NoFitFound naming what blocks it.
+    """
+    today, on = local_on(now, actor.clinic.zone), local_on(start, actor.clinic.zone)
+    if start < now:
+        raise Invalid([("start", "is in the past")])
+    if (on - today).days >= actor.clinic.settings.planning_horizon_days:
+        raise Invalid([("start", "is beyond the planning horizon")])
+    calendar = availability.load(session, actor.clinic, on, 1, now, patient, releasing)
+    request = Request(
+        plan=alone(action),
+        not_before=on,
+        practitioner_ids=frozenset(chosen),
+        pinned={action.key: start},
+        count=1,
+    )
+    try:
+        return planner.propose(request, calendar, now=now)[0].visits[0]
+    except NoFit as refused:
+        raise no_fit(refused) from refused
+
+
+def alone(action: Action) -> Plan:
+    """Return a plan of this one action, hanging from nothing."""
+    free = replace(action, offset=None, before=None, proposed=False, gates=(), preparation=None)
+    return Plan(action.key, 1, action.title, "", "", (free,))

@@ -1,0 +1,47 @@
+"""Checking visits against the rules before they are written.
+
+The planner's validator judges what came from a proposal, a form or an API call alike. Time that is taken is left to
+`occupy`, which names whose it is; a hard rule is never broken; a soft one may be, by a role and with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from scheduler.domain import planner
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.model import Request, Violation, Visit
+from scheduler.errors import RuleBroken
+from scheduler.services.actors import Actor
+from scheduler.services.permissions import allowed
+
+
+def check(
+    actor: Actor,
+    request: Request,
+    calendar: Availability,
+    visits: Sequence[Visit],
+    now: datetime,
+    override_reason: str = "",
+) -> list[Violation]:
+    """Return the soft rules that an override breaks.
+
+    Raises RuleBroken with every violation when a hard rule is broken, or a soft one without the right or the reason.
+    """
+    violations = [v for v in planner.check(request, calendar, visits, now) if v.rule != planner.TAKEN]
+    if any(violation.hard for violation in violations):
+        raise _broken(violations)
+    if violations and not (override_reason and allowed(actor, "override")):
+        raise _broken(violations)
+    return violations
+
+
+def _broken(violations: Sequence[Violation]) -> RuleBroken:
+    words = "; ".join(violation.words for violation in violations)
+    return RuleBroken(
+        words,
+        violations=[
+            {"action": v.action, "rule": v.rule, "words": v.words, "hard": v.hard} for v in violations
+        ],
+    )
