@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
+from scheduler.cli import plans
+
 
 def register(app: Flask) -> None:
     """Add every command."""
+    for group in (plans.group,):
+        app.cli.add_command(group)

@@ -71,7 +71,7 @@ def _unknown(name: str, known: list[str]) -> str:
 def _reason(keyword: str, expected: Any, schema: Fields) -> str:
     if keyword == "type":
         return f"must be {TYPES[expected]}"
-    if "errorMessage" in schema:
+    if "errorMessage" in schema and keyword != "maxLength":
         return str(schema["errorMessage"])
     if keyword == "enum":
         return f"must be one of {', '.join(map(str, expected))}"
