@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, String, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Index, String, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import InClinic, in_order, own, refers
+
+PATIENT = "patient"  # the role of the row that keeps a patient from being in two places
 
 
 class Occupation(InClinic, Model):
@@ -51,3 +53,12 @@ class Occupation(InClinic, Model):
     start_at: Mapped[datetime] = mapped_column(UTCDateTime)
     end_at: Mapped[datetime] = mapped_column(UTCDateTime)
     released_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+def of_appointment(session: Session, appointment_id: int, released_at: datetime | None = None) -> list[Occupation]:
+    """Return what a visit takes up now, or (with an instant) what it let go at that instant, in order."""
+    query = select(Occupation).where(
+        Occupation.appointment_id == appointment_id,
+        Occupation.released_at.is_not_distinct_from(released_at),
+    )
+    return list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))

@@ -110,7 +110,7 @@ def announce(
     for appointment in appointments:
         before, appointment.status = appointment.status, gates.status_by_gates(appointment)
         changes = {"status": (before, appointment.status)} if before is AppointmentStatus.PROPOSED else {}
-        record_event(session, actor, appointment, "booked", now, changes=changes)
+        record_event(session, actor, appointment, "book", now, changes=changes)
     reminders.plan_for(session, actor.clinic, appointments, now)
     outbox.confirm_course(session, actor.clinic, appointments[0].patient, appointments, now)
 

@@ -22,11 +22,9 @@ from scheduler.domain.windows import Window
 from scheduler.errors import SlotTaken
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import PATIENT, Occupation
 from scheduler.models.practitioner import lane_counts
 from scheduler.services import resources
-
-PATIENT = "patient"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def _end(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> 
     occupation.release(session, held, now)
     for appointment in held:
         change = {"status": (appointment.status, AppointmentStatus.CANCELLED)}
-        record_event(session, actor, appointment, "expired", now, changes=change)
+        record_event(session, actor, appointment, "expire", now, changes=change)
         appointment.status, appointment.cancelled_at = AppointmentStatus.CANCELLED, now
         appointment.status_reason = "the reservation ran out"
     care_plan.status, care_plan.status_at = CarePlanStatus.REVOKED, now

@@ -17,6 +17,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
+from scheduler.models.occupation import PATIENT, Occupation
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
@@ -98,14 +99,17 @@ def action_of(appointment: Appointment) -> Action:
     )
 
 
-def visit_of(appointment: Appointment) -> Visit:
-    """Return what a visit takes up now, as the planner sees it; lanes of one exclusive stretch are one segment."""
-    live = [row for row in appointment.occupations if row.released_at is None and row.role != "patient"]
+def visit_of(appointment: Appointment, rows: Iterable[Occupation]) -> Visit:
+    """Return what these rows of a visit take up, as the planner sees it.
+
+    The lanes of one exclusive stretch are one segment.
+    """
     segments = {
         (row.start_at, row.resource_id, row.phase): Segment(
             row.resource_id, Role(row.role), row.phase, row.start_at, row.end_at, row.exclusive
         )
-        for row in live
+        for row in rows
+        if row.role != PATIENT
     }
     end = max([appointment.end_at, *(segment.end for segment in segments.values())])
     ordered = tuple(segments[key] for key in sorted(segments))
