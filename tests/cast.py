@@ -1,0 +1,122 @@
+"""The named cast. Harbor is a small clinic in New York time; Hill is another, whose people must see nothing of it.
+
+At Harbor: Ada (admin), Mona (manager), Alice (front desk), Nick (nurse), Rita (read-only), and Nora, a patient. At
+Hill: Oscar (admin) and Otto, a patient. NOW is a Monday morning, 08:00 in New York.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from functools import cache
+
+import pytest
+from sqlalchemy.orm import object_session
+
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.user import StaffRole, User, member
+from scheduler.services import accounts, patients, places, plans, schedules
+from scheduler.services.actors import Actor
+from scheduler.services.schedules import Hours
+
+NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
+PASSWORD = "a quiet cup of tea"
+
+
+@dataclass
+class Cast:
+    """Who is there; chairs, rooms and people by name."""
+
+    clinic: Clinic
+    users: dict[str, User] = field(default_factory=dict)
+    places: dict[str, Location] = field(default_factory=dict)
+    people: dict[str, Practitioner] = field(default_factory=dict)
+    patients: dict[str, Patient] = field(default_factory=dict)
+
+    def actor(self, name: str) -> Actor:
+        """Return a member of staff as a door would see them."""
+        user = self.users[name]
+        return Actor(self.clinic, user, member(object_session(user), user.id, self.clinic.id).role, "staff")
+
+    @property
+    def command(self) -> Actor:
+        return Actor(self.clinic, None, None, "command")
+
+
+@pytest.fixture
+def harbor(session) -> Cast:
+    """Harbor with its people, hours, chairs and the six protocols."""
+    cast = found(session, "harbor", "Harbor Clinic", "America/New_York")
+    roles = {
+        "ada": StaffRole.ADMIN,
+        "mona": StaffRole.MANAGER,
+        "alice": StaffRole.FRONT_DESK,
+        "nick": StaffRole.NURSE,
+        "rita": StaffRole.READ_ONLY,
+    }
+    for name, role in roles.items():
+        hire(session, cast, name, role)
+    for name in ("Chair 1", "Chair 2", "Chair 3"):
+        add_place(session, cast, name, "chair")
+    add_place(session, cast, "Room A", "room")
+    for name, role in (("Nina", "nurse"), ("Noah", "nurse"), ("Pia", "prescriber"), ("Theo", "therapist")):
+        add_person(session, cast, name, role)
+    add_patient(session, cast, "Nora", "Lindqvist", email="nora@example.org", email_ok=True)
+    for plan in shipped():
+        plans.load(session, cast.command, plan, NOW)
+    session.commit()
+    return cast
+
+
+@pytest.fixture
+def hill(session) -> Cast:
+    """Another clinic: its people must see nothing of Harbor."""
+    cast = found(session, "hill", "Hill Clinic", "Europe/Berlin")
+    hire(session, cast, "oscar", StaffRole.ADMIN)
+    add_place(session, cast, "Liege 1", "chair")
+    add_person(session, cast, "Nadja", "nurse")
+    add_patient(session, cast, "Otto", "Ohnesorg")
+    session.commit()
+    return cast
+
+
+@cache
+def shipped():
+    """Return the shipped plans, read once: plans are values."""
+    return tuple(plans.shipped())
+
+
+def found(session, key, name, zone_name) -> Cast:
+    """Found a clinic that is open on working days from 8 to 18."""
+    clinic = Clinic(key=key, name=name, zone_name=zone_name)
+    session.add(clinic)
+    session.flush()
+    cast = Cast(clinic)
+    week = [Hours(weekday, time(8), time(18)) for weekday in range(1, 6)]
+    schedules.set_hours(session, cast.command, None, week, NOW)
+    return cast
+
+
+def hire(session, cast, name, role) -> User:
+    user = accounts.create_user(session, cast.clinic, f"{name}@example.org", role, NOW, name.title())
+    cast.users[name] = user
+    return user
+
+
+def add_place(session, cast, name, kind) -> Location:
+    fields = {"name": name, "kind": kind, "rank": len(cast.places)}
+    cast.places[name] = places.create_location(session, cast.command, fields, NOW)
+    return cast.places[name]
+
+
+def add_person(session, cast, name, *roles) -> Practitioner:
+    fields = {"name": name, "roles": roles, "rank": len(cast.people)}
+    cast.people[name] = places.create_practitioner(session, cast.command, fields, NOW)
+    return cast.people[name]
+
+
+def add_patient(session, cast, given_name, family_name, **fields) -> Patient:
+    fields = {"given_name": given_name, "family_name": family_name, **fields}
+    cast.patients[given_name] = patients.create(session, cast.command, fields, NOW)
+    return cast.patients[given_name]
