@@ -100,7 +100,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     source = os.environ if environ is None else environ
     given = {name: value for name, value in source.items() if value != ""}
     instance = Path(given.get("INSTANCE_PATH", ROOT / "instance")).resolve()
-    values = _with_defaults(given, _read_file(instance / "env"))
+    file = instance / "env"
+    defaults = parse(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else {}
+    values = _with_defaults(given, defaults)
     app_env = _one_of(values, "APP_ENV", "production", "demo", "test")
     port = _whole(values, "PORT", 8000, 1, 65535)
     if app_env != "production":  # production says these itself
@@ -148,17 +150,15 @@ def _with_defaults(given: Mapping[str, str], defaults: Mapping[str, str]) -> dic
     return {**defaults, **given} if belongs else dict(given)
 
 
-def _read_file(path: Path) -> dict[str, str]:
+def parse(text: str, source: str) -> dict[str, str]:
     """Read NAME=value lines; values are taken as they stand, without quotes or expansion."""
-    if not path.is_file():
-        return {}
     values = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         name, equals, value = line.partition("=")
         if not line.strip() or line.startswith("#"):
             continue
         if not equals or not name.isidentifier():
-            raise ConfigError(str(path), f"line {number} is not NAME=value")
+            raise ConfigError(source, f"line {number} is not NAME=value")
         values[name] = value
     return values
 

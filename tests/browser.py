@@ -1,0 +1,141 @@
+"""A real browser: each test has its own desk, and ends with a clean console.
+
+A page may log no error, break no content security policy and ask no other machine for anything. A test that provokes
+a refusal on purpose says so: `faults.expect("status of 409")`.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tools import chromium
+
+QUIET = (
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE = 15_000  # milliseconds: two cores may be busy with other tests
+PICTURES = Path(__file__).resolve().parent.parent / "build" / "failures"
+failed = pytest.StashKey[bool]()
+
+
+@dataclass
+class Faults:
+    """What went wrong in the pages of a test, without what the test expects."""
+
+    seen: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def expect(self, words: str) -> None:
+        """Allow faults with these words, and require at least one."""
+        self.expected.append(words)
+
+    def unexpected(self) -> list[str]:
+        return [fault for fault in self.seen if not any(words in fault for words in self.expected)]
+
+    def missing(self) -> list[str]:
+        return [words for words in self.expected if not any(words in fault for fault in self.seen)]
+
+    def watch(self, page: Page, host: str) -> None:
+        def on_console(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                self.seen.append(f"{message.text} ({message.location.get('url', '')})")
+
+        def on_request(request: Request) -> None:
+            address = urlsplit(request.url)
+            if address.scheme in ("http", "https", "ws", "wss") and address.netloc != host:
+                self.seen.append(f"asked another host: {request.url}")
+
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: self.seen.append(f"{error.name}: {error.message}"))
+        page.on("request", on_request)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = chromium.find()
+    if found is None:
+        pytest.fail("there is no Chromium: `make setup` gets one")
+    flags = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=flags)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Desks:
+    """The pages that a test has open. A server closes them before it stops, lest it cuts a request off."""
+
+    node: pytest.Item
+    pages: list[Page] = field(default_factory=list)
+
+    def close(self) -> None:
+        if self.node.stash.get(failed, False):
+            _picture(self.pages, self.node.name)
+        while self.pages:
+            self.pages.pop().context.close()
+
+
+@pytest.fixture
+def desks(request: pytest.FixtureRequest) -> Desks:
+    return Desks(request.node)
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def open_page(browser: Browser, faults: Faults, desks: Desks) -> Iterator[Callable[..., Page]]:
+    """Open desks: `open_page(address, timezone_id=...)`, each with cookies of its own."""
+
+    def open_page(address: str, **options: object) -> Page:
+        desk = {
+            "timezone_id": "America/New_York",
+            "locale": "en-US",
+            "viewport": {"width": 1280, "height": 900},
+        }
+        context = browser.new_context(base_url=address, **{**desk, **options})  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        faults.watch(page, urlsplit(address).netloc)
+        desks.pages.append(page)
+        return page
+
+    yield open_page
+    desks.close()
+    assert faults.unexpected() == []
+    assert faults.missing() == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page], live_server: str) -> Page:
+    """One desk at the app of this test."""
+    return open_page(live_server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[failed] = report.failed
+    return report
+
+
+def _picture(pages: list[Page], name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    plain = "".join(letter if letter.isalnum() else "-" for letter in name)
+    for number, page in enumerate(pages, start=1):
+        page.screenshot(path=PICTURES / f"{plain}-{number}.png", full_page=True)

@@ -1,0 +1,152 @@
+"""Seriate as it runs: `live_server` for pages alone, `running` for the whole system in processes of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+from werkzeug.serving import make_server
+
+from scheduler.app import create_app
+from tests.browser import Desks
+from tests.engines import SECRET_KEY, test_settings
+from tools import processes
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60  # seconds for a process to come up while other tests have the cores
+open_url = build_opener(ProxyHandler({})).open  # this machine is never behind a proxy
+
+
+@pytest.fixture
+def live_server(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[str]:
+    """Serve this test's database in a thread; give the address. No clock and no mail run beside it."""
+    port = str(processes.free_port())
+    app = create_app(test_settings(tmp_path, database_url, PORT=port))
+    server = make_server(processes.LOOPBACK, int(port), app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield app.config["SETTINGS"].public_url
+    desks.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@dataclass
+class Running:
+    """Web, clock and mail processes over one database, with a clock that a test can set."""
+
+    folder: Path
+    environ: dict[str, str]
+    commands: dict[str, list[str]]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.environ["PUBLIC_URL"]
+
+    def start(self, *names: str) -> None:
+        for name in names or self.commands:
+            with self.log(name).open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    self.commands[name],
+                    cwd=ROOT,
+                    env=self.environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+
+    def stop(self, *names: str) -> None:
+        """End processes as an operator would, and wait for them."""
+        chosen = [self.processes.pop(name) for name in names or tuple(self.processes)]
+        for process in chosen:
+            process.terminate()
+        for process in chosen:
+            process.wait(PATIENCE)
+
+    def kill(self, name: str) -> None:
+        """End a process as a crash would. The web's workers follow their parent."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait(PATIENCE)
+
+    def travel(self, offset: timedelta) -> None:
+        """Set every process's clock to now + offset."""
+        fresh = self.folder / "clock.new"
+        fresh.write_text(str(offset.total_seconds()))
+        fresh.replace(self.environ["CLOCK_FILE"])
+
+    def flask(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command in the settings of the running system."""
+        return subprocess.run(
+            [sys.executable, "-m", "flask", *arguments],
+            cwd=ROOT, env=self.environ, input=stdin, capture_output=True, text=True, check=False, timeout=PATIENCE,
+        )  # fmt: skip
+
+    def mails(self, **query: str) -> Any:
+        """Return what /demo/mailbox.json says."""
+        with open_url(f"{self.url}/demo/mailbox.json?{urlencode(query)}", timeout=10) as answer:
+            return json.load(answer)
+
+    def wait(self, wish: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+        """Return the first true answer; fail with the processes' logs when none comes in time."""
+        last = time.monotonic() + seconds
+        while time.monotonic() < last:
+            answer = wish()
+            if answer:
+                return answer
+            time.sleep(0.1)
+        logs = [
+            f"--- {name}\n{self.log(name).read_text()}" for name in self.commands if self.log(name).exists()
+        ]
+        raise AssertionError("\n".join(["it did not come true", *logs]))
+
+    def is_well(self) -> bool:
+        try:
+            with open_url(f"{self.url}/healthz", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+
+@pytest.fixture
+def system(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[Running]:
+    """The whole system, not started: load what the test needs, then `start()`."""
+    port, mail = processes.free_port(), processes.free_port()
+    environ = {
+        "APP_ENV": "test",
+        "INSTANCE_PATH": str(tmp_path),
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": SECRET_KEY,
+        "PORT": str(port),
+        "PUBLIC_URL": f"http://{processes.LOOPBACK}:{port}",
+        "SMTP_URL": f"smtp://{processes.LOOPBACK}:{mail}",
+        "CLOCK_FILE": str(tmp_path / "clock"),
+    }
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    system = Running(tmp_path, inherited | environ, processes.commands(port, workers=2))
+    yield system
+    desks.close()
+    system.stop()
+
+
+@pytest.fixture
+def running(system: Running) -> Running:
+    """The whole system, running and well."""
+    system.start()
+    system.wait(system.is_well)
+    return system

@@ -1,0 +1,91 @@
+"""The browser fixtures find what they are there to find."""
+
+import threading
+
+import pytest
+from werkzeug import Request, Response
+from werkzeug.serving import make_server
+
+from tools import processes
+
+POLICY = "default-src 'self'; img-src 'self' http://192.0.2.1"
+PAGES = {
+    "/clean": "<h1>Clean</h1>",
+    "/inline": "<script>document.title = 'ran'</script>",
+    "/broken": "<script src='/throws.js'></script>",
+    "/abroad": "<img src='http://192.0.2.1/pixel.png'>",
+    "/missing": "<img src='/nothing.png'>",
+    "/throws.js": "throw new TypeError('planted')",
+    "/favicon.ico": "<svg/>",
+}
+
+
+@pytest.fixture
+def small_server(desks):
+    server = make_server(processes.LOOPBACK, 0, answer, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://{processes.LOOPBACK}:{server.server_port}"
+    desks.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_clean_page_has_no_faults(open_page, small_server, faults):
+    page = open_page(small_server)
+    page.goto("/clean")
+
+    assert page.locator("h1").inner_text() == "Clean"
+    assert faults.seen == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/inline", "violates the following Content Security Policy directive"),
+        ("/broken", "TypeError: planted"),
+        ("/missing", "status of 404"),
+    ],
+)
+def test_a_planted_fault_is_seen(open_page, small_server, faults, path, words):
+    faults.expect(words)
+
+    open_page(small_server).goto(path)
+
+    assert faults.missing() == []
+
+
+def test_asking_another_host_is_seen(open_page, small_server, faults):
+    elsewhere = "http://192.0.2.1/pixel.png"
+    faults.expect(elsewhere)  # the asking, and the answer that does not come
+    page = open_page(small_server)
+
+    with page.expect_request(elsewhere):
+        page.goto("/abroad", wait_until="commit")
+
+    assert faults.missing() == []
+
+
+def test_an_expected_fault_that_does_not_come_is_missing(faults):
+    faults.seen = ["status of 409"]
+    faults.expect("status of 412")
+
+    assert (faults.unexpected(), faults.missing()) == (["status of 409"], ["status of 412"])
+
+
+def test_desks_have_cookies_of_their_own(open_page, small_server):
+    first, second = open_page(small_server), open_page(small_server)
+    first.goto("/clean")
+    second.goto("/clean")
+    first.context.add_cookies([{"name": "desk", "value": "1", "url": small_server}])
+
+    assert [len(page.context.cookies()) for page in (first, second)] == [1, 0]
+
+
+@Request.application
+def answer(request):
+    body = PAGES.get(request.path)
+    kind = "text/javascript" if request.path.endswith(".js") else "text/html"
+    headers = {"Content-Security-Policy": POLICY}
+    return Response(body or "", 200 if body else 404, headers=headers, content_type=kind)
