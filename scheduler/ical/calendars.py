@@ -1,0 +1,96 @@
+"""VCALENDARs: the body of a feed, and a course as a file.
+
+Neither has a METHOD: PUBLISH would demand an ORGANIZER, and a mail with several visits must not look like an
+invitation. Events stand in order of start and uid, so the same state gives the same bytes. Calendar() is used rather
+than Calendar.new(), which adds a random UID.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from icalendar import Calendar
+
+from scheduler.ical.entries import Entry, Look, Title, Visit, bare, busy, entry, event_status, look_of
+from scheduler.ical.events import rendered
+from scheduler.ical.texts import line
+from scheduler.ical.vtimezone import utc, vtimezone
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+
+SERIALISER = 1  # raise it whenever the bytes of an unchanged calendar would change
+PRODUCT = "-//Seriate//Seriate 1.0//EN"
+REFRESH = timedelta(hours=1)
+END = b"END:VCALENDAR\r\n"
+
+log = logging.getLogger(__name__)
+
+
+def feed_calendar(name: str, look: Look, entries: Sequence[Entry], since_year: int) -> bytes:
+    """Return the body of a subscription; `since_year` is that of the earliest visit it may show."""
+    calendar = bare_calendar()
+    calendar.add("name", line(name))
+    calendar.add("x-wr-calname", line(name))
+    calendar.add("color", "teal")
+    calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", "PT1H")  # the library writes an unknown name as text
+    return joined(calendar, look, entries, since_year)
+
+
+def course_calendar(
+    clinic: Clinic, appointments: Iterable[Appointment], url: str = "", language: str = "en"
+) -> bytes:
+    """Return visits as a file to open or attach; those that are in no calendar are left out."""
+    look = look_of(clinic, url, language)
+    label = clinic.settings.visit_label
+    entries = shown(appointments, lambda _: label, look)
+    return joined(bare_calendar(), look, entries, first_year(entries))
+
+
+def bare_calendar() -> Calendar:
+    """Return a VCALENDAR with what each must have."""
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    return calendar
+
+
+def shown(visits: Iterable[Visit], title: Title, look: Look) -> list[Entry]:
+    """Return the entries of the visits that a calendar shows; one that cannot be rendered becomes "Busy"."""
+    made = []
+    for visit in visits:
+        status = event_status(visit.status)
+        if status is None:
+            continue
+        try:
+            made.append(entry(visit, status, title(visit), look))
+        except Exception:
+            # whatever it is, the other visits of this calendar must still be seen
+            log.exception("visit %s is shown as busy", visit.uid)
+            made.append(busy(visit, look))
+    return made
+
+
+def joined(calendar: Calendar, look: Look, entries: Sequence[Entry], since_year: int) -> bytes:
+    """Return the calendar's bytes with its zone and its entries, in order of start and uid."""
+    component = vtimezone(look.zone_name, since_year)
+    calendar.add_component(component or utc())
+    tzid = look.zone_name if component else None
+    head = calendar.to_ical().removesuffix(END)
+    ordered = sorted(entries, key=lambda each: (each.start, each.uid))
+    return b"".join([head, *(_lines(each, tzid, look) for each in ordered), END])
+
+
+def _lines(shown_as: Entry, tzid: str | None, look: Look) -> bytes:
+    try:
+        return rendered(shown_as, tzid)
+    except Exception:
+        log.exception("visit %s is shown as busy", shown_as.uid)
+        return rendered(bare(shown_as, look), None)
+
+
+def first_year(entries: Sequence[Entry]) -> int:
+    return min((each.start.year for each in entries), default=1970)

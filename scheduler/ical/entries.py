@@ -1,0 +1,133 @@
+"""A visit as a calendar shows it: a value that holds all of it and nothing else.
+
+Two entries that are equal give the same bytes, so an entry is also the key under which its rendering is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.ical.texts import BUSY, CANCELLED, line
+from scheduler.models.clinic import Clinic
+
+
+class EventStatus(StrEnum):
+    """STATUS of a VEVENT (RFC 5545, 3.8.1.11)."""
+
+    CONFIRMED = "CONFIRMED"
+    TENTATIVE = "TENTATIVE"
+    CANCELLED = "CANCELLED"
+
+
+class Visit(Protocol):
+    """What is asked of a visit: an Appointment, or a row with the same names."""
+
+    @property
+    def uid(self) -> str: ...
+    @property
+    def status(self) -> AppointmentStatus: ...
+    @property
+    def start_at(self) -> datetime: ...
+    @property
+    def end_at(self) -> datetime: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def changed_at(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a calendar shows its visits; everything that is the same for all of them."""
+
+    clinic_name: str
+    zone_name: str
+    place: str = ""
+    phone: str = ""
+    url: str = ""
+    language: str = "en"
+    alarm_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One VEVENT. Instants are in UTC; `changed_at` is the time of the last change that a calendar shows."""
+
+    uid: str
+    start: datetime
+    end: datetime
+    status: EventStatus
+    sequence: int
+    changed_at: datetime
+    summary: str
+    place: str = ""
+    description: str = ""
+    url: str = ""
+    alarm_minutes: int | None = None
+
+
+def look_of(clinic: Clinic, url: str = "", language: str = "en", alarm_minutes: int | None = None) -> Look:
+    """Return the look of a patient's calendar, with as much of the clinic as it allows."""
+    place = ", ".join(part for part in (clinic.name, clinic.address) if part)
+    return Look(
+        clinic_name=line(clinic.name),
+        zone_name=clinic.zone_name,
+        place=line(place) if clinic.settings.show_location else "",
+        phone=line(clinic.phone),
+        url=url,
+        language=language if language in CANCELLED else "en",
+        alarm_minutes=alarm_minutes,
+    )
+
+
+def event_status(status: AppointmentStatus) -> EventStatus | None:
+    """Return what a calendar says of a visit, or None for one that is in no calendar.
+
+    A missed visit stays as it was. One entered in error is taken back like a cancelled one.
+    """
+    if status is AppointmentStatus.PENDING:
+        return EventStatus.TENTATIVE
+    if status in LIVE or status is AppointmentStatus.NOSHOW:
+        return EventStatus.CONFIRMED
+    if status in (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR):
+        return EventStatus.CANCELLED
+    return None
+
+
+def entry(visit: Visit, status: EventStatus, title: str, look: Look, place: str | None = None) -> Entry:
+    """Return the entry of a visit under this title; `place` is where, unless the look says it."""
+    cancelled = status is EventStatus.CANCELLED
+    title = line(title)
+    return Entry(
+        uid=visit.uid,
+        start=visit.start_at,
+        end=visit.end_at,
+        status=status,
+        sequence=visit.sequence,
+        changed_at=visit.changed_at,
+        summary=CANCELLED[look.language].format(title=title) if cancelled else title,
+        place=line(place) if place is not None else look.place,
+        description="" if cancelled else look.phone,
+        url=look.url,
+        alarm_minutes=None if cancelled else look.alarm_minutes,
+    )
+
+
+def busy(visit: Visit, look: Look) -> Entry:
+    """Return what stands in for a visit that cannot be named: its time, and that it is taken."""
+    return bare(entry(visit, event_status(visit.status) or EventStatus.TENTATIVE, "", look), look)
+
+
+def bare(shown: Entry, look: Look) -> Entry:
+    """Return the entry without a word of its own."""
+    return Entry(
+        shown.uid, shown.start, shown.end, shown.status, shown.sequence, shown.changed_at, BUSY[look.language]
+    )
+
+
+Title = Callable[[Visit], str]
