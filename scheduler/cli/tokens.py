@@ -1,0 +1,45 @@
+"""`flask token ...`: API tokens from the command line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+from flask.cli import AppGroup
+
+from scheduler import clock
+from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.output import json_option, say, writing
+from scheduler.database import db
+from scheduler.models import user as users
+from scheduler.services import accounts
+
+group = AppGroup("token", help="API tokens.")
+
+
+@group.command("create")
+@click.option(
+    "--user", "email", required=True, help="The mail address of the account that the token acts for."
+)
+@click.option("--name", required=True, help="What the token is for.")
+@click.option("--days", type=click.IntRange(1, 3650), help="End after so many days.")
+@clinic_option
+@json_option
+def create(email: str, name: str, days: int | None, clinic_key: str | None, as_json: bool) -> None:
+    """Make an API token and print it, this once."""
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        user = users.by_email(db.session(), email)
+        if user is None:
+            raise click.ClickException(f"there is no account {email}")
+        now = clock.now()
+        ends = now + timedelta(days=days) if days else None
+        token, text = accounts.create_token(db.session(), actor, user, name, now, ends)
+        values = {
+            "token": text,
+            "id": token.public_id,
+            "name": token.name,
+            "clinic": actor.clinic.key,
+            "expires_at": ends.isoformat(timespec="seconds") if ends else None,
+        }
+    say(text, values, as_json=as_json)

@@ -1,0 +1,41 @@
+"""`flask user ...`: accounts from the command line, such as the first one of an installation."""
+
+from __future__ import annotations
+
+import secrets
+
+import click
+from flask.cli import AppGroup
+
+from scheduler import clock
+from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.output import json_option, say, writing
+from scheduler.database import db
+from scheduler.models.user import StaffRole
+from scheduler.services import accounts, audit
+
+group = AppGroup("user", help="Accounts.")
+
+
+@group.command("create")
+@click.argument("email")
+@click.option("--role", required=True, type=click.Choice([role.value for role in StaffRole]))
+@click.option("--name", default="", help="The person's name.")
+@click.option("--password", envvar="SERIATE_PASSWORD", help="Else one is made and printed once.")
+@clinic_option
+@json_option
+def create(
+    email: str, role: str, name: str, password: str | None, clinic_key: str | None, as_json: bool
+) -> None:
+    """Make EMAIL a member of a clinic; a new account gets a password."""
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        user = accounts.create_user(db.session(), actor.clinic, email, StaffRole(role), clock.now(), name)
+        made = None
+        if user.password is None:
+            made = None if password else secrets.token_urlsafe(15)
+            accounts.set_password(db.session(), user, password or made or "")
+        audit.record(db.session(), actor, "user.created", None, clock.now(), fields=[f"role:{role}"])
+        values = {"email": user.email, "role": role, "clinic": actor.clinic.key, "password": made}
+    line = f"{values['email']} is now {role} at {values['clinic']}"
+    say(f"{line}; password (shown once): {made}" if made else line, values, as_json=as_json)
