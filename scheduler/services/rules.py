@@ -6,7 +6,7 @@ The planner's validator judges what came from a proposal, a form or an API call 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from scheduler.domain import planner
@@ -16,6 +16,8 @@ from scheduler.errors import RuleBroken
 from scheduler.services.actors import Actor
 from scheduler.services.permissions import allowed
 
+LEFT_TO_OCCUPY = frozenset({"taken", "patient"})
+
 
 def check(
     actor: Actor,
@@ -24,12 +26,14 @@ def check(
     visits: Sequence[Visit],
     now: datetime,
     override_reason: str = "",
+    accepted: Collection[Violation] = (),
 ) -> list[Violation]:
-    """Return the soft rules that an override breaks.
+    """Return the soft rules that an override breaks. `accepted` were broken before and stay as they are.
 
     Raises RuleBroken with every violation when a hard rule is broken, or a soft one without the right or the reason.
     """
-    violations = [v for v in planner.check(request, calendar, visits, now) if v.rule != planner.TAKEN]
+    found = planner.check(request, calendar, visits, now)
+    violations = [v for v in found if v.rule not in LEFT_TO_OCCUPY and v not in accepted]
     if any(violation.hard for violation in violations):
         raise _broken(violations)
     if violations and not (override_reason and allowed(actor, "override")):

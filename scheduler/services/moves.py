@@ -1,0 +1,189 @@
+"""Moving visits: what it takes, shown first, then done in one transaction with one mail.
+
+A move keeps the row and its uid, lets go of its own time first, and sets the patient's answer back. `scope` "one" moves
+this visit alone; "following" lets the planner move the fewest later visits that restore the protocol. Nothing that has
+begun is ever moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.planner.model import Request, Visit
+from scheduler.domain.plans import Role
+from scheduler.domain.status import STEPS, Response
+from scheduler.errors import Invalid, NoFitFound, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.location import Location
+from scheduler.models.occupation import of_appointment
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.versions import raise_versions
+from scheduler.services import audit, occupation, outbox, proposals, reminders, rules
+from scheduler.services.actors import Actor
+from scheduler.services.courses import anchors, is_projected, latest
+from scheduler.services.events import calendar_changed, feed_resources, record_event, schedule_changed
+from scheduler.services.locks import lock_resources
+from scheduler.services.occupation import Taking
+from scheduler.services.placing import place
+from scheduler.services.reservations import release_expired
+from scheduler.services.visit_rows import People, action_of, put, visit_of
+from scheduler.services.wishes import of_care_plan
+
+SCOPES = ("one", "following")
+
+
+@dataclass(frozen=True)
+class Move:
+    """A visit, where it goes, and why. Where it comes from is still on the appointment until the move is applied."""
+
+    appointment: Appointment
+    visit: Visit
+    why: str
+
+
+def plan_move(
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    start: datetime,
+    now: datetime,
+    location: Location | None = None,
+    practitioners: Sequence[Practitioner] | None = None,
+    scope: str = "one",
+    override_reason: str = "",
+) -> list[Move]:
+    """Return the moves that it takes, the asked-for one first; nothing is written.
+
+    The visit keeps its place and people where they are free, unless others are given. Raises WrongStatus for a visit
+    that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would break.
+    """
+    _require_movable(appointment, scope, now)
+    release_expired(session, actor.clinic, now)
+    visit = _place(session, actor, appointment, start, now, location, practitioners)
+    moves = [Move(appointment, visit, "asked for")]
+    if appointment.care_plan is not None and _knows(appointment.care_plan, appointment.action):
+        _judge(session, actor, moves, now, override_reason)
+    return moves
+
+
+def apply_moves(
+    session: Session, actor: Actor, moves: Sequence[Move], now: datetime, reason: str = ""
+) -> None:
+    """Write the moves in one go, with one mail for all. Raises SlotTaken and leaves nothing half done."""
+    if not moves:
+        return
+    patient = moves[0].appointment.patient
+    rows = [move.appointment for move in moves]
+    lock_resources(session, occupation.resource_ids(patient.resource_id, [move.visit for move in moves]))
+    feeds = feed_resources(rows)
+    occupation.release(session, rows, now)
+    people = People(session, actor.clinic, [move.visit for move in moves])
+    retimed = [
+        row
+        for row, move in zip(rows, moves, strict=True)
+        if _write(session, actor, move, people, now, reason)
+    ]
+    session.flush()
+    takings = [Taking(move.appointment, move.visit) for move in moves]
+    occupation.occupy(session, actor.clinic, takings, patient.resource_id, now)
+    if retimed:
+        reminders.void_for(session, retimed, "moved", now)
+        reminders.plan_for(session, actor.clinic, retimed, now)
+        outbox.tell_moved(session, actor.clinic, patient, retimed, now)
+    raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
+
+
+def _write(session: Session, actor: Actor, move: Move, people: People, now: datetime, reason: str) -> bool:
+    """Put one row where it goes; tell whether its time changed."""
+    row = move.appointment
+    before, place_before = row.start_at, row.location
+    put(row, move.visit, people)
+    retimed = before != row.start_at
+    changes: dict[str, tuple[object, object]] = {"start": (before, row.start_at)}
+    if retimed:
+        schedule_changed(row, now)
+        row.response = Response.NEEDS_ACTION
+    elif place_before is not row.location:
+        calendar_changed(row, now)
+    if place_before is not row.location:
+        changes["location"] = (_name(place_before), _name(row.location))
+    record_event(session, actor, row, "reschedule", now, reason or move.why, changes)
+    audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], reason)
+    return retimed
+
+
+def _place(
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    start: datetime,
+    now: datetime,
+    location: Location | None,
+    practitioners: Sequence[Practitioner] | None,
+) -> Visit:
+    """Find the visit's resources at its new start: the given ones, else its own place and people, else any.
+
+    Nurses are not kept: who watches is the day's matter.
+    """
+    given = [one.resource_id for one in (location, *(practitioners or ())) if one is not None]
+    rows = of_appointment(session, appointment.id)
+    kept = {row.resource_id for row in rows if _is_kept(row.role, location, practitioners)}
+    action, releasing = action_of(appointment), frozenset({appointment.id})
+    for chosen in ([*given, *sorted(kept)], given):
+        try:
+            return place(session, actor, appointment.patient, action, start, now, chosen, releasing)
+        except NoFitFound:
+            if chosen == given:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _is_kept(role: str, location: Location | None, practitioners: Sequence[Practitioner] | None) -> bool:
+    if role in (Role.CHAIR, Role.ROOM):
+        return location is None
+    return role in (Role.THERAPIST, Role.PRESCRIBER) and practitioners is None
+
+
+def _judge(
+    session: Session, actor: Actor, moves: Sequence[Move], now: datetime, override_reason: str
+) -> None:
+    """Raise RuleBroken when the moves break gaps of the course that were kept until now."""
+    care_plan = moves[0].appointment.care_plan
+    if care_plan is None:
+        return
+    moved = {move.appointment.id: move.visit for move in moves}
+    ahead = {
+        action: one
+        for action, one in latest(care_plan).items()
+        if one.id in moved
+        or (one.status in STEPS["reschedule"] and one.start_at > now and not is_projected(one))
+    }
+    wishes = replace(of_care_plan(session, care_plan), done=anchors(care_plan, moving=ahead))
+    request = Request(plan=care_plan.plan_definition.plan, not_before=date.min, done=wishes.done)
+    calendar = proposals.load(session, actor, wishes, now, frozenset(one.id for one in ahead.values()))
+    today = {one.id: visit_of(one, of_appointment(session, one.id)) for one in ahead.values()}
+    before = planner.check(request, calendar, list(today.values()), now)
+    rules.check(actor, request, calendar, list({**today, **moved}.values()), now, override_reason, before)
+
+
+def _require_movable(appointment: Appointment, scope: str, now: datetime) -> None:
+    if scope not in SCOPES:
+        raise Invalid([("scope", f"must be one of {', '.join(SCOPES)}")])
+    if appointment.status not in STEPS["reschedule"]:
+        raise WrongStatus(f"{appointment.title} is {appointment.status.value}: it cannot be moved")
+    if appointment.start_at <= now:
+        raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")
+
+
+def _knows(care_plan: CarePlan, action: str) -> bool:
+    return any(known.key == action for known in care_plan.plan_definition.plan.actions)
+
+
+def _name(location: Location | None) -> str | None:
+    return location.name if location else None
