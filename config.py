@@ -22,6 +22,24 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent
+NAMES = (
+    "APP_ENV",
+    "INSTANCE_PATH",
+    "DATABASE_URL",
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "PUBLIC_URL",
+    "PORT",
+    "WEB_CONCURRENCY",
+    "TRUSTED_PROXIES",
+    "SMTP_URL",
+    "SMTP_FINAL_WAIT",
+    "MAIL_FROM",
+    "AMBIGUOUS_SEND",
+    "INBOX_URL",
+    "CLOCK_FILE",
+    "LOG_LEVEL",
+)
 DEMO_MAIL = {"SMTP_URL": "smtp://127.0.0.1:2525", "MAIL_FROM": "Seriate <clinic@seriate.invalid>"}
 SHORTEST_KEY = 32  # bytes: the block of the HMAC-SHA-256 that signs sessions and links
 FEWEST_DIFFERENT = 10  # characters: random hex or base64 of that length has more

@@ -9,25 +9,11 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+import config
 from tools.places import Refused
 
 LAST_RUN = "# of the last `make run`, written anew by each"
-# chosen per run; every other setting comes from the environment or the upper part
-CARRIED = (
-    "DATABASE_URL",
-    "SECRET_KEY",
-    "SECRET_KEY_FALLBACKS",
-    "PUBLIC_URL",
-    "PORT",
-    "SMTP_URL",
-    "SMTP_FINAL_WAIT",
-    "MAIL_FROM",
-    "AMBIGUOUS_SEND",
-    "CLOCK_FILE",
-    "LOG_LEVEL",
-    "TRUSTED_PROXIES",
-    "WEB_CONCURRENCY",
-)
+CARRIED = tuple(name for name in config.NAMES if name not in ("APP_ENV", "INSTANCE_PATH"))
 
 
 def compose(file: Path, environ: Mapping[str, str], chosen: Mapping[str, str]) -> str:
