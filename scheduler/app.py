@@ -9,7 +9,7 @@ from config import ROOT, Settings, load
 from scheduler import api, cli, feeds, models, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
-from scheduler.transactions import begin_by_method
+from scheduler.transactions import begin_by_method, repeat_writes
 
 migrate = Migrate()
 
@@ -31,4 +31,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     begin_by_method(app)
     for door in (web, api, feeds, cli):
         door.register(app)
+    repeat_writes(app)
     return app
