@@ -168,7 +168,7 @@ def _judge(
     request = Request(plan=care_plan.plan_definition.plan, not_before=date.min, done=wishes.done)
     calendar = proposals.load(session, actor, wishes, now, frozenset(one.id for one in ahead.values()))
     today = {one.id: visit_of(one, of_appointment(session, one.id)) for one in ahead.values()}
-    before = planner.check(request, calendar, list(today.values()), now)
+    before = planner.check(request, calendar, list(today.values()), now=now)
     rules.check(actor, request, calendar, list({**today, **moved}.values()), now, override_reason, before)
 
 

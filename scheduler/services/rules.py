@@ -32,7 +32,7 @@ def check(
 
     Raises RuleBroken with every violation when a hard rule is broken, or a soft one without the right or the reason.
     """
-    found = planner.check(request, calendar, visits, now)
+    found = planner.check(request, calendar, visits, now=now)
     violations = [v for v in found if v.rule not in LEFT_TO_OCCUPY and v not in accepted]
     if any(violation.hard for violation in violations):
         raise _broken(violations)
