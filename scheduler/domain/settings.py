@@ -29,6 +29,7 @@ class ClinicSettings:
     noshow_grace_minutes: int = 30
     reservation_minutes: int = 60
     visit_label: str = "Appointment"
+    mail_name: str = ""  # how mails call the clinic; empty is its name
     show_hidden_visits: bool = False
     show_location: bool = True
     arrive_early_minutes: int = 15

@@ -1,0 +1,202 @@
+"""The dispatch tick: from what is due to what the mail server has taken.
+
+One run frees old leases, closes what is too late, turns due reminders into messages, then claims and composes in small
+batches while a few connections send. It goes on until nothing is due; a mail that hangs holds up only its own
+connection. Meanwhile it keeps its leases alive and shows that it lives. Several processes may run it at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from uuid import uuid4
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from scheduler.database import begin_write, db
+from scheduler.jobs.group_commit import GroupCommit
+from scheduler.jobs.sending import Channel, Sender
+from scheduler.models.message import Message
+from scheduler.notify.breaker import Breaker
+from scheduler.services.delivery import not_sent
+from scheduler.services.due import collect
+from scheduler.services.leases import LEASE, Policy, claim, hand_back, recover, renew
+from scheduler.services.letters import Letter, Letterhead, NoLetter, compose
+from scheduler.services.message_ends import expire
+
+CONNECTIONS = 4
+BATCH = 16
+COLLECT_EVERY = 5.0  # seconds between two looks for reminders that fall due during a long run
+PAUSE = 0.02
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outbound:
+    """Everything a run needs that outlives it."""
+
+    app: Flask
+    connect: Callable[[], Channel]
+    head: Letterhead
+    policy: Policy
+    clock: Callable[[], datetime]
+    connections: int = CONNECTIONS
+    breaker: Breaker = field(default_factory=Breaker)
+    stopping: Event = field(default_factory=Event)
+    beat: Callable[[str], None] = print
+
+
+class Run:
+    """One run of the tick."""
+
+    def __init__(self, out: Outbound) -> None:
+        self.out = out
+        self.held: dict[int, str] = {}
+        self.sent = 0
+        self._letters: SimpleQueue[Letter | None] = SimpleQueue()
+        self._lock = Lock()
+        self._collected = self._renewed = 0.0
+
+    def go(self) -> str:
+        """Send what is due. Returns a line that says what was done."""
+        with GroupCommit(self.out.app) as writer:
+            self._writer = writer
+            threads: list[Thread] = []
+            try:
+                while self._feed(threads):
+                    pass
+            finally:
+                for _ in threads:
+                    self._letters.put(None)
+                for thread in threads:
+                    thread.join()
+        state = f", waiting: {self.out.breaker.reason}" if self.out.breaker.probing else ""
+        return f"sent {self.sent}{state}"
+
+    def _feed(self, threads: list[Thread]) -> bool:
+        """Give the senders more work if there is some. Returns False once all is done."""
+        self._keep_house()
+        may_claim = not self.out.stopping.is_set() and self.out.breaker.allows(self.out.clock())
+        busy = len(self.held)
+        if may_claim and busy < self._room():
+            letters = self._claimed()
+            while len(threads) < min(self.out.connections, busy + len(letters)):
+                threads.append(self._started())
+            if letters:
+                return True
+        if busy == 0:
+            return False
+        time.sleep(PAUSE)
+        return True
+
+    def _room(self) -> int:
+        return 1 if self.out.breaker.probing else BATCH
+
+    def _claimed(self) -> list[Letter]:
+        """Claim a batch, compose it, hand it to the senders."""
+        token = str(uuid4())
+        limit = 1 if self.out.breaker.probing else BATCH
+        ids = self._writer.write(
+            lambda session: [message.id for message in claim(session, token, self.out.clock(), limit)]
+        )
+        if not ids:
+            return []
+        with self._lock:
+            self.held.update(dict.fromkeys(ids, token))
+        with self.out.app.app_context():
+            try:
+                return [letter for one in ids if (letter := self._composed(db.session(), one, token))]
+            finally:
+                db.session.remove()
+
+    def _composed(self, session: Session, message_id: int, token: str) -> Letter | None:
+        """Hand the letter on, or record why there is none. One that cannot be composed harms no other."""
+        out = self.out
+        letter: Letter | NoLetter
+        try:
+            letter = compose(session, session.get_one(Message, message_id), out.head, out.clock())
+        except Exception as trouble:
+            log.exception("message %d cannot be composed", message_id)
+            session.rollback()
+            letter = NoLetter(message_id, token, f"cannot be composed: {type(trouble).__name__}", again=True)
+        if isinstance(letter, NoLetter):
+            self._writer.write(partial(not_sent, nothing=letter, now=out.clock()))
+            self._let_go(message_id)
+            return None
+        self._letters.put(letter)
+        return letter
+
+    def _started(self) -> Thread:
+        thread = Thread(target=self._work, name="sender", daemon=True)
+        thread.start()
+        return thread
+
+    def _work(self) -> None:
+        out = self.out
+        sender = Sender(out.connect, self._writer, out.breaker, out.policy, out.clock)
+        while (letter := self._letters.get()) is not None:
+            try:
+                if out.stopping.is_set():
+                    self._hand_back(letter)
+                else:
+                    sender.send(letter)
+            except Exception:
+                log.exception("message %d was left to its lease", letter.message_id)
+            finally:
+                self._let_go(letter.message_id)
+        sender.close()
+        with self._lock:
+            self.sent += sender.sent
+
+    def _hand_back(self, letter: Letter) -> None:
+        self._writer.write(lambda session: hand_back(session, [letter.message_id], [letter.lease_token]))
+
+    def _let_go(self, message_id: int) -> None:
+        with self._lock:
+            self.held.pop(message_id, None)
+
+    def _keep_house(self) -> None:
+        moment = time.monotonic()
+        if moment - self._collected >= COLLECT_EVERY or not self._collected:
+            self._collected = moment
+            prepare(self.out)
+            self.out.beat(f"sending, {len(self.held)} in flight")
+        with self._lock:
+            tokens = set(self.held.values())
+        if tokens and moment - self._renewed >= LEASE.total_seconds() / 6:
+            self._renewed = moment
+            self._writer.write(lambda session: renew(session, tokens))
+
+
+def dispatch(out: Outbound) -> str:
+    """Run the tick once."""
+    return Run(out).go()
+
+
+def prepare(out: Outbound) -> None:
+    """Free old leases, close what is too late, and turn due reminders into messages."""
+    now = out.clock()
+    _write(out.app, lambda session: len(recover(session, now, out.policy)))
+    for step in (expire, collect):
+        while _write(out.app, lambda session, step=step: step(session, now)):  # type: ignore[misc]
+            if out.stopping.is_set():
+                return
+
+
+def _write(app: Flask, what: Callable[[Session], int]) -> int:
+    with app.app_context():
+        session = db.session()
+        try:
+            begin_write(session)
+            result = what(session)
+            session.commit()
+        finally:
+            db.session.remove()
+        return result

@@ -1,0 +1,101 @@
+"""One text, two parts: plain text and HTML with the styles inlined, because many mail programs drop style sheets.
+
+No remote image, no tracker, nothing to load. Values are escaped by Jinja; the layout is one template.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import css_inline
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scheduler.notify.texts import BUTTON, FOLDER, VISITS, filled
+
+WIDTH = 76
+BEFORE = {"en": "before", "es": "antes"}
+CANCELLED = {"en": "cancelled", "es": "cancelada"}
+_jinja = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitLine:
+    """One visit as a mail lists it; `before` is its former time, if it had one."""
+
+    day: str
+    times: str
+    zone: str
+    before: str = ""
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph: words, or the visits, or a button."""
+
+    words: str = ""
+    url: str = ""
+    visits: tuple[VisitLine, ...] = ()
+
+
+def blocks(paragraphs: Sequence[str], values: Mapping[str, str], visits: Sequence[VisitLine]) -> list[Block]:
+    """Return the paragraphs with their placeholders filled; an empty one is left out."""
+    found = []
+    for paragraph in paragraphs:
+        button = BUTTON.fullmatch(paragraph)
+        if paragraph == VISITS:
+            found.append(Block(visits=tuple(visits)))
+        elif button:
+            found.append(Block(words=filled(button[1], values), url=values[button[2]]))
+        else:
+            found.append(Block(words=filled(paragraph, values).strip()))
+    return [block for block in found if block.words or block.visits]
+
+
+def as_text(found: Sequence[Block], footer: str, language: str) -> str:
+    """Return the plain part: lines of at most 76 characters, addresses unbroken."""
+    parts = [_block_text(block, language) for block in found]
+    return "\n\n".join([*parts, "-- \n" + _wrapped(footer)]) + "\n"
+
+
+def as_html(found: Sequence[Block], footer: str, subject: str, language: str) -> str:
+    """Return the HTML part, styles inlined."""
+    page = _jinja.get_template("layout.html").render(
+        blocks=found,
+        footer=footer,
+        subject=subject,
+        language=language,
+        before_word=BEFORE[language],
+        cancelled_word=CANCELLED[language],
+    )
+    return _inliner.inline(page)
+
+
+def _block_text(block: Block, language: str) -> str:
+    if block.visits:
+        return "\n".join(_visit_text(visit, language) for visit in block.visits)
+    if block.url:
+        return f"{block.words}:\n{block.url}"
+    return _wrapped(block.words)
+
+
+def _visit_text(visit: VisitLine, language: str) -> str:
+    mark = f" [{CANCELLED[language]}]" if visit.cancelled else ""
+    line = f"* {visit.day}\n  {visit.times} ({visit.zone}){mark}"
+    return f"{line}\n  {BEFORE[language]}: {visit.before}" if visit.before else line
+
+
+def _wrapped(words: str) -> str:
+    lines = words.splitlines() or [""]
+    return "\n".join(
+        textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False) for line in lines
+    )

@@ -1,0 +1,79 @@
+"""The words of the mails: one small text per kind and language, for the plain and the HTML part alike.
+
+A text starts with its `Subject:` line (and `Subject-many:` for several visits). Then come paragraphs, divided by empty
+lines. `{name}` is a placeholder; `{visits}` alone in a paragraph is the list of visits; `[words]({link})` alone in a
+paragraph is a button. A clinic may replace a text: placeholders are only ever looked up by name, never evaluated, and
+one that is unknown is refused when the text is saved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "templates" / "mail"
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+BUTTON = re.compile(r"\[([^\]]+)\]\(\{(\w+)\}\)")
+VISITS = "{visits}"
+COMMON = frozenset(
+    {"first_name", "clinic", "phone", "address", "link", "visits", "date", "time", "zone", "count"}
+)
+STAFF = frozenset({"clinic", "date", "lines", "link"})
+OWN = {
+    "account": frozenset({"action_link", "clinic"}),
+    "digest": frozenset({"clinic", "date", "lines", "link"}),
+}
+
+
+class BadText(ValueError):
+    """A text that cannot be used, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailText:
+    """A text taken apart: subjects for one and for several visits, and the paragraphs."""
+
+    subject: str
+    subject_many: str
+    paragraphs: tuple[str, ...]
+
+
+def text_of(kind: str, language: str, own: Mapping[str, str] | None = None) -> MailText:
+    """Return the clinic's own text of `kind` ("reminder.en") if it has one, else ours."""
+    if own and (replacement := own.get(f"{kind}.{language}")):
+        return parsed(replacement)
+    return _shipped(kind, language)
+
+
+def parsed(text: str) -> MailText:
+    """Take a text apart. Raises BadText when it has no subject or no body."""
+    head, _, body = text.strip().partition("\n\n")
+    fields = dict(line.split(":", 1) for line in head.splitlines() if ":" in line)
+    subject = fields.get("Subject", "").strip()
+    paragraphs = tuple(part.strip() for part in re.split(r"\n\s*\n", body) if part.strip())
+    if not subject or not paragraphs:
+        raise BadText("the text needs a line 'Subject: ...', an empty line, and a body")
+    return MailText(subject, fields.get("Subject-many", subject).strip(), paragraphs)
+
+
+def check(kind: str, text: str) -> None:
+    """Raise BadText naming a placeholder that a mail of this kind does not have."""
+    found = parsed(text)
+    allowed = OWN.get(kind, COMMON)
+    for part in (found.subject, found.subject_many, *found.paragraphs):
+        for name in PLACEHOLDER.findall(part):
+            if name not in allowed:
+                raise BadText(f"{{{name}}} is not a placeholder of this mail")
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return the text with its placeholders replaced, each once: a value is never looked into."""
+    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+@cache
+def _shipped(kind: str, language: str) -> MailText:
+    return parsed((FOLDER / language / f"{kind}.txt").read_text(encoding="utf-8"))

@@ -1,0 +1,158 @@
+"""The gate that a claimed message passes right before its content is sent, and the recording of how it ended.
+
+The gate is one UPDATE: it asks for the lease, for every visit in the version that the letter tells of, and for the time
+not to be over; it sets `data_at`. Only when it has been committed may the content leave. On PostgreSQL the visits
+are locked first, so a cancellation that commits while the gate runs is either seen by it or comes after it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import LIVE
+from scheduler.models.appointment import Appointment
+from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
+from scheduler.models.patient import Patient
+from scheduler.notify.faults import Phase, SendFault, Verdict, redacted
+from scheduler.services.leases import Policy, backoff, database_time, unclear
+from scheduler.services.letters import Letter, NoLetter
+from scheduler.services.message_ends import ended, fell_through
+
+MOST_ATTEMPTS = 20
+
+
+def pass_gate(session: Session, letter: Letter, now: datetime) -> bool:
+    """Let the letter out, or not. The caller commits before the content is sent, and sends nothing if that fails."""
+    _lock_visits(session, letter)
+    gate = (
+        update(Message)
+        .where(
+            Message.id == letter.message_id,
+            Message.state == MessageState.LEASED,
+            Message.lease_token == letter.lease_token,
+            Message.leased_until > database_time(session),
+            Message.data_at.is_(None),
+            or_(Message.expires_at.is_(None), Message.expires_at > now),
+            ~exists().where(_is_stale()),
+        )
+        .values(
+            data_at=now,
+            content=letter.content,
+            rfc_message_id=letter.rfc_message_id,
+            dated_at=letter.dated_at,
+            address=letter.recipient,
+            subject_line=letter.subject[:200],
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return _changed(session, gate) == 1
+
+
+def refused_at_gate(session: Session, letter: Letter, now: datetime) -> None:
+    """Settle a letter that must not go: somebody else has it, or it is too late, or a visit has changed."""
+    message = _owned(session, letter)
+    if message is not None:
+        fell_through(session, message, now)
+
+
+def accepted(session: Session, letter: Letter, reply: str, now: datetime) -> None:
+    """Record that the mail server took the letter.
+
+    A lease that ran out meanwhile has perhaps put the message back for a second try: then this stops it.
+    """
+    message = session.get_one(Message, letter.message_id, with_for_update=True, populate_existing=True)
+    waiting = message.state in (MessageState.PENDING, MessageState.UNCERTAIN)
+    if message.lease_token == letter.lease_token or (waiting and message.resends > 0):
+        ended(session, message, MessageState.SENT, "", now)
+        message.smtp_reply = redacted(reply)
+        session.flush()
+
+
+def not_sent(session: Session, nothing: NoLetter, now: datetime) -> None:
+    """Record that no letter could be written; the desk sees why."""
+    message = _owned(session, nothing)
+    if message is None:
+        return
+    if not nothing.again:
+        ended(session, message, MessageState.SKIPPED, nothing.reason, now)
+    else:
+        _again(session, message, nothing.reason, now)
+
+
+def failed(session: Session, letter: Letter, fault: SendFault, now: datetime, policy: Policy) -> None:
+    """Record a failed attempt: try again later, give up and say so, or mark an unclear end."""
+    message = _owned(session, letter)
+    if message is None:
+        return
+    message.smtp_reply = f"{fault.code} {redacted(fault.reply)}"
+    if fault.verdict is Verdict.UNCLEAR:
+        unclear(message, now, policy)
+        if message.state is MessageState.UNCERTAIN:
+            ended(session, message, MessageState.UNCERTAIN, message.reason, now)
+    elif fault.verdict is Verdict.BAD_ADDRESS:
+        _mark_address(session, message, now)
+        ended(session, message, MessageState.FAILED, f"failed: address ({fault})", now)
+    elif fault.verdict is Verdict.REFUSED:
+        cause = "content" if fault.phase is Phase.CONTENT else "refused"
+        ended(session, message, MessageState.FAILED, f"failed: {cause} ({fault})", now)
+    else:
+        innocent = fault.verdict in (Verdict.CHANNEL, Verdict.PAUSE)
+        _again(session, message, str(fault), now, costs_an_attempt=not innocent)
+    session.flush()
+
+
+def _again(
+    session: Session, message: Message, reason: str, now: datetime, *, costs_an_attempt: bool = True
+) -> None:
+    """Put the message back: nothing has been delivered. Trouble of the server's costs it no attempt."""
+    message.state, message.data_at, message.reason = MessageState.PENDING, None, reason[:200]
+    message.lease_token, message.leased_until = None, None
+    if message.resends == 0:
+        message.content = None  # composed anew: names and texts may have changed meanwhile
+    if not costs_an_attempt:
+        message.attempts -= 1
+        return
+    message.due_at = now + backoff(message.attempts)
+    over = message.expires_at is not None and message.due_at >= message.expires_at
+    if over or message.attempts >= MOST_ATTEMPTS:
+        ended(session, message, MessageState.FAILED, f"failed: not accepted in time ({reason})", now)
+
+
+def _mark_address(session: Session, message: Message, now: datetime) -> None:
+    if message.patient_id is not None and message.recipient == "patient":
+        session.get_one(Patient, message.patient_id).email_bad_at = now
+
+
+def _is_stale() -> Any:
+    """A visit of the message is not what the message says: another version, or off (or on again)."""
+    wanted = or_(
+        and_(Message.kind == MessageKind.CANCELLATION, Appointment.status.not_in(LIVE)),
+        and_(Message.kind != MessageKind.CANCELLATION, Appointment.status.in_(LIVE)),
+    )
+    return and_(
+        MessageSubject.message_id == Message.id,
+        Appointment.id == MessageSubject.appointment_id,
+        or_(Appointment.schedule_version != MessageSubject.schedule_version, ~wanted),
+    )
+
+
+def _lock_visits(session: Session, letter: Letter) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        about = select(MessageSubject.appointment_id).where(MessageSubject.message_id == letter.message_id)
+        visits = select(Appointment.id).where(Appointment.id.in_(about)).order_by(Appointment.id)
+        session.execute(visits.with_for_update(read=True)).all()
+
+
+def _owned(session: Session, letter: Letter | NoLetter) -> Message | None:
+    """Return the message if it is still claimed for this letter."""
+    message = session.get_one(Message, letter.message_id, with_for_update=True, populate_existing=True)
+    owned = message.state is MessageState.LEASED and message.lease_token == letter.lease_token
+    return message if owned else None
+
+
+def _changed(session: Session, statement: Any) -> int:
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

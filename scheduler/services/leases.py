@@ -1,0 +1,129 @@
+"""Whose turn a message is: claims with a lease, and what becomes of those whose owner is gone.
+
+A claim is a transaction of its own and ends before the network is touched. Leases are counted by the database's clock,
+because several hosts may share the work and theirs may differ. A lease that ran out before the gate leaves a message
+pending; one that ran out after it has an unclear end: the mail may be out, or not.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session, selectinload
+
+from scheduler.models.message import Message, MessageState
+
+LEASE = timedelta(minutes=2)
+BACKOFF_MINUTES = (5, 15, 30, 60)
+RESENT = "sent again: the end of the first try is unclear"
+UNCLEAR = "the end of the try is unclear: the mail may have arrived"
+STOPPED = "the sender stopped before sending"
+Policy = Literal["resend", "hold"]
+MOST_RESENDS = 1
+
+
+def database_time(session: Session) -> datetime:
+    """Return the database's clock, in UTC."""
+    if session.get_bind().dialect.name == "postgresql":
+        return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
+    text = session.execute(select(func.strftime("%Y-%m-%d %H:%M:%f", "now"))).scalar_one()
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def claim(session: Session, token: str, now: datetime, limit: int) -> list[Message]:
+    """Take up to `limit` due messages, the nearest visit first. Other processes pass over what is claimed."""
+    until = database_time(session) + LEASE
+    query = (
+        select(Message)
+        .where(Message.state == MessageState.PENDING, Message.due_at <= now)
+        .where(or_(Message.expires_at.is_(None), Message.expires_at > now))
+        .order_by(Message.urgent_at, Message.due_at, Message.id)
+        .limit(limit)
+        .options(selectinload(Message.subjects))
+        .with_for_update(skip_locked=True, of=Message)
+    )
+    messages = list(session.scalars(query))
+    for message in messages:
+        message.state, message.lease_token, message.leased_until = MessageState.LEASED, token, until
+        message.attempts += 1
+    session.flush()
+    return messages
+
+
+def renew(session: Session, tokens: Collection[str]) -> None:
+    """Prolong the leases of a process that is alive."""
+    session.execute(
+        update(Message)
+        .where(Message.state == MessageState.LEASED, Message.lease_token.in_(tokens))
+        .values(leased_until=database_time(session) + LEASE)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def hand_back(session: Session, ids: Collection[int], tokens: Collection[str]) -> None:
+    """Give up claims that have not passed their gate: the process is about to end."""
+    session.execute(
+        update(Message)
+        .where(
+            Message.id.in_(ids),
+            Message.state == MessageState.LEASED,
+            Message.lease_token.in_(tokens),
+            Message.data_at.is_(None),
+        )
+        .values(
+            state=MessageState.PENDING, lease_token=None, leased_until=None, attempts=Message.attempts - 1
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def recover(session: Session, now: datetime, policy: Policy) -> Sequence[Message]:
+    """Free the messages whose lease is over. Returns them."""
+    query = (
+        select(Message)
+        .where(Message.state == MessageState.LEASED, Message.leased_until < database_time(session))
+        .order_by(Message.id)
+        .limit(500)
+        .with_for_update(skip_locked=True)
+    )
+    messages = list(session.scalars(query))
+    for message in messages:
+        if message.data_at is None:
+            postpone_poison(message, now)
+        else:
+            unclear(message, now, policy)
+    session.flush()
+    return messages
+
+
+def unclear(message: Message, now: datetime, policy: Policy) -> None:
+    """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff."""
+    _release(message)
+    if policy == "resend" and message.resends < MOST_RESENDS:
+        message.state, message.reason = MessageState.PENDING, RESENT
+        message.resends += 1
+        message.data_at = None
+        return
+    message.state, message.reason, message.ended_at = MessageState.UNCERTAIN, UNCLEAR, now
+
+
+def postpone_poison(message: Message, now: datetime) -> None:
+    """Put back a message whose sender died; one on which senders die again and again waits longer each time."""
+    _release(message)
+    message.state, message.reason = MessageState.PENDING, STOPPED
+    if message.attempts > 1:
+        message.due_at = max(message.due_at, now + backoff(message.attempts - 1))
+
+
+def backoff(attempts: int) -> timedelta:
+    """Return how long to wait after so many failed attempts, with jitter so that rows do not march in step."""
+    minutes = BACKOFF_MINUTES[min(attempts, len(BACKOFF_MINUTES)) - 1]
+    return timedelta(minutes=minutes * random.uniform(1.0, 1.2))  # noqa: S311  (jitter, not a secret)
+
+
+def _release(message: Message) -> None:
+    message.lease_token, message.leased_until = None, None
