@@ -1,8 +1,8 @@
 """What goes into the planner and what comes out.
 
-Times are aware UTC instants; days are clinic-local dates. A Visit runs from `start` to `end` of all its phases, of which
-the patient is there until `attended_end`. Segments say who or what is taken up when; lanes are given out later, by
-booking, inside its transaction.
+Times are aware UTC instants; days are clinic-local dates. A Visit runs from `start` to `end` of all its phases, of
+which the patient is there until `attended_end`. Segments say who or what is taken up when; lanes are given out later,
+by booking, inside its transaction.
 """
 
 from __future__ import annotations
@@ -70,9 +70,13 @@ class Done:
 class Request:
     """One patient's wishes for one course.
 
-    `weekdays` are ISO numbers (Monday is 1), empty is any. `earliest` and `latest` bound the visits' wall-clock start and
-    the patient's leaving. `practitioner_ids` are resource ids that a role should be chosen from (where none of them has
-    the role, any will do). `pinned` are starts that must be kept. `done` are actions that are not to be placed.
+    `weekdays` are ISO numbers (Monday is 1), empty is any. `earliest` and `latest` bound the visits' wall-clock start
+    and the patient's leaving. `practitioner_ids` are resource ids that a role should be chosen from (where none of
+    them has the role, any will do). `pinned` are starts that must be kept. `done` are actions that are not to be
+    placed. `slack` gives an action another shortest and longest gap than its offset's: a soft rule bent once.
+
+    Weekdays bind the visits on the plan's line (see course.py); a side visit on another day only costs. Times of day
+    bind what the patient comes for (`visible` actions), blocked days everything.
     """
 
     plan: Plan
@@ -86,6 +90,7 @@ class Request:
     done: Mapping[str, Done] = field(default_factory=dict)
     preferred: time | None = None
     count: int = 3
+    slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,20 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A visit that changes. `before` is None for one that is placed anew.
+
+    `why`: "moved" (asked for), "follows" (to keep the plan), "placed" (it had no time), "resources" (same time, other
+    people or place).
+    """
+
+    action: str
+    before: datetime | None
+    after: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why an action cannot be placed: the kind of resource that blocks it (None: a rule or a wish), in words."""
 
@@ -130,7 +149,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A change that makes room. `request` holds the changed fields by name; it was solved again before it was offered."""
+    """A change that makes room. `request` holds the changed fields by name; it was solved again before it was
+    offered."""
 
     text: str
     request: Mapping[str, object]

@@ -1,0 +1,91 @@
+"""Other plans worth showing: the best that differ from the best so far in a way that a patient cares about.
+
+Different means another set of weekdays, the other half of the day, another therapist of the course, or a later start.
+Each kind is solved to its own optimum; the cheapest are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from scheduler.domain.planner.bitsets import span
+from scheduler.domain.planner.course import Step
+from scheduler.domain.planner.optimum import Solution
+from scheduler.domain.planner.problem import Problem
+
+NOON = 12 * 12  # ticks of the day
+
+
+def best(problem: Problem, number: int) -> list[Solution]:
+    """Return up to `number` solutions, the optimum first; none if nothing fits."""
+    first = problem.optimum.best(problem.sets)
+    if first is None:
+        return []
+    found = [first]
+    while len(found) < number:
+        others = list(_others(problem, found[0] if len(found) == 1 else found[-1], found))
+        others = [one for one in others if all(_differ(problem, one, known) for known in found)]
+        if not others:
+            break
+        found.append(min(others, key=lambda one: one.cost))
+    return [found[0], *sorted(found[1:], key=lambda one: one.cost)]
+
+
+def _others(problem: Problem, base: Solution, known: list[Solution]) -> Iterator[Solution]:
+    for sets in _variations(problem, base):
+        solution = problem.optimum.best(sets)
+        if solution:
+            yield solution
+    rest = [t for t in problem.optimum.therapists() if t not in {one.therapist for one in known}]
+    if rest and base.therapist is not None:
+        solution = problem.optimum.best(problem.sets, rest)
+        if solution:
+            yield solution
+
+
+def _series(cells: Mapping[Step, int]) -> list[Step]:
+    steps = [step for step in cells if step.on_line]
+    return [step for step in steps if step.action.series] or steps
+
+
+def _weekdays(problem: Problem, cells: Mapping[Step, int]) -> frozenset[int]:
+    grid = problem.availability.grid
+    return frozenset(grid.on(cells[s] // grid.width).isoweekday() for s in _series(cells))
+
+
+def _morning(problem: Problem, cells: Mapping[Step, int]) -> bool:
+    grid = problem.availability.grid
+    series = _series(cells)
+    return 2 * sum(cells[s] % grid.width + grid.low < NOON for s in series) > len(series)
+
+
+def _variations(problem: Problem, base: Solution) -> Iterator[Mapping[Step, int]]:
+    grid, sets = problem.availability.grid, problem.sets
+    series = _series(base.cells)
+    if not series:
+        return
+    used = _weekdays(problem, base.cells)
+    if 1 < len(used) < 5 or len(series) == 1:
+        for weekday in sorted(used):
+            others = grid.days_in(frozenset(range(1, 8)) - {weekday})
+            yield {**sets, **{step: sets[step] & others for step in series}}
+    noon = NOON - grid.low
+    half = grid.band(noon, grid.width) if _morning(problem, base.cells) else grid.band(0, noon)
+    yield {**sets, **{step: sets[step] & half for step in series}}
+    first = min(series, key=lambda step: base.cells[step])
+    later = span((base.cells[first] // grid.width + 7) * grid.width, grid.size)
+    yield {**sets, first: sets[first] & later}
+
+
+def _differ(problem: Problem, one: Solution, other: Solution) -> bool:
+    grid = problem.availability.grid
+    if one.cells == other.cells:
+        return False
+    first = [min(_series(s.cells), key=lambda step: s.cells[step]) for s in (one, other)]
+    started = [s.cells[step] // grid.width for s, step in zip((one, other), first, strict=True)]
+    return (
+        _weekdays(problem, one.cells) != _weekdays(problem, other.cells)
+        or _morning(problem, one.cells) != _morning(problem, other.cells)
+        or one.therapist != other.therapist
+        or abs(started[0] - started[1]) >= 7
+    )

@@ -1,0 +1,117 @@
+"""Free time as bitsets: who can be asked for what, at each cell of the grid.
+
+Made once from a Calendar and then only read, so one Availability can serve many requests; what depends on a resource
+and a length alone is worked out once and kept.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from functools import cached_property
+
+import numpy as np
+
+from scheduler.domain.localtime import to_local
+from scheduler.domain.planner.bitsets import eroded, to_bools
+from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.planner.grid import Grid, ceil_tick
+from scheduler.domain.planner.model import Resource
+from scheduler.domain.plans import Role
+from scheduler.domain.windows import Window
+
+__all__ = ["Availability", "Calendar", "Grid"]
+
+
+class Availability:
+    """The bitsets of one calendar.
+
+    `open` are the cells in which the clinic works; `duty[id]` those in which a resource does, busy or not;
+    `at_least[id][n]` those in which it has n lanes free or more (n from 1 to its lanes).
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        self.resources = calendar.resources
+        opens, closes = open_band(calendar)
+        self.grid = Grid(calendar.zone, calendar.first_on, calendar.days, opens, closes)
+        self.open = self._hours(None)
+        self.duty = {
+            resource.id: self._hours(resource.id) & self.open
+            if resource.id in calendar.hours
+            else self.open & ~self._closed(resource.id)
+            for resource in self.resources
+        }
+        self.at_least = self._free()
+        self.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
+        self._eroded: dict[tuple[int, int, int], int] = {}
+
+    def _hours(self, resource_id: int | None) -> int:
+        open_cells = self.grid.inside(self.calendar.hours.get(resource_id, ()))
+        return open_cells & ~self._closed(resource_id)
+
+    def _closed(self, resource_id: int | None) -> int:
+        return self.grid.touched(self.calendar.closures.get(resource_id, ()))
+
+    def _free(self) -> dict[int, tuple[int, ...]]:
+        by_lane: dict[int, dict[int, list[Window]]] = defaultdict(lambda: defaultdict(list))
+        for resource_id, lane, window in self.calendar.occupied:
+            by_lane[resource_id][lane].append(window)
+        return {
+            resource.id: self._levels(resource, list(by_lane[resource.id].values()))
+            for resource in self.resources
+        }
+
+    def _levels(self, resource: Resource, taken: list[list[Window]]) -> tuple[int, ...]:
+        used = [0] * (
+            max(len(taken), resource.lanes) + 2
+        )  # used[n]: cells in which n lanes or more are taken
+        used[0] = self.grid.real
+        for windows in taken:
+            lane = self.grid.touched(windows)
+            for n in range(len(used) - 1, 0, -1):
+                used[n] |= used[n - 1] & lane
+        duty = self.duty[resource.id]
+        free = (duty & ~used[resource.lanes - n + 1] for n in range(1, resource.lanes + 1))
+        return (duty, *free)
+
+    def free_for(self, resource_id: int, length: int, exclusive: bool) -> int:
+        """Return the cells from which one lane (or, exclusively, every lane) stays free for `length` cells."""
+        levels = self.at_least[resource_id]
+        level = len(levels) - 1 if exclusive else 1
+        key = (resource_id, level, length)
+        known = self._eroded.get(key)
+        if known is None:
+            known = self._eroded[key] = eroded(levels[level], length)
+        return known
+
+    def pool(self, role: Role, capabilities: frozenset[str] = frozenset()) -> tuple[Resource, ...]:
+        """Return the resources with this role and all these capabilities."""
+        return tuple(r for r in self.resources if role in r.roles and capabilities <= r.capabilities)
+
+    @cached_property
+    def working(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """For each row, on how many days up to and including it the clinic works."""
+        rows = to_bools(self.open, self.grid.size).reshape(self.grid.days, self.grid.width)
+        return np.cumsum(rows.any(axis=1), dtype=np.int64)
+
+    def first_cell(self, now: datetime) -> int:
+        """Return the first cell that starts at or after `now` and the clinic's notice."""
+        return int(np.searchsorted(self.grid.utc, ceil_tick(now + self.calendar.notice)))
+
+
+def open_band(calendar: Calendar) -> tuple[time, time]:
+    """Return the earliest opening and the latest closing, in wall-clock time (00:00 as an end is midnight)."""
+    windows: Sequence[Window] = calendar.hours.get(None, ())
+    if not windows:
+        return time.min, time.min
+    opens, closes = time.max, time.min
+    for window in windows:
+        start, end = to_local(window.start, calendar.zone), to_local(window.end, calendar.zone)
+        if end - timedelta(microseconds=1) >= datetime.combine(start.date() + timedelta(days=1), time.min):
+            return time.min, time.min
+        if end.date() > start.date():
+            end = end.replace(hour=23, minute=59, second=59)
+        opens, closes = min(opens, start.time()), max(closes, end.time())
+    return opens, closes if closes < time(23, 55) else time.min

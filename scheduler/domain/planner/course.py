@@ -1,0 +1,204 @@
+"""A request's actions as a tree: what is to be placed, what hangs from what, and in which order.
+
+The *line* of a plan is its longest chain of offsets, the visits that carry the course (the infusions and what leads up
+to them); every other action is a side visit (a therapy session, a call). Actions that are done or not to be placed are
+anchors: fixed times from which gaps are counted. A step's `next` is the child that continues its chain, and the others
+are its branches; a branch may have to end before `next` starts (`deadline`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+
+from scheduler.domain.planner.grid import ticks
+from scheduler.domain.planner.model import Done, Request
+from scheduler.domain.plans import Action, Offset, Plan
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """An action to place. `parent` is the step, or `anchor` the fixed action, from which its offset counts."""
+
+    index: int
+    action: Action
+    on_line: bool
+    offset: Offset | None = None
+    parent: Step | None = None
+    anchor: Done | None = None
+    next: Step | None = None
+    branches: list[Step] = field(default_factory=list)
+    deadline: bool = False
+    same_series: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.action.key
+
+    @property
+    def length(self) -> int:
+        return ticks(self.action.length)
+
+    @property
+    def attended(self) -> int:
+        return ticks(self.action.attended_length)
+
+    def children(self) -> Iterator[Step]:
+        yield from self.branches
+        if self.next is not None:
+            yield self.next
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """What hangs from one anchor (None: the plan's first action, free to start): a step of its own, as it were."""
+
+    anchor: Done | None
+    next: Step | None
+    branches: list[Step]
+
+    def children(self) -> Iterator[Step]:
+        yield from self.branches
+        if self.next is not None:
+            yield self.next
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Course:
+    """The steps in plan order, in groups that share no offset; `order` lists pairs whose first must end first."""
+
+    steps: tuple[Step, ...]
+    groups: tuple[Group, ...]
+    order: tuple[tuple[Step, Step], ...]
+    finish: Step | None
+
+    def step(self, key: str) -> Step:
+        """Return the step of an action. Raises KeyError."""
+        for step in self.steps:
+            if step.key == key:
+                return step
+        raise KeyError(key)
+
+
+def separation(first: Action, second: Action) -> int:
+    """Return how many ticks after the start of `first` the same patient's `second` may start, on one day.
+
+    The patient is free when the attended part is over; where the second visit may need the very place or person that
+    the first still takes up (turnover), it starts after all of it.
+    """
+    kept = {
+        need.role for phase in first.phases if not phase.attended for need in phase.needs if not need.presence
+    }
+    wanted = {need.role for phase in second.phases for need in phase.needs if not need.presence}
+    return ticks(first.length if kept & wanted else first.attended_length)
+
+
+def line_of(plan: Plan) -> frozenset[str]:
+    """Return the keys of the longest chain of offsets among the firm actions; the earlier chain where two tie."""
+    depth: dict[str, int] = {}
+    for action in plan.firm:
+        depth[action.key] = 1 + (depth.get(action.offset.after, 0) if action.offset else 0)
+    if not depth:
+        return frozenset()
+    key: str | None = max(depth, key=lambda name: depth[name])
+    chain = set()
+    while key in depth:
+        chain.add(key)
+        offset = plan.action(key).offset
+        key = offset.after if offset else None
+    return frozenset(chain)
+
+
+def course_of(request: Request, keys: Container[str] | None = None) -> Course:
+    """Return the tree of what the request asks to place, or of some of its actions.
+
+    A proposed action, and what hangs from it, is left out.
+    """
+    line = line_of(request.plan)
+    steps: dict[str, Step] = {}
+    for action in request.plan.firm:
+        if action.key in request.done or (keys is not None and action.key not in keys):
+            continue
+        offset = relaxed(action, request)
+        if offset and offset.after not in steps and offset.after not in request.done:
+            continue
+        steps[action.key] = _step(len(steps), action, action.key in line, offset, steps, request)
+    _choose_next(list(steps.values()))
+    groups = _groups(list(steps.values()))
+    order = _order(steps)
+    finish = next((step for step in reversed(steps.values()) if step.on_line), None)
+    return Course(tuple(steps.values()), groups, order, finish)
+
+
+def relaxed(action: Action, request: Request) -> Offset | None:
+    """Return the action's offset with the extra that the request allows for it."""
+    extra = request.slack.get(action.key)
+    offset = action.offset
+    if offset is None or extra is None:
+        return offset
+    return Offset(
+        offset.after,
+        offset.unit,
+        min(offset.min, extra[0]),
+        offset.target,
+        max(offset.max, extra[1]),
+        offset.edge,
+    )
+
+
+def _step(
+    index: int, action: Action, on_line: bool, offset: Offset | None, steps: dict[str, Step], request: Request
+) -> Step:
+    step = Step(index, action, on_line, offset)
+    if offset:
+        step.parent = steps.get(offset.after)
+        step.anchor = request.done.get(offset.after)
+        earlier = request.plan.action(offset.after)
+        step.same_series = action.series is not None and action.series == earlier.series
+    return step
+
+
+def _choose_next(steps: list[Step]) -> None:
+    depth = dict.fromkeys(steps, 1)
+    for step in reversed(steps):
+        if step.parent is not None:
+            depth[step.parent] = max(depth[step.parent], depth[step] + 1)
+    for step in steps:
+        children = [child for child in steps if child.parent is step]
+        step.next = _heaviest(children, depth)
+        step.branches = [child for child in children if child is not step.next]
+        _mark_deadlines(step.next, step.branches)
+
+
+def _heaviest(children: list[Step], depth: dict[Step, int]) -> Step | None:
+    awaited = {child.action.before for child in children}
+    return max(children, key=lambda c: (c.on_line, c.key in awaited, depth[c], -c.index), default=None)
+
+
+def _mark_deadlines(following: Step | None, branches: list[Step]) -> None:
+    for branch in branches:
+        branch.deadline = following is not None and branch.action.before == following.key
+
+
+def _groups(steps: list[Step]) -> tuple[Group, ...]:
+    depth = dict.fromkeys(steps, 1)
+    for step in reversed(steps):
+        if step.parent is not None:
+            depth[step.parent] = max(depth[step.parent], depth[step] + 1)
+    groups = [Group(None, step, []) for step in steps if step.parent is None and step.anchor is None]
+    anchors = dict.fromkeys(step.anchor.action for step in steps if step.anchor is not None)
+    for key in anchors:
+        children = [step for step in steps if step.anchor is not None and step.anchor.action == key]
+        following = _heaviest(children, depth)
+        branches = [child for child in children if child is not following]
+        _mark_deadlines(following, branches)
+        groups.append(Group(children[0].anchor, following, branches))
+    return tuple(groups)
+
+
+def _order(steps: dict[str, Step]) -> tuple[tuple[Step, Step], ...]:
+    return tuple(
+        (step, steps[step.action.before])
+        for step in steps.values()
+        if step.action.before in steps and not step.deadline
+    )

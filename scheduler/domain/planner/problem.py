@@ -1,0 +1,99 @@
+"""One request on one availability, made ready: the course's tree, its start sets, what each start costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from scheduler.domain.planner.assignment import Assignment
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.costs import Pricing, Staying
+from scheduler.domain.planner.course import Course, Step, course_of
+from scheduler.domain.planner.gaps import Ruler
+from scheduler.domain.planner.model import Proposal, Request, Visit
+from scheduler.domain.planner.optimum import Optimum, Solution
+from scheduler.domain.planner.projections import project
+from scheduler.domain.planner.slotmap import SlotMap
+from scheduler.domain.planner.starts import Starts
+from scheduler.domain.planner.terms import Bill
+from scheduler.domain.planner.weights import Weights
+from scheduler.domain.planner.wishes import Wishes
+
+
+class Problem:
+    """Everything that is worked out once and asked many times while one request is answered."""
+
+    def __init__(
+        self,
+        request: Request,
+        availability: Availability,
+        weights: Weights,
+        now: datetime,
+        staying: Staying | None = None,
+    ) -> None:
+        self.request, self.availability, self.weights, self.now = request, availability, weights, now
+        self.course: Course = course_of(request)
+        self.starts = Starts(availability, request.practitioner_ids)
+        self.wishes = Wishes(request, availability, now)
+        self.ruler = Ruler(availability)
+        self.pricing = Pricing(request, self.starts, weights, self.course.finish, staying)
+        self.optimum = Optimum(self.course, self.ruler, self.pricing, weights)
+
+    @cached_property
+    def sets(self) -> Mapping[Step, int]:
+        """The cells at which each step could start if it were alone."""
+        return {step: self._starts(step) for step in self.course.steps}
+
+    def _starts(self, step: Step) -> int:
+        free = self.starts.resources(self.starts.demand(step.action))
+        cells = free & self.wishes.mask(step)
+        staying = self.pricing.staying
+        if staying and step.key in staying.starts and step.key not in self.request.pinned:
+            cells |= free & self.wishes.at(step, staying.starts[step.key])
+        return cells
+
+    @cached_property
+    def slots(self) -> SlotMap:
+        return SlotMap(self.course, self.sets, self.ruler)
+
+    def part(self, steps: Sequence[Step], instead: Mapping[Step, int] | None = None) -> SlotMap:
+        """Return the slot map of some steps alone, with other start sets where given."""
+        keys = {step.key for step in steps}
+        course = course_of(self.request, keys)
+        sets = {**self.sets, **(instead or {})}
+        by_key = {step.key: cells for step, cells in sets.items()}
+        return SlotMap(course, {step: by_key[step.key] for step in course.steps}, self.ruler)
+
+    def proposal(self, solution: Solution, current: Mapping[str, Visit] | None = None) -> Proposal:
+        """Return a solution with its people and places, its terms and the likely dates of proposed actions."""
+        visits = self.visits(solution, current or {})
+        bill = Bill(self.course, self.ruler, self.pricing, self.weights, solution.cells)
+        terms = bill.terms(solution.therapist)
+        projections = project(self.request, self.availability.calendar, visits)
+        return Proposal(visits, projections, terms, solution.cost, solution.proven)
+
+    def visits(self, solution: Solution, current: Mapping[str, Visit]) -> tuple[Visit, ...]:
+        """Return the visits in order of time. One that stays where it is keeps its people and places."""
+        assignment = Assignment(self.starts, self.weights.usable_ticks, solution.therapist)
+        placed = sorted(solution.cells.items(), key=lambda item: item[1])
+        return tuple(
+            self._staying(step, cell, current) or assignment.visit(step.action, cell) for step, cell in placed
+        )
+
+    def _staying(self, step: Step, cell: int, current: Mapping[str, Visit]) -> Visit | None:
+        visit = current.get(step.key)
+        if visit is None or self.availability.grid.cell(visit.start) != cell:
+            return None
+        free = all(self._is_free(s.resource_id, s.start, s.end, s.exclusive) for s in visit.segments)
+        return visit if free else None
+
+    def _is_free(self, resource_id: int, start: datetime, end: datetime, exclusive: bool) -> bool:
+        levels = self.availability.at_least.get(resource_id)
+        grid = self.availability.grid
+        first = grid.cell(start)
+        if levels is None or first is None:
+            return False
+        length = int((end - start).total_seconds()) // 300
+        wanted = ((1 << length) - 1) << first
+        return levels[-1 if exclusive else 1] & wanted == wanted

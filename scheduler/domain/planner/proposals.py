@@ -1,0 +1,68 @@
+"""The planner's questions: what to propose, which starts are possible, is this placement right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from scheduler.domain.planner import alternatives, reasons
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.model import NoFit, Proposal, Request, Violation, Visit
+from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.summaries import summarized
+from scheduler.domain.planner.validator import check_plan
+from scheduler.domain.planner.weights import Weights
+
+DEFAULT = Weights()
+
+
+def propose(
+    request: Request, availability: Availability, weights: Weights = DEFAULT, *, now: datetime
+) -> list[Proposal]:
+    """Return the best placements of every action that keep every rule, best first.
+
+    At most `request.count`, which differ in a way that matters. Raises NoFit with the first action that cannot be
+    placed, what blocks it and what would make room.
+    """
+    problem = Problem(request, availability, weights, now)
+    solutions = alternatives.best(problem, request.count)
+    if not solutions:
+        raise NoFit(reasons.reasons(problem))
+    return summarized(problem, solutions, [problem.proposal(solution) for solution in solutions])
+
+
+class PossibleStarts(Mapping[str, tuple[datetime, ...]]):
+    """Starts by action, in UTC and in order; made into instants only for the action that is asked for."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._slots = problem.slots
+        self._grid = problem.availability.grid
+        self._steps = {step.key: step for step in problem.course.steps}
+
+    def __getitem__(self, key: str) -> tuple[datetime, ...]:
+        step = self._steps[key]
+        return (
+            tuple(self._grid.instant(int(cell)) for cell in self._slots.cells[step])
+            if self._slots.complete
+            else ()
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+
+def slot_map(
+    request: Request, availability: Availability, *, now: datetime
+) -> Mapping[str, tuple[datetime, ...]]:
+    """Return, for every action to place, exactly the starts that belong to some complete course."""
+    return PossibleStarts(Problem(request, availability, DEFAULT, now))
+
+
+def check(
+    request: Request, availability: Availability, visits: Sequence[Visit], *, now: datetime
+) -> list[Violation]:
+    """Return every rule that these visits break; see validator.py. No visits of the plan need be left out."""
+    return check_plan(request, availability.calendar, visits, now)

@@ -1,0 +1,267 @@
+"""The exact search over the tables: A* along each chain, with the tables as what is still to come.
+
+A state is a start of a chain's visit. Its successors are the starts of the next visit, cheapest first and one at a
+time. When a pair of neighbours comes up, its branches are placed for good: over before the next visit where they must
+be, and clear of it and of each other; if that costs more than the table promised, the pair goes back into the queue.
+The first complete chain that comes up is therefore the best (Hart, Nilsson and Raphael, 1968: the promise is never
+too high).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+
+import numpy as np
+
+from scheduler.domain.planner.costs import NEVER, Costs
+from scheduler.domain.planner.course import Group, Step, separation
+from scheduler.domain.planner.gaps import Cells
+from scheduler.domain.planner.slotmap import Node
+from scheduler.domain.planner.tables import Tables
+
+Chosen = dict[Step, int]
+
+
+@dataclass(slots=True)
+class State:
+    """A node placed at a cell (-1: a group's anchor); `spent` is the cost of everything before it."""
+
+    node: Node
+    cell: int
+    spent: int
+    earlier: State | None
+    branches: Chosen
+
+
+@dataclass(slots=True)
+class Pair:
+    """A state and its next-best unseen successor: the rest of the successors wait in `later`."""
+
+    state: State
+    cell: int
+    relaxed: int
+    later: Iterator[tuple[int, int, int]]
+    settled: tuple[int, Chosen] | None = None
+
+
+class Budget:
+    """How many states may still be opened; when it is used up the search turns greedy and nothing is proven."""
+
+    def __init__(self, states: int) -> None:
+        self.left = states
+
+    @property
+    def spent(self) -> bool:
+        return self.left <= 0
+
+
+class Search:
+    """Finds the best placement of groups and branches for one line of the tables."""
+
+    def __init__(self, tables: Tables, line: int, budget: Budget) -> None:
+        self.tables, self.budget = tables, budget
+        self.line = line
+        self._subtrees: dict[tuple[Step, int], tuple[int, Chosen] | None] = {}
+
+    def group(self, group: Group, bound: int) -> tuple[int, Chosen] | None:
+        """Return the cost and the starts of the group's best placement, or None if all cost `bound` or more."""
+        return self._chain(State(group, -1, 0, None, {}), bound)
+
+    def _line(self, costs: Costs) -> Costs:
+        line: Costs = costs[min(self.line, len(costs) - 1)]
+        return line
+
+    def _own(self, step: Step, cell: int) -> int:
+        table = self.tables.of[step]
+        return int(self._line(table.own)[np.searchsorted(table.cells, cell)])
+
+    def _chain(self, start: State, bound: int) -> tuple[int, Chosen] | None:
+        queue: list[tuple[int, int, int, Pair]] = []
+        order = count()
+        self._push(queue, order, start, 0, bound)
+        while queue:
+            promised, depth, _, pair = heappop(queue)
+            if promised >= bound:
+                if self.budget.spent:
+                    continue
+                return None
+            if pair.settled is None:
+                self._push_later(queue, order, pair, depth, bound)
+                pair.settled = self._settle(pair.state, pair.cell)
+                if pair.settled is None:
+                    continue
+                worse = pair.settled[0] - pair.relaxed
+                if worse > 0:
+                    heappush(queue, self._entry(promised + worse, depth, order, pair))
+                    continue
+            following = pair.state.node.next
+            spent, branches = self._spent(pair)
+            if following is None:
+                return spent, self._placed(pair.state, branches)
+            self._push(
+                queue, order, State(following, pair.cell, spent, pair.state, branches), depth - 1, bound
+            )
+        return None
+
+    def _entry(self, promised: int, depth: int, order: count[int], pair: Pair) -> tuple[int, int, int, Pair]:
+        return (
+            promised if not self.budget.spent else depth * int(NEVER) + promised,
+            depth,
+            next(order),
+            pair,
+        )
+
+    def _spent(self, pair: Pair) -> tuple[int, Chosen]:
+        state = pair.state
+        cost, branches = pair.settled or (0, {})
+        own = self._own(state.node, state.cell) if isinstance(state.node, Step) else 0
+        edge = 0
+        if state.node.next is not None:
+            edge = int(self._gap(state.node, state.cell, state.node.next, np.array([pair.cell]))[0])
+        return state.spent + own + cost + edge, branches
+
+    def _placed(self, state: State, branches: Chosen) -> Chosen:
+        placed = dict(branches)
+        at: State | None = state
+        while at is not None:
+            placed.update(at.branches)
+            if isinstance(at.node, Step):
+                placed[at.node] = at.cell
+            at = at.earlier
+        return placed
+
+    def _push(
+        self, queue: list[tuple[int, int, int, Pair]], order: count[int], state: State, depth: int, bound: int
+    ) -> None:
+        self.budget.left -= 1
+        successors = self._successors(state)
+        self._push_from(queue, order, state, successors, depth, bound)
+
+    def _push_later(
+        self, queue: list[tuple[int, int, int, Pair]], order: count[int], pair: Pair, depth: int, bound: int
+    ) -> None:
+        self._push_from(queue, order, pair.state, pair.later, depth, bound)
+
+    def _push_from(
+        self,
+        queue: list[tuple[int, int, int, Pair]],
+        order: count[int],
+        state: State,
+        successors: Iterator[tuple[int, int, int]],
+        depth: int,
+        bound: int,
+    ) -> None:
+        for promised, cell, relaxed in successors:
+            if promised < bound:
+                heappush(queue, self._entry(promised, depth, order, Pair(state, cell, relaxed, successors)))
+            return
+
+    def _successors(self, state: State) -> Iterator[tuple[int, int, int]]:
+        """Yield (promised cost, cell, relaxed cost of the branches) of the next visit's starts, cheapest first."""
+        following = state.node.next
+        own = self._own(state.node, state.cell) if isinstance(state.node, Step) else 0
+        before = state.spent + own
+        if following is None:
+            relaxed = sum(self._least_branch(state, branch) for branch in state.node.branches)
+            if relaxed < NEVER:
+                yield before + relaxed, -1, relaxed
+            return
+        table = self.tables.of[following]
+        low, high = self._reach(state, following)
+        cells = table.cells[low:high]
+        if not len(cells):
+            return
+        branches = self._relaxed(state, following, cells)
+        costs = (
+            self._gap(state.node, state.cell, following, cells) + self._line(table.total)[low:high] + branches
+        )
+        ranked = np.argsort(costs, kind="stable")
+        for at in ranked:
+            if costs[at] >= NEVER:
+                return
+            yield before + int(costs[at]), int(cells[at]), int(branches[at])
+
+    def _reach(self, state: State, child: Step) -> tuple[int, int]:
+        low, high = self.tables.slots.reach(state.node, child, np.array([state.cell]))
+        at = np.searchsorted(self.tables.of[child].cells, (low[0], high[0]))
+        return int(at[0]), int(at[1])
+
+    def _gap(self, node: Node, cell: int, child: Step, cells: Cells) -> Costs:
+        if isinstance(node, Step):
+            return self.tables.gap_costs(node, cell, child, cells)
+        return self.tables.anchor_costs(node, child, cells)
+
+    def _branch(self, state: State, branch: Step) -> tuple[Cells, Costs]:
+        low, high = self._reach(state, branch)
+        table = self.tables.of[branch]
+        cells = table.cells[low:high]
+        return cells, self._gap(state.node, state.cell, branch, cells) + self._line(table.total)[low:high]
+
+    def _least_branch(self, state: State, branch: Step) -> int:
+        return int(self._branch(state, branch)[1].min(initial=NEVER))
+
+    def _relaxed(self, state: State, following: Step, cells: Cells) -> Costs:
+        total = np.zeros(len(cells), np.int64)
+        for branch in state.node.branches:
+            starts, costs = self._branch(state, branch)
+            if branch.deadline:
+                least = np.concatenate(([NEVER], np.minimum.accumulate(costs)))
+                last = cells - separation(branch.action, following.action)
+                total += least[np.searchsorted(starts, last, side="right")]
+            else:
+                total += costs.min(initial=NEVER)
+        return total
+
+    def _settle(self, state: State, cell: int) -> tuple[int, Chosen] | None:
+        """Place the branches of a state whose next visit starts at `cell`: their least cost together, and where."""
+        following = state.node.next
+        options = []
+        for branch in state.node.branches:
+            starts, costs = self._branch(state, branch)
+            if following is not None:
+                clear = starts + separation(branch.action, following.action) <= cell
+                if not branch.deadline:
+                    clear |= starts >= cell + separation(following.action, branch.action)
+                starts, costs = starts[clear], costs[clear]
+            options.append((branch, starts, costs))
+        return self._together(options, [])
+
+    def _together(
+        self, options: list[tuple[Step, Cells, Costs]], placed: list[tuple[Step, int]]
+    ) -> tuple[int, Chosen] | None:
+        if not options:
+            return 0, {}
+        (branch, starts, costs), rest = options[0], options[1:]
+        for other, at in placed:
+            clear = (starts + separation(branch.action, other.action) <= at) | (
+                starts >= at + separation(other.action, branch.action)
+            )
+            starts, costs = starts[clear], costs[clear]
+        floor = sum(int(others.min(initial=NEVER)) for _, _, others in rest)
+        best: tuple[int, Chosen] | None = None
+        for at in np.argsort(costs, kind="stable"):
+            if costs[at] >= NEVER or (best and costs[at] + floor >= best[0]):
+                break
+            cell = int(starts[at])
+            found = self._subtree(branch, cell, int(costs[at]))
+            others = self._together(rest, [*placed, (branch, cell)]) if found else None
+            if found and others and (best is None or found[0] + others[0] < best[0]):
+                best = found[0] + others[0], {branch: cell, **found[1], **others[1]}
+        return best
+
+    def _subtree(self, branch: Step, cell: int, promised: int) -> tuple[int, Chosen] | None:
+        """Return the true cost of a branch at a cell, its gap included, and where what hangs from it goes."""
+        if branch.next is None and not branch.branches:
+            return promised, {}
+        key = (branch, cell)
+        if key not in self._subtrees:
+            self._subtrees[key] = self._chain(State(branch, cell, 0, None, {}), int(NEVER))
+        found = self._subtrees[key]
+        if found is None:
+            return None
+        table = self.tables.of[branch]
+        relaxed = int(self._line(table.total)[np.searchsorted(table.cells, cell)])
+        return promised - relaxed + found[0], found[1]

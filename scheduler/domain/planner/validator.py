@@ -1,0 +1,321 @@
+"""The independent judge of a placement: every rule in words, on windows and datetimes.
+
+Nothing here is shared with the engine, so that a mistake there shows up here. Hard rules are about what cannot be: the
+same chair or person twice, nobody with the role, a closed clinic, the past, a patient in two places. Soft ones are gaps
+and wishes, which a role may override with a reason.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+from scheduler.domain.localtime import day_bounds, local_on, to_local
+from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.planner.model import Request, Resource, Segment, Violation, Visit
+from scheduler.domain.plans import Action, Edge, Need, Offset, Phase, Plan, Role, Unit
+from scheduler.domain.windows import Window, merged, subtract
+
+
+def check_plan(
+    request: Request, calendar: Calendar, visits: Sequence[Visit], now: datetime
+) -> list[Violation]:
+    """Return every rule that these visits break, in the order of the visits."""
+    return list(_Judge(request, calendar, visits, now).verdict())
+
+
+class _Judge:
+    def __init__(self, request: Request, calendar: Calendar, visits: Sequence[Visit], now: datetime) -> None:
+        self.request, self.calendar, self.visits, self.now = request, calendar, visits, now
+        self.zone = calendar.zone
+        self.by_key = {visit.action: visit for visit in visits}
+        self.open = subtract(calendar.hours.get(None, ()), calendar.closures.get(None, ()))
+
+    def verdict(self) -> Iterator[Violation]:
+        for visit in self.visits:
+            try:
+                action = self.request.plan.action(visit.action)
+            except KeyError:
+                yield Violation(
+                    visit.action, "action", f"The plan has no action called {visit.action}.", True
+                )
+                continue
+            yield from self._shape(action, visit)
+            yield from self._time(visit)
+            yield from self._needs(action, visit)
+            yield from self._gaps(action, visit)
+            yield from self._wishes(action, visit)
+        yield from self._patient()
+        yield from self._capacity()
+
+    def _shape(self, action: Action, visit: Visit) -> Iterator[Violation]:
+        length, attended = timedelta(), timedelta()
+        for phase in action.phases:
+            length += phase.length
+            attended += phase.length if phase.attended else timedelta()
+        if visit.end - visit.start != length or visit.attended_end - visit.start != attended:
+            yield Violation(action.key, "length", f"{action.title} takes {_minutes(length)} minutes.", True)
+        pinned = self.request.pinned.get(action.key)
+        if pinned is not None and pinned != visit.start:
+            yield Violation(action.key, "pinned", f"{action.title} was to stay at {self._at(pinned)}.", False)
+
+    def _time(self, visit: Visit) -> Iterator[Violation]:
+        if visit.start < self.now:
+            yield Violation(visit.action, "past", f"{self._at(visit.start)} is over.", True)
+        elif visit.start < self.now + self.calendar.notice:
+            yield Violation(visit.action, "notice", f"{self._at(visit.start)} is too soon.", False)
+        horizon = day_bounds(self.calendar.first_on + timedelta(days=self.calendar.days - 1), self.zone)[1]
+        if visit.end > horizon or local_on(visit.start, self.zone) < self.calendar.first_on:
+            yield Violation(
+                visit.action, "horizon", f"{self._at(visit.start)} is beyond the planned weeks.", True
+            )
+        if not _within(Window(visit.start, visit.end), self.open):
+            yield Violation(
+                visit.action, "closed", f"The clinic is not open for all of {self._at(visit.start)}.", True
+            )
+
+    def _needs(self, action: Action, visit: Visit) -> Iterator[Violation]:
+        at = visit.start
+        holders: dict[tuple[Role, int], set[int]] = defaultdict(set)
+        for phase in action.phases:
+            seen: dict[tuple[Role, bool], int] = defaultdict(int)
+            for need in phase.needs:
+                window = Window(at, at + (need.length or phase.length))
+                if need.presence:
+                    yield from self._presence(action, need, window)
+                    continue
+                rank = seen[need.role, need.exclusive]
+                seen[need.role, need.exclusive] += 1
+                segments = self._segments(visit, phase, need, window)
+                wanted = phase.needs.count(need)
+                if not _covers(segments, window, wanted):
+                    words = f"{action.title}: nobody is given as {need.role.value} for {phase.name}."
+                    yield Violation(action.key, "role", words, True)
+                if need.role is not Role.NURSE and wanted == 1:
+                    holders[need.role, rank] |= {segment.resource_id for segment in segments}
+                yield from self._people(action, phase, need, segments)
+            at += phase.length
+        for (role, _), ids in holders.items():
+            if len(ids) > 1:
+                words = f"{action.title} changes its {role.value} between phases."
+                yield Violation(action.key, "same-resource", words, True)
+        if any(not self._asked_for(action, segment) for segment in visit.segments):
+            yield Violation(action.key, "segment", f"{action.title} takes up more than it needs.", True)
+
+    def _asked_for(self, action: Action, segment: Segment) -> bool:
+        return any(
+            phase.name == segment.phase and need.role is segment.role and need.exclusive == segment.exclusive
+            for phase in action.phases
+            for need in phase.needs
+            if not need.presence
+        )
+
+    def _presence(self, action: Action, need: Need, window: Window) -> Iterator[Violation]:
+        duty = [part for r in self.calendar.resources if need.role in r.roles for part in self._duty(r)]
+        if not _within(window, merged(duty)):
+            words = f"No {need.role.value} is on duty throughout {action.title} at {self._at(window.start)}."
+            yield Violation(action.key, "presence", words, True)
+
+    def _duty(self, resource: Resource) -> list[Window]:
+        own = self.calendar.hours.get(resource.id)
+        working = self.open if own is None else _both(merged(own), self.open)
+        return subtract(working, self.calendar.closures.get(resource.id, ()))
+
+    def _segments(self, visit: Visit, phase: Phase, need: Need, window: Window) -> list[Segment]:
+        return [
+            segment
+            for segment in visit.segments
+            if segment.phase == phase.name
+            and segment.role is need.role
+            and segment.exclusive == need.exclusive
+            and window.start <= segment.start
+            and segment.end <= window.end
+        ]
+
+    def _people(
+        self, action: Action, phase: Phase, need: Need, segments: Sequence[Segment]
+    ) -> Iterator[Violation]:
+        for segment in segments:
+            resource = self.calendar.resource(segment.resource_id)
+            if resource is None or need.role not in resource.roles:
+                words = f"{action.title}: {phase.name} is given to somebody who is no {need.role.value}."
+                yield Violation(action.key, "role", words, True)
+                continue
+            if need.capability is not None and need.capability not in resource.capabilities:
+                words = f"{action.title} needs {need.capability}, which {resource.name} does not have."
+                yield Violation(action.key, "capability", words, True)
+            if not _within(Window(segment.start, segment.end), self._duty(resource)):
+                words = f"{resource.name} is not on duty for {action.title} at {self._at(segment.start)}."
+                yield Violation(action.key, "off-duty", words, True)
+
+    def _gaps(self, action: Action, visit: Visit) -> Iterator[Violation]:
+        following = self._times(action.before) if action.before else None
+        if following and visit.attended_end > following[0]:
+            words = f"{action.title} must be over before {self._title(action.before or '')} starts."
+            yield Violation(action.key, "order", words, False)
+        offset = action.offset
+        earlier = self._times(offset.after) if offset else None
+        if offset is None or earlier is None:
+            return
+        least, most = self.request.slack.get(action.key, (offset.min, offset.max))
+        origin = earlier[1] if offset.edge is Edge.END else earlier[0]
+        gap = self._gap(offset.unit, origin, visit.start)
+        if visit.start < earlier[1]:
+            words = f"{action.title} starts before {self._title(offset.after)} is over."
+            yield Violation(action.key, "order", words, offset.hard)
+        if not min(least, offset.min) <= gap <= max(most, offset.max):
+            words = f"{action.title} comes {_amount(gap, offset)} after {self._title(offset.after)}"
+            words += f", and {offset.min} to {offset.max} are allowed."
+            yield Violation(action.key, "gap", words, offset.hard)
+
+    def _gap(self, unit: Unit, origin: datetime, start: datetime) -> float:
+        if unit is Unit.HOURS:
+            return (start - origin) / timedelta(hours=1)
+        first, last = local_on(origin, self.zone), local_on(start, self.zone)
+        if unit is Unit.DAYS:
+            return (last - first).days
+        days = (first + timedelta(days=n) for n in range(1, (last - first).days + 1))
+        return sum(self._works(on) for on in days)
+
+    def _works(self, on: date) -> bool:
+        if on < self.calendar.first_on:
+            return on.isoweekday() <= 5
+        start, end = day_bounds(on, self.zone)
+        return any(part.start < end and start < part.end for part in self.open)
+
+    def _times(self, key: str) -> tuple[datetime, datetime] | None:
+        if key in self.by_key:
+            return self.by_key[key].start, self.by_key[key].attended_end
+        done = self.request.done.get(key)
+        return (done.start, done.end) if done else None
+
+    def _wishes(self, action: Action, visit: Visit) -> Iterator[Violation]:
+        request = self.request
+        start, leave = to_local(visit.start, self.zone), to_local(visit.attended_end, self.zone)
+        if start.date() < request.not_before:
+            yield Violation(
+                action.key, "not-before", f"{self._at(visit.start)} is before the first day asked for.", False
+            )
+        if start.date() in request.blocked_on:
+            yield Violation(action.key, "blocked", f"The patient cannot come on {start:%A, %d %B}.", False)
+        if (
+            request.weekdays
+            and start.isoweekday() not in request.weekdays
+            and action.key in _line(request.plan)
+        ):
+            yield Violation(action.key, "weekday", f"The patient did not ask for a {start:%A}.", False)
+        if not action.visible:
+            return
+        if request.earliest and start.time() < request.earliest:
+            yield Violation(
+                action.key, "too-early", f"{start:%H:%M} is earlier than the patient can come.", False
+            )
+        if request.latest and (leave.date() > start.date() or leave.time() > request.latest):
+            yield Violation(
+                action.key,
+                "too-late",
+                f"The visit lasts until {leave:%H:%M}, too late for the patient.",
+                False,
+            )
+
+    def _patient(self) -> Iterator[Violation]:
+        spans = sorted((visit.start, visit.attended_end, visit.action) for visit in self.visits)
+        for (_, end, first), (start, _, second) in pairwise(spans):
+            if start < end:
+                words = f"{self._title(second)} starts while the patient is still at {self._title(first)}."
+                yield Violation(second, "patient", words, True)
+        others = [*self.calendar.patient_busy]
+        others += [
+            Window(done.start, done.end) for done in self.request.done.values() if done.end > done.start
+        ]
+        for start, end, key in spans:
+            if any(Window(start, end).overlaps(other) for other in others):
+                yield Violation(key, "patient", f"The patient is elsewhere at {self._at(start)}.", True)
+
+    def _capacity(self) -> Iterator[Violation]:
+        """Count lanes at every moment at which something starts: nowhere more than there are."""
+        taken: dict[int, list[tuple[datetime, datetime, int]]] = defaultdict(list)
+        for resource_id, _, window in self.calendar.occupied:
+            taken[resource_id].append((window.start, window.end, 1))
+        for visit in self.visits:
+            for segment in visit.segments:
+                yield from self._fits(visit, segment, taken[segment.resource_id])
+
+    def _fits(
+        self, visit: Visit, segment: Segment, taken: Sequence[tuple[datetime, datetime, int]]
+    ) -> Iterator[Violation]:
+        resource = self.calendar.resource(segment.resource_id)
+        if resource is None:
+            return
+        others = [t for t in taken if t[0] < segment.end and segment.start < t[1]]
+        others += [
+            (other.start, other.end, resource.lanes if other.exclusive else 1)
+            for second in self.visits
+            for other in second.segments
+            if other is not segment
+            and other.resource_id == resource.id
+            and other.start < segment.end
+            and segment.start < other.end
+        ]
+        own = resource.lanes if segment.exclusive else 1
+        moments = {segment.start, *(start for start, _, _ in others if start > segment.start)}
+        if any(
+            own + sum(n for start, end, n in others if start <= at < end) > resource.lanes for at in moments
+        ):
+            words = f"{resource.name} is already taken at {self._at(segment.start)}."
+            yield Violation(visit.action, "taken", words, True)
+
+    def _title(self, key: str) -> str:
+        return self.request.plan.action(key).title
+
+    def _at(self, instant: datetime) -> str:
+        return f"{to_local(instant, self.zone):%a %d %b %H:%M}"
+
+
+def _line(plan: Plan) -> set[str]:
+    """Return the actions of the longest chain, found from its end by following the offsets."""
+    firm = {action.key: action for action in plan.actions if not action.proposed}
+
+    def chain(key: str) -> list[str]:
+        found = []
+        while key in firm:
+            found.append(key)
+            offset = firm[key].offset
+            if offset is None:
+                break
+            key = offset.after
+        return found
+
+    longest: list[str] = []
+    for key in firm:
+        longest = max(longest, chain(key), key=len)
+    return set(longest)
+
+
+def _within(window: Window, windows: Iterable[Window]) -> bool:
+    return any(other.contains(window) for other in windows)
+
+
+def _both(some: Sequence[Window], others: Sequence[Window]) -> list[Window]:
+    return [Window(max(a.start, b.start), min(a.end, b.end)) for a in some for b in others if a.overlaps(b)]
+
+
+def _covers(segments: Sequence[Segment], window: Window, times: int) -> bool:
+    """Tell whether at every moment of the window so many of the segments run, none of them for one resource twice."""
+    moments = {window.start, *(s.end for s in segments if s.end < window.end)}
+    for at in moments:
+        running = [s.resource_id for s in segments if s.start <= at < s.end]
+        if len(running) != times or len(set(running)) != times:
+            return False
+    return True
+
+
+def _minutes(length: timedelta) -> int:
+    return int(length / timedelta(minutes=1))
+
+
+def _amount(gap: float, offset: Offset) -> str:
+    unit = {Unit.HOURS: "hours", Unit.DAYS: "days", Unit.WORKING_DAYS: "working days"}[offset.unit]
+    return f"{gap:g} {unit}"

@@ -1,0 +1,44 @@
+"""Plain words for dates, times and amounts in the planner's answers. English; catalogues may translate them later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, time, timedelta
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def day(on: date) -> str:
+    """Return a date such as "Fri 18 Dec"."""
+    return f"{on:%a} {on.day} {on:%b}"
+
+
+def wall(at: time) -> str:
+    return f"{at:%H:%M}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return such as "1 day" or "3 days"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def spaced(length: timedelta) -> str:
+    """Return a length such as "2 days", "1 hour 30 minutes" or "25 minutes"."""
+    hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
+    if hours >= 24 and hours % 24 == 0 and not minutes:
+        return counted(hours // 24, "day")
+    parts = [counted(hours, "hour")] if hours else []
+    parts += [counted(minutes, "minute")] if minutes or not hours else []
+    return " ".join(parts)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return such as "A, B and C"."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def weekdays(numbers: Sequence[int]) -> str:
+    """Return ISO weekday numbers such as "Tue/Fri"."""
+    return "/".join(WEEKDAYS[number - 1] for number in sorted(set(numbers)))
