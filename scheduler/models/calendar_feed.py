@@ -41,3 +41,10 @@ class CalendarFeed(InClinic, Public, Model):
 
 def by_digest(session: Session, digest: str) -> CalendarFeed | None:
     return session.scalar(select(CalendarFeed).where(CalendarFeed.digest == digest))
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> CalendarFeed | None:
+    query = select(CalendarFeed).where(
+        CalendarFeed.clinic_id == clinic_id, CalendarFeed.public_id == public_id
+    )
+    return session.scalar(query)
