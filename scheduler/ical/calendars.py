@@ -8,12 +8,13 @@ than Calendar.new(), which adds a random UID.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from icalendar import Calendar
 
-from scheduler.ical.entries import Entry, Look, Title, Visit, bare, busy, entry, event_status, look_of
+from scheduler.ical.entries import Entry, Look, Visit, bare, busy, entry, event_status, look_of
 from scheduler.ical.events import rendered
 from scheduler.ical.texts import line
 from scheduler.ical.vtimezone import utc, vtimezone
@@ -26,6 +27,7 @@ REFRESH = timedelta(hours=1)
 END = b"END:VCALENDAR\r\n"
 
 log = logging.getLogger(__name__)
+V = TypeVar("V", bound=Visit)
 
 
 def feed_calendar(name: str, look: Look, entries: Sequence[Entry], since_year: int) -> bytes:
@@ -58,15 +60,17 @@ def bare_calendar() -> Calendar:
     return calendar
 
 
-def shown(visits: Iterable[Visit], title: Title, look: Look) -> list[Entry]:
-    """Return the entries of the visits that a calendar shows; one that cannot be rendered becomes "Busy"."""
+def shown(
+    visits: Iterable[V], title: Callable[[V], str], look: Look, place: Callable[[V], str] | None = None
+) -> list[Entry]:
+    """Return the entries of the visits that a calendar shows; one that cannot be named becomes "Busy"."""
     made = []
     for visit in visits:
         status = event_status(visit.status)
         if status is None:
             continue
         try:
-            made.append(entry(visit, status, title(visit), look))
+            made.append(entry(visit, status, title(visit), look, place(visit) if place else None))
         except Exception:
             # whatever it is, the other visits of this calendar must still be seen
             log.exception("visit %s is shown as busy", visit.uid)

@@ -5,7 +5,6 @@ Two entries that are equal give the same bytes, so an entry is also the key unde
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -45,7 +44,6 @@ class Visit(Protocol):
 class Look:
     """How a calendar shows its visits; everything that is the same for all of them."""
 
-    clinic_name: str
     zone_name: str
     place: str = ""
     phone: str = ""
@@ -75,7 +73,6 @@ def look_of(clinic: Clinic, url: str = "", language: str = "en", alarm_minutes: 
     """Return the look of a patient's calendar, with as much of the clinic as it allows."""
     place = ", ".join(part for part in (clinic.name, clinic.address) if part)
     return Look(
-        clinic_name=line(clinic.name),
         zone_name=clinic.zone_name,
         place=line(place) if clinic.settings.show_location else "",
         phone=line(clinic.phone),
@@ -128,6 +125,3 @@ def bare(shown: Entry, look: Look) -> Entry:
     return Entry(
         shown.uid, shown.start, shown.end, shown.status, shown.sequence, shown.changed_at, BUSY[look.language]
     )
-
-
-Title = Callable[[Visit], str]

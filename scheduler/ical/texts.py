@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-from scheduler.models.appointment import Appointment
-
 _LINE_ENDS = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -32,7 +30,3 @@ def initials(given_name: str, family_name: str, public_id: str) -> str:
 def kind(title: str, position: int | None, series_length: int | None) -> str:
     """Return what the visit is, such as "Infusion 3 of 6" or "3/6" where words would need a language."""
     return f"{title} {position}/{series_length}" if position and series_length else title
-
-
-def of_kind(visit: Appointment) -> str:
-    return kind(visit.title, visit.position, visit.series_length)

@@ -17,6 +17,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     plan_definition,
     practitioner,
     reminder,
+    request_count,
     resource,
     schedule,
     tick,

@@ -1,0 +1,196 @@
+"""Which visits a feed shows, read in one query, and which of them are only tombstones.
+
+A cancelled visit stays until 30 days after the later of its end and its cancellation: most clients keep an event that
+merely vanished. The same holds for a visit that a practitioner or a place has left, in their own feed, at its old time.
+What never stood (a reservation that ran out) was in no calendar and leaves no stone: its `sequence` is still 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, true
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.models.appointment import Appointment, Participant
+from scheduler.models.calendar_feed import CalendarFeed
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.occupation import Occupation
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+
+PATIENT_BACK = timedelta(days=90)
+STAFF_BACK, STAFF_AHEAD = timedelta(days=14), timedelta(days=180)
+TOMBSTONES = timedelta(days=30)
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR)
+STANDING = (*LIVE, AppointmentStatus.NOSHOW)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedVisit:
+    """A visit with all that any feed may show of it."""
+
+    uid: str
+    status: AppointmentStatus
+    start_at: datetime
+    end_at: datetime
+    sequence: int
+    changed_at: datetime
+    title: str
+    position: int | None
+    series_length: int | None
+    place: str | None
+    given_name: str
+    family_name: str
+    patient_id: str
+
+
+VISITS = (
+    select(
+        Appointment.uid,
+        Appointment.status,
+        Appointment.start_at,
+        Appointment.end_at,
+        Appointment.sequence,
+        Appointment.changed_at,
+        Appointment.title,
+        Appointment.position,
+        Appointment.series_length,
+        Location.name,
+        Patient.given_name,
+        Patient.family_name,
+        Patient.public_id,
+    )
+    .join(Patient, Patient.id == Appointment.patient_id)
+    .outerjoin(Location, Location.id == Appointment.location_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whom a feed belongs to: at most one of the three; none is the whole clinic."""
+
+    patient: Patient | None = None
+    practitioner: Practitioner | None = None
+    location: Location | None = None
+
+    @property
+    def name(self) -> str:
+        """Their name, unless it is a patient's: no calendar is called by one."""
+        owner = self.practitioner or self.location
+        return owner.name if owner else ""
+
+    @property
+    def visits(self) -> ColumnElement[bool]:
+        """What makes an appointment one of theirs."""
+        if self.patient is not None:
+            return Appointment.patient_id == self.patient.id
+        if self.location is not None:
+            return Appointment.location_id == self.location.id
+        if self.practitioner is not None:
+            taking_part = Participant.practitioner_id == self.practitioner.id
+            return Appointment.id.in_(select(Participant.appointment_id).where(taking_part))
+        return true()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a feed shows: visits that end after `start` and begin before `end`, and tombstones since `stones`."""
+
+    start: datetime
+    end: datetime | None
+    stones: datetime
+
+
+def owner(session: Session, feed: CalendarFeed) -> Whose:
+    """Return whom the feed belongs to."""
+    if feed.resource_id is None:
+        return Whose()
+
+    def owned(model: Any) -> Any:
+        theirs = (model.clinic_id == feed.clinic_id, model.resource_id == feed.resource_id)
+        return session.scalar(select(model).where(*theirs))
+
+    return Whose(owned(Patient), owned(Practitioner), owned(Location))
+
+
+def span(clinic: Clinic, whose: Whose, now: datetime) -> Span:
+    """Return the feed's window on the clinic's present day; a patient's has no end."""
+    today = now.astimezone(clinic.zone).date()
+    stones = _midnight(today - TOMBSTONES, clinic)
+    if whose.patient is not None:
+        return Span(_midnight(today - PATIENT_BACK, clinic), None, stones)
+    return Span(_midnight(today - STAFF_BACK, clinic), _midnight(today + STAFF_AHEAD, clinic), stones)
+
+
+def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[FeedVisit]:
+    """Return the feed's visits and the tombstones of cancelled ones."""
+    standing = and_(Appointment.status.in_(STANDING), Appointment.end_at > shows.start)
+    lately = or_(Appointment.end_at >= shows.stones, Appointment.cancelled_at >= shows.stones)
+    gone = and_(Appointment.status.in_(GONE), Appointment.sequence > 0, lately)
+    query = VISITS.where(Appointment.clinic_id == clinic.id, whose.visits, or_(standing, gone))
+    if shows.end is not None:
+        query = query.where(Appointment.start_at < shows.end)
+    if whose.patient is not None and not clinic.settings.show_hidden_visits:
+        query = query.where(Appointment.visible)
+    return [FeedVisit(*tuple(row)) for row in session.execute(query)]
+
+
+def left(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[FeedVisit]:
+    """Return, as cancelled at its old time, each visit that a practitioner or a place has left."""
+    place_or_person = whose.practitioner or whose.location
+    if place_or_person is None:
+        return []
+    was = (
+        select(
+            Occupation.appointment_id,
+            Occupation.released_at,
+            func.min(Occupation.start_at).label("start_at"),
+            func.max(Occupation.end_at).label("end_at"),
+        )
+        .where(
+            Occupation.clinic_id == clinic.id,
+            Occupation.resource_id == place_or_person.resource_id,
+            or_(Occupation.released_at >= shows.stones, Occupation.end_at >= shows.stones),
+            Occupation.released_at.is_not(None),
+        )
+        .group_by(Occupation.appointment_id, Occupation.released_at)
+        .subquery()
+    )
+    query = (
+        VISITS.add_columns(was.c.start_at, was.c.end_at, was.c.released_at)
+        .join(was, was.c.appointment_id == Appointment.id)
+        .where(Appointment.sequence > 0, not_(whose.visits))
+        .order_by(was.c.released_at)
+    )
+    latest: dict[str, FeedVisit] = {}
+    for *columns, start_at, end_at, left_at in session.execute(query):
+        latest[columns[0]] = _stone(FeedVisit(*columns), start_at, end_at, left_at)
+    return list(latest.values())
+
+
+def _stone(visit: FeedVisit, start_at: datetime, end_at: datetime, left_at: datetime) -> FeedVisit:
+    """Return the visit as it was here, taken back. Its SEQUENCE is the present one, which is higher."""
+    return FeedVisit(
+        uid=visit.uid,
+        status=AppointmentStatus.CANCELLED,
+        start_at=start_at,
+        end_at=end_at,
+        sequence=visit.sequence,
+        changed_at=max(visit.changed_at, left_at),
+        title=visit.title,
+        position=visit.position,
+        series_length=visit.series_length,
+        place=None,
+        given_name=visit.given_name,
+        family_name=visit.family_name,
+        patient_id=visit.patient_id,
+    )
+
+
+def _midnight(on: date, clinic: Clinic) -> datetime:
+    return datetime.combine(on, time.min, tzinfo=clinic.zone).astimezone(UTC)
