@@ -19,7 +19,11 @@ class Clock:
         self.offset_file = offset_file
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset()
+        return self.wall() + self.offset()
+
+    def wall(self) -> datetime:
+        """Return the machine's time, whatever the offset: for signs of life and schedules of this process."""
+        return datetime.now(UTC)
 
     def offset(self) -> timedelta:
         if self.offset_file is None:

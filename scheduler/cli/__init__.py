@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from scheduler.cli import plans, tokens, users
+from scheduler.cli import demo, demo_mail, plans, tokens, users
 
 
 def register(app: Flask) -> None:
     """Add every command."""
-    for group in (plans.group, users.group, tokens.group):
+    demo.group.add_command(demo_mail.mail)
+    for group in (demo.group, plans.group, users.group, tokens.group):
         app.cli.add_command(group)

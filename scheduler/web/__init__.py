@@ -2,9 +2,10 @@
 
 from flask import Flask
 
-from scheduler.web import accounts
+from scheduler.web import accounts, mailbox
 
 
 def register(app: Flask) -> None:
     """Hang the door in."""
     accounts.init_app(app)
+    mailbox.register(app)

@@ -1,0 +1,86 @@
+"""The clock process: APScheduler in memory with a few interval ticks, until it is told to stop.
+
+The rows are the truth and the scheduler holds none of them, so it may die at any moment. `max_instances=1` with
+`coalesce` and no misfire limit: a tick that takes long is followed by one tick, not by those it missed.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from datetime import UTC
+from functools import partial
+from types import FrameType
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from flask import Flask
+
+from config import Settings
+from scheduler.clock import Clock
+from scheduler.jobs.dispatch import Outbound, dispatch
+from scheduler.jobs.ticks import Ticking, expire_reservations, run, show_life
+from scheduler.notify.smtp import Connection
+from scheduler.services.letters import Letterhead
+
+DISPATCH_SECONDS = 5
+EXPIRY_SECONDS = 60
+log = logging.getLogger(__name__)
+
+
+def run_clock(app: Flask) -> None:
+    """Tick until SIGTERM or SIGINT; then let what is in flight end, and hand the rest back."""
+    out = outbound(app)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        log.info("signal %d: the clock stops", number)
+        out.stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    clock = scheduler(app, ticks(app, out))
+    clock.start()
+    out.stopping.wait()
+    clock.shutdown(wait=True)
+
+
+def ticks(app: Flask, out: Outbound) -> list[Ticking]:
+    """Return every tick of the clock."""
+    return [
+        Ticking("dispatch", DISPATCH_SECONDS, partial(dispatch, out)),
+        Ticking("expiry", EXPIRY_SECONDS, partial(expire_reservations, app)),
+    ]
+
+
+def scheduler(app: Flask, ticking: list[Ticking]) -> BackgroundScheduler:
+    """Return an APScheduler that runs these ticks, each at once and then at its interval."""
+    clock: Clock = app.extensions["clock"]
+    built = BackgroundScheduler(
+        timezone=UTC,
+        executors={"default": ThreadPoolExecutor(len(ticking))},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    for tick in ticking:
+        built.add_job(
+            run, "interval", (app, tick), id=tick.name, seconds=tick.seconds, next_run_time=clock.wall()
+        )
+    return built
+
+
+def outbound(app: Flask) -> Outbound:
+    """Return what the dispatch tick works with, from the settings."""
+    settings: Settings = app.config["SETTINGS"]
+    clock: Clock = app.extensions["clock"]
+    return Outbound(
+        app=app,
+        connect=lambda: Connection(settings.smtp, settings.smtp_final_wait),
+        head=Letterhead(
+            public_url=settings.public_url,
+            keys=(settings.secret_key, *settings.secret_key_fallbacks),
+            mail_from=settings.mail_from,
+        ),
+        policy=settings.ambiguous_send,
+        clock=clock.now,
+        beat=partial(show_life, app, "dispatch"),
+    )
