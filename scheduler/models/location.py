@@ -40,3 +40,9 @@ def active(session: Session, clinic_id: int) -> list[Location]:
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> Location | None:
     query = select(Location).where(Location.clinic_id == clinic_id, Location.public_id == public_id)
     return session.scalar(query)
+
+
+def every(session: Session, clinic_id: int) -> list[Location]:
+    """Return all chairs and rooms, those in use first, in the board's order."""
+    query = select(Location).where(Location.clinic_id == clinic_id)
+    return list(session.scalars(query.order_by(Location.active.desc(), Location.rank, Location.name)))

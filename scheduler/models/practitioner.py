@@ -86,3 +86,11 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> Practition
         Practitioner.clinic_id == clinic_id, Practitioner.public_id == public_id
     )
     return session.scalar(query)
+
+
+def every(session: Session, clinic_id: int) -> list[Practitioner]:
+    """Return all people with their roles, those at work first, in the board's order."""
+    query = select(Practitioner).where(Practitioner.clinic_id == clinic_id)
+    query = query.options(selectinload(Practitioner.role_rows))
+    ordered = query.order_by(Practitioner.active.desc(), Practitioner.rank, Practitioner.name)
+    return list(session.scalars(ordered))
