@@ -1,7 +1,31 @@
-"""Door: api."""
+"""Door: the HTTP API, version 1; one file per resource.
 
-from flask import Flask
+Problems are problems.py's, tokens bearer.py's, the way of every call operations.py's, the document openapi.py's.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, request
+
+from scheduler.api import bearer, openapi, patients, problems
+from scheduler.api.operations import bp
+
+RESOURCES = (patients,)  # importing them hangs their calls in
+LONGEST_BODY = 1_000_000  # bytes
 
 
 def register(app: Flask) -> None:
     """Hang the door in."""
+    app.extensions["csrf"].exempt(bp)  # a token in a header is never sent by a browser on its own
+    app.register_blueprint(bp)
+    openapi.register(app)
+    problems.answer_unrouted(app)
+
+
+@bp.before_request
+def _limit() -> None:
+    request.max_content_length = LONGEST_BODY
+
+
+bp.before_request(bearer.authenticate)
+problems.answer_errors(bp)

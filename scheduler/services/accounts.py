@@ -126,6 +126,11 @@ def actor_for_token(session: Session, text: str, now: datetime, address: str) ->
     return Actor(membership.clinic, token.user, membership.role, "staff", address)
 
 
+def is_use_worth_noting(token: ApiToken, now: datetime) -> bool:
+    """Tell whether the noted last use is old enough for a new note; not every request writes."""
+    return token.last_used_at is None or token.last_used_at <= now - USED_EVERY
+
+
 def digest_of(text: str) -> str:
     """Return what is kept of a token's text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

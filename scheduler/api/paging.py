@@ -1,0 +1,79 @@
+"""Lists in pages: `?limit=&cursor=`. A cursor says after which row to go on, so new rows never shift a page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from scheduler.api.fields import Query
+from scheduler.errors import Invalid
+
+Row = TypeVar("Row")
+
+
+class Paged(Query):
+    """How many rows at most, and from where on."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,400}$")] | None = None
+
+
+def page(
+    session: Session,
+    query: Select[Any],
+    paged: Paged,
+    order: Sequence[InstrumentedAttribute[Any]],
+    place: Callable[[Any], Sequence[object]],
+    *,
+    newest_first: bool = False,
+) -> tuple[list[Any], str | None]:
+    """Return a page of rows in the order of these columns, and the cursor of the next one.
+
+    `place` gives a row's values of these columns, of which there are two or more; the last tells rows apart.
+    """
+    if paged.cursor is not None:
+        after = _read(paged.cursor, len(order), [column.type.python_type for column in order])
+        columns = tuple_(*order)
+        query = query.where(columns < after if newest_first else columns > after)
+    by = [column.desc() if newest_first else column.asc() for column in order]
+    rows = list(session.scalars(query.order_by(*by).limit(paged.limit + 1)))
+    if len(rows) <= paged.limit:
+        return rows, None
+    return rows[: paged.limit], _write(place(rows[paged.limit - 1]))
+
+
+def _write(values: Sequence[object]) -> str:
+    parts = [v.astimezone(UTC).isoformat() if isinstance(v, datetime) else str(v) for v in values]
+    return base64.urlsafe_b64encode("\n".join(parts).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, count: int, kinds: Sequence[type]) -> tuple[object, ...]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        parts = base64.b64decode(padded, altchars=b"-_", validate=True).decode().split("\n")
+        values = [_value(kind, part) for kind, part in zip(kinds, parts, strict=True)]
+    except (ValueError, binascii.Error, OverflowError):
+        raise Invalid([("cursor", "is not a cursor of this list")]) from None
+    if len(values) != count:
+        raise Invalid([("cursor", "is not a cursor of this list")])
+    return tuple(values)
+
+
+def _value(kind: type, text: str) -> object:
+    if issubclass(kind, datetime):
+        told = datetime.fromisoformat(text)
+        if told.tzinfo is None:
+            raise ValueError("an instant without an offset")
+        return told.astimezone(UTC)
+    if issubclass(kind, int):
+        return int(text)
+    if "\0" in text:
+        raise ValueError("a control character")
+    return text

@@ -1,0 +1,172 @@
+"""Patients."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from sqlalchemy import select
+
+from scheduler import clock
+from scheduler.api.fields import At, Body, ClockTime, Day, Id, Line, On, View, at
+from scheduler.api.operations import Answer, call
+from scheduler.api.paging import Paged, page
+from scheduler.api.versions import check_match
+from scheduler.database import db
+from scheduler.domain.folding import search_words
+from scheduler.models.patient import Patient
+from scheduler.services import patients
+from scheduler.services.actors import Actor
+
+Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: Monday is 1.")]
+
+
+class Preferences(Body):
+    weekdays: list[Weekday] = Field(default=[], max_length=7)
+    earliest: ClockTime | None = None
+    latest: ClockTime | None = None
+    note: Annotated[str, Line(300, lines=True)] = ""
+
+
+class PatientChange(Body):
+    """The fields to change; what is left out stays."""
+
+    given_name: Annotated[str, Line(100, required=True)] = ""
+    family_name: Annotated[str, Line(100, required=True)] = ""
+    preferred_name: Annotated[str, Line(100)] = ""
+    pronunciation: Annotated[str, Line(100)] = ""
+    birth_date: Day | None = None
+    email: Annotated[str, Line(254)] | None = None
+    phone: Annotated[str, Line(40)] = ""
+    language: Annotated[str, Line(8)] = "en"
+    email_ok: bool = False
+    proxy_name: Annotated[str, Line(200)] = ""
+    proxy_email: Annotated[str, Line(254)] | None = None
+    alert_note: Annotated[str, Line(300)] = ""
+    interpreter: Annotated[str, Line(60)] = ""
+    wheelchair: bool = False
+    preferences: Preferences = Preferences()
+
+
+class NewPatient(PatientChange):
+    """A patient to add."""
+
+    given_name: Annotated[str, Line(100, required=True)]
+    family_name: Annotated[str, Line(100, required=True)]
+
+
+class PatientView(View):
+    id: Id
+    given_name: str
+    family_name: str
+    preferred_name: str
+    pronunciation: str
+    birth_date: On | None
+    email: str | None
+    phone: str
+    language: str
+    email_ok: bool
+    email_ok_at: At | None
+    email_bad_at: At | None
+    unsubscribed_at: At | None
+    proxy_name: str
+    proxy_email: str | None
+    alert_note: str
+    interpreter: str
+    wheelchair: bool
+    preferences: dict[str, Any]
+    created_at: At
+    version: int
+
+
+class PatientPage(View):
+    items: list[PatientView]
+    next_cursor: str | None
+
+
+class PatientQuery(Paged):
+    search: Annotated[str, Line(200)] = ""
+
+
+def view(patient: Patient) -> PatientView:
+    """Return a patient as the API shows one."""
+    same = {
+        name: getattr(patient, name)
+        for name in (
+            "given_name",
+            "family_name",
+            "preferred_name",
+            "pronunciation",
+            "email",
+            "phone",
+            "language",
+        )
+    }
+    more = {
+        name: getattr(patient, name) for name in ("proxy_name", "proxy_email", "alert_note", "interpreter")
+    }
+    return PatientView(
+        id=patient.public_id,
+        birth_date=patient.birth_date.isoformat() if patient.birth_date else None,
+        email_ok=patient.email_ok,
+        email_ok_at=at(patient.email_ok_at) if patient.email_ok_at else None,
+        email_bad_at=at(patient.email_bad_at) if patient.email_bad_at else None,
+        unsubscribed_at=at(patient.unsubscribed_at) if patient.unsubscribed_at else None,
+        wheelchair=patient.wheelchair,
+        preferences=dict(patient.preferences),
+        created_at=at(patient.created_at),
+        version=patient.row_version,
+        **same,
+        **more,
+    )
+
+
+@call("POST", "/patients", may="patients", body=NewPatient, gives=PatientView, status=201)
+def create_patient(actor: Actor, body: NewPatient) -> Answer:
+    """Add a patient."""
+    patient = patients.create(db.session(), actor, _given(body), clock.now())
+    return _answer(patient)
+
+
+@call("GET", "/patients", may="view", query=PatientQuery, gives=PatientPage)
+def list_patients(actor: Actor, query: PatientQuery) -> Answer:
+    """List patients by family name.
+
+    `search` looks for every word in names, phone, birth date and mail address, whatever the case and accents.
+    """
+    rows = select(Patient).where(Patient.clinic_id == actor.clinic.id, Patient.merged_into_id.is_(None))
+    for word in search_words(query.search):
+        rows = rows.where(Patient.search_key.contains(word, autoescape=True))
+    order = (Patient.family_name, Patient.given_name, Patient.public_id)
+    found, cursor = page(
+        db.session(), rows, query, order, lambda row: (row.family_name, row.given_name, row.public_id)
+    )
+    return Answer(PatientPage(items=[view(row) for row in found], next_cursor=cursor))
+
+
+@call("GET", "/patients/<patient_id>", may="view", gives=PatientView, versioned=True)
+def get_patient(actor: Actor, patient_id: str) -> Answer:
+    """Show a patient."""
+    return _answer(patients.get(db.session(), actor.clinic, patient_id))
+
+
+@call(
+    "PATCH", "/patients/<patient_id>", may="patients", body=PatientChange, gives=PatientView, versioned=True
+)
+def change_patient(actor: Actor, body: PatientChange, patient_id: str) -> Answer:
+    """Change the fields that are given."""
+    patient = patients.get(db.session(), actor.clinic, patient_id)
+    check_match(patient)
+    return _answer(patients.update(db.session(), actor, patient, _given(body), clock.now()))
+
+
+def _given(body: PatientChange) -> dict[str, Any]:
+    fields = {name: getattr(body, name) for name in body.model_fields_set}
+    if "preferences" in fields:
+        wished = body.preferences
+        fields["preferences"] = {name: getattr(wished, name) for name in wished.model_fields_set}
+    return fields
+
+
+def _answer(patient: Patient) -> Answer:
+    return Answer(view(patient), patient.row_version, f"/api/v1/patients/{patient.public_id}")

@@ -1,0 +1,130 @@
+"""Refusals as problem details (RFC 9457): one JSON shape for every error, with a stable `code`.
+
+`type` is the address of the page that explains the code. Lists that belong to a refusal (`errors`, `conflicts`,
+`reasons`, `violations`, `suggestions`, `changes`, `gates` ...) stand beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, request
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from scheduler.database import db
+from scheduler.errors import Refusal
+from scheduler.transactions import is_contention
+
+PREFIX = "/api/"
+MEDIA_TYPE = "application/problem+json"
+HTTP_CODES = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    414: "too-long",
+    415: "not-json",
+    431: "too-long",
+    500: "internal",
+}
+
+
+class Unauthenticated(Refusal):
+    """No token, or none that is in force."""
+
+    code, status, title = "unauthenticated", 401, "A valid API token is needed"
+
+
+class NotJson(Refusal):
+    """The body is not sent as JSON."""
+
+    code, status, title = "not-json", 415, "The body must be application/json"
+
+
+class BadJson(Refusal):
+    """The body says it is JSON and is not."""
+
+    code, status, title = "bad-json", 400, "The body is not valid JSON"
+
+
+class Busy(Refusal):
+    """The database did not let us in time; nothing was changed."""
+
+    code, status, title = "busy", 503, "The database is busy; try again"
+
+
+def answer_errors(blueprint: Blueprint) -> None:
+    """Answer every error of the API as a problem."""
+    blueprint.register_error_handler(Refusal, refused)
+    blueprint.register_error_handler(OperationalError, _database)
+    blueprint.register_error_handler(Exception, _broken)
+    for code in default_exceptions:
+        blueprint.register_error_handler(code, _http)
+
+
+def answer_unrouted(app: Flask) -> None:
+    """Answer addresses and methods that the API does not have; for them Flask knows no blueprint."""
+    for code in (404, 405):
+        app.register_error_handler(code, _unrouted)
+
+
+def refused(refusal: Refusal) -> Response:
+    """Return a refusal's problem; whatever was written before it is rolled back."""
+    db.session.rollback()
+    response = problem(refusal.status, refusal.code, refusal.title, refusal.words, refusal.details)
+    if refusal.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="seriate"'
+    if refusal.status == 503:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def problem(
+    status: int, code: str, title: str, detail: str, details: dict[str, Any] | None = None
+) -> Response:
+    """Return the answer for an error."""
+    public_url = current_app.config["SETTINGS"].public_url
+    body = {
+        "type": f"{public_url}/api/docs/problems#{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **(details or {}),
+    }
+    text = json.dumps(body, ensure_ascii=False, default=str)
+    return Response(text, status, mimetype=MEDIA_TYPE)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    db.session.rollback()
+    response = problem(status, HTTP_CODES.get(status, f"http-{status}"), error.name, error.description or "")
+    if status == 405 and (allowed := getattr(error, "valid_methods", None)):
+        response.headers["Allow"] = ", ".join(allowed)
+    return response
+
+
+def _database(error: OperationalError) -> Response:
+    if not is_contention(error):
+        return _broken(error)
+    return refused(Busy())
+
+
+def _broken(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return _http(error)
+    if isinstance(error, Refusal):
+        return refused(error)
+    db.session.rollback()
+    current_app.logger.exception("an API request broke")
+    return problem(500, "internal", "Something broke on our side", "Nothing was changed.")
+
+
+def _unrouted(error: HTTPException) -> Any:
+    if request.path.startswith(PREFIX):
+        return _http(error)
+    pages = current_app.error_handler_spec[None][None].get(HTTPException)
+    return pages(error) if pages else error
