@@ -13,7 +13,8 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Flask, Request, Response, current_app, request
+from flask.sessions import SessionInterface, SessionMixin
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -44,27 +45,49 @@ CALENDAR = {
 }
 
 log = logging.getLogger(__name__)
-bp = Blueprint("feeds", __name__)
 
 
 def register(app: Flask) -> None:
-    """Hang the door in."""
+    """Hang the door in, before whatever else looks at a request.
+
+    The router would redirect a doubled slash, accounts would read the session (and put Cookie into Vary), and both
+    would answer mistakes with pages.
+    """
     app.extensions["feed_limits"] = (Tally(GUESSES), Tally(FETCHES, step=20))
-    app.register_blueprint(bp)
-    app.before_request(_refuse_other_methods)
+    app.before_request_funcs.setdefault(None, []).insert(0, show)
+    app.session_interface = NoSessionHere(app.session_interface)
 
 
-@bp.get("/feeds/", defaults={"name": ""}, provide_automatic_options=False, strict_slashes=False)
-@bp.get("/feeds/<path:name>", provide_automatic_options=False, merge_slashes=False)
-def show(name: str) -> Response:
-    """Answer one fetch."""
+class NoSessionHere(SessionInterface):
+    """Gives requests below /feeds/ an empty session that is never kept, whoever looks into it."""
+
+    def __init__(self, inner: SessionInterface) -> None:
+        self.inner = inner
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
+        return self.make_null_session(app) if _is_ours(request) else self.inner.open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        self.inner.save_session(app, session, response)
+
+
+def show() -> Response | None:
+    """Answer a request below /feeds/; leave any other to the doors it is for."""
+    if not _is_ours(request):
+        return None
+    if request.method not in METHODS:
+        return _plain(405, "Only GET and HEAD.", {"Allow": ", ".join(METHODS)})
     try:
-        return _answer(name, clock.now())
+        return _answer(request.path.removeprefix(PREFIX), clock.now())
     except Exception as error:
         # the calendar that a client has is better than any page we could show it
         db.session.rollback()
         log.error("a feed could not be served: %s", type(error).__name__, exc_info=error)
         return _plain(503, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
+
+
+def _is_ours(request: Request) -> bool:
+    return f"{request.path}/".startswith(PREFIX)
 
 
 def _answer(name: str, now: datetime) -> Response:
@@ -156,13 +179,6 @@ def _note(state: FeedState, now: datetime) -> None:
     except SQLAlchemyError as error:
         db.session.rollback()
         log.warning("a fetch was not noted: %s", type(error).__name__)
-
-
-def _refuse_other_methods() -> Response | None:
-    """Refuse before the router does, whose page of HTML no calendar client can read."""
-    if not f"{request.path}/".startswith(PREFIX) or request.method in METHODS:
-        return None
-    return _plain(405, "Only GET and HEAD.", {"Allow": ", ".join(METHODS)})
 
 
 def _plain(status: int, words: str, headers: Mapping[str, str] = {}) -> Response:
