@@ -44,7 +44,7 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
 
 
 def _collect_for(session: Session, patient: Patient, recipient: str, rows: list[Row], now: datetime) -> None:
-    rows += _soon(session, patient, recipient, rows)
+    rows += _soon(session, patient, recipient, rows, now)
     good = _newest_only([row for row in rows if _still_holds(*row, now)])
     why_not = no_letter_to(patient, recipient, reminding=True)
     by_kind: dict[MessageKind, list[Row]] = {}
@@ -103,9 +103,10 @@ def _due(session: Session, now: datetime, limit: int) -> list[Row]:
     return [(reminder, appointment) for reminder, appointment in session.execute(query)]
 
 
-def _soon(session: Session, patient: Patient, recipient: str, rows: Iterable[Row]) -> list[Row]:
+def _soon(
+    session: Session, patient: Patient, recipient: str, rows: Iterable[Row], now: datetime
+) -> list[Row]:
     """Return the patient's other reminders that fall due soon after these."""
-    first = min(reminder.due_at for reminder, _ in rows)
     query = (
         select(Reminder, Appointment)
         .join(Appointment, Reminder.appointment_id == Appointment.id)
@@ -113,7 +114,7 @@ def _soon(session: Session, patient: Patient, recipient: str, rows: Iterable[Row
             Appointment.patient_id == patient.id,
             Reminder.recipient == recipient,
             Reminder.state == ReminderState.PENDING,
-            Reminder.due_at <= first + TOGETHER,
+            Reminder.due_at <= now + TOGETHER,
             Reminder.id.not_in([reminder.id for reminder, _ in rows]),
         )
         .with_for_update(skip_locked=True, of=Reminder)

@@ -122,7 +122,7 @@ def _announce(
     settings = clinic.settings
     told_of = {one.id: one for one in appointments if is_told(one, settings) and one.end_at > now}
     for recipient in recipients(patient):
-        _take_back(session, patient, recipient, told_of, now)
+        _take_back(session, patient, recipient, told_of)
         told = last_told(session, told_of, recipient)
         by_kind: dict[MessageKind, list[Appointment]] = {}
         for appointment in told_of.values():
@@ -131,7 +131,7 @@ def _announce(
                 by_kind.setdefault(kind, []).append(appointment)
         for kind, theirs in by_kind.items():
             _enqueue_about(session, clinic, patient, recipient, kind, theirs, told, now)
-    session.flush()
+        _void_empty(session, patient, recipient, now)
 
 
 def _need(appointment: Appointment, told: Told | None) -> MessageKind | None:
@@ -145,16 +145,17 @@ def _need(appointment: Appointment, told: Told | None) -> MessageKind | None:
     return MessageKind.CHANGE
 
 
-def _take_back(
-    session: Session, patient: Patient, recipient: str, about: Mapping[int, Appointment], now: datetime
-) -> None:
-    """Take these visits out of messages that have not left; a message without visits is void."""
+def _take_back(session: Session, patient: Patient, recipient: str, about: Mapping[int, Appointment]) -> None:
+    """Take these visits out of messages that have not left."""
     for message in _unsent(session, patient, recipient, ANNOUNCING):
-        kept = [subject for subject in message.subjects if subject.appointment_id not in about]
-        if len(kept) == len(message.subjects):
-            continue
-        message.subjects = kept
-        if not kept:
+        message.subjects = [one for one in message.subjects if one.appointment_id not in about]
+    session.flush()
+
+
+def _void_empty(session: Session, patient: Patient, recipient: str, now: datetime) -> None:
+    """Close the messages that no visit was put back into."""
+    for message in _unsent(session, patient, recipient, ANNOUNCING):
+        if not message.subjects:
             message.state, message.reason, message.ended_at = MessageState.VOID, CHANGED, now
     session.flush()
 
