@@ -23,6 +23,7 @@ from scheduler.domain.planner.slotmap import Node
 from scheduler.domain.planner.tables import Tables
 
 Chosen = dict[Step, int]
+Successors = Iterator[tuple[int, int, int]]  # promised cost, cell, what the branches are thought to cost
 
 
 @dataclass(slots=True)
@@ -38,17 +39,23 @@ class State:
 
 @dataclass(slots=True)
 class Pair:
-    """A state and its next-best unseen successor: the rest of the successors wait in `later`."""
+    """A state and its next-best unseen successor at `cell` (-1: the chain ends); the others wait in `later`.
 
+    `promised` is the least that a chain through both can cost; `relaxed` is the part of it that the branches between
+    them were thought to cost, and `settled` what they do cost, and where they go.
+    """
+
+    promised: int
+    depth: int
     state: State
     cell: int
     relaxed: int
-    later: Iterator[tuple[int, int, int]]
+    later: Successors
     settled: tuple[int, Chosen] | None = None
 
 
 class Budget:
-    """How many states may still be opened; when it is used up the search turns greedy and nothing is proven."""
+    """How many states may still be opened; when it is used up the search dives, and nothing is proven any more."""
 
     def __init__(self, states: int) -> None:
         self.left = states
@@ -56,6 +63,29 @@ class Budget:
     @property
     def spent(self) -> bool:
         return self.left <= 0
+
+
+class Queue:
+    """Pairs by their promise, up to a bound; once the budget is spent, the deepest first."""
+
+    def __init__(self, budget: Budget, bound: int) -> None:
+        self.budget, self.bound = budget, bound
+        self._heap: list[tuple[int, int, int, Pair]] = []
+        self._order = count()
+
+    def push(self, pair: Pair) -> None:
+        if pair.promised < self.bound:
+            urgency = pair.depth * int(NEVER) if self.budget.spent else 0
+            heappush(self._heap, (urgency + pair.promised, pair.depth, next(self._order), pair))
+
+    def push_next(self, state: State, successors: Successors, depth: int) -> None:
+        """Queue the cheapest successor that has not been queued yet."""
+        for promised, cell, relaxed in successors:
+            self.push(Pair(promised, depth, state, cell, relaxed, successors))
+            return
+
+    def pop(self) -> Pair | None:
+        return heappop(self._heap)[-1] if self._heap else None
 
 
 class Search:
@@ -79,40 +109,35 @@ class Search:
         return int(self._line(table.own)[np.searchsorted(table.cells, cell)])
 
     def _chain(self, start: State, bound: int) -> tuple[int, Chosen] | None:
-        queue: list[tuple[int, int, int, Pair]] = []
-        order = count()
-        self._push(queue, order, start, 0, bound)
-        while queue:
-            promised, depth, _, pair = heappop(queue)
-            if promised >= bound:
-                if self.budget.spent:
-                    continue
-                return None
+        queue = Queue(self.budget, bound)
+        opened: set[tuple[Node, int]] = set()
+        self._open(queue, start, 0)
+        while pair := queue.pop():
             if pair.settled is None:
-                self._push_later(queue, order, pair, depth, bound)
+                queue.push_next(pair.state, pair.later, pair.depth)
                 pair.settled = self._settle(pair.state, pair.cell)
                 if pair.settled is None:
                     continue
                 worse = pair.settled[0] - pair.relaxed
                 if worse > 0:
-                    heappush(queue, self._entry(promised + worse, depth, order, pair))
+                    pair.promised += worse
+                    queue.push(pair)
                     continue
             following = pair.state.node.next
             spent, branches = self._spent(pair)
             if following is None:
                 return spent, self._placed(pair.state, branches)
-            self._push(
-                queue, order, State(following, pair.cell, spent, pair.state, branches), depth - 1, bound
-            )
+            if (
+                following,
+                pair.cell,
+            ) not in opened:  # else another way here cost no more, and the rest is the same
+                opened.add((following, pair.cell))
+                self._open(queue, State(following, pair.cell, spent, pair.state, branches), pair.depth - 1)
         return None
 
-    def _entry(self, promised: int, depth: int, order: count[int], pair: Pair) -> tuple[int, int, int, Pair]:
-        return (
-            promised if not self.budget.spent else depth * int(NEVER) + promised,
-            depth,
-            next(order),
-            pair,
-        )
+    def _open(self, queue: Queue, state: State, depth: int) -> None:
+        self.budget.left -= 1
+        queue.push_next(state, self._successors(state), depth)
 
     def _spent(self, pair: Pair) -> tuple[int, Chosen]:
         state = pair.state
@@ -133,34 +158,8 @@ class Search:
             at = at.earlier
         return placed
 
-    def _push(
-        self, queue: list[tuple[int, int, int, Pair]], order: count[int], state: State, depth: int, bound: int
-    ) -> None:
-        self.budget.left -= 1
-        successors = self._successors(state)
-        self._push_from(queue, order, state, successors, depth, bound)
-
-    def _push_later(
-        self, queue: list[tuple[int, int, int, Pair]], order: count[int], pair: Pair, depth: int, bound: int
-    ) -> None:
-        self._push_from(queue, order, pair.state, pair.later, depth, bound)
-
-    def _push_from(
-        self,
-        queue: list[tuple[int, int, int, Pair]],
-        order: count[int],
-        state: State,
-        successors: Iterator[tuple[int, int, int]],
-        depth: int,
-        bound: int,
-    ) -> None:
-        for promised, cell, relaxed in successors:
-            if promised < bound:
-                heappush(queue, self._entry(promised, depth, order, Pair(state, cell, relaxed, successors)))
-            return
-
-    def _successors(self, state: State) -> Iterator[tuple[int, int, int]]:
-        """Yield (promised cost, cell, relaxed cost of the branches) of the next visit's starts, cheapest first."""
+    def _successors(self, state: State) -> Successors:
+        """Yield the next visit's starts, cheapest first."""
         following = state.node.next
         own = self._own(state.node, state.cell) if isinstance(state.node, Step) else 0
         before = state.spent + own
