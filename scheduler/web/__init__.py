@@ -1,11 +1,33 @@
-"""Door: web."""
+"""Door: the pages of the clinic's staff, and the health page."""
+
+from __future__ import annotations
 
 from flask import Flask
 
-from scheduler.web import accounts, mailbox
+from scheduler.web import (
+    accounts,
+    board,
+    booking,
+    care_plans,
+    feeds,
+    headers,
+    health,
+    local,
+    mailbox,
+    moves,
+    patients,
+    refusals,
+    reminders,
+    settings,
+    shell,
+    visits,
+)
 
 
 def register(app: Flask) -> None:
     """Hang the door in."""
     accounts.init_app(app)
-    mailbox.register(app)
+    for part in (headers, local, refusals, shell, mailbox):
+        part.register(app)
+    for page in (board, booking, care_plans, feeds, health, moves, patients, reminders, settings, visits):
+        app.register_blueprint(page.bp)

@@ -1,0 +1,61 @@
+"""How the gaps of a course stand against the plan: measured, not judged (the validator judges).
+
+Times are those of the visits as they are; a gap whose earlier visit is unknown is left out. Days and working days are
+differences of clinic-local dates; the caller says which dates are working days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import Edge, Offset, Plan, Unit
+
+HOUR = timedelta(hours=1)
+Times = tuple[datetime, datetime]  # start and attended end
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """One gap: how far `action` is from the action its offset names. `amount` is in the offset's unit."""
+
+    action: str
+    offset: Offset
+    amount: int
+
+    @property
+    def kept(self) -> bool:
+        return self.offset.min <= self.amount <= self.offset.max
+
+    @property
+    def on_target(self) -> bool:
+        return self.amount == self.offset.target
+
+
+def spacings(
+    plan: Plan, times: Mapping[str, Times], zone: ZoneInfo, is_working: Callable[[date], bool]
+) -> dict[str, Spacing]:
+    """Return the gap before each visit that has one, by action."""
+    found = {}
+    for action in plan.actions:
+        offset = action.offset
+        if offset is None or action.key not in times or offset.after not in times:
+            continue
+        earlier = times[offset.after][offset.edge is Edge.END]
+        amount = _amount(offset, earlier, times[action.key][0], zone, is_working)
+        found[action.key] = Spacing(action.key, offset, amount)
+    return found
+
+
+def _amount(
+    offset: Offset, earlier: datetime, start: datetime, zone: ZoneInfo, is_working: Callable[[date], bool]
+) -> int:
+    if offset.unit is Unit.HOURS:
+        return round((start - earlier) / HOUR)
+    first, last = local_on(earlier, zone), local_on(start, zone)
+    if offset.unit is Unit.DAYS:
+        return (last - first).days
+    return sum(is_working(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))

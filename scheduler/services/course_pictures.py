@@ -1,0 +1,131 @@
+"""A course as a page shows it: its visits in order, each with the gap before it against what the plan allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.plans import Gate as GateRule
+from scheduler.domain.plans import Holds, Plan
+from scheduler.domain.spacing import Spacing, spacings
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
+from scheduler.models.gate import Gate
+from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride, hours
+from scheduler.services.courses import latest
+
+LAST_MINUTE = timedelta(minutes=1)  # a form's 23:59 stands for the end of the day
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW, AppointmentStatus.ENTERED_IN_ERROR)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A visit of the course. `spacing` is None for the first, and for one that is off."""
+
+    visit: Appointment
+    spacing: Spacing | None
+
+    @property
+    def stands(self) -> bool:
+        return self.visit.status not in GONE
+
+
+@dataclass(frozen=True)
+class GateState:
+    """A gate of the course: its rule and its row, one for the course or one for a visit."""
+
+    rule: GateRule
+    row: Gate
+    visit: Appointment | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything of a course in order of time. `next_step` is the next visit that stands."""
+
+    plan: Plan
+    steps: tuple[Step, ...]
+    gates: tuple[GateState, ...]
+    next_step: Step | None
+    done: int
+    firm: int
+
+
+def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime) -> Picture:
+    """Return the course as it stands."""
+    plan = care_plan.plan_definition.plan
+    standing = {key: one for key, one in latest(care_plan).items() if one.status not in GONE}
+    times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
+    gaps = spacings(plan, times, clinic.zone, working_days(session, clinic))
+    steps = tuple(
+        Step(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
+        for visit in care_plan.appointments
+    )
+    firm = [step for step in steps if step.stands and step.visit.status is not AppointmentStatus.PROPOSED]
+    return Picture(
+        plan,
+        steps,
+        _gates(care_plan, plan),
+        next((step for step in firm if step.visit.end_at > now), None),
+        sum(step.visit.status is AppointmentStatus.FULFILLED for step in firm),
+        len(firm),
+    )
+
+
+def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:
+    """Return the question whether the clinic works on a date: by its hours, overrides and whole-day closures."""
+    weekly = hours(session, clinic.id, None)
+    overrides = set(
+        session.scalars(
+            select(ScheduleOverride.on_date).where(
+                ScheduleOverride.clinic_id == clinic.id, ScheduleOverride.resource_id.is_(None)
+            )
+        )
+    )
+    closed = list(
+        session.scalars(select(Closure).where(Closure.clinic_id == clinic.id, Closure.resource_id.is_(None)))
+    )
+
+    def works(on: date) -> bool:
+        midnight, next_midnight = _midnights(on)
+        if any(one.local_start <= midnight and one.local_end >= next_midnight for one in closed):
+            return False
+        return on in overrides or any(_holds(row, on) for row in weekly)
+
+    return works
+
+
+def _midnights(on: date) -> tuple[datetime, datetime]:
+    midnight = datetime.combine(on, time.min)
+    return midnight, midnight + timedelta(days=1) - LAST_MINUTE
+
+
+def _holds(row: ScheduleHours, on: date) -> bool:
+    begun = row.valid_from is None or row.valid_from <= on
+    return row.weekday == on.isoweekday() and begun and (row.valid_until is None or on <= row.valid_until)
+
+
+def _gates(care_plan: CarePlan, plan: Plan) -> tuple[GateState, ...]:
+    visits = {visit.id: visit for visit in care_plan.appointments}
+    order = {gate.key: n for n, gate in enumerate(plan.gates)}
+    rows = [row for row in care_plan.gates if row.key in order]
+    found = [
+        GateState(plan.gate(row.key), row, visits.get(row.appointment_id) if row.appointment_id else None)
+        for row in rows
+    ]
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (
+                one.rule.holds is Holds.PER_SESSION,
+                one.visit.start_at.timestamp() if one.visit else 0,
+                order[one.rule.key],
+            ),
+        )
+    )

@@ -1,0 +1,67 @@
+"""The send log: every reminder that was planned and every mail, with how it ended and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageState
+from scheduler.models.patient import Patient
+from scheduler.models.reminder import Reminder, ReminderState
+
+PAGE = 50
+TROUBLE = (MessageState.FAILED, MessageState.UNCERTAIN, MessageState.SKIPPED)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows, and whether there are more after them."""
+
+    rows: Sequence[Any]
+    more: bool
+
+
+def mails(session: Session, clinic: Clinic, state: str, text: str, page: int) -> Page:
+    """Return mails with their patients, the latest due first. `state` is one of theirs, "trouble", or empty."""
+    query = (
+        select(Message, Patient)
+        .outerjoin(Patient, Patient.id == Message.patient_id)
+        .where(Message.clinic_id == clinic.id)
+        .order_by(Message.due_at.desc(), Message.id.desc())
+    )
+    if state == "trouble":
+        query = query.where(or_(Message.state.in_(TROUBLE), Message.resends > 0))
+    elif state in set(MessageState):
+        query = query.where(Message.state == state)
+    if text:
+        query = query.where(Patient.search_key.contains(text, autoescape=True))
+    return _page(session, query, page)
+
+
+def planned(session: Session, clinic: Clinic, page: int) -> Page:
+    """Return reminders still to come with their visits, the next first."""
+    query = (
+        select(Reminder, Appointment, Patient)
+        .join(Appointment, Appointment.id == Reminder.appointment_id)
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .where(Reminder.clinic_id == clinic.id, Reminder.state == ReminderState.PENDING)
+        .order_by(Reminder.due_at, Reminder.id)
+    )
+    return _page(session, query, page)
+
+
+def counts(session: Session, clinic: Clinic) -> Mapping[str, int]:
+    """Return how many mails there are in each state."""
+    query = select(Message.state, func.count()).where(Message.clinic_id == clinic.id).group_by(Message.state)
+    return {state.value: count for state, count in session.execute(query)}
+
+
+def _page(session: Session, query: Any, page: int) -> Page:
+    rows = session.execute(query.limit(PAGE + 1).offset(PAGE * page)).all()
+    return Page(rows[:PAGE], len(rows) > PAGE)

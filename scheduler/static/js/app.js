@@ -1,0 +1,112 @@
+// What every page does: CSRF for htmx, theme, search list, keyboard, toasts, and where the focus goes.
+
+const typing = (target) => target.closest("input, textarea, select, [contenteditable], dialog[open]");
+const go = (path) => { window.location.href = path; };
+
+document.addEventListener("htmx:configRequest", (event) => {
+  event.detail.headers["X-CSRFToken"] = document.querySelector('meta[name="csrf-token"]').content;
+});
+
+// --- focus: what was swapped in may ask for it
+document.addEventListener("htmx:afterSettle", (event) => {
+  const wanted = event.detail.elt.querySelector?.("[data-focus]");
+  if (wanted) wanted.focus({ preventScroll: true });
+});
+
+// --- clicks
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-theme-toggle], [data-help], [data-back], [data-print], [data-close]");
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  if (!button) return;
+  if ("themeToggle" in button.dataset) toggleTheme();
+  if ("help" in button.dataset) document.getElementById("keyboard").showModal();
+  if ("back" in button.dataset) window.history.back();
+  if ("print" in button.dataset) window.print();
+  if ("close" in button.dataset) close(button.dataset.close);
+});
+
+function toggleTheme() {
+  const dark = document.documentElement.dataset.bsTheme === "dark";
+  localStorage.setItem("theme", dark ? "light" : "dark");
+  window.dispatchEvent(new Event("theme:choose"));
+}
+
+function close(id) {
+  document.getElementById(id).replaceChildren();
+  document.dispatchEvent(new CustomEvent("part:closed", { detail: id }));
+}
+
+// --- forms that ask for themselves again when something in them changes
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-autosubmit]");
+  if (form) form.requestSubmit();
+});
+
+// --- the search list: a combobox
+const search = document.getElementById("search");
+const finds = document.getElementById("finds");
+
+function choose(step) {
+  const links = [...finds.querySelectorAll("a")];
+  const at = links.findIndex((link) => link.getAttribute("aria-selected") === "true");
+  links[at]?.setAttribute("aria-selected", "false");
+  const next = links[(at + step + links.length) % links.length];
+  next?.setAttribute("aria-selected", "true");
+  next?.scrollIntoView({ block: "nearest" });
+  if (next) search.setAttribute("aria-activedescendant", next.id);
+}
+
+function emptyFinds() {
+  finds.replaceChildren();
+  search.setAttribute("aria-expanded", "false");
+  search.removeAttribute("aria-activedescendant");
+}
+
+search?.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown") { event.preventDefault(); choose(1); }
+  if (event.key === "ArrowUp") { event.preventDefault(); choose(-1); }
+  if (event.key === "Escape") { emptyFinds(); search.value = ""; search.blur(); }
+  const chosen = finds.querySelector('[aria-selected="true"]');
+  if (event.key === "Enter" && chosen) { event.preventDefault(); chosen.click(); }
+});
+finds?.addEventListener("htmx:afterSwap", () => search.setAttribute("aria-expanded", String(finds.children.length > 0)));
+document.addEventListener("click", (event) => {
+  if (finds?.children.length && !event.target.closest(".bar-search")) emptyFinds();
+});
+
+// --- keys
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const link = document.querySelector(`[data-key~="${CSS.escape(event.key)}"]`);
+  if (link) { event.preventDefault(); link.focus(); link.click(); return; }
+  const act = { "/": () => search.focus(), n: () => go("/care-plans/new"), t: () => go("/"), "?": () => document.getElementById("keyboard").showModal() }[event.key];
+  if (act && search) { event.preventDefault(); act(); }
+});
+
+// --- toasts: sent with an answer, or already there when the page came
+const toasts = document.getElementById("toasts");
+const later = (toast) => setTimeout(() => toast.remove(), toast.querySelector("form") ? 60000 : 8000);
+
+document.addEventListener("toast", (event) => {
+  const toast = document.createElement("div");
+  toast.className = `toast-plain ${event.detail.category || ""}`;
+  toast.append(Object.assign(document.createElement("span"), { textContent: event.detail.words }));
+  if (event.detail.undo) toast.append(undoForm(event.detail.undo));
+  toasts.replaceChildren(toast);
+  window.htmx.process(toast);
+  later(toast);
+});
+
+function undoForm(action) {
+  const form = document.createElement("form");
+  Object.assign(form, { method: "post", action });
+  form.append(
+    Object.assign(document.createElement("input"), { type: "hidden", name: "csrf_token", value: document.querySelector('meta[name="csrf-token"]').content }),
+    Object.assign(document.createElement("button"), { textContent: "Undo" }),
+  );
+  return form;
+}
+
+for (const toast of toasts.children) later(toast);

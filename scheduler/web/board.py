@@ -1,0 +1,72 @@
+"""The day board: chairs, rooms or people as columns, time downwards."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.localtime import local_on
+from scheduler.models import versions
+from scheduler.services import availability, boards, day_load
+from scheduler.services.boards import View
+from scheduler.web.board_scale import STYLES, scale_of
+from scheduler.web.current import actor
+from scheduler.web.local import read_date
+from scheduler.web.shell import may
+
+bp = Blueprint("board", __name__)
+
+
+@bp.get("/")
+@may("view")
+def today() -> str:
+    return _board(local_on(clock.now(), actor().clinic.zone))
+
+
+@bp.get("/board")
+@may("view")
+def jump() -> Answer:
+    """Where the date picker leads; it keeps the view."""
+    on = read_date("date", request.args.get("date", ""))
+    return redirect(url_for(".day", on=on, view=_view().value), 303)
+
+
+@bp.get("/board/<on>")
+@may("view")
+def day(on: str) -> str:
+    return _board(read_date("date", on))
+
+
+@bp.get("/ticks.css")
+def ticks() -> Response:
+    """The style sheet that places things by the five minutes: inline styles are not allowed."""
+    return Response(STYLES, mimetype="text/css", headers={"Cache-Control": "public, max-age=86400"})
+
+
+def _board(on: date) -> str:
+    clinic, now = actor().clinic, clock.now()
+    board = boards.load(db.session(), clinic, on, _view())
+    free = availability.load(db.session(), clinic, on, 1, now)
+    scale = scale_of(clinic.zone, board, free)
+    return render_template(
+        "board/day.html",
+        board=board,
+        scale=scale,
+        shades={column.resource_id: day_load.closed(free, column.resource_id) for column in board.columns},
+        load=day_load.hours(free),
+        is_open=bool(free.open),
+        version=versions.calendar_version(db.session(), clinic.id),
+        now=now,
+        today=local_on(now, clinic.zone),
+        before=on - timedelta(days=1),
+        after=on + timedelta(days=1),
+    )
+
+
+def _view() -> View:
+    wanted = request.args.get("view", View.CHAIRS.value)
+    return View(wanted) if wanted in set(View) else View.CHAIRS

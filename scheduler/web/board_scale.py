@@ -1,0 +1,74 @@
+"""From instants to rows of the board: one row is five minutes of the part of the day that is shown.
+
+A place on the board is a class (r13 starts in row 13, s25 spans 25 rows), because the content security policy allows no
+inline style. STYLES is the sheet of these classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from scheduler.domain.localtime import to_local
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.plans import TICK
+from scheduler.domain.windows import Window
+from scheduler.services.boards import Day
+
+HOUR = timedelta(hours=1)
+ROWS = timedelta(hours=25) // TICK
+LANES = 24
+EMPTY_BAND = (time(8), time(18))  # a day on which the clinic is closed
+
+
+@dataclass(frozen=True)
+class Scale:
+    """`start` is the instant of the first row."""
+
+    start: datetime
+    rows: int
+
+    @property
+    def end(self) -> datetime:
+        return self.start + self.rows * TICK
+
+    def row(self, instant: datetime) -> int:
+        """Return the row in which an instant lies, from 1; what is outside is moved to the edge."""
+        return min(max((instant - self.start) // TICK, 0), self.rows) + 1
+
+    def place(self, window: Window) -> str:
+        """Return the classes of a stretch of time."""
+        first = self.row(window.start)
+        return f"r{first} s{max(self.row(window.end) - first, 1)}"
+
+    def shows(self, instant: datetime) -> bool:
+        return self.start <= instant < self.end
+
+    @property
+    def hours(self) -> list[datetime]:
+        """The full hours, for the axis."""
+        return [self.start + n * HOUR for n in range(self.rows * TICK // HOUR)]
+
+
+def scale_of(zone: ZoneInfo, board: Day, free: Availability) -> Scale:
+    """Return the scale that shows the opening hours and every visit, in full hours."""
+    if free.open:
+        starts, ends = [free.grid.instant(0)], [free.grid.instant(free.grid.width - 1)]
+    else:
+        starts, ends = ([datetime.combine(board.on, edge, zone)] for edge in EMPTY_BAND)
+    blocks = [block for column in board.columns for block in column.blocks]
+    start = min([*starts, *(block.window.start for block in blocks)])
+    end = min(max([*ends, *(block.window.end for block in blocks)]), board.bounds.end + HOUR)
+    first = start - timedelta(minutes=to_local(start, zone).minute)
+    return Scale(first, -(-(end - first) // HOUR) * HOUR // TICK)
+
+
+def _styles() -> str:
+    rules = [f".r{n}{{grid-row-start:{n}}}.s{n}{{grid-row-end:span {n}}}" for n in range(1, ROWS + 1)]
+    rules += [f".l{n}{{grid-column:{n}}}.w{n}{{grid-column:1/span {n}}}" for n in range(1, LANES + 1)]
+    rules += [f".rows{n}{{grid-template-rows:repeat({n},var(--tick))}}" for n in range(12, ROWS + 1, 12)]
+    return "\n".join(rules)
+
+
+STYLES = _styles()

@@ -1,0 +1,116 @@
+"""A course: its page, its gates, and its steps (hold, resume, stop the rest, complete, activate)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.status import CARE_PLAN_STEPS
+from scheduler.errors import NotFound
+from scheduler.models import care_plan as care_plans
+from scheduler.models.care_plan import CarePlan
+from scheduler.services import careplans, gates, visit_story
+from scheduler.services.changes import check_version
+from scheduler.services.course_pictures import picture
+from scheduler.web.current import actor
+from scheduler.web.local import read_date
+from scheduler.web.shell import may
+from scheduler.web.visits import find as find_visit
+
+bp = Blueprint("care_plans", __name__, url_prefix="/care-plans")
+STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
+    "hold": (careplans.hold, "The course is on hold; its visits ahead have let go of their time."),
+    "resumption": (careplans.resume, "The course goes on; its visits are planned again."),
+    "revocation": (careplans.revoke, "The course is stopped; every visit ahead is free again."),
+    "completion": (careplans.complete, "The course is complete."),
+}
+
+
+@bp.get("/<care_plan_id>")
+@may("view")
+def show(care_plan_id: str) -> str:
+    course, now = find(care_plan_id), clock.now()
+    return render_template(
+        "care_plans/show.html",
+        course=course,
+        patient=course.patient,
+        picture=picture(db.session(), actor().clinic, course, now),
+        messages=visit_story.messages_of_course(db.session(), course),
+        ahead=careplans.ahead(course, now),
+        steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
+        now=now,
+    )
+
+
+@bp.post("/<care_plan_id>/<any(hold, resumption, revocation, completion):what>")
+@may("cancel")
+def step(care_plan_id: str, what: str) -> Response:
+    course = find(care_plan_id)
+    check_version(db.session(), course, request.form.get("row_version", type=int))
+    act, words = STEPS[what]
+    act(db.session(), actor(), course, clock.now(), reason=_text("reason"))
+    return _saved(course, words)
+
+
+@bp.post("/<care_plan_id>/activation")
+@may("book")
+def activate(care_plan_id: str) -> Response:
+    course = find(care_plan_id)
+    careplans.activate(db.session(), actor(), course, clock.now())
+    return _saved(course, "The course is booked.")
+
+
+@bp.post("/<care_plan_id>/gates/<key>")
+@may("gates")
+def close_gate(care_plan_id: str, key: str) -> Response:
+    course = find(care_plan_id)
+    until = request.form.get("valid_until_on", "")
+    gates.close(
+        db.session(),
+        actor(),
+        course,
+        key,
+        clock.now(),
+        _visit(),
+        _text("document"),
+        read_date("valid_until_on", until) if until else None,
+        _text("note"),
+    )
+    return _saved(course, f"{course.plan_definition.plan.gate(key).title}: settled.", "gates")
+
+
+@bp.post("/<care_plan_id>/gates/<key>/reopening")
+@may("gates")
+def reopen_gate(care_plan_id: str, key: str) -> Response:
+    course = find(care_plan_id)
+    gates.reopen(db.session(), actor(), course, key, clock.now(), _visit())
+    return _saved(course, f"{course.plan_definition.plan.gate(key).title}: open again.", "gates")
+
+
+def find(care_plan_id: str) -> CarePlan:
+    """Return the clinic's course with this id. Raises NotFound."""
+    course = care_plans.by_public_id(db.session(), actor().clinic.id, care_plan_id)
+    if course is None:
+        raise NotFound
+    return course
+
+
+def _visit() -> Any:
+    wanted = request.form.get("appointment", "")
+    return find_visit(wanted) if wanted else None
+
+
+def _saved(course: CarePlan, words: str, part: str | None = None) -> Response:
+    public_id = course.public_id
+    db.session.commit()
+    flash(words)
+    return redirect(url_for(".show", care_plan_id=public_id, _anchor=part), 303)
+
+
+def _text(name: str) -> str:
+    return request.form.get(name, "").strip()[:300]

@@ -1,0 +1,74 @@
+"""Times for people: the two filters of the templates, and the way back from forms.
+
+Everything is said in the clinic's zone. A page of a signed-in person takes the zone of their clinic; any other page
+hands the zone to the filter.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_local, to_utc
+from scheduler.errors import Invalid
+from scheduler.web.current import actor
+
+LONGEST = 40  # characters: no date or time is longer, and parsing must not be handed a novel
+DATES = {"short": "%a %-d %b", "long": "%A %-d %B %Y", "dense": "%-d %b %Y", "iso": "%Y-%m-%d"}
+
+
+def register(app: Flask) -> None:
+    """Add the filters."""
+    app.add_template_filter(local_date)
+    app.add_template_filter(local_time)
+
+
+def local_date(value: date | datetime | None, style: str = "short", zone: ZoneInfo | None = None) -> str:
+    """Return a date, or the clinic-local date of an instant, in words; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = to_local(value, zone or _zone()).date()
+    return value.strftime(DATES[style])
+
+
+def local_time(value: time | datetime | None, zone: ZoneInfo | None = None) -> str:
+    """Return a wall-clock time, or that of an instant, as 09:30; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = to_local(value, zone or _zone()).time()
+    return value.strftime("%H:%M")
+
+
+def read_date(field: str, text: str) -> date:
+    """Return the date that a form or an address names. Raises Invalid."""
+    try:
+        return date.fromisoformat(text.strip()[:LONGEST])
+    except ValueError:
+        raise Invalid([(field, "must be a date, such as 2026-11-24")]) from None
+
+
+def read_time(field: str, text: str) -> time:
+    """Return the wall-clock time that a form names. Raises Invalid."""
+    try:
+        value = time.fromisoformat(text.strip()[:LONGEST])
+    except ValueError:
+        raise Invalid([(field, "must be a time, such as 09:30")]) from None
+    if value.tzinfo is not None:
+        raise Invalid([(field, "must be a time in the clinic's zone, such as 09:30")])
+    return value
+
+
+def read_instant(field: str, on: date, at: time, zone: ZoneInfo | None = None) -> datetime:
+    """Return the instant of a clinic-local date and time. Raises Invalid at a clock change, naming what is possible."""
+    try:
+        return to_utc(datetime.combine(on, at), zone or _zone())
+    except (NonexistentTime, AmbiguousTime) as error:
+        raise Invalid([(field, str(error))]) from None
+
+
+def _zone() -> ZoneInfo:
+    return actor().clinic.zone

@@ -1,0 +1,130 @@
+"""Moving a visit: a form, a preview of all that moves with it, and the move itself.
+
+The move is planned anew when it is confirmed; if it would then differ from what was previewed, it is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken, StalePreview
+from scheduler.models import location as locations
+from scheduler.models.appointment import Appointment
+from scheduler.models.location import Location
+from scheduler.services import moves, places
+from scheduler.services.moves import Move
+from scheduler.transactions import only_reads
+from scheduler.web.current import actor
+from scheduler.web.local import read_date, read_instant, read_time
+from scheduler.web.refusals import is_partial
+from scheduler.web.shell import may
+from scheduler.web.visits import find
+
+bp = Blueprint("moves", __name__, url_prefix="/appointments")
+EXPLAINED = (Invalid, NoFitFound, RuleBroken, SlotTaken, StalePreview)
+
+
+@bp.get("/<visit_id>/time")
+@may("move")
+def form(visit_id: str) -> str:
+    return _form(find(visit_id))
+
+
+@bp.post("/<visit_id>/time/preview")
+@may("move")
+@only_reads
+def preview(visit_id: str) -> str | tuple[str, int]:
+    visit = find(visit_id)
+    try:
+        planned = _plan(visit)
+    except EXPLAINED as refusal:
+        db.session.rollback()
+        return _form(find(visit_id), refusal=refusal), refusal.status
+    page = _form(visit, planned=planned)
+    db.session.rollback()
+    return page
+
+
+@bp.post("/<visit_id>/time")
+@may("move")
+def move(visit_id: str) -> Response | tuple[str, int]:
+    visit, now = find(visit_id), clock.now()
+    try:
+        planned = _plan(visit)
+        if digest(planned) != request.form.get("previewed"):
+            raise StalePreview
+        moves.apply_moves(db.session(), actor(), planned, now, request.form.get("reason", "").strip()[:300])
+    except EXPLAINED as refusal:
+        db.session.rollback()
+        return _form(find(visit_id), refusal=refusal), refusal.status
+    db.session.commit()
+    return _moved(visit, len(planned))
+
+
+def digest(planned: Sequence[Move]) -> str:
+    """Return what makes two previews the same: which visits go where."""
+    listed = [
+        [one.appointment.public_id, one.visit.start.isoformat(), one.visit.location_id] for one in planned
+    ]
+    return hashlib.sha256(json.dumps(sorted(listed)).encode()).hexdigest()
+
+
+def _plan(visit: Appointment) -> list[Move]:
+    return moves.plan_move(
+        db.session(),
+        actor(),
+        visit,
+        _start(),
+        clock.now(),
+        location=_place(),
+        scope=request.form.get("scope", "following"),
+        override_reason=request.form.get("override_reason", "").strip()[:300],
+    )
+
+
+def _start() -> datetime:
+    on = read_date("date", request.form.get("date", ""))
+    return read_instant("time", on, read_time("time", request.form.get("time", "")))
+
+
+def _place() -> Location | None:
+    wanted = request.form.get("location", "")
+    return places.get_location(db.session(), actor().clinic, wanted) if wanted else None
+
+
+def _form(visit: Appointment, planned: Sequence[Move] | None = None, refusal: Refusal | None = None) -> str:
+    kind = visit.location.kind if visit.location else None
+    return render_template(
+        "moves/_form.html" if is_partial() else "moves/form.html",
+        visit=visit,
+        place_choices=[
+            (place.public_id, place.name)
+            for place in locations.active(db.session(), actor().clinic.id)
+            if place.kind is kind
+        ],
+        planned=planned,
+        previewed=digest(planned) if planned else "",
+        refusal=refusal,
+        values=request.form or request.args,
+    )
+
+
+def _moved(visit: Appointment, count: int) -> Response:
+    words = f"{visit.patient.name}: moved." if count == 1 else f"{visit.patient.name}: {count} visits moved."
+    page = url_for("visits.show", visit_id=visit.public_id)
+    if not is_partial():
+        flash(words)
+        return redirect(page, 303)
+    response = make_response("")
+    response.headers["HX-Trigger"] = json.dumps(
+        {"toast": {"words": words}, "board:changed": {"open": visit.public_id}}
+    )
+    return response

@@ -1,0 +1,133 @@
+"""Pages of patients: find, add, read, change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import begin_write, db
+from scheduler.errors import Invalid
+from scheduler.models import appointment as appointments
+from scheduler.models import care_plan as care_plans
+from scheduler.models.patient import Patient
+from scheduler.services import audit, feeds, patients
+from scheduler.web.current import actor
+from scheduler.web.shell import may
+
+bp = Blueprint("patients", __name__)
+FOUND = 50
+TEXTS = (
+    "given_name", "family_name", "preferred_name", "pronunciation", "birth_date", "email", "phone",
+    "language", "proxy_name", "proxy_email", "alert_note", "interpreter",
+)  # fmt: skip
+
+
+@bp.get("/patients")
+@may("view")
+def index() -> str:
+    text = request.args.get("search", "")
+    found = patients.search(db.session(), actor().clinic, text, limit=FOUND)
+    return render_template("patients/index.html", found=found, search=text, most=FOUND)
+
+
+@bp.get("/patients/finds")
+@may("view")
+def finds() -> str:
+    """The list under the search field."""
+    text = request.args.get("search", "").strip()
+    found = patients.search(db.session(), actor().clinic, text, limit=8) if text else []
+    return render_template("patients/_finds.html", found=found, search=text)
+
+
+@bp.get("/patients/new")
+@may("patients")
+def new() -> str:
+    return _form(None, {"language": "en", **_named(request.args.get("name", ""))})
+
+
+@bp.post("/patients")
+@may("patients")
+def create() -> str | tuple[str, int] | Response:
+    fields = _fields(request.form)
+    try:
+        patient = patients.create(db.session(), actor(), fields, clock.now())
+    except Invalid as refusal:
+        return _form(None, request.form, refusal), refusal.status
+    db.session.commit()
+    flash(f"{patient.name} is in.")
+    if request.form.get("then") == "book":
+        return redirect(url_for("booking.new", patient=patient.public_id), 303)
+    return redirect(url_for(".show", patient_id=patient.public_id), 303)
+
+
+@bp.get("/patients/<patient_id>")
+@may("view")
+def show(patient_id: str) -> str:
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    now = clock.now()
+    page = render_template(
+        "patients/show.html",
+        patient=patient,
+        courses=care_plans.of_patient(db.session(), patient),
+        visits=appointments.of_patient(db.session(), patient),
+        feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
+        now=now,
+    )
+    _seen(patient, now)
+    return page
+
+
+@bp.get("/patients/<patient_id>/edit")
+@may("patients")
+def edit(patient_id: str) -> str:
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    return _form(patient, {})
+
+
+@bp.post("/patients/<patient_id>")
+@may("patients")
+def update(patient_id: str) -> tuple[str, int] | Response:
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    version = request.form.get("row_version", type=int)
+    try:
+        patients.update(db.session(), actor(), patient, _fields(request.form), clock.now(), version)
+    except Invalid as refusal:
+        return _form(patient, request.form, refusal), refusal.status
+    db.session.commit()
+    flash("Saved.")
+    return redirect(url_for(".show", patient_id=patient.public_id), 303)
+
+
+def _form(patient: Patient | None, values: Mapping[str, Any], refusal: Invalid | None = None) -> str:
+    errors = {error["field"]: error["reason"] for error in refusal.details["errors"]} if refusal else {}
+    shown = {name: getattr(patient, name) for name in TEXTS} if patient else {}
+    return render_template(
+        "patients/form.html", patient=patient, values={**shown, **values}, errors=errors, sent=bool(refusal)
+    )
+
+
+def _fields(form: Mapping[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: form[name].strip() for name in TEXTS if name in form}
+    return fields | {name: name in form for name in ("email_ok", "wheelchair")}
+
+
+def _named(text: str) -> dict[str, str]:
+    """Split a typed name into given and family name."""
+    given, _, family = text.strip()[:200].rpartition(" ")
+    return {"given_name": given or family, "family_name": family if given else ""}
+
+
+def _seen(patient: Patient, now: datetime) -> None:
+    """Write down that the record was looked at: access to a patient's record is audited.
+
+    A transaction of its own, begun as a writer: one that has read first may not write on SQLite.
+    """
+    db.session.rollback()
+    begin_write(db.session())
+    audit.record(db.session(), actor(), "patient.viewed", patient, now)
+    db.session.commit()

@@ -1,0 +1,78 @@
+"""A refusal becomes a page, or a piece of one when htmx asked: what cannot be done, why, and what helps."""
+
+from __future__ import annotations
+
+from flask import Flask, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from scheduler.database import db
+from scheduler.errors import Refusal
+
+WORDS = {
+    400: ("That request makes no sense here", "Go back and try again."),
+    403: ("Your role does not allow this", "Ask a manager of the clinic if you need it."),
+    404: ("There is nothing here", "The address may be wrong, or the thing is gone."),
+    405: ("That cannot be done at this address", "Go back and use the button on the page."),
+    413: ("That is too much at once", "Send less."),
+    429: ("Too many tries", "Wait a minute, then try again."),
+    500: (
+        "Something broke on our side",
+        "Nothing was changed. It has been written down for those who run this.",
+    ),
+    503: ("The database is busy or away", "Nothing was changed. Try again in a moment."),
+}
+
+
+def register(app: Flask) -> None:
+    """Answer refusals and errors of the pages; doors with their own format answer their own."""
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OperationalError, _no_database)
+    app.register_error_handler(500, _broken)
+
+
+def refused(refusal: Refusal) -> tuple[str, int]:
+    """Return the page or partial of a refusal, with its status."""
+    db.session.rollback()
+    return _show(refusal.title, refusal.words, refusal.status, refusal.code, refusal.details)
+
+
+def is_partial() -> bool:
+    """Tell whether htmx asks for a piece of a page."""
+    return "HX-Request" in request.headers and "HX-Boosted" not in request.headers
+
+
+def _stale_form(_error: CSRFError) -> tuple[str, int]:
+    words = "The page was open for too long, or you signed out meanwhile. Load it again; nothing was changed."
+    return _show("This form is no longer valid", words, 400, "csrf")
+
+
+def _http(error: HTTPException) -> tuple[str, int] | HTTPException:
+    status = error.code or 500
+    if status < 400 or error.response is not None:
+        return error
+    title, words = WORDS.get(status, (error.name, error.description or ""))
+    return _show(title, words, status, f"http-{status}")
+
+
+def _no_database(_error: OperationalError) -> tuple[str, int]:
+    db.session.rollback()
+    return _show(*WORDS[503], 503, "database")
+
+
+def _broken(_error: Exception) -> tuple[str, int]:
+    db.session.rollback()
+    return _show(*WORDS[500], 500, "internal")
+
+
+def _show(
+    title: str, words: str, status: int, code: str, details: dict[str, object] | None = None
+) -> tuple[str, int]:
+    template = "errors/_refusal.html" if is_partial() else "errors/refusal.html"
+    page = render_template(
+        template, title=title, words=words, status=status, code=code, details=details or {}
+    )
+    return page, status

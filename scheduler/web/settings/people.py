@@ -1,0 +1,69 @@
+"""Practitioners: their roles, how many visits they attend to at once, whether they work here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.errors import Invalid
+from scheduler.models import practitioner as practitioners
+from scheduler.services import places as service
+from scheduler.web.current import actor
+from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.shell import may
+
+
+@bp.get("/people")
+@may("people")
+def people() -> str:
+    return _page()
+
+
+@bp.post("/people")
+@may("people")
+def add_person() -> Response | tuple[str, int]:
+    try:
+        service.create_practitioner(db.session(), actor(), _fields(), clock.now())
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(refusal), refusal.status
+    return saved(".people", "Added.")
+
+
+@bp.post("/people/<person_id>")
+@may("people")
+def save_person(person_id: str) -> Response | tuple[str, int]:
+    person = service.get_practitioner(db.session(), actor().clinic, person_id)
+    fields = _fields() | {"active": "active" in request.form}
+    try:
+        service.update_practitioner(db.session(), actor(), person, fields, clock.now())
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(refusal, person_id), refusal.status
+    return saved(".people")
+
+
+def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
+    return render_template(
+        "settings/people.html",
+        people=practitioners.every(db.session(), actor().clinic.id),
+        ratio=actor().clinic.settings.nurse_lanes,
+        values=request.form,
+        errors=by_field(refusal),
+        wrong=wrong,
+    )
+
+
+def _fields() -> dict[str, Any]:
+    form = request.form
+    lanes, rank = form.get("lanes", ""), form.get("rank", "0")
+    return {
+        "name": form.get("name", ""),
+        "roles": form.getlist("roles"),
+        "lanes": int(lanes) if lanes.isdigit() else None,
+        "rank": int(rank) if rank.isdigit() else -1,
+    }

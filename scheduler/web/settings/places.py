@@ -1,0 +1,65 @@
+"""Chairs and rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.errors import Invalid
+from scheduler.models import location as locations
+from scheduler.services import places as service
+from scheduler.web.current import actor
+from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.shell import may
+
+
+@bp.get("/places")
+@may("settings")
+def places() -> str:
+    return _page()
+
+
+@bp.post("/places")
+@may("settings")
+def add_place() -> Response | tuple[str, int]:
+    fields = _fields() | {"kind": request.form.get("kind", "")}
+    try:
+        service.create_location(db.session(), actor(), fields, clock.now())
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(refusal), refusal.status
+    return saved(".places", "Added.")
+
+
+@bp.post("/places/<place_id>")
+@may("settings")
+def save_place(place_id: str) -> Response | tuple[str, int]:
+    place = service.get_location(db.session(), actor().clinic, place_id)
+    fields = _fields() | {"active": "active" in request.form}
+    try:
+        service.update_location(db.session(), actor(), place, fields, clock.now())
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(refusal, place_id), refusal.status
+    return saved(".places")
+
+
+def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
+    return render_template(
+        "settings/places.html",
+        places=locations.every(db.session(), actor().clinic.id),
+        values=request.form,
+        errors=by_field(refusal),
+        wrong=wrong,
+    )
+
+
+def _fields() -> dict[str, Any]:
+    form = request.form
+    words = [word.strip() for word in form.get("capabilities", "").split(",") if word.strip()]
+    rank = form.get("rank", "0")
+    return {"name": form.get("name", ""), "capabilities": words, "rank": int(rank) if rank.isdigit() else -1}

@@ -1,0 +1,46 @@
+"""What every page's frame shows: who is signed in, what they may do, and whether the clock is alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, g
+from flask_security import current_user
+
+from scheduler.services.actors import Actor
+from scheduler.services.permissions import allowed, require
+from scheduler.web.current import actor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def register(app: Flask) -> None:
+    """Hand the frame's values to every template."""
+    app.context_processor(_frame)
+
+
+def viewer() -> Actor | None:
+    """Return who is signed in, if anybody is."""
+    return actor() if current_user and current_user.is_authenticated else None
+
+
+def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a view run only for a signed-in person whose role has the permission."""
+
+    def wrap(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            require(actor(), permission)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return wrap
+
+
+def _frame() -> dict[str, Any]:
+    person = None if g.get("frameless") else viewer()
+    return {"viewer": person, "may": lambda permission: bool(person and allowed(person, permission))}

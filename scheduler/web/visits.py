@@ -1,0 +1,187 @@
+"""A visit: its page (beside the board: its panel) and its steps.
+
+A step answers htmx with the panel as it is then, and a plain form with a redirect to where it was asked.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.status import STEPS, Stage
+from scheduler.errors import GateOpen, Invalid, NotFound
+from scheduler.models import appointment as appointments
+from scheduler.models.appointment import Appointment
+from scheduler.services import boards, gates, visit_story, visits
+from scheduler.services.changes import check_version
+from scheduler.services.permissions import require
+from scheduler.services.undo import latest_step, undo
+from scheduler.web.current import actor
+from scheduler.web.refusals import is_partial
+from scheduler.web.shell import may
+
+bp = Blueprint("visits", __name__, url_prefix="/appointments")
+SAID = {
+    "confirm": "is confirmed",
+    "arrive": "has arrived",
+    "check-in": "is checked in",
+    "fulfill": "is done",
+    "no-show": "did not come",
+    "cancel": "is cancelled",
+}
+STEP_OF = {
+    "confirmation": ("confirm", visits.confirm),
+    "arrival": ("arrive", visits.arrive),
+    "fulfillment": ("fulfill", visits.fulfill),
+    "no-show": ("no-show", visits.mark_noshow),
+}
+
+
+@bp.get("/<visit_id>")
+@may("view")
+def show(visit_id: str) -> str:
+    return _page(find(visit_id))
+
+
+@bp.post("/<visit_id>/<any(confirmation, arrival, fulfillment, 'no-show'):what>")
+@may("progress")
+def step(visit_id: str, what: str) -> Response:
+    visit = find(visit_id)
+    name, act = STEP_OF[what]
+    _check_version(visit)
+    act(db.session(), actor(), visit, clock.now(), reason=_text("reason"))
+    db.session.commit()
+    return answer(visit, f"{visit.patient.name} {SAID[name]}.", name)
+
+
+@bp.post("/<visit_id>/check-in")
+@may("progress")
+def check_in(visit_id: str) -> Response | tuple[str, int]:
+    visit = find(visit_id)
+    _check_version(visit)
+    try:
+        visits.check_in(db.session(), actor(), visit, clock.now(), override_reason=_text("override_reason"))
+    except GateOpen as refusal:
+        db.session.rollback()
+        return _page(find(visit_id), blocked=refusal.details["gates"]), refusal.status
+    db.session.commit()
+    return answer(visit, f"{visit.patient.name} is checked in.", "check-in")
+
+
+@bp.post("/<visit_id>/stage")
+@may("progress")
+def stage(visit_id: str) -> Response:
+    visit = find(visit_id)
+    wanted = request.form.get("stage", "")
+    if wanted not in set(Stage):
+        raise Invalid([("stage", f"must be one of {', '.join(Stage)}")])
+    visits.set_stage(db.session(), actor(), visit, Stage(wanted), clock.now())
+    db.session.commit()
+    return answer(visit, f"{visit.patient.name}: {wanted}.")
+
+
+@bp.post("/<visit_id>/cancellation")
+@may("cancel")
+def cancel(visit_id: str) -> Response:
+    visit = find(visit_id)
+    _check_version(visit)
+    visits.cancel(
+        db.session(), actor(), [visit], clock.now(), _text("reason"), request.form.get("side", "clinic")
+    )
+    db.session.commit()
+    return answer(visit, f"{visit.patient.name}, {visit.title}: cancelled.", "cancel")
+
+
+@bp.post("/<visit_id>/undo")
+@may("progress")
+def take_back(visit_id: str) -> Response:
+    visit = find(visit_id)
+    last = latest_step(db.session(), visit)
+    name = request.form.get("step") or (last.kind if last else "")
+    if name not in STEPS:
+        raise NotFound("There is no step to take back")
+    if name == "cancel":
+        require(actor(), "cancel")
+    undo(db.session(), actor(), visit, name, clock.now())
+    db.session.commit()
+    return answer(visit, f"Taken back: {visit.patient.name} is as before.")
+
+
+@bp.post("/<visit_id>/gates/<key>")
+@may("gates")
+def settle(visit_id: str, key: str) -> Response:
+    """Close a gate of the visit, for the course or for this visit alone, as the plan says."""
+    visit = find(visit_id)
+    if visit.care_plan is None:
+        raise NotFound
+    rule = next((rule for rule in gates.rules_for(visit) if rule.key == key), None)
+    if rule is None:
+        raise NotFound
+    own = visit if rule.holds == "per_session" else None
+    gates.close(
+        db.session(), actor(), visit.care_plan, key, clock.now(), own, _text("document"), note=_text("note")
+    )
+    db.session.commit()
+    return answer(visit, f"{rule.title}: settled.")
+
+
+def find(visit_id: str) -> Appointment:
+    """Return the clinic's visit with this id. Raises NotFound."""
+    visit = appointments.by_public_id(db.session(), actor().clinic.id, visit_id)
+    if visit is None:
+        raise NotFound
+    return visit
+
+
+def answer(visit: Appointment, words: str, step: str = "") -> Response:
+    """Return what follows a step: the panel with a toast, or the page before with a flash."""
+    undo_at = url_for("visits.take_back", visit_id=visit.public_id) if step else ""
+    if is_partial():
+        response = make_response(_page(visit))
+        toast = {"words": words, "undo": undo_at}
+        response.headers["HX-Trigger"] = json.dumps({"toast": toast, "board:changed": {}})
+        return response
+    flash((words, undo_at) if undo_at else words)  # type: ignore[arg-type]  # any JSON value is kept
+    return redirect(_back() or url_for("visits.show", visit_id=visit.public_id), 303)
+
+
+def _page(visit: Appointment, **more: Any) -> str:
+    now = clock.now()
+    template = "visits_desk/_panel.html" if is_partial() else "visits_desk/show.html"
+    return render_template(
+        template,
+        visit=visit,
+        now=now,
+        steps=[name for name, allowed in STEPS.items() if visit.status in allowed],
+        stages=list(Stage),
+        phases=boards.stretches(visit),
+        phase=boards.phase_at(visit, now),
+        open_gates=gates.open_gates(visit) if visit.status.is_ahead or visit.status == "arrived" else [],
+        last=latest_step(db.session(), visit),
+        history=visit_story.history(db.session(), visit),
+        messages=visit_story.messages(db.session(), [visit]),
+        reminders=visit_story.reminders(db.session(), visit),
+        record=visit_story.record_of(db.session(), visit.patient, now),
+        **more,
+    )
+
+
+def _check_version(visit: Appointment) -> None:
+    """Refuse a step on a visit that somebody changed since the page was shown."""
+    check_version(db.session(), visit, request.form.get("row_version", type=int))
+
+
+def _text(name: str) -> str:
+    return request.form.get(name, "").strip()[:500]
+
+
+def _back() -> str:
+    """Return the page that asked, when it is ours."""
+    asked = urlsplit(request.referrer or "")
+    return asked.path if asked.netloc == request.host and asked.path.startswith("/") else ""
