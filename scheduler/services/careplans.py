@@ -12,7 +12,6 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Visit
 from scheduler.domain.status import CARE_PLAN_STEPS, AppointmentStatus, CarePlanStatus, Response
 from scheduler.errors import ProposalExpired, WrongStatus
@@ -21,13 +20,13 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.versions import raise_versions
 from scheduler.services import audit, booking, gates, occupation, outbox, proposals, reminders, rules, visits
 from scheduler.services.actors import Actor
-from scheduler.services.courses import anchors
+from scheduler.services.courses import rest
 from scheduler.services.events import feed_resources, record_event
 from scheduler.services.locks import lock_resources
 from scheduler.services.occupation import Taking
 from scheduler.services.reservations import release_expired
 from scheduler.services.visit_rows import People, put
-from scheduler.services.wishes import Wishes, of_care_plan
+from scheduler.services.wishes import Wishes
 
 HELD = "the course is on hold"
 
@@ -68,13 +67,9 @@ def resume(
     _require(care_plan, "resume")
     held = {one.action: one for one in care_plan.appointments if one.cancelled_at == care_plan.status_at}
     if held:
-        today = local_on(now, actor.clinic.zone)
-        wishes = replace(
-            of_care_plan(session, care_plan),
-            not_before=max(today, not_before or today),
-            done=anchors(care_plan, moving=held),
-            count=1,
-        )
+        wishes = rest(session, actor, care_plan, held, now)
+        if not_before is not None:
+            wishes = replace(wishes, not_before=max(wishes.not_before, not_before))
         best = proposals.propose(session, actor, wishes, now)[0]
         _put_back(session, actor, wishes, held, best.visits, now)
     return _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, reason)

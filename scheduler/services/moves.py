@@ -7,35 +7,37 @@ begun is ever moved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import Request, Visit
+from scheduler.domain.planner.model import NoFit, Visit
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEPS, Response
 from scheduler.errors import Invalid, NoFitFound, WrongStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.care_plan import CarePlan
 from scheduler.models.location import Location
 from scheduler.models.occupation import of_appointment
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
-from scheduler.services import audit, occupation, outbox, proposals, reminders, rules
+from scheduler.services import audit, occupation, outbox, reminders, rules
 from scheduler.services.actors import Actor
-from scheduler.services.courses import anchors, is_projected, latest
+from scheduler.services.courses import Course, latest, under_way
 from scheduler.services.events import calendar_changed, feed_resources, record_event, schedule_changed
 from scheduler.services.locks import lock_resources
 from scheduler.services.occupation import Taking
+from scheduler.services.permissions import allowed
 from scheduler.services.placing import place
+from scheduler.services.proposals import no_fit
 from scheduler.services.reservations import release_expired
-from scheduler.services.visit_rows import People, action_of, put, visit_of
-from scheduler.services.wishes import of_care_plan
+from scheduler.services.visit_rows import People, action_of, put
 
 SCOPES = ("one", "following")
+ASKED = "asked for"
+WHY = {"follows": "keeps the spacing", "resources": "other people or place, same time"}
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,60 @@ def plan_move(
     """
     _require_movable(appointment, scope, now)
     release_expired(session, actor.clinic, now)
+    care_plan = appointment.care_plan
+    if care_plan is None or appointment.id not in {one.id for one in latest(care_plan).values()}:
+        visit = _place(session, actor, appointment, start, now, location, practitioners)
+        return [Move(appointment, visit, ASKED)]
+    course = under_way(session, actor, care_plan, now)
+    if scope == "following":
+        moves = _reflow(actor, course, appointment, start, now, override_reason)
+        if location is not None or practitioners is not None:
+            going = frozenset(move.appointment.id for move in moves)
+            visit = _place(session, actor, appointment, start, now, location, practitioners, going)
+            moves[0] = Move(appointment, visit, ASKED)
+        return moves
     visit = _place(session, actor, appointment, start, now, location, practitioners)
-    moves = [Move(appointment, visit, "asked for")]
-    if appointment.care_plan is not None and _knows(appointment.care_plan, appointment.action):
-        _judge(session, actor, moves, now, override_reason)
-    return moves
+    _judge(actor, course, {**course.visits, appointment.action: visit}, now, override_reason)
+    return [Move(appointment, visit, ASKED)]
+
+
+def _reflow(
+    actor: Actor,
+    course: Course,
+    appointment: Appointment,
+    start: datetime,
+    now: datetime,
+    override_reason: str,
+) -> list[Move]:
+    """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound."""
+    if start < now:
+        raise Invalid([("start", "is in the past")])
+    bend = bool(override_reason) and allowed(actor, "override")
+    moved = {appointment.action: start}
+    try:
+        result = planner.reflow(
+            course.request, course.visits, moved, course.calendar, now=now, keep=course.keep, bend=bend
+        )
+    except NoFit as refused:
+        raise no_fit(refused) from refused
+    placed = {visit.action: visit for visit in result.proposal.visits}
+    others = [
+        Move(course.rows[move.action], placed[move.action], WHY[move.why])
+        for move in result.moves
+        if move.action not in moved and move.why in WHY
+    ]
+    return [Move(appointment, placed[appointment.action], ASKED), *others]
+
+
+def _judge(
+    actor: Actor, course: Course, after: Mapping[str, Visit], now: datetime, override_reason: str
+) -> None:
+    """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
+    request = replace(
+        course.request, weekdays=frozenset(), earliest=None, latest=None, blocked_on=frozenset()
+    )
+    before = planner.check(request, course.calendar, list(course.visits.values()), now=now)
+    rules.check(actor, request, course.calendar, list(after.values()), now, override_reason, before)
 
 
 def apply_moves(
@@ -126,15 +177,16 @@ def _place(
     now: datetime,
     location: Location | None,
     practitioners: Sequence[Practitioner] | None,
+    going: frozenset[int] = frozenset(),
 ) -> Visit:
     """Find the visit's resources at its new start: the given ones, else its own place and people, else any.
 
-    Nurses are not kept: who watches is the day's matter.
+    Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.
     """
     given = [one.resource_id for one in (location, *(practitioners or ())) if one is not None]
     rows = of_appointment(session, appointment.id)
     kept = {row.resource_id for row in rows if _is_kept(row.role, location, practitioners)}
-    action, releasing = action_of(appointment), frozenset({appointment.id})
+    action, releasing = action_of(appointment), going | {appointment.id}
     for chosen in ([*given, *sorted(kept)], given):
         try:
             return place(session, actor, appointment.patient, action, start, now, chosen, releasing)
@@ -150,28 +202,6 @@ def _is_kept(role: str, location: Location | None, practitioners: Sequence[Pract
     return role in (Role.THERAPIST, Role.PRESCRIBER) and practitioners is None
 
 
-def _judge(
-    session: Session, actor: Actor, moves: Sequence[Move], now: datetime, override_reason: str
-) -> None:
-    """Raise RuleBroken when the moves break gaps of the course that were kept until now."""
-    care_plan = moves[0].appointment.care_plan
-    if care_plan is None:
-        return
-    moved = {move.appointment.id: move.visit for move in moves}
-    ahead = {
-        action: one
-        for action, one in latest(care_plan).items()
-        if one.id in moved
-        or (one.status in STEPS["reschedule"] and one.start_at > now and not is_projected(one))
-    }
-    wishes = replace(of_care_plan(session, care_plan), done=anchors(care_plan, moving=ahead))
-    request = Request(plan=care_plan.plan_definition.plan, not_before=date.min, done=wishes.done)
-    calendar = proposals.load(session, actor, wishes, now, frozenset(one.id for one in ahead.values()))
-    today = {one.id: visit_of(one, of_appointment(session, one.id)) for one in ahead.values()}
-    before = planner.check(request, calendar, list(today.values()), now=now)
-    rules.check(actor, request, calendar, list({**today, **moved}.values()), now, override_reason, before)
-
-
 def _require_movable(appointment: Appointment, scope: str, now: datetime) -> None:
     if scope not in SCOPES:
         raise Invalid([("scope", f"must be one of {', '.join(SCOPES)}")])
@@ -179,10 +209,6 @@ def _require_movable(appointment: Appointment, scope: str, now: datetime) -> Non
         raise WrongStatus(f"{appointment.title} is {appointment.status.value}: it cannot be moved")
     if appointment.start_at <= now:
         raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")
-
-
-def _knows(care_plan: CarePlan, action: str) -> bool:
-    return any(known.key == action for known in care_plan.plan_definition.plan.actions)
 
 
 def _name(location: Location | None) -> str | None:

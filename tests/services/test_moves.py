@@ -1,16 +1,17 @@
 """Moving visits."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
 
 from scheduler.domain.status import Response
-from scheduler.errors import Invalid, NoFitFound, RuleBroken, WrongStatus
+from scheduler.errors import Invalid, NoFitFound, RuleBroken, StalePreview, WrongStatus
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.occupation import Occupation, of_appointment
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services import moves, visits
+from scheduler.services import move_tokens, moves, visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.courses import book, visit
@@ -139,3 +140,46 @@ def test_a_move_that_was_announced_is_told_in_one_mail(session, alice, care_plan
 
     told = session.scalars(select(Message).where(Message.kind == MessageKind.CHANGE)).all()
     assert [len(message.subjects) for message in told] == [1]
+
+
+@both
+def test_moving_an_infusion_pulls_its_followers_along(session, alice, care_plan):
+    moved = later_by_a_day(care_plan)
+    number = moved.position
+    earlier = {visit(care_plan, f"infusion-{n}").start_at for n in range(1, number)}
+    planned = move(session, alice, moved, moved.start_at + timedelta(days=1), scope="following")
+
+    actions = [one.appointment.action for one in planned]
+    assert actions[0] == moved.action
+    assert len(actions) > 1
+    assert {visit(care_plan, f"infusion-{n}").start_at for n in range(1, number)} == earlier
+    assert overlaps(session) == 0
+    assert all(2 <= gap <= 4 for gap in gaps(care_plan))
+
+
+def gaps(care_plan) -> list[int]:
+    """Return the days between the infusions."""
+    days = [visit(care_plan, f"infusion-{n}").local_start.date() for n in range(1, 7)]
+    return [(later - earlier).days for earlier, later in pairwise(days)]
+
+
+def later_by_a_day(care_plan):
+    """Return the first infusion that may come a working day later, as far as those before it are concerned."""
+    for number, gap in enumerate(gaps(care_plan), start=2):
+        infusion = visit(care_plan, f"infusion-{number}")
+        if gap < 4 and infusion.local_start.weekday() < 4:
+            return infusion
+    raise AssertionError("no infusion can come later")
+
+
+def test_a_preview_that_no_longer_holds_is_stale(session, alice, care_plan):
+    therapy = visit(care_plan, "therapy-6")
+    keys = ["k" * 32]
+    shown = moves.plan_move(session, alice, therapy, therapy.start_at + HOUR, NOW)
+    token = move_tokens.sign(shown, alice, keys, NOW)
+    move_tokens.check(token, shown, alice, keys, NOW)
+    move(session, alice, therapy, therapy.start_at + 2 * HOUR)
+
+    again = moves.plan_move(session, alice, therapy, therapy.start_at - HOUR, NOW)
+    with pytest.raises(StalePreview):
+        move_tokens.check(token, again, alice, keys, NOW)
