@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from scheduler.cli import demo, demo_mail, plans, tokens, users
+from scheduler.cli import demo, demo_load, demo_mail, plans, tokens, users
 
 
 def register(app: Flask) -> None:
     """Add every command."""
+    demo.group.add_command(demo_load.load)
     demo.group.add_command(demo_mail.mail)
     for group in (demo.group, plans.group, users.group, tokens.group):
         app.cli.add_command(group)

@@ -1,0 +1,83 @@
+"""How the demo's gates are settled: by the visit that is for it, before each session, or when the patient comes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from scheduler.demo.stories import Story, Turn
+from scheduler.demo.timeline import Happening
+from scheduler.demo.world import World
+from scheduler.domain.plans import Gate, Holds
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.user import StaffRole
+from scheduler.services import gates
+from scheduler.services.actors import Actor
+
+SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
+LEFT_OPEN = "medical-clearance"
+DOES_NOT_APPLY = "does not apply"
+
+
+def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: datetime) -> None:
+    """Settle what no visit of the course is for: the patient brought it along, or it does not apply."""
+    plan = care_plan.plan_definition.plan
+    kinds = {action.kind for action in plan.actions}
+    for gate in plan.gates:
+        if gate.holds is Holds.ONCE and SETTLED_BY.get(gate.key) not in kinds:
+            _close(world, care_plan, gate, now)
+        elif gate.holds is Holds.DAYS and story.random(gate.key).random() < 0.6:
+            gates.close(
+                world.session, _nurse(world), care_plan, gate.key, now, note=DOES_NOT_APPLY, waived=True
+            )
+
+
+def settle_by_visit(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
+    """Settle what a visit that has just ended was for."""
+    care_plan = appointment.care_plan
+    if care_plan is None:
+        return
+    for gate in care_plan.plan_definition.plan.gates:
+        left_open = gate.key == LEFT_OPEN and story.turn is Turn.GATES_OPEN
+        if SETTLED_BY.get(gate.key) == appointment.kind and not left_open:
+            _close(world, care_plan, gate, now)
+
+
+def plan_sessions(world: World, story: Story, appointment: Appointment) -> None:
+    """Put on the timeline what is settled for this visit alone: the driver before, the form after."""
+    dice = story.random(f"gates {appointment.action}")
+    for rule in gates.rules_for(appointment):
+        if rule.holds is not Holds.PER_SESSION or dice.random() < 0.1:
+            continue
+        after = timedelta(days=dice.randint(1, 6), hours=dice.randint(0, 3))
+        before = timedelta(hours=dice.randint(18, 70))
+        at = appointment.end_at + after if rule.after_visit else appointment.start_at - before
+        world.timeline.add(at, _closing(world, appointment, rule))
+
+
+def settle_all(world: World, appointment: Appointment, now: datetime) -> None:
+    """Settle what is still open when the patient has come: the driver is there, the test is done."""
+    if appointment.care_plan is None:
+        return
+    for still_open in gates.open_gates(appointment):
+        rule = appointment.care_plan.plan_definition.plan.gate(still_open.key)
+        _close(world, appointment.care_plan, rule, now, appointment)
+
+
+def _closing(world: World, appointment: Appointment, rule: Gate) -> Happening:
+    def happens(now: datetime) -> None:
+        if appointment.care_plan is not None and appointment.status.is_live:
+            _close(world, appointment.care_plan, rule, now, appointment)
+
+    return happens
+
+
+def _close(
+    world: World, care_plan: CarePlan, rule: Gate, now: datetime, appointment: Appointment | None = None
+) -> None:
+    own = appointment if rule.holds is Holds.PER_SESSION else None
+    gates.close(world.session, _nurse(world), care_plan, rule.key, now, own)
+
+
+def _nurse(world: World) -> Actor:
+    return world.cast.actor(StaffRole.NURSE)

@@ -1,0 +1,31 @@
+"""Mail of a past that did not happen: it was never sent, and its rows say so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageState
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.message_ends import ended
+
+REASON = "demo history"
+
+
+def silence(session: Session, clinic: Clinic, now: datetime) -> None:
+    """End as skipped what would have been sent by now. It counts as told, so a later change is told as a change."""
+    due = select(Message).where(
+        Message.clinic_id == clinic.id, Message.state == MessageState.PENDING, Message.due_at <= now
+    )
+    for message in session.scalars(due.order_by(Message.id)).all():
+        ended(session, message, MessageState.SKIPPED, REASON, now)
+    session.execute(
+        update(Reminder)
+        .where(
+            Reminder.clinic_id == clinic.id, Reminder.state == ReminderState.PENDING, Reminder.due_at <= now
+        )
+        .values(state=ReminderState.SKIPPED, reason=REASON)
+    )

@@ -1,0 +1,191 @@
+"""What does not go as planned: a visit missed, cancelled or moved, a course stopped, paused or completed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from scheduler.demo import visits as lives
+from scheduler.demo.silence import silence
+from scheduler.demo.stories import Story, Turn
+from scheduler.demo.world import World
+from scheduler.domain.status import AppointmentStatus
+from scheduler.errors import Invalid, NoFitFound, RuleBroken
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.user import StaffRole
+from scheduler.services import booking, careplans, moves, visits
+from scheduler.services.actors import Actor
+from scheduler.services.visit_rows import action_of
+
+DAY = timedelta(days=1)
+MIDDAY = time(12)
+MINUTES = (60, -60, 90, 120, -120, 24 * 60, -24 * 60, 25 * 60, 23 * 60)  # by which a visit may be moved
+MAKE_UP_HOURS = range(22, 24 * 8)  # after the missed visit, hour by hour until something fits
+
+
+@dataclass(frozen=True)
+class Case:
+    """A course with its story; `standing` are its booked visits, in order of start."""
+
+    world: World
+    story: Story
+    care_plan: CarePlan
+    standing: Sequence[Appointment]
+
+    @property
+    def seen(self) -> list[Appointment]:
+        """The visits of a series that the patient sees."""
+        return [one for one in self.standing if one.visible and one.series]
+
+    def by(self, role: StaffRole) -> Actor:
+        return self.world.cast.actor(role)
+
+    def silence(self, now: datetime) -> None:
+        silence(self.world.session, self.world.cast.clinic, now)
+
+
+def take(case: Case) -> Appointment | None:
+    """Put the story's turn on the timeline; return the visit that will be missed, if one will."""
+    if case.story.turn is Turn.MISSES_ONE:
+        return _misses(case)
+    turn = TURNS.get(case.story.turn)
+    if turn is not None:
+        turn(case)
+    return None
+
+
+def _misses(case: Case) -> Appointment | None:
+    world = case.world
+    past = [one for one in case.seen if one.start_at < world.now - 2 * DAY]
+    if not past:
+        return None
+    missed = past[-1]
+
+    def happens(now: datetime) -> None:
+        visits.mark_noshow(world.session, case.by(StaffRole.FRONT_DESK), missed, now, "did not come")
+        world.told["no-shows"] += 1
+        if case.story.index % 2:
+            _make_up(case, missed, now + timedelta(hours=2))
+
+    world.timeline.add(missed.start_at + timedelta(minutes=35), happens)
+    return missed
+
+
+def _make_up(case: Case, missed: Appointment, at: datetime) -> None:
+    """Book the missed visit again at the first hour that fits."""
+
+    def happens(now: datetime) -> None:
+        for hours in MAKE_UP_HOURS:
+            again = _booked_again(case, missed, missed.start_at + timedelta(hours=hours), now)
+            if again is not None:
+                case.world.told["made up for"] += 1
+                lives.live(case.world, case.story, again)
+                return
+
+    case.world.timeline.add(at, happens)
+
+
+def _booked_again(case: Case, missed: Appointment, start: datetime, now: datetime) -> Appointment | None:
+    try:
+        return booking.book_visit(
+            case.world.session,
+            case.by(StaffRole.FRONT_DESK),
+            missed.patient,
+            action_of(missed),
+            start,
+            now,
+            care_plan=case.care_plan,
+            replaces=missed,
+            reason="made up for",
+        )
+    except NoFitFound:
+        return None
+
+
+def _cancels(case: Case) -> None:
+    """Cancel the visit nearest to the lively day, a day before it."""
+    world = case.world
+    midday = world.at(world.lively_on, MIDDAY)
+    nearest = min(case.seen, key=lambda one: abs(one.start_at - midday))
+
+    def happens(now: datetime) -> None:
+        if nearest.status.is_ahead and nearest.start_at > now:
+            case.silence(now)
+            visits.cancel(
+                world.session, case.by(StaffRole.FRONT_DESK), [nearest], now, "feels unwell", "patient"
+            )
+            world.told["cancelled"] += 1
+
+    world.timeline.add(world.past(nearest.start_at - timedelta(hours=21)), happens)
+
+
+def _moves(case: Case) -> None:
+    """Move the first visit that is at least a day ahead and that can be moved, by as little as fits."""
+
+    def happens(now: datetime) -> None:
+        case.silence(now)
+        soon = case.world.now + DAY
+        for appointment in (one for one in case.seen if one.status.is_ahead and one.start_at > soon):
+            if _move(case, appointment, now):
+                return
+
+    case.world.timeline.add(case.world.now - timedelta(hours=3), happens)
+
+
+def _move(case: Case, appointment: Appointment, now: datetime) -> bool:
+    session, actor = case.world.session, case.by(StaffRole.FRONT_DESK)
+    for minutes in MINUTES:
+        start = appointment.start_at + timedelta(minutes=minutes)
+        try:
+            planned = moves.plan_move(session, actor, appointment, start, now)
+        except (Invalid, NoFitFound, RuleBroken):
+            continue
+        moves.apply_moves(session, actor, planned, now, "asked for another time")
+        case.world.told["moved"] += 1
+        lives.live(case.world, case.story, appointment)
+        return True
+    return False
+
+
+def _quits(case: Case) -> None:
+    middle = case.standing[len(case.standing) // 2]
+
+    def happens(now: datetime) -> None:
+        case.silence(now)
+        actor = case.by(StaffRole.MANAGER)
+        careplans.revoke(case.world.session, actor, case.care_plan, now, "moves to another city", "patient")
+        case.world.told["stopped"] += 1
+
+    case.world.timeline.add(case.world.past(middle.end_at + timedelta(hours=20), DAY), happens)
+
+
+def _pauses(case: Case) -> None:
+    def happens(now: datetime) -> None:
+        case.silence(now)
+        actor = case.by(StaffRole.MANAGER)
+        careplans.hold(case.world.session, actor, case.care_plan, now, "away for three weeks")
+        case.world.told["on hold"] += 1
+
+    case.world.timeline.add(case.world.now - 2 * DAY, happens)
+
+
+def _completes(case: Case) -> None:
+    def happens(now: datetime) -> None:
+        left = [one for one in case.care_plan.appointments if one.status in OPEN and one.start_at > now]
+        if not left:
+            careplans.complete(case.world.session, case.by(StaffRole.MANAGER), case.care_plan, now)
+            case.world.told["completed"] += 1
+
+    case.world.timeline.add(case.standing[-1].end_at + DAY, happens)
+
+
+OPEN = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED)
+TURNS: dict[Turn, Callable[[Case], None]] = {
+    Turn.CANCELS_ONE: _cancels,
+    Turn.MOVES_ONE: _moves,
+    Turn.QUITS: _quits,
+    Turn.PAUSES: _pauses,
+    Turn.COMPLETES: _completes,
+}
