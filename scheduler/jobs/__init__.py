@@ -16,6 +16,5 @@ def register(app: Flask) -> None:
 @click.command("clock")
 def clock() -> None:
     """Run the clock: reminders, mails, what runs out. One process is enough; several share the work."""
-    click.echo("the clock ticks")
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # threads need the app itself
     run_clock(app)

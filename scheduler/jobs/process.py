@@ -6,12 +6,11 @@ The rows are the truth and the scheduler holds none of them, so it may die at an
 
 from __future__ import annotations
 
-import logging
 import signal
 from datetime import UTC
 from functools import partial
-from types import FrameType
 
+import click
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
@@ -25,24 +24,21 @@ from scheduler.services.letters import Letterhead
 
 DISPATCH_SECONDS = 5
 EXPIRY_SECONDS = 60
-log = logging.getLogger(__name__)
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_clock(app: Flask) -> None:
     """Tick until SIGTERM or SIGINT; then let what is in flight end, and hand the rest back."""
     out = outbound(app)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        log.info("signal %d: the clock stops", number)
-        out.stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    # waited for rather than handled: a handler that sets an event can stop the thread that waits for it for ever
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     clock = scheduler(app, ticks(app, out))
     clock.start()
-    out.stopping.wait()
+    click.echo("the clock ticks")
+    signal.sigwait(ENDING)
+    out.stopping.set()
     clock.shutdown(wait=True)
+    click.echo("the clock has stopped")
 
 
 def ticks(app: Flask, out: Outbound) -> list[Ticking]:

@@ -1,0 +1,73 @@
+"""The clock as it runs: its own process, real SMTP, the mailbox read over HTTP."""
+
+from datetime import UTC, datetime, timedelta
+
+from scheduler.services import outbox, reminders
+from tests.cast import NOW
+from tests.engines import both
+from tests.visits import add_visit
+
+WITHIN = timedelta(seconds=15)
+
+
+def travel_to(system, instant):
+    """Make it `instant` for every process."""
+    system.travel(instant - datetime.now(UTC))
+
+
+def booked(session, cast, start):
+    visit = add_visit(session, cast, "Chair 1", start)
+    reminders.plan_for(session, cast.clinic, [visit], NOW)
+    outbox.confirm_course(session, cast.clinic, visit.patient, [visit], NOW)
+    session.commit()
+    return visit
+
+
+def received(system, subject):
+    return [
+        datetime.fromisoformat(mail["received_at"])
+        for mail in system.mails(to="nora@example.org")
+        if mail["subject"].startswith(subject)
+    ]
+
+
+@both
+def test_a_reminder_is_in_the_mailbox_within_15_seconds(system, session, harbor):
+    due_at = NOW + timedelta(minutes=5)
+    booked(session, harbor, due_at + timedelta(hours=24))
+    travel_to(system, NOW)
+    system.start()
+    system.wait(system.is_well)
+    travel_to(system, due_at - timedelta(seconds=2))
+
+    [at] = system.wait(lambda: received(system, "Reminder"))
+    assert timedelta() <= at - due_at <= WITHIN
+
+
+@both
+def test_a_clock_that_stood_still_for_an_hour_sends_late_and_once(system, session, harbor):
+    due_at = NOW + timedelta(minutes=30)
+    booked(session, harbor, due_at + timedelta(hours=24))
+    travel_to(system, NOW + timedelta(minutes=2))
+    system.start()
+    system.wait(system.is_well)
+    assert len(system.wait(lambda: received(system, "Appointment"))) == 1
+    system.stop("clock")
+    travel_to(system, NOW + timedelta(hours=1))
+    assert received(system, "Reminder") == []
+
+    system.start("clock")
+    [at] = system.wait(lambda: received(system, "Reminder"))
+    assert at >= due_at + timedelta(minutes=30)
+    started = datetime.now(UTC)
+    system.wait(lambda: datetime.now(UTC) - started > timedelta(seconds=11))  # two more ticks
+    assert len(received(system, "Reminder")) == 1
+
+
+def test_the_clock_ends_when_it_is_told_to(system):
+    system.start("mail", "clock")
+    system.wait(lambda: "the clock ticks" in system.log("clock").read_text())
+    clock = system.processes["clock"]
+    system.stop("clock")
+
+    assert clock.returncode == 0
