@@ -7,10 +7,45 @@ from __future__ import annotations
 
 from flask import Flask, request
 
-from scheduler.api import bearer, openapi, patients, problems
+from scheduler.api import (
+    appointment_steps,
+    appointment_time,
+    appointments,
+    audit,
+    availability,
+    bearer,
+    care_plans,
+    closures,
+    feeds,
+    gates,
+    openapi,
+    patients,
+    places,
+    plan_definitions,
+    problems,
+    proposals,
+    reminders,
+    schedules,
+)
 from scheduler.api.operations import bp
 
-RESOURCES = (patients,)  # importing them hangs their calls in
+RESOURCES = (
+    appointment_steps,
+    appointment_time,
+    appointments,
+    audit,
+    availability,
+    care_plans,
+    closures,
+    feeds,
+    gates,
+    patients,
+    places,
+    plan_definitions,
+    proposals,
+    reminders,
+    schedules,
+)  # importing them hangs their calls in
 LONGEST_BODY = 1_000_000  # bytes
 
 

@@ -1,11 +1,20 @@
-"""Programs that call the API for the cast."""
-
-from contextvars import Context
+"""Programs that call the API for the cast. The app's clock stands at NOW unless a test travels."""
 
 import pytest
 
-from scheduler.clock import now
+from scheduler.database import begin_write
 from scheduler.services import accounts
+from tests.cast import NOW
+
+
+class Still:
+    """A clock that stands."""
+
+    def __init__(self, instant):
+        self.instant = instant
+
+    def now(self):
+        return self.instant
 
 
 class Program:
@@ -28,14 +37,26 @@ class Program:
 
 
 @pytest.fixture
-def api(app, session):
+def travel(app):
+    """Let the app's clock stand at an instant."""
+
+    def to(instant):
+        app.extensions["clock"] = Still(instant)
+
+    return to
+
+
+@pytest.fixture
+def api(app, session, travel):
     """Return a program for a member of a cast's clinic: api(harbor, "alice")."""
+    travel(NOW)
 
     def program(cast=None, name=None, **options):
         text = None
         if cast is not None:
-            actor = cast.command
-            text = accounts.create_token(session, actor, cast.users[name], "test", now(), **options)[1]
+            session.rollback()  # what the test has read so far may be older than what requests wrote
+            begin_write(session())
+            text = accounts.create_token(session, cast.command, cast.users[name], "test", NOW, **options)[1]
             session.commit()
         return Program(app.test_client(), text)
 
@@ -48,23 +69,11 @@ def alice(api, harbor):
 
 
 @pytest.fixture
-def travel(app):
-    """Let the app's clock stand at an instant."""
+def wishes(harbor):
+    """Return what Nora wishes, with changes."""
 
-    class Still:
-        def __init__(self):
-            self.instant = None
+    def make(plan="iv-depression-6", **changes):
+        nora = harbor.patients["Nora"].public_id
+        return {"patient_id": nora, "plan_definition": plan, "not_before": "2026-11-24", **changes}
 
-        def now(self):
-            return self.instant
-
-    def to(instant):
-        app.extensions["clock"] = still = Still()
-        still.instant = instant
-
-    return to
-
-
-def elsewhere(function, *arguments):
-    """Call something as another thread of work would: without the test's own context."""
-    return Context().run(function, *arguments)
+    return make

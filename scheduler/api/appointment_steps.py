@@ -1,0 +1,159 @@
+"""The steps of an appointment, each a thing of its own: POST takes it, DELETE takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from scheduler import clock
+from scheduler.api.appointment_views import AppointmentView
+from scheduler.api.appointments import answer, find
+from scheduler.api.fields import Body, Reason
+from scheduler.api.operations import Answer, call
+from scheduler.api.versions import check_match
+from scheduler.database import db
+from scheduler.domain.status import Stage
+from scheduler.models.appointment import Appointment
+from scheduler.services import undo, visits
+from scheduler.services.actors import Actor
+
+
+class Why(Body):
+    reason: Reason = ""
+
+
+class Cancellation(Why):
+    """`side` says who cancelled."""
+
+    side: Literal["patient", "clinic", "provider"] = "clinic"
+
+
+class CheckIn(Why):
+    """`override_reason` passes open gates, for a role that may."""
+
+    override_reason: Reason = ""
+
+
+class PhaseBody(Body):
+    stage: Literal["roomed", "infusing", "observing", "ready"]
+
+
+def _taken(name: str, may: str, body: type[Body]) -> Callable[..., Callable[..., object]]:
+    return call(
+        "POST",
+        f"/appointments/<appointment_id>/{name}",
+        may=may,
+        body=body,
+        gives=AppointmentView,
+        refuses=(409,),
+        versioned=True,
+    )
+
+
+def _taken_back(name: str, may: str) -> Callable[..., Callable[..., object]]:
+    return call(
+        "DELETE",
+        f"/appointments/<appointment_id>/{name}",
+        may=may,
+        gives=AppointmentView,
+        refuses=(409,),
+        versioned=True,
+    )
+
+
+@_taken("confirmation", "progress", Why)
+def confirm_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
+    """Note that the patient will come."""
+    visit = _matched(actor, appointment_id)
+    return answer(visits.confirm(db.session(), actor, visit, clock.now(), body.reason))
+
+
+@_taken("arrival", "progress", Why)
+def arrive_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
+    """Note that the patient is there."""
+    visit = _matched(actor, appointment_id)
+    return answer(visits.arrive(db.session(), actor, visit, clock.now(), body.reason))
+
+
+@_taken("check-in", "progress", CheckIn)
+def check_in_appointment(actor: Actor, body: CheckIn, appointment_id: str) -> Answer:
+    """Begin the visit. 409 `gate-open` while a gate is open, unless a role that may gives `override_reason`."""
+    visit = _matched(actor, appointment_id)
+    checked_in = visits.check_in(db.session(), actor, visit, clock.now(), body.reason, body.override_reason)
+    return answer(checked_in)
+
+
+@_taken("phase", "progress", PhaseBody)
+def set_appointment_phase(actor: Actor, body: PhaseBody, appointment_id: str) -> Answer:
+    """Note where a checked-in patient is."""
+    visit = _matched(actor, appointment_id)
+    return answer(visits.set_stage(db.session(), actor, visit, Stage(body.stage), clock.now()))
+
+
+@_taken("fulfillment", "progress", Why)
+def fulfill_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
+    """End the visit as done."""
+    visit = _matched(actor, appointment_id)
+    return answer(visits.fulfill(db.session(), actor, visit, clock.now(), body.reason))
+
+
+@_taken("no-show", "progress", Why)
+def miss_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
+    """Note that the patient did not come; the time is free again."""
+    visit = _matched(actor, appointment_id)
+    return answer(visits.mark_noshow(db.session(), actor, visit, clock.now(), body.reason))
+
+
+@_taken("cancellation", "cancel", Cancellation)
+def cancel_appointment(actor: Actor, body: Cancellation, appointment_id: str) -> Answer:
+    """Cancel the visit; the patient is told, and its time is free at once."""
+    visit = _matched(actor, appointment_id)
+    visits.cancel(db.session(), actor, [visit], clock.now(), body.reason, body.side)
+    return answer(visit)
+
+
+@_taken_back("confirmation", "progress")
+def undo_confirmation(actor: Actor, appointment_id: str) -> Answer:
+    """Take a confirmation back."""
+    return _undone(actor, appointment_id, "confirm")
+
+
+@_taken_back("arrival", "progress")
+def undo_arrival(actor: Actor, appointment_id: str) -> Answer:
+    """Take an arrival back."""
+    return _undone(actor, appointment_id, "arrive")
+
+
+@_taken_back("check-in", "progress")
+def undo_check_in(actor: Actor, appointment_id: str) -> Answer:
+    """Take a check-in back."""
+    return _undone(actor, appointment_id, "check-in")
+
+
+@_taken_back("fulfillment", "progress")
+def undo_fulfillment(actor: Actor, appointment_id: str) -> Answer:
+    """Take the end of a visit back."""
+    return _undone(actor, appointment_id, "fulfill")
+
+
+@_taken_back("no-show", "progress")
+def undo_no_show(actor: Actor, appointment_id: str) -> Answer:
+    """Take a no-show back. 409 `slot-taken` when the time is somebody else's by now."""
+    return _undone(actor, appointment_id, "no-show")
+
+
+@_taken_back("cancellation", "cancel")
+def undo_cancellation(actor: Actor, appointment_id: str) -> Answer:
+    """Take a cancellation back. 409 `slot-taken` when the time is somebody else's by now."""
+    return _undone(actor, appointment_id, "cancel")
+
+
+def _undone(actor: Actor, appointment_id: str, step: str) -> Answer:
+    visit = _matched(actor, appointment_id)
+    return answer(undo.undo(db.session(), actor, visit, step, clock.now()))
+
+
+def _matched(actor: Actor, appointment_id: str) -> Appointment:
+    visit = find(actor, appointment_id)
+    check_match(visit)
+    return visit

@@ -1,0 +1,111 @@
+"""What an appointment looks like to a program."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from scheduler.api.fields import At, Id, View, at
+from scheduler.models.appointment import Appointment
+from scheduler.services.gates import open_gates
+
+Status = Literal[
+    "proposed",
+    "pending",
+    "booked",
+    "arrived",
+    "checked-in",
+    "fulfilled",
+    "cancelled",
+    "noshow",
+    "waitlist",
+    "entered-in-error",
+]
+
+
+class OpenGateView(View):
+    """A gate that is not settled for this visit, and why."""
+
+    key: str
+    title: str
+    why: str
+
+
+class AppointmentView(View):
+    """`end` is when the patient may leave; `tentative` while a gate is open or the date is only proposed.
+
+    `sequence` counts what calendars show, `version` every edit (the ETag). `stage` says where a checked-in patient is.
+    """
+
+    id: Id
+    patient_id: Id
+    care_plan_id: Id | None
+    action: str
+    kind: str
+    title: str
+    series: str | None
+    position: int | None
+    series_length: int | None
+    status: Status
+    tentative: bool
+    stage: str | None
+    response: Literal["needs-action", "accepted", "declined"]
+    start: At
+    end: At
+    zone: str
+    location_id: Id | None
+    practitioner_ids: list[Id]
+    phases: list[dict[str, Any]]
+    open_gates: list[OpenGateView]
+    book_by: str | None
+    expires_at: At | None
+    cancelled_at: At | None
+    cancel_side: str | None
+    reason: str
+    uid: str
+    sequence: int
+    version: int
+
+
+class AppointmentPage(View):
+    items: list[AppointmentView]
+    next_cursor: str | None
+
+
+def view(visit: Appointment) -> AppointmentView:
+    """Return an appointment as the API shows one."""
+    return AppointmentView(
+        id=visit.public_id,
+        patient_id=visit.patient.public_id,
+        care_plan_id=visit.care_plan.public_id if visit.care_plan else None,
+        action=visit.action,
+        kind=visit.kind,
+        title=visit.title,
+        series=visit.series,
+        position=visit.position,
+        series_length=visit.series_length,
+        status=visit.status.value,
+        tentative=visit.status.value in ("pending", "proposed"),
+        stage=visit.stage.value if visit.stage else None,
+        response=visit.response.value,
+        start=at(visit.start_at),
+        end=at(visit.end_at),
+        zone=visit.zone_name,
+        location_id=visit.location.public_id if visit.location else None,
+        practitioner_ids=[person.public_id for person in visit.practitioners],
+        phases=list(visit.phases),
+        open_gates=[
+            OpenGateView(key=gate.key, title=gate.title, why=gate.why) for gate in _open_gates(visit)
+        ],
+        book_by=visit.book_by_on.isoformat() if visit.book_by_on else None,
+        expires_at=at(visit.expires_at) if visit.expires_at else None,
+        cancelled_at=at(visit.cancelled_at) if visit.cancelled_at else None,
+        cancel_side=visit.cancel_side,
+        reason=visit.status_reason,
+        uid=visit.uid,
+        sequence=visit.sequence,
+        version=visit.row_version,
+    )
+
+
+def _open_gates(visit: Appointment) -> list[Any]:
+    return open_gates(visit) if visit.status.is_ahead or visit.status.is_live else []

@@ -1,0 +1,104 @@
+"""Courses that a program laid out itself: each visit with its start, and maybe its place and people.
+
+What is not given is chosen: whoever is free then. Whether the visits keep the plan's rules is booking's to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from scheduler.api.fields import Body, Id, Instant
+from scheduler.api.proposals import Key
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.model import Visit
+from scheduler.domain.plans import Action
+from scheduler.errors import Invalid, NoFitFound, SlotTaken
+from scheduler.models.patient import Patient
+from scheduler.models.plan_definition import PlanDefinition
+from scheduler.services import places
+from scheduler.services.actors import Actor
+from scheduler.services.placing import place
+from scheduler.services.wishes import Wishes
+
+
+class VisitBody(Body):
+    """An action of the plan and its start; place and people are chosen unless they are given."""
+
+    action: Key
+    start: Instant
+    location_id: Id | None = None
+    practitioner_ids: list[Id] = Field(default=[], max_length=20)
+
+
+def placed(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    definition: PlanDefinition,
+    bodies: Sequence[VisitBody],
+    now: datetime,
+) -> tuple[Wishes, tuple[Visit, ...]]:
+    """Return the course as booking takes it. Raises Invalid, NotFound, SlotTaken with every conflict, NoFitFound."""
+    actions = _actions(definition, bodies)
+    visits: list[Visit] = []
+    conflicts: list[dict[str, object]] = []
+    for body, action in zip(bodies, actions, strict=True):
+        chosen = chosen_resources(session, actor, body.location_id, body.practitioner_ids)
+        try:
+            visits.append(place(session, actor, patient, action, body.start, now, chosen))
+        except NoFitFound as refusal:
+            conflicts.extend(_conflicts(refusal, action, body.start))
+    if conflicts:
+        raise SlotTaken(conflicts=conflicts)
+    first_on = min(local_on(body.start, actor.clinic.zone) for body in bodies)
+    return Wishes(patient=patient, plan_definition=definition, not_before=first_on), tuple(visits)
+
+
+def chosen_resources(
+    session: Session, actor: Actor, location_id: str | None, practitioner_ids: Sequence[str]
+) -> list[int]:
+    """Return the resource ids of a place and people of the clinic. Raises NotFound."""
+    people = [places.get_practitioner(session, actor.clinic, one).resource_id for one in practitioner_ids]
+    if location_id is None:
+        return people
+    return [places.get_location(session, actor.clinic, location_id).resource_id, *people]
+
+
+def _actions(definition: PlanDefinition, bodies: Sequence[VisitBody]) -> list[Action]:
+    known = {action.key: action for action in definition.plan.firm}
+    errors = [
+        (f"appointments.{place}.action", f"the plan has no visit {body.action} to book")
+        for place, body in enumerate(bodies)
+        if body.action not in known
+    ]
+    keys = [body.action for body in bodies]
+    errors += [
+        (f"appointments.{place}.action", f"{key} is given twice")
+        for place, key in enumerate(keys)
+        if key in keys[:place]
+    ]
+    if errors:
+        raise Invalid(errors)
+    return [known[key] for key in keys]
+
+
+def _conflicts(refusal: NoFitFound, action: Action, start: datetime) -> list[dict[str, object]]:
+    """Return what is in the way. Raises the refusal again when it is a rule and not a resource."""
+    reasons = refusal.details.get("reasons", [])
+    if not reasons or any(reason["resource"] is None for reason in reasons):
+        raise refusal
+    end = start + action.attended_length
+    return [
+        {
+            "action": action.key,
+            "resource": reason["resource"],
+            "start": start,
+            "end": end,
+            "why": reason["why"],
+        }
+        for reason in reasons
+    ]
