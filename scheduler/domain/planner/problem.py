@@ -85,6 +85,8 @@ class Problem:
         visit = current.get(step.key)
         if visit is None or self.availability.grid.cell(visit.start) != cell:
             return None
+        if visit.end - visit.start != step.action.length:  # the visit takes longer or shorter from now on
+            return None
         free = all(self._is_free(s.resource_id, s.start, s.end, s.exclusive) for s in visit.segments)
         return visit if free else None
 
