@@ -53,6 +53,7 @@ def book_course(
     broken = rules.check(actor, wishes.request(), calendar, visits, now, override_reason)
     care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
     appointments = _write(session, actor, care_plan, visits, now)
+    _write_done(session, actor, care_plan, wishes, now)
     _occupy(session, actor.clinic, wishes.patient, appointments, visits, now)
     _write_projections(session, actor, care_plan, projections, now)
     if care_plan.status is CarePlanStatus.ACTIVE:
@@ -161,6 +162,20 @@ def _write(
     care_plan.appointments.extend(appointments)
     session.flush()
     return appointments
+
+
+def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime) -> None:
+    """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing."""
+    plan = care_plan.plan_definition.plan
+    nobody = People(session, actor.clinic, [])
+    for done in wishes.done.values():
+        action = plan.action(done.action)
+        visit = Visit(action.key, done.start, done.end, done.end, ())
+        row = planned(actor.clinic, care_plan.patient, action, visit, nobody, now)
+        row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
+        care_plan.appointments.append(row)
+        session.flush()
+        record_event(session, actor, row, "record", now)
 
 
 def _occupy(

@@ -153,9 +153,9 @@ def apply_moves(
 def _write(session: Session, actor: Actor, move: Move, people: People, now: datetime, reason: str) -> bool:
     """Put one row where it goes; tell whether its time changed."""
     row = move.appointment
-    before, place_before = row.start_at, row.location
+    before, end_before, place_before = row.start_at, row.end_at, row.location
     put(row, move.visit, people)
-    retimed = before != row.start_at
+    retimed = (before, end_before) != (row.start_at, row.end_at)
     changes: dict[str, tuple[object, object]] = {"start": (before, row.start_at)}
     if retimed:
         schedule_changed(row, now)
