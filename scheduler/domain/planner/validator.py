@@ -32,6 +32,7 @@ class _Judge:
         self.zone = calendar.zone
         self.by_key = {visit.action: visit for visit in visits}
         self.open = subtract(calendar.hours.get(None, ()), calendar.closures.get(None, ()))
+        self.duties: dict[int, list[Window]] = {}
 
     def verdict(self) -> Iterator[Violation]:
         for visit in self.visits:
@@ -119,9 +120,11 @@ class _Judge:
             yield Violation(action.key, "presence", words, True)
 
     def _duty(self, resource: Resource) -> list[Window]:
-        own = self.calendar.hours.get(resource.id)
-        working = self.open if own is None else _both(merged(own), self.open)
-        return subtract(working, self.calendar.closures.get(resource.id, ()))
+        if resource.id not in self.duties:
+            own = self.calendar.hours.get(resource.id)
+            working = self.open if own is None else _both(merged(own), self.open)
+            self.duties[resource.id] = subtract(working, self.calendar.closures.get(resource.id, ()))
+        return self.duties[resource.id]
 
     def _segments(self, visit: Visit, phase: Phase, need: Need, window: Window) -> list[Segment]:
         return [
@@ -299,7 +302,15 @@ def _within(window: Window, windows: Iterable[Window]) -> bool:
 
 
 def _both(some: Sequence[Window], others: Sequence[Window]) -> list[Window]:
-    return [Window(max(a.start, b.start), min(a.end, b.end)) for a in some for b in others if a.overlaps(b)]
+    """Return the time in both; each is in order and without overlaps."""
+    common: list[Window] = []
+    left, right = list(reversed(some)), list(reversed(others))
+    while left and right:
+        one, other = left[-1], right[-1]
+        if one.overlaps(other):
+            common.append(Window(max(one.start, other.start), min(one.end, other.end)))
+        (left if one.end <= other.end else right).pop()
+    return common
 
 
 def _covers(segments: Sequence[Segment], window: Window, times: int) -> bool:
