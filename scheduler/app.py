@@ -6,7 +6,7 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from config import ROOT, Settings, load
-from scheduler import api, cli, feeds, jobs, models, web
+from scheduler import api, cli, feeds, jobs, models, patient_pages, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
 from scheduler.transactions import begin_by_method, repeat_writes
@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db, directory=f"{models.__path__[0]}/../migrations", render_as_batch=True)
     begin_by_method(app)
-    for door in (web, api, feeds, jobs, cli):
+    for door in (web, api, feeds, patient_pages, jobs, cli):
         door.register(app)
     repeat_writes(app)
     return app

@@ -22,6 +22,7 @@ FLOORS = {
     "web": DOOR,
     "api": DOOR,
     "feeds": DOOR,
+    "patient_pages": DOOR,
     "jobs": DOOR,
     "cli": DOOR,
     "app": 5,

@@ -33,6 +33,16 @@ class ClinicSettings:
     show_hidden_visits: bool = False
     show_location: bool = True
     arrive_early_minutes: int = 15
+    # what patients may do themselves on their private page; the hours are before the visit's start
+    patient_cancel_hours: int = 4
+    patient_move_hours: int = 48
+    patient_moves_most: int = 2  # requests for one visit
+    patient_fixed_kinds: tuple[str, ...] = ()  # kinds of visit that cannot be asked to move
+    check_in_kinds: tuple[str, ...] = (
+        "infusion",
+        "session",
+        "dosing",
+    )  # after these a patient is asked how they are
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ClinicSettings:

@@ -71,7 +71,7 @@ class Entry:
 
 def look_of(clinic: Clinic, url: str = "", language: str = "en", alarm_minutes: int | None = None) -> Look:
     """Return the look of a patient's calendar, with as much of the clinic as it allows."""
-    place = ", ".join(part for part in (clinic.name, clinic.address) if part)
+    place = ", ".join(part for part in (called(clinic), clinic.address) if part)
     return Look(
         zone_name=clinic.zone_name,
         place=line(place) if clinic.settings.show_location else "",
@@ -80,6 +80,11 @@ def look_of(clinic: Clinic, url: str = "", language: str = "en", alarm_minutes: 
         language=language if language in CANCELLED else "en",
         alarm_minutes=alarm_minutes,
     )
+
+
+def called(clinic: Clinic) -> str:
+    """Return the name that leaves the clinic: the discreet one that its mails use, if it has one."""
+    return clinic.settings.mail_name or clinic.name
 
 
 def event_status(status: AppointmentStatus) -> EventStatus | None:

@@ -14,6 +14,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     message,
     occupation,
     patient,
+    patient_request,
     plan_definition,
     practitioner,
     reminder,
@@ -23,4 +24,5 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     tick,
     user,
     versions,
+    visit_answer,
 )

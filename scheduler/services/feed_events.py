@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.ical import feed_calendar
 from scheduler.ical.calendars import shown
-from scheduler.ical.entries import Entry, Look, look_of
+from scheduler.ical.entries import Entry, Look, called, look_of
 from scheduler.ical.texts import initials, kind
 from scheduler.models.calendar_feed import CalendarFeed, TitleStyle
 from scheduler.models.clinic import Clinic
@@ -19,7 +19,7 @@ from scheduler.services.feed_rows import FeedVisit, Whose, left, owner, span, vi
 def calendar(session: Session, feed: CalendarFeed, public_url: str, now: datetime) -> bytes:
     """Return the feed's body on this day of the clinic."""
     clinic, whose = session.get_one(Clinic, feed.clinic_id), owner(session, feed)
-    name = f"{clinic.name}: {whose.name}" if whose.name else clinic.name
+    name = f"{called(clinic)}: {whose.name}" if whose.name else called(clinic)
     entries = _entries(session, feed, clinic, whose, public_url, now)
     since_year = span(clinic, whose, now).start.year
     return feed_calendar(name, _look(feed, clinic, whose, public_url), entries, since_year)

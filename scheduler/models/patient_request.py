@@ -1,0 +1,82 @@
+"""What a patient asked for on their private page and the desk must decide: another time, or a call.
+
+`schedule_version` is the visit's when it was asked: a visit that has moved since answers the request by itself.
+`wanted_at` is the start that was chosen; None asks the desk to find one with the patient.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.appointment import Appointment
+from scheduler.models.columns import InClinic, Public, choice, own, refers
+
+
+class RequestKind(StrEnum):
+    MOVE = "move"
+    CALL = "call"
+
+
+class RequestState(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
+class PatientRequest(InClinic, Public, Model):
+    __tablename__ = "patient_request"
+    __table_args__ = own(
+        refers("appointment_id", "appointment"),
+        Index(  # one open request a visit; the desk's list
+            "ix_patient_request_open",
+            "appointment_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    appointment_id: Mapped[int]
+    schedule_version: Mapped[int]
+    kind: Mapped[RequestKind] = mapped_column(choice(RequestKind, "kind"))
+    state: Mapped[RequestState] = mapped_column(choice(RequestState, "state"), default=RequestState.OPEN)
+    wanted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    note: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+
+    appointment: Mapped[Appointment] = relationship(
+        Appointment, primaryjoin="foreign(PatientRequest.appointment_id) == Appointment.id"
+    )
+
+
+def open_for(session: Session, appointment: Appointment) -> PatientRequest | None:
+    """Return what is asked about a visit and not decided yet."""
+    query = select(PatientRequest).where(
+        PatientRequest.appointment_id == appointment.id, PatientRequest.state == RequestState.OPEN
+    )
+    return session.scalar(query)
+
+
+def open_in(session: Session, clinic_id: int) -> list[PatientRequest]:
+    """Return what a clinic's patients ask for, the nearest visit first."""
+    query = (
+        select(PatientRequest)
+        .join(Appointment, Appointment.id == PatientRequest.appointment_id)
+        .where(PatientRequest.clinic_id == clinic_id, PatientRequest.state == RequestState.OPEN)
+    )
+    return list(session.scalars(query.order_by(Appointment.start_at, PatientRequest.id)))
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> PatientRequest | None:
+    query = select(PatientRequest).where(
+        PatientRequest.clinic_id == clinic_id, PatientRequest.public_id == public_id
+    )
+    return session.scalar(query)

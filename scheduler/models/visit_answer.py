@@ -1,0 +1,72 @@
+"""What a patient tells about a visit on their private page: who drives them home, and how they are the day after.
+
+The check-in is the PHQ-2 (Kroenke 2003, PubMed 14583691: two questions, each 0 to 3, over the last two weeks) and a
+mood from 0 to 10. It is shown to staff and decides nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from scheduler.database import Model, UTCDateTime
+from scheduler.models.appointment import Appointment
+from scheduler.models.columns import InClinic, own, refers
+
+
+class DriverAnswer(InClinic, Model):
+    __tablename__ = "driver_answer"
+    __table_args__ = own(refers("appointment_id", "appointment"), UniqueConstraint("appointment_id"))
+
+    appointment_id: Mapped[int]
+    schedule_version: Mapped[int]
+    has_driver: Mapped[bool]
+    name: Mapped[str] = mapped_column(String(100), default="")
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    answered_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class CheckIn(InClinic, Model):
+    __tablename__ = "check_in"
+    __table_args__ = own(
+        refers("appointment_id", "appointment"),
+        UniqueConstraint("appointment_id"),
+        CheckConstraint("little_interest BETWEEN 0 AND 3", name="little_interest"),
+        CheckConstraint("feeling_down BETWEEN 0 AND 3", name="feeling_down"),
+        CheckConstraint("mood BETWEEN 0 AND 10", name="mood"),
+    )
+
+    appointment_id: Mapped[int]
+    little_interest: Mapped[int | None]
+    feeling_down: Mapped[int | None]
+    mood: Mapped[int | None]
+    note: Mapped[str] = mapped_column(Text, default="")
+    answered_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    appointment: Mapped[Appointment] = relationship(
+        Appointment, primaryjoin="foreign(CheckIn.appointment_id) == Appointment.id"
+    )
+
+    @property
+    def phq2(self) -> int | None:
+        """The sum of both questions, 0 to 6; None unless both were answered."""
+        if self.little_interest is None or self.feeling_down is None:
+            return None
+        return self.little_interest + self.feeling_down
+
+
+def driver_of(session: Session, appointment: Appointment) -> DriverAnswer | None:
+    return session.scalar(select(DriverAnswer).where(DriverAnswer.appointment_id == appointment.id))
+
+
+def check_in_of(session: Session, appointment: Appointment) -> CheckIn | None:
+    return session.scalar(select(CheckIn).where(CheckIn.appointment_id == appointment.id))
+
+
+def check_ins_of_course(session: Session, care_plan_id: int) -> list[CheckIn]:
+    """Return a course's check-ins in order of the visits they follow."""
+    query = select(CheckIn).join(Appointment, Appointment.id == CheckIn.appointment_id)
+    query = query.where(Appointment.care_plan_id == care_plan_id)
+    return list(session.scalars(query.order_by(Appointment.start_at, CheckIn.id)))

@@ -1,0 +1,19 @@
+"""Door: the patient's own page, `/visits/<token>`, without an account.
+
+The token is the credential: no cookie is set or read. GET changes nothing, because mail scanners open every link; an
+answer is a POST with a mark that binds it to the visit as it was shown. Everything works without JavaScript.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from scheduler.patient_pages import answers, fresh_link, visits  # noqa: F401  (each import adds its pages)
+from scheduler.patient_pages.opening import bp
+
+
+def register(app: Flask) -> None:
+    """Hang the door in. Its forms carry marks of their own instead of a session's CSRF token."""
+    app.register_blueprint(bp)
+    if "csrf" in app.extensions:
+        app.extensions["csrf"].exempt(bp)

@@ -1,0 +1,166 @@
+"""Opening a private page: from the token to the patient, the clinic, the language, and one of the visits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, current_app, g, make_response, render_template, request, url_for
+from sqlalchemy import or_, select
+
+from config import Settings
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.status import AppointmentStatus
+from scheduler.ical.entries import called
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.patient import Patient
+from scheduler.notify.words import LANGUAGES, Tongue, tongue
+from scheduler.patient_pages.words import say
+from scheduler.services import links
+from scheduler.services.actors import Actor
+from scheduler.services.self_service import Choices, choices, mark
+
+bp = Blueprint("patient_pages", __name__)
+MAP = "https://www.google.com/maps/search/?api=1&query="
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+class NoSuchPage(Exception):
+    """The token opens nothing here, or no longer does."""
+
+    def __init__(self, closed: bool = False) -> None:
+        self.closed = closed
+        super().__init__("closed" if closed else "unknown")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A private page that is open: whose, where, in which language, at what time."""
+
+    token: str
+    patient: Patient
+    clinic: Clinic
+    speech: Tongue
+    about: tuple[Appointment, ...]
+    now: datetime
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.clinic, None, None, "patient", address=request.remote_addr or "")
+
+    def visit(self, public_id: str) -> Appointment:
+        """Return one of the patient's visits. Raises NoSuchPage for anybody else's."""
+        query = select(Appointment).where(
+            Appointment.patient_id == self.patient.id, Appointment.public_id == public_id, _shown(self.clinic)
+        )
+        found = db.session.scalar(query)
+        if found is None:
+            raise NoSuchPage
+        return found
+
+    def visits(self) -> list[Appointment]:
+        """Return the visits ahead, and those that the link is about even if they are off, in order of time."""
+        about = [one.id for one in self.about]
+        live = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
+        query = select(Appointment).where(
+            Appointment.patient_id == self.patient.id,
+            _shown(self.clinic),
+            Appointment.end_at > self.now,
+            or_(Appointment.status.in_((*live, AppointmentStatus.CHECKED_IN)), Appointment.id.in_(about)),
+        )
+        return list(db.session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
+
+    def choices(self, visit: Appointment) -> Choices:
+        return choices(db.session(), self.clinic, visit, self.now)
+
+    def say(self, key: str, **named: str) -> str:
+        return say(self.speech.language, key, **named)
+
+    def mark(self, visit: Appointment, answer: str) -> str:
+        return mark(keys(), self.token, visit, answer)
+
+
+def opened(token: str, purpose: str = links.VISITS) -> Opened:
+    """Return the page of a token made for this purpose. Raises NoSuchPage."""
+    now = clock.now()
+    page = links.open_page(db.session(), keys(), token, now)
+    if page is None or page.token.purpose != purpose:
+        raise NoSuchPage
+    if page.closed:
+        raise NoSuchPage(closed=True)
+    clinic = db.session.get_one(Clinic, page.patient.clinic_id)
+    speech = tongue(_language(page.patient.language), clinic.zone, clinic.country)
+    return Opened(token, page.patient, clinic, speech, page.appointments, now)
+
+
+def keys() -> tuple[str, ...]:
+    settings: Settings = current_app.config["SETTINGS"]
+    return (settings.secret_key, *settings.secret_key_fallbacks)
+
+
+def shown(template: str, page: Opened, status: int = 200, **values: Any) -> Response:
+    """Return a page of this patient."""
+    named = {
+        "page": page,
+        "patient": page.patient,
+        "clinic": page.clinic,
+        "clinic_name": called(page.clinic),
+        "map_url": MAP + quote(page.clinic.address, safe="") if page.clinic.address else "",
+        "home": url_for("patient_pages.show", token=page.token, lang=_kept().get("lang")),
+    }
+    return plain(template, page.speech, status, **named, **values)
+
+
+def plain(template: str, speech: Tongue, status: int = 200, **values: Any) -> Response:
+    """Return a page in a language, without what pages of staff show and without looking at a session."""
+    g.frameless = True
+    language = speech.language
+    text = render_template(
+        template,
+        speech=speech,
+        language=language,
+        other_language=next(one for one in LANGUAGES if one != language),
+        say=lambda key, **named: say(language, key, **named),
+        kept=_kept(),
+        **values,
+    )
+    response = make_response(text, status)
+    response.headers.update(HEADERS)
+    return response
+
+
+def _language(own: str) -> str:
+    asked = request.args.get("lang", "")
+    return asked if asked in LANGUAGES else own
+
+
+def _kept() -> dict[str, str]:
+    """Return what a link on the page carries on: the language, if another was asked for."""
+    asked = request.args.get("lang", "")
+    return {"lang": asked} if asked in LANGUAGES else {}
+
+
+def _shown(clinic: Clinic) -> Any:
+    return Appointment.visible if not clinic.settings.show_hidden_visits else Appointment.id.is_not(None)
+
+
+def spoken(language: str = "en") -> Tongue:
+    """Return the language of a page that belongs to nobody yet: asked for, else the browser's."""
+    asked = _language(request.accept_languages.best_match(LANGUAGES) or language)
+    return tongue(asked, ZoneInfo("Etc/UTC"), "US")
+
+
+@bp.errorhandler(NoSuchPage)
+def no_such_page(error: NoSuchPage) -> Response:
+    """Answer a link that opens nothing: how to get a fresh one."""
+    db.session.rollback()
+    return plain("visits/closed.html", spoken(), 410 if error.closed else 404, closed=error.closed)

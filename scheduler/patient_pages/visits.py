@@ -1,0 +1,61 @@
+"""The page itself: the next visits with date, time, place, preparation, and what can be answered. Only reads."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Response, current_app
+
+from config import Settings
+from scheduler.database import db
+from scheduler.ical import course_calendar
+from scheduler.models.appointment import Appointment
+from scheduler.models.patient_request import open_for
+from scheduler.patient_pages.opening import Opened, bp, opened, shown
+from scheduler.services.preparations import steps
+
+
+@bp.get("/visits/<token>")
+def show(token: str) -> Response:
+    """Show the patient's visits."""
+    return overview(opened(token))
+
+
+def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
+    """Return the page with all visits ahead; `notice` says what has just happened."""
+    visits = page.visits()
+    standing = [visit for visit in visits if visit.status.is_live]
+
+    def when(at: datetime, visit: Appointment) -> str:
+        time, day = page.speech.time(at), page.speech.day(at)
+        return time if day == page.speech.day(visit.start_at) else page.say("on", time=time, day=day)
+
+    return shown(
+        "visits/show.html",
+        page,
+        status,
+        notice=notice,
+        next_id=standing[0].public_id if standing else "",
+        asked={visit.public_id for visit in standing if open_for(db.session(), visit)},
+        visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
+        when=when,
+    )
+
+
+@bp.get("/visits/<token>/appointments/<visit_id>/visit.ics")
+def one_calendar(token: str, visit_id: str) -> Response:
+    """Give one visit as a calendar file."""
+    page = opened(token)
+    settings: Settings = current_app.config["SETTINGS"]
+    visit = page.visit(visit_id)
+    url = f"{settings.public_url}/visits"
+    body = course_calendar(page.clinic, [visit], url, page.speech.language)
+    return Response(
+        body,
+        headers={
+            "Content-Type": "text/calendar; charset=utf-8",
+            "Content-Disposition": 'attachment; filename="appointment.ics"',
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+        },
+    )

@@ -1,0 +1,34 @@
+"""How a patient prepares for a visit, with times counted from the visit as it stands now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from scheduler.domain.plans import Edge, Instruction
+from scheduler.models.appointment import Appointment
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of the preparation. Its text says {time} where `at` belongs; `at` is None where it says none."""
+
+    text: str
+    at: datetime | None
+
+
+def steps(appointment: Appointment, language: str) -> list[Step]:
+    """Return the visit's preparation in a language, in the order of its plan; nothing outside a plan."""
+    if appointment.care_plan is None:
+        return []
+    plan = appointment.care_plan.plan_definition.plan
+    key = next((action.preparation for action in plan.actions if action.key == appointment.action), None)
+    preparation = next((one for one in plan.preparations if one.key == key), None)
+    return [_step(line, appointment) for line in preparation.lines(language)] if preparation else []
+
+
+def _step(line: Instruction, appointment: Appointment) -> Step:
+    if line.offset is None:
+        return Step(line.text, None)
+    edge = appointment.start_at if line.edge is Edge.START else appointment.end_at
+    return Step(line.text, edge + line.offset)
