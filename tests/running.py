@@ -29,9 +29,12 @@ open_url = build_opener(ProxyHandler({})).open  # this machine is never behind a
 
 @pytest.fixture
 def live_server(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[str]:
-    """Serve this test's database in a thread; give the address. No clock and no mail run beside it."""
+    """Serve this test's database in a thread; give the address. No clock and no mail run beside it.
+
+    The file `clock` in the test's folder holds the offset of its time, in seconds.
+    """
     port = str(processes.free_port())
-    app = create_app(test_settings(tmp_path, database_url, PORT=port))
+    app = create_app(test_settings(tmp_path, database_url, PORT=port, CLOCK_FILE=str(tmp_path / "clock")))
     server = make_server(processes.LOOPBACK, int(port), app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

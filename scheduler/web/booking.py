@@ -52,8 +52,7 @@ def new() -> str:
         found = patients.search(db.session(), actor().clinic, text, limit=12)
         return render_template("booking/who.html", found=found, search=text)
     patient = patients.get(db.session(), actor().clinic, public_id)
-    known = definitions.all_current(db.session(), actor().clinic.id)
-    asked = request.args.get("plan_definition") or (known[0].key if known else "")
+    asked = request.args.get("plan_definition") or definitions.last_used(db.session(), actor().clinic.id)
     return _page(patient, wish_form.start_values(patient, asked, _today()))
 
 

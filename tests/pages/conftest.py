@@ -1,0 +1,45 @@
+"""A desk at Harbor Clinic on Monday 23 November 2026, 08:00 in New York, in a real browser."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from scheduler.services.accounts import set_password
+from tests.cast import NOW, PASSWORD
+from tests.pages.desk import sign_in
+from tests.services.courses import book
+
+
+@pytest.fixture
+def on_monday(tmp_path):
+    """Let the server believe that it is NOW."""
+    (tmp_path / "clock").write_text(str((NOW - datetime.now(UTC)).total_seconds()))
+
+
+@pytest.fixture
+def staffed(session, harbor):
+    """Harbor, whose people can sign in."""
+    for user in harbor.users.values():
+        set_password(session, user, PASSWORD)
+    session.commit()
+    return harbor
+
+
+@pytest.fixture
+def course(session, staffed):
+    """Nora's booked course."""
+    booked = book(session, staffed)
+    session.commit()
+    return booked
+
+
+@pytest.fixture
+def alice(page, staffed, on_monday):
+    """Alice's desk, signed in."""
+    return sign_in(page, "alice@example.org")
+
+
+@pytest.fixture
+def mona(open_page, live_server, staffed, on_monday):
+    """Mona's desk: a manager."""
+    return sign_in(open_page(live_server), "mona@example.org")

@@ -1,0 +1,14 @@
+"""What a person does at a desk, for tests that need it done and test something else."""
+
+from playwright.sync_api import Page
+
+from tests.cast import PASSWORD
+
+
+def sign_in(page: Page, email: str) -> Page:
+    page.goto("/login")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("navigation", name="Main").wait_for()
+    return page
