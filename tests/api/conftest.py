@@ -1,8 +1,9 @@
 """Programs that call the API for the cast. The app's clock stands at NOW unless a test travels."""
 
 import pytest
+from sqlalchemy import event
 
-from scheduler.database import begin_write
+from scheduler.database import begin_write, db
 from scheduler.services import accounts
 from tests.cast import NOW
 
@@ -55,7 +56,7 @@ def api(app, session, travel):
         text = None
         if cast is not None:
             session.rollback()  # what the test has read so far may be older than what requests wrote
-            begin_write(session())
+            begin_write(session)
             text = accounts.create_token(session, cast.command, cast.users[name], "test", NOW, **options)[1]
             session.commit()
         return Program(app.test_client(), text)
@@ -77,3 +78,21 @@ def wishes(harbor):
         return {"patient_id": nora, "plan_definition": plan, "not_before": "2026-11-24", **changes}
 
     return make
+
+
+@pytest.fixture
+def counted(app):
+    """Return a function that calls another and counts the queries."""
+
+    def count(ask):
+        seen = []
+
+        def listen(*arguments):
+            seen.append(arguments[2])
+
+        event.listen(db.engine, "before_cursor_execute", listen)
+        ask()
+        event.remove(db.engine, "before_cursor_execute", listen)
+        return len(seen)
+
+    return count

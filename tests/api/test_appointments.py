@@ -1,0 +1,356 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.engines import both
+
+STEPS = ("confirmation", "arrival", "check-in", "fulfillment", "no-show", "cancellation", "phase", "time")
+
+
+@pytest.fixture
+def course(alice, wishes):
+    """Nora's booked course."""
+    token = alice.post("/proposals", wishes()).json["items"][0]["token"]
+    return alice.post("/care-plans", {"token": token}).json
+
+
+@pytest.fixture
+def visit(course):
+    """Its first infusion."""
+    return next(one for one in course["appointments"] if one["action"] == "infusion-1")
+
+
+@pytest.fixture
+def consult(course):
+    """Its first visit, which no gate guards."""
+    return course["appointments"][0]
+
+
+@both
+def test_lists_are_narrowed(alice, harbor, course):
+    firm = [one for one in course["appointments"] if one["book_by"] is None]
+    first = firm[0]
+
+    assert listed(alice, f"patient_id={first['patient_id']}") == course["appointments"]
+    assert (
+        listed(alice, f"care_plan_id={course['id']}&limit=3&status=booked")
+        == [one for one in course["appointments"] if one["status"] == "booked"][:3]
+    )
+    assert listed(alice, f"from={quoted(first['start'])}&to={quoted(firm[1]['start'])}") == [first]
+    place_id = next(one["location_id"] for one in firm if one["kind"] == "infusion")
+    place = f"location_id={place_id}&status=booked&status=pending"
+    assert listed(alice, place) == [one for one in firm if one["location_id"] == place_id]
+    person = first["practitioner_ids"][0]
+    assert listed(alice, f"practitioner_id={person}") == [
+        one for one in course["appointments"] if person in one["practitioner_ids"]
+    ]
+
+
+@both
+def test_a_list_takes_the_same_number_of_queries_for_one_row_and_many(alice, course, counted):
+    one = counted(lambda: alice.get("/appointments?limit=1"))
+    many = counted(lambda: alice.get("/appointments?limit=30"))
+
+    assert many <= one + 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["from=2026-12-01", "from=2026-12-01T09:00:00", "status=dancing", "limit=0", "patient_id=x", "color=red"],
+)
+def test_a_question_that_makes_no_sense_is_refused(alice, harbor, query):
+    assert alice.get(f"/appointments?{query}").json["code"] == "invalid"
+
+
+@both
+def test_a_visit_is_confirmed_arrives_is_checked_in_and_done(alice, consult, travel):
+    path = f"/appointments/{consult['id']}"
+    travel(datetime.fromisoformat(consult["start"]))
+    said = [
+        alice.post(f"{path}/confirmation", {}).json["response"],
+        alice.post(f"{path}/arrival", {}).json["status"],
+        alice.post(f"{path}/check-in", {}).json["status"],
+        alice.post(f"{path}/phase", {"stage": "roomed"}).json["stage"],
+        alice.post(f"{path}/fulfillment", {}).json["status"],
+    ]
+
+    assert said == ["accepted", "arrived", "checked-in", "roomed", "fulfilled"]
+
+
+@both
+def test_steps_are_taken_back_one_by_one(alice, consult, travel):
+    path = f"/appointments/{consult['id']}"
+    travel(datetime.fromisoformat(consult["start"]))
+    for step in ("confirmation", "arrival", "check-in", "fulfillment"):
+        alice.post(f"{path}/{step}", {})
+    wrong = alice("DELETE", f"{path}/arrival")
+    undone = [
+        alice("DELETE", f"{path}/{step}").json["status"] for step in ("fulfillment", "check-in", "arrival")
+    ]
+    answer = alice("DELETE", f"{path}/confirmation").json["response"]
+
+    assert (wrong.status_code, wrong.json["code"]) == (409, "wrong-status")
+    assert undone == ["checked-in", "arrived", consult["status"]]
+    assert answer == "needs-action"
+
+
+@both
+def test_a_no_show_frees_the_time_and_is_taken_back(alice, consult, travel):
+    path = f"/appointments/{consult['id']}"
+    early = alice.post(f"{path}/no-show", {})
+    travel(datetime.fromisoformat(consult["start"]) + timedelta(minutes=40))
+    missed = alice.post(f"{path}/no-show", {}).json["status"]
+    back = alice("DELETE", f"{path}/no-show").json["status"]
+
+    assert early.json["code"] == "wrong-status"
+    assert (missed, back) == ("noshow", consult["status"])
+
+
+@both
+def test_a_cancelled_visit_comes_back_unless_its_time_is_taken(alice, api, harbor, session, consult, wishes):
+    path = f"/appointments/{consult['id']}"
+    cancelled = alice.post(f"{path}/cancellation", {"reason": "ill", "side": "patient"}).json
+    back = alice("DELETE", f"{path}/cancellation").json
+    alice.post(f"{path}/cancellation", {})
+    taken = alice.post(
+        "/appointments",
+        {
+            "care_plan_id": consult["care_plan_id"],
+            "action": "consult",
+            "start": consult["start"],
+            "replaces_id": consult["id"],
+        },
+    )
+    refused = alice("DELETE", f"{path}/cancellation")
+
+    assert (cancelled["status"], cancelled["cancel_side"], cancelled["reason"]) == (
+        "cancelled",
+        "patient",
+        "ill",
+    )
+    assert (back["status"], back["uid"], back["sequence"]) == (consult["status"], consult["uid"], 2)
+    assert taken.status_code == 201
+    assert (refused.status_code, refused.json["code"]) == (409, "slot-taken")
+
+
+def test_an_open_gate_blocks_check_in_until_it_is_closed(alice, visit, travel):
+    path, gates = f"/appointments/{visit['id']}", f"/care-plans/{visit['care_plan_id']}/gates"
+    travel(datetime.fromisoformat(visit["start"]))
+    blocked = alice.post(f"{path}/check-in", {})
+    not_allowed = alice.post(f"{path}/check-in", {"override_reason": "it is fine"})
+    for gate in alice.get(gates).json["items"]:
+        own = gate["appointment_id"]
+        if own in (None, visit["id"]):
+            body = {"closed": True} | ({"appointment_id": own} if own else {})
+            assert alice("PUT", f"{gates}/{gate['name']}", body).status_code == 200
+    again = alice.post(f"{path}/check-in", {})
+
+    assert visit["status"] == "pending"
+    assert (blocked.status_code, blocked.json["code"]) == (409, "gate-open")
+    assert [one["key"] for one in blocked.json["gates"]] == [one["key"] for one in visit["open_gates"]]
+    assert not_allowed.json["code"] == "gate-open"
+    assert again.status_code in (200, 409)  # a gate with a lead may have been closed too late
+    if again.status_code == 409:
+        assert {one["key"] for one in again.json["gates"]} < {one["key"] for one in visit["open_gates"]}
+
+
+def test_a_role_that_may_passes_an_open_gate_with_a_reason(api, harbor, visit, travel):
+    mona = api(harbor, "mona")
+    travel(datetime.fromisoformat(visit["start"]))
+    answer = mona.post(f"/appointments/{visit['id']}/check-in", {"override_reason": "papers seen by phone"})
+
+    assert (answer.status_code, answer.json["status"]) == (200, "checked-in")
+
+
+@both
+def test_a_gate_is_closed_reopened_and_shown(alice, course):
+    path = f"/care-plans/{course['id']}/gates"
+    name = next(one["name"] for one in alice.get(path).json["items"] if one["appointment_id"] is None)
+    closed = alice("PUT", f"{path}/{name}", {"closed": True, "document": "shelf 3", "note": "a\nb"}).json
+    shown = alice.get(f"{path}/{name}").json
+    reopened = alice("PUT", f"{path}/{name}", {"closed": False}).json
+
+    assert (closed["document"], closed["note"], closed["closed_by"]) == (
+        "shelf 3",
+        "a\nb",
+        "alice@example.org",
+    )
+    assert shown == closed
+    assert (reopened["closed_at"], reopened["document"]) == (None, "")
+
+
+def test_waiving_a_gate_needs_its_own_permission(alice, course):
+    path = f"/care-plans/{course['id']}/gates"
+    name = next(one["name"] for one in alice.get(path).json["items"] if one["appointment_id"] is None)
+    answer = alice("PUT", f"{path}/{name}", {"closed": True, "waived": True, "note": "x"})
+
+    assert (answer.status_code, answer.json["permission"]) == (403, "override")
+
+
+@both
+def test_a_move_is_previewed_then_made(alice, consult):
+    path = f"/appointments/{consult['id']}"
+    start = datetime.fromisoformat(consult["start"]) + timedelta(minutes=15)
+    body = {"start": start.isoformat(), "scope": "following"}
+    preview = alice.post(f"{path}/time", body | {"preview": True})
+    unmoved = alice.get(path).json
+    moved = alice.post(f"{path}/time", body | {"token": preview.json["token"]})
+    after = alice.get(path).json
+
+    assert preview.status_code == 200, preview.json
+    assert (preview.json["written"], moved.json["written"]) == (False, True)
+    assert preview.json["moves"] == moved.json["moves"]
+    assert unmoved == consult
+    assert (after["start"], after["uid"], after["sequence"]) == (start.isoformat(), consult["uid"], 1)
+    assert moved.headers["ETag"] == f'"{after["version"]}"'
+
+
+def test_a_move_that_differs_from_its_preview_is_refused(alice, consult):
+    path = f"/appointments/{consult['id']}"
+    start = datetime.fromisoformat(consult["start"])
+    previewed = {"start": (start + timedelta(minutes=15)).isoformat(), "preview": True}
+    token = alice.post(f"{path}/time", previewed).json["token"]
+    answer = alice.post(
+        f"{path}/time", {"start": (start + timedelta(minutes=30)).isoformat(), "token": token}
+    )
+
+    assert (answer.status_code, answer.json["code"]) == (409, "stale-preview")
+    assert alice.get(path).json == consult
+
+
+@pytest.mark.parametrize(
+    ("start", "code"),
+    [
+        ("2026-11-20T09:00:00-05:00", "invalid"),
+        ("2036-11-20T09:00:00-05:00", "invalid"),
+        ("2026-11-29T09:00:00-05:00", "no-fit"),
+        ("2026-11-25T03:00:00-05:00", "no-fit"),
+        ("2026-11-25T09:00:00", "invalid"),
+        ("2027-03-14T02:30:00-05:00", "invalid"),
+        ("tomorrow", "invalid"),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused(alice, consult, start, code):
+    path = f"/appointments/{consult['id']}"
+    answer = alice.post(f"{path}/time", {"start": start})
+
+    assert answer.json["code"] == code
+    assert alice.get(path).json == consult
+
+
+def test_who_comes_second_is_refused(alice, consult):
+    path = f"/appointments/{consult['id']}"
+    seen = alice.get(path).headers["ETag"]
+    first = alice.post(f"{path}/confirmation", {}, If_Match=seen)
+    second = alice.post(f"{path}/cancellation", {}, If_Match=seen)
+
+    assert (first.status_code, second.status_code, second.json["code"]) == (200, 412, "stale")
+    assert second.json["changes"][0]["by"] == "alice@example.org"
+
+
+@both
+def test_a_single_visit_is_booked(alice, session, harbor):
+    body = {
+        "patient_id": harbor.patients["Nora"].public_id,
+        "plan_definition": "therapy-6",
+        "action": "therapy-1",
+        "start": "2026-11-25T10:00:00-05:00",
+    }
+    booked = alice.post("/appointments", body)
+    again = alice.post("/appointments", body)
+
+    assert (booked.status_code, booked.json["care_plan_id"], booked.json["status"]) == (201, None, "booked")
+    assert again.status_code == 409
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"patient_id": None},
+        {"care_plan_id": "0" * 16},
+        {"replaces_id": "0" * 16},
+        {"action": "moon"},
+        {"start": "2026-11-25T10:00:00"},
+        {"start": "2020-11-25T10:00:00-05:00"},
+        {"practitioner_ids": ["x"]},
+        {"reason": "a\0b"},
+        {"reason": "a" * 301},
+    ],
+)
+def test_a_single_visit_that_makes_no_sense_is_refused(alice, harbor, change):
+    body = {
+        "patient_id": harbor.patients["Nora"].public_id,
+        "plan_definition": "therapy-6",
+        "action": "therapy-1",
+        "start": "2026-11-25T10:00:00-05:00",
+        **change,
+    }
+    body = {name: value for name, value in body.items() if value is not None}
+
+    assert alice.post("/appointments", body).json["code"] == "invalid"
+    assert listed(alice, "") == []
+
+
+def test_visits_of_another_clinic_are_not_there(api, hill, visit):
+    oscar = api(hill, "oscar")
+    later = {"start": "2026-12-01T09:00:00+01:00"}
+    bodies = {"phase": {"stage": "roomed"}, "time": later}
+    posted = [oscar.post(f"/appointments/{visit['id']}/{step}", bodies.get(step, {})) for step in STEPS]
+    undone = [oscar("DELETE", f"/appointments/{visit['id']}/{step}") for step in STEPS[:6]]
+
+    assert {answer.status_code for answer in (*posted, *undone)} == {404}
+    assert oscar.get(f"/appointments/{visit['id']}").status_code == 404
+    assert listed(oscar, "") == []
+    assert oscar.get(f"/appointments?patient_id={visit['patient_id']}").status_code == 404
+
+
+@both
+def test_free_starts_are_those_that_can_be_booked(alice, harbor):
+    window = "from=2026-11-25T08:00:00-05:00&to=2026-11-25T18:00:00-05:00"
+    nora = harbor.patients["Nora"].public_id
+    asked = f"/availability?plan_definition=therapy-6&action=therapy-1&{window}&patient_id={nora}"
+    free = alice.get(asked).json
+    body = {
+        "patient_id": nora,
+        "plan_definition": "therapy-6",
+        "action": "therapy-1",
+        "start": free["starts"][0],
+    }
+    booked = alice.post("/appointments", body)
+    after = alice.get(asked).json["starts"]
+
+    assert free["starts"][0] == "2026-11-25T08:00:00-05:00"
+    assert booked.status_code == 201
+    assert free["starts"][0] not in after
+    assert set(after) < set(free["starts"])
+    by_kind = alice.get(f"/availability?kind={free['kind']}&{window}")
+    assert by_kind.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("from=2026-11-25T08:00:00-05:00&to=2026-11-25T08:00:00-05:00&kind=therapy", 422),
+        ("from=2026-11-25T08:00:00-05:00&to=2027-11-25T08:00:00-05:00&kind=therapy", 422),
+        ("from=2026-11-25T08:00:00-05:00&to=2026-11-26T08:00:00-05:00", 422),
+        ("from=2026-11-25T08:00:00-05:00&to=2026-11-26T08:00:00-05:00&kind=moon", 404),
+        ("from=2026-11-25&to=2026-11-26&kind=therapy", 422),
+    ],
+)
+def test_a_search_for_free_starts_that_makes_no_sense_is_refused(alice, query, status):
+    assert alice.get(f"/availability?{query}").status_code == status
+
+
+def test_the_past_and_the_far_future_are_not_free(alice):
+    past = "from=2026-10-25T08:00:00-05:00&to=2026-10-26T08:00:00-05:00&kind=therapy"
+    far = "from=2036-10-25T08:00:00-05:00&to=2036-10-26T08:00:00-05:00&kind=therapy"
+
+    assert [alice.get(f"/availability?{query}").json["starts"] for query in (past, far)] == [[], []]
+
+
+def listed(program, query):
+    return program.get(f"/appointments?{query}").json["items"]
+
+
+def quoted(instant):
+    return instant.replace("+", "%2B")
