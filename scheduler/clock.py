@@ -39,3 +39,9 @@ def now() -> datetime:
     """Return the running app's time: an aware instant in UTC."""
     clock: Clock = current_app.extensions["clock"]
     return clock.now()
+
+
+def wall() -> datetime:
+    """Return the machine's own time, for the age of signs of life: an aware instant in UTC."""
+    clock: Clock = current_app.extensions["clock"]
+    return clock.wall()

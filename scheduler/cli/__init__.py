@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from scheduler.cli import demo, demo_load, demo_mail, plans, tokens, users
+from scheduler.cli import demo, demo_load, demo_mail, plans, status, tokens, users
 
 
 def register(app: Flask) -> None:
@@ -13,3 +13,4 @@ def register(app: Flask) -> None:
     demo.group.add_command(demo_mail.mail)
     for group in (demo.group, plans.group, users.group, tokens.group):
         app.cli.add_command(group)
+    app.cli.add_command(status.status)

@@ -1,12 +1,14 @@
 """How migrations run: on the app's own engine, inside one transaction, in batches where SQLite needs them.
 
-A batch rebuilds a table and drops its SQLite triggers: a migration that touches `occupation` or `audit_event` must create
-them again. Custom column types are written as the plain types they store, so migrations import nothing of the app.
+A batch rebuilds a table and drops its SQLite triggers: a migration that touches `occupation` or `audit_event` must
+create them again. Custom column types are written as the plain types they store, so migrations import nothing of
+the app.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from flask import current_app
 from flask_security import AsaList
 from sqlalchemy import Connection
@@ -17,7 +19,7 @@ migrate = current_app.extensions["migrate"]
 database = migrate.db
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Write our own column types as what they store."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
@@ -42,7 +44,8 @@ def run(connection: Connection) -> None:
 
 def switch_foreign_keys(connection: Connection, state: str) -> None:
     if connection.dialect.name == "sqlite":
-        connection.connection.driver_connection.execute(f"PRAGMA foreign_keys = {state}")
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA foreign_keys = {state}")
 
 
 if context.is_offline_mode():

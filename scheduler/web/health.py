@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -12,8 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.message import Message, MessageState
-from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.models.tick import Tick
+from scheduler.services import wellbeing
 
 bp = Blueprint("health", __name__)
 CLOCK_SILENT = timedelta(seconds=60)  # twelve missed ticks of 5 s
@@ -37,29 +36,27 @@ def metrics() -> Response:
     for state, count in db.session.execute(select(Message.state, func.count()).group_by(Message.state)):
         messages.labels(state=state.value).set(count)
     _gauge(registry, "seriate_due_seconds", "Age of the oldest mail that is due").set(oldest_due(now))
-    _gauge(registry, "seriate_clock_age_seconds", "Since the clock's last sign of life").set(clock_age())
+    age = clock_age()
+    _gauge(registry, "seriate_clock_age_seconds", "Since the clock's last sign of life").set(
+        float("inf") if age is None else age
+    )
     return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST)
 
 
-def clock_age() -> float:
-    """Return the seconds since the clock's last sign of life by the machine's time; infinite if it never gave one."""
-    last = db.session.scalar(select(func.max(Tick.wall_at)))
-    return (datetime.now(UTC) - last).total_seconds() if last else float("inf")
+def clock_age() -> float | None:
+    """Return the seconds since the clock's last sign of life; None if it never gave one."""
+    return wellbeing.clock_age(db.session(), clock.wall())
 
 
 def oldest_due(now: datetime) -> float:
     """Return the age in seconds of the oldest reminder or mail that is due and still waiting."""
-    waiting = (
-        select(func.min(Message.due_at)).where(Message.state == MessageState.PENDING),
-        select(func.min(Reminder.due_at)).where(Reminder.state == ReminderState.PENDING),
-    )
-    oldest = [found for query in waiting if (found := db.session.scalar(query)) is not None]
-    return max((now - min(oldest)).total_seconds(), 0.0) if oldest else 0.0
+    return wellbeing.waiting(db.session(), now)[1]
 
 
 def alarms() -> list[str]:
     """Return what the desk must know about the machinery: nothing while all is well."""
-    if clock_age() > CLOCK_SILENT.total_seconds():
+    age = clock_age()
+    if age is None or age > CLOCK_SILENT.total_seconds():
         return ["Nothing is being sent: the clock process does not run."]
     if oldest_due(clock.now()) > LATE.total_seconds():
         return ["Mail is late: something that was due is still waiting."]
@@ -77,7 +74,7 @@ def _database() -> str:
 
 def _clock() -> str:
     age = clock_age()
-    if age == float("inf"):
+    if age is None:
         return "has never run"
     return "ok" if age <= CLOCK_SILENT.total_seconds() else f"silent for {age:.0f} s"
 
