@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.models.message import Message, MessageState
+from scheduler.models.message import Message
 from scheduler.services import wellbeing
 
 bp = Blueprint("health", __name__)
