@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -149,6 +150,7 @@ def _weekdays(weekday: int, first_on: date, last_on: date) -> Iterator[date]:
         on += timedelta(days=7)
 
 
+@lru_cache(maxsize=50_000)  # the same hours are asked for at every proposal; zone arithmetic is the slow part
 def _window(on: date, starts: time, ends: time, zone: ZoneInfo) -> Window:
     """Return hours of a local day in UTC. An hour that a clock change skips starts or ends at the change."""
     midnight, next_midnight = day_bounds(on, zone)
