@@ -154,14 +154,15 @@ def _write(session: Session, actor: Actor, move: Move, people: People, now: date
     """Put one row where it goes; tell whether its time changed."""
     row = move.appointment
     before, end_before, place_before = row.start_at, row.end_at, row.location
+    people_before = set(row.practitioners)
     put(row, move.visit, people)
     retimed = (before, end_before) != (row.start_at, row.end_at)
     changes: dict[str, tuple[object, object]] = {"start": (before, row.start_at)}
     if retimed:
         schedule_changed(row, now)
         row.response = Response.NEEDS_ACTION
-    elif place_before is not row.location:
-        calendar_changed(row, now)
+    elif place_before is not row.location or people_before != set(row.practitioners):
+        calendar_changed(row, now)  # whom it leaves takes it out of their calendar by a higher SEQUENCE
     if place_before is not row.location:
         changes["location"] = (_name(place_before), _name(row.location))
     record_event(session, actor, row, "reschedule", now, reason or move.why, changes)

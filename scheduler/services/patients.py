@@ -62,7 +62,7 @@ def update(
     changed = {name: value for name, value in values.items() if getattr(patient, name) != value}
     if not changed:
         return patient
-    shown = {"given_name", "family_name", "preferred_name"} & changed.keys()
+    shown = {"given_name", "family_name", "preferred_name", "language"} & changed.keys()
     _apply(patient, changed, now)
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)

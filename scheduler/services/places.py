@@ -18,7 +18,7 @@ from scheduler.errors import Invalid, NotFound, WrongStatus
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models import versions
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.occupation import Occupation
@@ -58,10 +58,11 @@ def update_location(
         _refuse_same_name(session, actor.clinic, values["name"])
     if values.get("active") is False and location.active:
         _refuse_with_visits_ahead(session, location.resource_id, location.name, now)
+    named_in = _people_at(session, location) if "name" in values else []
     for name, value in values.items():
         setattr(location, name, value)
     audit.record(session, actor, "location.changed", location, now, fields=values)
-    versions.raise_versions(session, actor.clinic.id, [location.resource_id], now)
+    versions.raise_versions(session, actor.clinic.id, [location.resource_id, *named_in], now)
     return location
 
 
@@ -126,6 +127,17 @@ def visits_ahead(session: Session, resource_id: int, now: datetime) -> list[Appo
     )
     query = select(Appointment).where(Appointment.id.in_(taken))
     return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
+
+
+def _people_at(session: Session, location: Location) -> list[int]:
+    """Return the resources of the people whose calendars say this chair or room."""
+    query = (
+        select(Practitioner.resource_id)
+        .join(Participant, Participant.practitioner_id == Practitioner.id)
+        .join(Appointment, Appointment.id == Participant.appointment_id)
+        .where(Appointment.location_id == location.id)
+    )
+    return list(session.scalars(query.distinct()))
 
 
 def _give_roles(person: Practitioner, roles: frozenset[Role]) -> None:

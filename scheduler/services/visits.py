@@ -121,9 +121,10 @@ def cancel(
     occupation.release(session, appointments, now)
     for appointment in appointments:
         change = {"status": (appointment.status, AppointmentStatus.CANCELLED)}
+        if appointment.status.is_live:  # what was only proposed was in no calendar and leaves none
+            schedule_changed(appointment, now)
         appointment.status, appointment.cancelled_at = AppointmentStatus.CANCELLED, now
         appointment.cancel_side, appointment.status_reason = side, reason
-        schedule_changed(appointment, now)
         record_event(session, actor, appointment, kind, now, reason, change)
         audit.record(session, actor, "appointment.cancelled", appointment, now, ["status"], reason)
     reminders.void_for(session, appointments, "cancelled", now)
