@@ -24,6 +24,7 @@ from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.occupation import Occupation
 
+LATE = timedelta(minutes=5)
 GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR, AppointmentStatus.WAITLIST)
 
 
@@ -127,6 +128,23 @@ def stretches(visit: Appointment) -> tuple[Stretch, ...]:
 def phase_at(visit: Appointment, now: datetime) -> Stretch | None:
     """Return the phase in which a visit is by plan."""
     return next((s for s in stretches(visit) if s.window.start <= now < s.window.end), None)
+
+
+def state_at(visit: Appointment, now: datetime) -> str:
+    """Return what is to be said of a visit at this moment beyond its status; nothing for most."""
+    if visit.status is AppointmentStatus.CHECKED_IN:
+        phase = phase_at(visit, now)
+        if now >= visit.end_at:
+            return f"over by {_minutes(now - visit.end_at)} min"
+        ends = phase.window.end.astimezone(visit.zone) if phase else None
+        return f"{phase.name} ends {ends:%H:%M}" if phase and ends else ""
+    if visit.status in (AppointmentStatus.BOOKED, AppointmentStatus.PENDING) and now >= visit.start_at + LATE:
+        return f"late {_minutes(now - visit.start_at)} min" if now < visit.end_at else "did not come?"
+    return ""
+
+
+def _minutes(length: timedelta) -> int:
+    return length // timedelta(minutes=1)
 
 
 def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Column]:

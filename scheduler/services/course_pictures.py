@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -19,6 +19,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.gate import Gate
 from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride, hours
 from scheduler.services.courses import latest
+from scheduler.services.moves import Move
 
 LAST_MINUTE = timedelta(minutes=1)  # a form's 23:59 stands for the end of the day
 GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW, AppointmentStatus.ENTERED_IN_ERROR)
@@ -76,6 +77,33 @@ def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime
         sum(step.visit.status is AppointmentStatus.FULFILLED for step in firm),
         len(firm),
     )
+
+
+@dataclass(frozen=True)
+class GapChange:
+    """A gap of the course as it is and as it would be."""
+
+    visit: Appointment
+    before: Spacing | None
+    after: Spacing
+
+
+def changed_gaps(session: Session, clinic: Clinic, moves: Sequence[Move]) -> list[GapChange]:
+    """Return the gaps that these moves of one course change, in the plan's order."""
+    care_plan = moves[0].appointment.care_plan
+    if care_plan is None:
+        return []
+    plan, works = care_plan.plan_definition.plan, working_days(session, clinic)
+    standing = {key: one for key, one in latest(care_plan).items() if one.status not in GONE}
+    times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
+    moved = {move.visit.action: (move.visit.start, move.visit.attended_end) for move in moves}
+    before = spacings(plan, times, clinic.zone, works)
+    after = spacings(plan, times | moved, clinic.zone, works)
+    return [
+        GapChange(standing[key], before.get(key), gap)
+        for key, gap in after.items()
+        if key in standing and before.get(key) != gap
+    ]
 
 
 def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:

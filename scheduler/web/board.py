@@ -41,24 +41,35 @@ def day(on: str) -> str:
     return _board(read_date("date", on))
 
 
+@bp.get("/board/<on>/grid")
+@may("view")
+def grid(on: str) -> Answer:
+    """The columns again, or 204 when nothing has changed since the version that the desk has."""
+    version = versions.calendar_version(db.session(), actor().clinic.id)
+    if request.args.get("since", type=int) == version:
+        return Response(status=204)
+    return Response(_board(read_date("date", on), "board/_grid.html"))
+
+
 @bp.get("/ticks.css")
 def ticks() -> Response:
     """The style sheet that places things by the five minutes: inline styles are not allowed."""
     return Response(STYLES, mimetype="text/css", headers={"Cache-Control": "public, max-age=86400"})
 
 
-def _board(on: date) -> str:
+def _board(on: date, template: str = "board/day.html") -> str:
     clinic, now = actor().clinic, clock.now()
     board = boards.load(db.session(), clinic, on, _view())
     free = availability.load(db.session(), clinic, on, 1, now)
     scale = scale_of(clinic.zone, board, free)
     return render_template(
-        "board/day.html",
+        template,
         board=board,
         scale=scale,
         shades={column.resource_id: day_load.closed(free, column.resource_id) for column in board.columns},
         load=day_load.hours(free),
         is_open=bool(free.open),
+        state_of=boards.state_at,
         version=versions.calendar_version(db.session(), clinic.id),
         now=now,
         today=local_on(now, clinic.zone),

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
@@ -23,7 +22,7 @@ from scheduler.models.schedule import closures
 from scheduler.services import booking, patients, proposals, resources
 from scheduler.services.proposal_tokens import sign, unsign
 from scheduler.transactions import only_reads
-from scheduler.web import wish_form
+from scheduler.web import signing, wish_form
 from scheduler.web.current import actor
 from scheduler.web.month import CalendarDay, weeks
 from scheduler.web.refusals import is_partial
@@ -71,7 +70,7 @@ def propose() -> str | tuple[str, int]:
 @bp.post("/care-plans")
 @may("book")
 def book() -> str | tuple[str, int] | Response:
-    keys, now = _keys(), clock.now()
+    keys, now = signing.keys(), clock.now()
     try:
         held = unsign(db.session(), actor(), request.form.get("token", ""), keys, now)
         reserve = actor().clinic.settings.reservation_minutes if "reserve" in request.form else None
@@ -107,7 +106,7 @@ def _offers(patient: Patient, form: Fields) -> tuple[list[Offer], Plan]:
     offers = [
         Offer(
             proposal,
-            sign(proposal, wishes, actor(), _keys(), now),
+            sign(proposal, wishes, actor(), signing.keys(), now),
             weeks(proposal.visits, lambda visit: visit.start, zone, closed),
             names,
         )
@@ -185,8 +184,3 @@ def _pins(form: Fields) -> list[wish_form.Pin]:
 
 def _today() -> date:
     return local_on(clock.now(), actor().clinic.zone)
-
-
-def _keys() -> tuple[str, ...]:
-    settings: Settings = current_app.config["SETTINGS"]
-    return (settings.secret_key, *settings.secret_key_fallbacks)

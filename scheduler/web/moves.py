@@ -5,12 +5,11 @@ The move is planned anew when it is confirmed; if it would then differ from what
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scheduler import clock
@@ -19,9 +18,12 @@ from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken
 from scheduler.models import location as locations
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
-from scheduler.services import moves, places
+from scheduler.services import move_tokens, moves, places
+from scheduler.services.course_pictures import changed_gaps
 from scheduler.services.moves import Move
+from scheduler.services.possible_starts import possible_starts
 from scheduler.transactions import only_reads
+from scheduler.web import signing
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time
 from scheduler.web.refusals import is_partial
@@ -36,6 +38,24 @@ EXPLAINED = (Invalid, NoFitFound, RuleBroken, SlotTaken, StalePreview)
 @may("move")
 def form(visit_id: str) -> str:
     return _form(find(visit_id))
+
+
+@bp.get("/<visit_id>/starts")
+@may("move")
+def starts(visit_id: str) -> Response:
+    """Where the visit may go on a day, as minutes since 1970 by place: what the board shades while it is dragged."""
+    visit, on = find(visit_id), read_date("date", request.args.get("date", ""))
+    found = possible_starts(db.session(), actor(), visit, on, clock.now())
+    names = {
+        place.resource_id: place.public_id for place in locations.active(db.session(), actor().clinic.id)
+    }
+    return jsonify(
+        {
+            names.get(place or 0, ""): [int(start.timestamp()) // 60 for start in free]
+            for place, free in found.items()
+            if place is None or place in names
+        }
+    )
 
 
 @bp.post("/<visit_id>/time/preview")
@@ -59,22 +79,13 @@ def move(visit_id: str) -> Response | tuple[str, int]:
     visit, now = find(visit_id), clock.now()
     try:
         planned = _plan(visit)
-        if digest(planned) != request.form.get("previewed"):
-            raise StalePreview
+        move_tokens.check(request.form.get("token", ""), planned, actor(), signing.keys(), now)
         moves.apply_moves(db.session(), actor(), planned, now, request.form.get("reason", "").strip()[:300])
     except EXPLAINED as refusal:
         db.session.rollback()
         return _form(find(visit_id), refusal=refusal), refusal.status
     db.session.commit()
     return _moved(visit, len(planned))
-
-
-def digest(planned: Sequence[Move]) -> str:
-    """Return what makes two previews the same: which visits go where."""
-    listed = [
-        [one.appointment.public_id, one.visit.start.isoformat(), one.visit.location_id] for one in planned
-    ]
-    return hashlib.sha256(json.dumps(sorted(listed)).encode()).hexdigest()
 
 
 def _plan(visit: Appointment) -> list[Move]:
@@ -111,7 +122,8 @@ def _form(visit: Appointment, planned: Sequence[Move] | None = None, refusal: Re
             if place.kind is kind
         ],
         planned=planned,
-        previewed=digest(planned) if planned else "",
+        token=move_tokens.sign(planned, actor(), signing.keys(), clock.now()) if planned else "",
+        gaps=changed_gaps(db.session(), actor().clinic, planned) if planned else [],
         refusal=refusal,
         values=request.form or request.args,
     )

@@ -12,6 +12,8 @@ from flask_security import current_user
 from scheduler.services.actors import Actor
 from scheduler.services.permissions import allowed, require
 from scheduler.web.current import actor
+from scheduler.web.health import alarms
+from scheduler.web.refusals import is_partial
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,4 +45,9 @@ def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _frame() -> dict[str, Any]:
     person = None if g.get("frameless") else viewer()
-    return {"viewer": person, "may": lambda permission: bool(person and allowed(person, permission))}
+    alarmed = alarms() if person and not is_partial() else []
+    return {
+        "viewer": person,
+        "alarms": alarmed,
+        "may": lambda permission: bool(person and allowed(person, permission)),
+    }

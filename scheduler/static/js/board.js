@@ -1,30 +1,52 @@
-// The board: a click opens the visit beside it, arrows walk through a column, the now line moves.
+// The board: a click opens the visit beside it, arrows walk through a column, a drag asks where it may go, and what
+// another desk changes is shown here within seconds.
 
-const board = document.getElementById("board");
+import { startDragging } from "./board_drag.js";
+
+const POLL = 5000;
+const FULL = 60000; // states count minutes, so the columns are drawn again each minute
 const panel = document.getElementById("panel");
+let board = document.getElementById("board");
+let drawn = Date.now();
 
-board.addEventListener("click", (event) => {
-  const visit = event.target.closest(".visit");
+// --- the panel
+document.addEventListener("click", (event) => {
+  const visit = event.target.closest("#board .visit");
   if (!visit || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  open(visit);
+  if (!visit.dataset.dragged) open(visit.dataset.visit);
 });
 
-function open(visit) {
-  for (const other of board.querySelectorAll('[aria-current="true"]')) other.removeAttribute("aria-current");
-  for (const same of board.querySelectorAll(`[data-visit="${visit.dataset.visit}"]`)) same.setAttribute("aria-current", "true");
-  window.htmx.ajax("GET", visit.getAttribute("href"), { target: "#panel", swap: "innerHTML" });
+function open(id) {
+  mark(id);
+  window.htmx.ajax("GET", `/appointments/${id}`, { target: "#panel", swap: "innerHTML" });
+}
+
+function mark(id) {
+  for (const visit of board.querySelectorAll(".visit")) {
+    if (id && visit.dataset.visit === id) visit.setAttribute("aria-current", "true");
+    else visit.removeAttribute("aria-current");
+  }
 }
 
 document.addEventListener("part:closed", (event) => {
   if (event.detail !== "panel") return;
   const current = board.querySelector('[aria-current="true"]');
-  current?.removeAttribute("aria-current");
-  current?.focus();
+  mark("");
+  current?.focus({ preventScroll: true });
 });
 
+document.addEventListener("board:changed", async (event) => {
+  await refresh(0);
+  if (event.detail.open) open(event.detail.open);
+});
+
+// --- keys
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && panel.children.length) panel.querySelector('[data-close="panel"]')?.click();
+  if (event.key === "Escape" && panel.children.length) {
+    const close = panel.querySelector('[data-close="panel"]');
+    close?.click();
+  }
   const visit = event.target.closest?.(".visit");
   if (!visit || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
   event.preventDefault();
@@ -32,14 +54,38 @@ document.addEventListener("keydown", (event) => {
   own[own.indexOf(visit) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
 });
 
-function moveNow() {
-  const start = new Date(board.dataset.start).getTime();
-  const row = Math.floor((Date.now() + offset - start) / 300000) + 1;
-  for (const line of board.querySelectorAll(".now")) line.style.gridRowStart = row;
+// --- what others change
+async function refresh(since) {
+  const address = `/board/${board.dataset.on}/grid?view=${board.dataset.view}&since=${since}${window.location.search.replace("?", "&")}`;
+  const answer = await fetch(address, { headers: { "HX-Request": "true", "X-Background": "1" } });
+  if (answer.status !== 200) return;
+  draw(await answer.text());
 }
 
-// the server's clock, not the browser's
-const offset = new Date(board.dataset.now).getTime() - Date.now();
-setInterval(moveNow, 30000);
+function draw(html) {
+  const { scrollTop, scrollLeft } = board;
+  const current = board.querySelector('[aria-current="true"]')?.dataset.visit;
+  const focused = document.activeElement?.closest("#board .visit")?.dataset.visit;
+  board.outerHTML = html;
+  board = document.getElementById("board");
+  board.scrollTop = scrollTop;
+  board.scrollLeft = scrollLeft;
+  mark(current);
+  if (focused) board.querySelector(`[data-visit="${focused}"]`)?.focus({ preventScroll: true });
+  drawn = Date.now();
+}
+
+setInterval(() => {
+  if (document.hidden || document.body.classList.contains("dragging")) return;
+  refresh(Date.now() - drawn > FULL ? 0 : board.dataset.version).catch(() => {});
+}, POLL);
+
+// --- dragging ends in the preview of the move, beside the board
+startDragging(() => board, (visit, start) => {
+  mark(visit.dataset.visit);
+  const values = { ...start, scope: "following" };
+  window.htmx.ajax("POST", `/appointments/${visit.dataset.visit}/time/preview`, { target: "#panel", swap: "innerHTML", values });
+});
+
 const line = board.querySelector(".now");
 if (line) board.scrollTop = Math.max(0, line.offsetTop - board.clientHeight / 3);
