@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime, time
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, default_exceptions
 
@@ -94,8 +95,18 @@ def problem(
         "code": code,
         **(details or {}),
     }
-    text = json.dumps(body, ensure_ascii=False, default=str)
+    text = json.dumps(body, ensure_ascii=False, default=_plain)
     return Response(text, status, mimetype=MEDIA_TYPE)
+
+
+def _plain(value: object) -> str:
+    """Return what JSON cannot hold as text; an instant as everywhere, with the clinic's offset."""
+    if isinstance(value, datetime):
+        zone = g.api_caller.clinic.zone if "api_caller" in g else UTC
+        return value.astimezone(zone).isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise TypeError(f"a refusal holds a {type(value).__name__}")
 
 
 def _http(error: HTTPException) -> Response:

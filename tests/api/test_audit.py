@@ -1,0 +1,36 @@
+from tests.engines import both
+
+
+@both
+def test_the_trail_says_who_did_what(api, harbor):
+    ada, alice = api(harbor, "ada"), api(harbor, "alice")
+    made = alice.post("/patients", {"given_name": "Zoe", "family_name": "Li"}).json
+    trail = ada.get(f"/audit?object_id={made['id']}").json["items"]
+
+    assert [(one["event"], one["user"], one["actor"]) for one in trail] == [
+        ("patient.created", "alice@example.org", "staff")
+    ]
+    assert trail[0]["address"] == "127.0.0.1"
+    assert "Zoe" not in str(trail)
+
+
+@both
+def test_pages_hold_every_event_once(api, harbor):
+    ada = api(harbor, "ada")
+    every = ada.get("/audit?limit=200").json
+    seen, cursor = [], ""
+    while cursor is not None:
+        answer = ada.get(f"/audit?limit=3{cursor and '&cursor=' + cursor}").json
+        seen += answer["items"]
+        cursor = answer["next_cursor"]
+
+    assert every["next_cursor"] is None
+    assert seen == every["items"]
+
+
+def test_only_admins_see_it_and_only_their_clinic(api, harbor, hill):
+    assert api(harbor, "mona").get("/audit").json["permission"] == "audit"
+    oscar = api(hill, "oscar")
+    objects = {one["object_id"] for one in oscar.get("/audit?limit=200").json["items"]}
+    assert harbor.patients["Nora"].public_id not in objects
+    assert hill.patients["Otto"].public_id in objects
