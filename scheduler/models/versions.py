@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, Table, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -57,16 +58,18 @@ def raise_versions(session: Session, clinic_id: int, resource_ids: Iterable[int]
     """
     session.flush()
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    for resource_id in sorted({0, *resource_ids}):
-        feed = insert(FeedVersion).values(
-            clinic_id=clinic_id, resource_id=resource_id, version=1, changed_at=now
-        )
-        session.execute(
-            feed.on_conflict_do_update(
-                index_elements=["clinic_id", "resource_id"],
-                set_={"version": FeedVersion.version + 1, "changed_at": now},
-            )
-        )
+    feed = insert(cast(Table, FeedVersion.__table__))  # the table takes many rows in one round trip
+    rows = [
+        {"clinic_id": clinic_id, "resource_id": resource_id, "version": 1, "changed_at": now}
+        for resource_id in sorted({0, *resource_ids})
+    ]
+    session.execute(
+        feed.on_conflict_do_update(
+            index_elements=["clinic_id", "resource_id"],
+            set_={"version": FeedVersion.version + 1, "changed_at": feed.excluded.changed_at},
+        ),
+        rows,
+    )
     calendar = insert(CalendarVersion).values(clinic_id=clinic_id, version=1)
     session.execute(
         calendar.on_conflict_do_update(
