@@ -18,7 +18,7 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ClosureKind
 from scheduler.models.user import StaffRole, User
-from scheduler.services import accounts, places, plans, schedules
+from scheduler.services import accounts, clinics, places, schedules
 from scheduler.services.actors import Actor
 
 
@@ -51,20 +51,18 @@ class Cast:
 
 def set_up(session: Session, document: Mapping[str, Any], today: date, since: datetime) -> Cast:
     """Make the clinic as it is from `since` on; what closes is counted from `today`."""
-    clinic = Clinic(
-        key=document["key"],
-        name=document["name"],
-        zone_name=document["zone"],
-        country=document.get("country", "US"),
-        subdivision=document.get("subdivision"),
-        phone=document.get("phone", ""),
-        address=document.get("address", ""),
+    clinic = clinics.found(
+        session,
+        document["key"],
+        document["name"],
+        document["zone"],
+        since,
+        document.get("country", "US"),
+        document.get("subdivision"),
+        document.get("phone", ""),
+        document.get("address", ""),
     )
-    session.add(clinic)
-    session.flush()
     actor = Actor(clinic, None, None, "command")
-    for plan in plans.shipped():
-        plans.load(session, actor, plan, since)
     schedules.set_hours(session, actor, None, calendar.weekly(document["hours"]), since)
     resources = _places(session, actor, document, since) | _people(session, actor, document, since)
     first, last = since.date(), today + timedelta(days=clinic.settings.planning_horizon_days)
