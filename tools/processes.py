@@ -17,7 +17,7 @@ def commands(port: int, workers: int) -> dict[str, list[str]]:
     """Return the command of each process of a demo or a test; mail is caught on this machine."""
     web = [*WEB.split(), "--workers", str(workers), "--bind", f"{LOOPBACK}:{port}"]
     return {
-        "mail": [sys.executable, "-m", "flask", "demo", "mail"],
+        "mail": [sys.executable, "-m", "tools.mail"],
         "clock": [sys.executable, "-m", "flask", "clock"],
         "web": [sys.executable, *web],
     }

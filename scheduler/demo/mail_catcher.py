@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -106,6 +107,14 @@ async def serve(
     )
     async with server:
         await stopping.wait()
+
+
+async def catch(folder: Path, host: str, port: int, clock: Callable[[], datetime]) -> None:
+    """Take mail until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await serve(folder, host, port, clock, stopping)
 
 
 def since(mails: Iterator[Caught], to: str | None, after: datetime | None) -> Iterator[Caught]:
