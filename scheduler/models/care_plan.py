@@ -67,3 +67,12 @@ def of_patient(session: Session, patient: Patient) -> list[CarePlan]:
     """Return a patient's courses, newest first."""
     query = select(CarePlan).where(CarePlan.clinic_id == patient.clinic_id, CarePlan.patient_id == patient.id)
     return list(session.scalars(query.order_by(CarePlan.created_at.desc(), CarePlan.id.desc())))
+
+
+def last_booked_plan(session: Session, clinic_id: int) -> str:
+    """Return the key of the protocol that was booked last, or nothing."""
+    query = select(PlanDefinition.key).join(CarePlan, CarePlan.plan_definition_id == PlanDefinition.id)
+    query = query.where(CarePlan.clinic_id == clinic_id).order_by(
+        CarePlan.created_at.desc(), CarePlan.id.desc()
+    )
+    return session.scalar(query.limit(1)) or ""

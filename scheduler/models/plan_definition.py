@@ -69,14 +69,3 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> PlanDefini
         PlanDefinition.clinic_id == clinic_id, PlanDefinition.public_id == public_id
     )
     return session.scalar(query)
-
-
-def last_used(session: Session, clinic_id: int) -> str:
-    """Return the key of the protocol that was booked last, or nothing."""
-    from scheduler.models.care_plan import CarePlan  # noqa: PLC0415  (care_plan refers to this table)
-
-    query = select(PlanDefinition.key).join(CarePlan, CarePlan.plan_definition_id == PlanDefinition.id)
-    query = query.where(CarePlan.clinic_id == clinic_id).order_by(
-        CarePlan.created_at.desc(), CarePlan.id.desc()
-    )
-    return session.scalar(query.limit(1)) or ""

@@ -17,6 +17,7 @@ from scheduler.domain.plans import Plan, Role
 from scheduler.errors import Invalid, NoFitFound, ProposalExpired, Refusal, RuleBroken, SlotTaken
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
+from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
 from scheduler.models.schedule import closures
 from scheduler.services import booking, patients, proposals, resources
@@ -51,7 +52,7 @@ def new() -> str:
         found = patients.search(db.session(), actor().clinic, text, limit=12)
         return render_template("booking/who.html", found=found, search=text)
     patient = patients.get(db.session(), actor().clinic, public_id)
-    asked = request.args.get("plan_definition") or definitions.last_used(db.session(), actor().clinic.id)
+    asked = request.args.get("plan_definition") or last_booked_plan(db.session(), actor().clinic.id)
     return _page(patient, wish_form.start_values(patient, asked, _today()))
 
 
