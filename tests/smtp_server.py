@@ -34,7 +34,7 @@ class Script:
     delay: float = 0.0
     received: list[Received] = field(default_factory=list)
     accepted: list[Received] = field(default_factory=list)
-    log: object = None
+    steps: int = 0  # how often it has been about to answer
 
 
 @contextmanager
@@ -85,6 +85,7 @@ def _conversation(connection: socket.socket, script: Script, ending: threading.E
         local = recipient.partition("@")[0]
         wanted, reply = script.plan.get(local, ("", b""))
         reply = reply if wanted == step else usual
+        script.steps += 1
         if script.delay:
             time.sleep(script.delay)
         if reply == HANG_UP:

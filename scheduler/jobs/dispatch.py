@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
@@ -48,6 +48,7 @@ class Outbound:
     policy: Policy
     clock: Callable[[], datetime]
     connections: int = CONNECTIONS
+    lease: timedelta = LEASE
     breaker: Breaker = field(default_factory=Breaker)
     stopping: Event = field(default_factory=Event)
     beat: Callable[[str], None] = print
@@ -86,10 +87,10 @@ class Run:
         may_claim = not self.out.stopping.is_set() and self.out.breaker.allows(self.out.clock())
         busy = len(self.held)
         if may_claim and busy < self._room():
-            letters = self._claimed()
-            while len(threads) < min(self.out.connections, busy + len(letters)):
+            some = self._claim_some()
+            while len(threads) < min(self.out.connections, len(self.held)):
                 threads.append(self._started())
-            if letters:
+            if some:
                 return True
         if busy == 0:
             return False
@@ -99,24 +100,26 @@ class Run:
     def _room(self) -> int:
         return 1 if self.out.breaker.probing else BATCH
 
-    def _claimed(self) -> list[Letter]:
-        """Claim a batch, compose it, hand it to the senders."""
+    def _claim_some(self) -> bool:
+        """Claim a batch, compose it, hand it to the senders. Returns False when nothing was due."""
         token = str(uuid4())
         limit = 1 if self.out.breaker.probing else BATCH
         ids = self._writer.write(
-            lambda session: [message.id for message in claim(session, token, self.out.clock(), limit)]
+            lambda session: [
+                message.id for message in claim(session, token, self.out.clock(), limit, self.out.lease)
+            ]
         )
-        if not ids:
-            return []
         with self._lock:
             self.held.update(dict.fromkeys(ids, token))
         with self.out.app.app_context():
             try:
-                return [letter for one in ids if (letter := self._composed(db.session(), one, token))]
+                for message_id in ids:
+                    self._compose(db.session(), message_id, token)
             finally:
                 db.session.remove()
+        return bool(ids)
 
-    def _composed(self, session: Session, message_id: int, token: str) -> Letter | None:
+    def _compose(self, session: Session, message_id: int, token: str) -> None:
         """Hand the letter on, or record why there is none. One that cannot be composed harms no other."""
         out = self.out
         letter: Letter | NoLetter
@@ -129,9 +132,8 @@ class Run:
         if isinstance(letter, NoLetter):
             self._writer.write(partial(not_sent, nothing=letter, now=out.clock()))
             self._let_go(message_id)
-            return None
-        self._letters.put(letter)
-        return letter
+        else:
+            self._letters.put(letter)
 
     def _started(self) -> Thread:
         thread = Thread(target=self._work, name="sender", daemon=True)
@@ -170,9 +172,9 @@ class Run:
             self.out.beat(f"sending, {len(self.held)} in flight")
         with self._lock:
             tokens = set(self.held.values())
-        if tokens and moment - self._renewed >= LEASE.total_seconds() / 6:
+        if tokens and moment - self._renewed >= self.out.lease.total_seconds() / 6:
             self._renewed = moment
-            self._writer.write(lambda session: renew(session, tokens))
+            self._writer.write(lambda session: renew(session, tokens, self.out.lease))
 
 
 def dispatch(out: Outbound) -> str:

@@ -7,6 +7,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     audit_event,
     calendar_feed,
     care_plan,
+    channel,
     clinic,
     gate,
     idempotency_key,

@@ -39,6 +39,16 @@ class CalendarFeed(InClinic, Public, Model):
     last_client: Mapped[str] = mapped_column(String(120), default="")
 
 
+def fetched_since(session: Session, resource_id: int, since: datetime) -> bool:
+    """Tell whether somebody reads a feed of this patient or practitioner."""
+    query = select(CalendarFeed.id).where(
+        CalendarFeed.resource_id == resource_id,
+        CalendarFeed.revoked_at.is_(None),
+        CalendarFeed.last_fetched_at >= since,
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def by_digest(session: Session, digest: str) -> CalendarFeed | None:
     return session.scalar(select(CalendarFeed).where(CalendarFeed.digest == digest))
 

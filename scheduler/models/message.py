@@ -57,15 +57,18 @@ class MessageSubject(InClinic, Model):
 
 
 class Message(InClinic, Public, Model):
-    """`recipient` is patient, proxy or user; the address is read from them when it is sent, and kept in `address`."""
+    """`recipient` is patient, proxy or user; the address is read from them when it is sent, and kept in `address`.
+
+    `settled_at` is when the desk dealt with one that did not arrive (the patient was called).
+    """
 
     __tablename__ = "message"
     __table_args__ = own(
         refers("patient_id", "patient"),
         Index(  # the tick's question: what is due, the nearest visit first
             "ix_message_due",
-            "due_at",
             "urgent_at",
+            "due_at",
             sqlite_where=text("state = 'pending'"),
             postgresql_where=text("state = 'pending'"),
         ),
@@ -101,6 +104,8 @@ class Message(InClinic, Public, Model):
     resends: Mapped[int] = mapped_column(default=0)
     smtp_reply: Mapped[str] = mapped_column(Text, default="")
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
 
     subjects: Mapped[list[MessageSubject]] = relationship(
         MessageSubject,

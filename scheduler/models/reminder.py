@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from scheduler.database import Model, UTCDateTime
@@ -50,4 +50,6 @@ class Reminder(InClinic, Public, Model):
     state: Mapped[ReminderState] = mapped_column(choice(ReminderState, "state"))
     reason: Mapped[str] = mapped_column(String(200), default="")
     message_id: Mapped[int | None] = mapped_column(index=True)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -19,12 +19,25 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 BUTTON = re.compile(r"\[([^\]]+)\]\(\{(\w+)\}\)")
 VISITS = "{visits}"
 COMMON = frozenset(
-    {"first_name", "clinic", "phone", "address", "link", "visits", "date", "time", "zone", "count"}
+    {
+        "first_name",
+        "clinic",
+        "phone",
+        "address",
+        "link",
+        "visits",
+        "date",
+        "time",
+        "zone",
+        "count",
+        "calendar_note",
+    }
 )
 STAFF = frozenset({"clinic", "date", "lines", "link"})
 OWN = {
     "account": frozenset({"action_link", "clinic"}),
-    "digest": frozenset({"clinic", "date", "lines", "link"}),
+    "digest": STAFF,
+    "notice": STAFF,
 }
 
 

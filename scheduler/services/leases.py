@@ -34,9 +34,9 @@ def database_time(session: Session) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def claim(session: Session, token: str, now: datetime, limit: int) -> list[Message]:
+def claim(session: Session, token: str, now: datetime, limit: int, lease: timedelta = LEASE) -> list[Message]:
     """Take up to `limit` due messages, the nearest visit first. Other processes pass over what is claimed."""
-    until = database_time(session) + LEASE
+    until = database_time(session) + lease
     query = (
         select(Message)
         .where(Message.state == MessageState.PENDING, Message.due_at <= now)
@@ -54,12 +54,12 @@ def claim(session: Session, token: str, now: datetime, limit: int) -> list[Messa
     return messages
 
 
-def renew(session: Session, tokens: Collection[str]) -> None:
+def renew(session: Session, tokens: Collection[str], lease: timedelta = LEASE) -> None:
     """Prolong the leases of a process that is alive."""
     session.execute(
         update(Message)
         .where(Message.state == MessageState.LEASED, Message.lease_token.in_(tokens))
-        .values(leased_until=database_time(session) + LEASE)
+        .values(leased_until=database_time(session) + lease)
         .execution_options(synchronize_session=False)
     )
 

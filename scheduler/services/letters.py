@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.ical import course_calendar
+from scheduler.ical import Method, course_calendar, invitation
+from scheduler.models import calendar_feed as feeds
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import Message, MessageKind
+from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
 from scheduler.notify.texts import filled, text_of
 from scheduler.notify.words import Tongue, tongue
-from scheduler.services.links import VISITS, page_token, page_url
+from scheduler.services.links import UNSUBSCRIBE, VISITS, page_token, page_url, unsubscribe_url
 from scheduler.services.told import read_times
 
 NO_ADDRESS = "no email address: on the call list"
@@ -32,7 +33,12 @@ BAD_ADDRESS = "the email address does not work: on the call list"
 OPTED_OUT = "opted out of reminders: on the call list"
 PRIVATE = "private"
 WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
+SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see attached visits twice
 TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
+CALENDAR_NOTE = {
+    "en": "The attached calendar file puts it into your calendar.",
+    "es": "El archivo de calendario adjunto lo añade a su calendario.",
+}
 FOOTER = {
     "en": "Sent automatically. Mail is not confidential: please do not answer with anything private.",
     "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
@@ -131,7 +137,9 @@ def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, 
     about = _appointments(session, message)
     kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
     words = text_of(kind, speech.language)
+    calendar = _calendar(session, clinic, message, about, reader, speech, head, now)
     values = _values(message, clinic, reader, about, speech, head, now)
+    values["calendar_note"] = CALENDAR_NOTE[speech.language] if calendar else ""
     visits = [_visit_line(message, appointment, speech) for appointment in about]
     subject = filled(words.subject_many if len(about) > 1 else words.subject, values)
     found = blocks(words.paragraphs, values, visits)
@@ -145,7 +153,8 @@ def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, 
         dated_at=(message.dated_at or now).replace(microsecond=0),
         message_id=message_id(message.public_id, head.mail_from),
         reply_to=head.bounces_to or "",
-        calendar=_calendar(clinic, message, about, speech) if kind != PRIVATE else None,
+        calendar=calendar,
+        more_headers=_more_headers(session, message, head),
     )
 
 
@@ -200,11 +209,56 @@ def _visit_line(message: Message, appointment: Appointment, speech: Tongue) -> V
 
 
 def _calendar(
-    clinic: Clinic, message: Message, about: Sequence[Appointment], speech: Tongue
+    session: Session,
+    clinic: Clinic,
+    message: Message,
+    about: Sequence[Appointment],
+    reader: Reader,
+    speech: Tongue,
+    head: Letterhead,
+    now: datetime,
 ) -> CalendarPart | None:
-    if message.kind not in WITH_CALENDAR or not about:
+    """Return an invitation for one visit, a file without METHOD for several, nothing for who subscribes."""
+    if message.kind not in WITH_CALENDAR or not about or not reader.in_the_open:
         return None
-    return CalendarPart(course_calendar(clinic, about, language=speech.language))
+    if feeds.fetched_since(session, about[0].patient.resource_id, now - SUBSCRIBED):
+        return None
+    if len(about) > 1:
+        return CalendarPart(course_calendar(clinic, about, language=speech.language))
+    method = Method.CANCEL if message.kind is MessageKind.CANCELLATION else Method.REQUEST
+    content = invitation(clinic, about[0], reader.address, head.mail_from, method, language=speech.language)
+    return CalendarPart(content, method.value, "invite.ics")
+
+
+def _more_headers(session: Session, message: Message, head: Letterhead) -> dict[str, str]:
+    """Return the thread that the mail belongs to, and on reminders the way to stop them (RFC 8058)."""
+    headers = {}
+    if first := _first_mail(session, message):
+        headers["In-Reply-To"] = headers["References"] = first
+    if message.kind is MessageKind.REMINDER:
+        token = page_token(head.keys, message, UNSUBSCRIBE)
+        headers["List-Unsubscribe"] = f"<{unsubscribe_url(head.public_url, token)}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+def _first_mail(session: Session, message: Message) -> str | None:
+    """Return the Message-ID of the first mail to this person about the first of these visits."""
+    if not message.subjects:
+        return None
+    query = (
+        select(Message.rfc_message_id)
+        .join(MessageSubject, MessageSubject.message_id == Message.id)
+        .where(
+            MessageSubject.appointment_id == message.subjects[0].appointment_id,
+            Message.recipient == message.recipient,
+            Message.state == MessageState.SENT,
+            Message.id != message.id,
+        )
+        .order_by(Message.dated_at, Message.id)
+        .limit(1)
+    )
+    return session.scalar(query)
 
 
 def _envelope_sender(message: Message, head: Letterhead) -> str:

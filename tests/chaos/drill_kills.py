@@ -1,0 +1,81 @@
+"""Senders are killed in the middle of their work: no mail is lost; a second copy is flagged, and there is no third."""
+
+import random
+import signal
+import time
+from dataclasses import asdict
+
+import pytest
+
+from tests.chaos.harness import drill
+from tests.chaos.report import tell
+from tests.chaos.settings import SEED, rounds
+from tests.engines import both
+
+PER_KILL = 8
+MOST_STEPS = 40  # four connections greet and take five steps for a mail
+
+
+def kill_again_and_again(running, kills, how=signal.SIGKILL):
+    """Start a sender, end it when it has come a random number of steps far with the mail server, start the next."""
+    chance = random.Random(SEED)
+    for number in range(kills):
+        if number % 10 == 0:
+            running.add(PER_KILL * min(10, kills - number))
+        process = running.start()
+        running.wait_for_steps(chance.randrange(MOST_STEPS))
+        time.sleep(chance.uniform(0, 0.02))
+        running.end(process, how)
+        if how == signal.SIGTERM:
+            running.wait_until_gone(process)
+    running.drain()
+
+
+def kills(app, harbor, folder, number, policy="resend", control="", how=signal.SIGKILL):
+    with drill(app, harbor.clinic, folder, policy, control) as running:
+        kill_again_and_again(running, number, how)
+        return running.count()
+
+
+@both
+@pytest.mark.parametrize("policy", ["resend", "hold"])
+def test_kill_9(engine_name, app, harbor, tmp_path, policy):
+    number = rounds(30, 1000)
+    found = kills(app, harbor, tmp_path, number, policy)
+    control = control_of(app, harbor, tmp_path, policy)
+    tell(f"kill-9-{policy}", engine_name, {"kills": number, **asdict(found)}, control)
+
+    assert (found.lost, found.silent, found.unflagged) == (0, 0, 0)
+    assert found.most_copies <= (2 if policy == "resend" else 1)
+    assert found.duplicates <= found.flagged
+
+
+def control_of(app, harbor, folder, policy):
+    """Plant the bug that this policy guards against, and see that the count tells."""
+    if policy == "resend":
+        found = control_drill(app, harbor, folder, "recorded-first")
+        assert found.lost > 0
+        return {"bug": "recorded before it is sent", "lost": found.lost}
+    found = control_drill(app, harbor, folder, "gate-not-written")
+    assert found.unflagged > 0
+    return {"bug": "no trace at the gate", "unflagged copies": found.unflagged}
+
+
+def control_drill(app, harbor, folder, control):
+    """Kill until the bug shows; each try is a drill of its own over people of its own."""
+    with drill(app, harbor.clinic, folder, "resend", control) as running:
+        for _ in range(10):
+            kill_again_and_again(running, 20)
+            found = running.count()
+            if found.lost or found.unflagged:
+                break
+        return found
+
+
+@both
+def test_sigterm_restarts(engine_name, app, harbor, tmp_path):
+    number = rounds(10, 200)
+    found = kills(app, harbor, tmp_path, number, how=signal.SIGTERM)
+    tell("sigterm", engine_name, {"restarts": number, **asdict(found)}, {"bug": "see kill-9"})
+
+    assert (found.lost, found.silent, found.duplicates) == (0, 0, 0)

@@ -1,0 +1,164 @@
+"""A delivery drill: a crowd, a counting mail server, senders that can be killed, and the count at the end.
+
+The mail server runs here, in the process that nobody kills, and logs a mail before it answers. So what it has seen can
+be compared with what the database says.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.database import db
+from tests.chaos import crowd
+from tests.smtp_server import Script, smtp_server
+
+VISIBLE = {"sent", "failed", "uncertain", "skipped", "void"}
+HOURS = 3600
+
+
+@dataclass
+class Count:
+    """What a drill found. `lost`: said to be sent, and never seen. `silent`: neither seen nor shown to anybody."""
+
+    mails: int
+    copies: int
+    lost: int
+    silent: int
+    duplicates: int
+    flagged: int
+    unflagged: int
+    most_copies: int
+
+
+class Drill:
+    """One database, one mail server, any number of senders."""
+
+    def __init__(self, app, clinic, script, port, folder, policy, control, lease):
+        self.app, self.clinic, self.script = app, clinic, script
+        self.arguments = [
+            f"--folder={folder}",
+            f"--database={app.config['SETTINGS'].database_url}",
+            f"--port={port}",
+            f"--policy={policy}",
+            f"--lease={lease}",
+        ]
+        self.control = control
+        self.lease = lease
+        self.first = self.people = 1_000_000 * bool(control)
+        self.log = (folder / "nursery.log").open("ab")
+        self._nursery = self._nurse(time.monotonic(), control)
+
+    def add(self, people):
+        """Let more reminders fall due."""
+        crowd.gather(db.session(), self.clinic, people, first=self.people)
+        self.people += people
+
+    def start(self):
+        """Start a sender and return its process id."""
+        self._nursery.stdin.write("start\n")
+        self._nursery.stdin.flush()
+        return int(self._nursery.stdout.readline())
+
+    def end(self, process, how=signal.SIGKILL):
+        os.kill(process, how)
+
+    def wait_for_steps(self, steps, seconds=2):
+        """Wait until the mail server has been spoken to so often, or for so long when nobody speaks."""
+        wanted = self.script.steps + steps
+        last = time.monotonic() + seconds
+        while self.script.steps < wanted and time.monotonic() < last:
+            time.sleep(0.002)
+
+    def wait_until_gone(self, process, seconds=30):
+        last = time.monotonic() + seconds
+        while time.monotonic() < last:
+            try:
+                status = Path(f"/proc/{process}/stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                return
+            if status.rpartition(")")[2].split()[0] == "Z":
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"sender {process} does not end")
+
+    def drain(self, senders=1, seconds=600):
+        """Let healthy senders work until nothing is pending: hours later, so that no backoff is left."""
+        self.close()
+        self._nursery = self._nurse(
+            time.monotonic() - 10 * HOURS, "" if self.control != "gate-blind" else self.control
+        )
+        processes = [self.start() for _ in range(senders)]
+        last = time.monotonic() + seconds
+        while self.open_rows() and time.monotonic() < last:
+            time.sleep(0.2)
+        for process in processes:
+            self.end(process, signal.SIGTERM)
+            self.wait_until_gone(process)
+
+    def open_rows(self):
+        """Return how many reminders or mails still wait."""
+        with db.engine.connect() as connection:
+            query = (
+                "SELECT (SELECT count(*) FROM reminder WHERE state IN ('pending', 'queued'))"
+                " + (SELECT count(*) FROM message WHERE state IN ('pending', 'leased'))"
+            )
+            return connection.exec_driver_sql(query).scalar_one()
+
+    def count(self):
+        """Compare what the server has seen with what the database says."""
+        db.session.expire_all()
+        ours = {f"p{number}@example.org" for number in range(self.first, self.people)}
+        rows = {who: row for who, row in crowd.states(db.session()).items() if who in ours}
+        copies = Counter(one.recipient for one in self.script.received)
+        result = Count(len(rows), sum(copies.values()), 0, 0, 0, 0, 0, max(copies.values(), default=0))
+        for address, (reminder, mail, resends, _reason) in rows.items():
+            seen = copies[address]
+            flagged = bool(resends) or mail == "uncertain"
+            result.lost += mail == "sent" and not seen
+            result.silent += not seen and reminder not in VISIBLE
+            result.duplicates += max(seen - 1, 0)
+            result.flagged += flagged
+            result.unflagged += seen > 1 and not flagged
+        return result
+
+    def close(self):
+        if self._nursery.poll() is None:
+            self._nursery.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self._nursery.wait(10)
+            self._nursery.stdout.close()
+
+    def _nurse(self, epoch, control):
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.chaos.nursery",
+                *self.arguments,
+                f"--epoch={epoch}",
+                f"--control={control}",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+
+
+@contextmanager
+def drill(app, clinic, folder, policy="resend", control="", lease=1.0, delay=0.01, plan=None):
+    """Give a drill with its server and nursery running."""
+    script = Script(delay=delay, plan=plan or {})
+    with smtp_server(script) as port:
+        running = Drill(app, clinic, script, port, folder, policy, control, lease)
+        try:
+            yield running
+        finally:
+            running.close()
+            running.log.close()

@@ -1,0 +1,108 @@
+"""A process that has everything imported and forks senders on demand, so that a thousand of them can be killed.
+
+It reads lines on standard input: `start` forks a sender and answers with its process id. A sender runs the real
+dispatch tick again and again over the database and the mail server of the command line, and is ended by a signal.
+`--control` plants a bug in it, which the drill must catch.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from config import MailServer
+from scheduler.app import create_app
+from scheduler.jobs import sending
+from scheduler.jobs.dispatch import Outbound, dispatch
+from scheduler.models.message import Message
+from scheduler.notify.smtp import Connection
+from scheduler.services import delivery
+from scheduler.services.letters import Letterhead
+from tests.cast import NOW
+from tests.engines import SECRET_KEY, test_settings
+
+PAUSE = 0.05
+
+
+def main() -> None:
+    options = _options()
+    _plant(options.control)
+    app = create_app(test_settings(Path(options.folder), options.database))
+    for line in sys.stdin:
+        if line.strip() != "start":
+            continue
+        child = os.fork()
+        if child == 0:
+            _send_until_killed(app, options)
+        print(child, flush=True)
+        _bury()
+
+
+def _send_until_killed(app, options) -> None:
+    sys.stdin.close()
+    server = MailServer("127.0.0.1", options.port, "plain")
+    out = Outbound(
+        app,
+        lambda: Connection(server, options.final_wait),
+        Letterhead("https://seriate.example", (SECRET_KEY,), "Seriate <clinic@seriate.example>"),
+        options.policy,
+        clock=lambda: NOW + timedelta(seconds=time.monotonic() - options.epoch),
+        lease=timedelta(seconds=options.lease),
+        beat=len,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: out.stopping.set())
+    while not out.stopping.is_set():
+        try:
+            dispatch(out)
+        except Exception as trouble:  # as the clock's tick does
+            print(f"{type(trouble).__name__}: {trouble}"[:300], file=sys.stderr)
+        time.sleep(PAUSE)
+    os._exit(0)
+
+
+def _bury() -> None:
+    """Collect the children that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _plant(control: str) -> None:
+    """Put a bug into the senders."""
+    if control == "gate-not-written":  # the gate lets everybody through and leaves no trace
+        sending.pass_gate = lambda *_: True
+    elif control == "recorded-first":  # the result is recorded before the content is sent
+        sending.pass_gate = _recorded_first
+    elif control == "gate-blind":  # the gate does not look at the visits
+        delivery._is_stale = lambda: Message.id < 0
+    elif control:
+        raise SystemExit(f"no bug {control}")
+
+
+def _recorded_first(session, letter, now):
+    if not delivery.pass_gate(session, letter, now):
+        return False
+    delivery.accepted(session, letter, "250 said too early", now)
+    return True
+
+
+def _options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--epoch", type=float, required=True)
+    parser.add_argument("--lease", type=float, default=1.0)
+    parser.add_argument("--final-wait", type=int, default=5)
+    parser.add_argument("--policy", default="resend")
+    parser.add_argument("--control", default="")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
