@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from scheduler.patient_pages import answers, fresh_link, visits  # noqa: F401  (each import adds its pages)
+from scheduler.patient_pages import (  # noqa: F401  (each import adds its pages)
+    answers,
+    calendar,
+    check_in,
+    fresh_link,
+    preferences,
+    visits,
+)
 from scheduler.patient_pages.opening import bp
 
 

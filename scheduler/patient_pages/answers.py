@@ -1,43 +1,50 @@
-"""What the patient answers: I am coming, I need another time, I cannot come."""
+"""What the patient answers about a visit: I am coming, I need another time, I cannot come, who takes me home."""
 
 from __future__ import annotations
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request
 
 from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
-from scheduler.models.appointment import Appointment
+from scheduler.errors import Invalid, Refusal
 from scheduler.models.patient_request import open_for
-from scheduler.patient_pages.opening import Opened, bp, keys, opened, shown
+from scheduler.models.visit_answer import driver_of
+from scheduler.patient_pages.opening import bp, gone_to, opened, shown
 from scheduler.patient_pages.visits import overview
-from scheduler.services import self_service
-from scheduler.services.self_service import OldForm, TooLate
+from scheduler.services import patient_answers, self_service
+from scheduler.services.self_service import TooLate
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
-DONE = {"confirmation": "confirmed", "cancellation": "cancelled", "request": "asked"}
+DONE = ("confirmed", "cancelled", "asked", "driver", "check-in", "preferences")
 
 
 @bp.post(f"{VISIT}/confirmation")
 def confirm(token: str, visit_id: str) -> Response:
-    page, visit = _answered(token, visit_id, "confirmation")
+    page = opened(token)
+    visit = page.visit(visit_id)
+    page.check(visit, "confirmation")
     self_service.confirm(db.session(), page.actor, visit, page.now)
-    return _done(page, "confirmation")
+    return gone_to(page, "confirmed")
 
 
 @bp.get(f"{VISIT}/cancellation")
 def ask_cancel(token: str, visit_id: str) -> Response:
     page = opened(token)
     visit = page.visit(visit_id)
-    if visit.status is AppointmentStatus.CANCELLED or not page.choices(visit).cancel:
+    if not page.choices(visit).cancel:
         return overview(page)
     return shown("visits/cancel.html", page, visit=visit)
 
 
 @bp.post(f"{VISIT}/cancellation")
 def cancel(token: str, visit_id: str) -> Response:
-    page, visit = _answered(token, visit_id, "cancellation")
-    self_service.cancel(db.session(), page.actor, visit, page.now, request.form.get("reason", ""))
-    return _done(page, "cancellation")
+    """Cancel. A form that is sent twice finds the visit off already, and that is all it wants."""
+    page = opened(token)
+    visit = page.visit(visit_id)
+    if visit.status is not AppointmentStatus.CANCELLED:
+        page.check(visit, "cancellation")
+        self_service.cancel(db.session(), page.actor, visit, page.now, request.form.get("reason", ""))
+    return gone_to(page, "cancelled")
 
 
 @bp.get(f"{VISIT}/request")
@@ -51,45 +58,50 @@ def ask_move(token: str, visit_id: str) -> Response:
 
 @bp.post(f"{VISIT}/request")
 def move(token: str, visit_id: str) -> Response:
-    page, visit = _answered(token, visit_id, "request")
+    page = opened(token)
+    visit = page.visit(visit_id)
+    page.check(visit, "request")
     self_service.ask(db.session(), page.actor, visit, page.now, note=request.form.get("note", ""))
-    return _done(page, "request")
+    return gone_to(page, "asked")
+
+
+@bp.get(f"{VISIT}/driver")
+def ask_driver(token: str, visit_id: str) -> Response:
+    page = opened(token)
+    visit = page.visit(visit_id)
+    if not page.choices(visit).driver:
+        return overview(page)
+    return shown(
+        "visits/driver.html", page, visit=visit, answer=driver_of(db.session(), visit), missing=False
+    )
+
+
+@bp.post(f"{VISIT}/driver")
+def tell_driver(token: str, visit_id: str) -> Response:
+    page = opened(token)
+    visit = page.visit(visit_id)
+    page.check(visit, "driver")
+    if not page.choices(visit).driver:
+        raise TooLate
+    has_driver, form = request.form.get("has_driver") == "yes", request.form
+    told = (has_driver, form.get("name", ""), form.get("phone", ""))
+    try:
+        patient_answers.tell_driver(db.session(), page.actor, visit, page.now, *told)
+    except Invalid as refused:
+        db.session.rollback()
+        return shown("visits/driver.html", page, refused.status, visit=visit, answer=None, missing=True)
+    return gone_to(page, "driver")
 
 
 @bp.get("/visits/<token>/done/<what>")
 def done(token: str, what: str) -> Response:
     """Show the visits with a word about what was answered."""
-    return overview(opened(token), notice=what if what in DONE.values() else "")
+    return overview(opened(token), notice=what if what in DONE else "")
 
 
-def _answered(token: str, visit_id: str, answer: str) -> tuple[Opened, Appointment]:
-    """Return the page and the visit of a posted form. Raises OldForm unless it was made for the visit as it stands.
-
-    A cancellation that is repeated finds a new version of a visit that is off already, and that is all it wants.
-    """
-    page = opened(token)
-    visit = page.visit(visit_id)
-    off = answer == "cancellation" and visit.status is AppointmentStatus.CANCELLED
-    if not off:
-        self_service.check_mark(keys(), token, visit, answer, request.form.get("mark", ""))
-    return page, visit
-
-
-def _done(page: Opened, answer: str) -> Response:
-    db.session.commit()
-    address = url_for(
-        "patient_pages.done", token=page.token, what=DONE[answer], lang=request.args.get("lang") or None
-    )
-    return redirect(address, 303)  # type: ignore[return-value]  # Flask's redirect makes a Flask response
-
-
-@bp.errorhandler(OldForm)
-def changed(error: OldForm) -> Response:
+@bp.errorhandler(Refusal)
+def refused(error: Refusal) -> Response:
+    """Show how things stand when an answer no longer fits them."""
     db.session.rollback()
-    return overview(opened((request.view_args or {})["token"]), error.status, notice="changed")
-
-
-@bp.errorhandler(TooLate)
-def too_late(error: TooLate) -> Response:
-    db.session.rollback()
-    return overview(opened((request.view_args or {})["token"]), error.status, notice="too-late")
+    notice = "too-late" if isinstance(error, TooLate) else "changed"
+    return overview(opened((request.view_args or {})["token"]), error.status, notice)

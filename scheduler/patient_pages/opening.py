@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,7 @@ from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.patient_pages.words import say
 from scheduler.services import links
 from scheduler.services.actors import Actor
-from scheduler.services.self_service import Choices, choices, mark
+from scheduler.services.self_service import Choices, Marked, check_mark, choices, mark
 
 bp = Blueprint("patient_pages", __name__)
 MAP = "https://www.google.com/maps/search/?api=1&query="
@@ -85,17 +86,21 @@ class Opened:
     def say(self, key: str, **named: str) -> str:
         return say(self.speech.language, key, **named)
 
-    def mark(self, visit: Appointment, answer: str) -> str:
-        return mark(keys(), self.token, visit, answer)
+    def mark(self, about: Marked, answer: str) -> str:
+        return mark(keys(), self.token, about, answer)
+
+    def check(self, about: Marked, answer: str) -> None:
+        """Raise OldForm unless the posted form was made for this answer about things as they are."""
+        check_mark(keys(), self.token, about, answer, request.form.get("mark", ""))
 
 
-def opened(token: str, purpose: str = links.VISITS) -> Opened:
-    """Return the page of a token made for this purpose. Raises NoSuchPage."""
+def opened(token: str, purposes: Sequence[str] = (links.VISITS,), even_closed: bool = False) -> Opened:
+    """Return the page of a token made for one of these purposes. Raises NoSuchPage."""
     now = clock.now()
     page = links.open_page(db.session(), keys(), token, now)
-    if page is None or page.token.purpose != purpose:
+    if page is None or page.token.purpose not in purposes:
         raise NoSuchPage
-    if page.closed:
+    if page.closed and not even_closed:
         raise NoSuchPage(closed=True)
     clinic = db.session.get_one(Clinic, page.patient.clinic_id)
     speech = tongue(_language(page.patient.language), clinic.zone, clinic.country)
@@ -164,3 +169,13 @@ def no_such_page(error: NoSuchPage) -> Response:
     """Answer a link that opens nothing: how to get a fresh one."""
     db.session.rollback()
     return plain("visits/closed.html", spoken(), 410 if error.closed else 404, closed=error.closed)
+
+
+def gone_to(page: Opened, what: str) -> Response:
+    """Keep what was answered and lead to the page that says so."""
+    db.session.commit()
+    address = url_for("patient_pages.done", token=page.token, what=what, lang=_kept().get("lang"))
+    response = make_response("", 303)
+    response.headers["Location"] = address
+    response.headers.update(HEADERS)
+    return response

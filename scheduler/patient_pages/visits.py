@@ -11,7 +11,9 @@ from scheduler.database import db
 from scheduler.ical import course_calendar
 from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
+from scheduler.models.visit_answer import driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
+from scheduler.services.patient_answers import waiting_check_in
 from scheduler.services.preparations import steps
 
 
@@ -37,6 +39,8 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         notice=notice,
         next_id=standing[0].public_id if standing else "",
         asked={visit.public_id for visit in standing if open_for(db.session(), visit)},
+        drivers={visit.public_id: driver_of(db.session(), visit) for visit in standing},
+        check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
         when=when,
     )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Protocol
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -118,22 +119,30 @@ def ask(
     return request
 
 
-def mark(keys: Sequence[str], token: str, appointment: Appointment, answer: str) -> str:
-    """Return what a form of this page carries for this answer about the visit as it stands."""
-    return _mark(keys[0], token, appointment, answer)
+class Marked(Protocol):
+    """What a form may be about: a visit in its schedule version, or a patient in their row version."""
+
+    @property
+    def public_id(self) -> str: ...
 
 
-def check_mark(keys: Sequence[str], token: str, appointment: Appointment, answer: str, given: str) -> None:
-    """Raise OldForm unless the form was made for the visit as it stands."""
+def mark(keys: Sequence[str], token: str, about: Marked, answer: str) -> str:
+    """Return what a form of this page carries for this answer, about a visit or the patient as they are now."""
+    return _mark(keys[0], token, about, answer)
+
+
+def check_mark(keys: Sequence[str], token: str, about: Marked, answer: str, given: str) -> None:
+    """Raise OldForm unless the form was made for the visit or the patient as they are now."""
     if not given.isascii():
         raise OldForm
-    good = [hmac.compare_digest(_mark(key, token, appointment, answer), given) for key in keys]
+    good = [hmac.compare_digest(_mark(key, token, about, answer), given) for key in keys]
     if not any(good):
         raise OldForm
 
 
-def _mark(key: str, token: str, appointment: Appointment, answer: str) -> str:
-    told = "|".join((token, appointment.public_id, answer, str(appointment.schedule_version)))
+def _mark(key: str, token: str, about: Marked, answer: str) -> str:
+    version = about.schedule_version if isinstance(about, Appointment) else getattr(about, "row_version", 0)
+    told = "|".join((token, about.public_id, answer, str(version)))
     return hmac.new(key.encode(), b"form|" + told.encode(), sha256).hexdigest()
 
 

@@ -1,0 +1,69 @@
+import pytest
+
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.visit_answer import CheckIn
+from tests.calendar_cast import DAY, HOUR
+from tests.patient_pages.conftest import mark_in
+
+
+@pytest.fixture
+def path(session, at, token, visit):
+    visit.status = AppointmentStatus.FULFILLED
+    session.commit()
+    at.time = visit.end_at + 20 * HOUR
+    return f"/visits/{token}/appointments/{visit.public_id}/check-in"
+
+
+def answer(client, session, path, **fields):
+    answered = client.post(path, data={"mark": mark_in(client.get(path)), **fields})
+    session.rollback()
+    return answered
+
+
+def test_the_day_after_the_page_asks_until_it_is_answered(client, session, at, path, token, visit):
+    def asks():
+        return "Tell us how you are" in client.get(f"/visits/{token}").get_data(as_text=True)
+
+    assert asks()
+    answer(client, session, path, mood="7")
+    assert not asks()
+    at.time = visit.end_at + 2 * HOUR
+    assert not asks()
+
+
+def test_every_answer_is_kept_and_a_second_one_replaces_it(client, session, path, visit):
+    answer(client, session, path, little_interest="2", feeling_down="1", mood="6", note="slept\nwell")
+    row = session.query(CheckIn).one()
+    assert (row.phq2, row.mood, row.note, row.appointment_id) == (3, 6, "slept well", visit.id)
+
+    answer(client, session, path, mood="0")
+    row = session.query(CheckIn).one()
+    assert (row.phq2, row.little_interest, row.mood, row.note) == (None, None, 0, "")
+
+
+@pytest.mark.parametrize(
+    "field, value", [("little_interest", "4"), ("mood", "11"), ("mood", "-1"), ("mood", "²")]
+)
+def test_what_is_not_on_the_scale_is_not_kept(client, session, path, field, value):
+    assert answer(client, session, path, **{field: value}).status_code == 422
+    assert session.query(CheckIn).count() == 0
+
+
+def test_before_the_visit_has_ended_nothing_is_kept(client, session, at, path, visit):
+    at.time = visit.end_at - HOUR
+
+    assert answer(client, session, path, mood="5").status_code == 409
+    assert session.query(CheckIn).count() == 0
+
+
+def test_who_is_in_danger_is_told_whom_to_call(client, session, clinic, path):
+    assert "call 988 or 911 now" in client.get(path).get_data(as_text=True)
+    clinic.country = "DE"
+    session.commit()
+    assert "988" not in client.get(path).get_data(as_text=True)
+
+
+def test_a_link_that_is_over_asks_no_more(client, at, path):
+    at.time += 3 * DAY
+
+    assert client.get(path).status_code == 410

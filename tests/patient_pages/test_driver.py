@@ -1,0 +1,72 @@
+import pytest
+
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.gate import Gate
+from scheduler.models.visit_answer import DriverAnswer
+from scheduler.services import gates
+from tests.cast import NOW as HARBOR_NOW
+from tests.patient_pages.conftest import mailed, mark_in
+from tests.services.courses import book, visit
+
+
+@pytest.fixture
+def infusion(session, harbor, at):
+    """Nora's first infusion: its driver gate is hers alone, and all others are settled."""
+    at.time = HARBOR_NOW
+    care_plan = book(session, harbor)
+    first = visit(care_plan, "infusion-1")
+    for gate in gates.open_gates(first):
+        own = first if gate.key == "driver" else None
+        if own is None:
+            gates.close(session, harbor.command, care_plan, gate.key, HARBOR_NOW, waived=True)
+    session.commit()
+    return first
+
+
+@pytest.fixture
+def tell(client, session, harbor, infusion):
+    token = mailed(session, harbor.clinic, infusion.patient, [infusion])
+    path = f"/visits/{token}/appointments/{infusion.public_id}/driver"
+
+    def post(**fields):
+        answered = client.post(path, data={"mark": mark_in(client.get(path)), **fields})
+        session.rollback()
+        return answered
+
+    post.page = f"/visits/{token}"
+    return post
+
+
+def test_a_driver_with_a_phone_settles_the_gate_and_none_opens_it(client, session, infusion, tell):
+    assert "Please tell us who takes you home." in client.get(tell.page).get_data(as_text=True)
+
+    assert tell(has_driver="yes", name="Bo <i>", phone="+1 555 0199").status_code == 303
+    answer, gate = session.query(DriverAnswer).one(), _gate(session, infusion)
+    assert (answer.name, answer.phone, answer.has_driver) == ("Bo <i>", "+1 555 0199", True)
+    assert gate.closed_at is not None
+    assert infusion.status is AppointmentStatus.BOOKED
+    assert "Bo &lt;i&gt; takes you home: +1 555 0199" in client.get(tell.page).get_data(as_text=True)
+
+    assert tell(has_driver="no").status_code == 303
+    assert _gate(session, infusion).closed_at is None
+    assert infusion.status is AppointmentStatus.PENDING
+    assert session.query(DriverAnswer).one().phone == ""
+
+
+def test_a_driver_without_a_phone_is_asked_again(session, infusion, tell):
+    refused = tell(has_driver="yes", name="Bo", phone="later")
+
+    assert refused.status_code == 422
+    assert "Please give us a phone number." in refused.get_data(as_text=True)
+    assert session.query(DriverAnswer).count() == 0
+    assert _gate(session, infusion).closed_at is None
+
+
+def test_a_visit_that_needs_no_driver_does_not_ask(client, token, visit):
+    assert "Who takes me home" not in client.get(f"/visits/{token}").get_data(as_text=True)
+    page = client.get(f"/visits/{token}/appointments/{visit.public_id}/driver").get_data(as_text=True)
+    assert "Who takes you home?" not in page
+
+
+def _gate(session, infusion):
+    return session.query(Gate).filter_by(key="driver", appointment_id=infusion.id).one()
