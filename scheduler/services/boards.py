@@ -83,12 +83,17 @@ def load(session: Session, clinic: Clinic, on: date, view: View) -> Day:
     """Return the day's board."""
     bounds = Window(*day_bounds(on, clinic.zone))
     found = visits_between(session, clinic, bounds)
-    visits = tuple(visit for visit in found if _stands(visit))
+    visits = tuple(standing(found))
     called_off = tuple(visit for visit in found if visit.status is AppointmentStatus.CANCELLED)
     columns = (
         _by_place(session, clinic, visits) if view is View.CHAIRS else _by_person(session, clinic, visits)
     )
     return Day(on, view, bounds, tuple(columns), visits, called_off)
+
+
+def standing(visits: Iterable[Appointment]) -> list[Appointment]:
+    """Return the visits that take place, took place, or were missed."""
+    return [visit for visit in visits if _stands(visit)]
 
 
 def visits_between(session: Session, clinic: Clinic, bounds: Window) -> list[Appointment]:

@@ -16,6 +16,7 @@ from scheduler.web import (
     mailbox,
     moves,
     patients,
+    prints,
     refusals,
     reminders,
     settings,
@@ -29,5 +30,17 @@ def register(app: Flask) -> None:
     accounts.init_app(app)
     for part in (headers, local, refusals, shell, mailbox):
         part.register(app)
-    for page in (board, booking, care_plans, feeds, health, moves, patients, reminders, settings, visits):
+    for page in (
+        board,
+        booking,
+        care_plans,
+        feeds,
+        health,
+        moves,
+        patients,
+        prints,
+        reminders,
+        settings,
+        visits,
+    ):
         app.register_blueprint(page.bp)

@@ -10,8 +10,10 @@ from werkzeug.wrappers import Response as Answer
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
+from scheduler.models import practitioner as practitioners
 from scheduler.models import versions
-from scheduler.services import availability, boards, day_load
+from scheduler.models.appointment import Appointment
+from scheduler.services import availability, boards, day_load, weeks
 from scheduler.services.boards import View
 from scheduler.web.board_scale import STYLES, scale_of
 from scheduler.web.current import actor
@@ -39,6 +41,47 @@ def jump() -> Answer:
 @may("view")
 def day(on: str) -> str:
     return _board(read_date("date", on))
+
+
+@bp.get("/board/<on>/week")
+@may("view")
+def week(on: str) -> str:
+    """Seven days from the Monday of the date."""
+    asked = read_date("date", on)
+    monday = asked - timedelta(days=asked.weekday())
+    clinic, now = actor().clinic, clock.now()
+    return render_template(
+        "board/week.html",
+        days=weeks.week(db.session(), clinic, monday, now),
+        on=asked,
+        monday=monday,
+        today=local_on(now, clinic.zone),
+        before=monday - timedelta(days=7),
+        after=monday + timedelta(days=7),
+    )
+
+
+@bp.get("/board/<on>/agenda")
+@may("view")
+def agenda(on: str) -> str:
+    """The day as a list, for a person, a kind, or everybody."""
+    asked, clinic, now = read_date("date", on), actor().clinic, clock.now()
+    board = boards.load(db.session(), clinic, asked, View.CHAIRS)
+    person, kind = request.args.get("person", ""), request.args.get("kind", "")
+    return render_template(
+        "board/agenda.html",
+        board=board,
+        visits=[visit for visit in board.visits if _is_wanted(visit, person, kind)],
+        people=practitioners.active(db.session(), clinic.id),
+        kinds=sorted({visit.kind for visit in board.visits}),
+        person=person,
+        kind=kind,
+        state_of=boards.state_at,
+        now=now,
+        today=local_on(now, clinic.zone),
+        before=asked - timedelta(days=1),
+        after=asked + timedelta(days=1),
+    )
 
 
 @bp.get("/board/<on>/grid")
@@ -76,6 +119,11 @@ def _board(on: date, template: str = "board/day.html") -> str:
         before=on - timedelta(days=1),
         after=on + timedelta(days=1),
     )
+
+
+def _is_wanted(visit: Appointment, person: str, kind: str) -> bool:
+    here = not person or any(one.public_id == person for one in visit.practitioners)
+    return here and kind in ("", visit.kind)
 
 
 def _view() -> View:

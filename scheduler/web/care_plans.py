@@ -20,6 +20,7 @@ from scheduler.services.course_pictures import picture
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.shell import may
+from scheduler.web.timeline import timeline
 from scheduler.web.visits import find as find_visit
 
 bp = Blueprint("care_plans", __name__, url_prefix="/care-plans")
@@ -35,11 +36,13 @@ STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
 @may("view")
 def show(care_plan_id: str) -> str:
     course, now = find(care_plan_id), clock.now()
+    shown = picture(db.session(), actor().clinic, course, now)
     return render_template(
         "care_plans/show.html",
         course=course,
         patient=course.patient,
-        picture=picture(db.session(), actor().clinic, course, now),
+        picture=shown,
+        drawn=timeline(shown, actor().clinic.zone, now),
         messages=visit_story.messages_of_course(db.session(), course),
         ahead=careplans.ahead(course, now),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, render_template, request
+from flask import Flask, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
@@ -58,8 +58,9 @@ def _http(error: HTTPException) -> tuple[str, int] | HTTPException:
     return _show(title, words, status, f"http-{status}")
 
 
-def _no_database(_error: OperationalError) -> tuple[str, int]:
+def _no_database(error: OperationalError) -> tuple[str, int]:
     db.session.rollback()
+    current_app.logger.error("the database did not answer", exc_info=error)
     return _show(*WORDS[503], 503, "database")
 
 

@@ -1,0 +1,102 @@
+"""What a clinic decides for itself, changed field by field with the bounds that make sense of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, time
+from functools import partial
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.settings import ClinicSettings
+from scheduler.domain.text import BadText, clean_line
+from scheduler.errors import Invalid
+from scheduler.models.versions import raise_versions
+from scheduler.services import audit
+from scheduler.services.actors import Actor
+
+MOST_LEADS = 5
+
+
+def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> ClinicSettings:
+    """Change the fields that are given. Raises Invalid naming each that is unknown or out of bounds.
+
+    A new reminder rule holds for what is booked or moved from now on: switching one on never sends anything late.
+    """
+    values, errors = asdict(actor.clinic.settings), []
+    for name, value in fields.items():
+        try:
+            values[name] = CHECKS[name](name, value)
+        except KeyError:
+            errors.append((name, "is not a setting of a clinic"))
+        except BadText as error:
+            errors.append((error.field, error.reason))
+    if errors:
+        raise Invalid(errors)
+    settings = ClinicSettings(**values)
+    before = actor.clinic.settings
+    changed = [name for name in fields if getattr(before, name) != getattr(settings, name)]
+    if changed:
+        actor.clinic.settings_document = settings.to_document()
+        audit.record(session, actor, "clinic.changed", actor.clinic, now, changed)
+        raise_versions(session, actor.clinic.id, [], now)
+    return settings
+
+
+def _whole(field: str, value: Any, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise BadText(field, f"must be a whole number from {least} to {most}")
+    return value
+
+
+def _flag(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadText(field, "must be true or false")
+    return value
+
+
+def _leads(field: str, value: Any) -> tuple[int, ...]:
+    if len(value) > MOST_LEADS:
+        raise BadText(field, f"must be at most {MOST_LEADS} times")
+    return tuple(sorted({_whole(field, hours, 1, 24 * 30) for hours in value}, reverse=True))
+
+
+def _time(field: str, value: Any) -> str:
+    try:
+        told = time.fromisoformat(clean_line(field, value, 8, required=True))
+    except ValueError:
+        raise BadText(field, "is not a time such as 21:00") from None
+    return f"{told:%H:%M}"
+
+
+def _line(longest: int, required: bool) -> Callable[[str, Any], str]:
+    return partial(clean_line, longest=longest, required=required)
+
+
+def _between(least: int, most: int) -> Callable[[str, Any], int]:
+    return partial(_whole, least=least, most=most)
+
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "nurse_lanes": _between(1, 12),
+    "planning_horizon_days": _between(14, 400),
+    "notice_minutes": _between(0, 7 * 24 * 60),
+    "reminder_lead_hours": _leads,
+    "confirmation_delay_seconds": _between(0, 3600),
+    "change_delay_seconds": _between(0, 3600),
+    "rush_hours": _between(0, 48),
+    "quiet_from": _time,
+    "quiet_until": _time,
+    "noshow_grace_minutes": _between(0, 240),
+    "reservation_minutes": _between(5, 7 * 24 * 60),
+    "visit_label": _line(60, required=True),
+    "mail_name": _line(60, required=False),
+    "show_hidden_visits": _flag,
+    "show_location": _flag,
+    "arrive_early_minutes": _between(0, 120),
+    "patient_cancel_hours": _between(0, 24 * 14),
+    "patient_move_hours": _between(0, 24 * 14),
+    "patient_moves_most": _between(0, 20),
+}

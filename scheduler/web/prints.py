@@ -1,0 +1,74 @@
+"""Sheets to print: a patient's course with how to prepare, and the day for each chair or person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, render_template, request
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.patient import Patient
+from scheduler.services import boards, preparations
+from scheduler.services.boards import View
+from scheduler.web.care_plans import find
+from scheduler.web.current import actor
+from scheduler.web.local import local_date, local_time, read_date
+from scheduler.web.shell import may
+
+bp = Blueprint("prints", __name__)
+LEFT_OUT = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR, AppointmentStatus.NOSHOW)
+
+
+@bp.get("/care-plans/<care_plan_id>/sheet")
+@may("view")
+def course(care_plan_id: str) -> str:
+    """The visits ahead that the patient comes to, each with its preparation."""
+    found, now = find(care_plan_id), clock.now()
+    ahead = [
+        visit
+        for visit in found.appointments
+        if visit.end_at > now and visit.visible and visit.status.is_live and visit.status not in LEFT_OUT
+    ]
+    language = found.patient.language
+    return render_template(
+        "prints/course.html",
+        course=found,
+        patient=found.patient,
+        visits=[(visit, _lines(preparations.steps(visit, language))) for visit in ahead],
+        now=now,
+    )
+
+
+@bp.get("/board/<on>/print")
+@may("view")
+def day(on: str) -> str:
+    """The day's columns as lists; `by` is chairs or people, `names` is names or initials."""
+    asked = read_date("date", on)
+    view = View.PEOPLE if request.args.get("by") == View.PEOPLE else View.CHAIRS
+    board = boards.load(db.session(), actor().clinic, asked, view)
+    named: Callable[[Patient], str] = _name if request.args.get("names") == "names" else initials
+    columns = [
+        (column.name, list({block.visit.id: block.visit for block in column.blocks}.values()))
+        for column in board.columns
+    ]
+    return render_template(
+        "prints/day.html", board=board, columns=columns, named=named, by=view.value, now=clock.now()
+    )
+
+
+def initials(patient: Patient) -> str:
+    """Return a patient's initials, first letters as they are written."""
+    return " ".join(f"{part[0]}." for part in (patient.given_name, patient.family_name) if part)
+
+
+def _name(patient: Patient) -> str:
+    return patient.name
+
+
+def _lines(steps: list[preparations.Step]) -> list[str]:
+    return [
+        step.text.replace("{time}", f"{local_time(step.at)}, {local_date(step.at)}") if step.at else step.text
+        for step in steps
+    ]

@@ -1,0 +1,78 @@
+"""Accounts and roles: who may do what in the clinic."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import render_template, request
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.errors import Invalid
+from scheduler.models.user import StaffRole
+from scheduler.services import accounts, memberships
+from scheduler.web.current import actor
+from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.shell import may
+
+
+@bp.get("/users")
+@may("users")
+def users() -> str:
+    return _page()
+
+
+@bp.post("/users")
+@may("users")
+def add_user() -> str | tuple[str, int]:
+    """Add a member. A new account gets a password that is shown once, to be changed at the first chance."""
+    form = request.form
+    try:
+        role = _role()
+        user = accounts.create_user(
+            db.session(), actor().clinic, form.get("email", ""), role, clock.now(), form.get("name", "")
+        )
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(refusal), refusal.status
+    password = ""
+    if user.password is None:
+        password = secrets.token_urlsafe(15)
+        accounts.set_password(db.session(), user, password)
+    db.session.commit()
+    return _page(made=(user.email, password))
+
+
+@bp.post("/users/role")
+@may("users")
+def save_role() -> Response:
+    membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
+    memberships.set_role(db.session(), actor(), membership, _role(), clock.now())
+    return saved(".users")
+
+
+@bp.post("/users/removal")
+@may("users")
+def remove_user() -> Response:
+    membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
+    memberships.end(db.session(), actor(), membership, clock.now())
+    return saved(".users", "Removed from this clinic.")
+
+
+def _role() -> StaffRole:
+    wanted = request.form.get("role", "")
+    if wanted not in set(StaffRole):
+        raise Invalid([("role", f"must be one of {', '.join(StaffRole)}")])
+    return StaffRole(wanted)
+
+
+def _page(refusal: Invalid | None = None, made: tuple[str, str] | None = None) -> str:
+    return render_template(
+        "settings/users.html",
+        members=memberships.every(db.session(), actor().clinic),
+        roles=list(StaffRole),
+        values=request.form if refusal else {},
+        errors=by_field(refusal),
+        made=made,
+    )
