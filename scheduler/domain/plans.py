@@ -137,9 +137,9 @@ class Holds(StrEnum):
 class Gate:
     """Something that must be settled before the actions it guards: consent, clearance, a driver.
 
-    With Holds.DAYS it is good for `valid_days` local days after it was closed. `lead` is how long before the visit it
-    must be closed. `after_visit` marks a duty that follows the visit (a monitoring form) and does not block it; it is due
-    within `valid_days` local days, if that is given.
+    With Holds.DAYS it is good for `valid_days` local days after it was closed. `lead` is how long before the visit
+    it must be closed. `after_visit` marks a duty that follows the visit (a monitoring form) and does not block it; it
+    is due within `valid_days` local days, if that is given.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Changing a visit leaves three marks: its counters, a row of its history, and the versions of the feeds that show it."""
+"""Changing a visit leaves marks: on its counters, in its history, and on the versions of the feeds that show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Wall-clock time to UTC and back, across clock changes of whole and half hours."""
+# ruff: noqa: DTZ001  (a wall-clock time has no zone of its own)
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,6 +1,7 @@
 """Half-open windows."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def test_merging_holds_the_same_hours_and_leaves_gaps(some):
     result = merged(some)
 
     assert hours_of(result) == hours_of(some)
-    assert all(first.end < second.start for first, second in zip(result, result[1:], strict=False))
+    assert all(first.end < second.start for first, second in pairwise(result))
 
 
 @given(st.lists(windows), st.lists(windows))
