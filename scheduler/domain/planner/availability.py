@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime, time, timedelta
 from functools import cached_property
 
@@ -75,6 +76,16 @@ class Availability:
         duty = self.duty[resource.id]
         free = (duty & ~used[resource.lanes - n + 1] for n in range(1, resource.lanes + 1))
         return (duty, *free)
+
+    def plus(self, resource: Resource, cells: int) -> Availability:
+        """Return the same with one more resource, on duty and free in these cells of the clinic's hours."""
+        more = copy(self)
+        duty = cells & self.open
+        more.resources = (*self.resources, resource)
+        more.duty = {**self.duty, resource.id: duty}
+        more.at_least = {**self.at_least, resource.id: (duty,) * (resource.lanes + 1)}
+        more._eroded = {}
+        return more
 
     def free_for(self, resource_id: int, length: int, exclusive: bool) -> int:
         """Return the cells from which one lane (or, exclusively, every lane) stays free for `length` cells."""

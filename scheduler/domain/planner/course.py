@@ -1,14 +1,14 @@
 """A request's actions as a tree: what is to be placed, what hangs from what, and in which order.
 
-The *line* of a plan is its longest chain of offsets, the visits that carry the course (the infusions and what leads up
-to them); every other action is a side visit (a therapy session, a call). Actions that are done or not to be placed are
+The *line* of a plan are the visits that carry the course (the infusions and what leads up to them); every other action
+is a side visit (a therapy session, a call). Actions that are done or not to be placed are
 anchors: fixed times from which gaps are counted. A step's `next` is the child that continues its chain, and the others
 are its branches; a branch may have to end before `next` starts (`deadline`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from scheduler.domain.planner.grid import ticks
@@ -71,6 +71,14 @@ class Course:
     groups: tuple[Group, ...]
     order: tuple[tuple[Step, Step], ...]
     finish: Step | None
+    _apart: dict[tuple[Step, Step], int] = field(default_factory=dict)
+
+    def apart(self, first: Step, second: Step) -> int:
+        """Return the separation of two steps, worked out once."""
+        known = self._apart.get((first, second))
+        if known is None:
+            known = self._apart[first, second] = separation(first.action, second.action)
+        return known
 
     def step(self, key: str) -> Step:
         """Return the step of an action. Raises KeyError."""
@@ -94,19 +102,32 @@ def separation(first: Action, second: Action) -> int:
 
 
 def line_of(plan: Plan) -> frozenset[str]:
-    """Return the keys of the longest chain of offsets among the firm actions; the earlier chain where two tie."""
-    depth: dict[str, int] = {}
-    for action in plan.firm:
-        depth[action.key] = 1 + (depth.get(action.offset.after, 0) if action.offset else 0)
-    if not depth:
-        return frozenset()
-    key: str | None = max(depth, key=lambda name: depth[name])
-    chain = set()
-    while key in depth:
-        chain.add(key)
-        offset = plan.action(key).offset
-        key = offset.after if offset else None
-    return frozenset(chain)
+    """Return the keys of the visits that carry the course, from the first action on.
+
+    After a visit of a series comes the next of that series. After the last of a series, and after a visit of none,
+    comes the action from which the longest chain goes on; where only single visits follow a series, the line ends.
+    """
+    children: dict[str, list[Action]] = {action.key: [] for action in plan.firm}
+    depth = dict.fromkeys(children, 1)
+    for action in reversed(plan.firm):
+        if action.offset and action.offset.after in children:
+            children[action.offset.after].insert(0, action)
+            depth[action.offset.after] = max(depth[action.offset.after], depth[action.key] + 1)
+    at = next((action for action in plan.firm if action.offset is None), None)
+    line = []
+    while at is not None:
+        line.append(at.key)
+        at = _onward(at, children[at.key], depth)
+    return frozenset(line)
+
+
+def _onward(at: Action, children: list[Action], depth: Mapping[str, int]) -> Action | None:
+    if at.series:
+        same = next((child for child in children if child.series == at.series), None)
+        if same is not None:
+            return same
+        children = [child for child in children if depth[child.key] > 1]
+    return max(children, key=lambda child: depth[child.key], default=None)
 
 
 def course_of(request: Request, keys: Container[str] | None = None) -> Course:
@@ -171,8 +192,10 @@ def _choose_next(steps: list[Step]) -> None:
 
 
 def _heaviest(children: list[Step], depth: dict[Step, int]) -> Step | None:
+    """Return the child that continues the chain; None if all are single visits at the side."""
     awaited = {child.action.before for child in children}
-    return max(children, key=lambda c: (c.on_line, c.key in awaited, depth[c], -c.index), default=None)
+    onward = [c for c in children if c.on_line or c.same_series or depth[c] > 1 or c.key in awaited]
+    return max(onward, key=lambda c: (c.on_line, c.key in awaited, depth[c], -c.index), default=None)
 
 
 def _mark_deadlines(following: Step | None, branches: list[Step]) -> None:

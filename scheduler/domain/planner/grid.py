@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_utc
-from scheduler.domain.planner.bitsets import from_bools, span, spans
+from scheduler.domain.planner.bitsets import from_bools, indexes, span, spans
 from scheduler.domain.plans import TICK
 from scheduler.domain.windows import Window
 
@@ -120,6 +120,10 @@ class Grid:
         """Return the place in a row of the first cell at or after a wall-clock time, within 0..width - 1."""
         tick = -(-(wall.hour * 3600 + wall.minute * 60 + wall.second) // TICK_SECONDS) - self.low
         return min(max(tick, 0), self.width - 1)
+
+    def cells(self, cells: int) -> list[int]:
+        """Return the members of a set of cells, in order."""
+        return list(indexes(cells & self.real))
 
     def cell(self, instant: datetime) -> int | None:
         """Return the cell that starts exactly at this instant, if there is one."""

@@ -15,7 +15,8 @@ from itertools import combinations, count
 
 from scheduler.domain.planner.bitsets import span
 from scheduler.domain.planner.costs import NEVER, Pricing
-from scheduler.domain.planner.course import Course, Step, separation
+from scheduler.domain.planner.coupled import CoupledTables
+from scheduler.domain.planner.course import Course, Step
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.search import Budget, Chosen, Search
 from scheduler.domain.planner.slotmap import SlotMap
@@ -24,6 +25,7 @@ from scheduler.domain.planner.weights import Weights
 from scheduler.domain.plans import Unit
 
 FIRST_SLACK = 7  # days beyond each step's first start that are looked at first
+EASY = 120  # states to open on the plain tables before the tighter ones are worked out
 STATES = 20_000
 CASES = 300
 
@@ -76,13 +78,13 @@ class Optimum:
 
     def _clash(self, cells: Mapping[Step, int]) -> tuple[Step, Step, bool] | None:
         for first, second in self.course.order:
-            if cells[first] + separation(first.action, second.action) > cells[second]:
+            if cells[first] + self.course.apart(first, second) > cells[second]:
                 return first, second, False
         placed = sorted(cells, key=lambda step: cells[step])
         for first, second in combinations(placed, 2):
             if cells[second] - cells[first] >= self.grid.width:
                 continue
-            if cells[first] + separation(first.action, second.action) > cells[second]:
+            if cells[first] + self.course.apart(first, second) > cells[second]:
                 return first, second, True
         return None
 
@@ -97,7 +99,7 @@ class Optimum:
         self, first: Step, second: Step, cells: Mapping[Step, int], sets: Mapping[Step, int]
     ) -> Iterator[Mapping[Step, int]]:
         """Yield cases that together hold every plan with `first` over before `second`, and none as in `cells`."""
-        apart = separation(first.action, second.action)
+        apart = self.course.apart(first, second)
         middle = (cells[second] + 1 + cells[first] + apart) // 2
         late = span(middle, self.grid.size)
         yield {**sets, second: sets[second] & late}
@@ -154,15 +156,25 @@ class Optimum:
     def _within(
         self, slots: SlotMap, rows: Rows, therapists: list[int], budget: Budget, known: Solution | None = None
     ) -> Solution | None:
-        tables = Tables(self.course, slots, self.pricing, self.weights, rows, therapists)
+        for make, states in ((Tables, EASY), (CoupledTables, STATES)):
+            tables = make(self.course, slots, self.pricing, self.weights, rows, therapists)
+            limited = Budget(min(states, budget.left))
+            best = self._cheapest(tables, therapists, limited, known)
+            if not limited.spent:
+                break
+        budget.left -= STATES if limited.spent else 0
+        return best
+
+    def _cheapest(
+        self, tables: Tables, therapists: list[int], budget: Budget, known: Solution | None
+    ) -> Solution | None:
+        """Return the best over all candidates for the course's own therapist, if it costs less than the known one."""
         least = tables.floor()
-        lines = max(len(therapists), 1)
-        floors = (
-            [int(least[min(line, len(least) - 1)]) for line in range(lines)] if self.course.groups else [0]
-        )
+        lines = range(max(len(therapists), 1))
+        floors = [int(least[min(line, len(least) - 1)]) for line in lines]
         best = None
         bound = min(known.cost, int(NEVER)) if known else int(NEVER)
-        for line in sorted(range(lines), key=lambda line: floors[line]):
+        for line in sorted(lines, key=lambda line: floors[line]):
             if floors[line] >= bound:
                 break
             found = self._line(Search(tables, line, budget), bound)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from scheduler.domain.planner import alternatives, reasons
+from scheduler.domain.planner import alternatives, reasons, suggestions
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import NoFit, Proposal, Request, Violation, Visit
 from scheduler.domain.planner.problem import Problem
@@ -27,7 +27,8 @@ def propose(
     problem = Problem(request, availability, weights, now)
     solutions = alternatives.best(problem, request.count)
     if not solutions:
-        raise NoFit(reasons.reasons(problem))
+        why = reasons.reasons(problem)
+        raise NoFit(why, suggestions.suggestions(problem, why))
     return summarized(problem, solutions, [problem.proposal(solution) for solution in solutions])
 
 

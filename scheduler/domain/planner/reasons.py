@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from scheduler.domain.planner.course import Step
@@ -9,6 +10,7 @@ from scheduler.domain.planner.model import Reason
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.planner.starts import Demand
+from scheduler.domain.planner.words import label
 from scheduler.domain.plans import Role
 
 
@@ -24,15 +26,14 @@ def reasons(problem: Problem) -> tuple[Reason, ...]:
 
 def first_unplaced(problem: Problem) -> Step | None:
     """Return the first step, in plan order, up to which the course cannot be placed."""
-    for number, step in enumerate(problem.course.steps):
-        partial = problem.part(problem.course.steps[: number + 1])
-        if not partial.complete:
-            return step
-    return None
+    steps = problem.course.steps
+    numbers = range(1, len(steps) + 1)
+    fitting = bisect_left(numbers, True, key=lambda number: not problem.part(steps[:number]).complete)
+    return steps[fitting] if fitting < len(steps) else None
 
 
 def _why(problem: Problem, step: Step) -> Iterator[Reason]:
-    title = step.action.title
+    title = label(step.action)
     demand = problem.starts.demand(step.action)
     blocking = [role for role in _roles(demand) if fits_without(problem, step, role)]
     for role in blocking:

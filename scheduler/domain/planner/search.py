@@ -17,13 +17,13 @@ from itertools import count
 import numpy as np
 
 from scheduler.domain.planner.costs import NEVER, Costs
-from scheduler.domain.planner.course import Group, Step, separation
+from scheduler.domain.planner.course import Group, Step
 from scheduler.domain.planner.gaps import Cells
 from scheduler.domain.planner.slotmap import Node
 from scheduler.domain.planner.tables import Tables
 
 Chosen = dict[Step, int]
-Successors = Iterator[tuple[int, int, int]]  # promised cost, cell, what the branches are thought to cost
+Successors = Iterator[tuple[int, int, int, int]]  # promised, cell, relaxed, ahead: see Pair
 
 
 @dataclass(slots=True)
@@ -41,8 +41,8 @@ class State:
 class Pair:
     """A state and its next-best unseen successor at `cell` (-1: the chain ends); the others wait in `later`.
 
-    `promised` is the least that a chain through both can cost; `relaxed` is the part of it that the branches between
-    them were thought to cost, and `settled` what they do cost, and where they go.
+    `promised` is the least that a chain through both can cost. `relaxed` is the part of it that the branches between
+    them were thought to cost, `settled` what they do cost and where they go; `ahead` is the part from the successor on.
     """
 
     promised: int
@@ -50,6 +50,7 @@ class Pair:
     state: State
     cell: int
     relaxed: int
+    ahead: int
     later: Successors
     settled: tuple[int, Chosen] | None = None
 
@@ -80,8 +81,8 @@ class Queue:
 
     def push_next(self, state: State, successors: Successors, depth: int) -> None:
         """Queue the cheapest successor that has not been queued yet."""
-        for promised, cell, relaxed in successors:
-            self.push(Pair(promised, depth, state, cell, relaxed, successors))
+        for promised, cell, relaxed, ahead in successors:
+            self.push(Pair(promised, depth, state, cell, relaxed, ahead, successors))
             return
 
     def pop(self) -> Pair | None:
@@ -94,6 +95,7 @@ class Search:
     def __init__(self, tables: Tables, line: int, budget: Budget) -> None:
         self.tables, self.budget = tables, budget
         self.line = line
+        self.apart = tables.course.apart
         self._subtrees: dict[tuple[Step, int], tuple[int, Chosen] | None] = {}
 
     def group(self, group: Group, bound: int) -> tuple[int, Chosen] | None:
@@ -113,8 +115,11 @@ class Search:
         opened: set[tuple[Node, int]] = set()
         self._open(queue, start, 0)
         while pair := queue.pop():
+            following = pair.state.node.next
             if pair.settled is None:
                 queue.push_next(pair.state, pair.later, pair.depth)
+                if following is not None and (following, pair.cell) in opened:
+                    continue  # another way here cost no more, and the rest is the same
                 pair.settled = self._settle(pair.state, pair.cell)
                 if pair.settled is None:
                     continue
@@ -123,30 +128,18 @@ class Search:
                     pair.promised += worse
                     queue.push(pair)
                     continue
-            following = pair.state.node.next
-            spent, branches = self._spent(pair)
+            branches = pair.settled[1]
             if following is None:
-                return spent, self._placed(pair.state, branches)
-            if (
-                following,
-                pair.cell,
-            ) not in opened:  # else another way here cost no more, and the rest is the same
+                return pair.promised, self._placed(pair.state, branches)
+            if (following, pair.cell) not in opened:
                 opened.add((following, pair.cell))
+                spent = pair.promised - pair.ahead
                 self._open(queue, State(following, pair.cell, spent, pair.state, branches), pair.depth - 1)
         return None
 
     def _open(self, queue: Queue, state: State, depth: int) -> None:
         self.budget.left -= 1
         queue.push_next(state, self._successors(state), depth)
-
-    def _spent(self, pair: Pair) -> tuple[int, Chosen]:
-        state = pair.state
-        cost, branches = pair.settled or (0, {})
-        own = self._own(state.node, state.cell) if isinstance(state.node, Step) else 0
-        edge = 0
-        if state.node.next is not None:
-            edge = int(self._gap(state.node, state.cell, state.node.next, np.array([pair.cell]))[0])
-        return state.spent + own + cost + edge, branches
 
     def _placed(self, state: State, branches: Chosen) -> Chosen:
         placed = dict(branches)
@@ -166,7 +159,7 @@ class Search:
         if following is None:
             relaxed = sum(self._least_branch(state, branch) for branch in state.node.branches)
             if relaxed < NEVER:
-                yield before + relaxed, -1, relaxed
+                yield before + relaxed, -1, relaxed, 0
             return
         table = self.tables.of[following]
         low, high = self._reach(state, following)
@@ -174,14 +167,12 @@ class Search:
         if not len(cells):
             return
         branches = self._relaxed(state, following, cells)
-        costs = (
-            self._gap(state.node, state.cell, following, cells) + self._line(table.total)[low:high] + branches
-        )
-        ranked = np.argsort(costs, kind="stable")
-        for at in ranked:
+        ahead = self._line(table.total)[low:high]
+        costs = self._gap(state.node, state.cell, following, cells) + ahead + branches
+        for at in np.argsort(costs, kind="stable").tolist():
             if costs[at] >= NEVER:
                 return
-            yield before + int(costs[at]), int(cells[at]), int(branches[at])
+            yield before + int(costs[at]), int(cells[at]), int(branches[at]), int(ahead[at])
 
     def _reach(self, state: State, child: Step) -> tuple[int, int]:
         low, high = self.tables.slots.reach(state.node, child, np.array([state.cell]))
@@ -208,7 +199,7 @@ class Search:
             starts, costs = self._branch(state, branch)
             if branch.deadline:
                 least = np.concatenate(([NEVER], np.minimum.accumulate(costs)))
-                last = cells - separation(branch.action, following.action)
+                last = cells - self.apart(branch, following)
                 total += least[np.searchsorted(starts, last, side="right")]
             else:
                 total += costs.min(initial=NEVER)
@@ -221,9 +212,9 @@ class Search:
         for branch in state.node.branches:
             starts, costs = self._branch(state, branch)
             if following is not None:
-                clear = starts + separation(branch.action, following.action) <= cell
+                clear = starts + self.apart(branch, following) <= cell
                 if not branch.deadline:
-                    clear |= starts >= cell + separation(following.action, branch.action)
+                    clear |= starts >= cell + self.apart(following, branch)
                 starts, costs = starts[clear], costs[clear]
             options.append((branch, starts, costs))
         return self._together(options, [])
@@ -235,9 +226,7 @@ class Search:
             return 0, {}
         (branch, starts, costs), rest = options[0], options[1:]
         for other, at in placed:
-            clear = (starts + separation(branch.action, other.action) <= at) | (
-                starts >= at + separation(other.action, branch.action)
-            )
+            clear = (starts + self.apart(branch, other) <= at) | (starts >= at + self.apart(other, branch))
             starts, costs = starts[clear], costs[clear]
         floor = sum(int(others.min(initial=NEVER)) for _, _, others in rest)
         best: tuple[int, Chosen] | None = None

@@ -1,24 +1,28 @@
 """The slot map: for every step, exactly the starts that belong to some complete course.
 
-Two passes over the tree. Upwards, a start survives if every child still has a start within its gap, and if the branches
-that must end before the next visit can all have ended by the latest start of that visit. Downwards, a child's start
-survives if some surviving start of its parent reaches it, with room for the other branches. Both are exact because what
-a parent allows its child is one range of cells, and only the earliest end of the branches and the latest start of the
-next visit matter between them.
+Two passes over the tree. Upwards, a start survives if its children can be placed after it: within their gaps, branches
+over before the next visit where they must be, none at the same time as another. Downwards, a child's start survives if
+some surviving start of its parent reaches it with room for the other children. What a parent allows its child is one
+range of cells, so for each order in which the children may come it is enough to place those before as early and those
+after as late as they go. Exact unless visits that hang from different ones can meet, or from one more than four do;
+then the map may shade too much, and never too little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.domain.planner.bitsets import to_bools
-from scheduler.domain.planner.course import Course, Group, Step, separation
+from scheduler.domain.planner.course import Course, Group, Step
 from scheduler.domain.planner.gaps import Cells, Gap, Ruler
 
 Node = Step | Group
+MOST_ORDERED = 4  # children of one node whose orders are all tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,53 +86,92 @@ class SlotMap:
         starts = self.cells[child]
         return Room(np.searchsorted(starts, low), np.searchsorted(starts, high))
 
-    def _able(self, node: Node, cells: Cells) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        alive = np.ones(len(cells), np.bool_)
-        rooms = {child: self._room(node, child, cells) for child in node.children()}
-        for child, room in rooms.items():
-            alive &= room.first < room.past
-            if not len(self.cells[child]):
-                return np.zeros(len(cells), np.bool_)
-        following = node.next
-        if following is not None and any(branch.deadline for branch in node.branches):
-            latest = self.cells[following][np.maximum(rooms[following].past - 1, 0)]
-            alive &= self._over(node, rooms) <= latest
-        return alive
-
-    def _over(self, node: Node, rooms: Mapping[Step, Room]) -> Cells:
-        """Return, for each start, the first cell by which all branches with a deadline can be over."""
-        following = node.next
-        over = np.zeros(1, np.int64)
-        for branch in node.branches:
-            if branch.deadline and following is not None:
-                starts = self.cells[branch]
-                earliest = starts[np.minimum(rooms[branch].first, len(starts) - 1)]
-                over = np.maximum(over, earliest + separation(branch.action, following.action))
-        return over
+    def _able(self, node: Node, cells: Cells) -> NDArray[np.bool_]:
+        children = list(node.children())
+        if not all(len(self.cells[child]) for child in children):
+            return np.zeros(len(cells), np.bool_)
+        rooms = {child: self._room(node, child, cells) for child in children}
+        if len(children) < 2:
+            return (
+                np.all([room.first < room.past for room in rooms.values()], axis=0)
+                if children
+                else _all(cells)
+            )
+        able: NDArray[np.bool_] = np.any(
+            [self._earliest(one, rooms)[1] for one in self._orders(node)], axis=0
+        )
+        return able
 
     def _narrow(self, node: Node, cells: Cells) -> None:
         rooms = {child: self._room(node, child, cells) for child in node.children()}
-        following = node.next
-        if following is None:
-            for branch, room in rooms.items():
-                self._keep(branch, room.first, room.past)
+        if len(rooms) < 2:
+            for child, room in rooms.items():
+                self._keep(child, [room.first], [room.past])
             return
-        starts = self.cells[following]
-        latest = starts[np.maximum(rooms[following].past - 1, 0)]
-        over = np.searchsorted(starts, self._over(node, rooms))
-        self._keep(following, np.maximum(rooms[following].first, over), rooms[following].past)
-        for branch in node.branches:
-            past = rooms[branch].past
-            if branch.deadline:
-                last = latest - separation(branch.action, following.action)
-                past = np.minimum(past, np.searchsorted(self.cells[branch], last, side="right"))
-            self._keep(branch, rooms[branch].first, past)
+        first: dict[Step, list[Cells]] = {child: [] for child in rooms}
+        past: dict[Step, list[Cells]] = {child: [] for child in rooms}
+        for order in self._orders(node):
+            earliest, fits = self._earliest(order, rooms)
+            latest = self._latest(order, rooms)
+            for child in order:
+                first[child].append(earliest[child][fits])
+                past[child].append(latest[child][fits] + 1)
+        for child in rooms:
+            self._keep(child, first[child], past[child])
 
-    def _keep(self, child: Step, first: Cells, past: Cells) -> None:
+    def _orders(self, node: Node) -> list[tuple[Step, ...]]:
+        """Return the orders of time in which a node's children may come."""
+        children = list(node.children())
+        if len(children) > MOST_ORDERED:
+            children.sort(key=lambda child: child.index)
+            return [tuple(children)]
+        late = [branch for branch in node.branches if branch.deadline]
+        return [
+            order
+            for order in permutations(children)
+            if not late or node.next is None or all(order.index(b) < order.index(node.next) for b in late)
+        ]
+
+    def _earliest(
+        self, order: tuple[Step, ...], rooms: Mapping[Step, Room]
+    ) -> tuple[dict[Step, Cells], NDArray[np.bool_]]:
+        """Return the index of each child's earliest start after those before it in the order, and where all fit."""
+        index: dict[Step, Cells] = {}
+        cell: dict[Step, Cells] = {}
+        fits = np.ones(len(rooms[order[0]].first), np.bool_)
+        for child in order:
+            starts, at = self.cells[child], rooms[child].first
+            for other in index:
+                over = cell[other] + self.course.apart(other, child)
+                at = np.maximum(at, np.searchsorted(starts, over))
+            index[child] = at
+            fits &= at < rooms[child].past
+            cell[child] = starts[np.minimum(at, len(starts) - 1)]
+        return index, fits
+
+    def _latest(self, order: tuple[Step, ...], rooms: Mapping[Step, Room]) -> dict[Step, Cells]:
+        """Return the index of each child's latest start before those after it in the order."""
+        index: dict[Step, Cells] = {}
+        cell: dict[Step, Cells] = {}
+        for child in reversed(order):
+            starts, at = self.cells[child], rooms[child].past - 1
+            for other in index:
+                due = cell[other] - self.course.apart(child, other)
+                at = np.minimum(at, np.searchsorted(starts, due, side="right") - 1)
+            index[child] = at
+            cell[child] = starts[np.maximum(at, 0)]
+        return index
+
+    def _keep(self, child: Step, first: list[Cells], past: list[Cells]) -> None:
         """Keep the child's starts that lie within at least one of the ranges of indexes."""
         size = len(self.cells[child]) + 1
-        change = np.bincount(first, minlength=size) - np.bincount(np.maximum(first, past), minlength=size)
+        lows, highs = np.concatenate(first), np.concatenate(past)
+        change = np.bincount(lows, minlength=size) - np.bincount(np.maximum(lows, highs), minlength=size)
         self.cells[child] = self.cells[child][np.cumsum(change[:-1]) > 0]
+
+
+def _all(cells: Cells) -> NDArray[np.bool_]:
+    return np.ones(len(cells), np.bool_)
 
 
 _NOWHERE = np.zeros(1, np.int64)

@@ -64,10 +64,14 @@ class Tables:
         away = [self.pricing.away(step, therapist) for therapist in self.therapists]
         if away and away[0] is not None:
             own = own + self.weights.therapist * np.stack([self._among(gone or 0, cells) for gone in away])
-        total = own
+        return Table(first, past, cells, own, np.minimum(own + self.below(step, cells), NEVER))
+
+    def below(self, step: Step, cells: Cells) -> Costs:
+        """Return the least that everything hanging from each start of a step can cost."""
+        total = np.zeros((1, len(cells)), np.int64)
         for child in step.children():
             total = total + self.pull(Gap.between(step, child), child, cells)
-        return Table(first, past, cells, own, np.minimum(total, NEVER))
+        return total
 
     def _among(self, members: int, cells: Cells) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = self.pricing.members(members)[cells]
@@ -136,16 +140,22 @@ class Tables:
         return np.where(inside, costs, NEVER)
 
     def _pull_hours(self, gap: Gap, child: Step, cells: Cells) -> Costs:
-        table, weight = self.of[child], self.weights.gap_tick
         low, high = self.ruler.range(gap, cells)
+        return self.least_by_hours(gap, child, cells, low, high, self.of[child].total)
+
+    def least_by_hours(
+        self, gap: Gap, child: Step, cells: Cells, low: Cells, high: Cells, values: Costs
+    ) -> Costs:
+        """Return, for each start, the least value of a child's starts from `low` up to `high`, the gap's cost added."""
+        table, weight = self.of[child], self.weights.gap_tick
         first = np.searchsorted(table.cells, low)
         past = np.searchsorted(table.cells, high)
         base = int(self.grid.utc[table.cells[0]])
         elapsed = self.grid.utc[table.cells] - base
         ideal = self.grid.utc[cells] + gap.from_end + gap.offset.target * HOUR_TICKS - base
         middle = np.clip(np.searchsorted(elapsed, ideal), first, np.maximum(first, past))
-        late = least_in(table.total + weight * elapsed, middle, past) - weight * ideal
-        early = least_in(table.total - weight * elapsed, first, middle) + weight * ideal
+        late = least_in(values + weight * elapsed, middle, past) - weight * ideal
+        early = least_in(values - weight * elapsed, first, middle) + weight * ideal
         nearest: Costs = np.minimum(np.minimum(late, early), NEVER)
         return nearest
 

@@ -13,7 +13,7 @@ from scheduler.domain.planner.course import Course, Step
 from scheduler.domain.planner.gaps import HOUR_TICKS, Ruler
 from scheduler.domain.planner.model import Done, Term
 from scheduler.domain.planner.weights import Weights
-from scheduler.domain.planner.words import counted, day, listed, spaced, wall
+from scheduler.domain.planner.words import counted, day, label, listed, spaced, wall
 from scheduler.domain.plans import Edge, Unit
 
 
@@ -65,7 +65,7 @@ class Bill:
             return None
         moved = [s for s in self.visits if s.key in staying.price and staying.at.get(s.key) != self.cells[s]]
         cost = sum(staying.price[step.key] for step in moved)
-        words = f"moves {listed([s.action.title for s in moved])}" if moved else "moves nothing else"
+        words = f"moves {listed([label(s.action) for s in moved])}" if moved else "moves nothing else"
         return Term("moves", cost, words)
 
     def _completion(self) -> Term | None:
@@ -76,7 +76,7 @@ class Bill:
         row = self._row(finish)
         days = row - self.grid.row_of(request.not_before)
         on = day(self.grid.on(row))
-        words = f"{finish.action.title} is on {on}, {counted(days, 'day')} after the first day asked for"
+        words = f"{label(finish.action)} is on {on}, {counted(days, 'day')} after the first day asked for"
         return Term("completion", self.weights.completion_day * days, words)
 
     def _distance(self, step: Step) -> tuple[int, int] | None:

@@ -278,23 +278,29 @@ class _Judge:
 
 
 def _line(plan: Plan) -> set[str]:
-    """Return the actions of the longest chain, found from its end by following the offsets."""
-    firm = {action.key: action for action in plan.actions if not action.proposed}
+    """Return the visits that carry the course, walking from the first.
 
-    def chain(key: str) -> list[str]:
-        found = []
-        while key in firm:
-            found.append(key)
-            offset = firm[key].offset
-            if offset is None:
-                break
-            key = offset.after
-        return found
+    A series is followed to its end. From there, and from a visit of no series, the walk goes on to whatever the longest
+    chain hangs from; it stops after a series when only single visits are left.
+    """
+    firm = [action for action in plan.actions if not action.proposed]
 
-    longest: list[str] = []
-    for key in firm:
-        longest = max(longest, chain(key), key=len)
-    return set(longest)
+    def following(key: str) -> list[Action]:
+        return [action for action in firm if action.offset is not None and action.offset.after == key]
+
+    def chain(key: str) -> int:
+        return 1 + max((chain(action.key) for action in following(key)), default=0)
+
+    walked: set[str] = set()
+    ahead = [action for action in firm if action.offset is None]
+    while ahead:
+        here = ahead[0]
+        walked.add(here.key)
+        ahead = sorted(following(here.key), key=lambda action: -chain(action.key))
+        if here.series is not None:
+            same = [action for action in ahead if action.series == here.series]
+            ahead = same or [action for action in ahead if chain(action.key) > 1]
+    return walked
 
 
 def _within(window: Window, windows: Iterable[Window]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, time, timedelta
 
+from scheduler.domain.plans import Action
+
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -37,6 +39,11 @@ def listed(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def label(action: Action) -> str:
+    """Return such as "Infusion 3", or the title alone for a visit of no series."""
+    return f"{action.title} {action.position}" if action.series and action.position else action.title
 
 
 def weekdays(numbers: Sequence[int]) -> str:

@@ -1,0 +1,177 @@
+"""The same problem for CP-SAT (OR-Tools): the oracle of the benchmarks, and the way out where the search gives up.
+
+Takes the start sets and what each start costs as given; gaps, order, rhythm, overlaps and the course's own therapist
+are modelled anew. OR-Tools takes a second to import and a quarter of a gigabyte on disk, so it is imported only here
+and only when asked for: in the worker, in tests and in benchmarks, never in a web request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from scheduler.domain.planner.bitsets import to_bools
+from scheduler.domain.planner.course import Step
+from scheduler.domain.planner.gaps import HOUR_TICKS, Gap
+from scheduler.domain.planner.optimum import Solution
+from scheduler.domain.planner.problem import Problem
+from scheduler.domain.plans import Unit
+
+
+def solve(
+    problem: Problem, seconds: float = 10.0, seed: int = 1, hint: Solution | None = None
+) -> Solution | None:
+    """Return the best placement that CP-SAT finds in the time, or None if it finds none."""
+    return _Model(problem).solve(seconds, seed, hint)
+
+
+class _Model:
+    def __init__(self, problem: Problem) -> None:
+        from ortools.sat.python import cp_model  # noqa: PLC0415  # a second and 271 MB: see above
+
+        self.cp: Any = cp_model
+        self.problem = problem
+        self.model: Any = cp_model.CpModel()
+        self.grid, self.weights = problem.availability.grid, problem.weights
+        self.cost: list[Any] = []
+        self.start: dict[Step, Any] = {}
+        self.row: dict[Step, Any] = {}
+        self.tick: dict[Step, Any] = {}
+        self.utc: dict[Step, Any] = {}
+        self.base = int(self.grid.utc[0])
+        self.possible = True
+        self.therapists = problem.optimum.therapists()
+        self.own = [self.model.new_bool_var("own") for _ in self.therapists]
+        if self.own:
+            self.model.add_exactly_one(self.own)
+        for step in problem.course.steps:
+            self._place(step)
+        if self.possible:
+            self._relate()
+
+    def _place(self, step: Step) -> None:
+        cells = np.flatnonzero(to_bools(self.problem.sets[step], self.grid.size))
+        if not len(cells):
+            self.possible = False
+            return
+        width, model = self.grid.width, self.model
+        start = self.start[step] = self._var(step.key, cells)
+        self.row[step] = self._var("", cells // width)
+        self.tick[step] = self._var("", cells % width)
+        model.add(start == self.row[step] * width + self.tick[step])
+        self._instant(step)
+        costs = self.problem.pricing.of(step, 0, self.grid.days).ravel()[cells]
+        cost = self._var("", costs)
+        model.add_allowed_assignments([start, cost], np.stack((cells, costs), axis=1).tolist())
+        self.cost.append(cost)
+        self._therapist(step, cells)
+
+    def _instant(self, step: Step) -> None:
+        """Elapsed ticks: the row's midnight, if no clock changes within the band of a day."""
+        by_row = self.grid.utc.reshape(self.grid.days, self.grid.width)
+        shifts = by_row - np.arange(self.grid.width) - self.base
+        if (shifts != shifts[:, :1]).any():
+            raise ValueError("a clock changes while the clinic is open")
+        midnight = self._var("", shifts[:, 0])
+        self.model.add_element(self.row[step], shifts[:, 0].tolist(), midnight)
+        self.utc[step] = midnight + self.tick[step]
+
+    def _var(self, name: str, values: Any) -> Any:
+        domain = self.cp.Domain.from_values(sorted(set(values.tolist())))
+        return self.model.new_int_var_from_domain(domain, name)
+
+    def _therapist(self, step: Step, cells: Any) -> None:
+        if not self.therapists or not self.problem.pricing.therapists_of(step):
+            return
+        away = self.model.new_bool_var(f"{step.key} away")
+        self.cost.append(self.weights.therapist * away)
+        for therapist, own in zip(self.therapists, self.own, strict=True):
+            gone = to_bools(self.problem.pricing.away(step, therapist) or 0, self.grid.size)
+            free = self.cp.Domain.from_values(cells[~gone[cells]].tolist())
+            self.model.add_linear_expression_in_domain(self.start[step], free).only_enforce_if(
+                own, away.negated()
+            )
+
+    def _relate(self) -> None:
+        course = self.problem.course
+        for step in course.steps:
+            if step.parent is not None:
+                self._gap(step.parent, step)
+            self._after_anchor(step)
+            following = next((other for other in course.steps if other.key == step.action.before), None)
+            if following is not None:
+                self.model.add(self.start[following] >= self.start[step] + course.apart(step, following))
+        for first, second in combinations(course.steps, 2):
+            order = self.model.new_bool_var("")
+            later = self.start[second] >= self.start[first] + course.apart(first, second)
+            sooner = self.start[first] >= self.start[second] + course.apart(second, first)
+            self.model.add(later).only_enforce_if(order)
+            self.model.add(sooner).only_enforce_if(order.negated())
+
+    def _gap(self, parent: Step, child: Step) -> None:
+        gap = Gap.between(parent, child)
+        offset = gap.offset
+        self.model.add(self.start[child] >= self.start[parent] + gap.apart)
+        if gap.in_hours:
+            elapsed = self.utc[child] - self.utc[parent] - gap.from_end
+            self.model.add_linear_constraint(elapsed, offset.min * HOUR_TICKS, offset.max * HOUR_TICKS)
+            self._away(elapsed - offset.target * HOUR_TICKS, self.weights.gap_tick)
+            return
+        distance = self._number(child, offset.unit) - self._number(parent, offset.unit)
+        self.model.add_linear_constraint(distance, offset.min, offset.max)
+        self._away(distance - offset.target, self.weights.gap_day)
+        if child.same_series:
+            self._away(self.tick[child] - self.tick[parent], self.weights.rhythm_tick)
+
+    def _number(self, step: Step, unit: Unit) -> Any:
+        if unit is Unit.DAYS:
+            return self.row[step]
+        working = self.problem.availability.working
+        number = self.model.new_int_var(0, int(working[-1]), "")
+        self.model.add_element(self.row[step], working.tolist(), number)
+        return number
+
+    def _away(self, distance: Any, weight: int) -> None:
+        away = self.model.new_int_var(0, 10**7, "")
+        self.model.add(away >= distance)
+        self.model.add(away >= -distance)
+        self.cost.append(weight * away)
+
+    def _after_anchor(self, step: Step) -> None:
+        """A gap from a fixed action is a range of cells, and a cost that depends on the start alone."""
+        if step.anchor is None or step.offset is None:
+            return
+        ruler = self.problem.ruler
+        low, high = ruler.anchor_range(step.offset, step.anchor)
+        cells = np.arange(max(low, 0), min(high, self.grid.size))
+        if not len(cells):
+            self.possible = False
+            return
+        costs = ruler.anchor_costs(step.offset, step.anchor, cells, self.weights, step.same_series)
+        cost = self._var("", costs)
+        self.model.add_allowed_assignments(
+            [self.start[step], cost], np.stack((cells, costs), axis=1).tolist()
+        )
+        self.cost.append(cost)
+
+    def solve(self, seconds: float, seed: int, hint: Solution | None) -> Solution | None:
+        if not self.possible:
+            return None
+        self.model.minimize(sum(self.cost))
+        for step, cell in (hint.cells if hint else {}).items():
+            self.model.add_hint(self.start[step], cell)
+        solver: Any = self.cp.CpSolver()
+        solver.parameters.max_time_in_seconds = seconds
+        solver.parameters.random_seed = seed
+        solver.parameters.num_workers = 1
+        status = solver.solve(self.model)
+        if status not in (self.cp.OPTIMAL, self.cp.FEASIBLE):
+            return None
+        cells: Mapping[Step, int] = {step: solver.value(var) for step, var in self.start.items()}
+        own = next(
+            (t for t, chosen in zip(self.therapists, self.own, strict=True) if solver.value(chosen)), None
+        )
+        return Solution(cells, round(solver.objective_value), own, status == self.cp.OPTIMAL)

@@ -1,0 +1,149 @@
+"""What would help when nothing fits: changes of the request, or an hour more of somebody, each solved again first.
+
+Asked in the order in which a desk would ask: another therapist, other days, other hours, later, a gap bent once; and if
+none of that helps, more of the resource that blocks. Only what makes room is offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.model import Reason, Request, Resource, Suggestion
+from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.words import day, label, wall
+from scheduler.domain.plans import Role, Unit
+
+MOST = 4
+NOON = 12 * 12  # ticks of the day
+ANOTHER = -1  # the id of a resource that does not exist
+
+Change = tuple[str, dict[str, Any]]
+
+
+def suggestions(problem: Problem, reasons: tuple[Reason, ...]) -> tuple[Suggestion, ...]:
+    """Return up to four changes that make room, each verified."""
+    found = []
+    for text, change in _changes(problem.request, problem.availability, reasons):
+        if _fits(problem, replace(problem.request, **change)):
+            found.append(Suggestion(text, change, True))
+        if len(found) == MOST:
+            break
+    if not found:
+        found = list(_more_hours(problem, reasons))[:MOST]
+    return tuple(found)
+
+
+def _fits(problem: Problem, request: Request) -> bool:
+    changed = Problem(request, problem.availability, problem.weights, problem.now)
+    return changed.slots.complete and changed.optimum.best(changed.sets) is not None
+
+
+def _changes(request: Request, availability: Availability, reasons: tuple[Reason, ...]) -> Iterator[Change]:
+    if request.practitioner_ids:
+        yield "Anybody may treat", {"practitioner_ids": frozenset()}
+    yield from _other_days(request, availability)
+    yield from _other_hours(request)
+    for on in sorted(request.blocked_on):
+        yield f"The patient can come on {day(on)} after all", {"blocked_on": request.blocked_on - {on}}
+    for key in request.pinned:
+        rest = {other: start for other, start in request.pinned.items() if other != key}
+        yield f"{label(request.plan.action(key))} need not stay where it is", {"pinned": rest}
+    for weeks in (1, 2, 4):
+        later = request.not_before + timedelta(weeks=weeks)
+        text = "Start a week later" if weeks == 1 else f"Start {weeks} weeks later"
+        yield text, {"not_before": later}
+    yield from _bent_gaps(request, reasons)
+
+
+def _other_days(request: Request, availability: Availability) -> Iterator[Change]:
+    if not request.weekdays:
+        return
+    worked = {availability.grid.on(row).isoweekday() for row in _open_rows(availability)}
+    missing = sorted(worked - request.weekdays)
+    for weekday in missing:
+        yield f"{_name(weekday)} is possible too", {"weekdays": request.weekdays | {weekday}}
+    if len(missing) > 1:
+        yield "Any day of the week", {"weekdays": frozenset()}
+
+
+def _open_rows(availability: Availability) -> list[int]:
+    working = availability.working
+    return [row for row in range(availability.grid.days) if working[row] > (working[row - 1] if row else 0)]
+
+
+def _other_hours(request: Request) -> Iterator[Change]:
+    if request.earliest:
+        for hours in (1, 2):
+            earlier = max(request.earliest.hour - hours, 0)
+            at = request.earliest.replace(hour=earlier)
+            yield f"The patient can come from {wall(at)}", {"earliest": at}
+        yield "The patient can come at any early hour", {"earliest": None}
+    if request.latest:
+        for hours in (1, 2):
+            later = min(request.latest.hour + hours, 23)
+            at = request.latest.replace(hour=later)
+            yield f"The patient can stay until {wall(at)}", {"latest": at}
+        yield "The patient can stay as late as needed", {"latest": None}
+    if request.earliest and request.latest:
+        yield "Any time of day", {"earliest": None, "latest": None}
+
+
+def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Change]:
+    """Yield gaps of the blocked action, or of the one before or after it, made a little longer or shorter once."""
+    blocked = {reason.action for reason in reasons}
+    parents = {o.after for key in blocked if (o := request.plan.action(key).offset)}
+    for action in request.plan.firm:
+        offset = action.offset
+        near = action.key in blocked or action.key in parents or (offset and offset.after in blocked)
+        if offset is None or offset.hard or not near:
+            continue
+        least, most = request.slack.get(action.key, (offset.min, offset.max))
+        step = 24 if offset.unit is Unit.HOURS else 1
+        unit = "hour" if offset.unit is Unit.HOURS else "day"
+        for extra in (1, 2):
+            longer = most + extra * step
+            text = f"{label(action)} once after up to {longer} {unit}s instead of {most}"
+            yield text, {"slack": {**request.slack, action.key: (least, longer)}}
+        if least - step >= 0:
+            text = f"{label(action)} once after {least - step} {unit}s instead of {least}"
+            yield text, {"slack": {**request.slack, action.key: (least - step, most)}}
+
+
+def _more_hours(problem: Problem, reasons: tuple[Reason, ...]) -> Iterator[Suggestion]:
+    """Yield the half-days of a week on which one more of the blocking role, all else as it is, makes room."""
+    grid = problem.availability.grid
+    noon = NOON - grid.low
+    halves = (("morning", grid.band(0, noon)), ("afternoon", grid.band(noon, grid.width)))
+    for role in dict.fromkeys(Role(reason.resource) for reason in reasons if reason.resource):
+        if not _fits_with(problem, role, grid.real):
+            continue
+        some = [
+            f"One more {role.value} every {_name(weekday)} {words}"
+            for weekday in range(1, 8)
+            for words, half in halves
+            if _fits_with(problem, role, grid.days_in(frozenset({weekday})) & half)
+        ]
+        for text in some or [f"One more {role.value} on all days"]:
+            yield Suggestion(text, {}, True)
+
+
+def _fits_with(problem: Problem, role: Role, cells: int) -> bool:
+    """Tell whether the course fits with one more resource of this role, at work in these cells."""
+    lanes = max((r.lanes for r in problem.availability.pool(role)), default=1)
+    more = Resource(ANOTHER, f"another {role.value}", frozenset({role}), lanes, _capabilities(problem, role))
+    availability = problem.availability.plus(more, cells)
+    return Problem(problem.request, availability, problem.weights, problem.now).slots.complete
+
+
+def _capabilities(problem: Problem, role: Role) -> frozenset[str]:
+    needs = (n for action in problem.request.plan.firm for phase in action.phases for n in phase.needs)
+    return frozenset(n.capability for n in needs if n.role is role and n.capability)
+
+
+def _name(weekday: int) -> str:
+    names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    return names[weekday - 1]
