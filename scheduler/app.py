@@ -6,7 +6,7 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from config import ROOT, Settings, load
-from scheduler import api, cli, feeds, jobs, models, patient_pages, web
+from scheduler import api, cli, feeds, jobs, models, patient_pages, redaction, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
 from scheduler.transactions import begin_by_method, repeat_writes
@@ -17,6 +17,7 @@ migrate = Migrate()
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the app for these settings (those of the environment unless given). Raises ConfigError."""
     settings = settings or load()
+    redaction.install()
     app = Flask(
         "scheduler",
         root_path=str(ROOT / "scheduler"),

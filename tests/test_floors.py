@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOOR = 4
 FLOORS = {
     "errors": 0,
+    "redaction": 0,
     "domain": 0,
     "database": 1,
     "models": 1,
