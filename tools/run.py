@@ -103,18 +103,21 @@ def _greet(settings: config.Settings) -> None:
 
 
 def _answers(address: str) -> bool:
+    """Wait until all is well; in the end an answer that says what is not well is one too."""
     opener = build_opener(ProxyHandler({}))  # this machine is never behind a proxy
     last = time.monotonic() + PATIENCE
+    answered = False
     while time.monotonic() < last:
         try:
             opener.open(f"{address}/healthz", timeout=5).close()
         except HTTPError:
-            return True  # it answers, and says itself what is not well
+            answered = True
         except OSError:
-            time.sleep(0.1)
+            answered = False
         else:
             return True
-    return False
+        time.sleep(0.1)
+    return answered
 
 
 if __name__ == "__main__":
