@@ -6,7 +6,7 @@ tests hold the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -49,7 +49,7 @@ class Pricing:
         self.grid: Grid = starts.availability.grid
         self._cells: dict[Demand, Costs] = {}
         self._therapists: dict[Demand, dict[int, int]] = {}
-        self._members: dict[int, NDArray[np.bool_]] = {}
+        self._aways: dict[tuple[Demand, tuple[int, ...]], NDArray[np.bool_]] = {}
         self._times: dict[tuple[int, bool, bool], Costs] = {}
 
     def of(self, step: Step, first: int, past: int) -> Costs:
@@ -102,13 +102,6 @@ class Pricing:
             costs += weights.preferred_tick * np.abs(tick - whole_tick(self.request.preferred))
         return costs
 
-    def members(self, cells: int) -> NDArray[np.bool_]:
-        """Return a set of cells as a vector, kept for the next who asks."""
-        known = self._members.get(cells)
-        if known is None:
-            known = self._members[cells] = to_bools(cells, self.grid.size)
-        return known
-
     def _days(self, step: Step, first: int, past: int) -> Costs:
         rows = np.arange(first, past, dtype=np.int64)
         costs = np.zeros(past - first, np.int64)
@@ -133,6 +126,17 @@ class Pricing:
         if not by_therapist:
             return None
         return ~by_therapist.get(therapist, 0) & self.grid.real
+
+    def aways(self, step: Step, therapists: Sequence[int]) -> NDArray[np.bool_] | None:
+        """Return the same for several therapists, as one row of cells for each."""
+        if not therapists or not self.therapists_of(step):
+            return None
+        key = (self.starts.demand(step.action), tuple(therapists))
+        known = self._aways.get(key)
+        if known is None:
+            gone = [self.away(step, therapist) or 0 for therapist in therapists]
+            known = self._aways[key] = np.stack([to_bools(cells, self.grid.size) for cells in gone])
+        return known
 
 
 def whole_tick(wall: time) -> int:

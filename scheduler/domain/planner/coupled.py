@@ -44,17 +44,17 @@ class CoupledTables(Tables):
         bound = [branch for branch in step.branches if branch.deadline]
         if following is None or not bound or not len(cells) or not len(self.of[following].cells):
             return super().below(step, cells)
-        gap = Gap.between(step, following)
+        gap = self.ruler.gap(self.course, following)
         if gap.in_hours or any(not len(self.of[branch].cells) for branch in bound):
             return super().below(step, cells)
-        total = self._next_with(step, following, bound, cells)
+        total = self._next_with(following, bound, cells)
         for branch in step.branches:
             if not branch.deadline:
-                total = total + self.pull(Gap.between(step, branch), branch, cells)
+                total = total + self.pull(self.ruler.gap(self.course, branch), branch, cells)
         return total
 
-    def _next_with(self, step: Step, following: Step, bound: list[Step], cells: Cells) -> Costs:
-        gap = Gap.between(step, following)
+    def _next_with(self, following: Step, bound: list[Step], cells: Cells) -> Costs:
+        gap = self.ruler.gap(self.course, following)
         table = self.of[following]
         dense = self._dense(table, 1)
         rhythm = self.weights.rhythm_tick if following.same_series else 0
@@ -69,7 +69,9 @@ class CoupledTables(Tables):
         for distance in range(gap.offset.min, gap.offset.max + 1):
             if distance == 0:
                 at_once = self._same_day(dense, rows - table.first, ticks, gap.apart, rhythm)
-                costs = at_once + sum(self.pull(Gap.between(step, one), one, cells) for one in bound)
+                costs = at_once + sum(
+                    self.pull(self.ruler.gap(self.course, one), one, cells) for one in bound
+                )
             else:
                 at = self._rows_at(numbers, rows, distance, table)
                 day = (at + table.first) * self.grid.width
@@ -82,27 +84,25 @@ class CoupledTables(Tables):
                     near[:, at, ticks],
                     rest,
                 )
-                costs = self._on_day(step, ahead, bound, cells)
+                costs = self._on_day(ahead, bound, cells)
             best = np.minimum(best, costs + self.weights.gap_day * abs(distance - gap.offset.target))
         return best
 
-    def _on_day(self, step: Step, ahead: Ahead, bound: list[Step], cells: Cells) -> Costs:
+    def _on_day(self, ahead: Ahead, bound: list[Step], cells: Cells) -> Costs:
         within = {
-            one: self._least(step, one, cells, ahead.latest - self.course.apart(one, ahead.step) + 1)
+            one: self._least(one, cells, ahead.latest - self.course.apart(one, ahead.step) + 1)
             for one in bound
         }
         costs = ahead.nearest + sum(within.values())
         for one in bound:
-            earlier = self._least(step, one, cells, ahead.day)
+            earlier = self._least(one, cells, ahead.day)
             shape = (max(len(costs), len(earlier)), len(cells))
             who = np.flatnonzero(
                 (np.broadcast_to(earlier > within[one], shape)).any(axis=0) & (ahead.latest >= 0)
             )
             if not len(who):
                 continue
-            coupled = np.minimum(
-                earlier[:, who] + ahead.nearest[:, who], self._same(step, one, ahead, cells, who)
-            )
+            coupled = np.minimum(earlier[:, who] + ahead.nearest[:, who], self._same(one, ahead, cells, who))
             others = sum(least[:, who] for other, least in within.items() if other is not one)
             costs = np.array(np.broadcast_to(costs, (max(len(costs), len(coupled)), len(cells))))
             costs[:, who] = np.maximum(costs[:, who], coupled + others)
@@ -110,7 +110,6 @@ class CoupledTables(Tables):
 
     def _least(
         self,
-        step: Step,
         branch: Step,
         cells: Cells,
         past: Cells,
@@ -118,7 +117,7 @@ class CoupledTables(Tables):
         values: Costs | None = None,
     ) -> Costs:
         """Return the least cost of a branch that starts from `first` up to `past`, its gap included."""
-        gap = Gap.between(step, branch)
+        gap = self.ruler.gap(self.course, branch)
         table = self.of[branch]
         values = table.total if values is None else values
         low, high = self.ruler.range(gap, cells)
@@ -142,7 +141,7 @@ class CoupledTables(Tables):
             best = np.minimum(best, costs)
         return best
 
-    def _same(self, step: Step, branch: Step, ahead: Ahead, cells: Cells, who: Cells) -> Costs:
+    def _same(self, branch: Step, ahead: Ahead, cells: Cells, who: Cells) -> Costs:
         """Return the least cost of a branch on the next visit's day together with that visit after it."""
         apart = self.course.apart(branch, ahead.step)
         chosen, day = cells[who], ahead.day[who]
@@ -150,10 +149,10 @@ class CoupledTables(Tables):
         # From this level on, the next visit is later in the day than this one.
         level = day + ticks - apart if ahead.rhythm else day
         joint = self.of[branch].total + self._rest_after(branch, ahead, apart)
-        later = self._least(step, branch, chosen, day + self.grid.width, level, joint) - ahead.rhythm * ticks
+        later = self._least(branch, chosen, day + self.grid.width, level, joint) - ahead.rhythm * ticks
         if not ahead.rhythm:
             return later
-        before = self._least(step, branch, chosen, level, day) + ahead.nearest[:, who]
+        before = self._least(branch, chosen, level, day) + ahead.nearest[:, who]
         best: Costs = np.minimum(before, later)
         return best
 

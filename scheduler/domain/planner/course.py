@@ -72,12 +72,16 @@ class Course:
     order: tuple[tuple[Step, Step], ...]
     finish: Step | None
     _apart: dict[tuple[Step, Step], int] = field(default_factory=dict)
+    _by_shape: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def apart(self, first: Step, second: Step) -> int:
         """Return the separation of two steps, worked out once."""
         known = self._apart.get((first, second))
         if known is None:
-            known = self._apart[first, second] = separation(first.action, second.action)
+            shapes = (id(first.action.phases), id(second.action.phases))
+            if shapes not in self._by_shape:
+                self._by_shape[shapes] = separation(first.action, second.action)
+            known = self._apart[first, second] = self._by_shape[shapes]
         return known
 
     def step(self, key: str) -> Step:

@@ -15,7 +15,7 @@ import numpy as np
 
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Step
-from scheduler.domain.planner.gaps import HOUR_TICKS, Gap
+from scheduler.domain.planner.gaps import HOUR_TICKS
 from scheduler.domain.planner.optimum import Solution
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.plans import Unit
@@ -112,7 +112,7 @@ class _Model:
             self.model.add(sooner).only_enforce_if(order.negated())
 
     def _gap(self, parent: Step, child: Step) -> None:
-        gap = Gap.between(parent, child)
+        gap = self.problem.ruler.gap(self.problem.course, child)
         offset = gap.offset
         self.model.add(self.start[child] >= self.start[parent] + gap.apart)
         if gap.in_hours:

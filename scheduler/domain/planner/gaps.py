@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scheduler.domain.localtime import local_on, to_local
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.course import Step, separation
+from scheduler.domain.planner.course import Course, Step
 from scheduler.domain.planner.grid import TICK_SECONDS, Grid, floor_tick
 from scheduler.domain.planner.model import Done
 from scheduler.domain.planner.weights import Weights
@@ -32,13 +32,6 @@ class Gap:
     apart: int
     from_end: int
 
-    @classmethod
-    def between(cls, parent: Step, child: Step) -> Gap:
-        if child.offset is None:
-            raise ValueError(f"{child.key} hangs from nothing")
-        from_end = parent.attended if child.offset.edge is Edge.END else 0
-        return cls(child.offset, separation(parent.action, child.action), from_end)
-
     @property
     def in_hours(self) -> bool:
         return self.offset.unit is Unit.HOURS
@@ -51,19 +44,41 @@ class Ruler:
         self.availability = availability
         self.grid: Grid = availability.grid
         self.working = availability.working
+        self._gaps: dict[Step, Gap] = {}
         self._rows: dict[tuple[Unit, int, int], tuple[Cells, Cells]] = {}
+
+    def gap(self, course: Course, child: Step) -> Gap:
+        """Return the gap between a step and its parent."""
+        known = self._gaps.get(child)
+        if known is None:
+            parent, offset = child.parent, child.offset
+            if parent is None or offset is None:
+                raise ValueError(f"{child.key} hangs from no step")
+            from_end = parent.attended if offset.edge is Edge.END else 0
+            known = self._gaps[child] = Gap(offset, course.apart(parent, child), from_end)
+        return known
 
     def range(self, gap: Gap, cells: Cells) -> tuple[Cells, Cells]:
         """Return, for each start, the first cell at which the child may start and the one past the last."""
         if gap.in_hours:
-            start = self.grid.utc[cells] + gap.from_end
-            low = np.searchsorted(self.grid.utc, start + gap.offset.min * HOUR_TICKS)
-            high = np.searchsorted(self.grid.utc, start + gap.offset.max * HOUR_TICKS, side="right")
-        else:
-            firsts, lasts = self.rows(gap.offset)
-            rows = cells // self.grid.width
-            low, high = firsts[rows] * self.grid.width, (lasts[rows] + 1) * self.grid.width
-        return np.maximum(low, cells + gap.apart), high
+            low, high = self._hour_cells(gap.offset.min, gap.offset.max, gap.from_end)
+            return np.maximum(low[cells], cells + gap.apart), high[cells]
+        firsts, lasts = self.rows(gap.offset)
+        rows = cells // self.grid.width
+        return np.maximum(firsts[rows] * self.grid.width, cells + gap.apart), (
+            lasts[rows] + 1
+        ) * self.grid.width
+
+    def _hour_cells(self, least: int, most: int, from_end: int) -> tuple[Cells, Cells]:
+        """Return the bounds of a gap in hours for every cell of the grid, worked out once for a grid."""
+        key = (least, most, from_end)
+        known = self.grid.bounds.get(key)
+        if known is None:
+            start = self.grid.utc + from_end
+            low = np.searchsorted(self.grid.utc, start + least * HOUR_TICKS)
+            high = np.searchsorted(self.grid.utc, start + most * HOUR_TICKS, side="right")
+            known = self.grid.bounds[key] = low, high
+        return known
 
     def rows(self, offset: Offset) -> tuple[Cells, Cells]:
         """Return, for each row, the first and the last row of the children of a gap in days (cut to the grid)."""

@@ -57,6 +57,7 @@ class Grid:
         self.width = self.high - self.low + 1
         self.size = days * self.width
         self.utc, self.real = self._instants()
+        self.bounds: dict[tuple[int, int, int], tuple[Ticks, Ticks]] = {}  # of gaps in hours, by gaps.py
 
     def _instants(self) -> tuple[Ticks, int]:
         midnights = [

@@ -181,7 +181,7 @@ class Search:
 
     def _gap(self, node: Node, cell: int, child: Step, cells: Cells) -> Costs:
         if isinstance(node, Step):
-            return self.tables.gap_costs(node, cell, child, cells)
+            return self.tables.gap_costs(cell, child, cells)
         return self.tables.anchor_costs(node, child, cells)
 
     def _branch(self, state: State, branch: Step) -> tuple[Cells, Costs]:

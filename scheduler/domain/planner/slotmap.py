@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Course, Group, Step
-from scheduler.domain.planner.gaps import Cells, Gap, Ruler
+from scheduler.domain.planner.gaps import Cells, Ruler
 
 Node = Step | Group
 MOST_ORDERED = 4  # children of one node whose orders are all tried
@@ -75,7 +75,7 @@ class SlotMap:
     def reach(self, node: Node, child: Step, cells: Cells) -> tuple[Cells, Cells]:
         """Return the ranges of cells at which the child of a node's starts may start."""
         if isinstance(node, Step):
-            return self.ruler.range(Gap.between(node, child), cells)
+            return self.ruler.range(self.ruler.gap(self.course, child), cells)
         if node.anchor is None or child.offset is None:
             return np.array([0]), np.array([self.ruler.grid.size])
         low, high = self.ruler.anchor_range(child.offset, node.anchor)

@@ -17,7 +17,7 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.bitsets import eroded
 from scheduler.domain.planner.grid import ticks
 from scheduler.domain.planner.model import Resource
-from scheduler.domain.plans import Action, Role
+from scheduler.domain.plans import Action, Phase, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,12 @@ class Asked:
         return any(a.start < b.end and b.start < a.end for a in self.stretches for b in other.stretches)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Demand:
-    """All that a visit of one shape asks for; `presence` are the roles that must be on duty, and when."""
+    """All that a visit of one shape asks for; `presence` are the roles that must be on duty, and when.
+
+    Compared by identity: Starts makes one for each shape.
+    """
 
     asked: tuple[Asked, ...]
     presence: tuple[tuple[Role, Stretch], ...]
@@ -113,12 +116,20 @@ class Starts:
     def __init__(self, availability: Availability, practitioner_ids: frozenset[int] = frozenset()) -> None:
         self.availability = availability
         self.practitioner_ids = practitioner_ids
-        self._demands: dict[int, Demand] = {}
+        self._demands: dict[str, Demand] = {}
+        self._phases: dict[tuple[Phase, ...], Demand] = {}
         self._sets: dict[Asked, int] = {}
         self._shapes: dict[Demand, int] = {}
 
     def demand(self, action: Action) -> Demand:
-        return demand_of(action)
+        """Return what an action asks for: the same object for all actions of one shape."""
+        known = self._demands.get(action.key)
+        if known is None:
+            known = self._phases.get(action.phases)
+            if known is None:
+                known = self._phases[action.phases] = demand_of(action)
+            self._demands[action.key] = known
+        return known
 
     def pool(self, asked: Asked) -> tuple[Resource, ...]:
         """Return who may be asked: those the patient wishes for, if any of them has the role."""

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scheduler.domain.planner.costs import NEVER, Costs, Pricing
 from scheduler.domain.planner.course import Course, Group, Step
@@ -61,21 +60,17 @@ class Tables:
         low, high = np.searchsorted(surviving, (first * width, past * width))
         cells = surviving[low:high]
         own = self.pricing.of(step, first, past).ravel()[cells - first * width][None, :]
-        away = [self.pricing.away(step, therapist) for therapist in self.therapists]
-        if away and away[0] is not None:
-            own = own + self.weights.therapist * np.stack([self._among(gone or 0, cells) for gone in away])
+        away = self.pricing.aways(step, self.therapists)
+        if away is not None:
+            own = own + self.weights.therapist * away[:, cells]
         return Table(first, past, cells, own, np.minimum(own + self.below(step, cells), NEVER))
 
     def below(self, step: Step, cells: Cells) -> Costs:
         """Return the least that everything hanging from each start of a step can cost."""
         total = np.zeros((1, len(cells)), np.int64)
         for child in step.children():
-            total = total + self.pull(Gap.between(step, child), child, cells)
+            total = total + self.pull(self.ruler.gap(self.course, child), child, cells)
         return total
-
-    def _among(self, members: int, cells: Cells) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = self.pricing.members(members)[cells]
-        return found
 
     def floor(self) -> Costs:
         """Return, for each therapist, what every placement costs at least."""
@@ -159,9 +154,9 @@ class Tables:
         nearest: Costs = np.minimum(np.minimum(late, early), NEVER)
         return nearest
 
-    def gap_costs(self, parent: Step, cell: int, child: Step, cells: Cells) -> Costs:
-        """Return what the gaps from one start of the parent to these starts of the child cost."""
-        gap = Gap.between(parent, child)
+    def gap_costs(self, cell: int, child: Step, cells: Cells) -> Costs:
+        """Return what the gaps from one start of its parent to these starts of a child cost."""
+        gap = self.ruler.gap(self.course, child)
         offset, weights = gap.offset, self.weights
         if gap.in_hours:
             ideal = self.grid.utc[cell] + gap.from_end + offset.target * HOUR_TICKS

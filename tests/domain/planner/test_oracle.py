@@ -1,0 +1,33 @@
+"""The planner against CP-SAT on the same start sets: never another answer, and never one that breaks a rule."""
+
+import pytest
+
+from scheduler.domain.planner import check, cpsat
+from tests.domain.planner.clinics import NOW
+from tests.domain.planner.instances import instance
+
+INSTANCES = range(204)
+
+
+@pytest.mark.parametrize("first", INSTANCES[::12])
+def test_the_objective_equals_that_of_cp_sat(first):
+    for seed in range(first, first + 12):
+        problem = instance(seed)
+
+        ours = problem.optimum.best(problem.sets)
+        theirs = cpsat.solve(problem, seconds=60)
+
+        assert (ours is None) == (theirs is None), seed
+        if ours is None:
+            continue
+        assert theirs.proven and ours.proven, seed
+        assert ours.cost == theirs.cost, seed
+        proposal = problem.proposal(ours)
+        assert check(problem.request, problem.availability, proposal.visits, now=NOW) == []
+        assert sum(term.cost for term in proposal.terms) == ours.cost
+
+
+def test_about_a_third_of_the_instances_have_no_solution():
+    unsolved = sum(1 for seed in INSTANCES if not instance(seed).slots.complete)
+
+    assert len(INSTANCES) / 4 < unsolved < len(INSTANCES) / 2
