@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 from flask import current_app
 
@@ -33,6 +34,23 @@ class Clock:
         except FileNotFoundError:
             return timedelta()
         return timedelta(seconds=float(text or 0))
+
+
+class JumpWatch:
+    """By how much this process's wall clock runs ahead of its monotonic one since the last look: a jump, not downtime.
+
+    The offset of CLOCK_FILE is left out: a test that travels does not break the clock.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wall, self._steady = clock.wall(), monotonic()
+
+    def __call__(self) -> timedelta:
+        wall, steady = self._clock.wall(), monotonic()
+        jump = (wall - self._wall) - timedelta(seconds=steady - self._steady)
+        self._wall, self._steady = wall, steady
+        return jump
 
 
 def now() -> datetime:

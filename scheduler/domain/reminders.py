@@ -8,10 +8,12 @@ half of the lead. A rule before the start never sends after it, one after the en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.plans import Unit
@@ -59,12 +61,47 @@ class QuietHours:
 
 
 @dataclass(frozen=True, slots=True)
+class Calendar:
+    """What a rule must know of the clinic: its zone, its quiet hours, and on which days it works.
+
+    `skip_closed` pulls what would fall on a day without work forward to the last day with it.
+    """
+
+    zone: ZoneInfo
+    quiet: QuietHours
+    works_on: Callable[[date], bool]
+    skip_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """When one rule wants its reminder sent, and from when it is of no use."""
 
     rule: Rule
     due_at: datetime
     expires_at: datetime
+
+
+RULE = re.compile(
+    r"(before-start|after-end) (\d{1,4}) (hours|days|working_days)(?:: (.+))?|(at-booking)(?:: (.+))?"
+)
+SHORT = {Unit.HOURS: "h", Unit.DAYS: "d", Unit.WORKING_DAYS: "w"}
+LARGEST = {Unit.HOURS: 2000, Unit.DAYS: 90, Unit.WORKING_DAYS: 60}
+
+
+def read_rule(text: str) -> Rule:
+    """Read a rule such as "after-end 1 days: infusion, session" or "at-booking". Raises ValueError saying why not."""
+    found = RULE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError("a rule reads like: before-start 2 working_days: infusion")
+    anchor = Anchor(found[1] or found[5])
+    amount, unit = int(found[2] or 0), Unit(found[3] or "hours")
+    if amount > LARGEST[unit] or (amount == 0 and anchor is not Anchor.AT_BOOKING):
+        raise ValueError(f"between 1 and {LARGEST[unit]} {unit}")
+    kinds = frozenset(kind.strip() for kind in (found[4] or found[6] or "").split(",") if kind.strip())
+    name = "booking" if anchor is Anchor.AT_BOOKING else f"{anchor.partition('-')[0]}-{amount}{SHORT[unit]}"
+    mark = f"-{sha256(','.join(sorted(kinds)).encode()).hexdigest()[:6]}" if kinds else ""
+    return Rule(f"{name}{mark}", anchor, amount, unit, kinds)
 
 
 def by_lead_hours(lead_hours: Iterable[int]) -> tuple[Rule, ...]:
@@ -76,36 +113,33 @@ def by_lead_hours(lead_hours: Iterable[int]) -> tuple[Rule, ...]:
 
 
 def due_times(
-    rules: Iterable[Rule],
-    kind: str,
-    start: datetime,
-    end: datetime,
-    booked: datetime,
-    zone: ZoneInfo,
-    quiet: QuietHours,
-    works_on: Callable[[date], bool],
+    rules: Iterable[Rule], kind: str, start: datetime, end: datetime, booked: datetime, calendar: Calendar
 ) -> list[Due]:
     """Return when each rule that fits this kind of visit falls due, soonest first. All instants are in UTC."""
-    found = [_due(rule, start, end, booked, zone, quiet, works_on) for rule in rules if rule.fits(kind)]
+    found = [_due(rule, start, end, booked, calendar) for rule in rules if rule.fits(kind)]
     return sorted(found, key=lambda due: (due.due_at, due.rule.key))
 
 
-def _due(
-    rule: Rule,
-    start: datetime,
-    end: datetime,
-    booked: datetime,
-    zone: ZoneInfo,
-    quiet: QuietHours,
-    works_on: Callable[[date], bool],
-) -> Due:
+def _due(rule: Rule, start: datetime, end: datetime, booked: datetime, calendar: Calendar) -> Due:
+    zone, quiet = calendar.zone, calendar.quiet
     if rule.anchor is Anchor.AT_BOOKING:
         return Due(rule, booked, start)
     if rule.anchor is Anchor.AFTER_END:
-        wanted = counted(end, rule.amount, rule.unit, zone, works_on)
-        return Due(rule, after_quiet(wanted, zone, quiet), end + AFTER_GRACE + (wanted - end))
-    wanted = counted(start, -rule.amount, rule.unit, zone, works_on)
+        wanted = counted(end, rule.amount, rule.unit, zone, calendar.works_on)
+        return Due(rule, after_quiet(wanted, zone, quiet), wanted + AFTER_GRACE)
+    wanted = counted(start, -rule.amount, rule.unit, zone, calendar.works_on)
+    if calendar.skip_closed:
+        wanted = _on_a_working_day(wanted, calendar)
     return Due(rule, outside_quiet(wanted, start, zone, quiet), start)
+
+
+def _on_a_working_day(wanted: datetime, calendar: Calendar) -> datetime:
+    """Return `wanted`, or the same wall-clock time on the last day before it on which the clinic works."""
+    local = wanted.astimezone(calendar.zone)
+    if calendar.works_on(local.date()):
+        return wanted
+    on = _working_days_from(local.date(), -1, calendar.works_on)
+    return at_local(on, local.time(), calendar.zone)
 
 
 def counted(

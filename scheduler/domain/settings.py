@@ -7,7 +7,7 @@ defaults are ours unless a source is named; a clinic edits them on its settings 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 # Reminders at 3 days and 1 day: 4.4 % missed, 1 day only 5.3 %, 3 days only 5.8 % (54,066 visits; Steiner 2018,
@@ -21,6 +21,13 @@ class ClinicSettings:
     planning_horizon_days: int = 182
     notice_minutes: int = 0
     reminder_lead_hours: tuple[int, ...] = LEAD_HOURS
+    # rules beside the lead times, as domain/reminders.py reads them: "after-end 1 days: infusion"
+    reminder_rules: tuple[str, ...] = ()
+    reminders_on_closed_days: bool = True
+    digest_at: str = ""  # when the staff's digest leaves, such as 07:00; empty is never
+    mail_texts: dict[str, str] = field(
+        default_factory=dict, hash=False
+    )  # by kind and language: "reminder.en"
     confirmation_delay_seconds: int = 60
     change_delay_seconds: int = 180
     rush_hours: int = 3
@@ -47,7 +54,7 @@ class ClinicSettings:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ClinicSettings:
         """Read what differs from the defaults. Raises ValueError naming an unknown or ill-typed setting."""
-        known = {field.name: field for field in fields(cls)}
+        known = {one.name for one in fields(cls)}
         values: dict[str, Any] = {}
         for name, value in document.items():
             if name not in known:

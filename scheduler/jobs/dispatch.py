@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
+from typing import TypeVar
 from uuid import uuid4
 
 from flask import Flask
@@ -25,6 +26,7 @@ from scheduler.jobs.group_commit import GroupCommit
 from scheduler.jobs.sending import Channel, Sender
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
+from scheduler.services import channels
 from scheduler.services.delivery import not_sent
 from scheduler.services.due import collect
 from scheduler.services.leases import LEASE, Policy, claim, hand_back, recover, renew
@@ -35,6 +37,8 @@ CONNECTIONS = 4
 BATCH = 16
 COLLECT_EVERY = 5.0  # seconds between two looks for reminders that fall due during a long run
 PAUSE = 0.02
+LARGEST_JUMP = timedelta(hours=1)
+Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,7 @@ class Outbound:
     breaker: Breaker = field(default_factory=Breaker)
     stopping: Event = field(default_factory=Event)
     beat: Callable[[str], None] = print
+    jump: Callable[[], timedelta] = timedelta  # by how much the wall clock has jumped since the last call
 
 
 class Run:
@@ -62,6 +67,7 @@ class Run:
         self.held: dict[int, str] = {}
         self.sent = 0
         self._letters: SimpleQueue[Letter | None] = SimpleQueue()
+        self._threads: list[Thread] = []
         self._lock = Lock()
         self._collected = self._renewed = 0.0
 
@@ -69,29 +75,25 @@ class Run:
         """Send what is due. Returns a line that says what was done."""
         with GroupCommit(self.out.app) as writer:
             self._writer = writer
-            threads: list[Thread] = []
             try:
-                while self._feed(threads):
+                while self._feed():
                     pass
             finally:
-                for _ in threads:
+                for _ in self._threads:
                     self._letters.put(None)
-                for thread in threads:
+                for thread in self._threads:
                     thread.join()
+                self._note_breaker()
         state = f", waiting: {self.out.breaker.reason}" if self.out.breaker.probing else ""
         return f"sent {self.sent}{state}"
 
-    def _feed(self, threads: list[Thread]) -> bool:
+    def _feed(self) -> bool:
         """Give the senders more work if there is some. Returns False once all is done."""
         self._keep_house()
         may_claim = not self.out.stopping.is_set() and self.out.breaker.allows(self.out.clock())
         busy = len(self.held)
-        if may_claim and busy < self._room():
-            some = self._claim_some()
-            while len(threads) < min(self.out.connections, len(self.held)):
-                threads.append(self._started())
-            if some:
-                return True
+        if may_claim and busy < self._room() and self._claim_some():
+            return True
         if busy == 0:
             return False
         time.sleep(PAUSE)
@@ -134,6 +136,8 @@ class Run:
             self._let_go(message_id)
         else:
             self._letters.put(letter)
+            if len(self._threads) < out.connections:
+                self._threads.append(self._started())
 
     def _started(self) -> Thread:
         thread = Thread(target=self._work, name="sender", daemon=True)
@@ -164,11 +168,23 @@ class Run:
         with self._lock:
             self.held.pop(message_id, None)
 
+    def _note_breaker(self) -> None:
+        """Tell the other processes when the breaker has changed."""
+        breaker = self.out.breaker
+        if breaker.failures == breaker.noted:
+            return
+        now, failures = self.out.clock(), breaker.failures
+        self._writer.write(
+            lambda session: channels.note(session, failures, breaker.open_until, breaker.reason, now)
+        )
+        breaker.noted = failures
+
     def _keep_house(self) -> None:
         moment = time.monotonic()
         if moment - self._collected >= COLLECT_EVERY or not self._collected:
             self._collected = moment
             prepare(self.out)
+            self._note_breaker()
             self.out.beat(f"sending, {len(self.held)} in flight")
         with self._lock:
             tokens = set(self.held.values())
@@ -178,7 +194,14 @@ class Run:
 
 
 def dispatch(out: Outbound) -> str:
-    """Run the tick once."""
+    """Run the tick once, unless sending is held because the clock jumped."""
+    jump = out.jump()
+    if abs(jump) > LARGEST_JUMP:
+        hours = jump.total_seconds() / 3600
+        words = f"the clock jumped by {hours:+.1f} hours; see that it is right, then `flask clock agree`"
+        _write(out.app, lambda session: channels.hold(session, words, out.clock()))
+    if _read(out.app, _is_held):
+        return "held: the clock jumped"
     return Run(out).go()
 
 
@@ -192,7 +215,20 @@ def prepare(out: Outbound) -> None:
                 return
 
 
-def _write(app: Flask, what: Callable[[Session], int]) -> int:
+def _is_held(session: Session) -> bool:
+    row = channels.state(session)
+    return row is not None and row.held_at is not None
+
+
+def _read(app: Flask, what: Callable[[Session], Result]) -> Result:
+    with app.app_context():
+        try:
+            return what(db.session())
+        finally:
+            db.session.remove()
+
+
+def _write(app: Flask, what: Callable[[Session], Result]) -> Result:
     with app.app_context():
         session = db.session()
         try:

@@ -16,7 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from config import Settings
-from scheduler.clock import Clock
+from scheduler.clock import Clock, JumpWatch
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.ticks import Ticking, expire_reservations, run, show_life
 from scheduler.notify.smtp import Connection
@@ -78,5 +78,6 @@ def outbound(app: Flask) -> Outbound:
         ),
         policy=settings.ambiguous_send,
         clock=clock.now,
+        jump=JumpWatch(clock),
         beat=partial(show_life, app, "dispatch"),
     )

@@ -21,6 +21,7 @@ class Breaker:
     failures: int = 0
     open_until: datetime | None = None
     reason: str = ""
+    noted: int = 0  # the failures that the other processes know of
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def allows(self, now: datetime) -> bool:

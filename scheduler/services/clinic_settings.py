@@ -10,20 +10,26 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.reminders import read_rule
 from scheduler.domain.settings import ClinicSettings
-from scheduler.domain.text import BadText, clean_line
+from scheduler.domain.text import BadText, clean_line, clean_note
 from scheduler.errors import Invalid
+from scheduler.models.message import MessageKind
 from scheduler.models.versions import raise_versions
-from scheduler.services import audit
+from scheduler.notify import texts
+from scheduler.notify.words import LANGUAGES
+from scheduler.services import audit, reminders
 from scheduler.services.actors import Actor
 
 MOST_LEADS = 5
+EDITABLE = {kind.value for kind in MessageKind} | {"private"}
+REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
 
 
 def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> ClinicSettings:
     """Change the fields that are given. Raises Invalid naming each that is unknown or out of bounds.
 
-    A new reminder rule holds for what is booked or moved from now on: switching one on never sends anything late.
+    New reminder rules hold at once for all visits ahead, but switching one on never sends anything late.
     """
     values, errors = asdict(actor.clinic.settings), []
     for name, value in fields.items():
@@ -42,6 +48,8 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
         actor.clinic.settings_document = settings.to_document()
         audit.record(session, actor, "clinic.changed", actor.clinic, now, changed)
         raise_versions(session, actor.clinic.id, [], now)
+        if REMINDING & set(changed):
+            reminders.rules_changed(session, actor.clinic, now)
     return settings
 
 
@@ -61,6 +69,33 @@ def _leads(field: str, value: Any) -> tuple[int, ...]:
     if len(value) > MOST_LEADS:
         raise BadText(field, f"must be at most {MOST_LEADS} times")
     return tuple(sorted({_whole(field, hours, 1, 24 * 30) for hours in value}, reverse=True))
+
+
+def _rules(field: str, value: Any) -> tuple[str, ...]:
+    if len(value) > MOST_LEADS:
+        raise BadText(field, f"must be at most {MOST_LEADS} rules")
+    for text in value:
+        try:
+            read_rule(clean_line(field, text, 200))
+        except ValueError as error:
+            raise BadText(field, str(error)) from None
+    return tuple(value)
+
+
+def _texts(field: str, value: Any) -> dict[str, str]:
+    for name, text in value.items():
+        kind, _, language = name.partition(".")
+        if kind not in EDITABLE or language not in LANGUAGES:
+            raise BadText(field, f"{name} is not a mail")
+        try:
+            texts.check(kind, clean_note(field, text, 4000))
+        except texts.BadText as error:
+            raise BadText(field, f"{name}: {error}") from None
+    return dict(value)
+
+
+def _digest(field: str, value: Any) -> str:
+    return _time(field, value) if value else ""
 
 
 def _time(field: str, value: Any) -> str:
@@ -84,6 +119,10 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "planning_horizon_days": _between(14, 400),
     "notice_minutes": _between(0, 7 * 24 * 60),
     "reminder_lead_hours": _leads,
+    "reminder_rules": _rules,
+    "reminders_on_closed_days": _flag,
+    "digest_at": _digest,
+    "mail_texts": _texts,
     "confirmation_delay_seconds": _between(0, 3600),
     "change_delay_seconds": _between(0, 3600),
     "rush_hours": _between(0, 48),

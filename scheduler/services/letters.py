@@ -136,7 +136,7 @@ def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, 
     speech = tongue(reader.language, clinic.zone, clinic.country)
     about = _appointments(session, message)
     kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
-    words = text_of(kind, speech.language)
+    words = text_of(kind, speech.language, clinic.settings.mail_texts)
     calendar = _calendar(session, clinic, message, about, reader, speech, head, now)
     values = _values(message, clinic, reader, about, speech, head, now)
     values["calendar_note"] = CALENDAR_NOTE[speech.language] if calendar else ""

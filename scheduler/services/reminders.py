@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time
 from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.reminders import Due, QuietHours, Rule, by_lead_hours, due_times
+from scheduler.domain.reminders import Calendar, Due, QuietHours, Rule, by_lead_hours, due_times, read_rule
 from scheduler.domain.settings import ClinicSettings
+from scheduler.domain.status import LIVE
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
@@ -23,6 +24,7 @@ from scheduler.models.schedule import closures, hours
 
 BOOKED_LATE = "booked after due"
 RULE_LATE = "rule enabled after due"
+RULE_GONE = "the clinic no longer has this rule"
 OPEN = (ReminderState.PENDING, ReminderState.QUEUED)
 
 
@@ -38,10 +40,10 @@ def plan_for(
     settings = clinic.settings
     told = [one for one in appointments if one.status.is_live and is_told(one, settings)]
     planned = _planned(session, told)
-    rules, quiet, works_on = rules_of(settings), quiet_hours(settings), working_days(session, clinic)
+    rules, calendar = rules_of(settings), calendar_of(session, clinic)
     for appointment in told:
         start, end = appointment.start_at, appointment.end_at
-        for due in due_times(rules, appointment.kind, start, end, now, clinic.zone, quiet, works_on):
+        for due in due_times(rules, appointment.kind, start, end, now, calendar):
             for recipient in recipients(appointment.patient):
                 key = (appointment.id, appointment.schedule_version, due.rule.key, recipient)
                 if key not in planned:
@@ -77,11 +79,54 @@ def recipients(patient: Patient) -> tuple[str, ...]:
 
 
 def rules_of(settings: ClinicSettings) -> tuple[Rule, ...]:
-    return by_lead_hours(settings.reminder_lead_hours)
+    """Return the clinic's rules: its lead times, and those it has written."""
+    own = tuple(read_rule(text) for text in settings.reminder_rules)
+    return (*by_lead_hours(settings.reminder_lead_hours), *own)
 
 
 def quiet_hours(settings: ClinicSettings) -> QuietHours:
     return QuietHours(time.fromisoformat(settings.quiet_from), time.fromisoformat(settings.quiet_until))
+
+
+def calendar_of(session: Session, clinic: Clinic) -> Calendar:
+    settings = clinic.settings
+    skip = not settings.reminders_on_closed_days
+    return Calendar(clinic.zone, quiet_hours(settings), working_days(session, clinic), skip)
+
+
+def preview(session: Session, clinic: Clinic, appointment: Appointment, now: datetime) -> list[Due]:
+    """Return what the patient of this visit would be sent, and when, under the clinic's present rules."""
+    if not appointment.status.is_live or not is_told(appointment, clinic.settings):
+        return []
+    start, end = appointment.start_at, appointment.end_at
+    found = due_times(
+        rules_of(clinic.settings), appointment.kind, start, end, now, calendar_of(session, clinic)
+    )
+    return [due for due in found if due.due_at >= now]
+
+
+def rules_changed(session: Session, clinic: Clinic, now: datetime) -> None:
+    """Plan the visits ahead under the clinic's new rules. What would have been due already is never sent late."""
+    wanted = {rule.key for rule in rules_of(clinic.settings)}
+    ahead = list(session.scalars(_ahead(clinic, now)))
+    query = select(Reminder).where(Reminder.appointment_id.in_([visit.id for visit in ahead]))
+    for row in session.scalars(query):
+        gone = row.state is ReminderState.VOID and row.reason == RULE_GONE
+        if row.rule not in wanted and row.state is ReminderState.PENDING:
+            row.state, row.reason = ReminderState.VOID, RULE_GONE
+        elif row.rule in wanted and gone:
+            late = row.due_at < now
+            row.state = ReminderState.SKIPPED if late else ReminderState.PENDING
+            row.reason = RULE_LATE if late else ""
+    plan_for(session, clinic, ahead, now, RULE_LATE)
+
+
+def _ahead(clinic: Clinic, now: datetime) -> Select[Appointment]:
+    return (
+        select(Appointment)
+        .where(Appointment.clinic_id == clinic.id, Appointment.start_at > now, Appointment.status.in_(LIVE))
+        .order_by(Appointment.id)
+    )
 
 
 def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:

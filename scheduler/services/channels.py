@@ -1,0 +1,65 @@
+"""How the way to people is doing, told between processes: the sender writes it, health and the desk read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.models.channel import EMAIL, Channel
+
+
+def state(session: Session) -> Channel | None:
+    """Return the row of the mail channel; None while nothing has ever gone wrong."""
+    return session.get(Channel, EMAIL)
+
+
+def note(session: Session, failures: int, open_until: datetime | None, reason: str, now: datetime) -> None:
+    """Keep the state of the breaker."""
+    row = _row(session, now)
+    row.failures, row.open_until, row.reason, row.changed_at = failures, open_until, reason[:300], now
+    session.flush()
+
+
+def hold(session: Session, reason: str, now: datetime) -> None:
+    """Stop all sending until a person agrees; nothing happens if it is held."""
+    row = _row(session, now)
+    if row.held_at is None:
+        row.held_at, row.held_reason, row.changed_at = now, reason[:300], now
+    session.flush()
+
+
+def release(session: Session, now: datetime) -> bool:
+    """Let sending go on. Returns whether it was held."""
+    row = state(session)
+    if row is None or row.held_at is None:
+        return False
+    row.held_at, row.held_reason, row.changed_at = None, "", now
+    session.flush()
+    return True
+
+
+def troubles(session: Session, now: datetime) -> list[str]:
+    """Return what keeps mails from leaving, in words; nothing while all is well."""
+    row = state(session)
+    if row is None:
+        return []
+    found = []
+    if row.held_at is not None:
+        found.append(f"Sending is held: {row.held_reason}")
+    if row.failures > 0:
+        until = (
+            ""
+            if row.open_until is None or row.open_until <= now
+            else f", next try {row.open_until:%H:%M} UTC"
+        )
+        found.append(f"The mail server does not take mail ({row.reason}){until}.")
+    return found
+
+
+def _row(session: Session, now: datetime) -> Channel:
+    row = state(session)
+    if row is None:
+        row = Channel(name=EMAIL, failures=0, reason="", held_reason="", changed_at=now)
+        session.add(row)
+    return row
