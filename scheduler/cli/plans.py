@@ -11,14 +11,14 @@ from flask.cli import AppGroup
 
 from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
-from scheduler.database import begin_write, db
+from scheduler.cli.output import json_option, say, writing
+from scheduler.database import db
 from scheduler.domain.plans import Plan
 from scheduler.services import plans
 from scheduler.services.yaml_source import FileRefused
 
 group = AppGroup("plans", help="Plan definitions: check and load YAML files.")
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 
 
 @group.command("check")
@@ -27,7 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 def check(file: Path, as_json: bool) -> None:
     """Say what is wrong with FILE, line by line, and change nothing."""
     plan = _read(file, as_json)
-    _answer(f"{file} is right: {plan.key}, {_described(plan)}.", {"ok": True, **_facts(plan)}, as_json)
+    say(f"{file} is right: {plan.key}, {_described(plan)}.", {"ok": True, **_facts(plan)}, as_json=as_json)
 
 
 @group.command("load")
@@ -37,14 +37,13 @@ def check(file: Path, as_json: bool) -> None:
 def load(file: Path, clinic_key: str | None, as_json: bool) -> None:
     """Load FILE into a clinic: a changed plan becomes a new version, an unchanged one adds nothing."""
     plan = _read(file, as_json)
-    begin_write(db.session())
-    clinic = chosen(db.session(), clinic_key)
-    definition, added = plans.load(db.session(), commander(clinic), plan, clock.now())
-    db.session.commit()
-    done = "is now" if added else "already is"
-    words = f"In {clinic.key}, {plan.key} {done} version {definition.version}: {_described(plan)}."
-    facts = {"ok": True, "clinic": clinic.key, "version": definition.version, "added": added}
-    _answer(words, facts | _facts(plan), as_json)
+    with writing():
+        clinic = chosen(db.session(), clinic_key)
+        definition, added = plans.load(db.session(), commander(clinic), plan, clock.now())
+        done = "is now" if added else "already is"
+        words = f"In {clinic.key}, {plan.key} {done} version {definition.version}: {_described(plan)}."
+        facts = {"ok": True, "clinic": clinic.key, "version": definition.version, "added": added}
+    say(words, facts | _facts(plan), as_json=as_json)
 
 
 def _read(file: Path, as_json: bool) -> Plan:
@@ -71,7 +70,3 @@ def _described(plan: Plan) -> str:
 
 def _facts(plan: Plan) -> dict[str, Any]:
     return {"key": plan.key, "visits": len(plan.firm), "proposed": len(plan.actions) - len(plan.firm)}
-
-
-def _answer(words: str, facts: dict[str, Any], as_json: bool) -> None:
-    click.echo(json.dumps(facts) if as_json else words)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
-from scheduler.demo import turns, visits
+from scheduler.demo import boosters, turns, visits
 from scheduler.demo.gates import settle_at_booking
 from scheduler.demo.patients import Fields, fields_of
 from scheduler.demo.stories import Story, Turn
@@ -64,6 +64,7 @@ def _book(world: World, story: Story, patient: Patient, now: datetime) -> None:
 
 def _go_on(world: World, story: Story, care_plan: CarePlan, now: datetime) -> None:
     settle_at_booking(world, story, care_plan, now)
+    boosters.plan(world, story, care_plan)
     standing = sorted(
         (one for one in care_plan.appointments if one.status.is_live), key=lambda one: (one.start_at, one.id)
     )

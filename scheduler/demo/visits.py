@@ -16,6 +16,7 @@ from scheduler.models.user import StaffRole
 from scheduler.services import visits
 
 STAGES = {"infusion": Stage.INFUSING, "dosing": Stage.INFUSING, "observation": Stage.OBSERVING}
+RECENT = timedelta(days=14)  # before that, nobody asks who had confirmed
 CONFIRMED = 0.75  # of those that the patient sees
 
 
@@ -23,7 +24,8 @@ def live(world: World, story: Story, appointment: Appointment) -> None:
     """Put everything that happens to a visit on the timeline. A visit that is moved meanwhile lives anew."""
     gates.plan_sessions(world, story, appointment)
     dice = story.random(f"visit {appointment.action} {appointment.schedule_version}")
-    if appointment.visible and dice.random() < CONFIRMED:
+    recent = appointment.start_at > world.now - RECENT
+    if appointment.visible and recent and dice.random() < CONFIRMED:
         asked = appointment.start_at - timedelta(hours=dice.randint(20, 46))
         _plan(world, appointment, asked, lambda now: _confirm(world, appointment, now))
     early, late = timedelta(minutes=dice.randint(2, 14)), timedelta(minutes=dice.randint(0, 8))

@@ -1,0 +1,167 @@
+"""The demo played as a whole, on both engines."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from scheduler.database import begin_write
+from scheduler.demo.load import Loaded, play
+from scheduler.demo.silence import REASON
+from scheduler.domain.localtime import local_on
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Stage
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.gate import Gate
+from scheduler.models.message import Message, MessageState
+from scheduler.models.occupation import Occupation
+from scheduler.models.patient import Patient
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.schedule import Closure, ClosureKind
+from scheduler.services.courses import is_projected
+from tests.engines import both
+
+TUESDAY = datetime(2026, 11, 24, 15, 20, tzinfo=UTC)  # 10:20 in New York
+SUNDAY = datetime(2026, 11, 22, 15, 20, tzinfo=UTC)
+PATIENTS = 18
+ENDED = {AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW, AppointmentStatus.CANCELLED}
+
+
+def played(session: Session, now: datetime, patients: int = PATIENTS) -> Loaded:
+    progress: list[float] = []
+    begin_write(session)
+    loaded = play(session, now, 1, patients, progress.append)
+    session.commit()
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    return loaded
+
+
+def overlaps(session: Session) -> int:
+    one, other = aliased(Occupation), aliased(Occupation)
+    query = select(func.count()).where(
+        one.resource_id == other.resource_id,
+        one.lane == other.lane,
+        one.id < other.id,
+        one.released_at.is_(None),
+        other.released_at.is_(None),
+        one.start_at < other.end_at,
+        other.start_at < one.end_at,
+    )
+    return session.scalar(query) or 0
+
+
+@both
+def test_a_tuesday_is_lively(session: Session) -> None:
+    loaded = played(session, TUESDAY)
+    visits = list(session.scalars(select(Appointment)))
+    today = [one for one in visits if local_on(one.start_at, loaded.clinic.zone) == TUESDAY.date()]
+
+    assert overlaps(session) == 0
+    assert session.scalar(select(func.count(Patient.id))) == PATIENTS
+    _no_visit_is_left_behind(visits)
+    _nothing_proposed_takes_up_time(session)
+    _nobody_was_written_to(session)
+    _open_gates_make_visits_tentative(session, visits)
+    statuses = Counter(one.status for one in today)
+    assert statuses[AppointmentStatus.FULFILLED] >= 2
+    assert statuses[AppointmentStatus.BOOKED] + statuses[AppointmentStatus.PENDING] >= 5
+    assert {one.stage for one in visits if one.status is AppointmentStatus.CHECKED_IN} <= {*Stage, None}
+
+
+def _no_visit_is_left_behind(visits: list[Appointment]) -> None:
+    over = [one for one in visits if one.end_at < TUESDAY - timedelta(minutes=10)]
+    assert len(over) > 50
+    assert {one.status for one in over if not is_projected(one)} <= ENDED
+
+
+def _nothing_proposed_takes_up_time(session: Session) -> None:
+    """Only a reservation, among what is proposed, occupies; and everything that stands ahead does."""
+    held = set(session.scalars(select(Occupation.appointment_id).where(Occupation.released_at.is_(None))))
+    for one in session.scalars(select(Appointment).where(Appointment.start_at > TUESDAY)):
+        reserved = one.status is AppointmentStatus.PROPOSED and one.expires_at is not None
+        assert (one.id in held) == (one.status.is_live or reserved), (one.id, one.status)
+
+
+def _nobody_was_written_to(session: Session) -> None:
+    sent = select(Message.state, Message.reason).where(Message.due_at <= TUESDAY)
+    assert {tuple(row) for row in session.execute(sent)} == {(MessageState.SKIPPED, REASON)}
+    due = select(Reminder.state).where(Reminder.due_at <= TUESDAY)
+    assert set(session.scalars(due)) <= {ReminderState.SKIPPED, ReminderState.VOID}
+    ahead = select(func.count(Reminder.id)).where(
+        Reminder.due_at > TUESDAY, Reminder.state == ReminderState.PENDING
+    )
+    assert (session.scalar(ahead) or 0) > 100
+
+
+def _open_gates_make_visits_tentative(session: Session, visits: list[Appointment]) -> None:
+    left_open = select(func.count(Gate.id)).where(Gate.key == "driver", Gate.closed_at.is_(None))
+    assert (session.scalar(left_open) or 0) > 10
+    pending = {one.kind for one in visits if one.status is AppointmentStatus.PENDING}
+    assert pending != set()
+    assert pending <= {"infusion", "session", "dosing"}
+
+
+def test_a_whole_round_on_a_sunday_shows_every_kind_of_course(session: Session) -> None:
+    loaded = played(session, SUNDAY, 72)
+
+    states = Counter(session.scalars(select(CarePlan.status)))
+    assert set(states) == {
+        CarePlanStatus.ACTIVE,
+        CarePlanStatus.DRAFT,
+        CarePlanStatus.ON_HOLD,
+        CarePlanStatus.REVOKED,
+        CarePlanStatus.COMPLETED,
+    }
+    assert (loaded.counts["patients"], loaded.counts["courses"]) == (72, 70)
+    assert all(
+        loaded.counts[what] > 0
+        for what in ("no-shows", "made up for", "boosters booked", "cancelled", "moved")
+    )
+    statuses = Counter(session.scalars(select(Appointment.status)))
+    assert statuses[AppointmentStatus.NOSHOW] == loaded.counts["no-shows"]
+    assert statuses[AppointmentStatus.PENDING] > 20
+    projected = select(func.count(Appointment.id)).where(
+        Appointment.status == AppointmentStatus.PROPOSED, Appointment.book_by_on.is_not(None)
+    )
+    assert (session.scalar(projected) or 0) > 20
+    monday = [
+        one
+        for one in session.scalars(
+            select(Appointment).where(Appointment.status != AppointmentStatus.PROPOSED)
+        )
+        if local_on(one.start_at, loaded.clinic.zone) == SUNDAY.date() + timedelta(days=1)
+    ]
+    assert len(monday) >= 25
+    assert len({one.location.name for one in monday if one.location}) >= 6
+    assert overlaps(session) == 0
+
+
+def test_the_same_seed_makes_the_same_clinic(session: Session) -> None:
+    loaded = played(session, TUESDAY, 4)
+    query = select(Appointment.action, Appointment.start_at, Appointment.status, Patient.family_name)
+    query = query.join(Patient, Patient.id == Appointment.patient_id).order_by(Appointment.id)
+    first = session.execute(query).all()
+    session.rollback()
+    begin_write(session)
+    loaded.clinic.key = "before"
+    for account in loaded.accounts:
+        account.user.email = f"before-{account.email}"
+    session.flush()
+    again = play(session, TUESDAY, 1, 4, lambda _: None)
+    second = session.execute(query.where(Appointment.clinic_id == again.clinic.id)).all()
+
+    assert [tuple(row) for row in second] == [tuple(row) for row in first]
+
+
+def test_holidays_and_leave_are_closed(session: Session) -> None:
+    loaded = played(session, TUESDAY, 1)
+    kinds = Counter(session.scalars(select(Closure.kind)))
+
+    assert kinds[ClosureKind.HOLIDAY] >= 4
+    assert (kinds[ClosureKind.LEAVE], kinds[ClosureKind.CLOSURE]) == (2, 1)
+    thanksgiving = session.scalar(select(Closure).where(Closure.reason == "Thanksgiving Day"))
+    assert thanksgiving is not None
+    assert thanksgiving.local_start == datetime(2026, 11, 26)  # noqa: DTZ001  (wall-clock time)
+    assert loaded.clinic.zone.key == "America/New_York"
