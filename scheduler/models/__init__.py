@@ -5,6 +5,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     appointment,
     appointment_event,
     audit_event,
+    audit_head,
     calendar_feed,
     care_plan,
     channel,
@@ -24,6 +25,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     schedule,
     tick,
     user,
+    user_session,
     versions,
     visit_answer,
 )

@@ -1,4 +1,7 @@
-"""A token with which a program acts as one user in one clinic. Only its SHA-256 is kept."""
+"""A token with which a program acts as one user in one clinic. Only its SHA-256 is kept.
+
+`scopes` are the permissions that it has of its user's role; None is all of them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
-from scheduler.models.columns import InClinic, Public, own
+from scheduler.models.columns import Document, InClinic, Public, own
 from scheduler.models.user import User
 
 
@@ -20,6 +23,7 @@ class ApiToken(InClinic, Public, Model):
     name: Mapped[str] = mapped_column(String(100))
     prefix: Mapped[str] = mapped_column(String(16))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str] | None] = mapped_column(Document)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
