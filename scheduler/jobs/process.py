@@ -17,6 +17,7 @@ from flask import Flask
 
 from config import Settings
 from scheduler.clock import Clock, JumpWatch
+from scheduler.jobs import sealing
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.ticks import Ticking, expire_reservations, run, show_life
 from scheduler.notify.smtp import Connection
@@ -46,6 +47,7 @@ def ticks(app: Flask, out: Outbound) -> list[Ticking]:
     return [
         Ticking("dispatch", DISPATCH_SECONDS, partial(dispatch, out)),
         Ticking("expiry", EXPIRY_SECONDS, partial(expire_reservations, app)),
+        Ticking("seal", sealing.SECONDS, partial(sealing.seal_trails, app)),
     ]
 
 

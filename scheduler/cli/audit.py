@@ -1,0 +1,45 @@
+"""`flask audit ...`: whether the audit trail is what was sealed."""
+
+from __future__ import annotations
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from config import Settings
+from scheduler.cli.clinics import chosen, clinic_option
+from scheduler.cli.output import json_option, say
+from scheduler.database import db
+from scheduler.services import audit_chain
+
+group = AppGroup("audit", help="The audit trail.")
+
+
+@group.command("verify")
+@click.option(
+    "--head", metavar="SERIAL:SEAL", help="A head that was noted earlier; the trail must still hold it."
+)
+@clinic_option
+@json_option
+def verify(head: str | None, clinic_key: str | None, as_json: bool) -> None:
+    """Check every seal: find events that were altered, removed, exchanged or cut off. Exit 1 when there are any."""
+    settings: Settings = current_app.config["SETTINGS"]
+    clinic = chosen(db.session(), clinic_key)
+    key, keys = clinic.key, (settings.secret_key, *settings.secret_key_fallbacks)
+    try:
+        found = audit_chain.verify(db.session(), clinic, keys, head)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    values = {
+        "ok": not found.faults,
+        "clinic": key,
+        "checked": found.checked,
+        "unsealed": found.unsealed,
+        "head": found.head,
+        "faults": [{"serial": fault.serial, "words": fault.words} for fault in found.faults],
+    }
+    lines = [f"{key}: {found.checked} sealed events, {found.unsealed} not sealed yet; head {found.head}"]
+    lines += [f"{fault.serial}: {fault.words}" for fault in found.faults]
+    say("\n".join(lines), values, as_json=as_json)
+    if found.faults:
+        raise SystemExit(1)

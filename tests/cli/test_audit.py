@@ -1,0 +1,39 @@
+import json
+
+from sqlalchemy import text
+
+from scheduler.jobs.sealing import seal_trails
+from tests.cli.test_users import run
+from tests.engines import both
+from tests.services.test_audit_chain import OFF
+
+
+@both
+def test_the_tick_seals_and_the_command_finds_what_was_changed(app, session, harbor, hill):
+    assert seal_trails(app) != "sealed 0"
+    assert seal_trails(app) == "sealed 0"
+    whole = run(app, "audit", "verify", "--clinic", "harbor", "--json")
+    head = json.loads(whole.output)["head"]
+    again = run(app, "audit", "verify", "--clinic", "harbor", "--head", head)
+    session.rollback()
+    for off in OFF[session.get_bind().dialect.name]:
+        session.execute(text(off))
+    session.execute(
+        text("UPDATE audit_event SET event = 'nothing' WHERE serial = 2 AND clinic_id = :one"),
+        {"one": harbor.clinic.id},
+    )
+    session.commit()
+    changed = run(app, "audit", "verify", "--clinic", "harbor")
+    untouched = run(app, "audit", "verify", "--clinic", "hill")
+
+    assert (whole.exit_code, again.exit_code, changed.exit_code, untouched.exit_code) == (0, 0, 1, 0)
+    assert changed.output.splitlines()[1:] == [
+        "2: the event is not what was sealed, or stands in another's place"
+    ]
+
+
+def test_a_head_that_is_none_is_refused(app, harbor):
+    assert (
+        run(app, "audit", "verify", "--head", "x").output
+        == "Error: a head is SERIAL:SEAL, as a check prints it\n"
+    )
