@@ -29,9 +29,9 @@ from scheduler.notify.breaker import Breaker
 from scheduler.services import channels
 from scheduler.services.delivery import not_sent
 from scheduler.services.due import collect
-from scheduler.services.leases import LEASE, Policy, claim, hand_back, recover, renew
+from scheduler.services.leases import LEASE, claim, hand_back, recover, renew
 from scheduler.services.letters import Letter, Letterhead, NoLetter, compose
-from scheduler.services.message_ends import expire
+from scheduler.services.message_ends import Policy, expire
 
 CONNECTIONS = 4
 BATCH = 16

@@ -18,9 +18,9 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.notify.faults import Phase, SendFault, Verdict, redacted
-from scheduler.services.leases import Policy, backoff, database_time, unclear
+from scheduler.services.leases import backoff, database_time
 from scheduler.services.letters import Letter, NoLetter
-from scheduler.services.message_ends import ended, fell_through
+from scheduler.services.message_ends import Policy, ended, fell_through, unclear
 
 MOST_ATTEMPTS = 20
 
@@ -90,9 +90,7 @@ def failed(session: Session, letter: Letter, fault: SendFault, now: datetime, po
         return
     message.smtp_reply = f"{fault.code} {redacted(fault.reply)}"
     if fault.verdict is Verdict.UNCLEAR:
-        unclear(message, now, policy)
-        if message.state is MessageState.UNCERTAIN:
-            ended(session, message, MessageState.UNCERTAIN, message.reason, now)
+        unclear(session, message, now, policy)
     elif fault.verdict is Verdict.BAD_ADDRESS:
         _mark_address(session, message, now)
         ended(session, message, MessageState.FAILED, f"failed: address ({fault})", now)

@@ -10,20 +10,16 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler.models.message import Message, MessageState
+from scheduler.services.message_ends import Policy, unclear
 
 LEASE = timedelta(minutes=2)
 BACKOFF_MINUTES = (5, 15, 30, 60)
-RESENT = "sent again: the end of the first try is unclear"
-UNCLEAR = "the end of the try is unclear: the mail may have arrived"
 STOPPED = "the sender stopped before sending"
-Policy = Literal["resend", "hold"]
-MOST_RESENDS = 1
 
 
 def database_time(session: Session) -> datetime:
@@ -95,26 +91,15 @@ def recover(session: Session, now: datetime, policy: Policy) -> Sequence[Message
         if message.data_at is None:
             postpone_poison(message, now)
         else:
-            unclear(message, now, policy)
+            unclear(session, message, now, policy)
     session.flush()
     return messages
 
 
-def unclear(message: Message, now: datetime, policy: Policy) -> None:
-    """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff."""
-    _release(message)
-    if policy == "resend" and message.resends < MOST_RESENDS:
-        message.state, message.reason = MessageState.PENDING, RESENT
-        message.resends += 1
-        message.data_at = None
-        return
-    message.state, message.reason, message.ended_at = MessageState.UNCERTAIN, UNCLEAR, now
-
-
 def postpone_poison(message: Message, now: datetime) -> None:
     """Put back a message whose sender died; one on which senders die again and again waits longer each time."""
-    _release(message)
     message.state, message.reason = MessageState.PENDING, STOPPED
+    message.lease_token, message.leased_until = None, None
     if message.attempts > 1:
         message.due_at = max(message.due_at, now + backoff(message.attempts - 1))
 
@@ -123,7 +108,3 @@ def backoff(attempts: int) -> timedelta:
     """Return how long to wait after so many failed attempts, with jitter so that rows do not march in step."""
     minutes = BACKOFF_MINUTES[min(attempts, len(BACKOFF_MINUTES)) - 1]
     return timedelta(minutes=minutes * random.uniform(1.0, 1.2))  # noqa: S311  (jitter, not a secret)
-
-
-def _release(message: Message) -> None:
-    message.lease_token, message.leased_until = None, None

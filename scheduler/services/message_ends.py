@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -19,6 +20,10 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.outbox import CHANGED, announce
 from scheduler.services.told import ANNOUNCING
 
+Policy = Literal["resend", "hold"]
+MOST_RESENDS = 1
+RESENT = "sent again: the end of the first try is unclear"
+UNCLEAR = "the end of the try is unclear: the mail may have arrived"
 TOO_LATE = "too late: its time was over before the mail server took it"
 
 
@@ -37,6 +42,17 @@ def ended(session: Session, message: Message, state: MessageState, reason: str, 
         .where(Reminder.message_id == message.id, Reminder.state == ReminderState.QUEUED)
         .values(state=ReminderState(state.value), reason=reason[:200])
     )
+
+
+def unclear(session: Session, message: Message, now: datetime, policy: Policy) -> None:
+    """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff."""
+    if policy == "hold" or message.resends >= MOST_RESENDS:
+        ended(session, message, MessageState.UNCERTAIN, UNCLEAR, now)
+        return
+    message.state, message.reason = MessageState.PENDING, RESENT
+    message.lease_token, message.leased_until, message.data_at = None, None, None
+    message.resends += 1
+    session.flush()
 
 
 def fell_through(session: Session, message: Message, now: datetime) -> None:
