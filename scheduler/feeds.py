@@ -53,7 +53,7 @@ def register(app: Flask) -> None:
     The router would redirect a doubled slash, accounts would read the session (and put Cookie into Vary), and both
     would answer mistakes with pages.
     """
-    app.extensions["feed_limits"] = (Tally(GUESSES), Tally(FETCHES, step=20))
+    app.extensions["feed_limits"] = (Tally(GUESSES), Tally(FETCHES, step=60))
     app.before_request_funcs.setdefault(None, []).insert(0, show)
     app.session_interface = NoSessionHere(app.session_interface)
 
@@ -95,7 +95,7 @@ def _answer(name: str, now: datetime) -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     state = None
     if name.endswith(".ics") and feeds.is_token(token):
-        state = feed_state.look_up(db.session(), token, settings.public_url, now)
+        state = feed_state.look_up(db.engine, token, settings.public_url, now)
     if state is None:
         return _unknown(now)
     if state.revoked:

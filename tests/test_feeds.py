@@ -153,11 +153,13 @@ def test_the_tag_changes_with_the_content_and_with_the_date(session, clinic, ana
 def test_304_reads_no_appointment(fetch):
     etag = fetch().headers["ETag"]
     statements = []
-    event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    event.listen(
+        db.engine, "checkout", lambda connection, *_: connection.set_trace_callback(statements.append)
+    )
 
     fetch(If_None_Match=etag)
     assert [text for text in statements if "appointment" in text] == []
-    assert len([text for text in statements if text.startswith("SELECT")]) == 1
+    assert len([text for text in statements if text.lstrip().startswith("SELECT")]) == 1
     fetch()
     assert [text for text in statements if "appointment" in text] != []
 
@@ -253,11 +255,11 @@ def test_guesses_are_forgiven_with_the_hour(client, at):
 
 
 def test_a_token_that_is_fetched_all_the_time_is_slowed_down(fetch):
-    codes = [fetch(If_None_Match="*").status_code for _ in range(door.FETCHES.most + 21)]
+    codes = [fetch(If_None_Match="*").status_code for _ in range(door.FETCHES.most + 61)]
 
     assert codes[: door.FETCHES.most] == [304] * door.FETCHES.most
     assert codes[-1] == 429
-    assert codes.count(429) <= 21
+    assert codes.count(429) <= 61
 
 
 def test_trouble_keeps_the_last_good_copy(fetch, monkeypatch, caplog, feed):
