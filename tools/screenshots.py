@@ -1,0 +1,158 @@
+"""The pictures in docs/screenshots, taken by a desk that does the main job in a demo of its own.
+
+The demo's clock stands on a Tuesday morning in New York, so the board always shows a working day.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from tools import chromium, processes
+from tools.places import ROOT, Refused, answer
+
+PICTURES = ROOT / "docs" / "screenshots"
+ZONE = ZoneInfo("America/New_York")
+DESK = "desk@demo.seriate.example"
+PATIENT = "zoe@example.org"
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+MAIL_IS_DUE = timedelta(seconds=90)  # a confirmation waits a minute for an undo
+MAIL_IS_THERE = 60  # seconds, for the clock's next ticks
+
+
+def main() -> int:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="seriate-pictures-") as name:
+        folder = Path(name)
+        offset = tuesday() - datetime.now(UTC)
+        travel(folder, offset)
+        with demo(folder) as address, sync_playwright() as playwright:
+            found = chromium.fetch()
+            sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+            browser = playwright.chromium.launch(executable_path=found, args=sandbox)
+            job(browser, address, folder, offset)
+            browser.close()
+    print(f"Pictures are in {PICTURES.relative_to(ROOT)}.")
+    return 0
+
+
+def tuesday() -> datetime:
+    today = datetime.now(ZONE)
+    day = today + timedelta(days=(1 - today.weekday()) % 7)
+    return day.replace(hour=10, minute=40, second=0, microsecond=0)
+
+
+def travel(folder: Path, offset: timedelta) -> None:
+    (folder / "clock").write_text(str(offset.total_seconds()), encoding="utf-8")
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[str]:
+    """Run the demo in the folder; give its address when it is up."""
+    port = processes.free_port()
+    places = {"INSTANCE_PATH": str(folder), "CLOCK_FILE": str(folder / "clock"), "PORT": str(port)}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "SMTP_URL", "PUBLIC_URL")
+    }
+    run = subprocess.Popen(
+        [sys.executable, "-m", "tools.run"],
+        cwd=ROOT,
+        env={**own, **places},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout
+    try:
+        if not any("Stop " in line for line in run.stdout):
+            raise Refused("the demo did not start; its reason is above.")
+        yield f"http://{processes.LOOPBACK}:{port}"
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+
+
+def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> None:
+    """Do the main job once and take a picture at every station."""
+    page = browser.new_page(viewport=WIDE, base_url=address, timezone_id=str(ZONE))
+    sign_in(page, folder)
+    show(page, "/")
+    take(page, "board-1440")
+    show(page, "/patients")
+    take(page, "patients-1440")
+    book(page)
+    take(page, "course-1440")
+    travel(folder, offset + MAIL_IS_DUE)
+    show(page, f"/demo/mailbox/{confirmation(page)}")
+    take(page, "mail-1440")
+    link = re.search(r"http://\S+/visits/\S+", page.locator("pre.mail-text").inner_text())
+    show(page, "/reminders")
+    take(page, "sent-1440")
+    if link is None:
+        raise Refused("the confirmation holds no private link.")
+    phone = browser.new_page(viewport=PHONE, timezone_id=str(ZONE))
+    show(phone, link.group())
+    take(phone, "visit-390")
+
+
+def sign_in(page: Page, folder: Path) -> None:
+    kept = (folder / "demo-credentials.txt").read_text(encoding="utf-8").splitlines()
+    passwords = dict(line.split() for line in kept)
+    show(page, "/login")
+    page.get_by_label("Email").fill(DESK)
+    page.get_by_label("Password").fill(passwords[DESK])
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("navigation", name="Main").wait_for()
+
+
+def book(page: Page) -> None:
+    """Book a course for a new patient, with a picture of what is proposed."""
+    show(page, "/patients/new")
+    page.get_by_label("Given name").fill("Zoë")
+    page.get_by_label("Family name").fill("O’Brien")
+    page.get_by_label("Email", exact=True).fill(PATIENT)
+    page.get_by_label("May be written to by unencrypted email").check()
+    page.get_by_role("button", name="Save and book a course").click()
+    page.get_by_label("Protocol").select_option("iv-depression-6")
+    page.locator("#offers-title").wait_for()
+    take(page, "booking-1440")
+    page.get_by_role("button", name="Book these 21 visits").first.click()
+    page.get_by_role("status").filter(has_text="Booked: 21 visits").wait_for()
+
+
+def confirmation(page: Page) -> str:
+    """Return the id of the patient's mail when the clock has sent it."""
+    last = time.monotonic() + MAIL_IS_THERE
+    while time.monotonic() < last:
+        mails = page.request.get(f"/demo/mailbox.json?to={PATIENT}").json()
+        if mails:
+            return str(mails[0]["id"])
+        time.sleep(0.5)
+    raise Refused("the confirmation did not come.")
+
+
+def show(page: Page, address: str) -> None:
+    shown = page.goto(address)
+    if shown is None or not shown.ok:
+        raise Refused(f"{address} is no page to show.")
+
+
+def take(page: Page, name: str) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+
+
+if __name__ == "__main__":
+    answer(main)
