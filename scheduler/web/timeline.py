@@ -18,8 +18,8 @@ from scheduler.services.course_pictures import Picture, Step
 
 LEFT, RIGHT, TOP, ROW = 150.0, 30.0, 34.0, 38.0
 DAY = timedelta(days=1)
-LEAST, MOST = 24.0, 44.0  # units a day
-WIDEST = 1600.0
+LEAST, MOST = 24.0, 70.0  # units a day
+USUAL = 1040.0  # what a page of 1440 has room for, without the names of the lines
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def timeline(picture: Picture, zone: ZoneInfo, now: datetime) -> Timeline | None
     first = local_on(min(step.visit.start_at for step in steps), zone) - DAY
     last = local_on(max(step.visit.end_at for step in steps), zone) + DAY
     days = (last - first).days + 1
-    unit = min(max(800.0 / days, LEAST), MOST, WIDEST / days)
+    unit = max(min(USUAL / days, MOST), LEAST)
     axis = _Axis(datetime.combine(first, time.min, zone).astimezone(UTC), unit)
     lines = _lines(steps, axis, zone)
     end = LEFT + days * unit

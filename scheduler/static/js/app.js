@@ -9,8 +9,8 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 // --- focus: what was swapped in may ask for it
 document.addEventListener("htmx:afterSettle", (event) => {
-  const wanted = event.detail.elt.querySelector?.("[data-focus]");
-  if (wanted) wanted.focus({ preventScroll: true });
+  const wanted = [...(event.detail.elt.querySelectorAll?.("[data-focus]") ?? [])];
+  wanted.at(-1)?.focus({ preventScroll: true }); // the last: a heading first, then what needs an answer
 });
 
 // --- clicks

@@ -80,6 +80,14 @@ async function shade(board, held) {
       body.append(mark);
     }
   }
+  judge(held);
+}
+
+function judge(held) {
+  if (!held.target) return;
+  const fits = held.starts?.[held.target.location]?.includes(held.minute);
+  held.ghost.classList.toggle("fits-here", Boolean(fits));
+  held.ghost.classList.toggle("fits-not", held.starts !== null && !fits);
 }
 
 function* runs(minutes) {
@@ -100,14 +108,12 @@ function follow(board, held, event) {
   const body = column.querySelector(".col-body").getBoundingClientRect();
   const height = body.height / Number(board.dataset.rows);
   const row = Math.min(Math.max(Math.round((event.clientY - held.grip - body.top) / height), 0), Number(board.dataset.rows) - 1);
-  const minute = Date.parse(board.dataset.start) / 60000 + row * TICK;
+  held.minute = Date.parse(board.dataset.start) / 60000 + row * TICK;
   place(held, body.left + 2, body.top + row * height, body.width - 4);
   const wall = wallTime(board, row);
   held.label.textContent = wall;
   held.target = { date: board.dataset.on, time: wall, location: column.dataset.place };
-  const fits = held.starts?.[column.dataset.place]?.includes(minute);
-  held.ghost.classList.toggle("fits-here", Boolean(fits));
-  held.ghost.classList.toggle("fits-not", held.starts !== null && !fits);
+  judge(held);
 }
 
 function place(held, left, top, width = held.box.width) {

@@ -1,0 +1,170 @@
+"""Watching over signed-in browsers: begun at sign-in, looked at on every request, locked, listed and ended.
+
+What a page asks for by itself (header X-Background) neither keeps a session awake nor gets past a lock. A locked page
+stays as it is: its requests are answered 423, and js/lock.js asks for the password over it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
+from flask_login import logout_user, user_logged_in, user_logged_out
+from flask_security import current_user, verify_password
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from scheduler.clock import Clock
+from scheduler.database import begin_write, db
+from scheduler.errors import NotFound
+from scheduler.models.user import User
+from scheduler.models.user_session import UserSession
+from scheduler.services import sessions
+from scheduler.web import throttle
+from scheduler.web.current import sign_in_first
+
+bp = Blueprint("sessions", __name__, url_prefix="/account")
+KEPT = "sid"
+OPEN_WHILE_LOCKED = frozenset({"sessions.locked", "sessions.unlock", "security.logout", "static", "health.show"})
+
+
+def register(app: Flask) -> None:
+    """Watch every request, and hang in the pages."""
+    user_logged_in.connect(_begin, app)
+    user_logged_out.connect(_end, app)
+    app.before_request(_watch)
+    app.register_blueprint(bp)
+
+
+@bp.get("/sessions")
+def index() -> str:
+    """List where the person is signed in."""
+    here = _here()
+    return render_template("account/sessions.html", here=here, rows=sessions.present(db.session(), here.user, _wall()))
+
+
+@bp.post("/sessions/<public_id>/end")
+def end(public_id: str) -> Response:
+    """End one of the person's other sessions."""
+    here = _here()
+    for row in sessions.present(db.session(), here.user, _wall()):
+        if row.public_id == public_id and row is not here:
+            sessions.end(db.session(), row, _wall())
+            db.session.commit()
+            flash("That session has ended.")
+            return redirect(url_for(".index"), 303)
+    raise NotFound
+
+
+@bp.post("/sessions/others/end")
+def end_others() -> Response:
+    """End every session of the person but this one."""
+    here = _here()
+    sessions.end_others(db.session(), here.user, _wall(), but=here)
+    db.session.commit()
+    flash("Every other session has ended.")
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/lock")
+def lock() -> Response:
+    """Lock this session at once."""
+    sessions.lock(db.session(), _here(), _wall())
+    db.session.commit()
+    return redirect(url_for(".locked"), 303)
+
+
+@bp.get("/locked")
+def locked() -> str:
+    """Ask for the password again."""
+    _here()
+    return render_template("account/locked.html", next=_safe(request.args.get("next", "")), wrong=False)
+
+
+@bp.post("/unlock")
+def unlock() -> Response | tuple[str, int]:
+    """Go on after the right password; the page that asked from above the locked one gets 204."""
+    row = _here()
+    wanted = _safe(request.form.get("next", ""))
+    refusal = throttle.refusal(row.user.email)
+    if refusal or not verify_password(request.form.get("password", ""), row.user.password):
+        if not refusal:
+            throttle.count(row.user.email)
+        return render_template("account/locked.html", next=wanted, wrong=True, refusal=refusal), 403
+    sessions.unlock(db.session(), row, _wall())
+    db.session.commit()
+    if "HX-Request" in request.headers:
+        return Response(status=204)
+    return redirect(wanted or "/", 303)
+
+
+def _watch() -> Response | None:
+    """End what is over, stop what is locked, and note that the person is there."""
+    if "_user_id" not in session or request.blueprint in ("api", "api_docs"):
+        return None
+    row = _row()
+    if row is None:
+        logout_user()
+        return None
+    now = _wall()
+    if sessions.is_locked(row, now):
+        return None if request.endpoint in OPEN_WHILE_LOCKED else _refuse_locked()
+    if "X-Background" not in request.headers and sessions.is_worth_noting(row, now):
+        _note(row)
+    return None
+
+
+def _refuse_locked() -> Response:
+    if request.method != "GET" or "HX-Request" in request.headers:
+        return Response(
+            "This session is locked.", status=423, headers={"HX-Reswap": "none"}, mimetype="text/plain"
+        )
+    return redirect(url_for("sessions.locked", next=request.full_path.rstrip("?")), 303)
+
+
+def _note(row: UserSession) -> None:
+    """Write down that the person is there, in a transaction of its own unless the request is a writer already."""
+    if db.session().connection().get_execution_options().get("writes"):
+        row.seen_at = _wall()
+        return
+    with Session(db.engine) as own:
+        begin_write(own)
+        own.get_one(UserSession, row.id).seen_at = _wall()
+        own.commit()
+
+
+def _begin(_app: Flask, user: User, **_: Any) -> None:
+    agent = request.user_agent.string
+    session[KEPT] = sessions.begin(db.session(), user, _wall(), request.remote_addr or "", agent)
+
+
+def _end(_app: Flask, **_: Any) -> None:
+    text = session.pop(KEPT, None)
+    row = sessions.by_text(db.session(), text) if isinstance(text, str) else None
+    if row is not None and request.method == "POST":
+        sessions.end(db.session(), row, _wall())
+        db.session.commit()
+
+
+def _row() -> UserSession | None:
+    text = session.get(KEPT)
+    if not isinstance(text, str) or not current_user.is_authenticated:
+        return None
+    return sessions.find(db.session(), text, current_user.id, _wall())
+
+
+def _here() -> UserSession:
+    row = _row()
+    if row is None:
+        sign_in_first()
+    return row
+
+
+def _wall() -> Any:
+    clock: Clock = current_app.extensions["clock"]
+    return clock.wall()
+
+
+def _safe(wanted: str) -> str:
+    """Return an address of this site, or nothing."""
+    return wanted if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) else ""

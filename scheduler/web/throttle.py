@@ -1,0 +1,65 @@
+"""Trying passwords is slow: so many wrong ones for an account, and from an address, in a quarter of an hour.
+
+Counted in the database, so it holds across processes and restarts. An account that does not exist counts the same, so
+that the answer does not tell.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app, request
+from flask_security.forms import LoginForm
+
+from scheduler.clock import Clock
+from scheduler.database import db
+from scheduler.services import limits
+from scheduler.services.limits import Limit
+
+STRETCH = timedelta(minutes=15)
+ACCOUNT = Limit("sign-in-account", most=10, per=STRETCH)
+ADDRESS = Limit("sign-in-address", most=50, per=STRETCH)
+
+
+class SignInForm(LoginForm):
+    """Flask-Security's form, with a limit on wrong passwords and without "remember me"."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        self.remember.data = False
+        email = (self.email.data or "").strip().lower()
+        if words := refusal(email):
+            self.form_errors.append(words)
+            return False
+        if super().validate(**kwargs):
+            return True
+        count(email)
+        return False
+
+
+def refusal(email: str) -> str | None:
+    """Return why no password is looked at now, or None."""
+    now = _wall()
+    for limit, who in _watched(email):
+        if limits.count(db.session(), limit, who, now) >= limit.most:
+            minutes = limit.ends_in(now) // 60 + 1
+            return f"Too many wrong passwords. Try again in {minutes} minutes."
+    return None
+
+
+def count(email: str) -> None:
+    """Count a wrong password; it stays counted although the request is refused."""
+    db.session.rollback()
+    with_write = db.session()
+    for limit, who in _watched(email):
+        limits.hit(with_write, limit, who, _wall())
+    db.session.commit()
+
+
+def _watched(email: str) -> list[tuple[Limit, str]]:
+    return [(ACCOUNT, email), (ADDRESS, limits.network(request.remote_addr))]
+
+
+def _wall() -> Any:
+    clock: Clock = current_app.extensions["clock"]
+    return clock.wall()

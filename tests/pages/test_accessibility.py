@@ -1,0 +1,70 @@
+"""No page has a serious or critical finding of axe, light or dark; and the checker finds a planted one."""
+
+import pytest
+
+from scheduler.models.plan_definition import current
+from tests.pages.accessibility import findings, with_axe
+from tests.pages.desk import sign_in
+
+
+def addresses(session, staffed, course):
+    visit = course.appointments[3].public_id
+    plan = current(session, staffed.clinic.id, "iv-depression-6").public_id
+    nora = staffed.patients["Nora"].public_id
+    return [
+        "/board/2026-11-30",
+        "/board/2026-11-30?view=people",
+        "/board/2026-11-30/week",
+        "/board/2026-11-30/agenda",
+        "/board/2026-11-30/print",
+        "/patients",
+        "/patients?search=nobody",
+        f"/patients/{nora}",
+        f"/patients/{nora}/edit",
+        "/care-plans/new",
+        f"/care-plans/new?patient={nora}",
+        f"/care-plans/{course.public_id}",
+        f"/care-plans/{course.public_id}/sheet",
+        f"/appointments/{visit}",
+        f"/appointments/{visit}/time",
+        "/reminders",
+        "/reminders?view=planned",
+        "/settings",
+        "/settings/hours",
+        "/settings/closures",
+        "/settings/places",
+        "/settings/people",
+        "/settings/protocols",
+        f"/settings/protocols/{plan}",
+        "/settings/rules",
+        "/settings/users",
+        "/nothing-here",
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_grave_finding(
+    scheme, session, staffed, course, on_monday, open_page, live_server, faults
+):
+    faults.expect("status of 404")  # the page for what is not there
+    page = with_axe(open_page(live_server, color_scheme=scheme, reduced_motion="reduce"))
+    page.goto("/login")
+    found = {"/login": findings(page)}
+    sign_in(page, "ada@example.org")
+
+    for address in addresses(session, staffed, course):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        found[address] = findings(page)
+
+    assert [f"{address}: {one}" for address, grave in found.items() for one in grave] == []
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == scheme
+
+
+def test_a_planted_finding_is_found(alice):
+    page = with_axe(alice)
+    page.goto("/patients")
+    page.evaluate("() => document.querySelector('#patient-search').removeAttribute('aria-label')")
+    page.evaluate("() => document.querySelector('#patient-search').removeAttribute('placeholder')")
+
+    assert [finding.split(":")[0] for finding in findings(page)] == ["label"]

@@ -1,0 +1,235 @@
+"""The board in a browser: steps in the panel, dragging with what moves along, two desks, keys."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment, by_public_id
+from tests.pages.desk import sign_in
+from tests.services.courses import visit
+
+
+def board_of(one: Appointment) -> str:
+    return f"/board/{local_on(one.start_at, one.zone)}"
+
+
+def fresh(session, one: Appointment) -> Appointment:
+    """Return the visit as it is in the database now."""
+    session.rollback()
+    session.expire_all()
+    return by_public_id(session, one.clinic_id, one.public_id)
+
+
+def wall(one: Appointment) -> datetime:
+    return one.start_at.astimezone(one.zone)
+
+
+@pytest.fixture
+def infusion(course):
+    return visit(course, "infusion-2")
+
+
+def test_a_visit_is_drawn_at_its_time_with_its_phases(alice, infusion):
+    page = alice
+    page.goto(board_of(infusion))
+    block = page.locator(f'[data-visit="{infusion.public_id}"]').first
+    row = (wall(infusion).hour * 60 + wall(infusion).minute - 8 * 60) // 5 + 1
+
+    expect(block).to_contain_text("Nora Lindqvist")
+    assert f"r{row} s25" in block.get_attribute("class")  # 15 + 40 + 60 + 10 minutes
+    assert [phase.get_attribute("data-phase") for phase in block.locator(".ph").all()] == [
+        "set-up",
+        "infusion",
+        "observation",
+        "turnover",
+    ]
+    tick = page.locator(".col-body").first.bounding_box()["height"] / 120
+    assert block.bounding_box()["height"] == pytest.approx(25 * tick, abs=2)
+
+
+def test_steps_are_taken_in_the_panel_and_the_last_is_undone(alice, session, infusion):
+    page = alice
+    page.goto(board_of(infusion))
+    page.locator(f'[data-visit="{infusion.public_id}"]').first.click()
+    page.get_by_role("button", name="Will come").click()
+    expect(page.get_by_role("status")).to_contain_text("Nora Lindqvist is confirmed.")
+    page.get_by_role("button", name="Arrived").click()
+    expect(page.locator("#panel .panel-marks")).to_contain_text("Arrived")
+    assert fresh(session, infusion).status is AppointmentStatus.ARRIVED
+
+    page.get_by_role("button", name="Undo “arrive”").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    assert fresh(session, infusion).status is AppointmentStatus.PENDING
+
+
+def test_an_open_gate_stops_check_in_until_a_manager_gives_a_reason(mona, session, infusion, faults):
+    faults.expect("status of 409")
+    page = mona
+    page.goto(board_of(infusion))
+    page.locator(f'[data-visit="{infusion.public_id}"]').first.click()
+    page.get_by_role("button", name="Check in").click()
+
+    refused = page.get_by_role("alert")
+    expect(refused).to_contain_text("Something must be settled before check-in.")
+    expect(refused).to_contain_text("Driver confirmed")
+    expect(refused).to_be_focused()
+    refused.get_by_label("Reason to check in all the same").fill("the prescriber knows")
+    refused.get_by_role("button", name="Check in all the same").click()
+
+    expect(page.locator("#panel .panel-marks")).to_contain_text("Checked in")
+    assert fresh(session, infusion).status is AppointmentStatus.CHECKED_IN
+
+
+def test_a_front_desk_person_cannot_pass_an_open_gate(alice, infusion, faults):
+    faults.expect("status of 409")
+    page = alice
+    page.goto(board_of(infusion))
+    page.locator(f'[data-visit="{infusion.public_id}"]').first.click()
+    page.get_by_role("button", name="Check in").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("A prescriber or manager can let it pass")
+    assert page.get_by_role("button", name="Check in all the same").count() == 0
+
+
+def test_a_dragged_visit_shades_what_fits_and_shows_what_moves_along(alice, session, infusion):
+    page = alice
+    before = infusion.start_at
+    page.goto(board_of(infusion))
+    layout = [box.bounding_box() for box in page.locator(".col").all()]
+    block = page.locator(f'[data-visit="{infusion.public_id}"]').first
+    box = block.bounding_box()
+    tick = page.locator(".col-body").first.bounding_box()["height"] / 120
+    page.mouse.move(box["x"] + 30, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, box["y"] + 8 + 12 * tick, steps=5)
+    page.locator(".fits").first.wait_for()
+    assert [one.bounding_box() for one in page.locator(".col").all()] == layout
+    page.mouse.move(box["x"] + 30, box["y"] + 8 + 24 * tick, steps=5)
+    expect(page.locator(".ghost.fits-here")).to_be_visible()
+    page.mouse.up()
+
+    preview = page.locator("#moves")
+    expect(preview).to_contain_text("Infusion 2")
+    expect(preview).to_contain_text("Therapy session 2")
+    expect(preview).to_contain_text("Every gap of the course stays as it is.")
+    assert fresh(session, infusion).start_at == before
+    page.locator("#confirm-move").click()
+
+    expect(page.get_by_role("status")).to_contain_text("moved.")
+    assert fresh(session, infusion).start_at == before + timedelta(hours=2)
+    assert fresh(session, infusion).sequence > 0
+
+
+def test_a_conflict_on_drop_is_explained_and_nothing_moves(alice, session, infusion, faults):
+    faults.expect("status of 409")
+    page = alice
+    before = infusion.start_at
+    page.goto(board_of(infusion))
+    block = page.locator(f'[data-visit="{infusion.public_id}"]').first
+    box, body = block.bounding_box(), page.locator(".col-body").nth(1).bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, body["y"] + body["height"] - 60, steps=8)
+    page.wait_for_timeout(100)
+    page.locator("#board").evaluate("board => { board.scrollTop = board.scrollHeight }")
+    body = page.locator(".col-body").nth(1).bounding_box()
+    page.mouse.move(box["x"] + 30, body["y"] + body["height"] - 30, steps=3)
+    expect(page.locator(".ghost.fits-not")).to_be_visible()
+    page.mouse.up()
+
+    expect(page.locator("#panel").get_by_role("alert")).to_be_visible()
+    assert fresh(session, infusion).start_at == before
+
+
+def test_another_desk_sees_a_change_within_seconds(alice, open_page, live_server, infusion):
+    address = board_of(infusion)
+    other = sign_in(open_page(live_server), "mona@example.org")
+    other.goto(address)
+    alice.goto(address)
+    alice.locator(f'[data-visit="{infusion.public_id}"]').first.click()
+    alice.get_by_role("button", name="Arrived").click()
+
+    block = other.locator(f'[data-visit="{infusion.public_id}"]').first
+    expect(block).to_contain_text("Arrived", timeout=5_500)
+
+
+def test_a_stale_step_says_that_somebody_was_faster(alice, open_page, live_server, session, infusion, faults):
+    faults.expect("status of 412")
+    address = f"/appointments/{infusion.public_id}"
+    other = sign_in(open_page(live_server), "mona@example.org")
+    other.goto(address)
+    alice.goto(address)
+    other.get_by_role("button", name="Will come").click()
+    expect(other.get_by_role("status")).to_contain_text("confirmed")
+
+    alice.get_by_role("button", name="Arrived").click()
+
+    expect(alice.get_by_role("alert")).to_contain_text("Somebody else changed this meanwhile")
+    expect(alice.get_by_role("alert")).to_contain_text("mona@example.org")
+    assert fresh(session, infusion).status is AppointmentStatus.PENDING
+
+
+def test_the_board_is_walked_and_a_visit_moved_by_keys_alone(alice, session, infusion):
+    page = alice
+    before = infusion.start_at
+    page.goto(board_of(infusion))
+    page.locator(f'[data-visit="{infusion.public_id}"]').first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel-title")).to_be_focused()
+    page.keyboard.press("m")
+    expect(page.get_by_role("heading", name="Move infusion")).to_be_focused()
+    page.get_by_label("Start").focus()
+    page.keyboard.type((wall(infusion) + timedelta(hours=1)).strftime("%I%M%p"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#moves")).to_be_focused()
+    page.locator("#confirm-move").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("status")).to_contain_text("moved.")
+    assert fresh(session, infusion).start_at == before + timedelta(hours=1)
+
+
+def test_keys_lead_to_days_search_booking_and_help(alice):
+    page = alice
+    page.goto("/board/2026-11-30")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/board/2026-12-01*")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    expect(page.get_by_role("heading", name="Monday 23 November 2026")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Find a patient")).to_be_focused()
+    page.keyboard.type("lindq")
+    page.locator("#finds a").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Nora Lindqvist")).to_be_visible()
+
+
+def test_the_board_is_in_the_clinics_time_wherever_the_browser_is(
+    open_page, live_server, staffed, on_monday, infusion
+):
+    page = sign_in(open_page(live_server, timezone_id="Asia/Kolkata"), "alice@example.org")
+    page.goto(board_of(infusion))
+
+    block = page.locator(f'[data-visit="{infusion.public_id}"]').first
+    expect(block).to_contain_text(f"{wall(infusion):%H:%M}")
+
+
+def test_a_day_is_printed_with_initials_unless_names_are_asked_for(alice, infusion):
+    page = alice
+    on: date = local_on(infusion.start_at, infusion.zone)
+    page.emulate_media(media="print")
+    page.goto(f"/board/{on}/print")
+    assert "N. L." in page.locator(".sheet").inner_text()
+    assert "Nora" not in page.locator(".sheet").inner_text()
+    expect(page.locator(".no-print")).to_be_hidden()
+
+    page.goto(f"/board/{on}/print?names=names")
+    assert "Nora Lindqvist" in page.locator(".sheet").inner_text()
