@@ -91,7 +91,7 @@ class Drill:
         """Let healthy senders work until nothing is pending: hours later, so that no backoff is left."""
         self.close()
         self._nursery = self._nurse(
-            time.monotonic() - 10 * HOURS, "" if self.control != "gate-blind" else self.control
+            time.monotonic() - 10 * HOURS, self.control if self.control == "gate-blind" else ""
         )
         processes = [self.start() for _ in range(senders)]
         last = time.monotonic() + seconds

@@ -13,13 +13,16 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import select
+
 from config import MailServer
 from scheduler.app import create_app
+from scheduler.jobs import dispatch as dispatching
 from scheduler.jobs import sending
 from scheduler.jobs.dispatch import Outbound, dispatch
-from scheduler.models.message import Message
+from scheduler.models.message import Message, MessageState
 from scheduler.notify.smtp import Connection
-from scheduler.services import delivery
+from scheduler.services import delivery, leases
 from scheduler.services.letters import Letterhead
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, test_settings
@@ -80,8 +83,21 @@ def _plant(control: str) -> None:
         sending.pass_gate = _recorded_first
     elif control == "gate-blind":  # the gate does not look at the visits
         delivery._is_stale = lambda: Message.id < 0
+    elif control == "claims-for-all":  # a claim takes what somebody else has claimed
+        dispatching.claim = _claim_for_all
+        sending.pass_gate = lambda *_: True
     elif control:
         raise SystemExit(f"no bug {control}")
+
+
+def _claim_for_all(session, token, now, limit, lease):
+    unsent = select(Message).where(Message.state.in_(("pending", "leased")), Message.due_at <= now)
+    messages = list(session.scalars(unsent.order_by(Message.id).limit(limit)))
+    for message in messages:
+        message.state, message.lease_token = MessageState.LEASED, token
+        message.leased_until = leases.database_time(session) + lease
+    session.flush()
+    return messages
 
 
 def _recorded_first(session, letter, now):

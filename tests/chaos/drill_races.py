@@ -1,0 +1,145 @@
+"""Cancelling while it is being sent, senders that are frozen beyond their lease, and several senders at once."""
+
+import random
+import signal
+import time
+from collections import Counter
+from dataclasses import asdict
+
+from sqlalchemy import select
+
+from scheduler.database import begin_write, db
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.message import Message, MessageSubject
+from scheduler.models.patient import Patient
+from scheduler.services import reminders
+from tests.cast import NOW
+from tests.chaos.harness import drill
+from tests.chaos.report import tell
+from tests.chaos.settings import SEED, rounds
+from tests.engines import both
+
+
+@both
+def test_cancel_against_send(engine_name, app, harbor, tmp_path):
+    number = rounds(150, 10_000)
+    cancelled, stale = race(app, harbor, tmp_path, number)
+    _, planted = race(app, harbor, tmp_path / "control", min(number, 300), control="gate-blind")
+    figures = {"races": number, "cancelled in time": cancelled, "stale mails": stale}
+    tell("cancel-against-send", engine_name, figures, {"bug": "the gate is blind", "stale mails": planted})
+
+    assert cancelled > 0
+    assert stale == 0
+    assert planted > 0
+
+
+def race(app, harbor, folder, number, control=""):
+    """Cancel visits while their reminders are on the way. Returns how many were cancelled before, and sent after."""
+    folder.mkdir(exist_ok=True)
+    with drill(app, harbor.clinic, folder, control=control, delay=0.004) as running:
+        running.add(number)
+        addresses = [f"p{who}@example.org" for who in range(running.first, running.people)]
+        process = running.start()
+        in_time = set(_cancel_on_sight(app, running, addresses))
+        running.end(process, signal.SIGTERM)
+        running.wait_until_gone(process, 60)
+        running.drain()
+        sent = Counter(one.recipient for one in running.script.received)
+    return len(in_time), sum(sent[address] for address in in_time)
+
+
+def _cancel_on_sight(app, running, addresses):
+    """Cancel each visit at some moment of its mail's way; yield those whose mail had not passed its gate.
+
+    The visit is locked by the cancellation, so whether the gate has been passed is a fact when it is read here.
+    """
+    chance = random.Random(SEED)
+    first = min(len(addresses), 30)
+    running.wait_for_steps(first, 20)
+    for address in sorted(addresses, key=lambda _: chance.random())[: len(addresses) * 2 // 3]:
+        time.sleep(chance.uniform(0, 0.02))
+        with app.app_context():
+            begin_write(db.session())
+            visit = db.session.scalar(
+                select(Appointment)
+                .join(Patient, Patient.id == Appointment.patient_id)
+                .where(Patient.email == address)
+                .with_for_update(of=Appointment)
+            )
+            visit.status = AppointmentStatus.CANCELLED
+            visit.schedule_version += 1
+            db.session.flush()
+            reminders.void_for(db.session(), [visit], "cancelled", NOW)
+            mails = db.session.scalars(
+                select(Message)
+                .join(MessageSubject, MessageSubject.message_id == Message.id)
+                .where(MessageSubject.appointment_id == visit.id)
+            )
+            passed = any(mail.data_at is not None for mail in mails)
+            db.session.commit()
+            db.session.remove()
+        if not passed:
+            yield address
+
+
+@both
+def test_frozen_beyond_the_lease(engine_name, app, harbor, tmp_path):
+    number = rounds(5, 100)
+    chance = random.Random(SEED)
+    with drill(app, harbor.clinic, tmp_path, lease=1.0) as running:
+        for _ in range(number):
+            running.add(16)
+            process = running.start()
+            running.wait_for_steps(chance.randrange(30))
+            running.end(process, signal.SIGSTOP)
+            other = running.start()
+            time.sleep(2)
+            running.end(process, signal.SIGCONT)
+            time.sleep(0.5)
+            for one in (process, other):
+                running.end(one, signal.SIGTERM)
+            for one in (process, other):
+                running.wait_until_gone(one)
+        running.drain()
+        found = running.count()
+    tell("sigstop", engine_name, {"freezes": number, **asdict(found)}, {"bug": "see kill-9"})
+
+    assert (found.lost, found.silent, found.unflagged) == (0, 0, 0)
+    assert found.most_copies <= 2
+
+
+@both
+def test_four_senders_at_once(engine_name, app, harbor, tmp_path):
+    number = rounds(200, 10_000)
+    with drill(app, harbor.clinic, tmp_path, lease=30, delay=0.002) as running:
+        running.add(number)
+        processes = [running.start() for _ in range(4)]
+        last = time.monotonic() + 60 + number / 5
+        while running.open_rows() and time.monotonic() < last:
+            time.sleep(0.5)
+        for process in processes:
+            running.end(process, signal.SIGTERM)
+        for process in processes:
+            running.wait_until_gone(process)
+        found = running.count()
+    planted = everybody_takes_everything(app, harbor, tmp_path)
+    tell("four-senders", engine_name, asdict(found), {"bug": "no claims", "second copies": planted})
+
+    assert (found.lost, found.silent, found.duplicates) == (0, 0, 0)
+    assert found.copies == number
+    assert planted > 0
+
+
+def everybody_takes_everything(app, harbor, folder):
+    """The same with claims that take what others have claimed."""
+    folder = folder / "control"
+    folder.mkdir()
+    with drill(app, harbor.clinic, folder, control="claims-for-all", delay=0.01) as running:
+        running.add(60)
+        processes = [running.start() for _ in range(4)]
+        running.wait_for_steps(400, 20)
+        for process in processes:
+            running.end(process)
+        running.drain()
+        return running.count().duplicates
