@@ -1,193 +1,159 @@
-"""`make screenshots`: pictures of every page at three widths, from a demo of their own, into docs/screenshots/.
+"""The pictures in docs/screenshots, taken by a desk that does the main job in a demo of its own.
 
-The demo plays on Monday 23 November 2026, so that its pictures change only when the pages do.
+The demo's clock stands on a Tuesday morning in New York, so the board always shows a working day.
 """
 
 import os
 import re
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
+from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tools import chromium, processes
+from tools.page_pictures import every_page
 from tools.places import ROOT, Refused, answer
 
-PLAYED_AT = datetime(2026, 11, 23, 15, 40, tzinfo=UTC)  # 10:40 in New York, chairs are busy
-FOLDER = ROOT / "docs" / "screenshots"
-WIDTHS = {1440: 900, 1024: 768, 390: 844}
-PATIENCE = 60
-KEY = "5f2c81d09be74a36c1d8e0472b9fa6535f2c81d09be74a36"  # of a demo that lives for two minutes
-FLAGS = (
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-Shot = tuple[str, str]
+PICTURES = ROOT / "docs" / "screenshots"
+ZONE = ZoneInfo("America/New_York")
+DESK = "desk@demo.seriate.example"
+PATIENT = "zoe@example.org"
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+MAIL_IS_DUE = timedelta(seconds=90)  # a confirmation waits a minute for an undo
+MAIL_IS_THERE = 60  # seconds, for the clock's next ticks
 
 
 def main() -> int:
+    PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="seriate-pictures-") as name:
         folder = Path(name)
-        environ = _environ(folder)
-        for command in ("db upgrade", "demo load --seed 1"):
-            _flask(command, environ)
-        email, password = _manager((folder / "demo-credentials.txt").read_text(encoding="utf-8"))
-        running = [
-            subprocess.Popen(command, cwd=ROOT, env=environ)
-            for command in processes.commands(int(environ["PORT"]), 1).values()
-        ]
-        try:
-            _wait(environ["PUBLIC_URL"])
-            _take(environ["PUBLIC_URL"], email, password)
-        finally:
-            for process in running:
-                process.terminate()
-            for process in running:
-                process.wait(PATIENCE)
-    print(f"{len(list(FOLDER.glob('*.png')))} pictures are in {FOLDER.relative_to(ROOT)}.")
+        offset = tuesday() - datetime.now(UTC)
+        travel(folder, offset)
+        with demo(folder) as address, sync_playwright() as playwright:
+            found = chromium.fetch()
+            sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+            browser = playwright.chromium.launch(executable_path=found, args=sandbox)
+            job(browser, address, folder, offset)
+            every_page(browser, address, folder, on=f"{tuesday():%Y-%m-%d}")
+            browser.close()
+    print(f"Pictures are in {PICTURES.relative_to(ROOT)}.")
     return 0
 
 
-def _environ(folder: Path) -> dict[str, str]:
-    port, mail = processes.free_port(), processes.free_port()
-    clock = folder / "clock"
-    clock.write_text(str((PLAYED_AT - datetime.now(UTC)).total_seconds()))
-    return {
-        **os.environ,
-        "APP_ENV": "demo",
-        "INSTANCE_PATH": str(folder),
-        "SECRET_KEY": KEY,
-        "PORT": str(port),
-        "PUBLIC_URL": f"http://{processes.LOOPBACK}:{port}",
-        "SMTP_URL": f"smtp://{processes.LOOPBACK}:{mail}",
-        "CLOCK_FILE": str(clock),
+def tuesday() -> datetime:
+    today = datetime.now(ZONE)
+    day = today + timedelta(days=(1 - today.weekday()) % 7)
+    return day.replace(hour=10, minute=40, second=0, microsecond=0)
+
+
+def travel(folder: Path, offset: timedelta) -> None:
+    (folder / "clock").write_text(str(offset.total_seconds()), encoding="utf-8")
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[str]:
+    """Run the demo in the folder; give its address when it is up."""
+    port = processes.free_port()
+    places = {"INSTANCE_PATH": str(folder), "CLOCK_FILE": str(folder / "clock"), "PORT": str(port)}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "SMTP_URL", "PUBLIC_URL")
     }
-
-
-def _flask(command: str, environ: dict[str, str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", *command.split()], check=False, cwd=ROOT, env=environ
+    run = subprocess.Popen(
+        [sys.executable, "-m", "tools.run"],
+        cwd=ROOT,
+        env={**own, **places},
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    if done.returncode:
-        raise Refused(f"`flask {command}` failed; its reason is above.")
+    assert run.stdout
+    try:
+        if not any("Stop " in line for line in run.stdout):
+            raise Refused("the demo did not start; its reason is above.")
+        yield f"http://{processes.LOOPBACK}:{port}"
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.communicate()
 
 
-def _manager(text: str) -> tuple[str, str]:
-    """Return the address and password of the demo's manager."""
-    found = re.search(r"(manager@\S+)\s+(\S+)", text)
-    if found is None:
-        raise Refused("the demo's credentials name no manager.")
-    return found[1], found[2]
+def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> None:
+    """Do the main job once and take a picture at every station."""
+    page = browser.new_page(viewport=WIDE, base_url=address, timezone_id=str(ZONE))
+    sign_in(page, folder)
+    show(page, "/")
+    take(page, "board-1440")
+    show(page, "/patients")
+    take(page, "patients-1440")
+    book(page)
+    take(page, "course-1440")
+    travel(folder, offset + MAIL_IS_DUE)
+    show(page, f"/demo/mailbox/{confirmation(page)}")
+    take(page, "mail-1440")
+    link = re.search(r"http://\S+/visits/\S+", page.locator("pre.mail-text").inner_text())
+    show(page, "/reminders")
+    take(page, "sent-1440")
+    if link is None:
+        raise Refused("the confirmation holds no private link.")
+    phone = browser.new_page(viewport=PHONE, timezone_id=str(ZONE))
+    show(phone, link.group())
+    take(phone, "visit-390")
 
 
-def _wait(address: str) -> None:
-    opener = build_opener(ProxyHandler({}))  # this machine is never behind a proxy
-    last = time.monotonic() + PATIENCE
-    while time.monotonic() < last:
-        try:
-            opener.open(f"{address}/healthz", timeout=5).close()
-        except (HTTPError, OSError):
-            time.sleep(0.2)
-        else:
-            return
-    raise Refused("the demo does not come up.")
-
-
-def _take(address: str, email: str, password: str) -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    path = chromium.find()
-    if path is None:
-        raise Refused("there is no Chromium: `make setup` gets one.")
-    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        shots = _shots(_desk(browser, address, email, password, 1440, "light"))
-        for width in WIDTHS:
-            _picture(_desk(browser, address, email, password, width, "light"), shots, f"{width}")
-        dark = [shot for shot in shots if shot[0] in ("board", "course", "book")]
-        _picture(_desk(browser, address, email, password, 1440, "dark"), dark, "1440-dark")
-        browser.close()
-
-
-def _desk(browser: Browser, address: str, email: str, password: str, width: int, scheme: str) -> Page:
-    context = browser.new_context(
-        base_url=address,
-        viewport={"width": width, "height": WIDTHS[width]},
-        color_scheme="dark" if scheme == "dark" else "light",
-        timezone_id="America/New_York",
-        locale="en-US",
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.goto("/login")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(password)
+def sign_in(page: Page, folder: Path) -> None:
+    kept = (folder / "demo-credentials.txt").read_text(encoding="utf-8").splitlines()
+    passwords = dict(line.split() for line in kept)
+    show(page, "/login")
+    page.get_by_label("Email").fill(DESK)
+    page.get_by_label("Password").fill(passwords[DESK])
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("navigation", name="Main").wait_for()
-    return page
 
 
-def _shots(page: Page) -> list[Shot]:
-    """Return the pages to picture, with a patient, a course and a visit that have something to show."""
-    page.goto("/")
-    visit = page.locator(".visit.is-checked-in").first.get_attribute("href") or ""
-    page.goto(visit)
-    patient = page.locator("#panel-title a").get_attribute("href") or ""
-    course = page.locator('#panel a[href^="/care-plans/"]').first.get_attribute("href") or ""
-    ahead = "/board/2026-11-24"
-    page.goto(ahead)
-    later = page.locator(".visit[data-movable]").first.get_attribute("href") or ""
-    page.goto("/settings/protocols")
-    protocol = (
-        page.locator('.settings-page a[href^="/settings/protocols/"]').first.get_attribute("href") or ""
-    )
-    return [
-        ("board", "/"),
-        ("board-people", "/?view=people"),
-        ("week", "/board/2026-11-23/week"),
-        ("agenda", "/board/2026-11-23/agenda"),
-        ("day-sheet", "/board/2026-11-23/print"),
-        ("visit", visit),
-        ("move", f"{later}/time"),
-        ("patients", "/patients"),
-        ("patient", patient),
-        ("patient-new", "/patients/new"),
-        ("book-who", "/care-plans/new"),
-        ("book", f"/care-plans/new?patient={patient.rsplit('/', 1)[1]}"),
-        ("course", course),
-        ("course-sheet", f"{course}/sheet"),
-        ("sent", "/reminders"),
-        ("reminders", "/reminders?view=planned"),
-        ("settings", "/settings"),
-        ("hours", "/settings/hours"),
-        ("closures", "/settings/closures"),
-        ("places", "/settings/places"),
-        ("people", "/settings/people"),
-        ("protocols", "/settings/protocols"),
-        ("protocol", protocol),
-        ("rules", "/settings/rules"),
-        ("refusal", "/patients/not-there"),
-        ("mailbox", "/demo/mailbox"),
-    ]
+def book(page: Page) -> None:
+    """Book a course for a new patient, with a picture of what is proposed."""
+    show(page, "/patients/new")
+    page.get_by_label("Given name").fill("Zoë")
+    page.get_by_label("Family name").fill("O’Brien")
+    page.get_by_label("Email", exact=True).fill(PATIENT)
+    page.get_by_label("May be written to by unencrypted email").check()
+    page.get_by_role("button", name="Save and book a course").click()
+    page.get_by_label("Protocol").select_option("iv-depression-6")
+    page.locator("#offers-title").wait_for()
+    take(page, "booking-1440")
+    page.get_by_role("button", name="Book these 21 visits").first.click()
+    page.get_by_role("status").filter(has_text="Booked: 21 visits").wait_for()
 
 
-def _picture(page: Page, shots: list[Shot], suffix: str) -> None:
-    for name, address in shots:
-        page.goto(address)
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=FOLDER / f"{name}-{suffix}.png")
-    page.context.close()
+def confirmation(page: Page) -> str:
+    """Return the id of the patient's mail when the clock has sent it."""
+    last = time.monotonic() + MAIL_IS_THERE
+    while time.monotonic() < last:
+        mails = page.request.get(f"/demo/mailbox.json?to={PATIENT}").json()
+        if mails:
+            return str(mails[0]["id"])
+        time.sleep(0.5)
+    raise Refused("the confirmation did not come.")
+
+
+def show(page: Page, address: str) -> None:
+    shown = page.goto(address)
+    if shown is None or not shown.ok:
+        raise Refused(f"{address} is no page to show.")
+
+
+def take(page: Page, name: str) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
 
 
 if __name__ == "__main__":

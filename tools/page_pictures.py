@@ -1,0 +1,98 @@
+"""A picture of every page at three widths, and of the main ones in the dark, for eyes that look for what is wrong."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, ViewportSize
+
+PICTURES = Path("docs") / "screenshots"
+SIZES: tuple[ViewportSize, ...] = (
+    {"width": 1440, "height": 900},
+    {"width": 1024, "height": 768},
+    {"width": 390, "height": 844},
+)
+IN_THE_DARK = ("board", "booking-page", "course-page", "patient")
+MANAGER = "manager@demo.seriate.example"
+Shots = dict[str, str]
+
+
+def every_page(browser: Browser, address: str, folder: Path, on: str) -> None:
+    """Take them all; `on` is the demo's day, `folder` its instance."""
+    first = _desk(browser, address, folder, SIZES[0], dark=False)
+    shots = _shots(first, on)
+    first.context.close()
+    for size in SIZES:
+        _take(_desk(browser, address, folder, size, dark=False), shots, f"{size['width']}")
+    dark = {name: where for name, where in shots.items() if name in IN_THE_DARK}
+    _take(_desk(browser, address, folder, SIZES[0], dark=True), dark, "1440-dark")
+
+
+def _desk(browser: Browser, address: str, folder: Path, size: ViewportSize, *, dark: bool) -> Page:
+    context = browser.new_context(
+        base_url=address,
+        viewport=size,
+        color_scheme="dark" if dark else "light",
+        timezone_id="America/New_York",
+        locale="en-US",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    kept = (folder / "demo-credentials.txt").read_text(encoding="utf-8").splitlines()
+    page.goto("/login")
+    page.get_by_label("Email").fill(MANAGER)
+    page.get_by_label("Password").fill(dict(line.split() for line in kept)[MANAGER])
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("navigation", name="Main").wait_for()
+    return page
+
+
+def _shots(page: Page, on: str) -> Shots:
+    """Return the pages, with a patient, a course and a visit that have something to show."""
+    page.goto("/")
+    visit = _where(page, ".visit.is-checked-in")
+    page.goto(visit)
+    patient = _where(page, "#panel-title a")
+    course = _where(page, '#panel a[href^="/care-plans/"]')
+    page.goto(f"/board/{on}/week")
+    later = _where(page, ".week-visits .is-pending, .week-visits .is-booked")
+    page.goto("/settings/protocols")
+    protocol = _where(page, '.settings-page a[href^="/settings/protocols/"]')
+    return {
+        "board": "/",
+        "board-people": "/?view=people",
+        "week": f"/board/{on}/week",
+        "list": f"/board/{on}/agenda",
+        "day-sheet": f"/board/{on}/print",
+        "visit-page": visit,
+        "move": f"{later}/time",
+        "patients": "/patients",
+        "patient": patient,
+        "patient-new": "/patients/new",
+        "booking-who": "/care-plans/new",
+        "booking-page": f"/care-plans/new?patient={patient.rsplit('/', 1)[1]}",
+        "course-page": course,
+        "course-sheet": f"{course}/sheet",
+        "sent": "/reminders",
+        "reminders": "/reminders?view=planned",
+        "settings": "/settings",
+        "hours": "/settings/hours",
+        "closures": "/settings/closures",
+        "places": "/settings/places",
+        "people": "/settings/people",
+        "protocols": "/settings/protocols",
+        "protocol": protocol,
+        "rules": "/settings/rules",
+        "refusal": "/patients/not-there",
+        "mailbox": "/demo/mailbox",
+    }
+
+
+def _where(page: Page, selector: str) -> str:
+    return page.locator(selector).first.get_attribute("href") or ""
+
+
+def _take(page: Page, shots: Shots, suffix: str) -> None:
+    for name, where in shots.items():
+        page.goto(where)
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=PICTURES / f"{name}-{suffix}.png", animations="disabled")
+    page.context.close()
