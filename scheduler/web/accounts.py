@@ -17,6 +17,8 @@ from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.user import NoRole, User
+from scheduler.web import sessions
+from scheduler.web.throttle import SignInForm
 
 ARGON2 = {"memory_cost": 19 * 1024, "time_cost": 2, "parallelism": 1}  # OWASP's least: 19 MiB, t=2, p=1
 ARGON2_IN_TESTS = {"memory_cost": 64, "time_cost": 1, "parallelism": 1}
@@ -28,11 +30,12 @@ def init_app(app: Flask) -> None:
     app.config.update(_options(settings))
     if "csrf" not in app.extensions:
         CSRFProtect(app)
-    security = Security()
+    security = Security(login_form=SignInForm)
     security.init_app(app, SQLAlchemyUserDatastore(db, User, NoRole))
     # a request carries no identity but its session's; the API reads its own tokens
     security.login_manager.request_loader(lambda _: None)
     security.want_json(lambda _: False)
+    sessions.register(app)
 
 
 def _options(settings: Settings) -> dict[str, Any]:

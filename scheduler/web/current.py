@@ -36,7 +36,7 @@ def choose_clinic(public_id: str) -> None:
 
 def _find() -> Actor:
     if not current_user.is_authenticated:
-        _sign_in_first()
+        sign_in_first()
     memberships = _memberships()
     if not memberships:
         raise NotFound("Your account belongs to no clinic")
@@ -49,7 +49,8 @@ def _memberships() -> list[Membership]:
     return list(current_user.memberships)
 
 
-def _sign_in_first() -> NoReturn:
+def sign_in_first() -> NoReturn:
+    """Send whoever asks to sign in, and back afterwards."""
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     address = url_for("security.login", next=wanted)
     if "HX-Request" in request.headers:

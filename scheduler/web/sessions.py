@@ -25,7 +25,9 @@ from scheduler.web.current import sign_in_first
 
 bp = Blueprint("sessions", __name__, url_prefix="/account")
 KEPT = "sid"
-OPEN_WHILE_LOCKED = frozenset({"sessions.locked", "sessions.unlock", "security.logout", "static", "health.show"})
+OPEN_WHILE_LOCKED = frozenset(
+    {"sessions.locked", "sessions.unlock", "security.logout", "static", "health.show"}
+)
 
 
 def register(app: Flask) -> None:
@@ -40,7 +42,9 @@ def register(app: Flask) -> None:
 def index() -> str:
     """List where the person is signed in."""
     here = _here()
-    return render_template("account/sessions.html", here=here, rows=sessions.present(db.session(), here.user, _wall()))
+    return render_template(
+        "account/sessions.html", here=here, rows=sessions.present(db.session(), here.user, _wall())
+    )
 
 
 @bp.post("/sessions/<public_id>/end")
@@ -74,6 +78,13 @@ def lock() -> Response:
     return redirect(url_for(".locked"), 303)
 
 
+@bp.get("/awake")
+def awake() -> Response:
+    """Note that the person is there, while they type and ask for nothing."""
+    _here()
+    return Response(status=204)
+
+
 @bp.get("/locked")
 def locked() -> str:
     """Ask for the password again."""
@@ -87,7 +98,7 @@ def unlock() -> Response | tuple[str, int]:
     row = _here()
     wanted = _safe(request.form.get("next", ""))
     refusal = throttle.refusal(row.user.email)
-    if refusal or not verify_password(request.form.get("password", ""), row.user.password):
+    if refusal or not verify_password(request.form.get("password", ""), row.user.password or ""):
         if not refusal:
             throttle.count(row.user.email)
         return render_template("account/locked.html", next=wanted, wrong=True, refusal=refusal), 403

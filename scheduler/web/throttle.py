@@ -13,7 +13,7 @@ from flask import current_app, request
 from flask_security.forms import LoginForm
 
 from scheduler.clock import Clock
-from scheduler.database import db
+from scheduler.database import begin_write, db
 from scheduler.services import limits
 from scheduler.services.limits import Limit
 
@@ -50,9 +50,9 @@ def refusal(email: str) -> str | None:
 def count(email: str) -> None:
     """Count a wrong password; it stays counted although the request is refused."""
     db.session.rollback()
-    with_write = db.session()
+    begin_write(db.session())
     for limit, who in _watched(email):
-        limits.hit(with_write, limit, who, _wall())
+        limits.hit(db.session(), limit, who, _wall())
     db.session.commit()
 
 

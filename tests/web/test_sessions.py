@@ -1,0 +1,186 @@
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.clock import Clock
+from scheduler.models.user_session import UserSession
+from scheduler.services import accounts
+from tests.cast import PASSWORD
+from tests.engines import both
+from tests.web.test_accounts import sign_in
+
+
+class Later(Clock):
+    """A machine's clock that runs ahead."""
+
+    ahead = timedelta()
+
+    def wall(self):
+        return super().wall() + self.ahead
+
+
+@pytest.fixture
+def later(app):
+    """Let the machine's time go by."""
+    app.extensions["clock"] = clock = Later()
+
+    def by(**time):
+        clock.ahead += timedelta(**time)
+
+    return by
+
+
+@pytest.fixture
+def alice(session, harbor):
+    accounts.set_password(session, harbor.users["alice"], PASSWORD)
+    session.commit()
+    return harbor.users["alice"]
+
+
+@pytest.fixture
+def desk(app, alice, later):
+    """Alice's browser, signed in."""
+    return browser(app)
+
+
+@both
+def test_a_session_locks_after_a_quarter_of_an_hour_and_opens_with_the_password(desk, later):
+    assert desk.get("/patients").status_code == 200
+    later(minutes=15, seconds=1)
+    locked = desk.get("/patients?search=x")
+    wrong = unlock(desk, "not the password")
+    right = unlock(desk, PASSWORD)
+
+    assert (locked.status_code, locked.location) == (303, "/account/locked?next=/patients?search%3Dx")
+    assert (wrong.status_code, right.status_code, right.location) == (403, 303, "/patients?search=x")
+    assert desk.get("/patients").status_code == 200
+
+
+def test_a_locked_session_does_and_shows_nothing(desk, later):
+    later(minutes=16)
+    posted = desk.post("/patients/new", data={"csrf_token": token_of(desk)})
+    piece = desk.get("/patients/finds?search=no", headers={"HX-Request": "true"})
+
+    assert (posted.status_code, piece.status_code) == (423, 423)
+    assert "Lindqvist" not in piece.text
+    assert piece.headers["HX-Reswap"] == "none"
+
+
+def test_somebody_who_is_there_is_not_locked_out(desk, later):
+    for _ in range(4):
+        later(minutes=10)
+        assert desk.get("/account/awake").status_code == 204
+
+
+def test_what_a_page_asks_for_by_itself_keeps_nothing_awake(desk, later):
+    later(minutes=10)
+    assert desk.get("/patients", headers={"X-Background": "1"}).status_code == 200
+    later(minutes=6)
+
+    assert desk.get("/patients", headers={"X-Background": "1"}).status_code == 303
+
+
+def test_after_twelve_hours_it_is_over_however_busy(desk, later):
+    for _ in range(12 * 6 - 1):
+        later(minutes=10)
+        desk.get("/account/awake")
+    assert desk.get("/patients").status_code == 200
+    later(minutes=10)
+
+    assert desk.get("/patients").location.startswith("/login")
+
+
+@both
+def test_sessions_are_listed_and_ended(app, desk, session):
+    phone = browser(app, "Phone/1.0")
+    page = desk.get("/account/sessions").text
+    other = session.scalar(select(UserSession.public_id).where(UserSession.agent == "Phone/1.0"))
+    session.rollback()
+    ended = desk.post(f"/account/sessions/{other}/end", data={"csrf_token": token_of(desk)})
+
+    assert "Phone/1.0" in page
+    assert ended.status_code == 303
+    assert phone.get("/patients").location.startswith("/login")
+    assert desk.get("/patients").status_code == 200
+
+
+def test_nobody_ends_the_session_of_another(app, session, harbor, desk):
+    accounts.set_password(session, harbor.users["ada"], PASSWORD)
+    session.commit()
+    ada = browser(app, email="ada@example.org")
+    row = session.scalar(select(UserSession.public_id).where(UserSession.user_id == harbor.users["alice"].id))
+    session.rollback()
+    answer = ada.post(f"/account/sessions/{row}/end", data={"csrf_token": token_of(ada)})
+
+    assert answer.status_code == 404
+    assert desk.get("/patients").status_code == 200
+
+
+def test_signing_out_ends_it_for_a_copied_cookie_too(app, desk):
+    copied = desk.get_cookie("seriate").value
+    desk.post("/logout", data={"csrf_token": token_of(desk)})
+    thief = app.test_client()
+    thief.set_cookie("seriate", copied)
+
+    assert thief.get("/patients").location.startswith("/login")
+
+
+def test_the_session_is_locked_by_hand(desk):
+    desk.post("/account/lock", data={"csrf_token": token_of(desk)})
+
+    assert desk.get("/patients").location.startswith("/account/locked")
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example", "/\\evil.example"])
+def test_unlocking_goes_nowhere_else(desk, later, wanted):
+    later(minutes=16)
+    answer = desk.post(
+        "/account/unlock", data={"password": PASSWORD, "next": wanted, "csrf_token": token_of(desk)}
+    )
+
+    assert answer.location == "/"
+
+
+@both
+def test_wrong_passwords_are_limited_by_account(app, alice, later):
+    visitor = app.test_client()
+    for _ in range(10):
+        sign_in(visitor, "alice@example.org", "wrong")
+    blocked = sign_in(visitor, "Alice@example.org ", PASSWORD)
+    later(minutes=15)
+    free = sign_in(visitor, "alice@example.org", PASSWORD)
+
+    assert "Too many wrong passwords." in blocked.text
+    assert (blocked.status_code, free.status_code) == (200, 302)
+
+
+def test_wrong_passwords_are_limited_by_address(app, alice):
+    visitor = app.test_client()
+    for number in range(50):
+        sign_in(visitor, f"nobody{number}@example.org", "wrong")
+
+    assert "Too many wrong passwords." in sign_in(visitor, "alice@example.org", PASSWORD).text
+
+
+def browser(app, agent="Desk/1.0", email="alice@example.org"):
+    made = app.test_client()
+    made.environ_base["HTTP_USER_AGENT"] = agent
+    assert sign_in(made, email, PASSWORD).status_code == 302
+    return made
+
+
+def unlock(client, password):
+    return client.post(
+        "/account/unlock",
+        data={"password": password, "next": "/patients?search=x", "csrf_token": token_of(client)},
+    )
+
+
+def token_of(client):
+    for path in ("/patients", "/account/locked"):
+        found = re.search(r'name="csrf-?_?token"[^>]*(?:content|value)="([^"]+)"', client.get(path).text)
+        if found:
+            return found.group(1)
+    raise AssertionError("no token on any page")
