@@ -87,6 +87,10 @@ class Availability:
         more._eroded = {}
         return more
 
+    def forget(self) -> None:
+        """Drop what was worked out and kept, so that a benchmark measures all of the work."""
+        self._eroded.clear()
+
     def free_for(self, resource_id: int, length: int, exclusive: bool) -> int:
         """Return the cells from which one lane (or, exclusively, every lane) stays free for `length` cells."""
         levels = self.at_least[resource_id]

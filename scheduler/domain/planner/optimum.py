@@ -18,12 +18,14 @@ from scheduler.domain.planner.costs import NEVER, Pricing
 from scheduler.domain.planner.coupled import CoupledTables
 from scheduler.domain.planner.course import Course, Step
 from scheduler.domain.planner.gaps import Ruler
+from scheduler.domain.planner.pruning import worthwhile
 from scheduler.domain.planner.search import Budget, Chosen, Search
 from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.planner.tables import Rows, Tables
 from scheduler.domain.planner.weights import Weights
 from scheduler.domain.plans import Unit
 
+FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
 FIRST_SLACK = 7  # days beyond each step's first start that are looked at first
 EASY = 120  # states to open on the plain tables before the tighter ones are worked out
 STATES = 20_000
@@ -107,6 +109,48 @@ class Optimum:
         yield {**sets, second: sets[second] & ~late, first: sets[first] & early}
 
     def _relaxed(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
+        """Solve without regard to clashes, in as many days as it takes to be sure."""
+        days = self._first_days(starts)
+        while True:
+            cut = span(0, days * self.grid.width)
+            near = {step: cells & cut for step, cells in starts.items()}
+            found = self._in_days(near, therapists, budget)
+            if days >= self.grid.days:
+                return found
+            needed = self._days_needed(found.cost) if found else 2 * days
+            if found and needed <= days:
+                return found
+            days = min(max(needed, days + 7), self.grid.days)
+
+    def _first_days(self, starts: Mapping[Step, int]) -> int:
+        """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
+        first = min(
+            ((cells & -cells).bit_length() // self.grid.width for cells in starts.values() if cells),
+            default=0,
+        )
+        pace = 0
+        for step in self.course.steps:
+            if step.on_line and step.offset is not None:
+                hours = step.offset.unit is Unit.HOURS
+                pace += step.offset.target // 24 if hours else step.offset.target * 7 // 5
+        return min(first + pace + FIRST_DAYS, self.grid.days)
+
+    def _days_needed(self, cost: int) -> int:
+        """Return how many days hold every plan that costs at most `cost`."""
+        last: dict[Step, int] = {}
+        limits = self._limits(cost)
+        for step in self.course.steps:
+            if step.on_line:
+                last[step] = limits.get(step, self.grid.days)
+            elif step.parent is not None:
+                last[step] = self.ruler.last_row(step.offset, last[step.parent])
+            elif step.anchor is not None and step.offset is not None:
+                last[step] = self.ruler.anchor_range(step.offset, step.anchor)[1] // self.grid.width
+            else:
+                last[step] = self.grid.days
+        return max(last.values(), default=0) + 1
+
+    def _in_days(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
         slots = SlotMap(self.course, starts, self.ruler)
         if not slots.complete:
             return None
@@ -120,10 +164,19 @@ class Optimum:
                 return None
             slack *= 3
         limits = self._limits(found.cost)
-        if all(min(limits[step], slots.last_row(step)) < rows[step][1] for step in limits):
+        if _covered(limits, rows, slots):
             return found
-        wider = self._rows(slots, limits)
-        return self._within(slots, wider, therapists, budget, found) or found
+        if len(therapists) > 1:
+            limits = self._narrowed(slots, limits, found.cost)
+            if _covered(limits, rows, slots):
+                return found
+        return self._within(slots, self._rows(slots, limits), therapists, budget, found) or found
+
+    def _narrowed(self, slots: SlotMap, limits: dict[Step, int], cost: int) -> dict[Step, int]:
+        """Return tighter limits, from tables that leave the choice of therapist open."""
+        tables = Tables(self.course, slots, self.pricing, self.weights, self._rows(slots, limits), [])
+        last = worthwhile(tables, cost)
+        return {step: min(limit, last.get(step, limit)) for step, limit in limits.items()}
 
     def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
         rows: dict[Step, tuple[int, int]] = {}
@@ -192,6 +245,10 @@ class Optimum:
             cost += found[0]
             placed.update(found[1])
         return cost, placed
+
+
+def _covered(limits: Mapping[Step, int], rows: Rows, slots: SlotMap) -> bool:
+    return all(min(limit, slots.last_row(step)) < rows[step][1] for step, limit in limits.items())
 
 
 def _least_gap(step: Step, weights: Weights) -> int:

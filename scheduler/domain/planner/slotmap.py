@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Course, Group, Step
 from scheduler.domain.planner.gaps import Cells, Ruler
+from scheduler.domain.planner.grid import DAY_TICKS
 
 Node = Step | Group
 MOST_ORDERED = 4  # children of one node whose orders are all tried
@@ -39,7 +40,8 @@ class SlotMap:
     def __init__(self, course: Course, starts: Mapping[Step, int], ruler: Ruler) -> None:
         self.course, self.ruler = course, ruler
         self.cells: dict[Step, Cells] = {}
-        size = ruler.grid.size
+        self._ranks: dict[Step, Cells] = {}
+        size = self._size = max((cells.bit_length() for cells in starts.values()), default=0) + DAY_TICKS
         unpacked: dict[int, Cells] = {}
         for step in course.steps:
             cells = starts[step]
@@ -58,7 +60,8 @@ class SlotMap:
     def _pass_up(self) -> bool:
         for step in reversed(self.course.steps):
             alive = self._able(step, self.cells[step])
-            self.cells[step] = self.cells[step][alive]
+            if not alive.all():
+                self._set(step, self.cells[step][alive])
             if not len(self.cells[step]):
                 self.emptied = step
                 return False
@@ -83,8 +86,21 @@ class SlotMap:
 
     def _room(self, node: Node, child: Step, cells: Cells) -> Room:
         low, high = self.reach(node, child, cells)
-        starts = self.cells[child]
-        return Room(np.searchsorted(starts, low), np.searchsorted(starts, high))
+        rank = self._rank(child)
+        return Room(rank[np.minimum(low, self._size)], rank[np.minimum(high, self._size)])
+
+    def _rank(self, child: Step) -> Cells:
+        """Return, for every cell, how many of a child's starts are before it."""
+        known = self._ranks.get(child)
+        if known is None:
+            counts = np.zeros(self._size + 1, np.int64)
+            counts[self.cells[child] + 1] = 1
+            known = self._ranks[child] = np.cumsum(counts)
+        return known
+
+    def _set(self, step: Step, cells: Cells) -> None:
+        self.cells[step] = cells
+        self._ranks.pop(step, None)
 
     def _able(self, node: Node, cells: Cells) -> NDArray[np.bool_]:
         children = list(node.children())
@@ -143,7 +159,7 @@ class SlotMap:
             starts, at = self.cells[child], rooms[child].first
             for other in index:
                 over = cell[other] + self.course.apart(other, child)
-                at = np.maximum(at, np.searchsorted(starts, over))
+                at = np.maximum(at, self._rank(child)[np.minimum(over, self._size)])
             index[child] = at
             fits &= at < rooms[child].past
             cell[child] = starts[np.minimum(at, len(starts) - 1)]
@@ -157,7 +173,7 @@ class SlotMap:
             starts, at = self.cells[child], rooms[child].past - 1
             for other in index:
                 due = cell[other] - self.course.apart(child, other)
-                at = np.minimum(at, np.searchsorted(starts, due, side="right") - 1)
+                at = np.minimum(at, self._rank(child)[np.maximum(due + 1, 0)] - 1)
             index[child] = at
             cell[child] = starts[np.maximum(at, 0)]
         return index
@@ -167,7 +183,9 @@ class SlotMap:
         size = len(self.cells[child]) + 1
         lows, highs = np.concatenate(first), np.concatenate(past)
         change = np.bincount(lows, minlength=size) - np.bincount(np.maximum(lows, highs), minlength=size)
-        self.cells[child] = self.cells[child][np.cumsum(change[:-1]) > 0]
+        reached = np.cumsum(change[:-1]) > 0
+        if not reached.all():
+            self._set(child, self.cells[child][reached])
 
 
 def _all(cells: Cells) -> NDArray[np.bool_]:

@@ -1,0 +1,289 @@
+"""How fast calendar feeds are served, beside an empty Flask route, Radicale and the library's own serialising.
+
+    python -m tests.benchmarks.feeds [--quick]
+
+Requests per second of one client that keeps its connection where the server does, one process each: Seriate and the
+empty route under the gunicorn options of the product, Radicale under its own server with the same calendar. Many tokens
+share the load, as many subscribers do. "Cold" is a feed whose visits were never rendered, beside the same events in one
+icalendar.Calendar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import flask_migrate
+from icalendar import Calendar
+
+from scheduler.app import create_app
+from scheduler.database import db
+from scheduler.domain.status import AppointmentStatus
+from scheduler.ical import events, feed_calendar
+from scheduler.ical.calendars import shown
+from scheduler.ical.entries import look_of
+from scheduler.ical.vtimezone import vtimezone
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.services import feeds
+from scheduler.services.actors import Actor
+from tests.calendar_cast import NOW, make_clinic, make_patient
+from tests.engines import SECRET_KEY, test_settings
+from tools.processes import LOOPBACK, WEB, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKENS = 200
+RADICALE = """
+[server]
+hosts = {host}:{port}
+[auth]
+type = none
+[rights]
+type = from_file
+file = {folder}.rights
+[storage]
+filesystem_folder = {folder}
+[logging]
+level = error
+"""
+
+
+@dataclass
+class Served:
+    """The feeds of one size: their addresses and the body."""
+
+    visits: int
+    paths: list[str]
+    body: bytes = b""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer requests")
+    quick = parser.parse_args().quick
+    folder = Path(tempfile.mkdtemp(prefix="seriate-bench-"))
+    try:
+        for line in report(folder, 1_000 if quick else 6_000):
+            print(line, flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(folder: Path, requests: int) -> Iterator[str]:
+    served = prepare(folder)
+    with gunicorn(folder, "tests.benchmarks.empty_app:app") as port:
+        empty, _ = rate(port, ["/"], requests)
+    yield f"an empty Flask route: {empty:,.0f}/s"
+    unchanged: dict[int, float] = {}
+    with gunicorn(folder, "wsgi:app") as port:
+        for size in served:
+            size.body = fetch(port, size.paths[0])[1]
+            tags = {path: fetch(port, path)[2] for path in size.paths}
+            unchanged[size.visits], status = rate(port, size.paths, requests, tags)
+            full, _ = rate(port, size.paths, max(60, requests * 4 // size.visits))
+            share = unchanged[size.visits] / empty
+            yield (
+                f"{size.visits:>5} visits: {status} {unchanged[size.visits]:,.0f}/s"
+                f" ({share:.0%} of an empty route, aim 60%), 200 {full:,.0f}/s, {len(size.body):,} bytes"
+            )
+    for size in served:
+        with radicale(folder / f"radicale-{size.visits}", size.body) as (port, path):
+            tag = fetch(port, path)[2]
+            theirs, status = rate(port, [path], max(20, requests // (2 * size.visits)), {path: tag})
+        ratio = unchanged[size.visits] / theirs
+        yield f"{size.visits:>5} visits: Radicale answers {status} at {theirs:,.1f}/s; ours is {ratio:,.0f} x (aim 5 x)"
+    yield from serialising(5_000)
+
+
+def prepare(folder: Path) -> list[Served]:
+    """Make a database with a patient for each size and many feeds of each."""
+    app = create_app(test_settings(folder, f"sqlite:///{folder}/seriate.db"))
+    now = datetime.now(UTC)  # the product's own clock will look at these visits
+    found = []
+    with app.app_context():
+        flask_migrate.upgrade()
+        clinic = make_clinic(db.session)
+        for count in (12, 200, 5_000):
+            patient = make_patient(db.session, clinic)
+            db.session.add_all(visits(clinic.id, patient.id, count, now))
+            actor = Actor(clinic, None, None, "command")
+            tokens = [
+                feeds.create(db.session(), actor, patient.resource_id, "neutral", now)[1]
+                for _ in range(TOKENS)
+            ]
+            found.append(Served(count, [f"/feeds/{token}.ics" for token in tokens]))
+        db.session.commit()
+        db.engine.dispose()
+    return found
+
+
+def visits(clinic_id: int, patient_id: int, count: int, now: datetime) -> Iterator[Appointment]:
+    """Yield visits from tomorrow on, two hours apart."""
+    for number in range(count):
+        start = now.replace(minute=0, second=0, microsecond=0) + timedelta(days=1, hours=2 * number)
+        yield Appointment(
+            uid=f"{patient_id}-{number:05}",
+            clinic_id=clinic_id,
+            patient_id=patient_id,
+            action="infusion-1",
+            kind="infusion",
+            title="Infusion",
+            status=AppointmentStatus.BOOKED,
+            start_at=start,
+            end_at=start + timedelta(minutes=115),
+            local_start=start.replace(tzinfo=None),
+            zone_name="America/New_York",
+            phases=[],
+            sequence=0,
+            changed_at=now,
+            created_at=now,
+        )
+
+
+def serialising(count: int) -> Iterator[str]:
+    """Compare a cold and a warm rendering with the library's own, each the best of three."""
+    clinic = Clinic(
+        id=1, key="harbor", name="Harbor Street", zone_name="America/New_York", phone="", address=""
+    )
+    clinic.settings_document = {}
+    look = look_of(clinic)
+    rows = list(visits(1, 1, count, NOW))
+    entries = shown(rows, lambda _: "Appointment", look)
+
+    def ours() -> bytes:
+        return feed_calendar(clinic.name, look, entries, NOW.year)
+
+    def cold() -> bytes:
+        events.rendered.cache_clear()
+        return ours()
+
+    def plain() -> bytes:
+        calendar = Calendar()
+        calendar.add("prodid", "-//plain//")
+        calendar.add("version", "2.0")
+        zone = vtimezone(clinic.zone_name, NOW.year)
+        assert zone
+        calendar.add_component(zone)
+        for entry in entries:
+            calendar.add_component(events.event(entry, clinic.zone_name))
+        body: bytes = calendar.to_ical()
+        return body
+
+    took = {work.__name__: min(seconds(work) for _ in range(3)) for work in (plain, cold)}
+    warm = min(seconds(ours) for _ in range(3))
+    yield (
+        f"{count:,} visits: icalendar alone {took['plain'] * 1000:,.0f} ms; cold {took['cold'] * 1000:,.0f} ms"
+        f" ({took['cold'] / took['plain']:.2f} x, aim at most 1.5 x); warm {warm * 1000:,.0f} ms"
+    )
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def rate(
+    port: int, paths: Sequence[str], requests: int, tags: dict[str, str] | None = None
+) -> tuple[float, int]:
+    """Return requests per second, and the status that all answers had."""
+    connection = http.client.HTTPConnection(LOOPBACK, port)
+    statuses = set()
+    begin = time.perf_counter()
+    for number in range(requests):
+        path = paths[number % len(paths)]
+        headers = {"If-None-Match": tags[path]} if tags and tags[path] else {}
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        statuses.add(answer.status)
+    took = time.perf_counter() - begin
+    connection.close()
+    (status,) = statuses
+    return requests / took, status
+
+
+def fetch(port: int, path: str) -> tuple[int, bytes, str]:
+    connection = http.client.HTTPConnection(LOOPBACK, port)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, body, answer.headers.get("ETag", "")
+
+
+@contextmanager
+def gunicorn(folder: Path, application: str) -> Iterator[int]:
+    port = free_port()
+    environ = {
+        **os.environ,
+        "APP_ENV": "test",
+        "INSTANCE_PATH": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/seriate.db",
+        "SECRET_KEY": SECRET_KEY,
+        "PORT": str(port),
+    }
+    options = WEB.replace("wsgi:app", application).split()
+    command = [
+        sys.executable,
+        *options,
+        "--workers",
+        "1",
+        "--keep-alive",
+        "60",
+        "--bind",
+        f"{LOOPBACK}:{port}",
+    ]
+    with running(command, environ, port):
+        yield port
+
+
+@contextmanager
+def radicale(folder: Path, body: bytes) -> Iterator[tuple[int, str]]:
+    """Serve the calendar with Radicale; give its port and the calendar's path."""
+    folder.mkdir()
+    port = free_port()
+    config = folder / "radicale.conf"
+    config.write_text(RADICALE.format(host=LOOPBACK, port=port, folder=folder / "storage"))
+    (folder / "storage.rights").write_text("[all]\nuser = .*\ncollection = .*\npermissions = RrWw\n")
+    path = "/bench/calendar/"
+    with running([sys.executable, "-m", "radicale", "--config", str(config)], dict(os.environ), port):
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=600)
+        headers = {"Content-Type": "text/calendar; charset=utf-8", "Authorization": "Basic YmVuY2g6YmVuY2g="}
+        connection.request("PUT", path, body, headers)
+        put = connection.getresponse()
+        put.read()
+        if put.status != 201:
+            raise RuntimeError(f"Radicale did not take the calendar: {put.status}")
+        yield port, path
+
+
+@contextmanager
+def running(command: list[str], environ: dict[str, str], port: int) -> Iterator[None]:
+    process = subprocess.Popen(command, cwd=ROOT, env=environ)
+    try:
+        for _ in range(600):
+            try:
+                fetch(port, "/")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()
