@@ -53,9 +53,11 @@ def pass_gate(session: Session, letter: Letter, now: datetime) -> bool:
 
 
 def refused_at_gate(session: Session, letter: Letter, now: datetime) -> None:
-    """Settle a letter that must not go: somebody else has it, or it is too late, or a visit has changed."""
+    """Settle a letter that must not go: it is too late, or a visit has changed. A lost lease is somebody else's."""
     message = _owned(session, letter)
-    if message is not None:
+    if message is None or message.leased_until is None or message.data_at is not None:
+        return
+    if message.leased_until > database_time(session):
         fell_through(session, message, now)
 
 

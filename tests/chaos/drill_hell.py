@@ -24,9 +24,10 @@ SINS = {
     "hangs up at the recipient": (("rcpt", HANG_UP), ("pending", 0)),
     "refuses DATA for now": (("data", b"451 4.3.0 busy"), ("pending", 0)),
     "hangs up at DATA": (("data", HANG_UP), ("pending", 0)),
-    "hangs up in the content": (("body", HANG_UP), ("pending", 0)),
     "disk full after the content": (("content", b"452 4.3.1 disk"), ("pending", 0)),
     "content refused": (("content", b"554 5.6.0 bad"), ("failed", 0)),
+    # the sender cannot know that nobody listens any more, and had sent the dot already
+    "hangs up in the content": (("body", HANG_UP), ("uncertain", 1)),
     "hangs up after the content": (("content", HANG_UP), ("uncertain", 1)),
     "answers nonsense after the content": (("content", b"whatever"), ("uncertain", 1)),
 }

@@ -50,6 +50,7 @@ class Drill:
         ]
         self.control = control
         self.lease = lease
+        self._steps = 0
         self.first = self.people = 1_000_000 * bool(control)
         self.log = (folder / "nursery.log").open("ab")
         self._nursery = self._nurse(time.monotonic(), control)
@@ -87,19 +88,28 @@ class Drill:
             time.sleep(0.01)
         raise AssertionError(f"sender {process} does not end")
 
-    def drain(self, senders=1, seconds=600):
-        """Let healthy senders work until nothing is pending: hours later, so that no backoff is left."""
-        self.close()
-        self._nursery = self._nurse(
-            time.monotonic() - 10 * HOURS, self.control if self.control == "gate-blind" else ""
-        )
-        processes = [self.start() for _ in range(senders)]
+    def drain(self, seconds=600):
+        """Let a healthy sender work until nothing is pending, later and later, so that every backoff ends."""
         last = time.monotonic() + seconds
-        while self.open_rows() and time.monotonic() < last:
-            time.sleep(0.2)
-        for process in processes:
+        for hours in range(8, 20, 2):
+            self.close()
+            control = self.control if self.control == "gate-blind" else ""
+            self._nursery = self._nurse(time.monotonic() - hours * HOURS, control)
+            process = self.start()
+            self._wait_while_it_goes_on(last)
             self.end(process, signal.SIGTERM)
             self.wait_until_gone(process)
+            if not self.open_rows():
+                return
+
+    def _wait_while_it_goes_on(self, last, patience=6):
+        """Wait until nothing is open, or nothing has changed for some seconds."""
+        rows, since = self.open_rows(), time.monotonic()
+        while rows and time.monotonic() < min(last, since + patience):
+            time.sleep(0.2)
+            now_open = self.open_rows()
+            if now_open != rows or self.script.steps != self._steps:
+                rows, since, self._steps = now_open, time.monotonic(), self.script.steps
 
     def open_rows(self):
         """Return how many reminders or mails still wait."""
