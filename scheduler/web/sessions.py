@@ -25,9 +25,8 @@ from scheduler.web.current import sign_in_first
 
 bp = Blueprint("sessions", __name__, url_prefix="/account")
 KEPT = "sid"
-OPEN_WHILE_LOCKED = frozenset(
-    {"sessions.locked", "sessions.unlock", "security.logout", "static", "health.show"}
-)
+OPEN_WHILE_LOCKED = frozenset({"sessions.locked", "sessions.unlock", "security.logout", "static"})
+NOT_OURS = frozenset({"api", "api_docs", "patient_pages", "health"})  # doors that look at no session
 
 
 def register(app: Flask) -> None:
@@ -111,7 +110,7 @@ def unlock() -> Response | tuple[str, int]:
 
 def _watch() -> Response | None:
     """End what is over, stop what is locked, and note that the person is there."""
-    if "_user_id" not in session or request.blueprint in ("api", "api_docs"):
+    if "_user_id" not in session or request.blueprint in NOT_OURS:
         return None
     row = _row()
     if row is None:
