@@ -20,7 +20,7 @@ UV = TOOLS / "uv.txt"
 
 def install(lock: Path) -> None:
     """Make the virtual environment hold the packages of the lock; nothing to do if it does."""
-    installed = _installed() if _usable() else _create()
+    installed = _installed() if STAMP.exists() and _starts() else _create()
     if installed.get(lock.name) == _digest(lock):
         return
     print(f"Installing {lock.relative_to(ROOT)} ...", flush=True)
@@ -30,10 +30,8 @@ def install(lock: Path) -> None:
     STAMP.write_text(json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8")
 
 
-def _usable() -> bool:
-    """False when there is none, when its interpreter has gone, or when its making was cut off."""
-    if not STAMP.exists():
-        return False
+def _starts() -> bool:
+    """False when there is none, when its interpreter has gone from the machine, or when it is too old."""
     probe = [str(VENV_PYTHON), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
     try:
         return subprocess.run(probe, check=False, capture_output=True).returncode == 0
@@ -42,8 +40,10 @@ def _usable() -> bool:
 
 
 def _create() -> dict[str, str]:
+    """Make it, or end what was cut off: an environment that starts is kept with what is in it."""
     print("Making the virtual environment in .venv ...", flush=True)
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=False)
+    clear = [] if _starts() else ["--clear"]
+    made = subprocess.run([sys.executable, "-m", "venv", *clear, str(VENV)], check=False)
     if made.returncode:
         raise Refused(f"{sys.executable} could not make {VENV}; its reason is above.")
     _run("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(UV))
