@@ -51,11 +51,15 @@ def _asked_at(world: World, story: Story) -> datetime:
 
 
 def _book(world: World, story: Story, patient: Patient, now: datetime) -> None:
-    actor = world.cast.actor(StaffRole.FRONT_DESK)
-    wishes, proposal = _planned(world, story, patient, now)
+    try:
+        wishes, proposal = _planned(world, story, patient, now)
+    except NoFitFound:
+        world.told["without a free time"] += 1  # more patients than the clinic has room for
+        return
+    desk = world.cast.actor(StaffRole.FRONT_DESK)
     reserve = int(RESERVED_FOR.total_seconds()) // 60 if story.turn is Turn.RESERVES else None
     care_plan = booking.book_course(
-        world.session, actor, wishes, proposal.visits, proposal.projections, now, reserve_minutes=reserve
+        world.session, desk, wishes, proposal.visits, proposal.projections, now, reserve_minutes=reserve
     )
     world.told["courses"] += 1
     if story.turn is not Turn.RESERVES:
