@@ -19,12 +19,14 @@ from config import Settings
 from scheduler.clock import Clock, JumpWatch
 from scheduler.jobs import sealing
 from scheduler.jobs.dispatch import Outbound, dispatch
+from scheduler.jobs.inbox import read_inbox
 from scheduler.jobs.ticks import Ticking, expire_reservations, run, show_life
 from scheduler.notify.smtp import Connection
 from scheduler.services.letters import Letterhead
 
 DISPATCH_SECONDS = 5
 EXPIRY_SECONDS = 60
+INBOX_SECONDS = 60
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -44,7 +46,11 @@ def run_clock(app: Flask) -> None:
 
 def ticks(app: Flask, out: Outbound) -> list[Ticking]:
     """Return every tick of the clock."""
+    settings: Settings = app.config["SETTINGS"]
+    inbox = settings.inbox
+    reading = [Ticking("inbox", INBOX_SECONDS, partial(read_inbox, app, inbox))] if inbox else []
     return [
+        *reading,
         Ticking("dispatch", DISPATCH_SECONDS, partial(dispatch, out)),
         Ticking("expiry", EXPIRY_SECONDS, partial(expire_reservations, app)),
         Ticking("seal", sealing.SECONDS, partial(sealing.seal_trails, app)),
@@ -77,6 +83,7 @@ def outbound(app: Flask) -> Outbound:
             public_url=settings.public_url,
             keys=(settings.secret_key, *settings.secret_key_fallbacks),
             mail_from=settings.mail_from,
+            bounces_to=settings.mail_from if settings.inbox else None,
         ),
         policy=settings.ambiguous_send,
         clock=clock.now,

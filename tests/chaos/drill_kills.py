@@ -40,7 +40,7 @@ def kills(app, harbor, folder, number, policy="resend", control="", how=signal.S
 @both
 @pytest.mark.parametrize("policy", ["resend", "hold"])
 def test_kill_9(engine_name, app, harbor, tmp_path, policy):
-    number = rounds(30, 1000)
+    number = rounds(12, 1000)
     found = kills(app, harbor, tmp_path, number, policy)
     control = control_of(app, harbor, tmp_path, policy)
     tell(f"kill-9-{policy}", engine_name, {"kills": number, **asdict(found)}, control)
@@ -74,7 +74,7 @@ def control_drill(app, harbor, folder, control):
 
 @both
 def test_sigterm_restarts(engine_name, app, harbor, tmp_path):
-    number = rounds(10, 200)
+    number = rounds(4, 200)
     found = kills(app, harbor, tmp_path, number, how=signal.SIGTERM)
     tell("sigterm", engine_name, {"restarts": number, **asdict(found)}, {"bug": "see kill-9"})
 

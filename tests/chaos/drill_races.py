@@ -23,7 +23,7 @@ from tests.engines import both
 
 @both
 def test_cancel_against_send(engine_name, app, harbor, tmp_path):
-    number = rounds(150, 10_000)
+    number = rounds(60, 10_000)
     cancelled, stale = race(app, harbor, tmp_path, number)
     _, planted = race(app, harbor, tmp_path / "control", min(number, 300), control="gate-blind")
     figures = {"races": number, "cancelled in time": cancelled, "stale mails": stale}
@@ -85,7 +85,7 @@ def _cancel_on_sight(app, running, addresses):
 
 @both
 def test_frozen_beyond_the_lease(engine_name, app, harbor, tmp_path):
-    number = rounds(5, 100)
+    number = rounds(2, 100)
     chance = random.Random(SEED)
     with drill(app, harbor.clinic, tmp_path, lease=1.0) as running:
         for _ in range(number):
@@ -111,7 +111,7 @@ def test_frozen_beyond_the_lease(engine_name, app, harbor, tmp_path):
 
 @both
 def test_four_senders_at_once(engine_name, app, harbor, tmp_path):
-    number = rounds(200, 10_000)
+    number = rounds(80, 10_000)
     with drill(app, harbor.clinic, tmp_path, lease=30, delay=0.002) as running:
         running.add(number)
         processes = [running.start() for _ in range(4)]

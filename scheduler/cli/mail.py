@@ -1,0 +1,24 @@
+"""`flask mail ...`: mail that comes back, handed in by a mail server."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from flask.cli import AppGroup
+
+from scheduler import clock
+from scheduler.cli.output import writing
+from scheduler.database import db
+from scheduler.services.incoming import receive as take_in
+
+group = AppGroup("mail", help="Mail that comes back: bounces and calendar answers.")
+
+
+@group.command("receive")
+def receive() -> None:
+    """Take one mail from standard input, as a mail server's alias or filter hands it over."""
+    content = sys.stdin.buffer.read()
+    with writing():
+        what = take_in(db.session(), content, clock.now())
+    click.echo(what)

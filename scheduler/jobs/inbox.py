@@ -1,0 +1,74 @@
+"""The inbox tick: bounces and calendar answers, read by IMAP where INBOX_URL names a mailbox.
+
+Each mail is taken in and committed by itself, then marked as seen. A mail whose mark was lost is read again, which
+changes nothing: bounces and answers are told once however often they are read.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+
+from config import MailServer
+from scheduler.clock import Clock
+from scheduler.database import begin_write, db
+from scheduler.services.incoming import receive
+
+WAIT = 60  # seconds for an answer
+AT_ONCE = 100
+log = logging.getLogger(__name__)
+
+
+def read_inbox(app: Flask, server: MailServer) -> str:
+    """Take in what is unread. Returns what was done, in words."""
+    with _mailbox(server) as mailbox:
+        _, found = mailbox.search(None, "UNSEEN")
+        numbers = found[0].split()[:AT_ONCE] if found and found[0] else []
+        for number in numbers:
+            _, parts = mailbox.fetch(number, "(BODY.PEEK[])")
+            for part in parts:
+                if isinstance(part, tuple):
+                    _take_in(app, part[1])
+            mailbox.store(number, "+FLAGS", r"(\Seen)")
+    return f"read {len(numbers)}"
+
+
+def _take_in(app: Flask, content: bytes) -> None:
+    clock: Clock = app.extensions["clock"]
+    with app.app_context():
+        try:
+            begin_write(db.session())
+            what = receive(db.session(), content, clock.now())
+            db.session.commit()
+            log.info("a mail came in: %s", what)
+        except Exception:
+            log.exception("a mail could not be taken in, and is passed over")
+        finally:
+            db.session.remove()
+
+
+@contextmanager
+def _mailbox(server: MailServer) -> Iterator[imaplib.IMAP4]:
+    context = ssl.create_default_context()
+    if server.security == "tls":
+        mailbox: imaplib.IMAP4 = imaplib.IMAP4_SSL(
+            server.host, server.port, ssl_context=context, timeout=WAIT
+        )
+    else:
+        mailbox = imaplib.IMAP4(server.host, server.port, timeout=WAIT)
+    try:
+        if server.security == "starttls":
+            mailbox.starttls(context)
+        mailbox.login(server.username or "", server.password or "")
+        mailbox.select("INBOX")
+        yield mailbox
+    finally:
+        try:
+            mailbox.logout()
+        except (OSError, imaplib.IMAP4.error):
+            log.info("the mailbox was gone before we were")
