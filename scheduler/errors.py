@@ -104,3 +104,9 @@ class KeyInFlight(Refusal):
     """The first request with this idempotency key has not ended yet."""
 
     code, title = "idempotency-key-in-flight", "The first request with this Idempotency-Key is still running"
+
+
+class LinkOver(Refusal):
+    """A link from a mail that is too old, was used already, or is not ours."""
+
+    code, status, title = "link-over", 410, "This link is no longer valid; ask for a new one"

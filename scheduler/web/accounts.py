@@ -17,7 +17,7 @@ from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.user import NoRole, User
-from scheduler.web import sessions
+from scheduler.web import passwords, sessions
 from scheduler.web.throttle import SignInForm
 
 ARGON2 = {"memory_cost": 19 * 1024, "time_cost": 2, "parallelism": 1}  # OWASP's least: 19 MiB, t=2, p=1
@@ -36,6 +36,7 @@ def init_app(app: Flask) -> None:
     security.login_manager.request_loader(lambda _: None)
     security.want_json(lambda _: False)
     sessions.register(app)
+    app.register_blueprint(passwords.bp)
 
 
 def _options(settings: Settings) -> dict[str, Any]:

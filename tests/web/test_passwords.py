@@ -1,0 +1,126 @@
+import re
+from datetime import timedelta
+
+import pytest
+from flask_security import verify_password
+from sqlalchemy import select
+
+from scheduler.clock import now
+from scheduler.models.message import Message
+from scheduler.models.user import StaffRole, by_email
+from scheduler.services import accounts, passwords
+from tests.cast import PASSWORD
+from tests.engines import SECRET_KEY, both
+from tests.web.test_accounts import sign_in
+from tests.web.test_sessions import browser, token_of
+
+NEW = "another quiet cup of tea"
+
+
+@pytest.fixture
+def alice(session, harbor):
+    accounts.set_password(session, harbor.users["alice"], PASSWORD)
+    session.commit()
+    return harbor.users["alice"]
+
+
+@both
+def test_who_is_invited_chooses_a_password_once(client, session, harbor):
+    ada = harbor.actor("ada")
+    passwords.invite(session, ada, "Eve@example.org", StaffRole.NURSE, now(), "http://x", [SECRET_KEY], "Eve")
+    session.commit()
+    link = mailed(session)
+    opened = [client.get(link).status_code for _ in range(2)]
+    chosen = choose(client, link, NEW)
+    again = choose(client, link, "yet another cup of tea")
+
+    assert opened == [200, 200]
+    assert (chosen.status_code, chosen.location, again) == (303, "/login", None)
+    assert sign_in(client, "eve@example.org", NEW).status_code == 302
+
+
+@both
+def test_a_forgotten_password_is_replaced_and_its_sessions_end(app, client, session, alice):
+    desk = browser(app)
+    asked = ask(client, "Alice@example.org")
+    session.rollback()
+    choose(client, mailed(session), NEW)
+    session.rollback()
+
+    assert (asked.status_code, asked.location) == (303, "/login")
+    assert verify_password(NEW, by_email(session, "alice@example.org").password)
+    assert desk.get("/patients").location.startswith("/login")
+
+
+def test_asking_tells_nobody_whether_there_is_an_account(client, session, alice):
+    known, unknown = ask(client, "alice@example.org"), ask(client, "nobody@example.org")
+
+    assert (known.status_code, known.location) == (unknown.status_code, unknown.location)
+    session.rollback()
+    assert len(session.scalars(select(Message)).all()) == 1
+
+
+def test_asking_is_limited(client, session, alice):
+    for _ in range(5):
+        ask(client, "alice@example.org")
+    session.rollback()
+
+    assert len(session.scalars(select(Message)).all()) == 3
+
+
+def test_a_link_that_is_old_or_changed_or_for_somebody_gone_is_over(client, session, alice):
+    at = now()
+    old = passwords.link_token(alice, timedelta(seconds=-1), at, [SECRET_KEY])
+    good = passwords.link_token(alice, timedelta(hours=1), at, [SECRET_KEY])
+    foreign = passwords.link_token(alice, timedelta(hours=1), at, ["x" * 40])
+    paths = [f"/account/password/{token}" for token in (old, good + "x", foreign, "nonsense")]
+
+    assert [client.get(path).status_code for path in paths] == [410] * 4
+    alice.active = False
+    session.commit()
+    assert client.get(f"/account/password/{good}").status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("new", "again"), [("short", "short"), (NEW, NEW + "x"), ("alice in wonderland", "alice in wonderland")]
+)
+def test_a_password_that_is_weak_or_mistyped_is_refused(client, session, alice, new, again):
+    link = f"/account/password/{passwords.link_token(alice, timedelta(hours=1), now(), [SECRET_KEY])}"
+    answer = choose(client, link, new, again)
+
+    assert answer.status_code == 422
+    assert sign_in(client, "alice@example.org", PASSWORD).status_code == 302
+
+
+def test_who_knows_the_present_password_changes_it(app, alice):
+    desk = browser(app)
+    form = {"password": NEW, "again": NEW, "csrf_token": token_of(desk)}
+    wrong = desk.post("/account/password", data=form | {"present": "nonsense"})
+    right = desk.post("/account/password", data=form | {"present": PASSWORD})
+
+    assert (wrong.status_code, right.status_code) == (422, 303)
+    assert desk.get("/patients").location.startswith("/login")
+    assert sign_in(desk, "alice@example.org", NEW).status_code == 302
+
+
+def ask(client, email):
+    page = client.get("/account/forgotten").text
+    return client.post("/account/forgotten", data={"email": email, "csrf_token": token_in(page)})
+
+
+def choose(client, link, new, again=None):
+    page = client.get(link)
+    if page.status_code != 200:
+        return None
+    form = {"password": new, "again": again or new, "csrf_token": token_in(page.text)}
+    return client.post(link, data=form)
+
+
+def mailed(session):
+    """Return the path of the newest link in the outbox."""
+    message = session.scalars(select(Message).order_by(Message.id.desc())).first()
+    return re.sub(r"^https?://[^/]+", "", message.values["secret"]["action_link"])
+
+
+def token_in(page):
+    return re.search(r'name="csrf_token" value="([^"]+)"', page).group(1)
