@@ -27,7 +27,8 @@ def good_until(gate: Gate, closed_on: date) -> date | None:
 def why_open(gate: Gate, settled: Settled | None, visit_start: datetime, visit_on: date) -> str | None:
     """Return in words why the gate is open for a visit, None when it is closed.
 
-    `visit_on` is the visit's clinic-local day. A waived gate is closed whatever its dates.
+    `visit_on` is the visit's clinic-local day. A waived gate is closed whatever its dates. A gate without a lead may be
+    settled when a late patient has come, after the visit's start.
     """
     if gate.after_visit:
         return None
@@ -37,7 +38,7 @@ def why_open(gate: Gate, settled: Settled | None, visit_start: datetime, visit_o
         return None
     if settled.valid_until_on is not None and visit_on > settled.valid_until_on:
         return f"{gate.title} is good until {settled.valid_until_on:%d %b %Y} only"
-    if settled.closed_at > visit_start - gate.lead:
+    if gate.lead and settled.closed_at > visit_start - gate.lead:
         hours = gate.lead // timedelta(hours=1)
         return f"{gate.title} must be settled {hours} hours before the visit"
     return None

@@ -1,0 +1,49 @@
+"""Whether a gate is open for a visit."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from scheduler.domain.gates import Settled, good_until, why_open
+from scheduler.domain.plans import Gate, Holds
+
+START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+TODAY = date(2026, 11, 24)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+DRIVER = Gate("driver", "Driver confirmed", Holds.PER_SESSION)
+CONSENT = Gate("consent", "Signed consent", Holds.ONCE, lead=24 * HOUR)
+TEST = Gate("test", "Pregnancy test", Holds.DAYS, valid_days=7)
+FORM = Gate("form", "Monitoring form", Holds.PER_SESSION, valid_days=7, after_visit=True)
+
+
+@pytest.mark.parametrize(
+    ("gate", "settled", "why"),
+    [
+        (DRIVER, None, "Driver confirmed is missing"),
+        (DRIVER, Settled(START - MINUTE), None),
+        (DRIVER, Settled(START + 10 * MINUTE), None),
+        (CONSENT, Settled(START - 24 * HOUR), None),
+        (
+            CONSENT,
+            Settled(START - 24 * HOUR + MINUTE),
+            "Signed consent must be settled 24 hours before the visit",
+        ),
+        (CONSENT, Settled(START, waived=True), None),
+        (TEST, Settled(START - HOUR, valid_until_on=TODAY), None),
+        (
+            TEST,
+            Settled(START - HOUR, valid_until_on=date(2026, 11, 23)),
+            "Pregnancy test is good until 23 Nov 2026 only",
+        ),
+        (TEST, Settled(START - HOUR, valid_until_on=date(2026, 11, 23), waived=True), None),
+        (FORM, None, None),
+    ],
+)
+def test_a_gate_is_open_until_it_is_settled_in_time(
+    gate: Gate, settled: Settled | None, why: str | None
+) -> None:
+    assert why_open(gate, settled, START, TODAY) == why
+
+
+def test_a_gate_is_good_for_its_days_or_for_good() -> None:
+    assert [good_until(gate, TODAY) for gate in (TEST, CONSENT, DRIVER)] == [date(2026, 12, 1), None, None]
