@@ -1,0 +1,137 @@
+"""Each job of the patient's page on a phone, with JavaScript and without it."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from scheduler.domain.status import AppointmentStatus, Response
+from scheduler.models.appointment import Appointment
+from scheduler.models.patient import Patient
+from scheduler.models.patient_request import PatientRequest
+from scheduler.models.visit_answer import CheckIn
+from tests.calendar_cast import HOUR
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def address(app, desks, token):
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    desks.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
+def phone(request, open_page, address, token):
+    page = open_page(address, java_script_enabled=request.param, **PHONE)
+    page.goto(f"/visits/{token}")
+    return page
+
+
+@pytest.fixture
+def fresh(session):
+    def read(model, key):
+        session.rollback()
+        return session.get(model, key, populate_existing=True)
+
+    return read
+
+
+def test_confirming(phone, visit, fresh):
+    phone.get_by_role("button", name="I am coming").click()
+
+    assert phone.get_by_role("status").inner_text() == "Thank you. We look forward to seeing you."
+    assert phone.get_by_role("button", name="I am coming").count() == 0
+    assert fresh(Appointment, visit.id).response is Response.ACCEPTED
+
+
+def test_cancelling_after_thinking_again(phone, visit, fresh):
+    phone.get_by_role("link", name="I cannot come").click()
+    phone.get_by_role("link", name="No, keep it").click()
+    assert fresh(Appointment, visit.id).status is AppointmentStatus.BOOKED
+
+    phone.get_by_role("link", name="I cannot come").click()
+    phone.get_by_label("Would you tell us why?").fill("a cold")
+    phone.get_by_role("button", name="Yes, cancel it").click()
+    assert phone.get_by_role("status").inner_text() == "Your appointment is cancelled."
+    assert fresh(Appointment, visit.id).status_reason == "a cold"
+
+
+def test_asking_for_another_time(phone, session):
+    phone.get_by_role("link", name="I need another time").click()
+    phone.get_by_label("Days and times that are good for you").fill("Tuesdays after nine")
+    phone.get_by_role("button", name="Send to the clinic").click()
+
+    assert phone.get_by_text("You asked for another time").is_visible()
+    session.rollback()
+    assert session.query(PatientRequest).one().note == "Tuesdays after nine"
+
+
+def test_saying_how_one_is(phone, session, at, visit):
+    visit.status = AppointmentStatus.FULFILLED
+    session.commit()
+    at.time = visit.end_at + 20 * HOUR
+    phone.reload()
+    phone.get_by_role("link", name="Tell us how you are").click()
+    phone.get_by_role("group", name="Little interest").get_by_label("Several days").check()
+    phone.get_by_role("group", name="Your mood").get_by_label("8", exact=True).check()
+    phone.get_by_role("button", name="Save").click()
+
+    assert phone.get_by_role("status").inner_text() == "Thank you for telling us."
+    session.rollback()
+    row = session.query(CheckIn).one()
+    assert (row.little_interest, row.feeling_down, row.mood) == (1, None, 8)
+
+
+def test_wishes_and_another_language(phone, ana, fresh):
+    phone.get_by_role("link", name="My wishes").click()
+    phone.get_by_label("Tuesday").check()
+    phone.get_by_label("Español", exact=True).check()
+    phone.get_by_role("button", name="Save").click()
+
+    assert phone.get_by_role("status").inner_text() == "Sus deseos están guardados."
+    saved = fresh(Patient, ana.id)
+    assert (saved.language, saved.preferences) == ("es", {"weekdays": [2]})
+
+
+def test_a_calendar_of_ones_own(phone):
+    phone.get_by_role("link", name="Put my appointments into my calendar").click()
+    phone.get_by_role("button", name="Make an address for my calendar").click()
+    made = phone.get_by_label("Address").input_value()
+    assert "/feeds/" in made
+    assert phone.get_by_role("link", name="Add to Apple Calendar").get_attribute("href").startswith("webcal:")
+
+    phone.get_by_role("button", name="Switch it off").click()
+    assert phone.get_by_role("status").inner_text() == "The address is switched off."
+
+
+def test_every_page_fits_a_phone_and_can_be_used_by_everybody(open_page, address, token, visit):
+    page = open_page(address, **PHONE)
+    base = f"/visits/{token}"
+    of_visit = f"{base}/appointments/{visit.public_id}"
+    paths = [base, f"{base}?lang=es", f"{of_visit}/cancellation", f"{of_visit}/request"]
+    paths += [f"{of_visit}/check-in", f"{base}/preferences", f"{base}/calendar", "/visits"]
+    found = {}
+    for path in paths:
+        page.goto(path)
+        page.evaluate(AXE.read_text())
+        faults = page.evaluate("axe.run().then(found => found.violations.map(one => one.id))")
+        wide = page.evaluate("document.scrollingElement.scrollWidth") > 390
+        small = page.evaluate(
+            """[...document.querySelectorAll('button, .button, input:not([type=hidden]), nav a')]
+            .filter(one => one.getBoundingClientRect().height < 24).length"""
+        )
+        if faults or wide or small:
+            found[path.removeprefix(base)] = (faults, wide, small)
+
+    assert found == {}
+    page.evaluate("document.querySelector('label[for=email]').remove()")  # axe sees what is planted
+    assert "label" in page.evaluate("axe.run().then(found => found.violations.map(one => one.id))")
