@@ -20,12 +20,23 @@ from scheduler.clock import Clock, JumpWatch
 from scheduler.jobs import sealing
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.inbox import read_inbox
-from scheduler.jobs.ticks import Ticking, expire_reservations, run, show_life
+from scheduler.jobs.ticks import (
+    Ticking,
+    expire_reservations,
+    prune,
+    run,
+    seal_trails,
+    show_life,
+    write_digests,
+)
 from scheduler.notify.smtp import Connection
 from scheduler.services.letters import Letterhead
 
 DISPATCH_SECONDS = 5
 EXPIRY_SECONDS = 60
+DIGEST_SECONDS = 60
+SEAL_SECONDS = 5
+PRUNE_SECONDS = 3600
 INBOX_SECONDS = 60
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -53,6 +64,9 @@ def ticks(app: Flask, out: Outbound) -> list[Ticking]:
         *reading,
         Ticking("dispatch", DISPATCH_SECONDS, partial(dispatch, out)),
         Ticking("expiry", EXPIRY_SECONDS, partial(expire_reservations, app)),
+        Ticking("digest", DIGEST_SECONDS, partial(write_digests, app)),
+        Ticking("seal", SEAL_SECONDS, partial(seal_trails, app)),
+        Ticking("prune", PRUNE_SECONDS, partial(prune, app)),
         Ticking("seal", sealing.SECONDS, partial(sealing.seal_trails, app)),
     ]
 

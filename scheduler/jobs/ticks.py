@@ -9,13 +9,18 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Flask
+from sqlalchemy.orm import Session
 
+from config import Settings
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
-from scheduler.services import signs_of_life
+from scheduler.models.clinic import Clinic
+from scheduler.services import audit_chain, digest, idempotency, signs_of_life
+from scheduler.services.audit_chain import seal
 from scheduler.services.reservations import release_expired
 
 log = logging.getLogger(__name__)
@@ -58,13 +63,49 @@ def show_life(app: Flask, name: str, outcome: str) -> None:
 
 def expire_reservations(app: Flask) -> str:
     """Free what was reserved for patients who have not decided in time."""
+    return f"released {_in_each_clinic(app, release_expired)}"
+
+
+def write_digests(app: Flask) -> str:
+    """Put the morning digests that are due into the outbox."""
+    return f"wrote {_in_each_clinic(app, digest.enqueue_due)}"
+
+
+def seal_trails(app: Flask) -> str:
+    """Chain the new events of each clinic's audit trail."""
+    settings: Settings = app.config["SETTINGS"]
+    keys = (settings.secret_key, *settings.secret_key_fallbacks)
+    with app.app_context():
+        idle = not any(
+            audit_chain.has_unsealed(db.session(), clinic) for clinic in clinics.every(db.session())
+        )
+        db.session.remove()
+    if idle:
+        return "sealed 0"
+    return f"sealed {_in_each_clinic(app, lambda session, clinic, now: seal(session, clinic, keys, now))}"
+
+
+def prune(app: Flask) -> str:
+    """Forget what is kept for a day only."""
     clock: Clock = app.extensions["clock"]
     with app.app_context():
         try:
             begin_write(db.session())
-            every = clinics.every(db.session())
-            released = sum(release_expired(db.session(), clinic, clock.now()) for clinic in every)
+            count = idempotency.prune(db.session(), clock.now())
             db.session.commit()
         finally:
             db.session.remove()
-    return f"released {released}"
+    return f"forgot {count}"
+
+
+def _in_each_clinic(app: Flask, work: Callable[[Session, Clinic, datetime], int]) -> int:
+    """Do the work for each clinic in one writing transaction; return the sum."""
+    clock: Clock = app.extensions["clock"]
+    with app.app_context():
+        try:
+            begin_write(db.session())
+            count = sum(work(db.session(), clinic, clock.now()) for clinic in clinics.every(db.session()))
+            db.session.commit()
+        finally:
+            db.session.remove()
+    return count

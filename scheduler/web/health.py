@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.message import Message
-from scheduler.services import wellbeing
+from scheduler.services import channels, wellbeing
 
 bp = Blueprint("health", __name__)
 CLOCK_SILENT = timedelta(seconds=60)  # twelve missed ticks of 5 s
-LATE = timedelta(minutes=15)  # beyond the first retries of a mail server that is away
+LATE = timedelta(minutes=10)
 
 
 @bp.get("/healthz")
@@ -25,6 +25,8 @@ def healthz() -> tuple[Response, int]:
     found = {"database": _database()}
     found["clock"] = _clock() if found["database"] == "ok" else "unknown"
     well = all(state == "ok" for state in found.values())
+    # a mail server that is away is told here, but does not take the pages away
+    found["mail"] = (" ".join(_mail_troubles()) or "ok") if found["database"] == "ok" else "unknown"
     return jsonify(status="ok" if well else "unwell", **found), 200 if well else 503
 
 
@@ -36,6 +38,7 @@ def metrics() -> Response:
     for state, count in db.session.execute(select(Message.state, func.count()).group_by(Message.state)):
         messages.labels(state=state.value).set(count)
     _gauge(registry, "seriate_due_seconds", "Age of the oldest mail that is due").set(oldest_due(now))
+    _gauge(registry, "seriate_mail_troubles", "What keeps mail from leaving").set(len(_mail_troubles()))
     age = clock_age()
     _gauge(registry, "seriate_clock_age_seconds", "Since the clock's last sign of life").set(
         float("inf") if age is None else age
@@ -59,8 +62,12 @@ def alarms() -> list[str]:
     if age is None or age > CLOCK_SILENT.total_seconds():
         return ["Nothing is being sent: the clock process does not run."]
     if oldest_due(clock.now()) > LATE.total_seconds():
-        return ["Mail is late: something that was due is still waiting."]
-    return []
+        return ["Mail is late: something that was due is still waiting.", *_mail_troubles()]
+    return _mail_troubles()
+
+
+def _mail_troubles() -> list[str]:
+    return channels.troubles(db.session(), clock.now())
 
 
 def _database() -> str:
