@@ -26,6 +26,7 @@ from scheduler.api import (
     proposals,
     reminders,
     schedules,
+    tokens,
 )
 from scheduler.api.operations import bp
 
@@ -45,6 +46,7 @@ RESOURCES = (
     proposals,
     reminders,
     schedules,
+    tokens,
 )  # importing them hangs their calls in
 LONGEST_BODY = 1_000_000  # bytes
 

@@ -22,10 +22,20 @@ group = AppGroup("token", help="API tokens.")
     "--user", "email", required=True, help="The mail address of the account that the token acts for."
 )
 @click.option("--name", required=True, help="What the token is for.")
+@click.option(
+    "--scope", "scopes", multiple=True, help="A permission that it has; may be repeated (default: all)."
+)
 @click.option("--days", type=click.IntRange(1, 3650), help="End after so many days.")
 @clinic_option
 @json_option
-def create(email: str, name: str, days: int | None, clinic_key: str | None, as_json: bool) -> None:
+def create(
+    email: str,
+    name: str,
+    scopes: tuple[str, ...],
+    days: int | None,
+    clinic_key: str | None,
+    as_json: bool,
+) -> None:
     """Make an API token and print it, this once."""
     with writing():
         actor = commander(chosen(db.session(), clinic_key))
@@ -34,7 +44,7 @@ def create(email: str, name: str, days: int | None, clinic_key: str | None, as_j
             raise click.ClickException(f"there is no account {email}")
         now = clock.now()
         ends = now + timedelta(days=days) if days else None
-        token, text = accounts.create_token(db.session(), actor, user, name, now, ends)
+        token, text = accounts.create_token(db.session(), actor, user, name, now, ends, scopes or None)
         values = {
             "token": text,
             "id": token.public_id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from flask_security import hash_password
@@ -23,6 +24,7 @@ from scheduler.models.user import Membership, StaffRole, User
 from scheduler.services import audit
 from scheduler.services.actors import Actor
 from scheduler.services.patient_fields import clean_email
+from scheduler.services.permissions import PERMISSIONS
 
 SHORTEST_PASSWORD = 12  # OWASP ASVS 5.0, 6.2.1 asks for 8 and recommends 15
 LONGEST_PASSWORD = 128
@@ -60,7 +62,7 @@ def set_password(session: Session, user: User, password: str) -> None:
     if user.email.split("@")[0] in password.lower():
         raise Invalid([("password", "must not hold your own name")])
     user.password = hash_password(password)
-    user.fs_uniquifier = secrets.token_hex(32)
+    user.fs_uniquifier = secrets.token_hex(32)  # what every session of the former password names
     session.flush()
 
 
@@ -71,11 +73,16 @@ def create_token(
     name: str,
     now: datetime,
     expires_at: datetime | None = None,
+    scopes: Collection[str] | None = None,
 ) -> tuple[ApiToken, str]:
     """Make a token for a member of the actor's clinic; return it with its text, which is never shown again.
 
-    Raises NotFound for somebody who is no member, and Invalid.
+    `scopes` are the permissions that it has of the user's role (None: all). Raises NotFound for somebody who is no
+    member, and Invalid.
     """
+    _check_scopes(scopes)
+    if expires_at is not None and expires_at <= now:
+        raise Invalid([("expires_at", "is in the past")])
     if users.member(session, user.id, actor.clinic.id) is None:
         raise NotFound("There is no such member of this clinic")
     try:
@@ -91,6 +98,7 @@ def create_token(
         digest=digest_of(text),
         created_at=now,
         expires_at=expires_at,
+        scopes=None if scopes is None else sorted(set(scopes)),
     )
     session.add(token)
     session.flush()
@@ -123,7 +131,18 @@ def actor_for_token(session: Session, text: str, now: datetime, address: str) ->
         return None
     membership = users.member(session, token.user_id, token.clinic_id)
     assert membership is not None  # noqa: S101  (token_in_force has just seen it, in the same transaction)
-    return Actor(membership.clinic, token.user, membership.role, "staff", address)
+    scopes = None if token.scopes is None else frozenset(token.scopes)
+    return Actor(membership.clinic, token.user, membership.role, "staff", address, scopes)
+
+
+def _check_scopes(scopes: Collection[str] | None) -> None:
+    if scopes is None:
+        return
+    if not scopes:
+        raise Invalid([("scopes", "must not be empty")])
+    unknown = sorted(set(scopes) - PERMISSIONS.keys())
+    if unknown:
+        raise Invalid([("scopes", f"{unknown[0]} is not a permission")])
 
 
 def is_use_worth_noting(token: ApiToken, now: datetime) -> bool:

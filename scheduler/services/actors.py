@@ -21,6 +21,7 @@ class Actor:
     role: StaffRole | None
     name: str
     address: str = ""
+    scopes: frozenset[str] | None = None  # a token's share of its user's permissions; None is all
     operation: str = field(default_factory=lambda: str(uuid4()))
 
     @property

@@ -50,6 +50,8 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
 def allowed(actor: Actor, permission: str) -> bool:
     """Tell whether the actor's role has a permission. Raises KeyError for an unknown permission."""
     roles = PERMISSIONS[permission]
+    if actor.scopes is not None and permission not in actor.scopes:
+        return False
     return actor.name == "command" or (actor.role is not None and actor.role in roles)
 
 

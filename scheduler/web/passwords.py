@@ -33,7 +33,7 @@ def forgotten() -> str:
 def ask() -> Response:
     """Mail a link, if there is such an account; the answer does not tell."""
     email = request.form.get("email", "")[:254]
-    passwords.ask_for_reset(db.session(), email, clock.now(), _settings().public_url, signing_keys())
+    passwords.ask_for_reset(db.session(), email, clock.now(), public_url(), signing_keys())
     db.session.commit()
     flash(SENT)
     return redirect(url_for("security.login"), 303)
@@ -72,6 +72,11 @@ def choose_mine() -> Response | tuple[str, int]:
             throttle.count(user.email)
         return _form(user, errors={"present": refusal or "is not right"}), 422
     return _choose(user)
+
+
+def public_url() -> str:
+    """Return the address from which every link is built."""
+    return _settings().public_url
 
 
 def signing_keys() -> Sequence[str]:

@@ -21,8 +21,9 @@ def test_without_a_token_in_force_there_is_nothing(api, harbor, header):
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="seriate"'
 
 
-def test_an_expired_token_is_refused(api, harbor):
-    alice = api(harbor, "alice", expires_at=NOW - timedelta(seconds=1))
+def test_an_expired_token_is_refused(api, harbor, travel):
+    alice = api(harbor, "alice", expires_at=NOW + timedelta(seconds=1))
+    travel(NOW + timedelta(seconds=1))
 
     assert alice.get("/patients").status_code == 401
 

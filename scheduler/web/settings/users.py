@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from flask import render_template, request
 from werkzeug.wrappers import Response
 
@@ -11,8 +9,9 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models.user import StaffRole
-from scheduler.services import accounts, memberships
+from scheduler.services import memberships, passwords
 from scheduler.web.current import actor
+from scheduler.web.passwords import public_url, signing_keys
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
@@ -26,22 +25,24 @@ def users() -> str:
 @bp.post("/users")
 @may("users")
 def add_user() -> str | tuple[str, int]:
-    """Add a member. A new account gets a password that is shown once, to be changed at the first chance."""
+    """Add a member. A new account is mailed a link to choose its password."""
     form = request.form
     try:
-        role = _role()
-        user = accounts.create_user(
-            db.session(), actor().clinic, form.get("email", ""), role, clock.now(), form.get("name", "")
+        user = passwords.invite(
+            db.session(),
+            actor(),
+            form.get("email", ""),
+            _role(),
+            clock.now(),
+            public_url(),
+            signing_keys(),
+            form.get("name", ""),
         )
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal), refusal.status
-    password = ""
-    if user.password is None:
-        password = secrets.token_urlsafe(15)
-        accounts.set_password(db.session(), user, password)
     db.session.commit()
-    return _page(made=(user.email, password))
+    return _page(made=(user.email, user.password is None))
 
 
 @bp.post("/users/role")
@@ -67,7 +68,7 @@ def _role() -> StaffRole:
     return StaffRole(wanted)
 
 
-def _page(refusal: Invalid | None = None, made: tuple[str, str] | None = None) -> str:
+def _page(refusal: Invalid | None = None, made: tuple[str, bool] | None = None) -> str:
     return render_template(
         "settings/users.html",
         members=memberships.every(db.session(), actor().clinic),
