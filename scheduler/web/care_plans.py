@@ -44,6 +44,7 @@ def show(care_plan_id: str) -> str:
         picture=shown,
         drawn=timeline(shown, actor().clinic.zone, now),
         messages=visit_story.messages_of_course(db.session(), course),
+        replaced={visit.replaces_id for visit in course.appointments if visit.replaces_id},
         ahead=careplans.ahead(course, now),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         now=now,

@@ -110,3 +110,8 @@ function undoForm(action) {
 }
 
 for (const toast of toasts.children) later(toast);
+
+// --- a course's picture is wider than a small screen: begin at today
+const today = document.querySelector(".timeline .now-line");
+const picture = today?.closest(".timeline");
+if (picture) picture.scrollLeft = today.getBoundingClientRect().left - picture.getBoundingClientRect().left - picture.clientWidth / 2;

@@ -1,0 +1,48 @@
+"""Clients of the pages, signed in at Harbor or Hill, at NOW."""
+
+from datetime import datetime
+
+import pytest
+from flask.testing import FlaskClient
+
+from scheduler.services.accounts import set_password
+from tests.cast import NOW, PASSWORD
+from tests.services.courses import book
+
+
+class Standing:
+    """A clock that stands."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def wall(self) -> datetime:
+        return NOW
+
+
+@pytest.fixture
+def at_now(app):
+    app.extensions["clock"] = Standing()
+
+
+@pytest.fixture
+def signed_in(app, session, at_now):
+    """Return a client that is signed in as somebody of a cast. Its forms need no token unless a test turns that on."""
+
+    def signed_in(cast, name: str) -> FlaskClient:
+        app.config["WTF_CSRF_ENABLED"] = False
+        set_password(session, cast.users[name], PASSWORD)
+        session.commit()
+        client = app.test_client()
+        answer = client.post("/login", data={"email": cast.users[name].email, "password": PASSWORD})
+        assert answer.status_code == 302
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def course(session, harbor):
+    booked = book(session, harbor)
+    session.commit()
+    return booked

@@ -1,0 +1,113 @@
+"""The board's numbers: rows by the clinic's time, a fixed number of queries, what polling answers."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event, select
+
+from scheduler.database import db
+from scheduler.models.appointment import Appointment
+from scheduler.models.versions import calendar_version
+from scheduler.services import boards
+from scheduler.services.boards import View
+from scheduler.web.board_scale import Scale
+from tests.cast import add_patient
+from tests.services.courses import MONDAY, book, visit
+
+
+@pytest.fixture
+def queries(app):
+    """Count the statements of what runs in a `with`."""
+    seen: list[str] = []
+
+    @event.listens_for(db.engine, "before_cursor_execute")
+    def count(connection, cursor, statement, parameters, context, executemany):
+        if statement.split()[0] == "SELECT":
+            seen.append(statement)
+
+    return seen
+
+
+def test_a_row_is_five_minutes_from_the_first_hour():
+    start = datetime(2026, 11, 30, 13, 0, tzinfo=UTC)
+    scale = Scale(start, 120)
+
+    assert scale.row(start) == 1
+    assert scale.row(start + timedelta(minutes=5)) == 2
+    assert scale.row(start + timedelta(hours=10)) == 121
+    assert scale.row(start - timedelta(hours=1)) == 1
+    assert len(scale.hours) == 10
+
+
+def test_the_board_takes_as_many_queries_for_many_visits_as_for_few(session, harbor, signed_in, queries):
+    for number in range(12):
+        add_patient(session, harbor, f"P{number}", "Muster")
+        book(session, harbor, "therapy-6", patient=f"P{number}")
+    busy = Counter(day.date() for day in session.scalars(select(Appointment.local_start)))
+    session.commit()
+    client = signed_in(harbor, "alice")
+    days = [busy.most_common()[place][0] for place in (0, -1)]
+    counts = []
+    for on in days:
+        queries.clear()
+        assert client.get(f"/board/{on}").status_code == 200
+        counts.append(len(queries))
+
+    assert busy[days[0]] > 2 * busy[days[1]] > 0
+    assert counts[0] == counts[1]
+
+
+def test_people_hold_what_they_are_needed_for(session, harbor, course):
+    on = visit(course, "infusion-1").local_start.date()
+
+    day = boards.load(session, harbor.clinic, on, View.PEOPLE)
+
+    nurse = next(column for column in day.columns if column.name == "Nina")
+    own = [block for block in nurse.blocks if block.visit.action == "infusion-1"]
+    assert [block.stretches[0].name for block in own if block.wide] == ["set-up"]
+    assert nurse.lanes == harbor.clinic.settings.nurse_lanes
+
+
+def test_what_is_only_projected_is_not_on_the_board(session, harbor, course):
+    booster = visit(course, "booster-1")
+
+    day = boards.load(session, harbor.clinic, booster.local_start.date(), View.CHAIRS)
+
+    assert day.visits == ()
+
+
+def test_polling_answers_nothing_while_nothing_changes(session, harbor, signed_in):
+    client = signed_in(harbor, "alice")
+    version = calendar_version(session, harbor.clinic.id)
+    session.rollback()
+
+    assert client.get(f"/board/{MONDAY}/grid?since={version}").status_code == 204
+
+    session.rollback()  # a writer may not have read before
+    book(session, harbor)
+    session.commit()
+    answer = client.get(f"/board/{MONDAY}/grid?since={version}")
+    assert answer.status_code == 200
+    assert f'data-version="{calendar_version(session, harbor.clinic.id)}"' in answer.text
+
+
+def test_a_late_and_an_overdue_visit_say_so(session, course):
+    infusion = visit(course, "infusion-1")
+
+    assert boards.state_at(infusion, infusion.start_at) == ""
+    assert boards.state_at(infusion, infusion.start_at + timedelta(minutes=12)) == "late 12 min"
+    infusion.status = "checked-in"
+    session.flush()
+    session.refresh(infusion)
+    during = infusion.start_at + timedelta(minutes=20)
+    ends = (infusion.start_at + timedelta(minutes=55)).astimezone(infusion.zone)
+    assert boards.state_at(infusion, during) == f"infusion ends {ends:%H:%M}"
+    assert boards.state_at(infusion, infusion.end_at + timedelta(minutes=7)) == "over by 7 min"
+
+
+def test_a_wrong_date_is_refused_in_words(harbor, signed_in):
+    answer = signed_in(harbor, "alice").get("/board/2026-02-30")
+
+    assert answer.status_code == 422
+    assert "must be a date, such as 2026-11-24" in answer.text

@@ -1,0 +1,147 @@
+"""Every page for every kind of caller: who may see it, who is sent away, and that nobody sees another clinic."""
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.plan_definition import current
+from scheduler.services import memberships
+from scheduler.services.permissions import PERMISSIONS
+
+PAGES = {
+    "/": "view",
+    "/board/2026-11-30": "view",
+    "/board/2026-11-30?view=people": "view",
+    "/board/2026-11-30/week": "view",
+    "/board/2026-11-30/agenda": "view",
+    "/board/2026-11-30/print": "view",
+    "/board/2026-11-30/grid": "view",
+    "/patients": "view",
+    "/patients/finds?search=nora": "view",
+    "/patients/new": "patients",
+    "/care-plans/new": "book",
+    "/reminders": "send-log",
+    "/reminders?view=planned": "send-log",
+    "/settings": "settings",
+    "/settings/hours": "settings",
+    "/settings/closures": "settings",
+    "/settings/places": "settings",
+    "/settings/people": "people",
+    "/settings/protocols": "settings",
+    "/settings/rules": "settings",
+    "/settings/users": "users",
+}
+OBJECTS = {
+    "/patients/{patient}": "view",
+    "/patients/{patient}/edit": "patients",
+    "/care-plans/new?patient={patient}": "book",
+    "/care-plans/{course}": "view",
+    "/care-plans/{course}/sheet": "view",
+    "/care-plans/{course}/lengths": "move",
+    "/appointments/{visit}": "view",
+    "/appointments/{visit}/time": "move",
+    "/appointments/{visit}/starts?date=2026-12-01": "move",
+    "/appointments/{booster}/booking": "book",
+    "/settings/people/{person}/hours": "people",
+    "/settings/protocols/{plan}": "settings",
+}
+POSTS = {
+    "/patients/{patient}": {},
+    "/patients/{patient}/feeds": {},
+    "/care-plans/{course}/hold": {},
+    "/care-plans/{course}/revocation": {},
+    "/care-plans/{course}/gates/consent": {},
+    "/care-plans/{course}/lengths": {},
+    "/appointments/{visit}/arrival": {},
+    "/appointments/{visit}/check-in": {},
+    "/appointments/{visit}/cancellation": {},
+    "/appointments/{visit}/undo": {},
+    "/appointments/{visit}/gates/driver": {},
+    "/appointments/{visit}/time": {"date": "2026-12-01", "time": "10:00"},
+    "/appointments/{visit}/time/preview": {"date": "2026-12-01", "time": "10:00"},
+    "/appointments/{booster}/booking": {},
+    "/settings/places/{place}": {"name": "x"},
+    "/settings/people/{person}": {"name": "x"},
+    "/settings/people/{person}/hours": {},
+    "/settings/people/{person}/feeds": {},
+}
+NAMES = ("ada", "mona", "alice", "nick", "rita")
+
+
+def ids(session, cast, course):
+    return {
+        "patient": cast.patients["Nora"].public_id,
+        "course": course.public_id,
+        "visit": next(one.public_id for one in course.appointments if one.action == "infusion-2"),
+        "booster": next(one.public_id for one in course.appointments if one.action == "booster-1"),
+        "person": cast.people["Nina"].public_id,
+        "place": cast.places["Chair 1"].public_id,
+        "plan": current(session, cast.clinic.id, "iv-depression-6").public_id,
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens_for_who_may_and_refuses_who_may_not(session, harbor, course, signed_in, name):
+    client = signed_in(harbor, name)
+    role = memberships.get(session, harbor.clinic, f"{name}@example.org").role
+    pages = PAGES | {page.format(**ids(session, harbor, course)): need for page, need in OBJECTS.items()}
+
+    answers = {page: client.get(page).status_code for page in pages}
+
+    assert answers == {page: 200 if role in PERMISSIONS[need] else 403 for page, need in pages.items()}
+
+
+def test_who_is_not_signed_in_is_sent_to_sign_in(client, session, harbor, course, at_now):
+    pages = [*PAGES, *(page.format(**ids(session, harbor, course)) for page in OBJECTS)]
+
+    answers = {page: client.get(page) for page in pages}
+
+    assert {answer.status_code for answer in answers.values()} == {303}
+    assert {answer.location.split("?")[0] for answer in answers.values()} == {"/login"}
+
+
+def test_another_clinics_things_are_not_there(session, harbor, hill, course, signed_in):
+    client, known = signed_in(hill, "oscar"), ids(session, harbor, course)
+
+    seen = [client.get(page.format(**known)) for page in OBJECTS]
+    done = [client.post(page.format(**known), data=fields) for page, fields in POSTS.items()]
+
+    assert [answer.status_code for answer in seen] == [404] * len(OBJECTS)
+    assert [answer.status_code for answer in done] == [404] * len(POSTS)
+    assert not any("Nora" in answer.text or "Lindqvist" in answer.text for answer in seen + done)
+
+
+def test_a_change_without_the_forms_token_is_refused(app, session, harbor, course, signed_in):
+    client = signed_in(harbor, "ada")
+    app.config["WTF_CSRF_ENABLED"] = True
+
+    answers = [
+        client.post(page.format(**ids(session, harbor, course)), data=fields)
+        for page, fields in POSTS.items()
+    ]
+
+    assert [answer.status_code for answer in answers] == [400] * len(POSTS)
+    assert "This form is no longer valid" in answers[0].text
+
+
+def test_signed_in_pages_are_not_kept_and_run_nothing_inline(harbor, signed_in):
+    answer = signed_in(harbor, "alice").get("/")
+
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    assert " style=" not in answer.text
+    assert "<style" not in answer.text
+    assert "onclick" not in answer.text
+
+
+def test_looking_at_a_patient_is_audited(session, harbor, signed_in):
+    nora = harbor.patients["Nora"].public_id
+    signed_in(harbor, "alice").get(f"/patients/{nora}")
+
+    session.rollback()  # see what the request wrote
+    seen = list(session.scalars(select(AuditEvent).where(AuditEvent.event == "patient.viewed")))
+    assert [(event.object_id, event.user_id) for event in seen] == [(nora, harbor.users["alice"].id)]
