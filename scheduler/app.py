@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import ROOT, Settings, load
-from scheduler import api, cli, feeds, jobs, models, patient_pages, redaction, web
+from scheduler import api, cli, feeds, jobs, models, patient_pages, redaction, safe_start, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
 from scheduler.transactions import begin_by_method, repeat_writes
@@ -24,6 +25,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         instance_path=str(settings.instance_path),
         template_folder=str(ROOT / "templates"),
     )
+    safe_start.check(settings)
+    if settings.trusted_proxies:  # only so many addresses from the right of X-Forwarded-For are believed
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     app.config.update(settings.flask_config())
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config["SQLALCHEMY_DATABASE_URI"])
     app.extensions["clock"] = Clock(settings.clock_file)
@@ -33,4 +38,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     for door in (web, api, feeds, patient_pages, jobs, cli):
         door.register(app)
     repeat_writes(app)
+    with app.app_context():
+        safe_start.refuse_demo_data(settings, db.engine)
     return app

@@ -19,6 +19,7 @@ FLOORS = {
     "ical": 2,
     "clock": 3,  # only doors ask what time it is
     "transactions": 3,
+    "safe_start": 3,
     "demo": 3,
     "web": DOOR,
     "api": DOOR,

@@ -16,6 +16,7 @@ from scheduler.api.explicit_courses import VisitBody
 from scheduler.api.fields import At, Body, Day, Id, Reason, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import Key, signing_keys
+from scheduler.api.reads import note_view
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.errors import NotFound
@@ -139,8 +140,10 @@ def book_care_plan(actor: Actor, body: NewCarePlan) -> Answer:
 
 @call("GET", "/care-plans/<care_plan_id>", may="view", gives=CarePlanView, versioned=True)
 def get_care_plan(actor: Actor, care_plan_id: str) -> Answer:
-    """Show a course with all its appointments."""
-    return _answer(find(actor, care_plan_id))
+    """Show a course with all its appointments. Looking at it is noted in the audit trail."""
+    care_plan = find(actor, care_plan_id)
+    note_view(actor, "care-plan.viewed", care_plan)
+    return _answer(care_plan)
 
 
 @call(

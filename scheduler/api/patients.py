@@ -11,6 +11,7 @@ from scheduler import clock
 from scheduler.api.fields import At, Body, ClockTime, Day, Id, Line, On, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
+from scheduler.api.reads import note_view
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.domain.folding import search_words
@@ -146,8 +147,10 @@ def list_patients(actor: Actor, query: PatientQuery) -> Answer:
 
 @call("GET", "/patients/<patient_id>", may="view", gives=PatientView, versioned=True)
 def get_patient(actor: Actor, patient_id: str) -> Answer:
-    """Show a patient."""
-    return _answer(patients.get(db.session(), actor.clinic, patient_id))
+    """Show a patient. Looking at a record is noted in the audit trail."""
+    patient = patients.get(db.session(), actor.clinic, patient_id)
+    note_view(actor, "patient.viewed", patient)
+    return _answer(patient)
 
 
 @call(

@@ -34,3 +34,13 @@ def test_only_admins_see_it_and_only_their_clinic(api, harbor, hill):
     objects = {one["object_id"] for one in oscar.get("/audit?limit=200").json["items"]}
     assert harbor.patients["Nora"].public_id not in objects
     assert hill.patients["Otto"].public_id in objects
+
+
+@both
+def test_looking_at_a_record_is_noted(api, harbor):
+    nora = harbor.patients["Nora"].public_id
+    alice, ada = api(harbor, "alice"), api(harbor, "ada")
+    alice.get(f"/patients/{nora}")
+    trail = ada.get(f"/audit?object_id={nora}&event=patient.viewed").json["items"]
+
+    assert [(one["user"], one["address"]) for one in trail] == [("alice@example.org", "127.0.0.1")]

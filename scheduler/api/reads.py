@@ -1,0 +1,22 @@
+"""Noting who looked at a patient's record.
+
+A read has no transaction to write in, so the note has one of its own; when it cannot be written, nothing is shown.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from scheduler import clock
+from scheduler.database import begin_write, db
+from scheduler.services import audit
+from scheduler.services.actors import Actor
+from scheduler.services.audit import HasPublicId
+
+
+def note_view(actor: Actor, event: str, thing: HasPublicId) -> None:
+    """Write down that somebody looked at a thing of a patient's."""
+    with Session(db.engine) as own:
+        begin_write(own)
+        audit.record(own, actor, event, thing, clock.now())
+        own.commit()
