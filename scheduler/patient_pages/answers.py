@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Response, request
 
 from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, Refusal
+from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
 from scheduler.models.visit_answer import driver_of
-from scheduler.patient_pages.opening import bp, gone_to, opened, shown
+from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
 from scheduler.patient_pages.visits import overview
-from scheduler.services import patient_answers, self_service
-from scheduler.services.self_service import TooLate
+from scheduler.services import patient_answers, patient_requests, self_service
+from scheduler.services.self_service import OldForm, TooLate
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
 DONE = ("confirmed", "cancelled", "asked", "driver", "check-in", "preferences")
@@ -53,7 +56,10 @@ def ask_move(token: str, visit_id: str) -> Response:
     visit = page.visit(visit_id)
     if not page.choices(visit).move:
         return overview(page)
-    return shown("visits/request.html", page, visit=visit, asked=open_for(db.session(), visit))
+    offered = patient_requests.starts(db.session(), page.actor, visit, page.now)
+    return shown(
+        "visits/request.html", page, visit=visit, asked=open_for(db.session(), visit), offered=offered
+    )
 
 
 @bp.post(f"{VISIT}/request")
@@ -61,8 +67,21 @@ def move(token: str, visit_id: str) -> Response:
     page = opened(token)
     visit = page.visit(visit_id)
     page.check(visit, "request")
-    self_service.ask(db.session(), page.actor, visit, page.now, note=request.form.get("note", ""))
+    wanted = _wanted(page, visit)
+    self_service.ask(db.session(), page.actor, visit, page.now, wanted, request.form.get("note", ""))
     return gone_to(page, "asked")
+
+
+def _wanted(page: Opened, visit: Appointment) -> datetime | None:
+    """Return the start that was chosen. Raises OldForm for one that is not, or no longer, on offer."""
+    given = request.form.get("start", "")
+    if not given:
+        return None
+    offered = patient_requests.starts(db.session(), page.actor, visit, page.now)
+    for at in offered:
+        if at.isoformat() == given:
+            return at
+    raise OldForm
 
 
 @bp.get(f"{VISIT}/driver")

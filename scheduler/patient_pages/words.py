@@ -40,8 +40,11 @@ WORDS: dict[str, dict[str, str]] = {
         "cancel-yes": "Yes, cancel it",
         "cancel-no": "No, keep it",
         "request-title": "Ask for another time",
-        "request-what": "Tell us which days and times are good for you. We will call or write to you. "
+        "request-what": "Choose a time that is free, or tell us which days and times are good for you. "
+        "We will write or call. "
         "Until then, this appointment stays as it is.",
+        "request-starts": "Times that are free",
+        "request-call": "None of these: please call me",
         "request-note": "Days and times that are good for you",
         "request-send": "Send to the clinic",
         "notice-confirmed": "Thank you. We look forward to seeing you.",
@@ -165,8 +168,11 @@ WORDS: dict[str, dict[str, str]] = {
         "cancel-yes": "Sí, cancelarla",
         "cancel-no": "No, mantenerla",
         "request-title": "Pedir otra hora",
-        "request-what": "Díganos qué días y horas le convienen. Le llamaremos o escribiremos. "
+        "request-what": "Elija una hora libre, o díganos qué días y horas le convienen. "
+        "Le escribiremos o llamaremos. "
         "Mientras tanto, esta cita sigue en pie.",
+        "request-starts": "Horas libres",
+        "request-call": "Ninguna de estas: llámenme",
         "request-note": "Días y horas que le convienen",
         "request-send": "Enviar a la clínica",
         "notice-confirmed": "Gracias. Le esperamos.",
