@@ -42,6 +42,13 @@ class Occupation(InClinic, Model):
             sqlite_where=text("released_at IS NULL"),
             postgresql_where=text("released_at IS NULL"),
         ),
+        Index(  # what the planner's calendar has lost since it was last read
+            "ix_occupation_released",
+            "clinic_id",
+            "released_at",
+            sqlite_where=text("released_at IS NOT NULL"),
+            postgresql_where=text("released_at IS NOT NULL"),
+        ),
     )
 
     resource_id: Mapped[int]

@@ -1,14 +1,15 @@
 """The planner's calendar, from the database: hours, closures, and who is taken when.
 
-Six queries, whatever the number of resources and visits. A resource without hours of its own works whenever the clinic
-does; hours on a date replace the weekly hours of that day.
+A few queries, whatever the number of resources and visits; what is taken is kept from one question to the next (see
+calendar_cache.py). A resource without hours of its own works whenever the clinic does; hours on a date replace the
+weekly hours of that day.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -18,17 +19,18 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.calendar import Calendar, Taken
+from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.model import Resource
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window, merged
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource as ResourceRow
 from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride
+from scheduler.services import calendar_cache
 
 Hours = Mapping[int | None, Sequence[Window]]
 MIDNIGHT_COMES = time(23, 59)  # the last minute that a form can say stands for the end of the day
@@ -39,7 +41,7 @@ def load(
     clinic: Clinic,
     first_on: date,
     days: int,
-    now: datetime,  # noqa: ARG001  # expired reservations are released by booking, not seen through here
+    now: datetime,
     patient: Patient | None = None,
     releasing: frozenset[int] = frozenset(),
 ) -> Availability:
@@ -47,23 +49,31 @@ def load(
 
     `releasing` are ids of appointments whose time counts as free, because they are about to move.
     """
-    span = Window(
-        day_bounds(first_on, clinic.zone)[0], day_bounds(first_on + timedelta(days=days - 1), clinic.zone)[1]
+    frame = _frame(session, clinic, first_on, days)
+    rows, shared = calendar_cache.rows(session, clinic.id, frame, now)
+    busy = _busy(session, clinic, frame, patient, releasing)
+    if not releasing and not busy:
+        return shared
+    leaving = _rows_of(session, clinic, releasing)
+    occupied = (
+        [taken for row_id, taken in rows.items() if row_id not in leaving] if leaving else rows.values()
     )
-    resources = _resources(session, clinic)
-    occupied, busy = _occupied(session, clinic, span, patient, releasing)
-    return Availability(
-        Calendar(
-            zone=clinic.zone,
-            first_on=first_on,
-            days=days,
-            resources=resources,
-            hours=_hours(session, clinic, first_on, days),
-            closures=_closures(session, clinic, span),
-            occupied=occupied,
-            patient_busy=busy,
-            notice=timedelta(minutes=clinic.settings.notice_minutes),
-        )
+    calendar = replace(shared.calendar, occupied=list(occupied), patient_busy=busy)
+    return shared.changed(calendar, (), [rows[row_id] for row_id in leaving if row_id in rows])
+
+
+def _frame(session: Session, clinic: Clinic, first_on: date, days: int) -> Calendar:
+    """Return the calendar with everything but who is taken."""
+    first, last = first_on, first_on + timedelta(days=days - 1)
+    span = Window(day_bounds(first, clinic.zone)[0], day_bounds(last, clinic.zone)[1])
+    return Calendar(
+        zone=clinic.zone,
+        first_on=first_on,
+        days=days,
+        resources=_resources(session, clinic),
+        hours=_hours(session, clinic, first_on, days),
+        closures=_closures(session, clinic, span),
+        notice=timedelta(minutes=clinic.settings.notice_minutes),
     )
 
 
@@ -169,26 +179,28 @@ def _closures(session: Session, clinic: Clinic, span: Window) -> Hours:
     return windows
 
 
-def _occupied(
-    session: Session, clinic: Clinic, span: Window, patient: Patient | None, releasing: frozenset[int]
-) -> tuple[list[Taken], list[Window]]:
-    """Return what takes up chairs, rooms and people, and when the patient has another visit."""
-    query = select(
-        Occupation.resource_id, Occupation.lane, Occupation.start_at, Occupation.end_at, Occupation.role
-    ).where(
+def _busy(
+    session: Session, clinic: Clinic, frame: Calendar, patient: Patient | None, releasing: frozenset[int]
+) -> list[Window]:
+    """Return when the patient has other visits."""
+    if patient is None:
+        return []
+    query = select(Occupation.start_at, Occupation.end_at).where(
+        Occupation.resource_id == patient.resource_id,
         Occupation.clinic_id == clinic.id,
         Occupation.released_at.is_(None),
-        Occupation.start_at >= span.start - timedelta(days=1),  # no visit is longer than a day
-        Occupation.start_at < span.end,
+        Occupation.end_at > day_bounds(frame.first_on, clinic.zone)[0],
     )
     if releasing:
         query = query.where(Occupation.appointment_id.not_in(sorted(releasing)))
-    taken: list[Taken] = []
-    busy: list[Window] = []
-    patient_id = patient.resource_id if patient else None
-    for resource_id, lane, start, end, role in session.execute(query):
-        if role != PATIENT:
-            taken.append((resource_id, lane, Window(start, end)))
-        elif resource_id == patient_id:
-            busy.append(Window(start, end))
-    return taken, busy
+    return [Window(start, end) for start, end in session.execute(query)]
+
+
+def _rows_of(session: Session, clinic: Clinic, appointment_ids: frozenset[int]) -> set[int]:
+    """Return the ids of what these appointments take up."""
+    if not appointment_ids:
+        return set()
+    query = select(Occupation.id).where(
+        Occupation.clinic_id == clinic.id, Occupation.appointment_id.in_(sorted(appointment_ids))
+    )
+    return set(session.scalars(query.where(Occupation.released_at.is_(None))))

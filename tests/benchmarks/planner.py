@@ -27,7 +27,7 @@ from scheduler.domain.planner.starts import Starts
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, crowd, staff
 
 AIMS = {"start set": 0.4, "slot map": 0.5, "optimum 6": 5.0, "optimum 12": 15.0}
-CP_SECONDS = 60.0
+CP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _measure(row: Row, availability: Availability, request: Request, with_cp_sat
 def sizes(quick: bool) -> Iterator[tuple[Size, bool]]:
     """Yield each size, and whether CP-SAT is to solve it too."""
     yield Size(20, 26, 0.6, 6), True
-    yield Size(20, 26, 0.6, 12), not quick
+    yield Size(20, 26, 0.6, 12), False
     for chairs in (4, 20, 60):
         for weeks in (4, 26, 52):
             for load in (0.1, 0.6, 0.9):
@@ -127,7 +127,8 @@ def line(row: Row) -> str:
     size = row.size
     ratio = f"{median(row.cp_sat) / median(row.optimum):.0f} x" if row.cp_sat else ""
     cp_sat = f"{median(row.cp_sat):.0f}" if row.cp_sat else ""
-    same = f"{len(row.cp_sat) - row.different - row.unproven} of {len(row.cp_sat)}" if row.cp_sat else ""
+    finished = len(row.cp_sat) - row.unproven
+    same = f"{finished - row.different} of {finished}" if row.cp_sat else ""
     cells = [
         f"{size.chairs} chairs, {size.weeks} weeks, {size.load:.0%}",
         f"{size.infusions} + {size.infusions}",
@@ -144,7 +145,8 @@ def line(row: Row) -> str:
 
 
 HEADINGS = (
-    "| calendar | course | start set | slot map | optimum, median | max | no fit | CP-SAT, median | ratio | same answer |\n"
+    "| calendar | course | start set | slot map | optimum, median | max | no fit "
+    "| CP-SAT, median | ratio | same answer |\n"
     "|---|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -152,9 +154,10 @@ HEADINGS = (
 def report(quick: bool = False) -> Iterator[str]:
     """Yield the lines of the table as they are measured."""
     yield "## The planner\n"
-    yield f"Aims, on the first two rows: start set {AIMS['start set']} ms, slot map {AIMS['slot map']} ms,"
-    yield f"optimum {AIMS['optimum 6']:.0f} ms for 6 + 6 and {AIMS['optimum 12']:.0f} ms for 12 + 12, 30 x faster than CP-SAT."
-    yield "Milliseconds of processor time; CP-SAT with one worker and a minute at most.\n"
+    yield f"Aims, on the first two rows: start set {AIMS['start set']} ms, slot map {AIMS['slot map']} ms, optimum"
+    yield f"{AIMS['optimum 6']:.0f} ms for 6 + 6 and {AIMS['optimum 12']:.0f} ms for 12 + 12, 30 x faster than CP-SAT."
+    yield f"Milliseconds of processor time; CP-SAT with one worker and {CP_SECONDS:.0f} seconds at most; the last"
+    yield "column counts what it finished.\n"
     yield HEADINGS
     for size, with_cp_sat in sizes(quick):
         yield line(measure(size, range(3 if quick else 5), with_cp_sat))

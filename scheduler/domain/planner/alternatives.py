@@ -22,21 +22,24 @@ def best(problem: Problem, number: int) -> list[Solution]:
     if first is None:
         return []
     found = [first]
-    while len(found) < number:
-        others = list(_others(problem, found[0] if len(found) == 1 else found[-1], found))
-        others = [one for one in others if all(_differ(problem, one, known) for known in found)]
-        if not others:
-            break
-        found.append(min(others, key=lambda one: one.cost))
-    return [found[0], *sorted(found[1:], key=lambda one: one.cost)]
+    others = sorted(_others(problem, first), key=lambda one: one.cost) if number > 1 else []
+    for other in others:
+        if len(found) < number and all(_differ(problem, other, known) for known in found):
+            found.append(other)
+    if len(found) < number and len(found) > 1:
+        further = sorted(_others(problem, found[-1]), key=lambda one: one.cost)
+        found += [one for one in further if all(_differ(problem, one, known) for known in found)][:1]
+    return [found[0], *sorted(found[1:], key=lambda one: one.cost)][:number]
 
 
-def _others(problem: Problem, base: Solution, known: list[Solution]) -> Iterator[Solution]:
+def _others(problem: Problem, base: Solution) -> Iterator[Solution]:
+    """Yield the best of each other kind: at other times with the same therapist, or with another one."""
+    same = None if base.therapist is None else [base.therapist]
     for sets in _variations(problem, base):
-        solution = problem.optimum.best(sets)
+        solution = problem.optimum.best(sets, same)
         if solution:
             yield solution
-    rest = [t for t in problem.optimum.therapists() if t not in {one.therapist for one in known}]
+    rest = [therapist for therapist in problem.optimum.therapists() if therapist != base.therapist]
     if rest and base.therapist is not None:
         solution = problem.optimum.best(problem.sets, rest)
         if solution:
@@ -53,6 +56,12 @@ def _weekdays(problem: Problem, cells: Mapping[Step, int]) -> frozenset[int]:
     return frozenset(grid.on(cells[s] // grid.width).isoweekday() for s in _series(cells))
 
 
+def _commonest(problem: Problem, cells: Mapping[Step, int]) -> int:
+    grid = problem.availability.grid
+    weekdays = [grid.on(cells[step] // grid.width).isoweekday() for step in _series(cells)]
+    return max(sorted(set(weekdays)), key=weekdays.count)
+
+
 def _morning(problem: Problem, cells: Mapping[Step, int]) -> bool:
     grid = problem.availability.grid
     series = _series(cells)
@@ -66,9 +75,8 @@ def _variations(problem: Problem, base: Solution) -> Iterator[Mapping[Step, int]
         return
     used = _weekdays(problem, base.cells)
     if 1 < len(used) < 5 or len(series) == 1:
-        for weekday in sorted(used):
-            others = grid.days_in(frozenset(range(1, 8)) - {weekday})
-            yield {**sets, **{step: sets[step] & others for step in series}}
+        others = grid.days_in(frozenset(range(1, 8)) - {_commonest(problem, base.cells)})
+        yield {**sets, **{step: sets[step] & others for step in series}}
     noon = NOON - grid.low
     half = grid.band(noon, grid.width) if _morning(problem, base.cells) else grid.band(0, noon)
     yield {**sets, **{step: sets[step] & half for step in series}}

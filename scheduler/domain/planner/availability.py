@@ -7,7 +7,7 @@ and a length alone is worked out once and kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from datetime import datetime, time, timedelta
 from functools import cached_property
@@ -16,7 +16,7 @@ import numpy as np
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.planner.bitsets import eroded, to_bools
-from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.planner.calendar import Calendar, Taken
 from scheduler.domain.planner.grid import Grid, ceil_tick
 from scheduler.domain.planner.model import Resource
 from scheduler.domain.plans import Role
@@ -29,7 +29,8 @@ class Availability:
     """The bitsets of one calendar.
 
     `open` are the cells in which the clinic works; `duty[id]` those in which a resource does, busy or not;
-    `at_least[id][n]` those in which it has n lanes free or more (n from 1 to its lanes).
+    `at_least[id][n]` those in which it has n lanes free or more (n from 1 to its lanes); `taken[id][lane]` those in
+    which a lane is taken.
     """
 
     def __init__(self, calendar: Calendar) -> None:
@@ -44,7 +45,8 @@ class Availability:
             else self.open & ~self._closed(resource.id)
             for resource in self.resources
         }
-        self.at_least = self._free()
+        self.taken = self._taken()
+        self.at_least = {resource.id: self._levels(resource) for resource in self.resources}
         self.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
         self._eroded: dict[tuple[int, int, int], int] = {}
 
@@ -55,27 +57,43 @@ class Availability:
     def _closed(self, resource_id: int | None) -> int:
         return self.grid.touched(self.calendar.closures.get(resource_id, ()))
 
-    def _free(self) -> dict[int, tuple[int, ...]]:
+    def _taken(self) -> dict[int, dict[int, int]]:
         by_lane: dict[int, dict[int, list[Window]]] = defaultdict(lambda: defaultdict(list))
         for resource_id, lane, window in self.calendar.occupied:
             by_lane[resource_id][lane].append(window)
         return {
-            resource.id: self._levels(resource, list(by_lane[resource.id].values()))
-            for resource in self.resources
+            resource_id: {lane: self.grid.touched(windows) for lane, windows in lanes.items()}
+            for resource_id, lanes in by_lane.items()
         }
 
-    def _levels(self, resource: Resource, taken: list[list[Window]]) -> tuple[int, ...]:
-        used = [0] * (
-            max(len(taken), resource.lanes) + 2
-        )  # used[n]: cells in which n lanes or more are taken
-        used[0] = self.grid.real
-        for windows in taken:
-            lane = self.grid.touched(windows)
+    def _levels(self, resource: Resource) -> tuple[int, ...]:
+        lanes = self.taken.get(resource.id, {}).values()
+        used = [self.grid.real, *[0] * (max(len(lanes), resource.lanes) + 1)]
+        for lane in lanes:  # used[n]: cells in which n lanes or more are taken
             for n in range(len(used) - 1, 0, -1):
                 used[n] |= used[n - 1] & lane
         duty = self.duty[resource.id]
         free = (duty & ~used[resource.lanes - n + 1] for n in range(1, resource.lanes + 1))
         return (duty, *free)
+
+    def changed(self, calendar: Calendar, added: Iterable[Taken], removed: Iterable[Taken]) -> Availability:
+        """Return the same with some occupation more and some less; the calendar is the new one, otherwise equal."""
+        after = copy(self)
+        after.calendar = calendar
+        after.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
+        touched: dict[int, dict[int, int]] = {}
+        for resource_id, lane, window in removed:
+            lanes = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
+            lanes[lane] = lanes.get(lane, 0) & ~self.grid.inside((window,))
+        for resource_id, lane, window in added:
+            lanes = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
+            lanes[lane] = lanes.get(lane, 0) | self.grid.touched((window,))
+        if touched:
+            after.taken = {**self.taken, **touched}
+            levels = {r.id: after._levels(r) for r in self.resources if r.id in touched}
+            after.at_least = {**self.at_least, **levels}
+            after._eroded = {key: cells for key, cells in self._eroded.items() if key[0] not in touched}
+        return after
 
     def plus(self, resource: Resource, cells: int) -> Availability:
         """Return the same with one more resource, on duty and free in these cells of the clinic's hours."""

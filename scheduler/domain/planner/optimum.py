@@ -26,7 +26,7 @@ from scheduler.domain.planner.weights import Weights
 from scheduler.domain.plans import Unit
 
 FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
-FIRST_SLACK = 7  # days beyond each step's first start that are looked at first
+FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
 EASY = 120  # states to open on the plain tables before the tighter ones are worked out
 STATES = 20_000
 CASES = 300
@@ -48,9 +48,15 @@ class Optimum:
     def __init__(self, course: Course, ruler: Ruler, pricing: Pricing, weights: Weights) -> None:
         self.course, self.ruler, self.pricing, self.weights = course, ruler, pricing, weights
         self.grid = ruler.grid
+        self._candidates: list[int] | None = None
 
     def therapists(self) -> list[int]:
         """Return the candidates for the course's own therapist; none if fewer than two steps ask for one."""
+        if self._candidates is None:
+            self._candidates = self._all_therapists()
+        return self._candidates
+
+    def _all_therapists(self) -> list[int]:
         asking = [free for step in self.course.steps if (free := self.pricing.therapists_of(step))]
         if len(asking) < 2:
             return []

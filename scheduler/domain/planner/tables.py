@@ -106,17 +106,25 @@ class Tables:
         offset, table, width = gap.offset, self.of[child], self.grid.width
         dense = self._dense(table, 1)
         rhythm = self.weights.rhythm_tick if child.same_series else 0
-        other_day = spread(dense, rhythm) if rhythm else dense.min(axis=2)
         numbers = self.ruler.day_number(offset)
         rows, ticks = np.divmod(cells, width)
-        best = np.full((1, len(cells)), NEVER)
-        for distance in range(offset.min, offset.max + 1):
-            if distance == 0:
-                costs = self._same_day(dense, rows - table.first, ticks, gap.apart, rhythm)
-            else:
-                at = self._rows_at(numbers, rows, distance, table)
-                costs = other_day[:, at, ticks] if rhythm else other_day[:, at]
-            best = np.minimum(best, costs + self.weights.gap_day * abs(distance - offset.target))
+        distances = range(max(offset.min, 1), offset.max + 1)
+        if rhythm:
+            nearest, best = spread(dense, rhythm), np.full((1, len(cells)), NEVER)
+            for distance in distances:
+                costs = nearest[:, self._rows_at(numbers, rows, distance, table), ticks]
+                best = np.minimum(best, costs + self.weights.gap_day * abs(distance - offset.target))
+        else:  # every start of a day is as good as another, so whole days are compared
+            nearest, first = dense.min(axis=2), int(rows[0])
+            whole = np.arange(first, int(rows[-1]) + 1)
+            by_day = np.full((1, len(whole)), NEVER)
+            for distance in distances:
+                costs = nearest[:, self._rows_at(numbers, whole, distance, table)]
+                by_day = np.minimum(by_day, costs + self.weights.gap_day * abs(distance - offset.target))
+            best = by_day[:, rows - first]
+        if offset.min <= 0:
+            costs = self._same_day(dense, rows - table.first, ticks, gap.apart, rhythm)
+            best = np.minimum(best, costs + self.weights.gap_day * abs(offset.target))
         return best
 
     def _rows_at(self, numbers: Cells, rows: Cells, distance: int, table: Table) -> Cells:
