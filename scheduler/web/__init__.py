@@ -20,6 +20,7 @@ from scheduler.web import (
     prints,
     refusals,
     reminders,
+    requests,
     settings,
     shell,
     visits,
@@ -42,6 +43,7 @@ def register(app: Flask) -> None:
         patients,
         prints,
         reminders,
+        requests,
         settings,
         visits,
     ):

@@ -20,6 +20,7 @@ PAGES = {
     "/patients/finds?search=nora": "view",
     "/patients/new": "patients",
     "/care-plans/new": "book",
+    "/requests": "move",
     "/reminders": "send-log",
     "/reminders?view=planned": "send-log",
     "/settings": "settings",

@@ -1,0 +1,57 @@
+"""What patients ask for on their private pages: another time or a call; approved with one click, or settled by hand."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.errors import NotFound, Refusal
+from scheduler.models import patient_request
+from scheduler.models.patient_request import PatientRequest
+from scheduler.services import patient_requests
+from scheduler.web.current import actor
+from scheduler.web.shell import may
+
+bp = Blueprint("requests", __name__, url_prefix="/requests")
+
+
+@bp.get("")
+@may("move")
+def index() -> str:
+    return render_template("requests/index.html", waiting=patient_requests.waiting(db.session(), actor()))
+
+
+@bp.post("/<request_id>/approval")
+@may("move")
+def approve(request_id: str) -> Response:
+    asked = _find(request_id)
+    name = asked.appointment.patient.name
+    try:
+        moves = patient_requests.approve(db.session(), actor(), asked, clock.now())
+    except Refusal as refusal:
+        db.session.rollback()
+        flash(f"{name}: not moved. {refusal.words}", "error")
+        return redirect(url_for(".index"), 303)
+    db.session.commit()
+    also = f", and {len(moves) - 1} more with it" if len(moves) > 1 else ""
+    flash(f"{name}: moved{also}. The patient is told by mail.")
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/<request_id>/settlement")
+@may("move")
+def settle(request_id: str) -> Response:
+    asked = _find(request_id)
+    patient_requests.decline(db.session(), actor(), asked, clock.now())
+    db.session.commit()
+    flash(f"{asked.appointment.patient.name}: settled.")
+    return redirect(url_for(".index"), 303)
+
+
+def _find(request_id: str) -> PatientRequest:
+    asked = patient_request.by_public_id(db.session(), actor().clinic.id, request_id)
+    if asked is None:
+        raise NotFound
+    return asked
