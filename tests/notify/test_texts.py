@@ -1,0 +1,38 @@
+import pytest
+
+from scheduler.notify.layout import as_html, as_text, blocks
+from scheduler.notify.texts import BadText, check, filled, parsed, text_of
+
+OWN = "Subject: Hi {first_name}\n\nHello {first_name},\n\n[Open]({link})\n"
+
+
+def test_a_clinic_may_write_its_own_text():
+    own = text_of("reminder", "en", {"reminder.en": OWN})
+
+    assert (own.subject, own.paragraphs) == ("Hi {first_name}", ("Hello {first_name},", "[Open]({link})"))
+    assert text_of("reminder", "es", {"reminder.en": OWN}) == text_of("reminder", "es")
+
+
+@pytest.mark.parametrize("text", ["", "Hello", "Subject: x", "Subject: x\n\n"])
+def test_a_text_needs_a_subject_and_a_body(text):
+    with pytest.raises(BadText):
+        parsed(text)
+
+
+def test_an_unknown_placeholder_is_refused_with_its_name():
+    with pytest.raises(BadText, match=r"\{diagnosis\} is not a placeholder"):
+        check("reminder", "Subject: x\n\nAbout {diagnosis}")
+
+
+def test_a_value_is_never_looked_into():
+    assert filled("Hello {first_name}", {"first_name": "{phone}", "phone": "1"}) == "Hello {phone}"
+
+
+def test_both_parts_come_from_one_text():
+    text = parsed(OWN)
+    found = blocks(text.paragraphs, {"first_name": "<Nora>", "link": "https://x.example/a"}, [])
+
+    assert as_text(found, "Footer", "en") == "Hello <Nora>,\n\nOpen:\nhttps://x.example/a\n\n-- \nFooter\n"
+    page = as_html(found, "Footer", "Hi", "en")
+    assert "Hello &lt;Nora&gt;," in page
+    assert 'href="https://x.example/a"' in page
