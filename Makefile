@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test setup lint format lock audit bench chaos screenshots
+.PHONY: help run test setup lint format lock audit bench chaos interop screenshots
 
 PYTHON_IN = .venv/bin/python
 WORKERS ?= 2
@@ -41,6 +41,9 @@ bench: ## the benchmarks, which print ratios (ARGS= for pytest)
 chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=)
 	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/chaos -o python_files='drill_*.py' -n 0 -s \
 	    --timeout=0 $(if $(DRILL),-k '$(DRILL)') $(ARGS)
+
+interop: ## calendars read by a heavier parser, libical of the system (LIBICAL= names its file)
+	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/ical -o python_files='check_*.py' -n 0 $(ARGS)
 
 screenshots: ## the pictures of the pages, from a demo of their own
 	@$(ready) test && exec $(PYTHON_IN) -m tools.screenshots
