@@ -1,0 +1,193 @@
+"""Every call x every kind of caller: 100 % as the table says, and a call without a row fails.
+
+The table says which permission a call needs and what a sensible request is. Objects in it are Harbor's, so for Hill's
+admin, whose role may do everything, each of them is a 404 without a byte of the object.
+"""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.api.operations import CALLS
+from scheduler.models.api_token import ApiToken
+from scheduler.models.user import StaffRole
+from scheduler.services import accounts
+from scheduler.services.permissions import PERMISSIONS
+from tests.api.conftest import Program
+from tests.cast import NOW
+
+WINDOW = {"start": "2026-12-28T00:00:00-05:00", "end": "2026-12-29T00:00:00-05:00"}
+BETWEEN = "from=2026-11-25T08:00:00-05:00&to=2026-11-25T18:00:00-05:00"
+START = "2026-12-02T10:00:00-05:00"
+WISHES = {"patient_id": "{patient}", "plan_definition": "therapy-6", "not_before": "2026-11-24"}
+COURSE = {
+    "patient_id": "{patient}",
+    "plan_definition": "therapy-6",
+    "appointments": [{"action": "therapy-1", "start": START}],
+}
+VISIT = {"patient_id": "{patient}", "plan_definition": "therapy-6", "action": "therapy-1", "start": START}
+# call: (permission, address, body, whether the address or the body names an object of Harbor)
+TABLE = {
+    "list_plan_definitions": ("view", "/plan-definitions", None, False),
+    "get_plan_definition": ("view", "/plan-definitions/therapy-6", None, False),
+    "list_patients": ("view", "/patients?search=nora", None, False),
+    "create_patient": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
+    "get_patient": ("view", "/patients/{patient}", None, True),
+    "change_patient": ("patients", "/patients/{patient}", {"phone": "555 0100"}, True),
+    "propose": ("book", "/proposals", WISHES, True),
+    "book_care_plan": ("book", "/care-plans", COURSE, True),
+    "get_care_plan": ("view", "/care-plans/{course}", None, True),
+    "activate_care_plan": ("book", "/care-plans/{course}/activation", {}, True),
+    "hold_care_plan": ("cancel", "/care-plans/{course}/hold", {}, True),
+    "resume_care_plan": ("book", "/care-plans/{course}/resumption", {}, True),
+    "complete_care_plan": ("cancel", "/care-plans/{course}/completion", {}, True),
+    "revoke_care_plan": ("cancel", "/care-plans/{course}/revocation", {}, True),
+    "list_gates": ("view", "/care-plans/{course}/gates", None, True),
+    "get_gate": ("view", "/care-plans/{course}/gates/consent", None, True),
+    "put_gate": ("gates", "/care-plans/{course}/gates/consent", {"closed": True}, True),
+    "list_appointments": ("view", "/appointments?patient_id={patient}", None, True),
+    "book_appointment": ("book", "/appointments", VISIT, True),
+    "get_appointment": ("view", "/appointments/{visit}", None, True),
+    "move_appointment": ("move", "/appointments/{visit}/time", {"start": START, "preview": True}, True),
+    "confirm_appointment": ("progress", "/appointments/{visit}/confirmation", {}, True),
+    "arrive_appointment": ("progress", "/appointments/{visit}/arrival", {}, True),
+    "check_in_appointment": ("progress", "/appointments/{visit}/check-in", {}, True),
+    "set_appointment_phase": ("progress", "/appointments/{visit}/phase", {"stage": "roomed"}, True),
+    "fulfill_appointment": ("progress", "/appointments/{visit}/fulfillment", {}, True),
+    "miss_appointment": ("progress", "/appointments/{visit}/no-show", {}, True),
+    "cancel_appointment": ("cancel", "/appointments/{visit}/cancellation", {}, True),
+    "undo_confirmation": ("progress", "/appointments/{visit}/confirmation", None, True),
+    "undo_arrival": ("progress", "/appointments/{visit}/arrival", None, True),
+    "undo_check_in": ("progress", "/appointments/{visit}/check-in", None, True),
+    "undo_fulfillment": ("progress", "/appointments/{visit}/fulfillment", None, True),
+    "undo_no_show": ("progress", "/appointments/{visit}/no-show", None, True),
+    "undo_cancellation": ("cancel", "/appointments/{visit}/cancellation", None, True),
+    "list_free_starts": ("view", f"/availability?kind=therapy&patient_id={{patient}}&{BETWEEN}", None, True),
+    "create_closure": ("settings", "/closures", WINDOW, False),
+    "list_closures": ("view", "/closures", None, False),
+    "get_closure": ("view", "/closures/{closure}", None, True),
+    "delete_closure": ("settings", "/closures/{closure}", None, True),
+    "list_reminders": ("send-log", "/reminders?appointment_id={visit}", None, True),
+    "create_patient_feed": ("feeds", "/patients/{patient}/feeds", {}, True),
+    "list_patient_feeds": ("feeds", "/patients/{patient}/feeds", None, True),
+    "create_practitioner_feed": ("feeds", "/practitioners/{person}/feeds", {}, True),
+    "list_practitioner_feeds": ("feeds", "/practitioners/{person}/feeds", None, True),
+    "create_location_feed": ("feeds", "/locations/{place}/feeds", {}, True),
+    "list_location_feeds": ("feeds", "/locations/{place}/feeds", None, True),
+    "create_clinic_feed": ("feeds", "/feeds", {}, False),
+    "list_clinic_feeds": ("feeds", "/feeds", None, False),
+    "revoke_feed": ("feeds", "/feeds/{feed}", None, True),
+    "list_locations": ("view", "/locations", None, False),
+    "create_location": ("settings", "/locations", {"name": "Chair 9", "kind": "chair"}, False),
+    "get_location": ("view", "/locations/{place}", None, True),
+    "change_location": ("settings", "/locations/{place}", {"rank": 5}, True),
+    "list_practitioners": ("view", "/practitioners", None, False),
+    "create_practitioner": ("people", "/practitioners", {"name": "Kim", "roles": ["nurse"]}, False),
+    "get_practitioner": ("view", "/practitioners/{person}", None, True),
+    "change_practitioner": ("people", "/practitioners/{person}", {"rank": 5}, True),
+    "get_schedule": ("view", "/schedules?scope=practitioner&scope_id={person}", None, True),
+    "put_schedule": ("settings", "/schedules", {"scope": "practitioner", "scope_id": "{person}"}, True),
+    "list_leave": ("view", "/practitioners/{person}/leave", None, True),
+    "create_leave": ("people", "/practitioners/{person}/leave", WINDOW, True),
+    "delete_leave": ("people", "/practitioners/{person}/leave/{leave}", None, True),
+    "list_audit_events": ("audit", "/audit", None, False),
+    "create_token": ("tokens", "/tokens", {"user": "alice@example.org", "name": "x"}, True),
+    "list_tokens": ("tokens", "/tokens", None, False),
+    "revoke_token": ("tokens", "/tokens/{token}", None, True),
+}
+ROLES = {"ada": "admin", "mona": "manager", "alice": "front-desk", "nick": "nurse", "rita": "read-only"}
+SECRETS = ("Nora", "Lindqvist", "nora@example.org", "Nina", "Chair 1", "Harbor")
+
+
+@pytest.fixture
+def objects(api, harbor, wishes, session):
+    """Harbor's objects by the names that the table uses."""
+    ada = api(harbor, "ada")
+    token = ada.post("/proposals", wishes()).json["items"][0]["token"]
+    course = ada.post("/care-plans", {"token": token}).json
+    nina = harbor.people["Nina"].public_id
+    session.rollback()
+    return {
+        "patient": course["patient_id"],
+        "course": course["id"],
+        "visit": course["appointments"][0]["id"],
+        "person": nina,
+        "place": harbor.places["Chair 1"].public_id,
+        "closure": ada.post("/closures", WINDOW).json["id"],
+        "leave": ada.post(f"/practitioners/{nina}/leave", WINDOW).json["id"],
+        "feed": ada.post("/feeds", {}).json["id"],
+        "token": session.scalar(select(ApiToken.public_id)),
+    }
+
+
+def test_every_call_has_a_row_with_its_permission():
+    assert {name: call.may for name, call in CALLS.items()} == {name: row[0] for name, row in TABLE.items()}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_each_role_may_what_the_permission_table_says(api, harbor, objects, app, name):
+    program = api(harbor, name)
+    role = StaffRole(ROLES[name])
+    answers = {call: ask(app, program, call, objects) for call in TABLE}
+
+    allowed = {call: role in PERMISSIONS[row[0]] for call, row in TABLE.items()}
+    assert {call: answer.status_code not in (401, 403) for call, answer in answers.items()} == allowed
+    refused = [answers[call] for call, may in allowed.items() if not may]
+    assert {answer.status_code for answer in refused} <= {403}
+    assert {answer.status_code for answer in answers.values()} <= {200, 201, 204, 403, 404, 409}
+
+
+def test_the_admin_of_another_clinic_finds_nothing(api, harbor, hill, objects, app):
+    oscar = api(hill, "oscar")
+    for call in TABLE:
+        if not TABLE[call][3]:
+            continue
+        answer = ask(app, oscar, call, objects)
+        assert (call, answer.status_code, answer.json["code"]) == (call, 404, "not-found")
+        assert [word for word in SECRETS if word in answer.text] == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["anonymous", "expired", "revoked", "inactive", "no member any more", "a patient's link"]
+)
+def test_whoever_has_no_token_in_force_gets_nothing(api, harbor, objects, app, session, travel, kind):
+    program = nobody(api, harbor, app, session, travel, kind)
+    for call in TABLE:
+        answer = ask(app, program, call, objects)
+        assert (call, answer.status_code, answer.json["code"]) == (call, 401, "unauthenticated")
+        assert [word for word in SECRETS if word in answer.text] == []
+
+
+def nobody(api, harbor, app, session, travel, kind):
+    if kind in ("anonymous", "a patient's link"):
+        return Program(app.test_client(), None if kind == "anonymous" else "AbCd" * 16)
+    program = api(harbor, "ada", expires_at=NOW + timedelta(hours=1))
+    session.rollback()
+    token = session.scalars(select(ApiToken).order_by(ApiToken.id.desc())).first()
+    if kind == "expired":
+        travel(NOW + timedelta(hours=1))
+    elif kind == "revoked":
+        accounts.revoke_token(session, harbor.command, token, NOW)
+    elif kind == "inactive":
+        harbor.users["ada"].active = False
+    else:
+        harbor.users["ada"].memberships.clear()
+    session.commit()
+    return program
+
+
+def ask(app, program, call, objects):
+    _, address, body, _ = TABLE[call]
+    rule = next(rule for rule in app.url_map.iter_rules() if rule.endpoint == f"api.{call}")
+    method = next(iter(rule.methods - {"HEAD", "OPTIONS"}))
+    return program(method, filled(address, objects), filled(body, objects))
+
+
+def filled(thing, objects):
+    """Put the objects' ids where they are named."""
+    if isinstance(thing, dict):
+        return {name: filled(value, objects) for name, value in thing.items()}
+    if isinstance(thing, list):
+        return [filled(value, objects) for value in thing]
+    return thing.format(**objects) if isinstance(thing, str) else thing
