@@ -1,0 +1,90 @@
+"""Every feed of the demo clinic, read by every parser and compared with the database."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.database import begin_write
+from scheduler.demo.load import play
+from scheduler.domain.status import AppointmentStatus
+from scheduler.ical.entries import event_status
+from scheduler.models.appointment import Appointment
+from scheduler.models.location import Location
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+from scheduler.services import feed_events, feeds
+from scheduler.services.actors import Actor
+from tests.ical.readers import Read, by_ical_js, by_icalendar, by_ics, by_vobject
+
+NOW = datetime(2026, 11, 24, 15, 20, tzinfo=UTC)
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR)
+
+
+@pytest.fixture
+def clinic(session):
+    begin_write(session)
+    loaded = play(session, NOW, 1, 12, lambda _: None)
+    session.commit()
+    return loaded.clinic
+
+
+def test_all_feeds_of_the_demo_are_read_alike_by_all(session, clinic):
+    actor = Actor(clinic, None, None, "command")
+    owners = [
+        owner
+        for model in (Patient, Practitioner, Location)
+        for owner in session.scalars(select(model).where(model.clinic_id == clinic.id))
+    ]
+    visits = list(session.scalars(select(Appointment)))
+    bodies, told = [], []
+    for owner in [None, *owners]:
+        style = "kind" if isinstance(owner, Patient) else "initials"
+        feed, _ = feeds.create(session, actor, owner.resource_id if owner else None, style, NOW, 60)
+        bodies.append(feed_events.calendar(session, feed, "https://clinic.example", NOW))
+        told.append(expected(clinic, owner, visits))
+
+    assert len(bodies) > 30
+    assert sum(map(len, told)) > 200
+    read = by_ical_js(*bodies)
+    for body, by_node, visits_told in zip(bodies, read, told, strict=True):
+        # beyond the visits there are only tombstones of those that went to other people and places
+        left = {uid: one for uid, one in by_node.items() if uid not in visits_told}
+        assert {one.status for one in left.values()} <= {"CANCELLED"}
+        assert by_node == visits_told | left
+        assert by_icalendar(body) == by_vobject(body) == by_ics(body) == by_node
+        assert max(map(len, body.split(b"\r\n"))) <= 75
+
+
+def expected(clinic, owner, visits):
+    today = NOW.astimezone(clinic.zone).date()
+
+    def midnight(days):
+        on = today + timedelta(days=days)
+        return datetime.combine(on, time.min, tzinfo=clinic.zone).astimezone(UTC)
+
+    patients = isinstance(owner, Patient)
+    first, last = (
+        (midnight(-90), datetime.max.replace(tzinfo=UTC)) if patients else (midnight(-14), midnight(180))
+    )
+    return {
+        one.uid: Read(one.start_at, one.end_at, event_status(one.status).value, one.sequence)
+        for one in visits
+        if belongs(one, owner)
+        and event_status(one.status) is not None
+        and one.start_at < last
+        and (one.visible or not patients)
+        and (
+            one.sequence > 0 and max(one.end_at, one.cancelled_at) >= midnight(-30)
+            if one.status in GONE
+            else one.end_at > first
+        )
+    }
+
+
+def belongs(visit, owner):
+    if owner is None:
+        return True
+    if isinstance(owner, Patient):
+        return visit.patient is owner
+    return visit.location is owner or owner in visit.practitioners
