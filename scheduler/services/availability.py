@@ -187,9 +187,9 @@ def _busy(
         return []
     query = select(Occupation.start_at, Occupation.end_at).where(
         Occupation.resource_id == patient.resource_id,
-        Occupation.clinic_id == clinic.id,
+        Occupation.lane == 0,  # a patient has no other, and the index has the lane before the time
         Occupation.released_at.is_(None),
-        Occupation.end_at > day_bounds(frame.first_on, clinic.zone)[0],
+        Occupation.start_at >= day_bounds(frame.first_on, clinic.zone)[0] - timedelta(days=1),
     )
     if releasing:
         query = query.where(Occupation.appointment_id.not_in(sorted(releasing)))

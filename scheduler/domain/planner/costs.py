@@ -83,13 +83,13 @@ class Pricing:
 
     def _time_of_day(self, step: Step) -> Costs:
         placed = any(need.role.is_place for phase in step.action.phases for need in phase.needs)
-        key = (step.length, placed, step.action.visible)
+        key = (step.length, placed, step.on_line)
         known = self._times.get(key)
         if known is None:
             known = self._times[key] = self._tick_costs(*key)
         return known
 
-    def _tick_costs(self, length: int, placed: bool, visible: bool) -> Costs:
+    def _tick_costs(self, length: int, placed: bool, on_line: bool) -> Costs:
         grid, weights = self.grid, self.weights
         tick = np.arange(grid.low, grid.low + grid.width, dtype=np.int64)
         costs: Costs = weights.quarter * (tick % 3 != 0).astype(np.int64)
@@ -98,7 +98,7 @@ class Pricing:
             costs += weights.midday_tick * np.maximum(
                 np.minimum(tick + length, high) - np.maximum(tick, low), 0
             )
-        if visible and self.request.preferred:
+        if on_line and self.request.preferred:
             costs += weights.preferred_tick * np.abs(tick - whole_tick(self.request.preferred))
         return costs
 

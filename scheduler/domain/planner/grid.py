@@ -131,10 +131,8 @@ class Grid:
         if instant.timestamp() % TICK_SECONDS:
             return None
         tick = floor_tick(instant)
-        at = int(np.searchsorted(self.utc, tick))
-        if at < self.size and self.utc[at] == tick and self.real >> at & 1:
-            return at
-        return None
+        first, past = np.searchsorted(self.utc, (tick, tick + 1)).tolist()
+        return next((at for at in range(first, past) if self.real >> at & 1), None)
 
     def inside(self, windows: Iterable[Window]) -> int:
         """Return the cells that lie wholly within a window."""

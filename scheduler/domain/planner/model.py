@@ -75,8 +75,9 @@ class Request:
     them has the role, any will do). `pinned` are starts that must be kept. `done` are actions that are not to be
     placed. `slack` gives an action another shortest and longest gap than its offset's: a soft rule bent once.
 
-    Weekdays bind the visits on the plan's line (see course.py); a side visit on another day only costs. Times of day
-    bind what the patient comes for (`visible` actions), blocked days everything.
+    Weekdays bind the visits on the plan's line (see course.py), for which `preferred` is the best time of day; a side
+    visit on another day only costs. Times of day bind what the patient comes for (`visible` actions), blocked days
+    everything.
     """
 
     plan: Plan

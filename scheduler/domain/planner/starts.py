@@ -119,6 +119,9 @@ class Starts:
         self._demands: dict[str, Demand] = {}
         self._phases: dict[tuple[Phase, ...], Demand] = {}
         self._sets: dict[Asked, int] = {}
+        self._pools: dict[Asked, tuple[Resource, ...]] = {}
+        self._single: dict[Demand, int] = {}
+        self._snugs: dict[tuple[Demand, int], tuple[int, int]] = {}
         self._shapes: dict[Demand, int] = {}
 
     def demand(self, action: Action) -> Demand:
@@ -133,9 +136,12 @@ class Starts:
 
     def pool(self, asked: Asked) -> tuple[Resource, ...]:
         """Return who may be asked: those the patient wishes for, if any of them has the role."""
-        pool = self.availability.pool(asked.role, asked.capabilities)
-        wished = tuple(resource for resource in pool if resource.id in self.practitioner_ids)
-        return wished or pool
+        known = self._pools.get(asked)
+        if known is None:
+            pool = self.availability.pool(asked.role, asked.capabilities)
+            wished = tuple(resource for resource in pool if resource.id in self.practitioner_ids)
+            known = self._pools[asked] = wished or pool
+        return known
 
     def resources(self, demand: Demand) -> int:
         """Return the cells at which everything the visit asks for is free. Wishes and the patient are not looked at."""
@@ -218,6 +224,12 @@ class Starts:
 
     def single_nurse(self, demand: Demand) -> int:
         """Return the cells at which one nurse can see the whole visit through (-1 if none is asked for)."""
+        known = self._single.get(demand)
+        if known is None:
+            known = self._single[demand] = self._one_nurse(demand)
+        return known
+
+    def _one_nurse(self, demand: Demand) -> int:
         parts = [asked for asked in demand.asked if asked.role is Role.NURSE]
         if len(parts) < 2 and all(asked.kept for asked in parts):
             return -1
@@ -239,6 +251,12 @@ class Starts:
 
     def snug(self, demand: Demand, usable: int) -> tuple[int, int]:
         """Return the cells at which some place is left with no gap shorter than `usable`, and with one at most."""
+        known = self._snugs.get((demand, usable))
+        if known is None:
+            known = self._snugs[demand, usable] = self._snug_places(demand, usable)
+        return known
+
+    def _snug_places(self, demand: Demand, usable: int) -> tuple[int, int]:
         none, one = -1, -1
         for asked in demand.asked:
             if asked.role.is_place and len(asked.stretches) == 1:

@@ -146,7 +146,7 @@ class Bill:
         preferred = self.pricing.request.preferred
         if preferred is None:
             return None
-        away = [abs(self._tick(s) - whole_tick(preferred)) for s in self.visits if s.action.visible]
+        away = [abs(self._tick(s) - whole_tick(preferred)) for s in self.visits if s.on_line]
         worst = max(away, default=0)
         words = f"always at {wall(preferred)}"
         if worst:

@@ -23,7 +23,7 @@ class Weights:
     between `midday_from` and `midday_until`.
     """
 
-    completion_day: int = 192
+    completion_day: int = 160
     gap_day: int = 288
     gap_tick: int = 1
     rhythm_tick: int = 4

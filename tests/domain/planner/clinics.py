@@ -181,3 +181,8 @@ def random_calendar(
     """Return a calendar with everybody's lanes taken up by chance."""
     empty = replace(calendar(days, resources), **rest)  # type: ignore[arg-type]  # the fields of Calendar
     return replace(empty, occupied=crowd(rng, resources, empty.hours[None], load))
+
+
+def day_and_night(first: date, days: int, zone: ZoneInfo) -> Window:
+    """Return one window of so many whole days."""
+    return Window(at(first, "00:00", zone), at(day(days, first), "00:00", zone))

@@ -1,0 +1,119 @@
+"""What must hold on any calendar."""
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scheduler.domain.planner import Availability, Weights
+from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.slotmap import SlotMap
+from scheduler.domain.windows import Window
+from tests.domain.planner.clinics import NOW
+from tests.domain.planner.instances import instance
+
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+seeds = st.integers(0, 100_000)
+WEEK = timedelta(days=7)
+NO_SCRAPS = Weights(fragment=0, completion_day=96)
+
+
+def again(problem, calendar=None, weights=None, **request):
+    asked = replace(problem.request, **request)
+    availability = Availability(calendar) if calendar else problem.availability
+    return Problem(asked, availability, weights or problem.weights, problem.now)
+
+
+@FEW
+@given(seeds)
+def test_more_free_time_never_makes_the_best_worse(seed):
+    problem = again(instance(seed), weights=NO_SCRAPS)
+    calendar = problem.availability.calendar
+    fewer = [taken for taken in calendar.occupied if Random(seed).random() < 0.7]
+
+    before = problem.optimum.best(problem.sets)
+    freer = again(problem, replace(calendar, occupied=fewer), NO_SCRAPS)
+    after = freer.optimum.best(freer.sets)
+
+    assert before is None or (after is not None and after.cost <= before.cost)
+
+
+@FEW
+@given(seeds)
+def test_everything_a_week_later_gives_the_same_a_week_later(seed):
+    problem = instance(seed)
+    moved = Problem(
+        replace(problem.request, not_before=problem.request.not_before + WEEK),
+        Availability(shifted(problem.availability.calendar)),
+        problem.weights,
+        NOW + WEEK,
+    )
+
+    here, there = problem.optimum.best(problem.sets), moved.optimum.best(moved.sets)
+
+    assert (here and by_key(here)) == (there and by_key(there))
+
+
+def shifted(calendar: Calendar) -> Calendar:
+    return replace(
+        calendar,
+        first_on=calendar.first_on + WEEK,
+        hours={key: [window.shifted(WEEK) for window in windows] for key, windows in calendar.hours.items()},
+        occupied=[(resource, lane, window.shifted(WEEK)) for resource, lane, window in calendar.occupied],
+    )
+
+
+def by_key(solution):
+    return solution.cost, {step.key: cell for step, cell in solution.cells.items()}
+
+
+@FEW
+@given(seeds)
+def test_pinning_the_best_returns_it(seed):
+    problem = instance(seed)
+    best = problem.optimum.best(problem.sets)
+    if best is None:
+        return
+    grid = problem.availability.grid
+    pinned = again(problem, pinned={step.key: grid.instant(cell) for step, cell in best.cells.items()})
+
+    assert by_key(pinned.optimum.best(pinned.sets)) == by_key(best)
+
+
+@FEW
+@given(seeds, st.randoms(use_true_random=False))
+def test_without_one_shaded_start_every_start_still_shaded_can_be_completed(seed, chance):
+    problem = instance(seed)
+    if not problem.slots.complete:
+        return
+    step = chance.choice(problem.course.steps)
+    gone = int(chance.choice(problem.slots.cells[step]))
+    left = SlotMap(problem.course, {**problem.sets, step: problem.sets[step] & ~(1 << gone)}, problem.ruler)
+    if not left.complete:
+        return
+    other = chance.choice(problem.course.steps)
+    start = int(chance.choice(left.cells[other]))
+
+    fixed = {**problem.sets, step: problem.sets[step] & ~(1 << gone), other: 1 << start}
+    assert (other is step and start == gone) or problem.optimum.best(fixed) is not None
+
+
+@FEW
+@given(seeds)
+def test_occupation_can_be_taken_away_and_added_again(seed):
+    availability = instance(seed).availability
+    calendar = availability.calendar
+    some = list(calendar.occupied)[::2]
+
+    empty = availability.changed(replace(calendar, occupied=[]), (), calendar.occupied)
+    back = empty.changed(calendar, calendar.occupied, ())
+    without = availability.changed(calendar, (), some)
+
+    assert empty.at_least == Availability(replace(calendar, occupied=[])).at_least
+    assert back.at_least == availability.at_least
+    rest = [taken for taken in calendar.occupied if taken not in some]
+    assert without.at_least == Availability(replace(calendar, occupied=rest)).at_least
+    assert all(isinstance(window, Window) for _, _, window in rest)
