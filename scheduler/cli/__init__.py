@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from flask import Flask
 
-from scheduler.cli import audit, demo, demo_load, demo_mail, founding, mail, plans, status, tokens, users
+from scheduler.cli import (
+    audit,
+    demo,
+    demo_load,
+    demo_mail,
+    founding,
+    imports,
+    mail,
+    plans,
+    status,
+    tokens,
+    users,
+)
 
 
 def register(app: Flask) -> None:
     """Add every command."""
     demo.group.add_command(demo_load.load)
     demo.group.add_command(demo_mail.mail)
-    for group in (founding.group, demo.group, plans.group, users.group, tokens.group, audit.group, mail.group):
+    for group in (
+        founding.group,
+        demo.group,
+        plans.group,
+        users.group,
+        tokens.group,
+        audit.group,
+        imports.group,
+        mail.group,
+    ):
         app.cli.add_command(group)
     app.cli.add_command(status.status)
