@@ -30,7 +30,7 @@ from scheduler.services import channels
 from scheduler.services.delivery import not_sent
 from scheduler.services.due import collect
 from scheduler.services.leases import LEASE, claim, hand_back, recover, renew
-from scheduler.services.letters import Letter, Letterhead, NoLetter, compose
+from scheduler.services.letters import Letter, Letterhead, NoLetter, compose, read_batch
 from scheduler.services.message_ends import Policy, expire
 
 CONNECTIONS = 4
@@ -115,8 +115,10 @@ class Run:
             self.held.update(dict.fromkeys(ids, token))
         with self.out.app.app_context():
             try:
+                batch = read_batch(db.session(), ids)
                 for message_id in ids:
                     self._compose(db.session(), message_id, token)
+                del batch
             finally:
                 db.session.remove()
         return bool(ids)

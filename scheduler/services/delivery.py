@@ -20,7 +20,7 @@ from scheduler.models.patient import Patient
 from scheduler.notify.faults import Phase, SendFault, Verdict, redacted
 from scheduler.services.leases import backoff, database_time
 from scheduler.services.letters import Letter, NoLetter
-from scheduler.services.message_ends import Policy, ended, fell_through, unclear
+from scheduler.services.message_ends import Policy, end_reminders, ended, fell_through, unclear
 
 MOST_ATTEMPTS = 20
 
@@ -66,12 +66,41 @@ def accepted(session: Session, letter: Letter, reply: str, now: datetime) -> Non
 
     A lease that ran out meanwhile has perhaps put the message back for a second try: then this stops it.
     """
+    if _accepted_at_once(session, letter, reply, now):
+        return
     message = session.get_one(Message, letter.message_id, with_for_update=True, populate_existing=True)
     waiting = message.state in (MessageState.PENDING, MessageState.UNCERTAIN)
     if message.lease_token == letter.lease_token or (waiting and message.resends > 0):
         ended(session, message, MessageState.SENT, "", now)
         message.smtp_reply = redacted(reply)
         session.flush()
+
+
+def _accepted_at_once(session: Session, letter: Letter, reply: str, now: datetime) -> bool:
+    """Record the usual case in two statements: still ours, and no secret to wipe."""
+    record = (
+        update(Message)
+        .where(
+            Message.id == letter.message_id,
+            Message.state == MessageState.LEASED,
+            Message.lease_token == letter.lease_token,
+            Message.kind != MessageKind.ACCOUNT,
+        )
+        .values(
+            state=MessageState.SENT,
+            reason="",
+            smtp_reply=redacted(reply),
+            ended_at=now,
+            content=None,
+            lease_token=None,
+            leased_until=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if _changed(session, record) != 1:
+        return False
+    end_reminders(session, letter.message_id, MessageState.SENT, "")
+    return True
 
 
 def not_sent(session: Session, nothing: NoLetter, now: datetime) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from scheduler.ical import Method, course_calendar, invitation
 from scheduler.models import calendar_feed as feeds
@@ -109,6 +109,26 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
     )
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Messages to compose, with what they need read in a few queries; it keeps the rows alive meanwhile."""
+
+    messages: Sequence[Message]
+    about: Sequence[Appointment]
+    patients: Sequence[Patient]
+
+
+def read_batch(session: Session, ids: Sequence[int]) -> Batch:
+    """Read messages in the order of their ids, with their visits and patients."""
+    query = select(Message).where(Message.id.in_(ids)).options(selectinload(Message.subjects))
+    by_id = {message.id: message for message in session.scalars(query)}
+    visit_ids = {subject.appointment_id for one in by_id.values() for subject in one.subjects}
+    patient_ids = {one.patient_id for one in by_id.values() if one.patient_id}
+    about = session.scalars(select(Appointment).where(Appointment.id.in_(visit_ids))).all()
+    patients = session.scalars(select(Patient).where(Patient.id.in_(patient_ids))).all()
+    return Batch([by_id[one] for one in ids if one in by_id], about, patients)
+
+
 def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> str | None:
     """Return why this person cannot be written to, None when they can."""
     address = patient.proxy_email if recipient == "proxy" else patient.email
@@ -159,9 +179,8 @@ def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, 
 
 
 def _appointments(session: Session, message: Message) -> list[Appointment]:
-    ids = [subject.appointment_id for subject in message.subjects]
-    query = select(Appointment).where(Appointment.id.in_(ids))
-    return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id))) if ids else []
+    found = [session.get_one(Appointment, subject.appointment_id) for subject in message.subjects]
+    return sorted(found, key=lambda appointment: (appointment.start_at, appointment.id))
 
 
 def _values(

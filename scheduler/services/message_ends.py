@@ -37,9 +37,14 @@ def ended(session: Session, message: Message, state: MessageState, reason: str, 
     if state in (MessageState.FAILED, MessageState.SKIPPED, MessageState.VOID):
         message.data_at = None  # nothing of it has reached anybody
     session.flush()
+    end_reminders(session, message.id, state, reason)
+
+
+def end_reminders(session: Session, message_id: int, state: MessageState, reason: str) -> None:
+    """Let the reminders that a message carries end as it ends."""
     session.execute(
         update(Reminder)
-        .where(Reminder.message_id == message.id, Reminder.state == ReminderState.QUEUED)
+        .where(Reminder.message_id == message_id, Reminder.state == ReminderState.QUEUED)
         .values(state=ReminderState(state.value), reason=reason[:200])
     )
 

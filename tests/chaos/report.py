@@ -32,7 +32,9 @@ def tell(drill, engine, figures, control):
     }
     print(f"\n{drill} on {engine} (seed {SEED}): {_words(figures)}; control: {_words(control)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{drill}-{engine}.json").write_text(json.dumps(said, indent=1) + "\n")
+    (FOLDER / f"{drill}-{engine}{'' if FULL else '-smoke'}.json").write_text(
+        json.dumps(said, indent=1) + "\n"
+    )
 
 
 def write_page():
