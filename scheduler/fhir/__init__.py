@@ -1,0 +1,21 @@
+"""Door: FHIR R4B (4.3.0), read-only: read and search of what a clinic schedules; one file per kind of resource.
+
+Tokens and permissions are the API's. Objects of other clinics answer like objects that do not exist; a search for
+them finds nothing. Every error is an OperationOutcome.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from scheduler.fhir import bearer, outcomes, routes
+
+
+def register(app: Flask) -> None:
+    """Hang the door in."""
+    app.extensions["csrf"].exempt(routes.bp)  # a token in a header is never sent by a browser on its own
+    app.register_blueprint(routes.bp)
+
+
+routes.bp.before_request(bearer.authenticate)
+outcomes.answer_errors(routes.bp)

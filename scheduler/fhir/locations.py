@@ -1,0 +1,67 @@
+"""Location: a chair or a room."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy.orm import Session
+
+from scheduler.errors import NotFound
+from scheduler.fhir import values
+from scheduler.fhir.elements import Element, coded, own_code
+from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.models import location as locations
+from scheduler.models.location import Location
+from scheduler.models.resource import ResourceKind
+from scheduler.services.actors import Actor
+
+PARAMETERS = {"name": "string", "status": "token"}
+PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
+
+
+class LocationStatus(StrEnum):
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    INACTIVE = "inactive"
+
+
+def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Element:
+    del now
+    place = locations.by_public_id(session, actor.clinic.id, public_id)
+    if place is None:
+        raise NotFound
+    return view(place)
+
+
+def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+    del now
+    return ROWS.search(session, actor, asked)
+
+
+def view(place: Location) -> Element:
+    room = place.kind is ResourceKind.ROOM
+    capabilities = [own_code("capability", one, one) for one in place.capabilities]
+    return {
+        "resourceType": "Location",
+        "id": place.public_id,
+        "status": "active" if place.active else "inactive",
+        "name": place.name,
+        "mode": "instance",
+        **({"type": capabilities} if capabilities else {}),
+        "physicalType": coded("Room", PHYSICAL, "ro") if room else own_code("place", "chair", "Chair"),
+    }
+
+
+def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
+    del actor
+    if name == "status":
+        wanted = values.codes(name, value, LocationStatus)
+        known = {LocationStatus.ACTIVE: True, LocationStatus.INACTIVE: False}
+        return Location.active.in_([known[status] for status in wanted if status in known])
+    words = value.lower().split()
+    return and_(*(func.lower(Location.name).contains(word, autoescape=True) for word in words))
+
+
+ROWS = Rows(Location, (Location.public_id,), _narrow, view)

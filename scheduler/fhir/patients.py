@@ -1,0 +1,82 @@
+"""Patient: who is treated and how to reach them. Looking at one, or listing them, is noted in the audit trail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy.orm import Session
+
+from scheduler.domain.folding import search_words
+from scheduler.errors import NotFound
+from scheduler.fhir import values
+from scheduler.fhir.bearer import note
+from scheduler.fhir.elements import Element, coded, filled
+from scheduler.fhir.outcomes import BadSearch
+from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.models import patient as patients
+from scheduler.models.patient import Patient
+from scheduler.services.actors import Actor
+
+PARAMETERS = {"name": "string", "birthdate": "date", "email": "token"}
+LANGUAGES = "urn:ietf:bcp:47"
+
+
+def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Element:
+    del now
+    patient = patients.by_public_id(session, actor.clinic.id, public_id)
+    if patient is None:
+        raise NotFound
+    note(actor, "patient.viewed", patient)
+    return view(patient)
+
+
+def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+    del now
+    page = ROWS.search(session, actor, asked)
+    if page.resources:
+        note(actor, "patients.listed")
+    return page
+
+
+def view(patient: Patient) -> Element:
+    return {
+        "resourceType": "Patient",
+        "id": patient.public_id,
+        "meta": {"versionId": str(patient.row_version)},
+        **filled(
+            active=patient.merged_into_id is None,
+            name=_names(patient),
+            telecom=_telecom(patient),
+            birthDate=patient.birth_date.isoformat() if patient.birth_date else None,
+            communication=[
+                {"language": coded(patient.language, LANGUAGES, patient.language), "preferred": True}
+            ],
+        ),
+    }
+
+
+def _names(patient: Patient) -> list[Element]:
+    official = {"use": "official", "family": patient.family_name, "given": [patient.given_name]}
+    usual = {"use": "usual", "given": [patient.preferred_name]}
+    return [official, usual] if patient.preferred_name else [official]
+
+
+def _telecom(patient: Patient) -> list[Element]:
+    known = (("phone", patient.phone), ("email", patient.email))
+    return [{"system": system, "value": value} for system, value in known if value]
+
+
+def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
+    del actor
+    if name == "birthdate":
+        return values.any_of(Patient.birth_date, values.days(name, value))
+    if name == "email":
+        return func.lower(Patient.email) == value.lower()
+    words = search_words(value)
+    if not words:
+        raise BadSearch("name: holds no word")
+    return and_(*(Patient.search_key.contains(word, autoescape=True) for word in words))
+
+
+ROWS = Rows(Patient, (Patient.public_id,), _narrow, view, scope=(Patient.merged_into_id.is_(None),))
