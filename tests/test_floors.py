@@ -24,6 +24,7 @@ FLOORS = {
     "web": DOOR,
     "api": DOOR,
     "feeds": DOOR,
+    "fhir": DOOR,
     "patient_pages": DOOR,
     "jobs": DOOR,
     "cli": DOOR,
