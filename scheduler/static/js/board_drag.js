@@ -117,7 +117,8 @@ function follow(board, held, event) {
 }
 
 function place(held, left, top, width = held.box.width) {
-  Object.assign(held.ghost.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${held.box.height}px` });
+  // a transform, because moving by left and top counts as a shift of the layout
+  Object.assign(held.ghost.style, { transform: `translate(${left}px, ${top}px)`, width: `${width}px`, height: `${held.box.height}px` });
 }
 
 // The first row's wall-clock time is the clinic's, whatever zone this browser is in.
