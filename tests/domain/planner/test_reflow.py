@@ -1,0 +1,127 @@
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from scheduler.domain.planner import Availability, check, propose, reflow
+from scheduler.domain.planner.model import Done, NoFit, Request
+from scheduler.domain.windows import Window
+from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, random_calendar, staff
+
+HOUR = timedelta(hours=1)
+ROOMY = staff(chairs=3, rooms=2, nurses=2, prescribers=2, therapists=2)
+REQUEST = Request(course(4), MONDAY)
+EMPTY = Availability(calendar(42, ROOMY))
+
+
+@pytest.fixture(scope="module")
+def current():
+    return {visit.action: visit for visit in propose(REQUEST, EMPTY, now=NOW)[0].visits}
+
+
+def test_nothing_moves_when_a_visit_is_moved_to_where_it_is(current):
+    same = reflow(REQUEST, current, {"infusion-2": current["infusion-2"].start}, EMPTY, now=NOW)
+
+    assert same.moves == ()
+    assert {visit.action: visit for visit in same.proposal.visits} == current
+
+
+def test_an_hour_later_takes_only_its_own_therapy_along(current):
+    start = current["infusion-2"].start + HOUR
+
+    moved = reflow(REQUEST, current, {"infusion-2": start}, EMPTY, now=NOW)
+
+    assert [(move.action, move.why) for move in moved.moves] == [
+        ("infusion-2", "moved"),
+        ("therapy-2", "follows"),
+    ]
+    assert moved.moves[0].after == start
+
+
+def test_a_day_later_pulls_only_what_must_follow(current):
+    start = current["infusion-2"].start + timedelta(days=1)
+
+    moved = reflow(REQUEST, current, {"infusion-2": start}, EMPTY, now=NOW)
+
+    assert check(REQUEST, EMPTY, moved.proposal.visits, now=NOW) == []
+    changed = {move.action for move in moved.moves}
+    assert "infusion-2" in changed and "infusion-1" not in changed
+    fewest(moved, current, {"infusion-2": start})
+
+
+def fewest(moved, current, wanted):
+    """No visit that moved could have stayed, all others as they are."""
+    starts = {visit.action: visit.start for visit in moved.proposal.visits}
+    for move in moved.moves:
+        if move.action not in wanted:
+            pinned = {key: start for key, start in starts.items() if key != move.action}
+            back = replace(REQUEST, pinned={**pinned, move.action: current[move.action].start})
+            with pytest.raises(NoFit):
+                propose(back, EMPTY, now=NOW)
+
+
+def test_confirmed_visits_move_last(current):
+    start = current["infusion-2"].start + timedelta(days=1)
+    free = reflow(REQUEST, current, {"infusion-2": start}, EMPTY, now=NOW)
+    follower = next(m.action for m in free.moves if m.why == "follows" and m.action.startswith("therapy"))
+
+    kept = reflow(
+        REQUEST, current, {"infusion-2": start}, EMPTY, now=NOW, keep=frozenset(current) - {follower}
+    )
+
+    assert [m.action for m in kept.moves if m.why == "follows"] == [
+        m.action for m in free.moves if m.why == "follows"
+    ]
+
+
+def test_a_gap_to_an_earlier_visit_is_bent_only_when_told_to(current):
+    start = current["infusion-2"].start + timedelta(days=7)
+
+    with pytest.raises(NoFit):
+        reflow(REQUEST, current, {"infusion-2": start}, EMPTY, now=NOW)
+
+    bent = reflow(REQUEST, current, {"infusion-2": start}, EMPTY, now=NOW, bend=True)
+    assert {violation.rule for violation in check(REQUEST, EMPTY, bent.proposal.visits, now=NOW)} == {"gap"}
+
+
+def test_what_has_begun_is_never_touched(current):
+    now = current["infusion-2"].start + HOUR
+    start = current["infusion-3"].start + HOUR
+
+    moved = reflow(REQUEST, current, {"infusion-3": start}, EMPTY, now=now)
+
+    assert {visit.action for visit in moved.proposal.visits}.isdisjoint(
+        {"infusion-1", "therapy-1", "infusion-2"}
+    )
+
+
+def test_a_cancelled_visit_is_made_up_for_and_the_rest_follows(current):
+    left = {key: visit for key, visit in current.items() if key != "infusion-3"}
+    over = current["infusion-2"]
+    done = {
+        key: Done(key, current[key].start, current[key].attended_end) for key in ("infusion-1", "therapy-1")
+    }
+    request = replace(REQUEST, done=done | {"infusion-2": Done("infusion-2", over.start, over.attended_end)})
+
+    again = reflow(request, left, {}, EMPTY, now=over.attended_end + HOUR)
+
+    assert ("infusion-3", "placed") in {(move.action, move.why) for move in again.moves}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_no_longer_fits_is_put_right_on_a_busy_calendar(seed):
+    calm = random_calendar(Random(seed), 42, 0.2, ROOMY)
+    visits = {v.action: v for v in propose(REQUEST, Availability(calm), now=NOW)[0].visits}
+    closed = visits["infusion-3"]
+    closure = {None: [window_of(closed)]}
+    availability = Availability(replace(calm, closures=closure))
+
+    moved = reflow(REQUEST, visits, {}, availability, now=NOW)
+
+    assert "infusion-3" in {move.action for move in moved.moves}
+    assert check(REQUEST, availability, moved.proposal.visits, now=NOW) == []
+
+
+def window_of(visit):
+    return Window(visit.start, visit.end)
