@@ -16,7 +16,7 @@ def test_a_course_is_booked_by_keys_alone(alice, session, staffed):
     page.locator("#found a", has_text="Nora Lindqvist").focus()
     page.keyboard.press("Enter")
     page.get_by_label("Protocol").focus()
-    page.keyboard.type("Six")
+    page.keyboard.type("Therapy")
     expect(page.get_by_label("Protocol")).to_have_value("therapy-6")
     page.get_by_role("button", name="Book these 6 visits").first.focus()
     page.keyboard.press("Enter")
