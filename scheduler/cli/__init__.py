@@ -9,6 +9,7 @@ from scheduler.cli import (
     demo,
     demo_load,
     demo_mail,
+    exports,
     founding,
     imports,
     mail,
@@ -30,6 +31,7 @@ def register(app: Flask) -> None:
         users.group,
         tokens.group,
         audit.group,
+        exports.group,
         imports.group,
         mail.group,
     ):

@@ -1,0 +1,31 @@
+"""docs/security.md says what the code does."""
+
+from pathlib import Path
+
+from scheduler.models.user import StaffRole
+from scheduler.services.permissions import PERMISSIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "security.md").read_text()
+
+
+def test_the_permission_table_is_the_codes():
+    lines = [
+        [cell.strip() for cell in line.strip("|\n").split("|")]
+        for line in PAGE.splitlines()
+        if line[:1] == "|"
+    ]
+    start = next(place for place, cells in enumerate(lines) if cells[0] == "permission")
+    roles = [StaffRole(name.replace("front desk", "front-desk")) for name in lines[start][1:]]
+    said = {}
+    for cells in lines[start + 2 : start + 15]:
+        have = frozenset(role for role, mark in zip(roles, cells[1:], strict=True) if mark == "x")
+        said |= dict.fromkeys(list(cells[0].split("`")[1::2]), have)
+
+    assert said == PERMISSIONS
+
+
+def test_every_file_that_the_page_names_is_there():
+    named = {word for word in PAGE.split("`") if word.startswith(("tests/", "scheduler/"))}
+
+    assert [word for word in sorted(named) if not (ROOT / word).exists()] == []
