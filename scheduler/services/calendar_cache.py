@@ -57,7 +57,7 @@ def rows(session: Session, clinic_id: int, frame: Calendar, now: datetime) -> tu
     key = (clinic_id, frame.first_on, frame.days)
     version = _version(session, clinic_id)
     known = _kept.get(engine, {}).get(key)
-    if known and (known.frame != frame or not timedelta() <= now - known.read_at < OLDEST):
+    if known and not _usable(known, frame, version, now):
         known = None
     if known is None:
         current = _read(session, clinic_id, frame, now, version)
@@ -70,6 +70,12 @@ def rows(session: Session, clinic_id: int, frame: Calendar, now: datetime) -> tu
     return current.rows, current.availability
 
 
+def forget() -> None:
+    """Drop everything that is kept."""
+    with _lock:
+        _kept.clear()
+
+
 def _version(session: Session, clinic_id: int) -> tuple[int, int]:
     last = session.scalar(select(func.max(Occupation.id))) or 0
     return versions.calendar_version(session, clinic_id), last
@@ -78,6 +84,11 @@ def _version(session: Session, clinic_id: int) -> tuple[int, int]:
 def _writes(session: Session) -> bool:
     writing = bool(session.connection().get_execution_options().get("writes"))
     return writing or bool(session.new or session.dirty or session.deleted)
+
+
+def _usable(known: Kept, frame: Calendar, version: tuple[int, int], now: datetime) -> bool:
+    went_back = version[0] < known.version[0] or version[1] < known.version[1]
+    return known.frame == frame and not went_back and timedelta() <= now - known.read_at < OLDEST
 
 
 def _keep(engine: Engine, key: Key, current: Kept) -> None:
@@ -128,8 +139,6 @@ def _within(clinic_id: int, frame: Calendar) -> Select[int, int, int, datetime, 
     )
 
 
-def _taken(
-    session: Session, query: Select[int, int, int, datetime, datetime]
-) -> Iterator[tuple[int, Taken]]:
+def _taken(session: Session, query: Select[int, int, int, datetime, datetime]) -> Iterator[tuple[int, Taken]]:
     for row_id, resource_id, lane, start, end in session.execute(query):
         yield row_id, (resource_id, lane, Window(start, end))
