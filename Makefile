@@ -35,8 +35,9 @@ lock: ## write the hashed locks anew from requirements*.in (UPGRADE=1 takes newe
 audit: ## known vulnerabilities of the locked packages (asks the advisory service)
 	@$(ready) test && exec $(PYTHON_IN) -m pip_audit --strict --disable-pip --require-hashes -r requirements-dev.txt
 
-bench: ## the benchmarks, which print ratios (ARGS= for pytest)
-	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/benchmarks -o python_files='bench_*.py' -n 0 -s $(ARGS)
+bench: ## the benchmarks, which print ratios; the planner's go to docs/benchmarks.md (ARGS= for pytest)
+	@$(ready) test && $(PYTHON_IN) -m tests.benchmarks && \
+	    exec $(PYTHON_IN) -m pytest tests/benchmarks -o python_files='bench_*.py' -n 0 -s $(ARGS)
 
 chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=)
 	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/chaos -o python_files='drill_*.py' -n 0 -s \
