@@ -99,8 +99,10 @@ def problem(
     return Response(text, status, mimetype=MEDIA_TYPE)
 
 
-def _plain(value: object) -> str:
-    """Return what JSON cannot hold as text; an instant as everywhere, with the clinic's offset."""
+def _plain(value: object) -> str | list[Any]:
+    """Return what JSON cannot hold as text; an instant as everywhere, with the clinic's offset; a set in order."""
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, datetime):
         zone = g.api_caller.clinic.zone if "api_caller" in g else UTC
         return value.astimezone(zone).isoformat()
