@@ -62,7 +62,9 @@ class Occupation(InClinic, Model):
     released_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-def of_appointment(session: Session, appointment_id: int, released_at: datetime | None = None) -> list[Occupation]:
+def of_appointment(
+    session: Session, appointment_id: int, released_at: datetime | None = None
+) -> list[Occupation]:
     """Return what a visit takes up now, or (with an instant) what it let go at that instant, in order."""
     query = select(Occupation).where(
         Occupation.appointment_id == appointment_id,
