@@ -16,6 +16,7 @@ from scheduler.models.user import User
 class Versioned(Protocol):
     @property
     def clinic_id(self) -> Any: ...
+
     public_id: Any
     row_version: Any
 
