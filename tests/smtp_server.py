@@ -77,7 +77,11 @@ def _talk(connection: socket.socket, script: Script, ending: threading.Event) ->
 
 
 def _conversation(connection: socket.socket, script: Script, ending: threading.Event) -> None:
-    lines = connection.makefile("rb")
+    with connection.makefile("rb") as lines:
+        _answer_all(connection, lines, script, ending)
+
+
+def _answer_all(connection, lines, script: Script, ending: threading.Event) -> None:
     sender = recipient = ""
 
     def answer(step: str, usual: bytes) -> bool:

@@ -138,11 +138,13 @@ class Drill:
         return result
 
     def close(self):
-        if self._nursery.poll() is None:
-            self._nursery.stdin.close()
-            with suppress(subprocess.TimeoutExpired):
-                self._nursery.wait(10)
-            self._nursery.stdout.close()
+        """End the nursery; its senders are ended one by one."""
+        with self._nursery as nursery, suppress(BrokenPipeError):
+            nursery.stdin.close()
+            try:
+                nursery.wait(10)
+            except subprocess.TimeoutExpired:
+                nursery.kill()
 
     def _nurse(self, epoch, control):
         return subprocess.Popen(
