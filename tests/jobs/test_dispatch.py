@@ -16,7 +16,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.smtp import Connection
-from scheduler.services import outbox, reminders
+from scheduler.services import channels, outbox, reminders
 from scheduler.services.letters import Letterhead
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
@@ -316,3 +316,34 @@ def test_a_row_that_cannot_be_composed_delays_nobody(app, session, harbor):
         ("pending", "cannot be composed: AttributeError"),
         ("sent", ""),
     ]
+
+
+@both
+def test_a_jump_of_the_clock_holds_all_sending_until_somebody_agrees(app, session, harbor):
+    booked(session, harbor, NOW + 5 * DAY)
+    with post_office(app) as post:
+        post.out.jump = lambda: timedelta(hours=-2)
+        assert post.tick(NOW + MINUTE) == "held: the clock jumped"
+        post.out.jump = timedelta
+        assert post.tick(NOW + MINUTE) == "held: the clock jumped"
+        assert channels.troubles(session, NOW)[0].startswith(
+            "Sending is held: the clock jumped by -2.0 hours"
+        )
+        session.rollback()
+
+        assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending goes on\n"
+        assert post.tick(NOW + MINUTE) == "sent 1"
+
+
+@both
+def test_others_see_that_the_mail_server_is_away(app, session, harbor):
+    booked(session, harbor, NOW + 5 * DAY)
+    with post_office(app, Script(greeting=b"421 4.3.2 not now")) as post:
+        post.tick(NOW + MINUTE)
+        assert channels.troubles(session, post.now) == [
+            "The mail server does not take mail (connect: 421 4.3.2 not now), next try 13:01 UTC."
+        ]
+        session.rollback()
+        post.script.greeting = b"220 hello"
+        post.tick(NOW + 2 * MINUTE)
+        assert channels.troubles(session, post.now) == []
