@@ -78,8 +78,13 @@ def demo(folder: Path) -> Iterator[str]:
     )
     assert run.stdout
     try:
-        if not any("Stop " in line for line in run.stdout):
-            raise Refused("the demo did not start; its reason is above.")
+        said = []
+        for line in run.stdout:
+            said.append(line)
+            if "Stop " in line:
+                break
+        else:
+            raise Refused(f"the demo did not start:\n{''.join(said)}")
         yield f"http://{processes.LOOPBACK}:{port}"
     finally:
         run.send_signal(signal.SIGINT)
