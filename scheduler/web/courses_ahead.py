@@ -16,6 +16,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.services import lengths, make_ups, move_tokens, moves
 from scheduler.services.boosters import book_proposed
 from scheduler.services.course_pictures import changed_gaps
+from scheduler.services.courses import is_projected
 from scheduler.web import signing
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
@@ -127,7 +128,7 @@ def _length(
     known = {
         (f"{visit.kind}/{phase['name']}", f"{visit.title}: {phase['name']}, now {phase['minutes']} min")
         for visit in course.appointments
-        if visit.status.is_ahead and visit.start_at > now
+        if visit.status.is_ahead and visit.start_at > now and not is_projected(visit)
         for phase in visit.phases
     }
     return render_template(
