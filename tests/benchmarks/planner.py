@@ -21,6 +21,7 @@ from time import process_time
 from scheduler.domain.planner import Availability, Weights, cpsat
 from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.model import Request, Resource
+from scheduler.domain.planner.optimum import Solution
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.planner.starts import Starts
@@ -103,13 +104,21 @@ def _measure(row: Row, availability: Availability, request: Request, with_cp_sat
     ours = problem.optimum.best(problem.sets)
     row.unsolved += ours is None
     if with_cp_sat:
-        begun = process_time()
+        _compare(row, problem, ours)
+
+
+def _compare(row: Row, problem: Problem, ours: Solution | None) -> None:
+    begun = process_time()
+    try:
         theirs = cpsat.solve(problem, seconds=CP_SECONDS)
-        row.cp_sat.append(1000 * (process_time() - begun))
-        if theirs is not None and not theirs.proven:
-            row.unproven += 1
-        elif (ours.cost if ours else None) != (theirs.cost if theirs else None):
-            row.different += 1
+        finished = theirs is None or theirs.proven
+    except TimeoutError:
+        theirs, finished = None, False
+    row.cp_sat.append(1000 * (process_time() - begun))
+    if not finished:
+        row.unproven += 1
+    elif (ours.cost if ours else None) != (theirs.cost if theirs else None):
+        row.different += 1
 
 
 def sizes(quick: bool) -> Iterator[tuple[Size, bool]]:

@@ -24,7 +24,10 @@ from scheduler.domain.plans import Unit
 def solve(
     problem: Problem, seconds: float = 10.0, seed: int = 1, hint: Solution | None = None
 ) -> Solution | None:
-    """Return the best placement that CP-SAT finds in the time, or None if it finds none."""
+    """Return the best placement that CP-SAT finds in the time, or None if it proves that there is none.
+
+    Raises TimeoutError when the time is up before either.
+    """
     return _Model(problem).solve(seconds, seed, hint)
 
 
@@ -168,6 +171,8 @@ class _Model:
         solver.parameters.random_seed = seed
         solver.parameters.num_workers = 1
         status = solver.solve(self.model)
+        if status == self.cp.UNKNOWN:
+            raise TimeoutError(f"nothing found in {seconds} seconds")
         if status not in (self.cp.OPTIMAL, self.cp.FEASIBLE):
             return None
         cells: Mapping[Step, int] = {step: solver.value(var) for step, var in self.start.items()}
