@@ -12,7 +12,8 @@ PAGE = ROOT / "docs" / "chaos.md"
 HEAD = """# Drills
 
 What was broken on purpose, how often, and what came of it. Each drill has a control: the same drill with the guard
-taken out, which must fail, or the drill proves nothing. Written by `make chaos CHAOS=full`; the seed repeats a run.
+taken out, which must fail, or the drill proves nothing. Written by `make chaos CHAOS=full` (with `N=` for fewer rounds);
+each row says how many rounds it had, and its seed repeats it.
 
 | drill | engine | what was found | control | date, seed |
 |---|---|---|---|---|
@@ -52,6 +53,6 @@ def write_page():
 
 def _words(figures):
     return ", ".join(
-        f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"
+        f"{value:,} {name}".replace("_", " ") if isinstance(value, int) else f"{name} {value}"
         for name, value in figures.items()
     )
