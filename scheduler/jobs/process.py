@@ -25,7 +25,6 @@ from scheduler.jobs.ticks import (
     expire_reservations,
     prune,
     run,
-    seal_trails,
     show_life,
     write_digests,
 )
@@ -35,7 +34,6 @@ from scheduler.services.letters import Letterhead
 DISPATCH_SECONDS = 5
 EXPIRY_SECONDS = 60
 DIGEST_SECONDS = 60
-SEAL_SECONDS = 5
 PRUNE_SECONDS = 3600
 INBOX_SECONDS = 60
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -65,7 +63,6 @@ def ticks(app: Flask, out: Outbound) -> list[Ticking]:
         Ticking("dispatch", DISPATCH_SECONDS, partial(dispatch, out)),
         Ticking("expiry", EXPIRY_SECONDS, partial(expire_reservations, app)),
         Ticking("digest", DIGEST_SECONDS, partial(write_digests, app)),
-        Ticking("seal", SEAL_SECONDS, partial(seal_trails, app)),
         Ticking("prune", PRUNE_SECONDS, partial(prune, app)),
         Ticking("seal", sealing.SECONDS, partial(sealing.seal_trails, app)),
     ]

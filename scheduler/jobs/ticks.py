@@ -14,13 +14,11 @@ from datetime import datetime
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from config import Settings
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
-from scheduler.services import audit_chain, digest, idempotency, signs_of_life
-from scheduler.services.audit_chain import seal
+from scheduler.services import digest, idempotency, signs_of_life
 from scheduler.services.reservations import release_expired
 
 log = logging.getLogger(__name__)
@@ -69,20 +67,6 @@ def expire_reservations(app: Flask) -> str:
 def write_digests(app: Flask) -> str:
     """Put the morning digests that are due into the outbox."""
     return f"wrote {_in_each_clinic(app, digest.enqueue_due)}"
-
-
-def seal_trails(app: Flask) -> str:
-    """Chain the new events of each clinic's audit trail."""
-    settings: Settings = app.config["SETTINGS"]
-    keys = (settings.secret_key, *settings.secret_key_fallbacks)
-    with app.app_context():
-        idle = not any(
-            audit_chain.has_unsealed(db.session(), clinic) for clinic in clinics.every(db.session())
-        )
-        db.session.remove()
-    if idle:
-        return "sealed 0"
-    return f"sealed {_in_each_clinic(app, lambda session, clinic, now: seal(session, clinic, keys, now))}"
 
 
 def prune(app: Flask) -> str:
