@@ -12,8 +12,8 @@ PAGE = ROOT / "docs" / "chaos.md"
 HEAD = """# Drills
 
 What was broken on purpose, how often, and what came of it. Each drill has a control: the same drill with the guard
-taken out, which must fail, or the drill proves nothing. Written by `make chaos CHAOS=full` (with `N=` for fewer rounds);
-each row says how many rounds it had, and its seed repeats it.
+taken out, which must fail, or the drill proves nothing. Written by `make chaos CHAOS=full` (`N=` for fewer
+rounds); each row says how many rounds it had, and its seed repeats it.
 
 | drill | engine | what was found | control | date, seed |
 |---|---|---|---|---|
