@@ -8,14 +8,15 @@ and wishes, which a role may override with a reason.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from scheduler.domain.localtime import day_bounds, local_on, to_local
 from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.planner.measures import amount, both, covers, in_minutes, line_visits, within
 from scheduler.domain.planner.model import Request, Resource, Segment, Violation, Visit
-from scheduler.domain.plans import Action, Edge, Need, Offset, Phase, Plan, Role, Unit
+from scheduler.domain.plans import Action, Edge, Need, Phase, Role, Unit
 from scheduler.domain.windows import Window, merged, subtract
 
 
@@ -57,7 +58,7 @@ class _Judge:
             length += phase.length
             attended += phase.length if phase.attended else timedelta()
         if visit.end - visit.start != length or visit.attended_end - visit.start != attended:
-            yield Violation(action.key, "length", f"{action.title} takes {_minutes(length)} minutes.", True)
+            yield Violation(action.key, "length", f"{action.title} takes {in_minutes(length)} minutes.", True)
         pinned = self.request.pinned.get(action.key)
         if pinned is not None and pinned != visit.start:
             yield Violation(action.key, "pinned", f"{action.title} was to stay at {self._at(pinned)}.", False)
@@ -72,7 +73,7 @@ class _Judge:
             yield Violation(
                 visit.action, "horizon", f"{self._at(visit.start)} is beyond the planned weeks.", True
             )
-        if not _within(Window(visit.start, visit.end), self.open):
+        if not within(Window(visit.start, visit.end), self.open):
             yield Violation(
                 visit.action, "closed", f"The clinic is not open for all of {self._at(visit.start)}.", True
             )
@@ -91,7 +92,7 @@ class _Judge:
                 seen[need.role, need.exclusive] += 1
                 segments = self._segments(visit, phase, need, window)
                 wanted = phase.needs.count(need)
-                if not _covers(segments, window, wanted):
+                if not covers(segments, window, wanted):
                     words = f"{action.title}: nobody is given as {need.role.value} for {phase.name}."
                     yield Violation(action.key, "role", words, True)
                 if need.role is not Role.NURSE and wanted == 1:
@@ -115,14 +116,14 @@ class _Judge:
 
     def _presence(self, action: Action, need: Need, window: Window) -> Iterator[Violation]:
         duty = [part for r in self.calendar.resources if need.role in r.roles for part in self._duty(r)]
-        if not _within(window, merged(duty)):
+        if not within(window, merged(duty)):
             words = f"No {need.role.value} is on duty throughout {action.title} at {self._at(window.start)}."
             yield Violation(action.key, "presence", words, True)
 
     def _duty(self, resource: Resource) -> list[Window]:
         if resource.id not in self.duties:
             own = self.calendar.hours.get(resource.id)
-            working = self.open if own is None else _both(merged(own), self.open)
+            working = self.open if own is None else both(merged(own), self.open)
             self.duties[resource.id] = subtract(working, self.calendar.closures.get(resource.id, ()))
         return self.duties[resource.id]
 
@@ -149,7 +150,7 @@ class _Judge:
             if need.capability is not None and need.capability not in resource.capabilities:
                 words = f"{action.title} needs {need.capability}, which {resource.name} does not have."
                 yield Violation(action.key, "capability", words, True)
-            if not _within(Window(segment.start, segment.end), self._duty(resource)):
+            if not within(Window(segment.start, segment.end), self._duty(resource)):
                 words = f"{resource.name} is not on duty for {action.title} at {self._at(segment.start)}."
                 yield Violation(action.key, "off-duty", words, True)
 
@@ -169,7 +170,7 @@ class _Judge:
             words = f"{action.title} starts before {self._title(offset.after)} is over."
             yield Violation(action.key, "order", words, offset.hard)
         if not min(least, offset.min) <= gap <= max(most, offset.max):
-            words = f"{action.title} comes {_amount(gap, offset)} after {self._title(offset.after)}"
+            words = f"{action.title} comes {amount(gap, offset)} after {self._title(offset.after)}"
             words += f", and {offset.min} to {offset.max} are allowed."
             yield Violation(action.key, "gap", words, offset.hard)
 
@@ -206,7 +207,7 @@ class _Judge:
         if (
             request.weekdays
             and start.isoweekday() not in request.weekdays
-            and action.key in _line(request.plan)
+            and action.key in line_visits(request.plan)
         ):
             yield Violation(action.key, "weekday", f"The patient did not ask for a {start:%A}.", False)
         if not action.visible:
@@ -275,64 +276,3 @@ class _Judge:
 
     def _at(self, instant: datetime) -> str:
         return f"{to_local(instant, self.zone):%a %d %b %H:%M}"
-
-
-def _line(plan: Plan) -> set[str]:
-    """Return the visits that carry the course, walking from the first.
-
-    A series is followed to its end. From there, and from a visit of no series, the walk goes on to whatever the longest
-    chain hangs from; it stops after a series when only single visits are left.
-    """
-    firm = [action for action in plan.actions if not action.proposed]
-
-    def following(key: str) -> list[Action]:
-        return [action for action in firm if action.offset is not None and action.offset.after == key]
-
-    def chain(key: str) -> int:
-        return 1 + max((chain(action.key) for action in following(key)), default=0)
-
-    walked: set[str] = set()
-    ahead = [action for action in firm if action.offset is None]
-    while ahead:
-        here = ahead[0]
-        walked.add(here.key)
-        ahead = sorted(following(here.key), key=lambda action: -chain(action.key))
-        if here.series is not None:
-            same = [action for action in ahead if action.series == here.series]
-            ahead = same or [action for action in ahead if chain(action.key) > 1]
-    return walked
-
-
-def _within(window: Window, windows: Iterable[Window]) -> bool:
-    return any(other.contains(window) for other in windows)
-
-
-def _both(some: Sequence[Window], others: Sequence[Window]) -> list[Window]:
-    """Return the time in both; each is in order and without overlaps."""
-    common: list[Window] = []
-    left, right = list(reversed(some)), list(reversed(others))
-    while left and right:
-        one, other = left[-1], right[-1]
-        if one.overlaps(other):
-            common.append(Window(max(one.start, other.start), min(one.end, other.end)))
-        (left if one.end <= other.end else right).pop()
-    return common
-
-
-def _covers(segments: Sequence[Segment], window: Window, times: int) -> bool:
-    """Tell whether at every moment of the window so many of the segments run, none of them for one resource twice."""
-    moments = {window.start, *(s.end for s in segments if s.end < window.end)}
-    for at in moments:
-        running = [s.resource_id for s in segments if s.start <= at < s.end]
-        if len(running) != times or len(set(running)) != times:
-            return False
-    return True
-
-
-def _minutes(length: timedelta) -> int:
-    return int(length / timedelta(minutes=1))
-
-
-def _amount(gap: float, offset: Offset) -> str:
-    unit = {Unit.HOURS: "hours", Unit.DAYS: "days", Unit.WORKING_DAYS: "working days"}[offset.unit]
-    return f"{gap:g} {unit}"

@@ -1,0 +1,71 @@
+"""What the validator measures with: windows within windows, cover without a gap, the visits that carry a course."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from scheduler.domain.planner.model import Segment
+from scheduler.domain.plans import Action, Offset, Plan, Unit
+from scheduler.domain.windows import Window
+
+
+def line_visits(plan: Plan) -> set[str]:
+    """Return the visits that carry the course, walking from the first.
+
+    A series is followed to its end. From there, and from a visit of no series, the walk goes on to whatever the longest
+    chain hangs from; it stops after a series when only single visits are left.
+    """
+    firm = [action for action in plan.actions if not action.proposed]
+
+    def following(key: str) -> list[Action]:
+        return [action for action in firm if action.offset is not None and action.offset.after == key]
+
+    def chain(key: str) -> int:
+        return 1 + max((chain(action.key) for action in following(key)), default=0)
+
+    walked: set[str] = set()
+    ahead = [action for action in firm if action.offset is None]
+    while ahead:
+        here = ahead[0]
+        walked.add(here.key)
+        ahead = sorted(following(here.key), key=lambda action: -chain(action.key))
+        if here.series is not None:
+            same = [action for action in ahead if action.series == here.series]
+            ahead = same or [action for action in ahead if chain(action.key) > 1]
+    return walked
+
+
+def within(window: Window, windows: Iterable[Window]) -> bool:
+    return any(other.contains(window) for other in windows)
+
+
+def both(some: Sequence[Window], others: Sequence[Window]) -> list[Window]:
+    """Return the time in both; each is in order and without overlaps."""
+    common: list[Window] = []
+    left, right = list(reversed(some)), list(reversed(others))
+    while left and right:
+        one, other = left[-1], right[-1]
+        if one.overlaps(other):
+            common.append(Window(max(one.start, other.start), min(one.end, other.end)))
+        (left if one.end <= other.end else right).pop()
+    return common
+
+
+def covers(segments: Sequence[Segment], window: Window, times: int) -> bool:
+    """Tell whether at every moment of the window so many of the segments run, none of them for one resource twice."""
+    moments = {window.start, *(s.end for s in segments if s.end < window.end)}
+    for at in moments:
+        running = [s.resource_id for s in segments if s.start <= at < s.end]
+        if len(running) != times or len(set(running)) != times:
+            return False
+    return True
+
+
+def in_minutes(length: timedelta) -> int:
+    return int(length / timedelta(minutes=1))
+
+
+def amount(gap: float, offset: Offset) -> str:
+    unit = {Unit.HOURS: "hours", Unit.DAYS: "days", Unit.WORKING_DAYS: "working days"}[offset.unit]
+    return f"{gap:g} {unit}"
