@@ -1,8 +1,10 @@
-"""`flask import ...`: what another system has, all or nothing."""
+"""`flask import ...`: bring a clinic's patients along, all or nothing, with every fault by its line or entry."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 from flask.cli import AppGroup
@@ -11,43 +13,72 @@ from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say
 from scheduler.database import begin_write, db
-from scheduler.services import audit, patient_import
+from scheduler.errors import Refusal
+from scheduler.services import imports_patients
+from scheduler.services.imports import ImportRefused
 
-group = AppGroup("import", help="Bring in what another system has.")
+group = AppGroup("import", help="Bring patients and appointments in from files, all or nothing.")
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+dry_run_option = click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
 
 
 @group.command("patients")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
-@click.option("--skip-duplicates", is_flag=True, help="Leave out patients who are there already.")
+@file_argument
+@dry_run_option
+@click.option("--skip-duplicates", is_flag=True, help="Leave out who is here already, or twice in the file.")
 @clinic_option
 @json_option
 def patients(file: Path, dry_run: bool, skip_duplicates: bool, clinic_key: str | None, as_json: bool) -> None:
-    """Add the patients of FILE, a CSV table or (.json) a FHIR R4 bundle: all of them, or none."""
-    begin_write(db.session())
-    actor, now = commander(chosen(db.session(), clinic_key)), clock.now()
-    rows, faults = patient_import.read(file.read_bytes(), file.suffix.lower() == ".json")
-    report = patient_import.run(
-        db.session(), actor, rows, faults, now, skip_duplicates=skip_duplicates, dry_run=dry_run
-    )
-    if report.faults or dry_run:
+    """Add the patients of FILE: CSV (.csv), or a FHIR R4 bundle (.json)."""
+    clinic = chosen(db.session(), clinic_key)
+    now, content = clock.now(), file.read_bytes()
+    read = imports_patients.read_bundle if file.suffix.lower() == ".json" else imports_patients.read_csv
+    try:
+        batch = read(content, now.astimezone(clinic.zone).date(), tell)
+        key = clinic.key
+        db.session.rollback()  # what was read so far was no writing transaction
+        begin_write(db.session())
+        actor = commander(chosen(db.session(), key))
+        done = imports_patients.write(db.session(), actor, batch, now, tell, skip_duplicates)
+    except ImportRefused as refused:
+        refuse(file, refused, as_json)
+    finish(dry_run)
+    words = f"{'Would add' if dry_run else 'Added'} {done.added} patients to {key}"
+    if done.left_out:
+        words += f"; left out {len(done.left_out)} duplicates"
+    if batch.others:
+        words += f"; ignored {batch.others} resources that are not patients"
+    values = {
+        "ok": True,
+        "clinic": key,
+        "added": done.added,
+        "dry_run": dry_run,
+        "left_out": list(done.left_out),
+    }
+    say(f"{words}.", values | {"ignored": batch.others}, as_json=as_json)
+
+
+def finish(dry_run: bool) -> None:
+    """Keep what was written, or after a dry run none of it."""
+    if dry_run:
         db.session.rollback()
     else:
-        audit.record(db.session(), actor, "patients.imported", None, now, [f"count:{report.added}"])
         db.session.commit()
-    values = {
-        "ok": not report.faults,
-        "added": 0 if dry_run else report.added,
-        "would_add": report.added,
-        "left_out": report.left_out,
-        "faults": [{"line": one.line, "field": one.field, "reason": one.reason} for one in report.faults],
-    }
-    said = "would be added" if dry_run else "added"
-    lines = [str(fault) for fault in report.faults]
-    if report.faults:
-        lines.append(f"{len(report.faults)} faults in {file}; nothing was added")
-    else:
-        lines.append(f"{report.added} patients {said}, {report.left_out} left out as duplicates")
-    say("\n".join(lines), values, as_json=as_json)
-    if report.faults:
-        raise SystemExit(1)
+
+
+def tell(what: str, done: int, total: int) -> None:
+    """Show how far it is, apart from the command's own answer."""
+    click.echo(f"{what} {done} of {total}", err=True)
+
+
+def refuse(file: Path, refusal: Refusal, as_json: bool) -> NoReturn:
+    """Say what is wrong with the file, and end with 1; nothing is written."""
+    db.session.rollback()
+    if as_json:
+        facts: dict[str, Any] = {"ok": False, "code": refusal.code, **refusal.details}
+        click.echo(json.dumps(facts, ensure_ascii=False, default=str))
+    elif isinstance(refusal, ImportRefused):
+        for line in refusal.lines():
+            click.echo(f"{file.name}: {line}", err=True)
+    click.echo(f"Error: {refusal.words}", err=True)
+    raise SystemExit(1)
