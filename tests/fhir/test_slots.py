@@ -49,6 +49,7 @@ def test_a_nurse_is_busy_only_when_every_lane_is_taken(session, harbor, slots):
     session.add(occupy(first, nurse.resource_id))
     session.commit()
     before = slots("Nina")
+    session.rollback()
     begin_write(session)
     session.add_all([occupy(first, nurse.resource_id, lane) for lane in range(1, lanes)])
     session.commit()
