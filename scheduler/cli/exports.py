@@ -1,35 +1,49 @@
-"""`flask export ...`: what is kept, as files."""
+"""`flask export ...`: what is kept, as files. What is taken out is noted in the audit trail."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.orm import Session
 
 from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
-from scheduler.services import patient_record, patients
+from scheduler.domain.localtime import day_bounds
+from scheduler.models.clinic import Clinic
+from scheduler.services import audit, exports, exports_print, patient_record, patients
 
+Lines = Callable[[Session, Clinic, datetime, datetime], Iterator[str]]
 group = AppGroup("export", help="What is kept, as files that only their owner can read.")
+file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+first_option = click.option(
+    "--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, clinic-local."
+)
+last_option = click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, clinic-local.")
+EVER = (datetime(1900, 1, 1), datetime(2199, 12, 30))  # noqa: DTZ001  (days, as click gives them)
 
 
 @group.command("patient")
 @click.argument("patient_id")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@file_argument
+@click.option("--html", "as_page", is_flag=True, help="A page to print instead of JSON.")
 @clinic_option
 @json_option
-def patient(patient_id: str, file: Path, clinic_key: str | None, as_json: bool) -> None:
+def patient(patient_id: str, file: Path, as_page: bool, clinic_key: str | None, as_json: bool) -> None:
     """Write everything that is kept about a patient to FILE, as JSON. FILE must not exist yet."""
     with writing():
         actor = commander(chosen(db.session(), clinic_key))
         found = patients.get(db.session(), actor.clinic, patient_id)
         record = patient_record.export(db.session(), actor, found, clock.now())
-        _write(file, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+        document = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+        _write(file, [exports_print.page(record) if as_page else document])
     values = {
         "file": str(file),
         "appointments": len(record["appointments"]),
@@ -39,11 +53,63 @@ def patient(patient_id: str, file: Path, clinic_key: str | None, as_json: bool) 
     say(line, values, as_json=as_json)
 
 
-def _write(file: Path, text: str) -> None:
-    """Write a new file that only its owner can read."""
+@group.command("appointments")
+@file_argument
+@first_option
+@last_option
+@clinic_option
+@json_option
+def appointments(
+    file: Path, first: datetime | None, last: datetime | None, clinic_key: str | None, as_json: bool
+) -> None:
+    """Write the appointments of some days to FILE, as CSV. FILE must not exist yet."""
+    _table("appointments", exports.appointments, file, first, last, clinic_key, as_json)
+
+
+@group.command("messages")
+@file_argument
+@first_option
+@last_option
+@clinic_option
+@json_option
+def messages(
+    file: Path, first: datetime | None, last: datetime | None, clinic_key: str | None, as_json: bool
+) -> None:
+    """Write the mails that were due on some days to FILE, as CSV. FILE must not exist yet."""
+    _table("messages", exports.messages, file, first, last, clinic_key, as_json)
+
+
+def _table(
+    name: str,
+    lines: Lines,
+    file: Path,
+    first: datetime | None,
+    last: datetime | None,
+    clinic_key: str | None,
+    as_json: bool,
+) -> None:
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        key = actor.clinic.key
+        audit.record(db.session(), actor, f"{name}.exported", None, clock.now())
+    clinic = chosen(db.session(), key)
+    start = day_bounds((first or EVER[0]).date(), clinic.zone)[0]
+    after = day_bounds((last or EVER[1]).date() + timedelta(days=1), clinic.zone)[0]
+    if start >= after:
+        raise click.ClickException("--to is before --from")
+    rows = _write(file, lines(db.session(), clinic, start, after)) - 1
+    say(f"{file}: {rows} {name}", {"file": str(file), name: rows}, as_json=as_json)
+
+
+def _write(file: Path, parts: Iterable[str]) -> int:
+    """Write a new file that only its owner can read, and return of how many parts."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text)
+    count = 0
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as opened:
+        for part in parts:
+            opened.write(part)
+            count += 1
+    return count
