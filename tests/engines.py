@@ -67,6 +67,7 @@ def database_url(engine_name: str, shared_folder: Path, tmp_path: Path) -> Itera
     if engine_name == "sqlite":
         copy = tmp_path / "seriate.db"
         shutil.copyfile(_sqlite_template(shared_folder), copy)
+        copy.chmod(0o600)  # a production refuses one that others can read
         yield f"sqlite:///{copy}"
         return
     server = _postgresql(shared_folder)
