@@ -4,7 +4,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize
 
-PICTURES = Path("docs") / "screenshots"
+from tools.places import BUILD
+
+PICTURES = BUILD / "pages"
 SIZES: tuple[ViewportSize, ...] = (
     {"width": 1440, "height": 900},
     {"width": 1024, "height": 768},
@@ -17,6 +19,7 @@ Shots = dict[str, str]
 
 def every_page(browser: Browser, address: str, folder: Path, on: str) -> None:
     """Take them all; `on` is the demo's day, `folder` its instance."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
     first = _desk(browser, address, folder, SIZES[0], dark=False)
     shots = _shots(first, on)
     first.context.close()
@@ -41,7 +44,7 @@ def _desk(browser: Browser, address: str, folder: Path, size: ViewportSize, *, d
     page.get_by_label("Email").fill(MANAGER)
     page.get_by_label("Password").fill(dict(line.split() for line in kept)[MANAGER])
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("navigation", name="Main").wait_for()
+    page.get_by_role("navigation", name="Main").wait_for(state="attached")  # a narrow page folds it
     return page
 
 

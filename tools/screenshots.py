@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tools import chromium, processes
+from tools.page_pictures import PICTURES as EVERY_PAGE
 from tools.page_pictures import every_page
 from tools.places import ROOT, Refused, answer
 
@@ -45,7 +46,7 @@ def main() -> int:
             job(browser, address, folder, offset)
             every_page(browser, address, folder, on=f"{tuesday():%Y-%m-%d}")
             browser.close()
-    print(f"Pictures are in {PICTURES.relative_to(ROOT)}.")
+    print(f"The main job is in {PICTURES.relative_to(ROOT)}, every page in {EVERY_PAGE.relative_to(ROOT)}.")
     return 0
 
 
