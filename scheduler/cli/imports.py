@@ -14,7 +14,7 @@ from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say
 from scheduler.database import begin_write, db
 from scheduler.errors import Refusal
-from scheduler.services import imports_patients
+from scheduler.services import imports_appointments, imports_patients
 from scheduler.services.imports import ImportRefused
 
 group = AppGroup("import", help="Bring patients and appointments in from files, all or nothing.")
@@ -56,6 +56,31 @@ def patients(file: Path, dry_run: bool, skip_duplicates: bool, clinic_key: str |
         "left_out": list(done.left_out),
     }
     say(f"{words}.", values | {"ignored": batch.others}, as_json=as_json)
+
+
+@group.command("appointments")
+@file_argument
+@dry_run_option
+@click.option("--override-reason", default="", help="Why courses may break soft rules of their protocol.")
+@clinic_option
+@json_option
+def appointments(
+    file: Path, dry_run: bool, override_reason: str, clinic_key: str | None, as_json: bool
+) -> None:
+    """Book the courses of FILE (CSV): what is done is recorded, what is to come is booked."""
+    content = file.read_bytes()
+    begin_write(db.session())
+    actor, now = commander(chosen(db.session(), clinic_key)), clock.now()
+    try:
+        done = imports_appointments.write(db.session(), actor, content, now, tell, override_reason)
+    except ImportRefused as refused:
+        refuse(file, refused, as_json)
+    key = actor.clinic.key
+    finish(dry_run)
+    verb = "Would book" if dry_run else "Booked"
+    line = f"{verb} {done.courses} courses at {key}: {done.booked} visits ahead, {done.done} done."
+    values = {"ok": True, "clinic": key, "courses": done.courses, "booked": done.booked, "done": done.done}
+    say(line, values | {"dry_run": dry_run}, as_json=as_json)
 
 
 def finish(dry_run: bool) -> None:
