@@ -1,4 +1,4 @@
-"""CarePlan: one patient's course, with its appointments as activities. Looking at one is noted in the audit trail."""
+"""CarePlan: one patient's course, with its appointments as activities. Looking at them is noted in the audit trail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
 
 def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
     del now
-    return ROWS.search(session, actor, asked)
+    page = ROWS.search(session, actor, asked)
+    if page.resources:
+        note(actor, "care-plans.listed")
+    return page
 
 
 def view(care_plan: CarePlan) -> Element:
