@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.plans import Gate as GateRule
@@ -17,11 +16,10 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.gate import Gate
-from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride, hours
 from scheduler.services.courses import latest
 from scheduler.services.moves import Move
+from scheduler.services.working_days import working_days
 
-LAST_MINUTE = timedelta(minutes=1)  # a form's 23:59 stands for the end of the day
 GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW, AppointmentStatus.ENTERED_IN_ERROR)
 
 
@@ -104,39 +102,6 @@ def changed_gaps(session: Session, clinic: Clinic, moves: Sequence[Move]) -> lis
         for key, gap in after.items()
         if key in standing and before.get(key) != gap
     ]
-
-
-def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:
-    """Return the question whether the clinic works on a date: by its hours, overrides and whole-day closures."""
-    weekly = hours(session, clinic.id, None)
-    overrides = set(
-        session.scalars(
-            select(ScheduleOverride.on_date).where(
-                ScheduleOverride.clinic_id == clinic.id, ScheduleOverride.resource_id.is_(None)
-            )
-        )
-    )
-    closed = list(
-        session.scalars(select(Closure).where(Closure.clinic_id == clinic.id, Closure.resource_id.is_(None)))
-    )
-
-    def works(on: date) -> bool:
-        midnight, next_midnight = _midnights(on)
-        if any(one.local_start <= midnight and one.local_end >= next_midnight for one in closed):
-            return False
-        return on in overrides or any(_holds(row, on) for row in weekly)
-
-    return works
-
-
-def _midnights(on: date) -> tuple[datetime, datetime]:
-    midnight = datetime.combine(on, time.min)
-    return midnight, midnight + timedelta(days=1) - LAST_MINUTE
-
-
-def _holds(row: ScheduleHours, on: date) -> bool:
-    begun = row.valid_from is None or row.valid_from <= on
-    return row.weekday == on.isoweekday() and begun and (row.valid_until is None or on <= row.valid_until)
 
 
 def _gates(care_plan: CarePlan, plan: Plan) -> tuple[GateState, ...]:

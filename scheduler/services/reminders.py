@@ -6,9 +6,8 @@ skipped, so the send log can say why nothing came. Rows of an earlier version ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, time
-from functools import cache
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.models.schedule import closures, hours
+from scheduler.services.working_days import working_days
 
 BOOKED_LATE = "booked after due"
 RULE_LATE = "rule enabled after due"
@@ -127,28 +126,6 @@ def _ahead(clinic: Clinic, now: datetime) -> Select[Appointment]:
         .where(Appointment.clinic_id == clinic.id, Appointment.start_at > now, Appointment.status.in_(LIVE))
         .order_by(Appointment.id)
     )
-
-
-def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:
-    """Return whether the clinic works on a day: it has hours on that weekday and no closure over the whole day."""
-
-    @cache
-    def works_on(on: date) -> bool:
-        weekly = hours(session, clinic.id, None)
-        start = datetime.combine(on, time.min, tzinfo=clinic.zone)
-        end = datetime.combine(on, time.max, tzinfo=clinic.zone)
-        shut = any(
-            closure.resource_id is None and closure.start_at <= start and closure.end_at >= end
-            for closure in closures(session, clinic.id, start, end)
-        )
-        return not shut and any(
-            row.weekday == on.isoweekday()
-            and (row.valid_from is None or row.valid_from <= on)
-            and (row.valid_until is None or row.valid_until >= on)
-            for row in weekly
-        )
-
-    return works_on
 
 
 def _planned(session: Session, appointments: Iterable[Appointment]) -> set[tuple[int, int, str, str]]:

@@ -15,6 +15,7 @@ from scheduler.models import versions
 from scheduler.models.appointment import Appointment
 from scheduler.services import availability, boards, day_load, weeks
 from scheduler.services.boards import View
+from scheduler.services.working_days import next_working_day
 from scheduler.web.board_scale import STYLES, scale_of
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -112,6 +113,7 @@ def _board(on: date, template: str = "board/day.html") -> str:
         shades={column.resource_id: day_load.closed(free, column.resource_id) for column in board.columns},
         load=day_load.hours(free),
         is_open=bool(free.open),
+        opens_on=None if free.open else next_working_day(db.session(), clinic, on),
         state_of=boards.state_at,
         version=versions.calendar_version(db.session(), clinic.id),
         now=now,

@@ -1,0 +1,55 @@
+"""On which days the clinic works, by its hours, its dated hours and what closes it for a whole day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.models.clinic import Clinic
+from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride, hours
+
+LAST_MINUTE = timedelta(minutes=1)  # a form's 23:59 stands for the end of the day
+FAR = 60  # days: longer than any clinic is closed in a row
+
+
+def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:
+    """Return the question whether the clinic works on a date: by its hours, overrides and whole-day closures."""
+    weekly = hours(session, clinic.id, None)
+    overrides = set(
+        session.scalars(
+            select(ScheduleOverride.on_date).where(
+                ScheduleOverride.clinic_id == clinic.id, ScheduleOverride.resource_id.is_(None)
+            )
+        )
+    )
+    closed = list(
+        session.scalars(select(Closure).where(Closure.clinic_id == clinic.id, Closure.resource_id.is_(None)))
+    )
+
+    def works(on: date) -> bool:
+        midnight, next_midnight = _midnights(on)
+        if any(one.local_start <= midnight and one.local_end >= next_midnight for one in closed):
+            return False
+        return on in overrides or any(_holds(row, on) for row in weekly)
+
+    return works
+
+
+def next_working_day(session: Session, clinic: Clinic, after: date) -> date | None:
+    """Return the first day after a date on which the clinic works, within two months."""
+    works = working_days(session, clinic)
+    days = (after + timedelta(days=n) for n in range(1, FAR))
+    return next((day for day in days if works(day)), None)
+
+
+def _midnights(on: date) -> tuple[datetime, datetime]:
+    midnight = datetime.combine(on, time.min)
+    return midnight, midnight + timedelta(days=1) - LAST_MINUTE
+
+
+def _holds(row: ScheduleHours, on: date) -> bool:
+    begun = row.valid_from is None or row.valid_from <= on
+    return row.weekday == on.isoweekday() and begun and (row.valid_until is None or on <= row.valid_until)
