@@ -34,10 +34,6 @@ COPIES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("font/fonts/bootstrap-icons.woff2", "font/fonts/bootstrap-icons.woff"),
     ),
     "htmx": ("htmx.org", ("LICENSE", "dist/htmx.min.js")),
-    "event-calendar": (
-        "@event-calendar/build",
-        ("dist/event-calendar.min.css", "dist/event-calendar.min.js"),
-    ),
     "swagger-ui": (
         "swagger-ui-dist",
         ("LICENSE", "NOTICE", "swagger-ui.css", "swagger-ui-bundle.js"),
