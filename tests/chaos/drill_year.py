@@ -218,16 +218,18 @@ class Year:
             .where(Reminder.state == ReminderState.SENT, Message.kind == MessageKind.REMINDER)
         )
         rows = [
-            (reminder.rule, reminder.expires_at, message.data_at)
+            (reminder.rule, reminder.expires_at, message.data_at, message.id)
             for reminder, _, message in self.session.execute(query)
         ]
-        return [fault for row in rows if (fault := self._fault(*row))], rows
+        urgent = {mail for _, start, left, mail in rows if self._had_no_choice(start, left)}
+        return [fault for row in rows if (fault := self._fault(*row, urgent))], rows
 
-    def _fault(self, rule, start, left):
+    def _fault(self, rule, start, left, mail, urgent):
+        """Say what is wrong with a reminder. One may come in the night with another that cannot wait, in one mail."""
         local = left.astimezone(self.zone).time()
         if left >= start:
             return "after the start", rule, start, left
-        if (local >= time(21) or local < time(8)) and not self._had_no_choice(start, left):
+        if (local >= time(21) or local < time(8)) and mail not in urgent:
             return "in the quiet hours", rule, start, left
         return None
 
@@ -241,7 +243,7 @@ class Year:
     @staticmethod
     def blame_without_quiet_hours(sent, zone):
         """Had each reminder left exactly at its lead time, so many would have come in the night."""
-        wanted = [start - timedelta(hours=int(rule[7:-1])) for rule, start, _ in sent]
+        wanted = [start - timedelta(hours=int(rule[7:-1])) for rule, start, _, _ in sent]
         nights = [one.astimezone(zone).time() for one in wanted]
         return sum(1 for local in nights if local >= time(21) or local < time(8))
 

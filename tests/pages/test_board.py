@@ -198,11 +198,13 @@ def test_keys_lead_to_days_search_booking_and_help(alice):
     page.goto("/board/2026-11-30")
     page.keyboard.press("ArrowRight")
     page.wait_for_url("**/board/2026-12-01*")
+    page.wait_for_load_state()
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("t")
     expect(page.get_by_role("heading", name="Monday 23 November 2026")).to_be_visible()
+    page.wait_for_load_state()  # the keys' script comes after the heading
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Find a patient")).to_be_focused()
     page.keyboard.type("lindq")
