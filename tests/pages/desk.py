@@ -11,4 +11,5 @@ def sign_in(page: Page, email: str) -> Page:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("navigation", name="Main").wait_for()
+    page.wait_for_load_state()  # a key pressed before the page's scripts have come is lost
     return page
