@@ -6,10 +6,11 @@ import click
 from flask.cli import AppGroup
 
 from scheduler import clock
+from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.models import clinic as models
-from scheduler.services import clinics
+from scheduler.services import clinics, holidays
 
 group = AppGroup("clinic", help="Clinics.")
 
@@ -54,3 +55,21 @@ def show(as_json: bool) -> None:
     values = {"clinics": [{"key": one.key, "name": one.name, "zone": one.zone_name} for one in every]}
     lines = [f"{one.key}  {one.name}  {one.zone_name}" for one in every] or ["There is no clinic yet."]
     say("\n".join(lines), values, as_json=as_json)
+
+
+@group.command("holidays")
+@click.option("--year", type=click.IntRange(2000, 2100), required=True)
+@click.option(
+    "--only", multiple=True, help="Keep only this holiday, by its name; may be given several times."
+)
+@clinic_option
+@json_option
+def close_holidays(year: int, only: tuple[str, ...], clinic_key: str | None, as_json: bool) -> None:
+    """Close the clinic on the public holidays of its country and state in a year."""
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        first, last = holidays.year_of(year)
+        added = holidays.close_public(db.session(), actor, first, last, clock.now(), only or None)
+        values = {"closed": [{"on": f"{one.local_start:%Y-%m-%d}", "name": one.reason} for one in added]}
+    listed = ", ".join(f"{one['on']} {one['name']}" for one in values["closed"])
+    say(f"closed on {listed}" if listed else "nothing to close", values, as_json=as_json)

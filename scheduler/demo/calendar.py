@@ -7,12 +7,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import holidays
-
+from scheduler.services import holidays
 from scheduler.services.schedules import Hours
 
 WEEKDAYS = {name: number for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), 1)}
-OBSERVED = " (observed)"
 
 
 def zone_of(document: Mapping[str, Any]) -> ZoneInfo:
@@ -38,14 +36,8 @@ def weekly(entries: Sequence[Mapping[str, Any]]) -> list[Hours]:
 
 def holiday_names(document: Mapping[str, Any], first: date, last: date) -> dict[date, str]:
     """Return the public holidays that the clinic keeps between two days, also where they are observed instead."""
-    years = range(first.year, last.year + 1)
-    known = holidays.country_holidays(document["country"], subdiv=document.get("subdivision"), years=years)
-    kept = set(document.get("holidays", ()))
-    return {
-        day: names
-        for day, names in sorted(known.items())
-        if first <= day <= last and kept & {name.removesuffix(OBSERVED) for name in names.split("; ")}
-    }
+    kept = document.get("holidays", ())
+    return holidays.public(document["country"], document.get("subdivision"), first, last, kept)
 
 
 def extra_days(

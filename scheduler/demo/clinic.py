@@ -18,7 +18,7 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ClosureKind
 from scheduler.models.user import StaffRole, User
-from scheduler.services import accounts, clinics, places, schedules
+from scheduler.services import accounts, clinics, holidays, places, schedules
 from scheduler.services.actors import Actor
 
 
@@ -66,7 +66,7 @@ def set_up(session: Session, document: Mapping[str, Any], today: date, since: da
     schedules.set_hours(session, actor, None, calendar.weekly(document["hours"]), since)
     resources = _places(session, actor, document, since) | _people(session, actor, document, since)
     first, last = since.date(), today + timedelta(days=clinic.settings.planning_horizon_days)
-    _close_holidays(session, actor, document, first, last, since)
+    holidays.close_public(session, actor, first, last, since, document.get("holidays", ()))
     _open_extra_days(session, actor, document, resources, first, last, since)
     _send_away(session, actor, document, resources, today, since)
     return Cast(clinic, _accounts(session, clinic, document, resources, since))
@@ -92,16 +92,6 @@ def _people(
         schedules.set_hours(session, actor, person.resource, calendar.weekly(entry["shifts"]), now)
         people[entry["name"]] = person
     return people
-
-
-def _close_holidays(
-    session: Session, actor: Actor, document: Mapping[str, Any], first: date, last: date, now: datetime
-) -> None:
-    for day, name in calendar.holiday_names(document, first, last).items():
-        start, end = (
-            to_utc(calendar.midnight(on), actor.clinic.zone) for on in (day, day + timedelta(days=1))
-        )
-        schedules.close(session, actor, start, end, now, kind=ClosureKind.HOLIDAY, reason=name)
 
 
 def _open_extra_days(
