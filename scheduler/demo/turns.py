@@ -15,14 +15,12 @@ from scheduler.errors import Invalid, NoFitFound, RuleBroken
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
-from scheduler.services import booking, careplans, moves, visits
+from scheduler.services import careplans, make_ups, moves, visits
 from scheduler.services.actors import Actor
-from scheduler.services.visit_rows import action_of
 
 DAY = timedelta(days=1)
 MIDDAY = time(12)
 MINUTES = (60, -60, 90, 120, -120, 24 * 60, -24 * 60, 25 * 60, 23 * 60)  # by which a visit may be moved
-MAKE_UP_HOURS = range(22, 24 * 8)  # after the missed visit, hour by hour until something fits
 
 
 @dataclass(frozen=True)
@@ -74,34 +72,20 @@ def _misses(case: Case) -> Appointment | None:
 
 
 def _make_up(case: Case, missed: Appointment, at: datetime) -> None:
-    """Book the missed visit again at the first hour that fits."""
+    """Make up for the missed visit; what follows moves as far as the spacing asks for."""
 
     def happens(now: datetime) -> None:
-        for hours in MAKE_UP_HOURS:
-            again = _booked_again(case, missed, missed.start_at + timedelta(hours=hours), now)
-            if again is not None:
-                case.world.told["made up for"] += 1
-                lives.live(case.world, case.story, again)
-                return
+        session, actor = case.world.session, case.by(StaffRole.FRONT_DESK)
+        try:
+            planned = make_ups.plan_make_up(session, actor, missed, now)
+        except NoFitFound:
+            return
+        again = make_ups.book_make_up(session, actor, planned, now)
+        case.world.told["made up for"] += 1
+        for appointment in (again, *(move.appointment for move in planned.moves)):
+            lives.live(case.world, case.story, appointment)
 
     case.world.timeline.add(at, happens)
-
-
-def _booked_again(case: Case, missed: Appointment, start: datetime, now: datetime) -> Appointment | None:
-    try:
-        return booking.book_visit(
-            case.world.session,
-            case.by(StaffRole.FRONT_DESK),
-            missed.patient,
-            action_of(missed),
-            start,
-            now,
-            care_plan=case.care_plan,
-            replaces=missed,
-            reason="made up for",
-        )
-    except NoFitFound:
-        return None
 
 
 def _cancels(case: Case) -> None:

@@ -10,6 +10,7 @@ from scheduler.database import begin_write
 from scheduler.demo.load import Loaded, play
 from scheduler.demo.silence import REASON
 from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import Unit
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Stage
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
@@ -61,6 +62,7 @@ def test_a_tuesday_is_lively(session: Session) -> None:
     assert overlaps(session) == 0
     assert session.scalar(select(func.count(Patient.id))) == PATIENTS
     _no_visit_is_left_behind(visits)
+    _every_gap_in_days_is_kept(session)
     _nothing_proposed_takes_up_time(session)
     _nobody_was_written_to(session)
     _open_gates_make_visits_tentative(session, visits)
@@ -74,6 +76,16 @@ def _no_visit_is_left_behind(visits: list[Appointment]) -> None:
     over = [one for one in visits if one.end_at < TUESDAY - timedelta(minutes=10)]
     assert len(over) > 50
     assert {one.status for one in over if not is_projected(one)} <= ENDED
+
+
+def _every_gap_in_days_is_kept(session: Session) -> None:
+    for care_plan in session.scalars(select(CarePlan)):
+        stand = {one.action: one.local_start.date() for one in care_plan.appointments if one.status.is_live}
+        for action in care_plan.plan_definition.plan.firm:
+            offset = action.offset
+            if offset and offset.unit is Unit.DAYS and {action.key, offset.after} <= stand.keys():
+                gap = (stand[action.key] - stand[offset.after]).days
+                assert offset.min <= gap <= offset.max, (care_plan.id, action.key)
 
 
 def _nothing_proposed_takes_up_time(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -87,3 +88,19 @@ def test_a_course_may_start_in_its_middle(session, harbor, alice):
     first, second = visit(care_plan, "infusion-1"), visit(care_plan, "infusion-2")
     assert first.status is AppointmentStatus.FULFILLED
     assert 2 <= (second.local_start.date() - first.local_start.date()).days <= 4
+
+
+@pytest.mark.parametrize("number", [2, 3, 5])
+def test_a_missed_infusion_that_is_made_up_keeps_every_gap(session, alice, care_plan, number):
+    gone = visit(care_plan, f"infusion-{number}")
+    at = gone.start_at + timedelta(minutes=30)
+    visits.mark_noshow(session, alice, gone, at)
+    made = make_ups.book_make_up(session, alice, make_ups.plan_make_up(session, alice, gone, at), at)
+    session.expire(care_plan)
+
+    standing = [one for one in care_plan.appointments if one.status.is_live and one.kind == "infusion"]
+    days = [one.local_start.date() for one in sorted(standing, key=lambda one: one.position)]
+    after = [(later - earlier).days for earlier, later in pairwise(days)][number - 1 :]
+    assert made in standing
+    assert all(2 <= gap <= 4 for gap in after)
+    assert overlaps(session) == 0
