@@ -79,6 +79,26 @@ def database_url(engine_name: str, shared_folder: Path, tmp_path: Path) -> Itera
 
 
 @pytest.fixture
+def other_url(engine_name: str, shared_folder: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a second database of the same engine, without any table."""
+    with empty_database(engine_name, shared_folder, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def empty_database(engine_name: str, shared: Path, folder: Path) -> Iterator[str]:
+    """Give the address of a database without any table, gone afterwards."""
+    if engine_name == "sqlite":
+        yield f"sqlite:///{folder / 'empty.db'}"
+        return
+    server = _postgresql(shared)
+    name = f"seriate_{RUN}_{uuid4().hex[:12]}"
+    _execute(server, f'CREATE DATABASE "{name}"')
+    yield _on(server, name)
+    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The app on the fresh database, in its context."""
     app = create_app(test_settings(tmp_path, database_url))

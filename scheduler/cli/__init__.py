@@ -6,6 +6,7 @@ from flask import Flask
 
 from scheduler.cli import (
     audit,
+    backup,
     demo,
     demo_load,
     demo_mail,
@@ -36,4 +37,5 @@ def register(app: Flask) -> None:
         mail.group,
     ):
         app.cli.add_command(group)
-    app.cli.add_command(status.status)
+    for command in (status.status, backup.backup, backup.restore):
+        app.cli.add_command(command)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 from flask import Flask, current_app
+from flask.cli import with_appcontext
 
 from scheduler.clock import now
 from scheduler.database import begin_write, db
 from scheduler.jobs.process import run_clock
-from scheduler.services import channels
+from scheduler.services import channels, restored
 
 
 def register(app: Flask) -> None:
@@ -26,9 +27,12 @@ def clock(context: click.Context) -> None:
 
 
 @clock.command("agree")
+@with_appcontext
 def agree() -> None:
-    """Let sending go on after the machine's clock jumped and has been looked at."""
+    """Let sending go on after a jump of the machine's clock or a restore has been looked at."""
     begin_write(db.session())
+    if restored.is_unfinished(db.session().connection()):
+        raise click.ClickException(restored.UNFINISHED)
     held = channels.release(db.session(), now())
     db.session.commit()
     click.echo("sending goes on" if held else "sending was not held")

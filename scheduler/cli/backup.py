@@ -1,0 +1,146 @@
+"""`flask backup` and `flask restore`: everything in one file, taken while the clinic works, on either engine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import flask_migrate
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy.engine import Connection
+
+from scheduler import clock
+from scheduler.cli.output import json_option, say, writing
+from scheduler.database import db
+from scheduler.services import backup_files, backup_rows, restored
+from scheduler.services.backup_rows import BadBackup, Summary
+
+KEY_HELP = "A file that holds a key of at least 32 characters. Who loses it cannot read the backup again."
+key_option = click.option(
+    "--key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=KEY_HELP
+)
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@key_option
+@json_option
+@with_appcontext
+def backup(file: Path, key_file: Path | None, as_json: bool) -> None:
+    """Write everything to FILE, encrypted with a key if one is given. FILE must not exist yet."""
+    key = _key(key_file)
+    part = file.with_name(f"{file.name}.part")
+    try:
+        if file.exists():
+            raise FileExistsError(0, "is there already")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            summary = _take(opened, key)
+            opened.flush()
+            os.fsync(opened.fileno())
+        part.rename(file)  # so a backup is there whole, or it is not there
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise click.ClickException(f"{file}: {error.strerror}") from None
+    line = f"{file}: {summary.rows} rows of {summary.tables} tables, checksum {summary.checksum}"
+    say(line, {"file": str(file), "encrypted": key is not None, **asdict(summary)}, as_json=as_json)
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@key_option
+@json_option
+@with_appcontext
+def restore(file: Path, key_file: Path | None, as_json: bool) -> None:
+    """Bring the backup in FILE into an empty database. Nothing is sent from it until a person has looked."""
+    key = _key(key_file)
+    try:
+        taken_at, told = _bring_in(file, key)
+    except BadBackup as refused:
+        raise click.ClickException(f"{file}: {refused.words}") from None
+    flask_migrate.upgrade()
+    with writing():
+        doubts = restored.look_through(db.session(), taken_at, clock.now())
+    waiting = f"{doubts.held} mails wait in the send log, and all sending for: flask clock agree"
+    rows = f"{told['rows']} rows, checksum {told['checksum']}" if told else "its last step"
+    values = {"taken_at": taken_at, **told, **asdict(doubts)}
+    say(f"restored the backup of {taken_at}: {rows}; {waiting}", values, as_json=as_json)
+
+
+def _take(opened: BinaryIO, key: str | None) -> Summary:
+    writer = backup_files.Writer(opened, key)
+    with backup_rows.snapshot(db.engine.connect()) as connection, connection.begin():
+        schema = _schema(connection)
+        if schema is None:
+            raise click.ClickException("the database has no tables yet; run: flask db upgrade")
+        summary = backup_rows.dump(connection, schema, clock.now(), writer.put, _tell)
+    writer.close()
+    return summary
+
+
+def _bring_in(file: Path, key: str | None) -> tuple[str, dict[str, Any]]:
+    """Load the rows into a schema of the backup's own age, with sending held, in one transaction.
+
+    Returns when the backup was taken, and what was loaded: nothing when a former run was ended after it.
+    """
+    with file.open("rb") as opened:
+        schema, taken_at, _ = backup_rows.header(next(backup_files.read(opened, key), ""))
+    if _was_ended_halfway():
+        return taken_at, {}
+    _prepare(schema)
+    writing_engine = db.engine.execution_options(writes=True)
+    with file.open("rb") as opened, writing_engine.begin() as connection:
+        summary = backup_rows.load(connection, backup_files.read(opened, key), _tell)
+        restored.hold_at_once(connection, clock.now())
+    return taken_at, asdict(summary)
+
+
+def _was_ended_halfway() -> bool:
+    with db.engine.connect() as connection:
+        return _schema(connection) is not None and restored.is_unfinished(connection)
+
+
+def _prepare(schema: str) -> None:
+    """Make the tables that the backup was taken from. Raises BadBackup unless the database is empty."""
+    with db.engine.connect() as connection:
+        present = _schema(connection)
+        filled = backup_rows.filled(connection) if present else []
+    if filled:
+        raise BadBackup(
+            f"the database is not empty ({', '.join(filled[:3])} ...): name an empty one in DATABASE_URL"
+        )
+    if present not in (None, schema):
+        raise BadBackup(f"the database is empty but has schema {present}, not {schema}: give a new one")
+    scripts = ScriptDirectory(current_app.extensions["migrate"].directory)
+    try:
+        scripts.get_revision(schema)
+    except CommandError:
+        raise BadBackup(
+            f"it has schema {schema}, which this version does not know: use a newer one"
+        ) from None
+    flask_migrate.upgrade(revision=schema)
+
+
+def _schema(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _key(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    key = file.read_text(encoding="utf-8").strip()
+    if len(key) < backup_files.SHORTEST_KEY:
+        raise click.ClickException(f"{file}: a key has at least {backup_files.SHORTEST_KEY} characters")
+    return key
+
+
+def _tell(name: str, done: int) -> None:
+    """Show how far it is, apart from the command's own answer."""
+    click.echo(f"{name}: {done} rows", err=True)
