@@ -135,7 +135,9 @@ def list_patients(actor: Actor, query: PatientQuery) -> Answer:
 
     `search` looks for every word in names, phone, birth date and mail address, whatever the case and accents.
     """
-    rows = select(Patient).where(Patient.clinic_id == actor.clinic.id, Patient.merged_into_id.is_(None))
+    rows = select(Patient).where(
+        Patient.clinic_id == actor.clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
+    )
     for word in search_words(query.search):
         rows = rows.where(Patient.search_key.contains(word, autoescape=True))
     order = (Patient.family_name, Patient.given_name, Patient.public_id)

@@ -14,6 +14,7 @@ from scheduler.cli import (
     founding,
     imports,
     mail,
+    patients,
     plans,
     status,
     tokens,
@@ -35,6 +36,7 @@ def register(app: Flask) -> None:
         exports.group,
         imports.group,
         mail.group,
+        patients.group,
     ):
         app.cli.add_command(group)
     for command in (status.status, backup.backup, backup.restore):

@@ -35,6 +35,7 @@ class ClinicSettings:
     quiet_until: str = "08:00"
     noshow_grace_minutes: int = 30
     reservation_minutes: int = 60
+    retention_years: int = 0  # after which a record is made anonymous; 0 keeps it until somebody decides
     visit_label: str = "Appointment"
     mail_name: str = ""  # how mails call the clinic; empty is its name
     show_hidden_visits: bool = False

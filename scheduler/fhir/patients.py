@@ -79,4 +79,10 @@ def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
     return and_(*(Patient.search_key.contains(word, autoescape=True) for word in words))
 
 
-ROWS = Rows(Patient, (Patient.public_id,), _narrow, view, scope=(Patient.merged_into_id.is_(None),))
+ROWS = Rows(
+    Patient,
+    (Patient.public_id,),
+    _narrow,
+    view,
+    scope=(Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)),
+)

@@ -22,6 +22,7 @@ from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.inbox import read_inbox
 from scheduler.jobs.ticks import (
     Ticking,
+    erase_retained,
     expire_reservations,
     prune,
     run,
@@ -64,6 +65,7 @@ def ticks(app: Flask, out: Outbound) -> list[Ticking]:
         Ticking("expiry", EXPIRY_SECONDS, partial(expire_reservations, app)),
         Ticking("digest", DIGEST_SECONDS, partial(write_digests, app)),
         Ticking("prune", PRUNE_SECONDS, partial(prune, app)),
+        Ticking("retention", PRUNE_SECONDS, partial(erase_retained, app)),
         Ticking("seal", sealing.SECONDS, partial(sealing.seal_trails, app)),
     ]
 

@@ -18,7 +18,7 @@ from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
-from scheduler.services import digest, idempotency, signs_of_life
+from scheduler.services import digest, erasure, idempotency, signs_of_life
 from scheduler.services.reservations import release_expired
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,11 @@ def prune(app: Flask) -> str:
         finally:
             db.session.remove()
     return f"forgot {count}"
+
+
+def erase_retained(app: Flask) -> str:
+    """Make anonymous whom the clinics keep no longer."""
+    return f"erased {_in_each_clinic(app, erasure.erase_due)}"
 
 
 def _in_each_clinic(app: Flask, work: Callable[[Session, Clinic, datetime], int]) -> int:

@@ -1,7 +1,8 @@
 """Who saw or changed what, when, from where, in which operation.
 
 Rows are only ever added; they hold ids and field names, never values, so erasing a patient does not break the trail.
-`serial` and `seal` are filled by the sealing tick, which chains the rows of a clinic.
+`serial` and `seal` are filled by the sealing tick, which chains the rows of a clinic. `reason` is what a person typed,
+so it may name somebody: the seal covers its salted digest, and erasing a patient blanks the words and the salt.
 """
 
 from __future__ import annotations
@@ -33,5 +34,7 @@ class AuditEvent(InClinic, Model):
     operation: Mapped[str] = mapped_column(String(36))
     address: Mapped[str] = mapped_column(String(64), default="")
     reason: Mapped[str] = mapped_column(String(300), default="")
+    reason_salt: Mapped[str | None] = mapped_column(String(32))
+    reason_digest: Mapped[str | None] = mapped_column(String(64))
     serial: Mapped[int | None]
     seal: Mapped[str | None] = mapped_column(String(64))

@@ -65,6 +65,12 @@ def open_for(session: Session, appointment: Appointment) -> PatientRequest | Non
     return session.scalar(query)
 
 
+def about(session: Session, appointment: Appointment) -> list[PatientRequest]:
+    """Return everything that was ever asked about a visit, in order."""
+    query = select(PatientRequest).where(PatientRequest.appointment_id == appointment.id)
+    return list(session.scalars(query.order_by(PatientRequest.id)))
+
+
 def open_in(session: Session, clinic_id: int) -> list[PatientRequest]:
     """Return what a clinic's patients ask for, the nearest visit first."""
     query = (

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.audit_head import AuditHead
 from scheduler.models.clinic import Clinic
+from scheduler.services import audit
 
 START = "0" * 64
 AT_ONCE = 500
@@ -84,6 +85,8 @@ def verify(session: Session, clinic: Clinic, keys: Sequence[str], noted: str | N
             before = ""  # what came before is gone, so this row's own seal cannot be recomputed
         if before and kept not in {seal_of(event, serial, before, key) for key in derived}:
             faults.append(Fault(serial, "the event is not what was sealed, or stands in another's place"))
+        if not _has_its_reason(event):
+            faults.append(Fault(serial, "the reason is not the one that was sealed"))
         if wanted and wanted[0] == serial and wanted[1] != kept:
             faults.append(Fault(serial, "the seal is not the one that was noted"))
         last, before, checked = serial, kept, checked + 1
@@ -105,7 +108,7 @@ def seal_of(event: AuditEvent, serial: int, before: str, key: bytes) -> str:
         event.fields,
         event.operation,
         event.address,
-        event.reason,
+        event.reason if event.reason_digest is None else event.reason_digest,
     ]
     text = json.dumps([before, *content], ensure_ascii=True, separators=(",", ":"))
     return hmac.new(key, text.encode(), sha256).hexdigest()
@@ -126,6 +129,13 @@ def _sealed(session: Session, clinic: Clinic) -> Iterator[AuditEvent]:
         yield from page
         last = page[-1].serial or 0
         session.expunge_all()
+
+
+def _has_its_reason(event: AuditEvent) -> bool:
+    """Tell whether the reason is the sealed one; or blank, because the patient was erased."""
+    if event.reason_digest is None or event.reason == event.reason_salt == "":
+        return True
+    return audit.digest_of(event.reason_salt or "", event.reason) == event.reason_digest
 
 
 def _cut_off(

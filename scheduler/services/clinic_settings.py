@@ -130,6 +130,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "quiet_until": _time,
     "noshow_grace_minutes": _between(0, 240),
     "reservation_minutes": _between(5, 7 * 24 * 60),
+    "retention_years": _between(0, 99),
     "visit_label": _line(60, required=True),
     "mail_name": _line(60, required=False),
     "show_hidden_visits": _flag,

@@ -20,8 +20,10 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.care_plan import of_patient as courses_of
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
+from scheduler.models.patient_request import about as requests_about
 from scheduler.models.reminder import Reminder
 from scheduler.models.user import User
+from scheduler.models.visit_answer import check_in_of, driver_of
 from scheduler.services import audit
 from scheduler.services.actors import Actor
 
@@ -77,6 +79,9 @@ MESSAGE = [
     "attempts",
 ]
 FEED = ["title_style", "created_at", "revoked_at", "last_fetched_at", "last_client"]
+DRIVER = ["has_driver", "name", "phone", "answered_at"]
+CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "answered_at"]
+REQUEST = ["kind", "state", "wanted_at", "note", "created_at", "decided_at"]
 EVENT = ["kind", "at", "by", "reason", "changes"]
 TRAIL = ["at", "actor", "event", "object_type", "object_id", "fields", "address", "reason"]
 
@@ -119,6 +124,9 @@ def _visit(session: Session, visit: Appointment) -> dict[str, Any]:
         "practitioners": [person.name for person in visit.practitioners],
         "history": [_plain(event, EVENT) for event in visit.events],
         "reminders": [_plain(row, REMINDER) for row in session.scalars(reminders)],
+        "driver": _one(driver_of(session, visit), DRIVER),
+        "check_in": _one(check_in_of(session, visit), CHECK_IN),
+        "requests": [_plain(row, REQUEST) for row in requests_about(session, visit)],
     }
 
 
@@ -143,6 +151,10 @@ def _trail(session: Session, patient: Patient, things: Iterable[Any]) -> list[di
         .order_by(AuditEvent.id)
     )
     return [{**_plain(event, TRAIL), "user": email} for event, email in session.execute(query)]
+
+
+def _one(row: Any, fields: Iterable[str]) -> dict[str, Any] | None:
+    return _plain(row, fields) if row is not None else None
 
 
 def _plain(row: Any, fields: Iterable[str]) -> dict[str, Any]:

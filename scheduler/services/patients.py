@@ -67,22 +67,24 @@ def update(
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)
     if shown:
-        versions.raise_versions(session, patient.clinic_id, _shown_in(session, patient), now)
+        versions.raise_versions(session, patient.clinic_id, shown_in(session, patient), now)
     session.flush()
     return patient
 
 
 def get(session: Session, clinic: Clinic, public_id: str) -> Patient:
-    """Return the clinic's patient with this id. Raises NotFound."""
+    """Return the clinic's patient with this id. Raises NotFound, also for a record that was made anonymous."""
     patient = patients.by_public_id(session, clinic.id, public_id)
-    if patient is None:
+    if patient is None or patient.erased_at is not None:
         raise NotFound
     return patient
 
 
 def search(session: Session, clinic: Clinic, text: str, limit: int = 20) -> list[Patient]:
     """Return patients in whom every word of `text` is found (name, phone, birth date, mail), by family name."""
-    query = select(Patient).where(Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None))
+    query = select(Patient).where(
+        Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
+    )
     for word in search_words(text):
         query = query.where(Patient.search_key.contains(word, autoescape=True))
     query = query.order_by(Patient.family_name, Patient.given_name, Patient.id)
@@ -100,7 +102,7 @@ def _apply(patient: Patient, values: Mapping[str, Any], now: datetime) -> None:
     patient.search_key = search_key(names, patient.phone or "", patient.email or "", patient.birth_date)
 
 
-def _shown_in(session: Session, patient: Patient) -> set[int]:
+def shown_in(session: Session, patient: Patient) -> set[int]:
     """Return the resources whose feeds may show the patient's initials, and the patient."""
     of_patient = Appointment.patient_id == patient.id
     places = select(Location.resource_id).join(Appointment, Appointment.location_id == Location.id)

@@ -30,6 +30,8 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "override": frozenset({_ADMIN, _MANAGER, StaffRole.PRESCRIBER}),
     # add and change patients
     "patients": frozenset({_ADMIN, _MANAGER, _DESK}),
+    # hand out a patient's whole record, make it anonymous
+    "records": frozenset({_ADMIN, _MANAGER}),
     # make and revoke calendar feeds
     "feeds": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
     # see what was sent, resend and release

@@ -47,6 +47,8 @@ def test_a_trail_that_nobody_touched_is_whole(session, harbor, hill, trail):
         "UPDATE audit_event SET serial = NULL WHERE serial = 3",
         "UPDATE audit_event SET event = 'y', serial = 99, seal = 'y' WHERE serial IS NULL",
         "UPDATE audit_event SET reason = 'y' WHERE serial IS NULL",
+        "UPDATE audit_event SET reason = '', reason_salt = '', event = 'y' WHERE event = 'x.happened'",
+        "UPDATE audit_event SET reason = '', reason_salt = 'y' WHERE event = 'x.happened'",
         "DELETE FROM audit_event WHERE serial = 3",
         "DELETE FROM audit_event",
     ],
@@ -131,3 +133,25 @@ def meddle(session, statement):
     late = "2030-01-01 00:00:00.000000" if dialect == "sqlite" else NOW + timedelta(days=999)
     session.execute(text(statement), {"late": late} if ":late" in statement else {})
     session.commit()
+
+
+@both
+def test_a_blanked_reason_leaves_the_chain_whole(session, harbor, trail):
+    audit.blank_reasons(session, harbor.clinic, [harbor.clinic.public_id])
+    session.commit()
+    [row] = session.scalars(select(AuditEvent).where(AuditEvent.event == "x.happened"))
+
+    assert (row.reason, row.reason_salt) == ("", "")
+    assert audit_chain.verify(session, harbor.clinic, KEYS).faults == ()
+
+
+@both
+def test_another_reason_is_found(session, harbor, trail):
+    for off in OFF[session.get_bind().dialect.name]:
+        session.execute(text(off))
+    session.execute(text("UPDATE audit_event SET reason = 'because' WHERE event = 'x.happened'"))
+    session.commit()
+
+    assert audit_chain.verify(session, harbor.clinic, KEYS).faults == (
+        Fault(trail, "the reason is not the one that was sealed"),
+    )

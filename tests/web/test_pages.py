@@ -30,11 +30,13 @@ PAGES = {
     "/settings/people": "people",
     "/settings/protocols": "settings",
     "/settings/rules": "settings",
+    "/settings/data": "records",
     "/settings/users": "users",
 }
 OBJECTS = {
     "/patients/{patient}": "view",
     "/patients/{patient}/edit": "patients",
+    "/patients/{patient}/record": "records",
     "/care-plans/new?patient={patient}": "book",
     "/care-plans/{course}": "view",
     "/care-plans/{course}/sheet": "view",
@@ -49,6 +51,8 @@ OBJECTS = {
 POSTS = {
     "/patients/{patient}": {},
     "/patients/{patient}/feeds": {},
+    "/patients/{patient}/record/export": {},
+    "/patients/{patient}/record/erasure": {},
     "/care-plans/{course}/hold": {},
     "/care-plans/{course}/revocation": {},
     "/care-plans/{course}/gates/consent": {},
