@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify, render_template
 
 from scheduler import errors
+from scheduler.api import streams
 from scheduler.api.fields import ID_PATTERN
 from scheduler.api.operations import CALLS, spec
 from scheduler.api.problems import MEDIA_TYPE, BadJson, Busy, NotJson, Unauthenticated
@@ -97,5 +98,15 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     for status, answer in operation["responses"].items():
         if int(status) >= 400 and "content" in answer:
             answer["content"] = {MEDIA_TYPE: answer["content"].pop("application/json")}
+    if call.listed:
+        row = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        operation["responses"]["200"]["content"][streams.MEDIA_TYPE] = {"schema": _row_of(row)}
     if call.versioned and method == "get":
         operation["responses"]["304"] = {"description": "Not changed since the ETag of If-None-Match."}
+
+
+def _row_of(page: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of one row of a page, which is a line of the streamed list."""
+    name = page["$ref"].rpartition("/")[2]
+    row: dict[str, Any] = spec.spec["components"]["schemas"][name]["properties"]["items"]["items"]
+    return copy.deepcopy(row)

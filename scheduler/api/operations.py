@@ -21,7 +21,9 @@ from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 
 from scheduler import clock
+from scheduler.api import streams
 from scheduler.api.bearer import caller, caller_key
+from scheduler.api.paging import Paged
 from scheduler.api.problem_views import Problem
 from scheduler.api.problems import BadJson, NotJson
 from scheduler.database import db
@@ -66,6 +68,7 @@ class Call:
     refuses: tuple[int, ...] = ()
     versioned: bool = False
     idempotent: bool = False
+    listed: bool = False
 
 
 CALLS: dict[str, Call] = {}
@@ -100,11 +103,13 @@ def call(
     `versioned` objects have an ETag, and a change of one heeds If-Match. `reads` marks a POST that changes nothing.
     """
     writes = method not in SAFE and not reads
-    known = Call(may, refuses, versioned, idempotent=writes and method == "POST")
+    listed = query is not None and issubclass(query, Paged)
+    known = Call(may, refuses, versioned, idempotent=writes and method == "POST", listed=listed)
 
     def hang(view: Callable[..., Answer]) -> Callable[..., Response]:
         shape = Shape(body, query, gives, status, (path.split("/")[1],))
         validated = _validated(view, shape, method, known)
+        lines = _streamed(view, shape)
 
         @wraps(validated)
         def door(**ids: str) -> Response:
@@ -112,6 +117,8 @@ def call(
             _check_ids(ids)
             if body is not None:
                 _check_json()
+            if known.listed and streams.is_wanted():
+                return lines(**ids)
             if not writes:
                 return conditional(validated(**ids))
             return _written(validated, ids, known)
@@ -162,6 +169,16 @@ def _validated(
         before=_refuse_invalid,
         after=_refuse_broken,
         operation_id=view.__name__,
+    )(answered)
+    return result
+
+
+def _streamed(view: Callable[..., Answer], shape: Shape) -> Callable[..., Response]:
+    def answered(**ids: str) -> Response:
+        return streams.answer(view, caller(), request.context.query, **ids)  # type: ignore[attr-defined]
+
+    result: Callable[..., Response] = spec.validate(
+        query=shape.query, before=_refuse_invalid, after=_refuse_broken
     )(answered)
     return result
 

@@ -17,13 +17,14 @@ from scheduler.api.fields import Query
 from scheduler.database import UTCDateTime
 from scheduler.errors import Invalid
 
+MOST = 200  # rows of a page
 Row = TypeVar("Row")
 
 
 class Paged(Query):
     """How many rows at most, and from where on."""
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 50
     cursor: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,400}$")] | None = None
 
 

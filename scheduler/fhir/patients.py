@@ -45,7 +45,7 @@ def view(patient: Patient) -> Element:
         "id": patient.public_id,
         "meta": {"versionId": str(patient.row_version)},
         **filled(
-            active=patient.merged_into_id is None,
+            active=patient.merged_into_id is None and patient.erased_at is None,
             name=_names(patient),
             telecom=_telecom(patient),
             birthDate=patient.birth_date.isoformat() if patient.birth_date else None,
