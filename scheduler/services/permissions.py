@@ -36,6 +36,8 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "feeds": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
     # see what was sent, resend and release
     "send-log": frozenset({_ADMIN, _MANAGER, _DESK}),
+    # let sending go on after it was held
+    "agree": frozenset({_ADMIN}),
     # hours, closures, chairs, protocols, texts
     "settings": frozenset({_ADMIN, _MANAGER}),
     # practitioners and their shifts

@@ -1,17 +1,27 @@
-"""The send log."""
+"""The send log: what left, what waits, whom to call; and what the desk does about a mail."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.services import send_log
+from scheduler.errors import Refusal
+from scheduler.models.message import Message
+from scheduler.services import audit, call_list, channels, exports, patients, send_log
+from scheduler.services.actors import Actor
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
 bp = Blueprint("reminders", __name__)
-VIEWS = ("mails", "planned")
+VIEWS = ("mails", "planned", "calls")
+EXPORTED = timedelta(days=30)
+Deed = Callable[[Session, Actor, Message, datetime], object]
 
 
 @bp.get("/reminders")
@@ -21,12 +31,13 @@ def index() -> str:
     view = view if view in VIEWS else "mails"
     state, text = request.args.get("state", ""), request.args.get("search", "").strip().lower()[:100]
     number = min(max(request.args.get("page", 0, type=int), 0), 10_000)
-    clinic = actor().clinic
-    rows = (
-        send_log.planned(db.session(), clinic, number)
-        if view == "planned"
-        else send_log.mails(db.session(), clinic, state, text, number)
-    )
+    clinic, now = actor().clinic, clock.now()
+    rows = send_log.Page((), False)
+    if view == "planned":
+        rows = send_log.planned(db.session(), clinic, number)
+    elif view == "mails":
+        rows = send_log.mails(db.session(), clinic, state, text, number)
+    channel = channels.state(db.session())
     return render_template(
         "reminders/index.html",
         view=view,
@@ -35,5 +46,76 @@ def index() -> str:
         page=rows,
         number=number,
         counts=send_log.counts(db.session(), clinic),
-        now=clock.now(),
+        calls=call_list.calls(db.session(), clinic, now),
+        held=channel.held_reason if channel and channel.held_at else "",
+        now=now,
     )
+
+
+@bp.post("/reminders/<message_id>/resend")
+@may("send-log")
+def resend(message_id: str) -> AnyResponse:
+    return _done(message_id, call_list.resend, "It goes out again as a new mail.")
+
+
+@bp.post("/reminders/<message_id>/release")
+@may("send-log")
+def release(message_id: str) -> AnyResponse:
+    return _done(message_id, call_list.release, "It is sent once more, with the same Message-ID.")
+
+
+@bp.post("/reminders/<message_id>/discard")
+@may("send-log")
+def discard(message_id: str) -> AnyResponse:
+    return _done(message_id, call_list.discard, "It counts as arrived.")
+
+
+@bp.post("/reminders/calls/<patient_id>/settlement")
+@may("send-log")
+def settle(patient_id: str) -> AnyResponse:
+    """Note that a patient has been called."""
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    call_list.settle(db.session(), actor(), patient, clock.now())
+    db.session.commit()
+    flash(f"{patient.name}: called.")
+    return redirect(url_for(".index", view="calls"), 303)
+
+
+@bp.post("/reminders/export")
+@may("send-log")
+def export() -> Response:
+    """Stream the mails of the last month and the next as CSV."""
+    who, now = actor(), clock.now()
+    audit.record(db.session(), who, "messages.exported", None, now)
+    db.session.commit()
+    lines = exports.messages(db.session(), who.clinic, now - EXPORTED, now + EXPORTED)
+    return Response(
+        stream_with_context(lines),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f"attachment; filename=mails-{now:%Y-%m-%d}.csv"},
+    )
+
+
+@bp.post("/reminders/agreement")
+@may("agree")
+def agree() -> AnyResponse:
+    """Let sending go on after a jump of the clock or a restore has been looked at."""
+    now = clock.now()
+    if channels.release(db.session(), now):
+        audit.record(db.session(), actor(), "sending.agreed", actor().clinic, now)
+    db.session.commit()
+    flash("Sending goes on.")
+    return redirect(url_for(".index"), 303)
+
+
+def _done(message_id: str, deed: Deed, words: str) -> AnyResponse:
+    message = call_list.find(db.session(), actor().clinic, message_id)
+    try:
+        deed(db.session(), actor(), message, clock.now())
+    except Refusal as refusal:
+        db.session.rollback()
+        flash(f"Nothing was done: {refusal.words}.", "error")
+    else:
+        db.session.commit()
+        flash(words)
+    return redirect(url_for(".index", state=request.form.get("state", "")), 303)

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.models.audit_event import AuditEvent
+from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
 from scheduler.services import memberships
 from scheduler.services.permissions import PERMISSIONS
@@ -23,6 +24,7 @@ PAGES = {
     "/requests": "move",
     "/reminders": "send-log",
     "/reminders?view=planned": "send-log",
+    "/reminders?view=calls": "send-log",
     "/settings": "settings",
     "/settings/hours": "settings",
     "/settings/closures": "settings",
@@ -52,6 +54,10 @@ POSTS = {
     "/patients/{patient}": {},
     "/patients/{patient}/feeds": {},
     "/patients/{patient}/record/export": {},
+    "/reminders/calls/{patient}/settlement": {},
+    "/reminders/{mail}/resend": {},
+    "/reminders/{mail}/release": {},
+    "/reminders/{mail}/discard": {},
     "/patients/{patient}/record/erasure": {},
     "/care-plans/{course}/hold": {},
     "/care-plans/{course}/revocation": {},
@@ -79,6 +85,7 @@ def ids(session, cast, course):
         "course": course.public_id,
         "visit": next(one.public_id for one in course.appointments if one.action == "infusion-2"),
         "booster": next(one.public_id for one in course.appointments if one.action == "booster-1"),
+        "mail": session.scalar(select(Message.public_id).where(Message.clinic_id == cast.clinic.id)),
         "person": cast.people["Nina"].public_id,
         "place": cast.places["Chair 1"].public_id,
         "plan": current(session, cast.clinic.id, "iv-depression-6").public_id,
