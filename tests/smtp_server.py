@@ -27,7 +27,10 @@ class Received:
 
 @dataclass
 class Script:
-    """What the server does; `delay` is in seconds before each answer."""
+    """What the server does; `delay` is in seconds before each answer.
+
+    With `turns` it answers only as often as a test lets it, so that no machine's speed decides who comes first.
+    """
 
     plan: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     greeting: bytes = b"220 test ESMTP"
@@ -35,6 +38,14 @@ class Script:
     received: list[Received] = field(default_factory=list)
     accepted: list[Received] = field(default_factory=list)
     steps: int = 0  # how often it has been about to answer
+    connections: int = 0
+    turns: threading.Semaphore | None = None
+
+    def let_go(self) -> None:
+        """Answer freely from now on."""
+        turns, self.turns = self.turns, None
+        if turns is not None:
+            turns.release(max(self.connections, 1))
 
 
 @contextmanager
@@ -84,8 +95,12 @@ def _conversation(connection: socket.socket, script: Script, ending: threading.E
 def _answer_all(connection, lines, script: Script, ending: threading.Event) -> None:
     sender = recipient = ""
 
+    script.connections += 1
+
     def answer(step: str, usual: bytes) -> bool:
         """Return False when the conversation is over."""
+        if turns := script.turns:
+            turns.acquire()
         local = recipient.partition("@")[0]
         wanted, reply = script.plan.get(local, ("", b""))
         reply = reply if wanted == step else usual

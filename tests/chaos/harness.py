@@ -13,6 +13,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Semaphore
 
 from scheduler.database import db
 from tests.chaos import crowd
@@ -75,6 +76,13 @@ class Drill:
         last = time.monotonic() + seconds
         while self.script.steps < wanted and time.monotonic() < last:
             time.sleep(0.002)
+
+    def wait_for_connections(self, connections, seconds=60):
+        """Wait until somebody has come so often."""
+        last = time.monotonic() + seconds
+        while self.script.connections < connections and time.monotonic() < last:
+            time.sleep(0.01)
+        assert self.script.connections >= connections, "the senders do not come"
 
     def wait_until_gone(self, process, seconds=30):
         last = time.monotonic() + seconds
@@ -164,13 +172,14 @@ class Drill:
 
 
 @contextmanager
-def drill(app, clinic, folder, policy="resend", control="", lease=1.0, delay=0.01, plan=None):
-    """Give a drill with its server and nursery running."""
-    script = Script(delay=delay, plan=plan or {})
+def drill(app, clinic, folder, policy="resend", control="", lease=1.0, delay=0.01, plan=None, turns=False):
+    """Give a drill with its server and nursery running. With `turns` the server waits for the drill at each step."""
+    script = Script(delay=delay, plan=plan or {}, turns=Semaphore(0) if turns else None)
     with smtp_server(script) as port:
         running = Drill(app, clinic, script, port, folder, policy, control, lease)
         try:
             yield running
         finally:
+            script.let_go()
             running.close()
             running.log.close()
