@@ -4,24 +4,24 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from tools.places import BUILD
+from tools.places import ROOT
 
-PICTURES = BUILD / "pages"
+PICTURES = ROOT / "docs" / "screenshots" / "pages"
 SIZES: tuple[ViewportSize, ...] = (
     {"width": 1440, "height": 900},
     {"width": 1024, "height": 768},
     {"width": 390, "height": 844},
 )
-IN_THE_DARK = ("board", "booking-page", "course-page", "patient")
+IN_THE_DARK = ("board", "booking-page", "course-page", "patient", "patients-page")
 MANAGER = "manager@demo.seriate.example"
 Shots = dict[str, str]
 
 
-def every_page(browser: Browser, address: str, folder: Path, on: str) -> None:
-    """Take them all; `on` is the demo's day, `folder` its instance."""
+def every_page(browser: Browser, address: str, folder: Path, on: str, link: str) -> None:
+    """Take them all; `on` is the demo's day, `folder` its instance, `link` a patient's private one."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     first = _desk(browser, address, folder, SIZES[0], dark=False)
-    shots = _shots(first, on)
+    shots = {**_shots(first, on), **_patients_shots(first, link)}
     first.context.close()
     for size in SIZES:
         _take(_desk(browser, address, folder, size, dark=False), shots, f"{size['width']}")
@@ -72,10 +72,13 @@ def _shots(page: Page, on: str) -> Shots:
         "patient-new": "/patients/new",
         "booking-who": "/care-plans/new",
         "booking-page": f"/care-plans/new?patient={patient.rsplit('/', 1)[1]}",
+        "patient-record": f"{patient}/record",
         "course-page": course,
         "course-sheet": f"{course}/sheet",
+        "asked": "/requests",
         "sent": "/reminders",
         "reminders": "/reminders?view=planned",
+        "calls": "/reminders?view=calls",
         "settings": "/settings",
         "hours": "/settings/hours",
         "closures": "/settings/closures",
@@ -84,8 +87,28 @@ def _shots(page: Page, on: str) -> Shots:
         "protocols": "/settings/protocols",
         "protocol": protocol,
         "rules": "/settings/rules",
+        "data": "/settings/data",
+        "users": "/settings/users",
+        "sessions": "/account/sessions",
+        "password": "/account/password",
         "refusal": "/patients/not-there",
         "mailbox": "/demo/mailbox",
+    }
+
+
+def _patients_shots(page: Page, link: str) -> Shots:
+    """Return the pages behind a patient's private link, about the first visit."""
+    page.goto(link)
+    visit = _where(page, 'a[href$="/visit.ics"]').removesuffix("/visit.ics")
+    return {
+        "patients-page": link,
+        "patients-ask": f"{visit}/request",
+        "patients-cancel": f"{visit}/cancellation",
+        "patients-driver": f"{visit}/driver",
+        "patients-wishes": f"{link}/preferences",
+        "patients-calendar": f"{link}/calendar",
+        "patients-unsubscribe": f"{link}/unsubscription",
+        "patients-fresh-link": "/visits",
     }
 
 

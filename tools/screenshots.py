@@ -43,8 +43,8 @@ def main() -> int:
             found = chromium.fetch()
             sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
             browser = playwright.chromium.launch(executable_path=found, args=sandbox)
-            job(browser, address, folder, offset)
-            every_page(browser, address, folder, on=f"{tuesday():%Y-%m-%d}")
+            link = job(browser, address, folder, offset)
+            every_page(browser, address, folder, f"{tuesday():%Y-%m-%d}", link)
             browser.close()
     print(f"The main job is in {PICTURES.relative_to(ROOT)}, every page in {EVERY_PAGE.relative_to(ROOT)}.")
     return 0
@@ -92,8 +92,8 @@ def demo(folder: Path) -> Iterator[str]:
         run.communicate()
 
 
-def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> None:
-    """Do the main job once and take a picture at every station."""
+def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> str:
+    """Do the main job once and take a picture at every station; return the patient's private link."""
     page = browser.new_page(viewport=WIDE, base_url=address, timezone_id=str(ZONE))
     sign_in(page, folder)
     show(page, "/")
@@ -113,6 +113,7 @@ def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> None
     phone = browser.new_page(viewport=PHONE, timezone_id=str(ZONE))
     show(phone, link.group())
     take(phone, "visit-390")
+    return link.group()
 
 
 def sign_in(page: Page, folder: Path) -> None:

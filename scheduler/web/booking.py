@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from secrets import token_hex
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -149,7 +150,16 @@ def _answer(
         plan=plan,
         refusal=refusal,
         pins=_pins(form),
+        group=_group(),
     )
+
+
+def _group() -> str:
+    """Return a name for the offers of one answer, of which one is open at a time.
+
+    Two answers may bear the same tokens; with the same name, those that come would find theirs open already and close.
+    """
+    return f"offers-{token_hex(4)}"
 
 
 def _page(
@@ -173,6 +183,7 @@ def _page(
         plan=plan,
         refusal=refusal,
         pins=_pins(form),
+        group=_group(),
     )
 
 

@@ -41,6 +41,22 @@ def test_a_pinned_visit_stays_while_the_rest_is_solved_again(alice, staffed):
     assert pinned.get_attribute("data-action") == "infusion-3"
 
 
+def test_the_best_offer_stays_open_when_the_same_offers_come_again(alice, staffed):
+    page = alice
+    nora = staffed.patients["Nora"].public_id
+    page.goto(f"/care-plans/new?patient={nora}&plan_definition=iv-depression-6")
+    page.locator(".offer[open]").wait_for()
+    for _ in range(3):
+        with page.expect_response("**/care-plans/proposals"):
+            page.get_by_role("button", name="Find times").click()
+        page.wait_for_function(
+            "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
+        )
+
+        expect(page.locator(".offer").first).to_have_attribute("open", "")
+        expect(page.locator(".offer[open]")).to_have_count(1)
+
+
 def test_the_rest_of_a_course_is_stopped_at_once(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
