@@ -2,7 +2,8 @@
 
 A request that may change something begins as a writer before anything is read, so that on SQLite it waits for its
 turn instead of failing in the middle, and what it reads stays true until it commits. A view that only computes although
-it is asked by POST (a proposal) is marked with `only_reads`. A door commits once; the rest is rolled back.
+it is asked by POST (a proposal) is marked with `only_reads`; one that looks at a password before it writes is marked
+with `reads_first`, so that nobody waits for the slow hash. A door commits once; the rest is rolled back.
 
 A writer that the database turned away only because of another writer (SQLite busy; PostgreSQL's deadlock, 40P01, and
 serialization failure, 40001) is run again a few times from its beginning: nothing of it was kept.
@@ -33,6 +34,18 @@ def only_reads(view: View) -> View:
     return view
 
 
+def reads_first(view: View) -> View:
+    """Mark a view that begins as a reader and calls `write_now` itself, once what takes long is over."""
+    view.reads_first = True  # type: ignore[attr-defined]  # as above
+    return view
+
+
+def write_now() -> None:
+    """Go on as a writer. What was read before is read anew when it is looked at again."""
+    db.session.rollback()
+    begin_write(db.session())
+
+
 def begin_by_method(app: Flask) -> None:
     """Let each request begin its transaction as a reader or a writer, by its method."""
     app.before_request(_begin)
@@ -42,7 +55,7 @@ def _begin() -> None:
     if request.method in SAFE or request.endpoint is None:
         return
     view = current_app.view_functions[request.endpoint]
-    if not getattr(view, "only_reads", False):
+    if not (getattr(view, "only_reads", False) or getattr(view, "reads_first", False)):
         begin_write(db.session())
 
 
@@ -73,7 +86,8 @@ def _repeated(view: View) -> View:
                     raise
             db.session.rollback()
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  (so that two do not meet again)
-            begin_write(db.session())
+            if not getattr(view, "reads_first", False):
+                begin_write(db.session())
         return view(*args, **kwargs)
 
     return attempt  # type: ignore[return-value]  # wraps keeps the view's signature

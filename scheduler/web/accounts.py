@@ -10,13 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask
+from flask.typing import ResponseReturnValue
 from flask_security import Security, SQLAlchemyUserDatastore
+from flask_security.views import login
 from flask_wtf.csrf import CSRFProtect
 
 from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.user import NoRole, User
+from scheduler.transactions import reads_first
 from scheduler.web import passwords, sessions
 from scheduler.web.throttle import SignInForm
 
@@ -35,8 +38,14 @@ def init_app(app: Flask) -> None:
     # a request carries no identity but its session's; the API reads its own tokens
     security.login_manager.request_loader(lambda _: None)
     security.want_json(lambda _: False)
+    app.view_functions["security.login"] = _sign_in
     sessions.register(app)
     app.register_blueprint(passwords.bp)
+
+
+@reads_first
+def _sign_in() -> ResponseReturnValue:
+    return login()
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from scheduler.errors import NotFound
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
 from scheduler.services import sessions
+from scheduler.transactions import reads_first, write_now
 from scheduler.web import throttle
 from scheduler.web.current import sign_in_first
 
@@ -92,6 +93,7 @@ def locked() -> str:
 
 
 @bp.post("/unlock")
+@reads_first
 def unlock() -> Response | tuple[str, int]:
     """Go on after the right password; the page that asked from above the locked one gets 204."""
     row = _here()
@@ -101,7 +103,8 @@ def unlock() -> Response | tuple[str, int]:
         if not refusal:
             throttle.count(row.user.email)
         return render_template("account/locked.html", next=wanted, wrong=True, refusal=refusal), 403
-    sessions.unlock(db.session(), row, _wall())
+    write_now()
+    sessions.unlock(db.session(), _here(), _wall())
     db.session.commit()
     if "HX-Request" in request.headers:
         return Response(status=204)

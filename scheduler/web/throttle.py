@@ -11,11 +11,14 @@ from typing import Any
 
 from flask import current_app, request
 from flask_security.forms import LoginForm
+from flask_security.utils import get_message
+from sqlalchemy.orm.attributes import get_history
 
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db
+from scheduler.database import db
 from scheduler.services import limits
 from scheduler.services.limits import Limit
+from scheduler.transactions import write_now
 
 STRETCH = timedelta(minutes=15)
 ACCOUNT = Limit("sign-in-account", most=10, per=STRETCH)
@@ -23,7 +26,10 @@ ADDRESS = Limit("sign-in-address", most=50, per=STRETCH)
 
 
 class SignInForm(LoginForm):
-    """Flask-Security's form, with a limit on wrong passwords and without "remember me"."""
+    """Flask-Security's form, with a limit on wrong passwords and without "remember me".
+
+    The password is hashed in a reading transaction: SQLite has one writer at a time, and nobody is to wait for a hash.
+    """
 
     def validate(self, **kwargs: Any) -> bool:
         self.remember.data = False
@@ -31,10 +37,25 @@ class SignInForm(LoginForm):
         if words := refusal(email):
             self.form_errors.append(words)
             return False
-        if super().validate(**kwargs):
+        with db.session.no_autoflush:  # a hash by newer parameters is written below, not here
+            right = super().validate(**kwargs)
+        if right and self._write_now():
             return True
+        if right:
+            self.password.errors = [get_message("INVALID_PASSWORD")[0]]
         count(email)
         return False
+
+    def _write_now(self) -> bool:
+        """Go on as a writer; False if the password was changed while it was looked at."""
+        known = get_history(self.user, "password")
+        verified = (known.deleted or known.unchanged)[0]
+        write_now()
+        if self.user is None or self.user.password != verified or not self.user.active:
+            return False
+        if known.added:
+            self.user.password = known.added[0]
+        return True
 
 
 def refusal(email: str) -> str | None:
@@ -49,8 +70,7 @@ def refusal(email: str) -> str | None:
 
 def count(email: str) -> None:
     """Count a wrong password; it stays counted although the request is refused."""
-    db.session.rollback()
-    begin_write(db.session())
+    write_now()
     for limit, who in _watched(email):
         limits.hit(db.session(), limit, who, _wall())
     db.session.commit()

@@ -1,7 +1,10 @@
 import re
 from datetime import timedelta
 
+import pysqlite3.dbapi2 as sqlite
 import pytest
+from flask_security.utils import _pwd_context
+from passlib.hash import argon2
 from sqlalchemy import select
 
 from scheduler.clock import Clock
@@ -164,6 +167,48 @@ def test_wrong_passwords_are_limited_by_address(app, alice):
     assert "Too many wrong passwords." in sign_in(visitor, "alice@example.org", PASSWORD).text
 
 
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_nobody_waits_for_the_database_while_a_password_is_hashed(app, session, alice, later, monkeypatch):
+    free = []
+    known = _pwd_context.verify
+
+    def verify(*given, **more):
+        free.append(is_free(session))
+        return known(*given, **more)
+
+    monkeypatch.setattr(_pwd_context, "verify", verify)
+    client = browser(app)
+    later(minutes=16)
+    opened = unlock(client, PASSWORD)
+
+    assert (opened.status_code, len(free), all(free)) == (303, 2, True)
+
+
+def test_a_password_hashed_by_older_parameters_is_hashed_anew_at_sign_in(app, session, alice, later):
+    alice.password = old = argon2.using(memory_cost=32, rounds=1, parallelism=1).hash(PASSWORD)
+    session.commit()
+    browser(app)
+    session.rollback()
+
+    assert alice.password != old
+    assert argon2.verify(PASSWORD, alice.password)
+
+
+def test_a_password_changed_while_it_is_looked_at_opens_nothing(app, session, alice, later, monkeypatch):
+    known = _pwd_context.verify
+
+    def verify(*given, **more):
+        accounts.set_password(session, alice, "another cup of tea")
+        session.commit()
+        return known(*given, **more)
+
+    monkeypatch.setattr(_pwd_context, "verify", verify)
+    answer = sign_in(app.test_client(), "alice@example.org", PASSWORD)
+
+    assert answer.status_code == 200
+    assert "is not right" in answer.text
+
+
 def browser(app, agent="Desk/1.0", email="alice@example.org"):
     made = app.test_client()
     made.environ_base["HTTP_USER_AGENT"] = agent
@@ -184,3 +229,15 @@ def token_of(client):
         if found:
             return found.group(1)
     raise AssertionError("no token on any page")
+
+
+def is_free(session):
+    """Tell whether another connection gets the write lock at once."""
+    other = sqlite.connect(session.get_bind().engine.url.database, timeout=0, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+    except sqlite.OperationalError:
+        return False
+    finally:
+        other.close()
+    return True
