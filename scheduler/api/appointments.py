@@ -29,7 +29,8 @@ from scheduler.services.actors import Actor
 class NewAppointment(VisitBody):
     """One visit: an action of a protocol for a patient, or of a course that is under way.
 
-    `replaces_id` is the cancelled or missed visit of that course that this one makes up for.
+    `replaces_id` is the cancelled or missed visit of that course that this one makes up for. `override_reason` breaks
+    soft gaps of the course, for a role that may.
     """
 
     patient_id: Id | None = None
@@ -37,6 +38,7 @@ class NewAppointment(VisitBody):
     care_plan_id: Id | None = None
     replaces_id: Id | None = None
     reason: Reason = ""
+    override_reason: Reason = ""
 
     @model_validator(mode="after")
     def _either(self) -> NewAppointment:
@@ -85,7 +87,11 @@ def list_appointments(actor: Actor, query: AppointmentQuery) -> Answer:
     refuses=(409,),
 )
 def book_appointment(actor: Actor, body: NewAppointment) -> Answer:
-    """Book one visit. A free place and free people are found unless they are given."""
+    """Book one visit. A free place and free people are found unless they are given.
+
+    422 `rule-broken` lists the gaps of its course that it would break; 409 `wrong-status` says that the visit to make
+    up for stands, or has been made up for.
+    """
     session, clinic = db.session(), actor.clinic
     if body.care_plan_id is not None:
         care_plan = care_plans.find(actor, body.care_plan_id)
@@ -106,6 +112,7 @@ def book_appointment(actor: Actor, body: NewAppointment) -> Answer:
         care_plan=care_plan,
         replaces=find(actor, body.replaces_id) if body.replaces_id else None,
         reason=body.reason,
+        override_reason=body.override_reason,
     )
     return answer(visit)
 

@@ -61,6 +61,7 @@ class Stage(StrEnum):
 _S = AppointmentStatus
 LIVE = frozenset({_S.PENDING, _S.BOOKED, _S.ARRIVED, _S.CHECKED_IN, _S.FULFILLED})
 AHEAD = frozenset({_S.PROPOSED, _S.PENDING, _S.BOOKED})
+TO_MAKE_UP = frozenset({_S.CANCELLED, _S.NOSHOW})  # another visit may stand in for such a one
 
 STEPS: dict[str, frozenset[AppointmentStatus]] = {
     "confirm": frozenset({_S.PENDING, _S.BOOKED}),

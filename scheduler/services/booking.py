@@ -8,13 +8,15 @@ versions. A refusal at any point leaves the transaction to be rolled back by the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Projection, Visit
+from scheduler.domain.planner.model import Projection, Violation, Visit
 from scheduler.domain.plans import Action
-from scheduler.domain.status import AppointmentStatus, CarePlanStatus
+from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
+from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
@@ -24,6 +26,7 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
 from scheduler.services import audit, gates, occupation, outbox, proposals, reminders, rules
 from scheduler.services.actors import Actor
+from scheduler.services.courses import is_projected, latest, under_way
 from scheduler.services.events import feed_resources, record_event
 from scheduler.services.locks import lock_resources
 from scheduler.services.occupation import Taking
@@ -76,16 +79,21 @@ def book_visit(
     care_plan: CarePlan | None = None,
     replaces: Appointment | None = None,
     reason: str = "",
+    override_reason: str = "",
 ) -> Appointment:
     """Book one visit at a given start, alone or as part of a course.
 
     A free place and free people are found unless they are given. Raises Invalid or NoFitFound when it cannot be there,
-    SlotTaken when somebody was faster.
+    SlotTaken when somebody was faster, RuleBroken when it takes its place in the course and breaks the gaps there, and
+    WrongStatus when there is nothing to make up for.
     """
+    if replaces is not None:
+        _require_gone(replaces, action, care_plan)
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
     release_expired(session, actor.clinic, now)
     visit = place(session, actor, patient, action, start, now, chosen)
     _make_way(session, actor, patient, [visit], now)
+    broken = _check_place(session, actor, care_plan, visit, now, override_reason)
     people = People(session, actor.clinic, [visit])
     appointment = planned(actor.clinic, patient, action, visit, people, now)
     appointment.care_plan, appointment.replaces_id = care_plan, replaces.id if replaces else None
@@ -93,7 +101,10 @@ def book_visit(
     session.flush()
     _occupy(session, actor.clinic, patient, [appointment], [visit], now)
     announce(session, actor, care_plan, [appointment], now)
-    audit.record(session, actor, "appointment.booked", appointment, now, reason=reason)
+    overridden = [f"override:{violation.rule}" for violation in broken]
+    audit.record(
+        session, actor, "appointment.booked", appointment, now, overridden, override_reason or reason
+    )
     raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
     return appointment
 
@@ -114,6 +125,41 @@ def announce(
         record_event(session, actor, appointment, "book", now, changes=changes)
     reminders.plan_for(session, actor.clinic, appointments, now)
     outbox.confirm_course(session, actor.clinic, appointments[0].patient, appointments, now)
+
+
+def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | None) -> None:
+    """Raise unless a visit may stand in for this one: the same step of the same course, gone, not made up for yet."""
+    if care_plan is None or replaces.care_plan is not care_plan or replaces.action != action.key:
+        raise Invalid([("replaces_id", "is not this step of this course")])
+    if replaces.status not in TO_MAKE_UP:
+        raise WrongStatus(f"{replaces.title} is {replaces.status.value}: there is nothing to make up")
+    if latest(care_plan).get(action.key) is not replaces:
+        raise WrongStatus(f"{replaces.title} has been made up for already")
+
+
+def _check_place(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan | None,
+    visit: Visit,
+    now: datetime,
+    override_reason: str,
+) -> list[Violation]:
+    """Check the gaps of a course with this visit in it; return what an override breaks.
+
+    A visit beside one that stands for the same step (one more therapy) has no place of its own in the count.
+    """
+    if care_plan is None:
+        return []
+    standing = latest(care_plan).get(visit.action)
+    if standing is not None and standing.status not in TO_MAKE_UP and not is_projected(standing):
+        return []
+    course = under_way(session, actor, care_plan, now)
+    request = replace(
+        course.request, done={k: v for k, v in course.request.done.items() if k != visit.action}
+    )
+    before, after = list(course.visits.values()), [*course.visits.values(), visit]
+    return rules.check_change(actor, request, course.calendar, before, after, now, override_reason)
 
 
 def _make_way(

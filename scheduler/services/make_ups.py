@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.planner.model import NoFit, Visit
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import TO_MAKE_UP
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.versions import raise_versions
@@ -27,8 +27,6 @@ from scheduler.services.moves import WHY, Move, apply_moves
 from scheduler.services.occupation import Taking
 from scheduler.services.proposals import no_fit
 from scheduler.services.visit_rows import People, action_of, planned
-
-GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW)
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class MakeUp:
 def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetime) -> MakeUp:
     """Return the best make-up; nothing is written. Raises WrongStatus or NoFitFound."""
     care_plan = gone.care_plan
-    if care_plan is None or gone.status not in GONE:
+    if care_plan is None or gone.status not in TO_MAKE_UP:
         raise WrongStatus(f"{gone.title} is {gone.status.value}: there is nothing to make up")
     if latest(care_plan).get(gone.action) is not gone:
         raise WrongStatus(f"{gone.title} has been made up for already")

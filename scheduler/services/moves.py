@@ -8,7 +8,7 @@ begun is ever moved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -116,11 +116,8 @@ def _judge(
     actor: Actor, course: Course, after: Mapping[str, Visit], now: datetime, override_reason: str
 ) -> None:
     """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
-    request = replace(
-        course.request, weekdays=frozenset(), earliest=None, latest=None, blocked_on=frozenset()
-    )
-    before = planner.check(request, course.calendar, list(course.visits.values()), now=now)
-    rules.check(actor, request, course.calendar, list(after.values()), now, override_reason, before)
+    before, to_come = list(course.visits.values()), list(after.values())
+    rules.check_change(actor, course.request, course.calendar, before, to_come, now, override_reason)
 
 
 def apply_moves(

@@ -7,6 +7,7 @@ The planner's validator judges what came from a proposal, a form or an API call 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from scheduler.domain import planner
@@ -39,6 +40,24 @@ def check(
     if violations and not (override_reason and allowed(actor, "override")):
         raise _broken(violations)
     return violations
+
+
+def check_change(
+    actor: Actor,
+    request: Request,
+    calendar: Availability,
+    before: Sequence[Visit],
+    after: Sequence[Visit],
+    now: datetime,
+    override_reason: str = "",
+) -> list[Violation]:
+    """Check a course that a person changes by hand: what it broke before, it may go on breaking.
+
+    The patient's wishes do not bind the hand. Returns and raises as `check` does.
+    """
+    by_hand = replace(request, weekdays=frozenset(), earliest=None, latest=None, blocked_on=frozenset())
+    known = planner.check(by_hand, calendar, before, now=now)
+    return check(actor, by_hand, calendar, after, now, override_reason, known)
 
 
 def _broken(violations: Sequence[Violation]) -> RuleBroken:

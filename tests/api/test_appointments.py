@@ -1,7 +1,11 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from scheduler.models.plan_definition import current
+from scheduler.services import plans
+from tests.cast import NOW
 from tests.engines import both
 
 STEPS = ("confirmation", "arrival", "check-in", "fulfillment", "no-show", "cancellation", "phase", "time")
@@ -131,6 +135,63 @@ def test_a_cancelled_visit_comes_back_unless_its_time_is_taken(alice, api, harbo
     assert (back["status"], back["uid"], back["sequence"]) == (consult["status"], consult["uid"], 2)
     assert taken.status_code == 201
     assert (refused.status_code, refused.json["code"]) == (409, "slot-taken")
+
+
+@both
+def test_a_make_up_keeps_the_gaps_of_its_course(alice, api, harbor, course):
+    gone = {one["action"]: one for one in course["appointments"]}["infusion-6"]
+    alice.post(f"/appointments/{gone['id']}/cancellation", {"reason": "ill", "side": "patient"})
+    body = {"care_plan_id": course["id"], "action": "infusion-6", "replaces_id": gone["id"]}
+    late = {**body, "start": (datetime.fromisoformat(gone["start"]) + timedelta(days=7)).isoformat()}
+    refused = alice.post("/appointments", late)
+    no_role = alice.post("/appointments", {**late, "override_reason": "the patient travels"})
+    unmade = alice.get(f"/care-plans/{course['id']}").json["appointments"]
+    made = api(harbor, "mona").post("/appointments", {**late, "override_reason": "the patient travels"})
+    twice = alice.post("/appointments", {**body, "start": gone["start"]})
+
+    assert (refused.status_code, refused.json["code"]) == (422, "rule-broken")
+    assert {one["rule"] for one in refused.json["violations"]} >= {"gap"}
+    assert no_role.json["code"] == "rule-broken"
+    assert [one["id"] for one in unmade] == [one["id"] for one in course["appointments"]]
+    assert (made.status_code, made.json["position"]) == (201, 6)
+    assert (twice.status_code, twice.json["code"]) == (409, "wrong-status")
+
+
+def test_a_make_up_at_the_old_time_needs_no_override(alice, course):
+    gone = {one["action"]: one for one in course["appointments"]}["infusion-3"]
+    alice.post(f"/appointments/{gone['id']}/cancellation", {})
+    body = {"care_plan_id": course["id"], "action": "infusion-3", "replaces_id": gone["id"]}
+
+    assert alice.post("/appointments", {**body, "start": gone["start"]}).status_code == 201
+
+
+def test_a_hard_gap_is_overridden_by_nobody(api, harbor, session, travel):
+    plan = replace_offsets(current(session, harbor.clinic.id, "therapy-6").plan, hard=True)
+    plans.load(session, harbor.command, plan, NOW)
+    session.commit()
+    mona, nora = api(harbor, "mona"), harbor.patients["Nora"].public_id
+    wanted = {"patient_id": nora, "plan_definition": "therapy-6", "not_before": "2026-11-24"}
+    token = mona.post("/proposals", wanted).json["items"][0]["token"]
+    booked = mona.post("/care-plans", {"token": token}).json
+    gone = booked["appointments"][2]
+    mona.post(f"/appointments/{gone['id']}/cancellation", {})
+    start = (datetime.fromisoformat(gone["start"]) + timedelta(days=7 * 9)).isoformat()
+    body = {"care_plan_id": booked["id"], "action": gone["action"], "replaces_id": gone["id"], "start": start}
+    refused = mona.post("/appointments", {**body, "override_reason": "the patient travels"})
+
+    assert refused.json["code"] == "rule-broken"
+    assert any(one["hard"] for one in refused.json["violations"])
+
+
+def test_only_the_same_step_that_is_gone_is_made_up_for(alice, course):
+    visits = {one["action"]: one for one in course["appointments"]}
+    body = {"care_plan_id": course["id"], "action": "infusion-3", "start": visits["infusion-3"]["start"]}
+    standing = alice.post("/appointments", {**body, "replaces_id": visits["infusion-3"]["id"]})
+    alice.post(f"/appointments/{visits['infusion-4']['id']}/cancellation", {})
+    other = alice.post("/appointments", {**body, "replaces_id": visits["infusion-4"]["id"]})
+
+    assert (standing.status_code, standing.json["code"]) == (409, "wrong-status")
+    assert (other.status_code, other.json["errors"][0]["field"]) == (422, "replaces_id")
 
 
 def test_an_open_gate_blocks_check_in_until_it_is_closed(alice, visit, travel):
@@ -354,3 +415,12 @@ def listed(program, query):
 
 def quoted(instant):
     return instant.replace("+", "%2B")
+
+
+def replace_offsets(plan, **changes):
+    """Return the plan with every offset changed."""
+    actions = tuple(
+        replace(action, offset=replace(action.offset, **changes)) if action.offset else action
+        for action in plan.actions
+    )
+    return replace(plan, actions=actions)
