@@ -45,7 +45,8 @@ def init_app(app: Flask) -> None:
 
 @reads_first
 def _sign_in() -> ResponseReturnValue:
-    return login()
+    answer: ResponseReturnValue = login()
+    return answer
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class SignInForm(LoginForm):
     def _write_now(self) -> bool:
         """Go on as a writer; False if the password was changed while it was looked at."""
         known = get_history(self.user, "password")
-        verified = (known.deleted or known.unchanged)[0]
+        verified = next(iter([*known.deleted, *known.unchanged]), None)
         write_now()
         if self.user is None or self.user.password != verified or not self.user.active:
             return False
