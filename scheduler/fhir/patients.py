@@ -28,7 +28,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     if patient is None:
         raise NotFound
     note(actor, "patient.viewed", patient)
-    return view(patient)
+    return {**view(patient), **_replaced(patients.surviving(session, patient), patient)}
 
 
 def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
@@ -60,6 +60,14 @@ def _names(patient: Patient) -> list[Element]:
     official = {"use": "official", "family": patient.family_name, "given": [patient.given_name]}
     usual = {"use": "usual", "given": [patient.preferred_name]}
     return [official, usual] if patient.preferred_name else [official]
+
+
+def _replaced(survivor: Patient, patient: Patient) -> Element:
+    """Say which record goes on, in one that was merged."""
+    if survivor is patient:
+        return {}
+    other = {"reference": f"Patient/{survivor.public_id}"}
+    return {"link": [{"other": other, "type": "replaced-by"}]}
 
 
 def _telecom(patient: Patient) -> list[Element]:

@@ -61,6 +61,13 @@ class Patient(InClinic, Public, Model):
         return self.preferred_name or self.given_name
 
 
+def surviving(session: Session, patient: Patient) -> Patient:
+    """Return the record that this one was merged into, or itself. A chain of mergers is kept one step long."""
+    if patient.merged_into_id is None:
+        return patient
+    return session.get_one(Patient, patient.merged_into_id)
+
+
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> Patient | None:
     query = select(Patient).where(Patient.clinic_id == clinic_id, Patient.public_id == public_id)
     return session.scalar(query)

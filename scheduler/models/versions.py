@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ForeignKey, Table, select
+from sqlalchemy import ForeignKey, Table, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -49,6 +49,17 @@ def feed_version(session: Session, clinic_id: int, resource_id: int | None) -> i
         FeedVersion.clinic_id == clinic_id, FeedVersion.resource_id == (resource_id or 0)
     )
     return session.scalar(query) or 0
+
+
+def overtake(session: Session, clinic_id: int, resource_id: int, other_id: int) -> None:
+    """Put a resource's number above another's, whose feeds show this one from now on: no feed may repeat a number."""
+    theirs = feed_version(session, clinic_id, other_id)
+    statement = update(FeedVersion).where(
+        FeedVersion.clinic_id == clinic_id,
+        FeedVersion.resource_id == resource_id,
+        FeedVersion.version <= theirs,
+    )
+    session.execute(statement.values(version=theirs + 1))
 
 
 def raise_versions(session: Session, clinic_id: int, resource_ids: Iterable[int], now: datetime) -> None:

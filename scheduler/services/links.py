@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.status import LIVE
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageSubject
-from scheduler.models.patient import Patient
+from scheduler.models.patient import Patient, surviving
 
 VISITS = "visits"
 UNSUBSCRIBE = "unsubscribe"
@@ -101,6 +101,7 @@ def open_page(session: Session, keys: Sequence[str], text: str, now: datetime) -
         patient = session.scalar(select(Patient).where(Patient.public_id == token.public_id))
     if patient is None:
         return None
+    patient = surviving(session, patient)
     versions = _versions(session, message) if message else {}
     about = _appointments(session, patient, versions, now)
     return PrivatePage(token, patient, message, about, versions, _is_closed(message, about, now))

@@ -93,6 +93,7 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
     visits, courses = of_patient(session, patient), courses_of(session, patient)
     return {
         "id": patient.public_id,
+        "former_ids": _former_ids(session, patient),
         "clinic": actor.clinic.name,
         "exported_at": now.isoformat(),
         "patient": _plain(patient, FIELDS),
@@ -142,8 +143,16 @@ def _feeds(session: Session, patient: Patient) -> list[CalendarFeed]:
     return list(session.scalars(query.order_by(CalendarFeed.id)))
 
 
+def _former_ids(session: Session, patient: Patient) -> list[str]:
+    """Return the ids of records that were merged into this one."""
+    query = select(Patient.public_id).where(
+        Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
+    )
+    return list(session.scalars(query.order_by(Patient.id)))
+
+
 def _trail(session: Session, patient: Patient, things: Iterable[Any]) -> list[dict[str, Any]]:
-    ids = [patient.public_id, *(thing.public_id for thing in things)]
+    ids = [patient.public_id, *_former_ids(session, patient), *(thing.public_id for thing in things)]
     query = (
         select(AuditEvent, User.email)
         .outerjoin(User, User.id == AuditEvent.user_id)

@@ -73,9 +73,15 @@ def update(
 
 
 def get(session: Session, clinic: Clinic, public_id: str) -> Patient:
-    """Return the clinic's patient with this id. Raises NotFound, also for a record that was made anonymous."""
+    """Return the clinic's patient with this id; that of a merged record leads to the one that goes on.
+
+    Raises NotFound, also for a record that was made anonymous.
+    """
     patient = patients.by_public_id(session, clinic.id, public_id)
-    if patient is None or patient.erased_at is not None:
+    if patient is None:
+        raise NotFound
+    patient = patients.surviving(session, patient)
+    if patient.erased_at is not None:
         raise NotFound
     return patient
 
@@ -98,6 +104,11 @@ def _apply(patient: Patient, values: Mapping[str, Any], now: datetime) -> None:
         patient.email_ok_at, patient.email_ok_wording = now, MAIL_WORDING
     for name, value in values.items():
         setattr(patient, name, value)
+    renew_search_key(patient)
+
+
+def renew_search_key(patient: Patient) -> None:
+    """Let the desk's search find the patient by what stands there now."""
     names = (patient.given_name, patient.family_name, patient.preferred_name or "")
     patient.search_key = search_key(names, patient.phone or "", patient.email or "", patient.birth_date)
 

@@ -63,7 +63,7 @@ def unsign(session: Session, actor: Actor, token: str, keys: Sequence[str], now:
         raise ProposalExpired
     patient = patient_by_public_id(session, actor.clinic.id, held["p"])
     definition = plan_by_public_id(session, actor.clinic.id, held["d"])
-    if patient is None or definition is None:
+    if patient is None or patient.merged_into_id is not None or definition is None:
         raise ProposalExpired
     return SignedProposal(
         wishes=from_document(session, patient, definition, held["w"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -67,8 +67,10 @@ def create() -> str | tuple[str, int] | Response:
 
 @bp.get("/patients/<patient_id>")
 @may("view")
-def show(patient_id: str) -> str:
+def show(patient_id: str) -> str | Response:
     patient = patients.get(db.session(), actor().clinic, patient_id)
+    if patient.public_id != patient_id:  # merged: one address for one person
+        return redirect(url_for(".show", patient_id=patient.public_id), 308)
     now = clock.now()
     page = render_template(
         "patients/show.html",
@@ -78,7 +80,7 @@ def show(patient_id: str) -> str:
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
         now=now,
     )
-    _seen(patient, now)
+    seen([patient], now)
     return page
 
 
@@ -122,12 +124,14 @@ def _named(text: str) -> dict[str, str]:
     return {"given_name": given or family, "family_name": family if given else ""}
 
 
-def _seen(patient: Patient, now: datetime) -> None:
-    """Write down that the record was looked at: access to a patient's record is audited.
+def seen(looked_at: Iterable[Patient], now: datetime) -> None:
+    """Write down that records were looked at: access to a patient's record is audited.
 
     A transaction of its own, begun as a writer: one that has read first may not write on SQLite.
     """
+    known = list(looked_at)
     db.session.rollback()
     begin_write(db.session())
-    audit.record(db.session(), actor(), "patient.viewed", patient, now)
+    for patient in known:
+        audit.record(db.session(), actor(), "patient.viewed", patient, now)
     db.session.commit()

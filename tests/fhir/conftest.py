@@ -40,6 +40,7 @@ CODES = {
     ("OperationOutcome.issue", "code"): {
         "invalid", "login", "forbidden", "not-found", "not-supported", "transient", "exception",
     },
+    ("Patient.link", "type"): {"replaced-by", "replaces", "refer", "seealso"},
     ("Patient.name", "use"): {"usual", "official", "temp", "nickname", "anonymous", "old", "maiden"},
     ("Patient.telecom", "system"): {"phone", "fax", "email", "pager", "url", "sms", "other"},
     ("PlanDefinition", "status"): {"draft", "active", "retired", "unknown"},

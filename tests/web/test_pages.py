@@ -8,6 +8,7 @@ from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
 from scheduler.services import memberships
 from scheduler.services.permissions import PERMISSIONS
+from tests.cast import add_patient
 
 PAGES = {
     "/": "view",
@@ -20,6 +21,7 @@ PAGES = {
     "/patients": "view",
     "/patients/finds?search=nora": "view",
     "/patients/new": "patients",
+    "/patients/duplicates": "patients",
     "/care-plans/new": "book",
     "/requests": "move",
     "/reminders": "send-log",
@@ -39,6 +41,8 @@ OBJECTS = {
     "/patients/{patient}": "view",
     "/patients/{patient}/edit": "patients",
     "/patients/{patient}/record": "records",
+    "/patients/{patient}/duplicates": "patients",
+    "/patients/{patient}/merger/{other}": "patients",
     "/care-plans/new?patient={patient}": "book",
     "/care-plans/{course}": "view",
     "/care-plans/{course}/sheet": "view",
@@ -53,6 +57,7 @@ OBJECTS = {
 POSTS = {
     "/patients/{patient}": {},
     "/patients/{patient}/feeds": {},
+    "/patients/{patient}/merger/{other}": {},
     "/patients/{patient}/record/export": {},
     "/reminders/calls/{patient}/settlement": {},
     "/reminders/{mail}/resend": {},
@@ -80,8 +85,13 @@ NAMES = ("ada", "mona", "alice", "nick", "rita")
 
 
 def ids(session, cast, course):
+    if "Nell" not in cast.patients:
+        session.rollback()  # what a test has read must not stand between it and writing
+        add_patient(session, cast, "Nell", "Lindqvist")
+        session.commit()
     return {
         "patient": cast.patients["Nora"].public_id,
+        "other": cast.patients["Nell"].public_id,
         "course": course.public_id,
         "visit": next(one.public_id for one in course.appointments if one.action == "infusion-2"),
         "booster": next(one.public_id for one in course.appointments if one.action == "booster-1"),
