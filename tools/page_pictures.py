@@ -57,6 +57,8 @@ def _shots(page: Page, on: str) -> Shots:
     course = _where(page, '#panel a[href^="/care-plans/"]')
     page.goto(f"/board/{on}/week")
     later = _where(page, ".week-visits .is-pending, .week-visits .is-booked")
+    page.goto("/patients")
+    known = [link.get_attribute("href") or "" for link in page.locator("#found td:first-child a").all()[:2]]
     page.goto("/settings/protocols")
     protocol = _where(page, '.settings-page a[href^="/settings/protocols/"]')
     return {
@@ -70,6 +72,8 @@ def _shots(page: Page, on: str) -> Shots:
         "patients": "/patients",
         "patient": patient,
         "patient-new": "/patients/new",
+        "duplicates": "/patients/duplicates",
+        "merge": f"{known[0]}/merger/{known[1].rsplit('/', 1)[1]}",
         "booking-who": "/care-plans/new",
         "booking-page": f"/care-plans/new?patient={patient.rsplit('/', 1)[1]}",
         "patient-record": f"{patient}/record",

@@ -21,7 +21,9 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 
 NAME, PHONE, EMAIL = "same name and birth date", "same phone", "same email"
-LARGEST = 12  # records of one phone or address: more are a practice's or a home's, and say nothing of a person
+LARGEST = (
+    12  # records of one phone or address: more are a practice's or a home's, and say nothing of a person
+)
 MOST = 100
 Compared = tuple[int, str, str, date | None, str, str | None]
 Mark = tuple[str, str]

@@ -3,6 +3,7 @@
 import pytest
 
 from scheduler.models.plan_definition import current
+from tests.cast import add_patient
 from tests.pages.accessibility import findings, with_axe
 from tests.pages.desk import sign_in
 
@@ -11,6 +12,8 @@ def addresses(session, staffed, course):
     visit = course.appointments[3].public_id
     plan = current(session, staffed.clinic.id, "iv-depression-6").public_id
     nora = staffed.patients["Nora"].public_id
+    nell = add_patient(session, staffed, "Nell", "Lindqvist", email="nora@example.org", alert_note="latex")
+    session.commit()
     return [
         "/board/2026-11-30",
         "/board/2026-11-30?view=people",
@@ -21,6 +24,9 @@ def addresses(session, staffed, course):
         "/patients?search=nobody",
         f"/patients/{nora}",
         f"/patients/{nora}/edit",
+        "/patients/duplicates",
+        f"/patients/{nora}/duplicates?search=ell",
+        f"/patients/{nora}/merger/{nell.public_id}",
         "/care-plans/new",
         f"/care-plans/new?patient={nora}",
         f"/care-plans/{course.public_id}",

@@ -63,7 +63,9 @@ def test_a_number_that_many_share_says_nothing(session, harbor):
 
 def test_who_gives_neither_phone_nor_birth_date_is_like_nobody(session, harbor):
     first = add_patient(session, harbor, "Ana", "Peña")
-    second = patients.create(session, harbor.actor("alice"), {"given_name": "Ana", "family_name": "Peña"}, NOW)
+    second = patients.create(
+        session, harbor.actor("alice"), {"given_name": "Ana", "family_name": "Peña"}, NOW
+    )
 
     assert second.id != first.id
     assert duplicates.of_clinic(session, harbor.clinic) == []

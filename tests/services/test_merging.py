@@ -156,7 +156,9 @@ def test_the_database_itself_refuses_two_places_at_once(session, harbor, nora, t
     book(session, harbor)
     book(session, harbor, key="therapy-6", patient="Twin")
     session.commit()
-    monkeypatch.setattr(merging, "_require_one_place", lambda planned: None)  # the check off: the guard must hold
+    monkeypatch.setattr(
+        merging, "_require_one_place", lambda planned: None
+    )  # the check off: the guard must hold
 
     with pytest.raises(SlotTaken):
         merge(session, harbor, nora, twin)
@@ -184,9 +186,9 @@ def test_with_both_the_two_courses_go_on(session, harbor, nora, twin):
     two_courses(session, harbor)
     merge(session, harbor, nora, twin, who="mona", reason="the second follows the first")
 
-    assert [one.status for one in session.scalars(select(CarePlan).where(CarePlan.patient_id == nora.id))] == [
-        CarePlanStatus.ACTIVE
-    ] * 2
+    assert [
+        one.status for one in session.scalars(select(CarePlan).where(CarePlan.patient_id == nora.id))
+    ] == [CarePlanStatus.ACTIVE] * 2
     event = session.scalar(select(AuditEvent).where(AuditEvent.event == "patient.merged"))
     assert event.reason == "the second follows the first"
 
@@ -200,7 +202,11 @@ def test_it_is_one_operation_in_the_trail(session, harbor, nora, twin):
     rows = session.scalars(select(AuditEvent).where(AuditEvent.operation == actor.operation)).all()
     assert [(row.event, row.object_id, row.fields) for row in rows] == [
         ("care-plan.merged", course.public_id, ["patient"]),
-        ("patient.merged", nora.public_id, ["alert_note", "email_ok", "email_ok_at", "email_ok_wording", "phone"]),
+        (
+            "patient.merged",
+            nora.public_id,
+            ["alert_note", "email_ok", "email_ok_at", "email_ok_wording", "phone"],
+        ),
         ("patient.merged-away", twin.public_id, []),
     ]
     assert {one.events[-1].operation for one in course.appointments} == {actor.operation}
