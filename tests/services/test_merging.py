@@ -156,9 +156,7 @@ def test_the_database_itself_refuses_two_places_at_once(session, harbor, nora, t
     book(session, harbor)
     book(session, harbor, key="therapy-6", patient="Twin")
     session.commit()
-    monkeypatch.setattr(
-        merging, "_require_one_place", lambda planned: None
-    )  # the check off: the guard must hold
+    monkeypatch.setattr(merging, "_require_one_place", lambda _planned: None)  # so the database is alone
 
     with pytest.raises(SlotTaken):
         merge(session, harbor, nora, twin)
