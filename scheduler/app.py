@@ -26,9 +26,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         template_folder=str(ROOT / "templates"),
     )
     safe_start.check(settings)
-    if settings.trusted_proxies:  # only so many addresses from the right of X-Forwarded-For are believed
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     app.config.update(settings.flask_config())
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config["SQLALCHEMY_DATABASE_URI"])
@@ -39,6 +36,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     for door in (web, api, fhir, feeds, patient_pages, jobs, cli):
         door.register(app)
     repeat_writes(app)
+    if settings.trusted_proxies:  # only so many addresses from the right of X-Forwarded-For are believed
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     with app.app_context():
         safe_start.refuse_demo_data(settings, db.engine)
     return app

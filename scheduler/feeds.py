@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from flask import Flask, Request, Response, current_app, request
-from flask.sessions import SessionInterface, SessionMixin
+from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from werkzeug import Request, Response
 
 from config import Settings
-from scheduler import clock
 from scheduler.database import begin_write, db
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.services import feed_events, feed_state, feeds, limits
 from scheduler.services.feed_state import FeedState
 from scheduler.services.limits import HOUR, Limit, Tally
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PREFIX = "/feeds/"
 METHODS = ("GET", "HEAD")
@@ -34,10 +38,12 @@ RETRY_SECONDS = 60
 HEADERS = {
     "Content-Type": "text/plain; charset=utf-8",
     "Cache-Control": "private, no-cache",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
 }
+HTTPS_ONLY = "max-age=31536000; includeSubDomains"
 CALENDAR = {
     "Content-Type": "text/calendar; charset=utf-8",
     "Content-Disposition": 'inline; filename="calendar.ics"',
@@ -48,138 +54,127 @@ log = logging.getLogger(__name__)
 
 
 def register(app: Flask) -> None:
-    """Hang the door in, before whatever else looks at a request.
+    """Hang the door in before Flask, which would cost more than the answer that clients want most: nothing new.
 
-    The router would redirect a doubled slash, accounts would read the session (and put Cookie into Vary), and both
+    Its router would redirect a doubled slash, accounts would read the session (and put Cookie into Vary), and both
     would answer mistakes with pages.
     """
-    app.extensions["feed_limits"] = (Tally(GUESSES), Tally(FETCHES, step=60))
-    app.before_request_funcs.setdefault(None, []).insert(0, show)
-    app.session_interface = NoSessionHere(app.session_interface)
+    door = Door(app, app.wsgi_app)
+    app.extensions["feeds"] = door
+    app.wsgi_app = door  # type: ignore[method-assign]
 
 
-class NoSessionHere(SessionInterface):
-    """Gives requests below /feeds/ an empty session that is never kept, whoever looks into it."""
+class Door:
+    """A WSGI application that answers everything below /feeds/ and leaves the rest to the one inside."""
 
-    def __init__(self, inner: SessionInterface) -> None:
-        self.inner = inner
+    def __init__(self, app: Flask, inner: WSGIApplication) -> None:
+        self.app, self.inner = app, inner
+        self.guesses, self.fetches = Tally(GUESSES), Tally(FETCHES, step=60)
+        self.settings: Settings = app.config["SETTINGS"]
+        self.headers = HEADERS | ({"Strict-Transport-Security": HTTPS_ONLY} if self.settings.https else {})
+        with app.app_context():
+            self.engine = db.engine
 
-    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
-        return self.make_null_session(app) if _is_ours(request) else self.inner.open_session(app, request)
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        if not f"{request.path}/".startswith(PREFIX):
+            return self.inner(environ, start_response)
+        return self._answer(request)(environ, start_response)
 
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        self.inner.save_session(app, session, response)
+    def _answer(self, request: Request) -> WSGIApplication:
+        if request.method not in METHODS:
+            return self._plain(405, "Only GET and HEAD.", {"Allow": ", ".join(METHODS)})
+        try:
+            return self._feed(request, self.app.extensions["clock"].now())
+        except Exception as error:
+            # the calendar that a client has is better than any page we could show it
+            log.error("a feed could not be served: %s", type(error).__name__, exc_info=error)
+            return self._plain(503, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
+
+    def _feed(self, request: Request, now: datetime) -> WSGIApplication:
+        state = self._state(request.path.removeprefix(PREFIX), now)
+        if state is None:
+            return self._unknown(request, now)
+        if state.revoked:
+            return self._plain(410, "This calendar was switched off. Ask the clinic for a new address.")
+        if self._is_over(self.fetches, str(state.feed_id), now):
+            return self._too_many(FETCHES, now)
+        tag = _known_tag(request, state)
+        answer = self._not_modified(tag) if tag else self._calendar(request, state, now)
+        if not state.noted:
+            self._note(request, state, now)
+        return answer
+
+    def _state(self, name: str, now: datetime) -> FeedState | None:
+        token = name.removesuffix(".ics")
+        if not name.endswith(".ics") or not feeds.is_token(token):
+            return None
+        return feed_state.look_up(self.engine, token, self.settings.public_url, now)
+
+    def _calendar(self, request: Request, state: FeedState, now: datetime) -> Response:
+        with self.app.app_context():
+            feed = db.session.get_one(CalendarFeed, state.feed_id)
+            body = feed_events.calendar(db.session(), feed, self.settings.public_url, now)
+        zipped = request.accept_encodings["gzip"] > 0
+        sent = gzip.compress(body, 6, mtime=0) if zipped else body
+        response = Response(sent, headers=self.headers | CALENDAR)
+        response.set_etag(f"{state.tag}-gzip" if zipped else state.tag)
+        if zipped:
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    def _not_modified(self, tag: str) -> WSGIApplication:
+        """Return the answer without a Response, whose headers take longer than finding out that nothing is new."""
+        named = self.headers | CALENDAR | {"ETag": f'"{tag}"'}
+        headers = [(name, value) for name, value in named.items() if name != "Content-Type"]
+
+        def answer(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            start_response("304 NOT MODIFIED", headers)
+            return []
+
+        return answer
+
+    def _unknown(self, request: Request, now: datetime) -> Response:
+        """Answer what is no token of ours. Guessing is counted by address; a good token behind it is not affected."""
+        if self._is_over(self.guesses, limits.network(request.remote_addr), now):
+            return self._too_many(GUESSES, now)
+        return self._plain(404, "There is no such calendar.")
+
+    def _too_many(self, limit: Limit, now: datetime) -> Response:
+        return self._plain(429, "Too many requests.", {"Retry-After": str(limit.ends_in(now))})
+
+    def _plain(self, status: int, words: str, headers: Mapping[str, str] = {}) -> Response:
+        return Response(f"{words}\n", status=status, headers={**self.headers, **headers})
+
+    def _is_over(self, tally: Tally, who: str, now: datetime) -> bool:
+        """Count one request and tell whether it is one too many; those who are known to be over cost no write."""
+        if not tally.is_over(who, now) and (by := tally.due(who, now)):
+            with self._writing() as session:
+                tally.learn(who, limits.hit(session, tally.limit, who, now, by))
+        return tally.is_over(who, now)
+
+    def _note(self, request: Request, state: FeedState, now: datetime) -> None:
+        """Note the fetch. The answer does not depend on it: a busy database is no reason to refuse."""
+        try:
+            with self._writing() as session:
+                feeds.note_fetch(session, state.feed_id, request.user_agent.string, now)
+        except SQLAlchemyError as error:
+            log.warning("a fetch was not noted: %s", type(error).__name__)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """Give a session in a writing transaction, committed at the end; the context's end rolls back what was not."""
+        with self.app.app_context():
+            session = db.session()
+            begin_write(session)
+            yield session
+            session.commit()
 
 
-def show() -> Response | None:
-    """Answer a request below /feeds/; leave any other to the doors it is for."""
-    if not _is_ours(request):
+def _known_tag(request: Request, state: FeedState) -> str | None:
+    """Return the tag by which the client has what it would get now, the one of the same encoding first."""
+    if "If-None-Match" not in request.headers:
         return None
-    if request.method not in METHODS:
-        return _plain(405, "Only GET and HEAD.", {"Allow": ", ".join(METHODS)})
-    try:
-        return _answer(request.path.removeprefix(PREFIX), clock.now())
-    except Exception as error:
-        # the calendar that a client has is better than any page we could show it
-        db.session.rollback()
-        log.error("a feed could not be served: %s", type(error).__name__, exc_info=error)
-        return _plain(503, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
-
-
-def _is_ours(request: Request) -> bool:
-    return f"{request.path}/".startswith(PREFIX)
-
-
-def _answer(name: str, now: datetime) -> Response:
-    token = name.removesuffix(".ics")
-    settings: Settings = current_app.config["SETTINGS"]
-    state = None
-    if name.endswith(".ics") and feeds.is_token(token):
-        state = feed_state.look_up(db.engine, token, settings.public_url, now)
-    if state is None:
-        return _unknown(now)
-    if state.revoked:
-        return _plain(410, "This calendar was switched off. Ask the clinic for a new address.")
-    if _is_over(_fetches(), str(state.feed_id), now):
-        return _too_many(FETCHES, now)
-    answer = _calendar(state, settings.public_url, now)
-    _note(state, now)
-    return answer
-
-
-def _calendar(state: FeedState, public_url: str, now: datetime) -> Response:
-    zipped = request.accept_encodings["gzip"] > 0
-    own = f"{state.tag}-gzip" if zipped else state.tag
-    for tag in (own, state.tag, f"{state.tag}-gzip"):
-        if request.if_none_match.contains_weak(tag):
-            return _not_modified(tag)
-    body = feed_events.calendar(
-        db.session(), db.session.get_one(CalendarFeed, state.feed_id), public_url, now
-    )
-    response = Response(gzip.compress(body, 6, mtime=0) if zipped else body, headers={**HEADERS, **CALENDAR})
-    response.set_etag(own)
-    if zipped:
-        response.headers["Content-Encoding"] = "gzip"
-    return response
-
-
-def _not_modified(tag: str) -> Response:
-    response = Response(status=304, headers={**HEADERS, **CALENDAR})
-    del response.headers["Content-Type"]
-    response.set_etag(tag)
-    return response
-
-
-def _unknown(now: datetime) -> Response:
-    """Answer what is no token of ours. Guessing is counted by address; a good token behind it is not affected."""
-    if _is_over(_guesses(), limits.network(request.remote_addr), now):
-        return _too_many(GUESSES, now)
-    return _plain(404, "There is no such calendar.")
-
-
-def _is_over(tally: Tally, who: str, now: datetime) -> bool:
-    """Count one request and tell whether it is one too many; those who are known to be over cost no write."""
-    if not tally.is_over(who, now) and (by := tally.due(who, now)):
-        session = _writer()
-        tally.learn(who, limits.hit(session, tally.limit, who, now, by))
-        session.commit()
-    return tally.is_over(who, now)
-
-
-def _guesses() -> Tally:
-    tally: Tally = current_app.extensions["feed_limits"][0]
-    return tally
-
-
-def _fetches() -> Tally:
-    tally: Tally = current_app.extensions["feed_limits"][1]
-    return tally
-
-
-def _writer() -> Session:
-    """Return the session at the beginning of a writing transaction: a GET begins as a reader."""
-    session = db.session()
-    session.rollback()
-    begin_write(session)
-    return session
-
-
-def _too_many(limit: Limit, now: datetime) -> Response:
-    return _plain(429, "Too many requests.", {"Retry-After": str(limit.ends_in(now))})
-
-
-def _note(state: FeedState, now: datetime) -> None:
-    """Note the fetch. The answer does not depend on it: a busy database is no reason to refuse."""
-    if state.noted:
-        return
-    try:
-        session = _writer()
-        feeds.note_fetch(session, state.feed_id, request.user_agent.string, now)
-        session.commit()
-    except SQLAlchemyError as error:
-        db.session.rollback()
-        log.warning("a fetch was not noted: %s", type(error).__name__)
-
-
-def _plain(status: int, words: str, headers: Mapping[str, str] = {}) -> Response:
-    return Response(f"{words}\n", status=status, headers={**HEADERS, **headers})
+    plain, zipped = state.tag, f"{state.tag}-gzip"
+    tags = (zipped, plain) if request.accept_encodings["gzip"] > 0 else (plain, zipped)
+    return next((tag for tag in tags if request.if_none_match.contains_weak(tag)), None)

@@ -7,13 +7,14 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from scheduler import feeds as door
+from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.models import versions
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.services import feed_events, feeds
 from scheduler.services.actors import Actor
 from tests.calendar_cast import DAY, NOW, make_clinic, make_patient, make_visit
-from tests.engines import both
+from tests.engines import both, test_settings
 
 NONSENSE = [
     "x.ics",
@@ -150,16 +151,16 @@ def test_the_tag_changes_with_the_content_and_with_the_date(session, clinic, ana
     assert len(set(tags)) == 5
 
 
-def test_304_reads_no_appointment(fetch):
+def test_304_is_one_query_that_reads_no_appointment_and_writes_nothing(fetch):
     etag = fetch().headers["ETag"]
     statements = []
     event.listen(
         db.engine, "checkout", lambda connection, *_: connection.set_trace_callback(statements.append)
     )
 
-    fetch(If_None_Match=etag)
-    assert [text for text in statements if "appointment" in text] == []
-    assert len([text for text in statements if text.lstrip().startswith("SELECT")]) == 1
+    assert fetch(If_None_Match=etag).status_code == 304
+    (question,) = statements
+    assert "appointment" not in question
     fetch()
     assert [text for text in statements if "appointment" in text] != []
 
@@ -233,16 +234,39 @@ def test_guesses_are_limited_and_a_good_token_behind_the_same_address_is_served(
     assert elsewhere.status_code == 404
 
 
+def test_guesses_are_counted_by_the_address_that_the_proxy_tells(tmp_path, database_url, app):
+    behind = create_app(test_settings(tmp_path, database_url, TRUSTED_PROXIES="1"))
+    behind.extensions["clock"] = StandingClock(NOW)
+
+    def answers(address):
+        asked = behind.test_client().get(
+            "/feeds/x.ics", headers={"X-Forwarded-For": f"203.0.113.5, {address}"}
+        )
+        return asked.status_code
+
+    assert [answers("198.51.100.7") for _ in range(door.GUESSES.most + 1)][-2:] == [404, 429]
+    assert answers("198.51.100.8") == 404
+
+
+def test_over_https_every_answer_says_so(tmp_path, database_url, app):
+    safe = create_app(test_settings(tmp_path, database_url, PUBLIC_URL="https://clinic.example"))
+    client = safe.test_client()
+
+    for answer in (client.get("/feeds/x.ics"), client.post("/feeds/x.ics")):
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+    assert "Strict-Transport-Security" not in app.test_client().get("/feeds/x.ics").headers
+
+
 def test_without_the_limiter_guessing_goes_on(client, app):
     endless = door.Limit("feed-guesses", most=10**9, per=door.GUESSES.per)
-    app.extensions["feed_limits"] = (door.Tally(endless), app.extensions["feed_limits"][1])
+    app.extensions["feeds"].guesses = door.Tally(endless)
 
     assert set(guess(client, door.GUESSES.most + 2)) == {404}
 
 
 def test_guesses_of_another_process_count(session, client, app):
     guess(client, door.GUESSES.most)
-    app.extensions["feed_limits"] = (door.Tally(door.GUESSES), app.extensions["feed_limits"][1])
+    app.extensions["feeds"].guesses = door.Tally(door.GUESSES)
 
     assert guess(client, 1) == [429]
 
