@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from scheduler.demo import answers
 from scheduler.demo.stories import Story, Turn
 from scheduler.demo.timeline import Happening
 from scheduler.demo.world import World
@@ -13,6 +14,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
 from scheduler.services import gates
 from scheduler.services.actors import Actor
+from scheduler.services.self_service import DRIVER
 
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"
@@ -52,7 +54,7 @@ def plan_sessions(world: World, story: Story, appointment: Appointment) -> None:
         after = timedelta(days=dice.randint(1, 6), hours=dice.randint(0, 3))
         before = timedelta(hours=dice.randint(18, 70))
         at = appointment.end_at + after if rule.after_visit else appointment.start_at - before
-        world.timeline.add(at, _closing(world, appointment, rule))
+        world.timeline.add(at, _closing(world, story, appointment, rule))
 
 
 def settle_all(world: World, appointment: Appointment, now: datetime) -> None:
@@ -64,9 +66,13 @@ def settle_all(world: World, appointment: Appointment, now: datetime) -> None:
         _close(world, appointment.care_plan, rule, now, appointment)
 
 
-def _closing(world: World, appointment: Appointment, rule: Gate) -> Happening:
+def _closing(world: World, story: Story, appointment: Appointment, rule: Gate) -> Happening:
     def happens(now: datetime) -> None:
-        if appointment.care_plan is not None and appointment.status.is_live:
+        if appointment.care_plan is None or not appointment.status.is_live:
+            return
+        if rule.key == DRIVER:
+            answers.tell_driver(world, story, appointment, now)
+        else:
             _close(world, appointment.care_plan, rule, now, appointment)
 
     return happens

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.demo import calendar, clinic, courses, files
+from scheduler.demo import answers, calendar, clinic, courses, files
 from scheduler.demo.clinic import Account
 from scheduler.demo.silence import silence
 from scheduler.demo.stories import stories
@@ -46,5 +46,6 @@ def play(session: Session, now: datetime, seed: int, patients: int, progress: Pr
     for at in world.timeline.play(until=now):
         progress((at - since) / HISTORY)
     silence(session, cast.clinic, now)
+    answers.ask_for_other_times(world)
     progress(1)
     return Loaded(cast.clinic, cast.accounts, dict(world.told))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from scheduler.demo import gates
+from scheduler.demo import answers, gates
 from scheduler.demo.stories import Story
 from scheduler.demo.timeline import Happening
 from scheduler.demo.world import World
@@ -83,4 +83,5 @@ def _set_stage(world: World, appointment: Appointment, stage: Stage, now: dateti
 def _fulfill(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
     visits.fulfill(world.session, world.cast.actor(StaffRole.NURSE), appointment, now)
     gates.settle_by_visit(world, story, appointment, now)
+    answers.plan_check_in(world, story, appointment, now)
     world.told["visits done"] += 1

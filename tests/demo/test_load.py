@@ -18,8 +18,12 @@ from scheduler.models.gate import Gate
 from scheduler.models.message import Message, MessageState
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
+from scheduler.models.patient_request import RequestKind
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.schedule import Closure, ClosureKind
+from scheduler.models.visit_answer import CheckIn, DriverAnswer
+from scheduler.services import call_list, patient_requests
+from scheduler.services.actors import Actor
 from scheduler.services.courses import is_projected
 from tests.engines import both
 
@@ -66,6 +70,7 @@ def test_a_tuesday_is_lively(session: Session) -> None:
     _nothing_proposed_takes_up_time(session)
     _nobody_was_written_to(session)
     _open_gates_make_visits_tentative(session, visits)
+    _patients_have_answered(session)
     statuses = Counter(one.status for one in today)
     assert statuses[AppointmentStatus.FULFILLED] >= 2
     assert statuses[AppointmentStatus.BOOKED] + statuses[AppointmentStatus.PENDING] >= 5
@@ -115,6 +120,17 @@ def _open_gates_make_visits_tentative(session: Session, visits: list[Appointment
     assert pending <= {"infusion", "session", "dosing"}
 
 
+def _patients_have_answered(session: Session) -> None:
+    """Check-ins follow their visits and look up from the first to the last; drivers settled their gates."""
+    moods = {one.appointment.position: one.mood for one in session.scalars(select(CheckIn))}
+    assert len(moods) >= 4
+    assert moods[max(moods)] > moods[min(moods)]
+    assert all(one.answered_at > one.appointment.end_at for one in session.scalars(select(CheckIn)))
+    drivers = session.scalars(select(DriverAnswer)).all()
+    assert len(drivers) > 10
+    assert all(one.has_driver and one.phone for one in drivers)
+
+
 def test_a_whole_round_on_a_sunday_shows_every_kind_of_course(session: Session) -> None:
     loaded = played(session, SUNDAY, 72)
 
@@ -131,6 +147,10 @@ def test_a_whole_round_on_a_sunday_shows_every_kind_of_course(session: Session) 
         loaded.counts[what] > 0
         for what in ("no-shows", "made up for", "boosters booked", "cancelled", "moved")
     )
+    waiting = patient_requests.waiting(session, Actor(loaded.clinic, None, None, "command"))
+    assert [one.kind for one in waiting].count(RequestKind.MOVE) == 2
+    assert [one.kind for one in waiting].count(RequestKind.CALL) == 1
+    assert {call.patient.email for call in call_list.calls(session, loaded.clinic, SUNDAY)} == {None}
     statuses = Counter(session.scalars(select(Appointment.status)))
     assert statuses[AppointmentStatus.NOSHOW] == loaded.counts["no-shows"]
     assert statuses[AppointmentStatus.PENDING] > 20

@@ -1,0 +1,76 @@
+"""What the demo's patients answer on their page: who drives them, how they are the day after, what they ask for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from scheduler.demo.stories import Story
+from scheduler.demo.world import World
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.services import patient_answers, patient_requests, self_service
+
+DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbour")
+ANSWERED = 0.75  # of the check-ins
+NOTES = ("", "", "", "", "slept well", "a bit dizzy in the evening", "a calm day")
+ASKED = 3  # requests that wait at the desk when the demo is loaded
+
+
+def tell_driver(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
+    """Let the patient name who takes them home, which settles the visit's driver gate."""
+    dice = story.random(f"driver {appointment.action}")
+    phone = f"+1 212 555 {dice.randint(200, 299):04}"
+    actor, name = world.cast.patient(), dice.choice(DRIVERS)
+    patient_answers.tell_driver(world.session, actor, appointment, now, True, name, phone)
+
+
+def plan_check_in(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
+    """Let most patients say, the day after a treatment, how they are: better as the course goes on."""
+    dice = story.random(f"check-in {appointment.action}")
+    if appointment.kind not in world.cast.clinic.settings.check_in_kinds or dice.random() > ANSWERED:
+        return
+    better = 0.45 * (appointment.position or 1)
+    answers = {
+        "little_interest": round(min(3.0, max(0.0, dice.gauss(2.6 - better, 0.5)))),
+        "feeling_down": round(min(3.0, max(0.0, dice.gauss(2.4 - better, 0.5)))),
+        "mood": round(min(10.0, max(0.0, dice.gauss(3 + 2 * better, 0.9)))),
+    }
+    told = {name: str(number) for name, number in answers.items()} | {"note": dice.choice(NOTES)}
+
+    def happens(at: datetime) -> None:
+        patient_answers.check_in(world.session, world.cast.patient(), appointment, at, told)
+
+    world.timeline.add(now + timedelta(hours=dice.randint(16, 30)), happens)
+
+
+def ask_for_other_times(world: World) -> None:
+    """Leave a few requests at the desk: other times that fit, and one patient who wants to be called."""
+    query = select(Appointment).where(
+        Appointment.clinic_id == world.cast.clinic.id,
+        Appointment.status == AppointmentStatus.BOOKED,
+        Appointment.visible,
+        Appointment.start_at > world.now + timedelta(days=3),
+        Appointment.care_plan_id.is_not(None),
+    )
+    asked: set[int] = set()
+    for appointment in world.session.scalars(query.order_by(Appointment.start_at, Appointment.id)):
+        if len(asked) == ASKED:
+            return
+        if appointment.patient_id not in asked and _ask(world, appointment, call=len(asked) == ASKED - 1):
+            asked.add(appointment.patient_id)
+            world.told["asked for another time"] += 1
+
+
+def _ask(world: World, appointment: Appointment, *, call: bool) -> bool:
+    session, actor, now = world.session, world.cast.patient(), world.now
+    if not self_service.choices(session, actor.clinic, appointment, now).move:
+        return False
+    if call:
+        self_service.ask(session, actor, appointment, now, note="I start a new job that week")
+        return True
+    starts = patient_requests.starts(session, actor, appointment, now)
+    if starts:
+        self_service.ask(session, actor, appointment, now, starts[0])
+    return bool(starts)
