@@ -36,6 +36,7 @@ NAMES = (
     "SMTP_FINAL_WAIT",
     "MAIL_FROM",
     "AMBIGUOUS_SEND",
+    "SECOND_FACTOR",
     "INBOX_URL",
     "CLOCK_FILE",
     "LOG_LEVEL",
@@ -49,6 +50,7 @@ MAIL_PORTS = {"smtp": 587, "smtps": 465, "imap": 143, "imaps": 993}
 
 AppEnv = Literal["production", "demo", "test"]
 AmbiguousSend = Literal["resend", "hold"]
+SecondFactor = Literal["required", "optional"]
 
 
 class ConfigError(Exception):
@@ -88,6 +90,7 @@ class Settings:
     smtp_final_wait: int
     mail_from: str
     ambiguous_send: AmbiguousSend
+    second_factor: SecondFactor
     inbox: MailServer | None
     clock_file: Path | None
     log_level: str
@@ -124,7 +127,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     app_env = _one_of(values, "APP_ENV", "production", "demo", "test")
     port = _whole(values, "PORT", 8000, 1, 65535)
     if app_env != "production":  # production says these itself
-        values = {"PUBLIC_URL": f"http://127.0.0.1:{port}", **DEMO_MAIL, **values}
+        values = {
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "SECOND_FACTOR": "optional",
+            **DEMO_MAIL,
+            **values,
+        }
     settings = Settings(
         app_env=cast(AppEnv, app_env),
         instance_path=instance,
@@ -139,6 +147,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         smtp_final_wait=_whole(values, "SMTP_FINAL_WAIT", 600, 1, 3600),
         mail_from=_sender(_required(values, "MAIL_FROM")),
         ambiguous_send=cast(AmbiguousSend, _one_of(values, "AMBIGUOUS_SEND", "resend", "hold")),
+        second_factor=cast(SecondFactor, _one_of(values, "SECOND_FACTOR", "required", "optional")),
         inbox=_mail_server("INBOX_URL", values["INBOX_URL"], "imap") if "INBOX_URL" in values else None,
         clock_file=Path(values["CLOCK_FILE"]).resolve() if "CLOCK_FILE" in values else None,
         log_level=_one_of(values, "LOG_LEVEL", "info", "debug", "warning", "error", "critical").upper(),
@@ -159,6 +168,8 @@ def _keep_safe(settings: Settings, values: Mapping[str, str]) -> None:
         raise ConfigError("FLASK_DEBUG", "must not be on in production: its error pages run code")
     if not settings.https and not _is_loopback(urlsplit(settings.public_url).hostname or ""):
         raise ConfigError("PUBLIC_URL", "must be https in production: links in mails carry keys")
+    if settings.second_factor != "required":
+        raise ConfigError("SECOND_FACTOR", "must be required in production: a password alone opens no clinic")
     if settings.smtp_final_wait < 600:
         raise ConfigError("SMTP_FINAL_WAIT", "must be at least 600 in production (RFC 5321, 4.5.3.2.6)")
 

@@ -11,8 +11,9 @@ from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
-from scheduler.models.user import StaffRole
-from scheduler.services import accounts, audit
+from scheduler.errors import NotFound
+from scheduler.models.user import StaffRole, by_email, member
+from scheduler.services import accounts, audit, second_factors
 
 group = AppGroup("user", help="Accounts.")
 
@@ -39,3 +40,19 @@ def create(
         values = {"email": user.email, "role": role, "clinic": actor.clinic.key, "password": made}
     line = f"{values['email']} is now {role} at {values['clinic']}"
     say(f"{line}; password (shown once): {made}" if made else line, values, as_json=as_json)
+
+
+@group.command("reset-second-factor")
+@click.argument("email")
+@clinic_option
+@json_option
+def reset_second_factor(email: str, clinic_key: str | None, as_json: bool) -> None:
+    """Forget EMAIL's lost phone; they set up another one at the next sign-in."""
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        user = by_email(db.session(), email)
+        if user is None or member(db.session(), user.id, actor.clinic.id) is None:
+            raise NotFound(f"{email} is no member of {actor.clinic.name}")
+        second_factors.reset(db.session(), actor, user, clock.now())
+        values = {"email": user.email}
+    say(f"{values['email']} sets up the second step when they sign in next", values, as_json=as_json)

@@ -34,6 +34,9 @@ class StaffRole(StrEnum):
     READ_ONLY = "read-only"
 
 
+WITH_SECOND_FACTOR = frozenset({StaffRole.ADMIN, StaffRole.MANAGER})
+
+
 class NoRole(RoleMixin):
     """Flask-Security asks for a role class; roles are memberships here."""
 
@@ -55,6 +58,7 @@ class User(Model, UserMixin):
     login_count: Mapped[int | None]  # type: ignore[assignment]
     tf_primary_method: Mapped[str | None] = mapped_column(String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
+    tf_last_counter: Mapped[int | None]  # of the last code that was taken, so that none is taken twice
     mf_recovery_codes: Mapped[Any | None] = mapped_column(MutableList.as_mutable(AsaList()))
     create_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)  # type: ignore[assignment]
     update_datetime: Mapped[datetime | None] = mapped_column(UTCDateTime)  # type: ignore[assignment]
@@ -62,6 +66,25 @@ class User(Model, UserMixin):
     memberships: Mapped[list[Membership]] = relationship(
         back_populates="user", order_by="Membership.id", cascade="all, delete-orphan"
     )
+
+    @property
+    def has_second_factor(self) -> bool:
+        return bool(self.tf_totp_secret and self.tf_primary_method)
+
+    def must_have_second_factor(self, *, enforced: bool) -> bool:
+        """Tell whether a clinic of theirs asks for codes: of everybody by its own choice, of some roles if enforced."""
+        return any(
+            row.clinic.settings.second_factor_for_all or (enforced and row.role in WITH_SECOND_FACTOR)
+            for row in self.memberships
+        )
+
+    def check_tf_required(
+        self, tf_setup_methods: list[tuple[str, str]], tf_fresh: bool
+    ) -> tuple[bool, list[tuple[str, str]]]:
+        """Answer Flask-Security after a right password: must a code follow? A browser is never trusted to skip it."""
+        del tf_fresh
+        enforced = bool(self.check_tf_required_setup())  # what the installation says
+        return bool(tf_setup_methods) or self.must_have_second_factor(enforced=enforced), tf_setup_methods
 
     @property
     def roles(self) -> list[RoleMixin]:  # type: ignore[override]  # nothing ever assigns it

@@ -40,3 +40,9 @@ def open_of(session: Session, user_id: int) -> list[UserSession]:
     """Return a person's sessions that have not ended, the latest first."""
     query = select(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
     return list(session.scalars(query.order_by(UserSession.seen_at.desc(), UserSession.id.desc())))
+
+
+def begun_since(session: Session, user_id: int, since: datetime) -> list[UserSession]:
+    """Return a person's sessions since an instant, ended or not."""
+    query = select(UserSession).where(UserSession.user_id == user_id, UserSession.created_at >= since)
+    return list(session.scalars(query))

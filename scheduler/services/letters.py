@@ -156,6 +156,8 @@ def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, 
     speech = tongue(reader.language, clinic.zone, clinic.country)
     about = _appointments(session, message)
     kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
+    if message.kind in TO_STAFF:
+        kind = str(message.values.get("words", kind))  # some notices have words of their own
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
     calendar = _calendar(session, clinic, message, about, reader, speech, head, now)
     values = _values(message, clinic, reader, about, speech, head, now)

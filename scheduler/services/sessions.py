@@ -8,6 +8,7 @@ a shifted clock (demo, tests) neither locks nor prolongs anything.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from datetime import datetime, timedelta
 
@@ -16,14 +17,18 @@ from sqlalchemy.orm import Session
 from scheduler.models import user_session as user_sessions
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
+from scheduler.services import account_notices, audit, limits
+from scheduler.services.actors import Actor
 
 IDLE = timedelta(minutes=15)
 WHOLE = timedelta(hours=12)
 NOTED_EVERY = timedelta(minutes=1)
+REMEMBERED = timedelta(days=180)  # how long a browser is known again
 
 
 def begin(session: Session, user: User, now: datetime, address: str, agent: str) -> str:
-    """Begin a session and return the text that the browser keeps."""
+    """Begin a session and return the text that the browser keeps; tell the person if the browser is a new one."""
+    _announce(session, user, now, address, agent)
     text = secrets.token_urlsafe(32)
     row = UserSession(
         user_id=user.id,
@@ -91,6 +96,27 @@ def present(session: Session, user: User, now: datetime) -> list[UserSession]:
     """Return a person's sessions that are not over, the latest first."""
     rows = user_sessions.open_of(session, user.id)
     return [row for row in rows if now < row.created_at + WHOLE]
+
+
+def _announce(session: Session, user: User, now: datetime, address: str, agent: str) -> None:
+    """Put a sign-in into the trail of each clinic of theirs; mail a notice unless they have been here like this."""
+    for membership in user.memberships:
+        actor = Actor(membership.clinic, user, membership.role, "staff", address)
+        audit.record(session, actor, "user.signed-in", membership.clinic, now, [f"user:{user.id}"])
+    former = user_sessions.begun_since(session, user.id, now - REMEMBERED)
+    if not former or not user.memberships:
+        return
+    if any(_browser(row.agent, row.address) == _browser(agent, address) for row in former):
+        return
+    clinic = user.memberships[0].clinic
+    when = f"{now.astimezone(clinic.zone):%Y-%m-%d at %H:%M}"
+    words = f"Your account was used on {when} ({clinic.zone_name}) in a browser or at a place that was not seen before."
+    account_notices.tell(session, clinic, user, words, now)
+
+
+def _browser(agent: str, address: str) -> tuple[str, str]:
+    """Return by what a browser is known again: what it is, whatever its version, and from where it comes."""
+    return re.sub(r"[\d._]+", "", agent[:200]), limits.network(address)
 
 
 def digest_of(text: str) -> str:

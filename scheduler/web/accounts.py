@@ -7,6 +7,7 @@ this installation. Its datetimes are aware here.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
@@ -19,8 +20,9 @@ from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.user import NoRole, User
+from scheduler.services import second_factors
 from scheduler.transactions import reads_first
-from scheduler.web import passwords, sessions
+from scheduler.web import passwords, second_factor, sessions
 from scheduler.web.throttle import SignInForm
 
 ARGON2 = {"memory_cost": 19 * 1024, "time_cost": 2, "parallelism": 1}  # OWASP's least: 19 MiB, t=2, p=1
@@ -33,7 +35,7 @@ def init_app(app: Flask) -> None:
     app.config.update(_options(settings))
     if "csrf" not in app.extensions:
         CSRFProtect(app)
-    security = Security(login_form=SignInForm)
+    security = Security(login_form=SignInForm, totp_cls=second_factors.Codes)
     security.init_app(app, SQLAlchemyUserDatastore(db, User, NoRole))
     # a request carries no identity but its session's; the API reads its own tokens
     security.login_manager.request_loader(lambda _: None)
@@ -41,6 +43,7 @@ def init_app(app: Flask) -> None:
     app.view_functions["security.login"] = _sign_in
     sessions.register(app)
     app.register_blueprint(passwords.bp)
+    second_factor.register(app)
 
 
 @reads_first
@@ -61,6 +64,17 @@ def _options(settings: Settings) -> dict[str, Any]:
         "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
         "SECURITY_DATETIME_FACTORY": clock.now,
+        "SECURITY_FRESHNESS": timedelta(
+            minutes=-1
+        ),  # its page that asks for the password again has no limit on tries
+        "SECURITY_TWO_FACTOR": True,
+        "SECURITY_TWO_FACTOR_REQUIRED": settings.second_factor == "required",
+        "SECURITY_TWO_FACTOR_ENABLED_METHODS": [second_factors.AUTHENTICATOR],
+        "SECURITY_TWO_FACTOR_IMPLEMENTATIONS": {"code": "scheduler.web.second_factor.Authenticator"},
+        "SECURITY_TOTP_SECRETS": second_factors.wallet_keys(
+            (settings.secret_key, *settings.secret_key_fallbacks)
+        ),
+        "SECURITY_TOTP_ISSUER": second_factors.ISSUER,
         "SECURITY_LOGOUT_METHODS": ["POST"],
         "SECURITY_LOGOUT_CSRF": True,
         "SECURITY_CLI_USERS_NAME": None,

@@ -22,6 +22,7 @@ from scheduler.models.user_session import UserSession
 from scheduler.services import sessions
 from scheduler.transactions import reads_first, write_now
 from scheduler.web import throttle
+from scheduler.web.addresses import safe
 from scheduler.web.current import sign_in_first
 
 bp = Blueprint("sessions", __name__, url_prefix="/account")
@@ -89,7 +90,7 @@ def awake() -> Response:
 def locked() -> str:
     """Ask for the password again."""
     _here()
-    return render_template("account/locked.html", next=_safe(request.args.get("next", "")), wrong=False)
+    return render_template("account/locked.html", next=safe(request.args.get("next", "")), wrong=False)
 
 
 @bp.post("/unlock")
@@ -97,7 +98,7 @@ def locked() -> str:
 def unlock() -> Response | tuple[str, int]:
     """Go on after the right password; the page that asked from above the locked one gets 204."""
     row = _here()
-    wanted = _safe(request.form.get("next", ""))
+    wanted = safe(request.form.get("next", ""))
     refusal = throttle.refusal(row.user.email)
     if refusal or not verify_password(request.form.get("password", ""), row.user.password or ""):
         if not refusal:
@@ -176,8 +177,3 @@ def _here() -> UserSession:
 def _wall() -> Any:
     clock: Clock = current_app.extensions["clock"]
     return clock.wall()
-
-
-def _safe(wanted: str) -> str:
-    """Return an address of this site, or nothing."""
-    return wanted if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) else ""

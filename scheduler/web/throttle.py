@@ -1,4 +1,4 @@
-"""Trying passwords is slow: so many wrong ones for an account, and from an address, in a quarter of an hour.
+"""Trying passwords and codes is slow: so many wrong ones for an account, and from an address, in a quarter of an hour.
 
 Counted in the database, so it holds across processes and restarts. An account that does not exist counts the same, so
 that the answer does not tell.
@@ -14,15 +14,19 @@ from flask_security.forms import LoginForm
 from flask_security.utils import get_message
 from sqlalchemy.orm.attributes import get_history
 
+from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import db
-from scheduler.services import limits
+from scheduler.models.user import by_email
+from scheduler.services import audit, limits
+from scheduler.services.actors import Actor
 from scheduler.services.limits import Limit
 from scheduler.transactions import write_now
 
 STRETCH = timedelta(minutes=15)
 ACCOUNT = Limit("sign-in-account", most=10, per=STRETCH)
 ADDRESS = Limit("sign-in-address", most=50, per=STRETCH)
+CODE = Limit("second-factor", most=10, per=STRETCH)
 
 
 class SignInForm(LoginForm):
@@ -58,28 +62,41 @@ class SignInForm(LoginForm):
         return True
 
 
-def refusal(email: str) -> str | None:
-    """Return why no password is looked at now, or None."""
+def refusal(email: str, account: Limit = ACCOUNT) -> str | None:
+    """Return why no password (or code, by its own limit) is looked at now, or None."""
     now = _wall()
-    for limit, who in _watched(email):
+    for limit, who in _watched(email, account):
         if limits.count(db.session(), limit, who, now) >= limit.most:
             minutes = limit.ends_in(now) // 60 + 1
-            return f"Too many wrong passwords. Try again in {minutes} minutes."
+            things = "codes" if account is CODE else "passwords"
+            return f"Too many wrong {things}. Try again in {minutes} minutes."
     return None
 
 
-def count(email: str) -> None:
-    """Count a wrong password; it stays counted although the request is refused."""
+def count(email: str, account: Limit = ACCOUNT) -> None:
+    """Count a wrong password or code; it stays counted although the request is refused."""
     write_now()
-    for limit, who in _watched(email):
+    for limit, who in _watched(email, account):
         limits.hit(db.session(), limit, who, _wall())
+    _note(email, account)
     db.session.commit()
 
 
-def _watched(email: str) -> list[tuple[Limit, str]]:
-    return [(ACCOUNT, email), (ADDRESS, limits.network(request.remote_addr))]
+def _note(email: str, account: Limit) -> None:
+    """Put it into the audit trail of each clinic of an account that exists."""
+    user = by_email(db.session(), email)
+    event = "user.code-refused" if account is CODE else "user.password-refused"
+    for membership in user.memberships if user else ():
+        actor = Actor(membership.clinic, user, membership.role, "staff", request.remote_addr or "")
+        audit.record(
+            db.session(), actor, event, membership.clinic, clock.now(), [f"user:{membership.user_id}"]
+        )
+
+
+def _watched(email: str, account: Limit) -> list[tuple[Limit, str]]:
+    return [(account, email), (ADDRESS, limits.network(request.remote_addr))]
 
 
 def _wall() -> Any:
-    clock: Clock = current_app.extensions["clock"]
-    return clock.wall()
+    known: Clock = current_app.extensions["clock"]
+    return known.wall()

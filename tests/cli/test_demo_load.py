@@ -14,7 +14,7 @@ from scheduler.database import db
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
-from scheduler.services import accounts
+from scheduler.services import password_strength
 from tests.engines import both, test_settings
 
 EMAILS = [f"{name}@demo.seriate.example" for name in ("admin", "manager", "desk", "nurse", "readonly")]
@@ -71,7 +71,7 @@ def test_the_answer_may_be_json(app: Flask) -> None:
 
 
 def test_a_load_that_fails_leaves_no_clinic(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "SHORTEST_PASSWORD", 100)
+    monkeypatch.setattr(password_strength, "SHORTEST", 100)
 
     result = run(app, "--patients", "1")
 

@@ -8,6 +8,8 @@ from passlib.hash import argon2
 from sqlalchemy import select
 
 from scheduler.clock import Clock
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.message import Message, MessageKind
 from scheduler.models.user_session import UserSession
 from scheduler.services import accounts
 from tests.cast import PASSWORD
@@ -210,8 +212,41 @@ def test_a_password_changed_while_it_is_looked_at_opens_nothing(app, session, al
 
 
 def browser(app, agent="Desk/1.0", email="alice@example.org"):
+@both
+def test_a_new_browser_or_place_is_told_by_mail(app, alice, session):
+    browser(app)
+    browser(app, "Desk/1.1")  # the same, updated
+    assert notices(session) == []
+    browser(app, "Phone/1.0")
+    browser(app, "Desk/1.1", address="198.51.100.7")
+    browser(app, "Phone/1.0")
+
+    told = notices(session)
+    assert [(row.user_id, row.values["words"]) for row in told] == [(alice.id, "account-notice")] * 2
+    assert not any("Phone" in row.values["lines"] for row in told)
+
+
+def test_signing_in_and_wrong_passwords_stand_in_the_trail(app, alice, session):
+    browser(app, address="198.51.100.7")
+    sign_in(app.test_client(), "alice@example.org", "wrong")
+    sign_in(app.test_client(), "nobody@example.org", "wrong")
+
+    rows = session.execute(select(AuditEvent.event, AuditEvent.user_id, AuditEvent.address)).all()
+    assert [row for row in rows if row.event.startswith("user.")] == [
+        ("user.signed-in", alice.id, "198.51.100.7"),
+        ("user.password-refused", alice.id, "127.0.0.1"),
+    ]
+
+
+def notices(session):
+    session.rollback()
+    return session.scalars(select(Message).where(Message.kind == MessageKind.NOTICE)).all()
+
+
+def browser(app, agent="Desk/1.0", email="alice@example.org", address="127.0.0.1"):
     made = app.test_client()
     made.environ_base["HTTP_USER_AGENT"] = agent
+    made.environ_base["REMOTE_ADDR"] = address
     assert sign_in(made, email, PASSWORD).status_code == 302
     return made
 

@@ -9,7 +9,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models.user import StaffRole
-from scheduler.services import memberships, passwords
+from scheduler.services import clinic_settings, memberships, passwords, second_factors
 from scheduler.web.current import actor
 from scheduler.web.passwords import public_url, signing_keys
 from scheduler.web.settings.blueprint import bp, by_field, saved
@@ -61,6 +61,24 @@ def remove_user() -> Response:
     return saved(".users", "Removed from this clinic.")
 
 
+@bp.post("/users/second-factor/reset")
+@may("users")
+def reset_second_factor() -> Response:
+    """Forget a member's lost phone; they set up another one when they sign in next."""
+    membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
+    second_factors.reset(db.session(), actor(), membership.user, clock.now())
+    return saved(".users", "They set up the second step when they sign in next.")
+
+
+@bp.post("/users/second-factor")
+@may("users")
+def save_second_factor() -> Response:
+    """Ask everybody in the clinic for a code at sign-in, or only whose role needs one."""
+    wanted = "second_factor_for_all" in request.form
+    clinic_settings.change(db.session(), actor(), {"second_factor_for_all": wanted}, clock.now())
+    return saved(".users")
+
+
 def _role() -> StaffRole:
     wanted = request.form.get("role", "")
     if wanted not in set(StaffRole):
@@ -76,4 +94,5 @@ def _page(refusal: Invalid | None = None, made: tuple[str, bool] | None = None) 
         values=request.form if refusal else {},
         errors=by_field(refusal),
         made=made,
+        for_all=actor().clinic.settings.second_factor_for_all,
     )
