@@ -211,7 +211,6 @@ def test_a_password_changed_while_it_is_looked_at_opens_nothing(app, session, al
     assert "is not right" in answer.text
 
 
-def browser(app, agent="Desk/1.0", email="alice@example.org"):
 @both
 def test_a_new_browser_or_place_is_told_by_mail(app, alice, session):
     browser(app)
