@@ -86,6 +86,8 @@ def _shots(page: Page, on: str) -> Shots:
         "settings": "/settings",
         "hours": "/settings/hours",
         "closures": "/settings/closures",
+        "holidays": "/settings/holidays",
+        "placing": "/settings/placing",
         "places": "/settings/places",
         "people": "/settings/people",
         "protocols": "/settings/protocols",

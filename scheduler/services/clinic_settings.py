@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, time
 from functools import partial
@@ -18,7 +18,7 @@ from scheduler.models.message import MessageKind
 from scheduler.models.versions import raise_versions
 from scheduler.notify import texts
 from scheduler.notify.words import LANGUAGES
-from scheduler.services import audit, reminders
+from scheduler.services import audit, planner_weights, reminders
 from scheduler.services.actors import Actor
 
 MOST_LEADS = 5
@@ -39,6 +39,8 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
             errors.append((name, "is not a setting of a clinic"))
         except BadText as error:
             errors.append((error.field, error.reason))
+        except Invalid as refused:
+            errors.extend((one["field"], one["reason"]) for one in refused.details["errors"])
     if errors:
         raise Invalid(errors)
     settings = ClinicSettings(**values)
@@ -46,11 +48,20 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
     changed = [name for name in fields if getattr(before, name) != getattr(settings, name)]
     if changed:
         actor.clinic.settings_document = settings.to_document()
-        audit.record(session, actor, "clinic.changed", actor.clinic, now, changed)
+        audit.record(session, actor, "clinic.changed", actor.clinic, now, _named(before, settings, changed))
         raise_versions(session, actor.clinic.id, [], now)
         if REMINDING & set(changed):
             reminders.rules_changed(session, actor.clinic, now)
     return settings
+
+
+def _named(before: ClinicSettings, after: ClinicSettings, changed: Sequence[str]) -> list[str]:
+    """Return the names for the audit trail: of a weight, not only that some weight has changed."""
+    names = [name for name in changed if name != "planner_weights"]
+    if "planner_weights" in changed:
+        old, new = before.planner_weights, after.planner_weights
+        names += sorted(f"planner_weights.{key}" for key in {*old, *new} if old.get(key) != new.get(key))
+    return names
 
 
 def _whole(field: str, value: Any, least: int, most: int) -> int:
@@ -94,6 +105,10 @@ def _texts(field: str, value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _weights(_field: str, value: Any) -> dict[str, Any]:
+    return planner_weights.clean(value)
+
+
 def _digest(field: str, value: Any) -> str:
     return _time(field, value) if value else ""
 
@@ -118,6 +133,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "nurse_lanes": _between(1, 12),
     "planning_horizon_days": _between(14, 400),
     "notice_minutes": _between(0, 7 * 24 * 60),
+    "planner_weights": _weights,
     "reminder_lead_hours": _leads,
     "reminder_rules": _rules,
     "reminders_on_closed_days": _flag,

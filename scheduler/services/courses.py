@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
+from scheduler.domain.planner import Weights
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Done, Request, Visit
 from scheduler.domain.plans import Plan
@@ -16,7 +17,7 @@ from scheduler.domain.status import STEPS, AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.occupation import of_appointment
-from scheduler.services import proposals
+from scheduler.services import planner_weights, proposals
 from scheduler.services.actors import Actor
 from scheduler.services.visit_rows import action_of, done_of, visit_of
 from scheduler.services.wishes import Wishes, of_care_plan
@@ -24,13 +25,14 @@ from scheduler.services.wishes import Wishes, of_care_plan
 
 @dataclass(frozen=True)
 class Course:
-    """A course that is under way: the rows of its visits to come, what they take up, the request they answer, and the
-    live calendar on which their own time counts as free."""
+    """A course that is under way: the rows of its visits to come, what they take up, the request they answer, the
+    live calendar on which their own time counts as free, and the clinic's weights."""
 
     rows: Mapping[str, Appointment]
     visits: Mapping[str, Visit]
     request: Request
     calendar: Availability
+    weights: Weights
 
     @property
     def keep(self) -> frozenset[str]:
@@ -51,7 +53,7 @@ def under_way(session: Session, actor: Actor, care_plan: CarePlan, now: datetime
     calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in rows.values()))
     request = replace(wishes.request(), plan=plan_of(care_plan, rows))
     visits = {action: visit_of(row, of_appointment(session, row.id)) for action, row in rows.items()}
-    return Course(rows, visits, request, calendar)
+    return Course(rows, visits, request, calendar, planner_weights.of(actor.clinic))
 
 
 def rest(

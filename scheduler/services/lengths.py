@@ -46,7 +46,9 @@ def change_length(
     session.flush()
     course = under_way(session, actor, care_plan, now)
     try:
-        result = planner.reflow(course.request, course.visits, {}, course.calendar, now=now, keep=course.keep)
+        result = planner.reflow(
+            course.request, course.visits, {}, course.calendar, course.weights, now=now, keep=course.keep
+        )
     except NoFit as refused:
         raise no_fit(refused) from refused
     placed = {visit.action: visit for visit in result.proposal.visits}

@@ -54,7 +54,9 @@ def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetim
         plan=replace(plan, actions=tuple(own.get(action.key, action) for action in plan.actions)),
     )
     try:
-        result = planner.reflow(request, course.visits, {}, course.calendar, now=now, keep=course.keep)
+        result = planner.reflow(
+            request, course.visits, {}, course.calendar, course.weights, now=now, keep=course.keep
+        )
     except NoFit as refused:
         raise no_fit(refused) from refused
     placed = {visit.action: visit for visit in result.proposal.visits}

@@ -99,7 +99,14 @@ def _reflow(
     moved = {appointment.action: start}
     try:
         result = planner.reflow(
-            course.request, course.visits, moved, course.calendar, now=now, keep=course.keep, bend=bend
+            course.request,
+            course.visits,
+            moved,
+            course.calendar,
+            course.weights,
+            now=now,
+            keep=course.keep,
+            bend=bend,
         )
     except NoFit as refused:
         raise no_fit(refused) from refused

@@ -18,7 +18,7 @@ from scheduler.domain.planner.model import NoFit, Request, Visit
 from scheduler.domain.plans import Action, Plan
 from scheduler.errors import Invalid
 from scheduler.models.patient import Patient
-from scheduler.services import availability
+from scheduler.services import availability, planner_weights
 from scheduler.services.actors import Actor
 from scheduler.services.proposals import no_fit
 
@@ -52,7 +52,8 @@ def place(
         count=1,
     )
     try:
-        return planner.propose(request, calendar, now=now)[0].visits[0]
+        weights = planner_weights.of(actor.clinic)
+        return planner.propose(request, calendar, weights, now=now)[0].visits[0]
     except NoFit as refused:
         raise no_fit(refused) from refused
 

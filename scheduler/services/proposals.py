@@ -12,7 +12,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import NoFit, Proposal
 from scheduler.errors import Invalid, NoFitFound
-from scheduler.services import availability
+from scheduler.services import availability, planner_weights
 from scheduler.services.actors import Actor
 from scheduler.services.proposal_tokens import SignedProposal, sign, unsign
 from scheduler.services.wishes import Wishes
@@ -21,14 +21,14 @@ __all__ = ["SignedProposal", "check_dates", "load", "propose", "sign", "slot_map
 
 
 def propose(session: Session, actor: Actor, wishes: Wishes, now: datetime) -> list[Proposal]:
-    """Return the best courses, best first.
+    """Return the best courses by the clinic's own weights, best first.
 
     Raises Invalid for a date that cannot be meant, NoFitFound with `reasons` and `suggestions` when nothing fits.
     """
     check_dates(actor, wishes, now)
     calendar = load(session, actor, wishes, now)
     try:
-        return planner.propose(wishes.request(), calendar, now=now)
+        return planner.propose(wishes.request(), calendar, planner_weights.of(actor.clinic), now=now)
     except NoFit as refused:
         raise no_fit(refused) from refused
 

@@ -38,6 +38,8 @@ def addresses(session, staffed, course):
         "/settings",
         "/settings/hours",
         "/settings/closures",
+        "/settings/holidays?year=2027",
+        "/settings/placing",
         "/settings/places",
         "/settings/people",
         "/settings/protocols",

@@ -1,6 +1,18 @@
 """Settings pages, one module for each subject, all under one blueprint."""
 
-from scheduler.web.settings import closures, data, hours, overview, people, places, protocols, rules, users  # noqa: F401  (each adds its views)
+from scheduler.web.settings import (  # noqa: F401  (each adds its views)
+    closures,
+    data,
+    holidays,
+    hours,
+    overview,
+    people,
+    places,
+    placing,
+    protocols,
+    rules,
+    users,
+)
 from scheduler.web.settings.blueprint import bp
 
 __all__ = ["bp"]

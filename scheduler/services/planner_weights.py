@@ -1,0 +1,79 @@
+"""What a clinic prefers when courses are placed: the planner's weights, each within bounds.
+
+A clinic keeps only the weights that differ from ours. The bounds keep all preferences together far below the price of
+moving a visit (planner/reflow.py), so that a re-flow never moves one more visit for the sake of a nicer course.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import time
+from typing import Any
+
+from scheduler.domain.planner import Weights
+from scheduler.errors import Invalid
+from scheduler.models.clinic import Clinic
+
+USUAL = Weights()
+BOUNDS: dict[str, tuple[int, int]] = {
+    "completion_day": (20, 1000),  # with less, a far search proves that waiting for months is no better
+    "gap_day": (0, 2000),
+    "gap_tick": (0, 20),
+    "rhythm_tick": (0, 40),
+    "preferred_tick": (0, 40),
+    "quarter": (0, 500),
+    "weekday": (0, 2000),
+    "therapist": (0, 2000),
+    "handover": (0, 1000),
+    "fragment": (0, 500),
+    "usable_ticks": (1, 36),
+    "midday_tick": (0, 40),
+}
+TIMES = ("midday_from", "midday_until")
+
+
+def of(clinic: Clinic) -> Weights:
+    """Return the weights that a clinic plans with."""
+    return read(clinic.settings.planner_weights)
+
+
+def read(document: Mapping[str, Any]) -> Weights:
+    """Return our weights with what a document has instead."""
+    own: dict[str, Any] = {
+        name: time.fromisoformat(value) if name in TIMES else value for name, value in document.items()
+    }
+    return replace(USUAL, **own)
+
+
+def clean(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what differs from ours, as a document. Raises Invalid naming each weight that is out of bounds."""
+    errors, kept = [], {}
+    for name, value in values.items():
+        if name in BOUNDS:
+            least, most = BOUNDS[name]
+            if type(value) is not int or not least <= value <= most:
+                errors.append((name, f"must be a whole number from {least} to {most}"))
+        elif name not in TIMES:
+            errors.append((name, "is not a weight of the planner"))
+        elif not _is_time(value):
+            errors.append((name, "is not a time such as 11:30"))
+        kept[name] = value
+    if not errors and (told := read(kept)) and told.midday_from > told.midday_until:
+        errors.append(("midday_until", "must not be before the time from which midday counts"))
+    if errors:
+        raise Invalid(errors)
+    usual = to_document(USUAL)
+    return {name: value for name, value in kept.items() if value != usual[name]}
+
+
+def to_document(weights: Weights) -> dict[str, Any]:
+    """Return all weights, times as 11:30."""
+    return {name: f"{v:%H:%M}" if isinstance(v, time) else v for name, v in asdict(weights).items()}
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and f"{time.fromisoformat(value):%H:%M}" == value
+    except ValueError:
+        return False
