@@ -6,6 +6,7 @@ from flask import Flask
 
 from scheduler.web import (
     accounts,
+    agents,
     board,
     booking,
     care_plans,
@@ -32,7 +33,7 @@ from scheduler.web import (
 def register(app: Flask) -> None:
     """Hang the door in."""
     accounts.init_app(app)
-    for part in (headers, local, refusals, shell, mailbox):
+    for part in (headers, local, agents, refusals, shell, mailbox):
         part.register(app)
     for page in (
         board,

@@ -76,3 +76,20 @@ def test_a_planted_finding_is_found(alice):
     page.evaluate("() => document.querySelector('#patient-search').removeAttribute('placeholder')")
 
     assert [finding.split(":")[0] for finding in findings(page)] == ["label"]
+
+
+@pytest.mark.parametrize("width", [720, 390])  # 1440 px at 200 %, and a phone
+def test_no_page_scrolls_sideways(width, session, staffed, course, on_monday, open_page, live_server, faults):
+    faults.expect("status of 404")
+    page = open_page(live_server)
+    sign_in(page, "ada@example.org")
+    page.set_viewport_size({"width": width, "height": 844})
+    wide = []
+    for address in [*addresses(session, staffed, course), "/account/sessions", "/account/password"]:
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        needed = page.evaluate("document.documentElement.scrollWidth")
+        if needed > width:
+            wide.append(f"{address} needs {needed} px")
+
+    assert wide == []

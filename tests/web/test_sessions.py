@@ -16,6 +16,8 @@ from tests.cast import PASSWORD
 from tests.engines import both
 from tests.web.test_accounts import sign_in
 
+PHONE = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
+
 
 class Later(Clock):
     """A machine's clock that runs ahead."""
@@ -99,13 +101,13 @@ def test_after_twelve_hours_it_is_over_however_busy(desk, later):
 
 @both
 def test_sessions_are_listed_and_ended(app, desk, session):
-    phone = browser(app, "Phone/1.0")
+    phone = browser(app, PHONE)
     page = desk.get("/account/sessions").text
-    other = session.scalar(select(UserSession.public_id).where(UserSession.agent == "Phone/1.0"))
+    other = session.scalar(select(UserSession.public_id).where(UserSession.agent == PHONE))
     session.rollback()
     ended = desk.post(f"/account/sessions/{other}/end", data={"csrf_token": token_of(desk)})
 
-    assert "Phone/1.0" in page
+    assert "Firefox Mobile on Android" in page
     assert ended.status_code == 303
     assert phone.get("/patients").location.startswith("/login")
     assert desk.get("/patients").status_code == 200
