@@ -28,6 +28,12 @@ def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal
     return False
 
 
+def is_here(item: Any, _name: str | None, _kind: str, _reflected: bool, _other: Any) -> bool:
+    """Tell whether this engine has an index of the models; see models/columns.py."""
+    dialect = context.get_context().dialect.name
+    return bool(item.info.get("only_on", dialect) == dialect)
+
+
 def run(connection: Connection) -> None:
     # A batch rebuilds a table by dropping it, which would cascade; SQLite switches keys only outside a transaction.
     switch_foreign_keys(connection, "OFF")
@@ -35,6 +41,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=database.metadata,
         render_item=render_item,
+        include_object=is_here,
         **migrate.configure_args,
     )
     with context.begin_transaction():

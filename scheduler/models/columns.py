@@ -17,6 +17,7 @@ from sqlalchemy import (
     Enum,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     String,
     UniqueConstraint,
 )
@@ -58,6 +59,12 @@ def refers(column: str, table: str, **options: Any) -> ForeignKeyConstraint:
 def in_order(first: str, second: str, name: str) -> CheckConstraint:
     """Return the check that `first` comes before `second`."""
     return CheckConstraint(f"{first} < {second}", name=name)
+
+
+def only_on(dialect: str, index: Index) -> Index:
+    """Return an index that one engine has and the other does not; migrations look at its `info`."""
+    index.info["only_on"] = dialect
+    return index.ddl_if(dialect=dialect)
 
 
 class InClinic:

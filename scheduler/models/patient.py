@@ -9,17 +9,31 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import String, Text, select
+from sqlalchemy import Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
-from scheduler.models.columns import Document, InClinic, Public, own, refers
+from scheduler.models.columns import Document, InClinic, Public, only_on, own, refers
 from scheduler.models.resource import Resource
+
+FOUND_BY_SEARCH = "merged_into_id IS NULL AND erased_at IS NULL"
+IN_LIST_ORDER = ("clinic_id", "family_name", "given_name", "id")
 
 
 class Patient(InClinic, Public, Model):
     __tablename__ = "patient"
-    __table_args__ = own(refers("resource_id", "resource"), refers("merged_into_id", "patient"))
+    __table_args__ = own(
+        refers("resource_id", "resource"),
+        refers("merged_into_id", "patient"),
+        only_on(  # which looks for words in the index alone, in the list's order, and stops when the list is full
+            "sqlite",
+            Index("ix_patient_search", *IN_LIST_ORDER, "search_key", sqlite_where=text(FOUND_BY_SEARCH)),
+        ),
+        only_on(  # which takes no long text into such an index
+            "postgresql",
+            Index("ix_patient_list", *IN_LIST_ORDER, postgresql_where=text(FOUND_BY_SEARCH)),
+        ),
+    )
 
     resource_id: Mapped[int] = mapped_column(unique=True)
     given_name: Mapped[str] = mapped_column(String(100))

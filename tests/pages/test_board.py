@@ -124,6 +124,54 @@ def test_a_dragged_visit_shades_what_fits_and_shows_what_moves_along(alice, sess
     assert fresh(session, infusion).sequence > 0
 
 
+def test_nothing_of_the_layout_shifts_while_a_visit_is_dragged(alice, infusion):
+    page = alice
+    page.goto(board_of(infusion))
+    block = page.locator(f'[data-visit="{infusion.public_id}"]').first
+    box = block.bounding_box()
+    watch_shifts(page)
+    page.mouse.move(box["x"] + 30, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 60, steps=10)
+    page.locator(".fits").first.wait_for()
+    page.mouse.move(box["x"] + 160, box["y"] + 150, steps=20)
+    expect(page.locator(".ghost")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.mouse.up()
+
+    assert shifts(page) == []
+
+
+def test_a_planted_shift_is_measured(alice, infusion):
+    page = alice
+    page.goto(board_of(infusion))
+    watch_shifts(page)
+    page.locator(".board-head").evaluate("head => { head.style.marginBottom = '90px' }")
+
+    assert shifts(page) != []
+
+
+def watch_shifts(page):
+    """Keep what Chromium counts as a shift of the layout from now on, when the page and its fonts have come."""
+    page.wait_for_load_state("networkidle")
+    page.evaluate(
+        """async () => {
+            await document.fonts.ready;
+            window.shifts = [];
+            const told = one => `${one.value.toFixed(5)}: ${one.sources.map(source => source.node?.outerHTML)}`;
+            const note = list => window.shifts.push(...list.getEntries().map(told));
+            new PerformanceObserver(note).observe({type: "layout-shift"});
+        }"""
+    )
+
+
+def shifts(page) -> list[str]:
+    """Return them once two more pictures have been drawn."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate("() => new Promise(done => setTimeout(done))")
+    return page.evaluate("() => window.shifts")
+
+
 def test_a_conflict_on_drop_is_explained_and_nothing_moves(alice, session, infusion, faults):
     faults.expect("status of 409")
     page = alice

@@ -109,16 +109,16 @@ function follow(board, held, event) {
   const height = body.height / Number(board.dataset.rows);
   const row = Math.min(Math.max(Math.round((event.clientY - held.grip - body.top) / height), 0), Number(board.dataset.rows) - 1);
   held.minute = Date.parse(board.dataset.start) / 60000 + row * TICK;
-  place(held, body.left + 2, body.top + row * height, body.width - 4);
+  place(held, body.left + 2, body.top + row * height);
   const wall = wallTime(board, row);
   held.label.textContent = wall;
   held.target = { date: board.dataset.on, time: wall, location: column.dataset.place };
   judge(held);
 }
 
-function place(held, left, top, width = held.box.width) {
+function place(held, left, top) {
   // a transform, because moving by left and top counts as a shift of the layout
-  Object.assign(held.ghost.style, { transform: `translate(${left}px, ${top}px)`, width: `${width}px`, height: `${held.box.height}px` });
+  Object.assign(held.ghost.style, { transform: `translate(${left}px, ${top}px)`, width: `${held.box.width}px`, height: `${held.box.height}px` });
 }
 
 // The first row's wall-clock time is the clinic's, whatever zone this browser is in.
