@@ -1,7 +1,8 @@
 """A real browser: each test has its own desk, and ends with a clean console.
 
-A page may log no error, break no content security policy and ask no other machine for anything. A test that provokes
-a refusal on purpose says so: `faults.expect("status of 409")`.
+A page may log no error, break no content security policy and ask no other machine for anything; a page that it opens
+counts as well. A test that provokes a refusal on purpose says so: `faults.expect("status of 409")`. `open_page` is the
+only way to a page, so this holds for the whole suite (test_browser.py looks that nobody goes round it).
 """
 
 import os
@@ -11,7 +12,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    WebError,
+    sync_playwright,
+)
 
 from tools import chromium
 
@@ -44,7 +53,7 @@ class Faults:
     def missing(self) -> list[str]:
         return [words for words in self.expected if not any(words in fault for fault in self.seen)]
 
-    def watch(self, page: Page, host: str) -> None:
+    def watch(self, context: BrowserContext, host: str) -> None:
         def on_console(message: ConsoleMessage) -> None:
             if message.type == "error":
                 self.seen.append(f"{message.text} ({message.location.get('url', '')})")
@@ -54,9 +63,12 @@ class Faults:
             if address.scheme in ("http", "https", "ws", "wss") and address.netloc != host:
                 self.seen.append(f"asked another host: {request.url}")
 
-        page.on("console", on_console)
-        page.on("pageerror", lambda error: self.seen.append(f"{error.name}: {error.message}"))
-        page.on("request", on_request)
+        def on_error(told: WebError) -> None:
+            self.seen.append(f"{told.error.name}: {told.error.message}")
+
+        context.on("console", on_console)
+        context.on("weberror", on_error)
+        context.on("request", on_request)
 
 
 @pytest.fixture(scope="session")
@@ -107,8 +119,8 @@ def open_page(browser: Browser, faults: Faults, desks: Desks) -> Iterator[Callab
         }
         context = browser.new_context(base_url=address, **{**desk, **options})  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE)
+        faults.watch(context, urlsplit(address).netloc)
         page = context.new_page()
-        faults.watch(page, urlsplit(address).netloc)
         desks.pages.append(page)
         return page
 

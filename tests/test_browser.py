@@ -1,6 +1,7 @@
 """The browser fixtures find what they are there to find."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from werkzeug import Request, Response
@@ -9,12 +10,15 @@ from werkzeug.serving import make_server
 from tools import processes
 
 POLICY = "default-src 'self'; img-src 'self' http://192.0.2.1"
+TESTS = Path(__file__).parent
+WAYS_ROUND = (".new_context(", ".new_page(", ".launch(")
 PAGES = {
     "/clean": "<h1>Clean</h1>",
     "/inline": "<script>document.title = 'ran'</script>",
     "/broken": "<script src='/throws.js'></script>",
     "/abroad": "<img src='http://192.0.2.1/pixel.png'>",
     "/missing": "<img src='/nothing.png'>",
+    "/opens": "<a href='/inline' target='_blank'>Another page</a>",
     "/throws.js": "throw new TypeError('planted')",
     "/favicon.ico": "<svg/>",
 }
@@ -65,6 +69,34 @@ def test_asking_another_host_is_seen(open_page, small_server, faults):
         page.goto("/abroad", wait_until="commit")
 
     assert faults.missing() == []
+
+
+def test_a_page_that_a_page_opens_is_watched_too(open_page, small_server, faults):
+    faults.expect("violates the following Content Security Policy directive")
+    page = open_page(small_server)
+    page.goto("/opens")
+
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Another page").click()
+    opened.value.wait_for_load_state()
+
+    assert faults.missing() == []
+
+
+def test_nobody_goes_round_the_watch():
+    files = {
+        str(path.relative_to(TESTS)): path.read_text()
+        for path in TESTS.rglob("*.py")
+        if "benchmarks" not in path.parts and path != Path(__file__)
+    }
+
+    assert goes_round({"planted.py": "desk = browser.new_context()"}) == ["planted.py"]
+    assert goes_round(files) == ["browser.py"]
+
+
+def goes_round(files: dict[str, str]) -> list[str]:
+    """Return the files that open pages of their own."""
+    return [name for name, text in files.items() if any(way in text for way in WAYS_ROUND)]
 
 
 def test_an_expected_fault_that_does_not_come_is_missing(faults):
