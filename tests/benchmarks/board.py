@@ -185,7 +185,8 @@ def _in_browser(port: int) -> None:
         print(f"board, interactive: median {median:.0f} ms (aim < {aim}), ratio {median / aim:.2f}")
         page.wait_for_load_state("networkidle")
         page.evaluate(
-            "async () => { await document.fonts.ready; window.shift = 0; new PerformanceObserver(list => { for (const one of list.getEntries())"
+            "async () => { await document.fonts.ready; window.shift = 0;"
+            " new PerformanceObserver(list => { for (const one of list.getEntries())"
             " window.shift += one.value; }).observe({type: 'layout-shift'}); }"
         )
         box = page.locator(".visit").nth(40).bounding_box()
