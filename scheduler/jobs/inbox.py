@@ -72,3 +72,4 @@ def _mailbox(server: MailServer) -> Iterator[imaplib.IMAP4]:
             mailbox.logout()
         except (OSError, imaplib.IMAP4.error):
             log.info("the mailbox was gone before we were")
+            mailbox.shutdown()
