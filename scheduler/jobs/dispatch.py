@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TypeVar
 from uuid import uuid4
@@ -34,7 +34,7 @@ from scheduler.services.letters import Letter, Letterhead, NoLetter, compose, re
 from scheduler.services.message_ends import Policy, expire
 
 CONNECTIONS = 4
-BATCH = 16
+BATCH = 32
 COLLECT_EVERY = 5.0  # seconds between two looks for reminders that fall due during a long run
 PAUSE = 0.02
 LARGEST_JUMP = timedelta(hours=1)
@@ -148,8 +148,8 @@ class Run:
 
     def _work(self) -> None:
         out = self.out
-        sender = Sender(out.connect, self._writer, out.breaker, out.policy, out.clock)
-        while (letter := self._letters.get()) is not None:
+        sender = Sender(out.connect, self._writer, out.breaker, out.policy, out.clock, self._let_go)
+        while (letter := self._next(sender)) is not None:
             try:
                 if out.stopping.is_set():
                     self._hand_back(letter)
@@ -157,14 +157,22 @@ class Run:
                     sender.send(letter)
             except Exception:
                 log.exception("message %d was left to its lease", letter.message_id)
-            finally:
                 self._let_go(letter.message_id)
         sender.close()
         with self._lock:
             self.sent += sender.sent
 
+    def _next(self, sender: Sender) -> Letter | None:
+        """Return the next letter, None at the end. Who must wait for one settles first."""
+        try:
+            return self._letters.get_nowait()
+        except Empty:
+            sender.settle()
+            return self._letters.get()
+
     def _hand_back(self, letter: Letter) -> None:
         self._writer.write(lambda session: hand_back(session, [letter.message_id], [letter.lease_token]))
+        self._let_go(letter.message_id)
 
     def _let_go(self, message_id: int) -> None:
         with self._lock:

@@ -39,11 +39,15 @@ class GroupCommit:
         self._waiting.put(None)
         self._thread.join()
 
-    def write(self, what: Callable[[Session], Result]) -> Result:
-        """Run `what` in a writing transaction; return its result after the commit, or raise what went wrong."""
+    def submit(self, what: Callable[[Session], Result]) -> Future[Result]:
+        """Run `what` in a writing transaction; its result is there after the commit."""
         future: Future[Result] = Future()
         self._waiting.put((what, future))
-        return future.result()
+        return future
+
+    def write(self, what: Callable[[Session], Result]) -> Result:
+        """Run `what` in a writing transaction; return its result after the commit, or raise what went wrong."""
+        return self.submit(what).result()
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:

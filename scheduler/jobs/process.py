@@ -7,6 +7,7 @@ The rows are the truth and the scheduler holds none of them, so it may die at an
 from __future__ import annotations
 
 import signal
+import sys
 from datetime import UTC
 from functools import partial
 
@@ -37,12 +38,14 @@ EXPIRY_SECONDS = 60
 DIGEST_SECONDS = 60
 PRUNE_SECONDS = 3600
 INBOX_SECONDS = 60
+TURN_SECONDS = 0.0005  # a sender whose server has answered must not wait for the thread that composes
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_clock(app: Flask) -> None:
     """Tick until SIGTERM or SIGINT; then let what is in flight end, and hand the rest back."""
     out = outbound(app)
+    sys.setswitchinterval(TURN_SECONDS)
     # waited for rather than handled: a handler that sets an event can stop the thread that waits for it for ever
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     clock = scheduler(app, ticks(app, out))

@@ -7,9 +7,9 @@ that comes up in the quiet hours waits for their end if that is early enough. Wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import groupby
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from scheduler.domain.reminders import TOGETHER, outside_quiet
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import MessageKind
+from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.letters import no_letter_to
-from scheduler.services.outbox import enqueue
+from scheduler.services.outbox import draft
 from scheduler.services.reminders import quiet_hours
 
 AT_ONCE = 200
@@ -29,22 +29,45 @@ NEWER = "a later reminder took its place"
 TOO_LATE = "too late: it came up when its time was over"
 CHANGED = "the visit has changed"
 Row = tuple[Reminder, Appointment]
+Key = tuple[int, str]  # the patient, and who is written to
+Kept = TypeVar("Kept", Clinic, Patient)
 
 
 def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
     """Turn due reminders into messages. Returns how many rows were looked at; call again while it is not 0."""
     rows = _due(session, now, limit)
-    held = [_hold_if_quiet(session, reminder, now) for reminder, _ in rows]
-    due = [row for row, is_held in zip(rows, held, strict=True) if not is_held]
-    key = _patient_and_recipient
-    for (patient_id, recipient), group in groupby(sorted(due, key=key), key=key):
-        _collect_for(session, session.get_one(Patient, patient_id), recipient, list(group), now)
+    clinics = _by_id(session, Clinic, {reminder.clinic_id for reminder, _ in rows})
+    due = [row for row in rows if not _hold_if_quiet(clinics[row[0].clinic_id], row[0], now)]
+    patients = _by_id(session, Patient, {appointment.patient_id for _, appointment in due})
+    groups = _grouped(due)
+    for key, row in _soon(session, due, now):
+        if key in groups:
+            groups[key].append(row)
+    mails = []
+    for (patient_id, recipient), group in groups.items():
+        patient = patients[patient_id]
+        for kind, together in _by_kind(patient, recipient, group, now).items():
+            mail = _draft(session, clinics[patient.clinic_id], patient, recipient, kind, together, now)
+            mails.append((mail, together))
+    session.flush()  # once: the mails get their ids
+    for mail, together in mails:
+        for reminder, _ in together:
+            reminder.state, reminder.message_id = ReminderState.QUEUED, mail.id
     session.flush()
     return len(rows)
 
 
-def _collect_for(session: Session, patient: Patient, recipient: str, rows: list[Row], now: datetime) -> None:
-    rows += _soon(session, patient, recipient, rows, now)
+def _grouped(rows: Iterable[Row]) -> dict[Key, list[Row]]:
+    groups: dict[Key, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_patient_and_recipient(row), []).append(row)
+    return groups
+
+
+def _by_kind(
+    patient: Patient, recipient: str, rows: list[Row], now: datetime
+) -> dict[MessageKind, list[Row]]:
+    """Return what to send of a patient's rows; the others end here, each with its reason."""
     good = _newest_only([row for row in rows if _still_holds(*row, now)])
     why_not = no_letter_to(patient, recipient, reminding=True)
     by_kind: dict[MessageKind, list[Row]] = {}
@@ -53,9 +76,7 @@ def _collect_for(session: Session, patient: Patient, recipient: str, rows: list[
             reminder.state, reminder.reason = ReminderState.SKIPPED, why_not
         else:
             by_kind.setdefault(kind_of(reminder.rule), []).append((reminder, appointment))
-    clinic = session.get_one(Clinic, patient.clinic_id)
-    for kind, together in by_kind.items():
-        _enqueue(session, clinic, patient, recipient, kind, together, now)
+    return by_kind
 
 
 def kind_of(rule: str) -> MessageKind:
@@ -63,7 +84,7 @@ def kind_of(rule: str) -> MessageKind:
     return MessageKind.CHECK_IN if rule.startswith("after-") else MessageKind.REMINDER
 
 
-def _enqueue(
+def _draft(
     session: Session,
     clinic: Clinic,
     patient: Patient,
@@ -71,9 +92,9 @@ def _enqueue(
     kind: MessageKind,
     rows: Sequence[Row],
     now: datetime,
-) -> None:
+) -> Message:
     about = {appointment.id: appointment for _, appointment in rows}
-    message = enqueue(
+    message = draft(
         session,
         clinic,
         kind,
@@ -86,8 +107,7 @@ def _enqueue(
     )
     message.due_at = min(message.due_at, now)
     message.urgent_at = min(appointment.start_at for appointment in about.values())
-    for reminder, _ in rows:
-        reminder.state, reminder.message_id = ReminderState.QUEUED, message.id
+    return message
 
 
 def _due(session: Session, now: datetime, limit: int) -> list[Row]:
@@ -103,23 +123,25 @@ def _due(session: Session, now: datetime, limit: int) -> list[Row]:
     return [(reminder, appointment) for reminder, appointment in session.execute(query)]
 
 
-def _soon(
-    session: Session, patient: Patient, recipient: str, rows: Iterable[Row], now: datetime
-) -> list[Row]:
-    """Return the patient's other reminders that fall due soon after these."""
+def _soon(session: Session, rows: Sequence[Row], now: datetime) -> list[tuple[Key, Row]]:
+    """Return the other reminders of the same patients that fall due soon after these."""
+    session.flush()
     query = (
         select(Reminder, Appointment)
         .join(Appointment, Reminder.appointment_id == Appointment.id)
         .where(
-            Appointment.patient_id == patient.id,
-            Reminder.recipient == recipient,
+            Appointment.patient_id.in_({appointment.patient_id for _, appointment in rows}),
             Reminder.state == ReminderState.PENDING,
             Reminder.due_at <= now + TOGETHER,
             Reminder.id.not_in([reminder.id for reminder, _ in rows]),
         )
+        .order_by(Reminder.id)
         .with_for_update(skip_locked=True, of=Reminder)
     )
-    return [(reminder, appointment) for reminder, appointment in session.execute(query)]
+    if not rows:
+        return []
+    found = [(reminder, appointment) for reminder, appointment in session.execute(query)]
+    return [(_patient_and_recipient(row), row) for row in found]
 
 
 def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
@@ -140,9 +162,8 @@ def _newest_only(rows: list[Row]) -> list[Row]:
     return list(newest.values())
 
 
-def _hold_if_quiet(session: Session, reminder: Reminder, now: datetime) -> bool:
+def _hold_if_quiet(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:
     """Move a late reminder to the end of the quiet hours when that is early enough."""
-    clinic = session.get_one(Clinic, reminder.clinic_id)
     if reminder.expires_at <= now:
         return False
     later = outside_quiet(now, reminder.expires_at, clinic.zone, quiet_hours(clinic.settings))
@@ -152,5 +173,10 @@ def _hold_if_quiet(session: Session, reminder: Reminder, now: datetime) -> bool:
     return True
 
 
-def _patient_and_recipient(row: Row) -> tuple[int, str]:
+def _patient_and_recipient(row: Row) -> Key:
     return row[1].patient_id, row[0].recipient
+
+
+def _by_id(session: Session, model: type[Kept], ids: Collection[int]) -> dict[int, Kept]:
+    """Read rows in one query; while they are held here, the session does not forget them."""
+    return {row.id: row for row in session.scalars(select(model).where(model.id.in_(ids)))} if ids else {}

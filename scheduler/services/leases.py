@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler.models.message import Message, MessageState
@@ -28,6 +29,13 @@ def database_time(session: Session) -> datetime:
         return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
     text = session.execute(select(func.strftime("%Y-%m-%d %H:%M:%f", "now"))).scalar_one()
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def database_clock(dialect: str) -> ColumnElement[Any]:
+    """Return the same clock as an expression, to compare a column with."""
+    if dialect == "postgresql":
+        return func.clock_timestamp()
+    return func.strftime("%Y-%m-%d %H:%M:%f", "now")
 
 
 def claim(session: Session, token: str, now: datetime, limit: int, lease: timedelta = LEASE) -> list[Message]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler.ical import Method, course_calendar, invitation
@@ -116,6 +118,7 @@ class Batch:
     messages: Sequence[Message]
     about: Sequence[Appointment]
     patients: Sequence[Patient]
+    clinics: Sequence[Clinic]
 
 
 def read_batch(session: Session, ids: Sequence[int]) -> Batch:
@@ -126,7 +129,9 @@ def read_batch(session: Session, ids: Sequence[int]) -> Batch:
     patient_ids = {one.patient_id for one in by_id.values() if one.patient_id}
     about = session.scalars(select(Appointment).where(Appointment.id.in_(visit_ids))).all()
     patients = session.scalars(select(Patient).where(Patient.id.in_(patient_ids))).all()
-    return Batch([by_id[one] for one in ids if one in by_id], about, patients)
+    clinic_ids = {one.clinic_id for one in by_id.values()}
+    clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinic_ids))).all()
+    return Batch([by_id[one] for one in ids if one in by_id], about, patients, clinics)
 
 
 def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> str | None:
@@ -267,19 +272,29 @@ def _first_mail(session: Session, message: Message) -> str | None:
     """Return the Message-ID of the first mail to this person about the first of these visits."""
     if not message.subjects:
         return None
-    query = (
+    first = {
+        "visit": message.subjects[0].appointment_id,
+        "reader": message.recipient,
+        "itself": message.id,
+    }
+    found: str | None = session.connection().scalar(_first_mail_of_a_visit(), first)
+    return found
+
+
+@cache  # built once, asked for every mail
+def _first_mail_of_a_visit() -> Select[Any]:
+    return (
         select(Message.rfc_message_id)
         .join(MessageSubject, MessageSubject.message_id == Message.id)
         .where(
-            MessageSubject.appointment_id == message.subjects[0].appointment_id,
-            Message.recipient == message.recipient,
+            MessageSubject.appointment_id == bindparam("visit"),
+            Message.recipient == bindparam("reader"),
             Message.state == MessageState.SENT,
-            Message.id != message.id,
+            Message.id != bindparam("itself"),
         )
         .order_by(Message.dated_at, Message.id)
         .limit(1)
     )
-    return session.scalar(query)
 
 
 def _envelope_sender(message: Message, head: Letterhead) -> str:

@@ -71,6 +71,38 @@ def enqueue(
     expires_at: datetime | None = None,
 ) -> Message:
     """Add a message to a patient or a user; `values["secret"]` is wiped once the message has ended."""
+    message = draft(
+        session,
+        clinic,
+        kind,
+        now,
+        patient=patient,
+        user=user,
+        recipient=recipient,
+        values=values,
+        about=about,
+        due_at=due_at,
+        expires_at=expires_at,
+    )
+    session.flush()
+    return message
+
+
+def draft(
+    session: Session,
+    clinic: Clinic,
+    kind: MessageKind,
+    now: datetime,
+    *,
+    patient: Patient | None = None,
+    user: User | None = None,
+    recipient: str = "patient",
+    values: Mapping[str, Any] | None = None,
+    about: Sequence[Appointment] = (),
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> Message:
+    """Do the same without a flush, for many at once."""
     message = Message(
         clinic_id=clinic.id,
         kind=kind,
@@ -87,7 +119,6 @@ def enqueue(
     session.add(message)
     for appointment in about:
         add_subject(message, appointment)
-    session.flush()
     return message
 
 
