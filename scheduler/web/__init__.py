@@ -14,6 +14,7 @@ from scheduler.web import (
     feeds,
     headers,
     health,
+    history,
     local,
     mailbox,
     merging,
@@ -33,7 +34,7 @@ from scheduler.web import (
 def register(app: Flask) -> None:
     """Hang the door in."""
     accounts.init_app(app)
-    for part in (headers, local, agents, refusals, shell, mailbox):
+    for part in (headers, local, agents, history, refusals, shell, mailbox):
         part.register(app)
     for page in (
         board,

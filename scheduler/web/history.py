@@ -1,0 +1,54 @@
+"""The history of a visit in words, as a colleague would tell it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Flask
+
+from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.web.local import local_date, local_time
+
+WORDS = {
+    "arrive": "arrived",
+    "ask-to-move": "asked for another time",
+    "book": "booked",
+    "cancel": "cancelled",
+    "check-in": "checked in",
+    "confirm": "confirmed",
+    "decline": "declined in a calendar",
+    "driver": "told about the driver",
+    "expire": "reservation ran out",
+    "fulfill": "done",
+    "merge": "record merged",
+    "no-show": "did not come",
+    "record": "entered as it was",
+    "reschedule": "moved",
+    "resume": "taken up again",
+    "undo": "last step taken back",
+}
+
+
+def register(app: Flask) -> None:
+    """Add the filter."""
+    app.add_template_filter(history_words)
+
+
+def history_words(event: AppointmentEvent) -> str:
+    """Return what happened; for a move also from when to when, for a stage which one."""
+    if event.kind == "stage":
+        return str(event.changes["stage"][1] or WORDS["check-in"])
+    if event.kind == "reschedule" and "start" in event.changes:
+        return _moved(event.changes["start"], event.changes.get("location"))
+    kind, _, what = event.kind.partition(":")
+    if what:
+        return f"{kind.replace('-', ' ')}: {what.replace('-', ' ')}"
+    return WORDS.get(event.kind, event.kind.replace("-", " "))
+
+
+def _moved(start: list[str], place: list[str] | None) -> str:
+    old, new = start
+    if old != new:
+        was = datetime.fromisoformat(old)
+        return f"moved from {local_date(was)} {local_time(was)}"
+    return f"moved from {place[0]} to {place[1]}" if place else "given to somebody else"

@@ -1,0 +1,41 @@
+"""A visit's history in words on its page, after steps that people took there."""
+
+import re
+from datetime import timedelta
+
+from scheduler.models.user import StaffRole
+from scheduler.services import moves, visits
+from scheduler.services.actors import Actor
+from tests.cast import NOW
+
+
+def told(client, visit) -> list[str]:
+    page = client.get(f"/appointments/{visit.public_id}").text
+    history = page.split('id="history-title"', 1)[1].split("</section>", 1)[0]
+    return [re.sub(r"<[^>]+>", " ", item) for item in re.findall(r"</time>(.*?)<span", history)]
+
+
+def test_steps_are_told_as_a_colleague_would(signed_in, session, harbor, course):
+    visit = course.appointments[0]
+    desk = Actor(harbor.clinic, harbor.users["alice"], None, "staff")
+    visits.confirm(session, desk, visit, NOW)
+    visits.arrive(session, desk, visit, NOW)
+    session.commit()
+
+    assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [
+        "arrived",
+        "confirmed",
+        "booked",
+    ]
+
+
+def test_a_move_says_from_when(signed_in, session, harbor, course):
+    visit = course.appointments[0]
+    before = visit.local_start
+    desk = Actor(harbor.clinic, harbor.users["alice"], StaffRole.FRONT_DESK, "staff")
+    planned = moves.plan_move(session, desk, visit, visit.start_at + timedelta(minutes=30), NOW)
+    moves.apply_moves(session, desk, planned, NOW, "asked for it")
+    session.commit()
+
+    was = f"moved from {before:%a} {before.day} {before:%b} {before:%H:%M}"
+    assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [was, "booked"]
