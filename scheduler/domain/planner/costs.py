@@ -21,6 +21,7 @@ from scheduler.domain.planner.starts import Demand, Starts
 from scheduler.domain.planner.weights import Weights
 
 Costs = NDArray[np.int64]
+Cells = NDArray[np.int64]
 NEVER = np.int64(1) << 40
 
 
@@ -63,6 +64,12 @@ class Pricing:
             if first <= row < past:
                 costs[row - first, place] -= self.staying.price[step.key]
         return costs
+
+    def own(self, step: Step, first: int, past: int, cells: Cells, therapists: Sequence[int]) -> Costs:
+        """Return the cost of these starts, in the rows from `first` up to `past`, with a line for each therapist."""
+        costs: Costs = self.of(step, first, past).ravel()[cells - first * self.grid.width][None, :]
+        away = self.aways(step, therapists)
+        return costs if away is None else costs + self.weights.therapist * away[:, cells]
 
     def _resources(self, demand: Demand) -> Costs:
         known = self._cells.get(demand)

@@ -16,7 +16,8 @@ import numpy as np
 from scheduler.domain.planner.costs import NEVER, Costs
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.gaps import Cells, Gap
-from scheduler.domain.planner.tables import Table, Tables, least_in, spread
+from scheduler.domain.planner.pulls import Table, least_in, spread
+from scheduler.domain.planner.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,13 @@ class CoupledTables(Tables):
         total = self._next_with(following, bound, cells)
         for branch in step.branches:
             if not branch.deadline:
-                total = total + self.pull(self.ruler.gap(self.course, branch), branch, cells)
+                total = total + self.pull(branch, cells)
         return total
 
     def _next_with(self, following: Step, bound: list[Step], cells: Cells) -> Costs:
         gap = self.ruler.gap(self.course, following)
         table = self.of[following]
-        dense = self._dense(table, 1)
+        dense = self.pulls.dense(table, 1)
         rhythm = self.weights.rhythm_tick if following.same_series else 0
         slope = rhythm * np.arange(self.grid.width, dtype=np.int64)
         rest = np.minimum.accumulate((dense + slope)[:, :, ::-1], axis=2)[:, :, ::-1]
@@ -68,12 +69,10 @@ class CoupledTables(Tables):
         best = np.full((1, len(cells)), NEVER)
         for distance in range(gap.offset.min, gap.offset.max + 1):
             if distance == 0:
-                at_once = self._same_day(dense, rows - table.first, ticks, gap.apart, rhythm)
-                costs = at_once + sum(
-                    self.pull(self.ruler.gap(self.course, one), one, cells) for one in bound
-                )
+                at_once = self.pulls.same_day(dense, rows - table.first, ticks, gap.apart, rhythm)
+                costs = at_once + sum(self.pull(one, cells) for one in bound)
             else:
-                at = self._rows_at(numbers, rows, distance, table)
+                at = self.pulls.rows_at(numbers, rows, distance, table)
                 day = (at + table.first) * self.grid.width
                 ahead = Ahead(
                     following,
@@ -124,7 +123,7 @@ class CoupledTables(Tables):
         low = low if first is None else np.maximum(low, first)
         high = np.minimum(high, past)
         if gap.in_hours:
-            return self.least_by_hours(gap, branch, cells, low, high, values)
+            return self.pulls.least_by_hours(gap, table, cells, low, high, values)
         return self._least_by_days(gap, table, cells, low, high, values)
 
     def _least_by_days(

@@ -188,8 +188,11 @@ def _choose_next(steps: list[Step]) -> None:
     for step in reversed(steps):
         if step.parent is not None:
             depth[step.parent] = max(depth[step.parent], depth[step] + 1)
+    hanging: dict[Step, list[Step]] = {step: [] for step in steps}
     for step in steps:
-        children = [child for child in steps if child.parent is step]
+        if step.parent is not None:
+            hanging[step.parent].append(step)
+    for step, children in hanging.items():
         step.next = _heaviest(children, depth)
         step.branches = [child for child in children if child is not step.next]
         _mark_deadlines(step.next, step.branches)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,8 +19,12 @@ from numpy.typing import NDArray
 
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_utc
 from scheduler.domain.planner.bitsets import from_bools, indexes, span, spans
-from scheduler.domain.plans import TICK
+from scheduler.domain.planner.rowbits import RowBits
+from scheduler.domain.plans import TICK, Unit
 from scheduler.domain.windows import Window
+
+if TYPE_CHECKING:  # reaches.py builds on this file
+    from scheduler.domain.planner.reaches import Reach
 
 TICK_SECONDS = int(TICK.total_seconds())
 DAY_TICKS = 24 * 60 * 60 // TICK_SECONDS
@@ -58,6 +63,8 @@ class Grid:
         self.size = days * self.width
         self.utc, self.real = self._instants()
         self.bounds: dict[tuple[int, int, int], tuple[Ticks, Ticks]] = {}  # of gaps in hours, by gaps.py
+        self.reaches: dict[tuple[Unit, int, int, int, int], tuple[Reach, ...]] = {}  # of gaps, by reaches.py
+        self._bits: dict[int, RowBits] = {}
 
     def _instants(self) -> tuple[Ticks, int]:
         midnights = [
@@ -96,6 +103,20 @@ class Grid:
     def row(self) -> int:
         """The cells of the first day."""
         return span(0, self.width)
+
+    @cached_property
+    def openings(self) -> Ticks | None:
+        """The instants of the rows' first cells; None if a clock changes within the band of some day."""
+        by_row = self.utc.reshape(self.days, self.width)
+        regular = (by_row - by_row[:, :1] == np.arange(self.width)).all()
+        return by_row[:, 0] if regular else None
+
+    def bits(self, days: int) -> RowBits:
+        """Return the arithmetic of the first `days` rows."""
+        known = self._bits.get(days)
+        if known is None:
+            known = self._bits[days] = RowBits(days, self.width)
+        return known
 
     @cached_property
     def columns(self) -> int:

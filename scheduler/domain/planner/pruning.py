@@ -11,7 +11,8 @@ import numpy as np
 from scheduler.domain.planner.costs import NEVER, Costs
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.gaps import Cells
-from scheduler.domain.planner.tables import Table, Tables
+from scheduler.domain.planner.pulls import Table
+from scheduler.domain.planner.tables import Tables
 
 
 def worthwhile(tables: Tables, cost: int) -> dict[Step, int]:

@@ -19,7 +19,7 @@ import numpy as np
 from scheduler.domain.planner.costs import NEVER, Costs
 from scheduler.domain.planner.course import Group, Step
 from scheduler.domain.planner.gaps import Cells
-from scheduler.domain.planner.slotmap import Node
+from scheduler.domain.planner.passes import Node
 from scheduler.domain.planner.tables import Tables
 
 Chosen = dict[Step, int]

@@ -1,0 +1,256 @@
+"""The slot map's two passes over whole rows at once, on sets as large integers.
+
+For courses in which every visit has at most two others hanging from it, of which one is bound by days alone (the next
+infusion; the other is its therapy session, bound by hours). Two such visits get in each other's way on one day only, so
+it is enough to look at each distance in days: on different days their order is plain, and on one day the first must
+leave room for the second. For all other courses see passes.py, which gives the same answers to these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scheduler.domain.planner.bitsets import span
+from scheduler.domain.planner.course import Course, Group, Step
+from scheduler.domain.planner.gaps import Ruler
+from scheduler.domain.planner.reaches import Reach, reaches
+from scheduler.domain.planner.rowbits import RowBits
+
+Rows = dict[int, int]  # first cells of parents' rows, by days from there to the child
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two visits that hang from one: `one` in any way, `other` by whole days; and which of them may come first."""
+
+    one: Step
+    other: Step
+    one_reaches: tuple[Reach, ...]
+    other_reaches: tuple[Reach, ...]
+    one_first: bool
+    other_first: bool
+
+    def clear(self, due: Rows, days: int) -> int:
+        """Return the rows from which `other` is due on a day that suits `one` so many days later."""
+        rows = 0
+        for distance, some in due.items():
+            if (self.one_first and distance > days) or (self.other_first and distance < days):
+                rows |= some
+        return rows
+
+
+class RowPasses:
+    """Surviving starts by step. `emptied` is the first step found to have none, if any."""
+
+    def __init__(self, course: Course, starts: Mapping[Step, int], ruler: Ruler, families: Families) -> None:
+        self.course, self.ruler, self.families = course, ruler, families
+        self.starts, self.cells = starts, dict(starts)
+        size = max((cells.bit_length() for cells in starts.values()), default=0)
+        self.bits: RowBits = ruler.grid.bits(-(-size // ruler.grid.width))
+        self.emptied: Step | None = None
+        self.complete = self._pass_up() and self._pass_down()
+
+    def _pass_up(self) -> bool:
+        for step in reversed(self.course.steps):
+            family = self.families.get(step)
+            if isinstance(family, Pair):
+                self.cells[step] &= self._able(family, self.cells[step])
+            elif family:
+                self.cells[step] &= self._reaching(family, self.cells[step])
+            if not self.cells[step]:
+                self.emptied = step
+                return False
+        return all(self._keep_after_anchor(group) for group in self.course.groups)
+
+    def _pass_down(self) -> bool:
+        for step in self.course.steps:
+            family = self.families.get(step)
+            if isinstance(family, Pair):
+                self._narrow(family, self.cells[step])
+            elif family:
+                self._narrow_only(family, self.cells[step])
+        return True
+
+    def _reaching(self, only: Only, parents: int) -> int:
+        able = 0
+        for reach in only.reaches:
+            able |= reach.parents(self.bits, self.cells[only.child])
+            if able & parents == parents:
+                break
+        return able
+
+    def _narrow_only(self, only: Only, parents: int) -> None:
+        cells, kept = self.cells[only.child], 0
+        for reach in only.reaches:
+            kept |= reach.children(self.bits, parents) & cells
+            if kept == cells:
+                return
+        self.cells[only.child] = kept
+
+    def _able(self, pair: Pair, parents: int) -> int:
+        clear, same = self._due(pair)
+        able = self._reached_from(pair, self.cells[pair.one], clear)
+        if able & parents != parents:
+            able |= self._reached_from(pair, self.cells[pair.one] & self._beside(pair), same)
+        return able
+
+    def _reached_from(self, pair: Pair, cells: int, wanted: Rows) -> int:
+        """Return the parents, each in the rows `wanted` for the distance, that reach some of the cells."""
+        bits, able = self.bits, 0
+        present, rows = bits.rows(cells), 0
+        for reach in pair.one_reaches:
+            some = wanted[reach.days] & reach.rows
+            if not some:
+                continue
+            shift = reach.days * bits.width
+            if reach.whole(bits.width):
+                rows |= present >> shift & some
+            else:
+                fitting = cells & bits.whole(some << shift)
+                able |= bits.near(fitting, -reach.high, -reach.low) >> shift
+        return able | bits.whole(rows)
+
+    def _due(self, pair: Pair) -> tuple[Rows, Rows]:
+        """Return, for each distance of `one`, the rows from which `other` has a start on a day that suits it.
+
+        And those from which `other` has such a start on the same day only.
+        """
+        rows = self.bits.rows(self.cells[pair.other])
+        due: Rows = {}
+        for reach in pair.other_reaches:
+            some = rows >> reach.days * self.bits.width & reach.rows
+            due[reach.days] = due.get(reach.days, 0) | some
+        clear = {reach.days: pair.clear(due, reach.days) for reach in pair.one_reaches}
+        same = {days: due.get(days, 0) for days in clear}
+        same = {days: some ^ (some & clear[days]) for days, some in same.items()}
+        return clear, same
+
+    def _beside(self, pair: Pair) -> int:
+        """Return the places for `one` that leave room for some start of `other` on the same day."""
+        return self._room(self.cells[pair.other], pair.other, pair.one, pair.other_first, pair.one_first)
+
+    def _room(self, cells: int, placed: Step, coming: Step, first: bool, last: bool) -> int:
+        """Return the places for `coming` after some cell of `placed` that day (`first`), or before one (`last`)."""
+        places = 0
+        if first:
+            places |= self.bits.slid(self.bits.since(cells), self.course.apart(placed, coming))
+        if last:
+            places |= self.bits.slid(self.bits.until(cells), -self.course.apart(coming, placed))
+        return places
+
+    def _narrow(self, pair: Pair, parents: int) -> None:
+        bits, cells = self.bits, self.cells[pair.one]
+        clear, same = self._due(pair)
+        reached = self._reached(pair, parents)
+        kept = 0
+        for days, some in reached.items():
+            kept |= some & bits.whole(clear[days] << days * bits.width)
+        if kept != cells and any(same.values()):
+            beside = self._beside(pair)
+            for days, some in reached.items():
+                if same[days]:
+                    kept |= some & beside & bits.whole(same[days] << days * bits.width)
+        self._narrow_other(pair, reached)
+        self.cells[pair.one] = kept
+
+    def _reached(self, pair: Pair, parents: int) -> Rows:
+        """Return the starts of `one` that the parents reach, by distance."""
+        reached: Rows = {}
+        for reach in pair.one_reaches:
+            found = reach.children(self.bits, parents) & self.cells[pair.one]
+            reached[reach.days] = reached.get(reach.days, 0) | found
+        return reached
+
+    def _narrow_other(self, pair: Pair, reached: Rows) -> None:
+        """Keep the starts of `other` that leave room for one of those that were `reached`."""
+        bits, cells, rows = self.bits, self.cells[pair.other], 0
+        met = {days: bits.rows(some) >> days * bits.width for days, some in reached.items()}
+        for reach in pair.other_reaches:
+            some = 0
+            for days, there in met.items():
+                if (pair.one_first and days < reach.days) or (pair.other_first and days > reach.days):
+                    some |= there
+            rows |= (some & reach.rows) << reach.days * bits.width
+        kept = cells & bits.whole(rows)
+        for reach in pair.other_reaches:
+            if kept == cells:
+                return
+            shift = reach.days * bits.width
+            same = (reached.get(reach.days, 0) >> shift & reach.cells) << shift
+            if same:
+                kept |= cells & self._room(same, pair.one, pair.other, pair.one_first, pair.other_first)
+        self.cells[pair.other] = kept
+
+    def _keep_after_anchor(self, group: Group) -> bool:
+        """Keep the starts that a fixed action allows; tell whether there are enough."""
+        if group.anchor is None:
+            return True
+        for child in group.children():
+            if child.offset is not None:
+                low, high = self.ruler.anchor_range(child.offset, group.anchor)
+                self.cells[child] &= span(max(low, 0), max(high, 0))
+        children = list(group.children())
+        if not all(self.cells[child] for child in children):
+            return False
+        return len(children) < 2 or self._keep_beside(*children)
+
+    def _keep_beside(self, branch: Step, other: Step) -> bool:
+        orders = [(branch, other)] if branch.deadline else [(branch, other), (other, branch)]
+        kept = {branch: 0, other: 0}
+        for first, second in orders:
+            apart = self.course.apart(first, second)
+            earliest = _lowest(self.cells[first]) + apart
+            latest = self.cells[second].bit_length() - 1 - apart
+            kept[first] |= self.cells[first] & span(0, max(latest + 1, 0))
+            kept[second] |= self.cells[second] & ~span(0, earliest)
+        self.cells.update(kept)
+        return all(kept.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """A visit that alone hangs from another."""
+
+    child: Step
+    reaches: tuple[Reach, ...]
+
+
+Families = Mapping[Step, Pair | Only]
+
+
+def families(course: Course, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
+    """Return what hangs from each step; None if some of it is beyond these passes."""
+    if any(len(list(group.children())) > 2 for group in course.groups if group.anchor is not None):
+        return None
+    found: dict[Step, Pair | Only] = {}
+    for step in course.steps:
+        if starts[step] & ruler.grid.band(ruler.grid.width - step.length, ruler.grid.width):
+            return None  # it would run into the next day
+        children = list(step.children())
+        parts = [reaches(ruler, ruler.gap(course, child)) for child in children]
+        if len(children) > 2 or None in parts:
+            return None
+        known = [part for part in parts if part is not None]
+        if len(children) == 1:
+            found[step] = Only(children[0], known[0])
+        elif len(children) == 2:
+            pair = _pair(children, known, ruler.grid.width)
+            if pair is None:
+                return None
+            found[step] = pair
+    return found
+
+
+def _pair(children: list[Step], parts: list[tuple[Reach, ...]], width: int) -> Pair | None:
+    branch, other = children
+    by_days = [all(reach.whole(width) for reach in some) for some in parts]
+    if by_days[1]:
+        return Pair(branch, other, parts[0], parts[1], one_first=True, other_first=not branch.deadline)
+    if by_days[0]:
+        return Pair(other, branch, parts[1], parts[0], one_first=not branch.deadline, other_first=True)
+    return None
+
+
+def _lowest(cells: int) -> int:
+    return (cells & -cells).bit_length() - 1
