@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.txt", "requirements-dev.txt", "tools/node.txt", "tools/uv.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-solver.txt",
+    "requirements-dev.txt",
+    "tools/node.txt",
+    "tools/uv.txt",
+)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -20,6 +26,10 @@ def test_every_package_has_a_version_and_a_hash(lock):
 
 def test_the_development_lock_holds_the_runtime_lock():
     assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+
+
+def test_the_solver_that_is_tested_is_the_one_that_is_offered():
+    assert pins("requirements-solver.txt")["ortools"] == pins("requirements-dev.txt")["ortools"]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -13,6 +13,7 @@ from tools.places import ROOT, TOOLS, VENV, VENV_PYTHON, Refused
 
 STAMP = VENV / "installed-locks.json"
 RUNTIME = ROOT / "requirements.txt"
+SOLVER = ROOT / "requirements-solver.txt"  # an extra for a clinic's installation
 DEVELOPMENT = ROOT / "requirements-dev.txt"  # holds everything of RUNTIME, at the same versions
 NODE = TOOLS / "node.txt"
 UV = TOOLS / "uv.txt"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from scheduler.domain.planner import way_out
 from scheduler.domain.planner.bitsets import span
 from scheduler.domain.planner.course import Step
+from scheduler.domain.planner.model import GaveUp
 from scheduler.domain.planner.optimum import Solution
 from scheduler.domain.planner.problem import Problem
 
@@ -17,8 +19,8 @@ NOON = 12 * 12  # ticks of the day
 
 
 def best(problem: Problem, number: int) -> list[Solution]:
-    """Return up to `number` solutions, the optimum first; none if nothing fits."""
-    first = problem.optimum.best(problem.sets)
+    """Return up to `number` solutions, the optimum first; none if nothing fits. Raises GaveUp when unknown."""
+    first = way_out.best(problem)
     if first is None:
         return []
     found = [first]
@@ -36,14 +38,21 @@ def _others(problem: Problem, base: Solution) -> Iterator[Solution]:
     """Yield the best of each other kind: at other times with the same therapist, or with another one."""
     same = None if base.therapist is None else [base.therapist]
     for sets in _variations(problem, base):
-        solution = problem.optimum.best(sets, same)
+        solution = _solved(problem, sets, same)
         if solution:
             yield solution
     rest = [therapist for therapist in problem.optimum.therapists() if therapist != base.therapist]
     if rest and base.therapist is not None:
-        solution = problem.optimum.best(problem.sets, rest)
+        solution = _solved(problem, problem.sets, rest)
         if solution:
             yield solution
+
+
+def _solved(problem: Problem, sets: Mapping[Step, int], therapists: list[int] | None) -> Solution | None:
+    try:
+        return problem.optimum.best(sets, therapists)
+    except GaveUp:  # one kind of plan fewer to show
+        return None
 
 
 def _series(cells: Mapping[Step, int]) -> list[Step]:

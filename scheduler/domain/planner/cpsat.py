@@ -16,27 +16,35 @@ import numpy as np
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.gaps import HOUR_TICKS
-from scheduler.domain.planner.optimum import Solution
+from scheduler.domain.planner.optimum import Sets, Solution
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.plans import Unit
 
 
 def solve(
-    problem: Problem, seconds: float = 10.0, seed: int = 1, hint: Solution | None = None
+    problem: Problem,
+    seconds: float = 10.0,
+    seed: int = 1,
+    hint: Solution | None = None,
+    sets: Sets | None = None,
+    therapists: list[int] | None = None,
 ) -> Solution | None:
     """Return the best placement that CP-SAT finds in the time, or None if it proves that there is none.
 
-    Raises TimeoutError when the time is up before either.
+    `sets` and `therapists` take the place of the problem's own start sets and candidates. Raises TimeoutError when the
+    time is up before either.
     """
-    return _Model(problem).solve(seconds, seed, hint)
+    sets = problem.sets if sets is None else sets
+    therapists = problem.optimum.therapists() if therapists is None else therapists
+    return _Model(problem, sets, therapists).solve(seconds, seed, hint)
 
 
 class _Model:
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, sets: Sets, therapists: list[int]) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415  # a second and 271 MB: see above
 
         self.cp: Any = cp_model
-        self.problem = problem
+        self.problem, self.sets = problem, sets
         self.model: Any = cp_model.CpModel()
         self.grid, self.weights = problem.availability.grid, problem.weights
         self.cost: list[Any] = []
@@ -46,7 +54,7 @@ class _Model:
         self.utc: dict[Step, Any] = {}
         self.base = int(self.grid.utc[0])
         self.possible = True
-        self.therapists = problem.optimum.therapists()
+        self.therapists = therapists
         self.own = [self.model.new_bool_var("own") for _ in self.therapists]
         if self.own:
             self.model.add_exactly_one(self.own)
@@ -56,7 +64,7 @@ class _Model:
             self._relate()
 
     def _place(self, step: Step) -> None:
-        cells = np.flatnonzero(to_bools(self.problem.sets[step], self.grid.size))
+        cells = np.flatnonzero(to_bools(self.sets[step], self.grid.size))
         if not len(cells):
             self.possible = False
             return
@@ -65,22 +73,24 @@ class _Model:
         self.row[step] = self._var("", cells // width)
         self.tick[step] = self._var("", cells % width)
         model.add(start == self.row[step] * width + self.tick[step])
-        self._instant(step)
+        self._instant(step, cells)
         costs = self.problem.pricing.of(step, 0, self.grid.days).ravel()[cells]
         cost = self._var("", costs)
         model.add_allowed_assignments([start, cost], np.stack((cells, costs), axis=1).tolist())
         self.cost.append(cost)
         self._therapist(step, cells)
 
-    def _instant(self, step: Step) -> None:
-        """Elapsed ticks: the row's midnight, if no clock changes within the band of a day."""
-        by_row = self.grid.utc.reshape(self.grid.days, self.grid.width)
-        shifts = by_row - np.arange(self.grid.width) - self.base
-        if (shifts != shifts[:, :1]).any():
-            raise ValueError("a clock changes while the clinic is open")
-        midnight = self._var("", shifts[:, 0])
-        self.model.add_element(self.row[step], shifts[:, 0].tolist(), midnight)
-        self.utc[step] = midnight + self.tick[step]
+    def _instant(self, step: Step, cells: Any) -> None:
+        """Elapsed ticks: the row's first cell and what has passed since, if no clock changes within a row."""
+        openings = self.grid.openings
+        if openings is None:
+            utc = self.utc[step] = self._var("", self.grid.utc[cells] - self.base)
+            pairs = np.stack((cells, self.grid.utc[cells] - self.base), axis=1)
+            self.model.add_allowed_assignments([self.start[step], utc], pairs.tolist())
+            return
+        opening = self._var("", openings - self.base)
+        self.model.add_element(self.row[step], (openings - self.base).tolist(), opening)
+        self.utc[step] = opening + self.tick[step]
 
     def _var(self, name: str, values: Any) -> Any:
         domain = self.cp.Domain.from_values(sorted(set(values.tolist())))
@@ -166,6 +176,9 @@ class _Model:
         self.model.minimize(sum(self.cost))
         for step, cell in (hint.cells if hint else {}).items():
             self.model.add_hint(self.start[step], cell)
+        for therapist, chosen in zip(self.therapists, self.own, strict=True):
+            if hint:
+                self.model.add_hint(chosen, therapist == hint.therapist)
         solver: Any = self.cp.CpSolver()
         solver.parameters.max_time_in_seconds = seconds
         solver.parameters.random_seed = seed

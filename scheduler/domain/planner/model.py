@@ -174,3 +174,7 @@ class NoFit(Exception):
     def __init__(self, reasons: tuple[Reason, ...], suggestions: tuple[Suggestion, ...] = ()) -> None:
         self.reasons, self.suggestions = reasons, suggestions
         super().__init__("; ".join(reason.why for reason in reasons))
+
+
+class GaveUp(Exception):
+    """The search ended before it found a placement; there may be one."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from scheduler.domain.planner import alternatives, reasons, suggestions
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import NoFit, Proposal, Request, Violation, Visit
+from scheduler.domain.planner.model import GaveUp, NoFit, Proposal, Request, Violation, Visit
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.summaries import summarized
 from scheduler.domain.planner.validator import check_plan
@@ -22,10 +22,13 @@ def propose(
     """Return the best placements of every action that keep every rule, best first.
 
     At most `request.count`, which differ in a way that matters. Raises NoFit with the first action that cannot be
-    placed, what blocks it and what would make room.
+    placed, what blocks it and what would make room; or with the reason that the search gave up.
     """
     problem = Problem(request, availability, weights, now)
-    solutions = alternatives.best(problem, request.count)
+    try:
+        solutions = alternatives.best(problem, request.count)
+    except GaveUp:
+        raise NoFit(reasons.gave_up(problem), suggestions.suggestions(problem, ())) from None
     if not solutions:
         why = reasons.reasons(problem)
         raise NoFit(why, suggestions.suggestions(problem, why))

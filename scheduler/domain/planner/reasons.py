@@ -24,6 +24,15 @@ def reasons(problem: Problem) -> tuple[Reason, ...]:
     return tuple(_why(problem, step))
 
 
+def gave_up(problem: Problem) -> tuple[Reason, ...]:
+    """Return the reason when it is not known whether anything fits."""
+    why = (
+        "The search ended before it found a course in which no visits meet; there may be one. "
+        "Fewer wishes, or one visit held in place, make it easier."
+    )
+    return (Reason(problem.course.steps[0].key, None, why),)
+
+
 def first_unplaced(problem: Problem) -> Step | None:
     """Return the first step, in plan order, up to which the course cannot be placed."""
     steps = problem.course.steps

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner import reasons
+from scheduler.domain.planner import reasons, way_out
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.costs import staying_at
 from scheduler.domain.planner.course import line_of
 from scheduler.domain.planner.gaps import weekdays_between
-from scheduler.domain.planner.model import Done, Move, NoFit, Proposal, Request, Visit
+from scheduler.domain.planner.model import Done, GaveUp, Move, NoFit, Proposal, Request, Visit
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.weights import Weights
 from scheduler.domain.plans import Edge, Offset, Unit
@@ -61,7 +61,10 @@ def reflow(
     slack = _slack(settled, {**starts, **(moved if bend else {})}, availability, () if bend else moved)
     bent = replace(settled, pinned=pinned, slack=slack)
     problem = Problem(bent, availability, weights or Weights(), now, staying)
-    solution = problem.optimum.best(problem.sets)
+    try:
+        solution = way_out.best(problem)
+    except GaveUp:
+        raise NoFit(reasons.gave_up(problem)) from None
     if solution is None:
         raise NoFit(reasons.reasons(problem))
     proposal = problem.proposal(solution, coming)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Reason, Request, Resource, Suggestion
+from scheduler.domain.planner.model import GaveUp, Reason, Request, Resource, Suggestion
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.words import day, label, wall
 from scheduler.domain.plans import Role, Unit
@@ -39,7 +39,10 @@ def suggestions(problem: Problem, reasons: tuple[Reason, ...]) -> tuple[Suggesti
 
 def _fits(problem: Problem, request: Request) -> bool:
     changed = Problem(request, problem.availability, problem.weights, problem.now)
-    return changed.slots.complete and changed.optimum.best(changed.sets) is not None
+    try:
+        return changed.slots.complete and changed.optimum.best(changed.sets) is not None
+    except GaveUp:  # what is not known to help is not offered
+        return False
 
 
 def _changes(request: Request, availability: Availability, reasons: tuple[Reason, ...]) -> Iterator[Change]:

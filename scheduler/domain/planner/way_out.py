@@ -1,0 +1,45 @@
+"""The way out where the structure leaves the exact class: CP-SAT (OR-Tools) takes over when the search gives up.
+
+That happens to courses whose visits can meet in very many ways at once: parallel series of one patient, crowded into
+few hours. OR-Tools is an extra (requirements-solver.txt): it takes a second to import and a quarter of a gigabyte on
+disk, so it is imported only then, with a time limit and a fixed seed. Without it the search's own answer stands, and
+says that it is not proven.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.util import find_spec
+
+from scheduler.domain.planner import cpsat
+from scheduler.domain.planner.model import GaveUp
+from scheduler.domain.planner.optimum import Sets, Solution
+from scheduler.domain.planner.problem import Problem
+
+SECONDS = 5.0
+SEED = 1
+
+
+def best(problem: Problem) -> Solution | None:
+    """Return the best placement, or None if it is proven that there is none. Raises GaveUp when neither is known."""
+    return problem.optimum.best(problem.sets, way_out=partial(by_cp_sat, problem))
+
+
+def by_cp_sat(
+    problem: Problem, sets: Sets, therapists: list[int], known: Solution | None, seconds: float = SECONDS
+) -> Solution | None:
+    """Return the better of what CP-SAT finds in the time and what is `known`. Raises GaveUp when there is neither."""
+    found = None
+    if find_spec("ortools") is not None:
+        try:
+            found = cpsat.solve(problem, seconds, SEED, known, sets, therapists)
+        except TimeoutError:
+            found = None
+        else:
+            if found is None and known is None:
+                return None
+    if found and (known is None or found.proven or found.cost < known.cost):
+        return found
+    if known is None:
+        raise GaveUp
+    return known
