@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from flask import current_app
@@ -17,9 +17,8 @@ from scheduler.domain.planner.model import Done, Projection, Proposal
 from scheduler.domain.planner.model import Visit as PlannedVisit
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid
-from scheduler.services import patients, places, plans, proposals
+from scheduler.services import patients, places, plans, proposals, resources
 from scheduler.services.actors import Actor
-from scheduler.services.visit_rows import People
 from scheduler.services.wishes import Wishes
 
 Key = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,59}$")]
@@ -104,12 +103,12 @@ def propose(actor: Actor, body: WishBody) -> Answer:
     now = clock.now()
     wishes = wishes_of(actor, body)
     found = proposals.propose(db.session(), actor, wishes, now)
-    every = [visit for proposal in found for visit in proposal.visits]
-    people = People(db.session(), actor.clinic, every)
+    taken = (segment.resource_id for one in found for visit in one.visits for segment in visit.segments)
+    ids = resources.public_ids(db.session(), actor.clinic.id, taken)
     items = []
     for proposal in found:
         token = proposals.sign(proposal, wishes, actor, signing_keys(), now)
-        items.append(_view(proposal, wishes.plan_definition.plan, people, token))
+        items.append(_view(proposal, wishes.plan_definition.plan, ids, token))
     return Answer(ProposalList(items=items))
 
 
@@ -148,10 +147,10 @@ def _done(plan: Plan, pin: Pin) -> Done:
     return Done(pin.action, pin.start, pin.start + action.attended_length)
 
 
-def _view(proposal: Proposal, plan: Plan, people: People, token: str) -> ProposalView:
+def _view(proposal: Proposal, plan: Plan, ids: Mapping[int, str], token: str) -> ProposalView:
     return ProposalView(
         summary=proposal.summary,
-        appointments=[_visit(visit, plan, people) for visit in proposal.visits],
+        appointments=[_visit(visit, plan, ids) for visit in proposal.visits],
         later=[_projected(projection, plan) for projection in proposal.projections],
         terms=[TermView(key=term.key, cost=term.cost, words=term.words) for term in proposal.terms],
         cost=proposal.cost,
@@ -160,7 +159,7 @@ def _view(proposal: Proposal, plan: Plan, people: People, token: str) -> Proposa
     )
 
 
-def _visit(visit: PlannedVisit, plan: Plan, people: People) -> ProposedVisit:
+def _visit(visit: PlannedVisit, plan: Plan, ids: Mapping[int, str]) -> ProposedVisit:
     action, place = plan.action(visit.action), visit.location_id
     return ProposedVisit(
         action=action.key,
@@ -168,8 +167,8 @@ def _visit(visit: PlannedVisit, plan: Plan, people: People) -> ProposedVisit:
         title=action.title,
         start=at(visit.start),
         end=at(visit.attended_end),
-        location_id=people.locations[place].public_id if place is not None else None,
-        practitioner_ids=[people.practitioners[one].public_id for one in visit.practitioner_ids],
+        location_id=ids[place] if place is not None else None,
+        practitioner_ids=[ids[one] for one in visit.practitioner_ids],
         tentative=bool(action.gates),
     )
 

@@ -28,10 +28,10 @@ def authenticate() -> None:
     if given is None:
         raise Unauthenticated("Send the header Authorization: Bearer TOKEN")
     now, session = clock.now(), db.session()
-    actor = accounts.actor_for_token(session, given[1], now, request.remote_addr or "")
-    token = accounts.token_in_force(session, given[1], now)
-    if actor is None or token is None:
+    found = accounts.caller_of(session, given[1], now, request.remote_addr or "")
+    if found is None:
         raise Unauthenticated("The token is unknown, expired or revoked")
+    actor, token = found
     require(actor, "view")
     g.fhir_caller = actor
     if accounts.is_use_worth_noting(token, now):

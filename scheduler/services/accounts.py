@@ -111,25 +111,27 @@ def revoke_token(session: Session, actor: Actor, token: ApiToken, now: datetime)
         session.flush()
 
 
-def token_in_force(session: Session, text: str, now: datetime) -> ApiToken | None:
-    """Return the token with this text, unless it is revoked, expired, or its user or membership is gone."""
+def actor_for_token(session: Session, text: str, now: datetime, address: str) -> Actor | None:
+    """Return who acts with this token, or None when it is not in force."""
+    found = caller_of(session, text, now, address)
+    return found[0] if found else None
+
+
+def caller_of(session: Session, text: str, now: datetime, address: str) -> tuple[Actor, ApiToken] | None:
+    """Return who acts with this token, and the token.
+
+    None when it is revoked, expired, unknown, or its user or membership is gone.
+    """
     token = api_tokens.by_digest(session, digest_of(text))
     if token is None or token.revoked_at is not None or not token.user.active:
         return None
     if token.expires_at is not None and token.expires_at <= now:
         return None
-    return token if users.member(session, token.user_id, token.clinic_id) else None
-
-
-def actor_for_token(session: Session, text: str, now: datetime, address: str) -> Actor | None:
-    """Return who acts with this token, or None when it is not in force."""
-    token = token_in_force(session, text, now)
-    if token is None:
-        return None
     membership = users.member(session, token.user_id, token.clinic_id)
-    assert membership is not None  # noqa: S101  (token_in_force has just seen it, in the same transaction)
+    if membership is None:
+        return None
     scopes = None if token.scopes is None else frozenset(token.scopes)
-    return Actor(membership.clinic, token.user, membership.role, "staff", address, scopes)
+    return Actor(membership.clinic, token.user, membership.role, "staff", address, scopes), token
 
 
 def _check_scopes(scopes: Collection[str] | None) -> None:

@@ -1,38 +1,96 @@
 """Who is taken, kept in memory from one question to the next for clinics with a long calendar.
 
 Reading a hundred thousand visits takes a second, and a booking changes a handful of rows, so only what has changed
-since is read: new rows by their id, released ones by the time of release. Rows of a transaction that commits late may
-have lower ids than those already seen, so the last few thousand ids are looked at again each time. Nothing is kept
-from within a writing transaction, which may be rolled back, and everything is read anew when the frame (hours,
-closures, people) changes and every ten minutes. What is kept only guides proposals: booking is guarded by the
-database itself.
+since is read: new rows by their id, released ones by the time of release. On PostgreSQL rows of a transaction that
+commits late may have lower ids than those already seen, so the last few thousand ids are looked at again each time;
+SQLite has one writer at a time. Nothing is kept from within a writing transaction, which may be rolled back, and
+everything is read anew when the frame (hours, closures, people) changes and every ten minutes. What is kept only
+guides proposals: booking is guarded by the database itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import BindParameter, Engine, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar, Taken
 from scheduler.domain.windows import Window
-from scheduler.models import versions
 from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.versions import CalendarVersion
 
 WORTH_KEEPING = 2_000  # rows; fewer are read in no time
 LOOK_BACK = 5_000  # ids
 OLDEST = timedelta(minutes=10)
 MOST_KEPT = 6  # calendars of one database
+MOST_CHANGED = 1_000  # rows kept beside what was read, before all are put together again
 
-Rows = dict[int, Taken]
 Key = tuple[int, object, int]  # clinic, first day, days
+
+CLINIC: BindParameter[int] = bindparam("clinic_id")
+VERSION = select(
+    select(CalendarVersion.version).where(CalendarVersion.clinic_id == CLINIC).scalar_subquery(),
+    select(func.max(Occupation.id)).scalar_subquery(),
+)
+LIVE = select(
+    Occupation.id, Occupation.resource_id, Occupation.lane, Occupation.start_at, Occupation.end_at
+).where(
+    Occupation.clinic_id == CLINIC,
+    Occupation.role != PATIENT,
+    Occupation.released_at.is_(None),
+    Occupation.start_at >= bindparam("start"),
+    Occupation.start_at < bindparam("end"),
+)
+NEW = LIVE.where(Occupation.id > bindparam("after"))
+RELEASED = select(Occupation.id).where(
+    Occupation.clinic_id == CLINIC, Occupation.released_at >= bindparam("since")
+)
+
+
+@dataclass(frozen=True)
+class Rows(Collection[Taken]):
+    """What is taken, by row id: what was read, with what has come and gone since. Never changed once made."""
+
+    read: Mapping[int, Taken]
+    added: Mapping[int, Taken] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()
+
+    def get(self, row_id: int) -> Taken | None:
+        if row_id in self.gone:
+            return None
+        return self.added.get(row_id) or self.read.get(row_id)
+
+    def __iter__(self) -> Iterator[Taken]:
+        for rows in (self.read, self.added):
+            if self.gone:
+                yield from (taken for row_id, taken in rows.items() if row_id not in self.gone)
+            else:
+                yield from rows.values()
+
+    def __len__(self) -> int:
+        return len(self.read) + len(self.added) - len(self.gone)
+
+    def __contains__(self, taken: object) -> bool:
+        return any(one == taken for one in self)
+
+    def without(self, gone: Collection[int]) -> Rows:
+        """Return the others. Every id is one of these rows'."""
+        return Rows(self.read, self.added, self.gone | set(gone))
+
+    def changed(self, added: Mapping[int, Taken], gone: Collection[int]) -> Rows:
+        """Return the same with these rows more and those less."""
+        after = Rows(self.read, {**self.added, **added}, self.gone | set(gone))
+        if len(after.added) + len(after.gone) < MOST_CHANGED:
+            return after
+        every = {**after.read, **after.added}
+        return Rows({row_id: taken for row_id, taken in every.items() if row_id not in after.gone})
 
 
 @dataclass(frozen=True)
@@ -77,8 +135,9 @@ def forget() -> None:
 
 
 def _version(session: Session, clinic_id: int) -> tuple[int, int]:
-    last = session.scalar(select(func.max(Occupation.id))) or 0
-    return versions.calendar_version(session, clinic_id), last
+    """Return the calendar's number and the last row's id, in one question."""
+    known = session.execute(VERSION, {"clinic_id": clinic_id}).one()
+    return known[0] or 0, known[1] or 0
 
 
 def _writes(session: Session) -> bool:
@@ -102,9 +161,8 @@ def _keep(engine: Engine, key: Key, current: Kept) -> None:
 
 
 def _read(session: Session, clinic_id: int, frame: Calendar, now: datetime, version: tuple[int, int]) -> Kept:
-    live = _within(clinic_id, frame).where(Occupation.released_at.is_(None))
-    found = dict(_taken(session, live))
-    calendar = replace(frame, occupied=list(found.values()))
+    found = Rows(dict(_taken(session, LIVE, _span(clinic_id, frame))))
+    calendar = replace(frame, occupied=found)
     return Kept(version, frame, now, now, found, Availability(calendar))
 
 
@@ -112,33 +170,26 @@ def _caught_up(
     session: Session, clinic_id: int, known: Kept, now: datetime, version: tuple[int, int]
 ) -> Kept:
     """Return what was kept with the rows that were added and released since."""
-    recent = _within(clinic_id, known.frame).where(
-        Occupation.released_at.is_(None), Occupation.id > known.version[1] - LOOK_BACK
-    )
-    added = {row_id: taken for row_id, taken in _taken(session, recent) if row_id not in known.rows}
-    released = select(Occupation.id).where(
-        Occupation.clinic_id == clinic_id, Occupation.released_at >= known.changed_at - OLDEST
-    )
-    gone = {row_id: known.rows[row_id] for row_id in session.scalars(released) if row_id in known.rows}
-    found = {row_id: taken for row_id, taken in known.rows.items() if row_id not in gone} | added
-    calendar = replace(known.frame, occupied=list(found.values()))
+    look_back = 0 if session.get_bind().dialect.name == "sqlite" else LOOK_BACK
+    new = {**_span(clinic_id, known.frame), "after": known.version[1] - look_back}
+    added = {row_id: taken for row_id, taken in _taken(session, NEW, new) if known.rows.get(row_id) is None}
+    released = session.scalars(RELEASED, {"clinic_id": clinic_id, "since": known.changed_at - OLDEST})
+    gone = {row_id: taken for row_id in released if (taken := known.rows.get(row_id))}
+    found = known.rows.changed(added, gone)
+    calendar = replace(known.frame, occupied=found)
     availability = known.availability.changed(calendar, added.values(), gone.values())
     return Kept(version, known.frame, known.read_at, now, found, availability)
 
 
-def _within(clinic_id: int, frame: Calendar) -> Select[int, int, int, datetime, datetime]:
+def _span(clinic_id: int, frame: Calendar) -> dict[str, object]:
+    """Return what the queries ask about: the days of a frame, and the day before, for no visit is longer."""
     start = day_bounds(frame.first_on, frame.zone)[0]
     end = day_bounds(frame.first_on + timedelta(days=frame.days), frame.zone)[0]
-    return select(
-        Occupation.id, Occupation.resource_id, Occupation.lane, Occupation.start_at, Occupation.end_at
-    ).where(
-        Occupation.clinic_id == clinic_id,
-        Occupation.role != PATIENT,
-        Occupation.start_at >= start - timedelta(days=1),  # no visit is longer than a day
-        Occupation.start_at < end,
-    )
+    return {"clinic_id": clinic_id, "start": start - timedelta(days=1), "end": end}
 
 
-def _taken(session: Session, query: Select[int, int, int, datetime, datetime]) -> Iterator[tuple[int, Taken]]:
-    for row_id, resource_id, lane, start, end in session.execute(query):
+def _taken(
+    session: Session, query: Select[int, int, int, datetime, datetime], about: dict[str, object]
+) -> Iterator[tuple[int, Taken]]:
+    for row_id, resource_id, lane, start, end in session.execute(query, about):
         yield row_id, (resource_id, lane, Window(start, end))

@@ -1,4 +1,4 @@
-"""What resources are called, whatever their kind."""
+"""What resources are called, inside and outside, whatever their kind."""
 
 from __future__ import annotations
 
@@ -21,3 +21,15 @@ def names(session: Session, clinic_id: int, resource_ids: Iterable[int]) -> dict
         )
         found.update((resource_id, name) for resource_id, name in session.execute(query))
     return found
+
+
+def public_ids(session: Session, clinic_id: int, resource_ids: Iterable[int]) -> dict[int, str]:
+    """Return the public ids of chairs, rooms and people by resource id."""
+    wanted = sorted(set(resource_ids))
+    places, people = (
+        select(table.resource_id, table.public_id).where(
+            table.clinic_id == clinic_id, table.resource_id.in_(wanted)
+        )
+        for table in (Location, Practitioner)
+    )
+    return {row.resource_id: row.public_id for row in session.execute(places.union_all(people))}

@@ -75,6 +75,36 @@ def test_releasing_frees_the_time_of_these_visits_only(session, harbor, kept):
     assert freed.at_least[chairs[1]] == both_there.at_least[chairs[1]]
 
 
+@pytest.mark.parametrize("most", [2, 1_000])
+def test_many_changes_add_up_to_what_is_there(session, harbor, kept, monkeypatch, most):
+    monkeypatch.setattr(calendar_cache, "MOST_CHANGED", most)
+    load(session, harbor)
+    for day in range(6):
+        visit = add_visit(session, harbor, "Chair 1", NINE + timedelta(days=day))
+        if day % 2:
+            released = update(Occupation).where(Occupation.appointment_id == visit.id - 1)
+            session.execute(released.values(released_at=NOW))
+        changed(session, harbor)
+        seen = load(session, harbor)
+        anew = fresh(session, harbor)
+
+        assert seen.at_least == anew.at_least
+        assert sorted(seen.calendar.occupied) == sorted(anew.calendar.occupied)
+        assert len(seen.calendar.occupied) == len(list(anew.calendar.occupied))
+
+
+def test_a_visit_that_moves_is_no_longer_among_what_is_taken(session, harbor, kept):
+    first = add_visit(session, harbor, "Chair 1", NINE).id
+    add_visit(session, harbor, "Chair 2", NINE)
+    changed(session, harbor)
+    every = load(session, harbor).calendar.occupied
+    others = load(session, harbor, releasing=frozenset({first})).calendar.occupied
+
+    assert {one for one in every if one not in others} == {
+        one for one in every if one[0] == harbor.places["Chair 1"].resource_id
+    }
+
+
 def test_nothing_is_kept_from_a_writing_transaction_that_is_rolled_back(session, harbor, kept):
     before = load(session, harbor)
     begin_write(session)

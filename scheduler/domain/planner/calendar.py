@@ -6,7 +6,7 @@ that the validator can judge a plan by them without the planner's bitsets. `None
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -33,7 +33,7 @@ class Calendar:
     resources: tuple[Resource, ...]
     hours: Mapping[int | None, Sequence[Window]]
     closures: Mapping[int | None, Sequence[Window]] = field(default_factory=dict)
-    occupied: Sequence[Taken] = ()
+    occupied: Collection[Taken] = ()
     patient_busy: Sequence[Window] = ()
     notice: timedelta = timedelta()
 
