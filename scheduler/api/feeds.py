@@ -24,20 +24,26 @@ Style = Literal["neutral", "kind", "initials"]
 class NewFeed(Body):
     """`neutral` titles say nothing, `kind` says what sort of visit, `initials` (staff feeds only) whose.
 
-    `alarm_minutes` adds an alarm so long before each visit.
+    `alarm_minutes` adds an alarm so long before each visit. `days_back` and `days_ahead` say how much it shows; without
+    them 90 days back and everything ahead for a patient, 14 back and 180 ahead for staff.
     """
 
     title_style: Style = "neutral"
     alarm_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] | None = None
+    days_back: Annotated[int, Field(ge=0, le=366)] | None = None
+    days_ahead: Annotated[int, Field(ge=1, le=732)] | None = None
 
 
 class FeedView(View):
     id: Id
     title_style: Style
     alarm_minutes: int | None
+    days_back: int | None
+    days_ahead: int | None
     created_at: At
     revoked_at: At | None
     last_fetched_at: At | None
+    last_client: str
 
 
 class NewFeedView(FeedView):
@@ -116,11 +122,10 @@ def revoke_feed(actor: Actor, feed_id: str) -> Answer:
 
 def _made(actor: Actor, body: NewFeed, resource_id: int | None) -> Answer:
     feed, token = feeds.create(
-        db.session(), actor, resource_id, body.title_style, clock.now(), body.alarm_minutes
-    )
-    public_url: str = current_app.config["SETTINGS"].public_url
-    url = f"{public_url}/feeds/{token}.ics"
-    webcal_url = f"webcal://{url.split('://', 1)[1]}"
+        db.session(), actor, resource_id, body.title_style, clock.now(),
+        body.alarm_minutes, body.days_back, body.days_ahead,
+    )  # fmt: skip
+    url, webcal_url = feeds.addresses(current_app.config["SETTINGS"].public_url, token)
     return Answer(NewFeedView(**_view(feed).model_dump(), url=url, webcal_url=webcal_url))
 
 
@@ -138,7 +143,10 @@ def _view(feed: CalendarFeed) -> FeedView:
         id=feed.public_id,
         title_style=feed.title_style.value,
         alarm_minutes=feed.alarm_minutes,
+        days_back=feed.days_back,
+        days_ahead=feed.days_ahead,
         created_at=at(feed.created_at),
         revoked_at=at(feed.revoked_at) if feed.revoked_at else None,
         last_fetched_at=at(feed.last_fetched_at) if feed.last_fetched_at else None,
+        last_client=feed.last_client,
     )

@@ -1,7 +1,7 @@
 """A private iCalendar subscription of a patient, a practitioner, a location or the whole clinic.
 
 The token is kept as its SHA-256. A revoked feed keeps its row, because a revoked address answers 410 and an unknown
-one 404. `resource_id` NULL is the whole clinic.
+one 404. `resource_id` NULL is the whole clinic; `days_back` and `days_ahead` NULL are what is usual for whom it is.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class CalendarFeed(InClinic, Public, Model):
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     title_style: Mapped[TitleStyle] = mapped_column(choice(TitleStyle, "title_style"))
     alarm_minutes: Mapped[int | None]
+    days_back: Mapped[int | None]
+    days_ahead: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

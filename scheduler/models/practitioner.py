@@ -88,6 +88,12 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> Practition
     return session.scalar(query)
 
 
+def of_user(session: Session, clinic_id: int, user_id: int) -> Practitioner | None:
+    """Return whom an account is in this clinic, the first if it is several people."""
+    query = select(Practitioner).where(Practitioner.clinic_id == clinic_id, Practitioner.user_id == user_id)
+    return session.scalar(query.order_by(Practitioner.active.desc(), Practitioner.id).limit(1))
+
+
 def every(session: Session, clinic_id: int) -> list[Practitioner]:
     """Return all people with their roles, those at work first, in the board's order."""
     query = select(Practitioner).where(Practitioner.clinic_id == clinic_id)

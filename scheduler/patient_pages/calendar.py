@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
-import qrcode
 from flask import Response, current_app, request
 
 from config import Settings
 from scheduler.database import db
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
-from scheduler.services import feeds
+from scheduler.services import feeds, subscribing
 
 PATH = "/visits/<token>/calendar"
-GOOGLE = "https://calendar.google.com/calendar/render?cid="
-OUTLOOK = "https://outlook.live.com/calendar/0/addfromweb?url="
 MOST = 5  # addresses of one patient at a time
 
 
@@ -62,30 +57,12 @@ def switch_off_calendar(token: str) -> Response:
     return _page(page, off=True)
 
 
-def drawn(text: str) -> tuple[int, str]:
-    """Return a QR code as the width of a square and the path of its dark cells."""
-    code = qrcode.QRCode(border=4)
-    code.add_data(text)
-    cells = code.get_matrix()
-    path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(cells) for x, dark in enumerate(row) if dark)
-    return len(cells), path
-
-
 def _page(page: Opened, secret: str | None = None, off: bool = False) -> Response:
-    made = {}
-    if secret is not None:
-        settings: Settings = current_app.config["SETTINGS"]
-        url, webcal = feeds.addresses(settings.public_url, secret)
-        width, path = drawn(webcal)
-        made = {
-            "url": url,
-            "webcal": webcal,
-            "google": GOOGLE + quote(webcal, safe=""),
-            "outlook": OUTLOOK + quote(url, safe=""),
-            "width": width,
-            "path": path,
-        }
-    return shown("visits/calendar.html", page, made=made, off=off, own=_own(page))
+    settings: Settings = current_app.config["SETTINGS"]
+    made = subscribing.offer(settings.public_url, secret) if secret is not None else None
+    return shown(
+        "visits/calendar.html", page, made=made, off=off, own=_own(page), program=subscribing.program
+    )
 
 
 def _own(page: Opened) -> list[CalendarFeed]:

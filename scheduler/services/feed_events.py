@@ -21,7 +21,7 @@ def calendar(session: Session, feed: CalendarFeed, public_url: str, now: datetim
     clinic, whose = session.get_one(Clinic, feed.clinic_id), owner(session, feed)
     name = f"{called(clinic)}: {whose.name}" if whose.name else called(clinic)
     entries = _entries(session, feed, clinic, whose, public_url, now)
-    since_year = span(clinic, whose, now).start.year
+    since_year = span(feed, clinic, whose, now).start.year
     return feed_calendar(name, _look(feed, clinic, whose, public_url), entries, since_year)
 
 
@@ -34,7 +34,7 @@ def events(session: Session, feed: CalendarFeed, public_url: str, now: datetime)
 def _entries(
     session: Session, feed: CalendarFeed, clinic: Clinic, whose: Whose, public_url: str, now: datetime
 ) -> list[Entry]:
-    shows = span(clinic, whose, now)
+    shows = span(feed, clinic, whose, now)
     found = visits(session, clinic, whose, shows) + left(session, clinic, whose, shows)
     title = Title(feed.title_style, clinic.settings.visit_label)
     place = None if whose.patient is not None else _place

@@ -118,13 +118,19 @@ def owner(session: Session, feed: CalendarFeed) -> Whose:
     return Whose(owned(Patient), owned(Practitioner), owned(Location))
 
 
-def span(clinic: Clinic, whose: Whose, now: datetime) -> Span:
-    """Return the feed's window on the clinic's present day; a patient's has no end."""
+def span(feed: CalendarFeed, clinic: Clinic, whose: Whose, now: datetime) -> Span:
+    """Return the feed's window on the clinic's present day; a patient's has no end unless it was chosen."""
     today = now.astimezone(clinic.zone).date()
-    stones = _midnight(today - TOMBSTONES, clinic)
-    if whose.patient is not None:
-        return Span(_midnight(today - PATIENT_BACK, clinic), None, stones)
-    return Span(_midnight(today - STAFF_BACK, clinic), _midnight(today + STAFF_AHEAD, clinic), stones)
+    back, ahead = (STAFF_BACK, STAFF_AHEAD) if whose.patient is None else (PATIENT_BACK, None)
+    if feed.days_back is not None:
+        back = timedelta(days=feed.days_back)
+    if feed.days_ahead is not None:
+        ahead = timedelta(days=feed.days_ahead)
+    return Span(
+        _midnight(today - back, clinic),
+        _midnight(today + ahead, clinic) if ahead is not None else None,
+        _midnight(today - TOMBSTONES, clinic),
+    )
 
 
 def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[FeedVisit]:

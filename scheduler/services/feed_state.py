@@ -27,7 +27,8 @@ from scheduler.services.feeds import NOTED_EVERY, digest
 QUERY = text(
     """
     SELECT calendar_feed.last_fetched_at, calendar_feed.revoked_at, clinic.zone_name, calendar_feed.id,
-        calendar_feed.title_style, calendar_feed.alarm_minutes, feed_version.version,
+        calendar_feed.title_style, calendar_feed.alarm_minutes, calendar_feed.days_back, calendar_feed.days_ahead,
+        feed_version.version,
         clinic.name, clinic.phone, clinic.address, clinic.settings_document
     FROM calendar_feed
     JOIN clinic ON clinic.id = calendar_feed.clinic_id

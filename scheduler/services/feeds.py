@@ -1,8 +1,8 @@
 """Private calendar feeds: made, handed out once, taken back, and what they show.
 
-A token has 256 random bits and is kept as its SHA-256. A patient's feed goes 90 days back and as far ahead as there are
-visits; one of a practitioner, a place or the clinic 14 days back and 180 ahead, because it may hold thousands. The
-edges lie at midnights of the clinic, so a feed changes with the date at most once a day.
+A token has 256 random bits and is kept as its SHA-256. A patient's feed goes 90 days back and as far ahead as there
+are visits; one of a practitioner, a place or the clinic 14 days back and 180 ahead, because it may hold thousands; each
+may have its own lengths. The edges lie at midnights of the clinic, so a feed changes with the date at most once a day.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from scheduler.services.actors import Actor
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 NOTED_EVERY = timedelta(minutes=10)
 LONGEST_ALARM = 7 * 24 * 60
+MOST_BACK, MOST_AHEAD = 366, 732  # days
 
 
 def create(
@@ -37,12 +38,19 @@ def create(
     title_style: TitleStyle | str,
     now: datetime,
     alarm_minutes: int | None = None,
+    days_back: int | None = None,
+    days_ahead: int | None = None,
 ) -> tuple[CalendarFeed, str]:
     """Make a feed of a patient, a practitioner, a place, or (None) the whole clinic; the token is never shown again.
 
     Raises Invalid.
     """
-    _check(session, actor, resource_id, title_style, alarm_minutes)
+    lengths = (
+        ("alarm_minutes", alarm_minutes, 0, LONGEST_ALARM),
+        ("days_back", days_back, 0, MOST_BACK),
+        ("days_ahead", days_ahead, 1, MOST_AHEAD),
+    )
+    _check(session, actor, resource_id, title_style, lengths)
     token = secrets.token_urlsafe(32)
     feed = CalendarFeed(
         clinic_id=actor.clinic.id,
@@ -50,6 +58,8 @@ def create(
         digest=digest(token),
         title_style=TitleStyle(title_style),
         alarm_minutes=alarm_minutes,
+        days_back=days_back,
+        days_ahead=days_ahead,
         created_at=now,
         created_by_id=actor.user_id,
     )
@@ -72,7 +82,8 @@ def rotate(session: Session, actor: Actor, feed: CalendarFeed, now: datetime) ->
     if feed.revoked_at is not None:
         raise WrongStatus("This calendar address is switched off already")
     revoke(session, actor, feed, now)
-    return create(session, actor, feed.resource_id, feed.title_style, now, feed.alarm_minutes)
+    alike = (feed.alarm_minutes, feed.days_back, feed.days_ahead)
+    return create(session, actor, feed.resource_id, feed.title_style, now, *alike)
 
 
 def find(session: Session, token: str) -> CalendarFeed | None:
@@ -88,6 +99,15 @@ def of_resource(session: Session, clinic_id: int, resource_id: int | None) -> li
         CalendarFeed.revoked_at.is_(None),
     )
     return list(session.scalars(query.order_by(CalendarFeed.id)))
+
+
+def of_clinic(session: Session, clinic_id: int) -> dict[int | None, list[CalendarFeed]]:
+    """Return all feeds of a clinic that are switched on, by resource (None: the whole clinic's), oldest first."""
+    query = select(CalendarFeed).where(CalendarFeed.clinic_id == clinic_id, CalendarFeed.revoked_at.is_(None))
+    found: dict[int | None, list[CalendarFeed]] = {}
+    for feed in session.scalars(query.order_by(CalendarFeed.id)):
+        found.setdefault(feed.resource_id, []).append(feed)
+    return found
 
 
 def note_fetch(session: Session, feed_id: int, client: str, now: datetime) -> None:
@@ -113,7 +133,11 @@ def digest(token: str) -> str:
 
 
 def _check(
-    session: Session, actor: Actor, resource_id: int | None, style: str, alarm_minutes: int | None
+    session: Session,
+    actor: Actor,
+    resource_id: int | None,
+    style: str,
+    lengths: Sequence[tuple[str, int | None, int, int]],
 ) -> None:
     errors: list[tuple[str, str]] = []
     resource = session.get(Resource, resource_id) if resource_id is not None else None
@@ -123,8 +147,9 @@ def _check(
         errors.append(("title_style", f"must be one of {', '.join(TitleStyle)}"))
     elif style == TitleStyle.INITIALS and resource is not None and resource.kind is ResourceKind.PATIENT:
         errors.append(("title_style", "initials are for feeds of staff"))
-    if alarm_minutes is not None and not 0 <= alarm_minutes <= LONGEST_ALARM:
-        errors.append(("alarm_minutes", f"must be from 0 to {LONGEST_ALARM}"))
+    for name, value, least, most in lengths:
+        if value is not None and not least <= value <= most:
+            errors.append((name, f"must be from {least} to {most}"))
     if errors:
         raise Invalid(errors)
 

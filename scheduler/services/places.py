@@ -24,6 +24,7 @@ from scheduler.models.location import Location
 from scheduler.models.occupation import Occupation
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
+from scheduler.models.user import User
 from scheduler.services import audit
 from scheduler.services.actors import Actor
 
@@ -102,6 +103,16 @@ def update_practitioner(
     audit.record(session, actor, "practitioner.changed", person, now, fields=fields)
     versions.raise_versions(session, actor.clinic.id, [person.resource_id], now)
     return person
+
+
+def tie_account(
+    session: Session, actor: Actor, person: Practitioner, user: User | None, now: datetime
+) -> None:
+    """Say which account is this person's, or that none is."""
+    if person.user_id != (user.id if user else None):
+        person.user_id = user.id if user else None
+        audit.record(session, actor, "practitioner.changed", person, now, ["user"])
+        session.flush()
 
 
 def get_location(session: Session, clinic: Clinic, public_id: str) -> Location:

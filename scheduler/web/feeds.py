@@ -1,6 +1,8 @@
-"""Calendar subscriptions on the pages of patients and people: made, shown once, switched off."""
+"""Calendar addresses of patients, people, chairs and rooms, and of the clinic: made, shown once, renewed, ended."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -8,49 +10,201 @@ from werkzeug.wrappers import Response
 from config import Settings
 from scheduler import clock
 from scheduler.database import db
-from scheduler.errors import NotFound
+from scheduler.errors import Invalid, NotFound
 from scheduler.models import calendar_feed
+from scheduler.models import location as locations
+from scheduler.models import practitioner as practitioners
 from scheduler.models.calendar_feed import CalendarFeed
-from scheduler.services import feeds, patients, places
+from scheduler.models.practitioner import Practitioner
+from scheduler.services import feeds, memberships, patients, places, subscribing
+from scheduler.services.feed_rows import owner
 from scheduler.web.current import actor
+from scheduler.web.settings.blueprint import by_field
 from scheduler.web.shell import may
 
 bp = Blueprint("feed_pages", __name__)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """Whose calendar: what they are called, their resource (None: the clinic), the page of their addresses."""
+
+    name: str
+    resource_id: int | None
+    page: str
+    is_patient: bool = False
+    person: Practitioner | None = None
+
+
+@bp.get("/calendars")
+@may("feeds")
+def index() -> str:
+    clinic = actor().clinic
+    return render_template(
+        "calendars/index.html",
+        clinic=clinic,
+        people=practitioners.every(db.session(), clinic.id),
+        places=locations.every(db.session(), clinic.id),
+        mine=_mine(),
+        feeds=feeds.of_clinic(db.session(), clinic.id),
+        latest=feeds.latest_fetch,
+    )
+
+
+@bp.get("/calendars/mine")
+@may("feeds")
+def mine() -> Response:
+    """Go to one's own calendar; whoever treats nobody sees the list."""
+    person = _mine()
+    return redirect(
+        url_for(".of_person", person_id=person.public_id) if person else url_for(".index"),
+        303,
+    )
+
+
+@bp.get("/calendars/clinic")
+@may("feeds")
+def of_clinic() -> str:
+    return _page(_clinic())
+
+
+@bp.post("/calendars/clinic")
+@may("feeds")
+def for_clinic() -> str | tuple[str, int]:
+    return _make(_clinic())
+
+
+@bp.get("/calendars/people/<person_id>")
+@may("feeds")
+def of_person(person_id: str) -> str:
+    return _page(_person(places.get_practitioner(db.session(), actor().clinic, person_id)))
+
+
+@bp.post("/calendars/people/<person_id>")
+@may("feeds")
+def for_person(person_id: str) -> str | tuple[str, int]:
+    return _make(_person(places.get_practitioner(db.session(), actor().clinic, person_id)))
+
+
+@bp.post("/calendars/people/<person_id>/account")
+@may("people")
+def tie(person_id: str) -> Response:
+    """Say which account is this person's, so that they find their own calendar."""
+    person = places.get_practitioner(db.session(), actor().clinic, person_id)
+    email = request.form.get("email", "")
+    user = memberships.get(db.session(), actor().clinic, email).user if email else None
+    places.tie_account(db.session(), actor(), person, user, clock.now())
+    db.session.commit()
+    flash("Saved.")
+    return redirect(url_for(".of_person", person_id=person_id), 303)
+
+
+@bp.get("/calendars/places/<place_id>")
+@may("feeds")
+def of_place(place_id: str) -> str:
+    place = places.get_location(db.session(), actor().clinic, place_id)
+    return _page(Subject(place.name, place.resource_id, request.path))
+
+
+@bp.post("/calendars/places/<place_id>")
+@may("feeds")
+def for_place(place_id: str) -> str | tuple[str, int]:
+    place = places.get_location(db.session(), actor().clinic, place_id)
+    return _make(Subject(place.name, place.resource_id, request.path))
+
+
+@bp.get("/patients/<patient_id>/feeds")
+@may("feeds")
+def of_patient(patient_id: str) -> str:
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    return _page(Subject(patient.name, patient.resource_id, request.path, is_patient=True))
+
+
 @bp.post("/patients/<patient_id>/feeds")
 @may("feeds")
-def for_patient(patient_id: str) -> str:
+def for_patient(patient_id: str) -> str | tuple[str, int]:
     patient = patients.get(db.session(), actor().clinic, patient_id)
-    back = url_for("patients.show", patient_id=patient.public_id)
-    return _made(patient.resource_id, patient.name, back)
+    return _make(Subject(patient.name, patient.resource_id, request.path, is_patient=True))
 
 
-@bp.post("/settings/people/<person_id>/feeds")
+@bp.post("/calendar-feeds/<feed_id>/rotation")
 @may("feeds")
-def for_person(person_id: str) -> str:
-    person = places.get_practitioner(db.session(), actor().clinic, person_id)
-    return _made(person.resource_id, person.name, url_for("settings.people"))
+def rotate(feed_id: str) -> str:
+    feed = _find(feed_id)
+    subject = _subject_of(feed)
+    _, token = feeds.rotate(db.session(), actor(), feed, clock.now())
+    return _shown_once(subject, token)
 
 
 @bp.post("/calendar-feeds/<feed_id>/revocation")
 @may("feeds")
 def revoke(feed_id: str) -> Response:
     feed = _find(feed_id)
+    back = _subject_of(feed).page
     feeds.revoke(db.session(), actor(), feed, clock.now())
     db.session.commit()
     flash("The calendar address is switched off.")
-    return redirect(request.form.get("back", "/") if _is_ours(request.form.get("back", "/")) else "/", 303)
+    return redirect(back, 303)
 
 
-def _made(resource_id: int, name: str, back: str) -> str:
+def _make(subject: Subject) -> str | tuple[str, int]:
     style = request.form.get("title_style", "neutral")
-    _, token = feeds.create(db.session(), actor(), resource_id, style, clock.now())
+    lengths = [_length(name) for name in ("alarm_minutes", "days_back", "days_ahead")]
+    try:
+        _, token = feeds.create(db.session(), actor(), subject.resource_id, style, clock.now(), *lengths)
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(subject, refusal), refusal.status
+    return _shown_once(subject, token)
+
+
+def _shown_once(subject: Subject, token: str) -> str:
     settings: Settings = current_app.config["SETTINGS"]
-    url, webcal = feeds.addresses(settings.public_url, token)
-    page = render_template("patients/feed_made.html", name=name, url=url, webcal=webcal, back=back)
+    offer = subscribing.offer(settings.public_url, token)
+    page = render_template("calendars/made.html", subject=subject, offer=offer)
     db.session.commit()
     return page
+
+
+def _page(subject: Subject, refusal: Invalid | None = None) -> str:
+    clinic = actor().clinic
+    return render_template(
+        "calendars/show.html",
+        subject=subject,
+        feeds=feeds.of_resource(db.session(), clinic.id, subject.resource_id),
+        program=subscribing.program,
+        label=clinic.settings.visit_label,
+        members=memberships.every(db.session(), clinic) if subject.person else [],
+        values=request.form if refusal else {},
+        errors=by_field(refusal),
+    )
+
+
+def _clinic() -> Subject:
+    return Subject(actor().clinic.name, None, url_for(".of_clinic"))
+
+
+def _person(person: Practitioner) -> Subject:
+    page = url_for(".of_person", person_id=person.public_id)
+    return Subject(person.name, person.resource_id, page, person=person)
+
+
+def _subject_of(feed: CalendarFeed) -> Subject:
+    whose = owner(db.session(), feed)
+    if whose.patient is not None:
+        page = url_for(".of_patient", patient_id=whose.patient.public_id)
+        return Subject(whose.patient.name, feed.resource_id, page, is_patient=True)
+    if whose.practitioner is not None:
+        return _person(whose.practitioner)
+    if whose.location is not None:
+        page = url_for(".of_place", place_id=whose.location.public_id)
+        return Subject(whose.location.name, feed.resource_id, page)
+    return _clinic()
+
+
+def _mine() -> Practitioner | None:
+    user_id = actor().user_id
+    return practitioners.of_user(db.session(), actor().clinic.id, user_id) if user_id else None
 
 
 def _find(feed_id: str) -> CalendarFeed:
@@ -60,5 +214,9 @@ def _find(feed_id: str) -> CalendarFeed:
     return feed
 
 
-def _is_ours(path: str) -> bool:
-    return path.startswith("/") and not path.startswith(("//", "/\\"))
+def _length(name: str) -> int | None:
+    """Return a number of the form; nothing is what is usual, and what is no number is out of bounds."""
+    text = request.form.get(name, "").strip()
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1

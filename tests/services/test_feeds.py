@@ -65,6 +65,35 @@ def test_rotating_makes_one_like_it(session, clinic, desk):
         feeds.rotate(session, desk, old, NOW)
 
 
+def test_how_much_a_feed_shows_is_kept_when_it_is_rotated(session, clinic, desk):
+    old, _ = feeds.create(session, desk, None, "kind", NOW, 15, days_back=0, days_ahead=30)
+    new, _ = feeds.rotate(session, desk, old, NOW)
+
+    assert (new.alarm_minutes, new.days_back, new.days_ahead) == (15, 0, 30)
+
+
+@pytest.mark.parametrize(
+    "lengths", [{"days_back": -1}, {"days_back": 367}, {"days_ahead": 0}, {"days_ahead": 733}]
+)
+def test_a_feed_shows_neither_nothing_nor_everything(session, clinic, desk, lengths):
+    (name,) = lengths
+
+    with pytest.raises(Invalid) as refused:
+        feeds.create(session, desk, None, "neutral", NOW, **lengths)
+    assert [error["field"] for error in refused.value.details["errors"]] == [name]
+
+
+def test_all_feeds_of_a_clinic_by_whose_they_are(session, clinic, desk):
+    nurse = make_practitioner(session, clinic)
+    whole, _ = feeds.create(session, desk, None, "neutral", NOW)
+    hers = [feeds.create(session, desk, nurse.resource_id, "kind", NOW)[0] for _ in range(2)]
+    feeds.revoke(session, desk, hers[0], NOW)
+    other = make_clinic(session, "hill")
+    feeds.create(session, Actor(other, None, None, "staff"), None, "neutral", NOW)
+
+    assert feeds.of_clinic(session, clinic.id) == {None: [whole], nurse.resource_id: hers[1:]}
+
+
 def test_a_patients_feed_has_no_initials(session, clinic, desk):
     patient = make_patient(session, clinic)
 

@@ -6,9 +6,9 @@ from sqlalchemy import select
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
-from scheduler.services import memberships
+from scheduler.services import feeds, memberships
 from scheduler.services.permissions import PERMISSIONS
-from tests.cast import add_patient
+from tests.cast import NOW, add_patient
 
 PAGES = {
     "/": "view",
@@ -22,6 +22,8 @@ PAGES = {
     "/patients/finds?search=nora": "view",
     "/patients/new": "patients",
     "/patients/duplicates": "patients",
+    "/calendars": "feeds",
+    "/calendars/clinic": "feeds",
     "/care-plans/new": "book",
     "/requests": "move",
     "/reminders": "send-log",
@@ -55,6 +57,9 @@ OBJECTS = {
     "/appointments/{visit}/starts?date=2026-12-01": "move",
     "/appointments/{booster}/booking": "book",
     "/settings/people/{person}/hours": "people",
+    "/patients/{patient}/feeds": "feeds",
+    "/calendars/people/{person}": "feeds",
+    "/calendars/places/{place}": "feeds",
     "/settings/protocols/{plan}": "settings",
 }
 POSTS = {
@@ -82,7 +87,11 @@ POSTS = {
     "/settings/places/{place}": {"name": "x"},
     "/settings/people/{person}": {"name": "x"},
     "/settings/people/{person}/hours": {},
-    "/settings/people/{person}/feeds": {},
+    "/calendars/people/{person}": {},
+    "/calendars/people/{person}/account": {},
+    "/calendars/places/{place}": {},
+    "/calendar-feeds/{feed}/rotation": {},
+    "/calendar-feeds/{feed}/revocation": {},
 }
 NAMES = ("ada", "mona", "alice", "nick", "rita")
 
@@ -101,8 +110,17 @@ def ids(session, cast, course):
         "mail": session.scalar(select(Message.public_id).where(Message.clinic_id == cast.clinic.id)),
         "person": cast.people["Nina"].public_id,
         "place": cast.places["Chair 1"].public_id,
+        "feed": _feed(session, cast),
         "plan": current(session, cast.clinic.id, "iv-depression-6").public_id,
     }
+
+
+def _feed(session, cast):
+    """Return the id of a feed of the whole clinic, made when there is none."""
+    found = feeds.of_resource(session, cast.clinic.id, None)
+    feed = found[0] if found else feeds.create(session, cast.actor("ada"), None, "neutral", NOW)[0]
+    session.commit()
+    return feed.public_id
 
 
 @pytest.mark.parametrize("name", NAMES)
