@@ -160,9 +160,12 @@ def _erase_visits(session: Session, patient: Patient) -> None:
     courses = select(CarePlan.id).where(CarePlan.patient_id == patient.id)
     for statement in (
         update(Appointment).where(Appointment.patient_id == patient.id).values(status_reason=""),
-        update(AppointmentEvent)
-        .where(AppointmentEvent.appointment_id.in_(visits))
-        .values(reason="", changes={}),
+        update(AppointmentEvent).where(AppointmentEvent.appointment_id.in_(visits)).values(reason=""),
+        update(
+            AppointmentEvent
+        )  # which step was taken back says nothing about a person, and later steps need it
+        .where(AppointmentEvent.appointment_id.in_(visits), AppointmentEvent.kind != "undo")
+        .values(changes={}),
         update(Gate).where(Gate.care_plan_id.in_(courses)).values(document="", note=""),
         update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note=""),
         delete(DriverAnswer).where(DriverAnswer.appointment_id.in_(visits)),

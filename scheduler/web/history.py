@@ -35,8 +35,11 @@ def register(app: Flask) -> None:
 
 
 def history_words(event: AppointmentEvent) -> str:
-    """Return what happened; for a move also from when to when, for a stage which one."""
-    if event.kind == "stage":
+    """Return what happened; for a move also from when, for a stage which one.
+
+    What changed is gone from the history of a record that was made anonymous.
+    """
+    if event.kind == "stage" and event.changes:
         return str(event.changes["stage"][1] or WORDS["check-in"])
     if event.kind == "reschedule" and "start" in event.changes:
         return _moved(event.changes["start"], event.changes.get("location"))

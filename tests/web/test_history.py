@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 from scheduler.models.user import StaffRole
-from scheduler.services import moves, visits
+from scheduler.services import careplans, erasure, moves, undo, visits
 from scheduler.services.actors import Actor
 from tests.cast import NOW
 
@@ -39,3 +39,25 @@ def test_a_move_says_from_when(signed_in, session, harbor, course):
 
     was = f"moved from {before:%a} {before.day} {before:%b} {before:%H:%M}"
     assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [was, "booked"]
+
+
+def test_the_history_of_an_erased_record_can_still_be_read(signed_in, session, harbor, course):
+    visit = course.appointments[0]
+    desk = Actor(harbor.clinic, harbor.users["mona"], StaffRole.MANAGER, "staff")
+    planned = moves.plan_move(session, desk, visit, visit.start_at + timedelta(minutes=30), NOW)
+    moves.apply_moves(session, desk, planned, NOW, "asked for it")
+    visits.confirm(session, desk, visit, NOW)
+    undo.undo(session, desk, visit, "confirm", NOW)
+    visits.confirm(session, desk, visit, NOW)
+    careplans.revoke(session, desk, course, NOW, "moves away")
+    erasure.erase(session, desk, course.patient, "asked for it", NOW)
+    session.commit()
+
+    assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [
+        "cancelled",
+        "confirmed",
+        "last step taken back",
+        "confirmed",
+        "moved",
+        "booked",
+    ]
