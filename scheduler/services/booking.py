@@ -53,7 +53,8 @@ def book_course(
     """
     _make_way(session, actor, wishes.patient, visits, now)
     calendar = proposals.load(session, actor, wishes, now)
-    broken = rules.check(actor, wishes.request(), calendar, visits, now, override_reason)
+    asked = replace(wishes.request(), slack={})  # a bent gap is judged as what it is
+    broken = rules.check(actor, asked, calendar, visits, now, override_reason)
     care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
     appointments = _write(session, actor, care_plan, visits, now)
     _write_done(session, actor, care_plan, wishes, now)
@@ -211,7 +212,10 @@ def _write(
 
 
 def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime) -> None:
-    """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing."""
+    """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing.
+
+    One that was never held is recorded as called off, so that the course counts on from it and nobody plans it again.
+    """
     plan = care_plan.plan_definition.plan
     nobody = People(session, actor.clinic, [])
     for done in wishes.done.values():
@@ -219,6 +223,9 @@ def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wis
         visit = Visit(action.key, done.start, done.end, done.end, ())
         row = planned(actor.clinic, care_plan.patient, action, visit, nobody, now)
         row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
+        if action.key in wishes.skipped:
+            row.status, row.status_reason = AppointmentStatus.CANCELLED, "not held before this course"
+            row.cancelled_at, row.visible = done.end, False
         care_plan.appointments.append(row)
         session.flush()
         record_event(session, actor, row, "record", now)

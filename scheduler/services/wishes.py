@@ -26,7 +26,8 @@ class Wishes:
     """Weekdays are ISO numbers; `earliest`, `latest` and `preferred` are wall-clock times; dates are clinic-local.
 
     `practitioners` are people to choose from where they have the role asked for. `pinned` holds starts to keep, by
-    action; `done` what is over or stays where it is.
+    action; `done` what is over or stays where it is, of which `skipped` was never held. `slack` gives an action another
+    shortest and longest gap: a soft rule bent, which booking asks a reason for.
     """
 
     patient: Patient
@@ -41,6 +42,8 @@ class Wishes:
     done: Mapping[str, Done] = field(default_factory=dict)
     preferred: time | None = None
     count: int = 3
+    skipped: frozenset[str] = frozenset()
+    slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def request(self) -> Request:
         """Return the planner's request."""
@@ -56,6 +59,7 @@ class Wishes:
             done=dict(self.done),
             preferred=self.preferred,
             count=self.count,
+            slack=dict(self.slack),
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -70,6 +74,8 @@ class Wishes:
             "pinned": {action: to_minute(start) for action, start in sorted(self.pinned.items())},
             "done": {a: [to_minute(d.start), to_minute(d.end)] for a, d in sorted(self.done.items())},
             "preferred": self.preferred.isoformat("minutes") if self.preferred else None,
+            "skipped": sorted(self.skipped),
+            "slack": {action: list(gap) for action, gap in sorted(self.slack.items())},
         }
 
 
@@ -95,6 +101,8 @@ def from_document(
             for action, (start, end) in document.get("done", {}).items()
         },
         preferred=_time(document.get("preferred")),
+        skipped=frozenset(document.get("skipped", ())),
+        slack={action: (least, most) for action, (least, most) in document.get("slack", {}).items()},
     )
 
 

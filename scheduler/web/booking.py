@@ -1,18 +1,19 @@
-"""Booking a course on one page: who, which protocol, when; proposals; one button."""
+"""Booking a course on one page: who, which protocol, when, what came before; proposals; one button."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from secrets import token_hex
+from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.localtime import local_on
+from scheduler.domain.localtime import local_on, to_local
 from scheduler.domain.planner.model import Proposal, Visit
 from scheduler.domain.plans import Plan, Role
 from scheduler.errors import Invalid, NoFitFound, ProposalExpired, Refusal, RuleBroken, SlotTaken
@@ -22,26 +23,48 @@ from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
 from scheduler.models.schedule import closures
 from scheduler.services import booking, patients, proposals, resources
+from scheduler.services.earlier import longer_gap
 from scheduler.services.proposal_tokens import sign, unsign
+from scheduler.services.wishes import Wishes
 from scheduler.transactions import only_reads
 from scheduler.web import signing, wish_form
 from scheduler.web.current import actor
+from scheduler.web.earlier_form import EarlierForm, earlier_form
 from scheduler.web.month import CalendarDay, weeks
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 from scheduler.web.wish_form import Fields
 
 bp = Blueprint("booking", __name__)
+ANSWERS = (NoFitFound, Invalid)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A proposal as the page shows it."""
+    """A proposal as the page shows it. `closed` are the days within it on which the clinic is closed, and why."""
 
     proposal: Proposal
     token: str
     weeks: list[list[CalendarDay[Visit]]]
     names: dict[int, str]
+    closed: Mapping[date, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the planner said: offers, or a refusal with links to what would make room; and what came before."""
+
+    offers: Sequence[Offer] = ()
+    wishes: Wishes | None = None
+    refusal: Refusal | None = None
+    helps: Sequence[tuple[str, str]] = ()
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.wishes.plan_definition.plan if self.wishes else None
+
+
+NOTHING = Found()
 
 
 @bp.get("/care-plans/new")
@@ -53,8 +76,10 @@ def new() -> str:
         found = patients.search(db.session(), actor().clinic, text, limit=12)
         return render_template("booking/who.html", found=found, search=text)
     patient = patients.get(db.session(), actor().clinic, public_id)
+    if "not_before" in request.args:  # a suggestion that was taken
+        return _page(patient, wish_form.changed(request.args, {}), NOTHING)
     asked = request.args.get("plan_definition") or last_booked_plan(db.session(), actor().clinic.id)
-    return _page(patient, wish_form.start_values(patient, asked, _today()))
+    return _page(patient, wish_form.start_values(patient, asked, _today()), NOTHING)
 
 
 @bp.post("/care-plans/proposals")
@@ -62,63 +87,120 @@ def new() -> str:
 @only_reads
 def propose() -> str | tuple[str, int]:
     patient = patients.get(db.session(), actor().clinic, request.form.get("patient", ""))
-    try:
-        offers, plan = _offers(patient, request.form)
-    except (NoFitFound, Invalid) as refusal:
-        return _answer(patient, request.form, refusal=refusal), refusal.status
-    return _answer(patient, request.form, offers, plan)
+    found = _find(patient, request.form)
+    page = _answer(patient, request.form, found)
+    return (page, found.refusal.status) if found.refusal else page
+
+
+@bp.post("/care-plans/starts")
+@may("book")
+@only_reads
+def starts() -> Response:
+    """Where one visit may go with the rest of the course around it, for a drag or the arrows: local starts by day."""
+    form, action = request.form, request.form.get("action", "")
+    patient = patients.get(db.session(), actor().clinic, form.get("patient", ""))
+    wishes = wish_form.read(db.session(), actor(), patient, _without_pin(form, action), clock.now())
+    found: dict[str, list[str]] = {}
+    for start in proposals.slot_map(db.session(), actor(), wishes, clock.now()).get(action, ()):
+        local = to_local(start, actor().clinic.zone)
+        found.setdefault(local.date().isoformat(), []).append(f"{local:%H:%M}")
+    return jsonify(found)
 
 
 @bp.post("/care-plans")
 @may("book")
 def book() -> str | tuple[str, int] | Response:
-    keys, now = signing.keys(), clock.now()
+    keys, now, form = signing.keys(), clock.now(), request.form
     try:
-        held = unsign(db.session(), actor(), request.form.get("token", ""), keys, now)
-        reserve = actor().clinic.settings.reservation_minutes if "reserve" in request.form else None
+        held = unsign(db.session(), actor(), form.get("token", ""), keys, now)
+        reserve = actor().clinic.settings.reservation_minutes if "reserve" in form else None
         course = booking.book_course(
-            db.session(), actor(), held.wishes, held.visits, held.projections, now, reserve_minutes=reserve
+            db.session(),
+            actor(),
+            held.wishes,
+            held.visits,
+            held.projections,
+            now,
+            override_reason=form.get("override_reason", "").strip()[:300],
+            reserve_minutes=reserve,
         )
     except (SlotTaken, RuleBroken, ProposalExpired) as refusal:
         db.session.rollback()
         return _again(refusal)
     db.session.commit()
     words = "Reserved" if reserve else "Booked"
-    flash(f"{words}: {len(held.visits)} visits for {course.patient.name}.")
+    undo = url_for("care_plans.step", care_plan_id=course.public_id, what="revocation")
+    flash((f"{words}: {len(held.visits)} visits for {course.patient.name}.", undo))  # type: ignore[arg-type]  # a toast with its undo
     return redirect(url_for("care_plans.show", care_plan_id=course.public_id), 303)
 
 
 def _again(refusal: Refusal) -> tuple[str, int]:
     """Return the page with what went wrong and, where there is any, what fits now."""
     patient = patients.get(db.session(), actor().clinic, request.form.get("patient", ""))
-    try:
-        offers, plan = _offers(patient, request.form)
-    except (NoFitFound, Invalid):
-        return _page(patient, request.form, refusal=refusal), refusal.status
-    return _page(patient, request.form, offers, plan, refusal), refusal.status
+    found = _find(patient, request.form)
+    return _page(patient, request.form, Found(found.offers, found.wishes, refusal)), refusal.status
 
 
-def _offers(patient: Patient, form: Fields) -> tuple[list[Offer], Plan]:
+def _find(patient: Patient, form: Fields) -> Found:
+    """Ask the planner what the form asks."""
     now = clock.now()
-    wishes = wish_form.read(db.session(), actor(), patient, form, _today())
+    wishes = None
+    try:
+        wishes = wish_form.read(db.session(), actor(), patient, form, now)
+        return Found(_offers(wishes), wishes)
+    except ANSWERS as refusal:
+        return Found((), wishes, refusal, _helps(wishes, refusal, form))
+
+
+def _offers(wishes: Wishes) -> list[Offer]:
+    now = clock.now()
     found = proposals.propose(db.session(), actor(), wishes, now)
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
     names = resources.names(db.session(), actor().clinic.id, ids)
     zone, closed = actor().clinic.zone, _closed([visit for one in found for visit in one.visits])
-    offers = [
+    return [
         Offer(
             proposal,
             sign(proposal, wishes, actor(), signing.keys(), now),
             weeks(proposal.visits, lambda visit: visit.start, zone, closed),
             names,
+            _within(proposal, closed),
         )
         for proposal in found
     ]
-    return offers, wishes.plan_definition.plan
+
+
+def _helps(wishes: Wishes | None, refusal: Refusal, form: Fields) -> list[tuple[str, str]]:
+    """Return what would make room: words, and the address that asks again with it (none: not for this page)."""
+    offered = list(refusal.details.get("suggestions", ()))
+    if wishes is not None and wishes.done and isinstance(refusal, NoFitFound):
+        longer = longer_gap(db.session(), actor(), wishes, clock.now())
+        if longer is not None:
+            offered.append({"text": longer.text, "request": longer.request})
+    return [(one["text"], _asking_again(form, one["request"])) for one in offered]
+
+
+def _asking_again(form: Fields, change: Mapping[str, Any]) -> str:
+    if not change:
+        return ""
+    values = wish_form.changed(form, change)
+    return url_for("booking.new", **values.to_dict(flat=False))  # type: ignore[arg-type]  # lists are repeated
+
+
+def _without_pin(form: Fields, action: str) -> Fields:
+    values = form.copy()
+    values.setlist("unpin", [*form.getlist("unpin"), action])
+    return values
+
+
+def _within(proposal: Proposal, closed: Mapping[date, str]) -> dict[date, str]:
+    zone = actor().clinic.zone
+    first, last = (local_on(visit.start, zone) for visit in (proposal.visits[0], proposal.visits[-1]))
+    return {on: why for on, why in sorted(closed.items()) if first <= on <= last}
 
 
 def _closed(visits: Sequence[Visit]) -> dict[date, str]:
-    """Return the days within the course on which the whole clinic is closed, with the reason."""
+    """Return the days within the courses on which the whole clinic is closed, with the reason."""
     if not visits:
         return {}
     clinic = actor().clinic
@@ -133,25 +215,56 @@ def _closed(visits: Sequence[Visit]) -> dict[date, str]:
     return found
 
 
-def _answer(
-    patient: Patient,
-    form: Fields,
-    offers: Sequence[Offer] = (),
-    plan: Plan | None = None,
-    refusal: Refusal | None = None,
-) -> str:
+def _answer(patient: Patient, form: Fields, found: Found) -> str:
     if not is_partial():
-        return _page(patient, form, offers, plan, refusal)
+        return _page(patient, form, found)
+    return render_template("booking/_answer.html", **_shown(patient, form, found))
+
+
+def _page(patient: Patient, form: Fields, found: Found) -> str:
+    people = practitioners.active(db.session(), actor().clinic.id)
+    therapists = [person for person in people if Role.THERAPIST in person.roles]
+    known = definitions.all_current(db.session(), actor().clinic.id)
     return render_template(
-        "booking/_proposals.html",
-        patient=patient,
-        values=form,
-        offers=offers,
-        plan=plan,
-        refusal=refusal,
-        pins=_pins(form),
-        group=_group(),
+        "booking/new.html",
+        plan_choices=[(one.key, one.title) for one in known],
+        therapist_choices=[("", "anyone")] + [(one.public_id, one.name) for one in therapists],
+        **_shown(patient, form, found),
     )
+
+
+def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
+    """Return what the page and its part with the proposals both show."""
+    refusal = found.refusal
+    errors = refusal.details.get("errors", []) if refusal else []
+    return {
+        "patient": patient,
+        "values": form,
+        "today": _today(),
+        "found": found,
+        "offers": found.offers,
+        "plan": found.plan,
+        "refusal": refusal,
+        "errors": {error["field"]: error["reason"] for error in errors},
+        "pins": _read(wish_form.pins, form),
+        "bends": _read(wish_form.bends, form),
+        "earlier": _earlier(form),
+        "group": _group(),
+    }
+
+
+def _earlier(form: Fields) -> EarlierForm | None:
+    """Return what the form asks about earlier visits; nothing while there is no protocol."""
+    known = {one.key: one for one in definitions.all_current(db.session(), actor().clinic.id)}
+    definition = known.get(form.get("plan_definition", "")) or next(iter(known.values()), None)
+    return earlier_form(form, definition.plan) if definition else None
+
+
+def _read(reader: Any, form: Fields) -> list[Any]:
+    try:
+        return list(reader(form))
+    except Invalid:
+        return []
 
 
 def _group() -> str:
@@ -160,38 +273,6 @@ def _group() -> str:
     Two answers may bear the same tokens; with the same name, those that come would find theirs open already and close.
     """
     return f"offers-{token_hex(4)}"
-
-
-def _page(
-    patient: Patient,
-    form: Fields,
-    offers: Sequence[Offer] = (),
-    plan: Plan | None = None,
-    refusal: Refusal | None = None,
-) -> str:
-    people = practitioners.active(db.session(), actor().clinic.id)
-    therapists = [person for person in people if Role.THERAPIST in person.roles]
-    known = definitions.all_current(db.session(), actor().clinic.id)
-    return render_template(
-        "booking/new.html",
-        patient=patient,
-        plan_choices=[(one.key, one.title) for one in known],
-        therapist_choices=[("", "anyone")] + [(one.public_id, one.name) for one in therapists],
-        values=form,
-        today=_today(),
-        offers=offers,
-        plan=plan,
-        refusal=refusal,
-        pins=_pins(form),
-        group=_group(),
-    )
-
-
-def _pins(form: Fields) -> list[wish_form.Pin]:
-    try:
-        return wish_form.pins(form)
-    except Invalid:
-        return []
 
 
 def _today() -> date:

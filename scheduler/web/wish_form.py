@@ -1,6 +1,7 @@
 """The booking form: from its fields to a patient's wishes, and back to what the form shows.
 
-A pin is "action@2026-11-24T09:30", in the clinic's wall-clock time.
+A pin is "action@2026-11-24T09:30", in the clinic's wall-clock time; a bent gap is "action:shortest:longest". A course
+that starts in its middle names the last visit before (`had`), its day, and the days of earlier ones as `on-action`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from typing import Any
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid
 from scheduler.models.patient import Patient
 from scheduler.services import places, plans
 from scheduler.services.actors import Actor
+from scheduler.services.earlier import Before, Earlier, earlier, line
 from scheduler.services.wishes import Wishes
 from scheduler.web.local import LONGEST, read_date, read_instant, read_time
 
 MOST_PINS = 60
+USUAL_HOUR = time(10)  # of earlier visits, unless the desk says
 Fields = MultiDict[str, str]
 
 
@@ -33,15 +38,34 @@ class Pin:
     text: str
 
 
-def read(session: Session, actor: Actor, patient: Patient, form: Fields, today: date) -> Wishes:
+@dataclass(frozen=True)
+class Bend:
+    """A gap that may once be another: the shortest and the longest, in the unit of the action's own."""
+
+    action: str
+    least: int
+    most: int
+    text: str
+
+
+def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: datetime) -> Wishes:
     """Return the wishes in the form. Raises Invalid naming each field, NotFound for an unknown protocol or person."""
+    definition, today = (
+        plans.current(session, actor.clinic, form.get("plan_definition", "")),
+        _today(actor, now),
+    )
+    before = before_of(form, definition.plan)
+    not_before = read_date("not_before", form.get("not_before") or today.isoformat())
+    known = Earlier()
+    if before is not None:
+        known = earlier(definition.plan, before, max(not_before, today), actor.clinic.zone, now)
     chosen = [
         places.get_practitioner(session, actor.clinic, one) for one in form.getlist("practitioner") if one
     ]
     return Wishes(
         patient=patient,
-        plan_definition=plans.current(session, actor.clinic, form.get("plan_definition", "")),
-        not_before=read_date("not_before", form.get("not_before") or today.isoformat()),
+        plan_definition=definition,
+        not_before=not_before,
         weekdays=frozenset(_weekdays(form.getlist("weekdays"))),
         earliest=_time(form, "earliest"),
         latest=_time(form, "latest"),
@@ -49,7 +73,77 @@ def read(session: Session, actor: Actor, patient: Patient, form: Fields, today: 
         practitioners=tuple(chosen),
         pinned={pin.action: pin.start for pin in pins(form)},
         preferred=_time(form, "preferred"),
+        done=known.done,
+        skipped=known.skipped,
+        slack=_slack(form, definition.plan),
     )
+
+
+def _slack(form: Fields, plan: Plan) -> dict[str, tuple[int, int]]:
+    bent = {bend.action: (bend.least, bend.most) for bend in bends(form)}
+    known = {action.key for action in plan.firm if action.offset}
+    if unknown := bent.keys() - known:
+        raise Invalid([("slack", f"{min(unknown)} has no gap in this protocol")])
+    return bent
+
+
+def before_of(form: Fields, plan: Plan) -> Before | None:
+    """Return what the form says of earlier visits; None where the patient had none of this protocol."""
+    last = had(form, plan)
+    if not last:
+        return None
+    days = {
+        name.removeprefix("on-"): read_date(name, text)
+        for name, text in form.items()
+        if name.startswith("on-") and text
+    }
+    if form.get("last_on"):
+        days[last] = read_date("last_on", form["last_on"])
+    at, sides = _time(form, "last_at") or USUAL_HOUR, frozenset(form.getlist("had_with"))
+    return Before(last, days, at, sides, settled="had_all" in form)
+
+
+def had(form: Fields, plan: Plan) -> str:
+    """Return the last visit before, if it is one of this protocol: another may have been chosen since."""
+    wanted = form.get("had", "")
+    return wanted if wanted in {action.key for action in line(plan)[:-1]} else ""
+
+
+def bends(form: Fields) -> list[Bend]:
+    """Return the gaps that are bent, without those taken back. Raises Invalid."""
+    taken_back = set(form.getlist("unbend"))
+    found = (_bend(text) for text in form.getlist("slack")[:MOST_PINS])
+    return [bend for bend in found if bend.action not in taken_back]
+
+
+def changed(form: Fields, change: Mapping[str, Any]) -> Fields:
+    """Return the form with a suggestion's change of the request, as the planner names its fields."""
+    values: Fields = MultiDict(form)
+    for name in ("csrf_token", "token", "pin", "unpin", "unbend", "earlier_for", "override_reason"):
+        values.poplist(name)
+    values.setlist("pinned", [pin.text for pin in pins(form)])
+    for name, value in change.items():
+        values.setlist(*_as_fields(name, value, values))
+    return values
+
+
+def _as_fields(name: str, value: Any, values: Fields) -> tuple[str, list[str]]:
+    match name:
+        case "practitioner_ids":
+            return "practitioner", []
+        case "weekdays":
+            return "weekdays", [str(day) for day in sorted(value)]
+        case "blocked_on":
+            return "blocked", sorted(day.isoformat() for day in value)
+        case "pinned":
+            return "pinned", [text for text in values.getlist("pinned") if text.partition("@")[0] in value]
+        case "slack":
+            return "slack", [f"{action}:{least}:{most}" for action, (least, most) in sorted(value.items())]
+        case "not_before":
+            return name, [value.isoformat()]
+        case "earliest" | "latest":
+            return name, [value.isoformat("minutes") if value else ""]
+    raise ValueError(f"no field of the form is {name}")
 
 
 def pins(form: Fields) -> list[Pin]:
@@ -82,6 +176,18 @@ def _pin(text: str) -> Pin:
     except ValueError:
         raise Invalid([("pin", "must be a visit with its local date and time")]) from None
     return Pin(action, read_instant("pin", local.date(), local.time().replace(tzinfo=None)), text)
+
+
+def _bend(text: str) -> Bend:
+    action, _, gap = text[:120].partition(":")
+    least, _, most = gap.partition(":")
+    if not (least.isdecimal() and most.isdecimal() and len(gap) < LONGEST):
+        raise Invalid([("slack", "must be a visit with its shortest and longest gap")])
+    return Bend(action, int(least), int(most), text)
+
+
+def _today(actor: Actor, now: datetime) -> date:
+    return local_on(now, actor.clinic.zone)
 
 
 def _time(form: Fields, name: str) -> time | None:

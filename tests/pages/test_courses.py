@@ -71,3 +71,141 @@ def test_the_rest_of_a_course_is_stopped_at_once(alice, session, course):
     session.expire_all()
     assert {one.status for one in course.appointments} == {AppointmentStatus.CANCELLED}
     assert session.scalars(select(Occupation).where(Occupation.released_at.is_(None))).all() == []
+
+
+def booking_page(page, staffed, key="iv-depression-6"):
+    page.goto(f"/care-plans/new?patient={staffed.patients['Nora'].public_id}&plan_definition={key}")
+    page.locator(".offer[open] .chip").first.wait_for()
+    return page
+
+
+def solved_again(page):
+    return page.expect_response("**/care-plans/proposals")
+
+
+def test_a_visit_is_dragged_to_another_day_and_the_rest_follows(alice, staffed):
+    page = booking_page(alice, staffed)
+    chip = page.locator(".offer[open] .chip[data-action='infusion-3']")
+    was_on = chip.get_attribute("data-on")
+    chip.scroll_into_view_if_needed()
+    chip.hover()
+    page.mouse.down()
+    box = chip.bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 20, steps=3)
+    page.locator(".offer[open] .cal td.fits-day").first.wait_for()
+    target = page.locator(f".offer[open] .cal td.fits-day:not([data-on='{was_on}'])").first
+    on = target.get_attribute("data-on")
+    to = target.bounding_box()
+    page.mouse.move(to["x"] + to["width"] / 2, to["y"] + to["height"] / 2, steps=6)
+    page.locator(".chip-ghost.fits-here").wait_for()
+    with solved_again(page):
+        page.mouse.up()
+
+    pinned = page.locator(".offer[open] .chip.pinned")
+    expect(pinned).to_have_count(1)
+    expect(pinned).to_have_attribute("data-on", on)
+    expect(pinned).to_have_attribute("data-action", "infusion-3")
+    expect(pinned).to_be_focused()
+    expect(page.locator(".chip-ghost")).to_have_count(0)
+
+
+def test_escape_puts_a_dragged_visit_back_and_a_click_still_pins(alice, staffed):
+    page = booking_page(alice, staffed)
+    chip = page.locator(".offer[open] .chip[data-action='infusion-2']")
+    chip.hover()
+    page.mouse.down()
+    box = chip.bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 40, steps=3)
+    page.locator(".chip-ghost").wait_for()
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect(page.locator(".chip-ghost")).to_have_count(0)
+    expect(page.locator(".chip.pinned")).to_have_count(0)
+    with solved_again(page):
+        chip.click()
+
+    expect(page.locator(".offer[open] .chip.pinned")).to_have_attribute("data-action", "infusion-2")
+
+
+def test_the_arrow_keys_move_a_visit_to_another_day_and_start(alice, staffed):
+    page = booking_page(alice, staffed)
+    chip = page.locator(".offer[open] .chip[data-action='infusion-1']")
+    on = chip.get_attribute("data-on")
+    chip.focus()
+    with solved_again(page):
+        page.keyboard.press("ArrowRight")
+    pinned = page.locator(".offer[open] .chip.pinned")
+    expect(pinned).to_be_focused()
+    later = pinned.get_attribute("data-on")
+    assert later > on
+    assert pinned.get_attribute("data-action") == "infusion-1"
+    at = pinned.get_attribute("data-at")
+    with solved_again(page):
+        page.keyboard.press("ArrowDown")
+    expect(pinned).not_to_have_attribute("data-at", at)
+    expect(pinned).to_be_focused()
+
+    assert (pinned.get_attribute("data-on"), pinned.get_attribute("data-at") > at) == (later, True)
+
+
+def test_a_course_is_booked_from_its_middle(alice, staffed, faults):
+    faults.expect("status of 422")  # while the day of the last visit is missing
+    page = booking_page(alice, staffed)
+    with solved_again(page):
+        page.get_by_label("Earlier visits, the last of them").select_option(label="Infusion 3 of 6")
+    expect(page.get_by_text("Say when the last visit was")).to_be_visible()
+    with solved_again(page):
+        page.get_by_label("It was on").fill("2026-11-20")
+    expect(page.locator("#recorded summary")).to_contain_text("the last on Fri 20 Nov")
+    page.get_by_role("button", name="Book these").first.click()
+
+    expect(page.get_by_role("status")).to_contain_text("for Nora Lindqvist.")
+    infusions = page.locator(".course > li", has=page.locator("strong", has_text="Infusion"))
+    expect(infusions.nth(2)).to_contain_text("Fri 20 Nov")
+    expect(infusions.nth(2)).to_contain_text("Done")
+    expect(infusions.nth(3)).to_contain_text("after infusion 3")
+
+
+def test_a_suggestion_is_taken_with_one_click(alice, staffed, faults):
+    faults.expect("status of 409")
+    page = booking_page(alice, staffed)
+    with solved_again(page):
+        page.locator("label[for=weekdays-7]").click()
+    page.locator("#helps a", has_text="Any day of the week").click()
+
+    page.locator(".offer[open] .chip").first.wait_for()
+    expect(page.locator("#weekdays-7")).not_to_be_checked()
+
+
+def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, staffed):
+    page = booking_page(alice, staffed, "therapy-6")
+    page.get_by_role("button", name="Keep them while the patient decides").first.click()
+    expect(page.get_by_role("status")).to_contain_text("Reserved: 6 visits for Nora Lindqvist.")
+    expect(page.get_by_text("Kept until Mon 23 Nov")).to_be_visible()
+    page.get_by_role("button", name="Book it").click()
+
+    expect(page.get_by_role("status")).to_contain_text("The course is booked.")
+    session.rollback()
+    assert [course.status for course in session.scalars(select(CarePlan))] == [CarePlanStatus.ACTIVE]
+
+
+def test_a_reservation_that_ran_out_says_so(alice, staffed, tmp_path, faults):
+    faults.expect("status of 409")
+    page = booking_page(alice, staffed, "therapy-6")
+    page.get_by_role("button", name="Keep them while the patient decides").first.click()
+    page.get_by_text("Kept until").wait_for()
+    kept = tmp_path / "clock"
+    kept.write_text(str(float(kept.read_text()) + 3 * 3600))  # three hours on
+    page.get_by_role("button", name="Book it").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The reservation has run out; plan the course again")
+
+
+def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
+    page = booking_page(alice, staffed, "therapy-6")
+    page.get_by_role("button", name="Book these 6 visits").first.click()
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+
+    expect(page.get_by_role("status")).to_contain_text("The course is stopped")
+    session.rollback()
+    assert [course.status for course in session.scalars(select(CarePlan))] == [CarePlanStatus.REVOKED]

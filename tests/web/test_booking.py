@@ -1,0 +1,187 @@
+"""The booking page: suggestions that work when they are taken, earlier visits, starts for a drag, skipped days."""
+
+from datetime import datetime
+from html import unescape
+from re import findall
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.services import schedules
+from tests.cast import NOW
+
+HX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def wishes(harbor):
+    return {
+        "patient": harbor.patients["Nora"].public_id,
+        "plan_definition": "iv-depression-6",
+        "not_before": "2026-11-30",
+    }
+
+
+def links(page):
+    return [
+        (unescape(text), unescape(where)) for where, text in findall(r'<a href="([^"]+)"><span>([^<]+)', page)
+    ]
+
+
+def test_a_suggestion_asks_again_with_what_it_changes(harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    refused = client.post("/care-plans/proposals", data=wishes | {"weekdays": ["6", "7"]}, headers=HX)
+    [(text, where), *_] = links(refused.text)
+    page = client.get(where).text
+
+    assert (refused.status_code, text) == (409, "Any day of the week")
+    assert 'name="weekdays" value="1" checked' not in page
+    assert client.post("/care-plans/proposals", data=wishes, headers=HX).status_code == 200
+
+
+def test_every_suggestion_fits_when_it_is_taken(harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    narrow = wishes | {
+        "weekdays": ["1"],
+        "earliest": "08:00",
+        "latest": "10:30",
+        "blocked": ["2026-12-02", ""],
+    }
+    helps = links(client.post("/care-plans/proposals", data=narrow, headers=HX).text)
+    fields = list(taken(client, helps))
+
+    assert helps
+    assert [client.post("/care-plans/proposals", data=one, headers=HX).status_code for one in fields] == [
+        200
+    ] * len(helps)
+
+
+def taken(client, helps):
+    """Return the form's fields as the page of each link would send them: the address holds them all."""
+    for _, where in helps:
+        assert client.get(where).status_code == 200
+        yield parse_qs(urlsplit(where).query)
+
+
+def test_a_bent_gap_is_booked_by_a_role_with_a_reason(session, harbor, wishes, signed_in):
+    middle = wishes | {
+        "not_before": "2026-11-24",
+        "had": "infusion-3",
+        "last_on": "2026-11-09",
+        "last_at": "10:00",
+        "had_with": ["therapy"],
+    }
+    client = signed_in(harbor, "mona")
+    refused = client.post("/care-plans/proposals", data=middle, headers=HX).text
+    assert "Infusion 4 once after up to 18 days instead of 4" in dict(links(refused))
+    bent = middle | {"slack": "infusion-4:2:18"}
+    offered = client.post("/care-plans/proposals", data=bent, headers=HX).text
+    token = findall(r'name="token" value="([^"]+)"', offered)[0]
+    without = client.post("/care-plans", data=bent | {"token": token})
+    booked = client.post("/care-plans", data=bent | {"token": token, "override_reason": "was abroad"})
+
+    assert 'name="override_reason"' in offered
+    assert (without.status_code, booked.status_code) == (422, 303)
+    session.rollback()
+    assert session.scalars(select(CarePlan.override_reason)).all() == ["was abroad"]
+
+
+def test_the_desk_without_the_role_is_told_who_can_book_it(harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    bent = wishes | {"slack": "infusion-4:2:9"}
+    page = client.post("/care-plans/proposals", data=bent, headers=HX).text
+    taken_back = client.post("/care-plans/proposals", data=bent | {"unbend": "infusion-4"}, headers=HX).text
+
+    assert "Infusion 4 may once come 2 to 9 days after infusion 3; the protocol allows 2 to 4." in page
+    assert ("a manager or a prescriber can book this" in page, "Book these" in page) == (True, False)
+    assert ("may once come" in taken_back, "Book these" in taken_back) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "slack", ["infusion-4", "infusion-4:x:9", "infusion-4:2:", "consult:1:2", "no-such:1:2", ":1:2"]
+)
+def test_a_gap_that_cannot_be_bent_is_refused(harbor, wishes, signed_in, slack):
+    answer = signed_in(harbor, "alice").post(
+        "/care-plans/proposals", data=wishes | {"slack": slack}, headers=HX
+    )
+
+    assert (answer.status_code, "slack" in answer.text) == (422, True)
+
+
+def test_the_fields_about_earlier_visits_follow_the_protocol(harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    first = client.post("/care-plans/proposals", data=wishes, headers=HX).text
+    same = client.post(
+        "/care-plans/proposals", data=wishes | {"earlier_for": "iv-depression-6/"}, headers=HX
+    ).text
+    had = wishes | {"earlier_for": "iv-depression-6/", "had": "infusion-2"}
+    asked = client.post("/care-plans/proposals", data=had, headers=HX)
+    other = client.post("/care-plans/proposals", data=had | {"plan_definition": "therapy-6"}, headers=HX).text
+
+    assert ['hx-swap-oob="innerHTML"' in page for page in (first, same, asked.text, other)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert (asked.status_code, "Say when the last visit was" in asked.text) == (422, True)
+    assert ('value="infusion-2" selected' in asked.text, "Held with them" in other) == (True, False)
+
+
+def test_what_came_before_is_shown_and_recorded(session, harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    middle = wishes | {
+        "not_before": "2026-11-24",
+        "had": "infusion-3",
+        "last_on": "2026-11-20",
+        "had_all": "yes",
+    }
+    offered = client.post("/care-plans/proposals", data=middle, headers=HX).text
+    token = findall(r'name="token" value="([^"]+)"', offered)[0]
+    client.post("/care-plans", data=middle | {"token": token})
+    session.rollback()
+
+    assert "6 earlier visits are recorded with the course, the last on Fri 20 Nov" in offered
+    held = select(Appointment.action).where(Appointment.status_reason == "recorded from before this course")
+    assert session.scalars(held.order_by(Appointment.start_at)).all() == [
+        "consult", "assessment", "consent", "infusion-1", "infusion-2", "infusion-3",
+    ]  # fmt: skip
+
+
+def test_the_starts_of_a_visit_are_by_day_with_its_own_pin_away(harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    pinned = wishes | {
+        "pinned": ["consult@2026-12-01T09:00", "infusion-1@2026-12-10T10:00"],
+        "action": "infusion-1",
+    }
+    found = client.post("/care-plans/starts", data=pinned, headers=HX).json
+    nothing = client.post("/care-plans/starts", data=wishes | {"action": "no-such"}, headers=HX).json
+
+    assert len(found) > 3
+    assert "10:00" in found["2026-12-10"]
+    assert min(found) > "2026-12-01"
+    assert nothing == {}
+
+
+def test_closed_days_within_the_course_are_listed(session, harbor, wishes, signed_in):
+    start, end = (datetime(2026, 12, day, 0, 0, tzinfo=harbor.clinic.zone) for day in (8, 9))
+    schedules.close(session, harbor.command, start, end, NOW, reason="Staff day")
+    session.commit()
+    page = signed_in(harbor, "alice").post("/care-plans/proposals", data=wishes, headers=HX).text
+
+    assert "Skipped, the clinic is closed: Tue 8 Dec (Staff day)" in " ".join(page.split())
+
+
+def test_a_booking_can_be_taken_back_from_its_toast(session, harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    offered = client.post("/care-plans/proposals", data=wishes, headers=HX).text
+    token = findall(r'name="token" value="([^"]+)"', offered)[0]
+    page = client.post("/care-plans", data=wishes | {"token": token}, follow_redirects=True).text
+    undo = next(one for one in findall(r'action="(/care-plans/[^"/]+/revocation)"', page))
+
+    client.post(undo)
+    session.rollback()
+    assert session.scalar(select(CarePlan.status)) == "revoked"
