@@ -13,7 +13,7 @@ SIZES: tuple[ViewportSize, ...] = (
     {"width": 390, "height": 844},
 )
 IN_THE_DARK = ("board", "booking-page", "course-page", "patient", "patients-page")
-MANAGER = "manager@demo.seriate.example"
+ADMIN = "admin@demo.seriate.example"  # sees every page
 Shots = dict[str, str]
 
 
@@ -41,8 +41,8 @@ def _desk(browser: Browser, address: str, folder: Path, size: ViewportSize, *, d
     page = context.new_page()
     kept = (folder / "demo-credentials.txt").read_text(encoding="utf-8").splitlines()
     page.goto("/login")
-    page.get_by_label("Email").fill(MANAGER)
-    page.get_by_label("Password").fill(dict(line.split() for line in kept)[MANAGER])
+    page.get_by_label("Email").fill(ADMIN)
+    page.get_by_label("Password").fill(dict(line.split() for line in kept)[ADMIN])
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("navigation", name="Main").wait_for(state="attached")  # a narrow page folds it
     return page
@@ -83,6 +83,13 @@ def _shots(page: Page, on: str) -> Shots:
         "sent": "/reminders",
         "reminders": "/reminders?view=planned",
         "calls": "/reminders?view=calls",
+        "audit": "/audit",
+        "access": f"{patient}/access",
+        "roles": "/settings/roles",
+        "tokens": "/settings/tokens",
+        "clinics": "/account/clinics",
+        "second-step": "/account/second-factor",
+        "second-step-enrolment": "/account/second-factor/enrolment",
         "settings": "/settings",
         "hours": "/settings/hours",
         "closures": "/settings/closures",

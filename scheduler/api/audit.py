@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from scheduler.api.fields import At, Instant, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
+from scheduler.api.reads import note_view
 from scheduler.database import db
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.user import User
@@ -58,6 +59,9 @@ def list_audit_events(actor: Actor, query: AuditQuery) -> Answer:
         rows = rows.where(AuditEvent.event == query.event)
     session = db.session()
     found, cursor = page(session, rows, query, (AuditEvent.at, AuditEvent.id), lambda row: (row.at, row.id))
+    narrowed = [name for name in ("since", "object_id", "event") if getattr(query, name) is not None]
+    if query.cursor is None:  # paging on is one reading, and the trail must have an end
+        note_view(actor, "audit.read", None, narrowed)
     emails = _emails(session, {row.user_id for row in found if row.user_id})
     return Answer(AuditPage(items=[_view(row, emails) for row in found], next_cursor=cursor))
 

@@ -79,10 +79,7 @@ def list_tokens(actor: Actor, query: Paged) -> Answer:
 @call("DELETE", "/tokens/<token_id>", may="tokens", status=204)
 def revoke_token(actor: Actor, token_id: str) -> Answer:
     """End a token at once."""
-    rows = select(ApiToken).where(ApiToken.clinic_id == actor.clinic.id, ApiToken.public_id == token_id)
-    token = db.session().scalar(rows)
-    if token is None:
-        raise NotFound
+    token = accounts.get_token(db.session(), actor.clinic, token_id)
     accounts.revoke_token(db.session(), actor, token, clock.now())
     return Answer(None)
 

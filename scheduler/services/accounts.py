@@ -12,7 +12,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from flask_security import hash_password
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, NotFound
@@ -101,6 +102,21 @@ def create_token(
     session.flush()
     audit.record(session, actor, "token.created", token, now)
     return token, text
+
+
+def tokens_of(session: Session, clinic: Clinic, most: int = 200) -> list[ApiToken]:
+    """Return the clinic's tokens, the latest first, those out of force as well."""
+    query = select(ApiToken).where(ApiToken.clinic_id == clinic.id).options(joinedload(ApiToken.user))
+    return list(session.scalars(query.order_by(ApiToken.created_at.desc(), ApiToken.id.desc()).limit(most)))
+
+
+def get_token(session: Session, clinic: Clinic, public_id: str) -> ApiToken:
+    """Return a token of the clinic. Raises NotFound."""
+    query = select(ApiToken).where(ApiToken.clinic_id == clinic.id, ApiToken.public_id == public_id)
+    token = session.scalar(query)
+    if token is None:
+        raise NotFound
+    return token
 
 
 def revoke_token(session: Session, actor: Actor, token: ApiToken, now: datetime) -> None:

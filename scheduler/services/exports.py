@@ -47,6 +47,13 @@ def safe(value: object, clinic: Clinic) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(RISKY) else text
 
 
+def csv_line(values: Sequence[object], clinic: Clinic) -> str:
+    """Return values as one line of CSV, each a safe cell."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerow([safe(value, clinic) for value in values])
+    return buffer.getvalue()
+
+
 def appointments(session: Session, clinic: Clinic, first: datetime, after: datetime) -> Iterator[str]:
     """Yield the lines of all visits that start from `first` on and before `after`, in order of time."""
     query = (

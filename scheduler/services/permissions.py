@@ -14,40 +14,43 @@ _ADMIN, _MANAGER, _DESK = StaffRole.ADMIN, StaffRole.MANAGER, StaffRole.FRONT_DE
 _CLINICAL = (StaffRole.NURSE, StaffRole.PRESCRIBER, StaffRole.THERAPIST)
 
 PERMISSIONS: dict[str, frozenset[StaffRole]] = {
-    # see the calendar, patients and courses
     "view": frozenset(StaffRole),
-    # book courses and single visits
     "book": frozenset({_ADMIN, _MANAGER, _DESK}),
-    # move visits, with what must move along
     "move": frozenset({_ADMIN, _MANAGER, _DESK}),
-    # cancel visits, hold, resume, stop and complete courses
     "cancel": frozenset({_ADMIN, _MANAGER, _DESK}),
-    # confirmed, arrived, checked in, done, no-show
     "progress": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
-    # close and reopen gates
     "gates": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
-    # break a soft rule or pass an open gate, with a reason
     "override": frozenset({_ADMIN, _MANAGER, StaffRole.PRESCRIBER}),
-    # add and change patients
     "patients": frozenset({_ADMIN, _MANAGER, _DESK}),
-    # hand out a patient's whole record, make it anonymous
     "records": frozenset({_ADMIN, _MANAGER}),
-    # make and revoke calendar feeds
     "feeds": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
-    # see what was sent, resend and release
     "send-log": frozenset({_ADMIN, _MANAGER, _DESK}),
-    # let sending go on after it was held
     "agree": frozenset({_ADMIN}),
-    # hours, closures, chairs, protocols, texts
     "settings": frozenset({_ADMIN, _MANAGER}),
-    # practitioners and their shifts
     "people": frozenset({_ADMIN, _MANAGER}),
-    # accounts and roles
     "users": frozenset({_ADMIN}),
-    # API tokens
     "tokens": frozenset({_ADMIN}),
-    # the audit trail
     "audit": frozenset({_ADMIN}),
+}
+# the same in words, as the page of roles and the form for tokens say them
+WORDS = {
+    "view": "See the calendar, patients and courses",
+    "book": "Book courses and single visits",
+    "move": "Move visits, with what must move along",
+    "cancel": "Cancel visits, hold, resume, stop and complete courses",
+    "progress": "Confirmed, arrived, checked in, done, no-show",
+    "gates": "Close and reopen gates",
+    "override": "Break a soft rule or pass an open gate, with a reason",
+    "patients": "Add and change patients",
+    "records": "Hand out a patient's whole record, make it anonymous",
+    "feeds": "Make and revoke calendar feeds",
+    "send-log": "See what was sent, resend and release",
+    "agree": "Let sending go on after it was held",
+    "settings": "Hours, closures, chairs, protocols, texts",
+    "people": "Practitioners and their shifts",
+    "users": "Accounts and roles",
+    "tokens": "API tokens",
+    "audit": "The audit trail",
 }
 
 

@@ -7,9 +7,11 @@ from flask import Flask
 from scheduler.web import (
     accounts,
     agents,
+    audit,
     board,
     booking,
     care_plans,
+    clinics,
     courses_ahead,
     feeds,
     headers,
@@ -37,9 +39,11 @@ def register(app: Flask) -> None:
     for part in (headers, local, agents, history, refusals, shell, mailbox):
         part.register(app)
     for page in (
+        audit,
         board,
         booking,
         care_plans,
+        clinics,
         courses_ahead,
         feeds,
         health,

@@ -19,6 +19,7 @@ from scheduler.services.changes import check_version
 from scheduler.services.course_pictures import picture
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
+from scheduler.web.seen import note_view
 from scheduler.web.shell import may
 from scheduler.web.timeline import timeline
 from scheduler.web.visits import find as find_visit
@@ -37,7 +38,7 @@ STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
 def show(care_plan_id: str) -> str:
     course, now = find(care_plan_id), clock.now()
     shown = picture(db.session(), actor().clinic, course, now)
-    return render_template(
+    page = render_template(
         "care_plans/show.html",
         course=course,
         patient=course.patient,
@@ -49,6 +50,8 @@ def show(care_plan_id: str) -> str:
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         now=now,
     )
+    note_view("care-plan.viewed", course)
+    return page
 
 
 @bp.post("/<care_plan_id>/<any(hold, resumption, revocation, completion):what>")

@@ -24,6 +24,7 @@ from scheduler.services.permissions import require
 from scheduler.services.undo import latest_step, undo
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
+from scheduler.web.seen import note_view
 from scheduler.web.shell import may
 
 bp = Blueprint("visits", __name__, url_prefix="/appointments")
@@ -46,7 +47,10 @@ STEP_OF = {
 @bp.get("/<visit_id>")
 @may("view")
 def show(visit_id: str) -> str:
-    return _page(find(visit_id))
+    visit = find(visit_id)
+    page = _page(visit)
+    note_view("appointment.viewed", visit)
+    return page
 
 
 @bp.post("/<visit_id>/<any(confirmation, arrival, fulfillment, 'no-show'):what>")

@@ -49,6 +49,13 @@ def addresses(session, staffed, course):
         f"/settings/protocols/{plan}",
         "/settings/rules",
         "/settings/users",
+        "/settings/roles",
+        "/settings/tokens",
+        "/audit",
+        f"/patients/{nora}/access",
+        "/account/clinics",
+        "/account/second-factor",
+        "/account/second-factor/enrolment",
         "/nothing-here",
     ]
 

@@ -10,7 +10,9 @@ from scheduler.web.settings import (  # noqa: F401  (each adds its views)
     places,
     placing,
     protocols,
+    roles,
     rules,
+    tokens,
     users,
 )
 from scheduler.web.settings.blueprint import bp

@@ -1,0 +1,36 @@
+"""The events of the audit trail in words that somebody reads who does not know their names."""
+
+from __future__ import annotations
+
+THINGS = {
+    "appointment": "Visit",
+    "appointments": "Visits",
+    "audit": "Audit trail",
+    "care-plan": "Course",
+    "check-in": "Next-day check-in",
+    "clinic": "Clinic's settings",
+    "closure": "Closure",
+    "database": "Database",
+    "driver": "Driver",
+    "feed": "Calendar feed",
+    "gate": "Gate",
+    "location": "Chair or room",
+    "membership": "Role",
+    "message": "Mail",
+    "messages": "Mails",
+    "patient": "Patient's record",
+    "patients": "Patients",
+    "plan-definition": "Protocol",
+    "practitioner": "Person",
+    "request": "Patient's request",
+    "schedule": "Hours",
+    "sending": "Sending",
+    "token": "API token",
+    "user": "Account",
+}
+
+
+def words(event: str) -> str:
+    """Return an event's name in words: "appointment.made-up" is "Visit: made up"."""
+    thing, _, verb = event.partition(".")
+    return f"{THINGS.get(thing, thing.replace('-', ' ').capitalize())}: {verb.replace('-', ' ')}"

@@ -1,0 +1,112 @@
+"""The audit trail as a page, and who saw or changed one patient's record. Reading either stands in the trail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template, request, stream_with_context
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.localtime import day_bounds
+from scheduler.errors import Invalid
+from scheduler.services import audit, audit_trail, audit_words, patients
+from scheduler.services.audit_trail import Wanted
+from scheduler.web.current import actor
+from scheduler.web.local import read_date
+from scheduler.web.seen import note_view
+from scheduler.web.settings.blueprint import by_field
+from scheduler.web.shell import may
+
+bp = Blueprint("audit", __name__)
+SHOWN = 6  # events of an operation that are seen at once
+
+
+@bp.get("/audit")
+@may("audit")
+def index() -> str | tuple[str, int]:
+    """Show operations, the latest first."""
+    refusal, status = None, 200
+    try:
+        wanted = _wanted(request.args)
+    except Invalid as error:
+        wanted, refusal, status = Wanted(), error, error.status
+    clinic = actor().clinic
+    page = audit_trail.page(db.session(), clinic, wanted)
+    shown = render_template(
+        "audit/index.html",
+        page=page,
+        patient=wanted.patient,
+        kinds=audit_trail.kinds(db.session(), clinic),
+        actors=audit_trail.ACTORS,
+        words=audit_words.words,
+        values={name: value for name, value in request.args.items() if name != "before" and value},
+        errors=by_field(refusal),
+        most=SHOWN,
+    )
+    note_view("audit.read", None, wanted.names())
+    return shown, status
+
+
+@bp.post("/audit/export")
+@may("audit")
+def export() -> Response:
+    """Stream what the filters leave as CSV."""
+    wanted = _wanted(request.form)
+    audit.record(db.session(), actor(), "audit.exported", None, clock.now(), wanted.names())
+    db.session.commit()
+    return Response(
+        stream_with_context(audit_trail.csv_lines(db.session(), actor().clinic, wanted)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": "attachment; filename=audit.csv"},
+    )
+
+
+@bp.get("/patients/<patient_id>/access")
+@may("audit")
+def access(patient_id: str) -> str:
+    """Show who saw or changed a patient's record, to be printed and handed out."""
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    people, lines = audit_trail.of_patient(db.session(), actor().clinic, patient)
+    shown = render_template(
+        "audit/access.html",
+        patient=patient,
+        people=people,
+        lines=lines,
+        words=audit_words.words,
+        now=clock.now(),
+    )
+    note_view("patient.access-reported", patient)
+    return shown
+
+
+def _wanted(given: dict[str, str]) -> Wanted:
+    """Read the filters. Raises Invalid naming a date or an id that is none; NotFound for another clinic's patient."""
+    clinic = actor().clinic
+    text = {
+        name: given.get(name, "").strip()[:100] for name in ("who", "what", "where", "operation", "patient")
+    }
+    before = given.get("before", "")
+    return Wanted(
+        who=text["who"],
+        what=text["what"],
+        where=text["where"],
+        operation=_operation(text["operation"]),
+        patient=patients.get(db.session(), clinic, text["patient"]) if text["patient"] else None,
+        since=_day(given, "since", 0),
+        until=_day(given, "until", 1),
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
+    )
+
+
+def _day(given: dict[str, str], name: str, side: int) -> datetime | None:
+    text = given.get(name, "").strip()
+    return day_bounds(read_date(name, text), actor().clinic.zone)[side] if text else None
+
+
+def _operation(text: str) -> str:
+    try:
+        return str(UUID(text)) if text else ""
+    except ValueError:
+        raise Invalid([("operation", "is not the number of an operation")]) from None

@@ -1,0 +1,16 @@
+"""Who may do what, as a table: the one that every door asks."""
+
+from __future__ import annotations
+
+from flask import render_template
+
+from scheduler.models.user import StaffRole
+from scheduler.services.permissions import PERMISSIONS, WORDS
+from scheduler.web.settings.blueprint import bp
+from scheduler.web.shell import may
+
+
+@bp.get("/roles")
+@may("view")
+def roles() -> str:
+    return render_template("settings/roles.html", permissions=PERMISSIONS, words=WORDS, roles=list(StaffRole))

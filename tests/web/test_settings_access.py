@@ -1,0 +1,113 @@
+"""Settings pages about access: API tokens, the table of roles; and working in another clinic."""
+
+import re
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from scheduler.models.api_token import ApiToken
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.user import Membership, StaffRole
+from scheduler.services import accounts
+from scheduler.services.permissions import PERMISSIONS, WORDS
+from tests.cast import NOW
+from tests.engines import both
+
+
+@both
+def test_a_token_is_made_shown_once_used_and_revoked(app, session, harbor, signed_in):
+    ada = signed_in(harbor, "ada")
+    form = {
+        "name": "phone system",
+        "user": "alice@example.org",
+        "ends": "90",
+        "share": "some",
+        "scopes": ["view"],
+    }
+    made = ada.post("/settings/tokens", data=form)
+    text = re.search(r'id="made">(seriate_[^<]+)<', made.text).group(1)
+    program = {"Authorization": f"Bearer {text}"}
+    first = app.test_client().get("/api/v1/patients", headers=program)
+    beyond = app.test_client().post("/api/v1/patients", json={}, headers=program)
+    session.rollback()
+    token = session.scalars(select(ApiToken)).one()
+    listed = ada.get("/settings/tokens").text
+    revoked = ada.post(f"/settings/tokens/{token.public_id}/revocation")
+    after = app.test_client().get("/api/v1/patients", headers=program)
+
+    assert (token.user.email, token.scopes) == ("alice@example.org", ["view"])
+    assert token.expires_at == NOW + timedelta(days=90)
+    assert (first.status_code, beyond.status_code, revoked.status_code, after.status_code) == (
+        200,
+        403,
+        303,
+        401,
+    )
+    assert (text in listed, token.prefix in listed, "phone system" in listed) == (False, True, True)
+
+
+def test_a_token_that_cannot_be_is_refused_and_the_form_keeps_what_was_typed(session, harbor, signed_in):
+    ada = signed_in(harbor, "ada")
+    form = {"name": "", "user": "alice@example.org", "ends": "", "share": "some"}
+    nameless = ada.post("/settings/tokens", data=form | {"scopes": ["view"]})
+    empty = ada.post("/settings/tokens", data=form | {"name": "x"})
+    unknown = ada.post("/settings/tokens", data=form | {"name": "x", "scopes": ["everything"]})
+    odd = ada.post("/settings/tokens", data=form | {"name": "x", "share": "all", "ends": "9999"})
+
+    assert [one.status_code for one in (nameless, empty, unknown, odd)] == [422] * 4
+    assert re.search(r'id="scope-view" value="view" checked', nameless.text)
+    session.rollback()
+    assert session.scalars(select(ApiToken)).all() == []
+
+
+def test_a_token_of_another_clinic_or_for_a_stranger_is_not_there(session, harbor, hill, signed_in):
+    token, _ = accounts.create_token(session, hill.command, hill.users["oscar"], "x", NOW)
+    session.commit()
+    ada = signed_in(harbor, "ada")
+
+    assert ada.post(f"/settings/tokens/{token.public_id}/revocation").status_code == 404
+    assert ada.post("/settings/tokens", data={"name": "x", "user": "oscar@example.org"}).status_code == 404
+    assert "oscar" not in ada.get("/settings/tokens").text
+
+
+def test_the_table_of_roles_is_the_one_that_doors_ask(harbor, signed_in):
+    page = signed_in(harbor, "rita").get("/settings/roles").text
+    rows = re.findall(r'<th scope="row">(.*?)</tr>', page, re.DOTALL)
+    said = {
+        re.search(r"<code[^>]*>([a-z-]+)<", row).group(1): [
+            mark == "yes" for mark in re.findall(r">(yes|no)<", row)
+        ]
+        for row in rows
+    }
+
+    assert said == {name: [role in have for role in StaffRole] for name, have in PERMISSIONS.items()}
+    assert WORDS.keys() == PERMISSIONS.keys()
+
+
+@both
+def test_who_belongs_to_two_clinics_works_in_one_at_a_time(session, harbor, hill, signed_in):
+    alice = harbor.users["alice"]
+    session.add(Membership(clinic_id=hill.clinic.id, user_id=alice.id, role=StaffRole.NURSE))
+    session.commit()
+    desk = signed_in(harbor, "alice")
+    nora, otto = harbor.patients["Nora"].public_id, hill.patients["Otto"].public_id
+    before = desk.get(f"/patients/{nora}"), desk.get(f"/patients/{otto}")
+    listed = desk.get("/account/clinics").text
+    switched = desk.post("/account/clinics", data={"clinic": hill.clinic.public_id})
+    after = desk.get(f"/patients/{nora}"), desk.get(f"/patients/{otto}")
+    session.rollback()
+    noted = session.scalars(select(AuditEvent).where(AuditEvent.event == "user.switched-here")).one()
+
+    assert [answer.status_code for answer in before] == [200, 404]
+    assert ("Harbor Clinic" in listed, "Hill Clinic" in listed) == (True, True)
+    assert switched.status_code == 303
+    assert [answer.status_code for answer in after] == [404, 200]
+    assert desk.get("/care-plans/new").status_code == 403  # a nurse there
+    assert (noted.clinic_id, noted.user_id) == (hill.clinic.id, alice.id)
+
+
+def test_nobody_works_in_a_clinic_they_do_not_belong_to(harbor, hill, signed_in):
+    desk = signed_in(harbor, "alice")
+
+    assert desk.post("/account/clinics", data={"clinic": hill.clinic.public_id}).status_code == 404
+    assert "Hill" not in desk.get("/account/clinics").text
