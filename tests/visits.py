@@ -6,6 +6,8 @@ from scheduler.domain.localtime import to_local
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.occupation import Occupation
+from scheduler.models.plan_definition import current
+from scheduler.services.booking import book_visit
 from tests.cast import NOW
 
 
@@ -35,6 +37,13 @@ def add_visit(session, cast, place, start, patient=None, minutes=60) -> Appointm
     session.add(occupy(visit, location.resource_id))
     session.flush()
     return visit
+
+
+def single(session, cast, patient, action, start, place, key="iv-depression-6", now=NOW) -> Appointment:
+    """Book one visit outside a course, on a chair or room, as the desk does."""
+    step = next(one for one in current(session, cast.clinic.id, key).plan.actions if one.key == action)
+    location = cast.places[place]
+    return book_visit(session, cast.actor("alice"), patient, step, start, now, location)
 
 
 def occupy(visit, resource_id, lane=0) -> Occupation:

@@ -6,8 +6,8 @@ each practitioner, with a lane for each visit they may attend to at once. The nu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -23,6 +23,8 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.occupation import Occupation
+from scheduler.services import delays
+from scheduler.services.delays import Delay
 
 LATE = timedelta(minutes=5)
 GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR, AppointmentStatus.WAITLIST)
@@ -77,10 +79,11 @@ class Day:
     columns: tuple[Column, ...]
     visits: tuple[Appointment, ...]
     called_off: tuple[Appointment, ...]
+    delays: Mapping[int, Delay] = field(default_factory=dict)
 
 
-def load(session: Session, clinic: Clinic, on: date, view: View) -> Day:
-    """Return the day's board."""
+def load(session: Session, clinic: Clinic, on: date, view: View, now: datetime | None = None) -> Day:
+    """Return the day's board; with `now` it says who is late, and who waits behind them."""
     bounds = Window(*day_bounds(on, clinic.zone))
     found = visits_between(session, clinic, bounds)
     visits = tuple(standing(found))
@@ -88,7 +91,8 @@ def load(session: Session, clinic: Clinic, on: date, view: View) -> Day:
     columns = (
         _by_place(session, clinic, visits) if view is View.CHAIRS else _by_person(session, clinic, visits)
     )
-    return Day(on, view, bounds, tuple(columns), visits, called_off)
+    late = delays.of_day(session, visits, now) if now else {}
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late)
 
 
 def standing(visits: Iterable[Appointment]) -> list[Appointment]:
@@ -135,12 +139,14 @@ def phase_at(visit: Appointment, now: datetime) -> Stretch | None:
     return next((s for s in stretches(visit) if s.window.start <= now < s.window.end), None)
 
 
-def state_at(visit: Appointment, now: datetime) -> str:
+def state_at(visit: Appointment, now: datetime, delay: Delay | None = None) -> str:
     """Return what is to be said of a visit at this moment beyond its status; nothing for most."""
     if visit.status is AppointmentStatus.CHECKED_IN:
         phase = phase_at(visit, now)
         if now >= visit.end_at:
             return f"over by {_minutes(now - visit.end_at)} min"
+        if delay and delay.phase:
+            return f"{delay.phase} over by {delay.minutes} min"
         ends = phase.window.end.astimezone(visit.zone) if phase else None
         return f"{phase.name} ends {ends:%H:%M}" if phase and ends else ""
     if visit.status in (AppointmentStatus.BOOKED, AppointmentStatus.PENDING) and now >= visit.start_at + LATE:

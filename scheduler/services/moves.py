@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from scheduler.errors import Invalid, NoFitFound, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.occupation import of_appointment
+from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
 from scheduler.services import audit, occupation, outbox, reminders, rules
@@ -37,6 +39,7 @@ from scheduler.services.visit_rows import People, action_of, put
 
 SCOPES = ("one", "following")
 ASKED = "asked for"
+NOTHING: Mapping[int, int] = MappingProxyType({})
 WHY = {"follows": "keeps the spacing", "resources": "other people or place, same time"}
 
 
@@ -80,7 +83,7 @@ def plan_move(
             moves[0] = Move(appointment, visit, ASKED)
         return moves
     visit = _place(session, actor, appointment, start, now, location, practitioners)
-    _judge(actor, course, {**course.visits, appointment.action: visit}, now, override_reason)
+    judge(actor, course, {**course.visits, appointment.action: visit}, now, override_reason)
     return [Move(appointment, visit, ASKED)]
 
 
@@ -119,7 +122,7 @@ def _reflow(
     return [Move(appointment, placed[appointment.action], ASKED), *others]
 
 
-def _judge(
+def judge(
     actor: Actor, course: Course, after: Mapping[str, Visit], now: datetime, override_reason: str
 ) -> None:
     """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
@@ -128,33 +131,69 @@ def _judge(
 
 
 def apply_moves(
-    session: Session, actor: Actor, moves: Sequence[Move], now: datetime, reason: str = ""
+    session: Session,
+    actor: Actor,
+    moves: Sequence[Move],
+    now: datetime,
+    reason: str = "",
+    undone: Mapping[int, int] = NOTHING,
 ) -> None:
-    """Write the moves in one go, with one mail for all. Raises SlotTaken and leaves nothing half done."""
+    """Write the moves in one go, with one mail for each patient. Raises SlotTaken and leaves nothing half done.
+
+    `undone` are the events that these moves take back, by visit.
+    """
     if not moves:
         return
-    patient = moves[0].appointment.patient
     rows = [move.appointment for move in moves]
-    lock_resources(session, occupation.resource_ids(patient.resource_id, [move.visit for move in moves]))
+    groups = by_patient(moves)
+    lock_resources(
+        session,
+        {
+            resource_id
+            for patient, theirs in groups
+            for resource_id in occupation.resource_ids(patient.resource_id, [move.visit for move in theirs])
+        },
+    )
     feeds = feed_resources(rows)
     occupation.release(session, rows, now)
     people = People(session, actor.clinic, [move.visit for move in moves])
     retimed = [
         row
         for row, move in zip(rows, moves, strict=True)
-        if _write(session, actor, move, people, now, reason)
+        if _write(session, actor, move, people, now, reason, undone.get(row.id))
     ]
     session.flush()
-    takings = [Taking(move.appointment, move.visit) for move in moves]
-    occupation.occupy(session, actor.clinic, takings, patient.resource_id, now)
+    for patient, theirs in groups:
+        takings = [Taking(move.appointment, move.visit) for move in theirs]
+        occupation.occupy(session, actor.clinic, takings, patient.resource_id, now)
     if retimed:
         reminders.void_for(session, retimed, "moved", now)
         reminders.plan_for(session, actor.clinic, retimed, now)
-        outbox.tell_moved(session, actor.clinic, patient, retimed, now)
+    for patient, theirs in groups:
+        told = [move.appointment for move in theirs if move.appointment in retimed]
+        if told:
+            outbox.tell_moved(session, actor.clinic, patient, told, now)
     raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
 
 
-def _write(session: Session, actor: Actor, move: Move, people: People, now: datetime, reason: str) -> bool:
+def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
+    """Return the moves of each patient, in order of the first."""
+    groups: dict[int, tuple[Patient, list[Move]]] = {}
+    for move in moves:
+        patient = move.appointment.patient
+        groups.setdefault(patient.id, (patient, []))[1].append(move)
+    return list(groups.values())
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    move: Move,
+    people: People,
+    now: datetime,
+    reason: str,
+    undone: int | None,
+) -> bool:
     """Put one row where it goes; tell whether its time changed."""
     row = move.appointment
     before, end_before, place_before = row.start_at, row.end_at, row.location
@@ -164,12 +203,16 @@ def _write(session: Session, actor: Actor, move: Move, people: People, now: date
     changes: dict[str, tuple[object, object]] = {"start": (before, row.start_at)}
     if retimed:
         schedule_changed(row, now)
+        changes["end"], changes["response"] = (end_before, row.end_at), (row.response, Response.NEEDS_ACTION)
         row.response = Response.NEEDS_ACTION
     elif place_before is not row.location or people_before != set(row.practitioners):
         calendar_changed(row, now)  # whom it leaves takes it out of their calendar by a higher SEQUENCE
     if place_before is not row.location:
         changes["location"] = (_name(place_before), _name(row.location))
-    record_event(session, actor, row, "reschedule", now, reason or move.why, changes)
+    kind = "reschedule"
+    if undone is not None:
+        kind, changes["event"] = "undo", (undone, None)
+    record_event(session, actor, row, kind, now, reason or move.why, changes)
     audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], reason)
     return retimed
 
@@ -190,7 +233,7 @@ def _place(
     """
     given = [one.resource_id for one in (location, *(practitioners or ())) if one is not None]
     rows = of_appointment(session, appointment.id)
-    kept = {row.resource_id for row in rows if _is_kept(row.role, location, practitioners)}
+    kept = {row.resource_id for row in rows if is_kept(row.role, location, practitioners)}
     action, releasing = action_of(appointment), going | {appointment.id}
     for chosen in ([*given, *sorted(kept)], given):
         try:
@@ -201,7 +244,10 @@ def _place(
     raise AssertionError("the last try returns or raises")
 
 
-def _is_kept(role: str, location: Location | None, practitioners: Sequence[Practitioner] | None) -> bool:
+def is_kept(
+    role: str, location: Location | None = None, practitioners: Sequence[Practitioner] | None = None
+) -> bool:
+    """Tell whether a visit that moves keeps what it has in this role, where nothing else was given."""
     if role in (Role.CHAIR, Role.ROOM):
         return location is None
     return role in (Role.THERAPIST, Role.PRESCRIBER) and practitioners is None

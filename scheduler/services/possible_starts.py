@@ -1,4 +1,4 @@
-"""Where a visit may go on one day: exactly the starts from which the rest of its course still fits.
+"""Where a visit may go on one day, or some: exactly the starts from which the rest of its course still fits.
 
 For the course the planner's slot map answers; for each place it is cut to when that place is free. A visit outside a
 course goes wherever its own resources are free.
@@ -30,9 +30,9 @@ Starts = Mapping[
 
 
 def possible_starts(
-    session: Session, actor: Actor, appointment: Appointment, on: date, now: datetime
+    session: Session, actor: Actor, appointment: Appointment, on: date, now: datetime, days: int = 1
 ) -> Starts:
-    """Return the starts on a clinic-local day, by place, in order."""
+    """Return the starts on so many clinic-local days from `on`, by place, in order."""
     action, zone = action_of(appointment), actor.clinic.zone
     care_plan = appointment.care_plan
     if care_plan is not None and appointment.id in {one.id for one in latest(care_plan).values()}:
@@ -40,11 +40,11 @@ def possible_starts(
         calendar, request = course.calendar, course.request
     else:
         releasing = frozenset({appointment.id})
-        calendar = availability.load(session, actor.clinic, on, 1, now, appointment.patient, releasing)
+        calendar = availability.load(session, actor.clinic, on, days, now, appointment.patient, releasing)
         request = Request(plan=alone(action), not_before=on)
     by_hand = replace(request, weekdays=frozenset(), earliest=None, latest=None, blocked_on=frozenset())
     found = planner.slot_map(by_hand, calendar, now=now)[action.key]
-    starts = tuple(start for start in found if local_on(start, zone) == on)
+    starts = tuple(start for start in found if 0 <= (local_on(start, zone) - on).days < days)
     return _by_place(calendar, action, starts)
 
 

@@ -1,7 +1,8 @@
 """Taking the last step of a visit back.
 
 Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
-what it had let go; if somebody has that time by now, it is refused with whose it is.
+what it had let go; if somebody has that time by now, it is refused with whose it is. A move goes back as a whole, see
+undo_moves.py.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.events import feed_resources, record_event
 from scheduler.services.locks import lock_resources
 from scheduler.services.occupation import Taking
+from scheduler.services.undo_moves import move_back
 from scheduler.services.visit_rows import visit_of
 from scheduler.services.visits import uncancel
 
@@ -31,8 +33,11 @@ RELEASING = ("cancel", "no-show")
 def undo(session: Session, actor: Actor, appointment: Appointment, step: str, now: datetime) -> Appointment:
     """Take a step back. Raises WrongStatus unless it is the visit's latest, SlotTaken when its time is gone."""
     event = latest_step(session, appointment)
-    if event is None or event.kind != step or step == "reschedule":
+    if event is None or event.kind != step:
         raise WrongStatus(f"{appointment.title}: the last step was not {step}")
+    if step == "reschedule":
+        move_back(session, actor, event, now)
+        return appointment
     if step == "confirm":
         appointment.response = Response(event.changes["response"][0])
     elif step in RELEASING:
