@@ -66,6 +66,7 @@ def _shots(page: Page, on: str) -> Shots:
         "board-people": "/?view=people",
         "week": f"/board/{on}/week",
         "list": f"/board/{on}/agenda",
+        "shift": f"/board/{on}/shift",
         "day-sheet": f"/board/{on}/print",
         "visit-page": visit,
         "move": f"{later}/time",

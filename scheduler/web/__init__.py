@@ -29,6 +29,7 @@ from scheduler.web import (
     requests,
     settings,
     shell,
+    shifts,
     visits,
 )
 
@@ -55,6 +56,7 @@ def register(app: Flask) -> None:
         reminders,
         requests,
         settings,
+        shifts,
         visits,
     ):
         app.register_blueprint(page.bp)

@@ -67,7 +67,7 @@ def week(on: str) -> str:
 def agenda(on: str) -> str:
     """The day as a list, for a person, a kind, or everybody."""
     asked, clinic, now = read_date("date", on), actor().clinic, clock.now()
-    board = boards.load(db.session(), clinic, asked, View.CHAIRS)
+    board = boards.load(db.session(), clinic, asked, View.CHAIRS, now)
     person, kind = request.args.get("person", ""), request.args.get("kind", "")
     return render_template(
         "board/agenda.html",
@@ -103,7 +103,7 @@ def ticks() -> Response:
 
 def _board(on: date, template: str = "board/day.html") -> str:
     clinic, now = actor().clinic, clock.now()
-    board = boards.load(db.session(), clinic, on, _view())
+    board = boards.load(db.session(), clinic, on, _view(), now)
     free = availability.load(db.session(), clinic, on, 1, now)
     scale = scale_of(clinic.zone, board, free)
     return render_template(

@@ -14,13 +14,16 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken, StalePreview
+from scheduler.domain.status import STEPS
+from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal, RuleBroken, SlotTaken, StalePreview
 from scheduler.models import location as locations
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
-from scheduler.services import move_tokens, moves, places
+from scheduler.services import move_tokens, moves, obstacles, places
 from scheduler.services.course_pictures import changed_gaps
 from scheduler.services.moves import Move
+from scheduler.services.nearest_fits import Fit, nearest_fits
+from scheduler.services.obstacles import Obstacle
 from scheduler.services.possible_starts import possible_starts
 from scheduler.transactions import only_reads
 from scheduler.web import signing
@@ -113,6 +116,7 @@ def _place() -> Location | None:
 
 def _form(visit: Appointment, planned: Sequence[Move] | None = None, refusal: Refusal | None = None) -> str:
     kind = visit.location.kind if visit.location else None
+    wanted = _wanted() if refusal else None
     return render_template(
         "moves/_form.html" if is_partial() else "moves/form.html",
         visit=visit,
@@ -125,18 +129,43 @@ def _form(visit: Appointment, planned: Sequence[Move] | None = None, refusal: Re
         token=move_tokens.sign(planned, actor(), signing.keys(), clock.now()) if planned else "",
         gaps=changed_gaps(db.session(), actor().clinic, planned) if planned else [],
         refusal=refusal,
+        obstacles=_in_the_way(visit, wanted),
+        fits=_fits(visit, wanted),
         values=request.form or request.args,
     )
+
+
+def _wanted() -> tuple[datetime, Location | None] | None:
+    """Return where the refused move was to go, when the form says that at all."""
+    try:
+        return _start(), _place()
+    except (Invalid, NotFound):
+        return None
+
+
+def _in_the_way(visit: Appointment, wanted: tuple[datetime, Location | None] | None) -> list[Obstacle]:
+    if wanted is None:
+        return []
+    start, place = wanted
+    return obstacles.at(db.session(), actor().clinic, visit, start, clock.now(), place)
+
+
+def _fits(visit: Appointment, wanted: tuple[datetime, Location | None] | None) -> list[Fit]:
+    if wanted is None or visit.status not in STEPS["reschedule"]:
+        return []
+    start, place = wanted
+    return nearest_fits(db.session(), actor(), visit, start, clock.now(), place)
 
 
 def _moved(visit: Appointment, count: int) -> Response:
     words = f"{visit.patient.name}: moved." if count == 1 else f"{visit.patient.name}: {count} visits moved."
     page = url_for("visits.show", visit_id=visit.public_id)
+    undo_at = url_for("visits.take_back", visit_id=visit.public_id)
     if not is_partial():
-        flash(words)
+        flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept
         return redirect(page, 303)
     response = make_response("")
     response.headers["HX-Trigger"] = json.dumps(
-        {"toast": {"words": words}, "board:changed": {"open": visit.public_id}}
+        {"toast": {"words": words, "undo": undo_at}, "board:changed": {"open": visit.public_id}}
     )
     return response

@@ -6,6 +6,8 @@ A step answers htmx with the panel as it is then, and a plain form with a redire
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,12 +16,16 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.status import STEPS, Stage
+from scheduler.domain.windows import Window
 from scheduler.errors import GateOpen, Invalid, NotFound
 from scheduler.models import appointment as appointments
 from scheduler.models.appointment import Appointment
-from scheduler.services import boards, gates, visit_story, visits
+from scheduler.services import boards, delays, gates, lateness, visit_story, visits
 from scheduler.services.changes import check_version
+from scheduler.services.delays import Delay
+from scheduler.services.lateness import Lateness
 from scheduler.services.permissions import require
 from scheduler.services.undo import latest_step, undo
 from scheduler.web.current import actor
@@ -36,12 +42,21 @@ SAID = {
     "no-show": "did not come",
     "cancel": "is cancelled",
 }
+NEEDS = {"cancel": "cancel", "reschedule": "move"}  # to take a step back, beyond what all steps need
 STEP_OF = {
     "confirmation": ("confirm", visits.confirm),
     "arrival": ("arrive", visits.arrive),
     "fulfillment": ("fulfill", visits.fulfill),
     "no-show": ("no-show", visits.mark_noshow),
 }
+
+
+@dataclass(frozen=True)
+class Late:
+    """A visit's own delay, and the visits that wait for it with theirs."""
+
+    delay: Delay | None
+    behind: tuple[tuple[Appointment, Delay], ...]
 
 
 @bp.get("/<visit_id>")
@@ -59,9 +74,12 @@ def step(visit_id: str, what: str) -> Response:
     visit = find(visit_id)
     name, act = STEP_OF[what]
     _check_version(visit)
-    act(db.session(), actor(), visit, clock.now(), reason=_text("reason"))
+    now = clock.now()
+    act(db.session(), actor(), visit, now, reason=_text("reason"))
+    late = lateness.of_visit(db.session(), actor().clinic, visit, now) if what == "arrival" else None
+    words = f"{visit.patient.name} {SAID[name]}{_how_late(late)}."
     db.session.commit()
-    return answer(visit, f"{visit.patient.name} {SAID[name]}.", name)
+    return answer(visit, words, name)
 
 
 @bp.post("/<visit_id>/check-in")
@@ -110,8 +128,8 @@ def take_back(visit_id: str) -> Response:
     name = request.form.get("step") or (last.kind if last else "")
     if name not in STEPS:
         raise NotFound("There is no step to take back")
-    if name == "cancel":
-        require(actor(), "cancel")
+    if name in NEEDS:
+        require(actor(), NEEDS[name])
     undo(db.session(), actor(), visit, name, clock.now())
     db.session.commit()
     return answer(visit, f"Taken back: {visit.patient.name} is as before.")
@@ -172,8 +190,28 @@ def _page(visit: Appointment, **more: Any) -> str:
         messages=visit_story.messages(db.session(), [visit]),
         reminders=visit_story.reminders(db.session(), visit),
         record=visit_story.record_of(db.session(), visit.patient, now),
+        lateness=lateness.of_visit(db.session(), actor().clinic, visit, now),
+        late=_late(visit, now),
         **more,
     )
+
+
+def _late(visit: Appointment, now: datetime) -> Late:
+    """Return by how much the visit is late by what goes on today, and who waits behind it."""
+    zone = actor().clinic.zone
+    on = local_on(visit.start_at, zone)
+    if on != local_on(now, zone):
+        return Late(None, ())
+    day = boards.standing(boards.visits_between(db.session(), actor().clinic, Window(*day_bounds(on, zone))))
+    found = delays.of_day(db.session(), day, now)
+    behind = [(one, found[one.id]) for one in day if one.id in found and found[one.id].behind is visit]
+    return Late(found.get(visit.id), tuple(behind))
+
+
+def _how_late(late: Lateness | None) -> str:
+    if late is None:
+        return ""
+    return f", {late.minutes} min late" + ("" if late.fits else ": it no longer fits, see what is in the way")
 
 
 def _check_version(visit: Appointment) -> None:

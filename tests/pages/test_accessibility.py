@@ -20,6 +20,7 @@ def addresses(session, staffed, course):
         "/board/2026-11-30/week",
         "/board/2026-11-30/agenda",
         "/board/2026-11-30/print",
+        f"/board/2026-11-30/shift?resource=place-{staffed.places['Chair 1'].public_id}",
         "/patients",
         "/patients?search=nobody",
         f"/patients/{nora}",

@@ -68,6 +68,7 @@ function draw(html) {
   const focused = document.activeElement?.closest("#board .visit")?.dataset.visit;
   board.outerHTML = html;
   board = document.getElementById("board");
+  window.htmx.process(board);
   board.scrollTop = scrollTop;
   board.scrollLeft = scrollLeft;
   mark(current);

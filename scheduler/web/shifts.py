@@ -1,0 +1,152 @@
+"""Running late: the rest of a day of a chair, room or person begins later, with a preview.
+
+As with a single move, the shift is planned anew when it is confirmed and refused if it would then differ.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.plans import Role
+from scheduler.errors import Invalid, NotFound, Refusal, SlotTaken, StalePreview
+from scheduler.models import location as locations
+from scheduler.models import practitioner as practitioners
+from scheduler.services import move_tokens, moves, shifts
+from scheduler.services.shifts import Shift
+from scheduler.transactions import only_reads
+from scheduler.web import signing
+from scheduler.web.current import actor
+from scheduler.web.local import read_date
+from scheduler.web.refusals import is_partial
+from scheduler.web.shell import may
+
+bp = Blueprint("shifts", __name__, url_prefix="/board")
+EXPLAINED = (Invalid, SlotTaken, StalePreview)
+MINUTES = 15  # what the form starts with
+
+
+@dataclass(frozen=True)
+class Late:
+    """What may run late; `one_at_a_time` when pauses between its visits can take up a delay."""
+
+    resource_id: int
+    key: str
+    name: str
+    one_at_a_time: bool
+
+
+@bp.get("/<on>/shift")
+@may("move")
+def form(on: str) -> str:
+    return _page(read_date("date", on))
+
+
+@bp.post("/<on>/shift/preview")
+@may("move")
+@only_reads
+def preview(on: str) -> str | tuple[str, int]:
+    day = read_date("date", on)
+    try:
+        planned = _plan(day)
+    except EXPLAINED as refusal:
+        db.session.rollback()
+        return _page(day, refusal=refusal), refusal.status
+    page = _page(day, planned)
+    db.session.rollback()
+    return page
+
+
+@bp.post("/<on>/shift")
+@may("move")
+def shift(on: str) -> Response | tuple[str, int]:
+    day, now = read_date("date", on), clock.now()
+    try:
+        planned = _plan(day)
+        move_tokens.check(request.form.get("token", ""), planned.moves, actor(), signing.keys(), now)
+        moves.apply_moves(db.session(), actor(), planned.moves, now, _reason() or shifts.LATE)
+    except EXPLAINED as refusal:
+        db.session.rollback()
+        return _page(day, refusal=refusal), refusal.status
+    db.session.commit()
+    return _shifted(day, planned)
+
+
+def _plan(on: date) -> Shift:
+    key = request.form.get("resource", "")
+    if not key:
+        raise Invalid([("resource", "must be a chair, a room or a person of the clinic")])
+    late = _chosen(key)
+    if late is None:
+        raise NotFound
+    return shifts.plan_shift(
+        db.session(),
+        actor(),
+        late.resource_id,
+        on,
+        request.form.get("minutes", type=int) or 0,
+        clock.now(),
+        pauses=late.one_at_a_time and "pauses" in request.form,
+        override_reason=_reason(),
+    )
+
+
+def _reason() -> str:
+    return request.form.get("reason", "").strip()[:300]
+
+
+def _known() -> list[Late]:
+    """Return the clinic's chairs, rooms and people, in the board's order."""
+    clinic = actor().clinic
+    places = [
+        Late(place.resource_id, f"place-{place.public_id}", place.name, one_at_a_time=True)
+        for place in locations.active(db.session(), clinic.id)
+    ]
+    people = [
+        Late(person.resource_id, f"person-{person.public_id}", person.name, Role.NURSE not in person.roles)
+        for person in practitioners.active(db.session(), clinic.id)
+    ]
+    return places + people
+
+
+def _chosen(key: str) -> Late | None:
+    return next((one for one in _known() if one.key == key), None)
+
+
+def _page(on: date, planned: Shift | None = None, refusal: Refusal | None = None) -> str:
+    values = request.form or request.args
+    now = clock.now()
+    token = move_tokens.sign(planned.moves, actor(), signing.keys(), now) if planned and planned.moves else ""
+    return render_template(
+        "moves/_shift.html" if is_partial() else "moves/shift.html",
+        on=on,
+        known=_known(),
+        chosen=_chosen(values.get("resource", "")),
+        minutes=values.get("minutes", type=int) or MINUTES,
+        pauses="pauses" in values or not request.form,
+        longest=shifts.LONGEST,
+        planned=planned,
+        token=token,
+        refusal=refusal,
+        reason=values.get("reason", ""),
+    )
+
+
+def _shifted(on: date, planned: Shift) -> Response:
+    first = planned.moves[0].appointment
+    words = f"{len(planned.moves)} visit{'' if len(planned.moves) == 1 else 's'} begin later."
+    undo_at = url_for("visits.take_back", visit_id=first.public_id)
+    if not is_partial():
+        flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept
+        return redirect(url_for("board.day", on=on), 303)
+    response = make_response("")
+    response.headers["HX-Trigger"] = json.dumps(
+        {"toast": {"words": words, "undo": undo_at}, "board:changed": {}}
+    )
+    return response
