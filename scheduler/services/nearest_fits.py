@@ -68,7 +68,7 @@ def _that_day(fits: Sequence[Fit], wanted: datetime, best: Location | None) -> l
     for there in ([fit for fit in fits if fit.location is best], [f for f in fits if f.location is not best]):
         before = max((fit for fit in there if fit.start <= wanted), key=lambda fit: fit.start, default=None)
         after = min((fit for fit in there if fit.start >= wanted), key=lambda fit: fit.start, default=None)
-        found += [fit for fit in (before, after) if fit is not None and fit not in found]
+        found += [fit for fit in dict.fromkeys((before, after)) if fit is not None]
     return sorted(found, key=lambda fit: (abs(fit.start - wanted), fit.location is not best))
 
 

@@ -128,11 +128,18 @@ def _of_segment(
 ) -> list[Obstacle]:
     window = Window(segment.start, segment.end)
     theirs = [
-        Obstacle(name, Window(row.start_at, row.end_at), visit)
+        Obstacle(
+            name, _whole(row, visit) if segment.role.is_place else Window(row.start_at, row.end_at), visit
+        )
         for row, visit in rows
         if row.resource_id == segment.resource_id and window.overlaps(Window(row.start_at, row.end_at))
     ]
     return theirs or [Obstacle(name, window)]
+
+
+def _whole(row: Occupation, visit: Appointment) -> Window:
+    """Return a visit's time in its place: to a person it is one thing, whatever its phases."""
+    return Window(visit.start_at, max(visit.end_at, row.end_at))
 
 
 def _each_once(found: Sequence[Obstacle]) -> list[Obstacle]:
@@ -141,6 +148,8 @@ def _each_once(found: Sequence[Obstacle]) -> list[Obstacle]:
     for one in found:
         key = (one.resource, one.visit.id if one.visit else None)
         known = by_key.get(key)
-        window = one.window if known is None else Window(known.window.start, one.window.end)
+        window = (
+            one.window if known is None else Window(known.window.start, max(known.window.end, one.window.end))
+        )
         by_key[key] = replace(one, window=window)
     return list(by_key.values())

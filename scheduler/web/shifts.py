@@ -140,7 +140,8 @@ def _page(on: date, planned: Shift | None = None, refusal: Refusal | None = None
 
 def _shifted(on: date, planned: Shift) -> Response:
     first = planned.moves[0].appointment
-    words = f"{len(planned.moves)} visit{'' if len(planned.moves) == 1 else 's'} begin later."
+    count = len(planned.moves)
+    words = "1 visit begins later." if count == 1 else f"{count} visits begin later."
     undo_at = url_for("visits.take_back", visit_id=first.public_id)
     if not is_partial():
         flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept

@@ -1,6 +1,6 @@
 """The board in a browser: steps in the panel, dragging with what moves along, two desks, keys."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -8,8 +8,10 @@ from playwright.sync_api import expect
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, by_public_id
+from tests.cast import NOW, add_patient
 from tests.pages.desk import sign_in
 from tests.services.courses import visit
+from tests.visits import single
 
 
 def board_of(one: Appointment) -> str:
@@ -191,6 +193,109 @@ def test_a_conflict_on_drop_is_explained_and_nothing_moves(alice, session, infus
 
     expect(page.locator("#panel").get_by_role("alert")).to_be_visible()
     assert fresh(session, infusion).start_at == before
+
+
+@pytest.fixture
+def two_in_a_chair(session, staffed, on_monday, tmp_path):
+    """Ann at 9:00 and Bo at 11:05 on Chair 1; it is Monday, 9:17."""
+    morning = NOW + timedelta(hours=1)
+    visits = [
+        single(
+            session, staffed, add_patient(session, staffed, name, "Muster"), "infusion-1", start, "Chair 1"
+        )
+        for name, start in (("Ann", morning), ("Bo", morning + timedelta(minutes=125)))
+    ]
+    session.commit()
+    (tmp_path / "clock").write_text(
+        str((morning + timedelta(minutes=17) - datetime.now(UTC)).total_seconds())
+    )
+    return visits
+
+
+def test_a_drop_on_a_taken_chair_says_whose_it_is_and_offers_what_fits(
+    alice, session, two_in_a_chair, faults
+):
+    faults.expect("status of 409")
+    _, bo = two_in_a_chair
+    page = alice
+    page.goto("/")
+    block = page.locator(f'[data-visit="{bo.public_id}"]').first
+    box = block.bounding_box()
+    tick = page.locator(".col-body").first.bounding_box()["height"] / 120
+    page.mouse.move(box["x"] + 30, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, box["y"] + 8 - 6 * tick, steps=8)
+    page.locator(".fits").first.wait_for(state="attached")
+    expect(page.locator(".ghost.fits-not")).to_be_visible()
+    page.mouse.up()
+
+    way = page.get_by_role("region", name="In the way")
+    expect(way).to_contain_text("Chair 1: Ann Muster, infusion")
+    expect(way).to_contain_text("09:00–11:05")
+    fits = page.get_by_role("region", name="The nearest times that fit")
+    fits.get_by_role("button", name="10:35, Chair").first.click()
+    expect(page.locator("#moves")).to_contain_text("10:35")
+    page.locator("#confirm-move").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Bo Muster: moved.")
+    moved = fresh(session, bo)
+    assert moved.start_at == NOW + timedelta(hours=2, minutes=35)
+    assert moved.location.name in ("Chair 2", "Chair 3")
+
+
+def test_the_form_explains_a_conflict_by_keys_as_the_drop_does(alice, two_in_a_chair, faults):
+    faults.expect("status of 409")
+    _, bo = two_in_a_chair
+    page = alice
+    page.goto(f"/appointments/{bo.public_id}/time")
+    page.get_by_label("Where").select_option(label="Chair 1")
+    page.get_by_label("Start").fill("10:30")
+    page.get_by_label("Start").press("Enter")
+    page.get_by_role("region", name="In the way").wait_for()
+    fits = page.get_by_role("region", name="The nearest times that fit").get_by_role("button")
+    fits.first.focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#confirm-move")).to_be_visible()
+    page.wait_for_load_state()
+
+
+def test_a_late_arrival_shifts_the_rest_of_the_chairs_day_and_back(alice, session, two_in_a_chair):
+    ann, bo = two_in_a_chair
+    before = bo.start_at
+    page = alice
+    page.goto("/")
+    page.locator(f'[data-visit="{ann.public_id}"]').first.click()
+    expect(page.locator("#lateness")).to_contain_text("20 minutes late.")
+    expect(page.locator("#lateness")).to_contain_text("Chair 1: Bo Muster")
+    page.get_by_role("button", name="Arrived").click()
+    expect(page.get_by_role("status")).to_contain_text("20 min late: it no longer fits")
+    expect(page.locator(f'[data-visit="{bo.public_id}"]').first).to_contain_text("behind Ann Muster")
+
+    page.get_by_role("link", name="Shift the rest of Chair 1’s day").click()
+    expect(page.get_by_label("Minutes late")).to_have_value("20")
+    page.get_by_role("button", name="See what it takes").click()
+    shift = page.locator("#shift")
+    expect(shift).to_be_focused()
+    expect(shift).to_contain_text("1 visit begins later")
+    expect(shift).to_contain_text("Bo Muster: call")
+    assert fresh(session, bo).start_at == before
+    page.locator("#confirm-shift").click()
+    expect(page.get_by_role("status")).to_contain_text("1 visit begins later.")
+    assert fresh(session, bo).start_at == before + timedelta(minutes=20)
+
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    assert fresh(session, bo).start_at == before
+
+
+def test_the_head_of_a_column_leads_to_running_late(alice, two_in_a_chair):
+    page = alice
+    page.goto("/")
+    page.get_by_role("link", name="Chair 1 is running late").click()
+
+    expect(page.get_by_role("heading", name="Running late")).to_be_focused()
+    expect(page.get_by_label("Who or what").locator("option:checked")).to_have_text("Chair 1")
 
 
 def test_another_desk_sees_a_change_within_seconds(alice, open_page, live_server, infusion):

@@ -157,6 +157,7 @@ def test_the_nearest_fits_are_the_wanted_chairs_and_then_others(session, harbor,
     zone = harbor.clinic.zone
 
     assert 2 <= len(fits) <= 4
+    assert len({(fit.start, fit.location.name) for fit in fits}) == len(fits)
     assert [fit.start for fit in fits] == sorted(fit.start for fit in fits)
     there = [fit.start for fit in fits if fit.location is harbor.places["Chair 1"]]
     assert [start for start in there if start.astimezone(zone).date() == TUESDAY] == [at(harbor, 12, 40)]
