@@ -108,6 +108,8 @@ def _shots(page: Page, on: str) -> Shots:
         "users": "/settings/users",
         "sessions": "/account/sessions",
         "password": "/account/password",
+        "texts": "/settings/texts",
+        "text": "/settings/texts/reminder/en",
         "refusal": "/patients/not-there",
         "mailbox": "/demo/mailbox",
     }

@@ -14,7 +14,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
 from scheduler.services import gates
 from scheduler.services.actors import Actor
-from scheduler.services.self_service import DRIVER
+from scheduler.services.open_gates import DRIVER
 
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"

@@ -4,16 +4,20 @@ A rule counts from one edge of the visit. Hours are elapsed time; days and worki
 days, so a reminder "one day before 10:00" is due at 10:00 by the clinic's clock whatever the clocks did in between.
 What would fall into the quiet hours waits for their end, or comes before they begin when waiting would leave less than
 half of the lead. A rule before the start never sends after it, one after the end not later than its grace.
+
+A rule has a topic: the visit itself, what is still missing for it, who takes the patient home, or that a visit which is
+only proposed wants to be booked. Only the first has more than one anchor.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.plans import Unit
@@ -21,6 +25,7 @@ from scheduler.domain.plans import Unit
 BEFORE_QUIET = timedelta(minutes=15)  # a pulled-forward reminder leaves this long before the quiet hours
 AFTER_GRACE = timedelta(days=2)  # a next-day check-in is of no use later
 TOGETHER = timedelta(hours=2)  # reminders of one patient due within this are one mail
+Row = TypeVar("Row")
 
 
 class Anchor(StrEnum):
@@ -29,6 +34,15 @@ class Anchor(StrEnum):
     BEFORE_START = "before-start"
     AFTER_END = "after-end"
     AT_BOOKING = "at-booking"
+
+
+class Topic(StrEnum):
+    """What a rule tells of."""
+
+    VISIT = "visit"
+    GATES = "gates"
+    DRIVER = "driver"
+    BOOSTER = "booster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class Rule:
     amount: int
     unit: Unit
     kinds: frozenset[str] = frozenset()
+    topic: Topic = Topic.VISIT
 
     def fits(self, kind: str) -> bool:
         return not self.kinds or kind in self.kinds
@@ -83,25 +98,48 @@ class Due:
 
 
 RULE = re.compile(
-    r"(before-start|after-end) (\d{1,4}) (hours|days|working_days)(?:: (.+))?|(at-booking)(?:: (.+))?"
+    r"(?:(?:(?P<topic>gates|driver|booster) )?(?P<anchor>before-start)|(?P<after>after-end))"
+    r" (?P<amount>\d{1,4}) (?P<unit>hours|days|working_days)(?:: (?P<kinds>.+))?"
+    r"|(?P<booking>at-booking)(?:: (?P<booked>.+))?"
 )
 SHORT = {Unit.HOURS: "h", Unit.DAYS: "d", Unit.WORKING_DAYS: "w"}
 LARGEST = {Unit.HOURS: 2000, Unit.DAYS: 90, Unit.WORKING_DAYS: 60}
 
 
 def read_rule(text: str) -> Rule:
-    """Read a rule such as "after-end 1 days: infusion, session" or "at-booking". Raises ValueError saying why not."""
+    """Read a rule such as "after-end 1 days: infusion, session", "driver before-start 2 days" or "at-booking".
+
+    Raises ValueError saying why not.
+    """
     found = RULE.fullmatch(text.strip())
     if found is None:
         raise ValueError("a rule reads like: before-start 2 working_days: infusion")
-    anchor = Anchor(found[1] or found[5])
-    amount, unit = int(found[2] or 0), Unit(found[3] or "hours")
+    topic = Topic(found["topic"] or "visit")
+    anchor = Anchor(found["anchor"] or found["after"] or found["booking"])
+    amount, unit = int(found["amount"] or 0), Unit(found["unit"] or "hours")
     if amount > LARGEST[unit] or (amount == 0 and anchor is not Anchor.AT_BOOKING):
         raise ValueError(f"between 1 and {LARGEST[unit]} {unit}")
-    kinds = frozenset(kind.strip() for kind in (found[4] or found[6] or "").split(",") if kind.strip())
+    kinds = frozenset(
+        kind.strip() for kind in (found["kinds"] or found["booked"] or "").split(",") if kind.strip()
+    )
     name = "booking" if anchor is Anchor.AT_BOOKING else f"{anchor.partition('-')[0]}-{amount}{SHORT[unit]}"
     mark = f"-{sha256(','.join(sorted(kinds)).encode()).hexdigest()[:6]}" if kinds else ""
-    return Rule(f"{name}{mark}", anchor, amount, unit, kinds)
+    about = "" if topic is Topic.VISIT else f"{topic.value}-"
+    return Rule(f"{about}{name}{mark}", anchor, amount, unit, kinds, topic)
+
+
+def write_rule(rule: Rule) -> str:
+    """Return the text that `read_rule` reads the rule from."""
+    about = "" if rule.topic is Topic.VISIT else f"{rule.topic.value} "
+    count = "" if rule.anchor is Anchor.AT_BOOKING else f" {rule.amount} {rule.unit.value}"
+    kinds = f": {', '.join(sorted(rule.kinds))}" if rule.kinds else ""
+    return f"{about}{rule.anchor.value}{count}{kinds}"
+
+
+def topic_of(key: str) -> Topic:
+    """Return the topic of the rule with this key."""
+    first = key.partition("-")[0]
+    return Topic(first) if first in set(Topic) else Topic.VISIT
 
 
 def by_lead_hours(lead_hours: Iterable[int]) -> tuple[Rule, ...]:
@@ -140,6 +178,17 @@ def _on_a_working_day(wanted: datetime, calendar: Calendar) -> datetime:
         return wanted
     on = _working_days_from(local.date(), -1, calendar.works_on)
     return at_local(on, local.time(), calendar.zone)
+
+
+def newest_of_each(rows: Iterable[Row], about: Callable[[Row], Hashable]) -> tuple[list[Row], list[Row]]:
+    """Return the last row about each thing, and those that it overtakes. The rows come in order of due time."""
+    newest: dict[Hashable, Row] = {}
+    overtaken = []
+    for row in rows:
+        if about(row) in newest:
+            overtaken.append(newest[about(row)])
+        newest[about(row)] = row
+    return list(newest.values()), overtaken
 
 
 def counted(

@@ -13,6 +13,8 @@ from typing import Any
 # Reminders at 3 days and 1 day: 4.4 % missed, 1 day only 5.3 %, 3 days only 5.8 % (54,066 visits; Steiner 2018,
 # PubMed 30130032).
 LEAD_HOURS = (72, 24)
+# What is missing, the driver, and the booster that wants to be booked: ours, without a source.
+RULES = ("gates before-start 3 working_days", "driver before-start 2 days", "booster before-start 14 days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,10 @@ class ClinicSettings:
     planner_weights: dict[str, Any] = field(default_factory=dict, hash=False)
     reminder_lead_hours: tuple[int, ...] = LEAD_HOURS
     # rules beside the lead times, as domain/reminders.py reads them: "after-end 1 days: infusion"
-    reminder_rules: tuple[str, ...] = ()
+    reminder_rules: tuple[str, ...] = RULES
     reminders_on_closed_days: bool = True
-    digest_at: str = ""  # when the staff's digest leaves, such as 07:00; empty is never
+    booster_days: int = 21  # before a proposed visit, when the desk is asked to book it
+    digest_at: str = "07:00"  # when the staff's digest leaves; empty is never
     mail_texts: dict[str, str] = field(
         default_factory=dict, hash=False
     )  # by kind and language: "reminder.en"

@@ -25,6 +25,8 @@ class MessageKind(StrEnum):
     CANCELLATION = "cancellation"
     REMINDER = "reminder"
     GATE_MISSING = "gate-missing"
+    DRIVER = "driver"
+    BOOSTER = "booster"
     CHECK_IN = "check-in"
     LINK = "link"
     DIGEST = "digest"

@@ -13,6 +13,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
 from scheduler.models.visit_answer import driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
+from scheduler.services.open_gates import missing_titles
 from scheduler.services.patient_answers import waiting_check_in
 from scheduler.services.preparations import steps
 
@@ -40,6 +41,7 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         next_id=standing[0].public_id if standing else "",
         asked={visit.public_id for visit in standing if open_for(db.session(), visit)},
         drivers={visit.public_id: driver_of(db.session(), visit) for visit in standing},
+        missing={visit.public_id: missing_titles(visit) for visit in standing},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
         when=when,

@@ -124,7 +124,8 @@ def announce(
         before, appointment.status = appointment.status, gates.status_by_gates(appointment)
         changes = {"status": (before, appointment.status)} if before is AppointmentStatus.PROPOSED else {}
         record_event(session, actor, appointment, "book", now, changes=changes)
-    reminders.plan_for(session, actor.clinic, appointments, now)
+    waiting = [one for one in care_plan.appointments if reminders.waits(one)] if care_plan else []
+    reminders.plan_for(session, actor.clinic, [*appointments, *waiting], now)
     outbox.confirm_course(session, actor.clinic, appointments[0].patient, appointments, now)
 
 

@@ -13,7 +13,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
-from scheduler.services import audit, booking, occupation
+from scheduler.services import audit, booking, occupation, reminders
 from scheduler.services.actors import Actor
 from scheduler.services.courses import is_projected
 from scheduler.services.events import feed_resources, schedule_changed
@@ -47,6 +47,7 @@ def book_proposed(
     schedule_changed(appointment, now)
     session.flush()
     occupation.occupy(session, actor.clinic, [Taking(appointment, visit)], patient.resource_id, now)
+    reminders.void_for(session, [appointment], "booked", now)
     booking.announce(session, actor, appointment.care_plan, [appointment], now)
     audit.record(session, actor, "appointment.booked", appointment, now)
     raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)

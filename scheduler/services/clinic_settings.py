@@ -22,6 +22,7 @@ from scheduler.services import audit, planner_weights, reminders
 from scheduler.services.actors import Actor
 
 MOST_LEADS = 5
+MOST_RULES = 12
 EDITABLE = {kind.value for kind in MessageKind} | {"private"}
 REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
 
@@ -31,7 +32,20 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
 
     New reminder rules hold at once for all visits ahead, but switching one on never sends anything late.
     """
-    values, errors = asdict(actor.clinic.settings), []
+    settings, before = checked(actor.clinic.settings, fields), actor.clinic.settings
+    changed = [name for name in fields if getattr(before, name) != getattr(settings, name)]
+    if changed:
+        actor.clinic.settings_document = settings.to_document()
+        audit.record(session, actor, "clinic.changed", actor.clinic, now, _named(before, settings, changed))
+        raise_versions(session, actor.clinic.id, [], now)
+        if REMINDING & set(changed):
+            reminders.rules_changed(session, actor.clinic, now)
+    return settings
+
+
+def checked(settings: ClinicSettings, fields: Mapping[str, Any]) -> ClinicSettings:
+    """Return settings with these fields changed; nothing is written. Raises Invalid as `change` does."""
+    values, errors = asdict(settings), []
     for name, value in fields.items():
         try:
             values[name] = CHECKS[name](name, value)
@@ -43,16 +57,7 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
             errors.extend((one["field"], one["reason"]) for one in refused.details["errors"])
     if errors:
         raise Invalid(errors)
-    settings = ClinicSettings(**values)
-    before = actor.clinic.settings
-    changed = [name for name in fields if getattr(before, name) != getattr(settings, name)]
-    if changed:
-        actor.clinic.settings_document = settings.to_document()
-        audit.record(session, actor, "clinic.changed", actor.clinic, now, _named(before, settings, changed))
-        raise_versions(session, actor.clinic.id, [], now)
-        if REMINDING & set(changed):
-            reminders.rules_changed(session, actor.clinic, now)
-    return settings
+    return ClinicSettings(**values)
 
 
 def _named(before: ClinicSettings, after: ClinicSettings, changed: Sequence[str]) -> list[str]:
@@ -83,13 +88,17 @@ def _leads(field: str, value: Any) -> tuple[int, ...]:
 
 
 def _rules(field: str, value: Any) -> tuple[str, ...]:
-    if len(value) > MOST_LEADS:
-        raise BadText(field, f"must be at most {MOST_LEADS} rules")
+    if len(value) > MOST_RULES:
+        raise BadText(field, f"must be at most {MOST_RULES} rules")
+    keys = set()
     for text in value:
         try:
-            read_rule(clean_line(field, text, 200))
+            key = read_rule(clean_line(field, text, 200)).key
         except ValueError as error:
             raise BadText(field, str(error)) from None
+        if key in keys:
+            raise BadText(field, f"{text}: is there twice")
+        keys.add(key)
     return tuple(value)
 
 
@@ -99,7 +108,7 @@ def _texts(field: str, value: Any) -> dict[str, str]:
         if kind not in EDITABLE or language not in LANGUAGES:
             raise BadText(field, f"{name} is not a mail")
         try:
-            texts.check(kind, clean_note(field, text, 4000))
+            texts.check(kind, clean_note(field, text, 4000), language)
         except texts.BadText as error:
             raise BadText(field, f"{name}: {error}") from None
     return dict(value)
@@ -137,6 +146,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "reminder_lead_hours": _leads,
     "reminder_rules": _rules,
     "reminders_on_closed_days": _flag,
+    "booster_days": _between(1, 120),
     "digest_at": _digest,
     "mail_texts": _texts,
     "confirmation_delay_seconds": _between(0, 3600),

@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import Select, Update, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import LIVE
+from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.faults import Phase, SendFault, Verdict, redacted
+from scheduler.services import notices
 from scheduler.services.leases import backoff, database_clock, database_time
 from scheduler.services.letters import Letter, NoLetter
 from scheduler.services.message_ends import Policy, ended, fell_through, unclear
@@ -200,15 +201,21 @@ def _again(
 
 
 def _mark_address(session: Session, message: Message, now: datetime) -> None:
-    if message.patient_id is not None and message.recipient == "patient":
-        session.get_one(Patient, message.patient_id).email_bad_at = now
+    if message.patient_id is None:
+        return
+    patient = session.get_one(Patient, message.patient_id)
+    if message.recipient == "patient":
+        patient.email_bad_at = now
+    notices.bounced(session, patient, now)
 
 
 def _is_stale() -> Any:
-    """A visit of the message is not what the message says: another version, or off (or on again)."""
+    """A visit of the message is not what the message says: another version, or off (or on again, or booked)."""
+    unbooked = (MessageKind.CANCELLATION, MessageKind.BOOSTER)
     wanted = or_(
         and_(Message.kind == MessageKind.CANCELLATION, Appointment.status.not_in(LIVE)),
-        and_(Message.kind != MessageKind.CANCELLATION, Appointment.status.in_(LIVE)),
+        and_(Message.kind == MessageKind.BOOSTER, Appointment.status == AppointmentStatus.PROPOSED),
+        and_(Message.kind.not_in(unbooked), Appointment.status.in_(LIVE)),
     )
     return and_(
         MessageSubject.message_id == Message.id,

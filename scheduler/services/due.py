@@ -1,8 +1,9 @@
 """From due reminders to messages: what the dispatch tick does first.
 
-Reminders of one patient that fall due within two hours share a mail. Of one visit only the newest kind is sent, and
-nothing after the start: after hours of downtime nobody gets a three-day and a one-day reminder together. A late one
-that comes up in the quiet hours waits for their end if that is early enough. What is not sent says why.
+Reminders of one patient that fall due within two hours share a mail. Of one visit and topic only the newest is sent,
+and nothing after the start: after hours of downtime nobody gets a three-day and a one-day reminder together. A late
+one that comes up in the quiet hours waits for their end if that is early enough. What asks for something is sent only
+while it is missing, and waits for a preparatory visit at which it is settled as a rule. What is not sent says why.
 """
 
 from __future__ import annotations
@@ -14,20 +15,26 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.reminders import TOGETHER, outside_quiet
+from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.letters import no_letter_to
+from scheduler.services.open_gates import is_missing, settled_on_the_way
 from scheduler.services.outbox import draft
-from scheduler.services.reminders import quiet_hours
+from scheduler.services.reminders import SETTLED, quiet_hours, stands
 
 AT_ONCE = 200
 NEWER = "a later reminder took its place"
 TOO_LATE = "too late: it came up when its time was over"
 CHANGED = "the visit has changed"
+KINDS = {
+    Topic.GATES: MessageKind.GATE_MISSING,
+    Topic.DRIVER: MessageKind.DRIVER,
+    Topic.BOOSTER: MessageKind.BOOSTER,
+}
 Row = tuple[Reminder, Appointment]
 Key = tuple[int, str]  # the patient, and who is written to
 Kept = TypeVar("Kept", Clinic, Patient)
@@ -80,8 +87,9 @@ def _by_kind(
 
 
 def kind_of(rule: str) -> MessageKind:
-    """Return the kind of mail that a rule asks for: rules after the end check in, the others remind."""
-    return MessageKind.CHECK_IN if rule.startswith("after-") else MessageKind.REMINDER
+    """Return the kind of mail that a rule asks for: by its topic; rules after the end check in, the others remind."""
+    plain = MessageKind.CHECK_IN if rule.startswith("after-") else MessageKind.REMINDER
+    return KINDS.get(topic_of(rule), plain)
 
 
 def _draft(
@@ -145,21 +153,25 @@ def _soon(session: Session, rows: Sequence[Row], now: datetime) -> list[tuple[Ke
 
 
 def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
-    if reminder.schedule_version != appointment.schedule_version or not appointment.status.is_live:
+    topic = topic_of(reminder.rule)
+    if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
         reminder.state, reminder.reason = ReminderState.VOID, CHANGED
+    elif topic in (Topic.GATES, Topic.DRIVER) and not is_missing(appointment, topic):
+        reminder.state, reminder.reason = ReminderState.VOID, SETTLED
     elif reminder.expires_at <= now:
         reminder.state, reminder.reason = ReminderState.FAILED, TOO_LATE
+    elif topic is Topic.GATES and (later := settled_on_the_way(appointment, now)):
+        reminder.due_at = later
+        return False
     return reminder.state is ReminderState.PENDING
 
 
 def _newest_only(rows: list[Row]) -> list[Row]:
-    newest: dict[int, Row] = {}
-    for row in sorted(rows, key=lambda row: (row[0].due_at, row[0].id)):
-        if row[1].id in newest:
-            older = newest[row[1].id][0]
-            older.state, older.reason = ReminderState.SKIPPED, NEWER
-        newest[row[1].id] = row
-    return list(newest.values())
+    in_order = sorted(rows, key=lambda row: (row[0].due_at, row[0].id))
+    newest, overtaken = newest_of_each(in_order, lambda row: (row[1].id, topic_of(row[0].rule)))
+    for reminder, _ in overtaken:
+        reminder.state, reminder.reason = ReminderState.SKIPPED, NEWER
+    return newest
 
 
 def _hold_if_quiet(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:

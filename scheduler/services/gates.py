@@ -8,14 +8,12 @@ plan says "per session".
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.gates import Settled, good_until, why_open
+from scheduler.domain.gates import good_until
 from scheduler.domain.localtime import local_on
-from scheduler.domain.plans import Gate as GateRule
 from scheduler.domain.plans import Holds
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import NotFound
@@ -26,24 +24,13 @@ from scheduler.models.versions import raise_versions
 from scheduler.services import audit
 from scheduler.services.actors import Actor
 from scheduler.services.events import calendar_changed, feed_resources, record_event
+from scheduler.services.gate_mails import gates_changed
+from scheduler.services.open_gates import OpenGate, open_gates, rules_for, status_by_gates
 
+# who asks about gates need not know that reading them is a file of its own
+__all__ = ["OpenGate", "close", "open_gates", "reopen", "rules_for", "status_by_gates", "write_rows"]
 
-@dataclass(frozen=True)
-class OpenGate:
-    """A gate that is not settled for one visit, and why."""
-
-    key: str
-    title: str
-    why: str
-
-
-def rules_for(appointment: Appointment) -> tuple[GateRule, ...]:
-    """Return the gates that guard a visit; none where its course's plan does not know its action."""
-    if appointment.care_plan is None:
-        return ()
-    plan = appointment.care_plan.plan_definition.plan
-    action = next((action for action in plan.actions if action.key == appointment.action), None)
-    return tuple(plan.gate(key) for key in action.gates) if action else ()
+S = AppointmentStatus
 
 
 def write_rows(session: Session, care_plan: CarePlan, appointments: Iterable[Appointment]) -> None:
@@ -56,23 +43,6 @@ def write_rows(session: Session, care_plan: CarePlan, appointments: Iterable[App
                 there.add((rule.key, own))
                 care_plan.gates.append(Gate(clinic_id=care_plan.clinic_id, key=rule.key, appointment_id=own))
     session.flush()
-
-
-def open_gates(appointment: Appointment) -> list[OpenGate]:
-    """Return what is not settled for a visit, in the plan's order."""
-    found = []
-    for rule in rules_for(appointment):
-        row = _row(appointment, rule)
-        visit_on = local_on(appointment.start_at, appointment.zone)
-        why = why_open(rule, _settled(row), appointment.start_at, visit_on)
-        if why:
-            found.append(OpenGate(rule.key, rule.title, why))
-    return found
-
-
-def status_by_gates(appointment: Appointment) -> AppointmentStatus:
-    """Return what a visit that stands is: pending while a gate is open, else booked."""
-    return AppointmentStatus.PENDING if open_gates(appointment) else AppointmentStatus.BOOKED
 
 
 def close(
@@ -116,12 +86,10 @@ def reopen(
 
 
 def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:
-    """Bring the visits ahead in line with the gates."""
+    """Bring the visits ahead in line with the gates, and what is to be asked about them."""
     session.flush()
-    changed = []
-    for appointment in care_plan.appointments:
-        if appointment.status not in (AppointmentStatus.PENDING, AppointmentStatus.BOOKED):
-            continue
+    changed, ahead = [], [one for one in care_plan.appointments if one.status in (S.PENDING, S.BOOKED)]
+    for appointment in ahead:
         status = status_by_gates(appointment)
         if status is not appointment.status:
             record_event(
@@ -130,6 +98,7 @@ def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, 
             appointment.status = status
             calendar_changed(appointment, now)
             changed.append(appointment)
+    gates_changed(session, ahead, now)
     raise_versions(session, actor.clinic.id, feed_resources(changed), now)
 
 
@@ -142,15 +111,3 @@ def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Gat
     if rows and appointment is None:
         raise NotFound(f"The gate {key} is settled for each visit: say which")
     raise NotFound(f"This course has no gate {key}" + (" for that visit" if appointment else ""))
-
-
-def _row(appointment: Appointment, rule: GateRule) -> Gate | None:
-    own = appointment.id if rule.holds is Holds.PER_SESSION else None
-    gates = appointment.care_plan.gates if appointment.care_plan else []
-    return next((gate for gate in gates if gate.key == rule.key and gate.appointment_id == own), None)
-
-
-def _settled(gate: Gate | None) -> Settled | None:
-    if gate is None or gate.closed_at is None:
-        return None
-    return Settled(gate.closed_at, gate.valid_until_on, gate.waived)

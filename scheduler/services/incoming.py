@@ -27,7 +27,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services import self_service
+from scheduler.services import notices, self_service
 from scheduler.services.actors import Actor
 from scheduler.services.events import record_event
 from scheduler.services.message_ends import ended
@@ -69,6 +69,8 @@ def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
     patient = session.get(Patient, message.patient_id) if message.patient_id else None
     if patient and message.recipient == "patient" and message.address == patient.email:
         patient.email_bad_at = now
+    if patient:
+        notices.bounced(session, patient, now)
     session.flush()
     return reason
 

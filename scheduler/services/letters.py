@@ -27,7 +27,10 @@ from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
 from scheduler.notify.texts import filled, text_of
 from scheduler.notify.words import Tongue, tongue
+from scheduler.services.gate_mails import TOPICS
 from scheduler.services.links import UNSUBSCRIBE, VISITS, page_token, page_url, unsubscribe_url
+from scheduler.services.open_gates import is_missing
+from scheduler.services.reminders import SETTLED
 from scheduler.services.told import read_times
 
 NO_ADDRESS = "no email address: on the call list"
@@ -36,6 +39,14 @@ OPTED_OUT = "opted out of reminders: on the call list"
 PRIVATE = "private"
 WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
 SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see attached visits twice
+# these stop when the patient wants no reminders, and say how to stop them
+REMINDING = (
+    MessageKind.REMINDER,
+    MessageKind.GATE_MISSING,
+    MessageKind.DRIVER,
+    MessageKind.CHECK_IN,
+    MessageKind.BOOSTER,
+)
 TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
 CALENDAR_NOTE = {
     "en": "The attached calendar file puts it into your calendar.",
@@ -97,6 +108,8 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
     reader = _reader(session, message)
     if isinstance(reader, str):
         return NoLetter(message.id, token, reader)
+    if message.kind in TOPICS and not _is_anything_missing(session, message):
+        return NoLetter(message.id, token, SETTLED)
     mail = _mail(session, message, reader, head, now)
     content = message.content or as_bytes(mail)
     return Letter(
@@ -149,11 +162,15 @@ def _reader(session: Session, message: Message) -> Reader | str:
         user = session.get(User, message.user_id) if message.user_id else None
         return Reader(user.email, user.name, "en", in_the_open=True) if user else NO_ADDRESS
     patient = session.get_one(Patient, message.patient_id)
-    if why := no_letter_to(patient, message.recipient, message.kind is MessageKind.REMINDER):
+    if why := no_letter_to(patient, message.recipient, message.kind in REMINDING):
         return why
     if message.recipient == "proxy":
         return Reader(patient.proxy_email or "", patient.proxy_name, patient.language, patient.email_ok)
     return Reader(patient.email or "", patient.called, patient.language, patient.email_ok)
+
+
+def _is_anything_missing(session: Session, message: Message) -> bool:
+    return any(is_missing(one, TOPICS[message.kind]) for one in _appointments(session, message))
 
 
 def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, now: datetime) -> Mail:
@@ -261,7 +278,7 @@ def _more_headers(session: Session, message: Message, head: Letterhead) -> dict[
     headers = {}
     if first := _first_mail(session, message):
         headers["In-Reply-To"] = headers["References"] = first
-    if message.kind is MessageKind.REMINDER:
+    if message.kind in REMINDING:
         token = page_token(head.keys, message, UNSUBSCRIBE)
         headers["List-Unsubscribe"] = f"<{unsubscribe_url(head.public_url, token)}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

@@ -13,11 +13,13 @@ from typing import Literal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.reminders import topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.outbox import CHANGED, announce
+from scheduler.services.reminders import stands
 from scheduler.services.told import ANNOUNCING
 
 Policy = Literal["resend", "hold"]
@@ -97,7 +99,8 @@ def _free_reminders(session: Session, message: Message, now: datetime) -> None:
         .where(Reminder.message_id == message.id, Reminder.state == ReminderState.QUEUED)
     )
     for reminder, appointment in session.execute(query):
-        holds = reminder.schedule_version == appointment.schedule_version and appointment.status.is_live
+        same = reminder.schedule_version == appointment.schedule_version
+        holds = same and stands(appointment, topic_of(reminder.rule))
         if holds and reminder.expires_at > now:
             reminder.state, reminder.message_id = ReminderState.PENDING, None
     session.flush()

@@ -18,7 +18,7 @@ from scheduler.models.visit_answer import CheckIn, DriverAnswer, check_in_of, dr
 from scheduler.services import audit, gates
 from scheduler.services.actors import Actor
 from scheduler.services.events import record_event
-from scheduler.services.self_service import DRIVER
+from scheduler.services.open_gates import DRIVER
 
 ASKED_FROM = timedelta(hours=12)  # after the end of the visit
 ASKED_FOR = timedelta(days=2)

@@ -2,6 +2,9 @@
 
 One row per visit, schedule version, rule and recipient. A row that was already past when it was planned is kept as
 skipped, so the send log can say why nothing came. Rows of an earlier version are void; rows are never deleted.
+
+Rows that ask for something (a gate, a driver) are written for the visits that need it and are void while it is settled.
+A visit that is only proposed has one kind of row: that it wants to be booked.
 """
 
 from __future__ import annotations
@@ -9,21 +12,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.orm import Session, selectinload
 
-from scheduler.domain.reminders import Calendar, Due, QuietHours, Rule, by_lead_hours, due_times, read_rule
+from scheduler.domain.reminders import (
+    Calendar,
+    Due,
+    QuietHours,
+    Rule,
+    Topic,
+    by_lead_hours,
+    due_times,
+    read_rule,
+    topic_of,
+)
 from scheduler.domain.settings import ClinicSettings
-from scheduler.domain.status import LIVE
+from scheduler.domain.status import LIVE, AppointmentStatus, CarePlanStatus
 from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.open_gates import asked_about, is_missing
 from scheduler.services.working_days import working_days
 
 BOOKED_LATE = "booked after due"
 RULE_LATE = "rule enabled after due"
 RULE_GONE = "the clinic no longer has this rule"
+SETTLED = "nothing is missing any more"
 OPEN = (ReminderState.PENDING, ReminderState.QUEUED)
 
 
@@ -34,15 +50,14 @@ def plan_for(
     now: datetime,
     late: str = BOOKED_LATE,
 ) -> None:
-    """Write the due rows for the present schedule version of those visits that stand and that the patient sees."""
+    """Write the due rows for the present schedule version of those visits that the patient sees."""
     session.flush()
     settings = clinic.settings
-    told = [one for one in appointments if one.status.is_live and is_told(one, settings)]
+    told = [one for one in appointments if is_told(one, settings)]
     planned = _planned(session, told)
     rules, calendar = rules_of(settings), calendar_of(session, clinic)
     for appointment in told:
-        start, end = appointment.start_at, appointment.end_at
-        for due in due_times(rules, appointment.kind, start, end, now, calendar):
+        for due in dues_of(appointment, rules, now, calendar):
             for recipient in recipients(appointment.patient):
                 key = (appointment.id, appointment.schedule_version, due.rule.key, recipient)
                 if key not in planned:
@@ -62,9 +77,37 @@ def void_for(
     query = select(Reminder).where(Reminder.appointment_id.in_(by_id), Reminder.state.in_(OPEN))
     for row in session.scalars(query):
         appointment = by_id[row.appointment_id]
-        if row.schedule_version != appointment.schedule_version or not appointment.status.is_live:
+        holds = row.schedule_version == appointment.schedule_version and stands(
+            appointment, topic_of(row.rule)
+        )
+        if not holds:
             row.state, row.reason = ReminderState.VOID, reason[:200]
     session.flush()
+
+
+def dues_of(appointment: Appointment, rules: Iterable[Rule], now: datetime, calendar: Calendar) -> list[Due]:
+    """Return when each rule that has something to say about this visit falls due, soonest first."""
+    topics = _topics(appointment)
+    start, end = appointment.start_at, appointment.end_at
+    wanted = [rule for rule in rules if rule.topic in topics]
+    return due_times(wanted, appointment.kind, start, end, now, calendar) if wanted else []
+
+
+def stands(appointment: Appointment, topic: Topic) -> bool:
+    """Tell whether a visit is what a row of this topic is about: one that stands, or one that waits to be booked."""
+    return waits(appointment) if topic is Topic.BOOSTER else appointment.status.is_live
+
+
+def waits(appointment: Appointment) -> bool:
+    """Tell whether a visit of a running course is only proposed and waits to be booked."""
+    course = appointment.care_plan
+    proposed = appointment.status is AppointmentStatus.PROPOSED and appointment.expires_at is None
+    return proposed and course is not None and course.status is CarePlanStatus.ACTIVE
+
+
+def is_settled(appointment: Appointment, topic: Topic) -> bool:
+    """Tell whether a row that asks for something has nothing to ask for."""
+    return topic in (Topic.GATES, Topic.DRIVER) and not is_missing(appointment, topic)
 
 
 def is_told(appointment: Appointment, settings: ClinicSettings) -> bool:
@@ -87,21 +130,11 @@ def quiet_hours(settings: ClinicSettings) -> QuietHours:
     return QuietHours(time.fromisoformat(settings.quiet_from), time.fromisoformat(settings.quiet_until))
 
 
-def calendar_of(session: Session, clinic: Clinic) -> Calendar:
-    settings = clinic.settings
+def calendar_of(session: Session, clinic: Clinic, settings: ClinicSettings | None = None) -> Calendar:
+    """Return what a rule must know of a clinic, under its own settings or others."""
+    settings = settings or clinic.settings
     skip = not settings.reminders_on_closed_days
     return Calendar(clinic.zone, quiet_hours(settings), working_days(session, clinic), skip)
-
-
-def preview(session: Session, clinic: Clinic, appointment: Appointment, now: datetime) -> list[Due]:
-    """Return what the patient of this visit would be sent, and when, under the clinic's present rules."""
-    if not appointment.status.is_live or not is_told(appointment, clinic.settings):
-        return []
-    start, end = appointment.start_at, appointment.end_at
-    found = due_times(
-        rules_of(clinic.settings), appointment.kind, start, end, now, calendar_of(session, clinic)
-    )
-    return [due for due in found if due.due_at >= now]
 
 
 def rules_changed(session: Session, clinic: Clinic, now: datetime) -> None:
@@ -121,11 +154,24 @@ def rules_changed(session: Session, clinic: Clinic, now: datetime) -> None:
 
 
 def _ahead(clinic: Clinic, now: datetime) -> Select[Appointment]:
+    proposed = and_(Appointment.status == AppointmentStatus.PROPOSED, Appointment.expires_at.is_(None))
+    course = selectinload(Appointment.care_plan)
     return (
         select(Appointment)
-        .where(Appointment.clinic_id == clinic.id, Appointment.start_at > now, Appointment.status.in_(LIVE))
+        .where(
+            Appointment.clinic_id == clinic.id,
+            Appointment.start_at > now,
+            or_(Appointment.status.in_(LIVE), proposed),
+        )
+        .options(course.selectinload(CarePlan.gates), course.joinedload(CarePlan.plan_definition))
         .order_by(Appointment.id)
     )
+
+
+def _topics(appointment: Appointment) -> frozenset[Topic]:
+    if appointment.status.is_live:
+        return asked_about(appointment) | {Topic.VISIT}
+    return frozenset({Topic.BOOSTER}) if waits(appointment) else frozenset()
 
 
 def _planned(session: Session, appointments: Iterable[Appointment]) -> set[tuple[int, int, str, str]]:
@@ -136,7 +182,11 @@ def _planned(session: Session, appointments: Iterable[Appointment]) -> set[tuple
 
 
 def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late: str) -> Reminder:
-    past = due.due_at < now
+    state, reason = ReminderState.PENDING, ""
+    if due.due_at < now:
+        state, reason = ReminderState.SKIPPED, late
+    elif is_settled(appointment, due.rule.topic):
+        state, reason = ReminderState.VOID, SETTLED
     return Reminder(
         clinic_id=appointment.clinic_id,
         appointment_id=appointment.id,
@@ -145,7 +195,7 @@ def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late
         recipient=recipient,
         due_at=due.due_at,
         expires_at=due.expires_at,
-        state=ReminderState.SKIPPED if past else ReminderState.PENDING,
-        reason=late if past else "",
+        state=state,
+        reason=reason,
         created_at=now,
     )

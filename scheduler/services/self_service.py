@@ -26,8 +26,8 @@ from scheduler.models.patient_request import PatientRequest, RequestKind, Reques
 from scheduler.services import audit, gates, visits
 from scheduler.services.actors import Actor
 from scheduler.services.events import record_event
+from scheduler.services.open_gates import DRIVER
 
-DRIVER = "driver"  # the key of the gate that a patient can settle
 STANDING = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED)
 
 

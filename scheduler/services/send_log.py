@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.folding import search_words
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
@@ -28,7 +29,10 @@ class Page:
 
 
 def mails(session: Session, clinic: Clinic, state: str, text: str, page: int) -> Page:
-    """Return mails with their patients, the latest due first. `state` is one of theirs, "trouble", or empty."""
+    """Return mails with their patients, the latest due first. `state` is one of theirs, "trouble", or empty.
+
+    Every word of `text` is found in the patient's name, phone, birth date or mail, or in the mail's address.
+    """
     query = (
         select(Message, Patient)
         .outerjoin(Patient, Patient.id == Message.patient_id)
@@ -39,8 +43,9 @@ def mails(session: Session, clinic: Clinic, state: str, text: str, page: int) ->
         query = query.where(or_(Message.state.in_(TROUBLE), Message.resends > 0))
     elif state in set(MessageState):
         query = query.where(Message.state == state)
-    if text:
-        query = query.where(Patient.search_key.contains(text, autoescape=True))
+    for word in search_words(text):
+        by_name = Patient.search_key.contains(word, autoescape=True)
+        query = query.where(or_(by_name, func.lower(Message.address).contains(word, autoescape=True)))
     return _page(session, query, page)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.models.patient import Patient
-from scheduler.services import audit
+from scheduler.services import audit, notices
 from scheduler.services.actors import Actor
 
 
@@ -17,6 +17,8 @@ def unsubscribe(session: Session, actor: Actor, patient: Patient, now: datetime)
         patient.unsubscribed_at = now
         patient.row_version += 1
         audit.record(session, actor, "patient.unsubscribed", patient, now)
+        if actor.name == "patient":
+            notices.unsubscribed(session, patient, now)
         session.flush()
 
 

@@ -13,13 +13,13 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Refusal
 from scheduler.models.message import Message
-from scheduler.services import audit, call_list, channels, exports, patients, send_log
+from scheduler.services import audit, booster_tasks, call_list, channels, exports, patients, send_log
 from scheduler.services.actors import Actor
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
 bp = Blueprint("reminders", __name__)
-VIEWS = ("mails", "planned", "calls")
+VIEWS = ("mails", "planned", "calls", "boosters")
 EXPORTED = timedelta(days=30)
 Deed = Callable[[Session, Actor, Message, datetime], object]
 
@@ -47,6 +47,7 @@ def index() -> str:
         number=number,
         counts=send_log.counts(db.session(), clinic),
         calls=call_list.calls(db.session(), clinic, now),
+        boosters=booster_tasks.to_book(db.session(), clinic, now),
         held=channel.held_reason if channel and channel.held_at else "",
         now=now,
     )

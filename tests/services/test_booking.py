@@ -86,7 +86,9 @@ def test_a_booking_writes_reminders_one_confirmation_and_the_trail(session, harb
     events = session.scalars(select(AuditEvent.event).where(AuditEvent.event == "care-plan.booked")).all()
     told = [one for one in care_plan.appointments if one.visible and one.status.is_live]
     assert kinds == ["confirmation"]
-    assert count(session, Reminder) == 2 * len(told)
+    guarded = [one for one in told if one.kind == "infusion"]
+    waiting = [one for one in care_plan.appointments if one.book_by_on]
+    assert count(session, Reminder) == 2 * len(told) + 2 * len(guarded) + len(waiting)
     assert len(events) == 1
 
 

@@ -109,12 +109,3 @@ def test_a_rule_that_is_taken_away_and_comes_back(session, harbor):
     clinic_settings.change(session, harbor.command, {"reminder_lead_hours": [72, 24]}, NOW)
 
     assert rows(session) == [(1, "before-72h", "pending", ""), (1, "before-24h", "pending", "")]
-
-
-def test_the_preview_shows_what_is_to_come(session, harbor):
-    visit = planned(session, harbor, NOW + 2 * DAY)
-
-    assert [
-        (due.rule.key, visit.start_at - due.due_at)
-        for due in reminders.preview(session, harbor.clinic, visit, NOW)
-    ] == [("before-24h", DAY)]

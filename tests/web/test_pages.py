@@ -30,6 +30,7 @@ PAGES = {
     "/reminders": "send-log",
     "/reminders?view=planned": "send-log",
     "/reminders?view=calls": "send-log",
+    "/reminders?view=boosters": "send-log",
     "/settings": "settings",
     "/settings/hours": "settings",
     "/settings/closures": "settings",
@@ -40,6 +41,9 @@ PAGES = {
     "/settings/people": "people",
     "/settings/protocols": "settings",
     "/settings/rules": "settings",
+    "/settings/texts": "settings",
+    "/settings/texts/reminder/es": "settings",
+    "/settings/texts/reminder/es/preview": "settings",
     "/settings/data": "records",
     "/settings/users": "users",
 }

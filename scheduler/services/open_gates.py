@@ -1,0 +1,100 @@
+"""Which gates are open for a visit, and what of that the patient is asked about.
+
+The driver is asked for on its own. A gate of the whole course is not missed while a preparatory visit of the course
+(one outside every series, such as the consent) is still to come before: it is settled there as a rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from scheduler.domain.gates import Settled, why_open
+from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import Gate as GateRule
+from scheduler.domain.plans import Holds
+from scheduler.domain.reminders import Topic
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.gate import Gate
+
+DRIVER = "driver"  # the key of the gate that a patient can settle
+
+
+@dataclass(frozen=True)
+class OpenGate:
+    """A gate that is not settled for one visit, and why."""
+
+    key: str
+    title: str
+    why: str
+
+
+def rules_for(appointment: Appointment) -> tuple[GateRule, ...]:
+    """Return the gates that guard a visit; none where its course's plan does not know its action."""
+    if appointment.care_plan is None:
+        return ()
+    plan = appointment.care_plan.plan_definition.plan
+    action = next((action for action in plan.actions if action.key == appointment.action), None)
+    return tuple(plan.gate(key) for key in action.gates) if action else ()
+
+
+def open_gates(appointment: Appointment) -> list[OpenGate]:
+    """Return what is not settled for a visit, in the plan's order."""
+    found = []
+    for rule in rules_for(appointment):
+        row = _row(appointment, rule)
+        visit_on = local_on(appointment.start_at, appointment.zone)
+        why = why_open(rule, _settled(row), appointment.start_at, visit_on)
+        if why:
+            found.append(OpenGate(rule.key, rule.title, why))
+    return found
+
+
+def status_by_gates(appointment: Appointment) -> AppointmentStatus:
+    """Return what a visit that stands is: pending while a gate is open, else booked."""
+    return AppointmentStatus.PENDING if open_gates(appointment) else AppointmentStatus.BOOKED
+
+
+def asked_about(appointment: Appointment) -> frozenset[Topic]:
+    """Return what can be asked about a visit: its gates, its driver, both or neither."""
+    keys = {rule.key for rule in rules_for(appointment) if not rule.after_visit}
+    found = {Topic.DRIVER} if DRIVER in keys else set()
+    return frozenset(found | ({Topic.GATES} if keys - {DRIVER} else set()))
+
+
+def is_missing(appointment: Appointment, topic: Topic) -> bool:
+    """Tell whether there is something to ask about a visit: a driver, or any other open gate."""
+    return any((gate.key == DRIVER) is (topic is Topic.DRIVER) for gate in open_gates(appointment))
+
+
+def missing_titles(appointment: Appointment) -> list[str]:
+    """Return what is missing for a visit that has not begun, without the driver, in the plan's order."""
+    still_open = open_gates(appointment) if appointment.status.is_ahead else []
+    return [gate.title for gate in still_open if gate.key != DRIVER]
+
+
+def settled_on_the_way(appointment: Appointment, now: datetime) -> datetime | None:
+    """Return the end of the last preparatory visit still to come, when all that is missing may be settled there."""
+    of_course = {rule.key for rule in rules_for(appointment) if rule.holds is Holds.ONCE}
+    if any(gate.key not in of_course for gate in open_gates(appointment) if gate.key != DRIVER):
+        return None
+    course = appointment.care_plan.appointments if appointment.care_plan else []
+    ahead = [
+        one.end_at
+        for one in course
+        if one.series is None and one.status.is_ahead and now < one.end_at <= appointment.start_at
+    ]
+    return max(ahead, default=None)
+
+
+def _row(appointment: Appointment, rule: GateRule) -> Gate | None:
+    own = appointment.id if rule.holds is Holds.PER_SESSION else None
+    gates = appointment.care_plan.gates if appointment.care_plan else []
+    return next((gate for gate in gates if gate.key == rule.key and gate.appointment_id == own), None)
+
+
+def _settled(gate: Gate | None) -> Settled | None:
+    if gate is None or gate.closed_at is None:
+        return None
+    return Settled(gate.closed_at, gate.valid_until_on, gate.waived)

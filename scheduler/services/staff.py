@@ -1,0 +1,27 @@
+"""The people at a clinic's desk, who get its morning mail and notices; and how mail names a patient to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.models.clinic import Clinic
+from scheduler.models.patient import Patient
+from scheduler.models.user import Membership, StaffRole, User
+
+DESK = (StaffRole.ADMIN, StaffRole.MANAGER, StaffRole.FRONT_DESK)
+
+
+def desk(session: Session, clinic: Clinic) -> list[User]:
+    """Return who plans at this clinic, in order of id."""
+    query = (
+        select(User)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.clinic_id == clinic.id, Membership.role.in_(DESK), User.active)
+    )
+    return list(session.scalars(query.order_by(User.id)))
+
+
+def initials(patient: Patient) -> str:
+    """Return all that a mail may say of who it is about, such as N.L."""
+    return "".join(f"{name[:1]}." for name in (patient.given_name, patient.family_name) if name)

@@ -1,0 +1,104 @@
+"""The texts of the mails: changed, refused with a reason, previewed in a frame of their own, taken back."""
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.models.audit_event import AuditEvent
+from scheduler.services import mail_texts
+
+ADDRESS = "/settings/texts/reminder/en"
+OWN = "Hi {first_name},\n\n{visits}\n\n[Answer]({link})"
+
+
+@pytest.fixture
+def mona(session, harbor, signed_in):
+    client = signed_in(harbor, "mona")
+    session.rollback()
+    return client
+
+
+def texts_of(session, harbor):
+    session.rollback()
+    return harbor.clinic.settings.mail_texts
+
+
+def test_a_text_is_changed_and_the_trail_says_which(session, harbor, mona):
+    answer = mona.post(ADDRESS, data={"body": OWN.replace("\n", "\r\n")})
+
+    assert (answer.status_code, answer.location) == (303, "/settings/texts")
+    assert texts_of(session, harbor) == {"reminder.en": OWN}
+    changed = select(AuditEvent.fields).where(AuditEvent.event == "mail-text.changed")
+    assert session.scalars(changed).all() == [["reminder.en"]]
+
+
+def test_an_unknown_placeholder_is_refused_with_its_name(session, harbor, mona):
+    answer = mona.post(ADDRESS, data={"body": "Hello {diagnosis}"})
+
+    assert answer.status_code == 422
+    assert "{diagnosis} is not a placeholder of this mail" in answer.text
+    assert "Hello {diagnosis}</textarea>" in answer.text
+    assert texts_of(session, harbor) == {}
+
+
+@pytest.mark.parametrize("body", ["", "Subject: Your infusion\n\nHello", "See {visits} there"])
+def test_what_makes_no_mail_is_refused(session, harbor, mona, body):
+    assert mona.post(ADDRESS, data={"body": body}).status_code == 422
+    assert texts_of(session, harbor) == {}
+
+
+def test_the_preview_is_a_sandbox_of_its_own_and_saves_nothing(session, harbor, mona):
+    shown = mona.post(f"{ADDRESS}/preview", data={"body": "<script>bad()</script> {first_name}, {date}"})
+    wrong = mona.post(f"{ADDRESS}/preview", data={"body": "{diagnosis}"})
+    policy = shown.headers["Content-Security-Policy"]
+
+    assert policy.startswith("default-src 'none'")
+    assert policy.endswith("sandbox")
+    assert "&lt;script&gt;bad()&lt;/script&gt; Maria" in shown.text
+    assert "<script>" not in shown.text
+    assert "{diagnosis} is not a placeholder" in wrong.text
+    assert texts_of(session, harbor) == {}
+
+
+def test_our_text_comes_back(session, harbor, mona):
+    mona.post(ADDRESS, data={"body": OWN})
+    page = mona.get("/settings/texts").text
+    mona.post(f"{ADDRESS}/reset")
+
+    assert "your own" in page
+    assert texts_of(session, harbor) == {}
+
+
+def test_saving_our_text_keeps_nothing(session, harbor, mona):
+    ours = mail_texts.find(harbor.clinic, "reminder", "en").body
+    mona.post(ADDRESS, data={"body": ours})
+
+    assert texts_of(session, harbor) == {}
+
+
+def test_every_text_has_a_preview(mona, harbor):
+    failed = []
+    for text in mail_texts.every(harbor.clinic):
+        page = mona.get(f"/settings/texts/{text.kind}/{text.language}/preview")
+        if page.status_code != 200 or 'role="alert"' in page.text or "{" in page.text.partition("<pre")[2]:
+            failed.append((text.kind, text.language))
+
+    assert failed == []
+
+
+@pytest.mark.parametrize("address", ["/settings/texts/nothing/en", "/settings/texts/reminder/fr"])
+def test_there_is_no_other_text(mona, address):
+    assert mona.get(address).status_code == 404
+    assert mona.post(address, data={"body": "x"}).status_code == 404
+
+
+def test_who_may_not_set_anything_may_not_change_a_text(session, harbor, signed_in):
+    alice = signed_in(harbor, "alice")
+
+    assert [
+        alice.post(f"{ADDRESS}{end}", data={"body": "x"}).status_code for end in ("", "/reset", "/preview")
+    ] == [
+        403,
+        403,
+        403,
+    ]
+    assert texts_of(session, harbor) == {}
