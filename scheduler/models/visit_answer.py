@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, String, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
+from scheduler.domain.status import LIVE
 from scheduler.models.appointment import Appointment
 from scheduler.models.columns import InClinic, own, refers
 
@@ -26,6 +27,10 @@ class DriverAnswer(InClinic, Model):
     name: Mapped[str] = mapped_column(String(100), default="")
     phone: Mapped[str] = mapped_column(String(40), default="")
     answered_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    appointment: Mapped[Appointment] = relationship(
+        Appointment, primaryjoin="foreign(DriverAnswer.appointment_id) == Appointment.id"
+    )
 
 
 class CheckIn(InClinic, Model):
@@ -67,6 +72,17 @@ def check_in_of(session: Session, appointment: Appointment) -> CheckIn | None:
 
 def check_ins_of_course(session: Session, care_plan_id: int) -> list[CheckIn]:
     """Return a course's check-ins in order of the visits they follow."""
-    query = select(CheckIn).join(Appointment, Appointment.id == CheckIn.appointment_id)
+    query = select(CheckIn).join(CheckIn.appointment).options(contains_eager(CheckIn.appointment))
     query = query.where(Appointment.care_plan_id == care_plan_id)
     return list(session.scalars(query.order_by(Appointment.start_at, CheckIn.id)))
+
+
+def drivers_ahead(session: Session, care_plan_id: int, now: datetime) -> list[DriverAnswer]:
+    """Return what was said about the way home from a course's visits that are not over, in their order."""
+    query = (
+        select(DriverAnswer).join(DriverAnswer.appointment).options(contains_eager(DriverAnswer.appointment))
+    )
+    query = query.where(
+        Appointment.care_plan_id == care_plan_id, Appointment.end_at > now, Appointment.status.in_(LIVE)
+    )
+    return list(session.scalars(query.order_by(Appointment.start_at, DriverAnswer.id)))

@@ -13,6 +13,7 @@ from scheduler.database import db
 from scheduler.domain.status import CARE_PLAN_STEPS
 from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
+from scheduler.models import visit_answer
 from scheduler.models.care_plan import CarePlan
 from scheduler.services import careplans, gates, visit_story
 from scheduler.services.changes import check_version
@@ -23,6 +24,7 @@ from scheduler.web.seen import note_view
 from scheduler.web.shell import may
 from scheduler.web.timeline import timeline
 from scheduler.web.visits import find as find_visit
+from scheduler.web.wellbeing import plots
 
 bp = Blueprint("care_plans", __name__, url_prefix="/care-plans")
 STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
@@ -38,12 +40,16 @@ STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
 def show(care_plan_id: str) -> str:
     course, now = find(care_plan_id), clock.now()
     shown = picture(db.session(), actor().clinic, course, now)
+    check_ins = visit_answer.check_ins_of_course(db.session(), course.id)
     page = render_template(
         "care_plans/show.html",
         course=course,
         patient=course.patient,
         picture=shown,
         drawn=timeline(shown, actor().clinic.zone, now),
+        wellbeing=plots(check_ins, actor().clinic.zone),
+        check_ins=check_ins,
+        drivers=visit_answer.drivers_ahead(db.session(), course.id, now),
         messages=visit_story.messages_of_course(db.session(), course),
         replaced={visit.replaces_id for visit in course.appointments if visit.replaces_id},
         ahead=careplans.ahead(course, now),

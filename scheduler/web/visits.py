@@ -21,6 +21,7 @@ from scheduler.domain.status import STEPS, Stage
 from scheduler.domain.windows import Window
 from scheduler.errors import GateOpen, Invalid, NotFound
 from scheduler.models import appointment as appointments
+from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment
 from scheduler.services import boards, delays, gates, lateness, visit_story, visits
 from scheduler.services.changes import check_version
@@ -189,6 +190,8 @@ def _page(visit: Appointment, **more: Any) -> str:
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),
         reminders=visit_story.reminders(db.session(), visit),
+        driver=visit_answer.driver_of(db.session(), visit),
+        how_after=visit_answer.check_in_of(db.session(), visit),
         record=visit_story.record_of(db.session(), visit.patient, now),
         lateness=lateness.of_visit(db.session(), actor().clinic, visit, now),
         late=_late(visit, now),
