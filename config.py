@@ -34,6 +34,7 @@ NAMES = (
     "TRUSTED_PROXIES",
     "SMTP_URL",
     "SMTP_FINAL_WAIT",
+    "MAIL_PER_MINUTE",
     "MAIL_FROM",
     "AMBIGUOUS_SEND",
     "SECOND_FACTOR",
@@ -88,6 +89,7 @@ class Settings:
     trusted_proxies: int
     smtp: MailServer
     smtp_final_wait: int
+    mail_per_minute: int
     mail_from: str
     ambiguous_send: AmbiguousSend
     second_factor: SecondFactor
@@ -145,6 +147,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=_whole(values, "TRUSTED_PROXIES", 0, 0, 10),
         smtp=_mail_server("SMTP_URL", _required(values, "SMTP_URL"), "smtp"),
         smtp_final_wait=_whole(values, "SMTP_FINAL_WAIT", 600, 1, 3600),
+        mail_per_minute=_whole(values, "MAIL_PER_MINUTE", 600, 10, 100_000),
         mail_from=_sender(_required(values, "MAIL_FROM")),
         ambiguous_send=cast(AmbiguousSend, _one_of(values, "AMBIGUOUS_SEND", "resend", "hold")),
         second_factor=cast(SecondFactor, _one_of(values, "SECOND_FACTOR", "required", "optional")),

@@ -42,6 +42,7 @@ def test_defaults_of_the_demo(demo, tmp_path):
     assert settings.public_url == "http://127.0.0.1:8000"
     assert settings.smtp == MailServer("127.0.0.1", 2525, "plain")
     assert settings.smtp_final_wait == 600
+    assert settings.mail_per_minute == 600
     assert settings.ambiguous_send == "resend"
     assert (settings.inbox, settings.clock_file) == (None, None)
     assert (settings.port, settings.web_concurrency, settings.trusted_proxies) == (8000, 1, 0)
@@ -165,6 +166,7 @@ def test_a_relative_sqlite_path_lies_in_the_instance_folder(production, tmp_path
         {"SMTP_URL": "smtp://mail.clinic.example/path"},
         {"SMTP_URL": "smtp://mail.clinic.example\n"},
         {"SMTP_FINAL_WAIT": "0"},
+        {"MAIL_PER_MINUTE": "0"},
         {"INBOX_URL": "smtp://mail.clinic.example"},
         {"MAIL_FROM": "the clinic"},
         {"MAIL_FROM": "desk@clinic.example\r\nBcc: all@clinic.example"},

@@ -36,6 +36,7 @@ class ClinicSettings:
     confirmation_delay_seconds: int = 60
     change_delay_seconds: int = 180
     rush_hours: int = 3
+    reminders_most: int = 6  # mails that remind or check in, to one person in 24 hours; the rest is called
     quiet_from: str = "21:00"
     quiet_until: str = "08:00"
     noshow_grace_minutes: int = 30

@@ -29,8 +29,9 @@ from scheduler.notify.breaker import Breaker
 from scheduler.services import channels
 from scheduler.services.delivery import not_sent
 from scheduler.services.due import collect
-from scheduler.services.leases import LEASE, claim, hand_back, recover, renew
+from scheduler.services.leases import LEASE, claim, goes_alone, hand_back, recover, renew
 from scheduler.services.letters import Letter, Letterhead, NoLetter, compose, read_batch
+from scheduler.services.limits import Limit
 from scheduler.services.message_ends import Policy, expire
 
 CONNECTIONS = 4
@@ -53,6 +54,7 @@ class Outbound:
     clock: Callable[[], datetime]
     connections: int = CONNECTIONS
     lease: timedelta = LEASE
+    rate: Limit | None = None  # how much the channel may send, over all processes
     breaker: Breaker = field(default_factory=Breaker)
     stopping: Event = field(default_factory=Event)
     beat: Callable[[str], None] = print
@@ -66,6 +68,7 @@ class Run:
         self.out = out
         self.held: dict[int, str] = {}
         self.sent = 0
+        self._alone = False  # what is in flight must have no company
         self._letters: SimpleQueue[Letter | None] = SimpleQueue()
         self._threads: list[Thread] = []
         self._lock = Lock()
@@ -92,6 +95,7 @@ class Run:
         self._keep_house()
         may_claim = not self.out.stopping.is_set() and self.out.breaker.allows(self.out.clock())
         busy = len(self.held)
+        may_claim = may_claim and not (busy and self._alone)
         if may_claim and busy < self._room() and self._claim_some():
             return True
         if busy == 0:
@@ -106,11 +110,7 @@ class Run:
         """Claim a batch, compose it, hand it to the senders. Returns False when nothing was due."""
         token = str(uuid4())
         limit = 1 if self.out.breaker.probing else BATCH
-        ids = self._writer.write(
-            lambda session: [
-                message.id for message in claim(session, token, self.out.clock(), limit, self.out.lease)
-            ]
-        )
+        ids, self._alone = self._writer.write(partial(self._claimed, token=token, limit=limit))
         with self._lock:
             self.held.update(dict.fromkeys(ids, token))
         with self.out.app.app_context():
@@ -122,6 +122,11 @@ class Run:
             finally:
                 db.session.remove()
         return bool(ids)
+
+    def _claimed(self, session: Session, token: str, limit: int) -> tuple[list[int], bool]:
+        out, busy = self.out, bool(self.held)
+        claimed = claim(session, token, out.clock(), limit, out.lease, out.rate, in_flight=busy)
+        return [message.id for message in claimed], any(map(goes_alone, claimed))
 
     def _compose(self, session: Session, message_id: int, token: str) -> None:
         """Hand the letter on, or record why there is none. One that cannot be composed harms no other."""

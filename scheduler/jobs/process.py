@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from datetime import UTC
+from datetime import UTC, timedelta
 from functools import partial
 
 import click
@@ -32,6 +32,7 @@ from scheduler.jobs.ticks import (
 )
 from scheduler.notify.smtp import Connection
 from scheduler.services.letters import Letterhead
+from scheduler.services.limits import Limit
 
 DISPATCH_SECONDS = 5
 EXPIRY_SECONDS = 60
@@ -39,6 +40,7 @@ DIGEST_SECONDS = 60
 PRUNE_SECONDS = 3600
 INBOX_SECONDS = 60
 TURN_SECONDS = 0.0005  # a sender whose server has answered must not wait for the thread that composes
+RATE_SECONDS = 6
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -88,6 +90,11 @@ def scheduler(app: Flask, ticking: list[Ticking]) -> BackgroundScheduler:
     return built
 
 
+def mail_rate(per_minute: int) -> Limit:
+    """Return the channel's limit, cut into short stretches, so that a minute's mails do not leave all at once."""
+    return Limit("mail", max(1, per_minute * RATE_SECONDS // 60), timedelta(seconds=RATE_SECONDS))
+
+
 def outbound(app: Flask) -> Outbound:
     """Return what the dispatch tick works with, from the settings."""
     settings: Settings = app.config["SETTINGS"]
@@ -102,6 +109,7 @@ def outbound(app: Flask) -> Outbound:
             bounces_to=settings.mail_from if settings.inbox else None,
         ),
         policy=settings.ambiguous_send,
+        rate=mail_rate(settings.mail_per_minute),
         clock=clock.now,
         jump=JumpWatch(clock),
         beat=partial(show_life, app, "dispatch"),

@@ -99,6 +99,7 @@ class Message(InClinic, Public, Model):
     lease_token: Mapped[str | None] = mapped_column(String(36))
     leased_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
+    stops: Mapped[int] = mapped_column(default=0)  # how often a sender stopped while it held this one
     data_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     dated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     rfc_message_id: Mapped[str | None] = mapped_column(String(200), unique=True)

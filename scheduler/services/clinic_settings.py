@@ -152,6 +152,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "confirmation_delay_seconds": _between(0, 3600),
     "change_delay_seconds": _between(0, 3600),
     "rush_hours": _between(0, 48),
+    "reminders_most": _between(1, 50),
     "quiet_from": _time,
     "quiet_until": _time,
     "noshow_grace_minutes": _between(0, 240),

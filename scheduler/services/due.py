@@ -3,22 +3,24 @@
 Reminders of one patient that fall due within two hours share a mail. Of one visit and topic only the newest is sent,
 and nothing after the start: after hours of downtime nobody gets a three-day and a one-day reminder together. A late
 one that comes up in the quiet hours waits for their end if that is early enough. What asks for something is sent only
-while it is missing, and waits for a preparatory visit at which it is settled as a rule. What is not sent says why.
+while it is missing, and waits for a preparatory visit at which it is settled as a rule. Nobody gets more than a
+clinic's number of such mails in 24 hours: somebody calls instead. What is not sent says why.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import Message, MessageKind
+from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.letters import no_letter_to
@@ -35,6 +37,9 @@ KINDS = {
     Topic.DRIVER: MessageKind.DRIVER,
     Topic.BOOSTER: MessageKind.BOOSTER,
 }
+ENOUGH = "{most} reminders in 24 hours are enough: on the call list"
+LATELY = timedelta(days=1)
+UNDERWAY = (MessageState.PENDING, MessageState.LEASED, MessageState.SENT, MessageState.UNCERTAIN)
 Row = tuple[Reminder, Appointment]
 Key = tuple[int, str]  # the patient, and who is written to
 Kept = TypeVar("Kept", Clinic, Patient)
@@ -50,11 +55,15 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
     for key, row in _soon(session, due, now):
         if key in groups:
             groups[key].append(row)
+    reminded = _reminded_lately(session, patients, now)
     mails = []
     for (patient_id, recipient), group in groups.items():
         patient = patients[patient_id]
-        for kind, together in _by_kind(patient, recipient, group, now).items():
-            mail = _draft(session, clinics[patient.clinic_id], patient, recipient, kind, together, now)
+        clinic = clinics[patient.clinic_id]
+        most = clinic.settings.reminders_most
+        enough = ENOUGH.format(most=most) if reminded[patient_id, recipient] >= most else None
+        for kind, together in _by_kind(patient, recipient, group, now, enough).items():
+            mail = _draft(session, clinic, patient, recipient, kind, together, now)
             mails.append((mail, together))
     session.flush()  # once: the mails get their ids
     for mail, together in mails:
@@ -71,12 +80,27 @@ def _grouped(rows: Iterable[Row]) -> dict[Key, list[Row]]:
     return groups
 
 
+def _reminded_lately(session: Session, patients: Collection[int], now: datetime) -> Counter[Key]:
+    """Count the mails of this kind in the last 24 hours that reached these people or still will."""
+    query = (
+        select(Message.patient_id, Message.recipient, func.count())
+        .where(
+            Message.patient_id.in_(patients),
+            Message.kind.in_((MessageKind.REMINDER, MessageKind.CHECK_IN, *KINDS.values())),
+            Message.state.in_(UNDERWAY),
+            Message.created_at > now - LATELY,
+        )
+        .group_by(Message.patient_id, Message.recipient)
+    )
+    return Counter({(who or 0, recipient): count for who, recipient, count in session.execute(query)})
+
+
 def _by_kind(
-    patient: Patient, recipient: str, rows: list[Row], now: datetime
+    patient: Patient, recipient: str, rows: list[Row], now: datetime, enough: str | None
 ) -> dict[MessageKind, list[Row]]:
     """Return what to send of a patient's rows; the others end here, each with its reason."""
     good = _newest_only([row for row in rows if _still_holds(*row, now)])
-    why_not = no_letter_to(patient, recipient, reminding=True)
+    why_not = no_letter_to(patient, recipient, reminding=True) or enough
     by_kind: dict[MessageKind, list[Row]] = {}
     for reminder, appointment in good:
         if why_not:

@@ -3,6 +3,9 @@
 A claim is a transaction of its own and ends before the network is touched. Leases are counted by the database's clock,
 because several hosts may share the work and theirs may differ. A lease that ran out before the gate leaves a message
 pending; one that ran out after it has an unclear end: the mail may be out, or not.
+
+A message with which senders stop again and again may be what stops them. It is claimed alone, so that nothing else goes
+down with it, and waits longer each time that it did so alone.
 """
 
 from __future__ import annotations
@@ -10,16 +13,21 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from scheduler.models.channel import EMAIL
 from scheduler.models.message import Message, MessageState
+from scheduler.services import limits
+from scheduler.services.limits import Limit
 from scheduler.services.message_ends import Policy, unclear
 
 LEASE = timedelta(minutes=2)
 BACKOFF_MINUTES = (5, 15, 30, 60)
+STOPS_TOGETHER = 2  # after so many it is claimed alone
 STOPPED = "the sender stopped before sending"
 
 
@@ -38,8 +46,21 @@ def database_clock(dialect: str) -> ColumnElement[Any]:
     return func.strftime("%Y-%m-%d %H:%M:%f", "now")
 
 
-def claim(session: Session, token: str, now: datetime, limit: int, lease: timedelta = LEASE) -> list[Message]:
-    """Take up to `limit` due messages, the nearest visit first. Other processes pass over what is claimed."""
+def claim(
+    session: Session,
+    token: str,
+    now: datetime,
+    limit: int,
+    lease: timedelta = LEASE,
+    rate: Limit | None = None,
+    *,
+    in_flight: bool = False,
+) -> list[Message]:
+    """Take up to `limit` due messages, the nearest visit first. Other processes pass over what is claimed.
+
+    One that must go alone is the only one then, and waits while others of this process are in flight. No more are taken
+    than the channel's rate allows.
+    """
     until = database_time(session) + lease
     query = (
         select(Message)
@@ -50,12 +71,19 @@ def claim(session: Session, token: str, now: datetime, limit: int, lease: timede
         .options(selectinload(Message.subjects))
         .with_for_update(skip_locked=True, of=Message)
     )
-    messages = list(session.scalars(query))
+    found = list(session.scalars(query))
+    messages = list(takewhile(lambda one: not goes_alone(one), found)) or ([] if in_flight else found[:1])
+    if rate is not None:
+        messages = messages[: limits.take(session, rate, EMAIL, len(messages), now)]
     for message in messages:
         message.state, message.lease_token, message.leased_until = MessageState.LEASED, token, until
         message.attempts += 1
     session.flush()
     return messages
+
+
+def goes_alone(message: Message) -> bool:
+    return message.stops >= STOPS_TOGETHER
 
 
 def renew(session: Session, tokens: Collection[str], lease: timedelta = LEASE) -> None:
@@ -105,11 +133,12 @@ def recover(session: Session, now: datetime, policy: Policy) -> Sequence[Message
 
 
 def postpone_poison(message: Message, now: datetime) -> None:
-    """Put back a message whose sender died; one on which senders die again and again waits longer each time."""
+    """Put back a message whose sender stopped; one with which it stopped alone waits longer each time."""
     message.state, message.reason = MessageState.PENDING, STOPPED
     message.lease_token, message.leased_until = None, None
-    if message.attempts > 1:
-        message.due_at = max(message.due_at, now + backoff(message.attempts - 1))
+    message.stops += 1
+    if message.stops > STOPS_TOGETHER:
+        message.due_at = max(message.due_at, now + backoff(message.stops - STOPS_TOGETHER))
 
 
 def backoff(attempts: int) -> timedelta:

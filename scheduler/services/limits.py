@@ -45,6 +45,19 @@ def hit(session: Session, limit: Limit, who: str, now: datetime, by: int = 1) ->
     return count
 
 
+def take(session: Session, limit: Limit, who: str, wanted: int, now: datetime) -> int:
+    """Count as many of `wanted` as the limit still allows in this stretch, and return how many those are."""
+    if wanted == 0:
+        return 0
+    before = (
+        hit(session, limit, who, now, wanted) - wanted
+    )  # counted first: so two at once cannot take the same
+    allowed = max(0, min(wanted, limit.most - before))
+    if allowed < wanted:
+        hit(session, limit, who, now, allowed - wanted)
+    return allowed
+
+
 def count(session: Session, limit: Limit, who: str, now: datetime) -> int:
     """Return how many requests of `who` there are in this stretch."""
     return request_count.present(session, limit.name, _digest(who), limit.begins(now))

@@ -18,17 +18,20 @@ from tests.cast import NOW
 RULE = "before-24h"
 
 
-def gather(session, clinic, count, start=NOW + timedelta(hours=24), first=0):
-    """Add so many patients `p0@example.org`, `p1@...` with a due reminder each, and commit."""
+def gather(session, clinic, count, start=NOW + timedelta(hours=24), first=0, step=timedelta(seconds=1)):
+    """Add so many patients `p0@example.org`, `p1@...` with a due reminder each, and commit.
+
+    Each one's visit begins a step after the one before.
+    """
     session.refresh(clinic)
     for begin in range(first, first + count, 500):
         session.rollback()
         begin_write(session)
-        _gather(session, clinic, range(begin, min(begin + 500, first + count)), start)
+        _gather(session, clinic, range(begin, min(begin + 500, first + count)), start, step)
         session.commit()
 
 
-def _gather(session, clinic, numbers, start):
+def _gather(session, clinic, numbers, start, step):
     numbers = list(numbers)
     zero = session.scalar(select(Resource.id).order_by(Resource.id.desc()).limit(1)) or 0
     patients = session.scalar(select(Patient.id).order_by(Patient.id.desc()).limit(1)) or 0
@@ -41,7 +44,7 @@ def _gather(session, clinic, numbers, start):
     session.execute(insert(Patient), [_patient(common, patients + n, zero + n, who) for n, who in ids])
     session.execute(
         insert(Appointment),
-        [_visit(common, clinic, visits + n, patients + n, start + timedelta(seconds=who)) for n, who in ids],
+        [_visit(common, clinic, visits + n, patients + n, start + who * step) for n, who in ids],
     )
     session.execute(insert(Reminder), [_reminder(common, visits + n, start) for n, _ in ids])
 

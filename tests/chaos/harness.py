@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from threading import Semaphore
 
@@ -56,9 +57,9 @@ class Drill:
         self.log = (folder / "nursery.log").open("ab")
         self._nursery = self._nurse(time.monotonic(), control)
 
-    def add(self, people):
+    def add(self, people, step=timedelta(seconds=1)):
         """Let more reminders fall due."""
-        crowd.gather(db.session(), self.clinic, people, first=self.people)
+        crowd.gather(db.session(), self.clinic, people, first=self.people, step=step)
         self.people += people
 
     def start(self):
@@ -84,14 +85,17 @@ class Drill:
             time.sleep(0.01)
         assert self.script.connections >= connections, "the senders do not come"
 
+    def is_gone(self, process):
+        try:
+            status = Path(f"/proc/{process}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return status.rpartition(")")[2].split()[0] == "Z"
+
     def wait_until_gone(self, process, seconds=30):
         last = time.monotonic() + seconds
         while time.monotonic() < last:
-            try:
-                status = Path(f"/proc/{process}/stat").read_text()
-            except (FileNotFoundError, ProcessLookupError):
-                return
-            if status.rpartition(")")[2].split()[0] == "Z":
+            if self.is_gone(process):
                 return
             time.sleep(0.01)
         raise AssertionError(f"sender {process} does not end")

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -22,7 +23,7 @@ from scheduler.jobs import sending
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.message import Message, MessageState
 from scheduler.notify.smtp import Connection
-from scheduler.services import delivery, leases
+from scheduler.services import delivery, leases, letters
 from scheduler.services.letters import Letterhead
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, test_settings
@@ -86,6 +87,11 @@ def _plant(control: str) -> None:
     elif control == "claims-for-all":  # a claim takes what somebody else has claimed
         dispatching.claim = _claim_for_all
         sending.pass_gate = lambda *_: True
+    elif control.startswith("killer="):  # a mail to this address ends every sender that composes it
+        dispatching.compose = partial(_killed_by, control.partition("=")[2])
+    elif control.startswith("killer-in-company="):  # and it is never claimed alone
+        dispatching.compose = partial(_killed_by, control.partition("=")[2])
+        dispatching.goes_alone = leases.goes_alone = lambda _: False
     elif control:
         raise SystemExit(f"no bug {control}")
 
@@ -98,6 +104,13 @@ def _claim_for_all(session, token, now, limit, lease):
         message.leased_until = leases.database_time(session) + lease
     session.flush()
     return messages
+
+
+def _killed_by(address, session, message, head, now):
+    letter = letters.compose(session, message, head, now)
+    if isinstance(letter, letters.Letter) and letter.recipient == address:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return letter
 
 
 def _recorded_first(session, letter, now):

@@ -13,11 +13,13 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import Message, MessageState
+from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.smtp import Connection
 from scheduler.services import channels, outbox, reminders
+from scheduler.services.leases import STOPS_TOGETHER
 from scheduler.services.letters import Letterhead
+from scheduler.services.limits import Limit
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.smtp_server import HANG_UP, Script, smtp_server
@@ -333,6 +335,36 @@ def test_a_jump_of_the_clock_holds_all_sending_until_somebody_agrees(app, sessio
 
         assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending goes on\n"
         assert post.tick(NOW + MINUTE) == "sent 1"
+
+
+@both
+def test_no_more_leave_than_the_channels_rate_allows(app, session, harbor):
+    for number in range(3):
+        patient = add_patient(
+            session, harbor, f"P{number}", "Crowd", email=f"p{number}@example.org", email_ok=True
+        )
+        outbox.enqueue(session, harbor.clinic, MessageKind.REMINDER, NOW, patient=patient)
+    with post_office(app) as post:
+        post.out.rate = Limit("mail", 2, timedelta(seconds=6))
+
+        assert post.tick(NOW) == "sent 2"
+        assert post.tick(NOW + timedelta(seconds=3)) == "sent 0"
+        assert post.tick(NOW + timedelta(seconds=6)) == "sent 1"
+
+
+@both
+def test_what_stops_senders_goes_alone(app, session, harbor):
+    for number in range(3):
+        patient = add_patient(
+            session, harbor, f"P{number}", "Crowd", email=f"p{number}@example.org", email_ok=True
+        )
+        outbox.enqueue(
+            session, harbor.clinic, MessageKind.REMINDER, NOW, patient=patient
+        ).stops = STOPS_TOGETHER
+    with post_office(app) as post:
+        assert post.tick(NOW) == "sent 3"
+
+    assert session.scalars(select(Message.attempts)).all() == [1, 1, 1]
 
 
 @both

@@ -6,6 +6,7 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder
 from scheduler.services import leases, outbox, reminders
 from scheduler.services.due import collect
+from scheduler.services.limits import Limit
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
@@ -77,14 +78,46 @@ def test_a_lease_that_is_over_before_the_gate_is_free_again(session, harbor):
     assert message.due_at == NOW
 
 
-def test_a_message_on_which_senders_die_waits_longer_each_time(session, harbor):
-    reminded(session, harbor)
-    for _ in range(2):
-        leases.claim(session, "token", NOW + DAY / 2, 1)
+def stop_senders(session, times, limit=9):
+    """Let senders stop so often while they hold what they claimed; return how many that was each time."""
+    held = []
+    for _ in range(times):
+        held.append(len(leases.claim(session, "token", NOW, limit)))
         expire_leases(session)
-        [message] = leases.recover(session, NOW + DAY / 2, "resend")
+        leases.recover(session, NOW, "resend")
+    return held
 
-    assert message.due_at >= NOW + DAY / 2 + timedelta(minutes=5)
+
+def test_a_message_on_which_senders_die_alone_waits_longer_each_time(session, harbor):
+    reminded(session, harbor)
+    stop_senders(session, 2)
+    [message] = session.scalars(select(Message))
+    assert message.due_at == NOW
+    stop_senders(session, 1)
+
+    assert message.due_at >= NOW + timedelta(minutes=5)
+
+
+@both
+def test_what_may_stop_senders_is_claimed_alone(session, harbor):
+    waiting(session, harbor)
+    assert stop_senders(session, 2) == [3, 3]
+    assert leases.claim(session, "busy", NOW, 9, in_flight=True) == []
+    alone = [leases.claim(session, f"alone-{number}", NOW, 9) for number in range(3)]
+
+    assert [len(claimed) for claimed in alone] == [1, 1, 1]
+
+
+@both
+def test_no_more_are_claimed_than_the_channels_rate_allows(session, harbor):
+    waiting(session, harbor)
+    rate = Limit("mail", 2, timedelta(seconds=6))
+    claims = [
+        len(leases.claim(session, f"{number}", NOW + number * timedelta(seconds=3), 9, rate=rate))
+        for number in range(3)
+    ]
+
+    assert claims == [2, 0, 1]
 
 
 @both

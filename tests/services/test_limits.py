@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scheduler.models.request_count import RequestCount
-from scheduler.services.limits import HOUR, Limit, Tally, count, hit, network
+from scheduler.services.limits import HOUR, Limit, Tally, count, hit, network, take
 from tests.engines import both
 
 NOW = datetime(2026, 3, 2, 15, 20, tzinfo=UTC)
@@ -17,6 +17,13 @@ def test_counts_are_kept_by_who_and_by_stretch(session):
     assert hit(session, LIMIT, "a", NOW + timedelta(minutes=40)) == 1
     assert count(session, LIMIT, "a", NOW) == 6
     assert count(session, LIMIT, "c", NOW) == 0
+
+
+@both
+def test_what_is_left_of_a_limit_can_be_taken(session):
+    assert [take(session, LIMIT, "a", wanted, NOW) for wanted in (0, 2, 2, 1)] == [0, 2, 1, 0]
+    assert count(session, LIMIT, "a", NOW) == 3
+    assert take(session, LIMIT, "a", 9, NOW + HOUR) == 3
 
 
 @both

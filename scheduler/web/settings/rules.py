@@ -25,8 +25,8 @@ from scheduler.web.shell import may
 
 NUMBERS = (
     "nurse_lanes", "planning_horizon_days", "notice_minutes", "confirmation_delay_seconds", "change_delay_seconds",
-    "rush_hours", "noshow_grace_minutes", "reservation_minutes", "arrive_early_minutes", "patient_cancel_hours",
-    "patient_move_hours", "patient_moves_most", "booster_days",
+    "rush_hours", "reminders_most", "noshow_grace_minutes", "reservation_minutes", "arrive_early_minutes",
+    "patient_cancel_hours", "patient_move_hours", "patient_moves_most", "booster_days",
 )  # fmt: skip
 TEXTS = ("quiet_from", "quiet_until", "visit_label", "mail_name", "digest_at")
 FLAGS = ("show_hidden_visits", "show_location", "reminders_on_closed_days")
