@@ -15,7 +15,7 @@ from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import NOW
 from tests.domain.planner.instances import instance
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 100_000)
 WEEK = timedelta(days=7)
 NO_SCRAPS = Weights(fragment=0, completion_day=96)
@@ -99,6 +99,37 @@ def test_without_one_shaded_start_every_start_still_shaded_can_be_completed(seed
 
     fixed = {**problem.sets, step: problem.sets[step] & ~(1 << gone), other: 1 << start}
     assert (other is step and start == gone) or problem.optimum.best(fixed) is not None
+
+
+@FEW
+@given(seeds, st.randoms(use_true_random=False))
+def test_every_shaded_start_can_be_completed_and_no_other(seed, chance):
+    problem = instance(seed)
+    step = chance.choice(problem.course.steps)
+    free = problem.availability.grid.cells(problem.sets[step])
+    if not free:
+        return
+    start = chance.choice(free)
+    shaded = problem.slots.complete and start in problem.slots.cells[step].tolist()
+
+    assert (problem.optimum.best({**problem.sets, step: 1 << start}) is not None) == shaded
+
+
+@FEW
+@given(seeds, st.randoms(use_true_random=False))
+def test_taking_a_start_away_shades_no_new_one(seed, chance):
+    problem = instance(seed)
+    if not problem.slots.complete:
+        return
+    step = chance.choice(problem.course.steps)
+    gone = int(chance.choice(problem.slots.cells[step]))
+    left = SlotMap(problem.course, {**problem.sets, step: problem.sets[step] & ~(1 << gone)}, problem.ruler)
+
+    if left.complete:
+        for each in problem.course.steps:
+            assert set(left.cells[each].tolist()) <= set(problem.slots.cells[each].tolist()) - (
+                {gone} if each is step else set()
+            )
 
 
 @FEW

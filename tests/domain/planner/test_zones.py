@@ -1,17 +1,20 @@
 """Both clock changes in five zones: 10:00 stays 10:00, and hours are elapsed hours."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from scheduler.domain.localtime import to_local
-from scheduler.domain.planner import Availability, check, propose, slot_map
+from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, slot_map
 from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.grid import Grid
-from scheduler.domain.planner.model import Request
+from scheduler.domain.planner.model import Done, Request
+from scheduler.domain.planner.problem import Problem
 from scheduler.domain.windows import Window
-from tests.domain.planner.clinics import INFUSION, at, course, day, day_and_night, hours, staff
+from tests.domain.planner.clinics import INFUSION, at, course, crowd, day, day_and_night, hours, staff
+from tests.domain.planner.instances import SHORT as BRIEF
 
 ROOMY = staff(chairs=3, rooms=2, nurses=2, prescribers=2, therapists=2)
 SPRING_AND_AUTUMN = [
@@ -24,6 +27,7 @@ SPRING_AND_AUTUMN = [
     ("Australia/Lord_Howe", date(2026, 4, 3)),
     ("Australia/Lord_Howe", date(2026, 10, 2)),
     ("Asia/Kolkata", date(2026, 3, 27)),
+    ("Asia/Kolkata", date(2026, 10, 23)),
 ]
 
 
@@ -62,6 +66,56 @@ def test_the_shaded_therapy_starts_are_the_elapsed_24_to_72_hours(name, friday):
     left = pinned + timedelta(minutes=55)
     assert shaded[0] == left + timedelta(hours=24)
     assert shaded[-1] == left + timedelta(hours=72)
+
+
+@pytest.mark.parametrize(("name", "friday"), SPRING_AND_AUTUMN)
+def test_hours_from_a_visit_that_is_over_are_elapsed_too(name, friday):
+    zone = ZoneInfo(name)
+    start, left = at(friday, "10:00", zone), at(friday, "10:55", zone)
+    request = Request(course(2), friday, done={"infusion-1": Done("infusion-1", start, left)})
+    availability = Availability(clinic(zone, friday))
+
+    shaded = slot_map(request, availability, now=at(friday, "11:00", zone))
+
+    assert shaded["therapy-1"][0] == left + timedelta(hours=24)
+    assert shaded["therapy-1"][-1] == left + timedelta(hours=72)
+    days = {to_local(start, zone).date() for start in shaded["infusion-2"]}
+    assert days == {day(n, friday) for n in (2, 3, 4)}
+
+
+@pytest.mark.parametrize(("name", "friday"), SPRING_AND_AUTUMN)
+def test_hours_across_the_change_differ_from_the_wall_clock_by_what_the_clock_moved(name, friday):
+    zone = ZoneInfo(name)
+    pinned = at(friday, "10:00", zone)
+    request = Request(course(1), friday, pinned={"infusion-1": pinned})
+
+    last = slot_map(request, Availability(clinic(zone, friday)), now=at(friday, "00:30", zone))["therapy-1"][
+        -1
+    ]
+
+    moved = (pinned + timedelta(hours=72)).astimezone(zone).utcoffset() - pinned.astimezone(zone).utcoffset()
+    assert to_local(last, zone) == datetime.combine(day(3, friday), time(10, 55)) + moved
+    assert bool(moved) == (name != "Asia/Kolkata")
+
+
+@pytest.mark.parametrize(("name", "friday"), SPRING_AND_AUTUMN)
+def test_a_busy_clinic_across_the_change_gets_the_same_answer_from_cp_sat(name, friday):
+    zone = ZoneInfo(name)
+    rng = Random(f"{name} {friday}")
+    open_on = [day(n, friday) for n in range(9)]
+    windows = hours(open_on, "09:00", "11:00", zone)
+    people = staff(chairs=2, nurses=2, therapists=2)
+    taken = crowd(rng, people, windows, 0.35)
+    busy = Calendar(zone, friday, 9, people, {None: windows}, occupied=taken)
+    asked = course(2, call=True, phases=BRIEF)
+    problem = Problem(Request(asked, friday), Availability(busy), Weights(), at(friday, "00:30", zone))
+
+    ours, theirs = problem.optimum.best(problem.sets), cpsat.solve(problem, seconds=60)
+
+    assert ours.proven and theirs.proven
+    assert ours.cost == theirs.cost
+    visits = problem.proposal(ours).visits
+    assert check(problem.request, problem.availability, visits, now=problem.now) == []
 
 
 @pytest.mark.parametrize(("name", "friday"), SPRING_AND_AUTUMN)
