@@ -19,13 +19,15 @@ from scheduler.domain.planner.rowbits import RowBits
 from scheduler.domain.plans import Unit
 
 EVERYWHERE = -1
+MOST_FEW = 8  # rows that are worth an arithmetic of their own, such as those around a clock change
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Of the row `days` later, what is from `low` to `high` places further along the row, for some rows' parents.
 
-    `rows` are those rows' first cells and `cells` all of theirs, or both are EVERYWHERE.
+    `rows` are those rows' first cells and `cells` all of theirs, or both are EVERYWHERE. Where they are few, `few` is the
+    arithmetic of only so many rows, from the row `first` on.
     """
 
     days: int
@@ -33,6 +35,8 @@ class Reach:
     high: int
     rows: int = EVERYWHERE
     cells: int = EVERYWHERE
+    first: int = 0
+    few: RowBits | None = None
 
     def whole(self, width: int) -> bool:
         """Tell whether any place of the row will do."""
@@ -40,11 +44,20 @@ class Reach:
 
     def children(self, bits: RowBits, parents: int) -> int:
         """Return the cells that some of these parents reach."""
-        return bits.near(parents & self.cells, self.low, self.high) << self.days * bits.width
+        parents &= self.cells
+        if not parents:
+            return 0
+        start = self.first * bits.width
+        near = (self.few or bits).near(parents >> start, self.low, self.high)
+        return near << start + self.days * bits.width
 
     def parents(self, bits: RowBits, children: int) -> int:
         """Return the cells from which some of these children are reached."""
-        return bits.near(children, -self.high, -self.low) >> self.days * bits.width & self.cells
+        if self.few is None:
+            return bits.near(children, -self.high, -self.low) >> self.days * bits.width & self.cells
+        start = self.first * bits.width
+        there = children >> start + self.days * bits.width & self.few.everything
+        return self.few.near(there, -self.high, -self.low) << start & self.cells
 
 
 def reaches(ruler: Ruler, gap: Gap) -> tuple[Reach, ...] | None:
@@ -102,4 +115,7 @@ def _from_rows(grid: Grid, days: int, low: int, high: int, rows: NDArray[np.bool
     cells = np.zeros((len(rows), grid.width), np.bool_)
     cells[:, 0] = rows
     first_cells = from_bools(cells)
-    return Reach(days, low, high, first_cells, (first_cells << grid.width) - first_cells)
+    everything = (first_cells << grid.width) - first_cells
+    first, last = np.flatnonzero(rows)[[0, -1]].tolist()
+    few = grid.bits(last - first + 1) if last - first < MOST_FEW else None
+    return Reach(days, low, high, first_cells, everything, first if few else 0, few)

@@ -16,6 +16,7 @@ class RowBits:
         self.firsts = spans((row * width, row * width + 1) for row in range(days))
         self._all_but_last = self.firsts * span(0, width - 1)
         self._lasts = self.firsts << (width - 1)
+        self.everything = span(0, self.size)
         self._bands: dict[int, int] = {}
         steps = [1 << power for power in range((width - 2).bit_length())]
         self._halvings = [(step, self._band(-step)) for step in steps]
@@ -63,13 +64,15 @@ class RowBits:
 
     def _since_before(self, cells: int, by: int) -> int:
         """Return each row's cells from `by` places before its first member on."""
+        since = self.since(self.slid(cells, -by))
         early = cells ^ (cells & self._band(by)) if by else 0
-        return self.since(self.slid(cells, -by)) | self.whole(self.rows(early))
+        return since | self.whole(self.rows(early)) if early else since
 
     def _until_after(self, cells: int, by: int) -> int:
         """Return each row's cells up to `by` places after its last member."""
+        until = self.until(self.slid(cells, by))
         late = cells ^ (cells & self._band(-by)) if by else 0
-        return self.until(self.slid(cells, by)) | self.whole(self.rows(late))
+        return until | self.whole(self.rows(late)) if late else until
 
     def _before(self, cells: int, length: int) -> int:
         """Return the members and the `length` places before each of them."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from scheduler.domain.planner.bitsets import span
 from scheduler.domain.planner.course import Course, Group, Step
 from scheduler.domain.planner.gaps import Ruler
-from scheduler.domain.planner.reaches import Reach, reaches
+from scheduler.domain.planner.reaches import EVERYWHERE, Reach, reaches
 from scheduler.domain.planner.rowbits import RowBits
 
 Rows = dict[int, int]  # first cells of parents' rows, by days from there to the child
@@ -91,8 +91,10 @@ class RowPasses:
     def _able(self, pair: Pair, parents: int) -> int:
         clear, same = self._due(pair)
         able = self._reached_from(pair, self.cells[pair.one], clear)
-        if able & parents != parents:
-            able |= self._reached_from(pair, self.cells[pair.one] & self._beside(pair), same)
+        unable = self.bits.rows(parents ^ (parents & able))
+        wanted = {days: rows & unable for days, rows in same.items()}
+        if any(wanted.values()):
+            able |= self._reached_from(pair, self.cells[pair.one] & self._beside(pair), wanted)
         return able
 
     def _reached_from(self, pair: Pair, cells: int, wanted: Rows) -> int:
@@ -107,8 +109,7 @@ class RowPasses:
             if reach.whole(bits.width):
                 rows |= present >> shift & some
             else:
-                fitting = cells & bits.whole(some << shift)
-                able |= bits.near(fitting, -reach.high, -reach.low) >> shift
+                able |= reach.parents(bits, cells & bits.whole(some << shift))
         return able | bits.whole(rows)
 
     def _due(self, pair: Pair) -> tuple[Rows, Rows]:
@@ -173,11 +174,13 @@ class RowPasses:
                     some |= there
             rows |= (some & reach.rows) << reach.days * bits.width
         kept = cells & bits.whole(rows)
+        if kept == cells:
+            return
+        lacking = bits.whole(bits.rows(cells ^ kept))
         for reach in pair.other_reaches:
-            if kept == cells:
-                return
-            shift = reach.days * bits.width
-            same = (reached.get(reach.days, 0) >> shift & reach.cells) << shift
+            same = reached.get(reach.days, 0) & lacking
+            if reach.rows != EVERYWHERE:
+                same &= reach.cells << reach.days * bits.width
             if same:
                 kept |= cells & self._room(same, pair.one, pair.other, pair.one_first, pair.other_first)
         self.cells[pair.other] = kept
