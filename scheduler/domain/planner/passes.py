@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +20,9 @@ from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Course, Group, Step
 from scheduler.domain.planner.gaps import Cells, Ruler
 from scheduler.domain.planner.grid import DAY_TICKS
+from scheduler.domain.planner.siblings import MOST_ORDERED, orders_of
 
 Node = Step | Group
-MOST_ORDERED = 4  # children of one node whose orders are all tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +125,7 @@ class Passes:
         if len(children) > MOST_ORDERED:
             children.sort(key=lambda child: child.index)
             return [tuple(children)]
-        late = [branch for branch in node.branches if branch.deadline]
-        return [
-            order
-            for order in permutations(children)
-            if not late or node.next is None or all(order.index(b) < order.index(node.next) for b in late)
-        ]
+        return list(orders_of(node, children))
 
     def _earliest(
         self, order: tuple[Step, ...], rooms: Mapping[Step, Room]

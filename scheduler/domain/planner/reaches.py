@@ -26,8 +26,8 @@ MOST_FEW = 8  # rows that are worth an arithmetic of their own, such as those ar
 class Reach:
     """Of the row `days` later, what is from `low` to `high` places further along the row, for some rows' parents.
 
-    `rows` are those rows' first cells and `cells` all of theirs, or both are EVERYWHERE. Where they are few, `few` is the
-    arithmetic of only so many rows, from the row `first` on.
+    `rows` are those rows' first cells and `cells` all of theirs, or both are EVERYWHERE. Where they are few, `few` is
+    the arithmetic of only so many rows, from the row `first` on.
     """
 
     days: int

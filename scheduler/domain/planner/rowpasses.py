@@ -1,14 +1,14 @@
 """The slot map's two passes over whole rows at once, on sets as large integers.
 
-For courses in which every visit has at most two others hanging from it, of which one is bound by days alone (the next
-infusion; the other is its therapy session, bound by hours). Two such visits get in each other's way on one day only, so
-it is enough to look at each distance in days: on different days their order is plain, and on one day the first must
-leave room for the second. For all other courses see passes.py, which gives the same answers to these.
+For courses in which of the visits that hang from one at most one is not bound by days alone (the next infusion is, its
+therapy session is bound by hours). Such visits get in each other's way on one day only, so it is enough to look at each
+distance in days: on different days their order is plain, and on one day the first must leave room for the second. The
+usual two are done here, more in siblings.py. For all other courses see passes.py, which gives the same answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.domain.planner.bitsets import span
@@ -16,6 +16,7 @@ from scheduler.domain.planner.course import Course, Group, Step
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.reaches import EVERYWHERE, Reach, reaches
 from scheduler.domain.planner.rowbits import RowBits
+from scheduler.domain.planner.siblings import MOST_ORDERED, Siblings, orders_of, siblings
 
 Rows = dict[int, int]  # first cells of parents' rows, by days from there to the child
 
@@ -56,6 +57,8 @@ class RowPasses:
             family = self.families.get(step)
             if isinstance(family, Pair):
                 self.cells[step] &= self._able(family, self.cells[step])
+            elif isinstance(family, Siblings):
+                self.cells[step] &= family.able(self.bits, self.cells)
             elif family:
                 self.cells[step] &= self._reaching(family, self.cells[step])
             if not self.cells[step]:
@@ -68,6 +71,8 @@ class RowPasses:
             family = self.families.get(step)
             if isinstance(family, Pair):
                 self._narrow(family, self.cells[step])
+            elif isinstance(family, Siblings):
+                self.cells.update(family.narrowed(self.bits, self.cells, self.cells[step]))
             elif family:
                 self._narrow_only(family, self.cells[step])
         return True
@@ -196,19 +201,39 @@ class RowPasses:
         children = list(group.children())
         if not all(self.cells[child] for child in children):
             return False
-        return len(children) < 2 or self._keep_beside(*children)
+        return len(children) < 2 or self._keep_beside(group, children)
 
-    def _keep_beside(self, branch: Step, other: Step) -> bool:
-        orders = [(branch, other)] if branch.deadline else [(branch, other), (other, branch)]
-        kept = {branch: 0, other: 0}
-        for first, second in orders:
-            apart = self.course.apart(first, second)
-            earliest = _lowest(self.cells[first]) + apart
-            latest = self.cells[second].bit_length() - 1 - apart
-            kept[first] |= self.cells[first] & span(0, max(latest + 1, 0))
-            kept[second] |= self.cells[second] & ~span(0, earliest)
+    def _keep_beside(self, group: Group, children: list[Step]) -> bool:
+        """Keep the starts that leave room for the others, each order's between its earliest and its latest."""
+        kept = dict.fromkeys(children, 0)
+        for order in orders_of(group, children):
+            earliest, latest = self._earliest(order), self._latest(order)
+            if earliest and latest:
+                for child in order:
+                    kept[child] |= self.cells[child] & span(earliest[child], latest[child] + 1)
         self.cells.update(kept)
         return all(kept.values())
+
+    def _earliest(self, order: Sequence[Step]) -> dict[Step, int] | None:
+        """Return the first start of each that leaves room for those before it; None if there is none."""
+        placed: dict[Step, int] = {}
+        for child in order:
+            least = max((at + self.course.apart(other, child) for other, at in placed.items()), default=0)
+            left = self.cells[child] >> least
+            if not left:
+                return None
+            placed[child] = least + (left & -left).bit_length() - 1
+        return placed
+
+    def _latest(self, order: Sequence[Step]) -> dict[Step, int] | None:
+        placed: dict[Step, int] = {}
+        for child in reversed(order):
+            most = min((at - self.course.apart(child, other) for other, at in placed.items()), default=None)
+            left = self.cells[child] & (-1 if most is None else span(0, most + 1))
+            if not left:
+                return None
+            placed[child] = left.bit_length() - 1
+        return placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,30 +244,39 @@ class Only:
     reaches: tuple[Reach, ...]
 
 
-Families = Mapping[Step, Pair | Only]
+Families = Mapping[Step, Pair | Siblings | Only]
 
 
 def families(course: Course, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
     """Return what hangs from each step; None if some of it is beyond these passes."""
-    if any(len(list(group.children())) > 2 for group in course.groups if group.anchor is not None):
+    if any(len(list(group.children())) > MOST_ORDERED for group in course.groups if group.anchor is not None):
         return None
-    found: dict[Step, Pair | Only] = {}
+    found: dict[Step, Pair | Siblings | Only] = {}
     for step in course.steps:
         if starts[step] & ruler.grid.band(ruler.grid.width - step.length, ruler.grid.width):
             return None  # it would run into the next day
         children = list(step.children())
-        parts = [reaches(ruler, ruler.gap(course, child)) for child in children]
-        if len(children) > 2 or None in parts:
+        if not children:
+            continue
+        family = _family(course, step, children, ruler)
+        if family is None:
             return None
-        known = [part for part in parts if part is not None]
-        if len(children) == 1:
-            found[step] = Only(children[0], known[0])
-        elif len(children) == 2:
-            pair = _pair(children, known, ruler.grid.width)
-            if pair is None:
-                return None
-            found[step] = pair
+        found[step] = family
     return found
+
+
+def _family(course: Course, step: Step, children: list[Step], ruler: Ruler) -> Pair | Siblings | Only | None:
+    parts: dict[Step, tuple[Reach, ...]] = {}
+    for child in children:
+        part = reaches(ruler, ruler.gap(course, child))
+        if part is None:
+            return None
+        parts[child] = part
+    if len(children) == 1:
+        return Only(children[0], parts[children[0]])
+    if len(children) == 2:
+        return _pair(children, list(parts.values()), ruler.grid.width)
+    return siblings(course, step, parts, ruler.grid.width) if len(children) <= MOST_ORDERED else None
 
 
 def _pair(children: list[Step], parts: list[tuple[Reach, ...]], width: int) -> Pair | None:
@@ -253,7 +287,3 @@ def _pair(children: list[Step], parts: list[tuple[Reach, ...]], width: int) -> P
     if by_days[0]:
         return Pair(other, branch, parts[1], parts[0], one_first=not branch.deadline, other_first=True)
     return None
-
-
-def _lowest(cells: int) -> int:
-    return (cells & -cells).bit_length() - 1

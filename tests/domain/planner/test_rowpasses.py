@@ -13,6 +13,7 @@ from scheduler.domain.planner.passes import Passes
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.rowbits import RowBits
 from scheduler.domain.planner.rowpasses import RowPasses, families
+from scheduler.domain.planner.siblings import Siblings
 from scheduler.domain.plans import Action, Edge, Role, Unit
 from tests.domain.planner.clinics import (
     at,
@@ -35,6 +36,8 @@ SHORT = (
     phase("infusion", 15, Role.CHAIR),
     phase("turnover", 5, Role.CHAIR, attended=False),
 )
+RING = (phase("call", 5, Role.NURSE),)
+LONG = (phase("look", 5, Role.CHAIR), phase("cleaning", 20, Role.CHAIR, attended=False))
 TALK = (phase("session", 15, Role.ROOM, Role.THERAPIST),)
 
 
@@ -64,6 +67,11 @@ def random_plan(rng):
             before = rng.choice([None, f"infusion-{n + 1}"]) if n < number else None
             side = gap_of_the_side(rng, f"infusion-{n}")
             actions.append(Action(f"therapy-{n}", "therapy", "Therapy", TALK, side, before))
+        for key in ("call", "visit"):
+            if rng.random() < (0.4 if key == "call" else 0.1):
+                before = rng.choice([None, f"infusion-{n + 1}"]) if n < number else None
+                after = rng.choice([gap, gap, gap, gap_of_the_side])(rng, f"infusion-{n}")
+                actions.append(Action(f"{key}-{n}", key, key, rng.choice([RING, LONG]), after, before))
     return plan(*actions)
 
 
@@ -101,7 +109,7 @@ def cells(problem, rows):
     return {step.key: problem.availability.grid.cells(rows.cells[step]) for step in problem.course.steps}
 
 
-@pytest.mark.parametrize("first", range(0, 600, 60))
+@pytest.mark.parametrize("first", range(0, 900, 60))
 def test_both_ways_leave_the_same_starts(first):
     compared = 0
     for seed in range(first, first + 60):
@@ -119,7 +127,7 @@ def test_both_ways_leave_the_same_starts(first):
 
 
 def test_the_instances_exercise_every_kind_of_course():
-    problems = [random_problem(seed) for seed in range(600)]
+    problems = [random_problem(seed) for seed in range(900)]
     maps = [both(problem) for problem in problems]
     complete = [pair for pair in maps if pair and pair[0].complete]
     narrowed = [
@@ -129,6 +137,13 @@ def test_the_instances_exercise_every_kind_of_course():
     assert len(complete) > 150 and len(narrowed) > 100
     assert sum(pair is not None and not pair[0].complete for pair in maps) > 100
     assert any(pair is None for pair in maps)
+    assert sum(any(isinstance(f, Siblings) for f in rows.families.values()) for rows, _ in complete) > 20
+    assert sum(any(crowded(group) for group in rows.course.groups) for rows, _ in complete) > 10
+
+
+def crowded(group):
+    """Tell whether three or more visits hang from one that is over."""
+    return group.anchor is not None and len(list(group.children())) > 2
 
 
 @pytest.mark.parametrize("seed", range(40))
