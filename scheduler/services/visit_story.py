@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import AppointmentStatus as S
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
@@ -17,6 +17,9 @@ from scheduler.models.message import Message, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder
 from scheduler.models.user import User
+from scheduler.services.boards import LATE
+
+CAME = (S.ARRIVED, S.CHECKED_IN, S.FULFILLED)
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Record:
-    """How many visits a patient had, missed, and called off."""
+    """How many visits a patient had, came late to, missed, and called off (by themselves: not the clinic)."""
 
     done: int
+    late: int
     missed: int
     called_off: int
 
@@ -66,17 +70,38 @@ def reminders(session: Session, visit: Appointment) -> list[Reminder]:
 
 def record_of(session: Session, patient: Patient, before: datetime) -> Record:
     """Return how a patient kept appointments up to now."""
-    query = (
-        select(Appointment.status, func.count())
-        .where(Appointment.patient_id == patient.id, Appointment.start_at < before)
-        .group_by(Appointment.status)
+    query = select(Appointment).where(
+        Appointment.patient_id == patient.id,
+        Appointment.start_at < before,
+        Appointment.status.in_((S.ARRIVED, S.CHECKED_IN, S.FULFILLED, S.NOSHOW, S.CANCELLED)),
     )
-    counts = {row[0]: row[1] for row in session.execute(query)}
+    visits = list(session.scalars(query))
+    came = _came(session, [visit.id for visit in visits if visit.status in CAME])
     return Record(
-        counts.get(AppointmentStatus.FULFILLED, 0),
-        counts.get(AppointmentStatus.NOSHOW, 0),
-        counts.get(AppointmentStatus.CANCELLED, 0),
+        done=sum(visit.status is S.FULFILLED for visit in visits),
+        late=sum(visit.id in came and came[visit.id] >= visit.start_at + LATE for visit in visits),
+        missed=sum(visit.status is S.NOSHOW for visit in visits),
+        called_off=sum(visit.status is S.CANCELLED and visit.cancel_side == "patient" for visit in visits),
     )
+
+
+def _came(session: Session, appointment_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when the patient came to each of these visits: the first of arriving and checking in that still holds."""
+    query = (
+        select(AppointmentEvent)
+        .where(
+            AppointmentEvent.appointment_id.in_(appointment_ids),
+            AppointmentEvent.kind.in_(("arrive", "check-in", "undo")),
+        )
+        .order_by(AppointmentEvent.id)
+    )
+    events = list(session.scalars(query))
+    undone = {event.changes["event"][0] for event in events if event.kind == "undo"}
+    found: dict[int, datetime] = {}
+    for event in events:
+        if event.kind != "undo" and event.id not in undone:
+            found.setdefault(event.appointment_id, event.at)
+    return found
 
 
 def messages_of_course(session: Session, care_plan: CarePlan) -> list[Message]:

@@ -16,13 +16,14 @@ from scheduler.database import db
 from scheduler.domain.localtime import local_on, to_local
 from scheduler.domain.planner.model import Proposal, Visit
 from scheduler.domain.plans import Plan, Role
-from scheduler.errors import Invalid, NoFitFound, ProposalExpired, Refusal, RuleBroken, SlotTaken
+from scheduler.errors import Invalid, NoFitFound, NotFound, ProposalExpired, Refusal, RuleBroken, SlotTaken
+from scheduler.models import care_plan as care_plans
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
 from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
 from scheduler.models.schedule import closures
-from scheduler.services import booking, patients, proposals, resources
+from scheduler.services import booking, patients, proposals, resources, unbooking
 from scheduler.services.earlier import longer_gap
 from scheduler.services.proposal_tokens import sign, unsign
 from scheduler.services.wishes import Wishes
@@ -128,10 +129,23 @@ def book() -> str | tuple[str, int] | Response:
         db.session.rollback()
         return _again(refusal)
     db.session.commit()
-    words = "Reserved" if reserve else "Booked"
-    undo = url_for("care_plans.step", care_plan_id=course.public_id, what="revocation")
-    flash((f"{words}: {len(held.visits)} visits for {course.patient.name}.", undo))  # type: ignore[arg-type]  # a toast with its undo
+    words = f"{'Reserved' if reserve else 'Booked'}: {len(held.visits)} visits for {course.patient.name}."
+    undo_at = url_for(".take_back", care_plan_id=course.public_id)
+    flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept
     return redirect(url_for("care_plans.show", care_plan_id=course.public_id), 303)
+
+
+@bp.post("/care-plans/<care_plan_id>/undo")
+@may("book")
+def take_back(care_plan_id: str) -> Response:
+    """Take the booking back, from the toast that says it was made."""
+    course = care_plans.by_public_id(db.session(), actor().clinic.id, care_plan_id)
+    if course is None:
+        raise NotFound
+    unbooking.unbook(db.session(), actor(), course, clock.now())
+    db.session.commit()
+    flash(f"Taken back: nothing is booked for {course.patient.name}.")
+    return redirect(url_for(".new", patient=course.patient.public_id), 303)
 
 
 def _again(refusal: Refusal) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
-from scheduler.services import audit, feeds, patients
+from scheduler.services import audit, feeds, patients, visit_story
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
@@ -77,6 +77,7 @@ def show(patient_id: str) -> str | Response:
         patient=patient,
         courses=care_plans.of_patient(db.session(), patient),
         visits=appointments.of_patient(db.session(), patient),
+        record=visit_story.record_of(db.session(), patient, now),
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
         now=now,
     )

@@ -177,6 +177,7 @@ def answer(visit: Appointment, words: str, step: str = "") -> Response:
 def _page(visit: Appointment, **more: Any) -> str:
     now = clock.now()
     template = "visits_desk/_panel.html" if is_partial() else "visits_desk/show.html"
+    still_open = gates.open_gates(visit)
     return render_template(
         template,
         visit=visit,
@@ -185,7 +186,8 @@ def _page(visit: Appointment, **more: Any) -> str:
         stages=list(Stage),
         phases=boards.stretches(visit),
         phase=boards.phase_at(visit, now),
-        open_gates=gates.open_gates(visit) if visit.status.is_ahead or visit.status == "arrived" else [],
+        open_gates=still_open if visit.status.is_ahead or visit.status == "arrived" else [],
+        settled=_settled(visit, {gate.key for gate in still_open}),
         last=latest_step(db.session(), visit),
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),
@@ -197,6 +199,11 @@ def _page(visit: Appointment, **more: Any) -> str:
         late=_late(visit, now),
         **more,
     )
+
+
+def _settled(visit: Appointment, still_open: set[str]) -> list[str]:
+    """Return the titles of the gates that no longer keep the visit waiting."""
+    return [rule.title for rule in gates.rules_for(visit) if rule.key not in still_open]
 
 
 def _late(visit: Appointment, now: datetime) -> Late:

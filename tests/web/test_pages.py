@@ -78,6 +78,7 @@ POSTS = {
     "/reminders/{mail}/discard": {},
     "/patients/{patient}/record/erasure": {},
     "/care-plans/{course}/hold": {},
+    "/care-plans/{course}/undo": {},
     "/care-plans/{course}/revocation": {},
     "/care-plans/{course}/gates/consent": {},
     "/care-plans/{course}/lengths": {},

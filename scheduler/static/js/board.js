@@ -56,7 +56,7 @@ document.addEventListener("keydown", (event) => {
 
 // --- what others change
 async function refresh(since) {
-  const address = `/board/${board.dataset.on}/grid?view=${board.dataset.view}&since=${since}${window.location.search.replace("?", "&")}`;
+  const address = `/board/${board.dataset.on}/grid?view=${board.dataset.view}&since=${since}`;
   const answer = await fetch(address, { headers: { "HX-Request": "true", "X-Background": "1" } });
   if (answer.status !== 200) return;
   draw(await answer.text());
@@ -87,6 +87,10 @@ startDragging(() => board, (visit, start) => {
   const values = { ...start, scope: "following" };
   window.htmx.ajax("POST", `/appointments/${visit.dataset.visit}/time/preview`, { target: "#panel", swap: "innerHTML", values });
 });
+
+// --- a link to a day may name the visit that it is about
+const named = new URLSearchParams(window.location.search).get("visit");
+if (named) window.addEventListener("load", () => open(named));
 
 const line = board.querySelector(".now");
 if (line) board.scrollTop = Math.max(0, line.offsetTop - board.clientHeight / 3);

@@ -1,0 +1,61 @@
+"""Undo from the toast: a booked course, a move."""
+
+from datetime import timedelta
+
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.message import Message, MessageState
+from tests.pages.test_board import board_of, fresh
+from tests.services.courses import visit
+
+
+def test_a_booked_course_is_taken_back_from_its_toast(alice, session, staffed):
+    page = alice
+    page.goto(f"/care-plans/new?patient={staffed.patients['Nora'].public_id}&plan_definition=therapy-6")
+    page.get_by_label("Not before").fill("2026-11-30")
+    page.get_by_role("button", name="Book these").first.click()
+    toast = page.get_by_role("status")
+    expect(toast).to_contain_text("Booked:")
+    toast.get_by_role("button", name="Undo").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Taken back: nothing is booked for Nora Lindqvist.")
+    page.wait_for_load_state()
+    session.rollback()
+    assert set(session.scalars(select(Appointment.status))) == {AppointmentStatus.ENTERED_IN_ERROR}
+    assert set(session.scalars(select(Message.state))) == {MessageState.VOID}
+    page.goto(f"/patients/{staffed.patients['Nora'].public_id}")
+    expect(page.get_by_text("No visits ahead.")).to_be_visible()
+
+
+def test_a_move_is_taken_back_from_its_toast_with_all_that_moved(alice, session, course):
+    page = alice
+    infusion = visit(course, "infusion-2")
+    before = {one.id: one.start_at for one in course.appointments}
+    later = infusion.start_at.astimezone(infusion.zone) + timedelta(hours=2)
+    page.goto(f"/appointments/{infusion.public_id}/time")
+    page.get_by_label("Start").fill(f"{later:%H:%M}")
+    page.get_by_role("button", name="See what it takes").click()
+    page.locator("#confirm-move").click()
+    expect(page.get_by_role("status")).to_contain_text("moved.")
+    assert fresh(session, infusion).start_at == infusion.start_at
+    assert {one.id: one.start_at for one in infusion.care_plan.appointments} != before
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    page.wait_for_load_state()
+    assert {one.id: one.start_at for one in fresh(session, infusion).care_plan.appointments} == before
+
+
+def test_a_link_to_the_board_opens_the_visit_that_it_names(alice, course):
+    page = alice
+    infusion = visit(course, "infusion-2")
+    page.goto(f"/appointments/{infusion.public_id}")
+    page.get_by_role("link", name="On the board").click()
+
+    expect(page.locator("#panel-title")).to_contain_text("Nora Lindqvist")
+    assert page.url.split("?")[0].endswith(board_of(infusion))
+    page.get_by_role("link", name="This visit on a page of its own").click()
+    page.wait_for_url(f"**/appointments/{infusion.public_id}")
