@@ -206,6 +206,6 @@ def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
     page.get_by_role("button", name="Book these 6 visits").first.click()
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("The course is stopped")
+    expect(page.get_by_role("status")).to_contain_text("Taken back: nothing is booked")
     session.rollback()
-    assert [course.status for course in session.scalars(select(CarePlan))] == [CarePlanStatus.REVOKED]
+    assert [course.status for course in session.scalars(select(CarePlan))] == [CarePlanStatus.ENTERED_IN_ERROR]

@@ -180,8 +180,8 @@ def test_a_booking_can_be_taken_back_from_its_toast(session, harbor, wishes, sig
     offered = client.post("/care-plans/proposals", data=wishes, headers=HX).text
     token = findall(r'name="token" value="([^"]+)"', offered)[0]
     page = client.post("/care-plans", data=wishes | {"token": token}, follow_redirects=True).text
-    undo = next(one for one in findall(r'action="(/care-plans/[^"/]+/revocation)"', page))
+    undo = next(one for one in findall(r'action="(/care-plans/[^"/]+/undo)"', page))
 
     client.post(undo)
     session.rollback()
-    assert session.scalar(select(CarePlan.status)) == "revoked"
+    assert session.scalar(select(CarePlan.status)) == "entered-in-error"
