@@ -3,7 +3,8 @@
     python -m tests.benchmarks.board [--quick]
 
 The board has 30 chairs and 240 visits in four phases each; the search goes over 100,000 patients (2,000 with --quick).
-Pages are asked for through the test client (the server's part) and in a real browser (until the page answers keys).
+Pages are asked for through the test client (the server's part) and in a real browser (until it answers keys). On a
+machine that is busy with other things, the processor's time says more than the clock: SQLite runs in this process.
 """
 
 from __future__ import annotations
@@ -214,16 +215,20 @@ def _search(clinic: Clinic, many: int) -> None:
         )
         session.execute(insert(Patient), [_row(clinic, n, given, family) for n, (given, family) in part])
     session.commit()
-    times = []
+    taken: dict[str, list[float]] = {"by the clock": [], "of a processor": []}
     for given, family in rng.sample(names, 200):
         for text in (family[:4], f"{given[:3]} {family}", family):
-            begun = time.perf_counter()
+            wall, processor = time.perf_counter(), time.process_time()
             patients.search(session, clinic, text, limit=8)
-            times.append(1000 * (time.perf_counter() - begun))
+            taken["by the clock"].append(1000 * (time.perf_counter() - wall))
+            taken["of a processor"].append(1000 * (time.process_time() - processor))
             session.rollback()
-    p95 = statistics.quantiles(times, n=20)[-1]
-    median = statistics.median(times)
-    print(f"search over {many} patients: median {median:.1f} ms, p95 {p95:.1f} ms (aim < {AIMS['search']})")
+    for kind, times in taken.items():
+        p95, median = statistics.quantiles(times, n=20)[-1], statistics.median(times)
+        print(
+            f"search over {many} patients, {kind}: median {median:.1f} ms, p95 {p95:.1f} ms"
+            f" (aim < {AIMS['search']}), ratio {p95 / AIMS['search']:.2f}"
+        )
 
 
 def _row(clinic: Clinic, number: int, given: str, family: str) -> dict[str, object]:

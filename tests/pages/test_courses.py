@@ -208,4 +208,6 @@ def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
 
     expect(page.get_by_role("status")).to_contain_text("Taken back: nothing is booked")
     session.rollback()
-    assert [course.status for course in session.scalars(select(CarePlan))] == [CarePlanStatus.ENTERED_IN_ERROR]
+    assert [course.status for course in session.scalars(select(CarePlan))] == [
+        CarePlanStatus.ENTERED_IN_ERROR
+    ]
