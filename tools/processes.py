@@ -23,6 +23,11 @@ def commands(port: int, workers: int) -> dict[str, list[str]]:
     }
 
 
+def worker() -> list[str]:
+    """Return the command of the worker, which a test starts only where it needs one."""
+    return [sys.executable, "-m", "flask", "worker"]
+
+
 def free_port() -> int:
     """Return a port that nothing uses now."""
     with socket.socket() as probe:

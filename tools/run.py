@@ -1,4 +1,4 @@
-"""`make run`: the demo clinic with its web, clock and mail processes, until Ctrl-C.
+"""`make run`: the demo clinic with its web, clock, worker and mail processes, until Ctrl-C.
 
 A demo mails nobody: its mail server is a catcher on a free port of this machine, chosen before anything starts.
 """
@@ -71,7 +71,8 @@ def _serve(settings: config.Settings, environ: dict[str, str]) -> int:
     greeting = multiprocessing.Process(target=_greet, args=(settings,), daemon=True)
     greeting.start()
     manager = Manager()
-    for name, command in processes.commands(settings.port, settings.web_concurrency).items():
+    commands = processes.commands(settings.port, settings.web_concurrency)
+    for name, command in {**commands, "worker": processes.worker()}.items():
         manager.add_process(name, f"exec {shlex.join(command)}", env=environ, cwd=str(ROOT))
     manager.loop()
     greeting.terminate()

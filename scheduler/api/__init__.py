@@ -18,6 +18,8 @@ from scheduler.api import (
     closures,
     feeds,
     gates,
+    imports,
+    jobs,
     openapi,
     patients,
     places,
@@ -40,6 +42,8 @@ RESOURCES = (
     closures,
     feeds,
     gates,
+    imports,
+    jobs,
     patients,
     places,
     plan_definitions,
@@ -49,6 +53,7 @@ RESOURCES = (
     tokens,
 )  # importing them hangs their calls in
 LONGEST_BODY = 1_000_000  # bytes
+LONGEST_IMPORT = 50_000_000  # a file of patients, quoted as JSON
 
 
 def register(app: Flask) -> None:
@@ -61,7 +66,8 @@ def register(app: Flask) -> None:
 
 @bp.before_request
 def _limit() -> None:
-    request.max_content_length = LONGEST_BODY
+    imported = request.endpoint == f"{bp.name}.{imports.import_patients.__name__}"
+    request.max_content_length = LONGEST_IMPORT if imported else LONGEST_BODY
 
 
 bp.before_request(bearer.authenticate)

@@ -1,4 +1,4 @@
-"""Door: the clock, a process of its own whose ticks look for due rows."""
+"""Doors: the clock, whose ticks look for due rows, and the worker, which does jobs; each a process of its own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from flask.cli import with_appcontext
 from scheduler.clock import now
 from scheduler.database import begin_write, db
 from scheduler.jobs.process import run_clock
+from scheduler.jobs.worker import run_worker
 from scheduler.services import channels, restored
 
 
 def register(app: Flask) -> None:
-    """Add `flask clock`."""
+    """Add `flask clock` and `flask worker`."""
     app.cli.add_command(clock)
+    app.cli.add_command(working)
 
 
 @click.group("clock", invoke_without_command=True)
@@ -36,3 +38,11 @@ def agree() -> None:
     held = channels.release(db.session(), now())
     db.session.commit()
     click.echo("sending goes on" if held else "sending was not held")
+
+
+@click.command("worker")
+@with_appcontext
+def working() -> None:
+    """Run the worker: imports that were asked for by the API. One process is enough; several share the work."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # as above
+    run_worker(app)

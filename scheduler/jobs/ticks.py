@@ -18,7 +18,7 @@ from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
-from scheduler.services import digest, erasure, idempotency, signs_of_life
+from scheduler.services import digest, erasure, idempotency, jobs, signs_of_life
 from scheduler.services.reservations import release_expired
 
 log = logging.getLogger(__name__)
@@ -70,12 +70,12 @@ def write_digests(app: Flask) -> str:
 
 
 def prune(app: Flask) -> str:
-    """Forget what is kept for a day only."""
+    """Forget what is kept for a day or a week only."""
     clock: Clock = app.extensions["clock"]
     with app.app_context():
         try:
             begin_write(db.session())
-            count = idempotency.prune(db.session(), clock.now())
+            count = idempotency.prune(db.session(), clock.now()) + jobs.prune(db.session(), clock.now())
             db.session.commit()
         finally:
             db.session.remove()

@@ -12,6 +12,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     clinic,
     gate,
     idempotency_key,
+    job,
     location,
     message,
     occupation,

@@ -1,0 +1,179 @@
+"""Jobs: asked for, taken by a worker under a lease, told how far they are, and ended.
+
+Leases are counted by the database's clock (leases.py). A job whose lease is over is begun again; one on which workers
+stop again and again is given up. Whoever asked is looked up anew when the work is done: their role may have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from scheduler.errors import Forbidden, NotFound, Refusal
+from scheduler.models import job as models
+from scheduler.models import user as users
+from scheduler.models.clinic import Clinic
+from scheduler.models.job import Job, JobState
+from scheduler.services import audit
+from scheduler.services.actors import Actor
+from scheduler.services.leases import database_time
+
+LEASE = timedelta(minutes=10)  # renewed at each word of progress, and not while everything is written
+MOST_ATTEMPTS = 3
+KEPT_FOR = timedelta(days=7)  # after its end
+
+
+class GivenUp(Refusal):
+    """A job was begun as often as it may be, and never came to an end. Nothing of it is written."""
+
+    code, status, title = "given-up", 500, "The job was begun several times and never came to an end"
+
+
+class LeaseLost(Exception):
+    """Another worker has the job now."""
+
+
+def ask(session: Session, actor: Actor, kind: str, request: Mapping[str, Any], now: datetime) -> Job:
+    """Put a job in line."""
+    job = Job(
+        clinic_id=actor.clinic.id,
+        kind=kind,
+        state=JobState.WAITING,
+        user_id=actor.user_id,
+        address=actor.address[:45],
+        request=dict(request),
+        created_at=now,
+    )
+    session.add(job)
+    session.flush()
+    audit.record(session, actor, "job.asked", job, now, [kind])
+    return job
+
+
+def get(session: Session, clinic: Clinic, public_id: str) -> Job:
+    """Return the clinic's job with this id. Raises NotFound."""
+    job = models.by_public_id(session, clinic.id, public_id)
+    if job is None:
+        raise NotFound
+    return job
+
+
+def is_any_open(session: Session) -> bool:
+    """Tell whether a job waits, or one is being done (whose lease may be over)."""
+    query = select(Job.id).where(Job.state.in_((JobState.WAITING, JobState.RUNNING))).limit(1)
+    return session.scalar(query) is not None
+
+
+def claim(session: Session, token: str, now: datetime) -> Job | None:
+    """Take the job that waits longest; None when there is none. Other workers pass over what is taken."""
+    at = database_time(session)
+    stopped = and_(Job.state == JobState.RUNNING, Job.leased_until < at)
+    query = (
+        select(Job)
+        .where(or_(Job.state == JobState.WAITING, stopped))
+        .order_by(Job.created_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Job)
+    )
+    job = session.scalar(query)
+    if job is None:
+        return None
+    if job.attempts >= MOST_ATTEMPTS:
+        _end(job, JobState.FAILED, now, problem=problem_of(GivenUp()))
+        session.flush()
+        return claim(session, token, now)
+    job.state, job.lease_token, job.leased_until = JobState.RUNNING, token, at + LEASE
+    job.attempts += 1
+    job.started_at, job.stage, job.progress, job.total = job.started_at or now, "", 0, 0
+    session.flush()
+    return job
+
+
+def tell(session: Session, job_id: int, token: str, stage: str, progress: int, total: int) -> None:
+    """Write how far a job is, which renews its lease. Raises LeaseLost."""
+    result: Any = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.lease_token == token, Job.state == JobState.RUNNING)
+        .values(stage=stage, progress=progress, total=total, leased_until=database_time(session) + LEASE)
+        .execution_options(synchronize_session=False)
+    )
+    if result.rowcount != 1:
+        raise LeaseLost
+
+
+def held(session: Session, job_id: int, token: str) -> Job:
+    """Return the job, locked until the transaction ends, if it is still this worker's. Raises LeaseLost."""
+    query = (
+        select(Job).where(Job.id == job_id).with_for_update(of=Job).execution_options(populate_existing=True)
+    )
+    job = session.scalar(query)
+    if job is None or job.state is not JobState.RUNNING or job.lease_token != token:
+        raise LeaseLost
+    return job
+
+
+def try_again(session: Session, job: Job) -> None:
+    """Put a job back in line after a failure that is not its own; its attempts count."""
+    job.state, job.lease_token, job.leased_until = JobState.WAITING, None, None
+    session.flush()
+
+
+def hand_back(session: Session, job: Job) -> None:
+    """Give a job back that has not been done: the worker is about to end."""
+    job.attempts -= 1
+    try_again(session, job)
+
+
+def finish(session: Session, job: Job, result: Mapping[str, Any], now: datetime) -> None:
+    """End a job that is done."""
+    _end(job, JobState.DONE, now, result=dict(result))
+    session.flush()
+
+
+def fail(session: Session, job: Job, problem: Mapping[str, Any], now: datetime) -> None:
+    """End a job that cannot be done."""
+    _end(job, JobState.FAILED, now, problem=dict(problem))
+    session.flush()
+
+
+def problem_of(refusal: Refusal) -> dict[str, Any]:
+    """Return a refusal as a job keeps it."""
+    return {
+        "code": refusal.code,
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.words,
+        "faults": list(refusal.details.get("faults", ())),
+    }
+
+
+def asker(session: Session, job: Job) -> Actor:
+    """Return who asked, with the role that they have now. Raises Forbidden when they are no member any more."""
+    if job.user is None:
+        return Actor(job.clinic, None, None, "command", job.address)
+    membership = users.member(session, job.user.id, job.clinic_id)
+    if membership is None or not job.user.active:
+        raise Forbidden("Whoever asked for this is no member of the clinic any more")
+    return Actor(job.clinic, job.user, membership.role, "staff", job.address)
+
+
+def prune(session: Session, now: datetime) -> int:
+    """Forget jobs that ended more than a week ago; return how many."""
+    result: Any = session.execute(delete(Job).where(Job.ended_at <= now - KEPT_FOR))
+    return int(result.rowcount)
+
+
+def _end(
+    job: Job,
+    state: JobState,
+    now: datetime,
+    result: dict[str, Any] | None = None,
+    problem: dict[str, Any] | None = None,
+) -> None:
+    job.state, job.ended_at, job.request = state, now, {}
+    job.result, job.problem = result, problem
+    job.lease_token, job.leased_until = None, None
