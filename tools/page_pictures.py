@@ -101,6 +101,7 @@ def _shots(page: Page, on: str) -> Shots:
         "protocols": "/settings/protocols",
         "protocol": protocol,
         "rules": "/settings/rules",
+        "self-service": "/settings/self-service",
         "data": "/settings/data",
         "calendars": "/calendars",
         "calendar-of-clinic": "/calendars/clinic",

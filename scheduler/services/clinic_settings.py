@@ -22,6 +22,7 @@ from scheduler.services import audit, planner_weights, reminders
 from scheduler.services.actors import Actor
 
 MOST_LEADS = 5
+MOST_KINDS = 50
 MOST_RULES = 12
 EDITABLE = {kind.value for kind in MessageKind} | {"private"}
 REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
@@ -102,6 +103,12 @@ def _rules(field: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _kinds(field: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or len(value) > MOST_KINDS:
+        raise BadText(field, f"must be a list of at most {MOST_KINDS} kinds")
+    return tuple(sorted({clean_line(field, kind, 40, required=True) for kind in value}))
+
+
 def _texts(field: str, value: Any) -> dict[str, str]:
     for name, text in value.items():
         kind, _, language = name.partition(".")
@@ -167,4 +174,6 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "patient_cancel_hours": _between(0, 24 * 14),
     "patient_move_hours": _between(0, 24 * 14),
     "patient_moves_most": _between(0, 20),
+    "patient_fixed_kinds": _kinds,
+    "check_in_kinds": _kinds,
 }

@@ -50,6 +50,7 @@ def addresses(session, staffed, course):
         "/settings/protocols",
         f"/settings/protocols/{plan}",
         "/settings/rules",
+        "/settings/self-service",
         "/settings/texts",
         "/settings/texts/reminder/en",
         "/settings/users",

@@ -25,6 +25,8 @@ def test_a_setting_is_changed_and_only_what_differs_is_kept(session, harbor):
         ({"reminder_lead_hours": [1, 2, 3, 4, 5, 6]}, "reminder_lead_hours: must be at most 5 times"),
         ({"visit_label": ""}, "visit_label: must not be empty"),
         ({"show_location": "yes"}, "show_location: must be true or false"),
+        ({"patient_fixed_kinds": "infusion"}, "patient_fixed_kinds: must be a list of at most 50 kinds"),
+        ({"check_in_kinds": [""]}, "check_in_kinds: must not be empty"),
         ({"colour": "red"}, "colour: is not a setting of a clinic"),
     ],
 )

@@ -78,6 +78,7 @@ def test_staff_may_see_initials_and_choose_how_much(session, harbor, course, ali
     ]  # midnight, two days on
     assert {str(event["uid"]) for event in shown} == {one.uid for one in soon if one.status != "proposed"}
     assert "0 days back" in alice.get(page).text
+    assert "(15, &#39;15 minutes before&#39;)" not in alice.get(page).text  # not among the frame's alarms
 
 
 def test_what_cannot_be_made_says_why_and_keeps_the_form(harbor, alice):

@@ -41,6 +41,7 @@ PAGES = {
     "/settings/people": "people",
     "/settings/protocols": "settings",
     "/settings/rules": "settings",
+    "/settings/self-service": "settings",
     "/settings/texts": "settings",
     "/settings/texts/reminder/es": "settings",
     "/settings/texts/reminder/es/preview": "settings",

@@ -12,6 +12,7 @@ from scheduler.web.settings import (  # noqa: F401  (each adds its views)
     protocols,
     roles,
     rules,
+    self_service,
     texts,
     tokens,
     users,

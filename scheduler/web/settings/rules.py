@@ -1,4 +1,4 @@
-"""Rules of the clinic: reminders and what a patient would get, waiting times, what patients may do themselves."""
+"""Rules of the clinic: reminders and what a patient would get, waiting times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from scheduler.web.shell import may
 NUMBERS = (
     "nurse_lanes", "planning_horizon_days", "notice_minutes", "confirmation_delay_seconds", "change_delay_seconds",
     "rush_hours", "reminders_most", "noshow_grace_minutes", "reservation_minutes", "arrive_early_minutes",
-    "patient_cancel_hours", "patient_move_hours", "patient_moves_most", "booster_days",
+    "booster_days",
 )  # fmt: skip
 TEXTS = ("quiet_from", "quiet_until", "visit_label", "mail_name", "digest_at")
 FLAGS = ("show_hidden_visits", "show_location", "reminders_on_closed_days")

@@ -1,0 +1,76 @@
+"""What patients may do themselves on their private page: until when, how often, and with which kinds of visit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import render_template, request
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.settings import ClinicSettings
+from scheduler.errors import Invalid
+from scheduler.models import plan_definition as definitions
+from scheduler.services import clinic_settings
+from scheduler.web.current import actor
+from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.shell import may
+
+NUMBERS = ("patient_cancel_hours", "patient_move_hours", "patient_moves_most")
+
+
+@bp.get("/self-service")
+@may("settings")
+def self_service() -> str:
+    return _page(actor().clinic.settings)
+
+
+@bp.post("/self-service")
+@may("settings")
+def save_self_service() -> Response | tuple[str, int]:
+    settings = actor().clinic.settings
+    try:
+        clinic_settings.change(db.session(), actor(), _fields(settings), clock.now())
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(settings, refusal), refusal.status
+    return saved(".self_service", "Saved. It holds for every patient from now on.")
+
+
+def _page(settings: ClinicSettings, refusal: Invalid | None = None) -> str:
+    fields = asdict(settings) | (_fields(settings) if refusal else {})
+    return render_template(
+        "settings/self_service.html",
+        kinds=_kinds(settings),
+        values=fields | (request.form.to_dict() if refusal else {}),
+        fixed=fields["patient_fixed_kinds"],
+        asked=fields["check_in_kinds"],
+        errors=by_field(refusal),
+    )
+
+
+def _fields(settings: ClinicSettings) -> dict[str, Any]:
+    form, kinds = request.form, _kinds(settings)
+    movable, asked = set(form.getlist("movable")), set(form.getlist("asked"))
+    return {name: _number(form.get(name, "")) for name in NUMBERS} | {
+        "patient_fixed_kinds": tuple(kind for kind in kinds if kind not in movable),
+        "check_in_kinds": tuple(kind for kind in kinds if kind in asked),
+    }
+
+
+def _kinds(settings: ClinicSettings) -> dict[str, str]:
+    """Return what the visits of each kind are called; kinds that are set and that no protocol has come last."""
+    titles: dict[str, set[str]] = {}
+    for definition in definitions.all_current(db.session(), actor().clinic.id):
+        for action in definition.plan.actions:
+            titles.setdefault(action.kind, set()).add(action.title)
+    for kind in (*settings.patient_fixed_kinds, *settings.check_in_kinds):
+        titles.setdefault(kind, set())
+    return {kind: ", ".join(sorted(names)) for kind, names in sorted(titles.items())}
+
+
+def _number(text: str) -> int:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1

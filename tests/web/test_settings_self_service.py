@@ -1,0 +1,101 @@
+"""What patients may do, on its settings page: saved, refused, and what it changes on the patient's page."""
+
+import re
+
+import pytest
+
+from scheduler.models.audit_event import AuditEvent
+from scheduler.services import self_service
+from tests.cast import NOW
+from tests.services.courses import visit
+
+PAGE = "/settings/self-service"
+
+
+def form(client, **changes):
+    """Return what the page's form would send, with changes."""
+    text = client.get(PAGE).text
+    sent = dict(re.findall(r'name="(patient_\w+)"[^>]*?value="(\d+)"', text))
+    for name in ("movable", "asked"):
+        sent[name] = re.findall(rf'name="{name}" value="([\w-]+)" checked', text)
+    return sent | changes
+
+
+def test_a_form_that_is_sent_back_as_it_came_changes_nothing(session, harbor, signed_in):
+    client = signed_in(harbor, "mona")
+    sent = form(client)
+    session.rollback()
+
+    assert sent["patient_move_hours"] == "48"
+    assert "infusion" in sent["movable"]
+    assert sent["asked"] == ["dosing", "infusion", "session"] or set(sent["asked"]) <= {
+        "infusion",
+        "session",
+        "dosing",
+    }
+    assert client.post(PAGE, data=sent).status_code == 303
+    session.rollback()
+    assert harbor.clinic.settings.patient_fixed_kinds == ()
+    assert set(harbor.clinic.settings.check_in_kinds) == set(sent["asked"])
+
+
+def test_what_is_saved_holds_for_the_patient(session, harbor, course, signed_in):
+    infusion, first = visit(course, "infusion-1"), visit(course, "consult")
+
+    def choices(one=infusion):
+        session.rollback()
+        return self_service.choices(session, harbor.clinic, one, NOW)
+
+    assert (choices().move, choices().cancel) == (True, True)
+    client = signed_in(harbor, "mona")
+    kinds = [kind for kind in form(client)["movable"] if kind != "infusion"]
+    assert client.post(PAGE, data=form(client, movable=kinds, asked=["infusion"])).status_code == 303
+    assert (choices().move, choices().cancel) == (False, True)
+    assert harbor.clinic.settings.patient_fixed_kinds == ("infusion",)
+    assert harbor.clinic.settings.check_in_kinds == ("infusion",)
+    assert form(client)["movable"] == kinds
+
+    session.rollback()  # what a test has read must not stand between it and writing
+    client.post(PAGE, data=form(client, patient_cancel_hours="336"))
+    assert choices(first).cancel is False
+    session.rollback()
+    client.post(
+        PAGE,
+        data=form(client, patient_cancel_hours="0", patient_moves_most="0", movable=[*kinds, "infusion"]),
+    )
+    assert (choices().move, choices(first).cancel) == (False, True)
+    events = [row for row in session.query(AuditEvent) if row.event == "clinic.changed"]
+    assert [sorted(row.fields) for row in events] == [
+        ["check_in_kinds", "patient_fixed_kinds"],
+        ["patient_cancel_hours"],
+        ["patient_cancel_hours", "patient_fixed_kinds", "patient_moves_most"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"patient_cancel_hours": "337"}, "patient_cancel_hours"),
+        ({"patient_move_hours": "soon"}, "patient_move_hours"),
+        ({"patient_moves_most": ""}, "patient_moves_most"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_the_form_kept(session, harbor, signed_in, changes, wrong):
+    client = signed_in(harbor, "mona")
+    answer = client.post(PAGE, data=form(client, movable=["infusion"], **changes))
+
+    assert answer.status_code == 422
+    assert re.findall(r'id="(\w+)-wrong"', answer.text) == [wrong]
+    assert re.findall(r'name="movable" value="([\w-]+)" checked', answer.text) == ["infusion"]
+    session.rollback()
+    assert harbor.clinic.settings_document == {}
+
+
+def test_kinds_that_no_protocol_has_are_not_forgotten(session, harbor, signed_in):
+    harbor.clinic.settings_document = {"patient_fixed_kinds": ["laser"]}
+    session.commit()
+    client = signed_in(harbor, "mona")
+
+    assert client.post(PAGE, data=form(client)).status_code == 303
+    session.rollback()
+    assert harbor.clinic.settings.patient_fixed_kinds == ("laser",)
