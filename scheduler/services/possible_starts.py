@@ -17,6 +17,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Request
 from scheduler.domain.plans import TICK, Action
+from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.services import availability
 from scheduler.services.actors import Actor
@@ -32,7 +33,9 @@ Starts = Mapping[
 def possible_starts(
     session: Session, actor: Actor, appointment: Appointment, on: date, now: datetime, days: int = 1
 ) -> Starts:
-    """Return the starts on so many clinic-local days from `on`, by place, in order."""
+    """Return the starts on so many clinic-local days from `on`, by place, in order; none for a visit that is off."""
+    if not (appointment.status.is_live or appointment.status is AppointmentStatus.PROPOSED):
+        return {}
     action, zone = action_of(appointment), actor.clinic.zone
     care_plan = appointment.care_plan
     if care_plan is not None and appointment.id in {one.id for one in latest(care_plan).values()}:

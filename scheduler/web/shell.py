@@ -26,7 +26,9 @@ def register(app: Flask) -> None:
 
 def viewer() -> Actor | None:
     """Return who is signed in, if anybody is."""
-    return actor() if current_user and current_user.is_authenticated else None
+    if not (current_user and current_user.is_authenticated and current_user.memberships):
+        return None  # a refusal to somebody without a clinic is a page too
+    return actor()
 
 
 def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

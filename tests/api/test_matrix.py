@@ -15,7 +15,7 @@ from scheduler.models.user import StaffRole
 from scheduler.services import accounts
 from scheduler.services.permissions import PERMISSIONS
 from tests.api.conftest import Program
-from tests.cast import NOW
+from tests.cast import NOW, hire
 
 WINDOW = {"start": "2026-12-28T00:00:00-05:00", "end": "2026-12-29T00:00:00-05:00"}
 BETWEEN = "from=2026-11-25T08:00:00-05:00&to=2026-11-25T18:00:00-05:00"
@@ -98,13 +98,19 @@ TABLE = {
     "list_tokens": ("tokens", "/tokens", None, False),
     "revoke_token": ("tokens", "/tokens/{token}", None, True),
 }
-ROLES = {"ada": "admin", "mona": "manager", "alice": "front-desk", "nick": "nurse", "rita": "read-only"}
+ROLES = {
+    "ada": "admin", "mona": "manager", "alice": "front-desk", "nick": "nurse", "paul": "prescriber",
+    "tess": "therapist", "rita": "read-only",
+}  # fmt: skip
 SECRETS = ("Nora", "Lindqvist", "nora@example.org", "Nina", "Chair 1", "Harbor")
 
 
 @pytest.fixture
 def objects(api, harbor, wishes, session):
     """Harbor's objects by the names that the table uses."""
+    for name, role in (("paul", StaffRole.PRESCRIBER), ("tess", StaffRole.THERAPIST)):
+        hire(session, harbor, name, role)
+    session.commit()
     ada = api(harbor, "ada")
     token = ada.post("/proposals", wishes()).json["items"][0]["token"]
     course = ada.post("/care-plans", {"token": token}).json
@@ -139,6 +145,17 @@ def test_each_role_may_what_the_permission_table_says(api, harbor, objects, app,
     refused = [answers[call] for call, may in allowed.items() if not may]
     assert {answer.status_code for answer in refused} <= {403}
     assert {answer.status_code for answer in answers.values()} <= {200, 201, 202, 204, 403, 404, 409}
+
+
+def test_an_admins_token_may_no_more_than_its_scopes(api, harbor, objects, app):
+    program = api(harbor, "ada", scopes=["feeds"])
+    answers = {call: ask(app, program, call, objects) for call in TABLE}
+
+    assert {call for call, answer in answers.items() if answer.status_code != 403} == {
+        call for call, row in TABLE.items() if row[0] == "feeds"
+    }
+    refused = [answer for call, answer in answers.items() if TABLE[call][0] != "feeds"]
+    assert [word for answer in refused for word in SECRETS if word in answer.text] == []
 
 
 def test_the_admin_of_another_clinic_finds_nothing(api, harbor, hill, objects, app):

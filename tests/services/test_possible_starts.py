@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler.errors import Refusal
-from scheduler.services import moves
+from scheduler.services import careplans, moves
 from scheduler.services.possible_starts import possible_starts
 from tests.cast import NOW
 from tests.services.courses import book, visit
@@ -56,3 +56,9 @@ def test_its_own_time_counts_as_free_whichever_chair_it_has(session, harbor, inf
     after = possible_starts(session, harbor.actor("alice"), infusion, on, NOW)
 
     assert after == before
+
+
+def test_a_visit_that_is_off_goes_nowhere(session, harbor, infusion):
+    careplans.hold(session, harbor.actor("ada"), infusion.care_plan, NOW, "on holiday")
+
+    assert possible_starts(session, harbor.actor("ada"), infusion, infusion.local_start.date(), NOW) == {}

@@ -1,0 +1,520 @@
+"""Every route beside the API x every kind of caller: 100 % as the table says, and a route without a row fails.
+
+The objects that the table names are Harbor's. For Hill's admin, whose role may do everything, each of them is a 404
+without a byte of the object; nothing of Harbor shows on any other page either. The API has a table of its own in
+tests/api/test_matrix.py.
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.models.message import Message, MessageKind
+from scheduler.models.plan_definition import current
+from scheduler.models.user import StaffRole
+from scheduler.models.user_session import UserSession
+from scheduler.services import accounts, feeds, links, outbox, passwords, schedules, self_service
+from scheduler.services.actors import Actor
+from scheduler.services.permissions import PERMISSIONS
+from tests.cast import NOW, PASSWORD, add_patient, hire
+from tests.engines import SECRET_KEY
+from tests.services.courses import book, visit
+
+MINE = "whoever is signed in, about themselves"
+ANYONE = "anyone"
+LINK = "whoever has the patient's link"
+TOKEN = "a program with a token"
+GONE = "nobody: answers 404"
+WHEN = {"date": "2026-12-01", "time": "10:00"}
+DAYS = {"table": "appointments", "first": "2026-11-01", "last": "2026-11-30"}
+TO_VISIT = "/visits/{link}/appointments/{visit}"
+# route: (who may, address, fields of a sensible form, whether the address names an object of Harbor's)
+TABLE = {
+    "GET api_docs.document": (ANYONE, "/api/v1/openapi.json", None, False),
+    "GET api_docs.page": (ANYONE, "/api/docs", None, False),
+    "GET api_docs.problems": (ANYONE, "/api/docs/problems", None, False),
+    "GET audit.access": ("audit", "/patients/{patient}/access", None, True),
+    "GET audit.index": ("audit", "/audit?patient={patient}", None, True),
+    "POST audit.export": ("audit", "/audit/export", {"patient": "{patient}"}, True),
+    "GET board.agenda": ("view", "/board/2026-11-30/agenda", None, False),
+    "GET board.day": ("view", "/board/2026-11-30", None, False),
+    "GET board.grid": ("view", "/board/2026-11-30/grid", None, False),
+    "GET board.jump": ("view", "/board?date=2026-11-30", None, False),
+    "GET board.ticks": (ANYONE, "/ticks.css", None, False),
+    "GET board.today": ("view", "/", None, False),
+    "GET board.week": ("view", "/board/2026-11-30/week", None, False),
+    "GET booking.new": ("book", "/care-plans/new?patient={patient}", None, True),
+    "POST booking.book": ("book", "/care-plans", {"patient": "{patient}", "token": "x"}, False),
+    "POST booking.propose": ("book", "/care-plans/proposals", {"patient": "{patient}"}, True),
+    "POST booking.starts": ("book", "/care-plans/starts", {"patient": "{patient}"}, True),
+    "GET care_plans.show": ("view", "/care-plans/{course}", None, True),
+    "POST care_plans.activate": ("book", "/care-plans/{course}/activation", {}, True),
+    "POST care_plans.close_gate": ("gates", "/care-plans/{course}/gates/consent", {}, True),
+    "POST care_plans.reopen_gate": ("gates", "/care-plans/{course}/gates/consent/reopening", {}, True),
+    "POST care_plans.step": ("cancel", "/care-plans/{course}/hold", {}, True),
+    "GET clinics.index": (MINE, "/account/clinics", None, False),
+    "POST clinics.choose": (MINE, "/account/clinics", {"clinic": "{clinic}"}, True),
+    "GET courses_ahead.booster": ("book", "/appointments/{booster}/booking", None, True),
+    "POST courses_ahead.book_booster": ("book", "/appointments/{booster}/booking", {}, True),
+    "GET courses_ahead.length": ("move", "/care-plans/{course}/lengths", None, True),
+    "POST courses_ahead.preview_length": ("move", "/care-plans/{course}/lengths/preview", {}, True),
+    "POST courses_ahead.save_length": ("move", "/care-plans/{course}/lengths", {}, True),
+    "GET courses_ahead.make_up": ("book", "/appointments/{visit}/make-up", None, True),
+    "POST courses_ahead.book_make_up": ("book", "/appointments/{visit}/make-up", {}, True),
+    "GET feed_pages.index": ("feeds", "/calendars", None, False),
+    "GET feed_pages.mine": ("feeds", "/calendars/mine", None, False),
+    "GET feed_pages.of_clinic": ("feeds", "/calendars/clinic", None, False),
+    "POST feed_pages.for_clinic": ("feeds", "/calendars/clinic", {}, False),
+    "GET feed_pages.of_patient": ("feeds", "/patients/{patient}/feeds", None, True),
+    "POST feed_pages.for_patient": ("feeds", "/patients/{patient}/feeds", {}, True),
+    "GET feed_pages.of_person": ("feeds", "/calendars/people/{person}", None, True),
+    "POST feed_pages.for_person": ("feeds", "/calendars/people/{person}", {}, True),
+    "GET feed_pages.of_place": ("feeds", "/calendars/places/{place}", None, True),
+    "POST feed_pages.for_place": ("feeds", "/calendars/places/{place}", {}, True),
+    "POST feed_pages.revoke": ("feeds", "/calendar-feeds/{feed}/revocation", {}, True),
+    "POST feed_pages.rotate": ("feeds", "/calendar-feeds/{feed}/rotation", {}, True),
+    "POST feed_pages.tie": ("people", "/calendars/people/{person}/account", {}, True),
+    "GET fhir.metadata": (ANYONE, "/fhir/metadata", None, False),
+    "GET fhir.read": (TOKEN, "/fhir/Patient/{patient}", None, True),
+    "GET fhir.search": (TOKEN, "/fhir/Appointment?patient=Patient/{patient}", None, False),
+    "GET fhir.elsewhere": (TOKEN, "/fhir/nothing/here/now", None, False),
+    "POST fhir.elsewhere": (TOKEN, "/fhir/Patient", {}, False),
+    "PUT fhir.elsewhere": (TOKEN, "/fhir/Patient/{patient}", {}, False),
+    "PATCH fhir.elsewhere": (TOKEN, "/fhir/Patient/{patient}", {}, False),
+    "DELETE fhir.elsewhere": (TOKEN, "/fhir/Patient/{patient}", {}, False),
+    "GET health.healthz": (ANYONE, "/healthz", None, False),
+    "GET health.metrics": (ANYONE, "/metrics", None, False),
+    "GET mailbox.calendar": (ANYONE, "/demo/mailbox/x/calendar/0", None, False),
+    "GET mailbox.frame": (ANYONE, "/demo/mailbox/x/body", None, False),
+    "GET mailbox.index": (ANYONE, "/demo/mailbox", None, False),
+    "GET mailbox.listing": (ANYONE, "/demo/mailbox.json", None, False),
+    "GET mailbox.show": (ANYONE, "/demo/mailbox/x", None, False),
+    "GET mailbox.source": (ANYONE, "/demo/mailbox/x.eml", None, False),
+    "GET merging.candidates": ("patients", "/patients/{patient}/duplicates", None, True),
+    "GET merging.index": ("patients", "/patients/duplicates", None, False),
+    "GET merging.show": ("patients", "/patients/{patient}/merger/{twin}", None, True),
+    "POST merging.merge": ("patients", "/patients/{patient}/merger/{twin}", {}, True),
+    "GET moves.form": ("move", "/appointments/{visit}/time", None, True),
+    "GET moves.starts": ("move", "/appointments/{visit}/starts?date=2026-12-01", None, True),
+    "POST moves.move": ("move", "/appointments/{visit}/time", WHEN, True),
+    "POST moves.preview": ("move", "/appointments/{visit}/time/preview", WHEN, True),
+    "GET passwords.by_link": (ANYONE, "/account/password/{password_link}", None, False),
+    "POST passwords.choose_by_link": (ANYONE, "/account/password/{password_link}", {"password": "x"}, False),
+    "GET passwords.forgotten": (ANYONE, "/account/forgotten", None, False),
+    "POST passwords.ask": (ANYONE, "/account/forgotten", {"email": "nobody@example.org"}, False),
+    "GET passwords.mine": (MINE, "/account/password", None, False),
+    "POST passwords.choose_mine": (MINE, "/account/password", {"present": "wrong"}, False),
+    "GET patient_pages.ask": (ANYONE, "/visits", None, False),
+    "POST patient_pages.send": (ANYONE, "/visits", {"email": "nora@example.org"}, False),
+    "GET patient_pages.show": (LINK, "/visits/{link}", None, False),
+    "GET patient_pages.done": (LINK, "/visits/{link}/done/confirmed", None, False),
+    "GET patient_pages.ask_calendar": (LINK, "/visits/{link}/calendar", None, False),
+    "POST patient_pages.make_calendar": (LINK, "/visits/{link}/calendar", {}, False),
+    "POST patient_pages.rotate_calendar": (LINK, "/visits/{link}/calendar/rotation", {}, False),
+    "POST patient_pages.switch_off_calendar": (LINK, "/visits/{link}/calendar/revocation", {}, False),
+    "GET patient_pages.ask_preferences": (LINK, "/visits/{link}/preferences", None, False),
+    "POST patient_pages.tell_preferences": (LINK, "/visits/{link}/preferences", {}, False),
+    "GET patient_pages.ask_unsubscribe": (LINK, "/visits/{link}/unsubscription", None, False),
+    "POST patient_pages.tell_unsubscribe": (LINK, "/visits/{link}/unsubscription", {}, False),
+    "GET patient_pages.ask_cancel": (LINK, f"{TO_VISIT}/cancellation", None, True),
+    "POST patient_pages.cancel": (LINK, f"{TO_VISIT}/cancellation", {}, True),
+    "GET patient_pages.ask_check_in": (LINK, f"{TO_VISIT}/check-in", None, True),
+    "POST patient_pages.tell_check_in": (LINK, f"{TO_VISIT}/check-in", {}, True),
+    "GET patient_pages.ask_driver": (LINK, f"{TO_VISIT}/driver", None, True),
+    "POST patient_pages.tell_driver": (LINK, f"{TO_VISIT}/driver", {}, True),
+    "GET patient_pages.ask_move": (LINK, f"{TO_VISIT}/request", None, True),
+    "POST patient_pages.move": (LINK, f"{TO_VISIT}/request", {}, True),
+    "POST patient_pages.confirm": (LINK, f"{TO_VISIT}/confirmation", {}, True),
+    "GET patient_pages.one_calendar": (LINK, f"{TO_VISIT}/visit.ics", None, True),
+    "GET patients.edit": ("patients", "/patients/{patient}/edit", None, True),
+    "GET patients.finds": ("view", "/patients/finds?search=nora", None, False),
+    "GET patients.index": ("view", "/patients?search=nora", None, False),
+    "GET patients.new": ("patients", "/patients/new", None, False),
+    "GET patients.show": ("view", "/patients/{patient}", None, True),
+    "POST patients.create": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
+    "POST patients.update": ("patients", "/patients/{patient}", {}, True),
+    "GET prints.course": ("view", "/care-plans/{course}/sheet", None, True),
+    "GET prints.day": ("view", "/board/2026-11-30/print", None, False),
+    "GET records.show": ("records", "/patients/{patient}/record", None, True),
+    "POST records.erase": ("records", "/patients/{patient}/record/erasure", {}, True),
+    "POST records.export": ("records", "/patients/{patient}/record/export", {}, True),
+    "GET reminders.index": ("send-log", "/reminders", None, False),
+    "POST reminders.agree": ("agree", "/reminders/agreement", {}, False),
+    "POST reminders.discard": ("send-log", "/reminders/{mail}/discard", {}, True),
+    "POST reminders.export": ("send-log", "/reminders/export", {}, False),
+    "POST reminders.release": ("send-log", "/reminders/{mail}/release", {}, True),
+    "POST reminders.resend": ("send-log", "/reminders/{mail}/resend", {}, True),
+    "POST reminders.settle": ("send-log", "/reminders/calls/{patient}/settlement", {}, True),
+    "GET requests.index": ("move", "/requests", None, False),
+    "POST requests.approve": ("move", "/requests/{request}/approval", {}, True),
+    "POST requests.settle": ("move", "/requests/{request}/settlement", {}, True),
+    "GET second_factor.ask": (ANYONE, "/account/second-factor/code", None, False),
+    "POST second_factor.answer": (ANYONE, "/account/second-factor/code", {"code": "1"}, False),
+    "GET second_factor.enrolment": (MINE, "/account/second-factor/enrolment", None, False),
+    "POST second_factor.enrol": (MINE, "/account/second-factor/enrolment", {"present": "wrong"}, False),
+    "GET second_factor.index": (MINE, "/account/second-factor", None, False),
+    "POST second_factor.remove": (MINE, "/account/second-factor/removal", {"present": "wrong"}, False),
+    "POST second_factor.renew": (MINE, "/account/second-factor/codes", {"present": "wrong"}, False),
+    "GET security.login": (ANYONE, "/login", None, False),
+    "POST security.login": (ANYONE, "/login", {"email": "nobody@example.org", "password": "x"}, False),
+    "POST security.logout": (MINE, "/logout", {}, False),
+    "GET security.static": (ANYONE, "/fs-static/js/x.js", None, False),
+    "GET security.tf_select": (GONE, "/tf-select", None, False),
+    "POST security.tf_select": (GONE, "/tf-select", {}, False),
+    "GET security.two_factor_rescue": (GONE, "/tf-rescue", None, False),
+    "POST security.two_factor_rescue": (GONE, "/tf-rescue", {}, False),
+    "GET security.two_factor_setup": (GONE, "/tf-setup", None, False),
+    "POST security.two_factor_setup": (GONE, "/tf-setup", {}, False),
+    "POST security.two_factor_setup_validate": (GONE, "/tf-setup/x", {}, False),
+    "GET security.two_factor_token_validation": (GONE, "/tf-validate", None, False),
+    "POST security.two_factor_token_validation": (GONE, "/tf-validate", {}, False),
+    "GET sessions.awake": (MINE, "/account/awake", None, False),
+    "GET sessions.index": (MINE, "/account/sessions", None, False),
+    "POST sessions.end": (MINE, "/account/sessions/{session}/end", {}, True),
+    "POST sessions.end_others": (MINE, "/account/sessions/others/end", {}, False),
+    "GET sessions.locked": (MINE, "/account/locked", None, False),
+    "POST sessions.lock": (MINE, "/account/lock", {}, False),
+    "POST sessions.unlock": (MINE, "/account/unlock", {"password": "wrong"}, False),
+    "GET settings.closures": ("settings", "/settings/closures", None, False),
+    "POST settings.add_closure": ("settings", "/settings/closures", {}, False),
+    "POST settings.remove_closure": ("settings", "/settings/closures/{closure}/removal", {}, True),
+    "GET settings.data": ("records", "/settings/data", None, False),
+    "POST settings.save_data": ("records", "/settings/data", {"retention_years": "0"}, False),
+    "POST settings.export_data": ("records", "/settings/data/export", DAYS, False),
+    "GET settings.holidays": ("settings", "/settings/holidays", None, False),
+    "POST settings.close_all_holidays": ("settings", "/settings/holidays/2026/all", {}, False),
+    "POST settings.close_holiday": ("settings", "/settings/holidays/2026-12-25/closure", {}, False),
+    "POST settings.open_holiday": ("settings", "/settings/holidays/2026-12-25/opening", {}, False),
+    "POST settings.save_holiday_region": ("settings", "/settings/holidays/region", {}, False),
+    "GET settings.hours": ("settings", "/settings/hours", None, False),
+    "POST settings.save_hours": ("settings", "/settings/hours", {}, False),
+    "GET settings.index": ("settings", "/settings", None, False),
+    "GET settings.people": ("people", "/settings/people", None, False),
+    "POST settings.add_person": ("people", "/settings/people", {"name": "Kim", "roles": "nurse"}, False),
+    "POST settings.save_person": ("people", "/settings/people/{person}", {"name": "Kim"}, True),
+    "GET settings.shifts": ("people", "/settings/people/{person}/hours", None, True),
+    "POST settings.save_shifts": ("people", "/settings/people/{person}/hours", {}, True),
+    "GET settings.places": ("settings", "/settings/places", None, False),
+    "POST settings.add_place": ("settings", "/settings/places", {"name": "Chair 9", "kind": "chair"}, False),
+    "POST settings.save_place": ("settings", "/settings/places/{place}", {"name": "x"}, True),
+    "GET settings.placing": ("settings", "/settings/placing", None, False),
+    "POST settings.reset_placing": ("settings", "/settings/placing/reset", {}, False),
+    "POST settings.save_placing": ("settings", "/settings/placing", {}, False),
+    "GET settings.protocol": ("settings", "/settings/protocols/{plan}", None, True),
+    "GET settings.protocols": ("settings", "/settings/protocols", None, False),
+    "POST settings.load_protocol": ("settings", "/settings/protocols", {}, False),
+    "GET settings.roles": ("view", "/settings/roles", None, False),
+    "GET settings.rules": ("settings", "/settings/rules", None, False),
+    "POST settings.save_rules": ("settings", "/settings/rules", {}, False),
+    "GET settings.tokens": ("tokens", "/settings/tokens", None, False),
+    "POST settings.add_token": ("tokens", "/settings/tokens", {"name": "x", "user": "{email}"}, True),
+    "POST settings.revoke_token": ("tokens", "/settings/tokens/{token}/revocation", {}, True),
+    "GET settings.users": ("users", "/settings/users", None, False),
+    "POST settings.add_user": ("users", "/settings/users", {"email": "eve@example.org", "role": "nurse"}, False),
+    "POST settings.save_role": ("users", "/settings/users/role", {"email": "{email}", "role": "nurse"}, True),
+    "POST settings.remove_user": ("users", "/settings/users/removal", {"email": "{email}"}, True),
+    "POST settings.reset_second_factor": ("users", "/settings/users/second-factor/reset", {"email": "{email}"}, True),
+    "POST settings.save_second_factor": ("users", "/settings/users/second-factor", {}, False),
+    "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
+    "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),
+    "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
+    "GET static": (ANYONE, "/static/css/app.css", None, False),
+    "GET visits.show": ("view", "/appointments/{visit}", None, True),
+    "POST visits.cancel": ("cancel", "/appointments/{visit}/cancellation", {}, True),
+    "POST visits.check_in": ("progress", "/appointments/{visit}/check-in", {}, True),
+    "POST visits.settle": ("gates", "/appointments/{visit}/gates/driver", {}, True),
+    "POST visits.stage": ("progress", "/appointments/{visit}/stage", {"stage": "roomed"}, True),
+    "POST visits.step": ("progress", "/appointments/{visit}/arrival", {}, True),
+    "POST visits.take_back": ("progress", "/appointments/{visit}/undo", {}, True),
+}  # fmt: skip
+STAFF = [name for name, row in TABLE.items() if row[0] in PERMISSIONS]
+OWN = [name for name, row in TABLE.items() if row[0] == MINE]
+OPEN = [name for name, row in TABLE.items() if row[0] in (ANYONE, GONE)]
+LINKED = [name for name, row in TABLE.items() if row[0] == LINK]
+FOREIGN = [name for name in (*STAFF, *OWN) if TABLE[name][3]]
+ROLES = {
+    "ada": "admin", "mona": "manager", "alice": "front-desk", "nick": "nurse", "paul": "prescriber",
+    "tess": "therapist", "rita": "read-only",
+}  # fmt: skip
+SECRETS = (
+    "Nora",
+    "Lindqvist",
+    "nora@example.org",
+    "Nina",
+    "Chair 1",
+    "Harbor",
+    "ada@example.org",
+    "Yes, please",
+)
+
+
+@pytest.fixture
+def objects(session, harbor, at_now):
+    """Harbor's objects by the names that the table uses, and links to them."""
+    for name, role in (("paul", StaffRole.PRESCRIBER), ("tess", StaffRole.THERAPIST)):
+        hire(session, harbor, name, role)
+    course, nora = book(session, harbor), harbor.patients["Nora"]
+    twin = add_patient(session, harbor, "Norah", "Lindqvist")
+    patient = Actor(harbor.clinic, None, None, "patient")
+    third = visit(course, "infusion-3")
+    asked = self_service.ask(session, patient, third, NOW, None, "Yes, please")
+    feed, _ = feeds.create(session, harbor.command, nora.resource_id, "neutral", NOW)
+    token, _ = accounts.create_token(session, harbor.command, harbor.users["rita"], "x", NOW)
+    closure, _ = schedules.close(session, harbor.command, NOW + timedelta(40), NOW + timedelta(41), NOW)
+    mail = session.scalars(select(Message).where(Message.patient_id == nora.id)).first()
+    other = UserSession(
+        user_id=harbor.users["ada"].id, digest="0" * 64, created_at=NOW, seen_at=NOW, address="", agent=""
+    )
+    session.add(other)
+    session.flush()
+    known = {
+        "patient": nora.public_id,
+        "twin": twin.public_id,
+        "course": course.public_id,
+        "visit": visit(course, "infusion-2").public_id,
+        "booster": visit(course, "booster-1").public_id,
+        "mail": mail.public_id,
+        "request": asked.public_id,
+        "feed": feed.public_id,
+        "token": token.public_id,
+        "closure": closure.public_id,
+        "person": harbor.people["Nina"].public_id,
+        "place": harbor.places["Chair 1"].public_id,
+        "plan": current(session, harbor.clinic.id, "iv-depression-6").public_id,
+        "clinic": harbor.clinic.public_id,
+        "session": other.public_id,
+        "email": "rita@example.org",
+        "link": links.page_token((SECRET_KEY,), mail, links.VISITS),
+        "password_link": passwords.link_token(harbor.users["rita"], timedelta(hours=1), NOW, [SECRET_KEY]),
+    }
+    session.commit()
+    return known
+
+
+def test_every_route_has_a_row(app):
+    routes = {
+        f"{method} {rule.endpoint}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if not rule.endpoint.startswith("api.")
+    }
+
+    assert sorted(routes - TABLE.keys()) == []
+    assert sorted(TABLE.keys() - routes) == []
+
+
+def test_every_row_asks_its_own_route(app, objects):
+    routes = app.url_map.bind("localhost")
+    asked = {}
+    for name, (_, address, _, _) in TABLE.items():
+        method = name.partition(" ")[0]
+        asked[name] = f"{method} {routes.match(urlsplit(address.format(**objects)).path, method)[0]}"
+
+    assert asked == {name: name for name in TABLE}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_each_role_may_what_the_permission_table_says(session, harbor, objects, signed_in, name):
+    client, role = signed_in(harbor, name), StaffRole(ROLES[name])
+    answers = {route: ask(client, route, objects) for route in STAFF}
+
+    may = {route: role in PERMISSIONS[TABLE[route][0]] for route in STAFF}
+    assert {route: answer.status_code not in (401, 403) for route, answer in answers.items()} == may
+    refused = {route: answer for route, answer in answers.items() if not may[route]}
+    assert {answer.status_code for answer in refused.values()} <= {403}
+    assert leaks(refused, own=("Harbor", f"{name}@example.org")) == []
+    assert {answer.status_code for answer in answers.values()} <= {200, 303, 400, 403, 404, 409, 422}
+    assert not any("/login" in (answer.location or "") for answer in answers.values())
+
+
+def test_who_is_signed_in_reaches_their_own_pages(harbor, objects, signed_in):
+    client = signed_in(harbor, "rita")
+    ending = {"POST sessions.lock", "POST passwords.choose_mine", "POST sessions.unlock"}
+    skipped = {*ending, "POST security.logout"}  # the forms' fields are off; see tests/web/test_sessions.py
+    answers = {route: ask(client, route, objects) for route in OWN if route not in skipped}
+    answers |= {route: ask(signed_in(harbor, "rita"), route, objects) for route in ending}
+
+    assert {answer.status_code for answer in answers.values()} <= {200, 204, 302, 303, 403, 404, 422}
+    assert answers["POST sessions.end"].status_code == 404  # Ada's, not Rita's
+
+
+def test_another_clinics_admin_finds_nothing(hill, harbor, objects, signed_in):
+    client = signed_in(hill, "oscar")
+    answers = {route: ask(client, route, objects) for route in FOREIGN}
+
+    assert {route: answer.status_code for route, answer in answers.items()} == dict.fromkeys(FOREIGN, 404)
+    assert leaks(answers) == []
+
+
+def test_nothing_of_harbor_shows_on_the_pages_of_another_clinic(hill, harbor, objects, signed_in):
+    client = signed_in(hill, "oscar")
+    rest = [route for route in STAFF if route not in FOREIGN and route.startswith("GET")]
+
+    assert leaks({route: ask(client, route, objects) for route in rest}) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["anonymous", "over", "ended", "inactive", "a new password", "forged", "a patient's link"]
+)
+def test_whoever_is_not_signed_in_gets_nothing(app, session, harbor, objects, signed_in, kind):
+    client = nobody(app, session, harbor, objects, signed_in, kind)
+    app.config.update(WTF_CSRF_ENABLED=True, WTF_CSRF_CHECK_DEFAULT=False)  # forms keep their fields
+    answers = {route: ask(client, route, objects) for route in (*STAFF, *OWN)}
+    logout = answers.pop("POST security.logout")
+
+    assert {
+        route: (answer.status_code, urlsplit(answer.location or "").path) for route, answer in answers.items()
+    } == (dict.fromkeys(answers, (303, "/login")))
+    assert logout.status_code in (302, 400)
+    assert leaks(answers | {"logout": logout}) == []
+
+
+def test_a_locked_session_gets_nothing(session, harbor, objects, signed_in):
+    client = signed_in(harbor, "ada")
+    client.post("/account/lock")
+    answers = {route: ask(client, route, objects) for route in STAFF}
+
+    assert {answer.status_code for route, answer in answers.items() if route.startswith("GET")} == {303}
+    assert {answer.status_code for route, answer in answers.items() if route.startswith("POST")} == {423}
+    assert leaks(answers) == []
+
+
+def test_who_belongs_to_no_clinic_any_more_gets_nothing(session, harbor, objects, signed_in):
+    client = signed_in(harbor, "rita")
+    harbor.users["rita"].memberships.clear()
+    session.commit()
+    answers = {route: ask(client, route, objects) for route in STAFF}
+
+    assert {answer.status_code for answer in answers.values()} == {404}
+    assert leaks(answers) == []
+
+
+def test_what_is_open_to_anyone_says_nothing_of_anybody(app, harbor, objects, at_now):
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    client = app.test_client()
+    answers = {route: ask(client, route, objects) for route in OPEN}
+
+    assert {route for route, answer in answers.items() if answer.status_code >= 500} <= {"GET health.healthz"}
+    assert {answers[route].status_code for route in OPEN if TABLE[route][0] == GONE} == {404}
+    assert leaks(answers) == []
+
+
+def test_the_patients_link_opens_their_own_pages(app, harbor, objects, at_now):
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    client = app.test_client()
+    answers = {route: ask(client, route, objects) for route in LINKED}
+
+    assert {answer.status_code for answer in answers.values()} <= {200, 303, 400, 404, 409, 422}
+    assert answers["GET patient_pages.show"].status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["another patient's", "another clinic's", "forged", "for another purpose", "none"]
+)
+def test_no_other_link_opens_them(app, session, harbor, hill, objects, at_now, kind):
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    client, known = app.test_client(), objects | {"link": other_link(session, harbor, hill, objects, kind)}
+    named = [route for route in LINKED if TABLE[route][3]]
+    answers = {route: ask(client, route, known) for route in named}
+
+    assert {answer.status_code for answer in answers.values()} <= {404, 410}
+    assert leaks(answers) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["none", "unknown", "expired", "revoked", "without the permission", "another clinic's"]
+)
+def test_fhir_answers_only_a_token_in_force(app, session, harbor, hill, objects, kind):
+    client, expected = program(app, session, harbor, hill, kind)
+    routes = [name for name, row in TABLE.items() if row[0] == TOKEN]
+    answers = {route: ask(client, route, objects) for route in routes}
+
+    assert answers["GET fhir.read"].status_code == expected
+    assert leaks(answers) == []
+    assert "Nora" in ask(program(app, session, harbor, hill, "good")[0], "GET fhir.read", objects).text
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("good", 200), ("unknown", 404), ("revoked", 410), ("a link's", 404)]
+)
+def test_feeds_answer_only_their_token(app, session, harbor, objects, kind, status):
+    feed, text = feeds.create(session, harbor.command, harbor.patients["Nora"].resource_id, "neutral", NOW)
+    if kind == "revoked":
+        feeds.revoke(session, harbor.command, feed, NOW)
+    session.commit()
+    text = {"unknown": "AbCd" * 11, "a link's": objects["link"]}.get(kind, text)
+    answer = app.test_client().get(f"/feeds/{text}.ics")
+
+    assert answer.status_code == status
+    assert ("VEVENT" in answer.text) is (kind == "good")
+    assert leaks({"feed": answer}, own=("Harbor",) if kind == "good" else ()) == []
+
+
+def nobody(app, session, harbor, objects, signed_in, kind):
+    if kind in ("anonymous", "a patient's link"):
+        client = app.test_client()
+        if kind != "anonymous":
+            assert client.get(f"/visits/{objects['link']}").status_code == 200
+        return client
+    client = signed_in(harbor, "ada")
+    if kind == "forged":
+        client.set_cookie("seriate", client.get_cookie("seriate").value[:-4] + "AAAA")
+        return client
+    row = session.scalars(select(UserSession).order_by(UserSession.id.desc())).first()
+    if kind == "over":
+        row.created_at = NOW - timedelta(hours=12)
+    elif kind == "ended":
+        row.ended_at = NOW
+    elif kind == "inactive":
+        harbor.users["ada"].active = False
+    else:
+        accounts.set_password(session, harbor.users["ada"], PASSWORD + " again")
+    session.commit()
+    return client
+
+
+def other_link(session, harbor, hill, objects, kind):
+    if kind == "none":
+        return "nonsense"
+    if kind == "forged":
+        return objects["link"][:-2] + ("AA" if not objects["link"].endswith("AA") else "BB")
+    if kind == "for another purpose":
+        mail = session.scalars(select(Message).where(Message.public_id == objects["mail"])).one()
+        return links.page_token((SECRET_KEY,), mail, "something-else")
+    cast = hill if kind == "another clinic's" else harbor
+    other = add_patient(session, cast, "Zelda", "Quist")
+    mail = outbox.enqueue(session, cast.clinic, MessageKind.LINK, NOW, patient=other)
+    session.commit()
+    return links.page_token((SECRET_KEY,), mail, links.VISITS)
+
+
+def program(app, session, harbor, hill, kind):
+    client = app.test_client()
+    if kind == "none":
+        return client, 401
+    cast = hill if kind == "another clinic's" else harbor
+    ends = NOW - timedelta(hours=1) if kind == "expired" else None
+    scopes = ["audit"] if kind == "without the permission" else None
+    user = cast.users["oscar" if cast is hill else "ada"]
+    token, text = accounts.create_token(
+        session, cast.command, user, "x", NOW - timedelta(days=1), ends, scopes
+    )
+    if kind == "revoked":
+        accounts.revoke_token(session, cast.command, token, NOW)
+    session.commit()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {'seriate_unknown' if kind == 'unknown' else text}"
+    return client, {"another clinic's": 404, "without the permission": 403, "good": 200}.get(kind, 401)
+
+
+def ask(client, route, objects):
+    method, (_, address, fields, _) = route.partition(" ")[0], TABLE[route]
+    filled = {name: value.format(**objects) for name, value in (fields or {}).items()}
+    return client.open(address.format(**objects), method=method, data=filled or None, buffered=True)
+
+
+def leaks(answers, own=()):
+    """Return where a secret of Harbor's shows, without what is the reader's own."""
+    secrets = [word for word in SECRETS if word not in own]
+    return [(route, word) for route, answer in answers.items() for word in secrets if word in answer.text]
