@@ -10,11 +10,13 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from config import Settings
 from scheduler import clock
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.demo.clinic import Account
 from scheduler.demo.load import Loaded, play
+from scheduler.demo.mails import one_of_each
 from scheduler.models import clinic as clinics
 
 STEPS = 1000
@@ -37,6 +39,9 @@ def load(seed: int, patients: int, as_json: bool) -> None:
                 f"The database has a clinic already ({keys}); the demo needs an empty one."
             )
         loaded = _played(seed, patients, as_json)
+        settings: Settings = current_app.config["SETTINGS"]
+        signing = (settings.secret_key, *settings.secret_key_fallbacks)
+        one_of_each(db.session(), loaded.clinic, clock.now(), settings.public_url, signing)
         file = _keep(loaded.accounts)
     passwords = {account.email: account.password for account in loaded.accounts}
     values = {"clinic": loaded.clinic.key, "counts": loaded.counts, "passwords": passwords, "file": str(file)}

@@ -18,7 +18,7 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ClosureKind
 from scheduler.models.user import StaffRole, User
-from scheduler.services import accounts, clinics, holidays, places, schedules
+from scheduler.services import accounts, clinic_settings, clinics, holidays, places, schedules
 from scheduler.services.actors import Actor
 
 
@@ -63,6 +63,7 @@ def set_up(session: Session, document: Mapping[str, Any], today: date, since: da
         document.get("address", ""),
     )
     actor = Actor(clinic, None, None, "command")
+    clinic_settings.change(session, actor, document.get("settings", {}), since)
     schedules.set_hours(session, actor, None, calendar.weekly(document["hours"]), since)
     resources = _places(session, actor, document, since) | _people(session, actor, document, since)
     first, last = since.date(), today + timedelta(days=clinic.settings.planning_horizon_days)

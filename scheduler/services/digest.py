@@ -66,8 +66,8 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     first = f", the first at {speech.time(today[0].start_at)}" if today else ""
     return [
         f"{_counted(len(today), 'visit')} today{first}",
-        *_named("not confirmed", quiet, speech),
-        *_named("something is missing", missing, speech),
+        *_named("Not confirmed", quiet, speech),
+        *_named("Something is missing", missing, speech),
         *_numbers(session, clinic, now),
         *channels.troubles(session, now),
     ]
@@ -95,7 +95,7 @@ def _named(words: str, visits: Sequence[Appointment], speech: Tongue) -> list[st
         return []
     named = [f"{initials(one.patient)} {speech.time(one.start_at)}" for one in visits[:MOST_NAMED]]
     more = ["..."] if len(visits) > MOST_NAMED else []
-    return [f"{len(visits)} {words}: {', '.join([*named, *more])}"]
+    return [f"{words} ({len(visits)}): {', '.join([*named, *more])}"]
 
 
 def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:

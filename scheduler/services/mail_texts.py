@@ -22,7 +22,21 @@ from scheduler.services import audit, clinic_settings
 from scheduler.services.actors import Actor
 from scheduler.services.letters import CALENDAR_NOTE, FOOTER, PRIVATE
 
-KINDS = (*(kind.value for kind in MessageKind), PRIVATE)
+TITLES = {
+    MessageKind.CONFIRMATION.value: "Confirmation",
+    MessageKind.CHANGE.value: "Change",
+    MessageKind.CANCELLATION.value: "Cancellation",
+    MessageKind.REMINDER.value: "Reminder",
+    MessageKind.GATE_MISSING.value: "What is still missing",
+    MessageKind.DRIVER.value: "Who comes along",
+    MessageKind.BOOSTER.value: "Time to book",
+    MessageKind.CHECK_IN.value: "How are you",
+    MessageKind.LINK.value: "Fresh link",
+    PRIVATE: "Any mail to who did not agree to plain mail",
+    MessageKind.DIGEST.value: "Morning mail to the desk",
+    MessageKind.NOTICE.value: "Notice to the desk",
+    MessageKind.ACCOUNT.value: "Link to choose a password",
+}
 SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
 
 
@@ -37,6 +51,10 @@ class Text:
     own: bool
     placeholders: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        return TITLES[self.kind]
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -49,12 +67,12 @@ class Sample:
 
 def every(clinic: Clinic) -> list[Text]:
     """Return all texts, each kind in each language."""
-    return [find(clinic, kind, language) for kind in KINDS for language in LANGUAGES]
+    return [find(clinic, kind, language) for kind in TITLES for language in LANGUAGES]
 
 
 def find(clinic: Clinic, kind: str, language: str) -> Text:
     """Return one text. Raises NotFound."""
-    if kind not in KINDS or language not in LANGUAGES:
+    if kind not in TITLES or language not in LANGUAGES:
         raise NotFound
     own = clinic.settings.mail_texts
     found = texts.text_of(kind, language, own)

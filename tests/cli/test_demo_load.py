@@ -9,10 +9,12 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import func, select
 
+from scheduler import clock
 from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
 from scheduler.services import password_strength
 from tests.engines import both, test_settings
@@ -92,3 +94,11 @@ def test_production_has_no_demo(tmp_path: Path, database_url: str) -> None:
 
     assert result.stderr == "Error: APP_ENV is production: made-up patients are only for demo and test.\n"
     assert (result.exit_code, made) == (1, 0)
+
+
+def test_a_mail_of_each_kind_waits_for_the_clock(app: Flask) -> None:
+    run(app, "--patients", "30")
+    waiting = select(Message.kind).where(Message.state == MessageState.PENDING, Message.due_at <= clock.now())
+
+    assert set(db.session.scalars(waiting)) >= set(MessageKind) - {MessageKind.NOTICE}
+    assert db.session.scalar(select(func.count(Message.id)).where(Message.kind == MessageKind.NOTICE)) == 3

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.models.audit_event import AuditEvent
+from scheduler.models.message import MessageKind
 from scheduler.services import mail_texts
 
 ADDRESS = "/settings/texts/reminder/en"
@@ -73,6 +74,10 @@ def test_saving_our_text_keeps_nothing(session, harbor, mona):
     mona.post(ADDRESS, data={"body": ours})
 
     assert texts_of(session, harbor) == {}
+
+
+def test_every_kind_of_mail_can_be_worded():
+    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "private"}
 
 
 def test_every_text_has_a_preview(mona, harbor):

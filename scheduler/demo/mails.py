@@ -1,0 +1,119 @@
+"""One mail of each kind, right after loading: the mailbox shows what patients and staff get without a day's wait.
+
+They go the way of all mail, through outbox and clock, about visits that are as the mail says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.reminders import Topic
+from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import MessageKind
+from scheduler.models.patient import Patient
+from scheduler.models.user import User
+from scheduler.notify.words import LANGUAGES
+from scheduler.services import digest, outbox, passwords, staff, unsubscribing
+from scheduler.services.actors import Actor
+from scheduler.services.open_gates import is_missing
+from scheduler.services.reminders import waits
+
+RECENT, SOON = timedelta(days=4), timedelta(days=10)
+WRITTEN_TO = (MessageKind.CONFIRMATION, MessageKind.REMINDER, MessageKind.LINK)
+Fits = Callable[[Appointment], bool]
+
+
+def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str, keys: Sequence[str]) -> int:
+    """Put the mails into the outbox, those to patients in each language where somebody speaks it. Returns how many."""
+    before = (Appointment.status.in_(LIVE), Appointment.end_at < now, Appointment.end_at > now - RECENT)
+    ahead = (Appointment.status.in_(LIVE), Appointment.start_at > now, Appointment.start_at < now + SOON)
+    proposed = (Appointment.status == AppointmentStatus.PROPOSED, Appointment.start_at > now)
+    off = (Appointment.status == AppointmentStatus.CANCELLED, Appointment.start_at > now - RECENT)
+    count = 0
+    for kind in WRITTEN_TO:
+        count += _about(session, clinic, kind, ahead, now, lambda _: True)
+    count += _about(session, clinic, MessageKind.CHANGE, ahead, now, lambda _: True, _a_day_earlier)
+    count += _about(session, clinic, MessageKind.CANCELLATION, off, now, lambda _: True)
+    count += _about(
+        session, clinic, MessageKind.GATE_MISSING, ahead, now, lambda one: is_missing(one, Topic.GATES)
+    )
+    count += _about(
+        session, clinic, MessageKind.DRIVER, ahead, now, lambda one: is_missing(one, Topic.DRIVER)
+    )
+    count += _about(session, clinic, MessageKind.BOOSTER, proposed, now, waits)
+    asked = clinic.settings.check_in_kinds
+    count += _about(session, clinic, MessageKind.CHECK_IN, before, now, lambda one: one.kind in asked)
+    if (shy := _last(session, clinic, email_ok=False)) is not None:
+        outbox.enqueue(session, clinic, MessageKind.LINK, now, patient=shy)
+        count += 1
+    return count + _to_staff(session, clinic, now, public_url, keys)
+
+
+def _about(
+    session: Session,
+    clinic: Clinic,
+    kind: MessageKind,
+    where: tuple[ColumnElement[bool], ...],
+    now: datetime,
+    fits: Fits,
+    before: Callable[[Appointment], list[str]] | None = None,
+) -> int:
+    found = 0
+    for language in LANGUAGES:
+        visit = next((one for one in _visits(session, clinic, where, language) if fits(one)), None)
+        if visit is not None:
+            values = {"before": {str(visit.id): before(visit)}} if before else {}
+            about = [] if kind is MessageKind.LINK else [visit]
+            outbox.enqueue(session, clinic, kind, now, patient=visit.patient, values=values, about=about)
+            found += 1
+    return found
+
+
+def _visits(
+    session: Session, clinic: Clinic, where: tuple[ColumnElement[bool], ...], language: str
+) -> Iterator[Appointment]:
+    query = (
+        select(Appointment)
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .where(
+            Appointment.clinic_id == clinic.id,
+            Appointment.visible,
+            Patient.language == language,
+            Patient.email.is_not(None),
+            Patient.email_ok,
+            *where,
+        )
+        .order_by(Appointment.start_at, Appointment.id)
+    )
+    yield from session.scalars(query)
+
+
+def _a_day_earlier(visit: Appointment) -> list[str]:
+    day = timedelta(days=1)
+    return [(visit.start_at - day).isoformat(), (visit.end_at - day).isoformat()]
+
+
+def _to_staff(session: Session, clinic: Clinic, now: datetime, public_url: str, keys: Sequence[str]) -> int:
+    desk: list[User] = staff.desk(session, clinic)[:1]
+    for user in desk:
+        lines = "\n".join(digest.lines_of(session, clinic, now))
+        values = {"lines": lines, "path": "/"}
+        outbox.enqueue(session, clinic, MessageKind.DIGEST, now, user=user, values=values)
+        passwords.ask_for_reset(session, user.email, now, public_url, keys)
+    patient = _last(session, clinic, email_ok=True)
+    if patient is not None:
+        unsubscribing.unsubscribe(session, Actor(clinic, None, None, "patient"), patient, now)
+    return 2 * len(desk) + (patient is not None)
+
+
+def _last(session: Session, clinic: Clinic, *, email_ok: bool) -> Patient | None:
+    query = select(Patient).where(
+        Patient.clinic_id == clinic.id, Patient.email.is_not(None), Patient.email_ok == email_ok
+    )
+    return session.scalar(query.order_by(Patient.id.desc()).limit(1))
