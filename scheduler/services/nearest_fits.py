@@ -54,7 +54,8 @@ def nearest_fits(
         if place_id is None or place_id in places
         for start in theirs
     ]
-    fits = [fit for fit in fits if (fit.start, fit.location) != (wanted, best)]
+    useless = {Fit(wanted, best), Fit(appointment.start_at, appointment.location)}  # refused, and where it is
+    fits = [fit for fit in fits if fit not in useless]
     chosen = _that_day([fit for fit in fits if local_on(fit.start, zone) == on], wanted, best)[:MOST]
     if len(chosen) < MOST:
         others = [fit for fit in fits if local_on(fit.start, zone) != on]

@@ -46,23 +46,30 @@ def at(
     start: datetime,
     now: datetime,
     location: Location | None = None,
+    leaving: frozenset[int] = frozenset(),
 ) -> list[Obstacle]:
-    """Return what keeps a visit from starting at an instant, at its own place or another; nothing when it fits."""
+    """Return what keeps a visit from starting at an instant, at its own place or another; nothing when it fits.
+
+    Where its place or the patient is taken, that is what is told, and people only otherwise. `leaving` are other visits
+    whose time counts as free.
+    """
     on = local_on(start, clinic.zone)
-    own = frozenset({appointment.id})
-    calendar = availability.load(session, clinic, on, 1, now, appointment.patient, own)
+    free = leaving | {appointment.id}
+    calendar = availability.load(session, clinic, on, 1, now, appointment.patient, free)
     stopped = [one for one in _wanted(session, appointment, start, location) if not _is_free(calendar, one)]
     whole = Window(start, start + (appointment.end_at - appointment.start_at))
     ids = {one.resource_id for one in stopped} | {appointment.patient.resource_id}
-    rows = _taken(session, clinic, ids, whole, stopped, appointment)
+    rows = _taken(session, clinic, ids, whole, stopped, free)
     names = named.names(session, clinic.id, ids)
-    found = [obstacle for one in stopped for obstacle in _of_segment(one, names[one.resource_id], rows)]
-    found += [
+    places = [one for one in stopped if one.role.is_place]
+    of_patient = [
         Obstacle(THE_PATIENT, Window(row.start_at, row.end_at), visit)
         for row, visit in rows
         if row.role == PATIENT and Window(row.start_at, row.end_at).overlaps(whole)
     ]
-    return _each_once(found)
+    told = places if places or of_patient else stopped
+    found = [obstacle for one in told for obstacle in _of_segment(one, names[one.resource_id], rows)]
+    return _each_once([*found, *of_patient])
 
 
 def _wanted(
@@ -102,7 +109,7 @@ def _taken(
     resource_ids: set[int],
     whole: Window,
     stopped: Sequence[Segment],
-    appointment: Appointment,
+    free: frozenset[int],
 ) -> list[tuple[Occupation, Appointment]]:
     """Return what others take up of these resources around that time, in order."""
     end = max([whole.end, *(one.end for one in stopped)])
@@ -116,7 +123,7 @@ def _taken(
             Occupation.released_at.is_(None),
             Occupation.start_at < end,
             Occupation.end_at > whole.start,
-            Occupation.appointment_id != appointment.id,
+            Occupation.appointment_id.not_in(sorted(free)),
         )
     )
     rows = session.execute(query.order_by(Occupation.start_at, Occupation.id))
@@ -152,4 +159,4 @@ def _each_once(found: Sequence[Obstacle]) -> list[Obstacle]:
             one.window if known is None else Window(known.window.start, max(known.window.end, one.window.end))
         )
         by_key[key] = replace(one, window=window)
-    return list(by_key.values())
+    return sorted(by_key.values(), key=lambda one: one.window.start)

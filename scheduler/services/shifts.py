@@ -8,7 +8,7 @@ any move does. What does not fit stays where it is, with the reason, and the oth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -28,10 +28,11 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.occupation import Occupation, of_appointment
 from scheduler.models.patient import Patient
-from scheduler.services import availability, moves
+from scheduler.services import availability, moves, obstacles
 from scheduler.services.actors import Actor
 from scheduler.services.courses import latest, under_way
 from scheduler.services.moves import Move
+from scheduler.services.obstacles import Obstacle
 from scheduler.services.placing import alone
 from scheduler.services.reminders import is_told
 from scheduler.services.reservations import release_expired
@@ -44,10 +45,11 @@ BEYOND = 1_000  # lanes that nobody has: only how many are taken counts here, bo
 
 @dataclass(frozen=True)
 class Stays:
-    """A visit that does not fit later on this day, and why."""
+    """A visit that does not fit later on this day: what is in its way, or else why."""
 
     appointment: Appointment
     why: str
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,10 @@ def plan_shift(
         placed, refused = _place_all(session, actor, going, on, now)
         refused = refused or _judged(session, actor, placed, now, override_reason)
         if not refused:
-            stays = tuple(sorted(staying.values(), key=lambda one: one.appointment.start_at))
-            return Shift(tuple(placed), stays, tuple(_told(actor, placed)))
+            starts = {one.id: start for one, start in asked}
+            stays = [_explained(session, actor, one, starts, placed, now) for one in staying.values()]
+            stays.sort(key=lambda one: one.appointment.start_at)
+            return Shift(tuple(placed), tuple(stays), tuple(_told(actor, placed)))
         staying |= {one.appointment.id: one for one in refused}
 
 
@@ -246,6 +250,21 @@ def _judged(
         except RuleBroken as broken:
             found += [Stays(move.appointment, broken.words) for move in theirs]
     return found
+
+
+def _explained(
+    session: Session,
+    actor: Actor,
+    stays: Stays,
+    starts: Mapping[int, datetime],
+    placed: Sequence[Move],
+    now: datetime,
+) -> Stays:
+    """Name what is in the way of a visit that stays, apart from those that move."""
+    leaving = frozenset(move.appointment.id for move in placed)
+    start = starts[stays.appointment.id]
+    found = obstacles.at(session, actor.clinic, stays.appointment, start, now, leaving=leaving)
+    return replace(stays, obstacles=tuple(found))
 
 
 def _told(actor: Actor, placed: Sequence[Move]) -> Iterator[Told]:

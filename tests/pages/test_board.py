@@ -229,7 +229,8 @@ def test_a_drop_on_a_taken_chair_says_whose_it_is_and_offers_what_fits(
     expect(page.locator(".ghost.fits-not")).to_be_visible()
     page.mouse.up()
 
-    way = page.get_by_role("region", name="In the way")
+    way = page.locator("#panel").get_by_role("alert")
+    expect(way).to_contain_text("It does not fit there at that time")
     expect(way).to_contain_text("Chair 1: Ann Muster, infusion")
     expect(way).to_contain_text("09:00–11:05")
     fits = page.get_by_role("region", name="The nearest times that fit")
@@ -251,7 +252,7 @@ def test_the_form_explains_a_conflict_by_keys_as_the_drop_does(alice, two_in_a_c
     page.get_by_label("Where").select_option(label="Chair 1")
     page.get_by_label("Start").fill("10:30")
     page.get_by_label("Start").press("Enter")
-    page.get_by_role("region", name="In the way").wait_for()
+    expect(page.get_by_role("alert")).to_contain_text("Chair 1: Ann Muster")
     fits = page.get_by_role("region", name="The nearest times that fit").get_by_role("button")
     fits.first.focus()
     page.keyboard.press("Enter")

@@ -68,4 +68,4 @@ def in_minutes(length: timedelta) -> int:
 
 def amount(gap: float, offset: Offset) -> str:
     unit = {Unit.HOURS: "hours", Unit.DAYS: "days", Unit.WORKING_DAYS: "working days"}[offset.unit]
-    return f"{gap:g} {unit}"
+    return f"{round(gap, 1):g} {unit}"
