@@ -80,6 +80,8 @@ def _shots(page: Page, on: str) -> Shots:
         "patient-record": f"{patient}/record",
         "course-page": course,
         "course-sheet": f"{course}/sheet",
+        "course-lengths": f"{course}/lengths",
+        "course-protocol": f"{course}/protocol",
         "asked": "/requests",
         "sent": "/reminders",
         "reminders": "/reminders?view=planned",

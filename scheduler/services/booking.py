@@ -59,7 +59,7 @@ def book_course(
     appointments = _write(session, actor, care_plan, visits, now)
     _write_done(session, actor, care_plan, wishes, now)
     _occupy(session, actor.clinic, wishes.patient, appointments, visits, now)
-    _write_projections(session, actor, care_plan, projections, now)
+    write_projections(session, actor, care_plan, projections, now)
     if care_plan.status is CarePlanStatus.ACTIVE:
         announce(session, actor, care_plan, appointments, now)
     fields = [f"override:{violation.rule}" for violation in broken]
@@ -244,7 +244,7 @@ def _occupy(
     occupation.occupy(session, clinic, takings, patient.resource_id, now)
 
 
-def _write_projections(
+def write_projections(
     session: Session,
     actor: Actor,
     care_plan: CarePlan,

@@ -210,9 +210,13 @@ def _mark_address(session: Session, message: Message, now: datetime) -> None:
 
 
 def _is_stale() -> Any:
-    """A visit of the message is not what the message says: another version, or off (or on again, or booked)."""
+    """A visit of the message is not what the message says: another version, or off (or on again, or booked).
+
+    A change may tell of visits that are off as well; it is bound by the version alone, which that raises too.
+    """
     unbooked = (MessageKind.CANCELLATION, MessageKind.BOOSTER)
     wanted = or_(
+        Message.kind == MessageKind.CHANGE,
         and_(Message.kind == MessageKind.CANCELLATION, Appointment.status.not_in(LIVE)),
         and_(Message.kind == MessageKind.BOOSTER, Appointment.status == AppointmentStatus.PROPOSED),
         and_(Message.kind.not_in(unbooked), Appointment.status.in_(LIVE)),

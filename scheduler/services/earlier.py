@@ -34,13 +34,14 @@ WAITS = (3, 7, 14)  # days after the first day asked for
 class Before:
     """What the desk was told: the last visit held, days by action (that of the last one at least), the usual time of
     day, the series of side visits that were held too (a single one by its key), and whether what hangs from the last
-    visit is settled as well."""
+    visit is settled as well. `exact` are visits of which more than the day is known."""
 
     last: str
     on: Mapping[str, date]
     at: time
     sides: frozenset[str] = frozenset()
     settled: bool = False
+    exact: Mapping[str, Done] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def earlier(plan: Plan, before: Before, first_on: date, zone: ZoneInfo, now: dat
     held = order[: keys.index(before.last) + 1]
     days = _days(held, before)
     _require_order(held, before, days, local_on(now, zone))
-    done = {action.key: _done(action, days[action.key], before.at, zone) for action in held}
+    done = {action.key: _done(action, days[action.key], before.at, zone) for action in held} | before.exact
     if done[before.last].end > now:
         raise Invalid([("last_at", "is not over yet")])
     skipped = set()

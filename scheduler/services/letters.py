@@ -242,10 +242,10 @@ def _visit_line(message: Message, appointment: Appointment, speech: Tongue) -> V
         day=speech.day(start),
         times=speech.times(start, end),
         zone=speech.zone_of(start),
-        cancelled=message.kind is MessageKind.CANCELLATION,
+        cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
     )
     before = message.values.get("before", {}).get(str(appointment.id))
-    if message.kind is not MessageKind.CHANGE or not before:
+    if message.kind is not MessageKind.CHANGE or not before or line.cancelled:
         return line
     was_start, was_end = read_times(before)
     return replace(line, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")

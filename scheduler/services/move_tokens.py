@@ -22,21 +22,31 @@ SALT = "moves"
 
 def sign(moves: Sequence[Move], actor: Actor, keys: Sequence[str], now: datetime) -> str:
     """Return the token of a preview. `keys`: the first signs, all are accepted."""
-    return _serializer(keys).dumps([actor.user_id, _digest(moves), int((now + GOOD_FOR).timestamp())])
+    return sign_shown(_told(moves), actor, keys, now)
 
 
 def check(token: str, moves: Sequence[Move], actor: Actor, keys: Sequence[str], now: datetime) -> None:
     """Raise StalePreview unless these are the moves that the token's preview showed to this user of late."""
+    check_shown(token, _told(moves), actor, keys, now)
+
+
+def sign_shown(shown: object, actor: Actor, keys: Sequence[str], now: datetime) -> str:
+    """Return the token of anything that was shown, told by its plain values."""
+    return _serializer(keys).dumps([actor.user_id, _digest(shown), int((now + GOOD_FOR).timestamp())])
+
+
+def check_shown(token: str, shown: object, actor: Actor, keys: Sequence[str], now: datetime) -> None:
+    """Raise StalePreview unless this is what the token's preview showed to this user of late."""
     try:
         user_id, digest, until = _serializer(keys).loads(token)
     except (BadSignature, ValueError, TypeError) as refused:
         raise StalePreview from refused
-    if user_id != actor.user_id or digest != _digest(moves) or until < now.timestamp():
+    if user_id != actor.user_id or digest != _digest(shown) or until < now.timestamp():
         raise StalePreview
 
 
-def _digest(moves: Sequence[Move]) -> str:
-    told = [
+def _told(moves: Sequence[Move]) -> list[object]:
+    return [
         (
             move.appointment.public_id,
             move.appointment.row_version,
@@ -46,7 +56,10 @@ def _digest(moves: Sequence[Move]) -> str:
         )
         for move in moves
     ]
-    return sha256(repr(told).encode()).hexdigest()
+
+
+def _digest(shown: object) -> str:
+    return sha256(repr(shown).encode()).hexdigest()
 
 
 def _serializer(keys: Sequence[str]) -> URLSafeSerializer:

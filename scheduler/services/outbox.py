@@ -42,6 +42,14 @@ def tell_moved(
     _announce(session, clinic, patient, appointments, now)
 
 
+def tell_rearranged(
+    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
+) -> None:
+    """Tell in one mail that some visits have other times, some are off and some are new: the rest of a course that is
+    laid out anew. Where only one of these is to be told, it is told as usual."""
+    _announce(session, clinic, patient, appointments, now, together=True)
+
+
 def tell_cancelled(
     session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
 ) -> None:
@@ -133,10 +141,12 @@ def add_subject(message: Message, appointment: Appointment, told: Told | None = 
     )
     key, values = str(appointment.id), message.values
     before = {key: [time.isoformat() for time in told.times]} if told and told.stands else {}
+    off = [] if appointment.status.is_live else [appointment.id]
     message.values = {
         **values,
         "times": {**values["times"], key: times_document(appointment)},
         "before": {**values["before"], **before},
+        "off": [*values.get("off", ()), *off],
     }
 
 
@@ -147,7 +157,12 @@ def announce(session: Session, clinic: Clinic, appointments: Sequence[Appointmen
 
 
 def _announce(
-    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
+    session: Session,
+    clinic: Clinic,
+    patient: Patient,
+    appointments: Sequence[Appointment],
+    now: datetime,
+    together: bool = False,
 ) -> None:
     session.flush()
     settings = clinic.settings
@@ -160,6 +175,8 @@ def _announce(
             kind = _need(appointment, told.get(appointment.id))
             if kind:
                 by_kind.setdefault(kind, []).append(appointment)
+        if together and len(by_kind) > 1:
+            by_kind = {MessageKind.CHANGE: [one for theirs in by_kind.values() for one in theirs]}
         for kind, theirs in by_kind.items():
             _enqueue_about(session, clinic, patient, recipient, kind, theirs, told, now)
         _void_empty(session, patient, recipient, now)

@@ -46,9 +46,16 @@ def last_told(session: Session, appointment_ids: Collection[int], recipient: str
         .order_by(Message.created_at, Message.id)
     )
     return {
-        appointment_id: Told(message.kind is not MessageKind.CANCELLATION, _times(message, appointment_id))
+        appointment_id: Told(_stands(message, appointment_id), _times(message, appointment_id))
         for appointment_id, message in session.execute(query)
     }
+
+
+def _stands(message: Message, appointment_id: int) -> bool:
+    """Tell whether the message says that the visit stands; a change may tell of visits that are off as well."""
+    if message.kind is MessageKind.CANCELLATION:
+        return False
+    return appointment_id not in message.values.get("off", ())
 
 
 def times_document(appointment: Appointment) -> list[str]:

@@ -3,7 +3,8 @@
 import pytest
 
 from scheduler.models.plan_definition import current
-from tests.cast import add_patient
+from scheduler.services.visits import cancel
+from tests.cast import NOW, add_patient
 from tests.pages.accessibility import findings, with_axe
 from tests.pages.desk import sign_in
 
@@ -13,6 +14,9 @@ def addresses(session, staffed, course):
     plan = current(session, staffed.clinic.id, "iv-depression-6").public_id
     nora = staffed.patients["Nora"].public_id
     nell = add_patient(session, staffed, "Nell", "Lindqvist", email="nora@example.org", alert_note="latex")
+    booster = next(one.public_id for one in course.appointments if one.action == "booster-1")
+    missed = next(one for one in course.appointments if one.action == "infusion-2")
+    cancel(session, staffed.actor("alice"), [missed], NOW, "ill")
     session.commit()
     return [
         "/board/2026-11-30",
@@ -35,6 +39,12 @@ def addresses(session, staffed, course):
         f"/care-plans/new?patient={nora}",
         f"/care-plans/{course.public_id}",
         f"/care-plans/{course.public_id}/sheet",
+        f"/care-plans/{course.public_id}/lengths",
+        f"/care-plans/{course.public_id}/protocol",
+        f"/appointments/{booster}/booking",
+        f"/appointments/{missed.public_id}/make-up",
+        f"/care-plans/new?patient={nora}&not_before=2026-11-24&plan_definition=therapy-6"
+        "&had=therapy-2&last_on=2026-11-20&earlier_for=therapy-6/therapy-2",
         f"/appointments/{visit}",
         f"/appointments/{visit}/time",
         "/reminders",

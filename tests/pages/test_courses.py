@@ -211,3 +211,38 @@ def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
     assert [course.status for course in session.scalars(select(CarePlan))] == [
         CarePlanStatus.ENTERED_IN_ERROR
     ]
+
+
+def test_a_course_goes_on_with_another_protocol(alice, session, course):
+    page = alice
+    page.goto(f"/care-plans/{course.public_id}")
+    page.get_by_role("link", name="Protocol").click()
+    page.get_by_label("Goes on with").select_option(value="iv-depression-6-fast")
+    page.get_by_role("button", name="See what it takes").click()
+    expect(page.get_by_role("row", name="Infusion 3")).to_contain_text("of 1–3")
+    expect(page.get_by_role("row", name="Infusion 3")).to_contain_text("moves")
+    page.get_by_label("Why another protocol").fill("responds well")
+    page.get_by_role("button", name="Change the protocol").click()
+
+    expect(page.get_by_role("status")).to_contain_text("The course goes on as")
+    expect(page.locator(".course > li", has_text="of 1–3 after infusion 2").first).to_be_visible()
+    session.rollback()
+    session.refresh(course)
+    assert course.plan_definition.key == "iv-depression-6-fast"
+
+
+def test_a_preview_that_no_longer_holds_is_shown_again(alice, session, course, faults):
+    faults.expect("status of 412")
+    page = alice
+    page.goto(f"/care-plans/{course.public_id}/protocol")
+    page.get_by_label("Goes on with").select_option(value="iv-depression-6-fast")
+    page.get_by_role("button", name="See what it takes").click()
+    page.get_by_label("Why another protocol").fill("responds well")
+    course.row_version += 1
+    session.commit()
+    page.get_by_role("button", name="Change the protocol").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("Somebody else changed this meanwhile")
+    session.rollback()
+    session.refresh(course)
+    assert course.plan_definition.key == "iv-depression-6"

@@ -43,13 +43,15 @@ def reflow(
     now: datetime,
     keep: frozenset[str] = frozenset(),
     bend: bool = False,
+    anew: bool = False,
 ) -> Reflow:
     """Return the course with the `moved` visits at their new starts and as few others moved as possible.
 
     `current` are the visits as they stand, by action; an action of the plan that is in neither `current` nor
     `request.done` is placed anew (a visit to make up). The availability must count the time of `current` as free.
     Visits of the line before the first moved one stay; `bend` lets a moved visit break the gap to them (a soft rule
-    that a role overrides). Raises NoFit when no set of moves restores the plan.
+    that a role overrides). `anew` holds every visit to the plan's gaps, whatever they were: the plan is another one.
+    Raises NoFit when no set of moves restores the plan.
     """
     settled = _settled(request, current, moved, now)
     coming = {key: visit for key, visit in current.items() if key not in settled.done}
@@ -58,7 +60,8 @@ def reflow(
     price = {key: _price(key, keep, len(coming)) for key in coming if key not in moved and key not in earlier}
     staying = staying_at(availability.grid, {key: starts[key] for key in price}, price)
     pinned = {**settled.pinned, **{key: starts[key] for key in earlier}, **moved}
-    slack = _slack(settled, {**starts, **(moved if bend else {})}, availability, () if bend else moved)
+    kept = {} if anew else {**starts, **(moved if bend else {})}
+    slack = _slack(settled, kept, availability, () if bend else moved)
     bent = replace(settled, pinned=pinned, slack=slack)
     problem = Problem(bent, availability, weights or Weights(), now, staying)
     try:

@@ -1,0 +1,87 @@
+"""Another protocol for the rest of a course: chosen, shown with every move and gap, then done."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.planner.words import label
+from scheduler.errors import Refusal
+from scheduler.models import plan_definition as definitions
+from scheduler.models.care_plan import CarePlan
+from scheduler.services import move_tokens, plans, protocol_change
+from scheduler.services.changes import check_version
+from scheduler.services.earlier import line
+from scheduler.services.protocol_change import Change
+from scheduler.web import signing
+from scheduler.web.care_plans import find
+from scheduler.web.current import actor
+from scheduler.web.shell import may
+
+bp = Blueprint("protocol_change", __name__, url_prefix="/care-plans/<care_plan_id>/protocol")
+
+
+@bp.get("")
+@may("move")
+def form(care_plan_id: str) -> str:
+    return _page(find(care_plan_id))
+
+
+@bp.post("/preview")
+@may("move")
+def preview(care_plan_id: str) -> str | tuple[str, int]:
+    """Show what another protocol takes; nothing is kept of it."""
+    try:
+        planned = _planned(find(care_plan_id))
+        token = move_tokens.sign_shown(planned.shown, actor(), signing.keys(), clock.now())
+        page = _page(planned.care_plan, planned, token)
+    except Refusal as refusal:
+        db.session.rollback()
+        return _page(find(care_plan_id), refusal=refusal), refusal.status
+    db.session.rollback()
+    return page
+
+
+@bp.post("")
+@may("move")
+def save(care_plan_id: str) -> Response | tuple[str, int]:
+    """Do what was shown; refused when it would no longer be that."""
+    course, now = find(care_plan_id), clock.now()
+    try:
+        check_version(db.session(), course, request.form.get("row_version", type=int))
+        planned = _planned(course)
+        move_tokens.check_shown(request.form.get("token", ""), planned.shown, actor(), signing.keys(), now)
+        reason = request.form.get("reason", "").strip()[:300]
+        protocol_change.apply_change(db.session(), actor(), planned, reason, now)
+    except Refusal as refusal:
+        db.session.rollback()
+        return _page(find(care_plan_id), refusal=refusal), refusal.status
+    db.session.commit()
+    flash(f"The course goes on as {planned.definition.title}.")
+    return redirect(url_for("care_plans.show", care_plan_id=care_plan_id), 303)
+
+
+def _planned(course: CarePlan) -> Change:
+    definition = plans.current(db.session(), actor().clinic, request.form.get("plan_definition", ""))
+    last = request.form.get("last")  # not asked for at first: found by what was held
+    return protocol_change.plan_change(db.session(), actor(), course, definition, clock.now(), last)
+
+
+def _page(
+    course: CarePlan, planned: Change | None = None, token: str = "", refusal: Refusal | None = None
+) -> str:
+    known = definitions.all_current(db.session(), actor().clinic.id)
+    return render_template(
+        "care_plans/protocol.html",
+        course=course,
+        choices=[(one.key, one.title) for one in known if one.id != course.plan_definition_id],
+        reached=[("", "nothing: it begins")] + [(a.key, label(a)) for a in line(planned.definition.plan)[:-1]]
+        if planned
+        else [],
+        planned=planned,
+        token=token,
+        refusal=refusal,
+        values=request.form,
+    )
