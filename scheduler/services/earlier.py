@@ -83,7 +83,8 @@ def earlier(plan: Plan, before: Before, first_on: date, zone: ZoneInfo, now: dat
     held = order[: keys.index(before.last) + 1]
     days = _days(held, before)
     _require_order(held, before, days, local_on(now, zone))
-    done = {action.key: _done(action, days[action.key], before.at, zone) for action in held} | before.exact
+    done = {action.key: _done(action, days[action.key], before.at, zone) for action in held}
+    done.update(before.exact)
     if done[before.last].end > now:
         raise Invalid([("last_at", "is not over yet")])
     skipped = set()
