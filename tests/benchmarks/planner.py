@@ -57,7 +57,11 @@ class Size:
 
 @dataclass
 class Duel:
-    """Both planners on the same instances; `unfinished` counts those on which CP-SAT ran out of time."""
+    """Both planners on the same instances.
+
+    `unfinished` counts those on which CP-SAT ran out of time, `different` those on which it proved another answer to be
+    the best or, out of time, had found a better one.
+    """
 
     ours: list[float] = field(default_factory=list)
     theirs: list[float] = field(default_factory=list)
@@ -75,6 +79,7 @@ class Duel:
         self.theirs.append(1000 * (process_time() - begun))
         if not finished:
             self.unfinished += 1
+            self.different += theirs is not None and (ours is None or theirs.cost < ours.cost)
         elif (ours.cost if ours else None) != (theirs.cost if theirs else None):
             self.different += 1
 
@@ -90,7 +95,7 @@ class Duel:
     @property
     def same(self) -> str:
         finished = len(self.theirs) - self.unfinished
-        return f"{finished - self.different} of {finished}"
+        return f"{self.different} of {len(self.theirs)} ({finished} finished)"
 
 
 @dataclass
@@ -186,15 +191,14 @@ def aims(six: Row, twelve: Row, few: Duel) -> Iterator[str]:
     for (what, aim, ours), most in zip(figures, longest, strict=True):
         yield f"| {what} | <= {aim:g} ms | {ours:.2f} ms | {most:.2f} ms |"
     yield f"| faster than CP-SAT on the 6 + 6 | >= 30 x | {duel.at_least}{duel.ratio:.0f} x | |"
-    yield f"| faster than CP-SAT on {len(few.ours)} small calendars | >= 30 x | {few.at_least}{few.ratio:.0f} x | |"
-    yield f"| same objective as CP-SAT where it finished, 6 + 6 | all | {duel.same} | |"
-    yield f"| same objective as CP-SAT where it finished, small calendars | all | {few.same} | |\n"
+    yield f"| CP-SAT with another best or a better plan, 6 + 6 | none | {duel.same} | |"
+    yield f"| the same on {len(few.ours)} small calendars, a third of them without a plan | none | {few.same} | |"
+    yield f"| faster than CP-SAT on the small calendars | | {few.at_least}{few.ratio:.0f} x | |\n"
     missed = [f"{what} ({ours:.2f} ms against {aim:g})" for what, aim, ours in figures if ours > aim]
-    missed += [
-        f"{name} ({one.ratio:.0f} x CP-SAT's speed against 30)"
-        for name, one in (("6 + 6", duel), ("small calendars", few))
-        if one.ratio < 30
-    ]
+    if duel.ratio < 30:
+        missed.append(f"{duel.ratio:.0f} x CP-SAT's speed against 30")
+    if duel.different or few.different:
+        missed.append("the same objective as CP-SAT")
     yield f"Missed in this run: {'; '.join(missed)}.\n" if missed else "All of them are met in this run.\n"
 
 
@@ -216,7 +220,7 @@ def line(row: Row) -> str:
 
 
 HEADINGS = (
-    "| calendar | start set | slot map | optimum, median | longest | no fit | CP-SAT, median | ratio | same answer |\n"
+    "| calendar | start set | slot map | optimum, median | longest | no fit | CP-SAT, median | ratio | CP-SAT differs |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 

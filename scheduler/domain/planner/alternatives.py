@@ -19,10 +19,15 @@ NOON = 12 * 12  # ticks of the day
 
 
 def best(problem: Problem, number: int) -> list[Solution]:
-    """Return up to `number` solutions, the optimum first; none if nothing fits. Raises GaveUp when unknown."""
+    """Return up to `number` solutions, the optimum first; none if nothing fits. Raises GaveUp when unknown.
+
+    Where the optimum was hard to find there is only that: each other kind would be as hard.
+    """
     first = way_out.best(problem)
     if first is None:
         return []
+    if problem.optimum.tangled:
+        return [first]
     found = [first]
     others = sorted(_others(problem, first), key=lambda one: one.cost) if number > 1 else []
     for other in others:

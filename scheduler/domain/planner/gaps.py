@@ -21,8 +21,9 @@ from scheduler.domain.planner.model import Done
 from scheduler.domain.planner.weights import Weights
 from scheduler.domain.plans import Edge, Offset, Unit
 
-if TYPE_CHECKING:  # reaches.py builds on this file
+if TYPE_CHECKING:  # these build on this file
     from scheduler.domain.planner.reaches import Reach
+    from scheduler.domain.planner.rowpasses import Families
 
 Cells = NDArray[np.int64]
 HOUR_TICKS = 3600 // TICK_SECONDS
@@ -49,6 +50,7 @@ class Ruler:
         self.grid: Grid = availability.grid
         self.working = availability.working
         self.reaches: dict[tuple[Unit, int, int, int, int], tuple[Reach, ...]] = {}  # of working days
+        self.families: dict[Course, Families | None] = {}  # by rowpasses.py
         self._gaps: dict[Step, Gap] = {}
         self._rows: dict[tuple[Unit, int, int], tuple[Cells, Cells]] = {}
 

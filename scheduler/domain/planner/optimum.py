@@ -45,12 +45,16 @@ class Case:
 
 
 class Optimum:
-    """Solves one course for chosen start sets; `therapists` restricts who may be the course's own."""
+    """Solves one course for chosen start sets; `therapists` restricts who may be the course's own.
+
+    `tangled` tells whether some search ran out of cases, so that asking for more of the same kind would take long.
+    """
 
     def __init__(self, course: Course, ruler: Ruler, pricing: Pricing, weights: Weights) -> None:
         self.course, self.pricing = course, pricing
         self.clashes = Clashes(course, ruler.grid)
         self.horizon = Horizon(course, ruler, pricing, weights)
+        self.tangled = False
         self._candidates: list[int] | None = None
 
     def therapists(self) -> list[int]:
@@ -99,6 +103,7 @@ class Optimum:
 
     def _dive(self, cases: Cases) -> Solution | None:
         """Return a placement without a clash, looking where most clashes are ruled out already."""
+        self.tangled = True
         cases.nearest_first()
         for _ in range(DIVES):
             case = cases.pop()

@@ -28,7 +28,7 @@ def propose(
     try:
         solutions = alternatives.best(problem, request.count)
     except GaveUp:
-        raise NoFit(reasons.gave_up(problem), suggestions.suggestions(problem, ())) from None
+        raise NoFit(reasons.gave_up(problem)) from None  # each suggestion would take as long to try
     if not solutions:
         why = reasons.reasons(problem)
         raise NoFit(why, suggestions.suggestions(problem, why))

@@ -55,17 +55,19 @@ class Pulls:
         rows, ticks = np.divmod(cells, width)
         distances = range(max(offset.min, 1), offset.max + 1)
         if rhythm:
-            nearest, best = spread(dense, rhythm), np.full((1, len(cells)), NEVER)
+            nearest, best = spread(dense, rhythm), np.full((len(dense), len(cells)), NEVER)
             for distance in distances:
                 costs = nearest[:, self.rows_at(numbers, rows, distance, table), ticks]
-                best = np.minimum(best, costs + self.weights.gap_day * abs(distance - offset.target))
+                costs += self.weights.gap_day * abs(distance - offset.target)
+                np.minimum(best, costs, out=best)
         else:  # every start of a day is as good as another, so whole days are compared
             nearest, first = dense.min(axis=2), int(rows[0])
             whole = np.arange(first, int(rows[-1]) + 1)
-            by_day = np.full((1, len(whole)), NEVER)
+            by_day = np.full((len(dense), len(whole)), NEVER)
             for distance in distances:
                 costs = nearest[:, self.rows_at(numbers, whole, distance, table)]
-                by_day = np.minimum(by_day, costs + self.weights.gap_day * abs(distance - offset.target))
+                costs += self.weights.gap_day * abs(distance - offset.target)
+                np.minimum(by_day, costs, out=by_day)
             best = by_day[:, rows - first]
         if offset.min <= 0:
             costs = self.same_day(dense, rows - table.first, ticks, gap.apart, rhythm)
@@ -74,7 +76,7 @@ class Pulls:
 
     def rows_at(self, numbers: Cells, rows: Cells, distance: int, table: Table) -> Cells:
         """Return the table's row `distance` days later; its spare last row where that is outside."""
-        rows = np.searchsorted(numbers, numbers[rows] + distance) - table.first
+        rows = numbers.searchsorted(numbers[rows] + distance) - table.first
         spare = table.past - table.first
         return np.where((rows < 0) | (rows >= spare), spare, rows)
 
@@ -92,12 +94,12 @@ class Pulls:
     ) -> Costs:
         """Return, for each start, the least value of a child's starts from `low` up to `high`, the gap's cost added."""
         weight = self.weights.gap_tick
-        first = np.searchsorted(table.cells, low)
-        past = np.searchsorted(table.cells, high)
+        first = table.cells.searchsorted(low)
+        past = table.cells.searchsorted(high)
         base = int(self.grid.utc[table.cells[0]])
         elapsed = self.grid.utc[table.cells] - base
         ideal = self.grid.utc[cells] + gap.from_end + gap.offset.target * HOUR_TICKS - base
-        middle = np.clip(np.searchsorted(elapsed, ideal), first, np.maximum(first, past))
+        middle = np.clip(elapsed.searchsorted(ideal), first, np.maximum(first, past))
         late = least_in(values + weight * elapsed, middle, past) - weight * ideal
         early = least_in(values - weight * elapsed, first, middle) + weight * ideal
         nearest: Costs = np.minimum(np.minimum(late, early), NEVER)

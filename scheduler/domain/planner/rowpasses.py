@@ -249,12 +249,19 @@ Families = Mapping[Step, Pair | Siblings | Only]
 
 def families(course: Course, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
     """Return what hangs from each step; None if some of it is beyond these passes."""
+    grid = ruler.grid
+    if any(starts[step] & grid.band(grid.width - step.length, grid.width) for step in course.steps):
+        return None  # a visit would run into the next day
+    if course not in ruler.families:
+        ruler.families[course] = _families(course, ruler)
+    return ruler.families[course]
+
+
+def _families(course: Course, ruler: Ruler) -> Families | None:
     if any(len(list(group.children())) > MOST_ORDERED for group in course.groups if group.anchor is not None):
         return None
     found: dict[Step, Pair | Siblings | Only] = {}
     for step in course.steps:
-        if starts[step] & ruler.grid.band(ruler.grid.width - step.length, ruler.grid.width):
-            return None  # it would run into the next day
         children = list(step.children())
         if not children:
             continue

@@ -108,7 +108,7 @@ class Search:
 
     def _own(self, step: Step, cell: int) -> int:
         table = self.tables.of[step]
-        return int(self._line(table.own)[np.searchsorted(table.cells, cell)])
+        return int(self._line(table.own)[table.cells.searchsorted(cell)])
 
     def _chain(self, start: State, bound: int) -> tuple[int, Chosen] | None:
         queue = Queue(self.budget, bound)
@@ -176,7 +176,7 @@ class Search:
 
     def _reach(self, state: State, child: Step) -> tuple[int, int]:
         low, high = self.tables.slots.reach(state.node, child, np.array([state.cell]))
-        at = np.searchsorted(self.tables.of[child].cells, (low[0], high[0]))
+        at = self.tables.of[child].cells.searchsorted((low[0], high[0]))
         return int(at[0]), int(at[1])
 
     def _gap(self, node: Node, cell: int, child: Step, cells: Cells) -> Costs:
@@ -200,7 +200,7 @@ class Search:
             if branch.deadline:
                 least = np.concatenate(([NEVER], np.minimum.accumulate(costs)))
                 last = cells - self.apart(branch, following)
-                total += least[np.searchsorted(starts, last, side="right")]
+                total += least[starts.searchsorted(last, side="right")]
             else:
                 total += costs.min(initial=NEVER)
         return total
@@ -251,5 +251,5 @@ class Search:
         if found is None:
             return None
         table = self.tables.of[branch]
-        relaxed = int(self._line(table.total)[np.searchsorted(table.cells, cell)])
+        relaxed = int(self._line(table.total)[table.cells.searchsorted(cell)])
         return promised - relaxed + found[0], found[1]

@@ -48,11 +48,11 @@ class Tables:
     def _table(self, step: Step, first: int, past: int) -> Table:
         width = self.grid.width
         surviving = self.slots.cells[step]
-        low, high = np.searchsorted(surviving, (first * width, past * width))
+        low, high = surviving.searchsorted((first * width, past * width))
         cells = surviving[low:high]
         leaf = self.leaves.of(step, self.therapists)
         if leaf is not None:
-            own = leaf.table.own[:, np.searchsorted(leaf.table.cells, cells)]
+            own = leaf.table.own[:, leaf.table.cells.searchsorted(cells)]
             return Table(first, past, cells, own, own)
         own = self.pricing.own(step, first, past, cells, self.therapists)
         return Table(first, past, cells, own, np.minimum(own + self.below(step, cells), NEVER))
@@ -84,7 +84,7 @@ class Tables:
         for child in group.children():
             low, high = (int(bound[0]) for bound in self.slots.reach(group, child, np.zeros(1, np.int64)))
             table = self.of[child]
-            chosen = slice(*np.searchsorted(table.cells, (low, high)))
+            chosen = slice(*table.cells.searchsorted((low, high)))
             costs = table.total[:, chosen] + self.anchor_costs(group, child, table.cells[chosen])
             total = total + costs.min(axis=1, initial=NEVER)
         return np.minimum(total, NEVER)

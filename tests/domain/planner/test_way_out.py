@@ -108,6 +108,14 @@ def test_cp_sat_takes_over_and_proves_it():
 
 
 @pytest.mark.usefixtures("hasty")
+def test_a_course_that_was_hard_to_find_comes_alone():
+    problem = crowded()
+    three = replace(problem.request, count=3)
+
+    assert len(propose(three, problem.availability, now=NOW)) == 1
+
+
+@pytest.mark.usefixtures("hasty")
 def test_cp_sat_proves_that_nothing_fits():
     problem = crowded(number=5, days=6)
 
