@@ -1,6 +1,7 @@
 """Run the planner's benchmarks and write what they print to docs/benchmarks.md: `python -m tests.benchmarks`."""
 
 import argparse
+import os
 import platform
 import sys
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `python -m tests.benchmarks` on {on}, {machine}. They print ratios beside times, because times belong to a
-machine; on a busy one they are longer. Instances come from fixed seeds.
+machine; on a busy one they are longer. When this run began, {load:.1f} processes wanted the {cores} cores. Instances
+come from fixed seeds.
 """
 
 
@@ -21,7 +23,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few sizes only, and nothing is written")
     quick = parser.parse_args().quick
     machine = f"{platform.machine()}, Python {platform.python_version()}"
-    lines = [HEAD.format(on=datetime.now(UTC).date(), machine=machine)]
+    on, load = datetime.now(UTC).date(), os.getloadavg()[0]
+    lines = [HEAD.format(on=on, machine=machine, load=load, cores=os.cpu_count())]
     parts = [planner.report(quick), proposals.report((10_000,) if quick else (100_000, 1_000_000))]
     for part in parts:
         for text in part:

@@ -220,7 +220,7 @@ def line(row: Row) -> str:
 
 
 HEADINGS = (
-    "| calendar | start set | slot map | optimum, median | longest | no fit | CP-SAT, median | ratio | CP-SAT differs |\n"
+    "| calendar | start set | slot map | optimum, median | longest | no fit | CP-SAT, median | ratio | differs |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 
