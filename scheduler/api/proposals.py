@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import current_app
 from pydantic import Field
@@ -16,7 +16,7 @@ from scheduler.database import db
 from scheduler.domain.planner.model import Done, Projection, Proposal
 from scheduler.domain.planner.model import Visit as PlannedVisit
 from scheduler.domain.plans import Plan
-from scheduler.errors import Invalid
+from scheduler.errors import Invalid, NoFitFound
 from scheduler.services import patients, places, plans, proposals, resources
 from scheduler.services.actors import Actor
 from scheduler.services.wishes import Wishes
@@ -31,8 +31,19 @@ class Pin(Body):
     start: Instant
 
 
+class Bend(Body):
+    """A gap that may once be another: the shortest and the longest, in the unit of the action's own."""
+
+    action: Key
+    shortest: Annotated[int, Field(ge=0, le=2000)]
+    longest: Annotated[int, Field(ge=0, le=2000)]
+
+
 class WishBody(Body):
-    """What a patient wishes. `done` are actions that are over: later gaps are counted from them."""
+    """What a patient wishes. `done` are actions that are over: later gaps are counted from them.
+
+    `slack` bends soft gaps; booking such a course asks for a reason and the right to override.
+    """
 
     patient_id: Id
     plan_definition: Key
@@ -45,6 +56,7 @@ class WishBody(Body):
     practitioner_ids: list[Id] = Field(default=[], max_length=50)
     pinned: list[Pin] = Field(default=[], max_length=100)
     done: list[Pin] = Field(default=[], max_length=100)
+    slack: list[Bend] = Field(default=[], max_length=100)
     count: Annotated[int, Field(ge=1, le=10)] = 3
 
 
@@ -98,11 +110,15 @@ class ProposalList(View):
 def propose(actor: Actor, body: WishBody) -> Answer:
     """Propose whole courses on the live calendar, best first.
 
-    409 `no-fit` says in `reasons` what blocks which action, and in `suggestions` what would make room.
+    409 `no-fit` says in `reasons` what blocks which action, and in `suggestions` what would make room: `request` holds
+    the fields of this body to change (none: it is not for the patient to change).
     """
     now = clock.now()
     wishes = wishes_of(actor, body)
-    found = proposals.propose(db.session(), actor, wishes, now)
+    try:
+        found = proposals.propose(db.session(), actor, wishes, now)
+    except NoFitFound as refused:
+        raise _for_programs(refused) from refused
     taken = (segment.resource_id for one in found for visit in one.visits for segment in visit.segments)
     ids = resources.public_ids(db.session(), actor.clinic.id, taken)
     items = []
@@ -131,12 +147,58 @@ def wishes_of(actor: Actor, body: WishBody) -> Wishes:
         done={pin.action: _done(definition.plan, pin) for pin in body.done},
         preferred=body.preferred,
         count=body.count,
+        slack=_slack(definition.plan, body.slack),
     )
 
 
 def signing_keys() -> Sequence[str]:
     """Return the key that signs tokens, then the former ones, which still verify."""
     return (current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"])
+
+
+def _for_programs(refused: NoFitFound) -> NoFitFound:
+    """Return the refusal with its suggestions in the words of the body."""
+    suggestions = [
+        one | {"request": dict(_field(name, value) for name, value in one["request"].items())}
+        for one in refused.details["suggestions"]
+    ]
+    return NoFitFound(refused.words, **{**refused.details, "suggestions": suggestions})
+
+
+def _field(name: str, value: Any) -> tuple[str, Any]:
+    """Return a field of the planner's request as one of the body. An empty choice of people is anybody."""
+    match name:
+        case "practitioner_ids":
+            return name, []
+        case "weekdays":
+            return name, sorted(value)
+        case "blocked_on":
+            return "blocked_dates", sorted(day.isoformat() for day in value)
+        case "pinned":
+            return name, [{"action": action, "start": at(start)} for action, start in value.items()]
+        case "slack":
+            gaps = sorted(value.items())
+            return name, [{"action": a, "shortest": least, "longest": most} for a, (least, most) in gaps]
+        case "not_before":
+            return name, value.isoformat()
+        case "earliest" | "latest":
+            return name, value.isoformat("minutes") if value else None
+    raise ValueError(f"no field of the body is {name}")
+
+
+def _slack(plan: Plan, bends: Sequence[Bend]) -> dict[str, tuple[int, int]]:
+    offsets = {action.key: action.offset for action in plan.firm if action.offset}
+    faults = []
+    for place, bend in enumerate(bends):
+        if bend.action not in offsets:
+            faults.append((f"slack.{place}.action", f"the plan has no gap before {bend.action}"))
+        elif offsets[bend.action].hard:
+            faults.append((f"slack.{place}.action", f"the gap before {bend.action} cannot be bent"))
+        if bend.longest < bend.shortest:
+            faults.append((f"slack.{place}.longest", "must not be less than shortest"))
+    if faults:
+        raise Invalid(faults)
+    return {bend.action: (bend.shortest, bend.longest) for bend in bends}
 
 
 def _done(plan: Plan, pin: Pin) -> Done:

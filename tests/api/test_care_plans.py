@@ -246,3 +246,61 @@ def test_a_course_of_another_clinic_is_not_there(api, hill, alice, proposal):
 def counts(session):
     session.rollback()  # SQLite would go on showing what was there at the first look
     return tuple(session.scalar(select(func.count(one.id))) for one in (CarePlan, Appointment, Occupation))
+
+
+NARROW = {"weekdays": [1], "earliest": "08:00", "latest": "10:30", "blocked_dates": ["2026-12-02"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        NARROW,
+        {"weekdays": [6, 7]},
+        {"latest": "09:00"},
+        {"pinned": [{"action": "infusion-2", "start": "2026-12-01T03:00:00-05:00"}]},
+    ],
+)
+def test_every_suggestion_fits_when_its_fields_are_sent_back(alice, wishes, change):
+    refused = alice.post("/proposals", wishes(**change)).json
+    answers = [
+        alice.post("/proposals", wishes(**change) | one["request"]).status_code
+        for one in refused["suggestions"]
+    ]
+
+    assert refused["code"] == "no-fit"
+    assert answers == [200] * len(refused["suggestions"])
+    assert answers
+
+
+def test_a_gap_that_is_bent_is_booked_by_a_role_with_a_reason(alice, api, harbor, wishes):
+    bent = wishes(
+        pinned=[
+            {"action": "infusion-1", "start": "2026-12-07T10:00:00-05:00"},
+            {"action": "infusion-2", "start": "2026-12-14T10:00:00-05:00"},
+        ]
+    )
+    refused = alice.post("/proposals", bent).json
+    bent["slack"] = [{"action": "infusion-2", "shortest": 2, "longest": 7}]
+    mona = api(harbor, "mona")
+    token = mona.post("/proposals", bent).json["items"][0]["token"]
+    without = mona.post("/care-plans", {"token": token})
+    with_reason = mona.post("/care-plans", {"token": token, "override_reason": "the patient travels"})
+
+    assert refused["code"] == "no-fit"
+    assert (without.status_code, without.json["violations"][0]["rule"]) == (422, "gap")
+    assert (with_reason.status_code, with_reason.json["override_reason"]) == (201, "the patient travels")
+
+
+@pytest.mark.parametrize(
+    ("bend", "field"),
+    [
+        ({"action": "moon", "shortest": 1, "longest": 2}, "slack.0.action"),
+        ({"action": "consult", "shortest": 1, "longest": 2}, "slack.0.action"),
+        ({"action": "infusion-2", "shortest": 3, "longest": 2}, "slack.0.longest"),
+        ({"action": "infusion-2", "shortest": -1, "longest": 2}, "slack.0.shortest"),
+    ],
+)
+def test_a_gap_that_cannot_be_bent_is_refused_by_its_name(alice, wishes, bend, field):
+    answer = alice.post("/proposals", wishes(slack=[bend]))
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
