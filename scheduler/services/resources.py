@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, union_all
 from sqlalchemy.orm import Session
 
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
+
+PUBLIC_IDS = union_all(
+    *(
+        select(table.resource_id, table.public_id).where(
+            table.clinic_id == bindparam("clinic_id"),
+            table.resource_id.in_(bindparam("wanted", expanding=True)),
+        )
+        for table in (Location, Practitioner)
+    )
+)
 
 
 def names(session: Session, clinic_id: int, resource_ids: Iterable[int]) -> dict[int, str]:
@@ -25,11 +35,5 @@ def names(session: Session, clinic_id: int, resource_ids: Iterable[int]) -> dict
 
 def public_ids(session: Session, clinic_id: int, resource_ids: Iterable[int]) -> dict[int, str]:
     """Return the public ids of chairs, rooms and people by resource id."""
-    wanted = sorted(set(resource_ids))
-    places, people = (
-        select(table.resource_id, table.public_id).where(
-            table.clinic_id == clinic_id, table.resource_id.in_(wanted)
-        )
-        for table in (Location, Practitioner)
-    )
-    return {row.resource_id: row.public_id for row in session.execute(places.union_all(people))}
+    about = {"clinic_id": clinic_id, "wanted": sorted(set(resource_ids))}
+    return {row.resource_id: row.public_id for row in session.execute(PUBLIC_IDS, about)}
