@@ -98,6 +98,7 @@ def _shots(page: Page, on: str) -> Shots:
         "closures": "/settings/closures",
         "holidays": "/settings/holidays",
         "placing": "/settings/placing",
+        "imports": "/settings/imports",
         "places": "/settings/places",
         "people": "/settings/people",
         "protocols": "/settings/protocols",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from scheduler.errors import Forbidden, NotFound, Refusal
 from scheduler.models import job as models
@@ -60,6 +60,12 @@ def get(session: Session, clinic: Clinic, public_id: str) -> Job:
     if job is None:
         raise NotFound
     return job
+
+
+def recent(session: Session, clinic: Clinic, kind: str, limit: int = 20) -> list[Job]:
+    """Return the clinic's last jobs of a kind, the newest first."""
+    query = select(Job).where(Job.clinic_id == clinic.id, Job.kind == kind).options(selectinload(Job.user))
+    return list(session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)))
 
 
 def is_any_open(session: Session) -> bool:

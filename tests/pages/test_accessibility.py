@@ -55,6 +55,7 @@ def addresses(session, staffed, course):
         "/settings/closures",
         "/settings/holidays?year=2027",
         "/settings/placing",
+        "/settings/imports",
         "/settings/places",
         "/settings/people",
         "/settings/protocols",

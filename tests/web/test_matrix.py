@@ -15,7 +15,7 @@ from scheduler.models.message import Message, MessageKind
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
 from scheduler.models.user_session import UserSession
-from scheduler.services import accounts, feeds, links, outbox, passwords, schedules, self_service
+from scheduler.services import accounts, feeds, jobs, links, outbox, passwords, schedules, self_service
 from scheduler.services.actors import Actor
 from scheduler.services.permissions import PERMISSIONS
 from tests.cast import NOW, PASSWORD, add_patient, hire
@@ -190,6 +190,9 @@ TABLE = {
     "POST settings.save_holiday_region": ("settings", "/settings/holidays/region", {}, False),
     "GET settings.hours": ("settings", "/settings/hours", None, False),
     "POST settings.save_hours": ("settings", "/settings/hours", {}, False),
+    "GET settings.import_job": ("settings", "/settings/imports/{job}", None, True),
+    "GET settings.imports": ("settings", "/settings/imports", None, False),
+    "POST settings.ask_import": ("settings", "/settings/imports", {}, False),
     "GET settings.index": ("settings", "/settings", None, False),
     "GET settings.people": ("people", "/settings/people", None, False),
     "POST settings.add_person": ("people", "/settings/people", {"name": "Kim", "roles": "nurse"}, False),
@@ -280,6 +283,7 @@ def objects(session, harbor, at_now):
         "feed": feed.public_id,
         "token": token.public_id,
         "closure": closure.public_id,
+        "job": jobs.ask(session, harbor.command, "import-patients", {"content": "Nora"}, NOW).public_id,
         "person": harbor.people["Nina"].public_id,
         "place": harbor.places["Chair 1"].public_id,
         "plan": current(session, harbor.clinic.id, "iv-depression-6").public_id,

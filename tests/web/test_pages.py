@@ -37,6 +37,7 @@ PAGES = {
     "/settings/holidays": "settings",
     "/settings/holidays?year=2027": "settings",
     "/settings/placing": "settings",
+    "/settings/imports": "settings",
     "/settings/places": "settings",
     "/settings/people": "people",
     "/settings/protocols": "settings",

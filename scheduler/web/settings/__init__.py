@@ -5,6 +5,7 @@ from scheduler.web.settings import (  # noqa: F401  (each adds its views)
     data,
     holidays,
     hours,
+    imports,
     overview,
     people,
     places,

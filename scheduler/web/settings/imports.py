@@ -1,0 +1,101 @@
+"""Patients from a file: sent here, checked and written by the worker, looked at until it is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.errors import Invalid
+from scheduler.services import import_jobs, jobs, signs_of_life
+from scheduler.transactions import reads_first, write_now
+from scheduler.web.current import actor
+from scheduler.web.settings.blueprint import bp, by_field
+from scheduler.web.shell import may
+
+LONGEST_FILE = 20_000_000  # bytes
+MOST_SHOWN = 200  # faults
+SILENT = timedelta(minutes=2)  # a worker says every minute that it lives
+FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".json": "fhir"}
+
+
+@bp.get("/imports")
+@may("settings")
+def imports() -> str:
+    return _page()
+
+
+@bp.post("/imports")
+@may("settings")
+@reads_first
+def ask_import() -> Response | tuple[str, int]:
+    form = request.form
+    try:
+        asked = {
+            **_file(),
+            "skip_duplicates": "skip_duplicates" in form,
+            "dry_run": "dry_run" in form,
+        }
+    except Invalid as refusal:
+        db.session.rollback()
+        return _page(refusal), refusal.status
+    write_now()  # the file is here: nobody waits while it comes
+    job = jobs.ask(db.session(), actor(), import_jobs.KIND, asked, clock.now())
+    db.session.commit()
+    return redirect(url_for(".import_job", job_id=job.public_id), 303)
+
+
+@bp.get("/imports/<job_id>")
+@may("settings")
+def import_job(job_id: str) -> str:
+    job = jobs.get(db.session(), actor().clinic, job_id)
+    faults = (job.problem or {}).get("faults", [])
+    return render_template(
+        "settings/import_job.html",
+        job=job,
+        faults=faults[:MOST_SHOWN],
+        more=max(len(faults) - MOST_SHOWN, 0),
+        alone=_is_worker_gone(),
+    )
+
+
+def _page(refusal: Invalid | None = None) -> str:
+    rows = jobs.recent(db.session(), actor().clinic, import_jobs.KIND)
+    return render_template(
+        "settings/imports.html",
+        rows=rows,
+        values=request.form if refusal else {},
+        errors=by_field(refusal),
+        alone=_is_worker_gone(),
+    )
+
+
+def _file() -> dict[str, str]:
+    """Return the file that was sent, as the job takes it. Raises Invalid."""
+    sent = request.files.get("file")
+    name = (sent.filename or "").lower() if sent else ""
+    kind = next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), None)
+    if sent is None or not name:
+        raise Invalid([("file", "is missing")])
+    if kind is None:
+        raise Invalid([("file", "must be a table (.csv) or a FHIR bundle (.json)")])
+    content = sent.stream.read(LONGEST_FILE + 1)
+    if len(content) > LONGEST_FILE:
+        raise Invalid([("file", f"is larger than {LONGEST_FILE // 1_000_000} MB")])
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise Invalid([("file", f"is not UTF-8 in line {line}; save it as CSV UTF-8")]) from None
+    if not text.strip() or "\0" in text:
+        raise Invalid([("file", "is empty" if "\0" not in text else "is not text")])
+    return {"format": kind, "content": text}
+
+
+def _is_worker_gone() -> bool:
+    """Tell whether no worker has been seen of late, so that an import would wait."""
+    seen = signs_of_life.newest(db.session(), "worker")
+    return seen is None or seen.ended_at < clock.now() - SILENT
