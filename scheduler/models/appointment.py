@@ -3,7 +3,8 @@
 `sequence` counts what a calendar shows (start, end, place, iCalendar STATUS) and `changed_at` is the time of that
 change: SEQUENCE, DTSTAMP and LAST-MODIFIED of feed and mail. `schedule_version` counts that the time changed or that
 the visit became live or not live: reminders, private links and the sending gate are bound to it. `row_version` counts
-any edit: the ETag. The wall-clock start is kept beside the instant, because zone rules change under bookings.
+any edit: the ETag. `changed_at` alone moves on when calendars only call a visit something else. The wall-clock start is
+kept beside the instant, because zone rules change under bookings.
 """
 
 from __future__ import annotations

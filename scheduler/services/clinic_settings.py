@@ -8,6 +8,7 @@ from datetime import datetime, time
 from functools import partial
 from typing import Any
 
+from sqlalchemy import true
 from sqlalchemy.orm import Session
 
 from scheduler.domain.reminders import read_rule
@@ -20,11 +21,13 @@ from scheduler.notify import texts
 from scheduler.notify.words import LANGUAGES
 from scheduler.services import audit, planner_weights, reminders
 from scheduler.services.actors import Actor
+from scheduler.services.events import relabelled
 
 MOST_LEADS = 5
 MOST_KINDS = 50
 MOST_RULES = 12
 EDITABLE = {kind.value for kind in MessageKind} | {"private"}
+IN_CALENDARS = {"visit_label", "mail_name", "show_location"}
 REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
 
 
@@ -38,6 +41,8 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
     if changed:
         actor.clinic.settings_document = settings.to_document()
         audit.record(session, actor, "clinic.changed", actor.clinic, now, _named(before, settings, changed))
+        if IN_CALENDARS & set(changed):
+            relabelled(session, actor.clinic.id, true(), now)
         raise_versions(session, actor.clinic.id, [], now)
         if REMINDING & set(changed):
             reminders.rules_changed(session, actor.clinic, now)

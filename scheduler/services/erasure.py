@@ -33,6 +33,7 @@ from scheduler.models.versions import raise_versions
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.services import audit, careplans, feeds
 from scheduler.services.actors import Actor
+from scheduler.services.events import relabelled
 from scheduler.services.patients import shown_in
 
 ERASED = "the record was made anonymous"
@@ -85,6 +86,7 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
             feeds.revoke(session, actor, feed, now)
         for name, value in NOBODY.items():
             setattr(one, name, value)
+        relabelled(session, one.clinic_id, Appointment.patient_id == one.id, now)
         one.erased_at, one.row_version = now, one.row_version + 1
         audit.record(session, actor, "patient.erased", one, now, reason=reason)
     raise_versions(session, patient.clinic_id, shown, now)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.services.actors import Actor
 
+LONGEST_SHOWN = timedelta(days=400)  # longer than any calendar goes back
 Changes = Mapping[str, tuple[Any, Any]]
 
 
@@ -51,6 +53,15 @@ def schedule_changed(appointment: Appointment, now: datetime) -> None:
     """Count that the time changed or the visit became live or not live: what was sent before no longer holds."""
     appointment.schedule_version += 1
     calendar_changed(appointment, now)
+
+
+def relabelled(session: Session, clinic_id: int, which: ColumnElement[bool], now: datetime) -> None:
+    """Note that calendars call these visits something else, or somewhere else, from now on.
+
+    Programs pass over an event whose DTSTAMP and LAST-MODIFIED stand still. SEQUENCE stays: no invitation is void.
+    """
+    shown = (Appointment.clinic_id == clinic_id, Appointment.end_at > now - LONGEST_SHOWN, which)
+    session.execute(update(Appointment).where(*shown).values(changed_at=now))
 
 
 def feed_resources(appointments: Iterable[Appointment]) -> set[int]:

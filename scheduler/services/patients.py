@@ -26,6 +26,7 @@ from scheduler.models.resource import Resource, ResourceKind
 from scheduler.services import audit
 from scheduler.services.actors import Actor
 from scheduler.services.changes import check_version
+from scheduler.services.events import relabelled
 from scheduler.services.patient_fields import checked
 
 MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
@@ -67,6 +68,7 @@ def update(
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)
     if shown:
+        relabelled(session, patient.clinic_id, Appointment.patient_id == patient.id, now)
         versions.raise_versions(session, patient.clinic_id, shown_in(session, patient), now)
     session.flush()
     return patient

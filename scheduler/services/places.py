@@ -27,6 +27,7 @@ from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.user import User
 from scheduler.services import audit
 from scheduler.services.actors import Actor
+from scheduler.services.events import relabelled
 
 PEOPLE = frozenset({Role.NURSE, Role.PRESCRIBER, Role.THERAPIST})
 
@@ -62,6 +63,8 @@ def update_location(
     named_in = _people_at(session, location) if "name" in values else []
     for name, value in values.items():
         setattr(location, name, value)
+    if "name" in values:
+        relabelled(session, actor.clinic.id, Appointment.location_id == location.id, now)
     audit.record(session, actor, "location.changed", location, now, fields=values)
     versions.raise_versions(session, actor.clinic.id, [location.resource_id, *named_in], now)
     return location

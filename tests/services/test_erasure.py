@@ -1,5 +1,6 @@
 """An erased record names nobody any more, and the books still add up."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -54,13 +55,13 @@ def nora(session, harbor):
 
 
 def everything(session):
-    """Return every value of every table but the audit trail's seals, as one text."""
+    """Return every value of every table as one text, without digests: any digits may stand in those."""
     session.flush()
     rows = []
     for table in db.metadata.sorted_tables:
         if table.name != "user":
             rows += [repr(row) for row in session.execute(text(f'SELECT * FROM "{table.name}"'))]
-    return "\n".join(rows)
+    return re.sub(r"[0-9a-f]{32,}", "", "\n".join(rows))
 
 
 @both
