@@ -1,6 +1,6 @@
 """How fast the day board and the patient search are.
 
-    python -m tests.benchmarks.board [--quick]
+    python -m tests.benchmarks.board [--quick] [--database URL]
 
 The board has 30 chairs and 240 visits in four phases each; the search goes over 100,000 patients (2,000 with --quick).
 Pages are asked for through the test client (the server's part) and in a real browser (until it answers keys). On a
@@ -77,10 +77,12 @@ AIMS = {"interactive": 1000, "bytes": 300_000, "search": 50}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    many = 2_000 if parser.parse_args().quick else 100_000
+    parser.add_argument("--database", help="the URL of an empty PostgreSQL database, instead of SQLite")
+    asked = parser.parse_args()
+    many = 2_000 if asked.quick else 100_000
     with tempfile.TemporaryDirectory(prefix="seriate-board-") as name:
         port = processes.free_port()
-        settings = test_settings(Path(name), f"sqlite:///{name}/seriate.db", PORT=str(port))
+        settings = test_settings(Path(name), asked.database or f"sqlite:///{name}/seriate.db", PORT=str(port))
         app = create_app(settings)
         with app.app_context():
             flask_migrate.upgrade()
