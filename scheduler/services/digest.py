@@ -18,12 +18,12 @@ from scheduler.domain.status import LIVE, Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.models.user import User
 from scheduler.notify.words import Tongue, tongue
-from scheduler.services import booster_tasks, call_list, channels
+from scheduler.services import booster_tasks, call_list, channels, send_log
 from scheduler.services.open_gates import open_gates
 from scheduler.services.outbox import enqueue
 from scheduler.services.staff import desk, initials
@@ -102,11 +102,6 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     yesterday = now - timedelta(days=1)
     bad = (Patient.clinic_id == clinic.id, Patient.email_bad_at > yesterday)
     stopped = (Patient.clinic_id == clinic.id, Patient.unsubscribed_at > yesterday)
-    unclear = (
-        Message.clinic_id == clinic.id,
-        Message.state == MessageState.UNCERTAIN,
-        Message.settled_at.is_(None),
-    )
     asked = (PatientRequest.clinic_id == clinic.id, PatientRequest.state == RequestState.OPEN)
     numbers = (
         (len(call_list.calls(session, clinic, now)), "patient", "to call"),
@@ -114,14 +109,12 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
         (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
         (_count(session, Patient, *bad), "mail address", "stopped working since yesterday"),
         (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),
-        (_count(session, Message, *unclear), "mail", "may not have arrived"),
+        (send_log.unclear(session, clinic), "mail", "may not have arrived"),
     )
     return [f"{_counted(count, what)} {words}" for count, what, words in numbers if count]
 
 
-def _count(
-    session: Session, model: type[Patient | Message | PatientRequest], *where: ColumnElement[bool]
-) -> int:
+def _count(session: Session, model: type[Patient | PatientRequest], *where: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(model).where(*where)) or 0
 
 

@@ -67,6 +67,14 @@ def counts(session: Session, clinic: Clinic) -> Mapping[str, int]:
     return {state.value: count for state, count in session.execute(query)}
 
 
+def unclear(session: Session, clinic: Clinic) -> int:
+    """Return how many mails wait for the desk to decide whether they have arrived."""
+    query = select(func.count()).where(
+        Message.clinic_id == clinic.id, Message.state == MessageState.UNCERTAIN, Message.settled_at.is_(None)
+    )
+    return session.scalar(query) or 0
+
+
 def _page(session: Session, query: Any, page: int) -> Page:
     rows = session.execute(query.limit(PAGE + 1).offset(PAGE * page)).all()
     return Page(rows[:PAGE], len(rows) > PAGE)

@@ -53,6 +53,19 @@ def index() -> str:
     )
 
 
+@bp.get("/reminders/counts")
+@may("send-log")
+def counts() -> str:
+    """Return what waits for the desk, for the board: whom to call, what to book, what nobody knows."""
+    clinic, now = actor().clinic, clock.now()
+    return render_template(
+        "reminders/_counts.html",
+        calls=len(call_list.calls(db.session(), clinic, now)),
+        boosters=len(booster_tasks.to_book(db.session(), clinic, now)),
+        unclear=send_log.unclear(db.session(), clinic),
+    )
+
+
 @bp.post("/reminders/<message_id>/resend")
 @may("send-log")
 def resend(message_id: str) -> AnyResponse:

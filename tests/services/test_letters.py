@@ -10,7 +10,7 @@ from scheduler.models.calendar_feed import CalendarFeed, TitleStyle
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind, MessageState
 from scheduler.notify.texts import FOLDER, check
-from scheduler.services import outbox
+from scheduler.services import moves, outbox, visits
 from scheduler.services.letters import Letter, Letterhead, compose
 from scheduler.services.links import open_page
 from tests.cast import NOW
@@ -245,3 +245,37 @@ def test_every_kind_of_mail_has_its_text_in_every_language():
     for language in ("en", "es"):
         for kind in [*(kind.value for kind in MessageKind), "private"]:
             check(kind, (FOLDER / language / f"{kind}.txt").read_text())
+
+
+def test_one_uid_counts_up_from_invitation_through_move_to_cancellation(session, harbor):
+    alice = harbor.actor("alice")
+    therapy = next(one for one in book(session, harbor).appointments if one.action == "therapy-6")
+    events = [event_of(session, MessageKind.CONFIRMATION, therapy)]
+    planned = moves.plan_move(session, alice, therapy, therapy.start_at + timedelta(hours=1), NOW)
+    moves.apply_moves(session, alice, planned, NOW + timedelta(hours=1))
+    events.append(event_of(session, MessageKind.CHANGE, therapy))
+    visits.cancel(session, alice, [therapy], NOW + timedelta(hours=2))
+    events.append(event_of(session, MessageKind.CANCELLATION, therapy))
+    first = events[0]["SEQUENCE"]
+
+    assert [event["METHOD"] for event in events] == ["REQUEST", "REQUEST", "CANCEL"]
+    assert [event["SEQUENCE"] for event in events] == [first, first + 1, first + 2]
+    assert {event["UID"] for event in events} == {therapy.uid}
+    assert events[0]["DTSTAMP"] < events[1]["DTSTAMP"] < events[2]["DTSTAMP"]
+    assert events[2]["STATUS"] == "CANCELLED"
+
+
+def event_of(session, kind, visit):
+    """Return what the invitation in a mail about this visit says."""
+    mail, _, _ = letter(session, kind, [visit])
+    [part] = calendar_parts(mail)
+    calendar = Calendar.from_ical(part.get_payload(decode=True))
+    [event] = calendar.walk("VEVENT")
+    assert part.get_param("method") == str(calendar["METHOD"])
+    return {
+        "METHOD": str(calendar["METHOD"]),
+        "UID": str(event["UID"]),
+        "SEQUENCE": int(event["SEQUENCE"]),
+        "DTSTAMP": event.decoded("DTSTAMP"),
+        "STATUS": str(event["STATUS"]),
+    }

@@ -31,6 +31,7 @@ PAGES = {
     "/reminders?view=planned": "send-log",
     "/reminders?view=calls": "send-log",
     "/reminders?view=boosters": "send-log",
+    "/reminders/counts": "send-log",
     "/settings": "settings",
     "/settings/hours": "settings",
     "/settings/closures": "settings",

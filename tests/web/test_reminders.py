@@ -95,3 +95,25 @@ def test_only_an_admin_lets_sending_go_on(session, harbor, signed_in):
     assert refused.status_code == 403
     assert "I have looked: let sending go on" in page
     assert channels.troubles(session, NOW) == []
+
+
+def test_the_board_counts_what_waits_for_the_desk(session, harbor, signed_in, mail):
+    alice = signed_in(harbor, "alice")
+    none = alice.get("/reminders/counts").text
+    mail(MessageState.UNCERTAIN, "unclear")
+    some = alice.get("/reminders/counts").text
+
+    assert "in doubt" not in none
+    assert ("1 mail in doubt" in some, "1 to call" in some) == (True, True)
+    assert 'hx-get="/reminders/counts"' in alice.get("/board/2026-11-30").text
+    assert 'hx-get="/reminders/counts"' not in signed_in(harbor, "nick").get("/board/2026-11-30").text
+
+
+def test_the_log_is_searched_by_any_word_of_a_name_or_an_address(session, harbor, signed_in, mail):
+    alice, _ = signed_in(harbor, "alice"), mail(MessageState.SENT)
+    found = {
+        text: "Nora Lindqvist" in alice.get(f"/reminders?search={text}").text
+        for text in ("LINDQ nora", "nora@example", "otto", "nora otto")
+    }
+
+    assert found == {"LINDQ nora": True, "nora@example": True, "otto": False, "nora otto": False}
