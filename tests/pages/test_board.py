@@ -297,6 +297,11 @@ def test_the_head_of_a_column_leads_to_running_late(alice, two_in_a_chair):
 
     expect(page.get_by_role("heading", name="Running late")).to_be_focused()
     expect(page.get_by_label("Who or what").locator("option:checked")).to_have_text("Chair 1")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_empty()
+    page.keyboard.press("l")
+    expect(page.get_by_role("heading", name="Running late")).to_be_focused()
+    expect(page.get_by_label("Who or what").locator("option:checked")).to_have_text("choose")
 
 
 def test_another_desk_sees_a_change_within_seconds(alice, open_page, live_server, infusion):
