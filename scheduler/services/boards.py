@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import day_bounds
-from scheduler.domain.plans import Role
+from scheduler.domain.plans import Gate, Role
 from scheduler.domain.status import AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models import location as locations
@@ -23,7 +23,7 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.occupation import Occupation
-from scheduler.services import delays
+from scheduler.services import delays, missing_gates
 from scheduler.services.delays import Delay
 
 LATE = timedelta(minutes=5)
@@ -80,10 +80,11 @@ class Day:
     visits: tuple[Appointment, ...]
     called_off: tuple[Appointment, ...]
     delays: Mapping[int, Delay] = field(default_factory=dict)
+    missing: Mapping[int, Sequence[Gate]] = field(default_factory=dict)
 
 
 def load(session: Session, clinic: Clinic, on: date, view: View, now: datetime | None = None) -> Day:
-    """Return the day's board; with `now` it says who is late, and who waits behind them."""
+    """Return the day's board; with `now` it says who is late, who waits, and what is missing."""
     bounds = Window(*day_bounds(on, clinic.zone))
     found = visits_between(session, clinic, bounds)
     visits = tuple(standing(found))
@@ -91,8 +92,10 @@ def load(session: Session, clinic: Clinic, on: date, view: View, now: datetime |
     columns = (
         _by_place(session, clinic, visits) if view is View.CHAIRS else _by_person(session, clinic, visits)
     )
-    late = delays.of_day(session, visits, now) if now else {}
-    return Day(on, view, bounds, tuple(columns), visits, called_off, late)
+    if now is None:
+        return Day(on, view, bounds, tuple(columns), visits, called_off)
+    late, missing = delays.of_day(session, visits, now), missing_gates.of_day(session, visits)
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing)
 
 
 def standing(visits: Iterable[Appointment]) -> list[Appointment]:

@@ -7,10 +7,11 @@ from sqlalchemy import event
 
 from scheduler.database import db
 from scheduler.models.versions import calendar_version
-from scheduler.services import boards
+from scheduler.services import boards, gates
 from scheduler.services.boards import View
+from scheduler.services.open_gates import open_gates
 from scheduler.web.board_scale import Scale
-from tests.cast import add_patient
+from tests.cast import NOW, add_patient
 from tests.services.courses import MONDAY, book, visit
 
 
@@ -101,6 +102,27 @@ def test_a_late_and_an_overdue_visit_say_so(session, course):
     ends = (infusion.start_at + timedelta(minutes=55)).astimezone(infusion.zone)
     assert boards.state_at(infusion, during) == f"infusion ends {ends:%H:%M}"
     assert boards.state_at(infusion, infusion.end_at + timedelta(minutes=7)) == "over by 7 min"
+
+
+def test_the_board_says_what_is_missing_as_the_gates_do(session, harbor, course, signed_in):
+    infusion = visit(course, "infusion-1")
+    on = infusion.local_start.date()
+    wanted = [gate.key for gate in open_gates(infusion)]
+    day = boards.load(session, harbor.clinic, on, View.CHAIRS, NOW)
+    assert [gate.key for gate in day.missing[infusion.id]] == wanted
+    assert "driver" in wanted
+
+    for key in wanted[:-1]:
+        rule = infusion.care_plan.plan_definition.plan.gate(key)
+        own = infusion if rule.holds == "per_session" else None
+        gates.close(session, harbor.actor("alice"), infusion.care_plan, key, NOW, own)
+    session.commit()
+    still = open_gates(infusion)
+    assert 0 < len(still) < len(wanted)
+    day = boards.load(session, harbor.clinic, on, View.CHAIRS, NOW)
+    assert [gate.key for gate in day.missing[infusion.id]] == [gate.key for gate in still]
+    page = " ".join(signed_in(harbor, "alice").get(f"/board/{on}").text.split())
+    assert f"Missing: {', '.join(gate.title for gate in still).lower()}" in page
 
 
 def test_a_wrong_date_is_refused_in_words(harbor, signed_in):

@@ -1,0 +1,64 @@
+"""What is not settled yet for the visits of a day, for the board: a fixed number of queries, whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.gates import Settled, why_open
+from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import Gate as GateRule
+from scheduler.domain.plans import Holds, Plan
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.gate import Gate
+from scheduler.models.plan_definition import PlanDefinition
+
+Known = Mapping[tuple[int, int | None, str], Settled]
+
+
+def of_day(session: Session, visits: Sequence[Appointment]) -> dict[int, list[GateRule]]:
+    """Return the gates that keep pending visits waiting, by visit, in the plan's order."""
+    pending = [visit for visit in visits if visit.status is AppointmentStatus.PENDING and visit.care_plan]
+    plans, settled = _plans(session, pending), _settled(session, pending)
+    return {
+        visit.id: _missing(visit, plans[visit.care_plan.plan_definition_id], settled)
+        for visit in pending
+        if visit.care_plan
+    }
+
+
+def _plans(session: Session, visits: Sequence[Appointment]) -> dict[int, Plan]:
+    ids = {visit.care_plan.plan_definition_id for visit in visits if visit.care_plan}
+    query = select(PlanDefinition).where(PlanDefinition.id.in_(sorted(ids)))
+    return {row.id: row.plan for row in session.scalars(query)}
+
+
+def _settled(session: Session, visits: Sequence[Appointment]) -> Known:
+    """Return what was settled for these visits: by course, by visit (None: for the whole course), and key."""
+    query = select(
+        Gate.care_plan_id, Gate.appointment_id, Gate.key, Gate.closed_at, Gate.valid_until_on, Gate.waived
+    ).where(
+        Gate.care_plan_id.in_(sorted({visit.care_plan_id for visit in visits if visit.care_plan_id})),
+        or_(Gate.appointment_id.is_(None), Gate.appointment_id.in_([visit.id for visit in visits])),
+        Gate.closed_at.is_not(None),
+    )
+    return {
+        (course, visit, key): Settled(closed_at, until, waived)
+        for course, visit, key, closed_at, until, waived in session.execute(query)
+        if closed_at is not None
+    }
+
+
+def _missing(visit: Appointment, plan: Plan, settled: Known) -> list[GateRule]:
+    action = next((action for action in plan.actions if action.key == visit.action), None)
+    rules = [plan.gate(key) for key in action.gates] if action else []
+    return [rule for rule in rules if _why(visit, rule, settled)]
+
+
+def _why(visit: Appointment, rule: GateRule, settled: Known) -> str | None:
+    own = visit.id if rule.holds is Holds.PER_SESSION else None
+    known = settled.get((visit.care_plan_id or 0, own, rule.key))
+    return why_open(rule, known, visit.start_at, local_on(visit.start_at, visit.zone))
