@@ -93,6 +93,7 @@ def _shots(page: Page, on: str) -> Shots:
         "clinics": "/account/clinics",
         "second-step": "/account/second-factor",
         "second-step-enrolment": "/account/second-factor/enrolment",
+        "start": "/start",
         "settings": "/settings",
         "hours": "/settings/hours",
         "closures": "/settings/closures",

@@ -14,6 +14,7 @@ from scheduler.web import (
     clinics,
     courses_ahead,
     feeds,
+    first_steps,
     headers,
     health,
     history,
@@ -38,7 +39,7 @@ from scheduler.web import (
 def register(app: Flask) -> None:
     """Hang the door in."""
     accounts.init_app(app)
-    for part in (headers, local, agents, history, refusals, shell, mailbox):
+    for part in (headers, local, agents, history, refusals, shell, mailbox, first_steps):
         part.register(app)
     for page in (
         audit,

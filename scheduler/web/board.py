@@ -15,9 +15,11 @@ from scheduler.models import versions
 from scheduler.models.appointment import Appointment
 from scheduler.services import availability, boards, day_load, weeks
 from scheduler.services.boards import View
+from scheduler.services.first_steps import Step
 from scheduler.services.working_days import next_working_day
 from scheduler.web.board_scale import STYLES, scale_of
 from scheduler.web.current import actor
+from scheduler.web.first_steps import missing_steps
 from scheduler.web.local import read_date
 from scheduler.web.shell import may
 
@@ -26,7 +28,11 @@ bp = Blueprint("board", __name__)
 
 @bp.get("/")
 @may("view")
-def today() -> str:
+def today() -> str | Answer:
+    """Today's board; a clinic that has neither hours nor a chair has nothing to show, and is led to set itself up."""
+    progress = missing_steps()
+    if progress is not None and not progress.done & {Step.HOURS, Step.PLACES}:
+        return redirect(url_for("first_steps.index"), 303)
     return _board(local_on(clock.now(), actor().clinic.zone))
 
 

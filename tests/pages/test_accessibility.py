@@ -50,6 +50,7 @@ def addresses(session, staffed, course):
         "/reminders",
         "/reminders?view=planned",
         "/reminders?view=boosters",
+        "/start",
         "/settings",
         "/settings/hours",
         "/settings/closures",

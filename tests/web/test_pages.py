@@ -32,6 +32,7 @@ PAGES = {
     "/reminders?view=calls": "send-log",
     "/reminders?view=boosters": "send-log",
     "/reminders/counts": "send-log",
+    "/start": "settings",
     "/settings": "settings",
     "/settings/hours": "settings",
     "/settings/closures": "settings",

@@ -1,0 +1,55 @@
+"""What a new clinic needs before its first course can be booked, in the order in which one builds on the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.patient import Patient
+from scheduler.models.plan_definition import PlanDefinition
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.schedule import ScheduleHours
+
+
+class Step(StrEnum):
+    HOURS = "hours"
+    PLACES = "places"
+    PEOPLE = "people"
+    PROTOCOL = "protocol"
+    PATIENT = "patient"
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """Which steps are done."""
+
+    done: frozenset[Step]
+
+    @property
+    def next(self) -> Step | None:
+        """The first step that is not done, None when all are."""
+        return next((step for step in Step if step not in self.done), None)
+
+    @property
+    def count(self) -> int:
+        return len(self.done)
+
+
+def first_steps(session: Session, clinic: Clinic) -> FirstSteps:
+    """Return how far a clinic is, by one query."""
+    there = {
+        Step.HOURS: select(ScheduleHours.id).where(
+            ScheduleHours.clinic_id == clinic.id, ScheduleHours.resource_id.is_(None)
+        ),
+        Step.PLACES: select(Location.id).where(Location.clinic_id == clinic.id),
+        Step.PEOPLE: select(Practitioner.id).where(Practitioner.clinic_id == clinic.id),
+        Step.PROTOCOL: select(PlanDefinition.id).where(PlanDefinition.clinic_id == clinic.id),
+        Step.PATIENT: select(Patient.id).where(Patient.clinic_id == clinic.id),
+    }
+    row = session.execute(select(*(query.exists().label(step.value) for step, query in there.items()))).one()
+    return FirstSteps(frozenset(step for step in Step if row._mapping[step.value]))
