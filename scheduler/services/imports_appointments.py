@@ -134,7 +134,7 @@ def _booked(
         not_before=min(local_on(line.start, actor.clinic.zone) for line in ahead),
         done={line.action.key: Done(line.action.key, line.start, line.end) for line in course if line.done},
     )
-    later = project(wishes.request(), proposals.load(session, actor, wishes, now).calendar, visits)
+    later = project(wishes.request(), proposals.load(session, actor, wishes, now).workdays, visits)
     try:
         with session.begin_nested():
             care_plan = booking.book_course(session, actor, wishes, visits, later, now, override_reason)

@@ -19,6 +19,7 @@ from scheduler.domain.planner.bitsets import eroded, to_bools
 from scheduler.domain.planner.calendar import Calendar, Taken
 from scheduler.domain.planner.grid import Grid, ceil_tick
 from scheduler.domain.planner.model import Resource
+from scheduler.domain.planner.workdays import Workdays
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
 
@@ -128,6 +129,11 @@ class Availability:
         """For each row, on how many days up to and including it the clinic works."""
         rows = to_bools(self.open, self.grid.size).reshape(self.grid.days, self.grid.width)
         return np.cumsum(rows.any(axis=1), dtype=np.int64)
+
+    @cached_property
+    def workdays(self) -> Workdays:
+        """On which dates the clinic works, beyond the calendar too."""
+        return Workdays(self.calendar)
 
     def first_cell(self, now: datetime) -> int:
         """Return the first cell that starts at or after `now` and the clinic's notice."""

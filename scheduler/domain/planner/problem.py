@@ -70,7 +70,7 @@ class Problem:
         visits = self.visits(solution, current or {})
         bill = Bill(self.course, self.ruler, self.pricing, self.weights, solution.cells)
         terms = bill.terms(solution.therapist)
-        projections = project(self.request, self.availability.calendar, visits)
+        projections = project(self.request, self.availability.workdays, visits)
         return Proposal(visits, projections, terms, solution.cost, solution.proven)
 
     def visits(self, solution: Solution, current: Mapping[str, Visit]) -> tuple[Visit, ...]:

@@ -11,61 +11,25 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_local, to_utc
-from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.course import relaxed
 from scheduler.domain.planner.model import Projection, Request, Visit
+from scheduler.domain.planner.workdays import Workdays
 from scheduler.domain.plans import Offset, Unit
-from scheduler.domain.windows import Window, subtract
 
 
-def project(request: Request, calendar: Calendar, visits: Sequence[Visit]) -> tuple[Projection, ...]:
+def project(request: Request, workdays: Workdays, visits: Sequence[Visit]) -> tuple[Projection, ...]:
     """Return a projection for every action that is proposed, or hangs from one that is."""
     starts: dict[str, datetime] = {done.action: done.start for done in request.done.values()}
     starts.update({visit.action: visit.start for visit in visits})
-    workdays = Workdays(calendar)
     projections = []
     for action in request.plan.actions:
         offset = relaxed(action, request)
         if action.key in starts or offset is None or offset.after not in starts:
             continue
-        projection = _projection(action.key, offset, starts, calendar.zone, workdays)
+        projection = _projection(action.key, offset, starts, workdays.calendar.zone, workdays)
         starts[action.key] = projection.start
         projections.append(projection)
     return tuple(projections)
-
-
-class Workdays:
-    """On which dates the clinic works: from its calendar, and beyond it by the weekdays on which it usually does."""
-
-    def __init__(self, calendar: Calendar) -> None:
-        self.calendar = calendar
-        self.open = subtract(calendar.hours.get(None, ()), calendar.closures.get(None, ()))
-        usual = {
-            to_local(window.start, calendar.zone).isoweekday() for window in calendar.hours.get(None, ())
-        }
-        self.usual = usual or {1, 2, 3, 4, 5}
-        self._known = {on for window in self.open for on in _dates(window, calendar.zone)}
-
-    def works(self, on: date) -> bool:
-        first = self.calendar.first_on
-        if first <= on < first + timedelta(days=self.calendar.days):
-            return on in self._known
-        return on.isoweekday() in self.usual
-
-    def after(self, on: date, number: int) -> date:
-        """Return the date `number` working days later."""
-        while number > 0:
-            on += timedelta(days=1)
-            number -= self.works(on)
-        return on
-
-    def nearest(self, on: date, first: date, last: date) -> date:
-        """Return the working day nearest to `on` from `first` to `last`, the earlier of two; `on` if there is none."""
-        for away in range((last - first).days + 1):
-            for candidate in (on - timedelta(days=away), on + timedelta(days=away)):
-                if first <= candidate <= last and self.works(candidate):
-                    return candidate
-        return on
 
 
 def _projection(
@@ -93,11 +57,3 @@ def _instant(local: datetime, zone: ZoneInfo) -> datetime:
         return to_utc(gap.nearest[1], zone)
     except AmbiguousTime as twice:
         return twice.choices[0]
-
-
-def _dates(window: Window, zone: ZoneInfo) -> list[date]:
-    first, last = (
-        to_local(window.start, zone).date(),
-        to_local(window.end - timedelta(microseconds=1), zone).date(),
-    )
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
