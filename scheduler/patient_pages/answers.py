@@ -11,7 +11,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, Refusal
 from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
-from scheduler.models.visit_answer import driver_of
+from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
 from scheduler.patient_pages.visits import overview
 from scheduler.services import patient_answers, patient_requests, self_service
@@ -108,7 +108,8 @@ def tell_driver(token: str, visit_id: str) -> Response:
         patient_answers.tell_driver(db.session(), page.actor, visit, page.now, *told)
     except Invalid as refused:
         db.session.rollback()
-        return shown("visits/driver.html", page, refused.status, visit=visit, answer=None, missing=True)
+        given = DriverAnswer(has_driver=told[0], name=told[1], phone=told[2])  # shown again, never kept
+        return shown("visits/driver.html", page, refused.status, visit=visit, answer=given, missing=True)
     return gone_to(page, "driver")
 
 
