@@ -11,7 +11,9 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.visit_answer import CheckIn
-from tests.calendar_cast import HOUR
+from scheduler.services import feeds
+from scheduler.services.actors import Actor
+from tests.calendar_cast import HOUR, NOW, make_visit
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -113,8 +115,14 @@ def test_a_calendar_of_ones_own(phone):
     assert phone.get_by_role("status").inner_text() == "The address is switched off."
 
 
-def test_every_page_fits_a_phone_and_can_be_used_by_everybody(open_page, address, token, visit):
-    page = open_page(address, **PHONE)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_phone_and_can_be_used_by_everybody(
+    scheme, open_page, address, session, clinic, ana, token, visit
+):
+    feeds.create(session, Actor(clinic, None, None, "patient"), ana.resource_id, "neutral", NOW)
+    make_visit(session, clinic, ana, "2026-03-11T09:00", uid="v2")
+    session.commit()
+    page = open_page(address, color_scheme=scheme, **PHONE)
     base = f"/visits/{token}"
     of_visit = f"{base}/appointments/{visit.public_id}"
     paths = [base, f"{base}?lang=es", f"{of_visit}/cancellation", f"{of_visit}/request"]
