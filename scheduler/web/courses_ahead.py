@@ -88,10 +88,12 @@ def length(care_plan_id: str) -> str:
 @may("move")
 def preview_length(care_plan_id: str) -> str | tuple[str, int]:
     """Show what a new length moves; the rows that were changed to find out are rolled back."""
+    course = find(care_plan_id)
+    phases = _phases(course)  # as they are, before they are changed to find out
     try:
-        planned = _planned(find(care_plan_id))
+        planned = _planned(course)
         token = move_tokens.sign(planned, actor(), signing.keys(), clock.now())
-        page = _length(find(care_plan_id), planned, token)
+        page = _length(course, planned, token, phases=phases)
     except EXPLAINED as refusal:
         db.session.rollback()
         return _length(find(care_plan_id), refusal=refusal), refusal.status
@@ -121,9 +123,8 @@ def _planned(course: CarePlan) -> list[moves.Move]:
     return list(lengths.change_length(db.session(), actor(), course, kind, phase, minutes, clock.now()))
 
 
-def _length(
-    course: CarePlan, planned: list[moves.Move] | None = None, token: str = "", refusal: Refusal | None = None
-) -> str:
+def _phases(course: CarePlan) -> list[tuple[str, str]]:
+    """Return the phases of the visits ahead, with how long they take now."""
     now = clock.now()
     known = {
         (f"{visit.kind}/{phase['name']}", f"{visit.title}: {phase['name']}, now {phase['minutes']} min")
@@ -131,10 +132,20 @@ def _length(
         if visit.status.is_ahead and visit.start_at > now and not is_projected(visit)
         for phase in visit.phases
     }
+    return sorted(known, key=lambda pair: pair[1])
+
+
+def _length(
+    course: CarePlan,
+    planned: list[moves.Move] | None = None,
+    token: str = "",
+    refusal: Refusal | None = None,
+    phases: list[tuple[str, str]] | None = None,
+) -> str:
     return render_template(
         "care_plans/lengths.html",
         course=course,
-        phases=sorted(known, key=lambda pair: pair[1]),
+        phases=phases if phases is not None else _phases(course),
         planned=planned,
         gaps=changed_gaps(db.session(), actor().clinic, planned) if planned else [],
         token=token,

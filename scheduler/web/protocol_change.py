@@ -66,6 +66,8 @@ def save(care_plan_id: str) -> Response | tuple[str, int]:
 def _planned(course: CarePlan) -> Change:
     definition = plans.current(db.session(), actor().clinic, request.form.get("plan_definition", ""))
     last = request.form.get("last")  # not asked for at first: found by what was held
+    if request.form.get("last_of") != definition.key:  # it was of the protocol that was looked at before
+        last = None
     return protocol_change.plan_change(db.session(), actor(), course, definition, clock.now(), last)
 
 

@@ -6,6 +6,8 @@ from sqlalchemy import select
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.occupation import Occupation
+from scheduler.services.visits import cancel
+from tests.cast import NOW
 
 
 def test_a_course_is_booked_by_keys_alone(alice, session, staffed):
@@ -217,8 +219,12 @@ def test_a_course_goes_on_with_another_protocol(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
     page.get_by_role("link", name="Protocol").click()
-    page.get_by_label("Goes on with").select_option(value="iv-depression-6-fast")
+    page.get_by_label("Goes on with").select_option(value="esketamine-nasal")
     page.get_by_role("button", name="See what it takes").click()
+    expect(page.get_by_label("Counts as held so far, up to")).to_have_value("")
+    expect(page.get_by_role("row", name="Infusion 1")).to_contain_text("called off")
+    page.get_by_label("Goes on with").select_option(value="iv-depression-6-fast")
+    page.get_by_role("button", name="See it again").click()
     expect(page.get_by_role("row", name="Infusion 3")).to_contain_text("of 1–3")
     expect(page.get_by_role("row", name="Infusion 3")).to_contain_text("moves")
     page.get_by_label("Why another protocol").fill("responds well")
@@ -246,3 +252,44 @@ def test_a_preview_that_no_longer_holds_is_shown_again(alice, session, course, f
     session.rollback()
     session.refresh(course)
     assert course.plan_definition.key == "iv-depression-6"
+
+
+def test_a_phase_gets_another_length_for_the_rest(alice, session, course):
+    page = alice
+    page.goto(f"/care-plans/{course.public_id}")
+    page.get_by_role("link", name="Length").click()
+    page.get_by_label("What takes longer or shorter").select_option(label="Infusion: infusion, now 40 min")
+    page.get_by_label("Minutes from now on").fill("60")
+    page.get_by_role("button", name="See what it takes").click()
+    expect(page.get_by_label("What takes longer or shorter")).to_contain_text(
+        "Infusion: infusion, now 40 min"
+    )
+    page.get_by_role("button", name="Save for the rest").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Saved for the rest of the course.")
+    session.rollback()
+    session.expire_all()
+    infusions = [one for one in course.appointments if one.action.startswith("infusion")]
+    assert {phase["minutes"] for one in infusions for phase in one.phases if phase["name"] == "infusion"} == {
+        60
+    }
+
+
+def test_a_cancelled_visit_is_made_up_for_and_a_booster_gets_its_time(alice, session, course, staffed):
+    gone = next(one for one in course.appointments if one.action == "infusion-2")
+    cancel(session, staffed.actor("alice"), [gone], NOW, "ill")
+    session.commit()
+    page = alice
+    page.goto(f"/care-plans/{course.public_id}")
+    page.get_by_role("link", name="Make up for Infusion 2").click()
+    page.get_by_role("button", name="Book it").click()
+    expect(page.get_by_role("status")).to_contain_text("Infusion: made up for.")
+    page.get_by_role("link", name="Book Booster 1").click()
+    page.get_by_label("Start").fill("10:00")
+    page.get_by_role("button", name="Book", exact=True).click()
+
+    expect(page.get_by_role("status")).to_contain_text("Booster: booked.")
+    session.rollback()
+    session.expire_all()
+    [made_up] = [one for one in course.appointments if one.replaces_id == gone.id]
+    assert (made_up.action, made_up.position) == ("infusion-2", 2)
