@@ -52,7 +52,9 @@ function pin(chip, on, at) {
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.elt !== proposals) return;
-  known = new Map();
+  // another start of its own changes nothing for the visit that was moved, and whatever else changes does
+  const own = wanted && known.get(wanted);
+  known = new Map(own ? [[wanted, own]] : []);
   if (wanted) proposals.querySelector(`.offer[open] .chip[data-action="${CSS.escape(wanted)}"]`)?.focus({ preventScroll: true });
   wanted = null;
 });
