@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -62,3 +62,21 @@ def alone(action: Action) -> Plan:
     """Return a plan of this one action, hanging from nothing."""
     free = replace(action, offset=None, before=None, proposed=False, gates=(), preparation=None)
     return Plan(action.key, 1, action.title, "", "", (free,))
+
+
+def free_starts(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    action: Action,
+    on: date,
+    now: datetime,
+    chosen: Iterable[int] = (),
+) -> tuple[datetime, ...]:
+    """Return every start of a day at which the visit fits, in order; none for a day that is past or too far ahead."""
+    today = local_on(now, actor.clinic.zone)
+    if not 0 <= (on - today).days < actor.clinic.settings.planning_horizon_days:
+        return ()
+    calendar = availability.load(session, actor.clinic, on, 1, now, patient)
+    request = Request(plan=alone(action), not_before=on, practitioner_ids=frozenset(chosen), count=1)
+    return planner.slot_map(request, calendar, now=now).get(action.key, ())

@@ -32,6 +32,7 @@ from scheduler.web import (
     settings,
     shell,
     shifts,
+    single_visits,
     visits,
 )
 
@@ -60,6 +61,7 @@ def register(app: Flask) -> None:
         requests,
         settings,
         shifts,
+        single_visits,
         visits,
     ):
         app.register_blueprint(page.bp)

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.pinning [--rounds 30]
 
 A clinic with five chairs and 40 booked courses; a real browser pins a visit, lets it go, and moves it to another day by
-the arrow keys (which asks first where it may go, once for each visit). Aim: 150 ms end to end. The clock is the page's own; beside it stands
-the processor's time of the server, which a busy machine does not stretch.
+the arrow keys (which asks first where it may go, once for each visit). Aim: 150 ms end to end. The clock is the page's
+own; beside it stands the processor's time of the server, which a busy machine does not stretch.
 """
 
 from __future__ import annotations

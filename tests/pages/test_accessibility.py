@@ -33,6 +33,7 @@ def addresses(session, staffed, course):
         "/calendars",
         "/calendars/clinic",
         "/patients/duplicates",
+        f"/patients/{nora}/visits/new",
         f"/patients/{nora}/duplicates?search=ell",
         f"/patients/{nora}/merger/{nell.public_id}",
         "/care-plans/new",

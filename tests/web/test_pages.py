@@ -56,6 +56,7 @@ OBJECTS = {
     "/patients/{patient}/edit": "patients",
     "/patients/{patient}/record": "records",
     "/patients/{patient}/duplicates": "patients",
+    "/patients/{patient}/visits/new": "book",
     "/patients/{patient}/merger/{other}": "patients",
     "/care-plans/new?patient={patient}": "book",
     "/care-plans/{course}": "view",
@@ -75,6 +76,7 @@ OBJECTS = {
 POSTS = {
     "/patients/{patient}": {},
     "/patients/{patient}/feeds": {},
+    "/patients/{patient}/visits": {},
     "/patients/{patient}/merger/{other}": {},
     "/patients/{patient}/record/export": {},
     "/reminders/calls/{patient}/settlement": {},
