@@ -1,10 +1,13 @@
 """What is asked about gates, drivers and boosters; and that nobody is asked about what is settled."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from scheduler.database import begin_write, db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
@@ -147,6 +150,36 @@ def test_without_the_closing_it_would_have_left(session, nick, care_plan):
     [message] = leases.claim(session, "token", now, 1)
 
     assert delivery.pass_gate(session, compose(session, message, HEAD, now), now)
+
+
+@both
+def test_a_gate_that_is_being_closed_holds_up_the_mail_and_then_stops_it(app, session, nick, care_plan):
+    infusion = visit(care_plan, "infusion-3")
+    close_all(session, nick, care_plan, infusion.start_at - 5 * DAY, but=["consent"])
+    now = come_up(session, infusion, "gates")
+    [message] = leases.claim(session, "token", now, 1)
+    letter = compose(session, message, HEAD, now)
+    session.commit()
+    begin_write(session)
+    gates.close(session, nick, care_plan, "consent", now)
+    with ThreadPoolExecutor(1) as other:
+        passed = other.submit(Context().run, let_out, app, letter, now)
+        with pytest.raises(TimeoutError):  # on PostgreSQL it waits for the row, on SQLite for the writer
+            passed.result(timeout=0.5)
+        session.commit()
+        assert passed.result(timeout=60) is False
+
+
+def let_out(app, letter, now):
+    """Pass the gate as a sender would, in a transaction of its own."""
+    with app.app_context():
+        try:
+            begin_write(db.session())
+            passed = delivery.pass_gate(db.session(), letter, now)
+            db.session.commit()
+        finally:
+            db.session.remove()
+        return passed
 
 
 def test_a_driver_is_asked_for_until_there_is_one(session, nick, care_plan):
