@@ -31,11 +31,11 @@ NUMBERS = (
 TEXTS = ("quiet_from", "quiet_until", "visit_label", "mail_name", "digest_at")
 FLAGS = ("show_hidden_visits", "show_location", "reminders_on_closed_days")
 WHATS = (
-    ("visit before-start", "Reminder, before a visit"),
-    ("gates before-start", "What is still missing, before a visit"),
-    ("driver before-start", "Who comes along, before a visit"),
-    ("booster before-start", "Time to book, before a proposed visit"),
-    ("visit after-end", "How are you, after a visit"),
+    ("visit before-start", "Reminder, before"),
+    ("gates before-start", "What is still missing, before"),
+    ("driver before-start", "Who comes along, before"),
+    ("booster before-start", "Time to book, before"),
+    ("visit after-end", "How are you, after"),
     ("visit at-booking", "Reminder, at booking"),
 )
 UNITS = ((Unit.HOURS, "hours"), (Unit.DAYS, "days"), (Unit.WORKING_DAYS, "working days"))
