@@ -7,6 +7,7 @@ only way to a page, so this holds for the whole suite (test_browser.py looks tha
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    TimeoutError,
     WebError,
     sync_playwright,
 )
@@ -93,6 +95,11 @@ class Desks:
     def close(self) -> None:
         if self.node.stash.get(failed, False):
             _picture(self.pages, self.node.name)
+        else:
+            for page in self.pages:
+                if not page.is_closed():
+                    with suppress(TimeoutError):  # what another host never answers
+                        page.wait_for_load_state(timeout=PATIENCE / 3)
         while self.pages:
             self.pages.pop().context.close()
 

@@ -161,7 +161,8 @@ def watch_shifts(page):
             await document.fonts.ready;
             window.shifts = [];
             const told = one => `${one.value.toFixed(5)}: ${one.sources.map(source => source.node?.outerHTML)}`;
-            const note = list => window.shifts.push(...list.getEntries().map(told));
+            const seen = one => one.value > 0.00005;  // less is how a figure of the time is rounded to pixels
+            const note = list => window.shifts.push(...list.getEntries().filter(seen).map(told));
             new PerformanceObserver(note).observe({type: "layout-shift"});
         }"""
     )
