@@ -76,7 +76,7 @@ def fill(cast: Cast, appointments: int, now: datetime) -> None:
     """Write visits by hand: two thirds in the past, the rest spread over the coming half-year."""
     start = to_local(now, ZONE).date()
     coming = [on for n in range(1, 182) if (on := start + timedelta(days=n)).isoweekday() <= 5]
-    past = [on for n in range(1, 4000) if (on := start - timedelta(days=n)).isoweekday() <= 5]
+    past = [on for n in range(1, 12_000) if (on := start - timedelta(days=n)).isoweekday() <= 5]
     places = [place.resource_id for place in cast.places.values()]
     people = [person.resource_id for person in cast.people.values()]
     patient = cast.patients["Otto"].id
@@ -103,6 +103,8 @@ def _times(days: list, number: int, slots: int) -> list[tuple[datetime, int]]:
         for slot in SLOTS[:slots]:
             at = to_utc(datetime.combine(on, time.fromisoformat(slot)), ZONE)
             times += [(at, chair) for chair in range(CHAIRS)]
+        if len(times) >= number:
+            break
     if len(times) < number:
         raise SystemExit(f"there is room for {len(times)} of {number} visits")
     return times[:number]
