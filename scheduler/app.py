@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         instance_path=str(settings.instance_path),
         template_folder=str(ROOT / "templates"),
     )
+    app.logger.setLevel(settings.log_level)
     safe_start.check(settings)
     settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     app.config.update(settings.flask_config())

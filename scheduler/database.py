@@ -63,10 +63,13 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 def engine_options(uri: str) -> dict[str, Any]:
-    """Return the engine's options for a database address."""
+    """Return the engine's options for a database address.
+
+    What a statement was given stays out of errors and logs: it may be a patient's name.
+    """
     if make_url(uri).get_backend_name() == "sqlite":
-        return {"module": sqlite, "connect_args": {"timeout": 10}}
-    return {"pool_pre_ping": True}
+        return {"module": sqlite, "connect_args": {"timeout": 10}, "hide_parameters": True}
+    return {"pool_pre_ping": True, "hide_parameters": True}
 
 
 def begin_write(session: Session) -> None:

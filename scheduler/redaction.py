@@ -1,4 +1,5 @@
-"""Private addresses are kept out of logs: whoever reads a log must not be able to open a calendar or a patient's page.
+"""Private addresses are kept out of logs: whoever reads a log must not be able to open a calendar or a patient's page,
+to choose somebody's password, or to read whom the desk looked for.
 
 It works on every record of every logger (our own, Flask's, gunicorn's access log, werkzeug's), because an address can
 turn up in any of them; a filter on one logger would be forgotten on the next.
@@ -10,12 +11,17 @@ import logging
 import re
 from typing import Any
 
-SECRET = re.compile(r"(/(?:feeds|visits)/)[^\s/?\"'#]+")
+SECRET = re.compile(
+    r"(/(?:feeds|visits|account/password)/"  # a private address
+    r"|\b(?:search|name|given|family|email|phone|birthdate|who|to)(?:=|%3D)"  # whom somebody looked for
+    r"|\bseriate_)"  # an API token
+    r"[^\s/?&\"'#]+"
+)
 HIDDEN = r"\1[hidden]"
 
 
 def redact(text: str) -> str:
-    """Return the text with the tokens of private addresses hidden."""
+    """Return the text with tokens, and what people typed to find somebody, hidden."""
     return SECRET.sub(HIDDEN, text)
 
 

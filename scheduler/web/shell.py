@@ -40,6 +40,7 @@ def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             require(actor(), permission)
             return view(*args, **kwargs)
 
+        guarded.permission = permission  # type: ignore[attr-defined]  # what a test holds against its table
         return guarded
 
     return wrap

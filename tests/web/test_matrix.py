@@ -49,6 +49,7 @@ TABLE = {
     "POST booking.book": ("book", "/care-plans", {"patient": "{patient}", "token": "x"}, False),
     "POST booking.propose": ("book", "/care-plans/proposals", {"patient": "{patient}"}, True),
     "POST booking.starts": ("book", "/care-plans/starts", {"patient": "{patient}"}, True),
+    "POST booking.take_back": ("book", "/care-plans/{course}/undo", {}, True),
     "GET care_plans.show": ("view", "/care-plans/{course}", None, True),
     "POST care_plans.activate": ("book", "/care-plans/{course}/activation", {}, True),
     "POST care_plans.close_gate": ("gates", "/care-plans/{course}/gates/consent", {}, True),
@@ -137,6 +138,9 @@ TABLE = {
     "POST patients.update": ("patients", "/patients/{patient}", {}, True),
     "GET prints.course": ("view", "/care-plans/{course}/sheet", None, True),
     "GET prints.day": ("view", "/board/2026-11-30/print", None, False),
+    "GET protocol_change.form": ("move", "/care-plans/{course}/protocol", None, True),
+    "POST protocol_change.preview": ("move", "/care-plans/{course}/protocol/preview", {}, True),
+    "POST protocol_change.save": ("move", "/care-plans/{course}/protocol", {}, True),
     "GET records.show": ("records", "/patients/{patient}/record", None, True),
     "POST records.erase": ("records", "/patients/{patient}/record/erasure", {}, True),
     "POST records.export": ("records", "/patients/{patient}/record/export", {}, True),
@@ -211,6 +215,15 @@ TABLE = {
     "GET settings.roles": ("view", "/settings/roles", None, False),
     "GET settings.rules": ("settings", "/settings/rules", None, False),
     "POST settings.save_rules": ("settings", "/settings/rules", {}, False),
+    "POST settings.preview_rules": ("settings", "/settings/rules/preview", {}, False),
+    "GET settings.self_service": ("settings", "/settings/self-service", None, False),
+    "POST settings.save_self_service": ("settings", "/settings/self-service", {}, False),
+    "GET settings.texts": ("settings", "/settings/texts", None, False),
+    "GET settings.text": ("settings", "/settings/texts/reminder/en", None, False),
+    "POST settings.save_text": ("settings", "/settings/texts/reminder/en", {}, False),
+    "POST settings.reset_text": ("settings", "/settings/texts/reminder/en/reset", {}, False),
+    "GET settings.first_preview": ("settings", "/settings/texts/reminder/en/preview", None, False),
+    "POST settings.preview_text": ("settings", "/settings/texts/reminder/en/preview", {}, False),
     "GET settings.tokens": ("tokens", "/settings/tokens", None, False),
     "POST settings.add_token": ("tokens", "/settings/tokens", {"name": "x", "user": "{email}"}, True),
     "POST settings.revoke_token": ("tokens", "/settings/tokens/{token}/revocation", {}, True),
@@ -317,6 +330,16 @@ def test_every_row_asks_its_own_route(app, objects):
         asked[name] = f"{method} {routes.match(urlsplit(address.format(**objects)).path, method)[0]}"
 
     assert asked == {name: name for name in TABLE}
+
+
+def test_each_route_asks_for_the_permission_of_its_row(app):
+    asked = {
+        route: getattr(app.view_functions[route.partition(" ")[2]], "permission", None) for route in TABLE
+    }
+
+    assert {route: need for route, need in asked.items() if need} == {
+        route: TABLE[route][0] for route in STAFF
+    }
 
 
 @pytest.mark.parametrize("name", ROLES)
