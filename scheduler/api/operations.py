@@ -28,9 +28,9 @@ from scheduler.api.problem_views import Problem
 from scheduler.api.problems import BadJson, NotJson
 from scheduler.database import db
 from scheduler.errors import Invalid, NotFound
+from scheduler.refused_access import require_noted
 from scheduler.services import idempotency
 from scheduler.services.idempotency import Question
-from scheduler.services.permissions import require
 from scheduler.transactions import SAFE, only_reads
 
 PATH_WORD = re.compile("[0-9a-z-]{1,60}")
@@ -113,7 +113,7 @@ def call(
 
         @wraps(validated)
         def door(**ids: str) -> Response:
-            require(caller(), may)
+            require_noted(caller(), may)
             _check_ids(ids)
             if body is not None:
                 _check_json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 THINGS = {
+    "access": "Access",
     "appointment": "Visit",
     "appointments": "Visits",
     "audit": "Audit trail",

@@ -36,6 +36,7 @@ from scheduler.transactions import reads_first, write_now
 from scheduler.web import throttle
 from scheduler.web.addresses import safe
 from scheduler.web.current import sign_in_first
+from scheduler.web.sessions import end_others_of
 
 bp = Blueprint("second_factor", __name__, url_prefix="/account/second-factor")
 ASKED, ENROLLING = "ready", "setup_from_login"  # Flask-Security's names of the two states between the steps
@@ -132,6 +133,7 @@ def enrol() -> str | tuple[str, int]:
     fresh = second_factors.enrol(db.session(), user, str(secret), clock.now(), request.remote_addr or "")
     if signed_in:
         session.pop(SECRET)
+        end_others_of(user)
     else:
         _come_in(user)
     db.session.commit()
@@ -145,6 +147,7 @@ def renew() -> str | tuple[str, int]:
     user = _signed_in()
     if errors := _not_proven(user):
         return _status(user, errors), 422
+    end_others_of(user)
     fresh = second_factors.renew_recovery_codes(db.session(), user, clock.now(), request.remote_addr or "")
     db.session.commit()
     return _show_codes(fresh)

@@ -71,6 +71,11 @@ def end_others() -> Response:
     return redirect(url_for(".index"), 303)
 
 
+def end_others_of(user: User) -> None:
+    """End every session of the signed-in person but this one: how they sign in has changed."""
+    sessions.end_others(db.session(), user, _wall(), but=_here())
+
+
 @bp.post("/lock")
 def lock() -> Response:
     """Lock this session at once."""

@@ -9,8 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Flask, g
 from flask_security import current_user
 
+from scheduler.refused_access import require_noted
 from scheduler.services.actors import Actor
-from scheduler.services.permissions import allowed, require
+from scheduler.services.permissions import allowed
 from scheduler.web.current import actor
 from scheduler.web.health import alarms
 from scheduler.web.refusals import is_partial
@@ -37,7 +38,7 @@ def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def wrap(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            require(actor(), permission)
+            require_noted(actor(), permission)
             return view(*args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # what a test holds against its table

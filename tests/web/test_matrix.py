@@ -232,6 +232,7 @@ TABLE = {
     "POST settings.save_role": ("users", "/settings/users/role", {"email": "{email}", "role": "nurse"}, True),
     "POST settings.remove_user": ("users", "/settings/users/removal", {"email": "{email}"}, True),
     "POST settings.reset_second_factor": ("users", "/settings/users/second-factor/reset", {"email": "{email}"}, True),
+    "POST settings.end_sessions": ("users", "/settings/users/sessions/end", {"email": "{email}"}, True),
     "POST settings.save_second_factor": ("users", "/settings/users/second-factor", {}, False),
     "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
     "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),

@@ -170,8 +170,9 @@ def test_after_a_change_of_the_installations_key_codes_still_work(app, database_
 
 
 def test_a_person_switches_it_on_renews_the_codes_and_switches_it_off(app, session, phone, people):
-    client = app.test_client()
+    client, elsewhere = app.test_client(), app.test_client()
     sign_in(client, "alice@example.org", PASSWORD)
+    sign_in(elsewhere, "alice@example.org", PASSWORD)
     page = client.get("/account/second-factor/enrolment").text
     shown = re.search(r'class="key">([A-Z0-9 -]+)<', page).group(1).replace("-", "").replace(" ", "")
     app_on_phone = TOTP(key=shown)
@@ -188,6 +189,9 @@ def test_a_person_switches_it_on_renews_the_codes_and_switches_it_off(app, sessi
     assert (unproven.status_code, on.status_code, unproven_renewal.status_code) == (422, 200, 422)
     assert (len(kept), len(fresh), set(kept) & set(fresh)) == (10, 10, set())
     assert off.status_code == 303
+    assert elsewhere.get("/patients").location.startswith(
+        "/login"
+    )  # what they knew of signing in has changed
     session.rollback()
     assert not by_email(session, "alice@example.org").has_second_factor
     told = [row.values["lines"] for row in session.scalars(select(Message).order_by(Message.id))]

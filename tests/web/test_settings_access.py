@@ -111,3 +111,30 @@ def test_nobody_works_in_a_clinic_they_do_not_belong_to(harbor, hill, signed_in)
 
     assert desk.post("/account/clinics", data={"clinic": hill.clinic.public_id}).status_code == 404
     assert "Hill" not in desk.get("/account/clinics").text
+
+
+@both
+def test_an_admin_signs_a_member_out_everywhere(session, harbor, signed_in):
+    desk, ada = signed_in(harbor, "alice"), signed_in(harbor, "ada")
+    done = ada.post("/settings/users/sessions/end", data={"email": "alice@example.org"})
+
+    assert done.status_code == 303
+    assert desk.get("/patients").location.startswith("/login")
+    assert ada.get("/patients").status_code == 200
+
+
+@both
+def test_what_is_refused_stands_in_the_trail(app, session, harbor, signed_in):
+    rita = signed_in(harbor, "rita")
+    _, text = accounts.create_token(session, harbor.command, harbor.users["rita"], "x", NOW)
+    session.commit()
+    assert rita.get("/patients/new").status_code == 403
+    assert rita.post("/patients", data={"given_name": "Zoe", "family_name": "Li"}).status_code == 403
+    program = {"Authorization": f"Bearer {text}"}
+    assert app.test_client().get("/api/v1/tokens", headers=program).status_code == 403
+    session.rollback()
+    refused = select(AuditEvent.user_id, AuditEvent.fields).where(AuditEvent.event == "access.refused")
+
+    rita_id = harbor.users["rita"].id
+    rows = [tuple(row) for row in session.execute(refused.order_by(AuditEvent.id))]
+    assert rows == [(rita_id, ["patients"]), (rita_id, ["patients"]), (rita_id, ["tokens"])]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from flask import render_template, request
+from typing import Any
+
+from flask import current_app, render_template, request
 from werkzeug.wrappers import Response
 
 from scheduler import clock
+from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models.user import StaffRole
-from scheduler.services import clinic_settings, memberships, passwords, second_factors
+from scheduler.services import audit, clinic_settings, memberships, passwords, second_factors, sessions
 from scheduler.web.current import actor
 from scheduler.web.passwords import public_url, signing_keys
 from scheduler.web.settings.blueprint import bp, by_field, saved
@@ -67,7 +70,19 @@ def reset_second_factor() -> Response:
     """Forget a member's lost phone; they set up another one when they sign in next."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
     second_factors.reset(db.session(), actor(), membership.user, clock.now())
+    sessions.end_others(db.session(), membership.user, _wall())
     return saved(".users", "They set up the second step when they sign in next.")
+
+
+@bp.post("/users/sessions/end")
+@may("users")
+def end_sessions() -> Response:
+    """End every session of a member, such as one whose laptop is lost."""
+    membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
+    sessions.end_others(db.session(), membership.user, _wall())
+    told = [f"user:{membership.user_id}"]
+    audit.record(db.session(), actor(), "user.sessions-ended", actor().clinic, clock.now(), told)
+    return saved(".users", "They are signed out everywhere.")
 
 
 @bp.post("/users/second-factor")
@@ -77,6 +92,11 @@ def save_second_factor() -> Response:
     wanted = "second_factor_for_all" in request.form
     clinic_settings.change(db.session(), actor(), {"second_factor_for_all": wanted}, clock.now())
     return saved(".users")
+
+
+def _wall() -> Any:
+    known: Clock = current_app.extensions["clock"]
+    return known.wall()
 
 
 def _role() -> StaffRole:
