@@ -53,16 +53,17 @@ class Pulls:
         dense = self.dense(table, 1)
         numbers = self.ruler.day_number(offset)
         rows, ticks = np.divmod(cells, width)
+        first = int(rows[0])
+        whole = np.arange(first, int(rows[-1]) + 1)
         distances = range(max(offset.min, 1), offset.max + 1)
         if rhythm:
             nearest, best = spread(dense, rhythm), np.full((len(dense), len(cells)), NEVER)
             for distance in distances:
-                costs = nearest[:, self.rows_at(numbers, rows, distance, table), ticks]
+                costs = nearest[:, self.rows_at(numbers, whole, distance, table)[rows - first], ticks]
                 costs += self.weights.gap_day * abs(distance - offset.target)
                 np.minimum(best, costs, out=best)
         else:  # every start of a day is as good as another, so whole days are compared
-            nearest, first = dense.min(axis=2), int(rows[0])
-            whole = np.arange(first, int(rows[-1]) + 1)
+            nearest = dense.min(axis=2)
             by_day = np.full((len(dense), len(whole)), NEVER)
             for distance in distances:
                 costs = nearest[:, self.rows_at(numbers, whole, distance, table)]

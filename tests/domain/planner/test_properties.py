@@ -18,6 +18,7 @@ from tests.domain.planner.instances import instance
 FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 100_000)
 WEEK = timedelta(days=7)
+# Where more is free, a visit can leave a gap that is too small to use where it left none: that price may rise.
 NO_SCRAPS = Weights(fragment=0, completion_day=96)
 
 
