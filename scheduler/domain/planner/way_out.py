@@ -26,13 +26,14 @@ def best(problem: Problem) -> Solution | None:
 
 
 def by_cp_sat(
-    problem: Problem, sets: Sets, therapists: list[int], known: Solution | None, seconds: float = SECONDS
+    problem: Problem, sets: Sets, therapists: list[int], known: Solution | None, seconds: float | None = None
 ) -> Solution | None:
     """Return the better of what CP-SAT finds in the time and what is `known`. Raises GaveUp when there is neither."""
     found = None
     if find_spec("ortools") is not None:
         try:
-            found = cpsat.solve(problem, seconds, SEED, known, sets, therapists)
+            limit = SECONDS if seconds is None else seconds
+            found = cpsat.solve(problem, limit, SEED, known, sets, therapists)
         except TimeoutError:
             found = None
         else:

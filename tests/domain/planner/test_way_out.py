@@ -56,6 +56,7 @@ def hasty(monkeypatch):
     """Let the search give up at once."""
     monkeypatch.setattr(optimum, "CASES", 2)
     monkeypatch.setattr(optimum, "DIVES", 2)
+    monkeypatch.setattr(way_out, "SECONDS", 120.0)  # enough on the slowest machine
 
 
 @pytest.fixture
