@@ -12,9 +12,9 @@ from tests.benchmarks import planner, proposals
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Written by `python -m tests.benchmarks` on {on}, {machine}. They print ratios beside times, because times belong to a
-machine; on a busy one they are longer. When this run began, {load:.1f} processes wanted the {cores} cores. Instances
-come from fixed seeds.
+Written by `python -m tests.benchmarks` on {on} ({machine}; {load:.1f} processes wanted its {cores} cores when it began).
+They print ratios beside times, because times belong to a machine; on a busy one they are longer. Instances come from
+fixed seeds.
 """
 
 
@@ -32,9 +32,9 @@ def main() -> None:
             print(text)
             sys.stdout.flush()
         lines.append("")
-    if not quick:
-        PAGE.write_text("\n".join(lines), encoding="utf-8")
-        print(f"Written to {PAGE.name}.")
+        if not quick:  # what is measured stands, even if the next part fails
+            PAGE.write_text("\n".join(lines), encoding="utf-8")
+            print(f"Written to {PAGE.name}.")
 
 
 if __name__ == "__main__":
