@@ -12,7 +12,7 @@ from tests.benchmarks import planner, proposals
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Written by `python -m tests.benchmarks` on {on} ({machine}; {load:.1f} processes wanted its {cores} cores when it began).
+Written by `python -m tests.benchmarks` on {on} ({machine}; {load:.1f} processes wanted its {cores} cores at first).
 They print ratios beside times, because times belong to a machine; on a busy one they are longer. Instances come from
 fixed seeds.
 """

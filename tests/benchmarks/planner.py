@@ -233,8 +233,8 @@ def report(quick: bool = False) -> Iterator[str]:
     yield "from before; the slot map narrows ready start sets; the optimum does all of it, from a fresh request to the"
     yield "proven best. CP-SAT has one worker, gets the ready start sets and costs, and is stopped after"
     yield f'{CP_SECONDS:.0f} seconds of wall time: ">" marks what is a lower bound because of that.'
-    yield 'Where it did not finish, "differs" counts better plans that it had found by then. That both agree on the best'
-    yield "is therefore shown on the calendars that it finishes: the small ones here, and 204 in the planner's tests.\n"
+    yield 'Where it did not finish, "differs" counts better plans that it had found by then. That both agree on the'
+    yield "best is therefore shown on the calendars that it finishes: the small ones here, and 204 in the tests.\n"
     yield "### Figures to beat: 20 chairs, 26 weeks, 60 % full\n"
     yield from aims(measure(Size(20, 26, 0.6, 6), len(SEEDS)), measure(Size(20, 26, 0.6, 12), 0), small())
     yield "### How it grows: 6 infusions + 6 therapies\n"
