@@ -239,6 +239,8 @@ TABLE = {
     "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
     "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),
     "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
+    "GET single_visits.form": ("book", "/patients/{patient}/visits/new", None, True),
+    "POST single_visits.book": ("book", "/patients/{patient}/visits", {}, True),
     "GET static": (ANYONE, "/static/css/app.css", None, False),
     "GET visits.show": ("view", "/appointments/{visit}", None, True),
     "POST visits.cancel": ("cancel", "/appointments/{visit}/cancellation", {}, True),
