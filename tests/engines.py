@@ -139,7 +139,7 @@ def _sqlite_template(shared: Path) -> Path:
     template = shared / "template.db"
     with _once(shared, "sqlite") as missing:
         if missing:
-            _migrate(f"sqlite:///{template}", shared)
+            migrate(f"sqlite:///{template}", shared)
     return template
 
 
@@ -148,7 +148,7 @@ def _postgresql_template(shared: Path, server: str) -> str:
     with _once(shared, "postgresql-template") as missing:
         if missing:
             _execute(server, f'CREATE DATABASE "{name}"')
-            _migrate(_on(server, name), shared)
+            migrate(_on(server, name), shared)
     return name
 
 
@@ -183,7 +183,7 @@ def _once(shared: Path, name: str) -> Iterator[bool]:
             done.touch()
 
 
-def _migrate(url: str, shared: Path) -> None:
+def migrate(url: str, shared: Path) -> None:
     with create_app(test_settings(shared, url)).app_context():
         flask_migrate.upgrade()
         db.engine.dispose()

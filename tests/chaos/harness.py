@@ -85,6 +85,13 @@ class Drill:
             time.sleep(0.01)
         assert self.script.connections >= connections, "the senders do not come"
 
+    def wait_for_mails(self, mails, seconds=600):
+        """Wait until so many have come."""
+        last = time.monotonic() + seconds
+        while len(self.script.received) < mails and time.monotonic() < last:
+            time.sleep(0.02)
+        assert len(self.script.received) >= mails, "the mails do not come"
+
     def is_gone(self, process):
         try:
             status = Path(f"/proc/{process}/stat").read_text()
