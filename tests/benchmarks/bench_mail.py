@@ -4,6 +4,8 @@ The server answers each step after ten milliseconds, in a process of its own, as
 collects, claims, composes, passes the gate and records; a loop only sends the same bytes. On PostgreSQL a second clock
 joins. N= mails (800 unless said). Prints the ratios; each rate is the best of ROUNDS= (2), loops and clocks in turn,
 because other work on the machine can only slow one down.
+
+Memory: what a clock's process holds after a tenth, half and all of REMINDERS= (10,000), which it prints to nowhere.
 """
 
 import multiprocessing
@@ -12,17 +14,19 @@ import smtplib
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import func, select
 
 from scheduler.database import db
 from scheduler.models.message import Message, MessageState
-from tests.benchmarks.mail_clock import ask, run_clock, run_server
+from tests.benchmarks.mail_clock import ask, run_clock, run_console_clock, run_server
 from tests.chaos import crowd
 from tests.engines import both
 
 MAILS = int(os.environ.get("N", "800"))
 ROUNDS = int(os.environ.get("ROUNDS", "2"))
+REMINDERS = int(os.environ.get("REMINDERS", "10000"))
 LOOPS = 4
 DELAY = 0.01
 processes = multiprocessing.get_context("spawn")
@@ -45,6 +49,36 @@ def test_throughput(engine_name, app, session, harbor, tmp_path):
         print(f"\nmail on {engine_name}, clocks: {number}: {best[number]:.0f}/s, {LOOPS} plain loops {plain:.0f}/s,"
               f" ratio {best[number] / plain:.2f}", end="")  # fmt: skip
     print()
+
+
+def test_memory(app, session, harbor, tmp_path):
+    crowd.gather(session, harbor.clinic, REMINDERS)
+    session.close()
+    url = app.config["SETTINGS"].database_url
+    marks = (REMINDERS // 10, REMINDERS // 2, REMINDERS * 99 // 100)
+    with _process(run_console_clock, str(tmp_path), url) as clock:
+        process = clock.recv()
+        print(f"\nmemory of a clock: {_resident(process):.0f} MB at the start", end="", flush=True)
+        clock.send("go")
+        for mark in marks:
+            while _sent() < mark:
+                time.sleep(0.5)
+            print(f", {_resident(process):.0f} MB after {mark:,}", end="", flush=True)
+        assert clock.recv() == f"sent {REMINDERS}"
+    print()
+
+
+def _sent():
+    query = select(func.count()).where(Message.state == MessageState.SENT)
+    count = db.session.scalar(query)
+    db.session.rollback()
+    return count
+
+
+def _resident(process):
+    status = Path(f"/proc/{process}/status").read_text().splitlines()
+    line = next(one for one in status if one.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
 
 
 def _clocks(app, session, harbor, folder, server, port, number):

@@ -1,5 +1,6 @@
 """What the mail benchmarks run in processes of their own: a clock's dispatch, and a mail server that counts."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from config import MailServer
 from scheduler.app import create_app
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.process import TURN_SECONDS
+from scheduler.notify.console import ConsoleConnection
 from scheduler.notify.smtp import Connection
 from scheduler.services.letters import Letterhead
 from tests.cast import NOW
@@ -38,6 +40,17 @@ def run_clock(pipe, folder, url, port, connections):
     app = create_app(test_settings(Path(folder), url))
     out = outbound(app, port, connections)
     pipe.send("ready")
+    for _ in _lines(pipe):
+        pipe.send(dispatch(out))
+
+
+def run_console_clock(pipe, folder, url):
+    """Say which process we are, and dispatch to nowhere when we are told to go."""
+    app = create_app(test_settings(Path(folder), url))
+    nowhere = Path(os.devnull).open("w")  # noqa: SIM115  (for as long as the process lives)
+    out = outbound(app, 0, 4)
+    out.connect = lambda: ConsoleConnection(nowhere)
+    pipe.send(os.getpid())
     for _ in _lines(pipe):
         pipe.send(dispatch(out))
 

@@ -26,14 +26,14 @@ from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.services import accounts, availability, occupation
+from scheduler.services import accounts
 from tests.api.conftest import Program, Still
 from tests.cast import NOW, add_patient
+from tests.chaos.blindness import blind
 from tests.engines import test_settings
 
 PEOPLE = 24
 QUARTERS = 28  # starts of a day, from nine
-DAYS = 60
 ROOMS = ("Room A", "Room B", "Room C")
 ZONE = ZoneInfo("America/New_York")  # of the cast's clinic
 
@@ -41,7 +41,7 @@ ZONE = ZoneInfo("America/New_York")  # of the cast's clinic
 class Bookers:
     """Some bookers over one database."""
 
-    def __init__(self, app, session, cast, folder, count, seed, attempts=0, control=""):
+    def __init__(self, app, session, cast, folder, count, seed, attempts=0, control="", days=60):
         self.folder, self.session, self.count = folder, session, count
         patients = [add_patient(session, cast, f"B{n}", "Booker").public_id for n in range(PEOPLE)]
         token = accounts.create_token(session, cast.command, cast.users["mona"], "bookers", NOW)[1]
@@ -57,6 +57,7 @@ class Bookers:
             "places": places,
             "attempts": attempts // count,
             "control": control,
+            "days": days,
         }
         self.plans = [
             common | {"seed": f"{seed}-{n}", "acks": str(folder / f"acks-{n}")} for n in range(count)
@@ -188,7 +189,7 @@ class Booker:
 
     def _start(self):
         """Return some quarter of an hour of some working day."""
-        week, day = divmod(self.chance.randrange(DAYS), 5)
+        week, day = divmod(self.chance.randrange(self.plan.days), 5)
         on = date(2026, 11, 30) + timedelta(days=7 * week + day)
         begin = datetime.combine(on, time_of_day(9)) + timedelta(minutes=15 * self.chance.randrange(QUARTERS))
         return begin.replace(tzinfo=ZONE).isoformat()
@@ -237,8 +238,7 @@ def figures(answers):
 def _plant(control):
     """Put a bug into a booker."""
     if control == "blind":  # the services see an empty calendar
-        availability._occupied = lambda *_: ([], [])
-        occupation._live = lambda _session, ids, _whole: {one: [] for one in ids}
+        blind()
     elif control == "forgets":  # one in five commits is none
         chance, commit = random.Random(5), db.session.commit
         db.session.commit = lambda: commit() if chance.random() < 0.8 else db.session.rollback()

@@ -8,9 +8,9 @@ from collections import Counter
 
 from sqlalchemy import text
 
-from scheduler.services import availability, occupation
 from tests.api.conftest import alice, api, travel  # noqa: F401  (fixtures)
 from tests.api.test_same_slot import OVERLAPS
+from tests.chaos.blindness import blind
 from tests.chaos.report import tell
 from tests.chaos.settings import rounds
 from tests.engines import both
@@ -23,7 +23,7 @@ def test_same_slot(engine_name, session, harbor, alice, monkeypatch):  # noqa: F
     number = rounds(20, 500)
     rush = Rush(session, harbor, alice)
     found = count(rush, range(number))
-    blind(monkeypatch)
+    blind(monkeypatch.setattr)
     guarded = count(rush, range(number, number + max(number // 10, 5)))
     overlaps = session.scalar(OVERLAPS)
     session.rollback()
@@ -49,12 +49,6 @@ def count(rush, numbers):
         assert set(statuses) <= {201, 409}, statuses
         winners[statuses[201]] += 1
     return winners
-
-
-def blind(monkeypatch):
-    """Let the services see an empty calendar."""
-    monkeypatch.setattr(availability, "_occupied", lambda *_: ([], []))
-    monkeypatch.setattr(occupation, "_live", lambda _session, ids, _whole: {one: [] for one in ids})
 
 
 def unguarded(session, rush, number):

@@ -53,6 +53,7 @@ class Drill:
         self.control = control
         self.lease = lease
         self._steps = 0
+        self._started: list[int] = []
         self.first = self.people = 1_000_000 * bool(control)
         self.log = (folder / "nursery.log").open("ab")
         self._nursery = self._nurse(time.monotonic(), control)
@@ -66,10 +67,19 @@ class Drill:
         """Start a sender and return its process id."""
         self._nursery.stdin.write("start\n")
         self._nursery.stdin.flush()
-        return int(self._nursery.stdout.readline())
+        self._started.append(int(self._nursery.stdout.readline()))
+        return self._started[-1]
 
     def end(self, process, how=signal.SIGKILL):
         os.kill(process, how)
+
+    def end_all(self):
+        """End what a failed drill has left running."""
+        for process in self._started:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                command = Path(f"/proc/{process}/cmdline").read_bytes()
+                if b"tests.chaos.nursery" in command:  # else the number is somebody else's by now
+                    self.end(process)
 
     def wait_for_steps(self, steps, seconds=2):
         """Wait until the mail server has been spoken to so often, or for so long when nobody speaks."""
@@ -192,5 +202,6 @@ def drill(app, clinic, folder, policy="resend", control="", lease=1.0, delay=0.0
             yield running
         finally:
             script.let_go()
+            running.end_all()
             running.close()
             running.log.close()
