@@ -13,7 +13,7 @@ HEAD = """# Drills
 
 What was broken on purpose, how often, and what came of it. Each drill has a control: the same drill with the guard
 taken out, which must fail, or the drill proves nothing. Written by `make chaos CHAOS=full` (`N=` for fewer
-rounds); each row says how many rounds it had, and its seed repeats it.
+rounds); each row says how many rounds it had, and its seed repeats it. Seed 20261122 is the short run's (CHAOS=smoke).
 
 | drill | engine | what was found | control | date, seed |
 |---|---|---|---|---|
@@ -39,16 +39,25 @@ def tell(drill, engine, figures, control):
 
 
 def write_page():
-    """Write docs/chaos.md from the full drills that have been run."""
+    """Bring docs/chaos.md up to date with the full drills that have been run; the rows of others stay."""
     found = [json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))]
-    rows = [
-        f"| {one['drill']} | {one['engine']} | {_words(one['figures'])} | {_words(one['control'])} |"
-        f" {one['date']}, {one['seed']} |"
-        for one in found
-        if one["full"]
-    ]
-    if rows:
-        PAGE.write_text(HEAD + "\n".join(rows) + "\n")
+    rows = {_drill_of(row): row for row in PAGE.read_text().splitlines() if row.startswith("| ")}
+    rows.pop(_drill_of(HEAD.splitlines()[-2]), None)
+    fresh = {_drill_of(row): row for row in map(_row, found) if row}
+    if fresh:
+        PAGE.write_text(HEAD + "\n".join(row for _, row in sorted((rows | fresh).items())) + "\n")
+
+
+def _drill_of(row):
+    """Return which drill a row of the page is about, and on which engine."""
+    return tuple(cell.strip() for cell in row.split("|")[1:3])
+
+
+def _row(one):
+    if not one["full"]:
+        return ""
+    found, control = _words(one["figures"]), _words(one["control"])
+    return f"| {one['drill']} | {one['engine']} | {found} | {control} | {one['date']}, {one['seed']} |"
 
 
 def _words(figures):
