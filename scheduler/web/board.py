@@ -41,7 +41,7 @@ def today() -> str | Answer:
 def jump() -> Answer:
     """Where the date picker leads; it keeps the view."""
     on = read_date("date", request.args.get("date", ""))
-    return redirect(url_for(".day", on=on, view=_view().value), 303)
+    return redirect(url_for(".day", on=on, view=_view().value, only=_only() or None), 303)
 
 
 @bp.get("/board/<on>")
@@ -111,10 +111,15 @@ def _board(on: date, template: str = "board/day.html") -> str:
     clinic, now = actor().clinic, clock.now()
     board = boards.load(db.session(), clinic, on, _view(), now)
     free = availability.load(db.session(), clinic, on, 1, now)
-    scale = scale_of(clinic.zone, board, free)
+    scale, only = scale_of(clinic.zone, board, free), _only()
+    wanted = {visit.id for visit in board.visits if _is_wanted(visit, *_person_and_kind(only))}
     return render_template(
         template,
         board=board,
+        only=only,
+        wanted=wanted,
+        people=practitioners.active(db.session(), clinic.id),
+        kinds=sorted({visit.kind for visit in board.visits}),
         scale=scale,
         shades={column.resource_id: day_load.closed(free, column.resource_id) for column in board.columns},
         load=day_load.hours(free),
@@ -127,6 +132,16 @@ def _board(on: date, template: str = "board/day.html") -> str:
         before=on - timedelta(days=1),
         after=on + timedelta(days=1),
     )
+
+
+def _only() -> str:
+    """Return what the board is narrowed to: "person-" and an id, or "kind-" and a kind; the rest is drawn quietly."""
+    return request.args.get("only", "")[:80]
+
+
+def _person_and_kind(only: str) -> tuple[str, str]:
+    what, _, which = only.partition("-")
+    return (which if what == "person" else "", which if what == "kind" else "")
 
 
 def _is_wanted(visit: Appointment, person: str, kind: str) -> bool:

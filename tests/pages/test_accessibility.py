@@ -21,6 +21,7 @@ def addresses(session, staffed, course):
     return [
         "/board/2026-11-30",
         "/board/2026-11-30?view=people",
+        "/board/2026-11-30?only=kind-consult",
         "/board/2026-11-30/week",
         "/board/2026-11-30/agenda",
         "/board/2026-11-30/print",

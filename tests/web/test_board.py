@@ -1,5 +1,6 @@
 """The board's numbers: rows by the clinic's time, a fixed number of queries, what polling answers."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -130,3 +131,24 @@ def test_a_wrong_date_is_refused_in_words(harbor, signed_in):
 
     assert answer.status_code == 422
     assert "must be a date, such as 2026-11-24" in answer.text
+
+
+def test_the_board_draws_quietly_what_is_not_asked_for(session, harbor, course, signed_in):
+    visit = course.appointments[3]
+    others = [one for one in course.appointments if one.local_start.date() == visit.local_start.date()]
+    on, person = visit.local_start.date(), visit.practitioners[0].public_id
+    client = signed_in(harbor, "alice")
+
+    def quiet(only):
+        page = client.get(f"/board/{on}?only={only}")
+        assert page.status_code == 200
+        drawn = re.findall(r'class="visit ([^"]*)"[^>]*data-visit="(\w+)"', page.text)
+        return {public_id for names, public_id in drawn if "beside" in names.split()}
+
+    assert quiet("") == set()
+    assert quiet(f"kind-{visit.kind}") == {one.public_id for one in others if one.kind != visit.kind}
+    assert quiet(f"person-{person}") == {
+        one.public_id for one in others if person not in {who.public_id for who in one.practitioners}
+    }
+    assert visit.public_id in quiet("kind-nothing")
+    assert f"only=kind-{visit.kind}" in client.get(f"/board/{on}?only=kind-{visit.kind}").text

@@ -56,7 +56,8 @@ document.addEventListener("keydown", (event) => {
 
 // --- what others change
 async function refresh(since) {
-  const address = `/board/${board.dataset.on}/grid?view=${board.dataset.view}&since=${since}`;
+  const shown = new URLSearchParams({ view: board.dataset.view, only: board.dataset.only, since });
+  const address = `/board/${board.dataset.on}/grid?${shown}`;
   const answer = await fetch(address, { headers: { "HX-Request": "true", "X-Background": "1" } });
   if (answer.status !== 200) return;
   draw(await answer.text());
