@@ -1,10 +1,11 @@
 """Clients of the pages, signed in at Harbor or Hill, at NOW."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
+from scheduler.clock import Clock
 from scheduler.services.accounts import set_password
 from tests.cast import NOW, PASSWORD
 from tests.services.courses import book
@@ -18,6 +19,29 @@ class Standing:
 
     def wall(self) -> datetime:
         return NOW
+
+
+class Later(Clock):
+    """A machine's clock that runs ahead: at first to the next hour, so that no stretch of a limit ends in a test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        now = datetime.now(UTC)
+        self.ahead = now.replace(minute=0, second=1) + timedelta(hours=1) - now
+
+    def wall(self) -> datetime:
+        return super().wall() + self.ahead
+
+
+@pytest.fixture
+def later(app):
+    """Let the machine's time go by."""
+    app.extensions["clock"] = clock = Later()
+
+    def by(**time):
+        clock.ahead += timedelta(**time)
+
+    return by
 
 
 @pytest.fixture

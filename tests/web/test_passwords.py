@@ -60,7 +60,7 @@ def test_asking_tells_nobody_whether_there_is_an_account(client, session, alice)
     assert len(session.scalars(select(Message)).all()) == 1
 
 
-def test_asking_is_limited(client, session, alice):
+def test_asking_is_limited(client, session, alice, later):
     for _ in range(5):
         ask(client, "alice@example.org")
     session.rollback()

@@ -140,7 +140,7 @@ def test_a_recovery_code_works_once(app, session, phone):
     assert second_factors.remaining(by_email(session, "alice@example.org")) == 9
 
 
-def test_wrong_codes_are_limited_and_in_the_trail(app, session, phone):
+def test_wrong_codes_are_limited_and_in_the_trail(app, session, phone, later):
     phone("alice")
     client = app.test_client()
     answers = [second_step(client, "alice", "000 000") for _ in range(10)]

@@ -1,5 +1,4 @@
 import re
-from datetime import timedelta
 
 import pysqlite3.dbapi2 as sqlite
 import pytest
@@ -7,7 +6,6 @@ from flask_security.utils import _pwd_context
 from passlib.hash import argon2
 from sqlalchemy import select
 
-from scheduler.clock import Clock
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.user_session import UserSession
@@ -17,26 +15,6 @@ from tests.engines import both
 from tests.web.test_accounts import sign_in
 
 PHONE = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
-
-
-class Later(Clock):
-    """A machine's clock that runs ahead."""
-
-    ahead = timedelta()
-
-    def wall(self):
-        return super().wall() + self.ahead
-
-
-@pytest.fixture
-def later(app):
-    """Let the machine's time go by."""
-    app.extensions["clock"] = clock = Later()
-
-    def by(**time):
-        clock.ahead += timedelta(**time)
-
-    return by
 
 
 @pytest.fixture
@@ -163,7 +141,7 @@ def test_wrong_passwords_are_limited_by_account(app, alice, later):
     assert (blocked.status_code, free.status_code) == (200, 302)
 
 
-def test_wrong_passwords_are_limited_by_address(app, alice):
+def test_wrong_passwords_are_limited_by_address(app, alice, later):
     visitor = app.test_client()
     for number in range(50):
         sign_in(visitor, f"nobody{number}@example.org", "wrong")
