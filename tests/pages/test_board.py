@@ -1,5 +1,6 @@
 """The board in a browser: steps in the panel, dragging with what moves along, two desks, keys."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -395,3 +396,23 @@ def test_a_day_is_printed_with_initials_unless_names_are_asked_for(alice, infusi
 
     page.goto(f"/board/{on}/print?names=names")
     assert "Nora Lindqvist" in page.locator(".sheet").inner_text()
+    assert _pages(page) == 1
+    _copy_rows(page, 50)
+    assert _pages(page) == 1  # a full day
+    _copy_rows(page, 400)
+    assert _pages(page) > 1  # and the count counts
+
+
+def _copy_rows(page, times: int) -> None:
+    """Draw the first visit of the sheet so many times more."""
+    page.evaluate(
+        """times => {
+          const row = document.querySelector(".sheet-columns tr");
+          for (let n = 0; n < times; n++) row.after(row.cloneNode(true));
+        }""",
+        times,
+    )
+
+
+def _pages(page) -> int:
+    return len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(format="Letter", prefer_css_page_size=True)))
