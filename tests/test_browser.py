@@ -1,9 +1,11 @@
 """The browser fixtures find what they are there to find."""
 
+import ast
 import threading
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from werkzeug import Request, Response
 from werkzeug.serving import make_server
 
@@ -11,6 +13,16 @@ from tools import processes
 
 POLICY = "default-src 'self'; img-src 'self' http://192.0.2.1"
 TESTS = Path(__file__).parent
+LOOKS = (
+    "is_visible",
+    "is_hidden",
+    "is_checked",
+    "is_enabled",
+    "content",
+    "inner_text",
+    "text_content",
+    "input_value",
+)
 WAYS_ROUND = (".new_context(", ".new_page(", ".launch(")
 PAGES = {
     "/clean": "<h1>Clean</h1>",
@@ -40,7 +52,7 @@ def test_a_clean_page_has_no_faults(open_page, small_server, faults):
     page = open_page(small_server)
     page.goto("/clean")
 
-    assert page.locator("h1").inner_text() == "Clean"
+    expect(page.locator("h1")).to_have_text("Clean")
     assert faults.seen == []
 
 
@@ -84,19 +96,42 @@ def test_a_page_that_a_page_opens_is_watched_too(open_page, small_server, faults
 
 
 def test_nobody_goes_round_the_watch():
-    files = {
+    assert goes_round({"planted.py": "desk = browser.new_context()"}) == ["planted.py"]
+    assert goes_round(texts_of_tests()) == ["browser.py"]
+
+
+def texts_of_tests() -> dict[str, str]:
+    return {
         str(path.relative_to(TESTS)): path.read_text()
         for path in TESTS.rglob("*.py")
         if "benchmarks" not in path.parts and path != Path(__file__)
     }
 
-    assert goes_round({"planted.py": "desk = browser.new_context()"}) == ["planted.py"]
-    assert goes_round(files) == ["browser.py"]
-
 
 def goes_round(files: dict[str, str]) -> list[str]:
     """Return the files that open pages of their own."""
     return [name for name, text in files.items() if any(way in text for way in WAYS_ROUND)]
+
+
+def test_nobody_looks_before_the_page_has_come():
+    """A click does not wait for the next page, and `expect` does."""
+    planted = "assert page.get_by_text('Saved').is_visible()\nassert shown in page.content()"
+
+    assert too_early({"planted.py": planted}) == ["planted.py: is_visible", "planted.py: content"]
+    assert too_early(texts_of_tests()) == []
+
+
+def too_early(files: dict[str, str]) -> list[str]:
+    """Return where an assertion asks a page for what may not be there yet."""
+    return [
+        f"{name}: {asked.func.attr}"
+        for name, text in files.items()
+        for said in ast.walk(ast.parse(text))
+        if isinstance(said, ast.Assert)
+        for asked in ast.walk(said)
+        if isinstance(asked, ast.Call) and isinstance(asked.func, ast.Attribute)
+        if asked.func.attr in LOOKS
+    ]
 
 
 def test_an_expected_fault_that_does_not_come_is_missing(faults):

@@ -42,7 +42,7 @@ def test_a_visit_is_drawn_at_its_time_with_its_phases(alice, infusion):
     row = (wall(infusion).hour * 60 + wall(infusion).minute - 8 * 60) // 5 + 1
 
     expect(block).to_contain_text("Nora Lindqvist")
-    assert f"r{row} s25" in block.get_attribute("class")  # 15 + 40 + 60 + 10 minutes
+    expect(block).to_contain_class(f"r{row} s25")  # 15 + 40 + 60 + 10 minutes
     assert [phase.get_attribute("data-phase") for phase in block.locator(".ph").all()] == [
         "set-up",
         "infusion",
@@ -95,7 +95,7 @@ def test_a_front_desk_person_cannot_pass_an_open_gate(alice, infusion, faults):
     page.get_by_role("button", name="Check in").click()
 
     expect(page.get_by_role("alert")).to_contain_text("A prescriber or manager can let it pass")
-    assert page.get_by_role("button", name="Check in all the same").count() == 0
+    expect(page.get_by_role("button", name="Check in all the same")).to_have_count(0)
 
 
 def test_a_dragged_visit_shades_what_fits_and_shows_what_moves_along(alice, session, infusion):
@@ -390,12 +390,12 @@ def test_a_day_is_printed_with_initials_unless_names_are_asked_for(alice, infusi
     on: date = local_on(infusion.start_at, infusion.zone)
     page.emulate_media(media="print")
     page.goto(f"/board/{on}/print")
-    assert "N. L." in page.locator(".sheet").inner_text()
-    assert "Nora" not in page.locator(".sheet").inner_text()
+    expect(page.locator(".sheet")).to_contain_text("N. L.")
+    expect(page.locator(".sheet")).not_to_contain_text("Nora")
     expect(page.locator(".no-print")).to_be_hidden()
 
     page.goto(f"/board/{on}/print?names=names")
-    assert "Nora Lindqvist" in page.locator(".sheet").inner_text()
+    expect(page.locator(".sheet")).to_contain_text("Nora Lindqvist")
     assert _pages(page) == 1
     _copy_rows(page, 50)
     assert _pages(page) == 1  # a full day

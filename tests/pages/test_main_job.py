@@ -35,8 +35,8 @@ def test_a_course_is_booked_confirmed_by_mail_and_in_a_feed(staffed, system, ope
     expect(page.get_by_role("status")).to_contain_text("Booked: 21 visits for Zoë O’Brien.")
     expect(page.get_by_role("heading", name="IV ketamine for depression, six infusions")).to_be_visible()
     visits = page.locator(".course > li:not(:has(.is-proposed))")
-    assert visits.count() == 21
-    assert page.locator(".gap-broken").count() == 0
+    expect(visits).to_have_count(21)
+    expect(page.locator(".gap-broken")).to_have_count(0)
 
     # one mail with the whole course
     system.travel(NOW - datetime.now(UTC) + timedelta(minutes=2))

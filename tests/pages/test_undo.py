@@ -1,5 +1,6 @@
 """Undo from the toast: a booked course, a move."""
 
+import re
 from datetime import timedelta
 
 from playwright.sync_api import expect
@@ -40,8 +41,7 @@ def test_a_move_is_taken_back_from_its_toast_with_all_that_moved(alice, session,
     page.get_by_role("button", name="See what it takes").click()
     page.locator("#confirm-move").click()
     expect(page.get_by_role("status")).to_contain_text("moved.")
-    assert fresh(session, infusion).start_at == infusion.start_at
-    assert {one.id: one.start_at for one in infusion.care_plan.appointments} != before
+    assert fresh(session, infusion).start_at == later
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
     expect(page.get_by_role("status")).to_contain_text("Taken back")
@@ -56,6 +56,6 @@ def test_a_link_to_the_board_opens_the_visit_that_it_names(alice, course):
     page.get_by_role("link", name="On the board").click()
 
     expect(page.locator("#panel-title")).to_contain_text("Nora Lindqvist")
-    assert page.url.split("?")[0].endswith(board_of(infusion))
+    expect(page).to_have_url(re.compile(re.escape(board_of(infusion)) + r"(\?|$)"))
     page.get_by_role("link", name="This visit on a page of its own").click()
     page.wait_for_url(f"**/appointments/{infusion.public_id}")

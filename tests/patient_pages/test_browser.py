@@ -1,9 +1,11 @@
 """Each job of the patient's page on a phone, with JavaScript and without it."""
 
+import re
 import threading
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
 from scheduler.domain.status import AppointmentStatus, Response
@@ -50,20 +52,21 @@ def fresh(session):
 def test_confirming(phone, visit, fresh):
     phone.get_by_role("button", name="I am coming").click()
 
-    assert phone.get_by_role("status").inner_text() == "Thank you. We look forward to seeing you."
-    assert phone.get_by_role("button", name="I am coming").count() == 0
+    expect(phone.get_by_role("status")).to_have_text("Thank you. We look forward to seeing you.")
+    expect(phone.get_by_role("button", name="I am coming")).to_have_count(0)
     assert fresh(Appointment, visit.id).response is Response.ACCEPTED
 
 
 def test_cancelling_after_thinking_again(phone, visit, fresh):
     phone.get_by_role("link", name="I cannot come").click()
     phone.get_by_role("link", name="No, keep it").click()
+    expect(phone.get_by_role("button", name="I am coming")).to_be_visible()
     assert fresh(Appointment, visit.id).status is AppointmentStatus.BOOKED
 
     phone.get_by_role("link", name="I cannot come").click()
     phone.get_by_label("Would you tell us why?").fill("a cold")
     phone.get_by_role("button", name="Yes, cancel it").click()
-    assert phone.get_by_role("status").inner_text() == "Your appointment is cancelled."
+    expect(phone.get_by_role("status")).to_have_text("Your appointment is cancelled.")
     assert fresh(Appointment, visit.id).status_reason == "a cold"
 
 
@@ -72,7 +75,7 @@ def test_asking_for_another_time(phone, session):
     phone.get_by_label("Days and times that are good for you").fill("Tuesdays after nine")
     phone.get_by_role("button", name="Send to the clinic").click()
 
-    assert phone.get_by_text("You asked for another time").is_visible()
+    expect(phone.get_by_text("You asked for another time").first).to_be_visible()
     session.rollback()
     assert session.query(PatientRequest).one().note == "Tuesdays after nine"
 
@@ -87,7 +90,7 @@ def test_saying_how_one_is(phone, session, at, visit):
     phone.get_by_role("group", name="Your mood").get_by_label("8", exact=True).check()
     phone.get_by_role("button", name="Save").click()
 
-    assert phone.get_by_role("status").inner_text() == "Thank you for telling us."
+    expect(phone.get_by_role("status")).to_have_text("Thank you for telling us.")
     session.rollback()
     row = session.query(CheckIn).one()
     assert (row.little_interest, row.feeling_down, row.mood) == (1, None, 8)
@@ -99,7 +102,7 @@ def test_wishes_and_another_language(phone, ana, fresh):
     phone.get_by_label("Español", exact=True).check()
     phone.get_by_role("button", name="Save").click()
 
-    assert phone.get_by_role("status").inner_text() == "Sus deseos están guardados."
+    expect(phone.get_by_role("status")).to_have_text("Sus deseos están guardados.")
     saved = fresh(Patient, ana.id)
     assert (saved.language, saved.preferences) == ("es", {"weekdays": [2]})
 
@@ -107,12 +110,12 @@ def test_wishes_and_another_language(phone, ana, fresh):
 def test_a_calendar_of_ones_own(phone):
     phone.get_by_role("link", name="Put my appointments into my calendar").click()
     phone.get_by_role("button", name="Make an address for my calendar").click()
-    made = phone.get_by_label("Address").input_value()
-    assert "/feeds/" in made
-    assert phone.get_by_role("link", name="Add to Apple Calendar").get_attribute("href").startswith("webcal:")
+    expect(phone.get_by_label("Address")).to_have_value(re.compile("/feeds/"))
+    apple = phone.get_by_role("link", name="Add to Apple Calendar")
+    expect(apple).to_have_attribute("href", re.compile("^webcal:"))
 
     phone.get_by_role("button", name="Switch it off").click()
-    assert phone.get_by_role("status").inner_text() == "The address is switched off."
+    expect(phone.get_by_role("status")).to_have_text("The address is switched off.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import icalendar
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import text
 
 from scheduler.database import db
@@ -62,12 +63,12 @@ def test_naming_the_driver(phone, session, third, faults):
     phone.get_by_label("Somebody takes me home").check()
     phone.get_by_label("Their name").fill("Sam")
     phone.get_by_role("button", name="Save").click()
-    assert phone.get_by_text("Please give us a phone number.").is_visible()
-    assert phone.get_by_label("Their name").input_value() == "Sam"
+    expect(phone.get_by_text("Please give us a phone number.")).to_be_visible()
+    expect(phone.get_by_label("Their name")).to_have_value("Sam")
     phone.get_by_label("Their phone number").fill("+1 555 0199")
     phone.get_by_role("button", name="Save").click()
 
-    assert "Sam takes you home: +1 555 0199" in phone.content()
+    expect(phone.get_by_text("Sam takes you home: +1 555 0199").first).to_be_visible()
     session.rollback()
     answer = session.query(DriverAnswer).one()
     assert (answer.appointment_id, answer.phone) == (third.id, "+1 555 0199")
@@ -86,7 +87,7 @@ def test_choosing_a_start_that_the_desk_approves_with_one_click(
     own(phone, third).get_by_role("link", name="I need another time").click()
     phone.locator(f'input[name="start"][value="{wanted.isoformat()}"]').check()
     phone.get_by_role("button", name="Send to the clinic").click()
-    assert phone.get_by_text("You asked for another time").first.is_visible()
+    expect(phone.get_by_text("You asked for another time").first).to_be_visible()
 
     desk = sign_in(open_page(live_server), "alice@example.org")
     desk.goto("/requests")
@@ -100,7 +101,7 @@ def test_choosing_a_start_that_the_desk_approves_with_one_click(
     words = desk.get_by_role("status").inner_text()
     assert (f"and {len(moved)} more with it" in words) == bool(moved)
     phone.reload()
-    assert phone.get_by_text("You asked for another time").count() == 0
+    expect(phone.get_by_text("You asked for another time")).to_have_count(0)
 
 
 def test_one_visit_for_the_own_calendar(phone, third):
@@ -115,11 +116,13 @@ def test_one_visit_for_the_own_calendar(phone, third):
 def test_a_calendar_address_is_renewed(phone, session, client):
     phone.get_by_role("link", name="Put my appointments into my calendar").click()
     phone.get_by_role("button", name="Make an address for my calendar").click()
-    first = phone.get_by_label("Address").input_value()
+    address = phone.get_by_label("Address")
+    first = address.input_value()
     phone.get_by_role("button", name="Make a new address and switch the old off").click()
-    second = phone.get_by_label("Address").input_value()
+    expect(address).not_to_have_value(first)
+    second = address.input_value()
 
-    paths = [address[address.index("/feeds/") :] for address in (first, second)]
+    paths = [made[made.index("/feeds/") :] for made in (first, second)]
     assert [client.get(path).status_code for path in paths] == [410, 200]
     assert session.query(CalendarFeed).count() == 2
 
@@ -131,6 +134,7 @@ def test_asking_for_a_fresh_link(phone, session):
     phone.goto("/visits")
     phone.get_by_label("Email").fill("nora@example.org")
     phone.get_by_role("button").first.click()
+    expect(phone.get_by_role("status")).to_be_visible()
 
     session.rollback()
     assert session.query(Message).count() == before + 1
