@@ -21,6 +21,7 @@ from playwright.sync_api import (
     Request,
     TimeoutError,
     WebError,
+    expect,
     sync_playwright,
 )
 
@@ -36,6 +37,7 @@ QUIET = (
 PATIENCE = 15_000  # milliseconds: two cores may be busy with other tests
 PICTURES = Path(__file__).resolve().parent.parent / "build" / "failures"
 failed = pytest.StashKey[bool]()
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
