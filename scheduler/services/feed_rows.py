@@ -2,6 +2,7 @@
 
 A cancelled visit stays until 30 days after the later of its end and its cancellation: most clients keep an event that
 merely vanished. The same holds for a visit that a practitioner or a place has left, in their own feed, at its old time.
+One that was moved beyond a feed's end stays too, where it is now: without it the old time would stand for ever.
 What never stood (a reservation that ran out) was in no calendar and leaves no stone: its `sequence` is still 0.
 """
 
@@ -140,10 +141,23 @@ def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[
     gone = and_(Appointment.status.in_(GONE), Appointment.sequence > 0, lately)
     query = VISITS.where(Appointment.clinic_id == clinic.id, whose.visits, or_(standing, gone))
     if shows.end is not None:
-        query = query.where(Appointment.start_at < shows.end)
+        query = query.where(or_(Appointment.start_at < shows.end, _was_before(shows.end)))
     if whose.patient is not None and not clinic.settings.show_hidden_visits:
         query = query.where(Appointment.visible)
     return [FeedVisit(*tuple(row)) for row in session.execute(query)]
+
+
+def _was_before(end: datetime) -> ColumnElement[bool]:
+    """What makes a visit one that once was to begin before `end`: what it took up then was let go."""
+    return (
+        select(Occupation.id)
+        .where(
+            Occupation.appointment_id == Appointment.id,
+            Occupation.released_at.is_not(None),
+            Occupation.start_at < end,
+        )
+        .exists()
+    )
 
 
 def left(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[FeedVisit]:

@@ -30,10 +30,10 @@ from scheduler.models.versions import overtake, raise_versions
 from scheduler.services import audit, feeds, reminders
 from scheduler.services.actors import Actor
 from scheduler.services.changes import check_version
-from scheduler.services.events import record_event
+from scheduler.services.events import record_event, relabelled
 from scheduler.services.locks import lock_resources
 from scheduler.services.occupation import copied
-from scheduler.services.patients import renew_search_key, shown_in
+from scheduler.services.patients import CALLED_BY, renew_search_key, shown_in
 from scheduler.services.permissions import allowed
 from scheduler.services.reservations import release_expired
 
@@ -156,6 +156,7 @@ def merge(
     reminders.plan_for(session, actor.clinic, ahead, now)
     audit.record(session, actor, "patient.merged", keep, now, changed, reason)
     audit.record(session, actor, "patient.merged-away", other, now, reason=reason)
+    _relabel(session, planned, changed, now)
     raise_versions(session, actor.clinic.id, shown, now)
     overtake(session, actor.clinic.id, keep.resource_id, other.resource_id)
     return keep
@@ -232,6 +233,16 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime) -> Non
         .execution_options(synchronize_session="fetch")
     )
     _occupy(session, keep, other, now)
+
+
+def _relabel(session: Session, planned: Merger, changed: Sequence[str], now: datetime) -> None:
+    """Let calendars that name a visit by initials and id take note of the new ones: of the other's visits, and of all
+    where the kept record is called something else now."""
+    session.flush()
+    theirs = Appointment.id.in_([visit.id for visit in planned.visits])
+    everything = Appointment.patient_id == planned.keep.id
+    which = everything if CALLED_BY & set(changed) else theirs
+    relabelled(session, planned.keep.clinic_id, which, now)
 
 
 def _occupy(session: Session, keep: Patient, other: Patient, now: datetime) -> None:

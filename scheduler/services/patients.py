@@ -30,6 +30,7 @@ from scheduler.services.events import relabelled
 from scheduler.services.patient_fields import checked
 
 MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
+CALLED_BY = {"given_name", "family_name", "preferred_name", "language"}  # what calendars call the visits by
 
 
 def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> Patient:
@@ -63,7 +64,7 @@ def update(
     changed = {name: value for name, value in values.items() if getattr(patient, name) != value}
     if not changed:
         return patient
-    shown = {"given_name", "family_name", "preferred_name", "language"} & changed.keys()
+    shown = CALLED_BY & changed.keys()
     _apply(patient, changed, now)
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)

@@ -12,6 +12,7 @@ from scheduler.services import (
     clinic_settings,
     erasure,
     feed_events,
+    feed_rows,
     feeds,
     gates,
     moves,
@@ -26,6 +27,7 @@ from tests.services.courses import visit, wishes
 
 URL = "https://clinic.example"
 NOW = datetime(2026, 10, 19, 12, 0, tzinfo=UTC)  # two weeks before the clocks of New York go back
+DAY = timedelta(days=1)
 LONG = "Пациентка ❤ نموذج 相談室 " * 3 + "é" * 20
 
 
@@ -141,6 +143,35 @@ def test_a_visit_that_is_only_called_something_else_has_a_new_stamp_and_the_old_
         assert third.uid in reads_differently
         assert {now[uid][0] for uid in reads_differently} == {later}
         assert [now[uid][1] for uid in now] == [before[uid][1] for uid in now]
+
+
+def test_a_visit_moved_beyond_a_feeds_end_is_read_where_it_is_now(
+    session, harbor, desk, course, of_nora, of_clinic
+):
+    last = visit(course, "infusion-6")
+    ahead = (last.local_start.date() - NOW.date()).days + 1
+    feed = feeds.create(session, desk, None, "initials", NOW, days_ahead=ahead)[0]
+    before = by_vobject(feed_events.calendar(session, feed, URL, NOW))[last.uid]
+    later = next(
+        start for start in patient_requests.starts(session, desk, last, NOW) if start > last.start_at + DAY
+    )
+    moved = moves.plan_move(session, desk, last, later, NOW, scope="following")
+    moves.apply_moves(session, desk, moved, NOW + timedelta(hours=1))
+    assert later > feed_rows.span(feed, harbor.clinic, feed_rows.owner(session, feed), NOW).end
+
+    body = feed_events.calendar(session, feed, URL, NOW)
+    for reader in (by_icalendar, by_vobject, by_ics, lambda body: by_ical_js(body)[0]):
+        read = reader(body)[last.uid]
+        assert (read.start, read.sequence) == (later, before.sequence + 1)
+        assert read.status == before.status
+
+
+def test_what_lay_beyond_a_feeds_end_all_along_is_not_in_it(session, desk, course):
+    last = visit(course, "infusion-6")
+    ahead = (last.local_start.date() - NOW.date()).days - 1
+    feed = feeds.create(session, desk, None, "initials", NOW, days_ahead=ahead)[0]
+
+    assert last.uid not in by_vobject(feed_events.calendar(session, feed, URL, NOW))
 
 
 def test_a_setting_that_no_calendar_shows_moves_no_stamp(session, harbor, course, of_nora):

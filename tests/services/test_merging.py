@@ -15,12 +15,24 @@ from scheduler.models.occupation import PATIENT, Occupation
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder
 from scheduler.models.versions import feed_version
-from scheduler.services import booking, books, feed_state, feeds, links, merging, patients, undo, visits
+from scheduler.services import (
+    booking,
+    books,
+    feed_events,
+    feed_state,
+    feeds,
+    links,
+    merging,
+    patients,
+    undo,
+    visits,
+)
 from scheduler.services.proposal_tokens import sign, unsign
 from scheduler.services.proposals import propose
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.services.courses import book, visit, wishes
+from tests.visits import add_visit
 
 KEYS = [SECRET_KEY]
 
@@ -270,6 +282,32 @@ def test_a_calendar_address_goes_on_and_never_repeats_an_answer(app, session, ha
     assert feed.resource_id == nora.resource_id
     assert feed_state.look_up(engine, token, "https://x.example", NOW).tag != before
     assert feed_version(session, harbor.clinic.id, nora.resource_id) == 7
+
+
+@both
+@pytest.mark.parametrize("family_name", ["keep", "other"])
+def test_calendars_take_note_that_visits_have_other_initials(session, harbor, nora, twin, family_name):
+    twin.family_name = "Zorn"
+    theirs = book(session, harbor, patient="Twin")
+    ours = add_visit(session, harbor, "Room A", NOW + timedelta(days=40), nora)
+    feed = feeds.create(session, harbor.actor("alice"), None, TitleStyle.INITIALS, NOW)[0]
+    before = stamped(session, feed)
+    later = NOW + timedelta(hours=1)
+    merging.merge(session, harbor.actor("alice"), nora, twin, {"family_name": family_name}, later)
+    after = stamped(session, feed)
+
+    renamed = {uid for uid in after if after[uid][0] != before[uid][0]}
+    their_uids = {one.uid for one in theirs.appointments} & after.keys()
+    assert renamed == (their_uids if family_name == "keep" else after.keys())
+    assert ours.uid in after
+    assert {uid for uid in after if after[uid][1] == later} == renamed
+    assert [after[uid][2] for uid in after] == [before[uid][2] for uid in after]
+
+
+def stamped(session, feed):
+    """Return the title, DTSTAMP and SEQUENCE of every event."""
+    found = feed_events.events(session, feed, "https://x.example", NOW)
+    return {one.uid: (one.summary, one.changed_at, one.sequence) for one in found}
 
 
 def test_a_proposal_for_the_merged_record_is_over(session, harbor, nora, twin):
