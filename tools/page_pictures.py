@@ -96,6 +96,7 @@ def _shots(page: Page, on: str) -> Shots:
         "second-step-enrolment": "/account/second-factor/enrolment",
         "start": "/start",
         "settings": "/settings",
+        "clinic": "/settings/clinic",
         "hours": "/settings/hours",
         "closures": "/settings/closures",
         "holidays": "/settings/holidays",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from icalendar import Calendar
+from icalendar import Calendar, vText
 
 from scheduler.ical.entries import Entry, Look, Visit, bare, busy, entry, event_status, look_of
 from scheduler.ical.events import rendered
@@ -21,7 +21,7 @@ from scheduler.ical.vtimezone import utc, vtimezone
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 
-SERIALISER = 1  # raise it whenever the bytes of an unchanged calendar would change
+SERIALISER = 2  # raise it whenever the bytes of an unchanged calendar would change
 PRODUCT = "-//Seriate//Seriate 1.0//EN"
 REFRESH = timedelta(hours=1)
 END = b"END:VCALENDAR\r\n"
@@ -33,8 +33,9 @@ V = TypeVar("V", bound=Visit)
 def feed_calendar(name: str, look: Look, entries: Sequence[Entry], since_year: int) -> bytes:
     """Return the body of a subscription; `since_year` is that of the earliest visit it may show."""
     calendar = bare_calendar()
-    calendar.add("name", line(name))
-    calendar.add("x-wr-calname", line(name))
+    # the library knows neither as text, and would leave commas as they are
+    for known_as in ("name", "x-wr-calname"):
+        calendar.add(known_as, vText(line(name)), encode=False)
     calendar.add("color", "teal")
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")  # the library writes an unknown name as text

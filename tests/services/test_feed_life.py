@@ -10,6 +10,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.services import (
     booking,
     clinic_settings,
+    clinics,
     erasure,
     feed_events,
     feed_rows,
@@ -114,7 +115,7 @@ def test_every_parser_follows_a_course_through_its_life(session, harbor, desk, c
 
 def stamps(session, feed, now=NOW):
     return {
-        entry.uid: (entry.changed_at, entry.sequence, entry.summary, entry.place)
+        entry.uid: (entry.changed_at, entry.sequence, entry.summary, entry.place, entry.description)
         for entry in feed_events.events(session, feed, URL, now)
     }
 
@@ -126,6 +127,8 @@ def test_a_visit_that_is_only_called_something_else_has_a_new_stamp_and_the_old_
     third = visit(course, "infusion-3")
     changes = [
         (of_nora, lambda: clinic_settings.change(session, mona, {"visit_label": "Meeting"}, later)),
+        (of_nora, lambda: clinics.change(session, mona, {"name": "Pier Clinic"}, later)),
+        (of_nora, lambda: clinics.change(session, mona, {"phone": "+1 555 0199"}, later)),
         (of_nora, lambda: clinic_settings.change(session, mona, {"mail_name": "Harbor"}, later)),
         (
             of_clinic,
@@ -192,12 +195,12 @@ def test_an_erased_patients_visits_stay_in_staff_calendars_without_a_trace(
             one.status = AppointmentStatus.CANCELLED
     session.flush()
     before = stamps(session, of_clinic)
-    assert all("N. L." in summary for _, _, summary, _ in before.values())
+    assert all("N. L." in summary for _, _, summary, *_ in before.values())
 
     later = NOW + timedelta(days=1)
     erasure.erase(session, harbor.actor("ada"), course.patient, "asked for", later)
     after = stamps(session, of_clinic, later)
     assert after.keys() == before.keys()
-    assert not any("N. L." in summary for _, _, summary, _ in after.values())
+    assert not any("N. L." in summary for _, _, summary, *_ in after.values())
     assert {changed_at for changed_at, *_ in after.values()} == {later}
     assert of_nora.revoked_at == later

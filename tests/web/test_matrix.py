@@ -197,6 +197,8 @@ TABLE = {
     "GET settings.hours": ("settings", "/settings/hours", None, False),
     "POST settings.save_hours": ("settings", "/settings/hours", {}, False),
     "GET settings.import_job": ("settings", "/settings/imports/{job}", None, True),
+    "GET settings.clinic": ("settings", "/settings/clinic", None, False),
+    "POST settings.save_clinic": ("settings", "/settings/clinic", {"name": "x", "visit_label": "x"}, False),
     "GET settings.imports": ("settings", "/settings/imports", None, False),
     "POST settings.ask_import": ("settings", "/settings/imports", {}, False),
     "GET settings.index": ("settings", "/settings", None, False),

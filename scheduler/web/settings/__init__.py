@@ -1,6 +1,7 @@
 """Settings pages, one module for each subject, all under one blueprint."""
 
 from scheduler.web.settings import (  # noqa: F401  (each adds its views)
+    clinic,
     closures,
     data,
     holidays,
