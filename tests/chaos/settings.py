@@ -1,4 +1,7 @@
-"""How long the drills are: CHAOS=smoke or full, N= rounds, SEED= of the randomness (printed, to repeat a run)."""
+"""How long the drills are: CHAOS=smoke or full, N= rounds, SEED= of the randomness (printed, to repeat a run).
+
+MINUTES= ends a storm before it has had all its rounds; what it did until then is what it tells.
+"""
 
 import os
 import random
@@ -11,3 +14,8 @@ SEED = int(os.environ.get("SEED") or (random.SystemRandom().randrange(1_000_000)
 def rounds(smoke: int, full: int) -> int:
     """Return how many rounds to drill."""
     return int(os.environ.get("N") or (full if FULL else smoke))
+
+
+def seconds() -> float:
+    """Return how long a storm may go on."""
+    return float(os.environ.get("MINUTES") or 600) * 60
