@@ -23,8 +23,9 @@ from werkzeug import Request, Response
 from config import Settings
 from scheduler.database import begin_write, db
 from scheduler.models.calendar_feed import CalendarFeed
-from scheduler.services import feed_events, feed_state, feeds, limits
-from scheduler.services.feed_state import FeedState
+from scheduler.services import limits
+from scheduler.services.feed import feed_events, feed_state, feeds
+from scheduler.services.feed.feed_state import FeedState
 from scheduler.services.limits import HOUR, Limit, Tally
 
 if TYPE_CHECKING:

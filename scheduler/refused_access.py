@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.services import audit
+from scheduler.services.account.permissions import allowed, require
 from scheduler.services.actors import Actor
-from scheduler.services.permissions import allowed, require
+from scheduler.services.trail import audit
 from scheduler.transactions import write_now
 
 

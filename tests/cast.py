@@ -16,9 +16,11 @@ from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.user import StaffRole, User, member
-from scheduler.services import accounts, patients, places, plans, schedules
+from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
-from scheduler.services.schedules import Hours
+from scheduler.services.clinic import places, plans, schedules
+from scheduler.services.clinic.schedules import Hours
+from scheduler.services.patient import patients
 
 NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 PASSWORD = "a quiet cup of tea"

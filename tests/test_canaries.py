@@ -15,7 +15,11 @@ from sqlalchemy import text
 
 from scheduler.database import begin_write
 from scheduler.models.message import Message, MessageKind
-from scheduler.services import accounts, feeds, gates, links, outbox, passwords, second_factors
+from scheduler.services.account import accounts, passwords, second_factors
+from scheduler.services.feed import feeds
+from scheduler.services.mail import outbox
+from scheduler.services.patient import links
+from scheduler.services.visit import gates
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.services.courses import book, visit

@@ -13,8 +13,8 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
-from scheduler.services import feed_events, feeds
 from scheduler.services.actors import Actor
+from scheduler.services.feed import feed_events, feeds
 from tests.ical.readers import Read, by_ical_js, by_icalendar, by_ics, by_vobject
 
 NOW = datetime(2026, 11, 24, 15, 20, tzinfo=UTC)

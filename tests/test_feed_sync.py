@@ -10,7 +10,8 @@ import icalendar
 import pytest
 from werkzeug.serving import make_server
 
-from scheduler.services import feeds, moves, visits
+from scheduler.services.feed import feeds
+from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.services.courses import book
 

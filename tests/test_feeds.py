@@ -11,8 +11,8 @@ from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.models import versions
 from scheduler.models.calendar_feed import CalendarFeed
-from scheduler.services import feed_events, feeds
 from scheduler.services.actors import Actor
+from scheduler.services.feed import feed_events, feeds
 from tests.calendar_cast import DAY, NOW, make_clinic, make_patient, make_visit
 from tests.engines import both, test_settings
 

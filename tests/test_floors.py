@@ -76,7 +76,7 @@ def test_a_planted_fault_is_found(part, source):
 @pytest.mark.parametrize(
     ("part", "source"),
     [
-        ("web", "from scheduler import services\nfrom scheduler.services.booking import book_series"),
+        ("web", "from scheduler import services\nfrom scheduler.services.course.booking import book_series"),
         ("services", "from scheduler.services import audit\nfrom scheduler.domain.plans import Action"),
         ("api", "from scheduler.api.problems import problem\nfrom flask import request"),
     ],

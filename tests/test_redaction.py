@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from scheduler import redaction
-from scheduler.services import links
+from scheduler.services.patient import links
 from tests.calendar_cast import NOW, make_clinic, make_patient
 from tests.engines import SECRET_KEY
 
@@ -72,7 +72,7 @@ def test_what_flask_writes_of_an_exception_names_no_token(app, session, client, 
 
 
 def test_a_feed_in_trouble_names_no_token(app, client, log, monkeypatch):
-    monkeypatch.setattr("scheduler.services.feed_state.look_up", lambda *_: 1 / 0)
+    monkeypatch.setattr("scheduler.services.feed.feed_state.look_up", lambda *_: 1 / 0)
 
     assert client.get(f"/feeds/{TOKEN}.ics").status_code == 503
     assert TOKEN not in log.getvalue()

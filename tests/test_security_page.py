@@ -4,7 +4,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from scheduler.models.user import StaffRole
-from scheduler.services.permissions import PERMISSIONS
+from scheduler.services.account.permissions import PERMISSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "security.md").read_text()

@@ -7,7 +7,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.occupation import Occupation
 from scheduler.models.plan_definition import current
-from scheduler.services.booking import book_visit
+from scheduler.services.course.booking import book_visit
 from tests.cast import NOW
 
 

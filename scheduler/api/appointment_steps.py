@@ -14,8 +14,8 @@ from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.domain.status import Stage
 from scheduler.models.appointment import Appointment
-from scheduler.services import undo, visits
 from scheduler.services.actors import Actor
+from scheduler.services.visit import undo, visits
 
 
 class Why(Body):

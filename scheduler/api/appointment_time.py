@@ -16,10 +16,11 @@ from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.errors import StalePreview
-from scheduler.services import moves, places
 from scheduler.services.actors import Actor
-from scheduler.services.moves import Move
-from scheduler.services.visit_rows import People
+from scheduler.services.clinic import places
+from scheduler.services.planning.visit_rows import People
+from scheduler.services.visit import moves
+from scheduler.services.visit.moves import Move
 
 
 class NewTime(Body):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from scheduler.api.fields import At, Id, View, at
 from scheduler.models.appointment import Appointment
-from scheduler.services.gates import open_gates
+from scheduler.services.visit.gates import open_gates
 
 Status = Literal[
     "proposed",

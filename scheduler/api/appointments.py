@@ -22,8 +22,10 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import appointment as appointments
 from scheduler.models.appointment import Appointment, Participant
-from scheduler.services import booking, patients, places, plans
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import places, plans
+from scheduler.services.course import booking
+from scheduler.services.patient import patients
 
 
 class NewAppointment(VisitBody):

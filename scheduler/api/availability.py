@@ -18,9 +18,10 @@ from scheduler.domain.planner.model import Request
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import plan_definition as definitions
-from scheduler.services import availability, patients
 from scheduler.services.actors import Actor
-from scheduler.services.placing import alone
+from scheduler.services.patient import patients
+from scheduler.services.planning import availability
+from scheduler.services.planning.placing import alone
 
 LONGEST = timedelta(days=31)
 

@@ -11,7 +11,7 @@ from scheduler import clock
 from scheduler.api.problems import Unauthenticated
 from scheduler.database import begin_write, db
 from scheduler.models.api_token import ApiToken
-from scheduler.services import accounts
+from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
 
 BEARER = re.compile(r"[Bb]earer +([A-Za-z0-9_\-]{1,200})")

@@ -22,8 +22,11 @@ from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
 from scheduler.models.care_plan import CarePlan
-from scheduler.services import booking, careplans, patients, plans, proposals
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import plans
+from scheduler.services.course import booking, careplans
+from scheduler.services.patient import patients
+from scheduler.services.planning import proposals
 
 ByToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,60000}$")]
 

@@ -16,8 +16,8 @@ from scheduler.api.paging import Paged, page
 from scheduler.api.resources import Scope, naming, resource_of
 from scheduler.database import db
 from scheduler.models.schedule import Closure, ClosureKind
-from scheduler.services import schedules
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import schedules
 
 
 class NewClosure(Body):

@@ -19,10 +19,10 @@ from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, SlotTaken
 from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
-from scheduler.services import places
 from scheduler.services.actors import Actor
-from scheduler.services.placing import place
-from scheduler.services.wishes import Wishes
+from scheduler.services.clinic import places
+from scheduler.services.planning.placing import place
+from scheduler.services.planning.wishes import Wishes
 
 
 class VisitBody(Body):

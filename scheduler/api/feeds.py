@@ -15,8 +15,10 @@ from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models import calendar_feed
 from scheduler.models.calendar_feed import CalendarFeed
-from scheduler.services import feeds, patients, places
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import places
+from scheduler.services.feed import feeds
+from scheduler.services.patient import patients
 
 Style = Literal["neutral", "kind", "initials"]
 

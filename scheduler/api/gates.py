@@ -15,9 +15,9 @@ from scheduler.models.appointment import by_public_id as visit_by_public_id
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.gate import Gate
 from scheduler.models.user import User
-from scheduler.services import gates
+from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
-from scheduler.services.permissions import require
+from scheduler.services.visit import gates
 
 
 class GateBody(Body):

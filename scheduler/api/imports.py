@@ -11,8 +11,9 @@ from scheduler.api.fields import Body
 from scheduler.api.jobs import JobView, accepted
 from scheduler.api.operations import Answer, call
 from scheduler.database import db
-from scheduler.services import import_jobs, jobs
+from scheduler.services import jobs
 from scheduler.services.actors import Actor
+from scheduler.services.transfer import import_jobs
 
 LONGEST_FILE = 20_000_000  # characters
 

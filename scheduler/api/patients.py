@@ -16,8 +16,8 @@ from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.domain.folding import search_words
 from scheduler.models.patient import Patient
-from scheduler.services import patients
 from scheduler.services.actors import Actor
+from scheduler.services.patient import patients
 
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: Monday is 1.")]
 

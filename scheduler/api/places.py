@@ -14,8 +14,8 @@ from scheduler.api.paging import Paged, page
 from scheduler.database import db
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
-from scheduler.services import places
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import places
 
 Rank = Annotated[int, Field(ge=0, le=10_000)]
 Capability = Annotated[str, Line(40, required=True)]

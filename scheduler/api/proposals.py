@@ -17,9 +17,11 @@ from scheduler.domain.planner.model import Done, Projection, Proposal
 from scheduler.domain.planner.model import Visit as PlannedVisit
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
-from scheduler.services import patients, places, plans, proposals, resources
 from scheduler.services.actors import Actor
-from scheduler.services.wishes import Wishes
+from scheduler.services.clinic import places, plans, resources
+from scheduler.services.patient import patients
+from scheduler.services.planning import proposals
+from scheduler.services.planning.wishes import Wishes
 
 Key = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,59}$")]
 

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from scheduler import clock
 from scheduler.database import begin_write, db
-from scheduler.services import audit
 from scheduler.services.actors import Actor
-from scheduler.services.audit import HasPublicId
+from scheduler.services.trail import audit
+from scheduler.services.trail.audit import HasPublicId
 
 
 def note_view(actor: Actor, event: str, thing: HasPublicId | None, fields: Iterable[str] = ()) -> None:

@@ -11,8 +11,8 @@ from scheduler.errors import Invalid
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource
-from scheduler.services import places
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import places
 
 Scope = Literal["clinic", "location", "practitioner"]
 

@@ -23,9 +23,9 @@ from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models import schedule
 from scheduler.models.schedule import Closure, ClosureKind, ScheduleOverride
-from scheduler.services import places, schedules
 from scheduler.services.actors import Actor
-from scheduler.services.schedules import Hours
+from scheduler.services.clinic import places, schedules
+from scheduler.services.clinic.schedules import Hours
 
 
 class HoursBody(Body):

@@ -15,7 +15,7 @@ from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models import user as users
 from scheduler.models.api_token import ApiToken
-from scheduler.services import accounts
+from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
 
 Scope = Annotated[str, Field(pattern="^[a-z-]{1,40}$")]

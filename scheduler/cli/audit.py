@@ -10,7 +10,7 @@ from config import Settings
 from scheduler.cli.clinics import chosen, clinic_option
 from scheduler.cli.output import json_option, say
 from scheduler.database import db
-from scheduler.services import audit_chain
+from scheduler.services.trail import audit_chain
 
 group = AppGroup("audit", help="The audit trail.")
 

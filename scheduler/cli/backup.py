@@ -19,8 +19,9 @@ from sqlalchemy.engine import Connection
 from scheduler import clock
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
-from scheduler.services import backup_files, backup_rows, restored
-from scheduler.services.backup_rows import BadBackup, Summary
+from scheduler.services.mail import restored
+from scheduler.services.transfer import backup_files, backup_rows
+from scheduler.services.transfer.backup_rows import BadBackup, Summary
 
 KEY_HELP = "A file that holds a key of at least 32 characters. Who loses it cannot read the backup again."
 key_option = click.option(

@@ -18,7 +18,9 @@ from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds
 from scheduler.models.clinic import Clinic
-from scheduler.services import audit, exports, exports_print, patient_record, patients
+from scheduler.services.patient import patient_record, patients
+from scheduler.services.trail import audit
+from scheduler.services.transfer import exports, exports_print
 
 Lines = Callable[[Session, Clinic, datetime, datetime], Iterator[str]]
 group = AppGroup("export", help="What is kept, as files that only their owner can read.")

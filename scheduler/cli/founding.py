@@ -10,7 +10,7 @@ from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.models import clinic as models
-from scheduler.services import clinics, holidays
+from scheduler.services.clinic import clinics, holidays
 
 group = AppGroup("clinic", help="Clinics.")
 

@@ -14,8 +14,8 @@ from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say
 from scheduler.database import begin_write, db
 from scheduler.errors import Refusal
-from scheduler.services import imports_appointments, imports_patients
-from scheduler.services.imports import ImportRefused
+from scheduler.services.transfer import imports_appointments, imports_patients
+from scheduler.services.transfer.imports import ImportRefused
 
 group = AppGroup("import", help="Bring patients and appointments in from files, all or nothing.")
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

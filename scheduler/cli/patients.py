@@ -9,7 +9,7 @@ from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
-from scheduler.services import erasure, patients
+from scheduler.services.patient import erasure, patients
 
 group = AppGroup("patients", help="Records that are kept no longer.")
 

@@ -14,8 +14,8 @@ from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.domain.plans import Plan
-from scheduler.services import plans
-from scheduler.services.yaml_source import FileRefused
+from scheduler.services.clinic import plans
+from scheduler.services.clinic.yaml_source import FileRefused
 
 group = AppGroup("plans", help="Plan definitions: check and load YAML files.")
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -17,7 +17,8 @@ from scheduler.cli.output import json_option, say
 from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.models import clinic as clinics
-from scheduler.services import books, wellbeing
+from scheduler.services import wellbeing
+from scheduler.services.visit import books
 
 SILENT = 60.0  # seconds: twelve missed ticks
 LATE = 600.0  # seconds: beyond the first retries of a mail server that is away

@@ -12,7 +12,7 @@ from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.models import user as users
-from scheduler.services import accounts
+from scheduler.services.account import accounts
 
 group = AppGroup("token", help="API tokens.")
 

@@ -13,7 +13,8 @@ from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models.user import StaffRole, by_email, member
-from scheduler.services import accounts, audit, second_factors
+from scheduler.services.account import accounts, second_factors
+from scheduler.services.trail import audit
 
 group = AppGroup("user", help="Accounts.")
 

@@ -10,7 +10,7 @@ from scheduler.demo.stories import Story
 from scheduler.demo.world import World
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.services import patient_answers, patient_requests, self_service
+from scheduler.services.patient import patient_answers, patient_requests, self_service
 
 DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbour")
 ANSWERED = 0.75  # of the check-ins

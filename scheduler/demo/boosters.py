@@ -13,8 +13,8 @@ from scheduler.errors import NoFitFound
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
-from scheduler.services import boosters
-from scheduler.services.courses import is_projected
+from scheduler.services.course import boosters
+from scheduler.services.planning.courses import is_projected
 
 BOOKED = 0.7  # of those that are proposed
 TWO_WEEKS = timedelta(days=14)

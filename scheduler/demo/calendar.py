@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from scheduler.services import holidays
-from scheduler.services.schedules import Hours
+from scheduler.services.clinic import holidays
+from scheduler.services.clinic.schedules import Hours
 
 WEEKDAYS = {name: number for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), 1)}
 

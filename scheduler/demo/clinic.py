@@ -18,8 +18,9 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ClosureKind
 from scheduler.models.user import StaffRole, User
-from scheduler.services import accounts, clinic_settings, clinics, holidays, places, schedules
+from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import clinic_settings, clinics, holidays, places, schedules
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,11 @@ from scheduler.errors import NoFitFound
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.models.user import StaffRole
-from scheduler.services import booking, patients, plans, proposals
-from scheduler.services.wishes import Wishes
+from scheduler.services.clinic import plans
+from scheduler.services.course import booking
+from scheduler.services.patient import patients
+from scheduler.services.planning import proposals
+from scheduler.services.planning.wishes import Wishes
 
 AT_LOADING = (Turn.RESERVES, Turn.BOOKS_NOW, Turn.ONLY_ASKED)
 LATER = (0, 2, 5, 9, 14, 21)  # days by which a course may begin later when nothing fits

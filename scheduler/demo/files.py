@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scheduler.services.yaml_source import read_schema, read_yaml
+from scheduler.services.clinic.yaml_source import read_schema, read_yaml
 
 FOLDER = Path(__file__).parent
 

@@ -12,9 +12,9 @@ from scheduler.domain.plans import Gate, Holds
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
-from scheduler.services import gates
 from scheduler.services.actors import Actor
-from scheduler.services.open_gates import DRIVER
+from scheduler.services.visit import gates
+from scheduler.services.visit.open_gates import DRIVER
 
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"

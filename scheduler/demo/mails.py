@@ -19,10 +19,13 @@ from scheduler.models.message import MessageKind
 from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.notify.words import LANGUAGES
-from scheduler.services import digest, outbox, passwords, staff, unsubscribing
+from scheduler.services.account import passwords
 from scheduler.services.actors import Actor
-from scheduler.services.open_gates import is_missing
-from scheduler.services.reminders import waits
+from scheduler.services.clinic import staff
+from scheduler.services.mail import digest, outbox
+from scheduler.services.mail.reminders import waits
+from scheduler.services.patient import unsubscribing
+from scheduler.services.visit.open_gates import is_missing
 
 RECENT, SOON = timedelta(days=4), timedelta(days=10)
 WRITTEN_TO = (MessageKind.CONFIRMATION, MessageKind.REMINDER, MessageKind.LINK)

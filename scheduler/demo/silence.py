@@ -12,8 +12,8 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.letters import NO_ADDRESS
-from scheduler.services.message_ends import ended
+from scheduler.services.mail.letters import NO_ADDRESS
+from scheduler.services.mail.message_ends import ended
 
 REASON = "demo history"
 

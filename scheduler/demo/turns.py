@@ -15,8 +15,9 @@ from scheduler.errors import Invalid, NoFitFound, RuleBroken
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
-from scheduler.services import careplans, make_ups, moves, visits
 from scheduler.services.actors import Actor
+from scheduler.services.course import careplans, make_ups
+from scheduler.services.visit import moves, visits
 
 DAY = timedelta(days=1)
 MIDDAY = time(12)

@@ -13,7 +13,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.status import Response, Stage
 from scheduler.models.appointment import Appointment
 from scheduler.models.user import StaffRole
-from scheduler.services import visits
+from scheduler.services.visit import visits
 
 STAGES = {"infusion": Stage.INFUSING, "dosing": Stage.INFUSING, "observation": Stage.OBSERVING}
 RECENT = timedelta(days=14)  # before that, nobody asks who had confirmed

@@ -11,10 +11,11 @@ from scheduler import clock
 from scheduler.database import begin_write, db
 from scheduler.fhir.outcomes import Unauthenticated
 from scheduler.models.api_token import ApiToken
-from scheduler.services import accounts, audit
+from scheduler.services.account import accounts
+from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
-from scheduler.services.audit import HasPublicId
-from scheduler.services.permissions import require
+from scheduler.services.trail import audit
+from scheduler.services.trail.audit import HasPublicId
 
 BEARER = re.compile(r"[Bb]earer +([A-Za-z0-9_\-]{1,200})")
 OPEN = frozenset({"fhir.metadata"})

@@ -25,8 +25,8 @@ from scheduler.fhir.schedules import Owner, owner, owners, paged
 from scheduler.fhir.searches import Asked, Page
 from scheduler.fhir.values import Stretch
 from scheduler.models.clinic import Clinic
-from scheduler.services import availability
 from scheduler.services.actors import Actor
+from scheduler.services.planning import availability
 
 PARAMETERS = {"schedule": "reference", "start": "date", "status": "token"}
 USUAL, MOST = timedelta(days=14), timedelta(days=93)

@@ -10,7 +10,7 @@ from scheduler.clock import now
 from scheduler.database import begin_write, db
 from scheduler.jobs.process import run_clock
 from scheduler.jobs.worker import run_worker
-from scheduler.services import channels, restored
+from scheduler.services.mail import channels, restored
 
 
 def register(app: Flask) -> None:

@@ -26,13 +26,13 @@ from scheduler.jobs.group_commit import GroupCommit
 from scheduler.jobs.sending import Channel, Sender
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
-from scheduler.services import channels
-from scheduler.services.delivery import not_sent
-from scheduler.services.due import collect
-from scheduler.services.leases import LEASE, claim, goes_alone, hand_back, recover, renew
-from scheduler.services.letters import Letter, Letterhead, NoLetter, compose, read_batch
 from scheduler.services.limits import Limit
-from scheduler.services.message_ends import Policy, expire
+from scheduler.services.mail import channels
+from scheduler.services.mail.delivery import not_sent
+from scheduler.services.mail.due import collect
+from scheduler.services.mail.leases import LEASE, claim, goes_alone, hand_back, recover, renew
+from scheduler.services.mail.letters import Letter, Letterhead, NoLetter, compose, read_batch
+from scheduler.services.mail.message_ends import Policy, expire
 
 CONNECTIONS = 4
 BATCH = 32

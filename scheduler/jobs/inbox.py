@@ -17,7 +17,7 @@ from flask import Flask
 from config import MailServer
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
-from scheduler.services.incoming import receive
+from scheduler.services.mail.incoming import receive
 
 WAIT = 60  # seconds for an answer
 AT_ONCE = 100

@@ -31,8 +31,8 @@ from scheduler.jobs.ticks import (
     write_digests,
 )
 from scheduler.notify.smtp import Connection
-from scheduler.services.letters import Letterhead
 from scheduler.services.limits import Limit
+from scheduler.services.mail.letters import Letterhead
 
 DISPATCH_SECONDS = 5
 EXPIRY_SECONDS = 60

@@ -8,7 +8,7 @@ from config import Settings
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
-from scheduler.services import audit_chain
+from scheduler.services.trail import audit_chain
 
 SECONDS = 5
 

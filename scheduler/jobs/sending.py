@@ -26,10 +26,10 @@ from scheduler.jobs.group_commit import GroupCommit
 from scheduler.notify.breaker import Breaker
 from scheduler.notify.faults import Phase, SendFault, Verdict
 from scheduler.notify.smtp import Envelope
-from scheduler.services.delivery import accepted, failed, pass_gate, refused_at_gate
-from scheduler.services.leases import hand_back
-from scheduler.services.letters import Letter
-from scheduler.services.message_ends import Policy
+from scheduler.services.mail.delivery import accepted, failed, pass_gate, refused_at_gate
+from scheduler.services.mail.leases import hand_back
+from scheduler.services.mail.letters import Letter
+from scheduler.services.mail.message_ends import Policy
 
 RECORD_TRIES = 6
 SERVER_TROUBLE = (Verdict.CHANNEL, Verdict.PAUSE)

@@ -18,8 +18,10 @@ from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
-from scheduler.services import digest, erasure, idempotency, jobs, signs_of_life
-from scheduler.services.reservations import release_expired
+from scheduler.services import idempotency, jobs, signs_of_life
+from scheduler.services.course.reservations import release_expired
+from scheduler.services.mail import digest
+from scheduler.services.patient import erasure
 
 log = logging.getLogger(__name__)
 

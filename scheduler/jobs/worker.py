@@ -27,11 +27,12 @@ from scheduler.database import begin_write, db
 from scheduler.errors import Refusal
 from scheduler.jobs.ticks import show_life
 from scheduler.models.job import Job
-from scheduler.services import import_jobs, jobs
+from scheduler.services import jobs
+from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
-from scheduler.services.imports import Progress
 from scheduler.services.jobs import LeaseLost
-from scheduler.services.permissions import require
+from scheduler.services.transfer import import_jobs
+from scheduler.services.transfer.imports import Progress
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0  # between two looks for a job

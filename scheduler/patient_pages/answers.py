@@ -14,8 +14,8 @@ from scheduler.models.patient_request import open_for
 from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
 from scheduler.patient_pages.visits import overview
-from scheduler.services import patient_answers, patient_requests, self_service
-from scheduler.services.self_service import OldForm, TooLate
+from scheduler.services.patient import patient_answers, patient_requests, self_service
+from scheduler.services.patient.self_service import OldForm, TooLate
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
 DONE = ("confirmed", "cancelled", "asked", "driver", "check-in", "preferences")

@@ -8,7 +8,7 @@ from config import Settings
 from scheduler.database import db
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
-from scheduler.services import feeds, subscribing
+from scheduler.services.feed import feeds, subscribing
 
 PATH = "/visits/<token>/calendar"
 MOST = 5  # addresses of one patient at a time

@@ -8,8 +8,8 @@ from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models.visit_answer import check_in_of
 from scheduler.patient_pages.opening import bp, gone_to, opened, shown
-from scheduler.services import patient_answers
-from scheduler.services.self_service import TooLate
+from scheduler.services.patient import patient_answers
+from scheduler.services.patient.self_service import TooLate
 
 CHECK_IN = "/visits/<token>/appointments/<visit_id>/check-in"
 

@@ -10,8 +10,9 @@ from flask import Response, request
 from scheduler import clock
 from scheduler.database import db
 from scheduler.patient_pages.opening import bp, plain, spoken
-from scheduler.services import fresh_links, limits
+from scheduler.services import limits
 from scheduler.services.limits import HOUR, Limit
+from scheduler.services.patient import fresh_links
 
 ASKED = Limit("fresh-links", most=20, per=HOUR)  # per address that asks
 

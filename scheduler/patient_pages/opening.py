@@ -22,9 +22,9 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.patient_pages.words import say
-from scheduler.services import links
 from scheduler.services.actors import Actor
-from scheduler.services.self_service import Choices, Marked, check_mark, choices, mark
+from scheduler.services.patient import links
+from scheduler.services.patient.self_service import Choices, Marked, check_mark, choices, mark
 
 bp = Blueprint("patient_pages", __name__)
 MAP = "https://www.google.com/maps/search/?api=1&query="

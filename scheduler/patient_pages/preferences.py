@@ -10,8 +10,8 @@ from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.notify.words import LANGUAGES, WEEKDAYS
 from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
-from scheduler.services import links, patients
-from scheduler.services.unsubscribing import subscribe, unsubscribe
+from scheduler.services.patient import links, patients
+from scheduler.services.patient.unsubscribing import subscribe, unsubscribe
 
 EITHER = (links.VISITS, links.UNSUBSCRIBE)
 

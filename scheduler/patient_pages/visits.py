@@ -13,9 +13,9 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
 from scheduler.models.visit_answer import driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
-from scheduler.services.open_gates import missing_titles
-from scheduler.services.patient_answers import waiting_check_in
-from scheduler.services.preparations import steps
+from scheduler.services.patient.patient_answers import waiting_check_in
+from scheduler.services.visit.open_gates import missing_titles
+from scheduler.services.visit.preparations import steps
 
 
 @bp.get("/visits/<token>")

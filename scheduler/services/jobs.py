@@ -18,9 +18,9 @@ from scheduler.models import job as models
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.job import Job, JobState
-from scheduler.services import audit
 from scheduler.services.actors import Actor
-from scheduler.services.leases import database_time
+from scheduler.services.mail.leases import database_time
+from scheduler.services.trail import audit
 
 LEASE = timedelta(minutes=10)  # renewed at each word of progress, and not while everything is written
 MOST_ATTEMPTS = 3

@@ -20,7 +20,7 @@ from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.user import NoRole, User
-from scheduler.services import second_factors
+from scheduler.services.account import second_factors
 from scheduler.transactions import reads_first
 from scheduler.web import passwords, second_factor, sessions
 from scheduler.web.throttle import SignInForm

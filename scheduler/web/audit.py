@@ -11,8 +11,9 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds
 from scheduler.errors import Invalid
-from scheduler.services import audit, audit_trail, audit_words, patients
-from scheduler.services.audit_trail import Wanted
+from scheduler.services.patient import patients
+from scheduler.services.trail import audit, audit_trail, audit_words
+from scheduler.services.trail.audit_trail import Wanted
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.seen import note_view

@@ -13,10 +13,11 @@ from scheduler.domain.localtime import local_on
 from scheduler.models import practitioner as practitioners
 from scheduler.models import versions
 from scheduler.models.appointment import Appointment
-from scheduler.services import availability, boards, day_load, weeks
-from scheduler.services.boards import View
-from scheduler.services.first_steps import Step
-from scheduler.services.working_days import next_working_day
+from scheduler.services.clinic.first_steps import Step
+from scheduler.services.clinic.working_days import next_working_day
+from scheduler.services.day import boards, day_load, weeks
+from scheduler.services.day.boards import View
+from scheduler.services.planning import availability
 from scheduler.web.board_scale import STYLES, scale_of
 from scheduler.web.current import actor
 from scheduler.web.first_steps import missing_steps

@@ -14,7 +14,7 @@ from scheduler.domain.localtime import to_local
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.plans import TICK
 from scheduler.domain.windows import Window
-from scheduler.services.boards import Day
+from scheduler.services.day.boards import Day
 
 HOUR = timedelta(hours=1)
 ROWS = timedelta(hours=25) // TICK

@@ -23,10 +23,13 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
 from scheduler.models.schedule import closures
-from scheduler.services import booking, patients, proposals, resources, unbooking
-from scheduler.services.earlier import longer_gap
-from scheduler.services.proposal_tokens import sign, unsign
-from scheduler.services.wishes import Wishes
+from scheduler.services.clinic import resources
+from scheduler.services.course import booking, unbooking
+from scheduler.services.patient import patients
+from scheduler.services.planning import proposals
+from scheduler.services.planning.earlier import longer_gap
+from scheduler.services.planning.proposal_tokens import sign, unsign
+from scheduler.services.planning.wishes import Wishes
 from scheduler.transactions import only_reads
 from scheduler.web import signing, wish_form
 from scheduler.web.current import actor

@@ -15,9 +15,10 @@ from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
 from scheduler.models import visit_answer
 from scheduler.models.care_plan import CarePlan
-from scheduler.services import careplans, gates, visit_story
 from scheduler.services.changes import check_version
-from scheduler.services.course_pictures import picture
+from scheduler.services.course import careplans
+from scheduler.services.course.course_pictures import picture
+from scheduler.services.visit import gates, visit_story
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.seen import note_view

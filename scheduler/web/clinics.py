@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.user import Membership
-from scheduler.services import audit
+from scheduler.services.trail import audit
 from scheduler.web.current import actor, choose_clinic
 
 bp = Blueprint("clinics", __name__, url_prefix="/account/clinics")

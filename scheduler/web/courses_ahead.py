@@ -13,10 +13,11 @@ from scheduler.database import db
 from scheduler.errors import Invalid, NoFitFound, Refusal, SlotTaken, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.services import lengths, make_ups, move_tokens, moves
-from scheduler.services.boosters import book_proposed
-from scheduler.services.course_pictures import changed_gaps
-from scheduler.services.courses import is_projected
+from scheduler.services.course import lengths, make_ups
+from scheduler.services.course.boosters import book_proposed
+from scheduler.services.course.course_pictures import changed_gaps
+from scheduler.services.planning.courses import is_projected
+from scheduler.services.visit import move_tokens, moves
 from scheduler.web import signing
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scheduler.domain.planner.words import label
 from scheduler.domain.plans import Action, Plan
-from scheduler.services.earlier import line, sides
+from scheduler.services.planning.earlier import line, sides
 from scheduler.web.wish_form import Fields, had
 
 

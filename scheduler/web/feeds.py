@@ -16,8 +16,11 @@ from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.practitioner import Practitioner
-from scheduler.services import feeds, memberships, patients, places, subscribing
-from scheduler.services.feed_rows import owner
+from scheduler.services.account import memberships
+from scheduler.services.clinic import places
+from scheduler.services.feed import feeds, subscribing
+from scheduler.services.feed.feed_rows import owner
+from scheduler.services.patient import patients
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import by_field
 from scheduler.web.shell import may

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Flask, current_app, render_template
 
 from scheduler.database import db
-from scheduler.services.first_steps import FirstSteps, Step, first_steps
-from scheduler.services.permissions import allowed
+from scheduler.services.account.permissions import allowed
+from scheduler.services.clinic.first_steps import FirstSteps, Step, first_steps
 from scheduler.web.current import actor
 from scheduler.web.shell import may, viewer
 

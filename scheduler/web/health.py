@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models.message import Message
-from scheduler.services import channels, wellbeing
+from scheduler.services import wellbeing
+from scheduler.services.mail import channels
 
 bp = Blueprint("health", __name__)
 CLOCK_SILENT = timedelta(seconds=60)  # twelve missed ticks of 5 s

@@ -9,7 +9,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid, Refusal
 from scheduler.models.patient import Patient
-from scheduler.services import duplicates, merging, patients
+from scheduler.services.patient import duplicates, merging, patients
 from scheduler.web.current import actor
 from scheduler.web.patients import seen
 from scheduler.web.shell import may

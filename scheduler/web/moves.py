@@ -19,12 +19,14 @@ from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal, RuleBroken,
 from scheduler.models import location as locations
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
-from scheduler.services import move_tokens, moves, obstacles, places
-from scheduler.services.course_pictures import changed_gaps
-from scheduler.services.moves import Move
-from scheduler.services.nearest_fits import Fit, nearest_fits
-from scheduler.services.obstacles import Obstacle
-from scheduler.services.possible_starts import possible_starts
+from scheduler.services.clinic import places
+from scheduler.services.course.course_pictures import changed_gaps
+from scheduler.services.planning import obstacles
+from scheduler.services.planning.nearest_fits import Fit, nearest_fits
+from scheduler.services.planning.obstacles import Obstacle
+from scheduler.services.planning.possible_starts import possible_starts
+from scheduler.services.visit import move_tokens, moves
+from scheduler.services.visit.moves import Move
 from scheduler.transactions import only_reads
 from scheduler.web import signing
 from scheduler.web.current import actor

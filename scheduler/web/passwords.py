@@ -15,7 +15,7 @@ from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models.user import User
-from scheduler.services import passwords
+from scheduler.services.account import passwords
 from scheduler.web import throttle
 from scheduler.web.current import actor
 

@@ -15,7 +15,10 @@ from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
-from scheduler.services import audit, feeds, patients, visit_story
+from scheduler.services.feed import feeds
+from scheduler.services.patient import patients
+from scheduler.services.trail import audit
+from scheduler.services.visit import visit_story
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 

@@ -10,8 +10,9 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.patient import Patient
-from scheduler.services import boards, preparations
-from scheduler.services.boards import View
+from scheduler.services.day import boards
+from scheduler.services.day.boards import View
+from scheduler.services.visit import preparations
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import local_date, local_time, read_date

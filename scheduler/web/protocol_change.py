@@ -11,10 +11,12 @@ from scheduler.domain.planner.words import label
 from scheduler.errors import Refusal
 from scheduler.models import plan_definition as definitions
 from scheduler.models.care_plan import CarePlan
-from scheduler.services import move_tokens, plans, protocol_change
 from scheduler.services.changes import check_version
-from scheduler.services.earlier import line
-from scheduler.services.protocol_change import Change
+from scheduler.services.clinic import plans
+from scheduler.services.course import protocol_change
+from scheduler.services.course.protocol_change import Change
+from scheduler.services.planning.earlier import line
+from scheduler.services.visit import move_tokens
 from scheduler.web import signing
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor

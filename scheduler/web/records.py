@@ -11,7 +11,8 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid, Refusal
 from scheduler.models.patient import Patient
-from scheduler.services import erasure, exports_print, patient_record, patients
+from scheduler.services.patient import erasure, patient_record, patients
+from scheduler.services.transfer import exports_print
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 

@@ -13,8 +13,12 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Refusal
 from scheduler.models.message import Message
-from scheduler.services import audit, booster_tasks, call_list, channels, exports, patients, send_log
 from scheduler.services.actors import Actor
+from scheduler.services.course import booster_tasks
+from scheduler.services.mail import call_list, channels, send_log
+from scheduler.services.patient import patients
+from scheduler.services.trail import audit
+from scheduler.services.transfer import exports
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 

@@ -10,7 +10,7 @@ from scheduler.database import db
 from scheduler.errors import NotFound, Refusal
 from scheduler.models import patient_request
 from scheduler.models.patient_request import PatientRequest
-from scheduler.services import patient_requests
+from scheduler.services.patient import patient_requests
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 

@@ -31,7 +31,7 @@ from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.models.user import User
-from scheduler.services import second_factors
+from scheduler.services.account import second_factors
 from scheduler.transactions import reads_first, write_now
 from scheduler.web import throttle
 from scheduler.web.addresses import safe

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from scheduler import clock
 from scheduler.database import begin_write, db
-from scheduler.services import audit
-from scheduler.services.audit import HasPublicId
+from scheduler.services.trail import audit
+from scheduler.services.trail.audit import HasPublicId
 from scheduler.web.current import actor
 
 

@@ -19,7 +19,7 @@ from scheduler.database import begin_write, db
 from scheduler.errors import NotFound
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
-from scheduler.services import sessions
+from scheduler.services.account import sessions
 from scheduler.transactions import reads_first, write_now
 from scheduler.web import throttle
 from scheduler.web.addresses import safe

@@ -10,8 +10,8 @@ from flask import Flask, g
 from flask_security import current_user
 
 from scheduler.refused_access import require_noted
+from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
-from scheduler.services.permissions import allowed
 from scheduler.web.current import actor
 from scheduler.web.health import alarms
 from scheduler.web.refusals import is_partial

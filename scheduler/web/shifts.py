@@ -18,8 +18,9 @@ from scheduler.domain.plans import Role
 from scheduler.errors import Invalid, NotFound, Refusal, SlotTaken, StalePreview
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
-from scheduler.services import move_tokens, moves, shifts
-from scheduler.services.shifts import Shift
+from scheduler.services.day import shifts
+from scheduler.services.day.shifts import Shift
+from scheduler.services.visit import move_tokens, moves
 from scheduler.transactions import only_reads
 from scheduler.web import signing
 from scheduler.web.current import actor

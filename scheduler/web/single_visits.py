@@ -20,8 +20,10 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
-from scheduler.services import booking, patients, places
-from scheduler.services.placing import free_starts
+from scheduler.services.clinic import places
+from scheduler.services.course import booking
+from scheduler.services.patient import patients
+from scheduler.services.planning.placing import free_starts
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time
 from scheduler.web.shell import may

@@ -18,9 +18,10 @@ from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.models.user import by_email
-from scheduler.services import audit, limits
+from scheduler.services import limits
 from scheduler.services.actors import Actor
 from scheduler.services.limits import Limit
+from scheduler.services.trail import audit
 from scheduler.transactions import write_now
 
 STRETCH = timedelta(minutes=15)

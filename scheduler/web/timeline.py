@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Edge, Offset, Unit
 from scheduler.models.appointment import Appointment
-from scheduler.services.course_pictures import Picture, Step
+from scheduler.services.course.course_pictures import Picture, Step
 
 LEFT, RIGHT, TOP, ROW = 150.0, 30.0, 34.0, 38.0
 DAY = timedelta(days=1)

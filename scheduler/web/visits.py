@@ -23,12 +23,13 @@ from scheduler.errors import GateOpen, Invalid, NotFound
 from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment
-from scheduler.services import boards, delays, gates, lateness, visit_story, visits
+from scheduler.services.account.permissions import require
 from scheduler.services.changes import check_version
-from scheduler.services.delays import Delay
-from scheduler.services.lateness import Lateness
-from scheduler.services.permissions import require
-from scheduler.services.undo import latest_step, undo
+from scheduler.services.day import boards, delays, lateness
+from scheduler.services.day.delays import Delay
+from scheduler.services.day.lateness import Lateness
+from scheduler.services.visit import gates, visit_story, visits
+from scheduler.services.visit.undo import latest_step, undo
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
 from scheduler.web.seen import note_view

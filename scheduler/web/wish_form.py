@@ -18,10 +18,10 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid
 from scheduler.models.patient import Patient
-from scheduler.services import places, plans
 from scheduler.services.actors import Actor
-from scheduler.services.earlier import Before, Earlier, earlier, line
-from scheduler.services.wishes import Wishes
+from scheduler.services.clinic import places, plans
+from scheduler.services.planning.earlier import Before, Earlier, earlier, line
+from scheduler.services.planning.wishes import Wishes
 from scheduler.web.local import LONGEST, read_date, read_instant, read_time
 
 MOST_PINS = 60

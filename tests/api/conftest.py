@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from scheduler.database import begin_write, db
-from scheduler.services import accounts
+from scheduler.services.account import accounts
 from tests.cast import NOW
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from scheduler.models.plan_definition import current
-from scheduler.services import plans
+from scheduler.services.clinic import plans
 from tests.cast import NOW
 from tests.engines import both
 

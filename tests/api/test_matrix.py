@@ -12,8 +12,8 @@ from sqlalchemy import select
 from scheduler.api.operations import CALLS
 from scheduler.models.api_token import ApiToken
 from scheduler.models.user import StaffRole
-from scheduler.services import accounts
-from scheduler.services.permissions import PERMISSIONS
+from scheduler.services.account import accounts
+from scheduler.services.account.permissions import PERMISSIONS
 from tests.api.conftest import Program
 from tests.cast import NOW, hire
 

@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.services.permissions import PERMISSIONS
+from scheduler.services.account.permissions import PERMISSIONS
 from tests.api.conftest import Program
 from tests.engines import both
 

@@ -35,7 +35,8 @@ from scheduler.models.columns import new_public_id
 from scheduler.models.patient import Patient
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.user import StaffRole
-from scheduler.services import accounts, patients
+from scheduler.services.account import accounts
+from scheduler.services.patient import patients
 from tests.cast import PASSWORD, Cast, add_patient, add_person, add_place, found, hire
 from tests.engines import test_settings
 from tools import chromium, processes

@@ -39,8 +39,8 @@ from scheduler.ical.entries import look_of
 from scheduler.ical.vtimezone import vtimezone
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.services import feeds
 from scheduler.services.actors import Actor
+from scheduler.services.feed import feeds
 from tests.calendar_cast import NOW, make_clinic, make_patient
 from tests.engines import SECRET_KEY, test_settings
 from tools.processes import LOOPBACK, WEB, free_port

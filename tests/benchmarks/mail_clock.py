@@ -11,7 +11,7 @@ from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.process import TURN_SECONDS
 from scheduler.notify.console import ConsoleConnection
 from scheduler.notify.smtp import Connection
-from scheduler.services.letters import Letterhead
+from scheduler.services.mail.letters import Letterhead
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, test_settings
 from tests.smtp_server import Script, smtp_server

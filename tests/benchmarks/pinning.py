@@ -27,8 +27,11 @@ from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
-from scheduler.services import accounts, booking, plans, proposals
-from scheduler.services.wishes import Wishes
+from scheduler.services.account import accounts
+from scheduler.services.clinic import plans
+from scheduler.services.course import booking
+from scheduler.services.planning import proposals
+from scheduler.services.planning.wishes import Wishes
 from tests.cast import PASSWORD, Cast, add_patient, add_person, add_place, found, hire
 from tests.engines import test_settings
 from tools import chromium, processes

@@ -35,7 +35,8 @@ from scheduler.models import versions
 from scheduler.models.appointment import Appointment
 from scheduler.models.occupation import Occupation
 from scheduler.models.user import StaffRole
-from scheduler.services import accounts, plans
+from scheduler.services.account import accounts
+from scheduler.services.clinic import plans
 from tests.cast import Cast, add_patient, add_person, add_place, found, hire, shipped
 from tests.engines import Visitor, test_settings
 

@@ -1,6 +1,7 @@
 """Services that see an empty calendar: so that only the database's guard stands in the way of a double booking."""
 
-from scheduler.services import availability, calendar_cache, occupation
+from scheduler.services.planning import availability, calendar_cache
+from scheduler.services.visit import occupation
 
 BLIND = (
     (calendar_cache, "_taken", lambda *_: iter(())),

@@ -26,7 +26,7 @@ from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.services import accounts
+from scheduler.services.account import accounts
 from tests.api.conftest import Program, Still
 from tests.cast import NOW, add_patient
 from tests.chaos.blindness import blind

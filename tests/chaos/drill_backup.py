@@ -11,8 +11,9 @@ import pytest
 
 from scheduler.app import create_app
 from scheduler.database import db
-from scheduler.services import books, restored
-from scheduler.services.books import Faults
+from scheduler.services.mail import restored
+from scheduler.services.visit import books
+from scheduler.services.visit.books import Faults
 from tests.cast import NOW
 from tests.chaos.bookers import bookers, figures
 from tests.chaos.harness import drill

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.database import db
-from scheduler.services import books
+from scheduler.services.visit import books
 from tests.cast import NOW, add_place
 from tests.chaos.bookers import Bookers, bookers, figures
 from tests.chaos.own_server import own_server

@@ -21,8 +21,8 @@ from scheduler.database import begin_write, db
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
-from scheduler.services import books
-from scheduler.services.books import Faults
+from scheduler.services.visit import books
+from scheduler.services.visit.books import Faults
 from tests.cast import NOW, add_patient
 from tests.chaos.harness import drill
 from tests.chaos.own_server import own_server

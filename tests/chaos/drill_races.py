@@ -13,7 +13,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageSubject
 from scheduler.models.patient import Patient
-from scheduler.services import reminders
+from scheduler.services.mail import reminders
 from tests.cast import NOW
 from tests.chaos.harness import drill
 from tests.chaos.report import tell

@@ -16,7 +16,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.leases import STOPS_TOGETHER
+from scheduler.services.mail.leases import STOPS_TOGETHER
 from tests.cast import NOW
 from tests.chaos.harness import drill
 from tests.chaos.report import tell

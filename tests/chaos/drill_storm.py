@@ -19,7 +19,9 @@ from sqlalchemy import select, text
 
 from scheduler.models.appointment import Appointment
 from scheduler.models.schedule import Closure
-from scheduler.services import accounts, books, schedules
+from scheduler.services.account import accounts
+from scheduler.services.clinic import schedules
+from scheduler.services.visit import books
 from tests.api.test_same_slot import OVERLAPS
 from tests.cast import NOW, add_patient, add_person, add_place
 from tests.chaos.report import tell

@@ -18,8 +18,8 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services import delivery, due, leases, message_ends, outbox, reminders
-from scheduler.services.letters import Letter, Letterhead, compose
+from scheduler.services.mail import delivery, due, leases, message_ends, outbox, reminders
+from scheduler.services.mail.letters import Letter, Letterhead, compose
 from tests.cast import add_patient, add_place, found
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds

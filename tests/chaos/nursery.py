@@ -23,8 +23,8 @@ from scheduler.jobs import sending
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.message import Message, MessageState
 from scheduler.notify.smtp import Connection
-from scheduler.services import delivery, leases, letters
-from scheduler.services.letters import Letterhead
+from scheduler.services.mail import delivery, leases, letters
+from scheduler.services.mail.letters import Letterhead
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, test_settings
 

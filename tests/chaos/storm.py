@@ -37,8 +37,10 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.schedule import Closure
 from scheduler.models.user import StaffRole, User
-from scheduler.services import booking, moves, schedules, visits
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import schedules
+from scheduler.services.course import booking
+from scheduler.services.visit import moves, visits
 from scheduler.transactions import PAUSES, is_contention
 from tests.cast import NOW
 from tests.chaos.blindness import blind

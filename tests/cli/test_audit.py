@@ -5,7 +5,7 @@ from sqlalchemy import text
 from scheduler.jobs.sealing import seal_trails
 from tests.cli.test_users import run
 from tests.engines import both
-from tests.services.test_audit_chain import OFF
+from tests.services.trail.test_audit_chain import OFF
 
 
 @both

@@ -20,9 +20,11 @@ from scheduler.models.message import Message
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
 from scheduler.notify.smtp import Connection
-from scheduler.services import backup_files, backup_rows, books, call_list, restored
 from scheduler.services.actors import Actor
-from scheduler.services.letters import Letterhead
+from scheduler.services.mail import call_list, restored
+from scheduler.services.mail.letters import Letterhead
+from scheduler.services.transfer import backup_files, backup_rows
+from scheduler.services.visit import books
 from tests.cast import NOW, add_patient
 from tests.chaos.crowd import gather
 from tests.cli.test_users import run

@@ -16,7 +16,7 @@ from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
-from scheduler.services import password_strength
+from scheduler.services.account import password_strength
 from tests.engines import both, test_settings
 
 EMAILS = [f"{name}@demo.seriate.example" for name in ("admin", "manager", "desk", "nurse", "readonly")]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.models.audit_event import AuditEvent
-from scheduler.services import exports
+from scheduler.services.transfer import exports
 from tests.cast import NOW, add_patient
 from tests.cli.test_users import run
 from tests.engines import both

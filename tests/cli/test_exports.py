@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from scheduler.models.audit_event import AuditEvent
-from scheduler.services import feeds
+from scheduler.services.feed import feeds
 from tests.cast import NOW, add_patient
 from tests.cli.test_users import run
 from tests.engines import both

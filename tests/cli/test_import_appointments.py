@@ -10,7 +10,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
 from scheduler.models.reminder import Reminder
-from scheduler.services import books
+from scheduler.services.visit import books
 from tests.cast import NOW
 from tests.engines import both
 from tests.services import courses

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from scheduler.database import db
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.patient import Patient
-from scheduler.services import patients
+from scheduler.services.patient import patients
 from tests.engines import both
 
 HEADER = "given_name,family_name,birth_date,email,phone,email_ok,weekdays"

@@ -1,6 +1,6 @@
 import json
 
-from scheduler.services import clinic_settings
+from scheduler.services.clinic import clinic_settings
 from tests.cast import NOW
 from tests.cli.test_users import run
 

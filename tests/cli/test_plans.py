@@ -12,7 +12,7 @@ from scheduler.database import db
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.plan_definition import PlanDefinition
-from scheduler.services.plans import SHIPPED
+from scheduler.services.clinic.plans import SHIPPED
 from tests.engines import both
 
 SHIPPED_FILE = str(SHIPPED / "iv-depression-6.yaml")

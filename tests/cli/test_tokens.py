@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from scheduler.clock import now
 from scheduler.models.api_token import ApiToken
-from scheduler.services.accounts import actor_for_token
+from scheduler.services.account.accounts import actor_for_token
 from tests.cli.test_users import run
 from tests.engines import both
 

@@ -3,7 +3,7 @@
 from datetime import date, time
 
 from scheduler.demo import calendar, files
-from scheduler.services.schedules import Hours
+from scheduler.services.clinic.schedules import Hours
 
 CLINIC = files.read("clinic")
 

@@ -22,9 +22,10 @@ from scheduler.models.patient_request import RequestKind
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.schedule import Closure, ClosureKind
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
-from scheduler.services import call_list, patient_requests
 from scheduler.services.actors import Actor
-from scheduler.services.courses import is_projected
+from scheduler.services.mail import call_list
+from scheduler.services.patient import patient_requests
+from scheduler.services.planning.courses import is_projected
 from tests.engines import both
 
 TUESDAY = datetime(2026, 11, 24, 15, 20, tzinfo=UTC)  # 10:20 in New York

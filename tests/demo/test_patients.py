@@ -5,7 +5,7 @@ from datetime import date
 
 from scheduler.demo import files
 from scheduler.demo.patients import fields_of
-from scheduler.services.patient_fields import checked
+from scheduler.services.patient.patient_fields import checked
 
 TODAY = date(2026, 11, 23)
 NAMES = files.read("patients")

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 from scheduler.demo.stories import SHARES, Turn, stories
-from scheduler.services import plans
+from scheduler.services.clinic import plans
 
 WHOLE = sum(share.count for share in SHARES)
 

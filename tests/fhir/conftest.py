@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from scheduler.database import begin_write
-from scheduler.services import accounts
+from scheduler.services.account import accounts
 from tests.cast import NOW
 from tests.services import courses
 

@@ -1,4 +1,4 @@
-from scheduler.services import merging
+from scheduler.services.patient import merging
 from tests.cast import NOW, add_patient
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler.database import begin_write
-from scheduler.services import schedules
+from scheduler.services.clinic import schedules
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit, occupy

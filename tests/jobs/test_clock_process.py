@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from scheduler.jobs.process import DISPATCH_SECONDS
-from scheduler.services import outbox, reminders
+from scheduler.services.mail import outbox, reminders
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit

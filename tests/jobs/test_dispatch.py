@@ -16,10 +16,10 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.smtp import Connection
-from scheduler.services import channels, outbox, reminders
-from scheduler.services.leases import STOPS_TOGETHER
-from scheduler.services.letters import Letterhead
 from scheduler.services.limits import Limit
+from scheduler.services.mail import channels, outbox, reminders
+from scheduler.services.mail.leases import STOPS_TOGETHER
+from scheduler.services.mail.letters import Letterhead
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.smtp_server import HANG_UP, Script, smtp_server

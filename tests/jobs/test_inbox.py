@@ -10,11 +10,11 @@ from config import MailServer
 from scheduler.domain.status import Response
 from scheduler.jobs.inbox import read_inbox
 from scheduler.models.message import MessageState
-from scheduler.services import call_list
+from scheduler.services.mail import call_list
 from tests.cast import NOW
 from tests.engines import both
 from tests.imap_server import PASSWORD, USER, Mailbox, imap_server
-from tests.services.test_incoming import answer, report, sent
+from tests.services.mail.test_incoming import answer, report, sent
 from tests.visits import add_visit
 
 DAY = timedelta(days=1)

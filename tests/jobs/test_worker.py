@@ -11,8 +11,9 @@ from scheduler.models.audit_event import AuditEvent
 from scheduler.models.job import Job, JobState
 from scheduler.models.patient import Patient
 from scheduler.models.user import Membership
-from scheduler.services import import_jobs, imports_patients, jobs
+from scheduler.services import jobs
 from scheduler.services.jobs import LeaseLost
+from scheduler.services.transfer import import_jobs, imports_patients
 from tests.cast import NOW
 from tests.engines import both
 from tools import processes

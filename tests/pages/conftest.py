@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.services.accounts import set_password
+from scheduler.services.account.accounts import set_password
 from tests.cast import NOW, PASSWORD
 from tests.pages.desk import sign_in
 from tests.services.courses import book

@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.models.plan_definition import current
-from scheduler.services.visits import cancel
+from scheduler.services.visit.visits import cancel
 from tests.cast import NOW, add_patient
 from tests.pages.accessibility import findings, with_axe
 from tests.pages.desk import sign_in

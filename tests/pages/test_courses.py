@@ -6,7 +6,7 @@ from sqlalchemy import select
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.occupation import Occupation
-from scheduler.services.visits import cancel
+from scheduler.services.visit.visits import cancel
 from tests.cast import NOW
 
 

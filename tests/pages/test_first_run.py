@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from scheduler.models.clinic import Clinic
 from scheduler.models.user import StaffRole
-from scheduler.services.accounts import set_password
+from scheduler.services.account.accounts import set_password
 from tests.cast import PASSWORD, Cast, hire
 from tests.pages.accessibility import findings, with_axe
 from tests.pages.desk import sign_in

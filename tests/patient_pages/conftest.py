@@ -1,7 +1,8 @@
 import pytest
 
 from scheduler.models.message import MessageKind
-from scheduler.services import links, outbox
+from scheduler.services.mail import outbox
+from scheduler.services.patient import links
 from tests.calendar_cast import NOW, make_clinic, make_patient, make_visit
 from tests.engines import SECRET_KEY
 

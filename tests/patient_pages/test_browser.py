@@ -13,8 +13,8 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.visit_answer import CheckIn
-from scheduler.services import feeds
 from scheduler.services.actors import Actor
+from scheduler.services.feed import feeds
 from tests.calendar_cast import HOUR, NOW, make_visit
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"

@@ -5,7 +5,7 @@ import pytest
 
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.patient_pages.calendar import MOST
-from scheduler.services.subscribing import drawn
+from scheduler.services.feed.subscribing import drawn
 from tests.patient_pages.conftest import mark_in
 
 ADDRESS = re.compile(r'value="(http://[^"]+/feeds/[\w-]{43}\.ics)"')

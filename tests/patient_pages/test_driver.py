@@ -3,7 +3,7 @@ import pytest
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.gate import Gate
 from scheduler.models.visit_answer import DriverAnswer
-from scheduler.services import gates
+from scheduler.services.visit import gates
 from tests.cast import NOW as HARBOR_NOW
 from tests.patient_pages.conftest import mailed, mark_in
 from tests.services.courses import book, visit

@@ -14,9 +14,9 @@ from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.message import Message
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.visit_answer import DriverAnswer
-from scheduler.services import patient_requests
-from scheduler.services.accounts import set_password
+from scheduler.services.account.accounts import set_password
 from scheduler.services.actors import Actor
+from scheduler.services.patient import patient_requests
 from tests.cast import NOW, PASSWORD
 from tests.pages.desk import sign_in
 from tests.patient_pages.conftest import mailed

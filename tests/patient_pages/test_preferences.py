@@ -1,7 +1,7 @@
 import pytest
 
 from scheduler.models.patient import Patient
-from scheduler.services import links
+from scheduler.services.patient import links
 from tests.calendar_cast import DAY
 from tests.engines import SECRET_KEY
 from tests.patient_pages.conftest import mark_in

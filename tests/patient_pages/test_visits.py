@@ -5,7 +5,7 @@ import pytest
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import MessageKind
-from scheduler.services import links
+from scheduler.services.patient import links
 from tests.calendar_cast import DAY, NOW, make_clinic, make_patient, make_visit
 from tests.engines import SECRET_KEY, both
 from tests.patient_pages.conftest import mailed

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 import scheduler
 from scheduler.domain.plan_files import checked_plan, from_document, to_document
 from scheduler.domain.plans import Action, Plan, Unit
-from scheduler.services.yaml_source import read_schema, read_yaml
+from scheduler.services.clinic.yaml_source import read_schema, read_yaml
 
 FOLDER = Path(scheduler.__file__).parent / "protocols"
 SCHEMA = read_schema(FOLDER / "plan-definition.schema.json")

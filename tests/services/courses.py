@@ -4,8 +4,9 @@ from datetime import date
 
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import current
-from scheduler.services import booking, proposals
-from scheduler.services.wishes import Wishes
+from scheduler.services.course import booking
+from scheduler.services.planning import proposals
+from scheduler.services.planning.wishes import Wishes
 from tests.cast import NOW
 
 MONDAY = date(2026, 11, 30)

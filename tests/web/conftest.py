@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from scheduler.clock import Clock
-from scheduler.services.accounts import set_password
+from scheduler.services.account.accounts import set_password
 from tests.cast import NOW, PASSWORD
 from tests.services.courses import book
 

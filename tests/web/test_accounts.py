@@ -8,7 +8,7 @@ from scheduler.clock import now
 from scheduler.errors import NotFound
 from scheduler.models.clinic import Clinic
 from scheduler.models.user import Membership, StaffRole
-from scheduler.services.accounts import create_user, set_password
+from scheduler.services.account.accounts import create_user, set_password
 from scheduler.web import current
 from tests.engines import both
 

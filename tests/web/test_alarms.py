@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from scheduler.models.message import MessageKind
-from scheduler.services import channels, outbox, signs_of_life
+from scheduler.services import signs_of_life
+from scheduler.services.mail import channels, outbox
 from tests.cast import NOW
 
 

@@ -9,9 +9,11 @@ from sqlalchemy import event, select
 
 from scheduler.database import db
 from scheduler.models.audit_event import AuditEvent
-from scheduler.services import audit, audit_trail, audit_words, careplans, patients
 from scheduler.services.actors import Actor
-from scheduler.services.audit_trail import Wanted
+from scheduler.services.course import careplans
+from scheduler.services.patient import patients
+from scheduler.services.trail import audit, audit_trail, audit_words
+from scheduler.services.trail.audit_trail import Wanted
 from tests.cast import NOW
 from tests.engines import both
 

@@ -8,9 +8,10 @@ from sqlalchemy import event
 
 from scheduler.database import db
 from scheduler.models.versions import calendar_version
-from scheduler.services import boards, gates
-from scheduler.services.boards import View
-from scheduler.services.open_gates import open_gates
+from scheduler.services.day import boards
+from scheduler.services.day.boards import View
+from scheduler.services.visit import gates
+from scheduler.services.visit.open_gates import open_gates
 from scheduler.web.board_scale import Scale
 from tests.cast import NOW, add_patient
 from tests.services.courses import MONDAY, book, visit

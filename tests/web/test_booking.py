@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.services import schedules
+from scheduler.services.clinic import schedules
 from tests.cast import NOW
 
 HX = {"HX-Request": "true"}

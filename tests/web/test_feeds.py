@@ -7,7 +7,7 @@ import icalendar
 import pytest
 
 from scheduler.models.audit_event import AuditEvent
-from scheduler.services import feeds
+from scheduler.services.feed import feeds
 from tests.cast import NOW
 
 ADDRESS = re.compile(r'value="[^"]*(/feeds/[\w-]{43}\.ics)"')

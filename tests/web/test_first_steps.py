@@ -2,7 +2,7 @@ import pytest
 
 from scheduler.models.clinic import Clinic
 from scheduler.models.user import StaffRole
-from scheduler.services import plans
+from scheduler.services.clinic import plans
 from tests.cast import NOW, Cast, add_patient, add_person, add_place, found, hire, shipped
 
 

@@ -4,8 +4,10 @@ import re
 from datetime import timedelta
 
 from scheduler.models.user import StaffRole
-from scheduler.services import careplans, erasure, moves, undo, visits
 from scheduler.services.actors import Actor
+from scheduler.services.course import careplans
+from scheduler.services.patient import erasure
+from scheduler.services.visit import moves, undo, visits
 from tests.cast import NOW
 
 

@@ -15,9 +15,14 @@ from scheduler.models.message import Message, MessageKind
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
 from scheduler.models.user_session import UserSession
-from scheduler.services import accounts, feeds, jobs, links, outbox, passwords, schedules, self_service
+from scheduler.services import jobs
+from scheduler.services.account import accounts, passwords
+from scheduler.services.account.permissions import PERMISSIONS
 from scheduler.services.actors import Actor
-from scheduler.services.permissions import PERMISSIONS
+from scheduler.services.clinic import schedules
+from scheduler.services.feed import feeds
+from scheduler.services.mail import outbox
+from scheduler.services.patient import links, self_service
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
 from tests.services.courses import book, visit

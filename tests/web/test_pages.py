@@ -6,8 +6,9 @@ from sqlalchemy import select
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
-from scheduler.services import feeds, memberships
-from scheduler.services.permissions import PERMISSIONS
+from scheduler.services.account import memberships
+from scheduler.services.account.permissions import PERMISSIONS
+from scheduler.services.feed import feeds
 from tests.cast import NOW, add_patient
 
 PAGES = {

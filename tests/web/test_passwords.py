@@ -8,7 +8,7 @@ from sqlalchemy import select
 from scheduler.clock import now
 from scheduler.models.message import Message
 from scheduler.models.user import StaffRole, by_email
-from scheduler.services import accounts, passwords
+from scheduler.services.account import accounts, passwords
 from tests.cast import PASSWORD
 from tests.engines import SECRET_KEY, both
 from tests.web.test_accounts import sign_in

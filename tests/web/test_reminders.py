@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.models.message import Message, MessageState
-from scheduler.services import channels
+from scheduler.services.mail import channels
 from tests.cast import NOW
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import PatientRequest, RequestState
-from scheduler.services import patient_requests, self_service
 from scheduler.services.actors import Actor
+from scheduler.services.patient import patient_requests, self_service
 from tests.cast import NOW
 from tests.services.courses import book, visit
 

@@ -11,7 +11,7 @@ from scheduler.database import db
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.models.user import Membership, StaffRole, User, by_email
-from scheduler.services import accounts, second_factors
+from scheduler.services.account import accounts, second_factors
 from tests.cast import PASSWORD
 from tests.engines import SECRET_KEY, Visitor, both, test_settings
 from tests.web.test_accounts import sign_in

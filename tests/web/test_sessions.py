@@ -9,7 +9,7 @@ from sqlalchemy import select
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.user_session import UserSession
-from scheduler.services import accounts
+from scheduler.services.account import accounts
 from tests.cast import PASSWORD
 from tests.engines import both
 from tests.web.test_accounts import sign_in

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from scheduler.models.api_token import ApiToken
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.user import Membership, StaffRole
-from scheduler.services import accounts
-from scheduler.services.permissions import PERMISSIONS, WORDS
+from scheduler.services.account import accounts
+from scheduler.services.account.permissions import PERMISSIONS, WORDS
 from tests.cast import NOW
 from tests.engines import both
 

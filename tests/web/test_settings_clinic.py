@@ -7,8 +7,9 @@ import vobject
 
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
-from scheduler.services import feeds, links
-from scheduler.services.letters import Letterhead, compose
+from scheduler.services.feed import feeds
+from scheduler.services.mail.letters import Letterhead, compose
+from scheduler.services.patient import links
 from tests.cast import NOW
 from tests.engines import SECRET_KEY
 

@@ -6,7 +6,8 @@ from datetime import date
 from sqlalchemy import select
 
 from scheduler.models.audit_event import AuditEvent
-from scheduler.services import planner_weights, proposals
+from scheduler.services.clinic import planner_weights
+from scheduler.services.planning import proposals
 from tests.cast import NOW
 from tests.services.courses import wishes
 

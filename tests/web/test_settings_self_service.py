@@ -5,7 +5,7 @@ import re
 import pytest
 
 from scheduler.models.audit_event import AuditEvent
-from scheduler.services import self_service
+from scheduler.services.patient import self_service
 from tests.cast import NOW
 from tests.services.courses import visit
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import MessageKind
-from scheduler.services import mail_texts
+from scheduler.services.mail import mail_texts
 
 ADDRESS = "/settings/texts/reminder/en"
 OWN = "Hi {first_name},\n\n{visits}\n\n[Answer]({link})"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from scheduler.domain.localtime import local_on
-from scheduler.services.course_pictures import picture
+from scheduler.services.course.course_pictures import picture
 from scheduler.web.timeline import LEFT, timeline
 from tests.cast import NOW
 from tests.services.courses import visit

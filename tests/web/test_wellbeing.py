@@ -7,8 +7,8 @@ import pytest
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.visit_answer import CheckIn, check_ins_of_course
-from scheduler.services import patient_answers
 from scheduler.services.actors import Actor
+from scheduler.services.patient import patient_answers
 from scheduler.web.wellbeing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, plots
 from tests.cast import NOW
 from tests.services.courses import visit

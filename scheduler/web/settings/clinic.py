@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
-from scheduler.services import clinic_settings, clinics
+from scheduler.services.clinic import clinic_settings, clinics
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may

@@ -16,7 +16,7 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models import schedule
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ClosureKind
-from scheduler.services import schedules
+from scheduler.services.clinic import schedules
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time
 from scheduler.web.settings.blueprint import bp, by_field, saved

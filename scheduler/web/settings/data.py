@@ -12,7 +12,10 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.errors import Invalid
-from scheduler.services import audit, clinic_settings, erasure, exports
+from scheduler.services.clinic import clinic_settings
+from scheduler.services.patient import erasure
+from scheduler.services.trail import audit
+from scheduler.services.transfer import exports
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.settings.blueprint import bp, by_field, saved

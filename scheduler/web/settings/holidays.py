@@ -11,7 +11,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.errors import Invalid, NotFound
-from scheduler.services import holidays as public
+from scheduler.services.clinic import holidays as public
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.settings.blueprint import bp, by_field, saved

@@ -13,8 +13,8 @@ from scheduler.errors import Invalid
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ScheduleHours
 from scheduler.models.schedule import hours as hours_of
-from scheduler.services import places, schedules
-from scheduler.services.schedules import Hours
+from scheduler.services.clinic import places, schedules
+from scheduler.services.clinic.schedules import Hours
 from scheduler.web.current import actor
 from scheduler.web.local import read_time
 from scheduler.web.settings.blueprint import bp, by_field, saved

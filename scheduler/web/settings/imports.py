@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
-from scheduler.services import import_jobs, jobs, signs_of_life
+from scheduler.services import jobs, signs_of_life
+from scheduler.services.transfer import import_jobs
 from scheduler.transactions import reads_first, write_now
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field

@@ -9,7 +9,7 @@ from scheduler.models import location as locations
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
 from scheduler.models.schedule import hours
-from scheduler.services import patients
+from scheduler.services.patient import patients
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp
 from scheduler.web.shell import may

@@ -11,7 +11,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models import practitioner as practitioners
-from scheduler.services import places as service
+from scheduler.services.clinic import places as service
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may

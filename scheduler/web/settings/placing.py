@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
-from scheduler.services import clinic_settings, planner_weights
-from scheduler.services.planner_weights import BOUNDS, TIMES, USUAL
+from scheduler.services.clinic import clinic_settings, planner_weights
+from scheduler.services.clinic.planner_weights import BOUNDS, TIMES, USUAL
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may

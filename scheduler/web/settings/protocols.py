@@ -11,8 +11,8 @@ from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models import plan_definition as definitions
 from scheduler.models.plan_definition import PlanDefinition
-from scheduler.services import plans
-from scheduler.services.yaml_source import FileRefused
+from scheduler.services.clinic import plans
+from scheduler.services.clinic.yaml_source import FileRefused
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, saved
 from scheduler.web.shell import may

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template
 
 from scheduler.models.user import StaffRole
-from scheduler.services.permissions import PERMISSIONS, WORDS
+from scheduler.services.account.permissions import PERMISSIONS, WORDS
 from scheduler.web.settings.blueprint import bp
 from scheduler.web.shell import may
 

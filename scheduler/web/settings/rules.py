@@ -16,9 +16,12 @@ from scheduler.domain.reminders import Anchor, Rule, Topic, write_rule
 from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
-from scheduler.services import audit, clinic_settings, patients, previews
-from scheduler.services.letters import no_letter_to
-from scheduler.services.reminders import rules_of
+from scheduler.services.clinic import clinic_settings
+from scheduler.services.mail import previews
+from scheduler.services.mail.letters import no_letter_to
+from scheduler.services.mail.reminders import rules_of
+from scheduler.services.patient import patients
+from scheduler.services.trail import audit
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may

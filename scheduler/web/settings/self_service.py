@@ -13,7 +13,7 @@ from scheduler.database import db
 from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
-from scheduler.services import clinic_settings
+from scheduler.services.clinic import clinic_settings
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may

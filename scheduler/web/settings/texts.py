@@ -14,8 +14,8 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.notify.texts import BadText
-from scheduler.services import mail_texts
-from scheduler.services.mail_texts import Text
+from scheduler.services.mail import mail_texts
+from scheduler.services.mail.mail_texts import Text
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may

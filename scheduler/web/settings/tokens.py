@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
-from scheduler.services import accounts, memberships
-from scheduler.services.permissions import PERMISSIONS, WORDS
+from scheduler.services.account import accounts, memberships
+from scheduler.services.account.permissions import PERMISSIONS, WORDS
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may

@@ -12,7 +12,9 @@ from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models.user import StaffRole
-from scheduler.services import audit, clinic_settings, memberships, passwords, second_factors, sessions
+from scheduler.services.account import memberships, passwords, second_factors, sessions
+from scheduler.services.clinic import clinic_settings
+from scheduler.services.trail import audit
 from scheduler.web.current import actor
 from scheduler.web.passwords import public_url, signing_keys
 from scheduler.web.settings.blueprint import bp, by_field, saved

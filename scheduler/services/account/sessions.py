@@ -1,0 +1,126 @@
+"""Signed-in browsers: begun, watched, locked, ended.
+
+After a quarter of an hour without its person a session locks: nothing is shown or done until the password is given
+again, and the page that was open stays as it is. Twelve hours after signing in it is over. Times are wall time, so that
+a shifted clock (demo, tests) neither locks nor prolongs anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from scheduler.models import user_session as user_sessions
+from scheduler.models.user import User
+from scheduler.models.user_session import UserSession
+from scheduler.services import limits
+from scheduler.services.actors import Actor
+from scheduler.services.mail import account_notices
+from scheduler.services.trail import audit
+
+IDLE = timedelta(minutes=15)
+WHOLE = timedelta(hours=12)
+NOTED_EVERY = timedelta(minutes=1)
+REMEMBERED = timedelta(days=180)  # how long a browser is known again
+
+
+def begin(session: Session, user: User, now: datetime, address: str, agent: str) -> str:
+    """Begin a session and return the text that the browser keeps; tell the person if the browser is a new one."""
+    _announce(session, user, now, address, agent)
+    text = secrets.token_urlsafe(32)
+    row = UserSession(
+        user_id=user.id,
+        digest=digest_of(text),
+        created_at=now,
+        seen_at=now,
+        address=address,
+        agent=agent[:200],
+    )
+    session.add(row)
+    session.flush()
+    return text
+
+
+def find(session: Session, text: str, user_id: int, now: datetime) -> UserSession | None:
+    """Return the session of a browser's text, unless it is unknown, somebody else's, ended or over."""
+    row = user_sessions.by_digest(session, digest_of(text))
+    if row is None or row.user_id != user_id or row.ended_at is not None or now >= row.created_at + WHOLE:
+        return None
+    return row
+
+
+def by_text(session: Session, text: str) -> UserSession | None:
+    """Return the session of a browser's text in whatever state, or None."""
+    return user_sessions.by_digest(session, digest_of(text))
+
+
+def is_locked(row: UserSession, now: datetime) -> bool:
+    """Tell whether the password must be given again."""
+    return row.locked_at is not None or now >= row.seen_at + IDLE
+
+
+def is_worth_noting(row: UserSession, now: datetime) -> bool:
+    """Tell whether the noted time is old enough for a new note; not every request writes."""
+    return now >= row.seen_at + NOTED_EVERY
+
+
+def lock(session: Session, row: UserSession, now: datetime) -> None:
+    """Lock a session at once."""
+    row.locked_at = row.locked_at or now
+    session.flush()
+
+
+def unlock(session: Session, row: UserSession, now: datetime) -> None:
+    """Let the person go on."""
+    row.locked_at, row.seen_at = None, now
+    session.flush()
+
+
+def end(session: Session, row: UserSession, now: datetime) -> None:
+    """End a session; doing so again changes nothing."""
+    row.ended_at = row.ended_at or now
+    session.flush()
+
+
+def end_others(session: Session, user: User, now: datetime, but: UserSession | None = None) -> int:
+    """End every session of a person, except one; return how many."""
+    rows = [row for row in user_sessions.open_of(session, user.id) if row is not but]
+    for row in rows:
+        end(session, row, now)
+    return len(rows)
+
+
+def present(session: Session, user: User, now: datetime) -> list[UserSession]:
+    """Return a person's sessions that are not over, the latest first."""
+    rows = user_sessions.open_of(session, user.id)
+    return [row for row in rows if now < row.created_at + WHOLE]
+
+
+def _announce(session: Session, user: User, now: datetime, address: str, agent: str) -> None:
+    """Put a sign-in into the trail of each clinic of theirs; mail a notice unless they have been here like this."""
+    for membership in user.memberships:
+        actor = Actor(membership.clinic, user, membership.role, "staff", address)
+        audit.record(session, actor, "user.signed-in", membership.clinic, now, [f"user:{user.id}"])
+    former = user_sessions.begun_since(session, user.id, now - REMEMBERED)
+    if not former or not user.memberships:
+        return
+    if any(_browser(row.agent, row.address) == _browser(agent, address) for row in former):
+        return
+    clinic = user.memberships[0].clinic
+    when = f"{now.astimezone(clinic.zone):%Y-%m-%d at %H:%M}"
+    words = f"Your account was used on {when} ({clinic.zone_name}) in a browser or at a place that was not seen before."
+    account_notices.tell(session, clinic, user, words, now)
+
+
+def _browser(agent: str, address: str) -> tuple[str, str]:
+    """Return by what a browser is known again: what it is, whatever its version, and from where it comes."""
+    return re.sub(r"[\d._]+", "", agent[:200]), limits.network(address)
+
+
+def digest_of(text: str) -> str:
+    """Return what is kept of a browser's text."""
+    return hashlib.sha256(text.encode()).hexdigest()

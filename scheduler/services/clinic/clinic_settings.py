@@ -1,0 +1,186 @@
+"""What a clinic decides for itself, changed field by field with the bounds that make sense of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, time
+from functools import partial
+from typing import Any
+
+from sqlalchemy import true
+from sqlalchemy.orm import Session
+
+from scheduler.domain.reminders import read_rule
+from scheduler.domain.settings import ClinicSettings
+from scheduler.domain.text import BadText, clean_line, clean_note
+from scheduler.errors import Invalid
+from scheduler.models.message import MessageKind
+from scheduler.models.versions import raise_versions
+from scheduler.notify import texts
+from scheduler.notify.words import LANGUAGES
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import planner_weights
+from scheduler.services.mail import reminders
+from scheduler.services.trail import audit
+from scheduler.services.visit.events import relabelled
+
+MOST_LEADS = 5
+MOST_KINDS = 50
+MOST_RULES = 12
+EDITABLE = {kind.value for kind in MessageKind} | {"private"}
+IN_CALENDARS = {"visit_label", "mail_name", "show_location"}
+REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
+
+
+def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> ClinicSettings:
+    """Change the fields that are given. Raises Invalid naming each that is unknown or out of bounds.
+
+    New reminder rules hold at once for all visits ahead, but switching one on never sends anything late.
+    """
+    settings, before = checked(actor.clinic.settings, fields), actor.clinic.settings
+    changed = [name for name in fields if getattr(before, name) != getattr(settings, name)]
+    if changed:
+        actor.clinic.settings_document = settings.to_document()
+        audit.record(session, actor, "clinic.changed", actor.clinic, now, _named(before, settings, changed))
+        if IN_CALENDARS & set(changed):
+            relabelled(session, actor.clinic.id, true(), now)
+        raise_versions(session, actor.clinic.id, [], now)
+        if REMINDING & set(changed):
+            reminders.rules_changed(session, actor.clinic, now)
+    return settings
+
+
+def checked(settings: ClinicSettings, fields: Mapping[str, Any]) -> ClinicSettings:
+    """Return settings with these fields changed; nothing is written. Raises Invalid as `change` does."""
+    values, errors = asdict(settings), []
+    for name, value in fields.items():
+        try:
+            values[name] = CHECKS[name](name, value)
+        except KeyError:
+            errors.append((name, "is not a setting of a clinic"))
+        except BadText as error:
+            errors.append((error.field, error.reason))
+        except Invalid as refused:
+            errors.extend((one["field"], one["reason"]) for one in refused.details["errors"])
+    if errors:
+        raise Invalid(errors)
+    return ClinicSettings(**values)
+
+
+def _named(before: ClinicSettings, after: ClinicSettings, changed: Sequence[str]) -> list[str]:
+    """Return the names for the audit trail: of a weight, not only that some weight has changed."""
+    names = [name for name in changed if name != "planner_weights"]
+    if "planner_weights" in changed:
+        old, new = before.planner_weights, after.planner_weights
+        names += sorted(f"planner_weights.{key}" for key in {*old, *new} if old.get(key) != new.get(key))
+    return names
+
+
+def _whole(field: str, value: Any, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise BadText(field, f"must be a whole number from {least} to {most}")
+    return value
+
+
+def _flag(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadText(field, "must be true or false")
+    return value
+
+
+def _leads(field: str, value: Any) -> tuple[int, ...]:
+    if len(value) > MOST_LEADS:
+        raise BadText(field, f"must be at most {MOST_LEADS} times")
+    return tuple(sorted({_whole(field, hours, 1, 24 * 30) for hours in value}, reverse=True))
+
+
+def _rules(field: str, value: Any) -> tuple[str, ...]:
+    if len(value) > MOST_RULES:
+        raise BadText(field, f"must be at most {MOST_RULES} rules")
+    keys = set()
+    for text in value:
+        try:
+            key = read_rule(clean_line(field, text, 200)).key
+        except ValueError as error:
+            raise BadText(field, str(error)) from None
+        if key in keys:
+            raise BadText(field, f"{text}: is there twice")
+        keys.add(key)
+    return tuple(value)
+
+
+def _kinds(field: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or len(value) > MOST_KINDS:
+        raise BadText(field, f"must be a list of at most {MOST_KINDS} kinds")
+    return tuple(sorted({clean_line(field, kind, 40, required=True) for kind in value}))
+
+
+def _texts(field: str, value: Any) -> dict[str, str]:
+    for name, text in value.items():
+        kind, _, language = name.partition(".")
+        if kind not in EDITABLE or language not in LANGUAGES:
+            raise BadText(field, f"{name} is not a mail")
+        try:
+            texts.check(kind, clean_note(field, text, 4000), language)
+        except texts.BadText as error:
+            raise BadText(field, f"{name}: {error}") from None
+    return dict(value)
+
+
+def _weights(_field: str, value: Any) -> dict[str, Any]:
+    return planner_weights.clean(value)
+
+
+def _digest(field: str, value: Any) -> str:
+    return _time(field, value) if value else ""
+
+
+def _time(field: str, value: Any) -> str:
+    try:
+        told = time.fromisoformat(clean_line(field, value, 8, required=True))
+    except ValueError:
+        raise BadText(field, "is not a time such as 21:00") from None
+    return f"{told:%H:%M}"
+
+
+def _line(longest: int, required: bool) -> Callable[[str, Any], str]:
+    return partial(clean_line, longest=longest, required=required)
+
+
+def _between(least: int, most: int) -> Callable[[str, Any], int]:
+    return partial(_whole, least=least, most=most)
+
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "nurse_lanes": _between(1, 12),
+    "planning_horizon_days": _between(14, 400),
+    "notice_minutes": _between(0, 7 * 24 * 60),
+    "planner_weights": _weights,
+    "reminder_lead_hours": _leads,
+    "reminder_rules": _rules,
+    "reminders_on_closed_days": _flag,
+    "booster_days": _between(1, 120),
+    "digest_at": _digest,
+    "mail_texts": _texts,
+    "confirmation_delay_seconds": _between(0, 3600),
+    "change_delay_seconds": _between(0, 3600),
+    "rush_hours": _between(0, 48),
+    "reminders_most": _between(1, 50),
+    "quiet_from": _time,
+    "quiet_until": _time,
+    "noshow_grace_minutes": _between(0, 240),
+    "reservation_minutes": _between(5, 7 * 24 * 60),
+    "retention_years": _between(0, 99),
+    "second_factor_for_all": _flag,
+    "visit_label": _line(60, required=True),
+    "mail_name": _line(60, required=False),
+    "show_hidden_visits": _flag,
+    "show_location": _flag,
+    "arrive_early_minutes": _between(0, 120),
+    "patient_cancel_hours": _between(0, 24 * 14),
+    "patient_move_hours": _between(0, 24 * 14),
+    "patient_moves_most": _between(0, 20),
+    "patient_fixed_kinds": _kinds,
+    "check_in_kinds": _kinds,
+}

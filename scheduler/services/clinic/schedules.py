@@ -1,0 +1,199 @@
+"""When the clinic and its people work, and what closes.
+
+Hours are wall-clock times; a closure is given in instants and keeps its wall-clock times beside them. Changing hours or
+closing something moves no visit by itself: closing answers with the visits that it touches, so that people can decide.
+Every change raises the calendar's version, which the planner and the boards watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.localtime import to_local
+from scheduler.domain.text import BadText, clean_line
+from scheduler.errors import Invalid, NotFound
+from scheduler.models import versions
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.occupation import Occupation
+from scheduler.models.resource import Resource
+from scheduler.models.schedule import Closure, ClosureKind, ScheduleHours, ScheduleOverride
+from scheduler.services.actors import Actor
+from scheduler.services.trail import audit
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Hours on an ISO weekday (Monday is 1), from `valid_from` up to and including `valid_until`."""
+
+    weekday: int
+    starts: time
+    ends: time
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+def set_hours(
+    session: Session, actor: Actor, resource: Resource | None, hours: Sequence[Hours], now: datetime
+) -> list[ScheduleHours]:
+    """Replace the weekly hours of the clinic (None) or of one resource. Raises Invalid."""
+    _check_hours(hours)
+    resource_id = resource.id if resource else None
+    session.execute(
+        delete(ScheduleHours).where(
+            ScheduleHours.clinic_id == actor.clinic.id,
+            ScheduleHours.resource_id.is_not_distinct_from(resource_id),
+        )
+    )
+    rows = [
+        ScheduleHours(
+            clinic_id=actor.clinic.id,
+            resource_id=resource_id,
+            weekday=day.weekday,
+            starts=day.starts,
+            ends=day.ends,
+            valid_from=day.valid_from,
+            valid_until=day.valid_until,
+        )
+        for day in hours
+    ]
+    session.add_all(rows)
+    audit.record(
+        session, actor, "schedule.changed", None, now, fields=[f"resource:{resource_id or 'clinic'}"]
+    )
+    versions.raise_versions(session, actor.clinic.id, [], now)
+    return rows
+
+
+def set_override(
+    session: Session,
+    actor: Actor,
+    resource: Resource | None,
+    on_date: date,
+    times: Sequence[tuple[time, time]],
+    now: datetime,
+) -> list[ScheduleOverride]:
+    """Give one date its own hours; without any it goes back to the weekly ones. Raises Invalid."""
+    _check_hours([Hours(1, starts, ends) for starts, ends in times])
+    resource_id = resource.id if resource else None
+    session.execute(
+        delete(ScheduleOverride).where(
+            ScheduleOverride.clinic_id == actor.clinic.id,
+            ScheduleOverride.resource_id.is_not_distinct_from(resource_id),
+            ScheduleOverride.on_date == on_date,
+        )
+    )
+    rows = [
+        ScheduleOverride(
+            clinic_id=actor.clinic.id, resource_id=resource_id, on_date=on_date, starts=starts, ends=ends
+        )
+        for starts, ends in times
+    ]
+    session.add_all(rows)
+    audit.record(session, actor, "schedule.overridden", None, now, fields=[f"date:{on_date}"])
+    versions.raise_versions(session, actor.clinic.id, [], now)
+    return rows
+
+
+def close(
+    session: Session,
+    actor: Actor,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    resource: Resource | None = None,
+    kind: ClosureKind = ClosureKind.CLOSURE,
+    reason: str = "",
+) -> tuple[Closure, list[Appointment]]:
+    """Close the clinic (None) or one resource from `start` to `end`; return it with the visits that it touches.
+
+    Raises Invalid.
+    """
+    try:
+        kept_reason = clean_line("reason", reason, 200)
+    except BadText as error:
+        raise Invalid([(error.field, error.reason)]) from None
+    if end <= start:
+        raise Invalid([("end", "must be after the start")])
+    zone = actor.clinic.zone
+    closure = Closure(
+        clinic_id=actor.clinic.id,
+        resource_id=resource.id if resource else None,
+        kind=kind,
+        start_at=start,
+        end_at=end,
+        local_start=to_local(start, zone),
+        local_end=to_local(end, zone),
+        reason=kept_reason,
+    )
+    session.add(closure)
+    session.flush()
+    audit.record(session, actor, "closure.created", closure, now, fields=["start", "end"])
+    versions.raise_versions(session, actor.clinic.id, [], now)
+    return closure, affected(session, actor.clinic, closure)
+
+
+def affected(session: Session, clinic: Clinic, closure: Closure) -> list[Appointment]:
+    """Return the visits that occupy what a closure closes, in order of time."""
+    taken = select(Occupation.appointment_id).where(
+        Occupation.clinic_id == clinic.id,
+        Occupation.released_at.is_(None),
+        Occupation.start_at < closure.end_at,
+        Occupation.end_at > closure.start_at,
+    )
+    if closure.resource_id is not None:
+        taken = taken.where(Occupation.resource_id == closure.resource_id)
+    query = select(Appointment).where(Appointment.id.in_(taken))
+    return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
+
+
+def reopen(session: Session, actor: Actor, closure: Closure, now: datetime) -> None:
+    """Take a closure back."""
+    audit.record(session, actor, "closure.removed", closure, now)
+    session.delete(closure)
+    versions.raise_versions(session, actor.clinic.id, [], now)
+
+
+def get_closure(session: Session, clinic: Clinic, public_id: str) -> Closure:
+    """Return the clinic's closure with this id. Raises NotFound."""
+    query = select(Closure).where(Closure.clinic_id == clinic.id, Closure.public_id == public_id)
+    closure = session.scalar(query)
+    if closure is None:
+        raise NotFound
+    return closure
+
+
+def _check_hours(hours: Sequence[Hours]) -> None:
+    errors = [("weekday", "must be from 1 (Monday) to 7") for day in hours if not 1 <= day.weekday <= 7]
+    errors += [("ends", "must be after the start") for day in hours if day.ends <= day.starts]
+    errors += [
+        ("valid_until", "must not be before valid_from")
+        for day in hours
+        if day.valid_from and day.valid_until and day.valid_until < day.valid_from
+    ]
+    for one, other in _neighbours(hours):
+        if other.starts < one.ends and _valid_together(one, other):
+            errors.append(("hours", f"overlap on weekday {one.weekday}"))
+    if errors:
+        raise Invalid(errors)
+
+
+def _neighbours(hours: Sequence[Hours]) -> list[tuple[Hours, Hours]]:
+    ordered = sorted(hours, key=lambda day: (day.weekday, day.starts, day.ends))
+    return [
+        (one, other)
+        for place, one in enumerate(ordered)
+        for other in ordered[place + 1 :]
+        if one.weekday == other.weekday
+    ]
+
+
+def _valid_together(one: Hours, other: Hours) -> bool:
+    first = max(one.valid_from or date.min, other.valid_from or date.min)
+    last = min(one.valid_until or date.max, other.valid_until or date.max)
+    return first <= last

@@ -1,0 +1,270 @@
+"""Booking: a whole course or a single visit, in the caller's one transaction, or nothing.
+
+The order matters. Resources are locked and run-out reservations let go; rules are checked against the calendar as it is
+then; rows are flushed; what they take up is written last, under the database's own guard; then reminders, mail and
+versions. A refusal at any point leaves the transaction to be rolled back by the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.planner.model import Projection, Violation, Visit
+from scheduler.domain.plans import Action
+from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
+from scheduler.errors import Invalid, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.course.reservations import release_expired
+from scheduler.services.locks import lock_resources
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.planning import proposals, rules
+from scheduler.services.planning.courses import is_projected, latest, under_way
+from scheduler.services.planning.placing import place
+from scheduler.services.planning.visit_rows import People, planned
+from scheduler.services.planning.wishes import Wishes
+from scheduler.services.trail import audit
+from scheduler.services.visit import gates, occupation
+from scheduler.services.visit.events import feed_resources, record_event
+from scheduler.services.visit.occupation import Taking
+
+
+def book_course(
+    session: Session,
+    actor: Actor,
+    wishes: Wishes,
+    visits: Sequence[Visit],
+    projections: Sequence[Projection],
+    now: datetime,
+    override_reason: str = "",
+    reserve_minutes: int | None = None,
+) -> CarePlan:
+    """Book every visit of a course, or none; with `reserve_minutes` only keep the time for so long.
+
+    Raises SlotTaken with every conflict when the calendar has changed since the visits were planned, RuleBroken when
+    they do not keep the plan's rules.
+    """
+    _make_way(session, actor, wishes.patient, visits, now)
+    calendar = proposals.load(session, actor, wishes, now)
+    asked = replace(wishes.request(), slack={})  # a bent gap is judged as what it is
+    broken = rules.check(actor, asked, calendar, visits, now, override_reason)
+    care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
+    appointments = _write(session, actor, care_plan, visits, now)
+    _write_done(session, actor, care_plan, wishes, now)
+    _occupy(session, actor.clinic, wishes.patient, appointments, visits, now)
+    write_projections(session, actor, care_plan, projections, now)
+    if care_plan.status is CarePlanStatus.ACTIVE:
+        announce(session, actor, care_plan, appointments, now)
+    fields = [f"override:{violation.rule}" for violation in broken]
+    audit.record(session, actor, "care-plan.booked", care_plan, now, fields, override_reason)
+    raise_versions(session, actor.clinic.id, feed_resources(appointments), now)
+    return care_plan
+
+
+def book_visit(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    action: Action,
+    start: datetime,
+    now: datetime,
+    location: Location | None = None,
+    practitioners: Sequence[Practitioner] = (),
+    care_plan: CarePlan | None = None,
+    replaces: Appointment | None = None,
+    reason: str = "",
+    override_reason: str = "",
+) -> Appointment:
+    """Book one visit at a given start, alone or as part of a course.
+
+    A free place and free people are found unless they are given. Raises Invalid or NoFitFound when it cannot be there,
+    SlotTaken when somebody was faster, RuleBroken when it takes its place in the course and breaks the gaps there, and
+    WrongStatus when there is nothing to make up for.
+    """
+    if replaces is not None:
+        _require_gone(replaces, action, care_plan)
+    chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
+    release_expired(session, actor.clinic, now)
+    visit = place(session, actor, patient, action, start, now, chosen)
+    _make_way(session, actor, patient, [visit], now)
+    broken = _check_place(session, actor, care_plan, visit, now, override_reason)
+    people = People(session, actor.clinic, [visit])
+    appointment = planned(actor.clinic, patient, action, visit, people, now)
+    appointment.care_plan, appointment.replaces_id = care_plan, replaces.id if replaces else None
+    session.add(appointment)
+    session.flush()
+    _occupy(session, actor.clinic, patient, [appointment], [visit], now)
+    announce(session, actor, care_plan, [appointment], now)
+    overridden = [f"override:{violation.rule}" for violation in broken]
+    audit.record(
+        session, actor, "appointment.booked", appointment, now, overridden, override_reason or reason
+    )
+    raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
+    return appointment
+
+
+def announce(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan | None,
+    appointments: Sequence[Appointment],
+    now: datetime,
+) -> None:
+    """Make visits stand: pending or booked by their gates, with reminders, and one confirmation for all."""
+    if care_plan is not None:
+        gates.write_rows(session, care_plan, appointments)
+    for appointment in appointments:
+        before, appointment.status = appointment.status, gates.status_by_gates(appointment)
+        changes = {"status": (before, appointment.status)} if before is AppointmentStatus.PROPOSED else {}
+        record_event(session, actor, appointment, "book", now, changes=changes)
+    waiting = [one for one in care_plan.appointments if reminders.waits(one)] if care_plan else []
+    reminders.plan_for(session, actor.clinic, [*appointments, *waiting], now)
+    outbox.confirm_course(session, actor.clinic, appointments[0].patient, appointments, now)
+
+
+def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | None) -> None:
+    """Raise unless a visit may stand in for this one: the same step of the same course, gone, not made up for yet."""
+    if care_plan is None or replaces.care_plan is not care_plan or replaces.action != action.key:
+        raise Invalid([("replaces_id", "is not this step of this course")])
+    if replaces.status not in TO_MAKE_UP:
+        raise WrongStatus(f"{replaces.title} is {replaces.status.value}: there is nothing to make up")
+    if latest(care_plan).get(action.key) is not replaces:
+        raise WrongStatus(f"{replaces.title} has been made up for already")
+
+
+def _check_place(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan | None,
+    visit: Visit,
+    now: datetime,
+    override_reason: str,
+) -> list[Violation]:
+    """Check the gaps of a course with this visit in it; return what an override breaks.
+
+    A visit beside one that stands for the same step (one more therapy) has no place of its own in the count.
+    """
+    if care_plan is None:
+        return []
+    standing = latest(care_plan).get(visit.action)
+    if standing is not None and standing.status not in TO_MAKE_UP and not is_projected(standing):
+        return []
+    course = under_way(session, actor, care_plan, now)
+    request = replace(
+        course.request, done={k: v for k, v in course.request.done.items() if k != visit.action}
+    )
+    before, after = list(course.visits.values()), [*course.visits.values(), visit]
+    return rules.check_change(actor, request, course.calendar, before, after, now, override_reason)
+
+
+def _make_way(
+    session: Session, actor: Actor, patient: Patient, visits: Sequence[Visit], now: datetime
+) -> None:
+    lock_resources(session, occupation.resource_ids(patient.resource_id, visits))
+    release_expired(session, actor.clinic, now)
+
+
+def _care_plan(
+    session: Session,
+    actor: Actor,
+    wishes: Wishes,
+    now: datetime,
+    override_reason: str,
+    reserve_minutes: int | None,
+) -> CarePlan:
+    care_plan = CarePlan(
+        clinic_id=actor.clinic.id,
+        patient=wishes.patient,
+        plan_definition=wishes.plan_definition,
+        status=CarePlanStatus.ACTIVE if reserve_minutes is None else CarePlanStatus.DRAFT,
+        wishes=wishes.to_document(),
+        override_reason=override_reason,
+        created_at=now,
+        created_by_id=actor.user_id,
+        status_at=now,
+        expires_at=None if reserve_minutes is None else now + timedelta(minutes=reserve_minutes),
+    )
+    session.add(care_plan)
+    return care_plan
+
+
+def _write(
+    session: Session, actor: Actor, care_plan: CarePlan, visits: Sequence[Visit], now: datetime
+) -> list[Appointment]:
+    """Write the rows of a course's visits. A reservation's are proposed, and run out with it."""
+    plan = care_plan.plan_definition.plan
+    people = People(session, actor.clinic, visits)
+    appointments = []
+    for visit in visits:
+        appointment = planned(actor.clinic, care_plan.patient, plan.action(visit.action), visit, people, now)
+        if care_plan.status is CarePlanStatus.DRAFT:
+            appointment.status, appointment.expires_at = AppointmentStatus.PROPOSED, care_plan.expires_at
+        appointments.append(appointment)
+    care_plan.appointments.extend(appointments)
+    session.flush()
+    return appointments
+
+
+def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime) -> None:
+    """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing.
+
+    One that was never held is recorded as called off, so that the course counts on from it and nobody plans it again.
+    """
+    plan = care_plan.plan_definition.plan
+    nobody = People(session, actor.clinic, [])
+    for done in wishes.done.values():
+        action = plan.action(done.action)
+        visit = Visit(action.key, done.start, done.end, done.end, ())
+        row = planned(actor.clinic, care_plan.patient, action, visit, nobody, now)
+        row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
+        if action.key in wishes.skipped:
+            row.status, row.status_reason = AppointmentStatus.CANCELLED, "not held before this course"
+            row.cancelled_at, row.visible = done.end, False
+        care_plan.appointments.append(row)
+        session.flush()
+        record_event(session, actor, row, "record", now)
+
+
+def _occupy(
+    session: Session,
+    clinic: Clinic,
+    patient: Patient,
+    appointments: Sequence[Appointment],
+    visits: Sequence[Visit],
+    now: datetime,
+) -> None:
+    takings = [Taking(row, visit) for row, visit in zip(appointments, visits, strict=True)]
+    occupation.occupy(session, clinic, takings, patient.resource_id, now)
+
+
+def write_projections(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    projections: Sequence[Projection],
+    now: datetime,
+) -> None:
+    """Write the visits months ahead: proposed, without time of their own, with a day to book them by."""
+    for projection in projections:
+        action = care_plan.plan_definition.plan.action(projection.action)
+        visit = _projected(action, projection)
+        row = planned(actor.clinic, care_plan.patient, action, visit, People(session, actor.clinic, []), now)
+        row.status = AppointmentStatus.PROPOSED
+        row.book_by_on = projection.latest_on
+        care_plan.appointments.append(row)
+    session.flush()
+
+
+def _projected(action: Action, projection: Projection) -> Visit:
+    start = projection.start
+    return Visit(action.key, start, start + action.length, start + action.attended_length, ())

@@ -1,0 +1,154 @@
+"""The steps of a whole course: activate a reservation, hold, resume, revoke, complete.
+
+Stopping the rest frees every chair at once and sends one mail. A held course lets go of its time and keeps its visits'
+rows; resuming plans them again, in the same rows with the same uids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.planner.model import Visit
+from scheduler.domain.status import CARE_PLAN_STEPS, AppointmentStatus, CarePlanStatus, Response
+from scheduler.errors import ProposalExpired, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.course import booking
+from scheduler.services.course.reservations import release_expired
+from scheduler.services.locks import lock_resources
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.planning import proposals, rules
+from scheduler.services.planning.courses import rest
+from scheduler.services.planning.visit_rows import People, put
+from scheduler.services.planning.wishes import Wishes
+from scheduler.services.trail import audit
+from scheduler.services.visit import gates, occupation, visits
+from scheduler.services.visit.events import feed_resources, record_event
+from scheduler.services.visit.occupation import Taking
+
+HELD = "the course is on hold"
+
+
+def activate(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> CarePlan:
+    """Book a reservation for good. Raises ProposalExpired once it has run out."""
+    release_expired(session, actor.clinic, now)
+    if care_plan.status is CarePlanStatus.REVOKED and care_plan.expires_at:
+        raise ProposalExpired("The reservation has run out; plan the course again")
+    _require(care_plan, "activate")
+    kept = [one for one in care_plan.appointments if one.expires_at is not None]
+    for appointment in kept:
+        appointment.expires_at = None
+    care_plan.expires_at = None
+    booking.announce(session, actor, care_plan, kept, now)
+    _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, "")
+    raise_versions(session, actor.clinic.id, feed_resources(kept), now)
+    return care_plan
+
+
+def hold(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, reason: str = "") -> CarePlan:
+    """Pause the course: what is ahead lets go of its time, and the patient gets one mail."""
+    _require(care_plan, "hold")
+    firm = [one for one in ahead(care_plan, now) if one.status.is_live]
+    visits.cancel(session, actor, firm, now, reason or HELD, kind="hold")
+    return _become(session, actor, care_plan, CarePlanStatus.ON_HOLD, now, reason)
+
+
+def resume(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    now: datetime,
+    reason: str = "",
+    not_before: date | None = None,
+) -> CarePlan:
+    """Plan the held visits again, as well as the calendar allows. Raises NoFitFound and leaves it on hold."""
+    _require(care_plan, "resume")
+    held = {one.action: one for one in care_plan.appointments if one.cancelled_at == care_plan.status_at}
+    if held:
+        wishes = rest(session, actor, care_plan, held, now)
+        if not_before is not None:
+            wishes = replace(wishes, not_before=max(wishes.not_before, not_before))
+        best = proposals.propose(session, actor, wishes, now)[0]
+        _put_back(session, actor, wishes, held, best.visits, now)
+    return _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, reason)
+
+
+def revoke(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    now: datetime,
+    reason: str = "",
+    side: str = "clinic",
+) -> CarePlan:
+    """Stop the course: every visit ahead is cancelled and its time free at once, with one mail for all."""
+    _require(care_plan, "revoke")
+    visits.cancel(session, actor, ahead(care_plan, now), now, reason, side)
+    return _become(session, actor, care_plan, CarePlanStatus.REVOKED, now, reason)
+
+
+def complete(
+    session: Session, actor: Actor, care_plan: CarePlan, now: datetime, reason: str = ""
+) -> CarePlan:
+    """End a course that has run its length. Raises WrongStatus while booked visits are ahead."""
+    _require(care_plan, "complete")
+    left = ahead(care_plan, now)
+    firm = [one for one in left if one.status.is_live]
+    if firm:
+        raise WrongStatus(f"{len(firm)} visits are still ahead: cancel or finish them first")
+    visits.cancel(session, actor, left, now, reason)
+    return _become(session, actor, care_plan, CarePlanStatus.COMPLETED, now, reason)
+
+
+def ahead(care_plan: CarePlan, now: datetime) -> list[Appointment]:
+    """Return the visits that have not begun, in order of start."""
+    return [one for one in care_plan.appointments if one.status.is_ahead and one.start_at > now]
+
+
+def _put_back(
+    session: Session,
+    actor: Actor,
+    wishes: Wishes,
+    held: Mapping[str, Appointment],
+    planned: Sequence[Visit],
+    now: datetime,
+) -> None:
+    """Let held visits stand again at their new times: same rows, same uids, one mail for all."""
+    lock_resources(session, occupation.resource_ids(wishes.patient.resource_id, planned))
+    rules.check(actor, wishes.request(), proposals.load(session, actor, wishes, now), planned, now)
+    people = People(session, actor.clinic, planned)
+    takings = [Taking(held[visit.action], visit) for visit in planned]
+    for appointment, visit in ((taking.appointment, taking.visit) for taking in takings):
+        before = appointment.start_at
+        put(appointment, visit, people)
+        visits.uncancel(appointment, AppointmentStatus.BOOKED, now)
+        appointment.status = gates.status_by_gates(appointment)
+        appointment.response = Response.NEEDS_ACTION
+        record_event(session, actor, appointment, "resume", now, changes={"start": (before, visit.start)})
+    session.flush()
+    occupation.occupy(session, actor.clinic, takings, wishes.patient.resource_id, now)
+    rows = list(held.values())
+    reminders.plan_for(session, actor.clinic, rows, now)
+    outbox.tell_moved(session, actor.clinic, wishes.patient, rows, now)
+    raise_versions(session, actor.clinic.id, feed_resources(rows), now)
+
+
+def _become(
+    session: Session, actor: Actor, care_plan: CarePlan, status: CarePlanStatus, now: datetime, reason: str
+) -> CarePlan:
+    care_plan.status, care_plan.status_at, care_plan.status_reason = status, now, reason
+    care_plan.row_version += 1
+    audit.record(session, actor, f"care-plan.{status.value}", care_plan, now, ["status"], reason)
+    raise_versions(session, actor.clinic.id, [], now)
+    return care_plan
+
+
+def _require(care_plan: CarePlan, step: str) -> None:
+    if care_plan.status not in CARE_PLAN_STEPS[step]:
+        raise WrongStatus(f"The course is {care_plan.status.value}: {step} does not fit")

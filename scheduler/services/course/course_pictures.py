@@ -1,0 +1,124 @@
+"""A course as a page shows it: its visits in order, each with the gap before it against what the plan allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.plans import Gate as GateRule
+from scheduler.domain.plans import Holds, Plan
+from scheduler.domain.spacing import Spacing, spacings
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
+from scheduler.models.gate import Gate
+from scheduler.services.clinic.working_days import working_days
+from scheduler.services.planning.courses import latest
+from scheduler.services.visit.moves import Move
+
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW, AppointmentStatus.ENTERED_IN_ERROR)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A visit of the course. `spacing` is None for the first, and for one that is off."""
+
+    visit: Appointment
+    spacing: Spacing | None
+
+    @property
+    def stands(self) -> bool:
+        return self.visit.status not in GONE
+
+
+@dataclass(frozen=True)
+class GateState:
+    """A gate of the course: its rule and its row, one for the course or one for a visit."""
+
+    rule: GateRule
+    row: Gate
+    visit: Appointment | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything of a course in order of time. `next_step` is the next visit that stands."""
+
+    plan: Plan
+    steps: tuple[Step, ...]
+    gates: tuple[GateState, ...]
+    next_step: Step | None
+    done: int
+    firm: int
+
+
+def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime) -> Picture:
+    """Return the course as it stands."""
+    plan = care_plan.plan_definition.plan
+    standing = {key: one for key, one in latest(care_plan).items() if one.status not in GONE}
+    times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
+    gaps = spacings(plan, times, clinic.zone, working_days(session, clinic))
+    steps = tuple(
+        Step(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
+        for visit in care_plan.appointments
+    )
+    firm = [step for step in steps if step.stands and step.visit.status is not AppointmentStatus.PROPOSED]
+    return Picture(
+        plan,
+        steps,
+        _gates(care_plan, plan),
+        next((step for step in firm if step.visit.end_at > now), None),
+        sum(step.visit.status is AppointmentStatus.FULFILLED for step in firm),
+        len(firm),
+    )
+
+
+@dataclass(frozen=True)
+class GapChange:
+    """A gap of the course as it is and as it would be."""
+
+    visit: Appointment
+    before: Spacing | None
+    after: Spacing
+
+
+def changed_gaps(session: Session, clinic: Clinic, moves: Sequence[Move]) -> list[GapChange]:
+    """Return the gaps that these moves of one course change, in the plan's order."""
+    care_plan = moves[0].appointment.care_plan
+    if care_plan is None:
+        return []
+    plan, works = care_plan.plan_definition.plan, working_days(session, clinic)
+    standing = {key: one for key, one in latest(care_plan).items() if one.status not in GONE}
+    times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
+    moved = {move.visit.action: (move.visit.start, move.visit.attended_end) for move in moves}
+    before = spacings(plan, times, clinic.zone, works)
+    after = spacings(plan, times | moved, clinic.zone, works)
+    return [
+        GapChange(standing[key], before.get(key), gap)
+        for key, gap in after.items()
+        if key in standing and before.get(key) != gap
+    ]
+
+
+def _gates(care_plan: CarePlan, plan: Plan) -> tuple[GateState, ...]:
+    visits = {visit.id: visit for visit in care_plan.appointments}
+    order = {gate.key: n for n, gate in enumerate(plan.gates)}
+    rows = [row for row in care_plan.gates if row.key in order]
+    found = [
+        GateState(plan.gate(row.key), row, visits.get(row.appointment_id) if row.appointment_id else None)
+        for row in rows
+    ]
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (
+                one.rule.holds is Holds.PER_SESSION,
+                one.visit.start_at.timestamp() if one.visit else 0,
+                order[one.rule.key],
+            ),
+        )
+    )

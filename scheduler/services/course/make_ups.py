@@ -1,0 +1,92 @@
+"""Making up for a visit that was cancelled or missed.
+
+The make-up is a new visit in the old one's place in the course ("infusion 3 of 6" stays that); later visits move only
+as far as the spacing asks for. It is shown first and done in one transaction, like any move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.planner.model import NoFit, Visit
+from scheduler.domain.status import TO_MAKE_UP
+from scheduler.errors import WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.course import booking
+from scheduler.services.locks import lock_resources
+from scheduler.services.planning.courses import latest, under_way
+from scheduler.services.planning.proposals import no_fit
+from scheduler.services.planning.visit_rows import People, action_of, planned
+from scheduler.services.trail import audit
+from scheduler.services.visit import occupation
+from scheduler.services.visit.events import feed_resources
+from scheduler.services.visit.moves import WHY, Move, apply_moves
+from scheduler.services.visit.occupation import Taking
+
+
+@dataclass(frozen=True)
+class MakeUp:
+    """The visit that stands in, and what moves for it."""
+
+    replaces: Appointment
+    visit: Visit
+    moves: Sequence[Move]
+
+
+def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetime) -> MakeUp:
+    """Return the best make-up; nothing is written. Raises WrongStatus or NoFitFound."""
+    care_plan = gone.care_plan
+    if care_plan is None or gone.status not in TO_MAKE_UP:
+        raise WrongStatus(f"{gone.title} is {gone.status.value}: there is nothing to make up")
+    if latest(care_plan).get(gone.action) is not gone:
+        raise WrongStatus(f"{gone.title} has been made up for already")
+    course = under_way(session, actor, care_plan, now)
+    plan = course.request.plan
+    own = {gone.action: action_of(gone)}
+    request = replace(
+        course.request,
+        done={action: done for action, done in course.request.done.items() if action != gone.action},
+        plan=replace(plan, actions=tuple(own.get(action.key, action) for action in plan.actions)),
+    )
+    try:
+        result = planner.reflow(
+            request, course.visits, {}, course.calendar, course.weights, now=now, keep=course.keep
+        )
+    except NoFit as refused:
+        raise no_fit(refused) from refused
+    placed = {visit.action: visit for visit in result.proposal.visits}
+    moves = [
+        Move(course.rows[move.action], placed[move.action], WHY[move.why])
+        for move in result.moves
+        if move.action in course.rows and move.why in WHY
+    ]
+    return MakeUp(gone, placed[gone.action], moves)
+
+
+def book_make_up(
+    session: Session, actor: Actor, make_up: MakeUp, now: datetime, reason: str = ""
+) -> Appointment:
+    """Book it and move what must move. Raises SlotTaken."""
+    gone, visit = make_up.replaces, make_up.visit
+    patient = gone.patient
+    lock_resources(
+        session,
+        occupation.resource_ids(patient.resource_id, [visit, *(move.visit for move in make_up.moves)]),
+    )
+    apply_moves(session, actor, make_up.moves, now, reason)
+    row = planned(actor.clinic, patient, action_of(gone), visit, People(session, actor.clinic, [visit]), now)
+    row.care_plan, row.replaces_id = gone.care_plan, gone.id
+    session.add(row)
+    session.flush()
+    occupation.occupy(session, actor.clinic, [Taking(row, visit)], patient.resource_id, now)
+    booking.announce(session, actor, gone.care_plan, [row], now)
+    audit.record(session, actor, "appointment.made-up", row, now, reason=reason)
+    raise_versions(session, actor.clinic.id, feed_resources([row]), now)
+    return row

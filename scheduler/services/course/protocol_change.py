@@ -1,0 +1,313 @@
+"""Another protocol for the rest of a course: what was held counts, what is ahead is laid out anew.
+
+A visit that the new protocol has too keeps its row and uid, and moves only as far as the new gaps ask for; the others
+are called off, and those that the old one did not have are new. All of it is shown first, then done in one transaction
+with one mail. The course goes on as the same course: its gates, its history and its links stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.localtime import local_on, to_local, to_minute
+from scheduler.domain.plan_files import phase_document
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.model import Done, NoFit, Projection, Visit
+from scheduler.domain.plans import Action, Plan
+from scheduler.domain.spacing import Spacing, spacings
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response
+from scheduler.errors import Invalid, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.plan_definition import PlanDefinition
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.clinic.working_days import working_days
+from scheduler.services.course.booking import write_projections
+from scheduler.services.course.reservations import release_expired
+from scheduler.services.locks import lock_resources
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.planning import proposals, rules
+from scheduler.services.planning.courses import Course, is_projected, latest, under_way
+from scheduler.services.planning.earlier import Before, Earlier, earlier, line
+from scheduler.services.planning.proposals import no_fit
+from scheduler.services.planning.visit_rows import People, done_of, planned, put
+from scheduler.services.planning.wishes import Wishes, of_care_plan
+from scheduler.services.trail import audit
+from scheduler.services.visit import gates, occupation, visits
+from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
+from scheduler.services.visit.occupation import Taking
+
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW, AppointmentStatus.ENTERED_IN_ERROR)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A visit of the rest and the row that it keeps (None: it is new). `spacing` is the gap before it."""
+
+    visit: Visit
+    action: Action
+    row: Appointment | None
+    before: Visit | None
+    spacing: Spacing | None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the row gets another time, place or people."""
+        old, new = self.before, self.visit
+        return old is None or (old.start, old.end, old.segments) != (new.start, new.end, new.segments)
+
+    @property
+    def retimed(self) -> bool:
+        old, new = self.before, self.visit
+        return old is None or (old.start, old.attended_end) != (new.start, new.attended_end)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the change would do. `last` is the visit of the new protocol that counts as held last (none: "")."""
+
+    care_plan: CarePlan
+    definition: PlanDefinition
+    last: str
+    wishes: Wishes
+    placed: tuple[Placed, ...]
+    off: tuple[Appointment, ...]
+    projections: tuple[Projection, ...]
+    calendar: Availability
+
+    @property
+    def shown(self) -> object:
+        """What a preview's token is bound to."""
+        known = [
+            (
+                one.action.key,
+                one.row.row_version if one.row else 0,
+                to_minute(one.visit.start),
+                one.visit.location_id,
+            )
+            for one in self.placed
+        ]
+        off = [(row.public_id, row.row_version) for row in self.off]
+        return [self.care_plan.public_id, self.definition.public_id, self.last, known, off]
+
+
+def plan_change(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    definition: PlanDefinition,
+    now: datetime,
+    last: str | None = None,
+) -> Change:
+    """Return what it takes to go on with another protocol; nothing is written.
+
+    `last` says which of its visits counts as held last; None finds it by what was held. Raises WrongStatus unless the
+    course is active with no visit under way, Invalid when nothing is left to book, NoFitFound when the rest does not
+    fit.
+    """
+    _require(care_plan, definition, now)
+    release_expired(session, actor.clinic, now)
+    course, plan = under_way(session, actor, care_plan, now), definition.plan
+    held = _held(care_plan, course)
+    last = _reached(plan, held) if last is None else last
+    known = _known(actor, plan, held, last, now)
+    today = local_on(now, actor.clinic.zone)
+    own = _own(care_plan, course, plan)
+    wishes = replace(
+        of_care_plan(session, care_plan),
+        plan_definition=definition,
+        not_before=today,
+        done={**known.done, **own},
+        skipped=known.skipped - own.keys(),
+        slack={},
+        count=1,
+    )
+    rows = {key: row for key, row in course.rows.items() if key not in wishes.done}
+    firm = {action.key for action in plan.firm}
+    current = {key: course.visits[key] for key in rows if key in firm}
+    ids = frozenset(row.id for row in course.rows.values())
+    calendar = proposals.load(session, actor, wishes, now, ids)
+    try:
+        result = planner.reflow(
+            wishes.request(),
+            current,
+            {},
+            calendar,
+            course.weights,
+            now=now,
+            keep=course.keep & current.keys(),
+            anew=True,
+        )
+    except NoFit as refused:
+        raise no_fit(refused) from refused
+    proposal = result.proposal
+    if not proposal.visits:
+        raise WrongStatus("Nothing of that protocol is left to book")
+    projected = [one for one in care_plan.appointments if is_projected(one)]
+    off = [row for key, row in course.rows.items() if key not in current]
+    return Change(
+        care_plan,
+        definition,
+        last,
+        wishes,
+        _placed(session, actor, plan, wishes, proposal.visits, rows, current),
+        (*off, *projected),
+        proposal.projections,
+        calendar,
+    )
+
+
+def apply_change(session: Session, actor: Actor, change: Change, reason: str, now: datetime) -> CarePlan:
+    """Do what was planned, in one transaction with one mail. Raises Invalid without a reason, SlotTaken, RuleBroken."""
+    if not reason.strip():
+        raise Invalid([("reason", "is missing: why another protocol")])
+    care_plan, patient = change.care_plan, change.care_plan.patient
+    visits_ahead = [one.visit for one in change.placed]
+    lock_resources(session, occupation.resource_ids(patient.resource_id, visits_ahead))
+    rules.check(actor, change.wishes.request(), change.calendar, visits_ahead, now)
+    moving = [one for one in change.placed if one.moves]
+    kept = [one.row for one in moving if one.row is not None]
+    feeds = feed_resources([*kept, *change.off])
+    off_told = [row for row in change.off if row.status.is_live]
+    visits.cancel(session, actor, change.off, now, f"goes on as {change.definition.title}"[:300])
+    occupation.release(session, kept, now)
+    care_plan.plan_definition, care_plan.wishes = change.definition, change.wishes.to_document()
+    care_plan.row_version += 1
+    people = People(session, actor.clinic, visits_ahead)
+    written = {
+        one.visit.action: _write(session, actor, care_plan, one, people, reason, now) for one in change.placed
+    }
+    session.flush()
+    takings = [Taking(written[one.visit.action], one.visit) for one in moving]
+    occupation.occupy(session, actor.clinic, takings, patient.resource_id, now)
+    write_projections(session, actor, care_plan, change.projections, now)
+    rows = list(written.values())
+    gates.write_rows(session, care_plan, rows)
+    for row in rows:
+        row.status = gates.status_by_gates(row)
+    reminders.void_for(session, rows, "another protocol", now)
+    reminders.plan_for(session, actor.clinic, rows, now)
+    retimed = [written[one.visit.action] for one in change.placed if one.retimed]
+    outbox.tell_rearranged(session, actor.clinic, patient, [*retimed, *off_told], now)
+    audit.record(session, actor, "care-plan.protocol-changed", care_plan, now, ["plan_definition"], reason)
+    raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
+    return care_plan
+
+
+def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> None:
+    if care_plan.status is not CarePlanStatus.ACTIVE:
+        raise WrongStatus(f"The course is {care_plan.status.value}: its protocol cannot be changed")
+    if care_plan.plan_definition_id == definition.id:
+        raise WrongStatus("The course follows this protocol already")
+    for one in care_plan.appointments:
+        if one.status.is_live and one.start_at <= now < one.end_at:
+            raise WrongStatus(f"{one.title} is under way: change the protocol when it is over")
+
+
+def _held(care_plan: CarePlan, course: Course) -> list[Appointment]:
+    """Return the visits of the old protocol's line that were held, in its order."""
+    standing = latest(care_plan)
+    keys = [action.key for action in line(care_plan.plan_definition.plan)]
+    return [
+        standing[key]
+        for key in keys
+        if key in standing and key not in course.rows and standing[key].status not in GONE
+    ]
+
+
+def _reached(plan: Plan, held: Sequence[Appointment]) -> str:
+    """Return how far into the new protocol the held visits reach: the same visit, or as many of the same kind."""
+    if not held:
+        return ""
+    order = line(plan)
+    if held[-1].action in {action.key for action in order}:
+        return held[-1].action
+    same = [action.key for action in order if action.kind == held[-1].kind]
+    number = sum(one.kind == held[-1].kind for one in held)
+    return same[min(number, len(same)) - 1] if same else ""
+
+
+def _known(actor: Actor, plan: Plan, held: Sequence[Appointment], last: str, now: datetime) -> Earlier:
+    """Return what counts as done: the line up to `last`, at the times of the held visits, the latest of each first."""
+    if not last:
+        return Earlier()
+    zone = actor.clinic.zone
+    keys = [action.key for action in line(plan)]
+    if last not in keys or not held:
+        raise Invalid([("last", "is no visit of this protocol that can have been held")])
+    pairs = dict(zip(reversed(keys[: keys.index(last) + 1]), reversed(held), strict=False))
+    days = {key: local_on(row.start_at, zone) for key, row in pairs.items()}
+    at = to_local(held[-1].start_at, zone).time()
+    exact = {key: Done(key, row.start_at, row.end_at) for key, row in pairs.items()}
+    return earlier(plan, Before(last, days, at, exact=exact), local_on(now, zone), zone, now)
+
+
+def _own(care_plan: CarePlan, course: Course, plan: Plan) -> dict[str, Done]:
+    """Return the visits that both protocols have and that stay as they are, held or called off, by their own times."""
+    keys = {action.key for action in plan.actions}
+    return {
+        key: done_of(row)
+        for key, row in latest(care_plan).items()
+        if key in keys and key not in course.rows and not is_projected(row)
+    }
+
+
+def _placed(
+    session: Session,
+    actor: Actor,
+    plan: Plan,
+    wishes: Wishes,
+    found: Sequence[Visit],
+    rows: Mapping[str, Appointment],
+    current: Mapping[str, Visit],
+) -> tuple[Placed, ...]:
+    times = {key: (done.start, done.end) for key, done in wishes.done.items()}
+    times |= {visit.action: (visit.start, visit.attended_end) for visit in found}
+    gaps = spacings(plan, times, actor.clinic.zone, working_days(session, actor.clinic))
+    return tuple(
+        Placed(
+            visit,
+            plan.action(visit.action),
+            rows.get(visit.action),
+            current.get(visit.action),
+            gaps.get(visit.action),
+        )
+        for visit in found
+    )
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    placed: Placed,
+    people: People,
+    reason: str,
+    now: datetime,
+) -> Appointment:
+    """Put a visit of the new protocol into its row, or write a new one."""
+    row, action = placed.row, placed.action
+    if row is None:
+        row = planned(actor.clinic, care_plan.patient, action, placed.visit, people, now)
+        care_plan.appointments.append(row)
+        session.flush()
+        record_event(session, actor, row, "book", now, reason)
+        return row
+    row.kind, row.title, row.series = action.kind, action.title, action.series
+    row.position, row.series_length, row.visible = action.position, action.series_length, action.visible
+    row.phases = [phase_document(phase) for phase in action.phases]
+    if placed.moves:
+        before = row.start_at
+        put(row, placed.visit, people)
+        if placed.retimed:
+            schedule_changed(row, now)
+            row.response = Response.NEEDS_ACTION
+        record_event(session, actor, row, "reschedule", now, reason, {"start": (before, row.start_at)})
+        audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], reason)
+    return row

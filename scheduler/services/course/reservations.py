@@ -1,0 +1,47 @@
+"""Reservations: a draft course that keeps its time until it is decided on or runs out.
+
+They are released by whoever books next (an index predicate cannot look at the clock) and by a tick, so their time is
+free when it is needed and the books are tidy when it is not.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.trail import audit
+from scheduler.services.visit import occupation
+from scheduler.services.visit.events import feed_resources, record_event
+
+
+def release_expired(session: Session, clinic: Clinic, now: datetime) -> int:
+    """Let go of the clinic's reservations whose time is over; return how many there were."""
+    query = select(CarePlan).where(
+        CarePlan.clinic_id == clinic.id, CarePlan.status == CarePlanStatus.DRAFT, CarePlan.expires_at <= now
+    )
+    expired = list(session.scalars(query))
+    actor = Actor(clinic=clinic, user=None, role=None, name="clock")
+    for care_plan in expired:
+        _end(session, actor, care_plan, now)
+    return len(expired)
+
+
+def _end(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> None:
+    held = [a for a in care_plan.appointments if a.status is AppointmentStatus.PROPOSED]
+    occupation.release(session, held, now)
+    for appointment in held:
+        change = {"status": (appointment.status, AppointmentStatus.CANCELLED)}
+        record_event(session, actor, appointment, "expire", now, changes=change)
+        appointment.status, appointment.cancelled_at = AppointmentStatus.CANCELLED, now
+        appointment.status_reason = "the reservation ran out"
+    care_plan.status, care_plan.status_at = CarePlanStatus.REVOKED, now
+    care_plan.status_reason = "the reservation ran out"
+    audit.record(session, actor, "care-plan.expired", care_plan, now)
+    raise_versions(session, actor.clinic.id, feed_resources(held), now)

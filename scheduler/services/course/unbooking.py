@@ -1,0 +1,63 @@
+"""Taking the booking of a course back: as if it had not been made, as far as anybody was not told of it.
+
+Within minutes of booking, while nothing has happened to any of its visits, the course and its visits become entered in
+error: their time is free, mail that has not left is void, and they count nowhere as called off. Who was told already
+gets a cancellation.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus
+from scheduler.errors import WrongStatus
+from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.trail import audit
+from scheduler.services.visit import occupation
+from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
+
+GOOD_FOR = timedelta(minutes=10)
+WHY = "booked by mistake"
+MADE = ("book", "record")  # the kinds of events that booking a course writes
+
+
+def unbook(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> CarePlan:
+    """Take a course's booking, or its reservation, back. Raises WrongStatus once it is too late for that."""
+    _require(session, care_plan, now)
+    rows = list(care_plan.appointments)
+    occupation.release(session, rows, now)
+    for row in rows:
+        if row.status.is_live:
+            schedule_changed(row, now)
+        change = {"status": (row.status, AppointmentStatus.ENTERED_IN_ERROR)}
+        row.status, row.status_reason = AppointmentStatus.ENTERED_IN_ERROR, WHY
+        row.cancelled_at, row.expires_at = now, None
+        record_event(session, actor, row, "unbook", now, WHY, change)
+    reminders.void_for(session, rows, WHY, now)
+    outbox.withdraw(session, rows, now)
+    care_plan.status, care_plan.status_at = CarePlanStatus.ENTERED_IN_ERROR, now
+    care_plan.status_reason, care_plan.expires_at = WHY, None
+    care_plan.row_version += 1
+    audit.record(session, actor, "care-plan.unbooked", care_plan, now, ["status"], WHY)
+    raise_versions(session, actor.clinic.id, feed_resources(rows), now)
+    return care_plan
+
+
+def _require(session: Session, care_plan: CarePlan, now: datetime) -> None:
+    if care_plan.status not in (CarePlanStatus.ACTIVE, CarePlanStatus.DRAFT):
+        raise WrongStatus(f"The course is {care_plan.status.value}: its booking cannot be taken back")
+    if now > care_plan.created_at + GOOD_FOR:
+        raise WrongStatus("It is too late to take the booking back: stop the course instead")
+    others = select(func.count()).where(
+        AppointmentEvent.appointment_id.in_([row.id for row in care_plan.appointments]),
+        AppointmentEvent.kind.not_in(MADE),
+    )
+    if session.scalar(others):
+        raise WrongStatus("Something has happened to its visits since: stop the course instead")

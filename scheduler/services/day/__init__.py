@@ -1,0 +1,1 @@
+"""A day or a week at the clinic as the desk sees it, and what to do when it runs late."""

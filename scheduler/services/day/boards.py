@@ -1,0 +1,240 @@
+"""A day as columns: who or what is taken up when, and when nothing can be.
+
+The chairs' view has a column for each chair and room, and one for visits that need none; the people's view has one for
+each practitioner, with a lane for each visit they may attend to at once. The number of queries is fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from scheduler.domain.localtime import day_bounds
+from scheduler.domain.plans import Gate, Role
+from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.windows import Window
+from scheduler.models import location as locations
+from scheduler.models import practitioner as practitioners
+from scheduler.models.appointment import Appointment, Participant
+from scheduler.models.clinic import Clinic
+from scheduler.models.occupation import Occupation
+from scheduler.services.day import delays, missing_gates
+from scheduler.services.day.delays import Delay
+
+LATE = timedelta(minutes=5)
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR, AppointmentStatus.WAITLIST)
+
+
+class View(StrEnum):
+    """What the columns are."""
+
+    CHAIRS = "chairs"
+    PEOPLE = "people"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A phase of a visit; the patient is not there when it is not attended."""
+
+    name: str
+    window: Window
+    attended: bool = True
+
+
+@dataclass(frozen=True)
+class Block:
+    """A visit in a column, from the first to the last moment in which it takes the column up."""
+
+    visit: Appointment
+    window: Window
+    stretches: tuple[Stretch, ...]
+    lane: int = 0
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A chair, a room, a person (`resource_id`), or the visits that need no place (None)."""
+
+    resource_id: int | None
+    public_id: str
+    name: str
+    kind: str
+    lanes: int
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Day:
+    """What stands on one clinic-local day; `called_off` are its cancelled visits."""
+
+    on: date
+    view: View
+    bounds: Window
+    columns: tuple[Column, ...]
+    visits: tuple[Appointment, ...]
+    called_off: tuple[Appointment, ...]
+    delays: Mapping[int, Delay] = field(default_factory=dict)
+    missing: Mapping[int, Sequence[Gate]] = field(default_factory=dict)
+
+
+def load(session: Session, clinic: Clinic, on: date, view: View, now: datetime | None = None) -> Day:
+    """Return the day's board; with `now` it says who is late, who waits, and what is missing."""
+    bounds = Window(*day_bounds(on, clinic.zone))
+    found = visits_between(session, clinic, bounds)
+    visits = tuple(standing(found))
+    called_off = tuple(visit for visit in found if visit.status is AppointmentStatus.CANCELLED)
+    columns = (
+        _by_place(session, clinic, visits) if view is View.CHAIRS else _by_person(session, clinic, visits)
+    )
+    if now is None:
+        return Day(on, view, bounds, tuple(columns), visits, called_off)
+    late, missing = delays.of_day(session, visits, now), missing_gates.of_day(session, visits)
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing)
+
+
+def standing(visits: Iterable[Appointment]) -> list[Appointment]:
+    """Return the visits that take place, took place, or were missed."""
+    return [visit for visit in visits if _stands(visit)]
+
+
+def visits_between(session: Session, clinic: Clinic, bounds: Window) -> list[Appointment]:
+    """Return every visit that touches the window, with its patient, place, people and course."""
+    query = select(Appointment).where(
+        Appointment.clinic_id == clinic.id,
+        Appointment.start_at < bounds.end,
+        Appointment.start_at >= bounds.start,
+    )
+    query = query.options(
+        joinedload(Appointment.patient),
+        joinedload(Appointment.location),
+        joinedload(Appointment.care_plan),
+        selectinload(Appointment.participants).joinedload(Participant.practitioner),
+    )
+    return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
+
+
+def _stands(visit: Appointment) -> bool:
+    """Projections months ahead take up nothing, so they are not on the board; reservations are."""
+    if visit.status is AppointmentStatus.PROPOSED:
+        return visit.expires_at is not None
+    return visit.status not in GONE
+
+
+def stretches(visit: Appointment) -> tuple[Stretch, ...]:
+    """Return a visit's phases with their times, one after the other."""
+    found = []
+    start = visit.start_at
+    for phase in visit.phases:
+        end = start + timedelta(minutes=phase["minutes"])
+        found.append(Stretch(phase["name"], Window(start, end), phase.get("attended", True)))
+        start = end
+    return tuple(found)
+
+
+def phase_at(visit: Appointment, now: datetime) -> Stretch | None:
+    """Return the phase in which a visit is by plan."""
+    return next((s for s in stretches(visit) if s.window.start <= now < s.window.end), None)
+
+
+def state_at(visit: Appointment, now: datetime, delay: Delay | None = None) -> str:
+    """Return what is to be said of a visit at this moment beyond its status; nothing for most."""
+    if visit.status is AppointmentStatus.CHECKED_IN:
+        phase = phase_at(visit, now)
+        if now >= visit.end_at:
+            return f"over by {_minutes(now - visit.end_at)} min"
+        if delay and delay.phase:
+            return f"{delay.phase} over by {delay.minutes} min"
+        ends = phase.window.end.astimezone(visit.zone) if phase else None
+        return f"{phase.name} ends {ends:%H:%M}" if phase and ends else ""
+    if visit.status in (AppointmentStatus.BOOKED, AppointmentStatus.PENDING) and now >= visit.start_at + LATE:
+        return f"late {_minutes(now - visit.start_at)} min" if now < visit.end_at else "did not come?"
+    return ""
+
+
+def _minutes(length: timedelta) -> int:
+    return length // timedelta(minutes=1)
+
+
+def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Column]:
+    columns = [
+        Column(
+            place.resource_id,
+            place.public_id,
+            place.name,
+            place.kind.value,
+            1,
+            tuple(_whole(visit) for visit in visits if visit.location_id == place.id),
+        )
+        for place in locations.active(session, clinic.id)
+    ]
+    elsewhere = [_whole(visit) for visit in visits if visit.location_id is None]
+    if elsewhere:
+        dealt = _side_by_side(elsewhere)
+        lanes = max(block.lane for block in dealt) + 1
+        columns.append(Column(None, "", "No chair or room", "elsewhere", lanes, tuple(dealt)))
+    return columns
+
+
+def _by_person(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Column]:
+    people = practitioners.active(session, clinic.id)
+    rows = _held(session, [visit.id for visit in visits], {person.resource_id for person in people})
+    by_id = {visit.id: visit for visit in visits}
+    columns = []
+    for person in people:
+        own = [row for row in rows if row.resource_id == person.resource_id]
+        widest = max((row.lane + 1 for row in own), default=1)
+        usual = (person.resource.lanes or clinic.settings.nurse_lanes) if Role.NURSE in person.roles else 1
+        columns.append(
+            Column(
+                person.resource_id,
+                person.public_id,
+                person.name,
+                ", ".join(sorted(person.roles)),
+                max(usual, widest),
+                tuple(_held_blocks(own, by_id)),
+            )
+        )
+    return columns
+
+
+def _held(session: Session, appointment_ids: Sequence[int], resource_ids: set[int]) -> list[Occupation]:
+    query = select(Occupation).where(
+        Occupation.appointment_id.in_(appointment_ids),
+        Occupation.resource_id.in_(resource_ids),
+        Occupation.released_at.is_(None),
+    )
+    return list(session.scalars(query.order_by(Occupation.start_at, Occupation.lane)))
+
+
+def _held_blocks(rows: Iterable[Occupation], visits: dict[int, Appointment]) -> list[Block]:
+    """Return one block for each stretch; one that takes every lane is drawn once, across all of them."""
+    blocks = []
+    for row in rows:
+        if row.exclusive and row.lane > 0:
+            continue
+        window = Window(row.start_at, row.end_at)
+        stretch = Stretch(row.phase, window)
+        blocks.append(Block(visits[row.appointment_id], window, (stretch,), row.lane, row.exclusive))
+    return blocks
+
+
+def _whole(visit: Appointment) -> Block:
+    phases = stretches(visit)
+    return Block(visit, Window(visit.start_at, max(visit.end_at, phases[-1].window.end)), phases)
+
+
+def _side_by_side(blocks: Iterable[Block]) -> list[Block]:
+    """Deal blocks that overlap to lanes of their own, the first free one each."""
+    ends: list[datetime] = []
+    dealt = []
+    for block in sorted(blocks, key=lambda one: one.window.start):
+        lane = next((n for n, end in enumerate(ends) if end <= block.window.start), len(ends))
+        ends[lane : lane + 1] = [block.window.end]
+        dealt.append(Block(block.visit, block.window, block.stretches, lane))
+    return dealt

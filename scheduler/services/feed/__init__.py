@@ -1,0 +1,1 @@
+"""Private calendar feeds: who has which, and what they show."""

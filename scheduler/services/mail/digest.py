@@ -1,0 +1,134 @@
+"""The morning digest for the desk: the day in numbers and where to look. Initials at most, never a name.
+
+One mail per member of staff and clinic day, at the clinic's hour. After downtime it still comes for a few hours, and
+not later: yesterday's numbers help nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from scheduler.domain.localtime import day_bounds, local_on
+from scheduler.domain.reminders import at_local
+from scheduler.domain.status import LIVE, Response
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageKind
+from scheduler.models.patient import Patient
+from scheduler.models.patient_request import PatientRequest, RequestState
+from scheduler.models.user import User
+from scheduler.notify.words import Tongue, tongue
+from scheduler.services.clinic.staff import desk, initials
+from scheduler.services.course import booster_tasks
+from scheduler.services.mail import call_list, channels, send_log
+from scheduler.services.mail.outbox import enqueue
+from scheduler.services.visit.open_gates import open_gates
+
+USEFUL = timedelta(hours=3)
+MOST_NAMED = 12
+
+
+def enqueue_due(session: Session, clinic: Clinic, now: datetime) -> int:
+    """Write the digests that are due at this clinic and not written yet. Returns how many."""
+    at = clinic.settings.digest_at
+    if not at:
+        return 0
+    due_at = at_local(local_on(now, clinic.zone), time.fromisoformat(at), clinic.zone)
+    if not due_at <= now < due_at + USEFUL:
+        return 0
+    readers = [user for user in desk(session, clinic) if not _has_it(session, clinic, user, due_at)]
+    lines = "\n".join(lines_of(session, clinic, now)) if readers else ""
+    for user in readers:
+        enqueue(
+            session,
+            clinic,
+            MessageKind.DIGEST,
+            now,
+            user=user,
+            values={"lines": lines, "path": "/"},
+            expires_at=due_at + USEFUL,
+        )
+    return len(readers)
+
+
+def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
+    """Return what the desk should know this morning, one line each; what is not the case is left out."""
+    start, end = day_bounds(local_on(now, clinic.zone), clinic.zone)
+    speech = tongue("en", clinic.zone, clinic.country)
+    today = _visits(session, clinic, start, end)
+    ahead = [visit for visit in today if visit.status.is_ahead]
+    quiet = [visit for visit in ahead if visit.response is not Response.ACCEPTED]
+    missing = [visit for visit in ahead if open_gates(visit)]
+    first = f", the first at {speech.time(today[0].start_at)}" if today else ""
+    return [
+        f"{_counted(len(today), 'visit')} today{first}",
+        *_named("Not confirmed", quiet, speech),
+        *_named("Something is missing", missing, speech),
+        *_numbers(session, clinic, now),
+        *channels.troubles(session, now),
+    ]
+
+
+def _visits(session: Session, clinic: Clinic, start: datetime, end: datetime) -> Sequence[Appointment]:
+    query = select(Appointment).where(
+        Appointment.clinic_id == clinic.id,
+        Appointment.start_at >= start,
+        Appointment.start_at < end,
+        Appointment.status.in_(LIVE),
+    )
+    course = selectinload(Appointment.care_plan)
+    query = query.options(
+        joinedload(Appointment.patient),
+        course.selectinload(CarePlan.gates),
+        course.joinedload(CarePlan.plan_definition),
+    )
+    return session.scalars(query.order_by(Appointment.start_at, Appointment.id)).all()
+
+
+def _named(words: str, visits: Sequence[Appointment], speech: Tongue) -> list[str]:
+    """Return a line with the initials and times of these visits, or none."""
+    if not visits:
+        return []
+    named = [f"{initials(one.patient)} {speech.time(one.start_at)}" for one in visits[:MOST_NAMED]]
+    more = ["..."] if len(visits) > MOST_NAMED else []
+    return [f"{words} ({len(visits)}): {', '.join([*named, *more])}"]
+
+
+def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
+    yesterday = now - timedelta(days=1)
+    bad = (Patient.clinic_id == clinic.id, Patient.email_bad_at > yesterday)
+    stopped = (Patient.clinic_id == clinic.id, Patient.unsubscribed_at > yesterday)
+    asked = (PatientRequest.clinic_id == clinic.id, PatientRequest.state == RequestState.OPEN)
+    numbers = (
+        (len(call_list.calls(session, clinic, now)), "patient", "to call"),
+        (_count(session, PatientRequest, *asked), "request", "of patients to answer"),
+        (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
+        (_count(session, Patient, *bad), "mail address", "stopped working since yesterday"),
+        (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),
+        (send_log.unclear(session, clinic), "mail", "may not have arrived"),
+    )
+    return [f"{_counted(count, what)} {words}" for count, what, words in numbers if count]
+
+
+def _count(session: Session, model: type[Patient | PatientRequest], *where: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(model).where(*where)) or 0
+
+
+def _counted(count: int, what: str) -> str:
+    plural = f"{what}es" if what.endswith("ss") else f"{what}s"
+    return f"{count} {what if count == 1 else plural}"
+
+
+def _has_it(session: Session, clinic: Clinic, user: User, since: datetime) -> bool:
+    query = select(Message.id).where(
+        Message.clinic_id == clinic.id,
+        Message.user_id == user.id,
+        Message.kind == MessageKind.DIGEST,
+        Message.created_at >= since,
+    )
+    return session.scalar(query.limit(1)) is not None

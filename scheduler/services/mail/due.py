@@ -1,0 +1,218 @@
+"""From due reminders to messages: what the dispatch tick does first.
+
+Reminders of one patient that fall due within two hours share a mail. Of one visit and topic only the newest is sent,
+and nothing after the start: after hours of downtime nobody gets a three-day and a one-day reminder together. A late
+one that comes up in the quiet hours waits for their end if that is early enough. What asks for something is sent only
+while it is missing, and waits for a preparatory visit at which it is settled as a rule. Nobody gets more than a
+clinic's number of such mails in 24 hours: somebody calls instead. What is not sent says why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.patient import Patient
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.mail.letters import no_letter_to
+from scheduler.services.mail.outbox import draft
+from scheduler.services.mail.reminders import SETTLED, quiet_hours, stands
+from scheduler.services.visit.open_gates import is_missing, settled_on_the_way
+
+AT_ONCE = 200
+NEWER = "a later reminder took its place"
+TOO_LATE = "too late: it came up when its time was over"
+CHANGED = "the visit has changed"
+KINDS = {
+    Topic.GATES: MessageKind.GATE_MISSING,
+    Topic.DRIVER: MessageKind.DRIVER,
+    Topic.BOOSTER: MessageKind.BOOSTER,
+}
+ENOUGH = "{most} reminders in 24 hours are enough: on the call list"
+LATELY = timedelta(days=1)
+UNDERWAY = (MessageState.PENDING, MessageState.LEASED, MessageState.SENT, MessageState.UNCERTAIN)
+Row = tuple[Reminder, Appointment]
+Key = tuple[int, str]  # the patient, and who is written to
+Kept = TypeVar("Kept", Clinic, Patient)
+
+
+def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
+    """Turn due reminders into messages. Returns how many rows were looked at; call again while it is not 0."""
+    rows = _due(session, now, limit)
+    clinics = _by_id(session, Clinic, {reminder.clinic_id for reminder, _ in rows})
+    due = [row for row in rows if not _hold_if_quiet(clinics[row[0].clinic_id], row[0], now)]
+    patients = _by_id(session, Patient, {appointment.patient_id for _, appointment in due})
+    groups = _grouped(due)
+    for key, row in _soon(session, due, now):
+        if key in groups:
+            groups[key].append(row)
+    reminded = _reminded_lately(session, patients, now)
+    mails = []
+    for (patient_id, recipient), group in groups.items():
+        patient = patients[patient_id]
+        clinic = clinics[patient.clinic_id]
+        most = clinic.settings.reminders_most
+        enough = ENOUGH.format(most=most) if reminded[patient_id, recipient] >= most else None
+        for kind, together in _by_kind(patient, recipient, group, now, enough).items():
+            mail = _draft(session, clinic, patient, recipient, kind, together, now)
+            mails.append((mail, together))
+    session.flush()  # once: the mails get their ids
+    for mail, together in mails:
+        for reminder, _ in together:
+            reminder.state, reminder.message_id = ReminderState.QUEUED, mail.id
+    session.flush()
+    return len(rows)
+
+
+def _grouped(rows: Iterable[Row]) -> dict[Key, list[Row]]:
+    groups: dict[Key, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_patient_and_recipient(row), []).append(row)
+    return groups
+
+
+def _reminded_lately(session: Session, patients: Collection[int], now: datetime) -> Counter[Key]:
+    """Count the mails of this kind in the last 24 hours that reached these people or still will."""
+    query = (
+        select(Message.patient_id, Message.recipient, func.count())
+        .where(
+            Message.patient_id.in_(patients),
+            Message.kind.in_((MessageKind.REMINDER, MessageKind.CHECK_IN, *KINDS.values())),
+            Message.state.in_(UNDERWAY),
+            Message.created_at > now - LATELY,
+        )
+        .group_by(Message.patient_id, Message.recipient)
+    )
+    return Counter({(who or 0, recipient): count for who, recipient, count in session.execute(query)})
+
+
+def _by_kind(
+    patient: Patient, recipient: str, rows: list[Row], now: datetime, enough: str | None
+) -> dict[MessageKind, list[Row]]:
+    """Return what to send of a patient's rows; the others end here, each with its reason."""
+    good = _newest_only([row for row in rows if _still_holds(*row, now)])
+    why_not = no_letter_to(patient, recipient, reminding=True) or enough
+    by_kind: dict[MessageKind, list[Row]] = {}
+    for reminder, appointment in good:
+        if why_not:
+            reminder.state, reminder.reason = ReminderState.SKIPPED, why_not
+        else:
+            by_kind.setdefault(kind_of(reminder.rule), []).append((reminder, appointment))
+    return by_kind
+
+
+def kind_of(rule: str) -> MessageKind:
+    """Return the kind of mail that a rule asks for: by its topic; rules after the end check in, the others remind."""
+    plain = MessageKind.CHECK_IN if rule.startswith("after-") else MessageKind.REMINDER
+    return KINDS.get(topic_of(rule), plain)
+
+
+def _draft(
+    session: Session,
+    clinic: Clinic,
+    patient: Patient,
+    recipient: str,
+    kind: MessageKind,
+    rows: Sequence[Row],
+    now: datetime,
+) -> Message:
+    about = {appointment.id: appointment for _, appointment in rows}
+    message = draft(
+        session,
+        clinic,
+        kind,
+        now,
+        patient=patient,
+        recipient=recipient,
+        about=list(about.values()),
+        due_at=min(reminder.due_at for reminder, _ in rows),
+        expires_at=min(reminder.expires_at for reminder, _ in rows),
+    )
+    message.due_at = min(message.due_at, now)
+    message.urgent_at = min(appointment.start_at for appointment in about.values())
+    return message
+
+
+def _due(session: Session, now: datetime, limit: int) -> list[Row]:
+    query = (
+        select(Reminder, Appointment)
+        .join(Appointment, Reminder.appointment_id == Appointment.id)
+        .where(Reminder.state == ReminderState.PENDING, Reminder.due_at <= now)
+        .order_by(Reminder.due_at, Reminder.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Reminder)
+        .execution_options(populate_existing=True)
+    )
+    return [(reminder, appointment) for reminder, appointment in session.execute(query)]
+
+
+def _soon(session: Session, rows: Sequence[Row], now: datetime) -> list[tuple[Key, Row]]:
+    """Return the other reminders of the same patients that fall due soon after these."""
+    session.flush()
+    query = (
+        select(Reminder, Appointment)
+        .join(Appointment, Reminder.appointment_id == Appointment.id)
+        .where(
+            Appointment.patient_id.in_({appointment.patient_id for _, appointment in rows}),
+            Reminder.state == ReminderState.PENDING,
+            Reminder.due_at <= now + TOGETHER,
+            Reminder.id.not_in([reminder.id for reminder, _ in rows]),
+        )
+        .order_by(Reminder.id)
+        .with_for_update(skip_locked=True, of=Reminder)
+    )
+    if not rows:
+        return []
+    found = [(reminder, appointment) for reminder, appointment in session.execute(query)]
+    return [(_patient_and_recipient(row), row) for row in found]
+
+
+def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+    topic = topic_of(reminder.rule)
+    if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
+        reminder.state, reminder.reason = ReminderState.VOID, CHANGED
+    elif topic in (Topic.GATES, Topic.DRIVER) and not is_missing(appointment, topic):
+        reminder.state, reminder.reason = ReminderState.VOID, SETTLED
+    elif reminder.expires_at <= now:
+        reminder.state, reminder.reason = ReminderState.FAILED, TOO_LATE
+    elif topic is Topic.GATES and (later := settled_on_the_way(appointment, now)):
+        reminder.due_at = later
+        return False
+    return reminder.state is ReminderState.PENDING
+
+
+def _newest_only(rows: list[Row]) -> list[Row]:
+    in_order = sorted(rows, key=lambda row: (row[0].due_at, row[0].id))
+    newest, overtaken = newest_of_each(in_order, lambda row: (row[1].id, topic_of(row[0].rule)))
+    for reminder, _ in overtaken:
+        reminder.state, reminder.reason = ReminderState.SKIPPED, NEWER
+    return newest
+
+
+def _hold_if_quiet(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:
+    """Move a late reminder to the end of the quiet hours when that is early enough."""
+    if reminder.expires_at <= now:
+        return False
+    later = outside_quiet(now, reminder.expires_at, clinic.zone, quiet_hours(clinic.settings))
+    if later <= now:
+        return False
+    reminder.due_at = later
+    return True
+
+
+def _patient_and_recipient(row: Row) -> Key:
+    return row[1].patient_id, row[0].recipient
+
+
+def _by_id(session: Session, model: type[Kept], ids: Collection[int]) -> dict[int, Kept]:
+    """Read rows in one query; while they are held here, the session does not forget them."""
+    return {row.id: row for row in session.scalars(select(model).where(model.id.in_(ids)))} if ids else {}

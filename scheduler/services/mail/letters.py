@@ -1,0 +1,324 @@
+"""From a message row to the letter that is sent: the patient's language, the visits as they stand, the private link.
+
+Composed after the claim and before the gate, outside any writing transaction; the gate then makes sure that the
+visits are still those that were composed. Without the recorded consent to unencrypted mail (`email_ok`) a letter says
+only that there is a message. It names no drug, diagnosis, speciality, protocol or kind of visit: none is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.orm import Session, selectinload
+
+from scheduler.ical import Method, course_calendar, invitation
+from scheduler.models import calendar_feed as feeds
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
+from scheduler.models.patient import Patient
+from scheduler.models.user import User
+from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
+from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
+from scheduler.notify.texts import filled, text_of
+from scheduler.notify.words import Tongue, tongue
+from scheduler.services.mail.gate_mails import TOPICS
+from scheduler.services.mail.reminders import SETTLED
+from scheduler.services.mail.told import read_times
+from scheduler.services.patient.links import UNSUBSCRIBE, VISITS, page_token, page_url, unsubscribe_url
+from scheduler.services.visit.open_gates import is_missing
+
+NO_ADDRESS = "no email address: on the call list"
+BAD_ADDRESS = "the email address does not work: on the call list"
+OPTED_OUT = "opted out of reminders: on the call list"
+PRIVATE = "private"
+WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
+SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see attached visits twice
+# these stop when the patient wants no reminders, and say how to stop them
+REMINDING = (
+    MessageKind.REMINDER,
+    MessageKind.GATE_MISSING,
+    MessageKind.DRIVER,
+    MessageKind.CHECK_IN,
+    MessageKind.BOOSTER,
+)
+TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
+CALENDAR_NOTE = {
+    "en": "The attached calendar file puts it into your calendar.",
+    "es": "El archivo de calendario adjunto lo añade a su calendario.",
+}
+FOOTER = {
+    "en": "Sent automatically. Mail is not confidential: please do not answer with anything private.",
+    "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
+}
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What every letter needs of the settings: the public address, the keys of the links, the sender."""
+
+    public_url: str
+    keys: tuple[str, ...]
+    mail_from: str
+    bounces_to: str | None = None  # the mailbox that is read for bounces, if there is one
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A composed mail and the claim it belongs to."""
+
+    message_id: int
+    lease_token: str
+    recipient: str
+    envelope_sender: str
+    subject: str
+    content: bytes
+    rfc_message_id: str
+    dated_at: datetime
+
+
+@dataclass(frozen=True)
+class NoLetter:
+    """Why nothing is sent; the desk must tell the patient in another way."""
+
+    message_id: int
+    lease_token: str
+    reason: str
+    again: bool = False  # the fault is ours: try again later
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads the letter."""
+
+    address: str
+    first_name: str
+    language: str
+    in_the_open: bool  # may the letter say when
+
+
+def compose(session: Session, message: Message, head: Letterhead, now: datetime) -> Letter | NoLetter:
+    """Return the letter of a claimed message. One that was sent before with an unclear end gives the same bytes."""
+    token = message.lease_token or ""
+    reader = _reader(session, message)
+    if isinstance(reader, str):
+        return NoLetter(message.id, token, reader)
+    if message.kind in TOPICS and not _is_anything_missing(session, message):
+        return NoLetter(message.id, token, SETTLED)
+    mail = _mail(session, message, reader, head, now)
+    content = message.content or as_bytes(mail)
+    return Letter(
+        message_id=message.id,
+        lease_token=token,
+        recipient=message.address if message.content and message.address else reader.address,
+        envelope_sender=_envelope_sender(message, head),
+        subject=mail.subject,
+        content=content,
+        rfc_message_id=mail.message_id,
+        dated_at=mail.dated_at,
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Messages to compose, with what they need read in a few queries; it keeps the rows alive meanwhile."""
+
+    messages: Sequence[Message]
+    about: Sequence[Appointment]
+    patients: Sequence[Patient]
+    clinics: Sequence[Clinic]
+
+
+def read_batch(session: Session, ids: Sequence[int]) -> Batch:
+    """Read messages in the order of their ids, with their visits and patients."""
+    query = select(Message).where(Message.id.in_(ids)).options(selectinload(Message.subjects))
+    by_id = {message.id: message for message in session.scalars(query)}
+    visit_ids = {subject.appointment_id for one in by_id.values() for subject in one.subjects}
+    patient_ids = {one.patient_id for one in by_id.values() if one.patient_id}
+    about = session.scalars(select(Appointment).where(Appointment.id.in_(visit_ids))).all()
+    patients = session.scalars(select(Patient).where(Patient.id.in_(patient_ids))).all()
+    clinic_ids = {one.clinic_id for one in by_id.values()}
+    clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinic_ids))).all()
+    return Batch([by_id[one] for one in ids if one in by_id], about, patients, clinics)
+
+
+def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> str | None:
+    """Return why this person cannot be written to, None when they can."""
+    address = patient.proxy_email if recipient == "proxy" else patient.email
+    if not address:
+        return NO_ADDRESS
+    if recipient == "patient" and patient.email_bad_at:
+        return BAD_ADDRESS
+    return OPTED_OUT if reminding and patient.unsubscribed_at else None
+
+
+def _reader(session: Session, message: Message) -> Reader | str:
+    if message.kind in TO_STAFF:
+        user = session.get(User, message.user_id) if message.user_id else None
+        return Reader(user.email, user.name, "en", in_the_open=True) if user else NO_ADDRESS
+    patient = session.get_one(Patient, message.patient_id)
+    if why := no_letter_to(patient, message.recipient, message.kind in REMINDING):
+        return why
+    if message.recipient == "proxy":
+        return Reader(patient.proxy_email or "", patient.proxy_name, patient.language, patient.email_ok)
+    return Reader(patient.email or "", patient.called, patient.language, patient.email_ok)
+
+
+def _is_anything_missing(session: Session, message: Message) -> bool:
+    return any(is_missing(one, TOPICS[message.kind]) for one in _appointments(session, message))
+
+
+def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, now: datetime) -> Mail:
+    clinic = session.get_one(Clinic, message.clinic_id)
+    speech = tongue(reader.language, clinic.zone, clinic.country)
+    about = _appointments(session, message)
+    kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
+    if message.kind in TO_STAFF:
+        kind = str(message.values.get("words", kind))  # some notices have words of their own
+    words = text_of(kind, speech.language, clinic.settings.mail_texts)
+    calendar = _calendar(session, clinic, message, about, reader, speech, head, now)
+    values = _values(message, clinic, reader, about, speech, head, now)
+    values["calendar_note"] = CALENDAR_NOTE[speech.language] if calendar else ""
+    visits = [_visit_line(message, appointment, speech) for appointment in about]
+    subject = filled(words.subject_many if len(about) > 1 else words.subject, values)
+    found = blocks(words.paragraphs, values, visits)
+    footer = FOOTER[speech.language]
+    return Mail(
+        sender=head.mail_from,
+        recipient=reader.address,
+        subject=subject,
+        text=as_text(found, footer, speech.language),
+        html=as_html(found, footer, subject, speech.language),
+        dated_at=(message.dated_at or now).replace(microsecond=0),
+        message_id=message_id(message.public_id, head.mail_from),
+        reply_to=head.bounces_to or "",
+        calendar=calendar,
+        more_headers=_more_headers(session, message, head),
+    )
+
+
+def _appointments(session: Session, message: Message) -> list[Appointment]:
+    found = [session.get_one(Appointment, subject.appointment_id) for subject in message.subjects]
+    return sorted(found, key=lambda appointment: (appointment.start_at, appointment.id))
+
+
+def _values(
+    message: Message,
+    clinic: Clinic,
+    reader: Reader,
+    about: Sequence[Appointment],
+    speech: Tongue,
+    head: Letterhead,
+    now: datetime,
+) -> dict[str, str]:
+    first = about[0].start_at if about else now
+    version = message.subjects[0].schedule_version if len(message.subjects) == 1 else 0
+    values = {
+        "first_name": reader.first_name,
+        "clinic": clinic.settings.mail_name or clinic.name,
+        "phone": clinic.phone,
+        "address": clinic.address,
+        "link": page_url(head.public_url, page_token(head.keys, message, VISITS, version)),
+        "date": speech.day(first),
+        "time": speech.time(first),
+        "zone": speech.zone_of(first),
+        "count": str(len(about)),
+    }
+    if message.kind in TO_STAFF:
+        values["link"] = head.public_url + str(message.values.get("path", "/"))
+        values["lines"] = str(message.values.get("lines", ""))
+    secret = message.values.get("secret", {})
+    return {**values, **{name: str(value) for name, value in secret.items()}}
+
+
+def _visit_line(message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
+    start, end = appointment.start_at, appointment.end_at
+    line = VisitLine(
+        day=speech.day(start),
+        times=speech.times(start, end),
+        zone=speech.zone_of(start),
+        cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
+    )
+    before = message.values.get("before", {}).get(str(appointment.id))
+    if message.kind is not MessageKind.CHANGE or not before or line.cancelled:
+        return line
+    was_start, was_end = read_times(before)
+    return replace(line, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
+
+
+def _calendar(
+    session: Session,
+    clinic: Clinic,
+    message: Message,
+    about: Sequence[Appointment],
+    reader: Reader,
+    speech: Tongue,
+    head: Letterhead,
+    now: datetime,
+) -> CalendarPart | None:
+    """Return an invitation for one visit, a file without METHOD for several, nothing for who subscribes."""
+    if message.kind not in WITH_CALENDAR or not about or not reader.in_the_open:
+        return None
+    if feeds.fetched_since(session, about[0].patient.resource_id, now - SUBSCRIBED):
+        return None
+    if len(about) > 1:
+        return CalendarPart(course_calendar(clinic, about, language=speech.language))
+    method = Method.CANCEL if message.kind is MessageKind.CANCELLATION else Method.REQUEST
+    content = invitation(clinic, about[0], reader.address, head.mail_from, method, language=speech.language)
+    return CalendarPart(content, method.value, "invite.ics")
+
+
+def _more_headers(session: Session, message: Message, head: Letterhead) -> dict[str, str]:
+    """Return the thread that the mail belongs to, and on reminders the way to stop them (RFC 8058)."""
+    headers = {}
+    if first := _first_mail(session, message):
+        headers["In-Reply-To"] = headers["References"] = first
+    if message.kind in REMINDING:
+        token = page_token(head.keys, message, UNSUBSCRIBE)
+        headers["List-Unsubscribe"] = f"<{unsubscribe_url(head.public_url, token)}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
+def _first_mail(session: Session, message: Message) -> str | None:
+    """Return the Message-ID of the first mail to this person about the first of these visits."""
+    if not message.subjects:
+        return None
+    first = {
+        "visit": message.subjects[0].appointment_id,
+        "reader": message.recipient,
+        "itself": message.id,
+    }
+    found: str | None = session.connection().scalar(_first_mail_of_a_visit(), first)
+    return found
+
+
+@cache  # built once, asked for every mail
+def _first_mail_of_a_visit() -> Select[Any]:
+    return (
+        select(Message.rfc_message_id)
+        .join(MessageSubject, MessageSubject.message_id == Message.id)
+        .where(
+            MessageSubject.appointment_id == bindparam("visit"),
+            Message.recipient == bindparam("reader"),
+            Message.state == MessageState.SENT,
+            Message.id != bindparam("itself"),
+        )
+        .order_by(Message.dated_at, Message.id)
+        .limit(1)
+    )
+
+
+def _envelope_sender(message: Message, head: Letterhead) -> str:
+    """Return the address that bounces come back to, with the message's id in it (VERP) where a mailbox is read."""
+    address = head.bounces_to or head.mail_from
+    plain = address.rpartition("<")[2].rstrip(">").strip()
+    if head.bounces_to is None:
+        return plain
+    local, _, domain = plain.rpartition("@")
+    return f"{local}+{message.public_id}@{domain}"

@@ -1,0 +1,158 @@
+"""The words of a clinic's mails: ours, or its own for a kind and language; and how a mail would look with them.
+
+Only the body is the clinic's. The subject stays ours, because others see it. A preview is made by the layout that every
+mail goes through, of made-up values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from scheduler.errors import Invalid, NotFound
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import MessageKind
+from scheduler.notify import texts
+from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
+from scheduler.notify.words import LANGUAGES, Tongue, tongue
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import clinic_settings
+from scheduler.services.mail.letters import CALENDAR_NOTE, FOOTER, PRIVATE
+from scheduler.services.trail import audit
+
+TITLES = {
+    MessageKind.CONFIRMATION.value: "Confirmation",
+    MessageKind.CHANGE.value: "Change",
+    MessageKind.CANCELLATION.value: "Cancellation",
+    MessageKind.REMINDER.value: "Reminder",
+    MessageKind.GATE_MISSING.value: "What is still missing",
+    MessageKind.DRIVER.value: "Who comes along",
+    MessageKind.BOOSTER.value: "Time to book",
+    MessageKind.CHECK_IN.value: "How are you",
+    MessageKind.LINK.value: "Fresh link",
+    PRIVATE: "Any mail to who did not agree to plain mail",
+    MessageKind.DIGEST.value: "Morning mail to the desk",
+    MessageKind.NOTICE.value: "Notice to the desk",
+    MessageKind.ACCOUNT.value: "Link to choose a password",
+}
+SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Text:
+    """The words of one kind of mail in one language, as the clinic has them now."""
+
+    kind: str
+    language: str
+    subject: str
+    body: str
+    own: bool
+    placeholders: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.kind]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How a mail would look."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def every(clinic: Clinic) -> list[Text]:
+    """Return all texts, each kind in each language."""
+    return [find(clinic, kind, language) for kind in TITLES for language in LANGUAGES]
+
+
+def find(clinic: Clinic, kind: str, language: str) -> Text:
+    """Return one text. Raises NotFound."""
+    if kind not in TITLES or language not in LANGUAGES:
+        raise NotFound
+    own = clinic.settings.mail_texts
+    found = texts.text_of(kind, language, own)
+    names = tuple(sorted(texts.placeholders(kind)))
+    return Text(kind, language, found.subject, texts.body_of(found), f"{kind}.{language}" in own, names)
+
+
+def save(session: Session, actor: Actor, text: Text, body: str, now: datetime) -> None:
+    """Keep the clinic's own words. Raises Invalid naming an unknown placeholder. What equals ours is not kept."""
+    name = f"{text.kind}.{text.language}"
+    own = {key: value for key, value in actor.clinic.settings.mail_texts.items() if key != name}
+    body = body.replace("\r\n", "\n").strip()
+    if body.startswith("Subject:"):
+        raise Invalid([("body", "must not bring a subject of its own: others see it")])
+    if body != texts.body_of(texts.text_of(text.kind, text.language)):
+        own[name] = body
+    try:
+        clinic_settings.change(session, actor, {"mail_texts": own}, now)
+    except Invalid as refusal:
+        reasons = [error["reason"].removeprefix(f"{name}: ") for error in refusal.details["errors"]]
+        raise Invalid([("body", reason) for reason in reasons]) from None
+    audit.record(session, actor, "mail-text.changed", actor.clinic, now, [name])
+
+
+def reset(session: Session, actor: Actor, text: Text, now: datetime) -> None:
+    """Take our words again; nothing happens where they are in use."""
+    name = f"{text.kind}.{text.language}"
+    if name in actor.clinic.settings.mail_texts:
+        own = {key: value for key, value in actor.clinic.settings.mail_texts.items() if key != name}
+        clinic_settings.change(session, actor, {"mail_texts": own}, now)
+        audit.record(session, actor, "mail-text.reset", actor.clinic, now, [name])
+
+
+def sample(clinic: Clinic, text: Text, body: str, now: datetime) -> Sample:
+    """Return how a mail with this body would look. Raises BadText as saving would refuse it."""
+    texts.check(text.kind, body, text.language)
+    words = texts.parsed(body, texts.text_of(text.kind, text.language))
+    speech = tongue(text.language, clinic.zone, clinic.country)
+    values = _values(clinic, speech, text.language, now)
+    found = blocks(words.paragraphs, values, _visits(text.kind, speech, now))
+    subject, footer = texts.filled(text.subject, values), FOOTER[text.language]
+    return Sample(
+        subject,
+        as_text(found, footer, text.language),
+        as_html(found, footer, subject, text.language),
+    )
+
+
+def _values(clinic: Clinic, speech: Tongue, language: str, now: datetime) -> Mapping[str, str]:
+    start = _start(now)
+    return {
+        "first_name": "Maria",
+        "clinic": clinic.settings.mail_name or clinic.name,
+        "phone": clinic.phone,
+        "address": clinic.address,
+        "link": "https://clinic.example/visits/...",
+        "action_link": "https://clinic.example/password/...",
+        "date": speech.day(start),
+        "time": speech.time(start),
+        "zone": speech.zone_of(start),
+        "count": "1",
+        "calendar_note": CALENDAR_NOTE[language],
+        "lines": "12 visits today\n2 patients to call",
+    }
+
+
+def _visits(kind: str, speech: Tongue, now: datetime) -> list[VisitLine]:
+    start = _start(now)
+    before = start - timedelta(days=1) if kind == MessageKind.CHANGE else None
+    return [
+        VisitLine(
+            day=speech.day(start),
+            times=speech.times(start, start + LENGTH),
+            zone=speech.zone_of(start),
+            before=f"{speech.day(before)}, {speech.times(before, before + LENGTH)}" if before else "",
+            cancelled=kind == MessageKind.CANCELLATION,
+        )
+    ]
+
+
+def _start(now: datetime) -> datetime:
+    return (now + SOON).astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,111 @@
+"""How a message ends, and what its reminders and its visits need then.
+
+The reminders that a message carries end as it ends. When a message falls through because one of its visits changed,
+what still holds is not lost with it: untouched reminders wait for the next tick, and what must be told is told anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from scheduler.domain.reminders import topic_of
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageState
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.mail.outbox import CHANGED, announce
+from scheduler.services.mail.reminders import stands
+from scheduler.services.mail.told import ANNOUNCING
+
+Policy = Literal["resend", "hold"]
+MOST_RESENDS = 1
+RESENT = "sent again: the end of the first try is unclear"
+UNCLEAR = "the end of the try is unclear: the mail may have arrived"
+TOO_LATE = "too late: its time was over before the mail server took it"
+
+
+def ended(session: Session, message: Message, state: MessageState, reason: str, now: datetime) -> None:
+    """Close the message and its reminders. Its content goes, unless staff may still want it sent again."""
+    message.state, message.reason, message.ended_at = state, reason[:200], now
+    message.lease_token, message.leased_until = None, None
+    if state is not MessageState.UNCERTAIN:
+        message.content = None
+        message.values = {name: value for name, value in message.values.items() if name != "secret"}
+    if state in (MessageState.FAILED, MessageState.SKIPPED, MessageState.VOID):
+        message.data_at = None  # nothing of it has reached anybody
+    session.flush()
+    end_reminders(session, message.id, state, reason)
+
+
+def end_reminders(session: Session, message_id: int, state: MessageState, reason: str) -> None:
+    """Let the reminders that a message carries end as it ends."""
+    session.execute(
+        update(Reminder)
+        .where(Reminder.message_id == message_id, Reminder.state == ReminderState.QUEUED)
+        .values(state=ReminderState(state.value), reason=reason[:200])
+    )
+
+
+def unclear(session: Session, message: Message, now: datetime, policy: Policy) -> None:
+    """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff."""
+    if policy == "hold" or message.resends >= MOST_RESENDS:
+        ended(session, message, MessageState.UNCERTAIN, UNCLEAR, now)
+        return
+    message.state, message.reason = MessageState.PENDING, RESENT
+    message.lease_token, message.leased_until, message.data_at = None, None, None
+    message.resends += 1
+    session.flush()
+
+
+def fell_through(session: Session, message: Message, now: datetime) -> None:
+    """Close a message that may not go: its time is over, or a visit has changed. Keep what still holds."""
+    over = message.expires_at is not None and message.expires_at <= now
+    _free_reminders(session, message, now)
+    state, reason = (MessageState.FAILED, TOO_LATE) if over else (MessageState.VOID, CHANGED)
+    if over and message.reason:
+        reason = f"{TOO_LATE}; {message.reason}"
+    ended(session, message, state, reason, now)
+    if message.kind in ANNOUNCING and not over:
+        clinic = session.get_one(Clinic, message.clinic_id)
+        announce(session, clinic, _appointments(session, message), now)
+
+
+def expire(session: Session, now: datetime) -> int:
+    """Close the pending messages whose time is over. Returns how many."""
+    query = (
+        select(Message)
+        .where(Message.state == MessageState.PENDING, Message.expires_at <= now)
+        .order_by(Message.id)
+        .limit(500)
+        .with_for_update(skip_locked=True)
+    )
+    messages = list(session.scalars(query))
+    for message in messages:
+        fell_through(session, message, now)
+    return len(messages)
+
+
+def _free_reminders(session: Session, message: Message, now: datetime) -> None:
+    """Let the reminders that still hold wait for the next tick without this message."""
+    session.flush()
+    query = (
+        select(Reminder, Appointment)
+        .join(Appointment, Reminder.appointment_id == Appointment.id)
+        .where(Reminder.message_id == message.id, Reminder.state == ReminderState.QUEUED)
+    )
+    for reminder, appointment in session.execute(query):
+        same = reminder.schedule_version == appointment.schedule_version
+        holds = same and stands(appointment, topic_of(reminder.rule))
+        if holds and reminder.expires_at > now:
+            reminder.state, reminder.message_id = ReminderState.PENDING, None
+    session.flush()
+
+
+def _appointments(session: Session, message: Message) -> Sequence[Appointment]:
+    ids = [subject.appointment_id for subject in message.subjects]
+    return list(session.scalars(select(Appointment).where(Appointment.id.in_(ids)).order_by(Appointment.id)))

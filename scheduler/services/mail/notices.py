@@ -1,0 +1,73 @@
+"""Telling the desk by mail what came up about a patient: an address that does not work, or no more reminders.
+
+Initials only; who it is stands on the page that the mail links to. What comes up before a notice has left joins it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.patient import Patient
+from scheduler.models.user import User
+from scheduler.services.clinic.staff import desk, initials
+from scheduler.services.mail import outbox
+
+PAGE = "/reminders?view=calls"
+USEFUL = timedelta(days=2)
+MOST_LINES = 30
+AND_MORE = "... and more, on the page."
+
+
+def bounced(session: Session, patient: Patient, now: datetime) -> None:
+    """Tell the desk that mail to this patient, or who looks after them, does not arrive."""
+    _tell(session, patient, f"{initials(patient)}: the email address does not work. Please call.", now)
+
+
+def unsubscribed(session: Session, patient: Patient, now: datetime) -> None:
+    """Tell the desk that this patient wants no more reminders."""
+    _tell(session, patient, f"{initials(patient)}: no more reminders by mail, as the patient wishes.", now)
+
+
+def _tell(session: Session, patient: Patient, line: str, now: datetime) -> None:
+    clinic = session.get_one(Clinic, patient.clinic_id)
+    for user in desk(session, clinic):
+        notice = _waiting(session, clinic, user)
+        if notice is not None:
+            lines = str(notice.values["lines"]).splitlines()
+            more = [line] if len(lines) < MOST_LINES else [AND_MORE] if lines[-1] != AND_MORE else []
+            notice.values = {**notice.values, "lines": "\n".join([*lines, *more])}
+            continue
+        outbox.enqueue(
+            session,
+            clinic,
+            MessageKind.NOTICE,
+            now,
+            user=user,
+            values={"lines": line, "path": PAGE},
+            due_at=now + timedelta(seconds=clinic.settings.change_delay_seconds),
+            expires_at=now + USEFUL,
+        )
+    session.flush()
+
+
+def _waiting(session: Session, clinic: Clinic, user: User) -> Message | None:
+    """Return this person's notice about patients that nobody has claimed yet."""
+    query = (
+        select(Message)
+        .where(
+            Message.clinic_id == clinic.id,
+            Message.user_id == user.id,
+            Message.kind == MessageKind.NOTICE,
+            Message.state == MessageState.PENDING,
+            Message.resends == 0,
+        )
+        .order_by(Message.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return next((one for one in session.scalars(query) if one.values.get("path") == PAGE), None)

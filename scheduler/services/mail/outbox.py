@@ -1,0 +1,275 @@
+"""The outbox: rows that say what must be mailed, written in the transaction of what they tell.
+
+What a patient must hear follows from what they were last told and what holds now, so every change of a visit ends in
+the same question (`_need`). Nothing told yet and it stands: confirm. Told another time: say it changed. Told that it
+stands and it is off: say it is cancelled. Told what still holds: nothing. So an undo within the delay leaves no mail,
+and moving a visit whose confirmation has not left yet changes that confirmation. Mails that have not left are merged
+by kind: a re-flow of eight visits is one mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
+from scheduler.models.patient import Patient
+from scheduler.models.user import User
+from scheduler.services.mail.reminders import is_told, recipients
+from scheduler.services.mail.told import ANNOUNCING, Told, last_told, times_document
+
+CHANGED = "the visit changed before this left"
+AFTER_START = timedelta(days=1)  # a cancellation or change is still worth reading this long after the start
+
+
+def confirm_course(
+    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
+) -> None:
+    """Tell the patient of these visits in one mail, after the clinic's delay."""
+    _announce(session, clinic, patient, appointments, now)
+
+
+def tell_moved(
+    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
+) -> None:
+    """Tell the patient that these visits have other times, in one mail with what else is about to be told."""
+    _announce(session, clinic, patient, appointments, now)
+
+
+def tell_rearranged(
+    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
+) -> None:
+    """Tell in one mail that some visits have other times, some are off and some are new: the rest of a course that is
+    laid out anew. Where only one of these is to be told, it is told as usual."""
+    _announce(session, clinic, patient, appointments, now, together=True)
+
+
+def tell_cancelled(
+    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
+) -> None:
+    """Tell the patient that these visits are off; those never told of are not mentioned."""
+    _announce(session, clinic, patient, appointments, now)
+
+
+def withdraw(session: Session, appointments: Sequence[Appointment], now: datetime) -> None:
+    """Undo: take back what has not left, and tell what now differs from what was told."""
+    for patient, theirs in _by_patient(appointments):
+        clinic = session.get_one(Clinic, patient.clinic_id)
+        _announce(session, clinic, patient, theirs, now)
+
+
+def enqueue(
+    session: Session,
+    clinic: Clinic,
+    kind: MessageKind,
+    now: datetime,
+    *,
+    patient: Patient | None = None,
+    user: User | None = None,
+    recipient: str = "patient",
+    values: Mapping[str, Any] | None = None,
+    about: Sequence[Appointment] = (),
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> Message:
+    """Add a message to a patient or a user; `values["secret"]` is wiped once the message has ended."""
+    message = draft(
+        session,
+        clinic,
+        kind,
+        now,
+        patient=patient,
+        user=user,
+        recipient=recipient,
+        values=values,
+        about=about,
+        due_at=due_at,
+        expires_at=expires_at,
+    )
+    session.flush()
+    return message
+
+
+def draft(
+    session: Session,
+    clinic: Clinic,
+    kind: MessageKind,
+    now: datetime,
+    *,
+    patient: Patient | None = None,
+    user: User | None = None,
+    recipient: str = "patient",
+    values: Mapping[str, Any] | None = None,
+    about: Sequence[Appointment] = (),
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> Message:
+    """Do the same without a flush, for many at once."""
+    message = Message(
+        clinic_id=clinic.id,
+        kind=kind,
+        patient_id=patient.id if patient else None,
+        user_id=user.id if user else None,
+        recipient="user" if user else recipient,
+        values={"times": {}, "before": {}, **(values or {})},
+        state=MessageState.PENDING,
+        created_at=now,
+        due_at=due_at or now,
+        urgent_at=due_at or now,
+        expires_at=expires_at,
+    )
+    session.add(message)
+    for appointment in about:
+        add_subject(message, appointment)
+    return message
+
+
+def add_subject(message: Message, appointment: Appointment, told: Told | None = None) -> None:
+    """Bind a message to a visit in its present version; the mail's usefulness grows with its visits."""
+    message.subjects.append(
+        MessageSubject(
+            clinic_id=message.clinic_id,
+            appointment_id=appointment.id,
+            schedule_version=appointment.schedule_version,
+        )
+    )
+    key, values = str(appointment.id), message.values
+    before = {key: [time.isoformat() for time in told.times]} if told and told.stands else {}
+    off = [] if appointment.status.is_live else [appointment.id]
+    message.values = {
+        **values,
+        "times": {**values["times"], key: times_document(appointment)},
+        "before": {**values["before"], **before},
+        "off": [*values.get("off", ()), *off],
+    }
+
+
+def announce(session: Session, clinic: Clinic, appointments: Sequence[Appointment], now: datetime) -> None:
+    """Tell what now differs from what was told, at once: a message was refused at its gate because a visit changed."""
+    for patient, theirs in _by_patient(appointments):
+        _announce(session, clinic, patient, theirs, now)
+
+
+def _announce(
+    session: Session,
+    clinic: Clinic,
+    patient: Patient,
+    appointments: Sequence[Appointment],
+    now: datetime,
+    together: bool = False,
+) -> None:
+    session.flush()
+    settings = clinic.settings
+    told_of = {one.id: one for one in appointments if is_told(one, settings) and one.end_at > now}
+    for recipient in recipients(patient):
+        _take_back(session, patient, recipient, told_of)
+        told = last_told(session, told_of, recipient)
+        by_kind: dict[MessageKind, list[Appointment]] = {}
+        for appointment in told_of.values():
+            kind = _need(appointment, told.get(appointment.id))
+            if kind:
+                by_kind.setdefault(kind, []).append(appointment)
+        if together and len(by_kind) > 1:
+            by_kind = {MessageKind.CHANGE: [one for theirs in by_kind.values() for one in theirs]}
+        for kind, theirs in by_kind.items():
+            _enqueue_about(session, clinic, patient, recipient, kind, theirs, told, now)
+        _void_empty(session, patient, recipient, now)
+
+
+def _need(appointment: Appointment, told: Told | None) -> MessageKind | None:
+    stands = appointment.status.is_live
+    if told is None:
+        return MessageKind.CONFIRMATION if stands else None
+    if not stands:
+        return MessageKind.CANCELLATION if told.stands else None
+    if told.stands and told.times == (appointment.start_at, appointment.end_at):
+        return None
+    return MessageKind.CHANGE
+
+
+def _take_back(session: Session, patient: Patient, recipient: str, about: Mapping[int, Appointment]) -> None:
+    """Take these visits out of messages that have not left."""
+    for message in _unsent(session, patient, recipient, ANNOUNCING):
+        message.subjects = [one for one in message.subjects if one.appointment_id not in about]
+    session.flush()
+
+
+def _void_empty(session: Session, patient: Patient, recipient: str, now: datetime) -> None:
+    """Close the messages that no visit was put back into."""
+    for message in _unsent(session, patient, recipient, ANNOUNCING):
+        if not message.subjects:
+            message.state, message.reason, message.ended_at = MessageState.VOID, CHANGED, now
+    session.flush()
+
+
+def _enqueue_about(
+    session: Session,
+    clinic: Clinic,
+    patient: Patient,
+    recipient: str,
+    kind: MessageKind,
+    appointments: Sequence[Appointment],
+    told: Mapping[int, Told],
+    now: datetime,
+) -> None:
+    message = next(iter(_unsent(session, patient, recipient, (kind,))), None)
+    due_at = _due_at(clinic, kind, appointments, told, now)
+    if message is None:
+        message = enqueue(session, clinic, kind, now, patient=patient, recipient=recipient, due_at=due_at)
+    for appointment in appointments:
+        add_subject(message, appointment, told.get(appointment.id))
+    message.due_at = min(message.due_at, due_at)
+    starts = [appointment.start_at for appointment in appointments]
+    message.urgent_at = min(starts) if message.expires_at is None else min(message.urgent_at or now, *starts)
+    last = max(one.end_at for one in appointments) + AFTER_START
+    message.expires_at = max(message.expires_at or last, last)
+
+
+def _unsent(
+    session: Session, patient: Patient, recipient: str, kinds: Iterable[MessageKind]
+) -> list[Message]:
+    """Return the messages that may still be changed: nobody has claimed them, and no copy may have gone out."""
+    query = (
+        select(Message)
+        .where(
+            Message.patient_id == patient.id,
+            Message.recipient == recipient,
+            Message.kind.in_(list(kinds)),
+            Message.state == MessageState.PENDING,
+            Message.resends == 0,
+        )
+        .order_by(Message.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(query))
+
+
+def _due_at(
+    clinic: Clinic,
+    kind: MessageKind,
+    appointments: Sequence[Appointment],
+    told: Mapping[int, Told],
+    now: datetime,
+) -> datetime:
+    settings = clinic.settings
+    seconds = settings.change_delay_seconds
+    if kind is MessageKind.CONFIRMATION:
+        seconds = settings.confirmation_delay_seconds
+    starts = [appointment.start_at for appointment in appointments]
+    starts += [told[one.id].times[0] for one in appointments if one.id in told]
+    in_a_rush = any(start - now < timedelta(hours=settings.rush_hours) for start in starts)
+    return now if in_a_rush else now + timedelta(seconds=seconds)
+
+
+def _by_patient(appointments: Iterable[Appointment]) -> list[tuple[Patient, list[Appointment]]]:
+    groups: dict[int, tuple[Patient, list[Appointment]]] = {}
+    for appointment in appointments:
+        groups.setdefault(appointment.patient_id, (appointment.patient, []))[1].append(appointment)
+    return list(groups.values())

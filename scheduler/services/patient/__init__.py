@@ -1,0 +1,1 @@
+"""People: their record, their private page with what they ask and answer there, and their right to be forgotten."""

@@ -1,0 +1,198 @@
+"""Making a patient's record anonymous: the person goes, and the books stay whole.
+
+The rows of visits, courses, mails and what was occupied stay with their times and states, so that reports, chairs and
+the audit trail still add up. Everything that says who it was goes: names, birth date, addresses, notes, answers, texts
+of mails, reasons, what each change of a visit said, and the same of records that were merged into this one. Feeds are
+switched off. Nothing brings it back, so it is refused while anything is ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import LIVE, AppointmentStatus, CarePlanStatus
+from scheduler.domain.text import BadText, clean_line
+from scheduler.errors import Invalid, WrongStatus
+from scheduler.models import care_plan as care_plans
+from scheduler.models.appointment import Appointment
+from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.calendar_feed import CalendarFeed
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
+from scheduler.models.gate import Gate
+from scheduler.models.message import Message, MessageState
+from scheduler.models.patient import Patient
+from scheduler.models.patient_request import PatientRequest
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.versions import raise_versions
+from scheduler.models.visit_answer import CheckIn, DriverAnswer
+from scheduler.services.actors import Actor
+from scheduler.services.course import careplans
+from scheduler.services.feed import feeds
+from scheduler.services.patient.patients import shown_in
+from scheduler.services.trail import audit
+from scheduler.services.visit.events import relabelled
+
+ERASED = "the record was made anonymous"
+RETAINED = "the retention period is over"
+AT_ONCE = 50  # patients of one tick
+OPEN = (CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD)
+NOBODY: dict[str, Any] = {
+    "given_name": "Erased",
+    "family_name": "patient",
+    "preferred_name": "",
+    "pronunciation": "",
+    "birth_date": None,
+    "email": None,
+    "phone": "",
+    "email_ok": False,
+    "email_ok_at": None,
+    "email_ok_wording": "",
+    "email_bad_at": None,
+    "unsubscribed_at": None,
+    "proxy_name": "",
+    "proxy_email": None,
+    "alert_note": "",
+    "interpreter": "",
+    "wheelchair": False,
+    "preferences": {},
+    "search_key": "",
+}
+
+
+def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: datetime) -> None:
+    """Make the record anonymous. Raises WrongStatus while a visit is ahead, Invalid without a reason."""
+    try:
+        reason = clean_line("reason", reason, 200, required=True)
+    except BadText as fault:
+        raise Invalid([(fault.field, fault.reason)]) from None
+    if patient.erased_at is not None:
+        raise WrongStatus("this record has been made anonymous already")
+    if _has_anything_ahead(session, patient, now):
+        raise WrongStatus("visits are ahead: cancel them, or stop the rest of the course, first")
+    shown = shown_in(session, patient)
+    merged = session.scalars(
+        select(Patient).where(Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id)
+    )
+    for one in [patient, *merged]:
+        audit.blank_reasons(session, actor.clinic, _ids(session, one))
+        _erase_courses(session, actor, one, reason, now)
+        _erase_visits(session, one)
+        _erase_mail(session, one, now)
+        for feed in feeds.of_resource(session, one.clinic_id, one.resource_id):
+            feeds.revoke(session, actor, feed, now)
+        for name, value in NOBODY.items():
+            setattr(one, name, value)
+        relabelled(session, one.clinic_id, Appointment.patient_id == one.id, now)
+        one.erased_at, one.row_version = now, one.row_version + 1
+        audit.record(session, actor, "patient.erased", one, now, reason=reason)
+    raise_versions(session, patient.clinic_id, shown, now)
+    session.flush()
+
+
+def erase_due(session: Session, clinic: Clinic, now: datetime) -> int:
+    """Erase whose last visit, course and entry are older than the clinic keeps records. Returns how many."""
+    actor = Actor(clinic=clinic, user=None, role=None, name="clock")
+    found = due(session, clinic, now, AT_ONCE)
+    for patient in found:
+        erase(session, actor, patient, RETAINED, now)
+    return len(found)
+
+
+def due(session: Session, clinic: Clinic, now: datetime, limit: int) -> Sequence[Patient]:
+    """Return patients whose retention period is over, longest ago first; none unless the clinic has set one."""
+    years = clinic.settings.retention_years
+    if not years:
+        return []
+    local = now.astimezone(clinic.zone)
+    before = local.replace(year=local.year - years, month=local.month, day=min(local.day, 28))
+    last_visit = func.max(Appointment.end_at)
+    query = (
+        select(Patient)
+        .outerjoin(Appointment, Appointment.patient_id == Patient.id)
+        .where(
+            Patient.clinic_id == clinic.id,
+            Patient.erased_at.is_(None),
+            Patient.merged_into_id.is_(None),
+            Patient.created_at < before,
+            ~select(CarePlan.id)
+            .where(CarePlan.patient_id == Patient.id)
+            .where(CarePlan.status_at >= before)
+            .exists(),
+        )
+        .group_by(Patient.id)
+        .having(or_(last_visit.is_(None), last_visit < before))
+        .order_by(Patient.created_at, Patient.id)
+    )
+    return session.scalars(query.limit(limit)).all()
+
+
+def _has_anything_ahead(session: Session, patient: Patient, now: datetime) -> bool:
+    ahead = select(Appointment.id).where(
+        Appointment.patient_id == patient.id,
+        Appointment.status.in_((*LIVE, AppointmentStatus.PROPOSED)),
+        Appointment.end_at > now,
+    )
+    return session.scalar(ahead.limit(1)) is not None
+
+
+def _ids(session: Session, patient: Patient) -> set[str]:
+    """Return the public ids by which the audit trail knows the patient and what is theirs."""
+    found = {patient.public_id}
+    for kind in (Appointment, CarePlan, Message):
+        found.update(session.scalars(select(kind.public_id).where(kind.patient_id == patient.id)))
+    return found
+
+
+def _erase_courses(session: Session, actor: Actor, patient: Patient, reason: str, now: datetime) -> None:
+    """Stop what nobody had completed, and forget the wishes; the first day stays, since a course is read by it."""
+    for course in care_plans.of_patient(session, patient):
+        if course.status in OPEN:
+            careplans.revoke(session, actor, course, now, reason)
+        course.wishes = {"not_before": course.wishes["not_before"]}
+        course.status_reason = course.override_reason = ""
+    session.flush()
+
+
+def _erase_visits(session: Session, patient: Patient) -> None:
+    visits = select(Appointment.id).where(Appointment.patient_id == patient.id)
+    courses = select(CarePlan.id).where(CarePlan.patient_id == patient.id)
+    for statement in (
+        update(Appointment).where(Appointment.patient_id == patient.id).values(status_reason=""),
+        update(AppointmentEvent).where(AppointmentEvent.appointment_id.in_(visits)).values(reason=""),
+        update(
+            AppointmentEvent
+        )  # which step was taken back says nothing about a person, and later steps need it
+        .where(AppointmentEvent.appointment_id.in_(visits), AppointmentEvent.kind != "undo")
+        .values(changes={}),
+        update(Gate).where(Gate.care_plan_id.in_(courses)).values(document="", note=""),
+        update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note=""),
+        delete(DriverAnswer).where(DriverAnswer.appointment_id.in_(visits)),
+        delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
+        update(Reminder)
+        .where(Reminder.appointment_id.in_(visits), Reminder.state == ReminderState.PENDING)
+        .values(state=ReminderState.VOID, reason=ERASED),
+    ):
+        session.execute(statement.execution_options(synchronize_session="fetch"))
+
+
+def _erase_mail(session: Session, patient: Patient, now: datetime) -> None:
+    theirs = Message.patient_id == patient.id
+    waiting = (MessageState.PENDING, MessageState.LEASED, MessageState.UNCERTAIN)
+    for statement in (
+        update(Message)
+        .where(theirs, Message.state.in_(waiting))
+        .values(state=MessageState.VOID, reason=ERASED, ended_at=now, lease_token=None, leased_until=None),
+        update(Message)
+        .where(theirs)
+        .values(address=None, subject_line="", values={}, content=None, smtp_reply=""),
+        update(CalendarFeed)
+        .where(CalendarFeed.clinic_id == patient.clinic_id, CalendarFeed.resource_id == patient.resource_id)
+        .values(last_client=""),
+    ):
+        session.execute(statement.execution_options(synchronize_session="fetch"))

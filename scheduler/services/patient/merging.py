@@ -1,0 +1,319 @@
+"""Two records of one person become one: visits, courses, mails and calendar addresses go to the record that is kept.
+
+Nothing is booked or moved, and no mail is written. What the patient was sent still works: private links open the kept
+record's visits, feeds keep their addresses, mails that wait go to the kept record's address. The other row stays, and
+points to the kept one, so its former id leads there. There is no way back, so everything is shown first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from scheduler.domain.status import CarePlanStatus
+from scheduler.errors import Invalid, RuleBroken, SlotTaken, WrongStatus
+from scheduler.models import appointment as appointments
+from scheduler.models import care_plan as care_plans
+from scheduler.models.appointment import Appointment
+from scheduler.models.calendar_feed import CalendarFeed
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.message import Message, MessageState
+from scheduler.models.occupation import Occupation
+from scheduler.models.patient import Patient
+from scheduler.models.versions import overtake, raise_versions
+from scheduler.services.account.permissions import allowed
+from scheduler.services.actors import Actor
+from scheduler.services.changes import check_version
+from scheduler.services.course.reservations import release_expired
+from scheduler.services.feed import feeds
+from scheduler.services.locks import lock_resources
+from scheduler.services.mail import reminders
+from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
+from scheduler.services.trail import audit
+from scheduler.services.visit.events import record_event, relabelled
+from scheduler.services.visit.occupation import copied
+
+OPEN = (CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD)
+WAITING = (MessageState.PENDING, MessageState.LEASED)
+KEEP, OTHER, BOTH = "keep", "other", "both"
+LONGEST_NOTE = 300
+FIELDS: dict[str, tuple[str, ...]] = {  # what is chosen, and what goes with it
+    "given_name": (),
+    "family_name": (),
+    "preferred_name": (),
+    "pronunciation": (),
+    "birth_date": (),
+    "phone": (),
+    "email": ("email_bad_at",),
+    "email_ok": ("email_ok_at", "email_ok_wording"),
+    "language": (),
+    "interpreter": (),
+    "wheelchair": (),
+    "alert_note": (),
+    "proxy_name": ("proxy_email",),
+    "preferences": (),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field in which the two differ, and which of the two is proposed. `both` is the two notes in one, if it fits."""
+
+    field: str
+    keep: Any
+    other: Any
+    proposed: str
+    both: str = ""
+
+
+@dataclass(frozen=True)
+class Clash:
+    """Two visits at the same time, one of each record."""
+
+    keep: Appointment
+    other: Appointment
+
+
+@dataclass(frozen=True)
+class Merger:
+    """What a merger would do: which fields must be chosen, what goes along, and what stands in its way.
+
+    `messages` counts the other's mails, `waiting` those that have not left. `twice` are courses that both have open.
+    """
+
+    keep: Patient
+    other: Patient
+    differences: Sequence[Difference]
+    visits: Sequence[Appointment]
+    courses: Sequence[CarePlan]
+    messages: int
+    waiting: int
+    feeds: Sequence[CalendarFeed]
+    clashes: Sequence[Clash]
+    twice: Sequence[CarePlan]
+
+
+def plan_merger(session: Session, actor: Actor, keep: Patient, other: Patient) -> Merger:
+    """Return what merging would do; nothing is written. Raises WrongStatus for one record, or one that is gone."""
+    if keep.id == other.id:
+        raise WrongStatus("Both are the same record")
+    if any(one.merged_into_id is not None or one.erased_at is not None for one in (keep, other)):
+        raise WrongStatus("One of the records is no longer there")
+    return Merger(
+        keep,
+        other,
+        _differences(keep, other),
+        appointments.of_patient(session, other),
+        care_plans.of_patient(session, other),
+        _mails(session, other),
+        _mails(session, other, Message.state.in_(WAITING)),
+        feeds.of_resource(session, actor.clinic.id, other.resource_id),
+        _clashes(session, keep, other),
+        _twice(session, keep, other),
+    )
+
+
+def merge(
+    session: Session,
+    actor: Actor,
+    keep: Patient,
+    other: Patient,
+    chosen: Mapping[str, str],
+    now: datetime,
+    versions: tuple[int, int] | None = None,
+    reason: str = "",
+) -> Patient:
+    """Merge the other record into the one to keep; `chosen` says keep, other or both for fields that differ.
+
+    `versions` are the row versions that were shown. Raises Stale, Invalid for a bad choice, WrongStatus when the two
+    were in two places at once, RuleBroken when both have the same course open and no reason (of a role that may
+    override) says that both go on.
+    """
+    if versions is not None:
+        check_version(session, keep, versions[0])
+        check_version(session, other, versions[1])
+    lock_resources(session, {keep.resource_id, other.resource_id})
+    release_expired(session, actor.clinic, now)
+    planned = plan_merger(session, actor, keep, other)
+    _require_one_place(planned)
+    _require_one_course(actor, planned, reason)
+    shown = shown_in(session, keep) | shown_in(session, other)
+    changed = _choose(planned, chosen)
+    _move(session, actor, planned, now)
+    other.merged_into_id = keep.id
+    session.execute(
+        update(Patient)
+        .where(Patient.clinic_id == keep.clinic_id, Patient.merged_into_id == other.id)
+        .values(merged_into_id=keep.id)
+    )
+    keep.row_version += 1
+    other.row_version += 1
+    ahead = [one for one in appointments.of_patient(session, keep) if one.start_at > now]
+    reminders.plan_for(session, actor.clinic, ahead, now)
+    audit.record(session, actor, "patient.merged", keep, now, changed, reason)
+    audit.record(session, actor, "patient.merged-away", other, now, reason=reason)
+    _relabel(session, planned, changed, now)
+    raise_versions(session, actor.clinic.id, shown, now)
+    overtake(session, actor.clinic.id, keep.resource_id, other.resource_id)
+    return keep
+
+
+def _differences(keep: Patient, other: Patient) -> list[Difference]:
+    return [
+        _difference(field, getattr(keep, field), getattr(other, field))
+        for field in FIELDS
+        if _shown(keep, field) != _shown(other, field)
+    ]
+
+
+def _shown(patient: Patient, field: str) -> list[Any]:
+    """Return what a person sees of a field: for somebody who is told as well, the address too."""
+    return [getattr(patient, name) for name in (field, *FIELDS[field]) if name in (field, "proxy_email")]
+
+
+def _difference(field: str, kept: Any, others: Any) -> Difference:
+    if field == "alert_note" and kept and others:
+        both = f"{kept}; {others}"
+        if len(both) <= LONGEST_NOTE:
+            return Difference(field, kept, others, BOTH, both)
+    if field == "email_ok":  # the careful one: a permission is asked for again, a leak is not taken back
+        return Difference(field, kept, others, OTHER if kept else KEEP)
+    return Difference(field, kept, others, KEEP if kept else OTHER)
+
+
+def _choose(planned: Merger, chosen: Mapping[str, str]) -> list[str]:
+    """Give the kept record what was chosen; return the fields that changed."""
+    wrong = []
+    changed = []
+    for one in planned.differences:
+        choice = chosen.get(one.field, one.proposed)
+        if choice not in (KEEP, OTHER, *((BOTH,) if one.both else ())):
+            wrong.append((one.field, "must be one of the two"))
+        elif choice == BOTH:
+            setattr(planned.keep, one.field, one.both)
+            changed.append(one.field)
+        elif choice == OTHER:
+            for name in (one.field, *FIELDS[one.field]):
+                setattr(planned.keep, name, getattr(planned.other, name))
+                changed.append(name)
+    if wrong:
+        raise Invalid(wrong)
+    opted_out = [one.unsubscribed_at for one in (planned.keep, planned.other) if one.unsubscribed_at]
+    if opted_out:  # who wants no reminders wants none from either record
+        planned.keep.unsubscribed_at = min(opted_out)
+    renew_search_key(planned.keep)
+    return changed
+
+
+def _move(session: Session, actor: Actor, planned: Merger, now: datetime) -> None:
+    keep, other = planned.keep, planned.other
+    for visit in planned.visits:
+        visit.patient = keep
+        record_event(
+            session, actor, visit, "merge", now, changes={"patient": (other.public_id, keep.public_id)}
+        )
+    for course in planned.courses:
+        course.patient = keep
+        course.row_version += 1
+        audit.record(session, actor, "care-plan.merged", course, now, ["patient"])
+    session.execute(
+        update(Message)
+        .where(Message.clinic_id == keep.clinic_id, Message.patient_id == other.id)
+        .values(patient_id=keep.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    session.execute(
+        update(CalendarFeed)
+        .where(CalendarFeed.clinic_id == keep.clinic_id, CalendarFeed.resource_id == other.resource_id)
+        .values(resource_id=keep.resource_id)
+        .execution_options(synchronize_session="fetch")
+    )
+    _occupy(session, keep, other, now)
+
+
+def _relabel(session: Session, planned: Merger, changed: Sequence[str], now: datetime) -> None:
+    """Let calendars that name a visit by initials and id take note of the new ones: of the other's visits, and of all
+    where the kept record is called something else now."""
+    session.flush()
+    theirs = Appointment.id.in_([visit.id for visit in planned.visits])
+    everything = Appointment.patient_id == planned.keep.id
+    which = everything if CALLED_BY & set(changed) else theirs
+    relabelled(session, planned.keep.clinic_id, which, now)
+
+
+def _occupy(session: Session, keep: Patient, other: Patient, now: datetime) -> None:
+    """Take up the other's time as the kept patient: rows are never edited, so they are let go and written anew."""
+    query = select(Occupation).where(
+        Occupation.resource_id == other.resource_id, Occupation.released_at.is_(None)
+    )
+    rows = list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))
+    for row in rows:
+        row.released_at = now
+    session.flush()
+    try:
+        with session.begin_nested():
+            for row in rows:
+                written = copied(row, row.lane)
+                written.resource_id = keep.resource_id
+                session.add(written)
+    except IntegrityError as refused:
+        raise SlotTaken(conflicts=[]) from refused
+
+
+def _mails(session: Session, patient: Patient, *narrowed: ColumnElement[bool]) -> int:
+    query = select(func.count()).where(
+        Message.clinic_id == patient.clinic_id, Message.patient_id == patient.id, *narrowed
+    )
+    return session.scalar(query) or 0
+
+
+def _clashes(session: Session, keep: Patient, other: Patient) -> list[Clash]:
+    """Return the visits, past or to come, in which the one patient would be in two places."""
+    mine, theirs = aliased(Occupation), aliased(Occupation)
+    first, second = aliased(Appointment), aliased(Appointment)
+    query = (
+        select(first, second)
+        .join(mine, mine.appointment_id == first.id)
+        .join(theirs, (theirs.start_at < mine.end_at) & (mine.start_at < theirs.end_at))
+        .join(second, second.id == theirs.appointment_id)
+        .where(
+            mine.resource_id == keep.resource_id,
+            theirs.resource_id == other.resource_id,
+            mine.released_at.is_(None),
+            theirs.released_at.is_(None),
+        )
+        .order_by(first.start_at, first.id, second.id)
+    )
+    return [Clash(one, another) for one, another in session.execute(query)]
+
+
+def _twice(session: Session, keep: Patient, other: Patient) -> list[CarePlan]:
+    """Return the other's open courses of which the kept record has one of the same kind open."""
+    mine = {one.plan_definition.key for one in care_plans.of_patient(session, keep) if one.status in OPEN}
+    theirs = care_plans.of_patient(session, other)
+    return [one for one in theirs if one.status in OPEN and one.plan_definition.key in mine]
+
+
+def _require_one_place(planned: Merger) -> None:
+    if planned.clashes:
+        first = planned.clashes[0].keep
+        local = first.start_at.astimezone(first.zone)
+        raise WrongStatus(
+            f"Both have a visit on {local:%a %-d %b %Y at %H:%M}: move or cancel one, or they are two people"
+        )
+
+
+def _require_one_course(actor: Actor, planned: Merger, reason: str) -> None:
+    if planned.twice and not (reason and allowed(actor, "override")):
+        titles = ", ".join(one.plan_definition.title for one in planned.twice)
+        violation = {"action": None, "rule": "one-course", "words": f"both go on: {titles}", "hard": False}
+        raise RuleBroken(
+            f"Both have an open course of the same kind ({titles}): stop one first, or give a reason why both go on",
+            violations=[violation],
+        )

@@ -1,0 +1,129 @@
+"""Patients: added, changed, found.
+
+Every change raises `row_version`; a caller that says which version it saw is refused when somebody was faster. Agreeing
+to unencrypted mail is recorded with its time and the wording that was agreed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.folding import search_key, search_words
+from scheduler.errors import Invalid, NotFound
+from scheduler.models import patient as patients
+from scheduler.models import versions
+from scheduler.models.appointment import Appointment, Participant
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.resource import Resource, ResourceKind
+from scheduler.services.actors import Actor
+from scheduler.services.changes import check_version
+from scheduler.services.patient.patient_fields import checked
+from scheduler.services.trail import audit
+from scheduler.services.visit.events import relabelled
+
+MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
+CALLED_BY = {"given_name", "family_name", "preferred_name", "language"}  # what calendars call the visits by
+
+
+def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> Patient:
+    """Add a patient to the actor's clinic. Raises Invalid naming each field."""
+    values = checked(fields, now.astimezone(actor.clinic.zone).date())
+    missing = [(name, "is missing") for name in ("given_name", "family_name") if name not in values]
+    if missing:
+        raise Invalid(missing)
+    resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PATIENT, lanes=1)
+    session.add(resource)
+    session.flush()
+    patient = Patient(clinic_id=actor.clinic.id, resource_id=resource.id, created_at=now, row_version=1)
+    _apply(patient, values, now)
+    session.add(patient)
+    session.flush()
+    audit.record(session, actor, "patient.created", patient, now, fields=values)
+    return patient
+
+
+def update(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    fields: Mapping[str, Any],
+    now: datetime,
+    expected_version: int | None = None,
+) -> Patient:
+    """Change the fields that are given. Raises Invalid, and Stale when `expected_version` is not the present one."""
+    check_version(session, patient, expected_version)
+    values = checked(fields, now.astimezone(actor.clinic.zone).date())
+    changed = {name: value for name, value in values.items() if getattr(patient, name) != value}
+    if not changed:
+        return patient
+    shown = CALLED_BY & changed.keys()
+    _apply(patient, changed, now)
+    patient.row_version += 1
+    audit.record(session, actor, "patient.changed", patient, now, fields=changed)
+    if shown:
+        relabelled(session, patient.clinic_id, Appointment.patient_id == patient.id, now)
+        versions.raise_versions(session, patient.clinic_id, shown_in(session, patient), now)
+    session.flush()
+    return patient
+
+
+def get(session: Session, clinic: Clinic, public_id: str) -> Patient:
+    """Return the clinic's patient with this id; that of a merged record leads to the one that goes on.
+
+    Raises NotFound, also for a record that was made anonymous.
+    """
+    patient = patients.by_public_id(session, clinic.id, public_id)
+    if patient is None:
+        raise NotFound
+    patient = patients.surviving(session, patient)
+    if patient.erased_at is not None:
+        raise NotFound
+    return patient
+
+
+def search(session: Session, clinic: Clinic, text: str, limit: int = 20) -> list[Patient]:
+    """Return patients in whom every word of `text` is found (name, phone, birth date, mail), by family name."""
+    query = select(Patient).where(
+        Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
+    )
+    for word in search_words(text):
+        query = query.where(Patient.search_key.contains(word, autoescape=True))
+    query = query.order_by(Patient.family_name, Patient.given_name, Patient.id)
+    return list(session.scalars(query.limit(limit)))
+
+
+def _apply(patient: Patient, values: Mapping[str, Any], now: datetime) -> None:
+    if "email" in values:
+        patient.email_bad_at = None
+    if values.get("email_ok") and not patient.email_ok:
+        patient.email_ok_at, patient.email_ok_wording = now, MAIL_WORDING
+    for name, value in values.items():
+        setattr(patient, name, value)
+    renew_search_key(patient)
+
+
+def renew_search_key(patient: Patient) -> None:
+    """Let the desk's search find the patient by what stands there now."""
+    names = (patient.given_name, patient.family_name, patient.preferred_name or "")
+    patient.search_key = search_key(names, patient.phone or "", patient.email or "", patient.birth_date)
+
+
+def shown_in(session: Session, patient: Patient) -> set[int]:
+    """Return the resources whose feeds may show the patient's initials, and the patient."""
+    of_patient = Appointment.patient_id == patient.id
+    places = select(Location.resource_id).join(Appointment, Appointment.location_id == Location.id)
+    people = (
+        select(Practitioner.resource_id)
+        .join(Participant, Participant.practitioner_id == Practitioner.id)
+        .join(Appointment, Appointment.id == Participant.appointment_id)
+    )
+    found = session.scalars(places.where(of_patient).union(people.where(of_patient)))
+    return {patient.resource_id, *found}

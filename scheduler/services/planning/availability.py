@@ -1,0 +1,75 @@
+"""The planner's calendar, from the database: hours, closures, and who is taken when.
+
+A few queries, whatever the number of resources and visits; what is taken is kept from one question to the next (see
+calendar_frame.py and calendar_cache.py). A resource without hours of its own works whenever the clinic does; hours on a
+date replace the weekly hours of that day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.localtime import day_bounds
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.windows import Window
+from scheduler.models.clinic import Clinic
+from scheduler.models.occupation import Occupation
+from scheduler.models.patient import Patient
+from scheduler.services.planning import calendar_cache
+from scheduler.services.planning.calendar_frame import frame as read_frame
+
+
+def load(
+    session: Session,
+    clinic: Clinic,
+    first_on: date,
+    days: int,
+    now: datetime,
+    patient: Patient | None = None,
+    releasing: frozenset[int] = frozenset(),
+) -> Availability:
+    """Return who is free on `days` clinic-local days from `first_on`.
+
+    `releasing` are ids of appointments whose time counts as free, because they are about to move.
+    """
+    frame = read_frame(session, clinic, first_on, days)
+    rows, shared = calendar_cache.rows(session, clinic.id, frame, now)
+    busy = _busy(session, clinic, frame, patient, releasing)
+    if not releasing and not busy:
+        return shared
+    ids = _rows_of(session, clinic, releasing)
+    leaving = {row_id: taken for row_id in ids if (taken := rows.get(row_id))}
+    calendar = replace(shared.calendar, occupied=rows.without(leaving), patient_busy=busy)
+    return shared.changed(calendar, (), leaving.values())
+
+
+def _busy(
+    session: Session, clinic: Clinic, frame: Calendar, patient: Patient | None, releasing: frozenset[int]
+) -> list[Window]:
+    """Return when the patient has other visits."""
+    if patient is None:
+        return []
+    query = select(Occupation.start_at, Occupation.end_at).where(
+        Occupation.resource_id == patient.resource_id,
+        Occupation.lane == 0,  # a patient has no other, and the index has the lane before the time
+        Occupation.released_at.is_(None),
+        Occupation.start_at >= day_bounds(frame.first_on, clinic.zone)[0] - timedelta(days=1),
+    )
+    if releasing:
+        query = query.where(Occupation.appointment_id.not_in(sorted(releasing)))
+    return [Window(start, end) for start, end in session.execute(query)]
+
+
+def _rows_of(session: Session, clinic: Clinic, appointment_ids: frozenset[int]) -> set[int]:
+    """Return the ids of what these appointments take up."""
+    if not appointment_ids:
+        return set()
+    query = select(Occupation.id).where(
+        Occupation.clinic_id == clinic.id, Occupation.appointment_id.in_(sorted(appointment_ids))
+    )
+    return set(session.scalars(query.where(Occupation.released_at.is_(None))))

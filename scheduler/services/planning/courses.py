@@ -1,0 +1,100 @@
+"""A booked course as the planner sees it: what stays where it is, and what may move."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner import Weights
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.model import Done, Request, Visit
+from scheduler.domain.plans import Plan
+from scheduler.domain.status import STEPS, AppointmentStatus, Response
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.occupation import of_appointment
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import planner_weights
+from scheduler.services.planning import proposals
+from scheduler.services.planning.visit_rows import action_of, done_of, visit_of
+from scheduler.services.planning.wishes import Wishes, of_care_plan
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course that is under way: the rows of its visits to come, what they take up, the request they answer, the
+    live calendar on which their own time counts as free, and the clinic's weights."""
+
+    rows: Mapping[str, Appointment]
+    visits: Mapping[str, Visit]
+    request: Request
+    calendar: Availability
+    weights: Weights
+
+    @property
+    def keep(self) -> frozenset[str]:
+        """The actions that should stay if anything can be done about it: pinned, or confirmed by the patient."""
+        return frozenset(
+            action for action, row in self.rows.items() if row.pinned or row.response is Response.ACCEPTED
+        )
+
+
+def under_way(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> Course:
+    """Read a course for re-planning what has not begun; `not_before` is today, what was wished for still holds."""
+    rows = {
+        action: one
+        for action, one in latest(care_plan).items()
+        if one.status in STEPS["reschedule"] and one.start_at > now and not is_projected(one)
+    }
+    wishes = rest(session, actor, care_plan, rows, now)
+    calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in rows.values()))
+    request = replace(wishes.request(), plan=plan_of(care_plan, rows))
+    visits = {action: visit_of(row, of_appointment(session, row.id)) for action, row in rows.items()}
+    return Course(rows, visits, request, calendar, planner_weights.of(actor.clinic))
+
+
+def rest(
+    session: Session, actor: Actor, care_plan: CarePlan, moving: Collection[str], now: datetime
+) -> Wishes:
+    """Return the wishes for planning these actions of a course from today on, around all the others."""
+    wishes = of_care_plan(session, care_plan)
+    done = {action: known for action, known in wishes.done.items() if action not in moving}
+    today = local_on(now, actor.clinic.zone)
+    return replace(wishes, not_before=today, done={**done, **anchors(care_plan, moving)}, count=1)
+
+
+def latest(care_plan: CarePlan) -> dict[str, Appointment]:
+    """Return the visit that stands for each action: a make-up instead of the one it replaces."""
+    replaced = {one.replaces_id for one in care_plan.appointments}
+    known = {action.key for action in care_plan.plan_definition.plan.actions}
+    return {
+        one.action: one for one in care_plan.appointments if one.id not in replaced and one.action in known
+    }
+
+
+def anchors(care_plan: CarePlan, moving: Collection[str]) -> Mapping[str, Done]:
+    """Return every action that is not to be placed, as a fixed time from which gaps are counted.
+
+    A cancelled or missed visit that nothing replaces keeps its place in the count: the course goes on around it.
+    """
+    return {
+        action: done_of(one)
+        for action, one in latest(care_plan).items()
+        if action not in moving and not is_projected(one)
+    }
+
+
+def plan_of(care_plan: CarePlan, rows: Mapping[str, Appointment]) -> Plan:
+    """Return the course's plan with the phases that its visits really have (a longer infusion for the rest)."""
+    plan = care_plan.plan_definition.plan
+    actions = (action_of(rows[a.key]) if a.key in rows else a for a in plan.actions)
+    return replace(plan, actions=tuple(actions))
+
+
+def is_projected(appointment: Appointment) -> bool:
+    """Tell whether a visit is only a date to book by: proposed, and not kept as a reservation."""
+    return appointment.status is AppointmentStatus.PROPOSED and appointment.expires_at is None

@@ -1,0 +1,162 @@
+"""What stands in the way of a visit at a time: whose visit, or that somebody does not work then.
+
+Asked when a person must be told why: a drop on the board, a late arrival. The visit keeps its place and its people,
+except that any other nurse may watch; its own time counts as free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.grid import ticks
+from scheduler.domain.planner.model import Segment
+from scheduler.domain.plans import Role
+from scheduler.domain.windows import Window
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.occupation import PATIENT, Occupation, of_appointment
+from scheduler.services.clinic import resources as named
+from scheduler.services.planning import availability
+from scheduler.services.planning.visit_rows import visit_of
+
+THE_PATIENT = "The patient"
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A resource that cannot be had in a window; `visit` is what takes it up, None when it does not work then."""
+
+    resource: str
+    window: Window
+    visit: Appointment | None = None
+
+
+def at(
+    session: Session,
+    clinic: Clinic,
+    appointment: Appointment,
+    start: datetime,
+    now: datetime,
+    location: Location | None = None,
+    leaving: frozenset[int] = frozenset(),
+) -> list[Obstacle]:
+    """Return what keeps a visit from starting at an instant, at its own place or another; nothing when it fits.
+
+    Where its place or the patient is taken, that is what is told, and people only otherwise. `leaving` are other visits
+    whose time counts as free.
+    """
+    on = local_on(start, clinic.zone)
+    free = leaving | {appointment.id}
+    calendar = availability.load(session, clinic, on, 1, now, appointment.patient, free)
+    stopped = [one for one in _wanted(session, appointment, start, location) if not _is_free(calendar, one)]
+    whole = Window(start, start + (appointment.end_at - appointment.start_at))
+    ids = {one.resource_id for one in stopped} | {appointment.patient.resource_id}
+    rows = _taken(session, clinic, ids, whole, stopped, free)
+    names = named.names(session, clinic.id, ids)
+    places = [one for one in stopped if one.role.is_place]
+    of_patient = [
+        Obstacle(THE_PATIENT, Window(row.start_at, row.end_at), visit)
+        for row, visit in rows
+        if row.role == PATIENT and Window(row.start_at, row.end_at).overlaps(whole)
+    ]
+    told = places if places or of_patient else stopped
+    found = [obstacle for one in told for obstacle in _of_segment(one, names[one.resource_id], rows)]
+    return _each_once([*found, *of_patient])
+
+
+def _wanted(
+    session: Session, appointment: Appointment, start: datetime, location: Location | None
+) -> list[Segment]:
+    """Return what the visit would take up at its new start."""
+    later = start - appointment.start_at
+    visit = visit_of(appointment, of_appointment(session, appointment.id))
+    return [
+        replace(
+            one,
+            start=one.start + later,
+            end=one.end + later,
+            resource_id=location.resource_id if location and one.role.is_place else one.resource_id,
+        )
+        for one in visit.segments
+    ]
+
+
+def _is_free(calendar: Availability, segment: Segment) -> bool:
+    if segment.role is Role.NURSE:
+        return any(_can(calendar, nurse.id, segment) for nurse in calendar.pool(Role.NURSE))
+    return _can(calendar, segment.resource_id, segment)
+
+
+def _can(calendar: Availability, resource_id: int, segment: Segment) -> bool:
+    cell = calendar.grid.cell(segment.start)
+    if cell is None or resource_id not in calendar.at_least:
+        return False
+    free = calendar.free_for(resource_id, ticks(segment.end - segment.start), segment.exclusive)
+    return bool(free >> cell & 1)
+
+
+def _taken(
+    session: Session,
+    clinic: Clinic,
+    resource_ids: set[int],
+    whole: Window,
+    stopped: Sequence[Segment],
+    free: frozenset[int],
+) -> list[tuple[Occupation, Appointment]]:
+    """Return what others take up of these resources around that time, in order."""
+    end = max([whole.end, *(one.end for one in stopped)])
+    query = (
+        select(Occupation, Appointment)
+        .join(Appointment, Appointment.id == Occupation.appointment_id)
+        .options(joinedload(Appointment.patient))
+        .where(
+            Occupation.clinic_id == clinic.id,
+            Occupation.resource_id.in_(sorted(resource_ids)),
+            Occupation.released_at.is_(None),
+            Occupation.start_at < end,
+            Occupation.end_at > whole.start,
+            Occupation.appointment_id.not_in(sorted(free)),
+        )
+    )
+    rows = session.execute(query.order_by(Occupation.start_at, Occupation.id))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _of_segment(
+    segment: Segment, name: str, rows: Sequence[tuple[Occupation, Appointment]]
+) -> list[Obstacle]:
+    window = Window(segment.start, segment.end)
+    theirs = [
+        Obstacle(
+            name, _whole(row, visit) if segment.role.is_place else Window(row.start_at, row.end_at), visit
+        )
+        for row, visit in rows
+        if row.resource_id == segment.resource_id and window.overlaps(Window(row.start_at, row.end_at))
+    ]
+    return theirs or [Obstacle(name, window)]
+
+
+def _whole(row: Occupation, visit: Appointment) -> Window:
+    """Return a visit's time in its place: to a person it is one thing, whatever its phases."""
+    return Window(visit.start_at, max(visit.end_at, row.end_at))
+
+
+def _each_once(found: Sequence[Obstacle]) -> list[Obstacle]:
+    """Return one obstacle for each resource and visit: several stretches of it are one thing to a person."""
+    by_key: dict[tuple[str, int | None], Obstacle] = {}
+    for one in found:
+        key = (one.resource, one.visit.id if one.visit else None)
+        known = by_key.get(key)
+        window = (
+            one.window if known is None else Window(known.window.start, max(known.window.end, one.window.end))
+        )
+        by_key[key] = replace(one, window=window)
+    return sorted(by_key.values(), key=lambda one: one.window.start)

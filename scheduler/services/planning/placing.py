@@ -1,0 +1,83 @@
+"""Finding the resources of one visit at a given time, with everything else where it is.
+
+The planner gets a plan of this one action, pinned to the start; its gaps to other visits are judged afterwards by the
+rules, since a person who moves a visit by hand may have a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.model import NoFit, Request, Visit
+from scheduler.domain.plans import Action, Plan
+from scheduler.errors import Invalid
+from scheduler.models.patient import Patient
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import planner_weights
+from scheduler.services.planning import availability
+from scheduler.services.planning.proposals import no_fit
+
+
+def place(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    action: Action,
+    start: datetime,
+    now: datetime,
+    chosen: Iterable[int] = (),
+    releasing: frozenset[int] = frozenset(),
+) -> Visit:
+    """Return the visit with its chair and people.
+
+    `chosen` are resource ids of places and people to take where they have the role asked for. Raises Invalid for a
+    start that is past or beyond the planning horizon, NoFitFound naming what blocks it.
+    """
+    today, on = local_on(now, actor.clinic.zone), local_on(start, actor.clinic.zone)
+    if start < now:
+        raise Invalid([("start", "is in the past")])
+    if (on - today).days >= actor.clinic.settings.planning_horizon_days:
+        raise Invalid([("start", "is beyond the planning horizon")])
+    calendar = availability.load(session, actor.clinic, on, 1, now, patient, releasing)
+    request = Request(
+        plan=alone(action),
+        not_before=on,
+        practitioner_ids=frozenset(chosen),
+        pinned={action.key: start},
+        count=1,
+    )
+    try:
+        weights = planner_weights.of(actor.clinic)
+        return planner.propose(request, calendar, weights, now=now)[0].visits[0]
+    except NoFit as refused:
+        raise no_fit(refused) from refused
+
+
+def alone(action: Action) -> Plan:
+    """Return a plan of this one action, hanging from nothing."""
+    free = replace(action, offset=None, before=None, proposed=False, gates=(), preparation=None)
+    return Plan(action.key, 1, action.title, "", "", (free,))
+
+
+def free_starts(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    action: Action,
+    on: date,
+    now: datetime,
+    chosen: Iterable[int] = (),
+) -> tuple[datetime, ...]:
+    """Return every start of a day at which the visit fits, in order; none for a day that is past or too far ahead."""
+    today = local_on(now, actor.clinic.zone)
+    if not 0 <= (on - today).days < actor.clinic.settings.planning_horizon_days:
+        return ()
+    calendar = availability.load(session, actor.clinic, on, 1, now, patient)
+    request = Request(plan=alone(action), not_before=on, practitioner_ids=frozenset(chosen), count=1)
+    return planner.slot_map(request, calendar, now=now).get(action.key, ())

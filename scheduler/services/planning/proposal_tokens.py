@@ -1,0 +1,108 @@
+"""What carries a proposal from the page that shows it to the booking: a signed token, good for a quarter of an hour.
+
+It says for which clinic, user, patient and version of the plan it was made, and comes back in POST bodies only.
+Booking checks every rule again, so a token is a memory and not a permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy.orm import Session
+
+from scheduler.domain.localtime import from_minute, to_minute
+from scheduler.domain.planner.model import Projection, Proposal, Segment, Visit
+from scheduler.domain.plans import Role
+from scheduler.errors import ProposalExpired
+from scheduler.models.patient import by_public_id as patient_by_public_id
+from scheduler.models.plan_definition import by_public_id as plan_by_public_id
+from scheduler.services.actors import Actor
+from scheduler.services.planning.wishes import Wishes, from_document
+
+GOOD_FOR = timedelta(minutes=15)
+SALT = "proposal"
+
+
+@dataclass(frozen=True)
+class SignedProposal:
+    """What a token holds."""
+
+    wishes: Wishes
+    visits: tuple[Visit, ...]
+    projections: tuple[Projection, ...]
+
+
+def sign(proposal: Proposal, wishes: Wishes, actor: Actor, keys: Sequence[str], now: datetime) -> str:
+    """Return the token with which this proposal can be booked. `keys`: the first signs, all are accepted."""
+    return _serializer(keys).dumps(
+        {
+            "c": actor.clinic.id,
+            "u": actor.user_id,
+            "p": wishes.patient.public_id,
+            "d": wishes.plan_definition.public_id,
+            "x": int((now + GOOD_FOR).timestamp()),
+            "w": wishes.to_document(),
+            "v": [_visit_document(visit) for visit in proposal.visits],
+            "j": [_projection_document(projection) for projection in proposal.projections],
+        }
+    )
+
+
+def unsign(session: Session, actor: Actor, token: str, keys: Sequence[str], now: datetime) -> SignedProposal:
+    """Return what a token holds. Raises ProposalExpired when it is old, not ours, or not this user's."""
+    try:
+        held = _serializer(keys).loads(token)
+    except BadSignature as refused:
+        raise ProposalExpired from refused
+    mine = held["c"] == actor.clinic.id and held["u"] == actor.user_id
+    if not mine or held["x"] < now.timestamp():
+        raise ProposalExpired
+    patient = patient_by_public_id(session, actor.clinic.id, held["p"])
+    definition = plan_by_public_id(session, actor.clinic.id, held["d"])
+    if patient is None or patient.merged_into_id is not None or definition is None:
+        raise ProposalExpired
+    return SignedProposal(
+        wishes=from_document(session, patient, definition, held["w"]),
+        visits=tuple(_visit(document) for document in held["v"]),
+        projections=tuple(_projection(document) for document in held["j"]),
+    )
+
+
+def _serializer(keys: Sequence[str]) -> URLSafeSerializer:
+    return URLSafeSerializer(list(reversed(keys)), salt=SALT)  # itsdangerous signs with the last
+
+
+def _visit_document(visit: Visit) -> list[Any]:
+    segments = [
+        [s.resource_id, s.role.value, s.phase, *map(to_minute, (s.start, s.end)), int(s.exclusive)]
+        for s in visit.segments
+    ]
+    return [visit.action, *map(to_minute, (visit.start, visit.end, visit.attended_end)), segments]
+
+
+def _visit(document: list[Any]) -> Visit:
+    action, start, end, attended_end, segments = document
+    return Visit(
+        action,
+        from_minute(start),
+        from_minute(end),
+        from_minute(attended_end),
+        tuple(
+            Segment(resource, Role(role), phase, from_minute(first), from_minute(last), bool(exclusive))
+            for resource, role, phase, first, last, exclusive in segments
+        ),
+    )
+
+
+def _projection_document(projection: Projection) -> list[Any]:
+    days = (projection.earliest_on.isoformat(), projection.latest_on.isoformat())
+    return [projection.action, to_minute(projection.start), *days]
+
+
+def _projection(document: list[Any]) -> Projection:
+    action, start, earliest, latest = document
+    return Projection(action, from_minute(start), date.fromisoformat(earliest), date.fromisoformat(latest))

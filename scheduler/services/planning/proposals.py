@@ -1,0 +1,89 @@
+"""Proposals: from a patient's wishes to placements on the live calendar. Nothing is stored; see proposal_tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.model import NoFit, Proposal
+from scheduler.errors import Invalid, NoFitFound
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import planner_weights
+from scheduler.services.planning import availability
+from scheduler.services.planning.proposal_tokens import SignedProposal, sign, unsign
+from scheduler.services.planning.wishes import Wishes
+
+__all__ = ["SignedProposal", "check_dates", "load", "propose", "sign", "slot_map", "unsign"]
+
+
+def propose(session: Session, actor: Actor, wishes: Wishes, now: datetime) -> list[Proposal]:
+    """Return the best courses by the clinic's own weights, best first.
+
+    Raises Invalid for a date that cannot be meant, NoFitFound with `reasons` and `suggestions` when nothing fits.
+    """
+    check_dates(actor, wishes, now)
+    calendar = load(session, actor, wishes, now)
+    try:
+        return planner.propose(wishes.request(), calendar, planner_weights.of(actor.clinic), now=now)
+    except NoFit as refused:
+        raise no_fit(refused) from refused
+
+
+def slot_map(
+    session: Session, actor: Actor, wishes: Wishes, now: datetime
+) -> Mapping[str, tuple[datetime, ...]]:
+    """Return, for every action, the starts that belong to some complete course."""
+    check_dates(actor, wishes, now)
+    return planner.slot_map(wishes.request(), load(session, actor, wishes, now), now=now)
+
+
+def load(
+    session: Session, actor: Actor, wishes: Wishes, now: datetime, releasing: frozenset[int] = frozenset()
+) -> Availability:
+    """Return the live calendar from the first day in question to the planning horizon.
+
+    `releasing` are ids of appointments whose time counts as free (they are about to move).
+    """
+    today = local_on(now, actor.clinic.zone)
+    first = min([today, *(local_on(done.end, actor.clinic.zone) for done in wishes.done.values())])
+    days = (today - first).days + actor.clinic.settings.planning_horizon_days
+    return availability.load(session, actor.clinic, first, days, now, wishes.patient, releasing)
+
+
+def check_dates(actor: Actor, wishes: Wishes, now: datetime) -> None:
+    """Raise Invalid naming each wish that lies in the past or beyond the planning horizon."""
+    today = local_on(now, actor.clinic.zone)
+    last = today + timedelta(days=actor.clinic.settings.planning_horizon_days)
+    faults = []
+    if wishes.not_before < today:
+        faults.append(("not_before", f"{wishes.not_before} is in the past"))
+    if wishes.not_before >= last:
+        faults.append(("not_before", f"{wishes.not_before} is beyond the planning horizon, {last}"))
+    actions = {action.key for action in wishes.plan_definition.plan.actions}
+    for action, start in wishes.pinned.items():
+        if action not in actions:
+            faults.append((f"pinned.{action}", "the plan has no such action"))
+        elif start < now:
+            faults.append((f"pinned.{action}", "is in the past"))
+        elif local_on(start, actor.clinic.zone) >= last:
+            faults.append((f"pinned.{action}", f"is beyond the planning horizon, {last}"))
+    if wishes.earliest and wishes.latest and wishes.earliest >= wishes.latest:
+        faults.append(("latest", "must be after earliest"))
+    if faults:
+        raise Invalid(faults)
+
+
+def no_fit(refused: NoFit) -> NoFitFound:
+    """Return the planner's refusal as one that doors can show."""
+    return NoFitFound(
+        str(refused),
+        reasons=[{"action": r.action, "resource": r.resource, "why": r.why} for r in refused.reasons],
+        suggestions=[
+            {"text": s.text, "request": dict(s.request), "verified": s.verified} for s in refused.suggestions
+        ],
+    )

@@ -1,0 +1,70 @@
+"""Checking visits against the rules before they are written.
+
+The planner's validator judges what came from a proposal, a form or an API call alike. Time that is taken is left to
+`occupy`, which names whose it is; a hard rule is never broken; a soft one may be, by a role and with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from scheduler.domain import planner
+from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.model import Request, Violation, Visit
+from scheduler.errors import RuleBroken
+from scheduler.services.account.permissions import allowed
+from scheduler.services.actors import Actor
+
+LEFT_TO_OCCUPY = frozenset({"taken", "patient"})
+
+
+def check(
+    actor: Actor,
+    request: Request,
+    calendar: Availability,
+    visits: Sequence[Visit],
+    now: datetime,
+    override_reason: str = "",
+    accepted: Collection[Violation] = (),
+) -> list[Violation]:
+    """Return the soft rules that an override breaks. `accepted` were broken before and stay as they are.
+
+    Raises RuleBroken with every violation when a hard rule is broken, or a soft one without the right or the reason.
+    """
+    found = planner.check(request, calendar, visits, now=now)
+    violations = [v for v in found if v.rule not in LEFT_TO_OCCUPY and v not in accepted]
+    if any(violation.hard for violation in violations):
+        raise _broken(violations)
+    if violations and not (override_reason and allowed(actor, "override")):
+        raise _broken(violations)
+    return violations
+
+
+def check_change(
+    actor: Actor,
+    request: Request,
+    calendar: Availability,
+    before: Sequence[Visit],
+    after: Sequence[Visit],
+    now: datetime,
+    override_reason: str = "",
+) -> list[Violation]:
+    """Check a course that a person changes by hand: what it broke before, it may go on breaking.
+
+    The patient's wishes do not bind the hand. Returns and raises as `check` does.
+    """
+    by_hand = replace(request, weekdays=frozenset(), earliest=None, latest=None, blocked_on=frozenset())
+    known = planner.check(by_hand, calendar, before, now=now)
+    return check(actor, by_hand, calendar, after, now, override_reason, known)
+
+
+def _broken(violations: Sequence[Violation]) -> RuleBroken:
+    words = "; ".join(violation.words for violation in violations)
+    return RuleBroken(
+        words,
+        violations=[
+            {"action": v.action, "rule": v.rule, "words": v.words, "hard": v.hard} for v in violations
+        ],
+    )

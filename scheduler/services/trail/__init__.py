@@ -1,0 +1,1 @@
+"""The audit trail: written, sealed in a chain, read in words."""

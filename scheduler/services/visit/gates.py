@@ -1,0 +1,113 @@
+"""Gates of a course: which are open for a visit, closing and reopening them.
+
+An open gate makes a visit tentative (pending). Closing the last one books it: the calendar's status changes, so
+`sequence` goes up, and no mail is sent. Rows are written with the course: one for all visits, or one for each where the
+plan says "per session".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.gates import good_until
+from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import Holds
+from scheduler.domain.status import AppointmentStatus
+from scheduler.errors import NotFound
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.gate import Gate
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.mail.gate_mails import gates_changed
+from scheduler.services.trail import audit
+from scheduler.services.visit.events import calendar_changed, feed_resources, record_event
+from scheduler.services.visit.open_gates import OpenGate, open_gates, rules_for, status_by_gates
+
+# who asks about gates need not know that reading them is a file of its own
+__all__ = ["OpenGate", "close", "open_gates", "reopen", "rules_for", "status_by_gates", "write_rows"]
+
+S = AppointmentStatus
+
+
+def write_rows(session: Session, care_plan: CarePlan, appointments: Iterable[Appointment]) -> None:
+    """Write an open gate for whatever guards these visits and has no row yet. The visits are flushed."""
+    there = {(gate.key, gate.appointment_id) for gate in care_plan.gates}
+    for appointment in appointments:
+        for rule in rules_for(appointment):
+            own = appointment.id if rule.holds is Holds.PER_SESSION else None
+            if (rule.key, own) not in there:
+                there.add((rule.key, own))
+                care_plan.gates.append(Gate(clinic_id=care_plan.clinic_id, key=rule.key, appointment_id=own))
+    session.flush()
+
+
+def close(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    key: str,
+    now: datetime,
+    appointment: Appointment | None = None,
+    document: str = "",
+    valid_until_on: date | None = None,
+    note: str = "",
+    waived: bool = False,
+) -> Gate:
+    """Settle a gate, for the course or (per session) for one visit. Raises NotFound for a gate it does not have."""
+    gate = _find(care_plan, key, appointment)
+    rule = care_plan.plan_definition.plan.gate(key)
+    gate.closed_at, gate.closed_by_id, gate.document = now, actor.user_id, document
+    gate.note, gate.waived = note, waived
+    gate.valid_until_on = valid_until_on or good_until(rule, local_on(now, actor.clinic.zone))
+    _settle(session, actor, care_plan, now, f"gate-closed:{key}")
+    audit.record(session, actor, "gate.closed", care_plan, now, fields=[key], reason=note if waived else "")
+    return gate
+
+
+def reopen(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    key: str,
+    now: datetime,
+    appointment: Appointment | None = None,
+) -> Gate:
+    """Take back that a gate was settled."""
+    gate = _find(care_plan, key, appointment)
+    gate.closed_at, gate.closed_by_id, gate.valid_until_on = None, None, None
+    gate.document, gate.note, gate.waived = "", "", False
+    _settle(session, actor, care_plan, now, f"gate-reopened:{key}")
+    audit.record(session, actor, "gate.reopened", care_plan, now, fields=[key])
+    return gate
+
+
+def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:
+    """Bring the visits ahead in line with the gates, and what is to be asked about them."""
+    session.flush()
+    changed, ahead = [], [one for one in care_plan.appointments if one.status in (S.PENDING, S.BOOKED)]
+    for appointment in ahead:
+        status = status_by_gates(appointment)
+        if status is not appointment.status:
+            record_event(
+                session, actor, appointment, kind, now, changes={"status": (appointment.status, status)}
+            )
+            appointment.status = status
+            calendar_changed(appointment, now)
+            changed.append(appointment)
+    gates_changed(session, ahead, now)
+    raise_versions(session, actor.clinic.id, feed_resources(changed), now)
+
+
+def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Gate:
+    wanted = appointment.id if appointment else None
+    rows: Sequence[Gate] = [gate for gate in care_plan.gates if gate.key == key]
+    for gate in rows:
+        if gate.appointment_id == wanted:
+            return gate
+    if rows and appointment is None:
+        raise NotFound(f"The gate {key} is settled for each visit: say which")
+    raise NotFound(f"This course has no gate {key}" + (" for that visit" if appointment else ""))

@@ -1,0 +1,269 @@
+"""Moving visits: what it takes, shown first, then done in one transaction with one mail.
+
+A move keeps the row and its uid, lets go of its own time first, and sets the patient's answer back. `scope` "one" moves
+this visit alone; "following" lets the planner move the fewest later visits that restore the protocol. Nothing that has
+begun is ever moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.planner.model import NoFit, Visit
+from scheduler.domain.plans import Role
+from scheduler.domain.status import STEPS, Response
+from scheduler.errors import Invalid, NoFitFound, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.location import Location
+from scheduler.models.occupation import of_appointment
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.versions import raise_versions
+from scheduler.services.account.permissions import allowed
+from scheduler.services.actors import Actor
+from scheduler.services.course.reservations import release_expired
+from scheduler.services.locks import lock_resources
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.planning import rules
+from scheduler.services.planning.courses import Course, latest, under_way
+from scheduler.services.planning.placing import place
+from scheduler.services.planning.proposals import no_fit
+from scheduler.services.planning.visit_rows import People, action_of, put
+from scheduler.services.trail import audit
+from scheduler.services.visit import occupation
+from scheduler.services.visit.events import calendar_changed, feed_resources, record_event, schedule_changed
+from scheduler.services.visit.occupation import Taking
+
+SCOPES = ("one", "following")
+ASKED = "asked for"
+NOTHING: Mapping[int, int] = MappingProxyType({})
+WHY = {"follows": "keeps the spacing", "resources": "other people or place, same time"}
+
+
+@dataclass(frozen=True)
+class Move:
+    """A visit, where it goes, and why. Where it comes from is still on the appointment until the move is applied."""
+
+    appointment: Appointment
+    visit: Visit
+    why: str
+
+
+def plan_move(
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    start: datetime,
+    now: datetime,
+    location: Location | None = None,
+    practitioners: Sequence[Practitioner] | None = None,
+    scope: str = "one",
+    override_reason: str = "",
+) -> list[Move]:
+    """Return the moves that it takes, the asked-for one first; nothing is written.
+
+    The visit keeps its place and people where they are free, unless others are given. Raises WrongStatus for a visit
+    that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would break.
+    """
+    _require_movable(appointment, scope, now)
+    release_expired(session, actor.clinic, now)
+    care_plan = appointment.care_plan
+    if care_plan is None or appointment.id not in {one.id for one in latest(care_plan).values()}:
+        visit = _place(session, actor, appointment, start, now, location, practitioners)
+        return [Move(appointment, visit, ASKED)]
+    course = under_way(session, actor, care_plan, now)
+    if scope == "following":
+        moves = _reflow(actor, course, appointment, start, now, override_reason)
+        if location is not None or practitioners is not None:
+            going = frozenset(move.appointment.id for move in moves)
+            visit = _place(session, actor, appointment, start, now, location, practitioners, going)
+            moves[0] = Move(appointment, visit, ASKED)
+        return moves
+    visit = _place(session, actor, appointment, start, now, location, practitioners)
+    judge(actor, course, {**course.visits, appointment.action: visit}, now, override_reason)
+    return [Move(appointment, visit, ASKED)]
+
+
+def _reflow(
+    actor: Actor,
+    course: Course,
+    appointment: Appointment,
+    start: datetime,
+    now: datetime,
+    override_reason: str,
+) -> list[Move]:
+    """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound."""
+    if start < now:
+        raise Invalid([("start", "is in the past")])
+    bend = bool(override_reason) and allowed(actor, "override")
+    moved = {appointment.action: start}
+    try:
+        result = planner.reflow(
+            course.request,
+            course.visits,
+            moved,
+            course.calendar,
+            course.weights,
+            now=now,
+            keep=course.keep,
+            bend=bend,
+        )
+    except NoFit as refused:
+        raise no_fit(refused) from refused
+    placed = {visit.action: visit for visit in result.proposal.visits}
+    others = [
+        Move(course.rows[move.action], placed[move.action], WHY[move.why])
+        for move in result.moves
+        if move.action not in moved and move.why in WHY
+    ]
+    return [Move(appointment, placed[appointment.action], ASKED), *others]
+
+
+def judge(
+    actor: Actor, course: Course, after: Mapping[str, Visit], now: datetime, override_reason: str
+) -> None:
+    """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
+    before, to_come = list(course.visits.values()), list(after.values())
+    rules.check_change(actor, course.request, course.calendar, before, to_come, now, override_reason)
+
+
+def apply_moves(
+    session: Session,
+    actor: Actor,
+    moves: Sequence[Move],
+    now: datetime,
+    reason: str = "",
+    undone: Mapping[int, int] = NOTHING,
+) -> None:
+    """Write the moves in one go, with one mail for each patient. Raises SlotTaken and leaves nothing half done.
+
+    `undone` are the events that these moves take back, by visit.
+    """
+    if not moves:
+        return
+    rows = [move.appointment for move in moves]
+    groups = by_patient(moves)
+    lock_resources(
+        session,
+        {
+            resource_id
+            for patient, theirs in groups
+            for resource_id in occupation.resource_ids(patient.resource_id, [move.visit for move in theirs])
+        },
+    )
+    feeds = feed_resources(rows)
+    occupation.release(session, rows, now)
+    people = People(session, actor.clinic, [move.visit for move in moves])
+    retimed = [
+        row
+        for row, move in zip(rows, moves, strict=True)
+        if _write(session, actor, move, people, now, reason, undone.get(row.id))
+    ]
+    session.flush()
+    for patient, theirs in groups:
+        takings = [Taking(move.appointment, move.visit) for move in theirs]
+        occupation.occupy(session, actor.clinic, takings, patient.resource_id, now)
+    if retimed:
+        reminders.void_for(session, retimed, "moved", now)
+        reminders.plan_for(session, actor.clinic, retimed, now)
+    for patient, theirs in groups:
+        told = [move.appointment for move in theirs if move.appointment in retimed]
+        if told:
+            outbox.tell_moved(session, actor.clinic, patient, told, now)
+    raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
+
+
+def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
+    """Return the moves of each patient, in order of the first."""
+    groups: dict[int, tuple[Patient, list[Move]]] = {}
+    for move in moves:
+        patient = move.appointment.patient
+        groups.setdefault(patient.id, (patient, []))[1].append(move)
+    return list(groups.values())
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    move: Move,
+    people: People,
+    now: datetime,
+    reason: str,
+    undone: int | None,
+) -> bool:
+    """Put one row where it goes; tell whether its time changed."""
+    row = move.appointment
+    before, end_before, place_before = row.start_at, row.end_at, row.location
+    people_before = set(row.practitioners)
+    put(row, move.visit, people)
+    retimed = (before, end_before) != (row.start_at, row.end_at)
+    changes: dict[str, tuple[object, object]] = {"start": (before, row.start_at)}
+    if retimed:
+        schedule_changed(row, now)
+        changes["end"], changes["response"] = (end_before, row.end_at), (row.response, Response.NEEDS_ACTION)
+        row.response = Response.NEEDS_ACTION
+    elif place_before is not row.location or people_before != set(row.practitioners):
+        calendar_changed(row, now)  # whom it leaves takes it out of their calendar by a higher SEQUENCE
+    if place_before is not row.location:
+        changes["location"] = (_name(place_before), _name(row.location))
+    kind = "reschedule"
+    if undone is not None:
+        kind, changes["event"] = "undo", (undone, None)
+    record_event(session, actor, row, kind, now, reason or move.why, changes)
+    audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], reason)
+    return retimed
+
+
+def _place(
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    start: datetime,
+    now: datetime,
+    location: Location | None,
+    practitioners: Sequence[Practitioner] | None,
+    going: frozenset[int] = frozenset(),
+) -> Visit:
+    """Find the visit's resources at its new start: the given ones, else its own place and people, else any.
+
+    Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.
+    """
+    given = [one.resource_id for one in (location, *(practitioners or ())) if one is not None]
+    rows = of_appointment(session, appointment.id)
+    kept = {row.resource_id for row in rows if is_kept(row.role, location, practitioners)}
+    action, releasing = action_of(appointment), going | {appointment.id}
+    for chosen in ([*given, *sorted(kept)], given):
+        try:
+            return place(session, actor, appointment.patient, action, start, now, chosen, releasing)
+        except NoFitFound:
+            if chosen == given:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def is_kept(
+    role: str, location: Location | None = None, practitioners: Sequence[Practitioner] | None = None
+) -> bool:
+    """Tell whether a visit that moves keeps what it has in this role, where nothing else was given."""
+    if role in (Role.CHAIR, Role.ROOM):
+        return location is None
+    return role in (Role.THERAPIST, Role.PRESCRIBER) and practitioners is None
+
+
+def _require_movable(appointment: Appointment, scope: str, now: datetime) -> None:
+    if scope not in SCOPES:
+        raise Invalid([("scope", f"must be one of {', '.join(SCOPES)}")])
+    if appointment.status not in STEPS["reschedule"]:
+        raise WrongStatus(f"{appointment.title} is {appointment.status.value}: it cannot be moved")
+    if appointment.start_at <= now:
+        raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")
+
+
+def _name(location: Location | None) -> str | None:
+    return location.name if location else None

@@ -1,0 +1,201 @@
+"""Taking up resources for visits, and letting them go.
+
+`occupy` is called inside the booking transaction, after the resources are locked. It gives each segment a lane, deals
+lanes anew where they are fragmented, and names every conflict at once. The database's own guard comes last and is
+translated here, so a caller sees SlotTaken whichever of the two noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from scheduler.domain.lanes import Held, deal, place
+from scheduler.domain.planner.model import Segment, Visit
+from scheduler.domain.windows import Window
+from scheduler.errors import SlotTaken
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.practitioner import lane_counts
+from scheduler.services.clinic import resources
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One stretch of one resource that a visit wants."""
+
+    appointment: Appointment
+    resource_id: int
+    role: str
+    phase: str
+    window: Window
+    exclusive: bool
+
+    def row(self, lane: int) -> Occupation:
+        return Occupation(
+            clinic_id=self.appointment.clinic_id,
+            resource_id=self.resource_id,
+            lane=lane,
+            appointment_id=self.appointment.id,
+            phase=self.phase,
+            role=self.role,
+            exclusive=self.exclusive,
+            start_at=self.window.start,
+            end_at=self.window.end,
+        )
+
+
+@dataclass(frozen=True)
+class Taking:
+    """A flushed appointment and the visit that says what it takes up."""
+
+    appointment: Appointment
+    visit: Visit
+
+    def wishes(self, patient_resource_id: int) -> list[Wish]:
+        """Return the stretches it wants, the patient's own first."""
+        whole = Window(self.visit.start, self.visit.attended_end)
+        patient = Wish(self.appointment, patient_resource_id, PATIENT, "visit", whole, exclusive=False)
+        return [patient, *(self._wish(segment) for segment in self.visit.segments)]
+
+    def _wish(self, segment: Segment) -> Wish:
+        window = Window(segment.start, segment.end)
+        return Wish(
+            self.appointment,
+            segment.resource_id,
+            segment.role.value,
+            segment.phase,
+            window,
+            segment.exclusive,
+        )
+
+
+def resource_ids(patient_resource_id: int, visits: Iterable[Visit]) -> set[int]:
+    """Return all resources that these visits of one patient take up."""
+    return {patient_resource_id, *(s.resource_id for visit in visits for s in visit.segments)}
+
+
+def occupy(
+    session: Session, clinic: Clinic, takings: Sequence[Taking], patient_resource_id: int, now: datetime
+) -> None:
+    """Write what the visits take up, all or nothing.
+
+    Raises SlotTaken with every conflict: {action, resource, start, end}.
+    """
+    if not takings:
+        return
+    ids = resource_ids(patient_resource_id, (taking.visit for taking in takings))
+    lanes = lane_counts(session, clinic.id, clinic.settings.nurse_lanes, ids)
+    whole = Window(min(t.visit.start for t in takings), max(t.visit.end for t in takings))
+    rows = _live(session, ids, whole)
+    try:
+        with session.begin_nested():
+            conflicts = [
+                _conflict(wish)
+                for taking in takings
+                for wish in taking.wishes(patient_resource_id)
+                if not _take(session, rows[wish.resource_id], lanes[wish.resource_id], wish, now)
+            ]
+            _refuse(session, clinic, conflicts)
+    except IntegrityError as refused:
+        # Somebody wrote past the locks; the database's guard noticed, and does not say whose row it was.
+        raise SlotTaken(conflicts=[]) from refused
+
+
+def release(session: Session, appointments: Iterable[Appointment], now: datetime) -> list[Occupation]:
+    """Let go of everything that these visits take up; flushed, so the time is free at once."""
+    ids = [appointment.id for appointment in appointments]
+    query = select(Occupation).where(Occupation.appointment_id.in_(ids), Occupation.released_at.is_(None))
+    rows = list(session.scalars(query))
+    for row in rows:
+        row.released_at = now
+    session.flush()
+    return rows
+
+
+def _live(session: Session, ids: set[int], whole: Window) -> dict[int, list[Occupation]]:
+    """Return what is taken up within the window, by resource."""
+    query = select(Occupation).where(
+        Occupation.resource_id.in_(ids),
+        Occupation.released_at.is_(None),
+        Occupation.start_at < whole.end,
+        Occupation.end_at > whole.start,
+    )
+    rows: dict[int, list[Occupation]] = {resource_id: [] for resource_id in ids}
+    for row in session.scalars(query.order_by(Occupation.start_at, Occupation.id)):
+        rows[row.resource_id].append(row)
+    return rows
+
+
+def _take(session: Session, rows: list[Occupation], lanes: int, wish: Wish, now: datetime) -> bool:
+    """Write one stretch on the lanes it gets; False when there are none."""
+    held = [Held(n, row.lane, Window(row.start_at, row.end_at), row.exclusive) for n, row in enumerate(rows)]
+    before = next((row.lane for row in reversed(rows) if row.appointment_id == wish.appointment.id), None)
+    given = place(wish.window, lanes, held, wish.exclusive, prefer=before)
+    if given is None and not wish.exclusive and (dealt := deal(lanes, held, wish.window)):
+        _re_lane(session, rows, dealt[1], now)
+        given = (dealt[0],)
+    for lane in given or ():
+        rows.append(wish.row(lane))
+        session.add(rows[-1])
+    return given is not None
+
+
+def _re_lane(session: Session, rows: list[Occupation], lanes: Mapping[int, int], now: datetime) -> None:
+    """Move rows to other lanes: all are released and flushed before any is written again."""
+    session.flush()
+    for index in lanes:
+        rows[index].released_at = now
+    session.flush()
+    for index, lane in lanes.items():
+        old = rows[index]
+        rows[index] = copied(old, lane)
+        session.add(rows[index])
+    session.flush()
+
+
+def copied(old: Occupation, lane: int) -> Occupation:
+    """Return the same stretch as a new row, on a lane."""
+    return Occupation(
+        clinic_id=old.clinic_id,
+        resource_id=old.resource_id,
+        lane=lane,
+        appointment_id=old.appointment_id,
+        phase=old.phase,
+        role=old.role,
+        exclusive=old.exclusive,
+        start_at=old.start_at,
+        end_at=old.end_at,
+    )
+
+
+def _conflict(wish: Wish) -> dict[str, Any]:
+    return {
+        "action": wish.appointment.action,
+        "title": wish.appointment.title,
+        "resource_id": wish.resource_id,
+        "start": wish.window.start,
+        "end": wish.window.end,
+    }
+
+
+def _refuse(session: Session, clinic: Clinic, conflicts: list[dict[str, Any]]) -> None:
+    if not conflicts:
+        return
+    named = resources.names(session, clinic.id, (conflict["resource_id"] for conflict in conflicts))
+    told = [
+        {key: value for key, value in conflict.items() if key != "resource_id"}
+        | {"resource": named[conflict["resource_id"]]}
+        for conflict in conflicts
+    ]
+    first = told[0]
+    local = first["start"].astimezone(clinic.zone)
+    words = f"{first['title']}: {first['resource']} is taken at {local:%a %d %b %H:%M}"
+    raise SlotTaken(words, conflicts=told)

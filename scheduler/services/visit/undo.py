@@ -1,0 +1,76 @@
+"""Taking the last step of a visit back.
+
+Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
+what it had let go; if somebody has that time by now, it is refused with whose it is. A move goes back as a whole, see
+undo_moves.py.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import STEPS, AppointmentStatus, Response
+from scheduler.errors import WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.occupation import of_appointment
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.locks import lock_resources
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.planning.visit_rows import visit_of
+from scheduler.services.trail import audit
+from scheduler.services.visit import occupation
+from scheduler.services.visit.events import feed_resources, record_event
+from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit.undo_moves import move_back
+from scheduler.services.visit.visits import uncancel
+
+RELEASING = ("cancel", "no-show")
+
+
+def undo(session: Session, actor: Actor, appointment: Appointment, step: str, now: datetime) -> Appointment:
+    """Take a step back. Raises WrongStatus unless it is the visit's latest, SlotTaken when its time is gone."""
+    event = latest_step(session, appointment)
+    if event is None or event.kind != step:
+        raise WrongStatus(f"{appointment.title}: the last step was not {step}")
+    if step == "reschedule":
+        move_back(session, actor, event, now)
+        return appointment
+    if step == "confirm":
+        appointment.response = Response(event.changes["response"][0])
+    elif step in RELEASING:
+        _stand_again(session, actor, appointment, event, now)
+    else:
+        appointment.status = AppointmentStatus(event.changes["status"][0])
+        appointment.stage = None
+    record_event(session, actor, appointment, "undo", now, changes={"event": (event.id, None)})
+    audit.record(session, actor, "appointment.undone", appointment, now, ["status"])
+    raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
+    return appointment
+
+
+def latest_step(session: Session, appointment: Appointment) -> AppointmentEvent | None:
+    """Return the latest step that was not taken back."""
+    query = select(AppointmentEvent).where(AppointmentEvent.appointment_id == appointment.id)
+    events = list(session.scalars(query.order_by(AppointmentEvent.id)))
+    undone = {event.changes["event"][0] for event in events if event.kind == "undo"}
+    steps = [event for event in events if event.kind in STEPS and event.id not in undone]
+    return steps[-1] if steps else None
+
+
+def _stand_again(
+    session: Session, actor: Actor, appointment: Appointment, event: AppointmentEvent, now: datetime
+) -> None:
+    visit = visit_of(appointment, of_appointment(session, appointment.id, released_at=event.at))
+    ids = occupation.resource_ids(appointment.patient.resource_id, [visit])
+    lock_resources(session, ids)
+    uncancel(appointment, AppointmentStatus(event.changes["status"][0]), now)
+    session.flush()
+    taking = Taking(appointment, visit)
+    occupation.occupy(session, actor.clinic, [taking], appointment.patient.resource_id, now)
+    reminders.plan_for(session, actor.clinic, [appointment], now)
+    outbox.withdraw(session, [appointment], now)

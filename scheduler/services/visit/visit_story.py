@@ -1,0 +1,109 @@
+"""What is known around a visit: its history, what was sent about it, and how reliably the patient came before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import AppointmentStatus as S
+from scheduler.models.appointment import Appointment
+from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.message import Message, MessageSubject
+from scheduler.models.patient import Patient
+from scheduler.models.reminder import Reminder
+from scheduler.models.user import User
+from scheduler.services.day.boards import LATE
+
+CAME = (S.ARRIVED, S.CHECKED_IN, S.FULFILLED)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event and the name of who did it."""
+
+    event: AppointmentEvent
+    by: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """How many visits a patient had, came late to, missed, and called off (by themselves: not the clinic)."""
+
+    done: int
+    late: int
+    missed: int
+    called_off: int
+
+
+def history(session: Session, visit: Appointment) -> list[Told]:
+    """Return what happened to a visit, the latest first."""
+    query = (
+        select(AppointmentEvent, User.name, User.email)
+        .outerjoin(User, User.id == AppointmentEvent.user_id)
+        .where(AppointmentEvent.appointment_id == visit.id)
+        .order_by(AppointmentEvent.id.desc())
+    )
+    return [Told(event, name or email or event.by) for event, name, email in session.execute(query)]
+
+
+def messages(session: Session, visits: Sequence[Appointment]) -> list[Message]:
+    """Return the mails about these visits, the latest first."""
+    subjects = select(MessageSubject.message_id).where(
+        MessageSubject.appointment_id.in_([visit.id for visit in visits])
+    )
+    query = select(Message).where(Message.id.in_(subjects))
+    return list(session.scalars(query.order_by(Message.due_at.desc(), Message.id.desc())))
+
+
+def reminders(session: Session, visit: Appointment) -> list[Reminder]:
+    """Return the reminders of the visit as it stands now, in order of due time."""
+    query = select(Reminder).where(
+        Reminder.appointment_id == visit.id, Reminder.schedule_version == visit.schedule_version
+    )
+    return list(session.scalars(query.order_by(Reminder.due_at, Reminder.id)))
+
+
+def record_of(session: Session, patient: Patient, before: datetime) -> Record:
+    """Return how a patient kept appointments up to now."""
+    query = select(Appointment).where(
+        Appointment.patient_id == patient.id,
+        Appointment.start_at < before,
+        Appointment.status.in_((S.ARRIVED, S.CHECKED_IN, S.FULFILLED, S.NOSHOW, S.CANCELLED)),
+    )
+    visits = list(session.scalars(query))
+    came = _came(session, [visit.id for visit in visits if visit.status in CAME])
+    return Record(
+        done=sum(visit.status is S.FULFILLED for visit in visits),
+        late=sum(visit.id in came and came[visit.id] >= visit.start_at + LATE for visit in visits),
+        missed=sum(visit.status is S.NOSHOW for visit in visits),
+        called_off=sum(visit.status is S.CANCELLED and visit.cancel_side == "patient" for visit in visits),
+    )
+
+
+def _came(session: Session, appointment_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when the patient came to each of these visits: the first of arriving and checking in that still holds."""
+    query = (
+        select(AppointmentEvent)
+        .where(
+            AppointmentEvent.appointment_id.in_(appointment_ids),
+            AppointmentEvent.kind.in_(("arrive", "check-in", "undo")),
+        )
+        .order_by(AppointmentEvent.id)
+    )
+    events = list(session.scalars(query))
+    undone = {event.changes["event"][0] for event in events if event.kind == "undo"}
+    found: dict[int, datetime] = {}
+    for event in events:
+        if event.kind != "undo" and event.id not in undone:
+            found.setdefault(event.appointment_id, event.at)
+    return found
+
+
+def messages_of_course(session: Session, care_plan: CarePlan) -> list[Message]:
+    """Return the mails about a course's visits, the latest first."""
+    return messages(session, care_plan.appointments)

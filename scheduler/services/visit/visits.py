@@ -1,0 +1,172 @@
+"""The steps of a visit: confirmed, arrived, checked in, done, missed, cancelled; and taking the last one back.
+
+Each step is an event with who, when and why; its kind is the step's name. Confirming and arriving touch neither the
+calendar nor the reminders; cancelling and missing release the time and make what was planned to be sent void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.status import STEPS, AppointmentStatus, Response, Stage
+from scheduler.errors import GateOpen, Invalid, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.versions import raise_versions
+from scheduler.services.account.permissions import allowed
+from scheduler.services.actors import Actor
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.trail import audit
+from scheduler.services.visit import occupation
+from scheduler.services.visit.events import calendar_changed, feed_resources, record_event, schedule_changed
+from scheduler.services.visit.gates import open_gates
+
+SIDES = ("patient", "clinic", "provider")
+
+
+def confirm(
+    session: Session, actor: Actor, appointment: Appointment, now: datetime, reason: str = ""
+) -> Appointment:
+    """Note that the patient will come."""
+    _require(appointment, "confirm")
+    change = {"response": (appointment.response, Response.ACCEPTED)}
+    appointment.response = Response.ACCEPTED
+    record_event(session, actor, appointment, "confirm", now, reason, change)
+    return _touched(session, actor, appointment, now)
+
+
+def arrive(
+    session: Session, actor: Actor, appointment: Appointment, now: datetime, reason: str = ""
+) -> Appointment:
+    """Note that the patient is there."""
+    return _step(session, actor, appointment, "arrive", AppointmentStatus.ARRIVED, now, reason)
+
+
+def check_in(
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    now: datetime,
+    reason: str = "",
+    override_reason: str = "",
+) -> Appointment:
+    """Begin the visit. Raises GateOpen while a gate is open, unless a role that may overrides it with a reason."""
+    _require(appointment, "check-in")
+    still_open = open_gates(appointment)
+    if still_open and not (override_reason and allowed(actor, "override")):
+        words = "; ".join(gate.why for gate in still_open)
+        listed = [{"key": gate.key, "title": gate.title, "why": gate.why} for gate in still_open]
+        raise GateOpen(words, gates=listed)
+    if still_open:
+        keys = [gate.key for gate in still_open]
+        audit.record(session, actor, "gate.overridden", appointment, now, keys, override_reason)
+    told = override_reason if still_open else reason
+    return _step(session, actor, appointment, "check-in", AppointmentStatus.CHECKED_IN, now, told)
+
+
+def set_stage(
+    session: Session, actor: Actor, appointment: Appointment, stage: Stage, now: datetime
+) -> Appointment:
+    """Note where a checked-in patient is: roomed, infusing, observing, ready."""
+    if appointment.status is not AppointmentStatus.CHECKED_IN:
+        raise WrongStatus(f"{appointment.title}: the patient must be checked in first")
+    record_event(session, actor, appointment, "stage", now, changes={"stage": (appointment.stage, stage)})
+    appointment.stage = stage
+    return _touched(session, actor, appointment, now)
+
+
+def fulfill(
+    session: Session, actor: Actor, appointment: Appointment, now: datetime, reason: str = ""
+) -> Appointment:
+    """End the visit as done."""
+    done = _step(session, actor, appointment, "fulfill", AppointmentStatus.FULFILLED, now, reason)
+    done.stage = None
+    return done
+
+
+def mark_noshow(
+    session: Session, actor: Actor, appointment: Appointment, now: datetime, reason: str = ""
+) -> Appointment:
+    """Note that the patient did not come, once the visit has begun; its time is free again."""
+    _require(appointment, "no-show")
+    if now < appointment.start_at:
+        raise WrongStatus(f"{appointment.title} has not begun yet: cancel it instead")
+    occupation.release(session, [appointment], now)
+    appointment.schedule_version += 1
+    missed = _step(session, actor, appointment, "no-show", AppointmentStatus.NOSHOW, now, reason)
+    reminders.void_for(session, [appointment], "no-show", now)
+    return missed
+
+
+def cancel(
+    session: Session,
+    actor: Actor,
+    appointments: Sequence[Appointment],
+    now: datetime,
+    reason: str = "",
+    side: str = "clinic",
+    kind: str = "cancel",
+) -> None:
+    """Cancel visits at once: their time is free, nothing more is reminded of, and the patient gets one mail.
+
+    `side` says who cancelled: patient, clinic or provider. Raises WrongStatus naming the first that cannot be.
+    """
+    if side not in SIDES:
+        raise Invalid([("side", f"must be one of {', '.join(SIDES)}")])
+    for appointment in appointments:
+        _require(appointment, "cancel")
+    if not appointments:
+        return
+    told = [one for one in appointments if one.status.is_live and one.start_at > now]
+    occupation.release(session, appointments, now)
+    for appointment in appointments:
+        change = {"status": (appointment.status, AppointmentStatus.CANCELLED)}
+        if appointment.status.is_live:  # what was only proposed was in no calendar and leaves none
+            schedule_changed(appointment, now)
+        appointment.status, appointment.cancelled_at = AppointmentStatus.CANCELLED, now
+        appointment.cancel_side, appointment.status_reason = side, reason
+        record_event(session, actor, appointment, kind, now, reason, change)
+        audit.record(session, actor, "appointment.cancelled", appointment, now, ["status"], reason)
+    reminders.void_for(session, appointments, "cancelled", now)
+    if told:
+        outbox.tell_cancelled(session, actor.clinic, told[0].patient, told, now)
+    raise_versions(session, actor.clinic.id, feed_resources(appointments), now)
+
+
+def uncancel(appointment: Appointment, status: AppointmentStatus, now: datetime) -> None:
+    """Let a visit that was cancelled or missed stand again: same row, same uid, the counters go on."""
+    if appointment.status is AppointmentStatus.CANCELLED:
+        calendar_changed(appointment, now)
+    appointment.status, appointment.cancelled_at = status, None
+    appointment.cancel_side, appointment.status_reason = None, ""
+    appointment.schedule_version += 1
+
+
+def _step(
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    step: str,
+    status: AppointmentStatus,
+    now: datetime,
+    reason: str,
+) -> Appointment:
+    _require(appointment, step)
+    change = {"status": (appointment.status, status)}
+    appointment.status = status
+    record_event(session, actor, appointment, step, now, reason, change)
+    return _touched(session, actor, appointment, now)
+
+
+def _touched(session: Session, actor: Actor, appointment: Appointment, now: datetime) -> Appointment:
+    """Let boards and staff feeds notice."""
+    audit.record(session, actor, "appointment.changed", appointment, now, ["status"])
+    raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
+    return appointment
+
+
+def _require(appointment: Appointment, step: str) -> None:
+    if appointment.status not in STEPS[step]:
+        raise WrongStatus(f"{appointment.title} is {appointment.status.value}: {step} does not fit")

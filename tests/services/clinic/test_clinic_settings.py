@@ -1,0 +1,38 @@
+import pytest
+
+from scheduler.errors import Invalid
+from scheduler.services.clinic.clinic_settings import change
+from tests.cast import NOW
+
+
+def test_a_setting_is_changed_and_only_what_differs_is_kept(session, harbor):
+    change(
+        session,
+        harbor.actor("mona"),
+        {"nurse_lanes": 4, "rush_hours": 3, "reminder_lead_hours": [2, 72]},
+        NOW,
+    )
+
+    assert harbor.clinic.settings_document == {"nurse_lanes": 4, "reminder_lead_hours": [72, 2]}
+    assert harbor.clinic.settings.nurse_lanes == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"nurse_lanes": 0}, "nurse_lanes: must be a whole number from 1 to 12"),
+        ({"quiet_from": "late"}, "quiet_from: is not a time such as 21:00"),
+        ({"reminder_lead_hours": [1, 2, 3, 4, 5, 6]}, "reminder_lead_hours: must be at most 5 times"),
+        ({"visit_label": ""}, "visit_label: must not be empty"),
+        ({"show_location": "yes"}, "show_location: must be true or false"),
+        ({"patient_fixed_kinds": "infusion"}, "patient_fixed_kinds: must be a list of at most 50 kinds"),
+        ({"check_in_kinds": [""]}, "check_in_kinds: must not be empty"),
+        ({"colour": "red"}, "colour: is not a setting of a clinic"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing(session, harbor, fields, reason):
+    with pytest.raises(Invalid) as refused:
+        change(session, harbor.actor("mona"), {"rush_hours": 5, **fields}, NOW)
+
+    assert str(refused.value) == reason
+    assert harbor.clinic.settings_document == {}

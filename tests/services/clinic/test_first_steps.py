@@ -1,0 +1,52 @@
+from datetime import time
+
+from scheduler.models.clinic import Clinic
+from scheduler.services.clinic import plans, schedules
+from scheduler.services.clinic.first_steps import Step, first_steps
+from scheduler.services.clinic.schedules import Hours
+from tests.cast import NOW, Cast, add_patient, add_person, add_place, shipped
+from tests.engines import both
+
+
+@both
+def test_each_step_counts_once_it_is_done_and_only_in_its_clinic(session, harbor):
+    clinic = Clinic(key="new", name="New Clinic", zone_name="Asia/Kolkata")
+    session.add(clinic)
+    session.flush()
+    cast = Cast(clinic)
+
+    def now():
+        found = first_steps(session, clinic)
+        return found.count, found.next
+
+    seen = [now()]
+    schedules.set_hours(session, cast.command, None, [Hours(1, time(8), time(18))], NOW)
+    seen.append(now())
+    add_place(session, cast, "Chair 1", "chair")
+    seen.append(now())
+    add_person(session, cast, "Nina", "nurse")
+    seen.append(now())
+    plans.load(session, cast.command, shipped()[0], NOW)
+    seen.append(now())
+    add_patient(session, cast, "Asha", "Rao")
+    seen.append(now())
+
+    assert seen == [
+        (0, Step.HOURS),
+        (1, Step.PLACES),
+        (2, Step.PEOPLE),
+        (3, Step.PROTOCOL),
+        (4, Step.PATIENT),
+        (5, None),
+    ]
+    assert first_steps(session, harbor.clinic).next is None
+
+
+def test_the_next_step_is_the_first_that_is_missing(session, harbor):
+    clinic = Clinic(key="new", name="New Clinic", zone_name="Asia/Kolkata")
+    session.add(clinic)
+    session.flush()
+    add_patient(session, Cast(clinic), "Asha", "Rao")
+
+    found = first_steps(session, clinic)
+    assert (found.done, found.next) == ({Step.PATIENT}, Step.HOURS)

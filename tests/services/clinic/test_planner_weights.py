@@ -1,0 +1,84 @@
+"""The planner's weights as a clinic's setting."""
+
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+
+from scheduler.domain import planner
+from scheduler.domain.planner import Weights
+from scheduler.domain.planner.reflow import MOVE
+from scheduler.errors import Invalid
+from scheduler.services.clinic import clinic_settings, planner_weights
+from scheduler.services.course import lengths, make_ups
+from scheduler.services.visit import moves, visits
+from tests.cast import NOW
+from tests.services.courses import book, visit
+
+QUARTER = timedelta(minutes=15)
+
+
+def test_every_weight_has_bounds_that_hold_ours():
+    named = {*planner_weights.BOUNDS, *planner_weights.TIMES}
+
+    assert named == {field.name for field in fields(Weights)}
+    assert planner_weights.clean(planner_weights.to_document(Weights())) == {}
+
+
+def test_all_preferences_together_weigh_less_than_one_move():
+    most = {name: bounds[1] for name, bounds in planner_weights.BOUNDS.items()}
+    visits, ticks = 24, 120  # infusions, therapies and calls of a long course, at ten-hour days
+    each = (
+        most["gap_day"] * 3
+        + (most["rhythm_tick"] + most["preferred_tick"]) * ticks
+        + most["quarter"]
+        + most["weekday"]
+        + most["therapist"]
+        + most["handover"]
+        + 2 * most["fragment"]
+        + most["midday_tick"] * 24
+    )
+
+    assert most["completion_day"] * 182 + visits * each < MOVE
+
+
+@pytest.mark.parametrize(
+    ("weights", "refusal"),
+    [
+        ({"gap_day": -1}, "gap_day: must be a whole number from 0 to 2000"),
+        ({"gap_day": True}, "gap_day: must be a whole number from 0 to 2000"),
+        ({"completion_day": 19}, "completion_day: must be a whole number from 20 to 1000"),
+        ({"midday_from": "noon"}, "midday_from: is not a time such as 11:30"),
+        ({"midday_from": "14:00"}, "midday_until: must not be before the time from which midday counts"),
+        ({"colour": 1}, "colour: is not a weight of the planner"),
+        (
+            {"quarter": 501, "fragment": 501},
+            "quarter: must be a whole number from 0 to 500; fragment: must be a whole number from 0 to 500",
+        ),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused_by_name(session, harbor, weights, refusal):
+    with pytest.raises(Invalid) as refused:
+        clinic_settings.change(session, harbor.actor("mona"), {"planner_weights": weights}, NOW)
+
+    assert str(refused.value) == refusal
+    assert harbor.clinic.settings.planner_weights == {}
+
+
+def test_moves_and_make_ups_weigh_as_the_clinic_does(session, harbor, monkeypatch):
+    alice, care_plan = harbor.actor("alice"), book(session, harbor)
+    clinic_settings.change(session, harbor.actor("mona"), {"planner_weights": {"rhythm_tick": 40}}, NOW)
+    used, reflow = [], planner.reflow
+
+    def noted(request, current, moved, availability, weights, **more):
+        used.append(weights.rhythm_tick)
+        return reflow(request, current, moved, availability, weights, **more)
+
+    monkeypatch.setattr(planner, "reflow", noted)
+    infusion, gone = visit(care_plan, "infusion-2"), visit(care_plan, "infusion-5")
+    moves.plan_move(session, alice, infusion, infusion.start_at + QUARTER, NOW, scope="following")
+    lengths.change_length(session, alice, care_plan, "infusion", "infusion", 45, NOW)
+    visits.cancel(session, alice, [gone], NOW)
+    make_ups.plan_make_up(session, alice, gone, NOW)
+
+    assert used == [40, 40, 40]

@@ -1,0 +1,103 @@
+"""The steps of a whole course."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus
+from scheduler.errors import ProposalExpired, WrongStatus
+from scheduler.models.message import Message, MessageKind
+from scheduler.models.occupation import Occupation
+from scheduler.services.course import careplans
+from scheduler.services.visit import visits
+from tests.cast import NOW
+from tests.engines import both
+from tests.services.course.test_booking import overlaps
+from tests.services.courses import book, visit
+
+
+@pytest.fixture
+def alice(harbor):
+    return harbor.actor("alice")
+
+
+def live_occupations(session) -> int:
+    return session.scalar(
+        select(func.count()).select_from(Occupation).where(Occupation.released_at.is_(None))
+    )
+
+
+def mark_sent(session) -> None:
+    """Let every mail count as sent, as if the clock had ticked."""
+    for message in session.scalars(select(Message)):
+        message.state = "sent"
+    session.flush()
+
+
+@both
+def test_stopping_the_rest_frees_every_visit_with_one_mail(session, harbor, alice):
+    care_plan = book(session, harbor)
+    mark_sent(session)
+    careplans.revoke(session, alice, care_plan, NOW, "the patient stops", side="patient")
+
+    told = session.scalars(select(Message).where(Message.kind == MessageKind.CANCELLATION)).all()
+    assert care_plan.status is CarePlanStatus.REVOKED
+    assert {one.status for one in care_plan.appointments} == {AppointmentStatus.CANCELLED}
+    assert live_occupations(session) == 0
+    assert len(told) == 1
+
+
+def test_stopping_leaves_what_was_done(session, harbor, alice):
+    care_plan = book(session, harbor)
+    consult = visit(care_plan, "consult")
+    visits.check_in(session, alice, consult, consult.start_at)
+    visits.fulfill(session, alice, consult, consult.end_at)
+    careplans.revoke(session, alice, care_plan, consult.end_at)
+
+    assert consult.status is AppointmentStatus.FULFILLED
+
+
+@both
+def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, alice):
+    care_plan = book(session, harbor)
+    uids = {one.action: one.uid for one in care_plan.appointments}
+    careplans.hold(session, alice, care_plan, NOW, "ill")
+    assert live_occupations(session) == 0
+    later = NOW + timedelta(days=14)
+    careplans.resume(session, alice, care_plan, later)
+
+    assert care_plan.status is CarePlanStatus.ACTIVE
+    assert {one.action: one.uid for one in care_plan.appointments} == uids
+    assert visit(care_plan, "consult").start_at >= later
+    assert overlaps(session) == 0
+
+
+def test_a_course_with_visits_ahead_is_not_complete(session, harbor, alice):
+    with pytest.raises(WrongStatus, match="21 visits are still ahead"):
+        careplans.complete(session, alice, book(session, harbor), NOW)
+
+
+def test_a_reservation_becomes_a_course(session, harbor, alice):
+    care_plan = book(session, harbor, reserve_minutes=30)
+    careplans.activate(session, alice, care_plan, NOW + timedelta(minutes=29))
+
+    firm = [one for one in care_plan.appointments if one.status.is_live]
+    assert care_plan.status is CarePlanStatus.ACTIVE
+    assert len(firm) == 21
+    assert [message.kind for message in session.scalars(select(Message))] == [MessageKind.CONFIRMATION]
+
+
+def test_a_reservation_that_ran_out_is_no_more(session, harbor, alice):
+    care_plan = book(session, harbor, reserve_minutes=30)
+
+    with pytest.raises(ProposalExpired, match="run out"):
+        careplans.activate(session, alice, care_plan, NOW + timedelta(minutes=31))
+
+
+def test_a_course_on_hold_cannot_be_held_again(session, harbor, alice):
+    care_plan = book(session, harbor)
+    careplans.hold(session, alice, care_plan, NOW)
+
+    with pytest.raises(WrongStatus, match="on-hold"):
+        careplans.hold(session, alice, care_plan, NOW)

@@ -1,0 +1,225 @@
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.status import AppointmentStatus
+from scheduler.errors import Invalid, NoFitFound, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.plan_definition import current
+from scheduler.services.course import careplans
+from scheduler.services.course.course_pictures import picture
+from scheduler.services.course.protocol_change import apply_change, plan_change
+from scheduler.services.mail import outbox
+from scheduler.services.mail.letters import Letterhead, compose
+from scheduler.services.mail.told import last_told
+from scheduler.services.planning import courses
+from scheduler.services.visit import books, gates, visits
+from tests.cast import NOW
+from tests.engines import both
+from tests.services.courses import book, visit
+
+FAST, NASAL = "iv-depression-6-fast", "esketamine-nasal"
+
+
+@pytest.fixture
+def course(session, harbor):
+    """Nora's course of which the second infusion is over; she was told of all visits."""
+    booked = book(session, harbor)
+    told(session)
+    after = visit(booked, "infusion-2").end_at
+    for one in booked.appointments:
+        if one.end_at <= after and one.status is not AppointmentStatus.PROPOSED:
+            one.status = AppointmentStatus.FULFILLED
+    session.commit()
+    return booked
+
+
+@pytest.fixture
+def later(course) -> datetime:
+    """An hour after the second infusion."""
+    return visit(course, "infusion-2").end_at + timedelta(hours=1)
+
+
+def told(session):
+    """Let every mail have gone out."""
+    for message in session.scalars(select(Message).where(Message.state == MessageState.PENDING)):
+        message.state, message.ended_at = MessageState.SENT, NOW
+    session.flush()
+
+
+def change(session, cast, course, key, now, **more):
+    definition = current(session, cast.clinic.id, key)
+    return plan_change(session, cast.actor("alice"), course, definition, now, **more)
+
+
+def waiting(session):
+    return session.scalars(select(Message).where(Message.state == MessageState.PENDING)).all()
+
+
+def infusions(course, zone):
+    rows = [one for one in course.appointments if one.action.startswith("infusion") and one.status.is_live]
+    return [local_on(one.start_at, zone) for one in rows]
+
+
+@both
+def test_the_rest_keeps_the_new_gaps_in_the_same_rows_with_one_mail(session, harbor, course, later):
+    uids = {one.action: one.uid for one in course.appointments if one.start_at > later}
+    held = [(one.id, one.start_at, one.row_version) for one in course.appointments if one.start_at < later]
+    planned = change(session, harbor, course, FAST, later)
+    apply_change(session, harbor.actor("alice"), planned, "responds well, wants to be done", later)
+    session.commit()
+    zone = harbor.clinic.zone
+
+    assert planned.last == "infusion-2"
+    assert course.plan_definition.key == FAST
+    days = infusions(course, zone)
+    gaps = [(second - first).days for first, second in pairwise(days)]
+    assert all(1 <= gap <= 3 for gap in gaps[1:])
+    assert [
+        (one.id, one.start_at, one.row_version) for one in course.appointments if one.start_at < later
+    ] == held
+    live = {one.action: one.uid for one in course.appointments if one.status.is_live and one.start_at > later}
+    assert live == {action: uids[action] for action in live}
+    [message] = waiting(session)
+    assert message.kind is MessageKind.CHANGE
+    assert not books.faults(session, harbor.clinic.id, later).any
+    steps = picture(session, harbor.clinic, course, later).steps
+    assert all(one.spacing.kept for one in steps if one.spacing and one.visit.start_at > later)
+
+
+def test_nothing_is_written_by_looking(session, harbor, course, later):
+    before = session.scalar(select(Appointment.row_version).where(Appointment.action == "infusion-4"))
+    change(session, harbor, course, FAST, later)
+    session.rollback()
+
+    assert course.plan_definition.key == "iv-depression-6"
+    assert session.scalar(select(Appointment.row_version).where(Appointment.action == "infusion-4")) == before
+
+
+@both
+def test_another_kind_of_course_calls_off_what_it_lacks_and_tells_all_in_one_mail(
+    session, harbor, course, later
+):
+    old = [one for one in course.appointments if one.status.is_live and one.start_at > later]
+    planned = change(session, harbor, course, NASAL, later, last="")
+    apply_change(session, harbor.actor("alice"), planned, "switches to the spray", later)
+    session.commit()
+
+    shared = {one.action for one in old} & {one.action.key for one in planned.placed}
+    gone = [one for one in old if one.action not in shared]
+    assert {one.status for one in gone} == {AppointmentStatus.CANCELLED}
+    new = [one for one in course.appointments if one.status.is_live and one.action.startswith("session")]
+    assert len(new) == 12
+    [message] = waiting(session)
+    assert (message.kind, len(message.subjects)) == (MessageKind.CHANGE, len(message.values["times"]))
+    assert {one.id for one in gone if one.visible} <= set(message.values["off"])
+    assert not books.faults(session, harbor.clinic.id, later).any
+
+    told(session)
+    known = last_told(session, [one.id for one in course.appointments], "patient")
+    assert {known[one.id].stands for one in gone if one.visible} == {False}
+    outbox.announce(session, harbor.clinic, [*new, *gone], later)
+    assert waiting(session) == []  # nothing is told twice
+
+
+def test_the_mail_strikes_through_what_is_off(session, harbor, course, later):
+    planned = change(session, harbor, course, NASAL, later, last="")
+    apply_change(session, harbor.actor("alice"), planned, "switches to the spray", later)
+    [message] = waiting(session)
+    head = Letterhead("https://clinic.example", ("key",), "desk@clinic.example")
+    letter = compose(session, message, head, later)
+    off = sum(one.id in message.values["off"] for one in course.appointments)
+
+    assert letter.content.decode().count("(cancelled)") >= off > 0
+
+
+def test_held_visits_of_the_same_kind_count_in_another_protocol(session, harbor, course, later):
+    planned = change(session, harbor, course, "crps-10-day", later)
+
+    assert planned.last == "infusion-2"
+    assert planned.placed[0].action.key == "infusion-3"
+    assert planned.wishes.done["infusion-2"].start == visit(course, "infusion-2").start_at
+
+
+def test_gates_that_are_settled_stay_so(session, harbor, course, later):
+    keys = [gate.key for gate in course.plan_definition.plan.gates if gate.key != "driver"]
+    for key in keys:
+        gates.close(session, harbor.actor("alice"), course, key, later)
+    planned = change(session, harbor, course, FAST, later)
+    apply_change(session, harbor.actor("alice"), planned, "faster", later)
+
+    fourth = visit(course, "infusion-4")
+    assert {gate.key for gate in gates.open_gates(fourth)} <= {"driver"}
+
+
+def test_the_change_is_in_the_trail_with_its_reason(session, harbor, course, later):
+    planned, actor = change(session, harbor, course, FAST, later), harbor.actor("alice")
+    apply_change(session, actor, planned, "responds well", later)
+
+    rows = session.scalars(select(AuditEvent).where(AuditEvent.event == "care-plan.protocol-changed")).all()
+    assert [(one.object_id, one.operation, one.reason) for one in rows] == [
+        (course.public_id, actor.operation, "responds well")
+    ]
+
+
+def test_a_reason_is_asked_for(session, harbor, course, later):
+    with pytest.raises(Invalid, match="reason: is missing"):
+        apply_change(session, harbor.actor("alice"), change(session, harbor, course, FAST, later), " ", later)
+
+
+def test_a_course_on_hold_or_the_same_protocol_is_refused(session, harbor, course, later):
+    with pytest.raises(WrongStatus, match="follows this protocol already"):
+        change(session, harbor, course, "iv-depression-6", later)
+    careplans.hold(session, harbor.actor("alice"), course, later)
+    with pytest.raises(WrongStatus, match="on-hold"):
+        change(session, harbor, course, FAST, later)
+
+
+def test_while_a_visit_is_under_way_nothing_changes(session, harbor, course):
+    third = visit(course, "infusion-3")
+
+    with pytest.raises(WrongStatus, match="is under way"):
+        change(session, harbor, course, FAST, third.start_at + timedelta(minutes=20))
+
+
+@pytest.mark.parametrize(
+    ("last", "field"), [("infusion-6", "had"), ("no-such", "last"), ("therapy-1", "last")]
+)
+def test_what_cannot_have_been_held_is_named(session, harbor, course, later, last, field):
+    with pytest.raises(Invalid) as caught:
+        change(session, harbor, course, FAST, later, last=last)
+
+    assert caught.value.details["errors"][0]["field"] == field
+
+
+def test_a_rest_that_does_not_fit_says_why(session, harbor, course, later):
+    course.wishes = {**course.wishes, "weekdays": [7]}
+    session.commit()
+
+    with pytest.raises(NoFitFound, match="Infusion 3"):
+        change(session, harbor, course, FAST, later)
+
+
+def test_where_nothing_is_left_to_book_nothing_changes(session, harbor, course, later):
+    ahead = [one for one in course.appointments if one.start_at > later and one.status.is_live]
+    visits.cancel(session, harbor.actor("alice"), ahead, later)
+
+    with pytest.raises(WrongStatus, match="Nothing of that protocol is left"):
+        change(session, harbor, course, FAST, later)
+
+
+def test_afterwards_the_course_is_held_and_goes_on_by_the_new_protocol(session, harbor, course, later):
+    planned = change(session, harbor, course, FAST, later)
+    apply_change(session, harbor.actor("alice"), planned, "faster", later)
+    session.commit()
+    soon = later + timedelta(minutes=5)
+    careplans.hold(session, harbor.actor("alice"), course, soon)
+    careplans.resume(session, harbor.actor("alice"), course, soon + timedelta(minutes=5))
+
+    ahead = set(courses.under_way(session, harbor.actor("alice"), course, soon).rows)
+    assert ahead == {one.visit.action for one in planned.placed}

@@ -1,0 +1,185 @@
+"""Who is late on a day, who waits, what is in the way, and where else a visit fits."""
+
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from scheduler.domain.localtime import to_utc
+from scheduler.domain.status import AppointmentStatus, Stage
+from scheduler.models.occupation import Occupation
+from scheduler.services.day import delays, lateness
+from scheduler.services.planning import obstacles
+from scheduler.services.planning.nearest_fits import nearest_fits
+from scheduler.services.visit import visits
+from tests.cast import NOW, add_patient
+from tests.services.courses import book
+from tests.services.courses import visit as of_course
+from tests.visits import single
+
+TUESDAY = date(2026, 11, 24)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def alice(harbor):
+    return harbor.actor("alice")
+
+
+@pytest.fixture
+def mona(harbor):
+    return harbor.actor("mona")
+
+
+def at(cast, hour, minute=0) -> datetime:
+    return to_utc(datetime.combine(TUESDAY, time(hour, minute)), cast.clinic.zone)
+
+
+@pytest.fixture
+def day(session, harbor):
+    """Ann and Bo on Chair 1 at 8:30 and 10:35, Cy on Chair 2 at 8:45: 15 + 40 + 60 + 10 minutes each."""
+    asked = (("Ann", 8, 30, "Chair 1"), ("Bo", 10, 35, "Chair 1"), ("Cy", 8, 45, "Chair 2"))
+    return [
+        single(
+            session,
+            harbor,
+            add_patient(session, harbor, name, "Muster"),
+            "infusion-1",
+            at(harbor, hour, minute),
+            chair,
+        )
+        for name, hour, minute, chair in asked
+    ]
+
+
+def told(session, day, now):
+    names = {one.id: one.patient.given_name for one in day}
+    found = delays.of_day(session, day, now)
+    return {
+        names[id_]: (one.minutes, one.behind and one.behind.patient.given_name, one.phase)
+        for id_, one in found.items()
+    }
+
+
+def begin(session, actor, visit, when, stage=None, staged_at=None):
+    visits.check_in(session, actor, visit, when, override_reason="the consent is here")
+    if stage:
+        visits.set_stage(session, actor, visit, stage, staged_at)
+    session.flush()
+
+
+def test_a_day_on_time_has_no_delays(session, harbor, mona, day):
+    begin(session, mona, day[0], at(harbor, 8, 28))
+
+    assert told(session, day, at(harbor, 9)) == {}
+
+
+def test_a_late_check_in_pushes_who_comes_next_in_the_chair(session, harbor, mona, day):
+    begin(session, mona, day[0], at(harbor, 8, 50))
+
+    assert told(session, day, at(harbor, 9)) == {"Ann": (20, None, ""), "Bo": (20, "Ann", "")}
+
+
+def test_a_phase_beyond_its_planned_end_says_which_and_grows(session, harbor, mona, day):
+    begin(session, mona, day[0], at(harbor, 8, 30), Stage.INFUSING, at(harbor, 8, 45))
+
+    assert told(session, day, at(harbor, 9, 24)) == {}
+    assert told(session, day, at(harbor, 9, 37)) == {"Ann": (12, None, "infusion"), "Bo": (12, "Ann", "")}
+    assert told(session, day, at(harbor, 9, 47))["Bo"] == (22, "Ann", "")
+
+
+def test_who_is_ready_to_leave_holds_nobody_up(session, harbor, mona, day):
+    begin(session, mona, day[0], at(harbor, 8, 30), Stage.READY, at(harbor, 10, 10))
+
+    assert told(session, day, at(harbor, 10, 12)) == {}
+
+
+def test_who_has_arrived_late_pushes_and_who_has_not_does_not(session, harbor, alice, day):
+    assert told(session, day, at(harbor, 8, 50)) == {}
+
+    visits.arrive(session, alice, day[0], at(harbor, 8, 50))
+    assert told(session, day, at(harbor, 8, 50)) == {"Ann": (20, None, ""), "Bo": (20, "Ann", "")}
+
+
+def test_an_overrun_edits_no_occupation(session, harbor, mona, day):
+    begin(session, mona, day[0], at(harbor, 8, 50))
+    before = [
+        (row.start_at, row.end_at, row.released_at)
+        for row in session.query(Occupation).order_by(Occupation.id)
+    ]
+    delays.of_day(session, day, at(harbor, 12))
+
+    assert not session.dirty
+    assert [
+        (row.start_at, row.end_at, row.released_at)
+        for row in session.query(Occupation).order_by(Occupation.id)
+    ] == before
+
+
+def test_a_late_arrival_that_still_fits_says_until_when(session, harbor, day):
+    late = lateness.of_visit(session, harbor.clinic, day[1], at(harbor, 10, 47))
+
+    assert (late.minutes, late.fits) == (15, True)
+    assert late.end == day[1].end_at + 15 * MINUTE
+
+
+def test_a_late_arrival_names_whom_it_runs_into(session, harbor, day):
+    late = lateness.of_visit(session, harbor.clinic, day[0], at(harbor, 8, 52))
+
+    assert not late.fits
+    assert [(one.resource, one.visit.patient.given_name) for one in late.obstacles] == [("Chair 1", "Bo")]
+
+
+def test_a_visit_on_time_over_or_under_way_is_not_late(session, harbor, mona, day):
+    assert lateness.of_visit(session, harbor.clinic, day[0], at(harbor, 8, 33)) is None
+    assert lateness.of_visit(session, harbor.clinic, day[0], day[0].end_at) is None
+    begin(session, mona, day[0], at(harbor, 8, 40))
+    assert lateness.of_visit(session, harbor.clinic, day[0], at(harbor, 8, 50)) is None
+
+
+def test_what_is_in_the_way_of_a_drop(session, harbor, day):
+    def names(visit, start, place):
+        found = obstacles.at(session, harbor.clinic, visit, start, NOW, harbor.places[place])
+        return [(one.resource, one.visit and one.visit.patient.given_name) for one in found]
+
+    assert names(day[0], at(harbor, 8, 30), "Chair 1") == []
+    assert names(day[2], at(harbor, 10), "Chair 1") == [("Chair 1", "Ann"), ("Chair 1", "Bo")]
+    assert ("Chair 3", None) in names(day[2], at(harbor, 17), "Chair 3")
+
+
+def test_the_patients_other_visit_is_in_the_way(session, harbor, day):
+    other = single(session, harbor, day[0].patient, "infusion-1", at(harbor, 13), "Chair 3")
+    found = obstacles.at(session, harbor.clinic, day[0], at(harbor, 13, 15), NOW)
+
+    assert [(one.resource, one.visit) for one in found] == [("The patient", other)]
+
+
+def test_the_nearest_fits_are_the_wanted_chairs_and_then_others(session, harbor, alice, day):
+    wanted = at(harbor, 9)
+    fits = nearest_fits(session, alice, day[2], wanted, NOW, harbor.places["Chair 1"])
+    zone = harbor.clinic.zone
+
+    assert 2 <= len(fits) <= 4
+    assert len({(fit.start, fit.location.name) for fit in fits}) == len(fits)
+    assert [fit.start for fit in fits] == sorted(fit.start for fit in fits)
+    there = [fit.start for fit in fits if fit.location is harbor.places["Chair 1"]]
+    assert [start for start in there if start.astimezone(zone).date() == TUESDAY] == [at(harbor, 12, 40)]
+    for fit in fits:
+        assert obstacles.at(session, harbor.clinic, day[2], fit.start, NOW, fit.location) == []
+
+
+def test_a_course_is_offered_only_what_keeps_it_possible(session, harbor, alice):
+    course = book(session, harbor)
+    infusion = of_course(course, "infusion-2")
+    saturday = infusion.start_at + timedelta(days=(5 - infusion.local_start.weekday()) % 7)
+    fits = nearest_fits(session, alice, infusion, saturday, NOW)
+
+    assert fits
+    assert all(fit.start.astimezone(harbor.clinic.zone).weekday() < 5 for fit in fits)
+
+
+def test_a_status_that_says_it_is_over_is_nobodys_delay(session, harbor, mona, day):
+    begin(session, mona, day[0], at(harbor, 8, 50))
+    visits.fulfill(session, mona, day[0], at(harbor, 10, 30))
+
+    assert day[0].status is AppointmentStatus.FULFILLED
+    assert told(session, day, at(harbor, 10, 31)) == {}

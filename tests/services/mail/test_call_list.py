@@ -1,0 +1,105 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.errors import WrongStatus
+from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.mail import call_list, outbox, reminders
+from scheduler.services.mail.letters import NO_ADDRESS
+from tests.cast import NOW
+from tests.engines import both
+from tests.visits import add_visit
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def visit(session, harbor):
+    visit = add_visit(session, harbor, "Chair 1", NOW + 5 * DAY)
+    reminders.plan_for(session, harbor.clinic, [visit], NOW)
+    return visit
+
+
+def mail(session, harbor, visit, state, reason=""):
+    message = outbox.enqueue(
+        session, harbor.clinic, MessageKind.CONFIRMATION, NOW, patient=visit.patient, about=[visit]
+    )
+    message.state, message.reason = state, reason
+    session.flush()
+    return message
+
+
+def listed(session, harbor, now=NOW):
+    return [(call.patient.name, call.reasons) for call in call_list.calls(session, harbor.clinic, now)]
+
+
+@both
+def test_who_did_not_get_a_mail_is_on_the_list_until_called(session, harbor, visit):
+    mail(session, harbor, visit, MessageState.FAILED, "failed: address")
+    for row in session.scalars(select(Reminder)):
+        row.state, row.reason = ReminderState.SKIPPED, NO_ADDRESS
+    mail(session, harbor, visit, MessageState.SENT)
+    assert listed(session, harbor) == [("Nora Lindqvist", ["failed: address", NO_ADDRESS])]
+
+    assert call_list.settle(session, harbor.actor("alice"), visit.patient, NOW) == 3
+    assert listed(session, harbor) == []
+
+
+def test_nobody_is_called_about_what_has_begun(session, harbor, visit):
+    mail(session, harbor, visit, MessageState.FAILED, "failed: address")
+
+    assert listed(session, harbor, visit.start_at) == []
+
+
+def test_other_clinics_are_not_on_the_list(session, harbor, hill, visit):
+    mail(session, harbor, visit, MessageState.FAILED, "failed: address")
+
+    assert call_list.calls(session, hill.clinic, NOW) == []
+
+
+def test_what_was_replaced_is_not_on_the_list(session, harbor, visit):
+    for row in session.scalars(select(Reminder)):
+        row.state, row.reason = ReminderState.SKIPPED, "a later reminder took its place"
+
+    assert listed(session, harbor) == []
+
+
+@both
+def test_a_held_mail_is_released_once_more_or_taken_for_arrived(session, harbor, visit):
+    actor = harbor.actor("alice")
+    held = mail(session, harbor, visit, MessageState.UNCERTAIN, "unclear")
+    call_list.release(session, actor, held, NOW)
+    assert (held.state, held.resends) == (MessageState.PENDING, 1)
+
+    other = mail(session, harbor, visit, MessageState.UNCERTAIN, "unclear")
+    call_list.discard(session, actor, other, NOW)
+    assert (other.state, other.reason, other.settled_by_id) == (
+        MessageState.UNCERTAIN,
+        call_list.DISCARDED,
+        actor.user_id,
+    )
+    with pytest.raises(WrongStatus):
+        call_list.release(session, actor, other, NOW)
+
+
+def test_a_failed_mail_is_sent_again_as_a_new_one(session, harbor, visit):
+    failed = mail(session, harbor, visit, MessageState.FAILED, "failed: content")
+    again = call_list.resend(session, harbor.actor("alice"), failed, NOW)
+
+    assert (again.state, again.kind, [one.appointment_id for one in again.subjects]) == (
+        MessageState.PENDING,
+        MessageKind.CONFIRMATION,
+        [visit.id],
+    )
+    assert failed.settled_at == NOW
+
+
+def test_old_news_is_not_sent_again(session, harbor, visit):
+    failed = mail(session, harbor, visit, MessageState.FAILED, "failed: content")
+    visit.schedule_version += 1
+    with pytest.raises(WrongStatus):
+        call_list.resend(session, harbor.actor("alice"), failed, NOW)
+
+    assert session.scalars(select(Message).where(Message.state == MessageState.PENDING)).all() == []

@@ -1,0 +1,282 @@
+from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from icalendar import Calendar
+
+from scheduler.domain.status import AppointmentStatus
+from scheduler.models.calendar_feed import CalendarFeed, TitleStyle
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import MessageKind, MessageState
+from scheduler.notify.texts import FOLDER, check
+from scheduler.services.mail import outbox
+from scheduler.services.mail.letters import Letter, Letterhead, compose
+from scheduler.services.patient.links import open_page
+from scheduler.services.visit import moves, visits
+from tests.cast import NOW
+from tests.engines import SECRET_KEY
+from tests.services.courses import book
+from tests.visits import add_visit
+
+DAY = timedelta(days=1)
+HEAD = Letterhead("https://seriate.example", (SECRET_KEY,), "Seriate <clinic@seriate.example>")
+NEVER_SAID = (
+    "infusion",
+    "ketamine",
+    "therap",
+    "depress",
+    "chair",
+    "iv-",
+    "treat",
+    "dose",
+    "nurse",
+    "lindqvist",
+)
+
+
+def letter(session, kind, visits, **more):
+    clinic = session.get_one(Clinic, visits[0].clinic_id)
+    message = outbox.enqueue(session, clinic, kind, NOW, patient=visits[0].patient, about=visits, **more)
+    message.lease_token = "a claim"
+    composed = compose(session, message, HEAD, NOW)
+    assert isinstance(composed, Letter)
+    return message_from_bytes(composed.content, policy=default), composed, message
+
+
+@pytest.fixture
+def visit(session, harbor):
+    return add_visit(session, harbor, "Chair 1", NOW + 5 * DAY)
+
+
+def text_of(mail):
+    return mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
+
+
+def calendar_parts(mail):
+    return [part for part in mail.walk() if part.get_content_type() == "text/calendar"]
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        MessageKind.CONFIRMATION,
+        MessageKind.CHANGE,
+        MessageKind.CANCELLATION,
+        MessageKind.REMINDER,
+        MessageKind.CHECK_IN,
+        MessageKind.LINK,
+    ],
+)
+def test_a_mail_says_nothing_about_the_treatment(session, harbor, visit, kind, language):
+    visit.patient.language = language
+    if kind is MessageKind.CANCELLATION:
+        visit.status = AppointmentStatus.CANCELLED
+    assert said_of_the_treatment(*letter(session, kind, [visit])[:2]) == []
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", [MessageKind.GATE_MISSING, MessageKind.DRIVER, MessageKind.BOOSTER])
+def test_what_is_asked_for_says_nothing_about_it_either(session, harbor, kind, language):
+    care_plan = book(session, harbor)
+    care_plan.patient.language = language
+    infusion = next(one for one in care_plan.appointments if one.action == "infusion-2")
+
+    assert said_of_the_treatment(*letter(session, kind, [infusion])[:2]) == []
+
+
+def said_of_the_treatment(mail, composed):
+    everything = composed.content.decode().lower()
+    for part in mail.walk():
+        if not part.is_multipart():
+            everything += part.get_content().lower() if part.get_content_maintype() == "text" else ""
+        everything += str(part.get_filename() or "").lower()
+    return [word for word in NEVER_SAID if word in everything]
+
+
+def test_the_scan_would_notice(session, harbor, visit):
+    harbor.clinic.settings_document = {"mail_name": "Ketamine House"}
+    _, composed, _ = letter(session, MessageKind.REMINDER, [visit])
+
+    assert b"ketamine" in composed.content.lower()
+
+
+def test_one_visit_comes_as_an_invitation_to_its_one_reader(session, visit):
+    mail, _, _ = letter(session, MessageKind.CONFIRMATION, [visit])
+    [part] = calendar_parts(mail)
+    calendar = Calendar.from_ical(part.get_payload(decode=True))
+    [event] = calendar.walk("VEVENT")
+
+    assert part.get_param("method") == str(calendar["METHOD"]) == "REQUEST"
+    assert str(event["UID"]) == visit.uid
+    assert (event["ATTENDEE"], event["ORGANIZER"]) == (
+        "mailto:nora@example.org",
+        "mailto:clinic@seriate.example",
+    )
+    assert event.decoded("DTSTART") == visit.start_at
+    assert part.get_content_disposition() is None
+
+
+def test_a_cancelled_visit_comes_as_a_cancellation(session, visit):
+    visit.status = AppointmentStatus.CANCELLED
+    mail, _, _ = letter(session, MessageKind.CANCELLATION, [visit])
+    [part] = calendar_parts(mail)
+
+    assert part.get_param("method") == "CANCEL"
+
+
+def test_several_visits_come_as_a_file_without_method(session, harbor, visit):
+    other = add_visit(session, harbor, "Chair 1", NOW + 7 * DAY)
+    mail, _, _ = letter(session, MessageKind.CONFIRMATION, [visit, other])
+    [part] = calendar_parts(mail)
+    calendar = Calendar.from_ical(part.get_payload(decode=True))
+
+    assert part.get_filename() == "calendar.ics"
+    assert "METHOD" not in calendar
+    assert [str(event["UID"]) for event in calendar.walk("VEVENT")] == [visit.uid, other.uid]
+    assert mail["Subject"] == "Your 2 appointments from Saturday, November 28, 2026"
+
+
+def test_who_reads_the_feed_gets_no_calendar_file(session, harbor, visit):
+    feed = CalendarFeed(
+        clinic_id=harbor.clinic.id,
+        resource_id=visit.patient.resource_id,
+        digest="d" * 64,
+        title_style=TitleStyle.NEUTRAL,
+        created_at=NOW,
+        last_fetched_at=NOW - 13 * DAY,
+    )
+    session.add(feed)
+    mail, _, _ = letter(session, MessageKind.CONFIRMATION, [visit])
+
+    assert calendar_parts(mail) == []
+    assert "attached" not in text_of(mail)
+
+
+def test_the_text_stands_alone(session, harbor, visit):
+    harbor.clinic.phone, harbor.clinic.address = "+1 212 555 0100", "12 Pier Street, New York"
+    mail, composed, _ = letter(session, MessageKind.CONFIRMATION, [visit])
+    text = text_of(mail)
+
+    for words in (
+        "Hello Nora,",
+        "* Saturday, November 28, 2026\n  8:00 AM to 9:00 AM (New York time, EST)",
+        "Harbor Clinic\n12 Pier Street, New York\n+1 212 555 0100",
+        "https://seriate.example/visits/",
+    ):
+        assert words in text
+    assert [mail[name] for name in ("To", "From", "Auto-Submitted")] == [
+        "nora@example.org",
+        "Seriate <clinic@seriate.example>",
+        "auto-generated",
+    ]
+    assert composed.envelope_sender == "clinic@seriate.example"
+
+
+def test_the_link_opens_the_patients_page(session, visit):
+    mail, _, message = letter(session, MessageKind.REMINDER, [visit])
+    token = text_of(mail).partition("https://seriate.example/visits/")[2].split()[0]
+    page = open_page(session, (SECRET_KEY,), token, NOW)
+
+    assert (page.patient, page.message, page.appointments, page.closed) == (
+        visit.patient,
+        message,
+        (visit,),
+        False,
+    )
+    assert open_page(session, (SECRET_KEY,), token, visit.end_at + timedelta(days=2, seconds=1)).closed
+    assert open_page(session, ("another key" * 5,), token, NOW) is None
+    assert open_page(session, (SECRET_KEY,), token[:-1] + ("A" if token[-1] != "A" else "B"), NOW) is None
+
+
+def test_only_reminders_carry_a_way_to_stop_them(session, visit):
+    reminder, _, _ = letter(session, MessageKind.REMINDER, [visit])
+    confirmation, _, _ = letter(session, MessageKind.CONFIRMATION, [visit])
+
+    assert reminder["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert reminder["List-Unsubscribe"].startswith("<https://seriate.example/visits/")
+    assert confirmation["List-Unsubscribe"] is None
+
+
+def test_a_later_mail_about_a_visit_joins_its_thread(session, visit):
+    _, composed, message = letter(session, MessageKind.CONFIRMATION, [visit])
+    message.state, message.rfc_message_id, message.dated_at = MessageState.SENT, composed.rfc_message_id, NOW
+    later, _, _ = letter(session, MessageKind.REMINDER, [visit])
+
+    assert later["In-Reply-To"] == composed.rfc_message_id
+
+
+def test_the_same_row_gives_the_same_bytes(session, visit):
+    message = outbox.enqueue(
+        session, session.get_one(Clinic, visit.clinic_id), MessageKind.REMINDER, NOW,
+        patient=visit.patient, about=[visit],
+    )  # fmt: skip
+    message.dated_at = NOW
+
+    assert compose(session, message, HEAD, NOW).content == compose(session, message, HEAD, NOW + DAY).content
+
+
+def test_a_change_shows_the_time_that_was_told(session, harbor, visit):
+    mail, _, message = letter(session, MessageKind.CHANGE, [visit])
+    assert "before" not in text_of(mail)
+
+    before = [(visit.start_at - DAY).isoformat(), (visit.end_at - DAY).isoformat()]
+    message.values = {**message.values, "before": {str(visit.id): before}}
+    text = text_of(message_from_bytes(compose(session, message, HEAD, NOW).content, policy=default))
+    assert "before: Friday, November 27, 2026, 8:00 AM to 9:00 AM" in text
+
+
+def test_a_name_cannot_break_out_of_the_html(session, visit):
+    visit.patient.given_name = "<script>alert(1)</script>"
+    mail, _, _ = letter(session, MessageKind.REMINDER, [visit])
+
+    assert "<script>" not in mail.get_body(("html",)).get_content()
+
+
+def test_a_proxy_is_written_to_by_their_own_name(session, visit):
+    visit.patient.proxy_name, visit.patient.proxy_email = "Pat Care", "pat@example.org"
+    mail, _, _ = letter(session, MessageKind.REMINDER, [visit], recipient="proxy")
+
+    assert mail["To"] == "pat@example.org"
+    assert "Hello Pat Care," in text_of(mail)
+
+
+def test_every_kind_of_mail_has_its_text_in_every_language():
+    for language in ("en", "es"):
+        for kind in [*(kind.value for kind in MessageKind), "private"]:
+            check(kind, (FOLDER / language / f"{kind}.txt").read_text())
+
+
+def test_one_uid_counts_up_from_invitation_through_move_to_cancellation(session, harbor):
+    alice = harbor.actor("alice")
+    therapy = next(one for one in book(session, harbor).appointments if one.action == "therapy-6")
+    events = [event_of(session, MessageKind.CONFIRMATION, therapy)]
+    planned = moves.plan_move(session, alice, therapy, therapy.start_at + timedelta(hours=1), NOW)
+    moves.apply_moves(session, alice, planned, NOW + timedelta(hours=1))
+    events.append(event_of(session, MessageKind.CHANGE, therapy))
+    visits.cancel(session, alice, [therapy], NOW + timedelta(hours=2))
+    events.append(event_of(session, MessageKind.CANCELLATION, therapy))
+    first = events[0]["SEQUENCE"]
+
+    assert [event["METHOD"] for event in events] == ["REQUEST", "REQUEST", "CANCEL"]
+    assert [event["SEQUENCE"] for event in events] == [first, first + 1, first + 2]
+    assert {event["UID"] for event in events} == {therapy.uid}
+    assert events[0]["DTSTAMP"] < events[1]["DTSTAMP"] < events[2]["DTSTAMP"]
+    assert events[2]["STATUS"] == "CANCELLED"
+
+
+def event_of(session, kind, visit):
+    """Return what the invitation in a mail about this visit says."""
+    mail, _, _ = letter(session, kind, [visit])
+    [part] = calendar_parts(mail)
+    calendar = Calendar.from_ical(part.get_payload(decode=True))
+    [event] = calendar.walk("VEVENT")
+    assert part.get_param("method") == str(calendar["METHOD"])
+    return {
+        "METHOD": str(calendar["METHOD"]),
+        "UID": str(event["UID"]),
+        "SEQUENCE": int(event["SEQUENCE"]),
+        "DTSTAMP": event.decoded("DTSTAMP"),
+        "STATUS": str(event["STATUS"]),
+    }

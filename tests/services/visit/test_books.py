@@ -1,0 +1,44 @@
+"""The books are in order, and a fault in them is found."""
+
+from sqlalchemy import delete
+
+from scheduler.models.occupation import Occupation
+from scheduler.services.course import careplans
+from scheduler.services.visit import books
+from scheduler.services.visit.books import Faults
+from tests.cast import NOW
+from tests.engines import both
+from tests.services.courses import book, visit
+
+
+@both
+def test_a_booked_course_leaves_the_books_in_order(session, harbor):
+    book(session, harbor)
+
+    assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 0, 0)
+
+
+@both
+def test_a_reservation_leaves_the_books_in_order(session, harbor):
+    book(session, harbor, reserve_minutes=30)
+
+    assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 0, 0)
+
+
+@both
+def test_a_visit_that_lost_its_time_is_found(session, harbor):
+    therapy = visit(book(session, harbor), "therapy-1")
+    session.execute(delete(Occupation).where(Occupation.appointment_id == therapy.id))
+
+    assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 1, 0)
+
+
+@both
+def test_time_kept_by_a_cancelled_visit_is_found(session, harbor):
+    care_plan = book(session, harbor)
+    careplans.revoke(session, harbor.actor("alice"), care_plan, NOW)
+    row = session.query(Occupation).filter_by(appointment_id=visit(care_plan, "therapy-1").id).first()
+    row.released_at = None
+    session.flush()
+
+    assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 0, 1)
