@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import cast
 
-from sqlalchemy import ForeignKey, Table, select, update
+from sqlalchemy import Executable, ForeignKey, Table, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -68,22 +69,30 @@ def raise_versions(session: Session, clinic_id: int, resource_ids: Iterable[int]
     Flushes first, so that nothing that waits for a lock comes after.
     """
     session.flush()
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    feed = insert(cast(Table, FeedVersion.__table__))  # the table takes many rows in one round trip
+    feeds, calendar = _upserts(session.get_bind().dialect.name)
     rows = [
         {"clinic_id": clinic_id, "resource_id": resource_id, "version": 1, "changed_at": now}
         for resource_id in sorted({0, *resource_ids})
     ]
-    session.execute(
-        feed.on_conflict_do_update(
+    session.execute(feeds, rows)
+    session.execute(calendar, {"clinic_id": clinic_id, "version": 1})
+
+
+@cache
+def _upserts(dialect: str) -> tuple[Executable, Executable]:
+    """Return the statements that raise feeds' numbers and the calendar's, built once: every change asks them.
+
+    They go to the tables, which take many rows in one round trip.
+    """
+    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
+    feeds = insert(cast(Table, FeedVersion.__table__))
+    calendar = insert(cast(Table, CalendarVersion.__table__))
+    return (
+        feeds.on_conflict_do_update(
             index_elements=["clinic_id", "resource_id"],
-            set_={"version": FeedVersion.version + 1, "changed_at": feed.excluded.changed_at},
+            set_={"version": FeedVersion.version + 1, "changed_at": feeds.excluded.changed_at},
         ),
-        rows,
-    )
-    calendar = insert(CalendarVersion).values(clinic_id=clinic_id, version=1)
-    session.execute(
         calendar.on_conflict_do_update(
             index_elements=["clinic_id"], set_={"version": CalendarVersion.version + 1}
-        )
+        ),
     )

@@ -168,7 +168,8 @@ def _announce(
     settings = clinic.settings
     told_of = {one.id: one for one in appointments if is_told(one, settings) and one.end_at > now}
     for recipient in recipients(patient):
-        _take_back(session, patient, recipient, told_of)
+        unsent = _unsent(session, patient, recipient)
+        _take_back(session, unsent, told_of)
         told = last_told(session, told_of, recipient)
         by_kind: dict[MessageKind, list[Appointment]] = {}
         for appointment in told_of.values():
@@ -178,8 +179,10 @@ def _announce(
         if together and len(by_kind) > 1:
             by_kind = {MessageKind.CHANGE: [one for theirs in by_kind.values() for one in theirs]}
         for kind, theirs in by_kind.items():
-            _enqueue_about(session, clinic, patient, recipient, kind, theirs, told, now)
-        _void_empty(session, patient, recipient, now)
+            waiting = next((one for one in unsent if one.kind is kind), None)
+            _tell_about(session, clinic, patient, recipient, kind, theirs, told, now, waiting)
+        _void_empty(unsent, now)
+        session.flush()
 
 
 def _need(appointment: Appointment, told: Told | None) -> MessageKind | None:
@@ -193,22 +196,23 @@ def _need(appointment: Appointment, told: Told | None) -> MessageKind | None:
     return MessageKind.CHANGE
 
 
-def _take_back(session: Session, patient: Patient, recipient: str, about: Mapping[int, Appointment]) -> None:
-    """Take these visits out of messages that have not left."""
-    for message in _unsent(session, patient, recipient, ANNOUNCING):
-        message.subjects = [one for one in message.subjects if one.appointment_id not in about]
+def _take_back(session: Session, unsent: Iterable[Message], about: Mapping[int, Appointment]) -> None:
+    """Take these visits out of messages that have not left; flushed, so that they may be put in again."""
+    for message in unsent:
+        kept = [one for one in message.subjects if one.appointment_id not in about]
+        if len(kept) < len(message.subjects):
+            message.subjects = kept
     session.flush()
 
 
-def _void_empty(session: Session, patient: Patient, recipient: str, now: datetime) -> None:
+def _void_empty(unsent: Iterable[Message], now: datetime) -> None:
     """Close the messages that no visit was put back into."""
-    for message in _unsent(session, patient, recipient, ANNOUNCING):
+    for message in unsent:
         if not message.subjects:
             message.state, message.reason, message.ended_at = MessageState.VOID, CHANGED, now
-    session.flush()
 
 
-def _enqueue_about(
+def _tell_about(
     session: Session,
     clinic: Clinic,
     patient: Patient,
@@ -217,11 +221,13 @@ def _enqueue_about(
     appointments: Sequence[Appointment],
     told: Mapping[int, Told],
     now: datetime,
+    waiting: Message | None,
 ) -> None:
-    message = next(iter(_unsent(session, patient, recipient, (kind,))), None)
+    """Tell of these visits in the mail of this kind that still waits, or in a new one."""
     due_at = _due_at(clinic, kind, appointments, told, now)
-    if message is None:
-        message = enqueue(session, clinic, kind, now, patient=patient, recipient=recipient, due_at=due_at)
+    message = waiting or draft(
+        session, clinic, kind, now, patient=patient, recipient=recipient, due_at=due_at
+    )
     for appointment in appointments:
         add_subject(message, appointment, told.get(appointment.id))
     message.due_at = min(message.due_at, due_at)
@@ -231,16 +237,17 @@ def _enqueue_about(
     message.expires_at = max(message.expires_at or last, last)
 
 
-def _unsent(
-    session: Session, patient: Patient, recipient: str, kinds: Iterable[MessageKind]
-) -> list[Message]:
-    """Return the messages that may still be changed: nobody has claimed them, and no copy may have gone out."""
+def _unsent(session: Session, patient: Patient, recipient: str) -> list[Message]:
+    """Return the mails about visits that may still be changed, the oldest first.
+
+    Nobody has claimed them, no copy may have gone out, and nobody claims them before this transaction ends.
+    """
     query = (
         select(Message)
         .where(
             Message.patient_id == patient.id,
             Message.recipient == recipient,
-            Message.kind.in_(list(kinds)),
+            Message.kind.in_(ANNOUNCING),
             Message.state == MessageState.PENDING,
             Message.resends == 0,
         )
