@@ -37,6 +37,7 @@ NAMES = (
     "MAIL_PER_MINUTE",
     "MAIL_FROM",
     "AMBIGUOUS_SEND",
+    "SOLVER_SECONDS",
     "SECOND_FACTOR",
     "INBOX_URL",
     "CLOCK_FILE",
@@ -92,6 +93,7 @@ class Settings:
     mail_per_minute: int
     mail_from: str
     ambiguous_send: AmbiguousSend
+    solver_seconds: int
     second_factor: SecondFactor
     inbox: MailServer | None
     clock_file: Path | None
@@ -150,6 +152,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         mail_per_minute=_whole(values, "MAIL_PER_MINUTE", 600, 10, 100_000),
         mail_from=_sender(_required(values, "MAIL_FROM")),
         ambiguous_send=cast(AmbiguousSend, _one_of(values, "AMBIGUOUS_SEND", "resend", "hold")),
+        solver_seconds=_whole(values, "SOLVER_SECONDS", 60, 1, 600),
         second_factor=cast(SecondFactor, _one_of(values, "SECOND_FACTOR", "required", "optional")),
         inbox=_mail_server("INBOX_URL", values["INBOX_URL"], "imap") if "INBOX_URL" in values else None,
         clock_file=Path(values["CLOCK_FILE"]).resolve() if "CLOCK_FILE" in values else None,

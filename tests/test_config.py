@@ -44,6 +44,7 @@ def test_defaults_of_the_demo(demo, tmp_path):
     assert settings.smtp_final_wait == 600
     assert settings.mail_per_minute == 600
     assert settings.ambiguous_send == "resend"
+    assert settings.solver_seconds == 60
     assert (settings.inbox, settings.clock_file) == (None, None)
     assert (settings.port, settings.web_concurrency, settings.trusted_proxies) == (8000, 1, 0)
     assert settings.log_level == "INFO"
@@ -167,6 +168,7 @@ def test_a_relative_sqlite_path_lies_in_the_instance_folder(production, tmp_path
         {"SMTP_URL": "smtp://mail.clinic.example\n"},
         {"SMTP_FINAL_WAIT": "0"},
         {"MAIL_PER_MINUTE": "0"},
+        {"SOLVER_SECONDS": "601"},
         {"INBOX_URL": "smtp://mail.clinic.example"},
         {"MAIL_FROM": "the clinic"},
         {"MAIL_FROM": "desk@clinic.example\r\nBcc: all@clinic.example"},

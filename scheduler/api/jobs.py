@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from scheduler import clock
 from scheduler.api.fields import At, Id, View, at
 from scheduler.api.operations import Answer, call
+from scheduler.api.proposals import views
 from scheduler.database import db
 from scheduler.models.job import Job
+from scheduler.refused_access import require_noted
 from scheduler.services import jobs
 from scheduler.services.actors import Actor
+from scheduler.services.planning import improving_jobs
 
 
 class FaultView(View):
@@ -50,8 +54,30 @@ class JobView(View):
 
 @call("GET", "/jobs/<job_id>", may="patients", gives=JobView)
 def get_job(actor: Actor, job_id: str) -> Answer:
-    """Show a job: whether it waits for a worker, runs, is done or has failed."""
-    return Answer(view(jobs.get(db.session(), actor.clinic, job_id)))
+    """Show a job: whether it waits for a worker, runs, is done or has failed.
+
+    One that looked for a better course (`improve-course`) shows it to whoever asked, who needs the permission `book`
+    too. Its `outcome` is `better`, `same` (what was proposed is proven to be the best), `nothing` (it is proven that
+    nothing fits) or `open` (the time was up). `proposal` is the better course with its token, for a quarter of an hour
+    and while it has a place on the calendar; `null` otherwise.
+    """
+    job = jobs.get(db.session(), actor.clinic, job_id)
+    if job.kind != improving_jobs.KIND:
+        return Answer(view(job))
+    require_noted(actor, improving_jobs.MAY)
+    return Answer(_improvement(actor, improving_jobs.get(db.session(), actor, job_id)))
+
+
+def _improvement(actor: Actor, job: Job) -> JobView:
+    shown = view(job)
+    if job.result is None:
+        return shown
+    now = clock.now()
+    found = improving_jobs.offered(db.session(), actor, job, now)
+    offers = views(actor, found[0], [found[1]], now) if found else []
+    proposal = offers[0].model_dump(mode="json") if offers else None
+    result = {key: job.result[key] for key in ("outcome", "proven", "cost")} | {"proposal": proposal}
+    return shown.model_copy(update={"result": result})
 
 
 def accepted(job: Job) -> Answer:

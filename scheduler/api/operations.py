@@ -31,7 +31,7 @@ from scheduler.errors import Invalid, NotFound
 from scheduler.refused_access import require_noted
 from scheduler.services import idempotency
 from scheduler.services.idempotency import Question
-from scheduler.transactions import SAFE, only_reads
+from scheduler.transactions import SAFE, only_reads, reads_first
 
 PATH_WORD = re.compile("[0-9a-z-]{1,60}")
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -97,12 +97,14 @@ def call(
     refuses: tuple[int, ...] = (),
     versioned: bool = False,
     reads: bool = False,
+    asks: bool = False,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Hang a view in. `may` is the permission it needs, `refuses` the conflicts it may answer (409, 412).
 
-    `versioned` objects have an ETag, and a change of one heeds If-Match. `reads` marks a POST that changes nothing.
+    `versioned` objects have an ETag, and a change of one heeds If-Match. `reads` marks a POST that changes nothing,
+    `asks` one that changes nothing but may put a job in line, which it does itself when it has its answer.
     """
-    writes = method not in SAFE and not reads
+    writes = method not in SAFE and not reads and not asks
     listed = query is not None and issubclass(query, Paged)
     known = Call(may, refuses, versioned, idempotent=writes and method == "POST", listed=listed)
 
@@ -124,7 +126,7 @@ def call(
             return _written(validated, ids, known)
 
         CALLS[view.__name__] = known
-        shown = only_reads(door) if reads else door
+        shown = only_reads(door) if reads else reads_first(door) if asks else door
         bp.add_url_rule(path, view.__name__, shown, methods=[method])
         return shown
 

@@ -31,3 +31,5 @@ class Problem(BaseModel):
     violations: list[dict[str, Any]] | None = None
     changes: list[dict[str, Any]] | None = None
     gates: list[dict[str, Any]] | None = None
+    proven: bool | None = None
+    job_id: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from flask import current_app
@@ -20,8 +21,9 @@ from scheduler.errors import Invalid, NoFitFound
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, resources
 from scheduler.services.patient import patients
-from scheduler.services.planning import proposals
+from scheduler.services.planning import improving_jobs, proposals
 from scheduler.services.planning.wishes import Wishes
+from scheduler.transactions import write_now
 
 Key = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,59}$")]
 
@@ -105,29 +107,51 @@ class ProposalView(View):
 
 
 class ProposalList(View):
+    """`job_id` names the job that looks for a better course, where the first is not proven to be the best."""
+
     items: list[ProposalView]
+    job_id: Id | None
 
 
-@call("POST", "/proposals", may="book", body=WishBody, gives=ProposalList, refuses=(409,), reads=True)
+@call("POST", "/proposals", may="book", body=WishBody, gives=ProposalList, refuses=(409,), asks=True)
 def propose(actor: Actor, body: WishBody) -> Answer:
     """Propose whole courses on the live calendar, best first.
 
     409 `no-fit` says in `reasons` what blocks which action, and in `suggestions` what would make room: `request` holds
-    the fields of this body to change (none: it is not for the patient to change).
+    the fields of this body to change (none: it is not for the patient to change). Where it is not `proven` that nothing
+    fits, `job_id` names the job that goes on looking. Asking again about a patient ends the job asked for before.
     """
     now = clock.now()
     wishes = wishes_of(actor, body)
+    goes_on = improving_jobs.can_go_on(db.session(), now)
     try:
-        found = proposals.propose(db.session(), actor, wishes, now)
+        found = proposals.propose(db.session(), actor, wishes, now, at_once=goes_on)
     except NoFitFound as refused:
-        raise _for_programs(refused) from refused
+        refusal = _for_programs(refused)
+        if goes_on and not refused.details["proven"]:
+            refusal.details["job_id"] = _improve(actor, wishes, None)
+        raise refusal from refused
+    items = views(actor, wishes, found, now)
+    job_id = _improve(actor, wishes, found[0].cost) if goes_on and not found[0].proven else None
+    return Answer(ProposalList(items=items, job_id=job_id))
+
+
+def views(actor: Actor, wishes: Wishes, found: Sequence[Proposal], now: datetime) -> list[ProposalView]:
+    """Return proposals as the API shows them, each with its token."""
     taken = (segment.resource_id for one in found for visit in one.visits for segment in visit.segments)
     ids = resources.public_ids(db.session(), actor.clinic.id, taken)
-    items = []
-    for proposal in found:
-        token = proposals.sign(proposal, wishes, actor, signing_keys(), now)
-        items.append(_view(proposal, wishes.plan_definition.plan, ids, token))
-    return Answer(ProposalList(items=items))
+    plan = wishes.plan_definition.plan
+    return [_view(one, plan, ids, proposals.sign(one, wishes, actor, signing_keys(), now)) for one in found]
+
+
+def _improve(actor: Actor, wishes: Wishes, cost: int | None) -> str | None:
+    """Put the search for a better course in line; return the job's id, if it is."""
+    seconds = current_app.config["SETTINGS"].solver_seconds
+    write_now()
+    job = improving_jobs.ask(db.session(), actor, wishes, cost, seconds, clock.now())
+    job_id = job.public_id if job else None
+    db.session.commit()
+    return job_id
 
 
 def wishes_of(actor: Actor, body: WishBody) -> Wishes:

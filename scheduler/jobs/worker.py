@@ -1,8 +1,8 @@
 """The worker: a process of its own that does jobs, one at a time, until it is told to stop.
 
-A job is checked first, outside any transaction, and tells how far it is; then it is written in one transaction, which
-also ends the job. A worker that is killed leaves a lease that runs out; one that is
-told to stop gives back what it has not begun to write.
+What a job needs is read first; then it is checked or worked out outside any transaction, and tells how far it is; then
+it is written in one transaction, which also ends the job. A worker that is killed leaves a lease that runs out; one
+that is told to stop gives back what it has not begun to write.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from datetime import datetime
 from types import FrameType
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import click
 from flask import Flask
@@ -31,6 +30,7 @@ from scheduler.services import jobs
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.jobs import LeaseLost
+from scheduler.services.planning import improving_jobs
 from scheduler.services.transfer import import_jobs
 from scheduler.services.transfer.imports import Progress
 
@@ -43,14 +43,15 @@ STEP_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Work:
-    """How a kind of job is done: the permission it needs, what is checked, and what is written then."""
+    """How a kind of job is done: the permission it needs, what is read, checked or worked out, and written then."""
 
     may: str
-    check: Callable[[ZoneInfo, Mapping[str, Any], datetime, Progress], Any]
+    read: Callable[[Session, Actor, Mapping[str, Any], datetime], Any]
+    check: Callable[[Any, datetime, Progress], Any]
     write: Callable[[Session, Actor, Mapping[str, Any], Any, datetime], dict[str, Any]]
 
 
-KINDS = {import_jobs.KIND: Work(import_jobs.MAY, import_jobs.check, import_jobs.write)}
+KINDS = {one.KIND: Work(one.MAY, one.read, one.check, one.write) for one in (import_jobs, improving_jobs)}
 
 
 class Stopping(Exception):
@@ -140,9 +141,11 @@ def _do(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) -> s
 
 def _work(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) -> str:
     job = db.session.get_one(Job, job_id)
-    kind, request, zone = job.kind, job.request, job.clinic.zone
+    kind, request = job.kind, job.request
     work = KINDS[kind]
-    require(jobs.asker(db.session(), job), work.may)
+    actor = jobs.asker(db.session(), job)
+    require(actor, work.may)
+    known = work.read(db.session(), actor, request, _now(app))
     db.session.rollback()
 
     def tell(stage: str, done: int, total: int) -> None:
@@ -153,7 +156,7 @@ def _work(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) ->
             jobs.tell(own, job_id, token, stage, done, total)
             own.commit()
 
-    prepared = work.check(zone, request, _now(app), tell)
+    prepared = work.check(known, _now(app), tell)
     tell("writing", 0, 0)
     begin_write(db.session())
     job = jobs.held(db.session(), job_id, token)

@@ -22,15 +22,23 @@ from scheduler.services.actors import Actor
 from scheduler.services.mail.leases import database_time
 from scheduler.services.trail import audit
 
+IMPROVE = "improve-course"
 LEASE = timedelta(minutes=10)  # renewed at each word of progress, and not while everything is written
 MOST_ATTEMPTS = 3
 KEPT_FOR = timedelta(days=7)  # after its end
+KEPT_SHORTLY = timedelta(hours=1)  # what is good for a quarter of an hour only
 
 
 class GivenUp(Refusal):
     """A job was begun as often as it may be, and never came to an end. Nothing of it is written."""
 
     code, status, title = "given-up", 500, "The job was begun several times and never came to an end"
+
+
+class AskedAnew(Refusal):
+    """Whoever asked has asked for something else since."""
+
+    code, title = "asked-anew", "Something else has been asked since"
 
 
 class LeaseLost(Exception):
@@ -72,6 +80,19 @@ def is_any_open(session: Session) -> bool:
     """Tell whether a job waits, or one is being done (whose lease may be over)."""
     query = select(Job.id).where(Job.state.in_((JobState.WAITING, JobState.RUNNING))).limit(1)
     return session.scalar(query) is not None
+
+
+def is_any_done_now(session: Session) -> bool:
+    """Tell whether a worker does a job whose lease is not over."""
+    query = select(Job.id).where(Job.state == JobState.RUNNING, Job.leased_until >= database_time(session))
+    return session.scalar(query.limit(1)) is not None
+
+
+def open_of(session: Session, clinic: Clinic, kind: str) -> list[Job]:
+    """Return the clinic's jobs of a kind that have not ended, the oldest first."""
+    open_ones = Job.state.in_((JobState.WAITING, JobState.RUNNING))
+    query = select(Job).where(open_ones, Job.clinic_id == clinic.id, Job.kind == kind)
+    return list(session.scalars(query.order_by(Job.created_at, Job.id)))
 
 
 def claim(session: Session, token: str, now: datetime) -> Job | None:
@@ -168,8 +189,9 @@ def asker(session: Session, job: Job) -> Actor:
 
 
 def prune(session: Session, now: datetime) -> int:
-    """Forget jobs that ended more than a week ago; return how many."""
-    result: Any = session.execute(delete(Job).where(Job.ended_at <= now - KEPT_FOR))
+    """Forget jobs that ended more than a week ago, those for a better course after an hour; return how many."""
+    soon = and_(Job.kind == IMPROVE, Job.ended_at <= now - KEPT_SHORTLY)
+    result: Any = session.execute(delete(Job).where(or_(Job.ended_at <= now - KEPT_FOR, soon)))
     return int(result.rowcount)
 
 

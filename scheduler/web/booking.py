@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from secrets import token_hex
 from typing import Any
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scheduler import clock
@@ -21,16 +21,17 @@ from scheduler.models import care_plan as care_plans
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
 from scheduler.models.care_plan import last_booked_plan
+from scheduler.models.job import Job
 from scheduler.models.patient import Patient
 from scheduler.models.schedule import closures
 from scheduler.services.clinic import resources
 from scheduler.services.course import booking, unbooking
 from scheduler.services.patient import patients
-from scheduler.services.planning import proposals
+from scheduler.services.planning import improving_jobs, proposals
 from scheduler.services.planning.earlier import longer_gap
 from scheduler.services.planning.proposal_tokens import sign, unsign
 from scheduler.services.planning.wishes import Wishes
-from scheduler.transactions import only_reads
+from scheduler.transactions import only_reads, reads_first, write_now
 from scheduler.web import signing, wish_form
 from scheduler.web.current import actor
 from scheduler.web.earlier_form import EarlierForm, earlier_form
@@ -40,7 +41,7 @@ from scheduler.web.shell import may
 from scheduler.web.wish_form import Fields
 
 bp = Blueprint("booking", __name__)
-ANSWERS = (NoFitFound, Invalid)
+MOST_BESIDE = 2  # other courses beside the better one that a worker has found
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,17 @@ class Offer:
 
 @dataclass(frozen=True)
 class Found:
-    """What the planner said: offers, or a refusal with links to what would make room; and what came before."""
+    """What the planner said: offers, or a refusal with links to what would make room; and what came before.
+
+    `job` looks for a better course, or has; `better` tells that the first offer is what it found.
+    """
 
     offers: Sequence[Offer] = ()
     wishes: Wishes | None = None
     refusal: Refusal | None = None
     helps: Sequence[tuple[str, str]] = ()
+    job: Job | None = None
+    better: bool = False
 
     @property
     def plan(self) -> Plan | None:
@@ -88,12 +94,22 @@ def new() -> str:
 
 @bp.post("/care-plans/proposals")
 @may("book")
-@only_reads
+@reads_first
 def propose() -> str | tuple[str, int]:
     patient = patients.get(db.session(), actor().clinic, request.form.get("patient", ""))
     found = _find(patient, request.form)
     page = _answer(patient, request.form, found)
     return (page, found.refusal.status) if found.refusal else page
+
+
+@bp.get("/care-plans/improvements/<job_id>")
+@may("book")
+def improvement(job_id: str) -> tuple[str, int]:
+    """What the search for a better course has come to: looked at by the page itself. Nothing while it goes on."""
+    job = improving_jobs.get(db.session(), actor(), job_id)
+    if improving_jobs.is_open(job):
+        return "", 204
+    return render_template("booking/_improvement.html", job=job), 200
 
 
 @bp.post("/care-plans/starts")
@@ -159,19 +175,60 @@ def _again(refusal: Refusal) -> tuple[str, int]:
 
 
 def _find(patient: Patient, form: Fields) -> Found:
-    """Ask the planner what the form asks."""
+    """Ask the planner what the form asks, and a worker to go on where it cannot say that it is the best."""
     now = clock.now()
     wishes = None
+    goes_on = improving_jobs.can_go_on(db.session(), now)
     try:
         wishes = wish_form.read(db.session(), actor(), patient, form, now)
-        return Found(_offers(wishes), wishes)
-    except ANSWERS as refusal:
+        job, better = _improvement(form, wishes)
+        found = proposals.propose(db.session(), actor(), wishes, now, at_once=goes_on or job is not None)
+        offers = _offers(wishes, [better, *found[:MOST_BESIDE]] if better else found)
+        if job is None and goes_on and not found[0].proven:
+            job = _improve(wishes, found[0].cost)
+        return Found(offers, wishes, job=job, better=better is not None)
+    except NoFitFound as refusal:
+        if wishes is None or refusal.details["proven"]:
+            return Found((), wishes, refusal, _helps(wishes, refusal, form))
+        if better:
+            return Found(_offers(wishes, [better]), wishes, job=job, better=True)
+        if job is None and goes_on:
+            job = _improve(wishes, None)
+        return Found((), wishes, refusal, job=job)
+    except Invalid as refusal:
         return Found((), wishes, refusal, _helps(wishes, refusal, form))
 
 
-def _offers(wishes: Wishes) -> list[Offer]:
+def _improvement(form: Fields, wishes: Wishes) -> tuple[Job | None, Proposal | None]:
+    """Return the job that the form names, if it has ended, and the better course that it has found for these wishes.
+
+    Neither where that course has no place any more: then the search begins again.
+    """
+    try:
+        job = improving_jobs.get(db.session(), actor(), form.get("improvement", ""))
+    except NotFound:  # forgotten, or none is named
+        return None, None
+    if improving_jobs.is_open(job):
+        return None, None  # asked again, the same job is found again
+    if not improving_jobs.is_better(job):
+        return job, None
+    found = improving_jobs.offered(db.session(), actor(), job, clock.now())
+    if found is None or found[0].to_document() != wishes.to_document():
+        return None, None
+    return job, found[1]
+
+
+def _improve(wishes: Wishes, cost: int | None) -> Job | None:
+    """Put the search for a better course in line. Objects read before are read anew after this."""
+    seconds = current_app.config["SETTINGS"].solver_seconds
+    write_now()
+    job = improving_jobs.ask(db.session(), actor(), wishes, cost, seconds, clock.now())
+    db.session.commit()
+    return job
+
+
+def _offers(wishes: Wishes, found: Sequence[Proposal]) -> list[Offer]:
     now = clock.now()
-    found = proposals.propose(db.session(), actor(), wishes, now)
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
     names = resources.names(db.session(), actor().clinic.id, ids)
     zone, closed = actor().clinic.zone, _closed([visit for one in found for visit in one.visits])

@@ -6,12 +6,16 @@ from re import findall
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from scheduler.domain.planner import optimum
+from scheduler.jobs import worker
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.job import Job
 from scheduler.services.clinic import schedules
 from tests.cast import NOW
+from tests.services.planning.tangled import KEY, show_worker, tangle
 
 HX = {"HX-Request": "true"}
 
@@ -185,3 +189,88 @@ def test_a_booking_can_be_taken_back_from_its_toast(session, harbor, wishes, sig
     client.post(undo)
     session.rollback()
     assert session.scalar(select(CarePlan.status)) == "entered-in-error"
+
+
+@pytest.fixture
+def tangled(session, harbor, monkeypatch):
+    """Return the fields that ask for a course beyond the search, which gives up at once; a worker is there."""
+    monkeypatch.setattr(optimum, "CASES", 1)
+    monkeypatch.setattr(optimum, "DIVES", 1)
+    tangle(session, harbor, number=2)
+    show_worker(session)
+    return {
+        "patient": harbor.patients["Nora"].public_id,
+        "plan_definition": KEY,
+        "not_before": "2026-11-30",
+        "earliest": "09:00",
+        "latest": "10:25",
+    }
+
+
+def improvement(page):
+    """Return the address at which the page looks for what the worker has found; nothing if it does not."""
+    return next(iter(findall(r'id="improvement"[^>]*hx-get="([^"]+)"', page)), None)
+
+
+def test_where_the_search_gives_up_the_worker_goes_on_and_what_it_finds_is_shown(
+    app, session, harbor, tangled, signed_in
+):
+    client = signed_in(harbor, "alice")
+    refused = client.post("/care-plans/proposals", data=tangled, headers=HX)
+    where = improvement(refused.text)
+    waiting = client.get(where, headers=HX)
+    worker.work_once(app, "one")
+    found = client.get(where, headers=HX).text
+    [job] = findall(r'name="improvement" value="([^"]+)"', found)
+    page = client.post("/care-plans/proposals", data=tangled | {"improvement": job}, headers=HX)
+    token = findall(r'name="token" value="([^"]+)"', page.text)[0]
+
+    assert (refused.status_code, waiting.status_code, waiting.text) == (409, 204, "")
+    assert "A better course was found" in found and improvement(found) is None
+    assert page.status_code == 200 and improvement(page.text) is None
+    assert "The first is the better one that was found, proven to be the best." in page.text
+    assert client.post("/care-plans", data=tangled | {"token": token}).status_code == 303
+    assert session.scalar(select(func.count()).select_from(CarePlan)) == 1
+
+
+def test_a_search_asked_for_again_is_the_same_job(session, harbor, tangled, signed_in):
+    client = signed_in(harbor, "alice")
+    first = improvement(client.post("/care-plans/proposals", data=tangled, headers=HX).text)
+    second = improvement(client.post("/care-plans/proposals", data=tangled, headers=HX).text)
+    third = improvement(
+        client.post("/care-plans/proposals", data=tangled | {"latest": "10:20"}, headers=HX).text
+    )
+
+    assert first == second != third
+    assert "Something else has been asked since" in client.get(first, headers=HX).text
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(Job)) == 2
+
+
+def test_what_was_found_for_other_wishes_is_not_shown(app, harbor, tangled, signed_in):
+    client = signed_in(harbor, "alice")
+    where = improvement(client.post("/care-plans/proposals", data=tangled, headers=HX).text)
+    worker.work_once(app, "one")
+    job = where.rsplit("/", 1)[1]
+    other = tangled | {"improvement": job, "not_before": "2026-12-01"}
+    page = client.post("/care-plans/proposals", data=other, headers=HX).text
+
+    assert "better one that was found" not in page
+    assert improvement(page) not in (None, where)
+
+
+def test_a_proven_course_says_so_and_starts_no_search(session, harbor, wishes, signed_in):
+    show_worker(session)
+    page = signed_in(harbor, "alice").post("/care-plans/proposals", data=wishes, headers=HX).text
+
+    assert "The first is proven to be the best." in page
+    assert improvement(page) is None
+
+
+def test_a_search_is_whose_it_is(harbor, hill, tangled, signed_in):
+    where = improvement(
+        signed_in(harbor, "alice").post("/care-plans/proposals", data=tangled, headers=HX).text
+    )
+
+    assert signed_in(harbor, "mona").get(where, headers=HX).status_code == 404
+    assert signed_in(hill, "oscar").get(where, headers=HX).status_code == 404

@@ -51,6 +51,7 @@ TABLE = {
     "GET board.today": ("view", "/", None, False),
     "GET board.week": ("view", "/board/2026-11-30/week", None, False),
     "GET booking.new": ("book", "/care-plans/new?patient={patient}", None, True),
+    "GET booking.improvement": ("book", "/care-plans/improvements/{job}", None, True),
     "POST booking.book": ("book", "/care-plans", {"patient": "{patient}", "token": "x"}, False),
     "POST booking.propose": ("book", "/care-plans/proposals", {"patient": "{patient}"}, True),
     "POST booking.starts": ("book", "/care-plans/starts", {"patient": "{patient}"}, True),

@@ -18,12 +18,13 @@ from scheduler.domain.planner.problem import Problem
 NOON = 12 * 12  # ticks of the day
 
 
-def best(problem: Problem, number: int) -> list[Solution]:
+def best(problem: Problem, number: int, at_once: bool = False) -> list[Solution]:
     """Return up to `number` solutions, the optimum first; none if nothing fits. Raises GaveUp when unknown.
 
-    Where the optimum was hard to find there is only that: each other kind would be as hard.
+    Where the optimum was hard to find there is only that: each other kind would be as hard. `at_once` asks nobody else
+    where the search ends without proof.
     """
-    first = way_out.best(problem)
+    first = problem.optimum.best(problem.sets) if at_once else way_out.best(problem)
     if first is None:
         return []
     if problem.optimum.tangled:

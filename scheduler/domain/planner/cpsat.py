@@ -2,12 +2,13 @@
 
 Takes the start sets and what each start costs as given; gaps, order, rhythm, overlaps and the course's own therapist
 are modelled anew. OR-Tools takes a second to import and a quarter of a gigabyte on disk, so it is imported only here
-and only when asked for: in the worker, in tests and in benchmarks, never in a web request.
+and only when asked for: in tests, in benchmarks and in the worker, and in a request only where no worker can take over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import combinations
 from typing import Any
 
@@ -20,6 +21,9 @@ from scheduler.domain.planner.optimum import Sets, Solution
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.plans import Unit
 
+Watch = Callable[[], None]
+WATCH_SECONDS = 1.0
+
 
 def solve(
     problem: Problem,
@@ -28,15 +32,18 @@ def solve(
     hint: Solution | None = None,
     sets: Sets | None = None,
     therapists: list[int] | None = None,
+    watch: Watch | None = None,
+    below: int | None = None,
 ) -> Solution | None:
     """Return the best placement that CP-SAT finds in the time, or None if it proves that there is none.
 
-    `sets` and `therapists` take the place of the problem's own start sets and candidates. Raises TimeoutError when the
-    time is up before either.
+    `sets` and `therapists` take the place of the problem's own start sets and candidates. `watch` is called every
+    second meanwhile; what it raises ends the search. With `below`, only a placement that costs less will do, and any of
+    those. Raises TimeoutError when the time is up before either.
     """
     sets = problem.sets if sets is None else sets
     therapists = problem.optimum.therapists() if therapists is None else therapists
-    return _Model(problem, sets, therapists).solve(seconds, seed, hint)
+    return _Model(problem, sets, therapists).solve(seconds, seed, hint, watch, below)
 
 
 class _Model:
@@ -170,10 +177,16 @@ class _Model:
         )
         self.cost.append(cost)
 
-    def solve(self, seconds: float, seed: int, hint: Solution | None) -> Solution | None:
+    def solve(
+        self, seconds: float, seed: int, hint: Solution | None, watch: Watch | None, below: int | None
+    ) -> Solution | None:
         if not self.possible:
             return None
-        self.model.minimize(sum(self.cost))
+        total = sum(self.cost)
+        if below is None:
+            self.model.minimize(total)
+        else:
+            self.model.add(total < below)
         for step, cell in (hint.cells if hint else {}).items():
             self.model.add_hint(self.start[step], cell)
         for therapist, chosen in zip(self.therapists, self.own, strict=True):
@@ -183,7 +196,7 @@ class _Model:
         solver.parameters.max_time_in_seconds = seconds
         solver.parameters.random_seed = seed
         solver.parameters.num_workers = 1
-        status = solver.solve(self.model)
+        status = self._watched(solver, watch) if watch else solver.solve(self.model)
         if status == self.cp.UNKNOWN:
             raise TimeoutError(f"nothing found in {seconds} seconds")
         if status not in (self.cp.OPTIMAL, self.cp.FEASIBLE):
@@ -192,4 +205,17 @@ class _Model:
         own = next(
             (t for t, chosen in zip(self.therapists, self.own, strict=True) if solver.value(chosen)), None
         )
-        return Solution(cells, round(solver.objective_value), own, status == self.cp.OPTIMAL)
+        cost = solver.value(total)
+        return Solution(cells, cost, own, status == self.cp.OPTIMAL and below is None)
+
+    def _watched(self, solver: Any, watch: Watch) -> Any:
+        """Solve in another thread, so that somebody may look meanwhile and end it."""
+        with ThreadPoolExecutor(1) as pool:
+            solving = pool.submit(solver.solve, self.model)
+            try:
+                while not wait([solving], WATCH_SECONDS).done:
+                    watch()
+            except BaseException:
+                solver.stop_search()
+                raise
+            return solving.result()

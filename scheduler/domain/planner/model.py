@@ -169,10 +169,12 @@ class Violation:
 
 
 class NoFit(Exception):
-    """No placement keeps every rule."""
+    """No placement keeps every rule; or none was found, if that is not `proven`."""
 
-    def __init__(self, reasons: tuple[Reason, ...], suggestions: tuple[Suggestion, ...] = ()) -> None:
-        self.reasons, self.suggestions = reasons, suggestions
+    def __init__(
+        self, reasons: tuple[Reason, ...], suggestions: tuple[Suggestion, ...] = (), proven: bool = True
+    ) -> None:
+        self.reasons, self.suggestions, self.proven = reasons, suggestions, proven
         super().__init__("; ".join(reason.why for reason in reasons))
 
 

@@ -17,18 +17,24 @@ DEFAULT = Weights()
 
 
 def propose(
-    request: Request, availability: Availability, weights: Weights = DEFAULT, *, now: datetime
+    request: Request,
+    availability: Availability,
+    weights: Weights = DEFAULT,
+    *,
+    now: datetime,
+    at_once: bool = False,
 ) -> list[Proposal]:
     """Return the best placements of every action that keep every rule, best first.
 
     At most `request.count`, which differ in a way that matters. Raises NoFit with the first action that cannot be
-    placed, what blocks it and what would make room; or with the reason that the search gave up.
+    placed, what blocks it and what would make room; or with the reason that the search gave up. `at_once` leaves what
+    the search cannot settle as it is, for somebody to `improve` later.
     """
     problem = Problem(request, availability, weights, now)
     try:
-        solutions = alternatives.best(problem, request.count)
-    except GaveUp:
-        raise NoFit(reasons.gave_up(problem)) from None  # each suggestion would take as long to try
+        solutions = alternatives.best(problem, request.count, at_once)
+    except GaveUp:  # each suggestion would take as long to try
+        raise NoFit(reasons.gave_up(problem), proven=False) from None
     if not solutions:
         why = reasons.reasons(problem)
         raise NoFit(why, suggestions.suggestions(problem, why))

@@ -67,7 +67,7 @@ def reflow(
     try:
         solution = way_out.best(problem)
     except GaveUp:
-        raise NoFit(reasons.gave_up(problem)) from None
+        raise NoFit(reasons.gave_up(problem), proven=False) from None
     if solution is None:
         raise NoFit(reasons.reasons(problem))
     proposal = problem.proposal(solution, coming)

@@ -3,7 +3,7 @@
 That happens to courses whose visits can meet in very many ways at once: parallel series of one patient, crowded into
 few hours. OR-Tools is an extra (requirements-solver.txt): it takes a second to import and a quarter of a gigabyte on
 disk, so it is imported only then, with a time limit and a fixed seed. Without it the search's own answer stands, and
-says that it is not proven.
+says that it is not proven. Where a worker can go on (improving.py), the request answers at once instead.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import partial
 from importlib.util import find_spec
 
 from scheduler.domain.planner import cpsat
+from scheduler.domain.planner.cpsat import Watch
 from scheduler.domain.planner.model import GaveUp
 from scheduler.domain.planner.optimum import Sets, Solution
 from scheduler.domain.planner.problem import Problem
@@ -20,20 +21,30 @@ SECONDS = 5.0
 SEED = 1
 
 
+def is_installed() -> bool:
+    """Tell whether OR-Tools is there, without importing it."""
+    return find_spec("ortools") is not None
+
+
 def best(problem: Problem) -> Solution | None:
     """Return the best placement, or None if it is proven that there is none. Raises GaveUp when neither is known."""
     return problem.optimum.best(problem.sets, way_out=partial(by_cp_sat, problem))
 
 
 def by_cp_sat(
-    problem: Problem, sets: Sets, therapists: list[int], known: Solution | None, seconds: float | None = None
+    problem: Problem,
+    sets: Sets,
+    therapists: list[int],
+    known: Solution | None,
+    seconds: float | None = None,
+    watch: Watch | None = None,
 ) -> Solution | None:
     """Return the better of what CP-SAT finds in the time and what is `known`. Raises GaveUp when there is neither."""
     found = None
-    if find_spec("ortools") is not None:
+    if is_installed():
         try:
             limit = SECONDS if seconds is None else seconds
-            found = cpsat.solve(problem, limit, SEED, known, sets, therapists)
+            found = cpsat.solve(problem, limit, SEED, known, sets, therapists, watch)
         except TimeoutError:
             found = None
         else:

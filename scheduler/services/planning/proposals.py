@@ -21,15 +21,19 @@ from scheduler.services.planning.wishes import Wishes
 __all__ = ["SignedProposal", "check_dates", "load", "propose", "sign", "slot_map", "unsign"]
 
 
-def propose(session: Session, actor: Actor, wishes: Wishes, now: datetime) -> list[Proposal]:
+def propose(
+    session: Session, actor: Actor, wishes: Wishes, now: datetime, at_once: bool = False
+) -> list[Proposal]:
     """Return the best courses by the clinic's own weights, best first.
 
+    `at_once` leaves what the search cannot settle to a job (improving_jobs.py).
     Raises Invalid for a date that cannot be meant, NoFitFound with `reasons` and `suggestions` when nothing fits.
     """
     check_dates(actor, wishes, now)
     calendar = load(session, actor, wishes, now)
     try:
-        return planner.propose(wishes.request(), calendar, planner_weights.of(actor.clinic), now=now)
+        weights = planner_weights.of(actor.clinic)
+        return planner.propose(wishes.request(), calendar, weights, now=now, at_once=at_once)
     except NoFit as refused:
         raise no_fit(refused) from refused
 
@@ -86,4 +90,5 @@ def no_fit(refused: NoFit) -> NoFitFound:
         suggestions=[
             {"text": s.text, "request": dict(s.request), "verified": s.verified} for s in refused.suggestions
         ],
+        proven=refused.proven,
     )

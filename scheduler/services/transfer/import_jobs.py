@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,10 +21,24 @@ MAY = "patients"
 READERS = {"csv": imports_patients.read_csv, "fhir": imports_patients.read_bundle}
 
 
-def check(zone: ZoneInfo, request: Mapping[str, Any], now: datetime, progress: Progress) -> Batch:
+@dataclass(frozen=True)
+class File:
+    """A file as it was sent, and the zone in which its days are meant."""
+
+    format: str
+    content: str = field(repr=False)
+    zone: ZoneInfo
+
+
+def read(_session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> File:
+    """Return the file of a request."""
+    return File(request["format"], request["content"], actor.clinic.zone)
+
+
+def check(file: File, now: datetime, progress: Progress) -> Batch:
     """Return what the file holds. Raises ImportRefused with every fault."""
-    read = READERS[request["format"]]
-    return read(request["content"].encode(), local_on(now, zone), progress)
+    reader = READERS[file.format]
+    return reader(file.content.encode(), local_on(now, file.zone), progress)
 
 
 def write(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -19,7 +17,6 @@ from scheduler.web.shell import may
 
 LONGEST_FILE = 20_000_000  # bytes
 MOST_SHOWN = 200  # faults
-SILENT = timedelta(minutes=2)  # a worker says every minute that it lives
 FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".json": "fhir"}
 
 
@@ -59,7 +56,7 @@ def import_job(job_id: str) -> str:
         job=job,
         faults=faults[:MOST_SHOWN],
         more=max(len(faults) - MOST_SHOWN, 0),
-        alone=_is_worker_gone(),
+        alone=signs_of_life.is_worker_gone(db.session(), clock.now()),
     )
 
 
@@ -70,7 +67,7 @@ def _page(refusal: Invalid | None = None) -> str:
         rows=rows,
         values=request.form if refusal else {},
         errors=by_field(refusal),
-        alone=_is_worker_gone(),
+        alone=signs_of_life.is_worker_gone(db.session(), clock.now()),
     )
 
 
@@ -94,9 +91,3 @@ def _file() -> dict[str, str]:
     if not text.strip() or "\0" in text:
         raise Invalid([("file", "is empty" if "\0" not in text else "is not text")])
     return {"format": kind, "content": text}
-
-
-def _is_worker_gone() -> bool:
-    """Tell whether no worker has been seen of late, so that an import would wait."""
-    seen = signs_of_life.newest(db.session(), "worker")
-    return seen is None or seen.ended_at < clock.now() - SILENT
