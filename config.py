@@ -10,6 +10,7 @@ set, so safety needs no setting.
 from __future__ import annotations
 
 import os
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -160,6 +161,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     )
     _keep_safe(settings, values)
     return settings
+
+
+def pin_zones(environ: Mapping[str, str] | None = None) -> None:
+    """Take zones from the pinned package `tzdata` alone, not from what this machine has; PYTHONTZPATH says otherwise.
+
+    Processes that disagreed on a zone's rules would disagree on when a visit begins.
+    """
+    source = os.environ if environ is None else environ
+    if not source.get("PYTHONTZPATH"):
+        zoneinfo.reset_tzpath(to=())
 
 
 def _keep_safe(settings: Settings, values: Mapping[str, str]) -> None:

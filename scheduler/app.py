@@ -6,7 +6,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from config import ROOT, Settings, load
+from config import ROOT, Settings, load, pin_zones
 from scheduler import api, cli, feeds, fhir, jobs, models, patient_pages, redaction, safe_start, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
@@ -17,6 +17,7 @@ migrate = Migrate()
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the app for these settings (those of the environment unless given). Raises ConfigError."""
+    pin_zones()
     settings = settings or load()
     redaction.install()
     app = Flask(

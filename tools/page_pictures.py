@@ -97,6 +97,7 @@ def _shots(page: Page, on: str) -> Shots:
         "start": "/start",
         "settings": "/settings",
         "clinic": "/settings/clinic",
+        "zone-rules": "/zone-rules",
         "hours": "/settings/hours",
         "closures": "/settings/closures",
         "holidays": "/settings/holidays",

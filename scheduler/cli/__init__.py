@@ -19,6 +19,7 @@ from scheduler.cli import (
     status,
     tokens,
     users,
+    zones,
 )
 
 
@@ -37,6 +38,7 @@ def register(app: Flask) -> None:
         imports.group,
         mail.group,
         patients.group,
+        zones.group,
     ):
         app.cli.add_command(group)
     for command in (status.status, backup.backup, backup.restore):

@@ -51,6 +51,11 @@ def _look() -> tuple[dict[str, object], list[str]]:
         troubles.append("the clock does not tick: nothing is sent")
     if oldest > LATE:
         troubles.append(f"mail is {oldest / 60:.0f} minutes late")
+    troubles += [
+        f"{clinic.zone_strays} visits of {clinic.key} stand at another hour than was agreed on (flask zones check)"
+        for clinic in clinics.every(session)
+        if clinic.zone_strays
+    ]
     troubles += [f"the books of {key} are not in order" for key, faults in wrong.items() if faults.any]
     found = {
         "clock_age": age,

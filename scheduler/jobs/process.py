@@ -25,6 +25,7 @@ from scheduler.jobs.ticks import (
     Ticking,
     erase_retained,
     expire_reservations,
+    keep_hours,
     prune,
     run,
     show_life,
@@ -38,6 +39,7 @@ DISPATCH_SECONDS = 5
 EXPIRY_SECONDS = 60
 DIGEST_SECONDS = 60
 PRUNE_SECONDS = 3600
+ZONES_SECONDS = 3600  # the zone database changes with an upgrade, after which every process starts anew
 INBOX_SECONDS = 60
 TURN_SECONDS = 0.0005  # a sender whose server has answered must not wait for the thread that composes
 RATE_SECONDS = 6
@@ -71,6 +73,7 @@ def ticks(app: Flask, out: Outbound) -> list[Ticking]:
         Ticking("digest", DIGEST_SECONDS, partial(write_digests, app)),
         Ticking("prune", PRUNE_SECONDS, partial(prune, app)),
         Ticking("retention", PRUNE_SECONDS, partial(erase_retained, app)),
+        Ticking("zones", ZONES_SECONDS, partial(keep_hours, app)),
         Ticking("seal", sealing.SECONDS, partial(sealing.seal_trails, app)),
     ]
 

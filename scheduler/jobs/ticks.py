@@ -19,9 +19,12 @@ from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, signs_of_life
+from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
 from scheduler.services.mail import digest
 from scheduler.services.patient import erasure
+from scheduler.services.visit import zone_rules
+from scheduler.transactions import write_now
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +90,23 @@ def prune(app: Flask) -> str:
 def erase_retained(app: Flask) -> str:
     """Make anonymous whom the clinics keep no longer."""
     return f"erased {_in_each_clinic(app, erasure.erase_due)}"
+
+
+def keep_hours(app: Flask) -> str:
+    """Bring visits ahead to their time on the wall when the rules of a zone have changed: a transaction a clinic."""
+    clock: Clock = app.extensions["clock"]
+    moved = stays = 0
+    with app.app_context():
+        try:
+            for clinic_id in [clinic.id for clinic in clinics.every(db.session())]:
+                write_now()
+                actor = Actor(db.session.get_one(Clinic, clinic_id), None, None, "clock")
+                done = zone_rules.derive(db.session(), actor, clock.now())
+                db.session.commit()
+                moved, stays = moved + len(done.moved), stays + len(done.stays)
+        finally:
+            db.session.remove()
+    return f"moved {moved}, {stays} could not"
 
 
 def _in_each_clinic(app: Flask, work: Callable[[Session, Clinic, datetime], int]) -> int:

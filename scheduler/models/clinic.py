@@ -14,7 +14,10 @@ from scheduler.models.columns import Document, Public
 
 
 class Clinic(Public, Model):
-    """`settings_document` holds only what differs from the defaults of ClinicSettings."""
+    """`settings_document` holds only what differs from the defaults of ClinicSettings.
+
+    `zone_strays` counts the visits ahead that could not keep their time on the wall when the zone's rules changed.
+    """
 
     __tablename__ = "clinic"
 
@@ -26,6 +29,7 @@ class Clinic(Public, Model):
     subdivision: Mapped[str | None] = mapped_column(String(6))
     phone: Mapped[str] = mapped_column(String(40), default="")
     address: Mapped[str] = mapped_column(String(300), default="")
+    zone_strays: Mapped[int] = mapped_column(default=0, server_default="0")
     settings_document: Mapped[dict[str, Any]] = mapped_column(Document, default=dict)
 
     @property

@@ -34,6 +34,7 @@ from scheduler.web import (
     shifts,
     single_visits,
     visits,
+    zone_rules,
 )
 
 
@@ -63,5 +64,6 @@ def register(app: Flask) -> None:
         shifts,
         single_visits,
         visits,
+        zone_rules,
     ):
         app.register_blueprint(page.bp)

@@ -26,6 +26,7 @@ WORDS = {
     "reschedule": "moved",
     "resume": "taken up again",
     "undo": "last step taken back",
+    "zone-rules": "kept its hour when the zone’s rules changed",
 }
 
 

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, g
+from flask import Flask, g, url_for
 from flask_security import current_user
+from markupsafe import Markup
 
+from scheduler import clock
+from scheduler.database import db
 from scheduler.refused_access import require_noted
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
+from scheduler.services.visit import zone_rules
 from scheduler.web.current import actor
 from scheduler.web.health import alarms
 from scheduler.web.refusals import is_partial
@@ -49,9 +53,19 @@ def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _frame() -> dict[str, Any]:
     person = None if g.get("frameless") else viewer()
-    alarmed = alarms() if person and not is_partial() else []
+    alarmed = [*alarms(), *_strays(person)] if person and not is_partial() else []
     return {
         "viewer": person,
         "alarms": alarmed,
         "may": lambda permission: bool(person and allowed(person, permission)),
     }
+
+
+def _strays(person: Actor) -> list[str]:
+    """Return that visits stand at another hour than was agreed on, with the way to them."""
+    count = zone_rules.count(db.session(), person.clinic, clock.now())
+    if not count:
+        return []
+    visits = "1 visit stands" if count == 1 else f"{count} visits stand"
+    words = f"The rules of the time zone have changed, and {visits} at another hour than was agreed on:"
+    return [Markup('{} <a href="{}">see which</a>.').format(words, url_for("zone_rules.index"))]

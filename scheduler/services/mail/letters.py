@@ -29,7 +29,7 @@ from scheduler.notify.texts import filled, text_of
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.mail.gate_mails import TOPICS
 from scheduler.services.mail.reminders import SETTLED
-from scheduler.services.mail.told import read_times
+from scheduler.services.mail.told import Times, as_told
 from scheduler.services.patient.links import UNSUBSCRIBE, VISITS, page_token, page_url, unsubscribe_url
 from scheduler.services.visit.open_gates import is_missing
 
@@ -37,6 +37,7 @@ NO_ADDRESS = "no email address: on the call list"
 BAD_ADDRESS = "the email address does not work: on the call list"
 OPTED_OUT = "opted out of reminders: on the call list"
 PRIVATE = "private"
+SAME_HOUR = "same-hour"
 WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
 SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see attached visits twice
 # these stop when the patient wants no reminders, and say how to stop them
@@ -180,6 +181,8 @@ def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, 
     kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
     if message.kind in TO_STAFF:
         kind = str(message.values.get("words", kind))  # some notices have words of their own
+    elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
+        kind = SAME_HOUR
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
     calendar = _calendar(session, clinic, message, about, reader, speech, head, now)
     values = _values(message, clinic, reader, about, speech, head, now)
@@ -244,11 +247,24 @@ def _visit_line(message: Message, appointment: Appointment, speech: Tongue) -> V
         zone=speech.zone_of(start),
         cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
     )
-    before = message.values.get("before", {}).get(str(appointment.id))
-    if message.kind is not MessageKind.CHANGE or not before or line.cancelled:
+    was = _was(message, appointment)
+    if was is None or was == (start, end) or line.cancelled:
         return line
-    was_start, was_end = read_times(before)
+    was_start, was_end = was
     return replace(line, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
+
+
+def _was(message: Message, appointment: Appointment) -> Times | None:
+    """Return the times that were told before, if this mail tells of others."""
+    before = message.values.get("before", {}).get(str(appointment.id))
+    return as_told(before, appointment.zone) if before and message.kind is MessageKind.CHANGE else None
+
+
+def _is_same_hour(message: Message, about: Sequence[Appointment]) -> bool:
+    """Tell whether only instants have changed, with the rules of the zone, and the wall shows what was told."""
+    off = message.values.get("off", ())
+    times = [(one.id not in off and _was(message, one), (one.start_at, one.end_at)) for one in about]
+    return bool(about) and all(was == present for was, present in times)
 
 
 def _calendar(

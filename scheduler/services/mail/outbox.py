@@ -140,7 +140,7 @@ def add_subject(message: Message, appointment: Appointment, told: Told | None = 
         )
     )
     key, values = str(appointment.id), message.values
-    before = {key: [time.isoformat() for time in told.times]} if told and told.stands else {}
+    before = {key: told.written} if told and told.stands else {}
     off = [] if appointment.status.is_live else [appointment.id]
     message.values = {
         **values,
@@ -191,7 +191,7 @@ def _need(appointment: Appointment, told: Told | None) -> MessageKind | None:
         return MessageKind.CONFIRMATION if stands else None
     if not stands:
         return MessageKind.CANCELLATION if told.stands else None
-    if told.stands and told.times == (appointment.start_at, appointment.end_at):
+    if told.still_holds(appointment):
         return None
     return MessageKind.CHANGE
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -22,10 +23,16 @@ Times = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class Told:
-    """That the visit stands at these times, or that it is off."""
+    """That the visit stands at these times, or that it is off; `written` is how the message kept the times."""
 
     stands: bool
     times: Times
+    written: list[str]
+
+    def still_holds(self, appointment: Appointment) -> bool:
+        """Tell whether there is nothing new to tell of a visit that stands: neither on the wall nor for a calendar."""
+        times = (appointment.start_at, appointment.end_at)
+        return self.stands and self.times == times == as_told(self.written, appointment.zone)
 
 
 def last_told(session: Session, appointment_ids: Collection[int], recipient: str) -> dict[int, Told]:
@@ -46,8 +53,9 @@ def last_told(session: Session, appointment_ids: Collection[int], recipient: str
         .order_by(Message.created_at, Message.id)
     )
     return {
-        appointment_id: Told(_stands(message, appointment_id), _times(message, appointment_id))
+        appointment_id: Told(_stands(message, appointment_id), read_times(written), written)
         for appointment_id, message in session.execute(query)
+        for written in (message.values["times"][str(appointment_id)],)
     }
 
 
@@ -59,8 +67,9 @@ def _stands(message: Message, appointment_id: int) -> bool:
 
 
 def times_document(appointment: Appointment) -> list[str]:
-    """Return the visit's times as a message keeps them."""
-    return [appointment.start_at.isoformat(), appointment.end_at.isoformat()]
+    """Return the visit's times as a message keeps them: as told, on the wall, with the offset that held then."""
+    times = (appointment.start_at, appointment.end_at)
+    return [time.astimezone(appointment.zone).isoformat() for time in times]
 
 
 def read_times(document: list[str]) -> Times:
@@ -68,5 +77,14 @@ def read_times(document: list[str]) -> Times:
     return start, end
 
 
-def _times(message: Message, appointment_id: int) -> Times:
-    return read_times(message.values["times"][str(appointment_id)])
+def as_told(document: list[str], zone: ZoneInfo) -> Times:
+    """Return the instants at which the wall shows the times that were told, whatever has become of the zone's rules.
+
+    Times that are kept in UTC do not say what the wall showed; they are what they are now.
+    """
+    start, end = (_on_the_wall(datetime.fromisoformat(text), zone) for text in document)
+    return start, end
+
+
+def _on_the_wall(time: datetime, zone: ZoneInfo) -> datetime:
+    return (time if not time.utcoffset() else time.replace(tzinfo=zone)).astimezone(UTC)

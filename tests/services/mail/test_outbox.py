@@ -93,7 +93,7 @@ def test_a_change_mail_keeps_the_time_that_was_told(session, harbor):
         outbox.tell_moved(session, harbor.clinic, visit.patient, [visit], NOW)
 
     [message] = session.scalars(select(Message).where(Message.state == MessageState.PENDING))
-    assert message.values["before"][str(visit.id)][0] == told.isoformat()
+    assert message.values["before"][str(visit.id)][0] == told.astimezone(visit.zone).isoformat()
 
 
 def test_a_move_that_is_moved_back_in_time_is_not_mailed(session, harbor):

@@ -1,0 +1,64 @@
+"""`flask zones ...`: what follows when the rules of a clinic's zone have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask.cli import AppGroup
+
+from scheduler import clock
+from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.output import json_option, say, writing
+from scheduler.database import db
+from scheduler.models.appointment import Appointment
+from scheduler.services.visit import zone_rules
+from scheduler.services.visit.zone_rules import Stray
+
+group = AppGroup("zones", help="Visits ahead, when the rules of a time zone have changed.")
+
+
+@group.command("check")
+@clinic_option
+@json_option
+def check(clinic_key: str | None, as_json: bool) -> None:
+    """List the visits ahead that no longer stand at their time on the wall; nothing is written."""
+    clinic = chosen(db.session(), clinic_key)
+    found = zone_rules.strays(db.session(), clinic, clock.now())
+    lines = [f"{len(found)} visits stand at another time on the wall than was agreed on", *_lines(found)]
+    say("\n".join(lines), {"strays": [_stray(one) for one in found]}, as_json=as_json)
+
+
+@group.command("derive")
+@clinic_option
+@json_option
+def derive(clinic_key: str | None, as_json: bool) -> None:
+    """Bring visits and closures ahead to the instants of their times on the wall, and tell the patients."""
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        done = zone_rules.derive(db.session(), actor, clock.now())
+        values = {
+            "moved": [_visit(one) for one in done.moved],
+            "stays": [_stray(one) for one in done.stays],
+            "closures": done.closures,
+        }
+        told = f"{len(done.moved)} visits and {done.closures} closures went along"
+        lines = [f"{told}, {len(done.stays)} visits could not", *_lines(done.stays)]
+    say("\n".join(lines), values, as_json=as_json)
+
+
+def _lines(strays: Sequence[Stray]) -> list[str]:
+    return [
+        f"  {one.appointment.public_id}  {one.appointment.local_start:%Y-%m-%d %H:%M}  {one.why}".rstrip()
+        for one in strays
+    ]
+
+
+def _visit(appointment: Appointment) -> dict[str, Any]:
+    local, start = appointment.local_start.isoformat(), appointment.start_at.isoformat()
+    return {"id": appointment.public_id, "local_start": local, "start": start}
+
+
+def _stray(one: Stray) -> dict[str, Any]:
+    belongs = one.start.isoformat() if one.start else None
+    return {**_visit(one.appointment), "belongs": belongs, "why": one.why}
