@@ -147,5 +147,5 @@ def _take(page: Page, shots: Shots, suffix: str) -> None:
     for name, where in shots.items():
         page.goto(where)
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=PICTURES / f"{name}-{suffix}.png", animations="disabled")
+        page.screenshot(path=PICTURES / f"{name}-{suffix}.png", full_page=True, animations="disabled")
     page.context.close()

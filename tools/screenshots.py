@@ -1,5 +1,6 @@
 """The pictures in docs/screenshots, taken by a desk that does the main job in a demo of its own.
 
+`python -m tools.screenshots job pages mails` takes some of them; all, without a word.
 The demo's clock stands on a Tuesday morning in New York, so the board always shows a working day.
 """
 
@@ -19,6 +20,8 @@ from zoneinfo import ZoneInfo
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tools import chromium, processes
+from tools.mail_pictures import PICTURES as EVERY_MAIL
+from tools.mail_pictures import every_mail, let_write
 from tools.page_pictures import PICTURES as EVERY_PAGE
 from tools.page_pictures import every_page
 from tools.places import ROOT, Refused, answer
@@ -27,13 +30,18 @@ PICTURES = ROOT / "docs" / "screenshots"
 ZONE = ZoneInfo("America/New_York")
 DESK = "desk@demo.seriate.example"
 PATIENT = "zoe@example.org"
+WHICH = ["job", "pages", "mails"]  # the pages need the link that comes of the job
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 MAIL_IS_DUE = timedelta(seconds=90)  # a confirmation waits a minute for an undo
+NOTICES_ARE_DUE = timedelta(minutes=5)  # what comes up within minutes joins one notice
 MAIL_IS_THERE = 60  # seconds, for the clock's next ticks
 
 
 def main() -> int:
+    asked = sys.argv[1:] or WHICH
+    if unknown := [one for one in asked if one not in WHICH]:
+        raise Refused(f"{unknown[0]} is none of {', '.join(WHICH)}.")
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="seriate-pictures-") as name:
         folder = Path(name)
@@ -43,10 +51,19 @@ def main() -> int:
             found = chromium.fetch()
             sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
             browser = playwright.chromium.launch(executable_path=found, args=sandbox)
-            link = job(browser, address, folder, offset)
-            every_page(browser, address, folder, f"{tuesday():%Y-%m-%d}", link)
+            if "mails" in asked:
+                let_write(browser, address, folder)
+            if "job" in asked or "pages" in asked:
+                link = job(browser, address, folder, offset)
+            if "pages" in asked:
+                every_page(browser, address, folder, f"{tuesday():%Y-%m-%d}", link)
+            if "mails" in asked:
+                travel(folder, offset + NOTICES_ARE_DUE)
+                every_mail(browser, address)
             browser.close()
-    print(f"The main job is in {PICTURES.relative_to(ROOT)}, every page in {EVERY_PAGE.relative_to(ROOT)}.")
+    for name, place in zip(WHICH, (PICTURES, EVERY_PAGE, EVERY_MAIL), strict=True):
+        if name in asked:
+            print(f"{name} in {place.relative_to(ROOT)}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One mail of each kind, right after loading: the mailbox shows what patients and staff get without a day's wait.
+"""Mails of each kind, right after loading: the mailbox shows what patients and staff get without a day's wait.
 
 They go the way of all mail, through outbox and clock, about visits that are as the mail says.
 """
@@ -20,6 +20,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.notify.words import LANGUAGES
 from scheduler.services.account import passwords
+from scheduler.services import digest, notices, outbox, passwords, staff, unsubscribing
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import staff
 from scheduler.services.mail import digest, outbox
@@ -27,6 +28,7 @@ from scheduler.services.mail.reminders import waits
 from scheduler.services.patient import unsubscribing
 from scheduler.services.visit.open_gates import is_missing
 
+MOVED = 3
 RECENT, SOON = timedelta(days=4), timedelta(days=10)
 WRITTEN_TO = (MessageKind.CONFIRMATION, MessageKind.REMINDER, MessageKind.LINK)
 Fits = Callable[[Appointment], bool]
@@ -52,10 +54,51 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
     count += _about(session, clinic, MessageKind.BOOSTER, proposed, now, waits)
     asked = clinic.settings.check_in_kinds
     count += _about(session, clinic, MessageKind.CHECK_IN, before, now, lambda one: one.kind in asked)
-    if (shy := _last(session, clinic, email_ok=False)) is not None:
-        outbox.enqueue(session, clinic, MessageKind.LINK, now, patient=shy)
-        count += 1
+    count += _of_courses(session, clinic, now)
+    for language in LANGUAGES:
+        if (shy := _last(session, clinic, Patient.language == language, email_ok=False)) is not None:
+            outbox.enqueue(session, clinic, MessageKind.LINK, now, patient=shy)
+            count += 1
     return count + _to_staff(session, clinic, now, public_url, keys)
+
+
+def _of_courses(session: Session, clinic: Clinic, now: datetime) -> int:
+    """Put mails about several visits at once into the outbox: a course, one that moved, one called off."""
+    ahead = (Appointment.status.in_(LIVE), Appointment.start_at > now)
+    off = (Appointment.status == AppointmentStatus.CANCELLED, Appointment.start_at > now)
+    count = 0
+    for language in LANGUAGES:
+        if course := _several(session, clinic, ahead, language):
+            patient = course[0].patient
+            outbox.enqueue(session, clinic, MessageKind.CONFIRMATION, now, patient=patient, about=course)
+            moved = course[:MOVED]
+            before = {str(one.id): _a_day_earlier(one) for one in moved}
+            outbox.enqueue(
+                session,
+                clinic,
+                MessageKind.CHANGE,
+                now,
+                patient=patient,
+                values={"before": before},
+                about=moved,
+            )
+            count += 2
+        if called_off := _several(session, clinic, off, language):
+            patient = called_off[0].patient
+            outbox.enqueue(session, clinic, MessageKind.CANCELLATION, now, patient=patient, about=called_off)
+            count += 1
+    return count
+
+
+def _several(
+    session: Session, clinic: Clinic, where: tuple[ColumnElement[bool], ...], language: str
+) -> list[Appointment]:
+    """Return all such visits of the patient who has the most of them, if there are two at least."""
+    by_patient: dict[int, list[Appointment]] = {}
+    for visit in _visits(session, clinic, where, language):
+        by_patient.setdefault(visit.patient_id, []).append(visit)
+    most = max(by_patient.values(), key=len, default=[])
+    return most if len(most) > 1 else []
 
 
 def _about(
@@ -112,11 +155,15 @@ def _to_staff(session: Session, clinic: Clinic, now: datetime, public_url: str, 
     patient = _last(session, clinic, email_ok=True)
     if patient is not None:
         unsubscribing.unsubscribe(session, Actor(clinic, None, None, "patient"), patient, now)
+    stranger = _last(session, clinic, Patient.unsubscribed_at.is_(None), email_ok=True)
+    if stranger is not None:
+        stranger.email_bad_at = now
+        notices.bounced(session, stranger, now)
     return 2 * len(desk) + (patient is not None)
 
 
-def _last(session: Session, clinic: Clinic, *, email_ok: bool) -> Patient | None:
+def _last(session: Session, clinic: Clinic, *where: ColumnElement[bool], email_ok: bool) -> Patient | None:
     query = select(Patient).where(
-        Patient.clinic_id == clinic.id, Patient.email.is_not(None), Patient.email_ok == email_ok
+        Patient.clinic_id == clinic.id, Patient.email.is_not(None), Patient.email_ok == email_ok, *where
     )
     return session.scalar(query.order_by(Patient.id.desc()).limit(1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +17,7 @@ from scheduler.notify.texts import BUTTON, FOLDER, VISITS, filled
 
 WIDTH = 76
 BEFORE = {"en": "before", "es": "antes"}
+ALL_TIMES = {"en": "All times: {zone}", "es": "Todas las horas: {zone}"}
 CANCELLED = {"en": "cancelled", "es": "cancelada"}
 _jinja = Environment(
     loader=FileSystemLoader(FOLDER),
@@ -45,6 +47,12 @@ class Block:
     words: str = ""
     url: str = ""
     visits: tuple[VisitLine, ...] = ()
+
+    @property
+    def zone(self) -> str:
+        """Return the zone that several visits share, so that it is said once, below them; empty if they do not."""
+        zones = {visit.zone for visit in self.visits}
+        return zones.pop() if len(zones) == 1 and len(self.visits) > 1 else ""
 
 
 def blocks(paragraphs: Sequence[str], values: Mapping[str, str], visits: Sequence[VisitLine]) -> list[Block]:
@@ -76,22 +84,29 @@ def as_html(found: Sequence[Block], footer: str, subject: str, language: str) ->
         language=language,
         before_word=BEFORE[language],
         cancelled_word=CANCELLED[language],
+        all_times=partial(_all_times, language=language),
     )
     return _inliner.inline(page)
 
 
 def _block_text(block: Block, language: str) -> str:
     if block.visits:
-        return "\n".join(_visit_text(visit, language) for visit in block.visits)
+        lines = [_visit_text(visit, language, with_zone=not block.zone) for visit in block.visits]
+        return "\n".join([*lines, *([f"\n{_all_times(block.zone, language)}"] if block.zone else [])])
     if block.url:
         return f"{block.words}:\n{block.url}"
     return _wrapped(block.words)
 
 
-def _visit_text(visit: VisitLine, language: str) -> str:
+def _visit_text(visit: VisitLine, language: str, *, with_zone: bool) -> str:
     mark = f" [{CANCELLED[language]}]" if visit.cancelled else ""
-    line = f"* {visit.day}\n  {visit.times} ({visit.zone}){mark}"
+    zone = f" ({visit.zone})" if with_zone else ""
+    line = f"* {visit.day}\n  {visit.times}{zone}{mark}"
     return f"{line}\n  {BEFORE[language]}: {visit.before}" if visit.before else line
+
+
+def _all_times(zone: str, language: str) -> str:
+    return ALL_TIMES[language].format(zone=zone)
 
 
 def _wrapped(words: str) -> str:

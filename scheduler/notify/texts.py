@@ -37,7 +37,9 @@ COMMON = frozenset(
 STAFF = frozenset({"clinic", "date", "lines", "link"})
 OWN = {
     "account": frozenset({"action_link", "clinic"}),
+    "account-notice": STAFF,
     "digest": STAFF,
+    "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
 }
 

@@ -1,7 +1,7 @@
 """Dates and times as people read them, in the language of the mail, always with the zone's name.
 
-Written out with the weekday, because 03/04 is two different days on two sides of an ocean. American English uses the
-12-hour clock, everything else the 24-hour clock.
+Written out with the weekday, because 03/04 is two different days on two sides of an ocean. The 12-hour clock is used
+where people of that language and country read it, else the 24-hour clock.
 """
 
 from __future__ import annotations
@@ -47,7 +47,34 @@ MONTHS = {
 }
 ZONE = {"en": "{city} time, {name}", "es": "hora de {city}, {name}"}
 UNTIL = {"en": "{start} to {end}", "es": "{start} a {end}"}
-TWELVE_HOUR_COUNTRIES = frozenset({"US", "CA", "AU", "NZ", "PH", "IN"})
+TWELVE_HOUR_COUNTRIES = {
+    "en": frozenset({"US", "CA", "AU", "NZ", "PH", "IN"}),
+    "es": frozenset({"US", "PR", "MX", "CO", "VE", "PE", "DO", "GT", "SV", "HN", "NI", "PA"}),
+}
+HALVES = {"en": ("AM", "PM"), "es": ("a.\N{NO-BREAK SPACE}m.", "p.\N{NO-BREAK SPACE}m.")}
+# cities that give a zone its name and are called otherwise in Spanish
+SPANISH_CITIES = {
+    "Asuncion": "Asunción",
+    "Berlin": "Berlín",
+    "Bogota": "Bogotá",
+    "Brussels": "Bruselas",
+    "Cancun": "Cancún",
+    "Copenhagen": "Copenhague",
+    "Havana": "La Habana",
+    "Lisbon": "Lisboa",
+    "London": "Londres",
+    "Los Angeles": "Los Ángeles",
+    "Mazatlan": "Mazatlán",
+    "Merida": "Mérida",
+    "Mexico City": "Ciudad de México",
+    "New York": "Nueva York",
+    "Panama": "Panamá",
+    "Paris": "París",
+    "Rome": "Roma",
+    "Sydney": "Sídney",
+    "Vienna": "Viena",
+    "Zurich": "Zúrich",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +96,8 @@ class Tongue:
 
     def time(self, instant: datetime) -> str:
         local = instant.astimezone(self.zone)
-        if self.language == "en" and self.country in TWELVE_HOUR_COUNTRIES:
-            return f"{local.hour % 12 or 12}:{local:%M} {'AM' if local.hour < 12 else 'PM'}"
+        if self.country in TWELVE_HOUR_COUNTRIES[self.language]:
+            return f"{local.hour % 12 or 12}:{local:%M} {HALVES[self.language][local.hour // 12]}"
         return f"{local:%H:%M}"
 
     def times(self, start: datetime, end: datetime) -> str:
@@ -79,9 +106,11 @@ class Tongue:
     def zone_of(self, instant: datetime) -> str:
         """Return the zone as people say it, with what its clocks show on that day: "New York time, EST"."""
         city = self.zone.key.rpartition("/")[2].replace("_", " ")
+        if self.language == "es":
+            city = SPANISH_CITIES.get(city, city)
         name = instant.astimezone(self.zone).tzname() or "UTC"
         if name[0] in "+-":
-            name = f"UTC{name}"
+            name = f"UTC{name[:3]}:{name[3:] or '00'}"
         return ZONE[self.language].format(city=city, name=name)
 
 

@@ -14,6 +14,7 @@ from flask_security import current_user, verify_password
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.errors import NotFound
@@ -154,7 +155,7 @@ def _note(row: UserSession) -> None:
 
 def _begin(_app: Flask, user: User, **_: Any) -> None:
     agent = request.user_agent.string
-    session[KEPT] = sessions.begin(db.session(), user, _wall(), request.remote_addr or "", agent)
+    session[KEPT] = sessions.begin(db.session(), user, _wall(), request.remote_addr or "", agent, clock.now())
 
 
 def _end(_app: Flask, **_: Any) -> None:
@@ -180,5 +181,5 @@ def _here() -> UserSession:
 
 
 def _wall() -> Any:
-    clock: Clock = current_app.extensions["clock"]
-    return clock.wall()
+    known: Clock = current_app.extensions["clock"]
+    return known.wall()

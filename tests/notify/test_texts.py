@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.notify.layout import as_html, as_text, blocks
+from scheduler.notify.layout import Block, VisitLine, as_html, as_text, blocks
 from scheduler.notify.texts import BadText, check, filled, parsed, text_of
 
 OWN = "Subject: Hi {first_name}\n\nHello {first_name},\n\n[Open]({link})\n"
@@ -36,3 +36,18 @@ def test_both_parts_come_from_one_text():
     page = as_html(found, "Footer", "Hi", "en")
     assert "Hello &lt;Nora&gt;," in page
     assert 'href="https://x.example/a"' in page
+
+
+def test_the_zone_of_several_visits_is_said_once_unless_the_clocks_change_between_them():
+    winter, summer = "New York time, EST", "New York time, EDT"
+    first, second, later = (
+        VisitLine(day, "10:00 AM to 11:00 AM", zone)
+        for day, zone in (("A", winter), ("B", winter), ("C", summer))
+    )
+    alike, apart = (Block(visits=visits) for visits in ((first, second), (first, later)))
+
+    assert [as_text([one], "", "en").count(winter) for one in (alike, apart)] == [1, 1]
+    assert "All times: New York time, EST" in as_text([alike], "", "en")
+    assert "10:00 AM to 11:00 AM (New York time, EDT)" in as_text([apart], "", "en")
+    assert [as_html([one], "", "x", "es").count(winter) for one in (alike, apart)] == [1, 1]
+    assert "Todas las horas" in as_html([alike], "", "x", "es")

@@ -17,13 +17,13 @@ TEN = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
             "es",
             "America/New_York",
             "US",
-            ("martes, 24 de noviembre de 2026", "10:00", "hora de New York, EST"),
+            ("martes, 24 de noviembre de 2026", "10:00 a.\N{NO-BREAK SPACE}m.", "hora de Nueva York, EST"),
         ),
         (
             "es-MX",
             "Asia/Kathmandu",
             "NP",
-            ("martes, 24 de noviembre de 2026", "20:45", "hora de Kathmandu, UTC+0545"),
+            ("martes, 24 de noviembre de 2026", "20:45", "hora de Kathmandu, UTC+05:45"),
         ),
         (
             "xx",

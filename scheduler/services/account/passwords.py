@@ -28,6 +28,7 @@ from scheduler.services.trail import audit
 INVITED_FOR = timedelta(days=7)
 RESET_FOR = timedelta(hours=1)
 RESETS = Limit("password-resets", most=3, per=HOUR)
+INVITATION = "invitation"  # the mail's text
 SALT = "password"
 
 
@@ -48,7 +49,7 @@ def invite(
     user = accounts.create_user(session, actor.clinic, email, role, now, name)
     audit.record(session, actor, "user.invited", actor.clinic, now, [f"user:{user.id}", f"role:{role.value}"])
     if user.password is None:
-        _mail_link(session, actor.clinic, user, now, INVITED_FOR, public_url, keys)
+        _mail_link(session, actor.clinic, user, now, INVITED_FOR, public_url, keys, INVITATION)
     return user
 
 
@@ -100,9 +101,10 @@ def _mail_link(
     good_for: timedelta,
     public_url: str,
     keys: Sequence[str],
+    words: str = MessageKind.ACCOUNT.value,
 ) -> None:
     link = f"{public_url}/account/password/{link_token(user, good_for, now, keys)}"
-    values = {"secret": {"action_link": link}}
+    values = {"words": words, "secret": {"action_link": link}}
     outbox.enqueue(
         session, clinic, MessageKind.ACCOUNT, now, user=user, values=values, expires_at=now + good_for
     )

@@ -28,15 +28,18 @@ NOTED_EVERY = timedelta(minutes=1)
 REMEMBERED = timedelta(days=180)  # how long a browser is known again
 
 
-def begin(session: Session, user: User, now: datetime, address: str, agent: str) -> str:
-    """Begin a session and return the text that the browser keeps; tell the person if the browser is a new one."""
-    _announce(session, user, now, address, agent)
+def begin(session: Session, user: User, wall: datetime, address: str, agent: str, now: datetime) -> str:
+    """Begin a session and return the text that the browser keeps; tell the person if the browser is a new one.
+
+    The mail that tells them is due by the clock that all mail goes by, `now`.
+    """
+    _announce(session, user, wall, address, agent, now)
     text = secrets.token_urlsafe(32)
     row = UserSession(
         user_id=user.id,
         digest=digest_of(text),
-        created_at=now,
-        seen_at=now,
+        created_at=wall,
+        seen_at=wall,
         address=address,
         agent=agent[:200],
     )
@@ -100,18 +103,18 @@ def present(session: Session, user: User, now: datetime) -> list[UserSession]:
     return [row for row in rows if now < row.created_at + WHOLE]
 
 
-def _announce(session: Session, user: User, now: datetime, address: str, agent: str) -> None:
+def _announce(session: Session, user: User, wall: datetime, address: str, agent: str, now: datetime) -> None:
     """Put a sign-in into the trail of each clinic of theirs; mail a notice unless they have been here like this."""
     for membership in user.memberships:
         actor = Actor(membership.clinic, user, membership.role, "staff", address)
-        audit.record(session, actor, "user.signed-in", membership.clinic, now, [f"user:{user.id}"])
-    former = user_sessions.begun_since(session, user.id, now - REMEMBERED)
+        audit.record(session, actor, "user.signed-in", membership.clinic, wall, [f"user:{user.id}"])
+    former = user_sessions.begun_since(session, user.id, wall - REMEMBERED)
     if not former or not user.memberships:
         return
     if any(_browser(row.agent, row.address) == _browser(agent, address) for row in former):
         return
     clinic = user.memberships[0].clinic
-    when = f"{now.astimezone(clinic.zone):%Y-%m-%d at %H:%M}"
+    when = f"{wall.astimezone(clinic.zone):%Y-%m-%d at %H:%M}"
     words = f"Your account was used on {when} ({clinic.zone_name}) in a browser or at a place that was not seen before."
     account_notices.tell(session, clinic, user, words, now)
 

@@ -28,7 +28,7 @@ from scheduler.services.visit.events import relabelled
 MOST_LEADS = 5
 MOST_KINDS = 50
 MOST_RULES = 12
-EDITABLE = {kind.value for kind in MessageKind} | {"private"}
+EDITABLE = {kind.value for kind in MessageKind} | {"invitation", "private"}
 IN_CALENDARS = {"visit_label", "mail_name", "show_location"}
 REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
 

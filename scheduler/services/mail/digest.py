@@ -106,7 +106,7 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     asked = (PatientRequest.clinic_id == clinic.id, PatientRequest.state == RequestState.OPEN)
     numbers = (
         (len(call_list.calls(session, clinic, now)), "patient", "to call"),
-        (_count(session, PatientRequest, *asked), "request", "of patients to answer"),
+        (_count(session, PatientRequest, *asked), "request", "from patients to answer"),
         (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
         (_count(session, Patient, *bad), "mail address", "stopped working since yesterday"),
         (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),

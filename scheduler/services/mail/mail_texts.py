@@ -22,6 +22,8 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail.letters import CALENDAR_NOTE, FOOTER, PRIVATE
 from scheduler.services.trail import audit
+from scheduler.services.letters import CALENDAR_NOTE, FOOTER, PRIVATE
+from scheduler.services.passwords import INVITATION
 
 TITLES = {
     MessageKind.CONFIRMATION.value: "Confirmation",
@@ -36,7 +38,8 @@ TITLES = {
     PRIVATE: "Any mail to who did not agree to plain mail",
     MessageKind.DIGEST.value: "Morning mail to the desk",
     MessageKind.NOTICE.value: "Notice to the desk",
-    MessageKind.ACCOUNT.value: "Link to choose a password",
+    INVITATION: "Invitation to an account",
+    MessageKind.ACCOUNT.value: "Link to choose a new password",
 }
 SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
 

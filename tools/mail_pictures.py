@@ -1,0 +1,144 @@
+"""Every kind of mail in the demo's mailbox page, narrow and wide, light and dark, for eyes that look for what is wrong.
+
+A mail is known again by the text that it was made of. A kind that no mail of the demo is of ends the command: nobody
+would look at it.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from scheduler.notify.texts import FOLDER, PLACEHOLDER, VISITS, text_of
+from scheduler.notify.words import LANGUAGES
+from tools.places import ROOT, Refused
+
+PICTURES = ROOT / "docs" / "screenshots" / "mails"
+SIZES: tuple[ViewportSize, ...] = ({"width": 390, "height": 844}, {"width": 800, "height": 900})
+ADMIN = "admin@demo.seriate.example"
+TO_STAFF = ("account", "account-notice", "digest", "invitation", "notice")  # who reads English
+NEWCOMER = "newcomer@demo.seriate.example"
+LONG_ENOUGH = 90  # seconds, for the clock's next ticks
+Mails = dict[str, str]
+
+
+def let_write(browser: Browser, address: str, folder: Path) -> None:
+    """Do what makes the demo write what it has not written yet."""
+    _new_browser(browser, address, folder)
+    _cancel_in_spanish(browser, address)
+
+
+def _cancel_in_spanish(browser: Browser, address: str) -> None:
+    """Cancel the last visit of a course, as the patient does it by the link in the confirmation."""
+    page = browser.new_page(base_url=address)
+    course = _come(page, ["confirmation-es-several"])["confirmation-es-several"]
+    mails = page.request.get("/demo/mailbox.json").json()
+    page.goto(next(mail["links"][0] for mail in mails if mail["id"] == course))
+    last = page.locator('a[href*="/cancellation"]').last.get_attribute("href")
+    page.goto(str(last))
+    page.locator("button.danger").click()
+    page.get_by_role("status").wait_for()
+    page.close()
+
+
+def _new_browser(browser: Browser, address: str, folder: Path) -> None:
+    """Invite somebody, and sign in with a browser and another one."""
+    for agent in ("Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0", "Mozilla/5.0 (iPhone) Safari/605.1.15"):
+        page = browser.new_page(base_url=address, user_agent=agent)
+        kept = (folder / "demo-credentials.txt").read_text(encoding="utf-8").splitlines()
+        page.goto("/login")
+        page.get_by_label("Email").fill(ADMIN)
+        page.get_by_label("Password").fill(dict(line.split() for line in kept)[ADMIN])
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("navigation", name="Main").wait_for()
+        if "Firefox" in agent:
+            page.goto("/settings/users")
+            page.get_by_label("Email", exact=True).fill(NEWCOMER)
+            page.get_by_role("button", name="Add").click()
+            page.get_by_text("is a member").wait_for()
+        page.close()
+
+
+def every_mail(browser: Browser, address: str) -> int:
+    """Take them all; return how many kinds, languages and lengths there are."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    mails = _mails(browser, address)
+    for size in SIZES:
+        for scheme in ("light", "dark"):
+            page = browser.new_page(base_url=address, viewport=size, color_scheme=scheme)
+            for name, mail in mails.items():
+                _take(page, mail, PICTURES / f"{name}-{size['width']}-{scheme}.png")
+            page.close()
+    return len(mails)
+
+
+def _mails(browser: Browser, address: str) -> Mails:
+    page = browser.new_page(base_url=address)
+    found = _come(page, _wanted())
+    page.close()
+    return found
+
+
+def _come(page: Page, wanted: Iterable[str]) -> Mails:
+    """Return one mail of each kind, by its name, when those that are wanted have come."""
+    wanted = set(wanted)
+    last = time.monotonic() + LONG_ENOUGH
+    missing: set[str] = set()
+    while time.monotonic() < last:
+        found = _named(page.request.get("/demo/mailbox.json").json())
+        missing = wanted - found.keys()
+        if not missing:
+            return found
+        time.sleep(1)
+    raise Refused(f"the demo's mailbox has no mail of these: {', '.join(sorted(missing))}.")
+
+
+def _wanted() -> Iterator[str]:
+    """Yield each kind to staff in English, each to patients in every language."""
+    for file in sorted((FOLDER / "en").glob("*.txt")):
+        yield from (f"{file.stem}-{one}" for one in (("en",) if file.stem in TO_STAFF else LANGUAGES))
+
+
+def _named(mails: list[dict[str, Any]]) -> Mails:
+    found: Mails = {}
+    for mail in mails:
+        for name in _wanted():
+            kind, _, language = name.rpartition("-")
+            if _is_of(mail, kind, language):
+                several = mail["text"].count("\n* ") > 1
+                found.setdefault(f"{name}-several" if several else name, str(mail["id"]))
+    return found
+
+
+def _is_of(mail: dict[str, Any], kind: str, language: str) -> bool:
+    """Whether the mail has each paragraph of the text, whatever the placeholders were filled with."""
+    said = " ".join(mail["text"].split())
+    words = text_of(kind, language)
+    fixed = [
+        PLACEHOLDER.split(one)[0].split("](")[0].strip(" [") for one in words.paragraphs if one != VISITS
+    ]
+    subjects = [_pattern(one) for one in (words.subject, words.subject_many)]
+    return any(one.fullmatch(mail["subject"]) for one in subjects) and all(
+        " ".join(part.split()) in said for part in fixed
+    )
+
+
+def _pattern(subject: str) -> re.Pattern[str]:
+    fixed = PLACEHOLDER.split(subject)[::2]  # what is between are the names
+    return re.compile(".+".join(re.escape(part) for part in fixed))
+
+
+def _take(page: Page, mail: str, file: Path) -> None:
+    """Take the whole mailbox page, with the frame as high as the mail in it."""
+    page.goto(f"/demo/mailbox/{mail}")
+    page.wait_for_load_state("networkidle")
+    frame = page.frames[-1]
+    page.locator("iframe").evaluate(
+        "frame => { frame.style.height = '0' }"
+    )  # a frame's page is as high as the frame
+    height = frame.evaluate("() => document.documentElement.scrollHeight")
+    page.locator("iframe").evaluate("(frame, height) => { frame.style.height = `${height + 2}px` }", height)
+    page.screenshot(path=file, full_page=True, animations="disabled")
