@@ -103,6 +103,12 @@ RULE = re.compile(
     r"|(?P<booking>at-booking)(?:: (?P<booked>.+))?"
 )
 SHORT = {Unit.HOURS: "h", Unit.DAYS: "d", Unit.WORKING_DAYS: "w"}
+NAMES = {short: unit.value.replace("_", " ") for unit, short in SHORT.items()}
+KEY = re.compile(
+    r"(?:(?P<topic>gates|driver|booster)-)?(?:booking|(?P<edge>before|after)-(?P<amount>\d+)(?P<unit>[hdw]))"
+    r"(?:-[0-9a-f]{6})?"
+)
+ABOUT = {"gates": "what is missing", "driver": "who comes along", "booster": "time to book"}
 LARGEST = {Unit.HOURS: 2000, Unit.DAYS: 90, Unit.WORKING_DAYS: 60}
 
 
@@ -140,6 +146,19 @@ def topic_of(key: str) -> Topic:
     """Return the topic of the rule with this key."""
     first = key.partition("-")[0]
     return Topic(first) if first in set(Topic) else Topic.VISIT
+
+
+def words_of(key: str) -> str:
+    """Return what the rule with this key sends and when, in words: "who comes along, 2 days before"."""
+    found = KEY.fullmatch(key)
+    if found is None:
+        return key
+    when = "at booking"
+    if found["amount"]:
+        unit = NAMES[found["unit"]]
+        when = f"{found['amount']} {unit if found['amount'] != '1' else unit[:-1]} {found['edge']}"
+    about = ABOUT.get(found["topic"], "")
+    return f"{about}, {when}" if about else when
 
 
 def by_lead_hours(lead_hours: Iterable[int]) -> tuple[Rule, ...]:

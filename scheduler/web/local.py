@@ -1,4 +1,4 @@
-"""Times for people: the two filters of the templates, and the way back from forms.
+"""Times and languages for people: the filters of the templates, and the way back from forms.
 
 Everything is said in the clinic's zone. A page of a signed-in person takes the zone of their clinic; any other page
 hands the zone to the filter.
@@ -16,6 +16,41 @@ from scheduler.errors import Invalid
 from scheduler.web.current import actor
 
 LONGEST = 40  # characters: no date or time is longer, and parsing must not be handed a novel
+LANGUAGES = {
+    "am": "Amharic",
+    "ar": "Arabic",
+    "bg": "Bulgarian",
+    "bn": "Bengali",
+    "cs": "Czech",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "fa": "Persian",
+    "fr": "French",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "hu": "Hungarian",
+    "hy": "Armenian",
+    "is": "Icelandic",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ka": "Georgian",
+    "ko": "Korean",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "ta": "Tamil",
+    "th": "Thai",
+    "tl": "Tagalog",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "ur": "Urdu",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
 DATES = {"short": "%a %-d %b", "long": "%A %-d %B %Y", "dense": "%-d %b %Y", "iso": "%Y-%m-%d"}
 
 
@@ -23,6 +58,7 @@ def register(app: Flask) -> None:
     """Add the filters."""
     app.add_template_filter(local_date)
     app.add_template_filter(local_time)
+    app.add_template_filter(language_name)
 
 
 def local_date(value: date | datetime | None, style: str = "short", zone: ZoneInfo | None = None) -> str:
@@ -41,6 +77,11 @@ def local_time(value: time | datetime | None, zone: ZoneInfo | None = None) -> s
     if isinstance(value, datetime):
         value = to_local(value, zone or _zone()).time()
     return value.strftime("%H:%M")
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language; its code if the name is not known here."""
+    return LANGUAGES.get(code.partition("-")[0].lower(), code)
 
 
 def read_date(field: str, text: str) -> date:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.reminders import words_of
 from scheduler.errors import Refusal
 from scheduler.models.message import Message
 from scheduler.services.actors import Actor
@@ -54,6 +55,7 @@ def index() -> str:
         boosters=booster_tasks.to_book(db.session(), clinic, now),
         held=channel.held_reason if channel and channel.held_at else "",
         now=now,
+        rule_words=words_of,
     )
 
 

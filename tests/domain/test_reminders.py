@@ -15,6 +15,7 @@ from scheduler.domain.reminders import (
     due_times,
     outside_quiet,
     read_rule,
+    words_of,
 )
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -137,3 +138,22 @@ def test_a_rule_is_for_the_kinds_it_names():
 def test_a_rule_that_makes_no_sense_is_refused(text):
     with pytest.raises(ValueError, match=r"reads like|between"):
         read_rule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("before-start 24 hours", "24 hours before"),
+        ("before-start 1 days", "1 day before"),
+        ("gates before-start 3 working_days", "what is missing, 3 working days before"),
+        ("driver before-start 2 days: infusion", "who comes along, 2 days before"),
+        ("after-end 1 hours: infusion, session", "1 hour after"),
+        ("at-booking", "at booking"),
+    ],
+)
+def test_a_rule_in_words(text, words):
+    assert words_of(read_rule(text).key) == words
+
+
+def test_a_key_of_another_time_is_left_as_it_is():
+    assert words_of("three moons before") == "three moons before"

@@ -18,6 +18,8 @@ from scheduler.models import user_session as user_sessions
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
 from scheduler.services import limits
+from scheduler.notify.words import tongue
+from scheduler.services import account_notices, audit, limits
 from scheduler.services.actors import Actor
 from scheduler.services.mail import account_notices
 from scheduler.services.trail import audit
@@ -114,8 +116,9 @@ def _announce(session: Session, user: User, wall: datetime, address: str, agent:
     if any(_browser(row.agent, row.address) == _browser(agent, address) for row in former):
         return
     clinic = user.memberships[0].clinic
-    when = f"{wall.astimezone(clinic.zone):%Y-%m-%d at %H:%M}"
-    words = f"Your account was used on {when} ({clinic.zone_name}) in a browser or at a place that was not seen before."
+    speech = tongue("en", clinic.zone, clinic.country)
+    when = f"{speech.day(wall)}, at {speech.time(wall)} ({speech.zone_of(wall)})"
+    words = f"Your account was used on {when} in a browser or at a place that was not seen before."
     account_notices.tell(session, clinic, user, words, now)
 
 

@@ -36,7 +36,7 @@ def test_a_new_browser_is_told_by_the_clock_that_all_mail_goes_by(session, harbo
     told = session.scalars(select(Message)).all()
 
     assert [(one.due_at, one.values["words"]) for one in told] == [(now, account_notices.WORDS)]
-    assert "2026-11-23 at 08:00" in told[0].values["lines"]
+    assert "on Monday, November 23, 2026, at 8:00 AM (New York time, EST)" in told[0].values["lines"]
 
 
 @pytest.mark.parametrize(
