@@ -20,10 +20,9 @@ from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.notify.words import LANGUAGES
 from scheduler.services.account import passwords
-from scheduler.services import digest, notices, outbox, passwords, staff, unsubscribing
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import staff
-from scheduler.services.mail import digest, outbox
+from scheduler.services.mail import digest, notices, outbox
 from scheduler.services.mail.reminders import waits
 from scheduler.services.patient import unsubscribing
 from scheduler.services.visit.open_gates import is_missing

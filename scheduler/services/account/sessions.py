@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session
 from scheduler.models import user_session as user_sessions
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
-from scheduler.services import limits
 from scheduler.notify.words import tongue
-from scheduler.services import account_notices, audit, limits
+from scheduler.services import limits
 from scheduler.services.actors import Actor
 from scheduler.services.mail import account_notices
 from scheduler.services.trail import audit

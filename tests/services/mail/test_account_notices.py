@@ -4,11 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.models.message import Message
+from scheduler.models.user import StaffRole
+from scheduler.services.account import passwords, sessions
 from scheduler.services.mail import account_notices, letters
 from scheduler.services.mail.letters import Letterhead
-from scheduler.models.user import StaffRole
-from scheduler.services import account_notices, letters, passwords, sessions
-from scheduler.services.letters import Letterhead
 from tests.cast import NOW
 from tests.engines import SECRET_KEY
 
