@@ -42,8 +42,9 @@ class Problem:
 
     @cached_property
     def sets(self) -> Mapping[Step, int]:
-        """The cells at which each step could start if it were alone."""
-        return {step: self._starts(step) for step in self.course.steps}
+        """The cells at which each step could start if it were alone. Equal sets are one object: see rowpasses.py."""
+        known: list[int] = []
+        return {step: _shared(self._starts(step), known) for step in self.course.steps}
 
     def _starts(self, step: Step) -> int:
         free = self.starts.resources(self.starts.demand(step.action))
@@ -99,3 +100,12 @@ class Problem:
         length = int((end - start).total_seconds()) // 300
         wanted = ((1 << length) - 1) << first
         return levels[-1 if exclusive else 1] & wanted == wanted
+
+
+def _shared(cells: int, known: list[int]) -> int:
+    """Return the set that is known already, if an equal one is."""
+    same = next((one for one in known if one == cells), None)
+    if same is None:
+        known.append(cells)
+        return cells
+    return same

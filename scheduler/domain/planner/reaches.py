@@ -44,7 +44,8 @@ class Reach:
 
     def children(self, bits: RowBits, parents: int) -> int:
         """Return the cells that some of these parents reach."""
-        parents &= self.cells
+        if self.cells != EVERYWHERE:
+            parents &= self.cells
         if not parents:
             return 0
         start = self.first * bits.width
@@ -54,7 +55,8 @@ class Reach:
     def parents(self, bits: RowBits, children: int) -> int:
         """Return the cells from which some of these children are reached."""
         if self.few is None:
-            return bits.near(children, -self.high, -self.low) >> self.days * bits.width & self.cells
+            found = bits.near(children, -self.high, -self.low) >> self.days * bits.width
+            return found if self.cells == EVERYWHERE else found & self.cells
         start = self.first * bits.width
         there = children >> start + self.days * bits.width & self.few.everything
         return self.few.near(there, -self.high, -self.low) << start & self.cells

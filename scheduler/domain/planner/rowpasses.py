@@ -27,7 +27,8 @@ class Pair:
 
     one: Step
     other: Step
-    one_reaches: tuple[Reach, ...]
+    one_whole: tuple[Reach, ...]  # whole rows
+    one_parts: tuple[Reach, ...]
     other_reaches: tuple[Reach, ...]
     one_first: bool
     other_first: bool
@@ -41,12 +42,28 @@ class Pair:
         return rows
 
 
+@dataclass(slots=True)
+class Fit:
+    """From which rows the days of a pair are in order (`clear`, and as `whole` rows), or may be on the `same` day only,
+    by the distance of `one`; and the places `beside` the other on its day, once they are asked for.
+    """
+
+    clear: Rows
+    same: Rows
+    whole: dict[int, int]
+    beside: int | None = None
+
+
 class RowPasses:
     """Surviving starts by step. `emptied` is the first step found to have none, if any."""
 
     def __init__(self, course: Course, starts: Mapping[Step, int], ruler: Ruler, families: Families) -> None:
         self.course, self.ruler, self.families = course, ruler, families
         self.starts, self.cells = starts, dict(starts)
+        self._sources: dict[tuple[int, int], tuple[int, int]] = {}  # by set and reach; holds the set too
+        self._fits: dict[
+            Step, Fit
+        ] = {}  # of a pair's second: worked out on the way up, the same on the way down
         size = max((cells.bit_length() for cells in starts.values()), default=0)
         self.bits: RowBits = ruler.grid.bits(-(-size // ruler.grid.width))
         self.emptied: Step | None = None
@@ -94,28 +111,46 @@ class RowPasses:
         self.cells[only.child] = kept
 
     def _able(self, pair: Pair, parents: int) -> int:
-        clear, same = self._due(pair)
-        able = self._reached_from(pair, self.cells[pair.one], clear)
+        fit = self._fit(pair)
+        able = self._reached_from(pair, self.cells[pair.one], fit.clear, fit.whole)
         unable = self.bits.rows(parents ^ (parents & able))
-        wanted = {days: rows & unable for days, rows in same.items()}
+        wanted = {days: rows & unable for days, rows in fit.same.items()}
         if any(wanted.values()):
-            able |= self._reached_from(pair, self.cells[pair.one] & self._beside(pair), wanted)
+            beside = self.cells[pair.one] & self._beside(pair)
+            whole = {days: self.bits.whole(rows) for days, rows in wanted.items() if rows}
+            able |= self._reached_from(pair, beside, wanted, whole)
         return able
 
-    def _reached_from(self, pair: Pair, cells: int, wanted: Rows) -> int:
-        """Return the parents, each in the rows `wanted` for the distance, that reach some of the cells."""
-        bits, able = self.bits, 0
-        present, rows = bits.rows(cells), 0
-        for reach in pair.one_reaches:
-            some = wanted[reach.days] & reach.rows
-            if not some:
-                continue
-            shift = reach.days * bits.width
-            if reach.whole(bits.width):
-                rows |= present >> shift & some
-            else:
-                able |= reach.parents(bits, cells & bits.whole(some << shift))
-        return able | bits.whole(rows)
+    def _reached_from(self, pair: Pair, cells: int, wanted: Rows, whole: Mapping[int, int]) -> int:
+        """Return the parents, each in the rows `wanted` for the distance, that reach some of the cells.
+
+        `whole` are those rows with all of their cells.
+        """
+        bits, able, rows = self.bits, 0, 0
+        present = bits.rows(cells) if pair.one_whole else 0
+        for reach in pair.one_whole:
+            some = present >> reach.days * bits.width & wanted[reach.days]
+            rows |= some if reach.rows == EVERYWHERE else some & reach.rows
+        for reach in pair.one_parts:
+            if wanted[reach.days]:
+                able |= self._parents(reach, cells) & whole[reach.days]
+        return able | bits.whole(rows) if rows else able
+
+    def _parents(self, reach: Reach, cells: int) -> int:
+        """Return the cells from which some of these are reached; for one set worked out once."""
+        known = self._sources.get((id(cells), id(reach)))
+        if known is None:
+            known = self._sources[id(cells), id(reach)] = cells, reach.parents(self.bits, cells)
+        return known[1]
+
+    def _fit(self, pair: Pair) -> Fit:
+        """Return how the days suit each other; no start of `other` goes between the pass up and its turn down."""
+        known = self._fits.get(pair.other)
+        if known is None:
+            clear, same = self._due(pair)
+            whole = {days: self.bits.whole(rows) for days, rows in clear.items()}
+            known = self._fits[pair.other] = Fit(clear, same, whole)
+        return known
 
     def _due(self, pair: Pair) -> tuple[Rows, Rows]:
         """Return, for each distance of `one`, the rows from which `other` has a start on a day that suits it.
@@ -125,16 +160,24 @@ class RowPasses:
         rows = self.bits.rows(self.cells[pair.other])
         due: Rows = {}
         for reach in pair.other_reaches:
-            some = rows >> reach.days * self.bits.width & reach.rows
+            some = rows >> reach.days * self.bits.width
+            if reach.rows != EVERYWHERE:
+                some &= reach.rows
             due[reach.days] = due.get(reach.days, 0) | some
-        clear = {reach.days: pair.clear(due, reach.days) for reach in pair.one_reaches}
+        distances = {reach.days for reach in (*pair.one_whole, *pair.one_parts)}
+        clear = {days: pair.clear(due, days) for days in distances}
         same = {days: due.get(days, 0) for days in clear}
         same = {days: some ^ (some & clear[days]) for days, some in same.items()}
         return clear, same
 
     def _beside(self, pair: Pair) -> int:
         """Return the places for `one` that leave room for some start of `other` on the same day."""
-        return self._room(self.cells[pair.other], pair.other, pair.one, pair.other_first, pair.one_first)
+        fit = self._fit(pair)
+        if fit.beside is None:
+            fit.beside = self._room(
+                self.cells[pair.other], pair.other, pair.one, pair.other_first, pair.one_first
+            )
+        return fit.beside
 
     def _room(self, cells: int, placed: Step, coming: Step, first: bool, last: bool) -> int:
         """Return the places for `coming` after some cell of `placed` that day (`first`), or before one (`last`)."""
@@ -147,24 +190,31 @@ class RowPasses:
 
     def _narrow(self, pair: Pair, parents: int) -> None:
         bits, cells = self.bits, self.cells[pair.one]
-        clear, same = self._due(pair)
+        fit = self._fit(pair)
         reached = self._reached(pair, parents)
         kept = 0
         for days, some in reached.items():
-            kept |= some & bits.whole(clear[days] << days * bits.width)
-        if kept != cells and any(same.values()):
+            if fit.clear[days]:
+                kept |= some & fit.whole[days] << days * bits.width
+        if kept != cells and any(fit.same.values()):
             beside = self._beside(pair)
             for days, some in reached.items():
-                if same[days]:
-                    kept |= some & beside & bits.whole(same[days] << days * bits.width)
+                if fit.same[days]:
+                    kept |= some & beside & bits.whole(fit.same[days]) << days * bits.width
         self._narrow_other(pair, reached)
         self.cells[pair.one] = kept
 
     def _reached(self, pair: Pair, parents: int) -> Rows:
         """Return the starts of `one` that the parents reach, by distance."""
+        bits, cells = self.bits, self.cells[pair.one]
         reached: Rows = {}
-        for reach in pair.one_reaches:
-            found = reach.children(self.bits, parents) & self.cells[pair.one]
+        present = bits.rows(parents) if pair.one_whole else 0
+        for reach in pair.one_whole:
+            rows = present if reach.rows == EVERYWHERE else present & reach.rows
+            found = bits.whole(rows) << reach.days * bits.width & cells
+            reached[reach.days] = reached.get(reach.days, 0) | found
+        for reach in pair.one_parts:
+            found = reach.children(bits, parents) & cells
             reached[reach.days] = reached.get(reach.days, 0) | found
         return reached
 
@@ -177,7 +227,9 @@ class RowPasses:
             for days, there in met.items():
                 if (pair.one_first and days < reach.days) or (pair.other_first and days > reach.days):
                     some |= there
-            rows |= (some & reach.rows) << reach.days * bits.width
+            if reach.rows != EVERYWHERE:
+                some &= reach.rows
+            rows |= some << reach.days * bits.width
         kept = cells & bits.whole(rows)
         if kept == cells:
             return
@@ -250,7 +302,8 @@ Families = Mapping[Step, Pair | Siblings | Only]
 def families(course: Course, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
     """Return what hangs from each step; None if some of it is beyond these passes."""
     grid = ruler.grid
-    if any(starts[step] & grid.band(grid.width - step.length, grid.width) for step in course.steps):
+    alike = {(id(starts[step]), step.length): starts[step] for step in course.steps}
+    if any(cells & grid.band(grid.width - length, grid.width) for (_, length), cells in alike.items()):
         return None  # a visit would run into the next day
     if course not in ruler.families:
         ruler.families[course] = _families(course, ruler)
@@ -289,8 +342,12 @@ def _family(course: Course, step: Step, children: list[Step], ruler: Ruler) -> P
 def _pair(children: list[Step], parts: list[tuple[Reach, ...]], width: int) -> Pair | None:
     branch, other = children
     by_days = [all(reach.whole(width) for reach in some) for some in parts]
+    if not any(by_days):
+        return None
+    both = [
+        (tuple(r for r in some if r.whole(width)), tuple(r for r in some if not r.whole(width)))
+        for some in parts
+    ]
     if by_days[1]:
-        return Pair(branch, other, parts[0], parts[1], one_first=True, other_first=not branch.deadline)
-    if by_days[0]:
-        return Pair(other, branch, parts[1], parts[0], one_first=not branch.deadline, other_first=True)
-    return None
+        return Pair(branch, other, *both[0], parts[1], one_first=True, other_first=not branch.deadline)
+    return Pair(other, branch, *both[1], parts[0], one_first=not branch.deadline, other_first=True)
