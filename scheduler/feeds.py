@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import gzip
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
-from werkzeug import Request, Response
+from werkzeug import Response
+from werkzeug.http import parse_accept_header, parse_etags
 
 from config import Settings
 from scheduler.database import begin_write, db
@@ -31,7 +34,8 @@ from scheduler.services.limits import HOUR, Limit, Tally
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PREFIX = "/feeds/"
+BELOW = re.compile(r"/*feeds(?:/|\Z)")
+NAMED = re.compile(rf"/+feeds/({feeds.TOKEN.pattern})\.ics")
 METHODS = ("GET", "HEAD")
 GUESSES = Limit("feed-guesses", most=60, per=HOUR)  # per address
 FETCHES = Limit("feed-fetches", most=600, per=HOUR)  # per token: services that share addresses fetch for many
@@ -73,50 +77,49 @@ class Door:
         self.guesses, self.fetches = Tally(GUESSES), Tally(FETCHES, step=60)
         self.settings: Settings = app.config["SETTINGS"]
         self.headers = HEADERS | ({"Strict-Transport-Security": HTTPS_ONLY} if self.settings.https else {})
+        named = (self.headers | CALENDAR).items()
+        self.unchanged = [(name, value) for name, value in named if name != "Content-Type"]
         with app.app_context():
             self.engine = db.engine
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
-        if not f"{request.path}/".startswith(PREFIX):
+        if not BELOW.match(environ.get("PATH_INFO", "")):
             return self.inner(environ, start_response)
-        return self._answer(request)(environ, start_response)
+        return self._answer(environ)(environ, start_response)
 
-    def _answer(self, request: Request) -> WSGIApplication:
-        if request.method not in METHODS:
+    def _answer(self, environ: WSGIEnvironment) -> WSGIApplication:
+        if environ["REQUEST_METHOD"] not in METHODS:
             return self._plain(405, "Only GET and HEAD.", {"Allow": ", ".join(METHODS)})
         try:
-            return self._feed(request, self.app.extensions["clock"].now())
+            return self._feed(environ, self.app.extensions["clock"].now())
         except Exception as error:
             # the calendar that a client has is better than any page we could show it
             log.error("a feed could not be served: %s", type(error).__name__, exc_info=error)
             return self._plain(503, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
 
-    def _feed(self, request: Request, now: datetime) -> WSGIApplication:
-        state = self._state(request.path.removeprefix(PREFIX), now)
+    def _feed(self, environ: WSGIEnvironment, now: datetime) -> WSGIApplication:
+        state = self._state(environ.get("PATH_INFO", ""), now)
         if state is None:
-            return self._unknown(request, now)
+            return self._unknown(environ, now)
         if state.revoked:
             return self._plain(410, "This calendar was switched off. Ask the clinic for a new address.")
         if self._is_over(self.fetches, str(state.feed_id), now):
             return self._too_many(FETCHES, now)
-        tag = _known_tag(request, state)
-        answer = self._not_modified(tag) if tag else self._calendar(request, state, now)
+        zipped = _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        tag = _known_tag(environ.get("HTTP_IF_NONE_MATCH"), state, zipped)
+        answer = self._not_modified(tag) if tag else self._calendar(state, zipped, now)
         if not state.noted:
-            self._note(request, state, now)
+            self._note(environ, state, now)
         return answer
 
-    def _state(self, name: str, now: datetime) -> FeedState | None:
-        token = name.removesuffix(".ics")
-        if not name.endswith(".ics") or not feeds.is_token(token):
-            return None
-        return feed_state.look_up(self.engine, token, self.settings.public_url, now)
+    def _state(self, path: str, now: datetime) -> FeedState | None:
+        named = NAMED.fullmatch(path)
+        return feed_state.look_up(self.engine, named[1], self.settings.public_url, now) if named else None
 
-    def _calendar(self, request: Request, state: FeedState, now: datetime) -> Response:
+    def _calendar(self, state: FeedState, zipped: bool, now: datetime) -> Response:
         with self.app.app_context():
             feed = db.session.get_one(CalendarFeed, state.feed_id)
             body = feed_events.calendar(db.session(), feed, self.settings.public_url, now)
-        zipped = request.accept_encodings["gzip"] > 0
         sent = gzip.compress(body, 6, mtime=0) if zipped else body
         response = Response(sent, headers=self.headers | CALENDAR)
         response.set_etag(f"{state.tag}-gzip" if zipped else state.tag)
@@ -126,8 +129,7 @@ class Door:
 
     def _not_modified(self, tag: str) -> WSGIApplication:
         """Return the answer without a Response, whose headers take longer than finding out that nothing is new."""
-        named = self.headers | CALENDAR | {"ETag": f'"{tag}"'}
-        headers = [(name, value) for name, value in named.items() if name != "Content-Type"]
+        headers = [*self.unchanged, ("ETag", f'"{tag}"')]
 
         def answer(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             start_response("304 NOT MODIFIED", headers)
@@ -135,9 +137,9 @@ class Door:
 
         return answer
 
-    def _unknown(self, request: Request, now: datetime) -> Response:
+    def _unknown(self, environ: WSGIEnvironment, now: datetime) -> Response:
         """Answer what is no token of ours. Guessing is counted by address; a good token behind it is not affected."""
-        if self._is_over(self.guesses, limits.network(request.remote_addr), now):
+        if self._is_over(self.guesses, limits.network(environ.get("REMOTE_ADDR")), now):
             return self._too_many(GUESSES, now)
         return self._plain(404, "There is no such calendar.")
 
@@ -148,17 +150,17 @@ class Door:
         return Response(f"{words}\n", status=status, headers={**self.headers, **headers})
 
     def _is_over(self, tally: Tally, who: str, now: datetime) -> bool:
-        """Count one request and tell whether it is one too many; those who are known to be over cost no write."""
-        if not tally.is_over(who, now) and (by := tally.due(who, now)):
+        """Count one request and tell whether it is one too many."""
+        if by := tally.due(who, now):
             with self._writing() as session:
                 tally.learn(who, limits.hit(session, tally.limit, who, now, by))
         return tally.is_over(who, now)
 
-    def _note(self, request: Request, state: FeedState, now: datetime) -> None:
+    def _note(self, environ: WSGIEnvironment, state: FeedState, now: datetime) -> None:
         """Note the fetch. The answer does not depend on it: a busy database is no reason to refuse."""
         try:
             with self._writing() as session:
-                feeds.note_fetch(session, state.feed_id, request.user_agent.string, now)
+                feeds.note_fetch(session, state.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
         except SQLAlchemyError as error:
             log.warning("a fetch was not noted: %s", type(error).__name__)
 
@@ -172,10 +174,19 @@ class Door:
             session.commit()
 
 
-def _known_tag(request: Request, state: FeedState) -> str | None:
+def _known_tag(asked: str | None, state: FeedState, zipped: bool) -> str | None:
     """Return the tag by which the client has what it would get now, the one of the same encoding first."""
-    if "If-None-Match" not in request.headers:
+    if asked is None:
         return None
-    plain, zipped = state.tag, f"{state.tag}-gzip"
-    tags = (zipped, plain) if request.accept_encodings["gzip"] > 0 else (plain, zipped)
-    return next((tag for tag in tags if request.if_none_match.contains_weak(tag)), None)
+    tags = (f"{state.tag}-gzip", state.tag) if zipped else (state.tag, f"{state.tag}-gzip")
+    for tag in tags:
+        if asked == f'"{tag}"':
+            return tag
+    known = parse_etags(asked)
+    return next((tag for tag in tags if known.contains_weak(tag)), None)
+
+
+@lru_cache(maxsize=256)
+def _takes_gzip(accepted: str) -> bool:
+    """Tell whether an Accept-Encoding allows gzip. Programs send a handful of them, for ever the same."""
+    return parse_accept_header(accepted)["gzip"] > 0

@@ -1,12 +1,17 @@
+import gc
 import gzip
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 
 import icalendar
+import pysqlite3.dbapi2 as sqlite
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from scheduler import feeds as door
+from scheduler import kept
 from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.models import versions
@@ -152,17 +157,58 @@ def test_the_tag_changes_with_the_content_and_with_the_date(session, clinic, ana
 
 
 def test_304_is_one_query_that_reads_no_appointment_and_writes_nothing(fetch):
-    etag = fetch().headers["ETag"]
     statements = []
     event.listen(
         db.engine, "checkout", lambda connection, *_: connection.set_trace_callback(statements.append)
     )
+    etag = fetch().headers["ETag"]
+    statements.clear()
 
     assert fetch(If_None_Match=etag).status_code == 304
     (question,) = statements
     assert "appointment" not in question
     fetch()
     assert [text for text in statements if "appointment" in text] != []
+
+
+@both
+def test_a_connection_that_the_database_has_closed_is_replaced(fetch):
+    etag = fetch().headers["ETag"]
+    _held(db.engine).close()
+    assert fetch(If_None_Match=etag).status_code == 304
+    db.engine.dispose()
+    assert fetch(If_None_Match=etag).status_code == 304
+
+
+def test_a_question_leaves_no_transaction_open(session, clinic, ana, fetch):
+    """One that did would go on seeing what it saw, and keep SQLite's journal from being cut."""
+    etag = fetch().headers["ETag"]
+    fetch(If_None_Match=etag)
+    change(session, ana)
+    held = _held(db.engine)
+
+    assert not held.in_transaction
+    assert session.connection().exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
+    assert fetch(If_None_Match=etag).status_code == 200
+
+
+def test_a_thread_that_ends_lets_go_of_its_connection(client, feed):
+    seen = []
+
+    def ask():
+        client.get(f"/feeds/{feed[1]}.ics")
+        seen.append(_held(db.engine))
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(copy_context().run, ask).result()
+    gc.collect()
+    with pytest.raises(sqlite.ProgrammingError, match="closed"):
+        seen[0].execute("SELECT 1")
+
+
+def _held(engine):
+    """Return the driver's connection that this thread keeps."""
+    return kept._by_engine[engine]._own.held.connection
 
 
 def test_gzip_has_a_tag_of_its_own_and_the_same_content(fetch):

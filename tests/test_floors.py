@@ -13,6 +13,7 @@ FLOORS = {
     "redaction": 0,
     "domain": 0,
     "database": 1,
+    "kept": 1,
     "models": 1,
     "services": 2,
     "notify": 2,

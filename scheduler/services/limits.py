@@ -77,9 +77,14 @@ class Tally:
         self._over: set[str] = set()
 
     def due(self, who: str, now: datetime) -> int:
-        """Count one request; return how many are to be added to the database now, mostly none."""
+        """Count one request; return how many are to be added to the database now, mostly none.
+
+        Who is known to be over is not counted any more, and costs no write.
+        """
         with self._lock:
             self._turn(now)
+            if who in self._over:
+                return 0
             self._uncounted[who] += 1
             return 0 if self._uncounted[who] < self.step else self._uncounted.pop(who)
 

@@ -4,8 +4,9 @@ The tag changes exactly when the bytes may: with the feed's version (raised in t
 shows), the clinic's local date (the window moves), what the clinic is called and allows, the rules of its zone, and
 the serialiser. An unchanged tag is a 304.
 
-The query goes straight to the driver: through SQLAlchemy's layers it would be most of the time that a 304 takes, and
-calendar clients ask for little else. Its rows are therefore the driver's (SQLite has text for times and JSON).
+The query goes straight to the driver, over a connection that stays open: through SQLAlchemy's layers it would be most
+of the time that a 304 takes, and calendar clients ask for little else. Its rows are therefore the driver's (SQLite has
+text for times and JSON).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 from sqlalchemy import Dialect, Engine, text
 
+from scheduler import kept
 from scheduler.ical.calendars import SERIALISER
 from scheduler.ical.zones import fingerprint
 from scheduler.services.feed.feeds import NOTED_EVERY, digest
@@ -64,15 +66,7 @@ def look_up(engine: Engine, token: str, public_url: str, now: datetime) -> FeedS
 
 def _row(engine: Engine, digest: str) -> Any:
     statement, positional = _compiled(engine.dialect)
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        cursor.execute(statement, (digest,) if positional else {"digest": digest})
-        row = cursor.fetchone()
-        cursor.close()
-        return row
-    finally:
-        connection.close()  # back to the pool, which rolls back
+    return kept.ask(engine, statement, (digest,) if positional else {"digest": digest})
 
 
 @lru_cache(maxsize=8)
