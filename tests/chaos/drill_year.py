@@ -187,7 +187,7 @@ class Year:
         self.session.flush()
         self.session.add(occupy(visit, location.resource_id))
         reminders.plan_for(self.session, self.cast.clinic, [visit], self.now)
-        outbox.confirm_course(self.session, self.cast.clinic, patient, [visit], self.now)
+        outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 
     def _visit(self, number):
         visit = self.session.scalar(select(Appointment).where(Appointment.action == f"a-{number}"))
@@ -198,7 +198,7 @@ class Year:
             visit.status = AppointmentStatus.CANCELLED
             visit.schedule_version += 1
             reminders.void_for(self.session, [visit], "cancelled", self.now)
-            outbox.tell_cancelled(self.session, self.cast.clinic, visit.patient, [visit], self.now)
+            outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 
     def _move(self, number, hours):
         visit = self._visit(number)
@@ -208,7 +208,7 @@ class Year:
             visit.schedule_version += 1
             reminders.void_for(self.session, [visit], "moved", self.now)
             reminders.plan_for(self.session, self.cast.clinic, [visit], self.now)
-            outbox.tell_moved(self.session, self.cast.clinic, visit.patient, [visit], self.now)
+            outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 
     def judge(self):
         """Return what is wrong with the reminders that were sent, and those with their times."""

@@ -19,7 +19,7 @@ def travel_to(system, instant):
 def booked(session, cast, start):
     visit = add_visit(session, cast, "Chair 1", start)
     reminders.plan_for(session, cast.clinic, [visit], NOW)
-    outbox.confirm_course(session, cast.clinic, visit.patient, [visit], NOW)
+    outbox.tell(session, cast.clinic, [visit], NOW)
     session.commit()
     return visit
 

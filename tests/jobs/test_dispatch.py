@@ -84,7 +84,7 @@ def booked(session, cast, start, patient=None):
 
 def plan(session, cast, visit, now=NOW):
     reminders.plan_for(session, cast.clinic, [visit], now)
-    outbox.confirm_course(session, cast.clinic, visit.patient, [visit], now)
+    outbox.tell(session, cast.clinic, [visit], now)
 
 
 def states(session, model=Message):
@@ -153,7 +153,7 @@ def test_a_moved_visit_is_reminded_at_its_new_time_only(app, session, harbor):
         visit.schedule_version += 1
         reminders.void_for(session, [visit], "moved", NOW)
         reminders.plan_for(session, harbor.clinic, [visit], NOW)
-        outbox.tell_moved(session, harbor.clinic, visit.patient, [visit], NOW)
+        outbox.tell(session, harbor.clinic, [visit], NOW)
         post.tick(NOW + 5 * MINUTE)
         post.tick(visit.start_at - timedelta(hours=23))
         subjects = [mail["Subject"].partition(":")[0] for _, mail in post.mails()]
@@ -185,9 +185,7 @@ def test_a_visit_moved_after_the_claim_is_confirmed_with_its_new_time(app, sessi
             row.start_at += DAY
             row.end_at += DAY
             row.schedule_version += 1
-            outbox.tell_moved(
-                db.session(), db.session.get(Clinic, row.clinic_id), row.patient, [row], post.now
-            )
+            outbox.tell(db.session(), db.session.get(Clinic, row.clinic_id), [row], post.now)
 
         post.meanwhile(visit, move)
         post.tick(NOW + MINUTE)

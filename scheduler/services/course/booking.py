@@ -129,7 +129,7 @@ def announce(
         record_event(session, actor, appointment, "book", now, changes=changes)
     waiting = [one for one in care_plan.appointments if reminders.waits(one)] if care_plan else []
     reminders.plan_for(session, actor.clinic, [*appointments, *waiting], now)
-    outbox.confirm_course(session, actor.clinic, appointments[0].patient, appointments, now)
+    outbox.tell(session, actor.clinic, appointments, now)
 
 
 def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | None) -> None:

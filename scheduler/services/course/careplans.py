@@ -135,7 +135,7 @@ def _put_back(
     occupation.occupy(session, actor.clinic, takings, wishes.patient.resource_id, now)
     rows = list(held.values())
     reminders.plan_for(session, actor.clinic, rows, now)
-    outbox.tell_moved(session, actor.clinic, wishes.patient, rows, now)
+    outbox.tell(session, actor.clinic, rows, now)
     raise_versions(session, actor.clinic.id, feed_resources(rows), now)
 
 

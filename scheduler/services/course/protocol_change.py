@@ -194,7 +194,7 @@ def apply_change(session: Session, actor: Actor, change: Change, reason: str, no
     reminders.void_for(session, rows, "another protocol", now)
     reminders.plan_for(session, actor.clinic, rows, now)
     retimed = [written[one.visit.action] for one in change.placed if one.retimed]
-    outbox.tell_rearranged(session, actor.clinic, patient, [*retimed, *off_told], now)
+    outbox.tell(session, actor.clinic, [*retimed, *off_told], now, together=True)
     audit.record(session, actor, "care-plan.protocol-changed", care_plan, now, ["plan_definition"], reason)
     raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
     return care_plan

@@ -41,7 +41,7 @@ def unbook(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -
         row.cancelled_at, row.expires_at = now, None
         record_event(session, actor, row, "unbook", now, WHY, change)
     reminders.void_for(session, rows, WHY, now)
-    outbox.withdraw(session, rows, now)
+    outbox.tell(session, actor.clinic, rows, now)
     care_plan.status, care_plan.status_at = CarePlanStatus.ENTERED_IN_ERROR, now
     care_plan.status_reason, care_plan.expires_at = WHY, None
     care_plan.row_version += 1

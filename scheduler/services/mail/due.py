@@ -24,7 +24,7 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.letters import no_letter_to
-from scheduler.services.mail.outbox import draft
+from scheduler.services.mail.outbox import enqueue
 from scheduler.services.mail.reminders import SETTLED, quiet_hours, stands
 from scheduler.services.visit.open_gates import is_missing, settled_on_the_way
 
@@ -126,7 +126,7 @@ def _draft(
     now: datetime,
 ) -> Message:
     about = {appointment.id: appointment for _, appointment in rows}
-    message = draft(
+    message = enqueue(
         session,
         clinic,
         kind,
@@ -136,6 +136,7 @@ def _draft(
         about=list(about.values()),
         due_at=min(reminder.due_at for reminder, _ in rows),
         expires_at=min(reminder.expires_at for reminder, _ in rows),
+        flush=False,
     )
     message.due_at = min(message.due_at, now)
     message.urgent_at = min(appointment.start_at for appointment in about.values())

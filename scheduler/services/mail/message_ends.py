@@ -18,7 +18,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.mail.outbox import CHANGED, announce
+from scheduler.services.mail.outbox import CHANGED, tell
 from scheduler.services.mail.reminders import stands
 from scheduler.services.mail.told import ANNOUNCING
 
@@ -72,7 +72,7 @@ def fell_through(session: Session, message: Message, now: datetime) -> None:
     ended(session, message, state, reason, now)
     if message.kind in ANNOUNCING and not over:
         clinic = session.get_one(Clinic, message.clinic_id)
-        announce(session, clinic, _appointments(session, message), now)
+        tell(session, clinic, _appointments(session, message), now)
 
 
 def expire(session: Session, now: datetime) -> int:

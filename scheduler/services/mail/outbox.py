@@ -28,40 +28,21 @@ CHANGED = "the visit changed before this left"
 AFTER_START = timedelta(days=1)  # a cancellation or change is still worth reading this long after the start
 
 
-def confirm_course(
-    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
+def tell(
+    session: Session,
+    clinic: Clinic,
+    appointments: Iterable[Appointment],
+    now: datetime,
+    *,
+    together: bool = False,
 ) -> None:
-    """Tell the patient of these visits in one mail, after the clinic's delay."""
-    _announce(session, clinic, patient, appointments, now)
+    """Tell each patient what now differs from what they were last told of these visits, after the clinic's delay.
 
-
-def tell_moved(
-    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
-) -> None:
-    """Tell the patient that these visits have other times, in one mail with what else is about to be told."""
-    _announce(session, clinic, patient, appointments, now)
-
-
-def tell_rearranged(
-    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
-) -> None:
-    """Tell in one mail that some visits have other times, some are off and some are new: the rest of a course that is
-    laid out anew. Where only one of these is to be told, it is told as usual."""
-    _announce(session, clinic, patient, appointments, now, together=True)
-
-
-def tell_cancelled(
-    session: Session, clinic: Clinic, patient: Patient, appointments: Sequence[Appointment], now: datetime
-) -> None:
-    """Tell the patient that these visits are off; those never told of are not mentioned."""
-    _announce(session, clinic, patient, appointments, now)
-
-
-def withdraw(session: Session, appointments: Sequence[Appointment], now: datetime) -> None:
-    """Undo: take back what has not left, and tell what now differs from what was told."""
+    One mail a kind and person. `together`: one change mail for all of it, where some visits have other times, some are
+    off and some are new, because the rest of a course was laid out anew.
+    """
     for patient, theirs in _by_patient(appointments):
-        clinic = session.get_one(Clinic, patient.clinic_id)
-        _announce(session, clinic, patient, theirs, now)
+        _tell(session, clinic, patient, theirs, now, together)
 
 
 def enqueue(
@@ -77,40 +58,12 @@ def enqueue(
     about: Sequence[Appointment] = (),
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
+    flush: bool = True,
 ) -> Message:
-    """Add a message to a patient or a user; `values["secret"]` is wiped once the message has ended."""
-    message = draft(
-        session,
-        clinic,
-        kind,
-        now,
-        patient=patient,
-        user=user,
-        recipient=recipient,
-        values=values,
-        about=about,
-        due_at=due_at,
-        expires_at=expires_at,
-    )
-    session.flush()
-    return message
+    """Add a message to a patient or a user; `values["secret"]` is wiped once the message has ended.
 
-
-def draft(
-    session: Session,
-    clinic: Clinic,
-    kind: MessageKind,
-    now: datetime,
-    *,
-    patient: Patient | None = None,
-    user: User | None = None,
-    recipient: str = "patient",
-    values: Mapping[str, Any] | None = None,
-    about: Sequence[Appointment] = (),
-    due_at: datetime | None = None,
-    expires_at: datetime | None = None,
-) -> Message:
-    """Do the same without a flush, for many at once."""
+    Whoever adds many at once flushes them together, with `flush=False`.
+    """
     message = Message(
         clinic_id=clinic.id,
         kind=kind,
@@ -127,6 +80,8 @@ def draft(
     session.add(message)
     for appointment in about:
         add_subject(message, appointment)
+    if flush:
+        session.flush()
     return message
 
 
@@ -150,19 +105,13 @@ def add_subject(message: Message, appointment: Appointment, told: Told | None = 
     }
 
 
-def announce(session: Session, clinic: Clinic, appointments: Sequence[Appointment], now: datetime) -> None:
-    """Tell what now differs from what was told, at once: a message was refused at its gate because a visit changed."""
-    for patient, theirs in _by_patient(appointments):
-        _announce(session, clinic, patient, theirs, now)
-
-
-def _announce(
+def _tell(
     session: Session,
     clinic: Clinic,
     patient: Patient,
     appointments: Sequence[Appointment],
     now: datetime,
-    together: bool = False,
+    together: bool,
 ) -> None:
     session.flush()
     settings = clinic.settings
@@ -225,8 +174,8 @@ def _tell_about(
 ) -> None:
     """Tell of these visits in the mail of this kind that still waits, or in a new one."""
     due_at = _due_at(clinic, kind, appointments, told, now)
-    message = waiting or draft(
-        session, clinic, kind, now, patient=patient, recipient=recipient, due_at=due_at
+    message = waiting or enqueue(
+        session, clinic, kind, now, patient=patient, recipient=recipient, due_at=due_at, flush=False
     )
     for appointment in appointments:
         add_subject(message, appointment, told.get(appointment.id))

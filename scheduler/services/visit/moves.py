@@ -172,10 +172,7 @@ def apply_moves(
     if retimed:
         reminders.void_for(session, retimed, "moved", now)
         reminders.plan_for(session, actor.clinic, retimed, now)
-    for patient, theirs in groups:
-        told = [move.appointment for move in theirs if move.appointment in retimed]
-        if told:
-            outbox.tell_moved(session, actor.clinic, patient, told, now)
+        outbox.tell(session, actor.clinic, retimed, now)
     raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
 
 

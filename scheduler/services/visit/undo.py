@@ -73,4 +73,4 @@ def _stand_again(
     taking = Taking(appointment, visit)
     occupation.occupy(session, actor.clinic, [taking], appointment.patient.resource_id, now)
     reminders.plan_for(session, actor.clinic, [appointment], now)
-    outbox.withdraw(session, [appointment], now)
+    outbox.tell(session, actor.clinic, [appointment], now)

@@ -130,8 +130,7 @@ def cancel(
         record_event(session, actor, appointment, kind, now, reason, change)
         audit.record(session, actor, "appointment.cancelled", appointment, now, ["status"], reason)
     reminders.void_for(session, appointments, "cancelled", now)
-    if told:
-        outbox.tell_cancelled(session, actor.clinic, told[0].patient, told, now)
+    outbox.tell(session, actor.clinic, told, now)
     raise_versions(session, actor.clinic.id, feed_resources(appointments), now)
 
 

@@ -230,7 +230,7 @@ def _tell(session: Session, actor: Actor, rows: Sequence[Appointment], now: date
     for row in rows:
         by_patient.setdefault(row.patient_id, []).append(row)
     for theirs in by_patient.values():
-        outbox.tell_moved(session, actor.clinic, theirs[0].patient, theirs, now)
+        outbox.tell(session, actor.clinic, theirs, now)
     raise_versions(session, actor.clinic.id, feed_resources(rows), now)
 
 

@@ -123,7 +123,7 @@ def test_another_kind_of_course_calls_off_what_it_lacks_and_tells_all_in_one_mai
     told(session)
     known = last_told(session, [one.id for one in course.appointments], "patient")
     assert {known[one.id].stands for one in gone if one.visible} == {False}
-    outbox.announce(session, harbor.clinic, [*new, *gone], later)
+    outbox.tell(session, harbor.clinic, [*new, *gone], later)
     assert waiting(session) == []  # nothing is told twice
 
 

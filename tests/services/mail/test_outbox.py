@@ -42,7 +42,7 @@ def stand_again(session, visit):
 
 def booked(session, harbor, *days):
     visits = [add_visit(session, harbor, "Chair 1", NOW + day * DAY) for day in days]
-    outbox.confirm_course(session, harbor.clinic, visits[0].patient, visits, NOW)
+    outbox.tell(session, harbor.clinic, visits, NOW)
     return visits
 
 
@@ -60,7 +60,7 @@ def test_a_course_is_confirmed_in_one_mail_a_minute_later(session, harbor):
 
 def test_a_visit_in_a_rush_is_confirmed_at_once(session, harbor):
     visit = add_visit(session, harbor, "Chair 1", NOW + timedelta(hours=2))
-    outbox.confirm_course(session, harbor.clinic, visit.patient, [visit], NOW)
+    outbox.tell(session, harbor.clinic, [visit], NOW)
 
     assert messages(session) == [(MessageKind.CONFIRMATION, 1, NOW)]
 
@@ -68,7 +68,7 @@ def test_a_visit_in_a_rush_is_confirmed_at_once(session, harbor):
 def test_a_move_before_the_confirmation_left_changes_the_confirmation(session, harbor):
     visits = booked(session, harbor, 3, 5)
     move(session, visits[0], DAY)
-    outbox.tell_moved(session, harbor.clinic, visits[0].patient, visits[:1], NOW + MINUTE / 2)
+    outbox.tell(session, harbor.clinic, visits[:1], NOW + MINUTE / 2)
 
     [(kind, count, due_at)] = messages(session)
     assert (kind, count, due_at) == (MessageKind.CONFIRMATION, 2, NOW + MINUTE)
@@ -79,7 +79,7 @@ def test_moves_after_the_confirmation_are_one_mail_three_minutes_later(session, 
     sent(session)
     for number, visit in enumerate(visits):
         move(session, visit, DAY)
-        outbox.tell_moved(session, harbor.clinic, visit.patient, [visit], NOW + number * MINUTE)
+        outbox.tell(session, harbor.clinic, [visit], NOW + number * MINUTE)
 
     assert messages(session) == [(MessageKind.CHANGE, 3, NOW + 3 * MINUTE)]
 
@@ -90,7 +90,7 @@ def test_a_change_mail_keeps_the_time_that_was_told(session, harbor):
     sent(session)
     for _ in range(2):
         move(session, visit, DAY)
-        outbox.tell_moved(session, harbor.clinic, visit.patient, [visit], NOW)
+        outbox.tell(session, harbor.clinic, [visit], NOW)
 
     [message] = session.scalars(select(Message).where(Message.state == MessageState.PENDING))
     assert message.values["before"][str(visit.id)][0] == told.astimezone(visit.zone).isoformat()
@@ -101,7 +101,7 @@ def test_a_move_that_is_moved_back_in_time_is_not_mailed(session, harbor):
     sent(session)
     for by in (DAY, -DAY):
         move(session, visit, by)
-        outbox.tell_moved(session, harbor.clinic, visit.patient, [visit], NOW)
+        outbox.tell(session, harbor.clinic, [visit], NOW)
 
     assert messages(session) == []
     assert len(messages(session, MessageState.VOID)) == 1
@@ -110,7 +110,7 @@ def test_a_move_that_is_moved_back_in_time_is_not_mailed(session, harbor):
 def test_a_cancellation_of_what_was_never_told_is_no_mail(session, harbor):
     visits = booked(session, harbor, 3, 5)
     cancel(session, visits[0])
-    outbox.tell_cancelled(session, harbor.clinic, visits[0].patient, visits[:1], NOW)
+    outbox.tell(session, harbor.clinic, visits[:1], NOW)
 
     assert messages(session) == [(MessageKind.CONFIRMATION, 1, NOW + MINUTE)]
 
@@ -120,7 +120,7 @@ def test_cancelling_the_rest_of_a_course_is_one_mail(session, harbor):
     sent(session)
     for visit in visits:
         cancel(session, visit)
-    outbox.tell_cancelled(session, harbor.clinic, visits[0].patient, visits, NOW)
+    outbox.tell(session, harbor.clinic, visits, NOW)
 
     assert messages(session) == [(MessageKind.CANCELLATION, 3, NOW + 3 * MINUTE)]
 
@@ -129,9 +129,9 @@ def test_an_undone_cancellation_leaves_no_mail(session, harbor):
     [visit] = booked(session, harbor, 3)
     sent(session)
     cancel(session, visit)
-    outbox.tell_cancelled(session, harbor.clinic, visit.patient, [visit], NOW)
+    outbox.tell(session, harbor.clinic, [visit], NOW)
     stand_again(session, visit)
-    outbox.withdraw(session, [visit], NOW + MINUTE)
+    outbox.tell(session, harbor.clinic, [visit], NOW + MINUTE)
 
     assert messages(session) == []
 
@@ -140,10 +140,10 @@ def test_an_undo_after_the_cancellation_left_says_that_it_stands_again(session, 
     [visit] = booked(session, harbor, 3)
     sent(session)
     cancel(session, visit)
-    outbox.tell_cancelled(session, harbor.clinic, visit.patient, [visit], NOW)
+    outbox.tell(session, harbor.clinic, [visit], NOW)
     sent(session)
     stand_again(session, visit)
-    outbox.withdraw(session, [visit], NOW)
+    outbox.tell(session, harbor.clinic, [visit], NOW)
 
     assert messages(session) == [(MessageKind.CHANGE, 1, NOW + 3 * MINUTE)]
 
@@ -151,7 +151,7 @@ def test_an_undo_after_the_cancellation_left_says_that_it_stands_again(session, 
 def test_what_the_patient_does_not_see_is_not_mailed(session, harbor):
     visit = add_visit(session, harbor, "Chair 1", NOW + DAY)
     visit.visible = False
-    outbox.confirm_course(session, harbor.clinic, visit.patient, [visit], NOW)
+    outbox.tell(session, harbor.clinic, [visit], NOW)
 
     assert messages(session) == []
 
@@ -161,7 +161,7 @@ def test_a_claimed_mail_is_left_alone_and_the_rest_is_told_anew(session, harbor)
     [claimed] = session.scalars(select(Message))
     claimed.state = MessageState.LEASED
     move(session, visit, DAY)
-    outbox.tell_moved(session, harbor.clinic, visit.patient, [visit], NOW)
+    outbox.tell(session, harbor.clinic, [visit], NOW)
 
     assert messages(session, MessageState.LEASED) == [(MessageKind.CONFIRMATION, 1, NOW + MINUTE)]
     assert messages(session) == [(MessageKind.CONFIRMATION, 1, NOW + MINUTE)]
