@@ -82,6 +82,11 @@ def begin_write(session: Session) -> None:
     session.connection(execution_options={"writes": True})
 
 
+def is_writer(session: Session) -> bool:
+    """Tell whether the present transaction was begun as a writer; it begins as a reader if there is none."""
+    return bool(session.connection().get_execution_options().get("writes"))
+
+
 @event.listens_for(Engine, "connect")
 def _open_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
     if not isinstance(connection, sqlite.Connection):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from scheduler import clock
 from scheduler.api.problems import Unauthenticated
-from scheduler.database import begin_write, db
+from scheduler.database import begin_write, db, is_writer
 from scheduler.models.api_token import ApiToken
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
@@ -46,7 +46,7 @@ def caller_key() -> str:
 def _note_use(token: ApiToken) -> None:
     """Write down that the token was used, in a transaction of its own unless the request is a writer already."""
     now = clock.now()
-    if db.session().connection().get_execution_options().get("writes"):
+    if is_writer(db.session()):
         token.last_used_at = now
         return
     with Session(db.engine) as own:

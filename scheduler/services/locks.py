@@ -1,7 +1,9 @@
 """Taking turns on PostgreSQL, where writers run side by side.
 
 Two bookings that share a resource wait for each other here, in sorted order so that they cannot wait in a circle; the
-exclusion constraint stays the last word. On SQLite a writer is alone already (BEGIN IMMEDIATE).
+exclusion constraint stays the last word. Whoever writes by a clinic's hours and closures holds them meanwhile, side by
+side with others who do; whoever changes them waits for these, and they for him, so that no visit slips into an hour
+that is being closed. On SQLite a writer is alone already (BEGIN IMMEDIATE).
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from collections.abc import Iterable
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+HOURS = 1  # the first of two numbers: these locks have a room of their own beside those of single numbers
+
 
 def lock_resources(session: Session, resource_ids: Iterable[int]) -> None:
     """Hold these resources until the transaction ends."""
@@ -18,3 +22,15 @@ def lock_resources(session: Session, resource_ids: Iterable[int]) -> None:
         return
     for resource_id in sorted(set(resource_ids)):
         session.execute(select(func.pg_advisory_xact_lock(resource_id)))
+
+
+def hold_hours(session: Session, clinic_id: int) -> None:
+    """Let nobody change the clinic's hours and closures until the transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock_shared(HOURS, clinic_id)))
+
+
+def change_hours(session: Session, clinic_id: int) -> None:
+    """Wait for everybody who writes by the clinic's hours and closures, and let nobody begin until this ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(HOURS, clinic_id)))

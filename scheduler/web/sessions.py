@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db
+from scheduler.database import begin_write, db, is_writer
 from scheduler.errors import NotFound
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
@@ -144,7 +144,7 @@ def _refuse_locked() -> Response:
 
 def _note(row: UserSession) -> None:
     """Write down that the person is there, in a transaction of its own unless the request is a writer already."""
-    if db.session().connection().get_execution_options().get("writes"):
+    if is_writer(db.session()):
         row.seen_at = _wall()
         return
     with Session(db.engine) as own:

@@ -318,17 +318,21 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: [os.kill(child, signal.SIGTERM) for child in children])
     janitor = Janitor(plan.folder, plan.database)
     swept = time.monotonic()
-    while children:
-        ended, status = os.waitpid(-1, os.WNOHANG)
-        if ended:
-            children.remove(ended)
-            if status:
-                sys.exit(f"a program of the storm ended with {status}")
-        elif time.monotonic() - swept > SWEEP:
-            janitor.sweep()
-            swept = time.monotonic()
-        else:
-            time.sleep(0.05)
+    try:
+        while children:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+            if ended:
+                children.remove(ended)
+                if status:
+                    sys.exit(f"a program of the storm ended with {status}")
+            elif time.monotonic() - swept > SWEEP:
+                janitor.sweep()
+                swept = time.monotonic()
+            else:
+                time.sleep(0.05)
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
 
 
 def _fork(plan, number):

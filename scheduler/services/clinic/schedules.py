@@ -24,6 +24,7 @@ from scheduler.models.occupation import Occupation
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import Closure, ClosureKind, ScheduleHours, ScheduleOverride
 from scheduler.services.actors import Actor
+from scheduler.services.locks import change_hours
 from scheduler.services.trail import audit
 
 
@@ -43,6 +44,7 @@ def set_hours(
 ) -> list[ScheduleHours]:
     """Replace the weekly hours of the clinic (None) or of one resource. Raises Invalid."""
     _check_hours(hours)
+    change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
     session.execute(
         delete(ScheduleHours).where(
@@ -80,6 +82,7 @@ def set_override(
 ) -> list[ScheduleOverride]:
     """Give one date its own hours; without any it goes back to the weekly ones. Raises Invalid."""
     _check_hours([Hours(1, starts, ends) for starts, ends in times])
+    change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
     session.execute(
         delete(ScheduleOverride).where(
@@ -120,6 +123,7 @@ def close(
         raise Invalid([(error.field, error.reason)]) from None
     if end <= start:
         raise Invalid([("end", "must be after the start")])
+    change_hours(session, actor.clinic.id)
     zone = actor.clinic.zone
     closure = Closure(
         clinic_id=actor.clinic.id,

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from scheduler.database import is_writer
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar
@@ -20,6 +21,7 @@ from scheduler.domain.windows import Window
 from scheduler.models.clinic import Clinic
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
+from scheduler.services.locks import hold_hours
 from scheduler.services.planning import calendar_cache
 from scheduler.services.planning.calendar_frame import frame as read_frame
 
@@ -35,8 +37,11 @@ def load(
 ) -> Availability:
     """Return who is free on `days` clinic-local days from `first_on`.
 
-    `releasing` are ids of appointments whose time counts as free, because they are about to move.
+    `releasing` are ids of appointments whose time counts as free, because they are about to move. For a writer
+    the hours and closures stay what they are until it ends.
     """
+    if is_writer(session):
+        hold_hours(session, clinic.id)
     frame = read_frame(session, clinic, first_on, days)
     rows, shared = calendar_cache.rows(session, clinic.id, frame, now)
     busy = _busy(session, clinic, frame, patient, releasing)

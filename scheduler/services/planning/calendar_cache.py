@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import BindParameter, Engine, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from scheduler.database import is_writer
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar, Taken
@@ -141,8 +142,7 @@ def _version(session: Session, clinic_id: int) -> tuple[int, int]:
 
 
 def _writes(session: Session) -> bool:
-    writing = bool(session.connection().get_execution_options().get("writes"))
-    return writing or bool(session.new or session.dirty or session.deleted)
+    return is_writer(session) or bool(session.new or session.dirty or session.deleted)
 
 
 def _usable(known: Kept, frame: Calendar, version: tuple[int, int], now: datetime) -> bool:

@@ -1,13 +1,20 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+from scheduler.database import begin_write, db
 from scheduler.errors import Invalid, NotFound
+from scheduler.models.clinic import Clinic
 from scheduler.models.occupation import Occupation
 from scheduler.models.schedule import ScheduleOverride, closures, hours
 from scheduler.models.versions import calendar_version
+from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
 from scheduler.services.clinic.schedules import Hours
+from scheduler.services.planning import availability
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
@@ -118,3 +125,31 @@ def test_a_closure_that_makes_no_sense_is_refused(session, harbor, end, reason, 
 
     assert caught.value.details["errors"][0]["field"] == field
     assert closures(session, harbor.clinic.id, datetime(2000, 1, 1, tzinfo=UTC), NOW + 9 * DAY) == []
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("writes", [True, False])
+def test_no_visit_slips_into_an_hour_that_is_being_closed(engine_name, session, harbor, writes):
+    day = NOW.date()
+    session.rollback()
+    if writes:
+        begin_write(session)
+    availability.load(session, harbor.clinic, day, 1, NOW)
+
+    assert can_close(harbor) is not writes
+    session.rollback()
+    assert can_close(harbor)
+
+
+def can_close(harbor):
+    """Tell whether somebody else can close an hour while the test's own transaction goes on."""
+    with Session(db.engine) as other:
+        begin_write(other)
+        other.execute(text("SET LOCAL lock_timeout = '200ms'"))
+        actor = Actor(other.get_one(Clinic, harbor.clinic.id), None, None, "command")
+        try:
+            schedules.close(other, actor, NOW, NOW + timedelta(hours=1), NOW)
+        except OperationalError:
+            return False
+        other.commit()
+        return True
