@@ -226,11 +226,7 @@ def _tell(session: Session, actor: Actor, rows: Sequence[Appointment], now: date
     if rows:
         reminders.void_for(session, rows, "moved", now)
         reminders.plan_for(session, actor.clinic, rows, now)
-    by_patient: dict[int, list[Appointment]] = {}
-    for row in rows:
-        by_patient.setdefault(row.patient_id, []).append(row)
-    for theirs in by_patient.values():
-        outbox.tell(session, actor.clinic, theirs, now)
+        outbox.tell(session, actor.clinic, rows, now)
     raise_versions(session, actor.clinic.id, feed_resources(rows), now)
 
 
