@@ -1,0 +1,177 @@
+"""What the planner finds for the booking page: offers on a small calendar, or a refusal with what would make room.
+
+Where the best is not proven, a worker is asked to go on; the page looks for what it has found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from flask import current_app, url_for
+
+from scheduler import clock
+from scheduler.database import db
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.model import Proposal, Visit
+from scheduler.domain.plans import Plan
+from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
+from scheduler.models.job import Job
+from scheduler.models.patient import Patient
+from scheduler.models.schedule import closures
+from scheduler.services.clinic import resources
+from scheduler.services.planning import improving_jobs, proposals
+from scheduler.services.planning.earlier import longer_gap
+from scheduler.services.planning.proposal_tokens import sign
+from scheduler.services.planning.wishes import Wishes
+from scheduler.transactions import write_now
+from scheduler.web import signing, wish_form
+from scheduler.web.current import actor
+from scheduler.web.month import CalendarDay, weeks
+from scheduler.web.wish_form import Fields
+
+MOST_BESIDE = 2  # other courses beside the better one that a worker has found
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A proposal as the page shows it. `closed` are the days within it on which the clinic is closed, and why."""
+
+    proposal: Proposal
+    token: str
+    weeks: list[list[CalendarDay[Visit]]]
+    names: dict[int, str]
+    closed: Mapping[date, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the planner said: offers, or a refusal with links to what would make room; and what came before.
+
+    `job` looks for a better course, or has; `better` tells that the first offer is what it found.
+    """
+
+    offers: Sequence[Offer] = ()
+    wishes: Wishes | None = None
+    refusal: Refusal | None = None
+    helps: Sequence[tuple[str, str]] = ()
+    job: Job | None = None
+    better: bool = False
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.wishes.plan_definition.plan if self.wishes else None
+
+
+NOTHING = Found()
+
+
+def find(patient: Patient, form: Fields) -> Found:
+    """Ask the planner what the form asks, and a worker to go on where it cannot say that it is the best."""
+    now = clock.now()
+    wishes = None
+    goes_on = improving_jobs.can_go_on(db.session(), now)
+    try:
+        wishes = wish_form.read(db.session(), actor(), patient, form, now)
+        job, better = _improvement(form, wishes)
+        found = proposals.propose(db.session(), actor(), wishes, now, at_once=goes_on or job is not None)
+        offers = _offers(wishes, [better, *found[:MOST_BESIDE]] if better else found)
+        if job is None and goes_on and not found[0].proven:
+            job = _improve(wishes, found[0].cost)
+        return Found(offers, wishes, job=job, better=better is not None)
+    except NoFitFound as refusal:
+        if wishes is None or refusal.details["proven"]:
+            return Found((), wishes, refusal, _helps(wishes, refusal, form))
+        if better:
+            return Found(_offers(wishes, [better]), wishes, job=job, better=True)
+        if job is None and goes_on:
+            job = _improve(wishes, None)
+        return Found((), wishes, refusal, job=job)
+    except Invalid as refusal:
+        return Found((), wishes, refusal, _helps(wishes, refusal, form))
+
+
+def _improvement(form: Fields, wishes: Wishes) -> tuple[Job | None, Proposal | None]:
+    """Return the job that the form names, if it has ended, and the better course that it has found for these wishes.
+
+    Neither where that course has no place any more: then the search begins again.
+    """
+    try:
+        job = improving_jobs.get(db.session(), actor(), form.get("improvement", ""))
+    except NotFound:  # forgotten, or none is named
+        return None, None
+    if improving_jobs.is_open(job):
+        return None, None  # asked again, the same job is found again
+    if not improving_jobs.is_better(job):
+        return job, None
+    found = improving_jobs.offered(db.session(), actor(), job, clock.now())
+    if found is None or found[0].to_document() != wishes.to_document():
+        return None, None
+    return job, found[1]
+
+
+def _improve(wishes: Wishes, cost: int | None) -> Job | None:
+    """Put the search for a better course in line. Objects read before are read anew after this."""
+    seconds = current_app.config["SETTINGS"].solver_seconds
+    write_now()
+    job = improving_jobs.ask(db.session(), actor(), wishes, cost, seconds, clock.now())
+    db.session.commit()
+    return job
+
+
+def _offers(wishes: Wishes, found: Sequence[Proposal]) -> list[Offer]:
+    now = clock.now()
+    ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
+    names = resources.names(db.session(), actor().clinic.id, ids)
+    zone, closed = actor().clinic.zone, _closed([visit for one in found for visit in one.visits])
+    return [
+        Offer(
+            proposal,
+            sign(proposal, wishes, actor(), signing.keys(), now),
+            weeks(proposal.visits, lambda visit: visit.start, zone, closed),
+            names,
+            _within(proposal, closed),
+        )
+        for proposal in found
+    ]
+
+
+def _helps(wishes: Wishes | None, refusal: Refusal, form: Fields) -> list[tuple[str, str]]:
+    """Return what would make room: words, and the address that asks again with it (none: not for this page)."""
+    offered = list(refusal.details.get("suggestions", ()))
+    if wishes is not None and wishes.done and isinstance(refusal, NoFitFound):
+        longer = longer_gap(db.session(), actor(), wishes, clock.now())
+        if longer is not None:
+            offered.append({"text": longer.text, "request": longer.request})
+    return [(one["text"], _asking_again(form, one["request"])) for one in offered]
+
+
+def _asking_again(form: Fields, change: Mapping[str, Any]) -> str:
+    if not change:
+        return ""
+    values = wish_form.changed(form, change)
+    return url_for("booking.new", **values.to_dict(flat=False))  # type: ignore[arg-type]  # lists are repeated
+
+
+def _within(proposal: Proposal, closed: Mapping[date, str]) -> dict[date, str]:
+    zone = actor().clinic.zone
+    first, last = (local_on(visit.start, zone) for visit in (proposal.visits[0], proposal.visits[-1]))
+    return {on: why for on, why in sorted(closed.items()) if first <= on <= last}
+
+
+def _closed(visits: Sequence[Visit]) -> dict[date, str]:
+    """Return the days within the courses on which the whole clinic is closed, with the reason."""
+    if not visits:
+        return {}
+    clinic = actor().clinic
+    first, last = min(visit.start for visit in visits), max(visit.end for visit in visits)
+    found = {}
+    for closure in closures(db.session(), clinic.id, first, last):
+        if closure.resource_id is None:
+            on = closure.local_start.date()
+            while on <= (closure.local_end - timedelta(minutes=1)).date():
+                found[on] = closure.reason or closure.kind.value
+                on += timedelta(days=1)
+    return found
