@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from flask import current_app
@@ -123,16 +124,16 @@ def propose(actor: Actor, body: WishBody) -> Answer:
     """
     now = clock.now()
     wishes = wishes_of(actor, body)
-    goes_on = improving_jobs.can_go_on(db.session(), now)
+    goes_on = partial(improving_jobs.can_go_on, db.session(), now)
     try:
         found = proposals.propose(db.session(), actor, wishes, now, at_once=goes_on)
     except NoFitFound as refused:
         refusal = _for_programs(refused)
-        if goes_on and not refused.details["proven"]:
+        if not refused.details["proven"] and goes_on():
             refusal.details["job_id"] = _improve(actor, wishes, None)
         raise refusal from refused
     items = views(actor, wishes, found, now)
-    job_id = _improve(actor, wishes, found[0].cost) if goes_on and not found[0].proven else None
+    job_id = _improve(actor, wishes, found[0].cost) if not found[0].proven and goes_on() else None
     return Answer(ProposalList(items=items, job_id=job_id))
 
 

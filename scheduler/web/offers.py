@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from flask import current_app, url_for
@@ -72,13 +73,15 @@ def find(patient: Patient, form: Fields) -> Found:
     """Ask the planner what the form asks, and a worker to go on where it cannot say that it is the best."""
     now = clock.now()
     wishes = None
-    goes_on = improving_jobs.can_go_on(db.session(), now)
+    goes_on = partial(improving_jobs.can_go_on, db.session(), now)
     try:
         wishes = wish_form.read(db.session(), actor(), patient, form, now)
         job, better = _improvement(form, wishes)
-        found = proposals.propose(db.session(), actor(), wishes, now, at_once=goes_on or job is not None)
+        found = proposals.propose(
+            db.session(), actor(), wishes, now, at_once=(lambda: True) if job else goes_on
+        )
         offers = _offers(wishes, [better, *found[:MOST_BESIDE]] if better else found)
-        if job is None and goes_on and not found[0].proven:
+        if job is None and not found[0].proven and goes_on():
             job = _improve(wishes, found[0].cost)
         return Found(offers, wishes, job=job, better=better is not None)
     except NoFitFound as refusal:
@@ -86,7 +89,7 @@ def find(patient: Patient, form: Fields) -> Found:
             return Found((), wishes, refusal, _helps(wishes, refusal, form))
         if better:
             return Found(_offers(wishes, [better]), wishes, job=job, better=True)
-        if job is None and goes_on:
+        if job is None and goes_on():
             job = _improve(wishes, None)
         return Found((), wishes, refusal, job=job)
     except Invalid as refusal:

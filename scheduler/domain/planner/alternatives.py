@@ -14,17 +14,18 @@ from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.model import GaveUp
 from scheduler.domain.planner.optimum import Solution
 from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.way_out import AtOnce
 
 NOON = 12 * 12  # ticks of the day
 
 
-def best(problem: Problem, number: int, at_once: bool = False) -> list[Solution]:
+def best(problem: Problem, number: int, at_once: AtOnce | None = None) -> list[Solution]:
     """Return up to `number` solutions, the optimum first; none if nothing fits. Raises GaveUp when unknown.
 
-    Where the optimum was hard to find there is only that: each other kind would be as hard. `at_once` asks nobody else
-    where the search ends without proof.
+    Where the optimum was hard to find there is only that: each other kind would be as hard. `at_once` tells, where the
+    search ends without proof, whether to leave it at that.
     """
-    first = problem.optimum.best(problem.sets) if at_once else way_out.best(problem)
+    first = way_out.best(problem, at_once)
     if first is None:
         return []
     if problem.optimum.tangled:

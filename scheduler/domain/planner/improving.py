@@ -66,7 +66,7 @@ def placed(
         return None
     held = replace(request, pinned=improvement.starts, count=1)
     try:
-        proposal = proposals.propose(held, availability, weights, now=now, at_once=True)[0]
+        proposal = proposals.propose(held, availability, weights, now=now, at_once=lambda: True)[0]
     except NoFit:
         return None
     return replace(proposal, proven=improvement.proven and proposal.cost == improvement.cost)

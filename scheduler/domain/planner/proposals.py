@@ -11,6 +11,7 @@ from scheduler.domain.planner.model import GaveUp, NoFit, Proposal, Request, Vio
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.summaries import summarized
 from scheduler.domain.planner.validator import check_plan
+from scheduler.domain.planner.way_out import AtOnce
 from scheduler.domain.planner.weights import Weights
 
 DEFAULT = Weights()
@@ -22,13 +23,13 @@ def propose(
     weights: Weights = DEFAULT,
     *,
     now: datetime,
-    at_once: bool = False,
+    at_once: AtOnce | None = None,
 ) -> list[Proposal]:
     """Return the best placements of every action that keep every rule, best first.
 
     At most `request.count`, which differ in a way that matters. Raises NoFit with the first action that cannot be
-    placed, what blocks it and what would make room; or with the reason that the search gave up. `at_once` leaves what
-    the search cannot settle as it is, for somebody to `improve` later.
+    placed, what blocks it and what would make room; or with the reason that the search gave up. `at_once` is
+    asked where the search ends without proof: whether to leave it at that, for somebody to `improve` later.
     """
     problem = Problem(request, availability, weights, now)
     try:

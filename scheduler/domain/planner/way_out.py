@@ -8,7 +8,7 @@ says that it is not proven. Where a worker can go on (improving.py), the request
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from importlib.util import find_spec
 
 from scheduler.domain.planner import cpsat
@@ -17,6 +17,7 @@ from scheduler.domain.planner.model import GaveUp
 from scheduler.domain.planner.optimum import Sets, Solution
 from scheduler.domain.planner.problem import Problem
 
+AtOnce = Callable[[], bool]
 SECONDS = 5.0
 SEED = 1
 
@@ -26,9 +27,20 @@ def is_installed() -> bool:
     return find_spec("ortools") is not None
 
 
-def best(problem: Problem) -> Solution | None:
-    """Return the best placement, or None if it is proven that there is none. Raises GaveUp when neither is known."""
-    return problem.optimum.best(problem.sets, way_out=partial(by_cp_sat, problem))
+def best(problem: Problem, at_once: AtOnce | None = None) -> Solution | None:
+    """Return the best placement, or None if it is proven that there is none. Raises GaveUp when neither is known.
+
+    `at_once` is asked only where the search ends without proof: whether to leave it at that.
+    """
+
+    def ask(sets: Sets, therapists: list[int], known: Solution | None) -> Solution | None:
+        if at_once is None or not at_once():
+            return by_cp_sat(problem, sets, therapists, known)
+        if known is None:
+            raise GaveUp
+        return known
+
+    return problem.optimum.best(problem.sets, way_out=ask)
 
 
 def by_cp_sat(

@@ -11,6 +11,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import NoFit, Proposal
+from scheduler.domain.planner.way_out import AtOnce
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
@@ -22,11 +23,11 @@ __all__ = ["SignedProposal", "check_dates", "load", "propose", "sign", "slot_map
 
 
 def propose(
-    session: Session, actor: Actor, wishes: Wishes, now: datetime, at_once: bool = False
+    session: Session, actor: Actor, wishes: Wishes, now: datetime, at_once: AtOnce | None = None
 ) -> list[Proposal]:
     """Return the best courses by the clinic's own weights, best first.
 
-    `at_once` leaves what the search cannot settle to a job (improving_jobs.py).
+    `at_once` tells whether what the search cannot settle is left to a job (improving_jobs.py); asked only then.
     Raises Invalid for a date that cannot be meant, NoFitFound with `reasons` and `suggestions` when nothing fits.
     """
     check_dates(actor, wishes, now)
