@@ -231,7 +231,6 @@ def ask(appointments: int, requests: int) -> Spent:
 
 
 def report(appointments: tuple[int, ...] = (100_000, 1_000_000), requests: int = 40) -> Iterator[str]:
-    yield "## Proposals through the API\n"
     yield "Aim: 95 of 100 within 50 ms at 100,000 visits in the database, and within 1.5 times that at 1,000,000.\n"
     heads = ("visits", "first, reading all", "median", "95 of 100 within", "processor, median", "95 of 100")
     yield f"| {' | '.join(heads)} | planner's part | statements |"
