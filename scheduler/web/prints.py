@@ -55,7 +55,12 @@ def day(on: str) -> str:
         for column in board.columns
     ]
     return render_template(
-        "prints/day.html", board=board, columns=columns, named=named, by=view.value, now=clock.now()
+        "prints/day.html",
+        board=board,
+        columns=columns,
+        named=named,
+        by=view.value,
+        now=clock.now(),
     )
 
 
