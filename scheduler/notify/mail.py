@@ -10,12 +10,24 @@ from base64 import encodebytes
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import cache
 
-POLICY = SMTP
+
+class Headers(HeaderRegistry):
+    """The library's headers, with the class of each made once instead of for every header of every mail."""
+
+    @cache  # noqa: B019  (there is one registry, as long as the process)
+    def __getitem__(self, name: str) -> type:
+        kind: type = super().__getitem__(name)
+        return kind
+
+
+POLICY = SMTP.clone(header_factory=Headers())
+WITH_UTF8 = POLICY.clone(utf8=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class Mail:
 def as_bytes(mail: Mail) -> bytes:
     """Return the mail with CRLF line ends, the same bytes for the same mail."""
     # an address with other characters than ASCII needs a server with SMTPUTF8 (RFC 6531) and headers to match
-    policy = POLICY if mail.recipient.isascii() else SMTPUTF8
+    policy = POLICY if mail.recipient.isascii() else WITH_UTF8
     message = EmailMessage(policy=policy)
     message["From"] = _address(mail.sender)
     message["To"] = _address(mail.recipient)

@@ -5,7 +5,11 @@ import signal
 import time
 from collections import Counter
 
+from sqlalchemy import and_, func, or_, select
+
 from scheduler.database import db
+from scheduler.models.message import Message, MessageState
+from scheduler.models.reminder import Reminder
 from tests.chaos import crowd
 from tests.chaos.harness import drill
 from tests.chaos.report import tell
@@ -64,10 +68,12 @@ def test_the_server_from_hell(engine_name, app, harbor, tmp_path):
 def untouched():
     """Tell whether a mail is still waiting for its first end."""
     db.session.rollback()
-    return any(
-        mail is None or mail == "leased" or (mail == "pending" and (resends or not reason))
-        for _, mail, resends, reason in crowd.states(db.session()).values()
+    fresh = and_(Message.state == MessageState.PENDING, or_(Message.resends > 0, Message.reason == ""))
+    waiting = (
+        Reminder.message_id.is_(None),
+        or_(Message.state == MessageState.LEASED, fresh),
     )
+    return any(db.session.scalar(select(func.count()).where(one)) for one in waiting)
 
 
 def verdicts(done_to):

@@ -20,6 +20,7 @@ from tests.chaos.report import tell
 from tests.chaos.settings import SEED, rounds
 from tests.engines import both
 
+FROZEN = 4  # at a time
 MOST_TURNS = 14  # a mail takes five; so two of three cancelled are through when all are sent
 
 
@@ -92,28 +93,40 @@ def _cancel_on_sight(app, running, addresses):
 
 @both
 def test_frozen_beyond_the_lease(engine_name, app, harbor, tmp_path):
-    number = rounds(2, 100)
-    chance = random.Random(SEED)
-    with drill(app, harbor.clinic, tmp_path, lease=1.0) as running:
-        for _ in range(number):
-            running.add(16)
-            process = running.start()
-            running.wait_for_steps(chance.randrange(30))
-            running.end(process, signal.SIGSTOP)
-            other = running.start()
-            time.sleep(2)
-            running.end(process, signal.SIGCONT)
-            time.sleep(0.5)
-            for one in (process, other):
-                running.end(one, signal.SIGTERM)
-            for one in (process, other):
-                running.wait_until_gone(one)
-        running.drain()
-        found = running.count()
-    tell("sigstop", engine_name, {"freezes": number, **asdict(found)}, {"bug": "see kill-9"})
+    number = rounds(4, 100)
+    found = freezes(app, harbor, tmp_path, number)
+    planted = freezes(app, harbor, tmp_path / "control", 12, control="gate-asks-no-lease")
+    control = {"bug": "the gate asks for no lease", "unflagged copies": planted.unflagged}
+    tell("sigstop", engine_name, {"freezes": number, **asdict(found)}, control)
 
     assert (found.lost, found.silent, found.unflagged) == (0, 0, 0)
     assert found.most_copies <= 2
+    assert planted.unflagged > 0
+
+
+def freezes(app, harbor, folder, number, control=""):
+    """Freeze some senders in the middle of their work, let another take it over, wake them."""
+    folder.mkdir(exist_ok=True)
+    chance = random.Random(SEED)
+    with drill(app, harbor.clinic, folder, control=control, lease=1.0) as running:
+        for done in range(0, number, FROZEN):
+            frozen = []
+            running.add(16 * FROZEN)
+            for _ in range(min(FROZEN, number - done)):
+                frozen.append(running.start())
+                running.wait_for_steps(chance.randrange(30))
+                running.end(frozen[-1], signal.SIGSTOP)
+            other = running.start()
+            time.sleep(2)
+            for one in frozen:
+                running.end(one, signal.SIGCONT)
+            time.sleep(0.5)
+            for one in (*frozen, other):
+                running.end(one, signal.SIGTERM)
+            for one in (*frozen, other):
+                running.wait_until_gone(one, 60)
+        running.drain()
+        return running.count()
 
 
 @both

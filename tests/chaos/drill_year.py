@@ -17,14 +17,14 @@ from scheduler.database import begin_write
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail import delivery, due, leases, message_ends, outbox, reminders
 from scheduler.services.mail.letters import Letter, Letterhead, compose
-from tests.cast import add_patient, add_place, found
+from tests.cast import add_patient, found
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds
 from tests.engines import SECRET_KEY
-from tests.visits import occupy
 
 ZONES = (
     "America/New_York",
@@ -39,6 +39,10 @@ DAYS = 365
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TICK = timedelta(seconds=5)
 HEAD = Letterhead("https://seriate.example", (SECRET_KEY,), "Seriate <clinic@seriate.example>")
+SOONEST = select(
+    select(func.min(Reminder.due_at)).where(Reminder.state == ReminderState.PENDING).scalar_subquery(),
+    select(func.min(Message.due_at)).where(Message.state == MessageState.PENDING).scalar_subquery(),
+)
 
 
 @pytest.mark.parametrize("zone_name", ZONES if FULL else ZONES[:1])
@@ -91,10 +95,10 @@ class Year:
     def _bookings(self, number):
         """Yield what people do and when: book, then perhaps move or cancel."""
         for who in range(max(number // 15, 3)):
-            name = f"P{who}"
             email = f"p{who}@example.org"
-            add_patient(self.session, self.cast, name, "Year", email=email, email_ok=True)
-        patients = list(self.cast.patients.values())
+            add_patient(self.session, self.cast, f"P{who}", "Year", email=email, email_ok=True)
+        patients = [patient.id for patient in self.cast.patients.values()]
+        self.cast.patients.clear()  # a row that is held here is read anew by the session after each commit
         for visit in range(number):
             start = self._some_start()
             booked = start - timedelta(hours=self.chance.uniform(1, 600))
@@ -128,15 +132,7 @@ class Year:
                 self._tick()
 
     def _next(self):
-        waiting = [
-            self.session.scalar(
-                select(func.min(Reminder.due_at)).where(Reminder.state == ReminderState.PENDING)
-            ),
-            self.session.scalar(
-                select(func.min(Message.due_at)).where(Message.state == MessageState.PENDING)
-            ),
-            self.changes[0][0] if self.changes else None,
-        ]
+        waiting = [*self.session.execute(SOONEST).one(), self.changes[0][0] if self.changes else None]
         self.session.rollback()
         soonest = min((one for one in waiting if one is not None), default=None)
         over = [end for begin, end in self.outages if begin <= self.now < end]
@@ -152,9 +148,8 @@ class Year:
         message_ends.expire(self.session, self.now)
         while due.collect(self.session, self.now):
             pass
-        claimed = [one.id for one in leases.claim(self.session, f"{self.now}", self.now, 500)]
-        for message_id in claimed:
-            letter = compose(self.session, self.session.get(Message, message_id), HEAD, self.now)
+        for message in leases.claim(self.session, f"{self.now}", self.now, 500):
+            letter = compose(self.session, message, HEAD, self.now)
             if not isinstance(letter, Letter):
                 delivery.not_sent(self.session, letter, self.now)
             elif delivery.pass_gate(self.session, letter, self.now):
@@ -164,13 +159,11 @@ class Year:
                 delivery.refused_at_gate(self.session, letter, self.now)
         self.session.commit()
 
-    def _book(self, number, patient, start):
-        place = f"Chair {number}"
-        location = add_place(self.session, self.cast, place, "chair")
+    def _book(self, number, patient_id, start):
+        patient = self.session.get_one(Patient, patient_id)
         visit = Appointment(
             clinic_id=self.cast.clinic.id,
             patient_id=patient.id,
-            location_id=location.id,
             action=f"a-{number}",
             kind="infusion",
             title="Infusion",
@@ -184,8 +177,6 @@ class Year:
             created_at=self.now,
         )
         self.session.add(visit)
-        self.session.flush()
-        self.session.add(occupy(visit, location.resource_id))
         reminders.plan_for(self.session, self.cast.clinic, [visit], self.now)
         outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 

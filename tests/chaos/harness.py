@@ -16,7 +16,12 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Semaphore
 
+from sqlalchemy import and_, func, or_, select
+
 from scheduler.database import db
+from scheduler.models.message import Message, MessageState
+from scheduler.models.reminder import Reminder, ReminderState
+from tests.cast import NOW
 from tests.chaos import crowd
 from tests.smtp_server import Script, smtp_server
 
@@ -93,14 +98,18 @@ class Drill:
         last = time.monotonic() + seconds
         while self.script.connections < connections and time.monotonic() < last:
             time.sleep(0.01)
-        assert self.script.connections >= connections, "the senders do not come"
+        assert self.script.connections >= connections, f"the senders do not come: {self._last_words()}"
 
     def wait_for_mails(self, mails, seconds=600):
         """Wait until so many have come."""
         last = time.monotonic() + seconds
         while len(self.script.received) < mails and time.monotonic() < last:
             time.sleep(0.02)
-        assert len(self.script.received) >= mails, "the mails do not come"
+        assert len(self.script.received) >= mails, f"the mails do not come: {self._last_words()}"
+
+    def _last_words(self):
+        """Return the end of what the senders have complained of."""
+        return Path(self.log.name).read_text(errors="replace")[-500:]
 
     def is_gone(self, process):
         try:
@@ -123,31 +132,33 @@ class Drill:
         for hours in range(8, 20, 2):
             self.close()
             control = self.control if self.control == "gate-blind" else ""
-            self._nursery = self._nurse(time.monotonic() - hours * HOURS, control)
+            epoch = time.monotonic() - hours * HOURS
+            self._nursery = self._nurse(epoch, control)
             process = self.start()
-            self._wait_while_it_goes_on(last)
+            self._wait_while_it_goes_on(last, epoch)
             self.end(process, signal.SIGTERM)
             self.wait_until_gone(process)
             if not self.open_rows():
                 return
 
-    def _wait_while_it_goes_on(self, last, patience=6):
-        """Wait until nothing is open, or nothing has changed for some seconds."""
-        rows, since = self.open_rows(), time.monotonic()
+    def _wait_while_it_goes_on(self, last, epoch, patience=6):
+        """Wait until nothing is open and due for a sender of that epoch, or nothing has changed for some seconds."""
+        rows, since = self.open_rows(epoch), time.monotonic()
         while rows and time.monotonic() < min(last, since + patience):
             time.sleep(0.2)
-            now_open = self.open_rows()
+            now_open = self.open_rows(epoch)
             if now_open != rows or self.script.steps != self._steps:
                 rows, since, self._steps = now_open, time.monotonic(), self.script.steps
 
-    def open_rows(self):
-        """Return how many reminders or mails still wait."""
+    def open_rows(self, epoch=None):
+        """Return how many reminders or mails still wait; with an epoch, how many for nothing but a sender's hand."""
+        wait = [Reminder.state == ReminderState.PENDING, Message.state == MessageState.PENDING]
+        if epoch is not None:
+            now = NOW + timedelta(seconds=time.monotonic() - epoch)
+            wait = [and_(wait[0], Reminder.due_at <= now), and_(wait[1], Message.due_at <= now)]
+        mails = or_(wait[1], Message.state == MessageState.LEASED)
         with db.engine.connect() as connection:
-            query = (
-                "SELECT (SELECT count(*) FROM reminder WHERE state IN ('pending', 'queued'))"
-                " + (SELECT count(*) FROM message WHERE state IN ('pending', 'leased'))"
-            )
-            return connection.exec_driver_sql(query).scalar_one()
+            return sum(connection.scalar(select(func.count()).where(one)) for one in (wait[0], mails))
 
     def count(self):
         """Compare what the server has seen with what the database says."""

@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from config import MailServer
 from scheduler.app import create_app
@@ -29,6 +29,7 @@ from tests.cast import NOW
 from tests.engines import SECRET_KEY, test_settings
 
 PAUSE = 0.05
+_signal = signal.signal
 
 
 def main() -> None:
@@ -84,6 +85,10 @@ def _plant(control: str) -> None:
         sending.pass_gate = _recorded_first
     elif control == "gate-blind":  # the gate does not look at the visits
         delivery._is_stale = lambda: Message.id < 0
+    elif control == "gate-asks-no-lease":  # the gate lets out also what somebody else has claimed meanwhile
+        sending.pass_gate = _gate_without_lease
+    elif control == "drops-all":  # a sender that is asked to end drops what it has in hand
+        signal.signal = lambda number, _: _signal(number, lambda *_: os._exit(0))
     elif control == "claims-for-all":  # a claim takes what somebody else has claimed
         dispatching.claim = _claim_for_all
         sending.pass_gate = lambda *_: True
@@ -96,7 +101,7 @@ def _plant(control: str) -> None:
         raise SystemExit(f"no bug {control}")
 
 
-def _claim_for_all(session, token, now, limit, lease):
+def _claim_for_all(session, token, now, limit, lease, *_, **__):
     unsent = select(Message).where(Message.state.in_(("pending", "leased")), Message.due_at <= now)
     messages = list(session.scalars(unsent.order_by(Message.id).limit(limit)))
     for message in messages:
@@ -104,6 +109,13 @@ def _claim_for_all(session, token, now, limit, lease):
         message.leased_until = leases.database_time(session) + lease
     session.flush()
     return messages
+
+
+def _gate_without_lease(session, letter, now):
+    out = {"data_at": now, "content": letter.content, "rfc_message_id": letter.rfc_message_id}
+    out |= {"dated_at": letter.dated_at, "address": letter.recipient, "subject_line": letter.subject}
+    session.execute(update(Message).where(Message.id == letter.message_id).values(**out))
+    return True
 
 
 def _killed_by(address, session, message, head, now):

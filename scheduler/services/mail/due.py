@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
@@ -45,9 +46,11 @@ Key = tuple[int, str]  # the patient, and who is written to
 Kept = TypeVar("Kept", Clinic, Patient)
 
 
-def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
-    """Turn due reminders into messages. Returns how many rows were looked at; call again while it is not 0."""
-    rows = _due(session, now, limit)
+def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
+    """Turn due reminders into messages. Returns whether there may be more: call again until there are not."""
+    rows = [(row[0], row[1]) for row in session.execute(_due(), {"now": now, "most": limit})]
+    if not rows:
+        return False
     clinics = _by_id(session, Clinic, {reminder.clinic_id for reminder, _ in rows})
     due = [row for row in rows if not _hold_if_quiet(clinics[row[0].clinic_id], row[0], now)]
     patients = _by_id(session, Patient, {appointment.patient_id for _, appointment in due})
@@ -70,7 +73,7 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> int:
         for reminder, _ in together:
             reminder.state, reminder.message_id = ReminderState.QUEUED, mail.id
     session.flush()
-    return len(rows)
+    return len(rows) == limit
 
 
 def _grouped(rows: Iterable[Row]) -> dict[Key, list[Row]]:
@@ -143,38 +146,45 @@ def _draft(
     return message
 
 
-def _due(session: Session, now: datetime, limit: int) -> list[Row]:
-    query = (
+@cache  # built once, as the one below: a clock asks every few seconds
+def _due() -> Select[Row]:
+    return (
         select(Reminder, Appointment)
         .join(Appointment, Reminder.appointment_id == Appointment.id)
-        .where(Reminder.state == ReminderState.PENDING, Reminder.due_at <= now)
+        .where(Reminder.state == ReminderState.PENDING, Reminder.due_at <= bindparam("now"))
         .order_by(Reminder.due_at, Reminder.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(skip_locked=True, of=Reminder)
         .execution_options(populate_existing=True)
     )
-    return [(reminder, appointment) for reminder, appointment in session.execute(query)]
 
 
 def _soon(session: Session, rows: Sequence[Row], now: datetime) -> list[tuple[Key, Row]]:
     """Return the other reminders of the same patients that fall due soon after these."""
     session.flush()
-    query = (
+    near = {
+        "patients": list({appointment.patient_id for _, appointment in rows}),
+        "until": now + TOGETHER,
+        "these": [reminder.id for reminder, _ in rows],
+    }
+    found = [(row[0], row[1]) for row in session.execute(_of_the_same_patients(), near)]
+    return [(_patient_and_recipient(row), row) for row in found]
+
+
+@cache
+def _of_the_same_patients() -> Select[Row]:
+    return (
         select(Reminder, Appointment)
         .join(Appointment, Reminder.appointment_id == Appointment.id)
         .where(
-            Appointment.patient_id.in_({appointment.patient_id for _, appointment in rows}),
+            Appointment.patient_id.in_(bindparam("patients", expanding=True)),
             Reminder.state == ReminderState.PENDING,
-            Reminder.due_at <= now + TOGETHER,
-            Reminder.id.not_in([reminder.id for reminder, _ in rows]),
+            Reminder.due_at <= bindparam("until"),
+            Reminder.id.not_in(bindparam("these", expanding=True)),
         )
         .order_by(Reminder.id)
         .with_for_update(skip_locked=True, of=Reminder)
     )
-    if not rows:
-        return []
-    found = [(reminder, appointment) for reminder, appointment in session.execute(query)]
-    return [(_patient_and_recipient(row), row) for row in found]
 
 
 def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:

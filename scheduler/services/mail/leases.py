@@ -13,11 +13,12 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from scheduler.models.channel import EMAIL
 from scheduler.models.message import Message, MessageState
@@ -62,16 +63,7 @@ def claim(
     than the channel's rate allows.
     """
     until = database_time(session) + lease
-    query = (
-        select(Message)
-        .where(Message.state == MessageState.PENDING, Message.due_at <= now)
-        .where(or_(Message.expires_at.is_(None), Message.expires_at > now))
-        .order_by(Message.urgent_at, Message.due_at, Message.id)
-        .limit(limit)
-        .options(selectinload(Message.subjects))
-        .with_for_update(skip_locked=True, of=Message)
-    )
-    found = list(session.scalars(query))
+    found = list(session.scalars(_due(), {"now": now, "most": limit}))
     messages = list(takewhile(lambda one: not goes_alone(one), found)) or ([] if in_flight else found[:1])
     if rate is not None:
         messages = messages[: limits.take(session, rate, EMAIL, len(messages), now)]
@@ -80,6 +72,21 @@ def claim(
         message.attempts += 1
     session.flush()
     return messages
+
+
+@cache  # built once: a clock asks every few seconds, and before every batch
+def _due() -> Select[tuple[Message]]:
+    return (
+        select(Message)
+        .where(
+            Message.state == MessageState.PENDING,
+            Message.due_at <= bindparam("now"),
+            or_(Message.expires_at.is_(None), Message.expires_at > bindparam("now")),
+        )
+        .order_by(Message.urgent_at, Message.due_at, Message.id)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True, of=Message)
+    )
 
 
 def goes_alone(message: Message) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.domain.reminders import topic_of
@@ -24,6 +25,7 @@ from scheduler.services.mail.told import ANNOUNCING
 
 Policy = Literal["resend", "hold"]
 MOST_RESENDS = 1
+AT_ONCE = 500
 RESENT = "sent again: the end of the first try is unclear"
 UNCLEAR = "the end of the try is unclear: the mail may have arrived"
 TOO_LATE = "too late: its time was over before the mail server took it"
@@ -75,19 +77,23 @@ def fell_through(session: Session, message: Message, now: datetime) -> None:
         tell(session, clinic, _appointments(session, message), now)
 
 
-def expire(session: Session, now: datetime) -> int:
-    """Close the pending messages whose time is over. Returns how many."""
-    query = (
-        select(Message)
-        .where(Message.state == MessageState.PENDING, Message.expires_at <= now)
-        .order_by(Message.id)
-        .limit(500)
-        .with_for_update(skip_locked=True)
-    )
-    messages = list(session.scalars(query))
+def expire(session: Session, now: datetime) -> bool:
+    """Close pending messages whose time is over. Returns whether there may be more: call again until there are not."""
+    messages = list(session.scalars(_over(), {"now": now}))
     for message in messages:
         fell_through(session, message, now)
-    return len(messages)
+    return len(messages) == AT_ONCE
+
+
+@cache  # built once: a clock asks every few seconds
+def _over() -> Select[tuple[Message]]:
+    return (
+        select(Message)
+        .where(Message.state == MessageState.PENDING, Message.expires_at <= bindparam("now"))
+        .order_by(Message.id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _free_reminders(session: Session, message: Message, now: datetime) -> None:
