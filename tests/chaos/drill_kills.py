@@ -13,16 +13,17 @@ from tests.chaos.settings import SEED, rounds
 from tests.engines import both
 
 AT_ONCE = 3
-PER_KILL = 8
+PER_KILL = 6
 MOST_STEPS = 40  # four connections greet and take five steps for a mail
 LONG = 10.0  # seconds of a lease that no living sender loses on any machine
-AHEAD = 200  # what a killed sender has claimed waits for the end of its lease; the next one finds others
+AHEAD = 80  # what a killed sender has claimed waits for the end of its lease; the next one finds others
+BATCH = 8  # claimed at a time: with more, most rows would soon be suspected of killing their sender, and go alone
 
 
-def kill_again_and_again(running, kills, how=signal.SIGKILL, ahead=AHEAD):
+def kill_again_and_again(running, kills, how=signal.SIGKILL):
     """End one of a few senders when they have come a random number of steps far with the mail server; start the next."""
     chance = random.Random(SEED)
-    running.add(min(ahead, PER_KILL * kills))
+    running.add(min(AHEAD, PER_KILL * kills))
     senders = [running.start() for _ in range(AT_ONCE)]
     for number in range(kills):
         if number % 10 == 0:
@@ -43,7 +44,7 @@ def kill_again_and_again(running, kills, how=signal.SIGKILL, ahead=AHEAD):
 
 def kills(app, harbor, folder, number, policy="resend", control="", how=signal.SIGKILL, lease=1.0):
     folder.mkdir(exist_ok=True)
-    with drill(app, harbor.clinic, folder, policy, control, lease) as running:
+    with drill(app, harbor.clinic, folder, policy, control, lease, batch=BATCH) as running:
         kill_again_and_again(running, number, how)
         return running.count()
 
@@ -74,7 +75,7 @@ def control_of(app, harbor, folder, policy):
 
 def control_drill(app, harbor, folder, control):
     """Kill until the bug shows; each try is a drill of its own over people of its own."""
-    with drill(app, harbor.clinic, folder, "resend", control) as running:
+    with drill(app, harbor.clinic, folder, "resend", control, batch=BATCH) as running:
         for _ in range(10):
             kill_again_and_again(running, 20)
             found = running.count()

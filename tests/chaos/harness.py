@@ -19,6 +19,7 @@ from threading import Semaphore
 from sqlalchemy import and_, func, or_, select
 
 from scheduler.database import db
+from scheduler.jobs.dispatch import BATCH
 from scheduler.models.message import Message, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from tests.cast import NOW
@@ -46,7 +47,7 @@ class Count:
 class Drill:
     """One database, one mail server, any number of senders."""
 
-    def __init__(self, app, clinic, script, port, folder, policy, control, lease):
+    def __init__(self, app, clinic, script, port, folder, policy, control, lease, batch):
         self.app, self.clinic, self.script = app, clinic, script
         self.arguments = [
             f"--folder={folder}",
@@ -54,6 +55,7 @@ class Drill:
             f"--port={port}",
             f"--policy={policy}",
             f"--lease={lease}",
+            f"--batch={batch}",
         ]
         self.control = control
         self.lease = lease
@@ -204,11 +206,13 @@ class Drill:
 
 
 @contextmanager
-def drill(app, clinic, folder, policy="resend", control="", lease=1.0, delay=0.01, plan=None, turns=False):
+def drill(
+    app, clinic, folder, policy="resend", control="", lease=1.0, delay=0.01, plan=None, turns=False, batch=BATCH
+):
     """Give a drill with its server and nursery running. With `turns` the server waits for the drill at each step."""
     script = Script(delay=delay, plan=plan or {}, turns=Semaphore(0) if turns else None)
     with smtp_server(script) as port:
-        running = Drill(app, clinic, script, port, folder, policy, control, lease)
+        running = Drill(app, clinic, script, port, folder, policy, control, lease, batch)
         try:
             yield running
         finally:

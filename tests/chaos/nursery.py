@@ -35,6 +35,7 @@ _signal = signal.signal
 def main() -> None:
     options = _options()
     _plant(options.control)
+    dispatching.BATCH = options.batch
     app = create_app(test_settings(Path(options.folder), options.database))
     for line in sys.stdin:
         if line.strip() != "start":
@@ -139,6 +140,7 @@ def _options():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--epoch", type=float, required=True)
     parser.add_argument("--lease", type=float, default=1.0)
+    parser.add_argument("--batch", type=int, default=dispatching.BATCH)
     parser.add_argument("--final-wait", type=int, default=5)
     parser.add_argument("--policy", default="resend")
     parser.add_argument("--control", default="")
