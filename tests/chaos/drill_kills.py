@@ -17,11 +17,13 @@ PER_KILL = 6
 MOST_STEPS = 40  # four connections greet and take five steps for a mail
 LONG = 10.0  # seconds of a lease that no living sender loses on any machine
 AHEAD = 80  # what a killed sender has claimed waits for the end of its lease; the next one finds others
-BATCH = 8  # claimed at a time: with more, most rows would soon be suspected of killing their sender, and go alone
+BATCH = (
+    8  # claimed at a time: with more, most rows would soon be suspected of killing their sender, and go alone
+)
 
 
 def kill_again_and_again(running, kills, how=signal.SIGKILL):
-    """End one of a few senders when they have come a random number of steps far with the mail server; start the next."""
+    """End one of a few senders when they are a random number of steps far with the mail server; start the next."""
     chance = random.Random(SEED)
     running.add(min(AHEAD, PER_KILL * kills))
     senders = [running.start() for _ in range(AT_ONCE)]
@@ -88,8 +90,14 @@ def control_drill(app, harbor, folder, control):
 def test_sigterm_restarts(engine_name, app, harbor, tmp_path):
     number = rounds(4, 200)
     found = kills(app, harbor, tmp_path, number, how=signal.SIGTERM, lease=LONG)
-    planted = kills(app, harbor, tmp_path / "control", 12, control="drops-all", how=signal.SIGTERM, lease=LONG)
-    control = {"bug": "drops what it has in hand", "duplicates": planted.duplicates, "flagged": planted.flagged}
+    planted = kills(
+        app, harbor, tmp_path / "control", 12, control="drops-all", how=signal.SIGTERM, lease=LONG
+    )
+    control = {
+        "bug": "drops what it has in hand",
+        "duplicates": planted.duplicates,
+        "flagged": planted.flagged,
+    }
     tell("sigterm", engine_name, {"restarts": number, **asdict(found)}, control)
 
     assert (found.lost, found.silent, found.duplicates, found.flagged) == (0, 0, 0, 0)

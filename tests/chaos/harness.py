@@ -207,7 +207,16 @@ class Drill:
 
 @contextmanager
 def drill(
-    app, clinic, folder, policy="resend", control="", lease=1.0, delay=0.01, plan=None, turns=False, batch=BATCH
+    app,
+    clinic,
+    folder,
+    policy="resend",
+    control="",
+    lease=1.0,
+    delay=0.01,
+    plan=None,
+    turns=False,
+    batch=BATCH,
 ):
     """Give a drill with its server and nursery running. With `turns` the server waits for the drill at each step."""
     script = Script(delay=delay, plan=plan or {}, turns=Semaphore(0) if turns else None)

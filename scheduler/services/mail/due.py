@@ -147,7 +147,7 @@ def _draft(
 
 
 @cache  # built once, as the one below: a clock asks every few seconds
-def _due() -> Select[Row]:
+def _due() -> Select[Reminder, Appointment]:
     return (
         select(Reminder, Appointment)
         .join(Appointment, Reminder.appointment_id == Appointment.id)
@@ -172,7 +172,7 @@ def _soon(session: Session, rows: Sequence[Row], now: datetime) -> list[tuple[Ke
 
 
 @cache
-def _of_the_same_patients() -> Select[Row]:
+def _of_the_same_patients() -> Select[Reminder, Appointment]:
     return (
         select(Reminder, Appointment)
         .join(Appointment, Reminder.appointment_id == Appointment.id)

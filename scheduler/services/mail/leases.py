@@ -75,7 +75,7 @@ def claim(
 
 
 @cache  # built once: a clock asks every few seconds, and before every batch
-def _due() -> Select[tuple[Message]]:
+def _due() -> Select[Message]:
     return (
         select(Message)
         .where(

@@ -86,7 +86,7 @@ def expire(session: Session, now: datetime) -> bool:
 
 
 @cache  # built once: a clock asks every few seconds
-def _over() -> Select[tuple[Message]]:
+def _over() -> Select[Message]:
     return (
         select(Message)
         .where(Message.state == MessageState.PENDING, Message.expires_at <= bindparam("now"))

@@ -74,14 +74,16 @@ def test_a_move_before_the_confirmation_left_changes_the_confirmation(session, h
     assert (kind, count, due_at) == (MessageKind.CONFIRMATION, 2, NOW + MINUTE)
 
 
-def test_moves_after_the_confirmation_are_one_mail_three_minutes_later(session, harbor):
-    visits = booked(session, harbor, 3, 5, 8)
+def test_eight_moves_after_the_confirmation_are_one_mail_three_minutes_after_the_first(session, harbor):
+    visits = booked(session, harbor, *range(3, 27, 3))
     sent(session)
     for number, visit in enumerate(visits):
         move(session, visit, DAY)
-        outbox.tell(session, harbor.clinic, [visit], NOW + number * MINUTE)
+        outbox.tell(session, harbor.clinic, [visit], NOW + number * MINUTE / 3)
 
-    assert messages(session) == [(MessageKind.CHANGE, 3, NOW + 3 * MINUTE)]
+    assert messages(session) == [(MessageKind.CHANGE, 8, NOW + 3 * MINUTE)]
+    [change] = session.scalars(select(Message).where(Message.kind == MessageKind.CHANGE))
+    assert {one.appointment_id for one in change.subjects} == {visit.id for visit in visits}
 
 
 def test_a_change_mail_keeps_the_time_that_was_told(session, harbor):
