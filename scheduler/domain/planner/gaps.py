@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,6 @@ from scheduler.domain.planner.grid import TICK_SECONDS, Grid, floor_tick
 from scheduler.domain.planner.model import Done
 from scheduler.domain.planner.weights import Weights
 from scheduler.domain.plans import Edge, Offset, Unit
-
-if TYPE_CHECKING:  # these build on this file
-    from scheduler.domain.planner.reaches import Reach
-    from scheduler.domain.planner.rowpasses import Families
 
 Cells = NDArray[np.int64]
 HOUR_TICKS = 3600 // TICK_SECONDS
@@ -49,8 +44,6 @@ class Ruler:
         self.availability = availability
         self.grid: Grid = availability.grid
         self.working = availability.working
-        self.reaches: dict[tuple[Unit, int, int, int, int], tuple[Reach, ...]] = {}  # of working days
-        self.families: dict[Course, Families | None] = {}  # by rowpasses.py
         self._gaps: dict[Step, Gap] = {}
         self._rows: dict[tuple[Unit, int, int], tuple[Cells, Cells]] = {}
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,11 +19,8 @@ from numpy.typing import NDArray
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_utc
 from scheduler.domain.planner.bitsets import from_bools, indexes, span, spans
 from scheduler.domain.planner.rowbits import RowBits
-from scheduler.domain.plans import TICK, Unit
+from scheduler.domain.plans import TICK
 from scheduler.domain.windows import Window
-
-if TYPE_CHECKING:  # reaches.py builds on this file
-    from scheduler.domain.planner.reaches import Reach
 
 TICK_SECONDS = int(TICK.total_seconds())
 DAY_TICKS = 24 * 60 * 60 // TICK_SECONDS
@@ -63,7 +59,6 @@ class Grid:
         self.size = days * self.width
         self.utc, self.real = self._instants()
         self.bounds: dict[tuple[int, int, int], tuple[Ticks, Ticks]] = {}  # of gaps in hours, by gaps.py
-        self.reaches: dict[tuple[Unit, int, int, int, int], tuple[Reach, ...]] = {}  # of gaps, by reaches.py
         self._bits: dict[int, RowBits] = {}
 
     def _instants(self) -> tuple[Ticks, int]:

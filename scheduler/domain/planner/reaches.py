@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from scheduler.domain.planner.rowbits import RowBits
 from scheduler.domain.plans import Unit
 
 EVERYWHERE = -1
+Key = tuple[Unit, int, int, int, int]
 MOST_FEW = 8  # rows that are worth an arithmetic of their own, such as those around a clock change
 
 
@@ -62,12 +64,18 @@ class Reach:
         return self.few.near(there, -self.high, -self.low) << start & self.cells
 
 
+_kept: WeakKeyDictionary[Grid | Ruler, dict[Key, tuple[Reach, ...]]] = (
+    WeakKeyDictionary()
+)  # as long as what they are of
+
+
 def reaches(ruler: Ruler, gap: Gap) -> tuple[Reach, ...] | None:
     """Return the parts of a gap, whole rows first; None where a clock changes while the clinic is open."""
     grid, offset = ruler.grid, gap.offset
     if gap.in_hours and grid.openings is None:
         return None
-    kept = ruler.reaches if offset.unit is Unit.WORKING_DAYS else grid.reaches
+    of_whom: Grid | Ruler = ruler if offset.unit is Unit.WORKING_DAYS else grid
+    kept = _kept.setdefault(of_whom, {})
     key = (offset.unit, offset.min, offset.max, gap.apart, gap.from_end)
     known = kept.get(key)
     if known is None:

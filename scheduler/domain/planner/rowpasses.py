@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from scheduler.domain.planner.bitsets import span
 from scheduler.domain.planner.course import Course, Group, Step
@@ -299,15 +300,19 @@ class Only:
 Families = Mapping[Step, Pair | Siblings | Only]
 
 
+_kept: WeakKeyDictionary[Ruler, dict[Course, Families | None]] = WeakKeyDictionary()
+
+
 def families(course: Course, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
     """Return what hangs from each step; None if some of it is beyond these passes."""
     grid = ruler.grid
     alike = {(id(starts[step]), step.length): starts[step] for step in course.steps}
     if any(cells & grid.band(grid.width - length, grid.width) for (_, length), cells in alike.items()):
         return None  # a visit would run into the next day
-    if course not in ruler.families:
-        ruler.families[course] = _families(course, ruler)
-    return ruler.families[course]
+    kept = _kept.setdefault(ruler, {})
+    if course not in kept:
+        kept[course] = _families(course, ruler)
+    return kept[course]
 
 
 def _families(course: Course, ruler: Ruler) -> Families | None:
