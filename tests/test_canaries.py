@@ -6,6 +6,7 @@ health page, the metrics, the mails and the feeds are searched for what was plan
 """
 
 import re
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from scheduler.services.patient import links
 from scheduler.services.visit import gates
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
+from tests.running import PATIENCE
 from tests.services.courses import book, visit
 
 PASSWORD = "a kestrel over the weir 4471"
@@ -184,11 +186,35 @@ def rummage(system, planted):
 
 
 def break_it(session):
-    """Take away what every change and every look at a record writes to."""
+    """Take away what every change and every look at a record writes to.
+
+    On PostgreSQL that waits for everybody who still has the table open, so first the stopped processes' connections
+    must have gone; one that stays is named.
+    """
     session.rollback()
+    last = time.monotonic() + PATIENCE
+    while others := connected(session):
+        assert time.monotonic() < last, f"still connected: {others}"
+        time.sleep(0.1)
     begin_write(session)
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
     session.execute(text("ALTER TABLE audit_event RENAME TO gone"))
     session.commit()
+
+
+def connected(session):
+    """Return who else is connected to this database and what they last asked; SQLite knows no connections."""
+    if session.get_bind().dialect.name == "sqlite":
+        return []
+    others = session.execute(
+        text(
+            "SELECT pid, state, now() - xact_start, left(query, 200) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+    ).all()
+    session.rollback()
+    return others
 
 
 def sign_in(system, email, step=False):
