@@ -136,7 +136,7 @@ def test_a_storm_over_http(engine_name, system, storm):
 
     def unguarded():
         system.stop("web")
-        serve(system, blind=True)
+        serve(system, "tests.chaos.blind_server")
         return storm.unguarded("http", system.url)
 
     check(storm, "booking-storm-http", engine_name, said, unguarded)
@@ -196,12 +196,9 @@ def percentile(times, share):
     return 0
 
 
-def serve(system, *, blind=False):
-    """Start the server as production does, or one with blind services, and wait until it answers."""
-    if blind:
-        system.commands["web"] = [
-            word.replace("wsgi:app", "tests.chaos.blind_server:app") for word in system.commands["web"]
-        ]
+def serve(system, instead="wsgi"):
+    """Start the server as production does, or with another application, and wait until it answers."""
+    system.commands["web"] = [word.replace("wsgi:app", f"{instead}:app") for word in system.commands["web"]]
     Path(system.environ["CLOCK_FILE"]).write_text(str(NOW.timestamp() - time.time()))
     system.start("web")
     system.wait(lambda: answers(f"{system.url}/login"))
