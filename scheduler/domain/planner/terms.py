@@ -124,16 +124,19 @@ class Bill:
         return Term("gaps", cost, f"{gaps} not the ideal one, by {spaced(worst)} at most")
 
     def _rhythm(self) -> Term:
-        cost = 0
+        cost = line = 0
         for step in self.visits:
             if not step.same_series or step.offset is None or step.offset.unit is Unit.HOURS:
                 continue
             parent = step.parent
             earlier = self._tick(parent) if parent else self.ruler.anchor_tick(self._anchor(step))
-            cost += self.weights.rhythm_tick * abs(self._tick(step) - earlier)
-        return Term("rhythm", cost, self._times(cost))
+            apart = self.weights.rhythm_tick * abs(self._tick(step) - earlier)
+            cost += apart
+            line += apart if step.on_line else 0
+        return Term("rhythm", cost, self._times(line))
 
     def _times(self, cost: int) -> str:
+        """Return the times of day on the plan's line, which other ones there `cost`; side visits have no word."""
         series = [step for step in self.visits if step.on_line and step.action.series]
         if not series:
             return "no series to keep at one time of day"

@@ -192,3 +192,13 @@ def test_the_cases_of_a_clash_hold_every_plan_without_it(number):
 
     assert any(inside(case, best.cells) for case in cases)
     assert not any(inside(case, relaxed.cells) for case in cases)
+
+
+def test_a_side_series_at_other_times_does_not_make_the_line_irregular():
+    problem = crowded(number=2, closes="17:00")
+    pinned = {"talk-1": at(day(2), "11:00"), "talk-2": at(day(3), "15:00")}
+    course = propose(replace(problem.request, pinned=pinned), problem.availability, now=NOW)[0]
+    rhythm = next(term for term in course.terms if term.key == "rhythm")
+
+    assert rhythm.cost > 0
+    assert rhythm.words == "always at 09:00"

@@ -1,0 +1,44 @@
+"""A course that is not proven to be the best, on the booking page: the worker's answer comes by itself."""
+
+import pytest
+from playwright.sync_api import expect
+
+from scheduler.jobs import worker
+from scheduler.models.care_plan import CarePlan
+from tests.cast import NOW
+from tests.services.planning.tangled import KEY, show_worker, tangle
+
+
+class Standing:
+    """The worker's clock."""
+
+    def now(self):
+        return NOW
+
+
+@pytest.fixture
+def crowded(app, session, staffed):
+    """Return the address at which Nora's crowded course is proposed."""
+    app.extensions["clock"] = Standing()
+    wishes = tangle(session, staffed)
+    show_worker(session)
+    nora = wishes.patient.public_id
+    return f"/care-plans/new?patient={nora}&plan_definition={KEY}&not_before=2026-11-30&earliest=09:00&latest=10:25"
+
+
+def test_the_better_course_is_announced_shown_by_key_and_booked(app, session, alice, crowded):
+    page = alice
+    page.goto(crowded)
+    expect(page.locator("#proof")).to_have_text("It is not proven that the first is the best.")
+    expect(page.locator("#improvement")).to_contain_text("The search goes on for up to 60 seconds")
+    worker.work_once(app, "one")
+
+    expect(page.locator("#improvement")).to_contain_text("A better course was found")
+    page.get_by_role("button", name="Show it").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#proof")).to_contain_text("The first is the better one that was found")
+    expect(page.locator("#improvement")).to_have_count(0)
+    page.get_by_role("button", name="Book these 10 visits").first.click()
+    expect(page.get_by_role("status")).to_contain_text("Booked: 10 visits for Nora Lindqvist.")
+    session.rollback()
+    assert session.query(CarePlan).count() == 1
