@@ -27,6 +27,7 @@ from scheduler.app import create_app
 from scheduler.database import db
 from tests import postgres_server
 
+config.pin_zones()  # before any test module looks at a zone
 ENGINES = ("sqlite", "postgresql")
 SECRET_KEY = "5f2c81d09be74a36c1d8e0472b9fa6535f2c81d09be74a36"
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid4().hex)[:12]

@@ -139,7 +139,7 @@ class Gate:
 
     With Holds.DAYS it is good for `valid_days` local days after it was closed. `lead` is how long before the visit
     it must be closed. `after_visit` marks a duty that follows the visit (a monitoring form) and does not block it; it
-    is due within `valid_days` local days, if that is given.
+    is due within `valid_days` local days, if that is given. `titles` are (language, title) for patients.
     """
 
     key: str
@@ -148,6 +148,11 @@ class Gate:
     valid_days: int | None = None
     lead: timedelta = timedelta()
     after_visit: bool = False
+    titles: tuple[tuple[str, str], ...] = ()
+
+    def titled(self, language: str) -> str:
+        """Return what patients who read this language see: its own title where the plan has one."""
+        return dict(self.titles).get(language, self.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Any
 # Reminders at 3 days and 1 day: 4.4 % missed, 1 day only 5.3 %, 3 days only 5.8 % (54,066 visits; Steiner 2018,
 # PubMed 30130032).
 LEAD_HOURS = (72, 24)
+USUAL_LABEL = "Appointment"  # what calendars call a visit, unless the clinic has a word of its own
+LABELS = {"es": "Cita"}  # the same for patients who read another language
 # What is missing, the driver, and the booster that wants to be booked: ours, without a source.
 RULES = ("gates before-start 3 working_days", "driver before-start 2 days", "booster before-start 14 days")
 
@@ -43,7 +45,7 @@ class ClinicSettings:
     reservation_minutes: int = 60
     retention_years: int = 0  # after which a record is made anonymous; 0 keeps it until somebody decides
     second_factor_for_all: bool = False  # a code at sign-in for every role, not only for admins and managers
-    visit_label: str = "Appointment"
+    visit_label: str = USUAL_LABEL
     mail_name: str = ""  # how mails call the clinic; empty is its name
     show_hidden_visits: bool = False
     show_location: bool = True
@@ -71,6 +73,10 @@ class ClinicSettings:
             if type(values[name]) is not type(getattr(DEFAULTS, name)):
                 raise ValueError(f"{name} must be {type(getattr(DEFAULTS, name)).__name__}")
         return cls(**values)
+
+    def label(self, language: str) -> str:
+        """Return what a calendar in this language calls a visit: the clinic's own word, the usual one translated."""
+        return LABELS.get(language, USUAL_LABEL) if self.visit_label == USUAL_LABEL else self.visit_label
 
     def to_document(self) -> dict[str, Any]:
         """Return what differs from the defaults, as JSON."""

@@ -21,7 +21,7 @@ from scheduler.ical.vtimezone import utc, vtimezone
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 
-SERIALISER = 2  # raise it whenever the bytes of an unchanged calendar would change
+SERIALISER = 3  # raise it whenever the bytes of an unchanged calendar would change
 PRODUCT = "-//Seriate//Seriate 1.0//EN"
 REFRESH = timedelta(hours=1)
 END = b"END:VCALENDAR\r\n"
@@ -47,7 +47,7 @@ def course_calendar(
 ) -> bytes:
     """Return visits as a file to open or attach; those that are in no calendar are left out."""
     look = look_of(clinic, url, language)
-    label = clinic.settings.visit_label
+    label = clinic.settings.label(look.language)
     entries = shown(appointments, lambda _: label, look)
     return joined(bare_calendar(), look, entries, first_year(entries))
 

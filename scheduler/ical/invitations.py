@@ -45,7 +45,7 @@ def invitation(
     if status is None or (status is EventStatus.CANCELLED) is not cancelled:
         raise ValueError(f"a visit that is {appointment.status} cannot be sent as {method}")
     zone = vtimezone(clinic.zone_name, appointment.start_at.year)
-    shown = entry(appointment, status, clinic.settings.visit_label, look)
+    shown = entry(appointment, status, clinic.settings.label(look.language), look)
     component = event(shown, clinic.zone_name if zone else None)
     _address(component, organizer, patient_address)
     calendar = bare_calendar()

@@ -3,7 +3,7 @@
 icalendar's own generator lists the changes as one RDATE with many values; Thunderbird reads only the first of them and
 shows daylight-time visits an hour late. A rule is finite, exact, and read alike everywhere. Each zone is proven against
 zoneinfo before it is used; one that fails (Cairo, whose change falls on the day after a month's last Thursday, and
-those that follow Ramadan) is None, and its times are written in UTC.
+those whose rules change within the years that are asked for) is None, and its times are written in UTC.
 """
 
 from __future__ import annotations

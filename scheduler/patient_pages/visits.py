@@ -41,7 +41,7 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         next_id=standing[0].public_id if standing else "",
         asked={visit.public_id for visit in standing if open_for(db.session(), visit)},
         drivers={visit.public_id: driver_of(db.session(), visit) for visit in standing},
-        missing={visit.public_id: missing_titles(visit) for visit in standing},
+        missing={visit.public_id: missing_titles(visit, page.speech.language) for visit in standing},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
         when=when,

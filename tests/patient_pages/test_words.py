@@ -1,7 +1,12 @@
 import re
 from pathlib import Path
 
+from scheduler.models.message import Message
 from scheduler.patient_pages.words import WORDS
+from scheduler.services.patient import links
+from tests import cast
+from tests.engines import SECRET_KEY
+from tests.services.courses import book
 
 PLACEHOLDER = re.compile(r"{(\w+)}")
 TEMPLATES = Path(__file__).parents[2] / "templates" / "visits"
@@ -28,3 +33,18 @@ def test_templates_say_nothing_that_has_no_words():
 
     assert said - set(WORDS["en"]) == set()
     assert len(said) > 20
+
+
+def test_what_is_missing_is_said_in_the_patients_language(client, session, harbor, at):
+    at.time = cast.NOW
+    course = book(session, harbor)
+    message = session.query(Message).filter(Message.patient_id == course.patient_id).first()
+    token = links.page_token((SECRET_KEY,), message, links.VISITS)
+    session.commit()
+    page = client.get(f"/visits/{token}?lang=es").text
+
+    assert "Todavía falta antes de esta cita: Evaluación psiquiátrica; Autorización médica; " in " ".join(
+        page.split()
+    )
+    assert "Medical clearance" not in page
+    assert "Medical clearance" in client.get(f"/visits/{token}").text

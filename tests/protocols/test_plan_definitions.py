@@ -230,3 +230,10 @@ def test_the_monitoring_form_follows_the_visit() -> None:
     gate = plan("esketamine-nasal").gate("rems-monitoring-form")
 
     assert (gate.after_visit, gate.valid_days, gate.holds) == (True, 7, "per_session")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_what_patients_are_asked_for_has_a_name_in_spanish(key):
+    asked = [gate for gate in plan(key).gates if not gate.after_visit]
+
+    assert [gate.key for gate in asked if gate.titled("es") == gate.title] == []

@@ -168,6 +168,7 @@ def _gate(fields: Fields) -> Gate:
         valid_days=fields.get("valid_days", fields.get("within_days")),
         lead=fields.get("lead_hours", 0) * HOUR,
         after_visit=fields.get("after_visit", False),
+        titles=tuple(sorted(fields.get("titles", {}).items())),
     )
 
 
@@ -175,7 +176,8 @@ def _gate_document(gate: Gate) -> dict[str, Any]:
     document: dict[str, Any] = {"key": gate.key, "title": gate.title, "holds": gate.holds.value}
     days = "within_days" if gate.after_visit else "valid_days"
     lead_hours = gate.lead // HOUR
-    return document | _given(**{days: gate.valid_days}, lead_hours=lead_hours, after_visit=gate.after_visit)
+    given = {days: gate.valid_days, "titles": dict(gate.titles)}
+    return document | _given(**given, lead_hours=lead_hours, after_visit=gate.after_visit)
 
 
 def _given(**fields: Any) -> dict[str, Any]:

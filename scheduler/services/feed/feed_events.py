@@ -36,9 +36,10 @@ def _entries(
 ) -> list[Entry]:
     shows = span(feed, clinic, whose, now)
     found = visits(session, clinic, whose, shows) + left(session, clinic, whose, shows)
-    title = Title(feed.title_style, clinic.settings.visit_label)
+    look = _look(feed, clinic, whose, public_url)
+    title = Title(feed.title_style, clinic.settings.label(look.language))
     place = None if whose.patient is not None else _place
-    return shown(found, title, _look(feed, clinic, whose, public_url), place)
+    return shown(found, title, look, place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,10 +68,11 @@ def is_missing(appointment: Appointment, topic: Topic) -> bool:
     return any((gate.key == DRIVER) is (topic is Topic.DRIVER) for gate in open_gates(appointment))
 
 
-def missing_titles(appointment: Appointment) -> list[str]:
+def missing_titles(appointment: Appointment, language: str = "en") -> list[str]:
     """Return what is missing for a visit that has not begun, without the driver, in the plan's order."""
     still_open = open_gates(appointment) if appointment.status.is_ahead else []
-    return [gate.title for gate in still_open if gate.key != DRIVER]
+    titles = {rule.key: rule.titled(language) for rule in rules_for(appointment)}
+    return [titles[gate.key] for gate in still_open if gate.key != DRIVER]
 
 
 def settled_on_the_way(appointment: Appointment, now: datetime) -> datetime | None:

@@ -74,7 +74,8 @@ def preparations(draw: st.DrawFn) -> Preparation:
 def gates(draw: st.DrawFn) -> Gate:
     holds, after_visit = draw(st.sampled_from(Holds)), draw(st.booleans())
     days = draw(st.none() | st.integers(1, 99))
-    return Gate(draw(keys), draw(words), holds, days, draw(st.integers(0, 99)) * HOUR, after_visit)
+    lead, titles = draw(st.integers(0, 99)) * HOUR, draw(st.dictionaries(st.just("es"), words))
+    return Gate(draw(keys), draw(words), holds, days, lead, after_visit, tuple(titles.items()))
 
 
 @st.composite

@@ -218,6 +218,20 @@ def test_who_a_visit_leaves_keeps_a_tombstone_at_its_old_time(session, clinic, a
     assert shown(session, feed(noor), NOW + 35 * DAY) == []
 
 
+def test_a_patient_reads_the_usual_word_in_their_language_and_the_clinics_own_as_it_is(session, clinic, feed):
+    eva = make_patient(session, clinic, "Eva", language="es")
+    make_visit(session, clinic, eva, "2026-03-09T09:00", uid="v1")
+    make_visit(session, clinic, eva, "2026-03-10T09:00", uid="v2", status=S.CANCELLED, sequence=1)
+
+    def titles(owner):
+        return {entry.summary for entry in feed_events.events(session, feed(owner), URL, NOW)}
+
+    assert titles(eva) == {"Cita", "Cancelada: Cita"}
+    assert titles(None) == {"Appointment", "Cancelled: Appointment"}
+    clinic.settings_document = {"visit_label": "Termin"}
+    assert titles(eva) == {"Termin", "Cancelada: Termin"}
+
+
 def test_a_calendar_is_called_by_the_clinic_and_its_people_but_never_by_a_patient(session, clinic, ana, feed):
     noor = make_practitioner(session, clinic)
 
