@@ -1,0 +1,171 @@
+"""What is not a plain chain: two visits on one day, working days in a row, tapers, dealt lanes, boosters."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from scheduler.domain.localtime import to_local
+from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, slot_map
+from scheduler.domain.planner.model import NoFit, Request
+from scheduler.domain.planner.problem import Problem
+from scheduler.domain.plans import Action, Role
+from scheduler.domain.windows import Window
+from tests.domain.planner.clinics import (
+    MONDAY,
+    NEW_YORK,
+    NOW,
+    at,
+    calendar,
+    course,
+    day,
+    days_after,
+    phase,
+    plan,
+    protocol,
+    staff,
+    weekdays,
+)
+
+DECEMBER = date(2026, 12, 21)  # a Monday
+HOLIDAYS = {date(2026, 12, 25), date(2027, 1, 1), date(2027, 1, 18), date(2027, 2, 15)}
+TEN = [(12, 21), (12, 22), (12, 23), (12, 24), (12, 28), (12, 29), (12, 30), (12, 31), (1, 4), (1, 5)]
+
+
+def winter(days=28, closed=frozenset()):
+    """Return a clinic that keeps its holidays, from the Monday before Christmas."""
+    open_on = [on for on in weekdays(days, DECEMBER) if on not in HOLIDAYS | closed]
+    return calendar(days, open_on=open_on, first=DECEMBER, opens="08:00", closes="18:00")
+
+
+def dates(visits):
+    return [(local.month, local.day) for visit in visits if (local := to_local(visit.start, NEW_YORK))]
+
+
+def ten_days(availability, **wishes):
+    request = Request(protocol("crps-10-day"), DECEMBER, **wishes)
+    return request, propose(request, availability, now=NOW)[0]
+
+
+def test_ten_working_days_in_a_row_step_over_weekends_and_holidays():
+    availability = Availability(winter())
+    request, best = ten_days(availability)
+    problem = Problem(request, availability, Weights(), NOW)
+
+    assert dates(best.visits) == TEN
+    assert len({to_local(visit.start, NEW_YORK).time() for visit in best.visits}) == 1
+    assert check(request, availability, best.visits, now=NOW) == []
+    assert best.proven and best.cost == cpsat.solve(problem, seconds=120).cost
+
+
+def test_a_day_on_which_the_clinic_closes_is_stepped_over_like_a_holiday():
+    best = ten_days(Availability(winter(closed={date(2026, 12, 23)})))[1]
+
+    assert dates(best.visits) == [*TEN[:2], *TEN[3:], (1, 6)]
+
+
+def test_a_working_day_without_a_place_breaks_the_row_and_the_course_starts_after_it():
+    clinic = winter()
+    busy = date(2026, 12, 23)
+    chairs = [one.id for one in clinic.resources if Role.CHAIR in one.roles]
+    taken = [(chair, 0, Window(at(busy, "08:00"), at(busy, "18:00"))) for chair in chairs]
+    best = ten_days(Availability(replace(clinic, occupied=taken)))[1]
+
+    assert dates(best.visits)[0] == (12, 24)
+
+
+def test_a_day_that_the_patient_cannot_come_breaks_the_row_too():
+    best = ten_days(Availability(winter()), blocked_on=frozenset({date(2026, 12, 23)}))[1]
+    narrow = Availability(winter(days=14))
+
+    assert dates(best.visits)[0] == (12, 24)
+    with pytest.raises(NoFit):
+        ten_days(narrow, blocked_on=frozenset({date(2026, 12, 23)}))
+
+
+def test_a_taper_comes_in_its_rhythm_at_the_same_hour_on_working_days_across_a_clock_change():
+    best = ten_days(Availability(winter(days=210)))[1]
+    last = to_local(best.visits[-1].start, NEW_YORK)
+    taper = best.projections
+    locals_ = [to_local(one.start, NEW_YORK) for one in taper]
+
+    assert [one.action for one in taper] == [f"taper-{n}" for n in range(1, 10)]
+    assert {local.time() for local in locals_} == {last.time()}
+    offsets = {one.start.astimezone(NEW_YORK).utcoffset() for one in taper}
+    assert offsets == {timedelta(hours=-5), timedelta(hours=-4)}
+    assert all(local.isoweekday() <= 5 and local.date() not in HOLIDAYS for local in locals_)
+    assert all(
+        one.earliest_on <= local.date() <= one.latest_on for one, local in zip(taper, locals_, strict=True)
+    )
+    gaps = [
+        (after.date() - before.date()).days for before, after in zip([last, *locals_], locals_, strict=False)
+    ]
+    assert gaps[4:6] == [pytest.approx(13, abs=2), pytest.approx(14, abs=2)]
+
+
+def test_boosters_are_projected_and_take_up_nothing():
+    request = Request(protocol("iv-depression-6"), MONDAY)
+    roomy = staff(chairs=2, rooms=2, nurses=2, prescribers=2, therapists=2)
+    best = propose(request, Availability(calendar(98, roomy)), now=NOW)[0]
+
+    assert [one.action for one in best.projections if one.action.startswith("booster")]
+    assert not [visit for visit in best.visits if visit.action.startswith("booster")]
+
+
+CONSULT = Action("consult", "consult", "Consult", (phase("talk", 45, Role.PRESCRIBER),))
+ASSESSMENT = Action(
+    "assessment",
+    "assessment",
+    "Assessment",
+    (phase("talk", 50, Role.ROOM, Role.THERAPIST),),
+    days_after("consult", 0, 0, 0),
+)
+
+
+def test_a_consult_and_an_assessment_share_a_day_one_after_the_other():
+    availability = Availability(calendar())
+    request = Request(plan(CONSULT, ASSESSMENT), MONDAY)
+    consult, assessment = propose(request, availability, now=NOW)[0].visits
+
+    assert to_local(consult.start, NEW_YORK).date() == to_local(assessment.start, NEW_YORK).date() == MONDAY
+    assert assessment.start >= consult.end
+    assert check(request, availability, (consult, assessment), now=NOW) == []
+
+
+def test_a_day_with_room_for_one_of_two_is_not_taken():
+    short = Window(at(MONDAY, "09:00"), at(MONDAY, "10:30"))
+    tuesday = Window(at(day(1), "09:00"), at(day(1), "12:00"))
+    clinic = replace(calendar(3), hours={None: [short, tuesday]})
+    best = propose(Request(plan(CONSULT, ASSESSMENT), MONDAY), Availability(clinic), now=NOW)[0]
+
+    assert dates(best.visits) == [(12, 1), (12, 1)]
+
+
+def test_lanes_that_lie_unluckily_do_not_hide_a_nurse_who_has_a_hand_free():
+    """Two short visits on different lanes, one after the other: a long one has room beside them."""
+    people = staff(chairs=3)
+    nurse = next(one.id for one in people if Role.NURSE in one.roles)
+    two_hands = tuple(replace(one, lanes=2) if one.id == nurse else one for one in people)
+    taken = [
+        (nurse, 0, Window(at(MONDAY, "09:00"), at(MONDAY, "10:00"))),
+        (nurse, 1, Window(at(MONDAY, "10:00"), at(MONDAY, "11:00"))),
+    ]
+    drip = Action("drip", "drip", "Drip", (phase("drip", 120, Role.CHAIR, Role.NURSE),))
+    request = Request(plan(drip), MONDAY)
+    full = [*taken, (nurse, 1, Window(at(MONDAY, "09:30"), at(MONDAY, "10:00")))]
+    starts = [
+        slot_map(request, Availability(calendar(1, two_hands, occupied=held)), now=NOW)["drip"]
+        for held in (taken, full)
+    ]
+
+    assert [some[0] for some in starts] == [at(MONDAY, "09:00"), at(MONDAY, "10:00")]
+
+
+def test_a_course_bent_by_a_pin_keeps_the_pin_and_every_gap():
+    availability = Availability(calendar(42))
+    pinned = {"infusion-2": at(day(4), "13:00")}
+    request = Request(course(4), MONDAY, pinned=pinned)
+    best = propose(request, availability, now=NOW)[0]
+
+    assert {v.action: v.start for v in best.visits}["infusion-2"] == pinned["infusion-2"]
+    assert check(request, availability, best.visits, now=NOW) == []

@@ -1,0 +1,85 @@
+"""Lanes that lie unluckily are dealt anew when a visit is booked: the planner counts heads, not lanes."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.database import begin_write
+from scheduler.domain.planner.model import Segment, Visit
+from scheduler.domain.plans import Role
+from scheduler.errors import SlotTaken
+from scheduler.models.occupation import Occupation
+from scheduler.services.visit import occupation
+from scheduler.services.visit.occupation import Taking
+from tests.cast import NOW, add_patient
+from tests.engines import both
+from tests.visits import add_visit, occupy
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def nina(session, harbor):
+    """Nina, who sees to two patients at a time."""
+    harbor.clinic.settings_document = {"nurse_lanes": 2}
+    session.commit()
+    return harbor.people["Nina"]
+
+
+def hold(session, harbor, nina, name, place, hour, lane, hours=1):
+    """Let a visit of a new patient hold one of Nina's lanes."""
+    patient = add_patient(session, harbor, name, "Ortiz")
+    visit = add_visit(session, harbor, place, NOW + hour * HOUR, patient, minutes=60 * hours)
+    row = occupy(visit, nina.resource_id, lane)
+    row.role = "nurse"
+    session.add(row)
+    session.flush()
+    return visit
+
+
+def take(session, harbor, nina, visit):
+    """Take one of Nina's lanes for the whole of a visit."""
+    stretch = Segment(nina.resource_id, Role.NURSE, "infusion", visit.start_at, visit.end_at, False)
+    wanted = Visit(visit.action, visit.start_at, visit.end_at, visit.end_at, (stretch,))
+    patient = harbor.patients["Nora"].resource_id
+    occupation.occupy(session, harbor.clinic, [Taking(visit, wanted)], patient, NOW)
+
+
+def held(session, nina):
+    """Return Nina's lanes: who holds which, in order of time."""
+    live = select(Occupation).where(
+        Occupation.resource_id == nina.resource_id, Occupation.released_at.is_(None)
+    )
+    rows = session.scalars(live.order_by(Occupation.start_at, Occupation.end_at))
+    return [((row.start_at - NOW) // HOUR, (row.end_at - NOW) // HOUR, row.lane) for row in rows]
+
+
+@both
+def test_a_visit_across_two_short_ones_on_different_lanes_finds_one(session, harbor, nina):
+    begin_write(session)
+    hold(session, harbor, nina, "Olga", "Chair 1", 1, lane=0)
+    hold(session, harbor, nina, "Odo", "Chair 2", 2, lane=1)
+    long = add_visit(session, harbor, "Chair 3", NOW + HOUR, harbor.patients["Nora"], minutes=120)
+    take(session, harbor, nina, long)
+    session.commit()
+    [(*first, one), (*whole, other), (*second, same)] = held(session, nina)
+
+    assert (first, whole, second) == ([1, 2], [1, 3], [2, 3])
+    assert one == same != other
+
+
+@both
+def test_a_third_at_one_time_is_refused_and_moves_nobody(session, harbor, nina):
+    begin_write(session)
+    hold(session, harbor, nina, "Olga", "Chair 1", 1, lane=0, hours=2)
+    hold(session, harbor, nina, "Odo", "Chair 2", 2, lane=1)
+    long = add_visit(session, harbor, "Chair 3", NOW + HOUR, harbor.patients["Nora"], minutes=120)
+    before = held(session, nina)
+
+    with pytest.raises(SlotTaken) as refused:
+        take(session, harbor, nina, long)
+    assert [(one["action"], one["start"]) for one in refused.value.details["conflicts"]] == [
+        ("infusion-1", long.start_at)
+    ]
+    assert held(session, nina) == before
