@@ -77,7 +77,7 @@ def test_saving_our_text_keeps_nothing(session, harbor, mona):
 
 
 def test_every_kind_of_mail_can_be_worded():
-    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "private"}
+    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "invitation", "private"}
 
 
 def test_every_text_has_a_preview(mona, harbor):
