@@ -3,11 +3,14 @@
 SQLite runs through pysqlite3, because the SQLite of many systems (3.7.0 to 3.51.2) can corrupt a WAL database when two
 connections write and checkpoint at once (fixed in 3.51.3, 3.50.7 and 3.44.6). With a fixed version the journal is WAL,
 otherwise TRUNCATE. The driver's own transactions are switched off: readers begin plainly, writers begin IMMEDIATE, so a
-writer waits for its turn at the start instead of failing in the middle.
+writer waits for its turn at the start instead of failing in the middle. Writers that wait ask every few milliseconds:
+SQLite's own waiting asks ever more seldom, so that whoever has just written is first again and others starve.
 """
 
 from __future__ import annotations
 
+import random
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,8 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+BUSY_SECONDS = 10
+TURN_SECONDS = (0.001, 0.005)  # between two askings of a writer that waits
 WAL_IS_SAFE = sqlite.sqlite_version_info >= (3, 51, 3)
 
 
@@ -68,7 +73,7 @@ def engine_options(uri: str) -> dict[str, Any]:
     What a statement was given stays out of errors and logs: it may be a patient's name.
     """
     if make_url(uri).get_backend_name() == "sqlite":
-        return {"module": sqlite, "connect_args": {"timeout": 10}, "hide_parameters": True}
+        return {"module": sqlite, "connect_args": {"timeout": BUSY_SECONDS}, "hide_parameters": True}
     return {"pool_pre_ping": True, "hide_parameters": True}
 
 
@@ -93,7 +98,7 @@ def _open_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         return
     connection.isolation_level = None
     for pragma in (
-        "busy_timeout = 10000",
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
         f"journal_mode = {'WAL' if WAL_IS_SAFE else 'TRUNCATE'}",
         "synchronous = FULL",
         "foreign_keys = ON",
@@ -105,6 +110,29 @@ def _open_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.dialect.name != "sqlite":
+        return
+    if connection.get_execution_options().get("writes", False):
+        _wait_for_turn(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Begin as a writer, waiting up to ten seconds; raises what the driver says after that."""
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101  (for mypy: a connection that begins is one)
+    last = time.monotonic() + BUSY_SECONDS
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < last:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite.OperationalError as error:
+                if "locked" not in str(error):
+                    break
+            time.sleep(random.uniform(*TURN_SECONDS))  # noqa: S311  (so that nobody is always first)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")

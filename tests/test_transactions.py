@@ -4,9 +4,10 @@ from contextvars import Context
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from scheduler import transactions
-from scheduler.database import db
+from scheduler import database, transactions
+from scheduler.database import begin_write, db
 
 
 @pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
@@ -38,6 +39,23 @@ def test_a_writer_in_a_deadlock_is_tried_again(app, pauses, monkeypatch):
 def test_another_error_of_the_database_is_not_contention():
     assert not transactions.is_contention(OperationalError("", {}, Exception("no such table: moon")))
     assert transactions.is_contention(OperationalError("", {}, Exception("database is locked")))
+
+
+def test_a_writer_waits_for_another_and_not_for_ever(app, monkeypatch):
+    with Session(db.engine) as first, Session(db.engine) as second:
+        begin_write(first)
+        threading.Timer(0.05, first.rollback).start()
+        begin_write(second)
+        assert timeout(second) == database.BUSY_SECONDS * 1000
+        monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+        with pytest.raises(OperationalError) as caught:
+            begin_write(first)
+
+    assert transactions.is_contention(caught.value)
+
+
+def timeout(session):
+    return session.scalar(text("PRAGMA busy_timeout"))
 
 
 def lock_row(letter):
