@@ -3,7 +3,7 @@
 SQLite runs through pysqlite3, because the SQLite of many systems (3.7.0 to 3.51.2) can corrupt a WAL database when two
 connections write and checkpoint at once (fixed in 3.51.3, 3.50.7 and 3.44.6). With a fixed version the journal is WAL,
 otherwise TRUNCATE. The driver's own transactions are switched off: readers begin plainly, writers begin IMMEDIATE, so a
-writer waits for its turn at the start instead of failing in the middle. Writers that wait ask every few milliseconds:
+writer waits for its turn at the start instead of failing in the middle. It asks about every hundredth of a second then:
 SQLite's own waiting asks ever more seldom, so that whoever has just written is first again and others starve.
 """
 
@@ -30,7 +30,7 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 BUSY_SECONDS = 10
-TURN_SECONDS = (0.001, 0.005)  # between two askings of a writer that waits
+TURN_SECONDS = (0.002, 0.02)  # between two askings of a writer that waits
 WAL_IS_SAFE = sqlite.sqlite_version_info >= (3, 51, 3)
 
 
