@@ -95,7 +95,7 @@ def _cancel_on_sight(app, running, addresses):
 def test_frozen_beyond_the_lease(engine_name, app, harbor, tmp_path):
     number = rounds(4, 100)
     found = freezes(app, harbor, tmp_path, number)
-    planted = freezes(app, harbor, tmp_path / "control", 12, control="gate-asks-no-lease")
+    planted = freezes(app, harbor, tmp_path / "control", 2 * FROZEN, control="gate-asks-no-lease")
     control = {"bug": "the gate asks for no lease", "unflagged copies": planted.unflagged}
     tell("sigstop", engine_name, {"freezes": number, **asdict(found)}, control)
 
