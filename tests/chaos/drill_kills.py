@@ -90,9 +90,7 @@ def control_drill(app, harbor, folder, control):
 def test_sigterm_restarts(engine_name, app, harbor, tmp_path):
     number = rounds(4, 200)
     found = kills(app, harbor, tmp_path, number, how=signal.SIGTERM, lease=LONG)
-    planted = kills(
-        app, harbor, tmp_path / "control", 12, control="drops-all", how=signal.SIGTERM, lease=2.0
-    )
+    planted = kills(app, harbor, tmp_path / "control", 12, control="drops-all", how=signal.SIGTERM, lease=2.0)
     control = {
         "bug": "drops what it has in hand",
         "duplicates": planted.duplicates,
