@@ -23,8 +23,7 @@ from scheduler.services.account import accounts
 from tests.cast import NOW, add_place
 from tests.chaos.drill_storm import serve
 from tests.chaos.report import tell
-from tests.chaos.settings import SEED, rounds
-from tests.engines import both
+from tests.chaos.settings import SEED, rounds, short_on
 from tests.races import Rush
 
 ACTS = 4  # a patient, a visit, its move, its end
@@ -81,9 +80,9 @@ class Line:
         return line
 
 
-@both
+@short_on("postgresql")
 def test_replays(engine_name, system, session, harbor):
-    number = rounds(24, 1_000) // ACTS
+    number = rounds(16, 1_000) // ACTS
     rush = Rush(session, harbor, None, count=0)
     other = add_place(session, harbor, "Room B", "room").public_id
     token = accounts.create_token(session, harbor.command, harbor.users["mona"], "replays", NOW)[1]

@@ -24,13 +24,12 @@ from tests.chaos.bookers import bookers, figures
 from tests.chaos.drill_storm import serve
 from tests.chaos.own_server import _parent
 from tests.chaos.report import tell
-from tests.chaos.settings import SEED, rounds
-from tests.engines import both
+from tests.chaos.settings import SEED, rounds, short_on
 
 BOOKERS = 2
 
 
-@both
+@short_on("sqlite")
 def test_server_killed(engine_name, app, system, session, harbor, tmp_path):
     number = rounds(1, 20)
     for name in ("Room B", "Room C"):

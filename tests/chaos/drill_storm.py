@@ -25,7 +25,7 @@ from scheduler.services.visit import books
 from tests.api.test_same_slot import OVERLAPS
 from tests.cast import NOW, add_patient, add_person, add_place
 from tests.chaos.report import tell
-from tests.chaos.settings import FULL, SEED, rounds, seconds
+from tests.chaos.settings import FULL, SEED, rounds, seconds, short_on
 from tests.engines import both
 from tests.models.test_occupation import GUARDS
 from tests.running import open_url
@@ -128,7 +128,7 @@ def test_a_storm(engine_name, storm):
     check(storm, "booking-storm", engine_name, storm.blow("services", attempts), storm.unguarded)
 
 
-@both
+@short_on("postgresql")
 def test_a_storm_over_http(engine_name, system, storm):
     serve(system)
     attempts = rounds(80, 20_000)
@@ -142,10 +142,10 @@ def test_a_storm_over_http(engine_name, system, storm):
     check(storm, "booking-storm-http", engine_name, said, unguarded)
 
 
-@both
+@short_on("sqlite")
 def test_at_a_stated_rate(engine_name, system, storm):
     serve(system)
-    said = storm.blow("http", rounds(40, 3_000), url=system.url, rate=RATE)
+    said = storm.blow("http", rounds(20, 3_000), url=system.url, rate=RATE)
     check(storm, "booking-at-a-rate", engine_name, said, None, RATE)
 
 
