@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from scheduler.jobs import worker
 from scheduler.models.care_plan import CarePlan
 from tests.cast import NOW
+from tests.pages.accessibility import findings, with_axe
 from tests.services.planning.tangled import KEY, show_worker, tangle
 
 
@@ -27,13 +28,14 @@ def crowded(app, session, staffed):
 
 
 def test_the_better_course_is_announced_shown_by_key_and_booked(app, session, alice, crowded):
-    page = alice
+    page = with_axe(alice)
     page.goto(crowded)
     expect(page.locator("#proof")).to_have_text("It is not proven that the first is the best.")
     expect(page.locator("#improvement")).to_contain_text("The search goes on for up to 60 seconds")
     worker.work_once(app, "one")
 
     expect(page.locator("#improvement")).to_contain_text("A better course was found")
+    assert findings(page) == []
     page.get_by_role("button", name="Show it").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#proof")).to_contain_text("The first is the better one that was found")

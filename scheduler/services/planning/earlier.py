@@ -199,7 +199,10 @@ def longer_gap(session: Session, actor: Actor, wishes: Wishes, now: datetime) ->
             continue
         slack = {**wishes.slack, following.key: (offset.min, most)}
         try:
-            proposals.propose(session, actor, replace(wishes, slack=slack, count=1), now)
+            longer = replace(wishes, slack=slack, count=1)
+            proposals.propose(
+                session, actor, longer, now, at_once=lambda: True
+            )  # several: none may take long
         except NoFitFound:
             continue
         unit = "hours" if offset.unit is Unit.HOURS else "days"
