@@ -25,6 +25,7 @@ from tests.engines import both, empty_database, test_settings
 from tests.smtp_server import Script, smtp_server
 
 ANSWERS = 150 if FULL else 5  # before the backup, and after it
+PATIENCE = 900  # seconds, on a busy machine
 
 
 @pytest.fixture
@@ -62,9 +63,9 @@ def test_backup_under_load(engine_name, app, session, harbor, copy, second, tmp_
         bookers(app, session, harbor, tmp_path, 2, SEED) as crew,
     ):
         running.add(number)
-        sender = running.start()
         crew.start_all()
-        crew.wait_for(ANSWERS)
+        crew.wait_for(ANSWERS, PATIENCE)
+        sender = running.start()
         running.script.turns.release(
             5 * number // 2
         )  # about half of the mails leave before the backup is taken
@@ -74,7 +75,7 @@ def test_backup_under_load(engine_name, app, session, harbor, copy, second, tmp_
         during = len(crew.answered()) - before
         running.script.let_go()
         running.wait_for_mails(number)
-        crew.wait_for(ANSWERS)
+        crew.wait_for(ANSWERS, PATIENCE)
         crew.stop()
         running.end(sender, signal.SIGTERM)
         running.wait_until_gone(sender)
