@@ -32,7 +32,7 @@ def check_version(session: Session, thing: Versioned, expected: int | None) -> N
 def latest_changes(session: Session, thing: Versioned, count: int) -> list[dict[str, Any]]:
     """Return who did what to the object, the latest first, from the audit trail."""
     query = (
-        select(AuditEvent, User.email)
+        select(AuditEvent, User.email, User.name)
         .outerjoin(User, User.id == AuditEvent.user_id)
         .where(
             AuditEvent.clinic_id == thing.clinic_id,
@@ -43,9 +43,10 @@ def latest_changes(session: Session, thing: Versioned, count: int) -> list[dict[
         .order_by(AuditEvent.id.desc())
         .limit(count)
     )
-    return [_change(event, email) for event, email in session.execute(query)]
+    return [_change(*row) for row in session.execute(query)]
 
 
-def _change(event: AuditEvent, email: str | None) -> dict[str, Any]:
+def _change(event: AuditEvent, email: str | None, name: str | None) -> dict[str, Any]:
     at: datetime = event.at
-    return {"at": at.isoformat(), "by": email or event.actor, "event": event.event, "fields": event.fields}
+    by = email or event.actor
+    return {"at": at.isoformat(), "by": by, "name": name or by, "event": event.event, "fields": event.fields}

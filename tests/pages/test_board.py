@@ -311,14 +311,22 @@ def test_another_desk_sees_a_change_within_seconds(alice, open_page, live_server
     other = sign_in(open_page(live_server), "mona@example.org")
     other.goto(address)
     alice.goto(address)
+    block = other.locator(f'[data-visit="{infusion.public_id}"]').first
+    block.click()
+    expect(other.get_by_role("button", name="Arrived")).to_be_visible()
+    search = other.get_by_role("combobox", name="Find a patient")
+    search.focus()
     alice.locator(f'[data-visit="{infusion.public_id}"]').first.click()
     alice.get_by_role("button", name="Arrived").click()
 
-    block = other.locator(f'[data-visit="{infusion.public_id}"]').first
     expect(block).to_contain_text("Arrived", timeout=5_500)
+    expect(other.get_by_role("button", name="Arrived")).to_have_count(0)  # the visit that is open follows
+    expect(search).to_be_focused()
 
 
-def test_a_stale_step_says_that_somebody_was_faster(alice, open_page, live_server, session, infusion, faults):
+def test_a_stale_step_says_that_somebody_was_faster(
+    alice, staffed, open_page, live_server, session, infusion, faults
+):
     faults.expect("status of 412")
     address = f"/appointments/{infusion.public_id}"
     other = sign_in(open_page(live_server), "mona@example.org")
@@ -326,12 +334,15 @@ def test_a_stale_step_says_that_somebody_was_faster(alice, open_page, live_serve
     alice.goto(address)
     other.get_by_role("button", name="Will come").click()
     expect(other.get_by_role("status")).to_contain_text("confirmed")
+    who = staffed.users["mona"].name or "mona@example.org"
 
     alice.get_by_role("button", name="Arrived").click()
 
     expect(alice.get_by_role("alert")).to_contain_text("Somebody else changed this meanwhile")
-    expect(alice.get_by_role("alert")).to_contain_text("mona@example.org")
+    expect(alice.get_by_role("alert")).to_contain_text(who)
     assert fresh(session, infusion).status is AppointmentStatus.PENDING
+    alice.get_by_role("link", name="Show it as it is now").click()
+    expect(alice.locator(".panel-marks")).to_contain_text("will come")
 
 
 def test_the_board_is_walked_and_a_visit_moved_by_keys_alone(alice, session, infusion):

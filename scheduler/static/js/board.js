@@ -59,8 +59,30 @@ async function refresh(since) {
   const shown = new URLSearchParams({ view: board.dataset.view, only: board.dataset.only, since });
   const address = `/board/${board.dataset.on}/grid?${shown}`;
   const answer = await fetch(address, { headers: { "HX-Request": "true", "X-Background": "1" } });
-  if (answer.status !== 200) return;
-  draw(await answer.text());
+  if (answer.status === 200) draw(await answer.text());
+}
+
+// The visit beside the board is fetched anew when its block has changed, unless somebody is typing there.
+async function refreshPanel(before) {
+  const shown = panel.querySelector("[data-panel]");
+  const after = shown && look(shown.dataset.panel);
+  if (!after || after === before || panel.querySelector("details[open]") || document.activeElement?.matches("#panel :is(input, select, textarea)")) return;
+  const headers = { "HX-Request": "true", "X-Background": "1" };
+  const answer = await fetch(`/appointments/${shown.dataset.panel}`, { headers });
+  if (answer.status !== 200 || !shown.isConnected) return;
+  const held = document.activeElement?.closest("#panel") && document.activeElement.id;
+  const { scrollTop } = panel;
+  panel.innerHTML = await answer.text();
+  window.htmx.process(panel);
+  panel.scrollTop = scrollTop;
+  if (held) document.getElementById(held)?.focus({ preventScroll: true });
+}
+
+// What another desk changes of a visit shows in its block: state, time, place. Numbers count minutes by themselves.
+function look(id) {
+  const block = board.querySelector(`[data-visit="${id}"]`);
+  const column = block?.closest("[aria-labelledby]")?.getAttribute("aria-labelledby");
+  return block ? `${column} ${block.className} ${block.textContent.replace(/\d+/g, "")}` : "";
 }
 
 function draw(html) {
@@ -77,10 +99,14 @@ function draw(html) {
   drawn = Date.now();
 }
 
-setInterval(() => {
+async function poll() {
   if (document.hidden || document.body.classList.contains("dragging")) return;
-  refresh(Date.now() - drawn > FULL ? 0 : board.dataset.version).catch(() => {});
-}, POLL);
+  const before = look(panel.querySelector("[data-panel]")?.dataset.panel);
+  await refresh(Date.now() - drawn > FULL ? 0 : board.dataset.version);
+  await refreshPanel(before);
+}
+
+setInterval(() => poll().catch(() => {}), POLL);
 
 // --- dragging ends in the preview of the move, beside the board
 startDragging(() => board, (visit, start) => {
