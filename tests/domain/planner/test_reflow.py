@@ -1,10 +1,11 @@
 from dataclasses import replace
 from datetime import timedelta
+from itertools import combinations
 from random import Random
 
 import pytest
 
-from scheduler.domain.planner import Availability, check, propose, reflow
+from scheduler.domain.planner import Availability, check, propose, reflow, slot_map
 from scheduler.domain.planner.model import Done, NoFit, Request
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, random_calendar, staff
@@ -125,3 +126,39 @@ def test_what_no_longer_fits_is_put_right_on_a_busy_calendar(seed):
 
 def window_of(visit):
     return Window(visit.start, visit.end)
+
+
+def fewest_of_all(current, moved, availability, keep):
+    """Return how many confirmed and other visits must move at the least, by trying every choice of them."""
+    held = {"infusion-1": current["infusion-1"].start, **moved}
+    free = [key for key in current if key not in held]
+    choices = (some for number in range(len(free) + 1) for some in combinations(free, number))
+    for some in sorted(choices, key=lambda some: (sum(one in keep for one in some), len(some))):
+        pinned = {**held, **{key: current[key].start for key in free if key not in some}}
+        if all(slot_map(replace(REQUEST, pinned=pinned), availability, now=NOW).values()):
+            return sum(one in keep for one in some), sum(one not in keep for one in some)
+    return None
+
+
+@pytest.mark.parametrize("first", range(0, 24, 8))
+def test_no_choice_of_fewer_visits_restores_the_plan(first):
+    moves = []
+    for seed in range(first, first + 8):
+        rng = Random(seed)
+        availability = Availability(random_calendar(rng, 35, 0.25, ROOMY))
+        current = {visit.action: visit for visit in propose(REQUEST, availability, now=NOW)[0].visits}
+        starts = slot_map(
+            replace(REQUEST, pinned={"infusion-1": current["infusion-1"].start}), availability, now=NOW
+        )
+        moved = {"infusion-2": rng.choice(starts["infusion-2"])}
+        keep = frozenset(key for key in current if rng.random() < 0.4)
+        follows = [
+            move.action
+            for move in reflow(REQUEST, current, moved, availability, now=NOW, keep=keep).moves
+            if move.why == "follows"
+        ]
+
+        kept = sum(key in keep for key in follows)
+        assert (kept, len(follows) - kept) == fewest_of_all(current, moved, availability, keep), seed
+        moves.append(len(follows))
+    assert max(moves) > 1
