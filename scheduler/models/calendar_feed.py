@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, Select, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from scheduler.database import Model, UTCDateTime
@@ -43,12 +44,17 @@ class CalendarFeed(InClinic, Public, Model):
 
 def fetched_since(session: Session, resource_id: int, since: datetime) -> bool:
     """Tell whether somebody reads a feed of this patient or practitioner."""
+    return session.scalar(_fetched(), {"whose": resource_id, "since": since}) is not None
+
+
+@cache  # built once, asked for every mail about a visit
+def _fetched() -> Select[int]:
     query = select(CalendarFeed.id).where(
-        CalendarFeed.resource_id == resource_id,
+        CalendarFeed.resource_id == bindparam("whose"),
         CalendarFeed.revoked_at.is_(None),
-        CalendarFeed.last_fetched_at >= since,
+        CalendarFeed.last_fetched_at >= bindparam("since"),
     )
-    return session.scalar(query.limit(1)) is not None
+    return query.limit(1)
 
 
 def by_digest(session: Session, digest: str) -> CalendarFeed | None:

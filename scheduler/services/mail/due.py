@@ -85,17 +85,23 @@ def _grouped(rows: Iterable[Row]) -> dict[Key, list[Row]]:
 
 def _reminded_lately(session: Session, patients: Collection[int], now: datetime) -> Counter[Key]:
     """Count the mails of this kind in the last 24 hours that reached these people or still will."""
-    query = (
+    lately = {"patients": list(patients), "since": now - LATELY}
+    found = session.execute(_lately(), lately)
+    return Counter({(who or 0, recipient): count for who, recipient, count in found})
+
+
+@cache
+def _lately() -> Select[int | None, str, int]:
+    return (
         select(Message.patient_id, Message.recipient, func.count())
         .where(
-            Message.patient_id.in_(patients),
+            Message.patient_id.in_(bindparam("patients", expanding=True)),
             Message.kind.in_((MessageKind.REMINDER, MessageKind.CHECK_IN, *KINDS.values())),
             Message.state.in_(UNDERWAY),
-            Message.created_at > now - LATELY,
+            Message.created_at > bindparam("since"),
         )
         .group_by(Message.patient_id, Message.recipient)
     )
-    return Counter({(who or 0, recipient): count for who, recipient, count in session.execute(query)})
 
 
 def _by_kind(
