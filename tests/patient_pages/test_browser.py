@@ -102,7 +102,7 @@ def test_wishes_and_another_language(phone, ana, fresh):
     phone.get_by_label("Español", exact=True).check()
     phone.get_by_role("button", name="Save").click()
 
-    expect(phone.get_by_role("status")).to_have_text("Sus deseos están guardados.")
+    expect(phone.get_by_role("status")).to_have_text("Sus preferencias están guardadas.")
     saved = fresh(Patient, ana.id)
     assert (saved.language, saved.preferences) == ("es", {"weekdays": [2]})
 
