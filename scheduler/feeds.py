@@ -54,6 +54,8 @@ CALENDAR = {
     "Content-Disposition": 'inline; filename="calendar.ics"',
     "Vary": "Accept-Encoding",
 }
+# what a 304 says beside its tag (RFC 9110, 15.4.5): nothing of a body that it does not have
+UNCHANGED = {"Cache-Control", "Vary", "Strict-Transport-Security"}
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ class Door:
         self.settings: Settings = app.config["SETTINGS"]
         self.headers = HEADERS | ({"Strict-Transport-Security": HTTPS_ONLY} if self.settings.https else {})
         named = (self.headers | CALENDAR).items()
-        self.unchanged = [(name, value) for name, value in named if name != "Content-Type"]
+        self.unchanged = [(name, value) for name, value in named if name in UNCHANGED]
         with app.app_context():
             self.engine = db.engine
 

@@ -1,6 +1,6 @@
 """How fast calendar feeds are served, beside an empty Flask route, Radicale and the library's own serialising.
 
-    python -m tests.benchmarks.feeds [--quick]
+    python -m tests.benchmarks.feeds [--quick] [--visits 12 ...]
 
 Requests per second of one client that keeps its connection where the server does, one process each: Seriate and the
 empty route under the gunicorn options of the product, Radicale under its own server with the same calendar. All run at
@@ -107,17 +107,21 @@ class Runner:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer requests")
-    quick = parser.parse_args().quick
+    parser.add_argument(
+        "--visits", type=int, nargs="+", default=[12, 200, 5_000], help="sizes of the calendars"
+    )
+    asked = parser.parse_args()
+    quick = asked.quick
     folder = Path(tempfile.mkdtemp(prefix="seriate-bench-"))
     try:
-        for line in report(folder, 500 if quick else 2_000, 2 if quick else 5):
+        for line in report(folder, asked.visits, 500 if quick else 2_000, 2 if quick else 5):
             print(line, flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def report(folder: Path, requests: int, turns: int) -> Iterator[str]:
-    served = prepare(folder)
+def report(folder: Path, sizes: Sequence[int], requests: int, turns: int) -> Iterator[str]:
+    served = prepare(folder, sizes)
     with ExitStack() as servers:
         bare = servers.enter_context(gunicorn(folder, "tests.benchmarks.empty_app:app"))
         ours = servers.enter_context(gunicorn(folder, "wsgi:app"))
@@ -150,7 +154,7 @@ def report(folder: Path, requests: int, turns: int) -> Iterator[str]:
     yield from serialising(5_000)
 
 
-def prepare(folder: Path) -> list[Served]:
+def prepare(folder: Path, sizes: Sequence[int]) -> list[Served]:
     """Make a database with a patient for each size and many feeds of each."""
     app = create_app(test_settings(folder, f"sqlite:///{folder}/seriate.db"))
     now = datetime.now(UTC)  # the product's own clock will look at these visits
@@ -158,7 +162,7 @@ def prepare(folder: Path) -> list[Served]:
     with app.app_context():
         flask_migrate.upgrade()
         clinic = make_clinic(db.session)
-        for count in (12, 200, 5_000):
+        for count in sizes:
             patient = make_patient(db.session, clinic)
             db.session.add_all(visits(clinic.id, patient.id, count, now))
             actor = Actor(clinic, None, None, "command")
