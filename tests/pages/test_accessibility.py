@@ -95,6 +95,7 @@ def addresses(session, staffed, course, tmp_path):
         "/requests",
         "/reminders?view=calls",
         "/settings/data",
+        "/zone-rules",
         f"/settings/imports/{job}",
         f"/settings/people/{nina}/hours",
         "/board/2026-11-30",

@@ -1,5 +1,6 @@
 """The booking page: suggestions that work when they are taken, earlier visits, starts for a drag, skipped days."""
 
+from dataclasses import replace
 from datetime import datetime
 from html import unescape
 from re import findall
@@ -192,10 +193,11 @@ def test_a_booking_can_be_taken_back_from_its_toast(session, harbor, wishes, sig
 
 
 @pytest.fixture
-def tangled(session, harbor, monkeypatch):
+def tangled(app, session, harbor, monkeypatch):
     """Return the fields that ask for a course beyond the search, which gives up at once; a worker is there."""
     monkeypatch.setattr(optimum, "CASES", 1)
     monkeypatch.setattr(optimum, "DIVES", 1)
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], solver_seconds=300)  # enough on any machine
     tangle(session, harbor, number=2)
     show_worker(session)
     return {
