@@ -124,14 +124,13 @@ def _shots(page: Page, on: str) -> Shots:
 
 
 def _patients_shots(page: Page, link: str) -> Shots:
-    """Return the pages behind a patient's private link, about the first visit."""
+    """Return the pages behind a patient's private link, each about the first visit of which it is offered."""
     page.goto(link)
-    visit = _where(page, 'a[href$="/visit.ics"]').removesuffix("/visit.ics")
     return {
         "patients-page": link,
-        "patients-ask": f"{visit}/request",
-        "patients-cancel": f"{visit}/cancellation",
-        "patients-driver": f"{visit}/driver",
+        "patients-ask": _where(page, 'a[href*="/request"]'),
+        "patients-cancel": _where(page, 'a[href*="/cancellation"]'),
+        "patients-driver": _where(page, 'a[href*="/driver"]'),
         "patients-wishes": f"{link}/preferences",
         "patients-calendar": f"{link}/calendar",
         "patients-unsubscribe": f"{link}/unsubscription",

@@ -183,3 +183,10 @@ def test_the_scanner_test_sees_what_a_patient_does(client, session, link, third)
     after = everything(session)
     assert {name for name in after if after[name] != before[name]} >= {"appointment", "appointment_event"}
     assert session.query(PatientRequest).count() == 0
+
+
+def test_a_sentence_that_ends_in_a_spanish_time_has_one_full_stop(phone, link):
+    phone.goto(f"{link}?lang=es")
+
+    expect(phone.locator("main")).to_contain_text("m.")
+    expect(phone.locator("main")).not_to_contain_text("..")
