@@ -13,7 +13,8 @@ HEAD = """# Drills
 
 What was broken on purpose, how often, and what came of it. Each drill has a control: the same drill with the guard
 taken out, which must fail, or the drill proves nothing. Written by `make chaos CHAOS=full` (`N=` for fewer
-rounds); each row says how many rounds it had, and its seed repeats it. Seed 20261122 is the short run's (CHAOS=smoke).
+rounds, `MINUTES=` for a shorter storm); each row says how many rounds it had, and its seed repeats it. Seed 20261122 is
+the short run's (CHAOS=smoke). The storms' times were taken on two cores that had much else to do.
 
 | drill | engine | what was found | control | date, seed |
 |---|---|---|---|---|
