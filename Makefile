@@ -46,5 +46,5 @@ chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=, MI
 interop: ## calendars read by a heavier parser, libical of the system (LIBICAL= names its file)
 	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/ical -o python_files='check_*.py' -n 0 $(ARGS)
 
-screenshots: ## the pictures of the pages, from a demo of their own
+screenshots: ## the pictures of the pages and the mails, from a demo of their own
 	@$(ready) test && exec $(PYTHON_IN) -m tools.screenshots
