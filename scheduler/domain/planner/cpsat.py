@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scheduler.domain.planner.bitsets import to_bools
+from scheduler.domain.planner.bitsets import from_bools, span, to_bools
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.gaps import HOUR_TICKS
 from scheduler.domain.planner.optimum import Sets, Solution
@@ -43,7 +43,30 @@ def solve(
     """
     sets = problem.sets if sets is None else sets
     therapists = problem.optimum.therapists() if therapists is None else therapists
+    if below is not None:
+        sets = _within(problem, sets, below)
     return _Model(problem, sets, therapists).solve(seconds, seed, hint, watch, below)
+
+
+def _within(problem: Problem, sets: Sets, below: int) -> Sets:
+    """Leave out the starts that cost too much by themselves, and those that come after every end that does not.
+
+    No cost is negative. This only makes the model smaller: what is left out could not be part of an answer.
+    """
+    course, grid, ruler = problem.course, problem.availability.grid, problem.ruler
+    left: dict[Step, int] = {}
+    for step in course.steps:
+        costs = problem.pricing.of(step, 0, grid.days).ravel()
+        left[step] = sets[step] & from_bools(costs < below)
+    step_before = course.finish.parent if course.finish else None
+    while step_before is not None and course.finish is not None:
+        left[step_before] &= span(0, left[course.finish].bit_length())
+        step_before = step_before.parent
+    for step in course.steps:
+        if step.parent is not None:
+            last = max(left[step.parent].bit_length() - 1, 0) // grid.width
+            left[step] &= span(0, (ruler.last_row(step.offset, last) + 1) * grid.width)
+    return left
 
 
 class _Model:

@@ -31,3 +31,15 @@ def test_about_a_third_of_the_instances_have_no_solution():
     unsolved = sum(1 for seed in INSTANCES if not instance(seed).slots.complete)
 
     assert len(INSTANCES) / 4 < unsolved < len(INSTANCES) / 2
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_cp_sat_proves_that_nothing_costs_less_and_finds_what_costs_as_much(first):
+    for seed in range(first, first + 20):
+        problem = instance(seed)
+        ours = problem.optimum.best(problem.sets)
+        if ours is None:
+            continue
+
+        assert cpsat.solve(problem, seconds=60, hint=ours, below=ours.cost) is None, seed
+        assert cpsat.solve(problem, seconds=60, below=ours.cost + 1).cost == ours.cost, seed
