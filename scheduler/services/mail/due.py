@@ -56,7 +56,8 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
     patients = _by_id(session, Patient, {appointment.patient_id for _, appointment in due})
     groups = _grouped(due)
     for key, row in _soon(session, due, now):
-        if key in groups:
+        # one that shares a mail with nothing would go early, perhaps in the night
+        if any(_still_holds(*one, now) for one in groups.get(key, ())):
             groups[key].append(row)
     reminded = _reminded_lately(session, patients, now)
     mails = []

@@ -81,3 +81,19 @@ def test_many_patients_are_collected_in_as_many_statements_as_one(session, harbo
 
     assert counts[0] == counts[1]
     assert len(session.scalars(select(Message)).all()) == 13
+
+
+@both
+def test_what_comes_too_late_takes_no_other_reminder_with_it(session, harbor):
+    late = due_visit(session, harbor)
+    soon = add_visit(session, harbor, "Chair 2", NOW + 2 * DAY, late.patient)
+    rows = {"clinic_id": harbor.clinic.id, "schedule_version": 1, "recipient": "patient", "created_at": NOW}
+    rows |= {"rule": "before-96h", "state": ReminderState.PENDING}
+    expired = Reminder(appointment_id=late.id, due_at=NOW - DAY, expires_at=NOW, **rows)
+    waiting = Reminder(appointment_id=soon.id, due_at=NOW + DAY / 24, expires_at=NOW + 2 * DAY, **rows)
+    for row in session.scalars(select(Reminder)):
+        row.state = ReminderState.VOID
+    session.add_all([expired, waiting])
+    collect(session, NOW)
+
+    assert (expired.state, waiting.state) == (ReminderState.FAILED, ReminderState.PENDING)
