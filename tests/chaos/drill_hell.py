@@ -68,7 +68,10 @@ def test_the_server_from_hell(engine_name, app, harbor, tmp_path):
 def untouched():
     """Tell whether a mail is still waiting for its first end."""
     db.session.rollback()
-    fresh = and_(Message.state == MessageState.PENDING, or_(Message.resends > 0, Message.reason == ""))
+    never = or_(Message.resends > 0, Message.reason == "")
+    fresh = and_(
+        Message.state == MessageState.PENDING, Message.user_id.is_(None), never
+    )  # not the desk's own
     waiting = (
         Reminder.message_id.is_(None),
         or_(Message.state == MessageState.LEASED, fresh),

@@ -53,6 +53,8 @@ def test_anybody_can_be_searched_for_as_the_other_record(mona, session, staffed)
     page = mona
     page.goto(f"/patients/{staffed.patients['Nora'].public_id}")
     page.get_by_role("link", name="Merge").click()
+    page.wait_for_url("**/duplicates")
+    page.wait_for_load_state()  # what is typed before the page's scripts have come is not searched for
     page.get_by_label("Name, phone or birth date of the other record").press_sequentially("berg")
     page.locator("#found").get_by_role("link", name="Eleonora Berg").click()
 
