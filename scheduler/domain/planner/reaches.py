@@ -64,9 +64,8 @@ class Reach:
         return self.few.near(there, -self.high, -self.low) << start & self.cells
 
 
-_kept: WeakKeyDictionary[Grid | Ruler, dict[Key, tuple[Reach, ...]]] = (
-    WeakKeyDictionary()
-)  # as long as what they are of
+# As long as the grid, or the ruler where working days count.
+_kept: WeakKeyDictionary[Grid | Ruler, dict[Key, tuple[Reach, ...]]] = WeakKeyDictionary()
 
 
 def reaches(ruler: Ruler, gap: Gap) -> tuple[Reach, ...] | None:
