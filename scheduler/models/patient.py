@@ -59,9 +59,7 @@ class Patient(InClinic, Public, Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     row_version: Mapped[int] = mapped_column(default=1)
     merged_into_id: Mapped[int | None]
-    erased_at: Mapped[datetime | None] = mapped_column(
-        UTCDateTime
-    )  # made anonymous: see services/patient/erasure.py
+    erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # by services/patient/erasure.py
 
     resource: Mapped[Resource] = relationship(
         Resource, primaryjoin="foreign(Patient.resource_id) == Resource.id"
