@@ -2,12 +2,13 @@
 
     python -m tests.benchmarks.feeds [--quick] [--visits 12 ...]
 
-Requests per second of one client that keeps its connection where the server does, one process each: Seriate and the
-empty route under the gunicorn options of the product, Radicale under its own server with the same calendar. All run at
-once and are asked in turns, and the best turn of each counts, so that other work on the machine troubles none more than
-another. "Of its processor" divides by the processor time that the server took, which leaves the client out. Many tokens
-share the load, as many subscribers do. "Cold" is a feed whose visits were never rendered, beside the same events in
-one icalendar.Calendar.
+Requests per second of four clients at once, which keep their connections where the server does, one process each:
+Seriate and the empty route under the gunicorn options of the product, Radicale under its own server with the same
+calendar. (One client alone would wait for each answer, and its rate would be that of waking two programs in turn.) All
+servers run at once and are asked in turns, and the best turn of each counts, so that other work on the machine troubles
+none more than another. "Of its processor" divides by the processor time that the server took, which leaves the clients
+out. Many tokens share the load, as many subscribers do. "Cold" is a feed whose visits were never rendered, beside the
+same events in one icalendar.Calendar.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from tools.processes import LOOPBACK, WEB, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS = 200
+CLIENTS = 4
 TICKS = os.sysconf("SC_CLK_TCK")
 RADICALE = """
 [server]
@@ -244,18 +246,21 @@ def seconds(work: Callable[[], object]) -> float:
 
 def ask(port: int, paths: Sequence[str], requests: int, tags: dict[str, str]) -> tuple[float, int]:
     """Return requests per second, and the status that all answers had."""
-    connection = http.client.HTTPConnection(LOOPBACK, port)
+    clients = [http.client.HTTPConnection(LOOPBACK, port) for _ in range(CLIENTS)]
     statuses = set()
     begin = time.perf_counter()
-    for number in range(requests):
-        path = paths[number % len(paths)]
-        headers = {"If-None-Match": tags[path]} if tags.get(path) else {}
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        statuses.add(answer.status)
+    for first in range(0, requests, CLIENTS):
+        asking = clients[: requests - first]
+        for number, client in enumerate(asking, first):
+            path = paths[number % len(paths)]
+            client.request("GET", path, headers={"If-None-Match": tags[path]} if tags.get(path) else {})
+        for client in asking:
+            answer = client.getresponse()
+            answer.read()
+            statuses.add(answer.status)
     took = time.perf_counter() - begin
-    connection.close()
+    for client in clients:
+        client.close()
     (status,) = statuses
     return requests / took, status
 
