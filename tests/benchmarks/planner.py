@@ -140,8 +140,8 @@ class Row:
     duel: Duel = field(default_factory=Duel)
 
 
-def milliseconds(work: Callable[[], object], times: int = 5) -> float:
-    """Return the fastest of a few runs, which is the one that was disturbed least."""
+def milliseconds(work: Callable[[], object], times: int = 20) -> float:
+    """Return the fastest of some runs, which is the one that was disturbed least."""
     spent = []
     for _ in range(times):
         begun = process_time()
