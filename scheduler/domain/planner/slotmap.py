@@ -13,9 +13,10 @@ import numpy as np
 
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.families import families
 from scheduler.domain.planner.gaps import Cells, Ruler
 from scheduler.domain.planner.passes import Node, Passes, reach
-from scheduler.domain.planner.rowpasses import RowPasses, families
+from scheduler.domain.planner.rowpasses import RowPasses
 
 
 class SlotMap:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from scheduler.domain.planner import Availability, Weights
+from scheduler.domain.planner.families import families
 from scheduler.domain.planner.model import Done, Request
 from scheduler.domain.planner.passes import Passes
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.rowbits import RowBits
-from scheduler.domain.planner.rowpasses import RowPasses, families
+from scheduler.domain.planner.rowpasses import RowPasses
 from scheduler.domain.planner.siblings import Siblings
 from scheduler.domain.plans import Action, Edge, Role, Unit
 from tests.domain.planner.clinics import (
