@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from email.utils import parseaddr
 from enum import StrEnum
+from functools import lru_cache
 
 from icalendar import Event, vCalAddress, vText
 
-from scheduler.ical.calendars import bare_calendar
+from scheduler.ical.calendars import END, bare_calendar
 from scheduler.ical.entries import EventStatus, entry, event_status, look_of
 from scheduler.ical.events import event
 from scheduler.ical.texts import line
@@ -48,12 +49,18 @@ def invitation(
     shown = entry(appointment, status, clinic.settings.label(look.language), look)
     component = event(shown, clinic.zone_name if zone else None)
     _address(component, organizer, patient_address)
+    lines: bytes = component.to_ical()
+    return b"".join([_head(method, clinic.zone_name, appointment.start_at.year), lines, END])
+
+
+@lru_cache(maxsize=64)
+def _head(method: Method, zone_name: str, since_year: int) -> bytes:
+    """Return what stands before the visit, the same for all visits of a clinic in a year."""
     calendar = bare_calendar()
     calendar.add("method", method.value)
-    calendar.add_component(zone or utc())
-    calendar.add_component(component)
-    message: bytes = calendar.to_ical()
-    return message
+    calendar.add_component(vtimezone(zone_name, since_year) or utc())
+    head: bytes = calendar.to_ical()
+    return head.removesuffix(END)
 
 
 def _address(component: Event, organizer: str, patient_address: str) -> None:

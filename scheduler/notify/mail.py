@@ -2,19 +2,31 @@
 
 multipart/alternative of plain text, HTML and, for one visit, the invitation (RFC 6047); several visits come as an
 attached file without METHOD. Marked as automatic (RFC 3834), so that no vacation program answers.
+
+The library writes the headers that people read, wherever there is something to encode or to fold. Its message object
+is not used: it takes a millisecond a mail, and writes a long address on the web as encoded words (RFC 2047), which
+mail programs do not read in List-Unsubscribe.
 """
 
 from __future__ import annotations
 
+import re
 from base64 import encodebytes
-from collections.abc import Mapping
+from binascii import b2a_qp
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address, HeaderRegistry
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
+
+FOLD_AFTER = 78  # RFC 5322, 2.1.1
+LONGEST_LINE = 998
+PLAIN_ADDRESS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@[\w-]+(?:\.[\w-]+)*")
+CRLF = b"\r\n"
+AUTOMATIC = b"Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"
 
 
 class Headers(HeaderRegistry):
@@ -59,28 +71,18 @@ def as_bytes(mail: Mail) -> bytes:
     """Return the mail with CRLF line ends, the same bytes for the same mail."""
     # an address with other characters than ASCII needs a server with SMTPUTF8 (RFC 6531) and headers to match
     policy = POLICY if mail.recipient.isascii() else WITH_UTF8
-    message = EmailMessage(policy=policy)
-    message["From"] = _address(mail.sender)
-    message["To"] = _address(mail.recipient)
-    if mail.reply_to:
-        message["Reply-To"] = _address(mail.reply_to)
-    message["Subject"] = mail.subject
-    message["Date"] = format_datetime(mail.dated_at)
-    message["Message-ID"] = mail.message_id
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
-    for name, value in mail.more_headers.items():
-        message[name] = value
-    message.set_content(mail.text, cte="quoted-printable")
-    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
-    invitation = mail.calendar if mail.calendar and mail.calendar.method else None
-    if invitation:
-        message.attach(_calendar_part(invitation))
-    elif mail.calendar:
-        message.make_mixed(boundary=_boundary(mail, "mixed"))
-        message.attach(_calendar_part(mail.calendar))
-    _fix_boundaries(message, mail)
-    return message.as_bytes()
+    headers = [
+        _kept_address("From", mail.sender, policy),
+        _address("To", mail.recipient, policy),
+        _kept_address("Reply-To", mail.reply_to, policy) if mail.reply_to else b"",
+        _words("Subject", mail.subject, policy),
+        _exact("Date", format_datetime(mail.dated_at), policy),
+        _exact("Message-ID", mail.message_id, policy),
+        AUTOMATIC,
+        *(_exact(name, value, policy) for name, value in mail.more_headers.items()),
+        b"MIME-Version: 1.0\r\n",
+    ]
+    return b"".join([*headers, _body(mail)])
 
 
 def message_id(public_id: str, sender: str) -> str:
@@ -88,28 +90,71 @@ def message_id(public_id: str, sender: str) -> str:
     return f"<{public_id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
 
 
-def _calendar_part(calendar: CalendarPart) -> EmailMessage:
-    part = EmailMessage(policy=POLICY)
+def _body(mail: Mail) -> bytes:
+    parts = [_text_part(mail.text, "plain"), _text_part(mail.html, "html")]
+    if mail.calendar is None:
+        return _multipart("alternative", _boundary(mail, "0"), parts)
+    if mail.calendar.method:
+        return _multipart("alternative", _boundary(mail, "0"), [*parts, _calendar_part(mail.calendar)])
+    both = _multipart("alternative", _boundary(mail, "1"), parts)
+    return _multipart("mixed", _boundary(mail, "mixed"), [both, _calendar_part(mail.calendar)])
+
+
+def _text_part(text: str, subtype: str) -> bytes:
+    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    lines = b"".join(line + CRLF for line in text.encode().splitlines())
+    return head.encode() + b2a_qp(lines, istext=True)
+
+
+def _calendar_part(calendar: CalendarPart) -> bytes:
     method = f"; method={calendar.method}" if calendar.method else ""
-    part["Content-Type"] = f'text/calendar; charset="utf-8"{method}'
-    part["Content-Transfer-Encoding"] = "base64"
+    head = f'Content-Type: text/calendar; charset="utf-8"{method}\r\nContent-Transfer-Encoding: base64\r\n'
     if not calendar.method:
-        part["Content-Disposition"] = f'attachment; filename="{calendar.file_name}"'
-    part.set_payload(encodebytes(calendar.content).decode("ascii"))
-    return part
+        head += f'Content-Disposition: attachment; filename="{calendar.file_name}"\r\n'
+    return head.encode() + CRLF + encodebytes(calendar.content).replace(b"\n", CRLF)
 
 
-def _fix_boundaries(message: EmailMessage, mail: Mail) -> None:
-    """Give the parts boundaries of their own: random ones would make every rendering differ."""
-    for number, part in enumerate(message.walk()):
-        if part.is_multipart() and part.get_boundary() is None:
-            part.set_boundary(_boundary(mail, str(number)))
+def _multipart(subtype: str, boundary: bytes, parts: Iterable[bytes]) -> bytes:
+    """Join parts. No line of theirs can be the boundary: neither of their encodings writes its first two signs."""
+    head = b'Content-Type: multipart/%s; boundary="%s"\r\n\r\n' % (subtype.encode(), boundary)
+    return head + b"".join(b"--%s\r\n%s\r\n" % (boundary, part) for part in parts) + b"--%s--\r\n" % boundary
 
 
-def _boundary(mail: Mail, name: str) -> str:
-    return f"=_{mail.message_id.partition('@')[0].strip('<')}_{name}"
+def _boundary(mail: Mail, name: str) -> bytes:
+    """Return a boundary of the mail's own: a random one would make every rendering differ."""
+    return f"=_{mail.message_id.partition('@')[0].strip('<')}_{name}".encode("ascii")
 
 
-def _address(text: str) -> Address:
-    name, address = parseaddr(text)
-    return Address(display_name=name, addr_spec=address)
+def _address(name: str, text: str, policy: EmailPolicy[Any]) -> bytes:
+    # the library refuses other letters before the @ even where the policy allows them
+    if PLAIN_ADDRESS.fullmatch(text) and (policy.utf8 or text.isascii()) and _fits(name, text, FOLD_AFTER):
+        return f"{name}: {text}\r\n".encode()
+    called, address = parseaddr(text)
+    return _folded(name, Address(display_name=called, addr_spec=address), policy)
+
+
+_kept_address = lru_cache(maxsize=64)(_address)  # of the clinic: the same in all mails
+
+
+def _words(name: str, text: str, policy: EmailPolicy[Any]) -> bytes:
+    """Return a header for people; the library encodes and folds what is not a short line of plain words already."""
+    plain = text.isascii() and text.isprintable() and "=?" not in text and text == " ".join(text.split())
+    if plain and _fits(name, text, FOLD_AFTER):
+        return f"{name}: {text}\r\n".encode("ascii")
+    return _folded(name, text, policy)
+
+
+def _exact(name: str, value: str, policy: EmailPolicy[Any]) -> bytes:
+    """Return a header for programs as it is: an address on the web or an id is neither folded nor encoded."""
+    if value.isascii() and value.isprintable() and _fits(name, value, LONGEST_LINE):
+        return f"{name}: {value}\r\n".encode("ascii")
+    return _folded(name, value, policy)
+
+
+def _fits(name: str, value: str, most: int) -> bool:
+    return len(f"{name}: {value}") <= most
+
+
+def _folded(name: str, value: str | Address, policy: EmailPolicy[Any]) -> bytes:
+    """Let the library write a header. Raises ValueError for what would begin a line of its own."""
+    return policy.fold_binary(*policy.header_store_parse(name, value))
