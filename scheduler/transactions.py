@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from scheduler.database import begin_write, db
 
 View = TypeVar("View", bound=Callable[..., Any])
+TURN_SECONDS = 0.1  # longer than a writer that waits on SQLite takes to ask again
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 PAUSES = (0.02, 0.1, 0.4)  # seconds before the second, third and last try
 TURNED_AWAY = frozenset({"40P01", "40001"})
@@ -43,6 +44,13 @@ def reads_first(view: View) -> View:
 def write_now() -> None:
     """Go on as a writer. What was read before is read anew when it is looked at again."""
     db.session.rollback()
+    begin_write(db.session())
+
+
+def take_turns() -> None:
+    """Keep what is written so far, let those write who wait for it, and go on as a writer."""
+    db.session.commit()
+    time.sleep(TURN_SECONDS)
     begin_write(db.session())
 
 

@@ -11,9 +11,9 @@ from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
-from scheduler.models.appointment import Appointment
 from scheduler.services.visit import zone_rules
-from scheduler.services.visit.zone_rules import Stray
+from scheduler.services.visit.zone_rules import Moved, Stray
+from scheduler.transactions import take_turns
 
 group = AppGroup("zones", help="Visits ahead, when the rules of a time zone have changed.")
 
@@ -36,9 +36,9 @@ def derive(clinic_key: str | None, as_json: bool) -> None:
     """Bring visits and closures ahead to the instants of their times on the wall, and tell the patients."""
     with writing():
         actor = commander(chosen(db.session(), clinic_key))
-        done = zone_rules.derive(db.session(), actor, clock.now())
+        done = zone_rules.derive(db.session(), actor, clock.now(), take_turns)
         values = {
-            "moved": [_visit(one) for one in done.moved],
+            "moved": [_moved(one) for one in done.moved],
             "stays": [_stray(one) for one in done.stays],
             "closures": done.closures,
         }
@@ -54,11 +54,16 @@ def _lines(strays: Sequence[Stray]) -> list[str]:
     ]
 
 
-def _visit(appointment: Appointment) -> dict[str, Any]:
-    local, start = appointment.local_start.isoformat(), appointment.start_at.isoformat()
-    return {"id": appointment.public_id, "local_start": local, "start": start}
+def _moved(one: Moved) -> dict[str, Any]:
+    return {
+        "id": one.public_id,
+        "local_start": one.local_start.isoformat(),
+        "start": one.start.isoformat(),
+    }
 
 
 def _stray(one: Stray) -> dict[str, Any]:
+    visit = one.appointment
     belongs = one.start.isoformat() if one.start else None
-    return {**_visit(one.appointment), "belongs": belongs, "why": one.why}
+    stands = _moved(Moved(visit.public_id, visit.local_start, visit.start_at))
+    return {**stands, "belongs": belongs, "why": one.why}

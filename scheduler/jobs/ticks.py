@@ -24,7 +24,7 @@ from scheduler.services.course.reservations import release_expired
 from scheduler.services.mail import digest
 from scheduler.services.patient import erasure
 from scheduler.services.visit import zone_rules
-from scheduler.transactions import write_now
+from scheduler.transactions import take_turns, write_now
 
 log = logging.getLogger(__name__)
 
@@ -93,16 +93,21 @@ def erase_retained(app: Flask) -> str:
 
 
 def keep_hours(app: Flask) -> str:
-    """Bring visits ahead to their time on the wall when the rules of a zone have changed: a transaction a clinic."""
+    """Bring visits ahead to their time on the wall when the rules of a zone have changed; others may write between.
+
+    Looks first, so that an idle tick takes no write lock.
+    """
     clock: Clock = app.extensions["clock"]
     moved = stays = 0
     with app.app_context():
         try:
-            for clinic_id in [clinic.id for clinic in clinics.every(db.session())]:
+            session, now = db.session(), clock.now()
+            due = [clinic.id for clinic in clinics.every(session) if zone_rules.is_due(session, clinic, now)]
+            for clinic_id in due:
                 write_now()
-                actor = Actor(db.session.get_one(Clinic, clinic_id), None, None, "clock")
-                done = zone_rules.derive(db.session(), actor, clock.now())
-                db.session.commit()
+                actor = Actor(session.get_one(Clinic, clinic_id), None, None, "clock")
+                done = zone_rules.derive(session, actor, clock.now(), take_turns)
+                session.commit()
                 moved, stays = moved + len(done.moved), stays + len(done.stays)
         finally:
             db.session.remove()

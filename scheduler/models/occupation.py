@@ -7,6 +7,7 @@ never edited: a move or a new lane releases, flushes, then inserts.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Index, String, select, text
@@ -71,3 +72,14 @@ def of_appointment(
         Occupation.released_at.is_not_distinct_from(released_at),
     )
     return list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))
+
+
+def of_appointments(session: Session, appointment_ids: Collection[int]) -> dict[int, list[Occupation]]:
+    """Return what each of these visits takes up now, in order; a visit that takes up nothing is missing."""
+    query = select(Occupation).where(
+        Occupation.appointment_id.in_(appointment_ids), Occupation.released_at.is_(None)
+    )
+    found: dict[int, list[Occupation]] = {}
+    for row in session.scalars(query.order_by(Occupation.start_at, Occupation.id)):
+        found.setdefault(row.appointment_id, []).append(row)
+    return found

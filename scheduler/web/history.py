@@ -27,6 +27,7 @@ WORDS = {
     "resume": "taken up again",
     "undo": "last step taken back",
     "zone-rules": "kept its hour when the zone’s rules changed",
+    "zone-hour": "agreed on the hour where the zone’s new rules left it",
 }
 
 

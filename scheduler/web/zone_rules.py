@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.services.visit import zone_rules
+from scheduler.services.visit import zone_rules, zone_strays
+from scheduler.transactions import take_turns
 from scheduler.web.current import actor
 from scheduler.web.shell import may
+from scheduler.web.visits import find
 
-bp = Blueprint("zone_rules", __name__)
+bp = Blueprint("zone_rules", __name__, url_prefix=zone_rules.PAGE)
+MOST = 25  # visits at a time, the nearest first: what is in the way of each is looked up
 
 
-@bp.get(zone_rules.PAGE)
+@bp.get("")
 @may("view")
 def index() -> str:
     clinic = actor().clinic
+    found, count = zone_strays.conflicts(db.session(), clinic, clock.now(), MOST)
     return render_template(
         "zone_rules/index.html",
         clinic=clinic,
-        strays=zone_rules.strays(db.session(), clinic, clock.now()),
+        conflicts=found,
+        count=count,
         lately=zone_rules.lately(db.session(), clinic),
     )
+
+
+@bp.post("/derivation")
+@may("move")
+def derive() -> Response:
+    """Try again at once what the clock tries every hour: the desk has made room."""
+    done = zone_rules.derive(db.session(), actor(), clock.now(), take_turns)
+    db.session.commit()
+    went = "1 visit went" if len(done.moved) == 1 else f"{len(done.moved)} visits went"
+    flash(f"{went} to the hour that was agreed on. {len(done.stays) or 'None'} could not.")
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/<visit_id>/agreement")
+@may("move")
+def agree(visit_id: str) -> Response:
+    visit = find(visit_id)
+    zone_strays.agree(db.session(), actor(), visit, clock.now())
+    db.session.commit()
+    flash(f"{visit.patient.name}: agreed on this hour. The patient is told of it.")
+    return redirect(url_for(".index"), 303)

@@ -204,6 +204,8 @@ TABLE = {
     "POST settings.save_hours": ("settings", "/settings/hours", {}, False),
     "GET settings.import_job": ("settings", "/settings/imports/{job}", None, True),
     "GET zone_rules.index": ("view", "/zone-rules", None, False),
+    "POST zone_rules.derive": ("move", "/zone-rules/derivation", {}, False),
+    "POST zone_rules.agree": ("move", "/zone-rules/{visit}/agreement", {}, True),
     "GET settings.clinic": ("settings", "/settings/clinic", None, False),
     "POST settings.save_clinic": ("settings", "/settings/clinic", {"name": "x", "visit_label": "x"}, False),
     "GET settings.imports": ("settings", "/settings/imports", None, False),

@@ -110,6 +110,7 @@ POSTS = {
     "/calendars/places/{place}": {},
     "/calendar-feeds/{feed}/rotation": {},
     "/calendar-feeds/{feed}/revocation": {},
+    "/zone-rules/{visit}/agreement": {},
 }
 NAMES = ("ada", "mona", "alice", "nick", "rita")
 

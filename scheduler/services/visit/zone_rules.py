@@ -2,30 +2,35 @@
 
 Governments change the clocks at short notice, and visits are booked months ahead. What people agreed on is the time on
 the wall, so that is kept beside every visit (and closure); once a newer zone database says that it is another instant,
-the visit goes there with all that it takes up, in one transaction for a clinic. It is a change like any other: SEQUENCE
-goes up, reminders are planned anew, patients are told. What would run into something that does not move, or whose
-time on the wall is skipped or comes twice by the new rules, stays at its instant and is shown to the desk.
+the visit goes there with all that it takes up. It is a change like any other: SEQUENCE goes up, reminders are planned
+anew, patients are told. What would run into something that does not move, or whose time on the wall is skipped or
+comes twice by the new rules, stays at its instant and is shown to the desk (zone_strays.py).
+
+Thousands of visits are too many for one writing transaction, during which no desk could book. They go in parts of whole
+days, because the visits of a day find room only together; those that go to an earlier instant from the first day on,
+the others from the last, so that each part finds the room that the one before has left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
-from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_local, to_utc
+from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_local, to_utc
 from scheduler.domain.status import AHEAD, AppointmentStatus
 from scheduler.errors import SlotTaken
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
-from scheduler.models.occupation import Occupation, of_appointment
+from scheduler.models.occupation import Occupation, of_appointments
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.schedule import Closure
 from scheduler.models.versions import raise_versions
@@ -44,6 +49,7 @@ EVENT = "zone-rules"
 PAGE = "/zone-rules"
 USEFUL = timedelta(days=14)
 BEGUN = "by the new rules it would have begun already"
+TOGETHER = 40  # visits of several days in one part
 
 
 @dataclass(frozen=True)
@@ -64,22 +70,50 @@ class Going:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """A visit that went along: its public id, its time on the wall, and the instant that this is now."""
+
+    public_id: str
+    local_start: datetime
+    start: datetime
+
+
+@dataclass(frozen=True)
 class Derived:
     """What was done: the visits that went along, those that stay where they are, and how many closures went along."""
 
-    moved: Sequence[Appointment]
+    moved: Sequence[Moved]
     stays: Sequence[Stray]
     closures: int
 
 
+@dataclass(frozen=True)
+class Wanderer:
+    """A visit ahead whose instant is not its time on the wall, as its columns tell it."""
+
+    id: int
+    start_at: datetime
+    local_start: datetime
+    zone: ZoneInfo
+
+    @property
+    def goes_earlier(self) -> bool:
+        return self.local_start.replace(tzinfo=self.zone) < self.start_at
+
+
+def go_on() -> None:
+    """Do it all in the transaction that is open: there are few visits, or nobody waits."""
+
+
 def strays(session: Session, clinic: Clinic, now: datetime) -> list[Stray]:
     """Return the visits ahead that no longer stand at their time on the wall, in order; nothing is written."""
-    ids = _wandered(session, clinic, now)
-    if not ids:
-        return []
-    query = select(Appointment).where(Appointment.id.in_(ids)).order_by(Appointment.start_at, Appointment.id)
-    query = query.options(joinedload(Appointment.patient), joinedload(Appointment.location))
-    return [_stray(one, now) for one in session.scalars(query)]
+    return _strays(session, [one.id for one in _wandered(session, clinic, now)], now)
+
+
+def nearest(session: Session, clinic: Clinic, now: datetime, most: int) -> tuple[list[Stray], int]:
+    """Return the nearest of these visits, and how many there are."""
+    found = sorted(_wandered(session, clinic, now), key=lambda one: (one.start_at, one.id))
+    return _strays(session, [one.id for one in found[:most]], now), len(found)
 
 
 def count(session: Session, clinic: Clinic, now: datetime) -> int:
@@ -87,30 +121,84 @@ def count(session: Session, clinic: Clinic, now: datetime) -> int:
     return len(_wandered(session, clinic, now)) if clinic.zone_strays else 0
 
 
-def derive(session: Session, actor: Actor, now: datetime) -> Derived:
-    """Bring visits and closures ahead to the instants of their times on the wall, as many as can be at once.
+def recount(session: Session, clinic: Clinic, now: datetime) -> None:
+    """Note how many visits ahead stand at another time on the wall, once one of them was settled by hand."""
+    session.flush()
+    clinic.zone_strays = len(_wandered(session, clinic, now))
 
-    Raises SlotTaken, and leaves nothing half done, when somebody wrote past the locks.
+
+def is_due(session: Session, clinic: Clinic, now: datetime) -> bool:
+    """Tell whether there is anything to bring to its time on the wall, or to take back from the banner; only reads."""
+    return bool(
+        clinic.zone_strays or _wandered(session, clinic, now) or _wandered_closures(session, clinic, now)
+    )
+
+
+def derive(session: Session, actor: Actor, now: datetime, take_turns: Callable[[], None] = go_on) -> Derived:
+    """Bring visits and closures ahead to the instants of their times on the wall, as many as can be.
+
+    `take_turns` is called after each part, when what is written is whole: it may commit, let others write, and begin
+    anew. Raises SlotTaken, and leaves the part undone, when somebody wrote past the locks.
     """
     clinic = actor.clinic
     release_expired(session, clinic, now)
     lock_resources(session, _things(session, clinic))
-    closures, found, left = _closures(session, actor, now), strays(session, clinic, now), clinic.zone_strays
+    closures, left = _closures(session, actor, now), clinic.zone_strays
+    moved: list[Moved] = []
+    stays: list[Stray] = []
+    again = True
+    while again:  # what was refused for the sake of a visit that has gone on since then is tried again
+        to_go, stays, again = parts(session, clinic, now), [], False
+        ahead = sum(len(part) for part in to_go)
+        for part in to_go:
+            gone, refused = _derive(session, actor, part, now)
+            moved, stays, again = moved + gone, stays + refused, again or bool(gone)
+            ahead -= len(gone)
+            clinic.zone_strays = ahead  # so the banner tells of the rest, also when this is broken off
+            take_turns()
+        again = again and bool(stays)
+    stays.sort(key=lambda one: (one.appointment.start_at, one.appointment.id))
+    clinic.zone_strays = len(stays)
+    if closures and not moved:
+        raise_versions(session, clinic.id, (), now)
+    if moved or closures or left != len(stays):
+        _tell_desk(session, clinic, len(moved), len(stays), now)
+    session.flush()
+    return Derived(moved, stays, closures)
+
+
+def parts(session: Session, clinic: Clinic, now: datetime) -> list[list[int]]:
+    """Return the ids of the visits that stand elsewhere, in parts that find their room one after the other."""
+    days: dict[tuple[bool, date], list[int]] = defaultdict(list)
+    for one in _wandered(session, clinic, now):
+        days[one.goes_earlier, local_on(one.start_at, clinic.zone)].append(one.id)
+    found: list[list[int]] = []
+    for earlier in (True, False):
+        found.append([])
+        for key in sorted((key for key in days if key[0] is earlier), reverse=not earlier):
+            if found[-1] and len(found[-1]) + len(days[key]) > TOGETHER:
+                found.append([])
+            found[-1] += days[key]
+    return [part for part in found if part]
+
+
+def _derive(
+    session: Session, actor: Actor, part: Sequence[int], now: datetime
+) -> tuple[list[Moved], list[Stray]]:
+    """Move what can be moved of one part; return that, and what stays."""
+    clinic = actor.clinic
+    lock_resources(session, _things(session, clinic))
+    found = _strays(session, part, now)
     stays = [one for one in found if one.start is None]
     going = [Going(one.appointment, one.start) for one in found if one.start is not None]
     while going and (refused := _go(session, actor, going, now)):
         stays += refused
         staying = {one.appointment.id for one in refused}
         going = [one for one in going if one.appointment.id not in staying]
-    stays.sort(key=lambda one: (one.appointment.start_at, one.appointment.id))
-    clinic.zone_strays = len(stays)
-    moved = [one.appointment for one in going]
-    if moved or closures:
-        _tell(session, actor, moved, now)
-    if moved or closures or left != len(stays):
-        _tell_desk(session, clinic, len(moved), len(stays), now)
-    session.flush()
-    return Derived(moved, stays, closures)
+    if going:
+        _tell(session, actor, [one.appointment for one in going], now)
+    rows = [one.appointment for one in going]
+    return [Moved(row.public_id, row.local_start, row.start_at) for row in rows], stays
 
 
 def lately(session: Session, clinic: Clinic, limit: int = 200) -> list[tuple[AppointmentEvent, Appointment]]:
@@ -126,8 +214,8 @@ def lately(session: Session, clinic: Clinic, limit: int = 200) -> list[tuple[App
     return [(event, appointment) for event, appointment in session.execute(query)]
 
 
-def _wandered(session: Session, clinic: Clinic, now: datetime) -> list[int]:
-    """Return the ids of visits ahead whose instant is not their time on the wall; columns only, for there are many."""
+def _wandered(session: Session, clinic: Clinic, now: datetime) -> list[Wanderer]:
+    """Return the visits ahead whose instant is not their time on the wall; columns only, for there are many."""
     query = select(
         Appointment.id, Appointment.start_at, Appointment.local_start, Appointment.zone_name
     ).where(
@@ -136,10 +224,24 @@ def _wandered(session: Session, clinic: Clinic, now: datetime) -> list[int]:
         Appointment.status.in_(AHEAD),
     )
     return [
-        appointment_id
+        Wanderer(appointment_id, start_at, local_start, ZoneInfo(zone_name))
         for appointment_id, start_at, local_start, zone_name in session.execute(query)
         if to_local(start_at, ZoneInfo(zone_name)) != local_start
     ]
+
+
+def _strays(session: Session, ids: Sequence[int], now: datetime) -> list[Stray]:
+    """Return those of these visits that are still ahead and elsewhere, as they are now."""
+    query = select(Appointment).where(
+        Appointment.id.in_(ids), Appointment.start_at > now, Appointment.status.in_(AHEAD)
+    )
+    query = query.options(
+        joinedload(Appointment.patient),
+        joinedload(Appointment.location),
+        selectinload(Appointment.participants).joinedload(Participant.practitioner),
+    )
+    rows = session.scalars(query.order_by(Appointment.start_at, Appointment.id)) if ids else ()
+    return [_stray(one, now) for one in rows if to_local(one.start_at, one.zone) != one.local_start]
 
 
 def _stray(appointment: Appointment, now: datetime) -> Stray:
@@ -162,7 +264,8 @@ def _go(session: Session, actor: Actor, going: Sequence[Going], now: datetime) -
     While there are such, nothing is written: they must stay where they are, and the others find room around them.
     """
     attempt = session.begin_nested()
-    rows = [of_appointment(session, one.appointment.id) for one in going]
+    held = of_appointments(session, [one.appointment.id for one in going])
+    rows = [held.get(one.appointment.id, []) for one in going]
     befores = [(one.appointment.start_at, one.appointment.end_at) for one in going]
     occupation.release(session, [one.appointment for one in going], now)
     for one in going:
@@ -223,10 +326,9 @@ def _write(
 
 def _tell(session: Session, actor: Actor, rows: Sequence[Appointment], now: datetime) -> None:
     """Plan reminders anew, tell the patients, and let every calendar know."""
-    if rows:
-        reminders.void_for(session, rows, "moved", now)
-        reminders.plan_for(session, actor.clinic, rows, now)
-        outbox.tell(session, actor.clinic, rows, now)
+    reminders.void_for(session, rows, "moved", now)
+    reminders.plan_for(session, actor.clinic, rows, now)
+    outbox.tell(session, actor.clinic, rows, now)
     raise_versions(session, actor.clinic.id, feed_resources(rows), now)
 
 
@@ -248,16 +350,26 @@ def _tell_desk(session: Session, clinic: Clinic, moved: int, left: int, now: dat
 
 def _closures(session: Session, actor: Actor, now: datetime) -> int:
     """Bring closures ahead to their times on the wall; return how many went."""
-    query = select(Closure).where(Closure.clinic_id == actor.clinic.id, Closure.end_at > now)
-    zone, moved = actor.clinic.zone, 0
-    for closure in session.scalars(query):
-        start = _instant(closure.local_start, zone, closure.start_at)
-        end = _instant(closure.local_end, zone, closure.end_at)
-        if (start, end) != (closure.start_at, closure.end_at) and start < end:
-            closure.start_at, closure.end_at, moved = start, end, moved + 1
-            audit.record(session, actor, "closure.zone-rules", closure, now, ["start", "end"])
+    found = _wandered_closures(session, actor.clinic, now)
+    for closure, start, end in found:
+        closure.start_at, closure.end_at = start, end
+        audit.record(session, actor, "closure.zone-rules", closure, now, ["start", "end"])
     session.flush()
-    return moved
+    return len(found)
+
+
+def _wandered_closures(
+    session: Session, clinic: Clinic, now: datetime
+) -> list[tuple[Closure, datetime, datetime]]:
+    """Return the closures ahead that stand elsewhere, each with where it begins and ends by the rules."""
+    query = select(Closure).where(Closure.clinic_id == clinic.id, Closure.end_at > now)
+    found = []
+    for closure in session.scalars(query):
+        start = _instant(closure.local_start, clinic.zone, closure.start_at)
+        end = _instant(closure.local_end, clinic.zone, closure.end_at)
+        if (start, end) != (closure.start_at, closure.end_at) and start < end:
+            found.append((closure, start, end))
+    return found
 
 
 def _instant(local: datetime, zone: ZoneInfo, present: datetime) -> datetime:

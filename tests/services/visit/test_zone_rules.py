@@ -199,7 +199,9 @@ def test_what_would_run_into_something_that_stays_is_left_and_shown(session, har
         assert "2 could not" in notices[0].values["lines"]
 
         visits.cancel(session, harbor.actor("alice"), [next_one], LATER)  # the desk makes room
-        assert list(zone_rules.derive(session, harbor.command, LATER).moved) == [behind]
+        assert [one.public_id for one in zone_rules.derive(session, harbor.command, LATER).moved] == [
+            behind.public_id
+        ]
         assert harbor.clinic.zone_strays == 0
 
 
