@@ -5,6 +5,7 @@ No remote image, no tracker, nothing to load. Values are escaped by Jinja; the l
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scheduler.notify.texts import BUTTON, FOLDER, VISITS, filled
 
 WIDTH = 76
-BEFORE = {"en": "before", "es": "antes"}
+HOUR_AND_HALF = re.compile(r"(\d) ([AP]M)\b")
+BEFORE = {"en": "Before", "es": "Antes"}
 ALL_TIMES = {"en": "All times: {zone}", "es": "Todas las horas: {zone}"}
 CANCELLED = {"en": "cancelled", "es": "cancelada"}
+
+
+def _capital(words: str) -> str:
+    """Return the words as they begin a line: in Spanish a day is written small only within a sentence."""
+    return words[:1].upper() + words[1:]
+
+
+def _unbroken(words: str) -> str:
+    """Return the words with each hour kept beside its AM or PM."""
+    return HOUR_AND_HALF.sub("\\1\N{NO-BREAK SPACE}\\2", words)
+
+
 _jinja = Environment(
     loader=FileSystemLoader(FOLDER),
     autoescape=True,
@@ -26,6 +40,7 @@ _jinja = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_jinja.filters |= {"capital": _capital, "unbroken": _unbroken}
 _inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
 
@@ -46,6 +61,7 @@ class Block:
 
     words: str = ""
     url: str = ""
+    phone: str = ""  # a line of the words that is this number can be tapped
     visits: tuple[VisitLine, ...] = ()
 
     @property
@@ -65,7 +81,7 @@ def blocks(paragraphs: Sequence[str], values: Mapping[str, str], visits: Sequenc
         elif button:
             found.append(Block(words=filled(button[1], values), url=values[button[2]]))
         else:
-            found.append(Block(words=filled(paragraph, values).strip()))
+            found.append(Block(words=filled(paragraph, values).strip(), phone=values.get("phone", "")))
     return [block for block in found if block.words or block.visits]
 
 
@@ -101,7 +117,7 @@ def _block_text(block: Block, language: str) -> str:
 def _visit_text(visit: VisitLine, language: str, *, with_zone: bool) -> str:
     mark = f" [{CANCELLED[language]}]" if visit.cancelled else ""
     zone = f" ({visit.zone})" if with_zone else ""
-    line = f"* {visit.day}\n  {visit.times}{zone}{mark}"
+    line = f"* {_capital(visit.day)}\n  {visit.times}{zone}{mark}"
     return f"{line}\n  {BEFORE[language]}: {visit.before}" if visit.before else line
 
 

@@ -51,3 +51,25 @@ def test_the_zone_of_several_visits_is_said_once_unless_the_clocks_change_betwee
     assert "10:00 AM to 11:00 AM (New York time, EDT)" in as_text([apart], "", "en")
     assert [as_html([one], "", "x", "es").count(winter) for one in (alike, apart)] == [1, 1]
     assert "Todas las horas" in as_html([alike], "", "x", "es")
+
+
+def test_a_phone_number_on_a_line_of_its_own_can_be_tapped():
+    found = blocks(("Harbor Clinic\n{phone}", "Or call {phone}."), {"phone": "+1 212 555 0100"}, [])
+    page = as_html(found, "", "x", "en")
+
+    assert page.count('href="tel:+12125550100"') == 1
+    assert as_text(found, "", "en").startswith("Harbor Clinic\n+1 212 555 0100\n\nOr call")
+
+
+def test_a_day_begins_its_line_with_a_capital_and_an_hour_keeps_its_half():
+    before = "lunes, 30 de noviembre de 2026, 9:15 AM a 11:10 AM"
+    found = [
+        Block(visits=(VisitLine("martes, 1 de diciembre", "8:00 AM a 9:00 AM", "hora de Lima", before),))
+    ]
+    page, text = as_html(found, "", "x", "es"), as_text(found, "", "es")
+
+    assert "* Martes, 1 de diciembre" in text
+    assert f"Antes: {before}" in text
+    assert "Martes, 1 de diciembre" in page
+    assert "11:10&nbsp;AM" in page
+    assert "11:10 AM" not in page

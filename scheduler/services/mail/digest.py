@@ -64,9 +64,10 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     ahead = [visit for visit in today if visit.status.is_ahead]
     quiet = [visit for visit in ahead if visit.response is not Response.ACCEPTED]
     missing = [visit for visit in ahead if open_gates(visit)]
-    first = f", the first at {speech.time(today[0].start_at)}" if today else ""
+    first = today[0].start_at if today else now
+    when = f", the first at {speech.time(first)} ({speech.zone_of(first)})" if today else ""
     return [
-        f"{_counted(len(today), 'visit')} today{first}",
+        f"{_counted(len(today), 'visit')} today{when}",
         *_named("Not confirmed", quiet, speech),
         *_named("Something is missing", missing, speech),
         *_numbers(session, clinic, now),
@@ -108,7 +109,7 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
         (len(call_list.calls(session, clinic, now)), "patient", "to call"),
         (_count(session, PatientRequest, *asked), "request", "from patients to answer"),
         (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
-        (_count(session, Patient, *bad), "mail address", "stopped working since yesterday"),
+        (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
         (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),
         (send_log.unclear(session, clinic), "mail", "may not have arrived"),
     )

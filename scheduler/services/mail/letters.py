@@ -50,12 +50,12 @@ REMINDING = (
 )
 TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
 CALENDAR_NOTE = {
-    "en": "The attached calendar file puts it into your calendar.",
-    "es": "El archivo de calendario adjunto lo añade a su calendario.",
+    "en": "To have this in your calendar, open the attached file.",
+    "es": "Para tenerlo en su calendario, abra el archivo adjunto.",
 }
 FOOTER = {
-    "en": "Sent automatically. Mail is not confidential: please do not answer with anything private.",
-    "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
+    "en": "Sent automatically. Mail is not confidential: please put nothing private into a reply.",
+    "es": "Enviado automáticamente. El correo no es confidencial: no ponga nada privado en una respuesta.",
 }
 
 

@@ -333,9 +333,10 @@ def _tell(session: Session, actor: Actor, rows: Sequence[Appointment], now: date
 
 
 def _tell_desk(session: Session, clinic: Clinic, moved: int, left: int, now: datetime) -> None:
-    lines = [f"The rules of {clinic.zone_name} have changed. {moved} visits kept their time on the wall."]
+    kept = f"{moved} {'visit keeps its' if moved == 1 else 'visits keep their'} time on the wall."
+    lines = [f"The clocks of {clinic.zone_name} follow new rules. {kept}"]
     if left:
-        lines.append(f"{left} could not, and stand at another time than was agreed on: please look.")
+        lines.append(f"{left} cannot, and are at another time than was agreed on: please look.")
     for user in desk(session, clinic):
         outbox.enqueue(
             session,

@@ -52,7 +52,7 @@ def test_it_holds_numbers_and_initials_and_no_names(session, harbor):
     lines = digest.lines_of(session, harbor.clinic, NOW)
 
     assert lines == [
-        "2 visits today, the first at 8:00 AM",
+        "2 visits today, the first at 8:00 AM (New York time, EST)",
         "Not confirmed (1): N.L. 8:00 AM",
         "1 patient stopped the reminders since yesterday",
     ]

@@ -32,6 +32,8 @@ NEVER_SAID = (
     "dose",
     "nurse",
     "lindqvist",
+    "home",  # who is taken home has been given something
+    "a casa",
 )
 
 
@@ -219,12 +221,12 @@ def test_the_same_row_gives_the_same_bytes(session, visit):
 
 def test_a_change_shows_the_time_that_was_told(session, harbor, visit):
     mail, _, message = letter(session, MessageKind.CHANGE, [visit])
-    assert "before" not in text_of(mail)
+    assert "Before" not in text_of(mail)
 
     before = [(visit.start_at - DAY).isoformat(), (visit.end_at - DAY).isoformat()]
     message.values = {**message.values, "before": {str(visit.id): before}}
     text = text_of(message_from_bytes(compose(session, message, HEAD, NOW).content, policy=default))
-    assert "before: Friday, November 27, 2026, 8:00 AM to 9:00 AM" in text
+    assert "Before: Friday, November 27, 2026, 8:00 AM to 9:00 AM" in text
 
 
 def test_a_name_cannot_break_out_of_the_html(session, visit):
