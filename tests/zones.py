@@ -1,21 +1,11 @@
-"""Zone files of our own: what a newer zone database would bring, compiled here from one rule."""
+"""New rules in this process, out of a zone file of our own."""
 
-import struct
 import zoneinfo
 from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler.ical import events, vtimezone, zones
-
-
-def write_zone(folder: Path, name: str, rule: str) -> Path:
-    """Compile a zone that follows a POSIX rule, such as "EDT4", from ever to ever (RFC 9636, version 2)."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    block = struct.pack(">ib", 0, 0) + b"\x00" + b"UTC\x00"  # one type of time, which the rule makes idle
-    head = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
-    path.write_bytes(head + block + head + block + b"\n" + rule.encode() + b"\n")
-    return folder
+from tools.zones import write_zone
 
 
 @contextmanager

@@ -6,7 +6,7 @@ would look at it.
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from tools.places import ROOT, Refused
 PICTURES = ROOT / "docs" / "screenshots" / "mails"
 SIZES: tuple[ViewportSize, ...] = ({"width": 390, "height": 844}, {"width": 800, "height": 900})
 ADMIN = "admin@demo.seriate.example"
-TO_STAFF = ("account", "account-notice", "digest", "invitation", "notice")  # who reads English
-NOT_IN_A_DEMO = ("same-hour", "zone-notice")  # they tell that the rules of the clinic's zone have changed
+TO_STAFF = ("account", "account-notice", "digest", "invitation", "notice", "zone-notice")  # who reads English
+OF_NEW_RULES = ("same-hour", "zone-notice")  # only a demo whose zone follows new rules writes them
 NEWCOMER = "newcomer@demo.seriate.example"
+SEVERAL = "-several"
 LONG_ENOUGH = 90  # seconds, for the clock's next ticks
 Mails = dict[str, str]
 
@@ -35,7 +36,7 @@ def let_write(browser: Browser, address: str, folder: Path) -> None:
 def _cancel_in_spanish(browser: Browser, address: str) -> None:
     """Cancel the last visit of a course, as the patient does it by the link in the confirmation."""
     page = browser.new_page(base_url=address)
-    course = _come(page, ["confirmation-es-several"])["confirmation-es-several"]
+    course = _several(page, "confirmation-es")
     mails = page.request.get("/demo/mailbox.json").json()
     page.goto(next(mail["links"][0] for mail in mails if mail["id"] == course))
     last = page.locator('a[href*="/cancellation"]').last.get_attribute("href")
@@ -43,6 +44,16 @@ def _cancel_in_spanish(browser: Browser, address: str) -> None:
     page.locator("button.danger").click()
     page.get_by_role("status").wait_for()
     page.close()
+
+
+def _several(page: Page, name: str) -> str:
+    """Return the mail of this name about several visits, once it is there."""
+    last = time.monotonic() + LONG_ENOUGH
+    while time.monotonic() < last:
+        if mail := _come(page, [name]).get(f"{name}{SEVERAL}"):
+            return mail
+        time.sleep(1)
+    raise Refused(f"the demo's mailbox has no {name} about several visits.")
 
 
 def _new_browser(browser: Browser, address: str, folder: Path) -> None:
@@ -65,8 +76,23 @@ def _new_browser(browser: Browser, address: str, folder: Path) -> None:
 
 def every_mail(browser: Browser, address: str) -> int:
     """Take them all; return how many kinds, languages and lengths there are."""
+    return _every_mail(browser, address, tuple(_names(_kinds().difference(OF_NEW_RULES))))
+
+
+def every_mail_of_new_rules(browser: Browser, address: str, go_on: Callable[[], None]) -> int:
+    """Take those that tell of new rules of the zone: the desk's first, and patients' when time has gone on."""
+    page = browser.new_page(base_url=address)
+    _come(page, tuple(_names(["zone-notice"])))
+    page.close()
+    go_on()
+    return _every_mail(browser, address, tuple(_names(OF_NEW_RULES)))
+
+
+def _every_mail(browser: Browser, address: str, wanted: Sequence[str]) -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    mails = _mails(browser, address)
+    page = browser.new_page(base_url=address)
+    mails = _come(page, wanted)
+    page.close()
     for size in SIZES:
         for scheme in ("light", "dark"):
             page = browser.new_page(base_url=address, viewport=size, color_scheme=scheme)
@@ -76,42 +102,37 @@ def every_mail(browser: Browser, address: str) -> int:
     return len(mails)
 
 
-def _mails(browser: Browser, address: str) -> Mails:
-    page = browser.new_page(base_url=address)
-    found = _come(page, _wanted())
-    page.close()
-    return found
-
-
-def _come(page: Page, wanted: Iterable[str]) -> Mails:
+def _come(page: Page, wanted: Sequence[str]) -> Mails:
     """Return one mail of each kind, by its name, when those that are wanted have come."""
-    wanted = set(wanted)
     last = time.monotonic() + LONG_ENOUGH
     missing: set[str] = set()
     while time.monotonic() < last:
-        found = _named(page.request.get("/demo/mailbox.json").json())
-        missing = wanted - found.keys()
+        found = _named(page.request.get("/demo/mailbox.json").json(), wanted)
+        missing = {name for name in wanted if not {name, f"{name}{SEVERAL}"} & found.keys()}
         if not missing:
             return found
         time.sleep(1)
     raise Refused(f"the demo's mailbox has no mail of these: {', '.join(sorted(missing))}.")
 
 
-def _wanted() -> Iterator[str]:
+def _kinds() -> set[str]:
+    return {file.stem for file in (FOLDER / "en").glob("*.txt")}
+
+
+def _names(kinds: Iterable[str]) -> Iterator[str]:
     """Yield each kind to staff in English, each to patients in every language."""
-    kinds = {file.stem for file in (FOLDER / "en").glob("*.txt")}.difference(NOT_IN_A_DEMO)
     for kind in sorted(kinds):
         yield from (f"{kind}-{one}" for one in (("en",) if kind in TO_STAFF else LANGUAGES))
 
 
-def _named(mails: list[dict[str, Any]]) -> Mails:
+def _named(mails: list[dict[str, Any]], names: Sequence[str]) -> Mails:
     found: Mails = {}
     for mail in mails:
-        for name in _wanted():
+        for name in names:
             kind, _, language = name.rpartition("-")
             if _is_of(mail, kind, language):
                 several = mail["text"].count("\n* ") > 1
-                found.setdefault(f"{name}-several" if several else name, str(mail["id"]))
+                found.setdefault(f"{name}{SEVERAL}" if several else name, str(mail["id"]))
     return found
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,10 +21,11 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tools import chromium, processes
 from tools.mail_pictures import PICTURES as EVERY_MAIL
-from tools.mail_pictures import every_mail, let_write
+from tools.mail_pictures import every_mail, every_mail_of_new_rules, let_write
 from tools.page_pictures import PICTURES as EVERY_PAGE
 from tools.page_pictures import every_page
 from tools.places import ROOT, Refused, answer
+from tools.zones import SUMMER_FOR_EVER, write_zone
 
 PICTURES = ROOT / "docs" / "screenshots"
 ZONE = ZoneInfo("America/New_York")
@@ -35,6 +36,8 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 MAIL_IS_DUE = timedelta(seconds=90)  # a confirmation waits a minute for an undo
 NOTICES_ARE_DUE = timedelta(minutes=5)  # what comes up within minutes joins one notice
+CHANGES_ARE_DUE = timedelta(minutes=4)  # a change waits three minutes for others
+NOTHING_MORE: Mapping[str, str] = {}
 MAIL_IS_THERE = 60  # seconds, for the clock's next ticks
 
 
@@ -47,10 +50,7 @@ def main() -> int:
         folder = Path(name)
         offset = tuesday() - datetime.now(UTC)
         travel(folder, offset)
-        with demo(folder) as address, sync_playwright() as playwright:
-            found = chromium.fetch()
-            sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-            browser = playwright.chromium.launch(executable_path=found, args=sandbox)
+        with chromium_of_ours() as browser, demo(folder) as address:
             if "mails" in asked:
                 let_write(browser, address, folder)
             if "job" in asked or "pages" in asked:
@@ -60,11 +60,28 @@ def main() -> int:
             if "mails" in asked:
                 travel(folder, offset + NOTICES_ARE_DUE)
                 every_mail(browser, address)
-            browser.close()
+        if "mails" in asked:
+            new_rules(folder, offset + NOTICES_ARE_DUE)
     for name, place in zip(WHICH, (PICTURES, EVERY_PAGE, EVERY_MAIL), strict=True):
         if name in asked:
             print(f"{name} in {place.relative_to(ROOT)}")
     return 0
+
+
+def new_rules(folder: Path, offset: timedelta) -> None:
+    """Start the demo again where its zone has lost its winter time, and look at what that makes it write."""
+    zones = write_zone(folder / "zones", str(ZONE), SUMMER_FOR_EVER)
+    with chromium_of_ours() as browser, demo(folder, {"PYTHONTZPATH": str(zones)}) as address:
+        every_mail_of_new_rules(browser, address, lambda: travel(folder, offset + CHANGES_ARE_DUE))
+
+
+@contextmanager
+def chromium_of_ours() -> Iterator[Browser]:
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.fetch(), args=sandbox)
+        yield browser
+        browser.close()
 
 
 def tuesday() -> datetime:
@@ -78,7 +95,7 @@ def travel(folder: Path, offset: timedelta) -> None:
 
 
 @contextmanager
-def demo(folder: Path) -> Iterator[str]:
+def demo(folder: Path, more: Mapping[str, str] = NOTHING_MORE) -> Iterator[str]:
     """Run the demo in the folder; give its address when it is up."""
     port = processes.free_port()
     places = {"INSTANCE_PATH": str(folder), "CLOCK_FILE": str(folder / "clock"), "PORT": str(port)}
@@ -90,7 +107,7 @@ def demo(folder: Path) -> Iterator[str]:
     run = subprocess.Popen(
         [sys.executable, "-m", "tools.run"],
         cwd=ROOT,
-        env={**own, **places},
+        env={**own, **places, **more},
         stdout=subprocess.PIPE,
         text=True,
     )

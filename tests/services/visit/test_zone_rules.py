@@ -29,12 +29,12 @@ from tests.engines import SECRET_KEY, both
 from tests.ical.readers import by_ical_js
 from tests.services.courses import book, visit
 from tests.visits import add_visit
-from tests.zones import other_rules, write_zone
+from tests.zones import other_rules
 from tools.places import ROOT
+from tools.zones import SUMMER_FOR_EVER, write_zone
 
 HOUR = timedelta(hours=1)
 NEW_YORK = "America/New_York"
-SUMMER_FOR_EVER = "EDT4"  # what was 10:00 in winter, five hours behind UTC, is an hour earlier then
 HEAD = Letterhead("https://clinic.example", (SECRET_KEY,), "Clinic <visits@clinic.example>")
 LATER = NOW + timedelta(minutes=30)
 
@@ -142,7 +142,7 @@ def test_reminders_are_planned_anew_and_the_patient_is_told_that_the_hour_stays(
         mail = compose(session, message, HEAD, LATER)
     assert "Same times, new calendar entries for" in mail.subject
     text = mail.content.decode()
-    assert "before:" not in text
+    assert "Before:" not in text
     assert f"{third.local_start:%A, %B} {third.local_start.day}, 2026" in text
 
 
@@ -169,7 +169,7 @@ def test_a_mail_about_another_hour_says_which_it_was_by_the_wall(session, harbor
             Message.kind == MessageKind.CHANGE, Message.state == MessageState.PENDING
         )
         text = compose(session, session.scalars(query).one(), HEAD, LATER).content.decode()
-    assert f"before: {wall:%A, %B} {wall.day}, {wall.year}, {wall.hour % 12 or 12}:{wall:%M}" in text
+    assert f"Before: {wall:%A, %B} {wall.day}, {wall.year}, {wall.hour % 12 or 12}:{wall:%M}" in text
 
 
 @both
