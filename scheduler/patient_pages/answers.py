@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import groupby
 
 from flask import Response, request
 
@@ -56,7 +57,8 @@ def ask_move(token: str, visit_id: str) -> Response:
     visit = page.visit(visit_id)
     if not page.choices(visit).move:
         return overview(page)
-    offered = patient_requests.starts(db.session(), page.actor, visit, page.now)
+    starts = patient_requests.starts(db.session(), page.actor, visit, page.now)
+    offered = [(day, list(same)) for day, same in groupby(starts, key=page.speech.day)]
     return shown(
         "visits/request.html", page, visit=visit, asked=open_for(db.session(), visit), offered=offered
     )

@@ -18,6 +18,9 @@ from scheduler.services.visit.open_gates import missing_titles
 from scheduler.services.visit.preparations import steps
 
 
+FEW = 3  # a mail about no more visits opens the page with these unfolded
+
+
 @bp.get("/visits/<token>")
 def show(token: str) -> Response:
     """Show the patient's visits."""
@@ -39,6 +42,7 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         status,
         notice=notice,
         next_id=standing[0].public_id if standing else "",
+        asked_about={visit.public_id for visit in page.about} if len(page.about) <= FEW else set(),
         asked={visit.public_id for visit in standing if open_for(db.session(), visit)},
         drivers={visit.public_id: driver_of(db.session(), visit) for visit in standing},
         missing={visit.public_id: missing_titles(visit, page.speech.language) for visit in standing},
