@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scheduler.notify.texts import BUTTON, FOLDER, VISITS, filled
 
 WIDTH = 76
-HOUR_AND_HALF = re.compile(r"(\d) ([AP]M)\b")
+HOUR_AND_HALF = re.compile(r"(\d) ([AP]M\b|[ap]\.)")
 BEFORE = {"en": "Before", "es": "Antes"}
 ALL_TIMES = {"en": "All times: {zone}", "es": "Todas las horas: {zone}"}
 CANCELLED = {"en": "cancelled", "es": "cancelada"}

@@ -55,7 +55,7 @@ CALENDAR_NOTE = {
 }
 FOOTER = {
     "en": "Sent automatically. Mail is not confidential: please put nothing private into a reply.",
-    "es": "Enviado automáticamente. El correo no es confidencial: no ponga nada privado en una respuesta.",
+    "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
 }
 
 
