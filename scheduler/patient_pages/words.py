@@ -35,7 +35,8 @@ WORDS: dict[str, dict[str, str]] = {
         "more": "Details and changes",
         "back": "Back to my appointments",
         "cancel-title": "Cancel this appointment?",
-        "cancel-what": "We will give this time to somebody else. If another time would suit you better, you can ask for one.",
+        "cancel-what": "We will give this time to somebody else. "
+        "If another time would suit you better, you can ask for one.",
         "cancel-reason": "Would you tell us why? (Only if you like.)",
         "cancel-yes": "Yes, cancel it",
         "cancel-no": "No, keep it",
