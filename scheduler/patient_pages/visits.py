@@ -17,7 +17,6 @@ from scheduler.services.patient.patient_answers import waiting_check_in
 from scheduler.services.visit.open_gates import missing_titles
 from scheduler.services.visit.preparations import steps
 
-
 FEW = 3  # a mail about no more visits opens the page with these unfolded
 
 
