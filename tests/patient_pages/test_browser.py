@@ -10,6 +10,7 @@ from werkzeug.serving import make_server
 
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
+from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.visit_answer import CheckIn
@@ -116,6 +117,24 @@ def test_a_calendar_of_ones_own(phone):
 
     phone.get_by_role("button", name="Switch it off").click()
     expect(phone.get_by_role("status")).to_have_text("The address is switched off.")
+
+
+def test_one_of_two_calendars_is_switched_off(phone, session, clinic, ana, fresh):
+    """One is read by a telephone, the other by nobody yet: each has a part of the page and buttons of its own."""
+    actor = Actor(clinic, None, None, "patient")
+    old, _ = feeds.create(session, actor, ana.resource_id, "neutral", NOW)
+    feeds.note_fetch(session, old.id, "iOS/18 dataaccessd/1.0", NOW)
+    new, _ = feeds.create(session, actor, ana.resource_id, "neutral", NOW)
+    session.commit()
+    phone.get_by_role("link", name="Put my appointments into my calendar").click()
+    apple = phone.get_by_role("region", name=re.compile("^Apple Calendar, made on"))
+    expect(phone.get_by_role("region")).to_have_count(2)
+    apple.get_by_role("button", name=re.compile("^Switch it off.*Apple Calendar")).click()
+
+    expect(phone.get_by_role("status")).to_have_text("The address is switched off.")
+    expect(phone.get_by_role("region")).to_have_count(1)
+    expect(phone.get_by_role("region", name=re.compile("^Not read yet, made on"))).to_be_visible()
+    assert [fresh(CalendarFeed, one.id).revoked_at is None for one in (old, new)] == [False, True]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

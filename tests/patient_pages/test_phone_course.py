@@ -118,7 +118,7 @@ def test_a_calendar_address_is_renewed(phone, session, client):
     phone.get_by_role("button", name="Make an address for my calendar").click()
     address = phone.get_by_label("Address")
     first = address.input_value()
-    phone.get_by_role("button", name="Make a new address and switch the old off").click()
+    phone.get_by_role("button", name="Replace by a new address").click()
     expect(address).not_to_have_value(first)
     second = address.input_value()
 
