@@ -133,6 +133,7 @@ def _patients_shots(page: Page, link: str) -> Shots:
         "patients-driver": _where(page, 'a[href*="/driver"]'),
         "patients-wishes": f"{link}/preferences",
         "patients-calendar": f"{link}/calendar",
+        "patients-sheet": f"{link}/sheet",
         "patients-unsubscribe": f"{link}/unsubscription",
         "patients-fresh-link": "/visits",
     }

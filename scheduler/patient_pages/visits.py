@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from flask import Response, current_app
@@ -11,7 +12,7 @@ from scheduler.database import db
 from scheduler.ical import course_calendar
 from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
-from scheduler.models.visit_answer import driver_of
+from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
 from scheduler.services.patient.patient_answers import waiting_check_in
 from scheduler.services.visit.open_gates import missing_titles
@@ -30,11 +31,6 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
     """Return the page with all visits ahead; `notice` says what has just happened."""
     visits = page.visits()
     standing = [visit for visit in visits if visit.status.is_live]
-
-    def when(at: datetime, visit: Appointment) -> str:
-        time, day = page.speech.time(at), page.speech.day(at)
-        return time if day == page.speech.day(visit.start_at) else page.say("on", time=time, day=day)
-
     return shown(
         "visits/show.html",
         page,
@@ -47,7 +43,21 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         missing={visit.public_id: missing_titles(visit, page.speech.language) for visit in standing},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
-        when=when,
+        when=_when(page),
+    )
+
+
+@bp.get("/visits/<token>/sheet")
+def sheet(token: str) -> Response:
+    """Show all visits that stand, with all that is to be done before, and nothing to press: a sheet to print."""
+    page = opened(token)
+    standing = [visit for visit in page.visits() if visit.status.is_live]
+    drivers = {visit.id: _driver(page, visit) for visit in standing}
+    return shown(
+        "visits/sheet.html",
+        page,
+        visits=[(visit, drivers[visit.id], steps(visit, page.speech.language)) for visit in standing],
+        when=_when(page),
     )
 
 
@@ -68,3 +78,20 @@ def one_calendar(token: str, visit_id: str) -> Response:
             "Referrer-Policy": "no-referrer",
         },
     )
+
+
+def _driver(page: Opened, visit: Appointment) -> DriverAnswer | None:
+    """Return who takes the patient home, an empty answer while nobody is named, None where it does not matter."""
+    if not page.choices(visit).driver:
+        return None
+    return driver_of(db.session(), visit) or DriverAnswer(has_driver=False)
+
+
+def _when(page: Opened) -> Callable[[datetime, Appointment], str]:
+    """Return how the page tells a time before a visit: with its day where that is another."""
+
+    def when(at: datetime, visit: Appointment) -> str:
+        time, day = page.speech.time(at), page.speech.day(at)
+        return time if day == page.speech.day(visit.start_at) else page.say("on", time=time, day=day)
+
+    return when

@@ -102,6 +102,8 @@ WORDS: dict[str, dict[str, str]] = {
         "unsubscribe-what": "We will still write to you when an appointment changes or is cancelled.",
         "unsubscribe-yes": "Stop the reminders",
         "unsubscribed-title": "You get no more reminders",
+        "sheet": "A sheet to print",
+        "sheet-how": "To print it, use your browser\u2019s menu.",
         "calendar": "Put my appointments into my calendar",
         "calendar-title": "Your appointments in your calendar",
         "calendar-what": "Your calendar shows each appointment as \u201c{label}\u201d with its time and place, "
@@ -212,8 +214,8 @@ WORDS: dict[str, dict[str, str]] = {
         "driver-what": "Después de esta cita no debe conducir. Díganos quién le lleva a casa.",
         "driver-yes": "Alguien me lleva a casa",
         "driver-no": "Todavía no tengo a nadie",
-        "driver-name": "Su nombre",
-        "driver-phone": "Su número de teléfono",
+        "driver-name": "Nombre de esa persona",
+        "driver-phone": "Teléfono de esa persona",
         "driver-missing": "Indique un número de teléfono.",
         "driver-known": "{name} le lleva a casa: {phone}",
         "driver-wanted": "Díganos quién le lleva a casa.",
@@ -258,6 +260,8 @@ WORDS: dict[str, dict[str, str]] = {
         "unsubscribe-what": "Le escribiremos igualmente cuando una cita cambie o se cancele.",
         "unsubscribe-yes": "Dejar de recibir recordatorios",
         "unsubscribed-title": "Ya no recibirá recordatorios",
+        "sheet": "Una hoja para imprimir",
+        "sheet-how": "Para imprimirla, use el menú de su navegador.",
         "calendar": "Poner mis citas en mi calendario",
         "calendar-title": "Sus citas en su calendario",
         "calendar-what": "Su calendario muestra cada cita como \u201c{label}\u201d con su hora y lugar, "

@@ -61,7 +61,7 @@ def of_the_patient(session, staffed, course):
     home = f"/visits/{links.page_token((SECRET_KEY,), mail, links.VISITS)}"
     second = next(one for one in course.appointments if one.action == "infusion-3")
     visit = f"{home}/appointments/{second.public_id}"
-    own = ["", "/done/confirmed", "/calendar", "/preferences", "/unsubscription"]
+    own = ["", "/done/confirmed", "/calendar", "/sheet", "/preferences", "/unsubscription"]
     about = ["/cancellation", "/check-in", "/driver", "/request"]
     return ["/visits", *(home + page for page in own), *(visit + page for page in about)]
 

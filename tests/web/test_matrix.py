@@ -117,6 +117,7 @@ TABLE = {
     "GET patient_pages.ask": (ANYONE, "/visits", None, False),
     "POST patient_pages.send": (ANYONE, "/visits", {"email": "nora@example.org"}, False),
     "GET patient_pages.show": (LINK, "/visits/{link}", None, False),
+    "GET patient_pages.sheet": (LINK, "/visits/{link}/sheet", None, False),
     "GET patient_pages.done": (LINK, "/visits/{link}/done/confirmed", None, False),
     "GET patient_pages.ask_calendar": (LINK, "/visits/{link}/calendar", None, False),
     "POST patient_pages.make_calendar": (LINK, "/visits/{link}/calendar", {}, False),
