@@ -23,6 +23,7 @@ from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
 AHEAD = timedelta(days=550)
+A_MOMENT = timedelta(microseconds=1)  # what ends at midnight, ends on the day before
 
 
 @bp.get("/closures")
@@ -67,6 +68,7 @@ def _page(refusal: Invalid | None = None) -> str:
     rows = schedule.closures(db.session(), clinic.id, now - timedelta(days=1), now + AHEAD)
     return render_template(
         "settings/closures.html",
+        a_moment=A_MOMENT,
         rows=[(row, schedules.affected(db.session(), clinic, row)) for row in rows],
         choices=_choices(),
         by_id=_names(),
