@@ -16,6 +16,7 @@ from scheduler.errors import Invalid
 from scheduler.web.current import actor
 
 LONGEST = 40  # characters: no date or time is longer, and parsing must not be handed a novel
+YEARS = range(1900, 2200)  # a day's neighbours and its midnight in any zone are dates as well
 LANGUAGES = {
     "am": "Amharic",
     "ar": "Arabic",
@@ -87,9 +88,12 @@ def language_name(code: str) -> str:
 def read_date(field: str, text: str) -> date:
     """Return the date that a form or an address names. Raises Invalid."""
     try:
-        return date.fromisoformat(text.strip()[:LONGEST])
+        value = date.fromisoformat(text.strip()[:LONGEST])
     except ValueError:
         raise Invalid([(field, "must be a date, such as 2026-11-24")]) from None
+    if value.year not in YEARS:
+        raise Invalid([(field, f"must be a date from {YEARS[0]} to {YEARS[-1]}")])
+    return value
 
 
 def read_time(field: str, text: str) -> time:

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from scheduler import clock
@@ -235,6 +236,12 @@ def _text(name: str) -> str:
 
 
 def _back() -> str:
-    """Return the page that asked, when it is ours."""
+    """Return the page that asked, when it is ours and can be opened: what answers a form alone cannot."""
     asked = urlsplit(request.referrer or "")
-    return asked.path if asked.netloc == request.host and asked.path.startswith("/") else ""
+    if asked.netloc != request.host or not asked.path.startswith("/"):
+        return ""
+    try:
+        current_app.url_map.bind(request.host).match(asked.path, method="GET")
+    except HTTPException:
+        return ""
+    return asked.path

@@ -26,6 +26,12 @@ def test_a_date_that_is_none_is_refused(text):
         read_date("on", text)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01", "1899-12-31", "2200-01-01", "9999-12-31"])
+def test_a_date_that_no_calendar_here_reaches_is_refused(text):
+    with pytest.raises(Invalid, match="on: must be a date from 1900 to 2199"):
+        read_date("on", text)
+
+
 @pytest.mark.parametrize("text", ["", "25:00", "9.30", "09:30+02:00", "9" * 10_000])
 def test_a_time_that_is_none_is_refused(text):
     with pytest.raises(Invalid, match="at: must be a time"):
