@@ -69,6 +69,12 @@ def of_patient(session: Session, patient: Patient) -> list[CarePlan]:
     return list(session.scalars(query.order_by(CarePlan.created_at.desc(), CarePlan.id.desc())))
 
 
+def standing(session: Session, patient: Patient) -> list[CarePlan]:
+    """Return the patient's courses that are kept, go on or are on hold, newest first."""
+    over = (CarePlanStatus.REVOKED, CarePlanStatus.COMPLETED, CarePlanStatus.ENTERED_IN_ERROR)
+    return [course for course in of_patient(session, patient) if course.status not in over]
+
+
 def last_booked_plan(session: Session, clinic_id: int) -> str:
     """Return the key of the protocol that was booked last, or nothing."""
     query = select(PlanDefinition.key).join(CarePlan, CarePlan.plan_definition_id == PlanDefinition.id)

@@ -150,6 +150,7 @@ def _page(patient: Patient, form: Fields, found: Found) -> str:
     known = definitions.all_current(db.session(), actor().clinic.id)
     return render_template(
         "booking/new.html",
+        standing=care_plans.standing(db.session(), patient),
         plan_choices=[(one.key, one.title) for one in known],
         therapist_choices=[("", "anyone")] + [(one.public_id, one.name) for one in therapists],
         **_shown(patient, form, found),

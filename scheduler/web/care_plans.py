@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.status import CARE_PLAN_STEPS
+from scheduler.domain.status import CARE_PLAN_STEPS, CarePlanStatus
 from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
 from scheduler.models import visit_answer
@@ -67,6 +67,8 @@ def step(care_plan_id: str, what: str) -> Response:
     course = find(care_plan_id)
     check_version(db.session(), course, request.form.get("row_version", type=int))
     act, words = STEPS[what]
+    if what == "revocation" and course.status is CarePlanStatus.DRAFT:
+        words = "The course is let go; its time is free again."
     act(db.session(), actor(), course, clock.now(), reason=_text("reason"))
     return _saved(course, words)
 

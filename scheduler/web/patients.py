@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
 from scheduler.services.feed import feeds
-from scheduler.services.patient import patients
+from scheduler.services.patient import duplicates, patients
 from scheduler.services.trail import audit
 from scheduler.services.visit import visit_story
 from scheduler.web.current import actor
@@ -61,6 +61,12 @@ def create() -> str | tuple[str, int] | Response:
         patient = patients.create(db.session(), actor(), fields, clock.now())
     except Invalid as refusal:
         return _form(None, request.form, refusal), refusal.status
+    if "another" not in request.form and (
+        known := duplicates.same_person(db.session(), actor().clinic, patient)
+    ):
+        page = _form(None, request.form, known=known)
+        db.session.rollback()
+        return page, 409
     db.session.commit()
     flash(f"{patient.name} is in.")
     if request.form.get("then") == "book":
@@ -109,11 +115,21 @@ def update(patient_id: str) -> tuple[str, int] | Response:
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
 
 
-def _form(patient: Patient | None, values: Mapping[str, Any], refusal: Invalid | None = None) -> str:
+def _form(
+    patient: Patient | None,
+    values: Mapping[str, Any],
+    refusal: Invalid | None = None,
+    known: Sequence[Patient] = (),
+) -> str:
     errors = {error["field"]: error["reason"] for error in refusal.details["errors"]} if refusal else {}
     shown = {name: getattr(patient, name) for name in TEXTS} if patient else {}
     return render_template(
-        "patients/form.html", patient=patient, values={**shown, **values}, errors=errors, sent=bool(refusal)
+        "patients/form.html",
+        patient=patient,
+        values={**shown, **values},
+        errors=errors,
+        known=known,
+        sent=bool(refusal or known),
     )
 
 

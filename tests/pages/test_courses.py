@@ -294,3 +294,28 @@ def test_a_cancelled_visit_is_made_up_for_and_a_booster_gets_its_time(alice, ses
     session.expire_all()
     [made_up] = [one for one in course.appointments if one.replaces_id == gone.id]
     assert (made_up.action, made_up.position) == ("infusion-2", 2)
+
+
+def test_a_day_that_cannot_be_asked_for_says_so_and_nothing_found_before_is_booked(alice, staffed):
+    page = booking_page(alice, staffed)
+    page.get_by_label("Not before").fill("2020-01-01")
+    page.get_by_label("Best at").focus()
+
+    expect(page.locator("#proposals")).to_have_attribute("inert", "")
+    with solved_again(page):
+        page.get_by_label("Not before").fill("2026-12-01")
+        page.get_by_label("Best at").focus()
+    expect(page.locator("#proposals")).not_to_have_attribute("inert", "")
+    expect(page.locator(".offer[open] .chip").first).to_be_visible()
+
+
+def test_a_form_is_sent_once_however_often_its_button_is_pressed(alice, session, staffed):
+    page, sent = alice, []
+    page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+    page.goto("/patients/new")
+    page.get_by_label("Given name").fill("Dora")
+    page.get_by_label("Family name").fill("Twice")
+    page.get_by_role("button", name="Save", exact=True).dblclick()
+
+    expect(page.get_by_role("status")).to_contain_text("Dora Twice is in.")
+    assert len(sent) == 1

@@ -16,6 +16,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.job import Job
 from scheduler.services.clinic import schedules
 from tests.cast import NOW
+from tests.services.courses import book
 from tests.services.planning.tangled import KEY, show_worker, tangle
 
 HX = {"HX-Request": "true"}
@@ -276,3 +277,27 @@ def test_a_search_is_whose_it_is(harbor, hill, tangled, signed_in):
 
     assert signed_in(harbor, "mona").get(where, headers=HX).status_code == 404
     assert signed_in(hill, "oscar").get(where, headers=HX).status_code == 404
+
+
+def test_the_page_says_which_courses_the_patient_has_already(session, harbor, course, wishes, signed_in):
+    client, page = signed_in(harbor, "alice"), f"/care-plans/new?patient={wishes['patient']}"
+    before = client.get(page).text
+    client.post(f"/care-plans/{course.public_id}/revocation", data={"reason": "moves away"})
+
+    assert 'id="standing"' in before
+    assert f"/care-plans/{course.public_id}" in before
+    assert 'id="standing"' not in client.get(page).text
+
+
+def test_a_kept_course_is_let_go_in_words_of_its_own(session, harbor, signed_in):
+    kept = book(session, harbor, reserve_minutes=60)
+    session.commit()
+    client, page = signed_in(harbor, "alice"), f"/care-plans/{kept.public_id}"
+    shown = client.get(page).text
+    after = client.post(f"{page}/revocation", data={"reason": ""}, follow_redirects=True).text
+
+    assert "Let it go" in shown
+    assert "Stop the rest" not in shown
+    assert "Kept until" in shown
+    assert "The course is let go; its time is free again." in after
+    assert "Kept until" not in after

@@ -71,6 +71,18 @@ def of_patient(session: Session, clinic: Clinic, patient: Patient) -> list[Twins
     return [Twins(patient, known[one], why) for one, why in likeliest]
 
 
+def same_person(session: Session, clinic: Clinic, patient: Patient) -> list[Patient]:
+    """Return the other records with this patient's name and birth date; nothing where no birth date is known."""
+    if patient.birth_date is None:
+        return []
+    own = set(_marks(_compared(patient)))
+    born = _rows(session, clinic, Patient.birth_date == patient.birth_date, Patient.id != patient.id)
+    alike = {
+        row[0] for row in born if any(kind == NAME and (kind, value) in own for kind, value in _marks(row))
+    }
+    return sorted(_patients(session, alike).values(), key=lambda one: one.id)
+
+
 def _likelihood(found: tuple[Any, Sequence[str]]) -> tuple[int, bool, Any]:
     record, why = found
     return -len(why), NAME not in why, record

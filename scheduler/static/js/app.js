@@ -44,6 +44,20 @@ document.addEventListener("change", (event) => {
   if (form) form.requestSubmit();
 });
 
+// --- a form is sent once, however often its button is pressed; again when there is an answer, or none for a while
+const ONCE_FOR = 5000; // milliseconds: an answer may be a file, and the page stays
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return; // htmx has taken it, or nothing is changed by it
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, ONCE_FOR);
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
 // --- the search list: a combobox
 const search = document.getElementById("search");
 const finds = document.getElementById("finds");

@@ -20,6 +20,12 @@ days?.addEventListener("change", () => {
   days.append(next);
 });
 
+// --- a field that cannot be asked about says so, and what was found before it is not to be booked any more
+form?.addEventListener("htmx:validation:halted", () => {
+  proposals.inert = true;
+  form.reportValidity();
+});
+
 // --- where a visit may go
 async function startsOf(action) {
   if (!known.has(action)) known.set(action, ask(action));
@@ -52,6 +58,7 @@ function pin(chip, on, at) {
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.elt !== proposals) return;
+  proposals.inert = false;
   // another start of its own changes nothing for the visit that was moved, and whatever else changes does
   const own = wanted && known.get(wanted);
   known = new Map(own ? [[wanted, own]] : []);
