@@ -1,5 +1,6 @@
 import gc
 import gzip
+import random
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import timedelta
@@ -18,8 +19,9 @@ from scheduler.models import versions
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feed_events, feeds
-from tests.calendar_cast import DAY, NOW, make_clinic, make_patient, make_visit
+from tests.calendar_cast import DAY, NOW, make_clinic, make_location, make_patient, make_visit, visit
 from tests.engines import both, test_settings
+from tests.ical.test_readers import hostile_name
 
 NONSENSE = [
     "x.ics",
@@ -152,6 +154,9 @@ def test_the_tag_changes_with_the_content_and_with_the_date(session, clinic, ana
     assert fetch().headers["ETag"] == tags[-1]
     at.time = NOW + timedelta(hours=14)
     tags.append(fetch().headers["ETag"])
+    for hours in (15, 24, 37):  # the same day in New York: no more than once a day
+        at.time = NOW + timedelta(hours=hours)
+        assert fetch().headers["ETag"] == tags[-1]
 
     assert len(set(tags)) == 5
 
@@ -332,6 +337,42 @@ def test_a_token_that_is_fetched_all_the_time_is_slowed_down(fetch):
     assert codes.count(429) <= 61
 
 
+def test_5000_hostile_names_are_served(session, client, clinic, desk):
+    """Whatever patients, chairs and visits are called, however it came into the database."""
+    draw = random.Random(20261128)
+    names = [storable(hostile_name(draw)) for _ in range(5000)]
+    clinic.name = names[0]
+    places = [make_location(session, clinic, name) for name in list(dict.fromkeys(names))[:50]]
+    patients = [make_patient(session, clinic, names[n], names[n + 1]) for n in range(50)]
+    for number, name in enumerate(names):
+        one = visit(clinic, patients[number % 50], "2026-03-05T09:00", uid=f"v{number:04}")
+        one.title, one.location_id = name, places[number % 50].id
+        session.add(one)
+    tokens = [feeds.create(session, desk, None, style, NOW)[1] for style in ("kind", "initials", "neutral")]
+    tokens.append(feeds.create(session, desk, places[1].resource_id, "kind", NOW)[1])
+    session.commit()
+    answers = [client.get(f"/feeds/{token}.ics") for token in tokens]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    counts = [answer.data.split(b"\r\n").count(b"BEGIN:VEVENT") for answer in answers]
+    assert counts == [5000, 5000, 5000, 100]
+    for answer in answers:
+        lines = answer.data.split(b"\r\n")
+        assert max(map(len, lines)) <= 75
+        assert b"\n" not in answer.data.replace(b"\r\n", b"")
+        heads = {line.partition(b":")[0].partition(b";")[0] for line in lines if not line.startswith(b" ")}
+        assert not heads & {b"ATTENDEE", b"X-PLANTED", b"BEGIN:VALARM"}
+        assert lines.count(b"BEGIN:VALARM") == 0
+        assert b"UID:planted" not in lines
+    said = {str(one["summary"]) for one in icalendar.Calendar.from_ical(answers[0].data).events}
+    assert any("ATTENDEE:mailto:x@evil.example" in text for text in said)  # it is there, as text
+
+
+def storable(name):
+    """Return a name without what no database keeps: halves of a pair, and for PostgreSQL's sake NUL."""
+    return name.encode("utf-8", "ignore").decode().replace("\x00", "")
+
+
 def test_trouble_keeps_the_last_good_copy(fetch, monkeypatch, caplog, feed):
     def broken(*args):
         raise OperationalError("SELECT", {}, Exception("the database is away"))
@@ -354,8 +395,8 @@ def test_a_note_that_cannot_be_written_does_not_cost_the_answer(session, fetch, 
 
 def test_a_moved_visit_is_in_the_next_answer(session, clinic, ana, fetch):
     etag = fetch().headers["ETag"]
-    visit = make_visit(session, clinic, ana, "2026-03-09T09:00", uid="v2")
-    visit.start_at, visit.end_at, visit.sequence = visit.start_at + DAY, visit.end_at + DAY, 1
+    made = make_visit(session, clinic, ana, "2026-03-09T09:00", uid="v2")
+    made.start_at, made.end_at, made.sequence = made.start_at + DAY, made.end_at + DAY, 1
     change(session, ana)
 
     answer = fetch(If_None_Match=etag)

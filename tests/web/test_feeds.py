@@ -64,6 +64,25 @@ def test_an_address_is_made_renewed_and_switched_off(session, harbor, course, al
     ]
 
 
+def test_each_program_has_one_button_and_two_lines_of_help(harbor, alice):
+    page = alice.post("/calendars/clinic", data={"title_style": "neutral"}).text
+    programs = page.partition('<ul class="programs">')[2].partition("</ul>")[0].split("<li>")[1:]
+    words = [re.search(r">([^<>]+)</a>", one)[1] for one in programs]
+
+    assert [one.split()[-1] for one in words[:3]] == ["Calendar", "Calendar", "Outlook.com"]
+    assert [re.search(r'href="([a-z]+:)', one)[1] for one in programs] == [
+        "webcal:",
+        "https:",
+        "https:",
+        "webcal:",
+    ]
+    for one in programs:
+        how, soon = re.search(r"<p[^>]*>(.*?)<br />(.*?)</p>", one, re.S).groups()
+        assert how.strip().endswith(".")
+        assert soon.strip().startswith("Shows a change")
+    assert 'aria-label="QR code of the address"' in page
+
+
 def test_staff_may_see_initials_and_choose_how_much(session, harbor, course, alice):
     page = pages(harbor)["clinic"]
     path = made(alice, page, title_style="initials", days_ahead="2", days_back="0", alarm_minutes="15")

@@ -103,6 +103,33 @@ def test_every_parser_follows_a_course_through_its_life(session, harbor, desk, c
     assert told(session, True)[first.uid].status in ("CONFIRMED", "TENTATIVE")
 
 
+def test_every_parser_sees_a_visit_change_its_chair(session, harbor, desk, course, of_nora, of_clinic):
+    third = visit(course, "infusion-3")
+    old = third.location
+    other = next(one for one in harbor.places.values() if one.kind == old.kind and one is not old)
+    of_old, of_other = [
+        feeds.create(session, desk, place.resource_id, "neutral", NOW)[0] for place in (old, other)
+    ]
+    was = Read(third.start_at, third.end_at, event_status(third.status).value, third.sequence)
+    planned = moves.plan_move(session, desk, third, third.start_at, NOW, location=other)
+    moves.apply_moves(session, desk, planned, NOW)
+    session.flush()
+    agree(session, of_nora, of_clinic)
+    here, there = [
+        reader(feed_events.calendar(session, feed, URL, NOW))[third.uid]
+        for feed in (of_old, of_other)
+        for reader in (by_vobject,)
+    ]
+
+    assert (here.status, there.status) == ("CANCELLED", was.status)
+    assert (here.sequence, there.sequence) == (was.sequence + 1, was.sequence + 1)
+    assert (here.start, there.start) == (was.start, was.start)
+    read = [
+        by_ical_js(feed_events.calendar(session, feed, URL, NOW))[0][third.uid] for feed in (of_old, of_other)
+    ]
+    assert read == [here, there]
+
+
 def stamps(session, feed, now=NOW):
     return {
         entry.uid: (entry.changed_at, entry.sequence, entry.summary, entry.place, entry.description)
