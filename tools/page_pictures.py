@@ -1,5 +1,7 @@
 """A picture of every page at three widths, and of the main ones in the dark, for eyes that look for what is wrong."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize
@@ -147,5 +149,20 @@ def _take(page: Page, shots: Shots, suffix: str) -> None:
     for name, where in shots.items():
         page.goto(where)
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=PICTURES / f"{name}-{suffix}.png", full_page=True, animations="disabled")
+        with _whole(page):
+            page.screenshot(path=PICTURES / f"{name}-{suffix}.png", full_page=True, animations="disabled")
     page.context.close()
+
+
+@contextmanager
+def _whole(page: Page) -> Iterator[None]:
+    """Let a phone be as high as the page, so that its bar covers nothing and what lies below is drawn as well."""
+    size = page.viewport_size
+    if size != SIZES[-1]:
+        yield
+        return
+    height = page.evaluate("document.scrollingElement.scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+    page.wait_for_load_state("networkidle")
+    yield
+    page.set_viewport_size(size)
