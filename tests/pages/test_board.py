@@ -342,7 +342,7 @@ def test_a_stale_step_says_that_somebody_was_faster(
     expect(alice.get_by_role("alert")).to_contain_text(who)
     assert fresh(session, infusion).status is AppointmentStatus.PENDING
     alice.get_by_role("link", name="Show it as it is now").click()
-    expect(alice.locator(".panel-marks")).to_contain_text("will come")
+    expect(alice.locator(".panel-marks")).to_contain_text("confirmed")
 
 
 def test_the_board_is_walked_and_a_visit_moved_by_keys_alone(alice, session, infusion):
