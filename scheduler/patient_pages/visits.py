@@ -40,7 +40,9 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         asked_about={visit.public_id for visit in page.about} if len(page.about) <= FEW else set(),
         asked={visit.public_id for visit in standing if open_for(db.session(), visit)},
         drivers={visit.public_id: driver_of(db.session(), visit) for visit in standing},
-        missing={visit.public_id: missing_titles(visit, page.speech.language) for visit in standing},
+        missing={
+            visit.public_id: missing_titles(visit, page.now, page.speech.language) for visit in standing
+        },
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
         when=_when(page),

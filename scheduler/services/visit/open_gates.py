@@ -68,18 +68,32 @@ def is_missing(appointment: Appointment, topic: Topic) -> bool:
     return any((gate.key == DRIVER) is (topic is Topic.DRIVER) for gate in open_gates(appointment))
 
 
-def missing_titles(appointment: Appointment, language: str = "en") -> list[str]:
-    """Return what is missing for a visit that has not begun, without the driver, in the plan's order."""
+def missing_titles(appointment: Appointment, now: datetime, language: str = "en") -> list[str]:
+    """Return what the patient must still see to before a visit that has not begun, in the plan's order.
+
+    The driver is asked about elsewhere, and what a preparatory visit still to come settles is nothing to worry about.
+    """
     still_open = open_gates(appointment) if appointment.status.is_ahead else []
-    titles = {rule.key: rule.titled(language) for rule in rules_for(appointment)}
-    return [titles[gate.key] for gate in still_open if gate.key != DRIVER]
+    rules = {rule.key: rule for rule in rules_for(appointment)}
+    settled_there = _once(appointment) if _last_preparation(appointment, now) else frozenset()
+    left_out = {DRIVER, *settled_there}
+    return [rules[gate.key].titled(language) for gate in still_open if gate.key not in left_out]
 
 
 def settled_on_the_way(appointment: Appointment, now: datetime) -> datetime | None:
     """Return the end of the last preparatory visit still to come, when all that is missing may be settled there."""
-    of_course = {rule.key for rule in rules_for(appointment) if rule.holds is Holds.ONCE}
-    if any(gate.key not in of_course for gate in open_gates(appointment) if gate.key != DRIVER):
+    once = _once(appointment)
+    if any(gate.key not in once for gate in open_gates(appointment) if gate.key != DRIVER):
         return None
+    return _last_preparation(appointment, now)
+
+
+def _once(appointment: Appointment) -> frozenset[str]:
+    """Return the gates that hold once for the whole course."""
+    return frozenset(rule.key for rule in rules_for(appointment) if rule.holds is Holds.ONCE)
+
+
+def _last_preparation(appointment: Appointment, now: datetime) -> datetime | None:
     course = appointment.care_plan.appointments if appointment.care_plan else []
     ahead = [
         one.end_at
