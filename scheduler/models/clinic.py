@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,7 +40,13 @@ class Clinic(Public, Model):
 
     @property
     def settings(self) -> ClinicSettings:
-        return ClinicSettings.from_document(self.settings_document)
+        return _settings_of(json.dumps(self.settings_document))
+
+
+@lru_cache(maxsize=256)
+def _settings_of(document: str) -> ClinicSettings:
+    """Read settings once: a mail asks for them several times, and they hardly ever change."""
+    return ClinicSettings.from_document(json.loads(document))
 
 
 def by_key(session: Session, key: str) -> Clinic | None:

@@ -31,7 +31,7 @@ Document = JSON().with_variant(JSONB(), "postgresql")
 
 def new_public_id() -> str:
     """Return 16 random characters: 80 bits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(16))
+    return "".join(ALPHABET[byte % 32] for byte in secrets.token_bytes(16))  # 32 letters: each as often
 
 
 def choice(kind: type[StrEnum], name: str) -> Enum:

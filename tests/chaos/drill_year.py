@@ -20,7 +20,7 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail import delivery, due, leases, message_ends, outbox, reminders
-from scheduler.services.mail.letters import Letter, Letterhead, compose
+from scheduler.services.mail.letters import Letter, Letterhead, compose, read_batch
 from tests.cast import add_patient, found
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds
@@ -85,8 +85,9 @@ class Year:
         self.zone = ZoneInfo(cast.clinic.zone_name)
         self.now = START
         self.sent = []
+        self.visits = {}  # the ids of those that are booked, by their number
         self.changes = deque(sorted(self._bookings(number), key=lambda change: change[0]))
-        session.commit()
+        self._end()
         self.outages = [
             (begin, begin + timedelta(hours=chance.uniform(0.2, 60)))
             for begin in (START + timedelta(days=chance.uniform(1, DAYS)) for _ in range(12))
@@ -128,14 +129,19 @@ class Year:
                 _, change, arguments = self.changes.popleft()
                 begin_write(self.session)
                 change(*arguments)
-                self.session.commit()
+                self._end()
                 changed = True
             if not changed and not self._is_out():
                 self._tick()
 
+    def _end(self):
+        """Commit, and note what is due next."""
+        self.session.flush()
+        self.due = tuple(self.session.connection().execute(SOONEST).one())
+        self.session.commit()
+
     def _next(self):
-        waiting = [*self.session.execute(SOONEST).one(), self.changes[0][0] if self.changes else None]
-        self.session.rollback()
+        waiting = [*self.due, self.changes[0][0] if self.changes else None]
         soonest = min((one for one in waiting if one is not None), default=None)
         over = [end for begin, end in self.outages if begin <= self.now < end]
         if soonest is not None and over and soonest <= self.now:
@@ -150,7 +156,9 @@ class Year:
         message_ends.expire(self.session, self.now)
         while due.collect(self.session, self.now):
             pass
-        for message in leases.claim(self.session, f"{self.now}", self.now, 500):
+        ids = [message.id for message in leases.claim(self.session, f"{self.now}", self.now, 500)]
+        batch = read_batch(self.session, ids)
+        for message in batch.messages:
             letter = compose(self.session, message, HEAD, self.now)
             if not isinstance(letter, Letter):
                 delivery.not_sent(self.session, letter, self.now)
@@ -159,7 +167,7 @@ class Year:
                 delivery.accepted(self.session, letter, "250 ok", self.now)
             else:
                 delivery.refused_at_gate(self.session, letter, self.now)
-        self.session.commit()
+        self._end()
 
     def _book(self, number, patient_id, start):
         patient = self.session.get_one(Patient, patient_id)
@@ -181,9 +189,10 @@ class Year:
         self.session.add(visit)
         reminders.plan_for(self.session, self.cast.clinic, [visit], self.now)
         outbox.tell(self.session, self.cast.clinic, [visit], self.now)
+        self.visits[number] = visit.id
 
     def _visit(self, number):
-        visit = self.session.scalar(select(Appointment).where(Appointment.action == f"a-{number}"))
+        visit = self.session.get_one(Appointment, self.visits[number])
         return visit if visit.start_at > self.now else None
 
     def _cancel(self, number):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,20 +17,22 @@ FAR = 60  # days: longer than any clinic is closed in a row
 
 
 def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:
-    """Return the question whether the clinic works on a date: by its hours, overrides and whole-day closures."""
-    weekly = hours(session, clinic.id, None)
-    overrides = set(
-        session.scalars(
-            select(ScheduleOverride.on_date).where(
-                ScheduleOverride.clinic_id == clinic.id, ScheduleOverride.resource_id.is_(None)
-            )
+    """Return the question whether the clinic works on a date: by its hours, overrides and whole-day closures.
+
+    They are read when it is first asked: most reminder rules never ask.
+    """
+
+    @cache
+    def read() -> tuple[Sequence[ScheduleHours], set[date], list[Closure]]:
+        overrides = select(ScheduleOverride.on_date).where(
+            ScheduleOverride.clinic_id == clinic.id, ScheduleOverride.resource_id.is_(None)
         )
-    )
-    closed = list(
-        session.scalars(select(Closure).where(Closure.clinic_id == clinic.id, Closure.resource_id.is_(None)))
-    )
+        closures = select(Closure).where(Closure.clinic_id == clinic.id, Closure.resource_id.is_(None))
+        weekly = hours(session, clinic.id, None)
+        return weekly, set(session.scalars(overrides)), list(session.scalars(closures))
 
     def works(on: date) -> bool:
+        weekly, overrides, closed = read()
         midnight, next_midnight = _midnights(on)
         if any(one.local_start <= midnight and one.local_end >= next_midnight for one in closed):
             return False

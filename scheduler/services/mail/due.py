@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TypeVar
 
 from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -43,17 +42,18 @@ LATELY = timedelta(days=1)
 UNDERWAY = (MessageState.PENDING, MessageState.LEASED, MessageState.SENT, MessageState.UNCERTAIN)
 Row = tuple[Reminder, Appointment]
 Key = tuple[int, str]  # the patient, and who is written to
-Kept = TypeVar("Kept", Clinic, Patient)
 
 
 def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
     """Turn due reminders into messages. Returns whether there may be more: call again until there are not."""
-    rows = [(row[0], row[1]) for row in session.execute(_due(), {"now": now, "most": limit})]
+    rows = session.execute(_due(), {"now": now, "most": limit}).all()
     if not rows:
         return False
-    clinics = _by_id(session, Clinic, {reminder.clinic_id for reminder, _ in rows})
-    due = [row for row in rows if not _hold_if_quiet(clinics[row[0].clinic_id], row[0], now)]
-    patients = _by_id(session, Patient, {appointment.patient_id for _, appointment in due})
+    # while they are held here, the session does not forget them
+    clinics = {clinic.id: clinic for *_, clinic in rows}
+    in_time = [row for row in rows if not _hold_if_quiet(row[3], row[0], now)]
+    patients = {patient.id: patient for _, _, patient, _ in in_time}
+    due = [(reminder, appointment) for reminder, appointment, _, _ in in_time]
     groups = _grouped(due)
     for key, row in _soon(session, due, now):
         # one that shares a mail with nothing would go early, perhaps in the night
@@ -154,10 +154,12 @@ def _draft(
 
 
 @cache  # built once, as the one below: a clock asks every few seconds
-def _due() -> Select[Reminder, Appointment]:
+def _due() -> Select[Reminder, Appointment, Patient, Clinic]:
     return (
-        select(Reminder, Appointment)
+        select(Reminder, Appointment, Patient, Clinic)
         .join(Appointment, Reminder.appointment_id == Appointment.id)
+        .join(Patient, Appointment.patient_id == Patient.id)
+        .join(Clinic, Reminder.clinic_id == Clinic.id)
         .where(Reminder.state == ReminderState.PENDING, Reminder.due_at <= bindparam("now"))
         .order_by(Reminder.due_at, Reminder.id)
         .limit(bindparam("most", type_=Integer))
@@ -229,8 +231,3 @@ def _hold_if_quiet(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:
 
 def _patient_and_recipient(row: Row) -> Key:
     return row[1].patient_id, row[0].recipient
-
-
-def _by_id(session: Session, model: type[Kept], ids: Collection[int]) -> dict[int, Kept]:
-    """Read rows in one query; while they are held here, the session does not forget them."""
-    return {row.id: row for row in session.scalars(select(model).where(model.id.in_(ids)))} if ids else {}

@@ -34,10 +34,16 @@ STOPPED = "the sender stopped before sending"
 
 def database_time(session: Session) -> datetime:
     """Return the database's clock, in UTC."""
-    if session.get_bind().dialect.name == "postgresql":
-        return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)  # type: ignore[no-any-return]
-    text = session.execute(select(func.strftime("%Y-%m-%d %H:%M:%f", "now"))).scalar_one()
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return _instant(session.execute(select(database_clock(session.get_bind().dialect.name))).scalar_one())
+
+
+def _instant(time: datetime | str) -> datetime:
+    """Return what the database's clock shows; SQLite writes it as text."""
+    return (
+        time.astimezone(UTC)
+        if isinstance(time, datetime)
+        else datetime.fromisoformat(time).replace(tzinfo=UTC)
+    )
 
 
 def database_clock(dialect: str) -> ColumnElement[Any]:
@@ -62,8 +68,10 @@ def claim(
     One that must go alone is the only one then, and waits while others of this process are in flight. No more are taken
     than the channel's rate allows.
     """
-    until = database_time(session) + lease
-    found = list(session.scalars(_due(), {"now": now, "most": limit}))
+    rows = session.execute(_due(session.get_bind().dialect.name), {"now": now, "most": limit}).all()
+    if not rows:
+        return []
+    found, until = [row[0] for row in rows], _instant(rows[0][1]) + lease
     messages = list(takewhile(lambda one: not goes_alone(one), found)) or ([] if in_flight else found[:1])
     if rate is not None:
         messages = messages[: limits.take(session, rate, EMAIL, len(messages), now)]
@@ -75,9 +83,9 @@ def claim(
 
 
 @cache  # built once: a clock asks every few seconds, and before every batch
-def _due() -> Select[Message]:
+def _due(dialect: str) -> Select[Message, Any]:
     return (
-        select(Message)
+        select(Message, database_clock(dialect))
         .where(
             Message.state == MessageState.PENDING,
             Message.due_at <= bindparam("now"),

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from scheduler.ical import Method, course_calendar, invitation
 from scheduler.models import calendar_feed as feeds
@@ -106,12 +106,13 @@ class Reader:
 def compose(session: Session, message: Message, head: Letterhead, now: datetime) -> Letter | NoLetter:
     """Return the letter of a claimed message. One that was sent before with an unclear end gives the same bytes."""
     token = message.lease_token or ""
-    reader = _reader(session, message)
+    patient = session.get_one(Patient, message.patient_id) if message.patient_id else None
+    reader = _reader(session, message, patient)
     if isinstance(reader, str):
         return NoLetter(message.id, token, reader)
     if message.kind in TOPICS and not _is_anything_missing(session, message):
         return NoLetter(message.id, token, SETTLED)
-    mail = _mail(session, message, reader, head, now)
+    mail = _mail(session, message, patient, reader, head, now)
     content = message.content or as_bytes(mail)
     return Letter(
         message_id=message.id,
@@ -137,15 +138,30 @@ class Batch:
 
 def read_batch(session: Session, ids: Sequence[int]) -> Batch:
     """Read messages in the order of their ids, with their visits and patients."""
-    query = select(Message).where(Message.id.in_(ids)).options(selectinload(Message.subjects))
-    by_id = {message.id: message for message in session.scalars(query)}
+    if not ids:
+        return Batch([], [], [], [])
+    found = session.execute(_messages(), {"ids": list(ids)}).unique().all()
+    by_id = {message.id: message for message, _, _ in found}
     visit_ids = {subject.appointment_id for one in by_id.values() for subject in one.subjects}
-    patient_ids = {one.patient_id for one in by_id.values() if one.patient_id}
-    about = session.scalars(select(Appointment).where(Appointment.id.in_(visit_ids))).all()
-    patients = session.scalars(select(Patient).where(Patient.id.in_(patient_ids))).all()
-    clinic_ids = {one.clinic_id for one in by_id.values()}
-    clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinic_ids))).all()
-    return Batch([by_id[one] for one in ids if one in by_id], about, patients, clinics)
+    about = session.scalars(_visits(), {"ids": list(visit_ids)}).all() if visit_ids else []
+    patients = [patient for _, patient, _ in found if patient]
+    return Batch([by_id[one] for one in ids if one in by_id], about, patients, [row[2] for row in found])
+
+
+@cache  # built once, as the one below: asked for every batch
+def _messages() -> Select[Message, Patient | None, Clinic]:
+    return (
+        select(Message, Patient, Clinic)
+        .outerjoin(Patient, Message.patient_id == Patient.id)
+        .join(Clinic, Message.clinic_id == Clinic.id)
+        .where(Message.id.in_(bindparam("ids", expanding=True)))
+        .options(joinedload(Message.subjects))
+    )
+
+
+@cache
+def _visits() -> Select[Appointment]:
+    return select(Appointment).where(Appointment.id.in_(bindparam("ids", expanding=True)))
 
 
 def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> str | None:
@@ -158,11 +174,10 @@ def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> str | Non
     return OPTED_OUT if reminding and patient.unsubscribed_at else None
 
 
-def _reader(session: Session, message: Message) -> Reader | str:
-    if message.kind in TO_STAFF:
+def _reader(session: Session, message: Message, patient: Patient | None) -> Reader | str:
+    if message.kind in TO_STAFF or patient is None:
         user = session.get(User, message.user_id) if message.user_id else None
         return Reader(user.email, user.name, "en", in_the_open=True) if user else NO_ADDRESS
-    patient = session.get_one(Patient, message.patient_id)
     if why := no_letter_to(patient, message.recipient, message.kind in REMINDING):
         return why
     if message.recipient == "proxy":
@@ -174,7 +189,14 @@ def _is_anything_missing(session: Session, message: Message) -> bool:
     return any(is_missing(one, TOPICS[message.kind]) for one in _appointments(session, message))
 
 
-def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, now: datetime) -> Mail:
+def _mail(
+    session: Session,
+    message: Message,
+    patient: Patient | None,
+    reader: Reader,
+    head: Letterhead,
+    now: datetime,
+) -> Mail:
     clinic = session.get_one(Clinic, message.clinic_id)
     speech = tongue(reader.language, clinic.zone, clinic.country)
     about = _appointments(session, message)
@@ -184,7 +206,7 @@ def _mail(session: Session, message: Message, reader: Reader, head: Letterhead, 
     elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
         kind = SAME_HOUR
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
-    calendar = _calendar(session, clinic, message, about, reader, speech, head, now)
+    calendar = _calendar(session, clinic, message, patient, about, reader, speech, head, now)
     values = _values(message, clinic, reader, about, speech, head, now)
     values["calendar_note"] = CALENDAR_NOTE[speech.language] if calendar else ""
     visits = [_visit_line(message, appointment, speech) for appointment in about]
@@ -271,6 +293,7 @@ def _calendar(
     session: Session,
     clinic: Clinic,
     message: Message,
+    patient: Patient | None,
     about: Sequence[Appointment],
     reader: Reader,
     speech: Tongue,
@@ -278,9 +301,9 @@ def _calendar(
     now: datetime,
 ) -> CalendarPart | None:
     """Return an invitation for one visit, a file without METHOD for several, nothing for who subscribes."""
-    if message.kind not in WITH_CALENDAR or not about or not reader.in_the_open:
+    if message.kind not in WITH_CALENDAR or patient is None or not about or not reader.in_the_open:
         return None
-    if feeds.fetched_since(session, about[0].patient.resource_id, now - SUBSCRIBED):
+    if feeds.fetched_since(session, patient.resource_id, now - SUBSCRIBED):
         return None
     if len(about) > 1:
         return CalendarPart(course_calendar(clinic, about, language=speech.language))

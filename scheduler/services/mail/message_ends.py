@@ -79,16 +79,19 @@ def fell_through(session: Session, message: Message, now: datetime) -> None:
 
 def expire(session: Session, now: datetime) -> bool:
     """Close pending messages whose time is over. Returns whether there may be more: call again until there are not."""
-    messages = list(session.scalars(_over(), {"now": now}))
-    for message in messages:
+    session.flush()
+    ids = session.connection().scalars(_over(), {"now": now}).all()
+    if not ids:  # as a rule
+        return False
+    for message in session.scalars(select(Message).where(Message.id.in_(ids)).order_by(Message.id)).all():
         fell_through(session, message, now)
-    return len(messages) == AT_ONCE
+    return len(ids) == AT_ONCE
 
 
 @cache  # built once: a clock asks every few seconds
-def _over() -> Select[Message]:
+def _over() -> Select[int]:
     return (
-        select(Message)
+        select(Message.id)
         .where(Message.state == MessageState.PENDING, Message.expires_at <= bindparam("now"))
         .order_by(Message.id)
         .limit(AT_ONCE)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from scheduler.models.appointment import Appointment
@@ -191,11 +192,17 @@ def _unsent(session: Session, patient: Patient, recipient: str) -> list[Message]
 
     Nobody has claimed them, no copy may have gone out, and nobody claims them before this transaction ends.
     """
-    query = (
+    whom = {"patient": patient.id, "reader": recipient}
+    return list(session.scalars(_unsent_mails(), whom))
+
+
+@cache  # built once, asked at every booking
+def _unsent_mails() -> Select[Message]:
+    return (
         select(Message)
         .where(
-            Message.patient_id == patient.id,
-            Message.recipient == recipient,
+            Message.patient_id == bindparam("patient"),
+            Message.recipient == bindparam("reader"),
             Message.kind.in_(ANNOUNCING),
             Message.state == MessageState.PENDING,
             Message.resends == 0,
@@ -204,7 +211,6 @@ def _unsent(session: Session, patient: Patient, recipient: str) -> list[Message]
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return list(session.scalars(query))
 
 
 def _due_at(

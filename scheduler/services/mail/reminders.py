@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time
+from functools import cache
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler.domain.reminders import (
@@ -175,10 +176,15 @@ def _topics(appointment: Appointment) -> frozenset[Topic]:
 
 
 def _planned(session: Session, appointments: Iterable[Appointment]) -> set[tuple[int, int, str, str]]:
-    query = select(Reminder).where(Reminder.appointment_id.in_([one.id for one in appointments]))
-    return {
-        (row.appointment_id, row.schedule_version, row.rule, row.recipient) for row in session.scalars(query)
-    }
+    about = {"visits": [one.id for one in appointments]}
+    return {(visit, version, rule, who) for visit, version, rule, who in session.execute(_of_visits(), about)}
+
+
+@cache  # built once, asked at every booking
+def _of_visits() -> Select[int, int, str, str]:
+    return select(
+        Reminder.appointment_id, Reminder.schedule_version, Reminder.rule, Reminder.recipient
+    ).where(Reminder.appointment_id.in_(bindparam("visits", expanding=True)))
 
 
 def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late: str) -> Reminder:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.models.appointment import Appointment
@@ -37,12 +38,22 @@ class Told:
 
 def last_told(session: Session, appointment_ids: Collection[int], recipient: str) -> dict[int, Told]:
     """Return what was last told about each visit; a visit never told of is missing."""
-    query = (
+    about = {"visits": list(appointment_ids), "reader": recipient}
+    return {
+        appointment_id: Told(_stands(message, appointment_id), read_times(written), written)
+        for appointment_id, message in session.execute(_telling(), about)
+        for written in (message.values["times"][str(appointment_id)],)
+    }
+
+
+@cache  # built once, asked at every booking
+def _telling() -> Select[int, Message]:
+    return (
         select(MessageSubject.appointment_id, Message)
         .join(Message, MessageSubject.message_id == Message.id)
         .where(
-            MessageSubject.appointment_id.in_(appointment_ids),
-            Message.recipient == recipient,
+            MessageSubject.appointment_id.in_(bindparam("visits", expanding=True)),
+            Message.recipient == bindparam("reader"),
             Message.kind.in_(ANNOUNCING),
             or_(
                 Message.state.in_((MessageState.SENT, MessageState.UNCERTAIN, MessageState.SKIPPED)),
@@ -52,11 +63,6 @@ def last_told(session: Session, appointment_ids: Collection[int], recipient: str
         )
         .order_by(Message.created_at, Message.id)
     )
-    return {
-        appointment_id: Told(_stands(message, appointment_id), read_times(written), written)
-        for appointment_id, message in session.execute(query)
-        for written in (message.values["times"][str(appointment_id)],)
-    }
 
 
 def _stands(message: Message, appointment_id: int) -> bool:
