@@ -6,7 +6,7 @@ from scheduler.patient_pages.words import WORDS
 from scheduler.services.patient import links
 from tests import cast
 from tests.engines import SECRET_KEY
-from tests.services.courses import book
+from tests.services.courses import book, visit
 
 PLACEHOLDER = re.compile(r"{(\w+)}")
 TEMPLATES = Path(__file__).parents[2] / "templates" / "visits"
@@ -41,6 +41,7 @@ def test_what_is_missing_is_said_in_the_patients_language(client, session, harbo
     message = session.query(Message).filter(Message.patient_id == course.patient_id).first()
     token = links.page_token((SECRET_KEY,), message, links.VISITS)
     session.commit()
+    at.time = visit(course, "consent").end_at  # until then the preparatory visits settle it
     page = client.get(f"/visits/{token}?lang=es").text
 
     assert "Todavía falta antes de esta cita: Evaluación psiquiátrica; Autorización médica; " in " ".join(
