@@ -17,6 +17,13 @@ LETTERS = str.maketrans(
 )
 APOSTROPHES = str.maketrans("", "", "'’ʼʻ`´‘")
 NUMBER = re.compile(r"\+?[\d()./\-]*\d[\d()./\-]*")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTH = rf"({'|'.join(MONTHS)})[a-z]*\.?"
+WRITTEN = (  # 15 May 1970 and May 15, 1970, as pages and people write a date
+    re.compile(rf"\b(?P<day>\d{{1,2}})\.? +(?P<month>{MONTH}),? +(?P<year>\d{{4}})\b", re.IGNORECASE),
+    re.compile(rf"\b(?P<month>{MONTH}) +(?P<day>\d{{1,2}}),? +(?P<year>\d{{4}})\b", re.IGNORECASE),
+)
+PARTED = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})\2(\d{4})\b")  # 5/3/1970 is 05/03/1970, in either order
 LONGEST_NUMBER = 9  # of a phone number with its country code, what is the same without
 
 
@@ -28,7 +35,13 @@ def folded(text: str) -> str:
 
 
 def search_words(text: str) -> list[str]:
-    """Return what must each be found in a search key. A number loses its separators: (212) 555-0199, 03/09/1984."""
+    """Return what must each be found in a search key. A number loses its separators: (212) 555-0199, 03/09/1984.
+
+    A date may be written with the month's English name, or without the zeros of day and month.
+    """
+    for form in WRITTEN:
+        text = form.sub(_in_digits, text)
+    text = PARTED.sub(lambda found: f"{found[1]:0>2}{found[3]:0>2}{found[4]}", text)
     words: list[str] = []
     for word in text.split():
         if NUMBER.fullmatch(word):
@@ -44,6 +57,11 @@ def search_key(names: tuple[str, ...], phone: str, email: str, birth_date: date 
     dates = [birth_date.strftime(form) for form in ("%Y%m%d", "%m%d%Y", "%d%m%Y")] if birth_date else []
     parts = (*(folded(name) for name in names), digits, folded(email), *dates)
     return " ".join(part for part in parts if part)
+
+
+def _in_digits(written: re.Match[str]) -> str:
+    month = MONTHS.index(written["month"][:3].lower()) + 1
+    return f"{written['year']}{month:02}{written['day']:0>2}"
 
 
 def _is_accent(character: str) -> bool:

@@ -52,6 +52,18 @@ LANGUAGES = {
     "vi": "Vietnamese",
     "zh": "Chinese",
 }
+FIELDS = {  # what a form calls a field, where that is another word than its name
+    "birth_date": "Born",
+    "blocked": "A day the patient cannot come",
+    "earliest": "From",
+    "family_name": "Family name",
+    "last_at": "The hour of the last visit",
+    "last_on": "The day of the last visit",
+    "latest": "Until",
+    "preferred": "Best at",
+    "preferred_name": "Called",
+    "proxy_email": "Their email",
+}
 DATES = {"short": "%a %-d %b", "long": "%A %-d %B %Y", "dense": "%-d %b %Y", "iso": "%Y-%m-%d"}
 
 
@@ -60,6 +72,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(local_date)
     app.add_template_filter(local_time)
     app.add_template_filter(language_name)
+    app.add_template_filter(field_name)
 
 
 def local_date(value: date | datetime | None, style: str = "short", zone: ZoneInfo | None = None) -> str:
@@ -83,6 +96,11 @@ def local_time(value: time | datetime | None, zone: ZoneInfo | None = None) -> s
 def language_name(code: str) -> str:
     """Return the English name of a language; its code if the name is not known here."""
     return LANGUAGES.get(code.partition("-")[0].lower(), code)
+
+
+def field_name(name: str) -> str:
+    """Return what people read beside a field, so that what is wrong with it is found."""
+    return FIELDS.get(name, name.replace("_", " ").capitalize())
 
 
 def read_date(field: str, text: str) -> date:

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
-from scheduler.domain.status import STEPS, Stage
+from scheduler.domain.status import STEPS, TO_MAKE_UP, CarePlanStatus, Stage
 from scheduler.domain.windows import Window
 from scheduler.errors import GateOpen, Invalid, NotFound
 from scheduler.models import appointment as appointments
@@ -191,6 +191,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         open_gates=still_open if visit.status.is_ahead or visit.status == "arrived" else [],
         settled=_settled(visit, {gate.key for gate in still_open}),
         last=latest_step(db.session(), visit),
+        make_up=_can_be_made_up(visit),
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),
         reminders=visit_story.reminders(db.session(), visit),
@@ -201,6 +202,14 @@ def _page(visit: Appointment, **more: Any) -> str:
         late=_late(visit, now),
         **more,
     )
+
+
+def _can_be_made_up(visit: Appointment) -> bool:
+    """Tell whether a course that goes on misses this visit, and nothing stands for it yet."""
+    course = visit.care_plan
+    if course is None or course.status is not CarePlanStatus.ACTIVE:
+        return False
+    return visit.status in TO_MAKE_UP and all(one.replaces_id != visit.id for one in course.appointments)
 
 
 def _settled(visit: Appointment, still_open: set[str]) -> list[str]:

@@ -48,6 +48,11 @@ def test_letters_that_look_like_marks_stay_apart():
         "555-01",
         "1984-03-09",
         "03/09/1984",
+        "3/9/1984",
+        "9.3.1984",
+        "9 Mar 1984",
+        "9 march 1984 nora",
+        "March 9, 1984",
         "09.03.1984",
         "nora 1984",
         "nora.ob@example.org",
@@ -58,7 +63,7 @@ def test_a_patient_is_found_by(typed):
     assert found(typed) == search_words(typed) != []
 
 
-@pytest.mark.parametrize("typed", ["norah", "obrian", "2125550198", "1985-03-09"])
+@pytest.mark.parametrize("typed", ["norah", "obrian", "2125550198", "1985-03-09", "9 Apr 1984", "4/9/1984"])
 def test_a_patient_is_not_found_by(typed):
     assert found(typed) != search_words(typed)
 

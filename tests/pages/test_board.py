@@ -63,7 +63,7 @@ def test_steps_are_taken_in_the_panel_and_the_last_is_undone(alice, session, inf
     expect(page.locator("#panel .panel-marks")).to_contain_text("Arrived")
     assert fresh(session, infusion).status is AppointmentStatus.ARRIVED
 
-    page.get_by_role("button", name="Undo “arrive”").click()
+    page.get_by_role("button", name="Undo “arrived”").click()
 
     expect(page.get_by_role("status")).to_contain_text("Taken back")
     assert fresh(session, infusion).status is AppointmentStatus.PENDING

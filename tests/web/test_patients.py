@@ -48,3 +48,19 @@ def test_a_namesake_with_another_birth_date_or_none_and_one_of_another_clinic_ar
     assert client.post("/patients", data=ANA | {"birth_date": "1985-02-28"}).status_code == 303
     assert client.post("/patients", data=ANA | {"birth_date": ""}).status_code == 303
     assert there.post("/patients", data=ANA).status_code == 303
+
+
+def test_a_search_for_signs_alone_finds_nobody_and_one_for_nothing_everybody(harbor, signed_in):
+    client = signed_in(harbor, "alice")
+
+    assert "Nora Lindqvist" in client.get("/patients?search=").text
+    assert "Nora Lindqvist" in client.get("/patients?search=lindqvist").text
+    for signs in ("%25", "_", "%5C", "%3C%3E"):
+        assert "Nora Lindqvist" not in client.get(f"/patients?search={signs}").text
+
+
+def test_what_is_wrong_is_told_by_the_name_that_stands_beside_the_field(harbor, signed_in):
+    page = signed_in(harbor, "alice").post("/patients", data=ANA | {"birth_date": "2090-01-01"})
+
+    assert page.status_code == 422
+    assert '<a href="#birth_date">Born</a> is not the birth date of a living person' in page.text

@@ -68,3 +68,20 @@ def test_a_visit_cannot_be_moved_beyond_the_calendar(signed_in, harbor, waiting,
 
     assert answer.status_code == 422
     assert "must be a date from 1900 to 2199" in answer.text
+
+
+def test_a_cancelled_visit_says_who_called_it_off_and_leads_to_a_make_up(signed_in, harbor, waiting):
+    client, page = signed_in(harbor, "alice"), f"/appointments/{waiting}"
+    assert 'id="make-up"' not in client.get(page).text
+
+    client.post(f"{page}/cancellation", data={"side": "patient", "reason": "flu"})
+    after = client.get(page).text
+
+    assert "called off by the patient" in after
+    assert f'href="{page}/make-up"' in after
+    assert client.post(f"{page}/make-up", data={"start": planned(client, page)}).status_code == 303
+    assert 'id="make-up"' not in client.get(page).text
+
+
+def planned(client, page):
+    return client.get(f"{page}/make-up").text.partition('name="start" value="')[2].partition('"')[0]

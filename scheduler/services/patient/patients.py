@@ -90,11 +90,17 @@ def get(session: Session, clinic: Clinic, public_id: str) -> Patient:
 
 
 def search(session: Session, clinic: Clinic, text: str, limit: int = 20) -> list[Patient]:
-    """Return patients in whom every word of `text` is found (name, phone, birth date, mail), by family name."""
+    """Return patients in whom every word of `text` is found (name, phone, birth date, mail), by family name.
+
+    Everybody for an empty text; nobody for one of signs alone.
+    """
+    words = search_words(text)
+    if text.strip() and not words:
+        return []
     query = select(Patient).where(
         Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
     )
-    for word in search_words(text):
+    for word in words:
         query = query.where(Patient.search_key.contains(word, autoescape=True))
     query = query.order_by(Patient.family_name, Patient.given_name, Patient.id)
     return list(session.scalars(query.limit(limit)))

@@ -129,7 +129,14 @@ def test_a_new_address_is_not_a_bad_one(session, harbor):
 
 
 @both
-@pytest.mark.parametrize("typed", ["muller", "MÜLLER jose", "0199", "1990", "jose@", "%", "_"])
+@pytest.mark.parametrize("typed", ["%", "_", "\\", "<>"])
+def test_signs_alone_find_nobody(session, harbor, typed):
+    assert patients.search(session, harbor.clinic, "") != []
+    assert patients.search(session, harbor.clinic, typed) == []
+
+
+@both
+@pytest.mark.parametrize("typed", ["muller", "MÜLLER jose", "0199", "1990", "jose@"])
 def test_search_finds_folded_parts_of_one_clinic(session, harbor, hill, typed):
     jose = add_patient(
         session,
