@@ -2,13 +2,13 @@
 
     python -m tests.benchmarks.feeds [--quick] [--visits 12 ...]
 
-Requests per second of four clients at once, which keep their connections where the server does, one process each:
-Seriate and the empty route under the gunicorn options of the product, Radicale under its own server with the same
-calendar. (One client alone would wait for each answer, and its rate would be that of waking two programs in turn.) All
-servers run at once and are asked in turns, and the best turn of each counts, so that other work on the machine troubles
-none more than another. "Of its processor" divides by the processor time that the server took, which leaves the clients
-out. Many tokens share the load, as many subscribers do. "Cold" is a feed whose visits were never rendered, beside the
-same events in one icalendar.Calendar.
+Requests per second of four clients at once, which keep their connections where the server does: one client alone would
+wait for each answer, and its rate would be that of waking two programs in turn. One process each: Seriate and the empty
+route under the gunicorn options of the product, Radicale under its own server with the same calendar. All are asked in
+turns, and the best turn of each counts, so that other work on the machine troubles none more than another. They share
+one core and the clients have another, where there are two. "Of its processor" divides by the processor time that the
+server took, which leaves the clients out. Many tokens share the load, as many subscribers do. "Cold" is a feed whose
+visits were never rendered, beside the same events in one icalendar.Calendar.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ from tools.processes import LOOPBACK, WEB, free_port
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS = 200
 CLIENTS = 4
+CORES = sorted(os.sched_getaffinity(0))  # the first is the clients', the last the servers'
 TICKS = os.sysconf("SC_CLK_TCK")
 RADICALE = """
 [server]
@@ -124,6 +125,7 @@ def main() -> None:
 
 def report(folder: Path, sizes: Sequence[int], requests: int, turns: int) -> Iterator[str]:
     served = prepare(folder, sizes)
+    os.sched_setaffinity(0, {CORES[0]})
     with ExitStack() as servers:
         bare = servers.enter_context(gunicorn(folder, "tests.benchmarks.empty_app:app"))
         ours = servers.enter_context(gunicorn(folder, "wsgi:app"))
@@ -337,6 +339,7 @@ def radicale(folder: Path, body: bytes) -> Iterator[tuple[tuple[int, int], str]]
 @contextmanager
 def running(command: list[str], environ: dict[str, str], port: int) -> Iterator[int]:
     process = subprocess.Popen(command, cwd=ROOT, env=environ)
+    os.sched_setaffinity(process.pid, {CORES[-1]})
     try:
         for _ in range(600):
             try:
