@@ -57,7 +57,9 @@ def test_before_the_visit_has_ended_nothing_is_kept(client, session, at, path, v
 
 
 def test_who_is_in_danger_is_told_whom_to_call(client, session, clinic, path):
-    assert "call 988 or 911 now" in client.get(path).get_data(as_text=True)
+    page = client.get(path).get_data(as_text=True)
+    assert "call 988 or 911 now" in page
+    assert 'href="tel:988"' in page and 'href="tel:911"' in page
     clinic.country = "DE"
     session.commit()
     assert "988" not in client.get(path).get_data(as_text=True)
