@@ -69,7 +69,9 @@ def step(care_plan_id: str, what: str) -> Response:
     act, words = STEPS[what]
     if what == "revocation" and course.status is CarePlanStatus.DRAFT:
         words = "The course is let go; its time is free again."
-    act(db.session(), actor(), course, clock.now(), reason=_text("reason"))
+    from_day = request.form.get("not_before", "") if what == "resumption" else ""
+    more = {"not_before": read_date("not_before", from_day)} if from_day else {}
+    act(db.session(), actor(), course, clock.now(), reason=_text("reason"), **more)
     return _saved(course, words)
 
 

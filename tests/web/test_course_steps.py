@@ -1,0 +1,52 @@
+"""Holding a course and going on with it, on its page."""
+
+from datetime import date
+
+import pytest
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.status import CarePlanStatus
+
+
+@pytest.fixture
+def desk(harbor, signed_in):
+    return signed_in(harbor, "alice")
+
+
+@pytest.fixture
+def held(session, course, desk):
+    assert desk.post(f"/care-plans/{course.public_id}/hold", data={"reason": "travels"}).status_code == 303
+    session.rollback()
+    return course
+
+
+def first_on(course, zone):
+    return min(local_on(one.start_at, zone) for one in course.appointments if one.status.is_live)
+
+
+def test_a_held_course_goes_on_from_the_day_that_is_asked_for(session, harbor, held, desk):
+    later = date(2026, 12, 14)
+    assert 'name="not_before"' in desk.get(f"/care-plans/{held.public_id}").text
+
+    desk.post(f"/care-plans/{held.public_id}/resumption", data={"not_before": str(later)})
+
+    session.rollback()
+    assert held.status is CarePlanStatus.ACTIVE
+    assert first_on(held, harbor.clinic.zone) >= later
+
+
+def test_without_a_day_it_goes_on_as_soon_as_it_can(session, harbor, held, desk):
+    desk.post(f"/care-plans/{held.public_id}/resumption", data={"not_before": ""})
+
+    session.rollback()
+    assert held.status is CarePlanStatus.ACTIVE
+    assert first_on(held, harbor.clinic.zone) < date(2026, 12, 14)
+
+
+def test_what_is_no_day_is_named_and_nothing_goes_on(session, held, desk):
+    refused = desk.post(f"/care-plans/{held.public_id}/resumption", data={"not_before": "soon"})
+
+    session.rollback()
+    assert refused.status_code == 422
+    assert "Not before" in refused.text
+    assert held.status is CarePlanStatus.ON_HOLD
