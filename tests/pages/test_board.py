@@ -313,14 +313,16 @@ def test_another_desk_sees_a_change_within_seconds(alice, open_page, live_server
     alice.goto(address)
     block = other.locator(f'[data-visit="{infusion.public_id}"]').first
     block.click()
-    expect(other.get_by_role("button", name="Arrived")).to_be_visible()
+    expect(other.get_by_role("button", name="Arrived", exact=True)).to_be_visible()
     search = other.get_by_role("combobox", name="Find a patient")
     search.focus()
     alice.locator(f'[data-visit="{infusion.public_id}"]').first.click()
-    alice.get_by_role("button", name="Arrived").click()
+    alice.get_by_role("button", name="Arrived", exact=True).click()
 
     expect(block).to_contain_text("Arrived", timeout=5_500)
-    expect(other.get_by_role("button", name="Arrived")).to_have_count(0)  # the visit that is open follows
+    expect(other.get_by_role("button", name="Arrived", exact=True)).to_have_count(
+        0
+    )  # the visit that is open follows
     expect(search).to_be_focused()
 
 
