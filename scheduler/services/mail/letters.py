@@ -175,9 +175,11 @@ def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> str | Non
 
 
 def _reader(session: Session, message: Message, patient: Patient | None) -> Reader | str:
-    if message.kind in TO_STAFF or patient is None:
+    if message.kind in TO_STAFF:
         user = session.get(User, message.user_id) if message.user_id else None
         return Reader(user.email, user.name, "en", in_the_open=True) if user else NO_ADDRESS
+    if patient is None:
+        raise ValueError(f"a {message.kind} is for a patient, and names none")
     if why := no_letter_to(patient, message.recipient, message.kind in REMINDING):
         return why
     if message.recipient == "proxy":
