@@ -39,7 +39,7 @@ bench: ## the benchmarks, which print ratios; the planner's go to docs/benchmark
 	@$(ready) test && $(PYTHON_IN) -m tests.benchmarks && \
 	    exec $(PYTHON_IN) -m pytest tests/benchmarks -o python_files='bench_*.py' -n 0 -s $(ARGS)
 
-chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=, MINUTES= of a storm)
+chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=, MINUTES= of a storm, MORE=1 to add to a row)
 	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/chaos -o python_files='drill_*.py' -n 0 -s \
 	    --timeout=0 $(if $(DRILL),-k '$(DRILL)') $(ARGS)
 

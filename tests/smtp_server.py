@@ -39,6 +39,7 @@ class Script:
     accepted: list[Received] = field(default_factory=list)
     steps: int = 0  # how often it has been about to answer
     connections: int = 0
+    silences: int = 0  # how many have been left without an answer
     turns: threading.Semaphore | None = None
 
     def let_go(self) -> None:
@@ -110,6 +111,7 @@ def _answer_all(connection, lines, script: Script, ending: threading.Event) -> N
         if reply == HANG_UP:
             return False
         if reply == SILENCE:
+            script.silences += 1
             ending.wait()
             return False
         connection.sendall(reply + b"\r\n")

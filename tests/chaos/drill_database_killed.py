@@ -52,7 +52,7 @@ def test_database_killed(server, app, session, harbor, tmp_path):
     tell(
         "database-killed",
         "postgresql",
-        {"kills": number, **found, "lost": lost, "unanswered": unknown, "seconds to be back, at most": back},
+        {"kills": number, **found, "lost": lost, "unanswered": unknown, "most seconds to be back": back},
         {"bug": "answers before it has written", "lost": forgetful(server, app, session, harbor, tmp_path)},
     )
 

@@ -50,7 +50,7 @@ def test_a_rush(engine_name, app, harbor, tmp_path):
         {
             "bug": "the killer always in company",
             "delayed by a bad row": planted,
-            "out of turn, were it by row": out_of_turn(calm, latest_first=False),
+            "out of turn if by row": out_of_turn(calm, latest_first=False),
         },
     )
 

@@ -24,10 +24,11 @@ def test_same_slot(engine_name, session, harbor, alice, monkeypatch):  # noqa: F
     rush = Rush(session, harbor, alice)
     found = count(rush, range(number))
     blind(monkeypatch.setattr)
-    guarded = count(rush, range(number, number + max(number // 10, 5)))
+    further = number + max(number // 10, 5)
+    guarded = count(rush, range(number, further))
     overlaps = session.scalar(OVERLAPS)
     session.rollback()
-    control = unguarded(session, rush, number * 2)
+    control = unguarded(session, rush, further)
     tell(
         "same-slot",
         engine_name,

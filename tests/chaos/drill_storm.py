@@ -180,7 +180,11 @@ def figures(said, rate, http):
         "refused": sum(count for end, count in ends.items() if end.endswith("refused")),
         "failed": ends["failed"],
         "tried again": sum(one["again"] for one in said),
-        **({"a second, as stated": rate} if rate else {"a second": round(attempts / took)}),
+        **(
+            {"stated attempts a second": str(rate)}
+            if rate
+            else {"attempts a second": str(round(attempts / took))}
+        ),
         **({} if http else {"processor ms an attempt": f"{1000 * thought / attempts:.1f}"}),
         "p50 ms": str(percentile(times, 0.5)),
         "p99 ms": str(percentile(times, 0.99)),

@@ -109,6 +109,13 @@ class Drill:
             time.sleep(0.02)
         assert len(self.script.received) >= mails, f"the mails do not come: {self._last_words()}"
 
+    def wait_for_silence(self, seconds=60):
+        """Wait until somebody waits for an answer that the server does not give."""
+        last = time.monotonic() + seconds
+        while not self.script.silences and time.monotonic() < last:
+            time.sleep(0.01)
+        assert self.script.silences, f"nobody waits for an answer: {self._last_words()}"
+
     def _last_words(self):
         """Return the end of what the senders have complained of."""
         return Path(self.log.name).read_text(errors="replace")[-500:]

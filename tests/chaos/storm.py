@@ -78,17 +78,16 @@ class ThroughServices:
         self.user = self.session.scalar(select(User).where(User.email == plan.user))
         definitions = self.session.scalars(select(PlanDefinition))
         self.plans = {row.key: row.plan for row in definitions}
-        self.kept = [self.clinic, self.user, *self.patients.values(), *self.places.values()]
         self._forget()
 
     def book(self, patient, plan, action, place, start):
-        step, room = self.plans[plan].action(action), self.places[place]
-        booked = self._write(
-            lambda actor: booking.book_visit(
-                self.session, actor, self.patients[patient], step, start, NOW, room
-            )
-        )
-        return booked.public_id
+        step, room, who = self.plans[plan].action(action), self.places[place], self.patients[patient]
+
+        def book(actor):
+            self.session.add_all([who, room])
+            return booking.book_visit(self.session, actor, who, step, start, NOW, room)
+
+        return self._write(book).public_id
 
     def move(self, visit, start):
         def move(actor):
@@ -104,10 +103,13 @@ class ThroughServices:
         )
 
     def block(self, place, start, end):
-        resource = self.places[place].resource
-        closure, touched = self._write(
-            lambda actor: schedules.close(self.session, actor, start, end, NOW, resource)
-        )
+        room = self.places[place]
+
+        def close(actor):
+            self.session.add(room)
+            return schedules.close(self.session, actor, start, end, NOW, room.resource)
+
+        closure, touched = self._write(close)
         return closure.public_id, [one.public_id for one in touched]
 
     def unblock(self, closure):
@@ -132,7 +134,7 @@ class ThroughServices:
         """Let what was read before be read again, but for what nobody changes in a storm."""
         try:
             begin_write(self.session)
-            self.session.add_all(self.kept)
+            self.session.add_all([self.clinic, self.user])
             result = act(Actor(self.clinic, self.user, StaffRole.MANAGER, "staff"))
             self.session.commit()
             return result

@@ -1,7 +1,0 @@
-"""The drills print a page when they end."""
-
-from tests.chaos import report
-
-
-def pytest_sessionfinish():
-    report.write_page()
