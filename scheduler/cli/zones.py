@@ -11,8 +11,9 @@ from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
-from scheduler.services.visit import zone_rules
-from scheduler.services.visit.zone_rules import Moved, Stray
+from scheduler.services.visit import zone_drift, zone_rules
+from scheduler.services.visit.zone_drift import Stray
+from scheduler.services.visit.zone_rules import Moved
 from scheduler.transactions import take_turns
 
 group = AppGroup("zones", help="Visits ahead, when the rules of a time zone have changed.")
@@ -24,7 +25,7 @@ group = AppGroup("zones", help="Visits ahead, when the rules of a time zone have
 def check(clinic_key: str | None, as_json: bool) -> None:
     """List the visits ahead that no longer stand at their time on the wall; nothing is written."""
     clinic = chosen(db.session(), clinic_key)
-    found = zone_rules.strays(db.session(), clinic, clock.now())
+    found = zone_drift.strays(db.session(), clinic, clock.now())
     lines = [f"{len(found)} visits stand at another time on the wall than was agreed on", *_lines(found)]
     say("\n".join(lines), {"strays": [_stray(one) for one in found]}, as_json=as_json)
 

@@ -23,7 +23,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
 from scheduler.services.mail import digest
 from scheduler.services.patient import erasure
-from scheduler.services.visit import zone_rules
+from scheduler.services.visit import zone_drift, zone_rules
 from scheduler.transactions import take_turns, write_now
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def keep_hours(app: Flask) -> str:
     with app.app_context():
         try:
             session, now = db.session(), clock.now()
-            due = [clinic.id for clinic in clinics.every(session) if zone_rules.is_due(session, clinic, now)]
+            due = [clinic.id for clinic in clinics.every(session) if zone_drift.is_due(session, clinic, now)]
             for clinic_id in due:
                 write_now()
                 actor = Actor(session.get_one(Clinic, clinic_id), None, None, "clock")

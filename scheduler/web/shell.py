@@ -15,7 +15,7 @@ from scheduler.database import db
 from scheduler.refused_access import require_noted
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
-from scheduler.services.visit import zone_rules
+from scheduler.services.visit import zone_drift
 from scheduler.web.current import actor
 from scheduler.web.health import alarms
 from scheduler.web.refusals import is_partial
@@ -63,7 +63,7 @@ def _frame() -> dict[str, Any]:
 
 def _strays(person: Actor) -> list[str]:
     """Return that visits stand at another hour than was agreed on, with the way to them."""
-    count = zone_rules.count(db.session(), person.clinic, clock.now())
+    count = zone_drift.count(db.session(), person.clinic, clock.now())
     if not count:
         return []
     visits = "1 visit stands" if count == 1 else f"{count} visits stand"

@@ -2,9 +2,9 @@
 
 Governments change the clocks at short notice, and visits are booked months ahead. What people agreed on is the time on
 the wall, so that is kept beside every visit (and closure); once a newer zone database says that it is another instant,
-the visit goes there with all that it takes up. It is a change like any other: SEQUENCE goes up, reminders are planned
-anew, patients are told. What would run into something that does not move, or whose time on the wall is skipped or
-comes twice by the new rules, stays at its instant and is shown to the desk (zone_strays.py).
+the visit goes there with all that it takes up (zone_drift.py finds it). It is a change like any other: SEQUENCE goes
+up, reminders are planned anew, patients are told. What would run into something that does not move, or whose time on
+the wall is skipped or comes twice by the new rules, stays at its instant and is shown to the desk (zone_strays.py).
 
 Thousands of visits are too many for one writing transaction, during which no desk could book. They go in parts of whole
 days, because the visits of a day find room only together; those that go to an earlier instant from the first day on,
@@ -13,26 +13,22 @@ the others from the last, so that each part finds the room that the one before h
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload
 
-from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_local, to_utc
-from scheduler.domain.status import AHEAD, AppointmentStatus
+from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import SlotTaken
-from scheduler.models.appointment import Appointment, Participant
+from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
 from scheduler.models.occupation import Occupation, of_appointments
 from scheduler.models.resource import Resource, ResourceKind
-from scheduler.models.schedule import Closure
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.clinic.staff import desk
@@ -41,24 +37,14 @@ from scheduler.services.locks import lock_resources
 from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
+from scheduler.services.visit import occupation, zone_drift
 from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
 from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit.zone_drift import Stray
 
 EVENT = "zone-rules"
 PAGE = "/zone-rules"
 USEFUL = timedelta(days=14)
-BEGUN = "by the new rules it would have begun already"
-TOGETHER = 40  # visits of several days in one part
-
-
-@dataclass(frozen=True)
-class Stray:
-    """A visit whose instant shows another time on the wall than was agreed on: where it belongs, or why it stays."""
-
-    appointment: Appointment
-    start: datetime | None
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,51 +73,8 @@ class Derived:
     closures: int
 
 
-@dataclass(frozen=True)
-class Wanderer:
-    """A visit ahead whose instant is not its time on the wall, as its columns tell it."""
-
-    id: int
-    start_at: datetime
-    local_start: datetime
-    zone: ZoneInfo
-
-    @property
-    def goes_earlier(self) -> bool:
-        return self.local_start.replace(tzinfo=self.zone) < self.start_at
-
-
 def go_on() -> None:
     """Do it all in the transaction that is open: there are few visits, or nobody waits."""
-
-
-def strays(session: Session, clinic: Clinic, now: datetime) -> list[Stray]:
-    """Return the visits ahead that no longer stand at their time on the wall, in order; nothing is written."""
-    return _strays(session, [one.id for one in _wandered(session, clinic, now)], now)
-
-
-def nearest(session: Session, clinic: Clinic, now: datetime, most: int) -> tuple[list[Stray], int]:
-    """Return the nearest of these visits, and how many there are."""
-    found = sorted(_wandered(session, clinic, now), key=lambda one: (one.start_at, one.id))
-    return _strays(session, [one.id for one in found[:most]], now), len(found)
-
-
-def count(session: Session, clinic: Clinic, now: datetime) -> int:
-    """Return how many visits ahead stand at another time on the wall. Looks only where some were left before."""
-    return len(_wandered(session, clinic, now)) if clinic.zone_strays else 0
-
-
-def recount(session: Session, clinic: Clinic, now: datetime) -> None:
-    """Note how many visits ahead stand at another time on the wall, once one of them was settled by hand."""
-    session.flush()
-    clinic.zone_strays = len(_wandered(session, clinic, now))
-
-
-def is_due(session: Session, clinic: Clinic, now: datetime) -> bool:
-    """Tell whether there is anything to bring to its time on the wall, or to take back from the banner; only reads."""
-    return bool(
-        clinic.zone_strays or _wandered(session, clinic, now) or _wandered_closures(session, clinic, now)
-    )
 
 
 def derive(session: Session, actor: Actor, now: datetime, take_turns: Callable[[], None] = go_on) -> Derived:
@@ -148,7 +91,7 @@ def derive(session: Session, actor: Actor, now: datetime, take_turns: Callable[[
     stays: list[Stray] = []
     again = True
     while again:  # what was refused for the sake of a visit that has gone on since then is tried again
-        to_go, stays, again = parts(session, clinic, now), [], False
+        to_go, stays, again = zone_drift.parts(session, clinic, now), [], False
         ahead = sum(len(part) for part in to_go)
         for part in to_go:
             gone, refused = _derive(session, actor, part, now)
@@ -167,28 +110,13 @@ def derive(session: Session, actor: Actor, now: datetime, take_turns: Callable[[
     return Derived(moved, stays, closures)
 
 
-def parts(session: Session, clinic: Clinic, now: datetime) -> list[list[int]]:
-    """Return the ids of the visits that stand elsewhere, in parts that find their room one after the other."""
-    days: dict[tuple[bool, date], list[int]] = defaultdict(list)
-    for one in _wandered(session, clinic, now):
-        days[one.goes_earlier, local_on(one.start_at, clinic.zone)].append(one.id)
-    found: list[list[int]] = []
-    for earlier in (True, False):
-        found.append([])
-        for key in sorted((key for key in days if key[0] is earlier), reverse=not earlier):
-            if found[-1] and len(found[-1]) + len(days[key]) > TOGETHER:
-                found.append([])
-            found[-1] += days[key]
-    return [part for part in found if part]
-
-
 def _derive(
     session: Session, actor: Actor, part: Sequence[int], now: datetime
 ) -> tuple[list[Moved], list[Stray]]:
     """Move what can be moved of one part; return that, and what stays."""
     clinic = actor.clinic
     lock_resources(session, _things(session, clinic))
-    found = _strays(session, part, now)
+    found = zone_drift.as_they_are(session, part, now)
     stays = [one for one in found if one.start is None]
     going = [Going(one.appointment, one.start) for one in found if one.start is not None]
     while going and (refused := _go(session, actor, going, now)):
@@ -212,44 +140,6 @@ def lately(session: Session, clinic: Clinic, limit: int = 200) -> list[tuple[App
         .limit(limit)
     )
     return [(event, appointment) for event, appointment in session.execute(query)]
-
-
-def _wandered(session: Session, clinic: Clinic, now: datetime) -> list[Wanderer]:
-    """Return the visits ahead whose instant is not their time on the wall; columns only, for there are many."""
-    query = select(
-        Appointment.id, Appointment.start_at, Appointment.local_start, Appointment.zone_name
-    ).where(
-        Appointment.clinic_id == clinic.id,
-        Appointment.start_at > now,
-        Appointment.status.in_(AHEAD),
-    )
-    return [
-        Wanderer(appointment_id, start_at, local_start, ZoneInfo(zone_name))
-        for appointment_id, start_at, local_start, zone_name in session.execute(query)
-        if to_local(start_at, ZoneInfo(zone_name)) != local_start
-    ]
-
-
-def _strays(session: Session, ids: Sequence[int], now: datetime) -> list[Stray]:
-    """Return those of these visits that are still ahead and elsewhere, as they are now."""
-    query = select(Appointment).where(
-        Appointment.id.in_(ids), Appointment.start_at > now, Appointment.status.in_(AHEAD)
-    )
-    query = query.options(
-        joinedload(Appointment.patient),
-        joinedload(Appointment.location),
-        selectinload(Appointment.participants).joinedload(Participant.practitioner),
-    )
-    rows = session.scalars(query.order_by(Appointment.start_at, Appointment.id)) if ids else ()
-    return [_stray(one, now) for one in rows if to_local(one.start_at, one.zone) != one.local_start]
-
-
-def _stray(appointment: Appointment, now: datetime) -> Stray:
-    try:
-        start = to_utc(appointment.local_start, appointment.zone)
-    except (NonexistentTime, AmbiguousTime) as refused:
-        return Stray(appointment, None, str(refused))
-    return Stray(appointment, start) if start > now else Stray(appointment, None, BEGUN)
 
 
 def _things(session: Session, clinic: Clinic) -> list[int]:
@@ -351,30 +241,9 @@ def _tell_desk(session: Session, clinic: Clinic, moved: int, left: int, now: dat
 
 def _closures(session: Session, actor: Actor, now: datetime) -> int:
     """Bring closures ahead to their times on the wall; return how many went."""
-    found = _wandered_closures(session, actor.clinic, now)
+    found = zone_drift.wandered_closures(session, actor.clinic, now)
     for closure, start, end in found:
         closure.start_at, closure.end_at = start, end
         audit.record(session, actor, "closure.zone-rules", closure, now, ["start", "end"])
     session.flush()
     return len(found)
-
-
-def _wandered_closures(
-    session: Session, clinic: Clinic, now: datetime
-) -> list[tuple[Closure, datetime, datetime]]:
-    """Return the closures ahead that stand elsewhere, each with where it begins and ends by the rules."""
-    query = select(Closure).where(Closure.clinic_id == clinic.id, Closure.end_at > now)
-    found = []
-    for closure in session.scalars(query):
-        start = _instant(closure.local_start, clinic.zone, closure.start_at)
-        end = _instant(closure.local_end, clinic.zone, closure.end_at)
-        if (start, end) != (closure.start_at, closure.end_at) and start < end:
-            found.append((closure, start, end))
-    return found
-
-
-def _instant(local: datetime, zone: ZoneInfo, present: datetime) -> datetime:
-    """Return the instant of a closure's end: what it is now, if the wall still shows that time then."""
-    if to_local(present, zone) == local:
-        return present
-    return local.replace(tzinfo=zone).astimezone(UTC)

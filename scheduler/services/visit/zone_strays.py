@@ -23,7 +23,7 @@ from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import obstacles
 from scheduler.services.planning.obstacles import Obstacle
 from scheduler.services.trail import audit
-from scheduler.services.visit import zone_rules
+from scheduler.services.visit import zone_drift
 from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
 
 EVENT = "zone-hour"
@@ -45,7 +45,7 @@ class Conflict:
 
 def conflicts(session: Session, clinic: Clinic, now: datetime, most: int) -> tuple[list[Conflict], int]:
     """Return the nearest of the visits that stand at another hour than was agreed on, and how many there are."""
-    found, count = zone_rules.nearest(session, clinic, now, most)
+    found, count = zone_drift.nearest(session, clinic, now, most)
     return [_conflict(session, clinic, one, now) for one in found], count
 
 
@@ -73,10 +73,10 @@ def agree(session: Session, actor: Actor, appointment: Appointment, now: datetim
     reminders.plan_for(session, actor.clinic, [appointment], now)
     outbox.tell(session, actor.clinic, [appointment], now)
     raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
-    zone_rules.recount(session, actor.clinic, now)
+    zone_drift.recount(session, actor.clinic, now)
 
 
-def _conflict(session: Session, clinic: Clinic, one: zone_rules.Stray, now: datetime) -> Conflict:
+def _conflict(session: Session, clinic: Clinic, one: zone_drift.Stray, now: datetime) -> Conflict:
     visit = one.appointment
     there = obstacles.at(session, clinic, visit, one.start, now) if one.start else []
     here = [found for found in obstacles.at(session, clinic, visit, visit.start_at, now) if not found.visit]

@@ -23,7 +23,7 @@ from scheduler.models.schedule import Closure
 from scheduler.services.clinic import schedules
 from scheduler.services.feed import feed_events, feed_state, feeds
 from scheduler.services.mail.letters import Letterhead, compose
-from scheduler.services.visit import books, moves, undo, visits, zone_rules
+from scheduler.services.visit import books, moves, undo, visits, zone_drift, zone_rules
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.ical.readers import by_ical_js
@@ -88,7 +88,7 @@ def test_visits_keep_their_time_on_the_wall_and_all_that_hangs_on_it_follows(
     tag = feed_state.look_up(session.get_bind(), token, "https://clinic.example", LATER).tag
 
     with new_rules():
-        assert len(zone_rules.strays(session, harbor.clinic, LATER)) == sum(
+        assert len(zone_drift.strays(session, harbor.clinic, LATER)) == sum(
             one.start_at != to_instant(one) for one in course.appointments
         )
         done = zone_rules.derive(session, harbor.command, LATER)
@@ -192,7 +192,7 @@ def test_what_would_run_into_something_that_stays_is_left_and_shown(session, har
         assert {uid for uid in was if now[uid] != was[uid]} == {elsewhere.uid}
         assert [one.appointment for one in done.stays] == [next_one, behind]
         assert "Chair 1 is taken" in done.stays[0].why
-        assert harbor.clinic.zone_strays == zone_rules.count(session, harbor.clinic, LATER) == 2
+        assert harbor.clinic.zone_strays == zone_drift.count(session, harbor.clinic, LATER) == 2
         assert not books.faults(session, harbor.clinic.id, LATER).any
         notices = session.scalars(select(Message).where(Message.kind == MessageKind.NOTICE)).all()
         assert {message.values["path"] for message in notices} == {"/zone-rules"}

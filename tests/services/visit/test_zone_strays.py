@@ -13,7 +13,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.services.clinic import schedules
 from scheduler.services.mail import outbox
-from scheduler.services.visit import books, zone_rules, zone_strays
+from scheduler.services.visit import books, zone_drift, zone_rules, zone_strays
 from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.visits import add_visit, occupy
@@ -62,7 +62,7 @@ def test_many_visits_go_in_parts_between_which_others_write(
     app, session, harbor, days, new_rules, monkeypatch, rule, by
 ):
     """A writer that does not wait at all gets its turn after each part, and finds whole days there."""
-    monkeypatch.setattr(zone_rules, "TOGETHER", 4)
+    monkeypatch.setattr(zone_drift, "TOGETHER", 4)
     was, clinic_id = {one.id: one.start_at for one in days}, harbor.clinic.id
     gone = []
 
@@ -96,7 +96,7 @@ def test_many_visits_go_in_parts_between_which_others_write(
 def test_what_is_broken_off_is_told_and_finished_by_the_next_try(
     session, harbor, days, new_rules, monkeypatch
 ):
-    monkeypatch.setattr(zone_rules, "TOGETHER", 4)
+    monkeypatch.setattr(zone_drift, "TOGETHER", 4)
     turns = []
 
     def end_in_the_third_part():
@@ -109,19 +109,19 @@ def test_what_is_broken_off_is_told_and_finished_by_the_next_try(
         with pytest.raises(KeyboardInterrupt):
             zone_rules.derive(session, harbor.command, LATER, end_in_the_third_part)
         session.rollback()
-        assert zone_rules.count(session, harbor.clinic, LATER) == harbor.clinic.zone_strays == 12
-        assert zone_rules.is_due(session, harbor.clinic, LATER)
+        assert zone_drift.count(session, harbor.clinic, LATER) == harbor.clinic.zone_strays == 12
+        assert zone_drift.is_due(session, harbor.clinic, LATER)
         done = zone_rules.derive(session, harbor.command, LATER)
         session.commit()
         assert (len(done.moved), harbor.clinic.zone_strays) == (12, 0)
-        assert not zone_rules.is_due(session, harbor.clinic, LATER)
+        assert not zone_drift.is_due(session, harbor.clinic, LATER)
         assert [to_local(one.start_at, one.zone) for one in days] == [one.local_start for one in days]
 
 
 @both
 def test_visits_around_midnight_find_room_across_the_parts(session, harbor, new_rules, monkeypatch):
     """Two in one chair, of two days and so of two parts; the second needs what the first leaves, whichever way."""
-    monkeypatch.setattr(zone_rules, "TOGETHER", 1)
+    monkeypatch.setattr(zone_drift, "TOGETHER", 1)
     add_patient(session, harbor, "Bo", "Berg")
     midnight = datetime(2026, 12, 2, 5, tzinfo=UTC)
     before = add_visit(session, harbor, "Chair 1", midnight - 2 * HOUR, minutes=120)
@@ -138,7 +138,7 @@ def test_visits_around_midnight_find_room_across_the_parts(session, harbor, new_
 @both
 def test_what_a_later_part_makes_free_is_taken_in_another_round(session, harbor, new_rules, monkeypatch):
     """Two visits of one nurse that need each other's old time: the first is refused, and goes once the second has."""
-    monkeypatch.setattr(zone_rules, "TOGETHER", 1)
+    monkeypatch.setattr(zone_drift, "TOGETHER", 1)
     add_patient(session, harbor, "Bo", "Berg")
     midnight = datetime(2026, 12, 2, 5, tzinfo=UTC)
     nurse = harbor.people["Nina"].resource_id
