@@ -116,6 +116,11 @@ def _known() -> list[Late]:
     return places + people
 
 
+def key_of(resource_id: int) -> str:
+    """Return what a chair, room or person is called in the form; nothing for one that is not in use any more."""
+    return next((one.key for one in _known() if one.resource_id == resource_id), "")
+
+
 def _chosen(key: str) -> Late | None:
     return next((one for one in _known() if one.key == key), None)
 

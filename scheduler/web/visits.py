@@ -35,6 +35,7 @@ from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
 from scheduler.web.seen import note_view
 from scheduler.web.shell import may
+from scheduler.web.shifts import key_of
 
 bp = Blueprint("visits", __name__, url_prefix="/appointments")
 SAID = {
@@ -180,6 +181,7 @@ def _page(visit: Appointment, **more: Any) -> str:
     now = clock.now()
     template = "visits_desk/_panel.html" if is_partial() else "visits_desk/show.html"
     still_open = gates.open_gates(visit)
+    late_by = lateness.of_visit(db.session(), actor().clinic, visit, now)
     return render_template(
         template,
         visit=visit,
@@ -198,7 +200,8 @@ def _page(visit: Appointment, **more: Any) -> str:
         driver=visit_answer.driver_of(db.session(), visit),
         how_after=visit_answer.check_in_of(db.session(), visit),
         record=visit_story.record_of(db.session(), visit.patient, now),
-        lateness=lateness.of_visit(db.session(), actor().clinic, visit, now),
+        lateness=late_by,
+        behind_key=key_of(late_by.behind.resource_id) if late_by and late_by.behind else "",
         late=_late(visit, now),
         **more,
     )

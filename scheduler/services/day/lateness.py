@@ -13,7 +13,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.services.day.boards import LATE
 from scheduler.services.planning import obstacles
-from scheduler.services.planning.obstacles import Obstacle
+from scheduler.services.planning.obstacles import THE_PATIENT, Obstacle
 
 NOT_BEGUN = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 
@@ -34,6 +34,12 @@ class Lateness:
     @property
     def fits(self) -> bool:
         return not self.obstacles
+
+    @property
+    def behind(self) -> Obstacle | None:
+        """What the visit runs into that could begin later: the next visit of a place or a person, not the patient's."""
+        visits = (one for one in self.obstacles if one.visit and one.resource != THE_PATIENT)
+        return next(visits, None)
 
 
 def of_visit(session: Session, clinic: Clinic, appointment: Appointment, now: datetime) -> Lateness | None:

@@ -1,4 +1,4 @@
-"""What stands in the way of a visit at a time: whose visit, or that somebody does not work then.
+"""What stands in the way of a visit at a time: whose visit, what is closed then, or that somebody does not work.
 
 Asked when a person must be told why: a drop on the board, a late arrival. The visit keeps its place and its people,
 except that any other nurse may watch; its own time counts as free.
@@ -19,10 +19,12 @@ from scheduler.domain.planner.grid import ticks
 from scheduler.domain.planner.model import Segment
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
+from scheduler.models import schedule
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.occupation import PATIENT, Occupation, of_appointment
+from scheduler.models.schedule import Closure, ClosureKind
 from scheduler.services.clinic import resources as named
 from scheduler.services.planning import availability
 from scheduler.services.planning.visit_rows import visit_of
@@ -32,11 +34,13 @@ THE_PATIENT = "The patient"
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A resource that cannot be had in a window; `visit` is what takes it up, None when it does not work then."""
+    """A resource that cannot be had in a window, and the visit that takes it up, or else why it does not work then."""
 
+    resource_id: int
     resource: str
     window: Window
     visit: Appointment | None = None
+    why: str = ""
 
 
 def at(
@@ -63,12 +67,20 @@ def at(
     names = named.names(session, clinic.id, ids)
     places = [one for one in stopped if one.role.is_place]
     of_patient = [
-        Obstacle(THE_PATIENT, Window(row.start_at, row.end_at), visit)
+        Obstacle(row.resource_id, THE_PATIENT, Window(row.start_at, row.end_at), visit)
         for row, visit in rows
         if row.role == PATIENT and Window(row.start_at, row.end_at).overlaps(whole)
     ]
     told = places if places or of_patient else stopped
-    found = [obstacle for one in told for obstacle in _of_segment(one, names[one.resource_id], rows)]
+    closed = schedule.closures(
+        session, clinic.id, whole.start, max([whole.end, *(one.end for one in stopped)])
+    )
+    found = [
+        obstacle
+        for one in told
+        for obstacle in _of_segment(one, names[one.resource_id], rows)
+        or [_not_there(calendar, one, names[one.resource_id], closed)]
+    ]
     return _each_once([*found, *of_patient])
 
 
@@ -134,14 +146,36 @@ def _of_segment(
     segment: Segment, name: str, rows: Sequence[tuple[Occupation, Appointment]]
 ) -> list[Obstacle]:
     window = Window(segment.start, segment.end)
-    theirs = [
+    return [
         Obstacle(
-            name, _whole(row, visit) if segment.role.is_place else Window(row.start_at, row.end_at), visit
+            row.resource_id,
+            name,
+            _whole(row, visit) if segment.role.is_place else Window(row.start_at, row.end_at),
+            visit,
         )
         for row, visit in rows
         if row.resource_id == segment.resource_id and window.overlaps(Window(row.start_at, row.end_at))
     ]
-    return theirs or [Obstacle(name, window)]
+
+
+def _not_there(calendar: Availability, segment: Segment, name: str, closed: Sequence[Closure]) -> Obstacle:
+    """Say why a resource that nobody takes up cannot be had: what closes it or the clinic, or the hours of either."""
+    window = Window(segment.start, segment.end)
+    why = "not in use" if segment.role.is_place else "not at work"
+    if not _is_open(calendar, window):
+        why = "the clinic is not open"
+    for one in closed:
+        mine = one.resource_id in (None, segment.resource_id)
+        if mine and window.overlaps(Window(one.start_at, one.end_at)):
+            what = "on leave" if one.kind is ClosureKind.LEAVE else "closed"
+            why = f"{what}, {one.reason}" if one.reason else what
+            break
+    return Obstacle(segment.resource_id, name, window, why=why)
+
+
+def _is_open(calendar: Availability, window: Window) -> bool:
+    cells = calendar.grid.touched((window,))
+    return cells.bit_count() >= ticks(window.end - window.start) and not cells & ~calendar.open
 
 
 def _whole(row: Occupation, visit: Appointment) -> Window:
@@ -151,9 +185,9 @@ def _whole(row: Occupation, visit: Appointment) -> Window:
 
 def _each_once(found: Sequence[Obstacle]) -> list[Obstacle]:
     """Return one obstacle for each resource and visit: several stretches of it are one thing to a person."""
-    by_key: dict[tuple[str, int | None], Obstacle] = {}
+    by_key: dict[tuple[int, int | None], Obstacle] = {}
     for one in found:
-        key = (one.resource, one.visit.id if one.visit else None)
+        key = (one.resource_id, one.visit.id if one.visit else None)
         known = by_key.get(key)
         window = (
             one.window if known is None else Window(known.window.start, max(known.window.end, one.window.end))

@@ -7,6 +7,8 @@ import pytest
 from scheduler.domain.localtime import to_utc
 from scheduler.domain.status import AppointmentStatus, Stage
 from scheduler.models.occupation import Occupation
+from scheduler.models.schedule import ClosureKind
+from scheduler.services.clinic import schedules
 from scheduler.services.day import delays, lateness
 from scheduler.services.planning import obstacles
 from scheduler.services.planning.nearest_fits import nearest_fits
@@ -151,6 +153,39 @@ def test_the_patients_other_visit_is_in_the_way(session, harbor, day):
     found = obstacles.at(session, harbor.clinic, day[0], at(harbor, 13, 15), NOW)
 
     assert [(one.resource, one.visit) for one in found] == [("The patient", other)]
+
+
+def test_whoever_is_not_there_is_told_with_the_reason(session, harbor, mona, day):
+    def whys(visit, start):
+        return [(one.resource, one.why) for one in obstacles.at(session, harbor.clinic, visit, start, NOW)]
+
+    therapy = single(
+        session, harbor, add_patient(session, harbor, "Di", "Muster"), "therapy-1", at(harbor, 9), "Room A"
+    )
+    (therapist,) = therapy.practitioners
+    next_day, two_days, three = (timedelta(days=ahead) for ahead in (1, 2, 3))
+    holiday, leave = ClosureKind.HOLIDAY, ClosureKind.LEAVE
+    chair, person = harbor.places["Chair 1"].resource, therapist.resource
+    for ahead, what, kind, reason in (
+        (next_day, None, holiday, "Staff day"),
+        (two_days, chair, ClosureKind.CLOSURE, ""),
+        (three, person, leave, ""),
+    ):
+        schedules.close(session, mona, at(harbor, 0) + ahead, at(harbor, 23) + ahead, NOW, what, kind, reason)
+
+    assert whys(day[0], at(harbor, 8, 30) + next_day) == [("Chair 1", "closed, Staff day")]
+    assert whys(day[0], at(harbor, 8, 30) + two_days) == [("Chair 1", "closed")]
+    assert whys(therapy, at(harbor, 9) + three) == [(therapist.name, "on leave")]
+    assert whys(day[0], at(harbor, 21)) == [("Chair 1", "the clinic is not open")]
+
+
+def test_a_late_visit_names_what_could_begin_later(session, harbor, day):
+    theirs = single(session, harbor, day[0].patient, "infusion-1", at(harbor, 13), "Chair 3")
+    own = lateness.of_visit(session, harbor.clinic, theirs, at(harbor, 13, 20))
+    pushed = lateness.of_visit(session, harbor.clinic, day[0], at(harbor, 8, 52))
+
+    assert own.behind is None
+    assert (pushed.behind.resource, pushed.behind.visit) == ("Chair 1", day[1])
 
 
 def test_the_nearest_fits_are_the_wanted_chairs_and_then_others(session, harbor, alice, day):
