@@ -7,6 +7,7 @@ is long over (see janitor.py). `control` plants a bug.
 """
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -316,6 +317,8 @@ def main():
     plan = SimpleNamespace(**parser.parse_args().plan)
     if plan.control == "blind":
         blind()
+    gc.collect()
+    gc.freeze()  # what is imported stays, and need not be gone through again by each program
     children = [_fork(plan, number) for number in range(plan.count)]
     signal.signal(signal.SIGTERM, lambda *_: [os.kill(child, signal.SIGTERM) for child in children])
     janitor = Janitor(plan.folder, plan.database)
