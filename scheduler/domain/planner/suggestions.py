@@ -1,15 +1,16 @@
 """What would help when nothing fits: changes of the request, or an hour more of somebody, each solved again first.
 
 Asked in the order in which a desk would ask: another therapist, other days, other hours, later, a gap bent once; and if
-none of that helps, more of the resource that blocks. Only what makes room is offered.
+none of that helps, more of the resource that blocks. Only what makes room is offered, and of one thing only the least
+that does: who need come but an hour earlier is not asked for two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import GaveUp, Reason, Request, Resource, Suggestion
@@ -21,15 +22,24 @@ MOST = 4
 NOON = 12 * 12  # ticks of the day
 ANOTHER = -1  # the id of a resource that does not exist
 
-Change = tuple[str, dict[str, Any]]
+
+class Change(NamedTuple):
+    """A change in words and fields of the request; `asks` names what the patient or the clinic gives up for it."""
+
+    text: str
+    fields: dict[str, Any]
+    asks: frozenset[str]
 
 
 def suggestions(problem: Problem, reasons: tuple[Reason, ...]) -> tuple[Suggestion, ...]:
     """Return up to four changes that make room, each verified."""
-    found = []
-    for text, change in _changes(problem.request, problem.availability, reasons):
-        if _fits(problem, replace(problem.request, **change)):
-            found.append(Suggestion(text, change, True))
+    found: list[Suggestion] = []
+    asked: set[str] = set()
+    for text, fields, asks in _changes(problem.request, problem.availability, reasons):
+        if asks & asked or not _fits(problem, replace(problem.request, **fields)):
+            continue
+        found.append(Suggestion(text, fields, True))
+        asked |= asks
         if len(found) == MOST:
             break
     if not found:
@@ -45,20 +55,26 @@ def _fits(problem: Problem, request: Request) -> bool:
         return False
 
 
+def _change(text: str, asks: Iterable[str], **fields: Any) -> Change:
+    return Change(text, fields, frozenset(asks))
+
+
 def _changes(request: Request, availability: Availability, reasons: tuple[Reason, ...]) -> Iterator[Change]:
     if request.practitioner_ids:
-        yield "Anybody may treat", {"practitioner_ids": frozenset()}
+        yield _change("Anybody may treat", ["person"], practitioner_ids=frozenset())
     yield from _other_days(request, availability)
     yield from _other_hours(request)
     for on in sorted(request.blocked_on):
-        yield f"The patient can come on {day(on)} after all", {"blocked_on": request.blocked_on - {on}}
+        text = f"The patient can come on {day(on)} after all"
+        yield _change(text, [f"{on}"], blocked_on=request.blocked_on - {on})
     for key in request.pinned:
         rest = {other: start for other, start in request.pinned.items() if other != key}
-        yield f"{label(request.plan.action(key))} need not stay where it is", {"pinned": rest}
+        text = f"{label(request.plan.action(key))} need not stay where it is"
+        yield _change(text, [f"place of {key}"], pinned=rest)
     for weeks in (1, 2, 4):
         later = request.not_before + timedelta(weeks=weeks)
         text = "Start a week later" if weeks == 1 else f"Start {weeks} weeks later"
-        yield text, {"not_before": later}
+        yield _change(text, ["later"], not_before=later)
     yield from _bent_gaps(request, reasons)
 
 
@@ -68,9 +84,10 @@ def _other_days(request: Request, availability: Availability) -> Iterator[Change
     worked = {availability.grid.on(row).isoweekday() for row in _open_rows(availability)}
     missing = sorted(worked - request.weekdays)
     for weekday in missing:
-        yield f"{_name(weekday)} is possible too", {"weekdays": request.weekdays | {weekday}}
+        days = request.weekdays | {weekday}
+        yield _change(f"{_name(weekday)} is possible too", [_name(weekday)], weekdays=days)
     if len(missing) > 1:
-        yield "Any day of the week", {"weekdays": frozenset()}
+        yield _change("Any day of the week", map(_name, missing), weekdays=frozenset())
 
 
 def _open_rows(availability: Availability) -> list[int]:
@@ -81,18 +98,16 @@ def _open_rows(availability: Availability) -> list[int]:
 def _other_hours(request: Request) -> Iterator[Change]:
     if request.earliest:
         for hours in (1, 2):
-            earlier = max(request.earliest.hour - hours, 0)
-            at = request.earliest.replace(hour=earlier)
-            yield f"The patient can come from {wall(at)}", {"earliest": at}
-        yield "The patient can come at any early hour", {"earliest": None}
+            at = request.earliest.replace(hour=max(request.earliest.hour - hours, 0))
+            yield _change(f"The patient can come from {wall(at)}", ["earlier"], earliest=at)
+        yield _change("The patient can come at any early hour", ["earlier"], earliest=None)
     if request.latest:
         for hours in (1, 2):
-            later = min(request.latest.hour + hours, 23)
-            at = request.latest.replace(hour=later)
-            yield f"The patient can stay until {wall(at)}", {"latest": at}
-        yield "The patient can stay as late as needed", {"latest": None}
+            at = request.latest.replace(hour=min(request.latest.hour + hours, 23))
+            yield _change(f"The patient can stay until {wall(at)}", ["until"], latest=at)
+        yield _change("The patient can stay as late as needed", ["until"], latest=None)
     if request.earliest and request.latest:
-        yield "Any time of day", {"earliest": None, "latest": None}
+        yield _change("Any time of day", ["earlier", "until"], earliest=None, latest=None)
 
 
 def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Change]:
@@ -110,10 +125,12 @@ def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Change
         for extra in (1, 2):
             longer = most + extra * step
             text = f"{label(action)} once after up to {longer} {unit}s instead of {most}"
-            yield text, {"slack": {**request.slack, action.key: (least, longer)}}
+            slack = {**request.slack, action.key: (least, longer)}
+            yield _change(text, [f"longer before {action.key}"], slack=slack)
         if least - step >= 0:
             text = f"{label(action)} once after {least - step} {unit}s instead of {least}"
-            yield text, {"slack": {**request.slack, action.key: (least - step, most)}}
+            slack = {**request.slack, action.key: (least - step, most)}
+            yield _change(text, [f"shorter before {action.key}"], slack=slack)
 
 
 def _more_hours(problem: Problem, reasons: tuple[Reason, ...]) -> Iterator[Suggestion]:
