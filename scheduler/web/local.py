@@ -64,7 +64,13 @@ FIELDS = {  # what a form calls a field, where that is another word than its nam
     "preferred_name": "Called",
     "proxy_email": "Their email",
 }
-DATES = {"short": "%a %-d %b", "long": "%A %-d %B %Y", "dense": "%-d %b %Y", "iso": "%Y-%m-%d"}
+DATES = {
+    "short": "%a %-d %b",
+    "long": "%A %-d %B %Y",
+    "dense": "%-d %b %Y",
+    "dated": "%a %-d %b %Y",
+    "iso": "%Y-%m-%d",
+}
 
 
 def register(app: Flask) -> None:
