@@ -12,7 +12,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import day_bounds
 from scheduler.errors import Invalid
 from scheduler.services.patient import patients
-from scheduler.services.trail import audit, audit_trail, audit_words
+from scheduler.services.trail import audit, audit_trail
 from scheduler.services.trail.audit_trail import Wanted
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -41,7 +41,6 @@ def index() -> str | tuple[str, int]:
         patient=wanted.patient,
         kinds=audit_trail.kinds(db.session(), clinic),
         actors=audit_trail.ACTORS,
-        words=audit_words.words,
         values={name: value for name, value in request.args.items() if name != "before" and value},
         errors=by_field(refusal),
         most=SHOWN,
@@ -75,7 +74,6 @@ def access(patient_id: str) -> str:
         patient=patient,
         people=people,
         lines=lines,
-        words=audit_words.words,
         now=clock.now(),
     )
     note_view("patient.access-reported", patient)

@@ -1,4 +1,4 @@
-"""The history of a visit in words, as a colleague would tell it."""
+"""What happened to a visit, and the events of the audit trail, in words that people use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import Flask
 
 from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.services.trail import audit_words
 from scheduler.web.local import local_date, local_time
 
 WORDS = {
@@ -32,8 +33,9 @@ WORDS = {
 
 
 def register(app: Flask) -> None:
-    """Add the filter."""
+    """Add the filters."""
     app.add_template_filter(history_words)
+    app.add_template_filter(audit_words.words, "event_words")
 
 
 def history_words(event: AppointmentEvent) -> str:
