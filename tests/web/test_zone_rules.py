@@ -8,23 +8,16 @@ import pytest
 from scheduler.domain.status import AppointmentStatus
 from scheduler.services import signs_of_life
 from scheduler.services.visit import occupation, visits, zone_rules
-from tests.cast import NOW, add_patient
+from tests.cast import NOW
 from tests.visits import add_visit
-from tests.zones import other_rules
+from tests.zones import one_stays_and_one_goes, other_rules
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
 def days(session, harbor):
-    """Somebody has come early, so the next one at that chair cannot begin an hour earlier; another can."""
-    for name in ("Bo", "Cy"):
-        add_patient(session, harbor, name, "Berg")
-    add_visit(session, harbor, "Chair 1", NOW + HOUR).status = AppointmentStatus.ARRIVED
-    left = add_visit(session, harbor, "Chair 1", NOW + 2 * HOUR, harbor.patients["Bo"])
-    gone = add_visit(session, harbor, "Chair 2", NOW + 3 * HOUR, harbor.patients["Cy"])
-    session.commit()
-    return left, gone
+    return one_stays_and_one_goes(session, harbor)
 
 
 def test_the_desk_sees_what_could_not_go_along_and_what_did(
