@@ -23,6 +23,7 @@ from tests.engines import both
 FROZEN = 4  # at a time
 MOST_TURNS = 14  # a mail takes five, so one or two go out for each that is cancelled
 NEXT = 12  # mails that are on the way or about to be, with four connections: one of these is cancelled
+MORE = 300  # that fall due when few are left
 
 
 @both
@@ -46,7 +47,7 @@ def race(app, harbor, folder, number, control=""):
     """
     folder.mkdir(exist_ok=True)
     with drill(app, harbor.clinic, folder, control=control, delay=0.004, turns=True) as running:
-        running.add(3 * number)
+        running.add(MORE)
         process = running.start()
         running.wait_for_connections(1)
         in_time = set(_cancel_on_sight(app, running, number))
@@ -61,9 +62,7 @@ def race(app, harbor, folder, number, control=""):
 def _cancel_on_sight(app, running, number):
     """Cancel visits whose mails are next; yield the addresses of those whose mail had not passed its gate."""
     chance = random.Random(SEED)
-    waiting = deque(
-        f"p{who}@example.org" for who in range(running.first, running.people)
-    )  # the nearest visit first
+    waiting = deque(_addresses(running, running.first))
     received, seen = running.script.received, set()
     for _ in range(number):
         running.script.turns.release(chance.randint(1, MOST_TURNS))
@@ -71,12 +70,20 @@ def _cancel_on_sight(app, running, number):
         seen.update(one.recipient for one in received[len(seen) :])
         while waiting and waiting[0] in seen:
             waiting.popleft()
-        assert waiting, "everything has been sent: there is nothing left to cancel"
-        place = chance.randrange(min(NEXT, len(waiting)))
+        if len(waiting) < NEXT:
+            last = running.people
+            running.add(MORE)
+            waiting.extend(_addresses(running, last))
+        place = chance.randrange(NEXT)
         address = waiting[place]
         del waiting[place]
         if not _cancel(app, address):
             yield address
+
+
+def _addresses(running, first):
+    """Return whom a drill writes to, the nearest visit first."""
+    return [f"p{who}@example.org" for who in range(first, running.people)]
 
 
 def _cancel(app, address):
