@@ -133,7 +133,7 @@ def recover(session: Session, now: datetime, policy: Policy) -> Sequence[Message
     query = (
         select(Message)
         .where(Message.state == MessageState.LEASED, Message.leased_until < database_time(session))
-        .order_by(Message.id)
+        .order_by(Message.leased_until, Message.id)  # as the index has them: those leased alone
         .limit(500)
         .with_for_update(skip_locked=True)
     )

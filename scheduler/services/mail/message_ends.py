@@ -93,7 +93,7 @@ def _over() -> Select[int]:
     return (
         select(Message.id)
         .where(Message.state == MessageState.PENDING, Message.expires_at <= bindparam("now"))
-        .order_by(Message.id)
+        .order_by(Message.urgent_at, Message.due_at, Message.id)  # as the index has them: those pending alone
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )
