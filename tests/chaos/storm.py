@@ -25,7 +25,6 @@ from zoneinfo import ZoneInfo
 
 import requests
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from scheduler.app import create_app
@@ -42,9 +41,9 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
 from scheduler.services.visit import moves, visits
-from scheduler.transactions import PAUSES, is_contention
 from tests.cast import NOW
 from tests.chaos.blindness import blind
+from tests.chaos.doors import as_a_door
 from tests.chaos.janitor import Janitor
 from tests.engines import test_settings
 
@@ -121,15 +120,10 @@ class ThroughServices:
         self._write(reopen)
 
     def _write(self, act):
-        for pause in (*PAUSES, None):
-            try:
-                return self._once(act)
-            except OperationalError as error:
-                if pause is None or not is_contention(error):
-                    raise
-                self.again += 1
-                time.sleep(pause * random.uniform(0.5, 1.5))
-        raise AssertionError("the last try returns or raises")
+        return as_a_door(lambda: self._once(act), self._count_again)
+
+    def _count_again(self):
+        self.again += 1
 
     def _once(self, act):
         """Let what was read before be read again, but for what nobody changes in a storm."""

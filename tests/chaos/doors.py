@@ -1,0 +1,21 @@
+"""A writing transaction as a door makes it: run again when another writer was in the way."""
+
+import random
+import time
+
+from sqlalchemy.exc import OperationalError
+
+from scheduler.transactions import PAUSES, is_contention
+
+
+def as_a_door(write, note_again=int):
+    """Return what `write` returns; call `note_again` before each new try. Raises what is no contention, or stays one."""
+    for pause in (*PAUSES, None):
+        try:
+            return write()
+        except OperationalError as error:
+            if pause is None or not is_contention(error):
+                raise
+        note_again()
+        time.sleep(pause * random.uniform(0.5, 1.5))
+    raise AssertionError("the last try returns or raises")
