@@ -9,7 +9,7 @@ from scheduler.transactions import PAUSES, is_contention
 
 
 def as_a_door(write, note_again=int):
-    """Return what `write` returns; call `note_again` before each new try. Raises what is no contention, or stays one."""
+    """Return what `write` returns, calling `note_again` before each new try. Raises what is no passing contention."""
     for pause in (*PAUSES, None):
         try:
             return write()
