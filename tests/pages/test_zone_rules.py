@@ -20,7 +20,7 @@ def test_what_could_not_go_along_is_read_by_all_and_settled(alice, session, staf
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 844})
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
+                page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours do not fade
                 expect(page.locator(f"html[data-bs-theme={scheme}]")).to_have_count(1)
                 assert findings(page) == []
             assert page.evaluate("() => document.documentElement.scrollWidth") <= width
