@@ -167,8 +167,11 @@ def _not_there(calendar: Availability, segment: Segment, name: str, closed: Sequ
     for one in closed:
         mine = one.resource_id in (None, segment.resource_id)
         if mine and window.overlaps(Window(one.start_at, one.end_at)):
-            what = "on leave" if one.kind is ClosureKind.LEAVE else "closed"
-            why = f"{what}, {one.reason}" if one.reason else what
+            why = "closed"
+            if one.kind is ClosureKind.LEAVE:
+                why = "on leave"  # why somebody is away is nobody's business at the desk
+            elif one.reason:
+                why = f"closed, {one.reason}"
             break
     return Obstacle(segment.resource_id, name, window, why=why)
 

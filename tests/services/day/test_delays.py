@@ -169,7 +169,7 @@ def test_whoever_is_not_there_is_told_with_the_reason(session, harbor, mona, day
     for ahead, what, kind, reason in (
         (next_day, None, holiday, "Staff day"),
         (two_days, chair, ClosureKind.CLOSURE, ""),
-        (three, person, leave, ""),
+        (three, person, leave, "Surgery"),
     ):
         schedules.close(session, mona, at(harbor, 0) + ahead, at(harbor, 23) + ahead, NOW, what, kind, reason)
 
