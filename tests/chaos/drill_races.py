@@ -99,7 +99,7 @@ def _cancel(app, address):
             select(Appointment)
             .join(Patient, Patient.id == Appointment.patient_id)
             .where(Patient.email == address)
-            .with_for_update(of=Appointment)
+            .with_for_update(of=Appointment, key_share=True)
         )
         visit.status = AppointmentStatus.CANCELLED
         visit.schedule_version += 1

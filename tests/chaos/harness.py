@@ -4,6 +4,8 @@ The mail server runs here, in the process that nobody kills, and logs a mail bef
 be compared with what the database says.
 """
 
+import atexit
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from threading import Semaphore
 
@@ -28,6 +31,7 @@ from tests.smtp_server import Script, smtp_server
 
 VISIBLE = {"sent", "failed", "uncertain", "skipped", "void"}
 HOURS = 3600
+LATER = range(8, 20, 2)  # hours after the drill's own time, in which what failed is tried again and again
 
 
 @dataclass
@@ -49,21 +53,20 @@ class Drill:
 
     def __init__(self, app, clinic, script, port, folder, policy, control, lease, batch):
         self.app, self.clinic, self.script = app, clinic, script
-        self.arguments = [
-            f"--folder={folder}",
-            f"--database={app.config['SETTINGS'].database_url}",
-            f"--port={port}",
-            f"--policy={policy}",
-            f"--lease={lease}",
-            f"--batch={batch}",
-        ]
-        self.control = control
-        self.lease = lease
+        self.control, self.log = control, folder / "senders.log"
+        self.plan = {
+            "folder": str(folder),
+            "database": app.config["SETTINGS"].database_url,
+            "port": port,
+            "policy": policy,
+            "lease": lease,
+            "batch": batch,
+            "log": str(self.log),
+        }
         self._steps = 0
         self._started: list[int] = []
         self.first = self.people = 1_000_000 * bool(control)
-        self.log = (folder / "nursery.log").open("ab")
-        self._nursery = self._nurse(time.monotonic(), control)
+        self._epoch = time.monotonic()
 
     def add(self, people, step=timedelta(seconds=1)):
         """Let more reminders fall due."""
@@ -72,9 +75,10 @@ class Drill:
 
     def start(self):
         """Start a sender and return its process id."""
-        self._nursery.stdin.write("start\n")
-        self._nursery.stdin.flush()
-        self._started.append(int(self._nursery.stdout.readline()))
+        return self._start(self._epoch, self.control)
+
+    def _start(self, epoch, control):
+        self._started.append(_start_sender(self.plan | {"epoch": epoch, "control": control}))
         return self._started[-1]
 
     def end(self, process, how=signal.SIGKILL):
@@ -118,7 +122,7 @@ class Drill:
 
     def _last_words(self):
         """Return the end of what the senders have complained of."""
-        return Path(self.log.name).read_text(errors="replace")[-500:]
+        return self.log.read_text(errors="replace")[-500:]
 
     def is_gone(self, process):
         try:
@@ -136,18 +140,15 @@ class Drill:
         raise AssertionError(f"sender {process} does not end")
 
     def drain(self, seconds=600):
-        """Let a healthy sender work until nothing is pending, later and later, so that every backoff ends."""
+        """Let a healthy sender work until nothing is due, later and later, so that every backoff ends."""
         last = time.monotonic() + seconds
-        for hours in range(8, 20, 2):
-            self.close()
-            control = self.control if self.control == "gate-blind" else ""
+        for hours in LATER:
             epoch = time.monotonic() - hours * HOURS
-            self._nursery = self._nurse(epoch, control)
-            process = self.start()
+            process = self._start(epoch, self.control if self.control == "gate-blind" else "")
             self._wait_while_it_goes_on(last, epoch)
             self.end(process, signal.SIGTERM)
             self.wait_until_gone(process)
-            if not self.open_rows():
+            if not self.open_rows(time.monotonic() - LATER[-1] * HOURS):
                 return
 
     def _wait_while_it_goes_on(self, last, epoch, patience=6):
@@ -186,30 +187,22 @@ class Drill:
             result.unflagged += seen > 1 and not flagged
         return result
 
-    def close(self):
-        """End the nursery; its senders are ended one by one."""
-        with self._nursery as nursery, suppress(BrokenPipeError):
-            nursery.stdin.close()
-            try:
-                nursery.wait(10)
-            except subprocess.TimeoutExpired:
-                nursery.kill()
 
-    def _nurse(self, epoch, control):
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.chaos.nursery",
-                *self.arguments,
-                f"--epoch={epoch}",
-                f"--control={control}",
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-        )
+@cache
+def _nursery():
+    """Return the nursery of this run, which ends with it."""
+    command = [sys.executable, "-m", "tests.chaos.nursery"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.communicate)
+    return process
+
+
+def _start_sender(plan):
+    """Start a sender and return its process id."""
+    nursery = _nursery()
+    nursery.stdin.write(f"{json.dumps(plan)}\n")
+    nursery.stdin.flush()
+    return int(nursery.stdout.readline())
 
 
 @contextmanager
@@ -225,7 +218,7 @@ def drill(
     turns=False,
     batch=BATCH,
 ):
-    """Give a drill with its server and nursery running. With `turns` the server waits for the drill at each step."""
+    """Give a drill with its server running. With `turns` the server waits for the drill at each step."""
     script = Script(delay=delay, plan=plan or {}, turns=Semaphore(0) if turns else None)
     with smtp_server(script) as port:
         running = Drill(app, clinic, script, port, folder, policy, control, lease, batch)
@@ -234,5 +227,3 @@ def drill(
         finally:
             script.let_go()
             running.end_all()
-            running.close()
-            running.log.close()

@@ -1,18 +1,19 @@
 """A process that has everything imported and forks senders on demand, so that a thousand of them can be killed.
 
-It reads lines on standard input: `start` forks a sender and answers with its process id. A sender runs the real
-dispatch tick again and again over the database and the mail server of the command line, and is ended by a signal.
-`--control` plants a bug in it, which the drill must catch.
+Each line on its standard input is a plan, as JSON, for one sender; it answers with the sender's process id. A sender
+runs the real dispatch tick again and again over the plan's database and mail server, and is ended by a signal. A
+plan's `control` plants a bug in it, which the drill must catch. One nursery serves all drills of a run.
 """
 
-import argparse
+import json
 import os
 import signal
 import sys
 import time
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from sqlalchemy import select, update
 
@@ -29,34 +30,40 @@ from tests.cast import NOW
 from tests.engines import SECRET_KEY, test_settings
 
 PAUSE = 0.05
+FINAL_WAIT = 5  # seconds for the answer to a mail's content
 _signal = signal.signal
 
 
-def main() -> None:
-    options = _options()
-    _plant(options.control)
-    dispatching.BATCH = options.batch
-    app = create_app(test_settings(Path(options.folder), options.database))
+def main():
     for line in sys.stdin:
-        if line.strip() != "start":
-            continue
+        plan = SimpleNamespace(**json.loads(line))
+        app = _app(plan.folder, plan.database)
         child = os.fork()
         if child == 0:
-            _send_until_killed(app, options)
+            _send_until_killed(app, plan)
         print(child, flush=True)
         _bury()
 
 
-def _send_until_killed(app, options) -> None:
+@lru_cache(maxsize=2)
+def _app(folder, database):
+    return create_app(test_settings(Path(folder), database))
+
+
+def _send_until_killed(app, plan):
     sys.stdin.close()
-    server = MailServer("127.0.0.1", options.port, "plain")
+    with Path(plan.log).open("ab") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    _plant(plan.control)
+    dispatching.BATCH = plan.batch
+    server = MailServer("127.0.0.1", plan.port, "plain")
     out = Outbound(
         app,
-        lambda: Connection(server, options.final_wait),
+        lambda: Connection(server, FINAL_WAIT),
         Letterhead("https://seriate.example", (SECRET_KEY,), "Seriate <clinic@seriate.example>"),
-        options.policy,
-        clock=lambda: NOW + timedelta(seconds=time.monotonic() - options.epoch),
-        lease=timedelta(seconds=options.lease),
+        plan.policy,
+        clock=lambda: NOW + timedelta(seconds=time.monotonic() - plan.epoch),
+        lease=timedelta(seconds=plan.lease),
         beat=len,
     )
     signal.signal(signal.SIGTERM, lambda *_: out.stopping.set())
@@ -69,7 +76,7 @@ def _send_until_killed(app, options) -> None:
     os._exit(0)
 
 
-def _bury() -> None:
+def _bury():
     """Collect the children that have ended."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -78,7 +85,7 @@ def _bury() -> None:
         pass
 
 
-def _plant(control: str) -> None:
+def _plant(control):
     """Put a bug into the senders."""
     if control == "gate-not-written":  # the gate lets everybody through and leaves no trace
         sending.pass_gate = lambda *_: True
@@ -131,20 +138,6 @@ def _recorded_first(session, letter, now):
         return False
     delivery.accepted(session, letter, "250 said too early", now)
     return True
-
-
-def _options():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--folder", required=True)
-    parser.add_argument("--database", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--epoch", type=float, required=True)
-    parser.add_argument("--lease", type=float, default=1.0)
-    parser.add_argument("--batch", type=int, default=dispatching.BATCH)
-    parser.add_argument("--final-wait", type=int, default=5)
-    parser.add_argument("--policy", default="resend")
-    parser.add_argument("--control", default="")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

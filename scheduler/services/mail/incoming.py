@@ -165,7 +165,7 @@ def _visit_of(session: Session, mail: EmailMessage, event: Component) -> Appoint
             Appointment.uid == str(event.get("UID", "")),
             (func.lower(Patient.email) == sender) | (func.lower(Patient.proxy_email) == sender),
         )
-        .with_for_update(of=Appointment)
+        .with_for_update(of=Appointment, key_share=True)
     )
     return session.scalar(query) if sender else None
 
