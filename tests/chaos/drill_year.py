@@ -23,7 +23,7 @@ from scheduler.services.mail import delivery, due, leases, message_ends, outbox,
 from scheduler.services.mail.letters import Letter, Letterhead, compose, read_batch
 from tests.cast import add_patient, found
 from tests.chaos.report import tell
-from tests.chaos.settings import FULL, SEED, rounds
+from tests.chaos.settings import FULL, SEED, rounds, short_on
 from tests.engines import SECRET_KEY
 
 ZONES = (
@@ -45,8 +45,9 @@ SOONEST = select(
 )
 
 
+@short_on("sqlite")
 @pytest.mark.parametrize("zone_name", ZONES if FULL else ZONES[:1])
-def test_a_year(session, zone_name):
+def test_a_year(engine_name, session, zone_name):
     number = rounds(60, 3000)
     began, worked = stopwatch.monotonic(), stopwatch.process_time()
     clinic = found(session, "year", "Year Clinic", zone_name)
@@ -67,7 +68,7 @@ def test_a_year(session, zone_name):
     }
     tell(
         f"year-{zone_name.rpartition('/')[2].lower()}",
-        "sqlite",
+        engine_name,
         figures,
         {"bug": "no quiet hours", "wrong": planted},
     )

@@ -42,6 +42,16 @@ def test_one_act_is_one_operation_and_the_latest_comes_first(session, harbor, co
     assert [operation.first.event.event for operation in page.operations][-1] == "patient.created"
 
 
+def test_what_changed_is_told_in_names_that_one_reads(session, harbor):
+    nick = f"user:{harbor.users['nick'].id}"
+    note(session, harbor, "ada", "clinic.changed", fields=["reminder_lead_hours", nick])
+
+    page = audit_trail.page(session, harbor.clinic, Wanted(what="clinic.changed"))
+
+    told = f"reminder lead hours, {harbor.users['nick'].email}"
+    assert page.operations[0].lines[0].fields == told
+
+
 @both
 def test_the_filters_narrow(session, harbor, hill):
     nora = harbor.patients["Nora"]

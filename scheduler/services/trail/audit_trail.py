@@ -220,10 +220,10 @@ def _line(event: AuditEvent, users: dict[int, User], patients: dict[str, Patient
 
 
 def _named(text: str, users: dict[int, User]) -> str:
-    """Say whom a field "user:7" means."""
+    """Say whom a field "user:7" means, and of any other its name as one reads it."""
     match = NAMED.fullmatch(text)
     user = users.get(int(match[1])) if match else None
-    return user.email if user else text
+    return user.email if user else text.replace("_", " ")
 
 
 def _users(session: Session, events: Sequence[AuditEvent]) -> dict[int, User]:
