@@ -68,7 +68,7 @@ def database_url(server, disk, tmp_path):
 
 @both
 def test_disk_full(engine_name, app, session, harbor, disk, server, tmp_path):
-    number = rounds(3, 10)
+    number = rounds(1, 10)
     clinic_id = harbor.clinic.id
     with drill(app, harbor.clinic, tmp_path, lease=20, delay=0.002, turns=True) as running:
         sender = running.start()
@@ -111,6 +111,7 @@ def test_disk_full(engine_name, app, session, harbor, disk, server, tmp_path):
 
 def fill_and_free(app, session, harbor, disk, server, running):
     """Fill the disk while mail leaves; return the mails without a gate, the bookings refused, and the half ones."""
+    running.stand_still()
     running.add(24)
     running.script.turns.release(40)  # some leave, then the mail server stands still
     running.wait_for_mails(len(running.script.received) + 4)

@@ -92,6 +92,11 @@ class Drill:
                 if b"tests.chaos.nursery" in command:  # else the number is somebody else's by now
                     self.end(process)
 
+    def stand_still(self):
+        """Take back what turns the mail server has left, so that nothing leaves until it is given others."""
+        while self.script.turns.acquire(blocking=False):
+            pass
+
     def wait_for_steps(self, steps, seconds=2):
         """Wait until the mail server has been spoken to so often, or for so long when nobody speaks."""
         wanted = self.script.steps + steps
