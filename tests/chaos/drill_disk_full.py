@@ -33,6 +33,7 @@ from tests.services.courses import book
 
 SIZES = {"sqlite": "24m", "postgresql": "160m"}
 BLOCK = 4096
+LEASE = 5.0  # seconds: what the sender had in hand when the disk was full waits for its end
 VISITS = 24  # of the course that is booked
 NUMBERS = itertools.count()
 
@@ -70,7 +71,7 @@ def database_url(server, disk, tmp_path):
 def test_disk_full(engine_name, app, session, harbor, disk, server, tmp_path):
     number = rounds(1, 10)
     clinic_id = harbor.clinic.id
-    with drill(app, harbor.clinic, tmp_path, lease=20, delay=0.002, turns=True) as running:
+    with drill(app, harbor.clinic, tmp_path, lease=LEASE, delay=0.002, turns=True) as running:
         sender = running.start()
         ungated = refused = half = 0
         for _ in range(number):
@@ -204,7 +205,7 @@ def control(app, session, harbor, disk, server, folder):
     """The same with gates that are not written: return how many mails leave without one."""
     folder.mkdir()
     with drill(
-        app, harbor.clinic, folder, control="gate-not-written", lease=20, delay=0.002, turns=True
+        app, harbor.clinic, folder, control="gate-not-written", lease=LEASE, delay=0.002, turns=True
     ) as running:
         sender = running.start()
         ungated, _, _ = fill_and_free(app, session, harbor, disk, server, running)

@@ -8,15 +8,14 @@ from hypothesis import Phase
 
 from scheduler.services.visit import occupation
 from tests.chaos.report import tell
-from tests.chaos.settings import SEED, rounds
-from tests.engines import both
+from tests.chaos.settings import SEED, rounds, short_on
 from tests.services.visit.clinic_machine import ClinicMachine
 from tests.services.visit.test_against_model import compare, open_clinic  # noqa: F401  (a fixture)
 
 STEPS = 50
 
 
-@both
+@short_on("sqlite")
 def test_the_model(engine_name, open_clinic, monkeypatch):  # noqa: F811
     number = rounds(2, 10_000)
     ClinicMachine.ends.clear()

@@ -20,7 +20,7 @@ from tests.races import CROWD, Rush
 
 @both
 def test_same_slot(engine_name, session, harbor, alice, monkeypatch):  # noqa: F811
-    number = rounds(20, 500)
+    number = rounds(8, 500)
     rush = Rush(session, harbor, alice)
     found = count(rush, range(number))
     blind(monkeypatch.setattr)
