@@ -17,7 +17,7 @@ help: ## list the targets
 run: ## the demo clinic on http://127.0.0.1:8000 until Ctrl-C (PORT=, DATABASE_URL= ...)
 	@$(ready) run && exec $(PYTHON_IN) -m tools.run
 
-test: ## every test, on SQLite, PostgreSQL and in a browser (ARGS= for pytest, WORKERS=2)
+test: ## every test, on SQLite, PostgreSQL and in a browser, with the smoke of the drills (ARGS= for pytest, WORKERS=2)
 	@$(ready) test && exec $(PYTHON_IN) -m pytest -n $(WORKERS) $(ARGS)
 
 setup: ## the environment of tests and tools, for work on Seriate
@@ -40,8 +40,8 @@ bench: ## the benchmarks, which print ratios; the planner's go to docs/benchmark
 	    exec $(PYTHON_IN) -m pytest tests/benchmarks -o python_files='bench_*.py' -n 0 -s $(ARGS)
 
 chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=, MINUTES= of a storm, MORE=1 to add to a row)
-	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/chaos -o python_files='drill_*.py' -n 0 -s \
-	    --timeout=0 $(if $(DRILL),-k '$(DRILL)') $(ARGS)
+	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/chaos $(if $(filter full,$(CHAOS)),-n 0 -s --timeout=0,-n $(WORKERS)) \
+	    $(if $(DRILL),-k '$(DRILL)') $(ARGS)
 
 interop: ## calendars read by a heavier parser, libical of the system (LIBICAL= names its file)
 	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/ical -o python_files='check_*.py' -n 0 $(ARGS)

@@ -8,7 +8,7 @@ from tools.places import Refused
 
 LOOPBACK = "127.0.0.1"
 WEB = (
-    "-m gunicorn wsgi:app --worker-class gthread --threads 8 --graceful-timeout 3 --no-control-socket"
+    "-m gunicorn wsgi:app --worker-class gthread --threads 8 --graceful-timeout 3 --preload --no-control-socket"
     " --log-level warning"
 )
 

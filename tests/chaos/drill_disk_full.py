@@ -27,7 +27,7 @@ from tests.cast import NOW, add_patient
 from tests.chaos.harness import drill
 from tests.chaos.own_server import own_server
 from tests.chaos.report import tell
-from tests.chaos.settings import rounds
+from tests.chaos.settings import FULL, rounds
 from tests.engines import both, migrate
 from tests.services.courses import book
 
@@ -45,7 +45,8 @@ def disk(engine_name):
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZES[engine_name]},mode=755", "tmpfs", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         folder.rmdir()
-        pytest.fail("this drill mounts a small disk, which takes root: run it in a container")
+        cannot = pytest.fail if FULL else pytest.skip
+        cannot("this drill mounts a small disk, which takes root: run it in a container")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
     folder.rmdir()
