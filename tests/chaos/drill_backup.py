@@ -18,10 +18,10 @@ from tests.cast import NOW
 from tests.chaos.bookers import bookers, figures
 from tests.chaos.harness import drill
 from tests.chaos.report import tell
-from tests.chaos.settings import FULL, SEED, rounds
+from tests.chaos.settings import FULL, SEED, rounds, short_on
 from tests.cli.test_backup import backup, restore, tick
 from tests.cli.test_users import run
-from tests.engines import both, empty_database, test_settings
+from tests.engines import empty_database, test_settings
 from tests.smtp_server import Script, smtp_server
 
 ANSWERS = 150 if FULL else 5  # before the backup, and after it
@@ -54,7 +54,7 @@ def second(engine_name, shared_folder, tmp_path):
             db.engine.dispose()
 
 
-@both
+@short_on("postgresql")
 def test_backup_under_load(engine_name, app, session, harbor, copy, second, tmp_path, monkeypatch):
     number = rounds(120, 2000)
     file = tmp_path / "all"

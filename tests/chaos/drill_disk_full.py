@@ -27,8 +27,8 @@ from tests.cast import NOW, add_patient
 from tests.chaos.harness import drill
 from tests.chaos.own_server import own_server
 from tests.chaos.report import tell
-from tests.chaos.settings import FULL, rounds
-from tests.engines import both, migrate
+from tests.chaos.settings import FULL, rounds, short_on
+from tests.engines import migrate
 from tests.services.courses import book
 
 SIZES = {"sqlite": "24m", "postgresql": "160m"}
@@ -68,7 +68,7 @@ def database_url(server, disk, tmp_path):
     return url
 
 
-@both
+@short_on("sqlite")
 def test_disk_full(engine_name, app, session, harbor, disk, server, tmp_path):
     number = rounds(1, 10)
     clinic_id = harbor.clinic.id

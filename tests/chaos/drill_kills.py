@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.harness import drill
 from tests.chaos.report import tell
-from tests.chaos.settings import SEED, rounds
+from tests.chaos.settings import SEED, rounds, short_on
 from tests.engines import both
 from tests.smtp_server import SILENCE
 
@@ -90,7 +90,7 @@ def killed_in_silence(app, harbor, folder, control, step):
         return running.count()
 
 
-@both
+@short_on("sqlite")
 def test_sigterm_restarts(engine_name, app, harbor, tmp_path):
     number = rounds(4, 200)
     found = kills(app, harbor, tmp_path, number, how=signal.SIGTERM, lease=LONG)

@@ -19,7 +19,7 @@ from tests.cast import NOW
 from tests.chaos.doors import as_a_door
 from tests.chaos.harness import drill
 from tests.chaos.report import tell
-from tests.chaos.settings import SEED, rounds
+from tests.chaos.settings import SEED, rounds, short_on
 from tests.engines import both
 
 FROZEN = 4  # at a time
@@ -116,7 +116,7 @@ def _cancel(app, address):
     return passed
 
 
-@both
+@short_on("postgresql")
 def test_frozen_beyond_the_lease(engine_name, app, harbor, tmp_path):
     number = rounds(4, 100)
     found = freezes(app, harbor, tmp_path, number)
@@ -154,7 +154,7 @@ def freezes(app, harbor, folder, number, control=""):
         return running.count()
 
 
-@both
+@short_on("postgresql")
 def test_four_senders_at_once(engine_name, app, harbor, tmp_path):
     number = rounds(80, 10_000)
     with drill(app, harbor.clinic, tmp_path, lease=30, delay=0.002) as running:

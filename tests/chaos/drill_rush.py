@@ -20,15 +20,14 @@ from scheduler.services.mail.leases import STOPS_TOGETHER
 from tests.cast import NOW
 from tests.chaos.harness import drill
 from tests.chaos.report import tell
-from tests.chaos.settings import FULL, rounds
-from tests.engines import both
+from tests.chaos.settings import FULL, rounds, short_on
 
 DELAYED = NOW + timedelta(minutes=4)  # the shortest wait after a failure is five
 LEASE = 3.0 if FULL else 1.0  # seconds that all wait for what the killed sender had in hand
 OPEN = (MessageState.PENDING, MessageState.LEASED)
 
 
-@both
+@short_on("sqlite")
 def test_a_rush(engine_name, app, harbor, tmp_path):
     number = rounds(160, 10_000)
     killer, nobody, full_up = (f"p{number // 2 + more}@example.org" for more in range(3))

@@ -26,7 +26,6 @@ from tests.api.test_same_slot import OVERLAPS
 from tests.cast import NOW, add_patient, add_person, add_place
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds, seconds, short_on
-from tests.engines import both
 from tests.models.test_occupation import GUARDS
 from tests.running import open_url
 
@@ -122,7 +121,7 @@ def storm(app, session, harbor, tmp_path):
     return Storm(app, session, harbor, tmp_path)
 
 
-@both
+@short_on("sqlite")
 def test_a_storm(engine_name, storm):
     attempts = rounds(160, 1_000_000 if engine_name == "sqlite" else 100_000)
     check(storm, "booking-storm", engine_name, storm.blow("services", attempts), storm.unguarded)

@@ -26,5 +26,5 @@ def seconds() -> float:
 
 
 def short_on(engine: str) -> pytest.MarkDecorator:
-    """Run a drill on both engines, but the short one on this one alone: what starts servers takes its time."""
+    """Run a drill on both engines, but the short one on this one alone, so that all of them together stay short."""
     return pytest.mark.parametrize("engine_name", ENGINES if FULL else [engine], indirect=True)
