@@ -88,7 +88,7 @@ class ClinicMachine(RuleBasedStateMachine):
     def book(self, who, where, start):
         patient = list(self.patients)[who % len(self.patients)]
         room = self.model.rooms[where % len(self.model.rooms)]
-        allowed = self.model.may_be_booked(patient, room, start)
+        allowed = self._a_minute_later().may_be_booked(patient, room, start)
         with self._act(allowed) as (session, actor):
             them = self._one(session, Patient, self.patients[patient])
             there = self._one(session, Location, self.resources[room])
@@ -102,7 +102,7 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(key=booked, start=starts)
     def move(self, key, start):
-        allowed = self.model.may_be_moved(key, start)
+        allowed = self._a_minute_later().may_be_moved(key, start)
         with self._act(allowed) as (session, actor):
             row = self._visit(session, key)
             moves.apply_moves(session, actor, moves.plan_move(session, actor, row, start, self.now), self.now)
@@ -113,7 +113,7 @@ class ClinicMachine(RuleBasedStateMachine):
 
     @rule(key=booked, kind=st.sampled_from(sorted(STEPS)))
     def step(self, key, kind):
-        allowed = self.model.may_step(key, kind)
+        allowed = self._a_minute_later().may_step(key, kind)
         with self._act(allowed) as (session, actor):
             STEPS[kind](session, actor, self._visit(session, key), self.now)
         if allowed:
@@ -123,7 +123,7 @@ class ClinicMachine(RuleBasedStateMachine):
     def take_back(self, key, kind, latest):
         steps = self.model.visits[key].steps
         kind = steps[-1].kind if latest and steps else kind
-        allowed = self.model.may_be_undone(key, kind)
+        allowed = self._a_minute_later().may_be_undone(key, kind)
         with self._act(allowed) as (session, actor):
             undo.undo(session, actor, self._visit(session, key), kind, self.now)
         if allowed:
@@ -133,6 +133,7 @@ class ClinicMachine(RuleBasedStateMachine):
     def shut(self, what, start, hours):
         name = [None, *self.resources][what % (len(self.resources) + 1)]
         end = start + timedelta(hours=hours)
+        self._a_minute_later()
         with self._act(True) as (session, actor):
             resource = None
             if name:
@@ -148,6 +149,7 @@ class ClinicMachine(RuleBasedStateMachine):
     def open_again(self, key):
         if key not in self.model.closures:
             return
+        self._a_minute_later()
         with self._act(True) as (session, actor):
             row = session.scalars(select(Closure).where(Closure.public_id == key)).one()
             schedules.reopen(session, actor, row, self.now)
@@ -206,10 +208,14 @@ class ClinicMachine(RuleBasedStateMachine):
     def now(self):
         return self.model.now
 
+    def _a_minute_later(self):
+        """Return the model when the next act begins; what it allows may depend on the minute."""
+        self.model.now += timedelta(minutes=1)
+        return self.model
+
     @contextmanager
     def _act(self, allowed):
         """One writing transaction: done when the model allows it, else refused without a trace."""
-        self.model.now += timedelta(minutes=1)
         before = self._traces()
         with Session(self.engine) as session:
             begin_write(session)
