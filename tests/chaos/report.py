@@ -19,8 +19,9 @@ HEAD = """# Drills
 What was broken on purpose, how often, and what came of it. Each drill has a control: the same drill with the guard
 taken out, which must fail, or the drill proves nothing. Written by `make chaos CHAOS=full` (`N=` for fewer
 rounds, `MINUTES=` for a shorter storm, `MORE=1` to add a run to a row); each row says how many rounds it had, and its
-seed repeats it. [chaos.json](chaos.json) has every run of a row with its own seed and figures. The storms' times were
-taken on two cores that had much else to do.
+seed repeats it. [chaos.json](chaos.json) has every run of a row with its own seed and figures. The times of the
+storms as fast as they can were taken on two cores that had much else to do; those at a stated rate had the machine to
+themselves.
 
 | drill | engine | what was found | control | date, seed |
 |---|---|---|---|---|
