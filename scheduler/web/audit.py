@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import Blueprint, Response, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
@@ -14,6 +14,7 @@ from scheduler.errors import Invalid
 from scheduler.services.patient import patients
 from scheduler.services.trail import audit, audit_trail
 from scheduler.services.trail.audit_trail import Wanted
+from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.seen import note_view
@@ -54,13 +55,10 @@ def index() -> str | tuple[str, int]:
 def export() -> Response:
     """Stream what the filters leave as CSV."""
     wanted = _wanted(request.form)
-    audit.record(db.session(), actor(), "audit.exported", None, clock.now(), wanted.names())
-    db.session.commit()
-    return Response(
-        stream_with_context(audit_trail.csv_lines(db.session(), actor().clinic, wanted)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": "attachment; filename=audit.csv"},
-    )
+    session = db.session()
+    audit.record(session, actor(), "audit.exported", None, clock.now(), wanted.names())
+    session.commit()
+    return csv_file(session, audit_trail.csv_lines(session, actor().clinic, wanted), "audit.csv")
 
 
 @bp.get("/patients/<patient_id>/access")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -21,6 +21,7 @@ from scheduler.services.mail.mail_texts import TITLES
 from scheduler.services.patient import patients
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
+from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
@@ -108,14 +109,11 @@ def settle(patient_id: str) -> AnyResponse:
 def export() -> Response:
     """Stream the mails of the last month and the next as CSV."""
     who, now = actor(), clock.now()
-    audit.record(db.session(), who, "messages.exported", None, now)
-    db.session.commit()
-    lines = exports.messages(db.session(), who.clinic, now - EXPORTED, now + EXPORTED)
-    return Response(
-        stream_with_context(lines),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f"attachment; filename=mails-{now:%Y-%m-%d}.csv"},
-    )
+    session = db.session()
+    audit.record(session, who, "messages.exported", None, now)
+    session.commit()
+    lines = exports.messages(session, who.clinic, now - EXPORTED, now + EXPORTED)
+    return csv_file(session, lines, f"mails-{now:%Y-%m-%d}.csv")
 
 
 @bp.post("/reminders/agreement")

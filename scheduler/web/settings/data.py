@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-from flask import Response, render_template, request, stream_with_context
+from flask import Response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import clock
@@ -16,6 +15,7 @@ from scheduler.services.clinic import clinic_settings
 from scheduler.services.patient import erasure
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
+from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.settings.blueprint import bp, by_field, saved
@@ -61,12 +61,8 @@ def export_data() -> Response | tuple[str, int]:
     db.session.commit()
     clinic = who.clinic
     start, after = day_bounds(first, clinic.zone)[0], day_bounds(last, clinic.zone)[1]
-    lines: Iterator[str] = TABLES[name](db.session(), clinic, start, after)
-    return Response(
-        stream_with_context(lines),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f"attachment; filename={name}-{first}-{last}.csv"},
-    )
+    session = db.session()
+    return csv_file(session, TABLES[name](session, clinic, start, after), f"{name}-{first}-{last}.csv")
 
 
 def _page(refusal: Invalid | None = None) -> str:
