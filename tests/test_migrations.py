@@ -7,7 +7,6 @@ from sqlalchemy.exc import IntegrityError
 
 from scheduler.database import db
 from tests.engines import both
-from tests.services.courses import book
 
 FIRST = "0001"
 KEPT = (
@@ -46,9 +45,8 @@ def columns_now():
 
 
 @pytest.fixture
-def booked(session, harbor):
+def booked(session, harbor, nora_course):
     """A database with a booked course in it, and no transaction open."""
-    book(session, harbor)
     session.commit()
     db.session.remove()
 

@@ -29,7 +29,6 @@ from tests.cast import NOW, add_patient
 from tests.chaos.crowd import gather
 from tests.cli.test_users import run
 from tests.engines import SECRET_KEY, both, empty_database, test_settings
-from tests.services.courses import book
 from tests.smtp_server import Script, smtp_server
 
 FORGED = "the key is not the backup's, or the file was altered or cut off"
@@ -57,9 +56,8 @@ def key_file(tmp_path):
 
 
 @pytest.fixture
-def booked(app, session, harbor, hill):
+def booked(app, session, harbor, hill, nora_course):
     """A course, a patient merged into one with a higher id, and a sealed trail."""
-    book(session, harbor)
     twice, real = (add_patient(session, harbor, "Max", "Mustermann") for _ in range(2))
     twice.merged_into_id = real.id
     session.commit()

@@ -12,7 +12,6 @@ from scheduler.services.transfer import exports
 from tests.cast import NOW, add_patient
 from tests.cli.test_users import run
 from tests.engines import both
-from tests.services import courses
 from tests.visits import add_visit
 
 
@@ -54,8 +53,7 @@ def test_pages_join_without_a_gap(app, session, harbor, tmp_path, monkeypatch):
 
 
 @both
-def test_messages_are_written(app, session, harbor, tmp_path):
-    courses.book(session, harbor)
+def test_messages_are_written(app, session, harbor, tmp_path, nora_course):
     session.commit()
     run(app, "export", "messages", str(tmp_path / "mails.csv"))
 

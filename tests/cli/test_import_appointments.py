@@ -13,7 +13,6 @@ from scheduler.models.reminder import Reminder
 from scheduler.services.visit import books
 from tests.cast import NOW
 from tests.engines import both
-from tests.services import courses
 
 HEADER = "given_name,family_name,plan_definition,action,status,start,location,practitioners"
 LATER = NOW + timedelta(days=8)
@@ -25,9 +24,9 @@ class Still:
 
 
 @pytest.fixture
-def half_done(app, session, harbor):
+def half_done(app, session, harbor, nora_course):
     """Return the lines of a course that the planner once made, a week later: the first visits are over."""
-    care_plan = courses.book(session, harbor)
+    care_plan = nora_course
     lines = []
     for one in care_plan.appointments:
         if one.status.value == "proposed":

@@ -10,7 +10,6 @@ import pytest
 from scheduler.database import begin_write
 from scheduler.services.account import accounts
 from tests.cast import NOW
-from tests.services import courses
 
 CODES = {
     ("Appointment", "status"): {
@@ -122,8 +121,8 @@ def rita(fhir, harbor):
 
 
 @pytest.fixture
-def course(session, harbor):
+def course(session, harbor, nora_course):
     """Nora's course of six infusions, booked."""
-    care_plan = courses.book(session, harbor)
+    care_plan = nora_course
     session.commit()
     return care_plan

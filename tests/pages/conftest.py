@@ -4,10 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scheduler.services.account.accounts import set_password
-from tests.cast import NOW, PASSWORD
+from tests.cast import NOW
 from tests.pages.desk import sign_in
-from tests.services.courses import book
 
 
 @pytest.fixture
@@ -17,20 +15,9 @@ def on_monday(tmp_path):
 
 
 @pytest.fixture
-def staffed(session, harbor):
-    """Harbor, whose people can sign in."""
-    for user in harbor.users.values():
-        set_password(session, user, PASSWORD)
-    session.commit()
-    return harbor
-
-
-@pytest.fixture
-def course(session, staffed):
+def course(staffed, nora_course):
     """Nora's booked course."""
-    booked = book(session, staffed)
-    session.commit()
-    return booked
+    return nora_course
 
 
 @pytest.fixture

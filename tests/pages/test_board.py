@@ -306,6 +306,23 @@ def test_the_head_of_a_column_leads_to_running_late(alice, two_in_a_chair):
     expect(page.get_by_label("Who or what").locator("option:checked")).to_have_text("choose")
 
 
+def test_a_panel_that_arrives_late_leaves_the_search_field_its_focus(alice, infusion):
+    page = alice
+    page.goto(board_of(infusion))
+    held = []
+    page.route(f"**/appointments/{infusion.public_id}", held.append)
+    page.locator(f'[data-visit="{infusion.public_id}"]').first.click()
+    page.keyboard.press("/")
+    page.keyboard.type("Nor")
+    held[0].continue_()
+    title = page.locator("#panel-title")
+    expect(title).to_be_visible()
+    expect(title).not_to_have_class(re.compile("htmx-"))  # settled: the focus would have moved by now
+    page.keyboard.type("a")
+
+    expect(page.get_by_role("combobox", name="Find a patient")).to_have_value("Nora")
+
+
 def test_another_desk_sees_a_change_within_seconds(alice, open_page, live_server, infusion):
     address = board_of(infusion)
     other = sign_in(open_page(live_server), "mona@example.org")

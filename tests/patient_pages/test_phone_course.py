@@ -20,7 +20,7 @@ from scheduler.services.patient import patient_requests
 from tests.cast import NOW, PASSWORD
 from tests.pages.desk import sign_in
 from tests.patient_pages.conftest import mailed
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 COUNTED = ("request_count",)  # what only counts how often was asked
@@ -33,9 +33,9 @@ def at(tmp_path):
 
 
 @pytest.fixture
-def third(session, harbor):
+def third(session, harbor, nora_course):
     """Nora's third infusion."""
-    course = book(session, harbor)
+    course = nora_course
     session.commit()
     return visit(course, "infusion-3")
 

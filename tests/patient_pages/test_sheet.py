@@ -11,7 +11,7 @@ from scheduler.services.patient import patient_answers
 from scheduler.services.visit import visits
 from tests.cast import NOW
 from tests.patient_pages.conftest import mailed
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 PHONE = {"viewport": {"width": 390, "height": 844}}
 
@@ -23,8 +23,8 @@ def at(tmp_path):
 
 
 @pytest.fixture
-def course(session, harbor):
-    course = book(session, harbor)
+def course(session, harbor, nora_course):
+    course = nora_course
     third, off = visit(course, "infusion-3"), visit(course, "therapy-6")
     patient = Actor(harbor.clinic, None, None, "patient")
     patient_answers.tell_driver(session, patient, third, NOW, True, "Sam", "+1 555 0199")

@@ -8,7 +8,6 @@ from flask.testing import FlaskClient
 from scheduler.clock import Clock
 from scheduler.services.account.accounts import set_password
 from tests.cast import NOW, PASSWORD
-from tests.services.courses import book
 
 
 class Standing:
@@ -67,7 +66,5 @@ def signed_in(app, session, at_now):
 
 
 @pytest.fixture
-def course(session, harbor):
-    booked = book(session, harbor)
-    session.commit()
-    return booked
+def course(nora_course):
+    return nora_course

@@ -7,11 +7,23 @@ document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-CSRFToken"] = document.querySelector('meta[name="csrf-token"]').content;
 });
 
-// --- focus: what was swapped in may ask for it
-document.addEventListener("htmx:afterSettle", (event) => {
-  const wanted = [...(event.detail.elt.querySelectorAll?.("[data-focus]") ?? [])];
-  wanted.at(-1)?.focus({ preventScroll: true }); // the last: a heading first, then what needs an answer
+// --- focus: content that was swapped in may ask for it, unless the user has moved on while it was loading
+document.addEventListener("htmx:beforeRequest", (event) => {
+  event.detail.requestConfig.focusBefore = document.activeElement;
 });
+document.addEventListener("htmx:afterSettle", (event) => {
+  const { elt, requestConfig } = event.detail;
+  const wanted = [...(elt.querySelectorAll?.("[data-focus]") ?? [])];
+  if (wanted.length === 0 || hasMovedOn(requestConfig?.focusBefore, elt)) return;
+  wanted.at(-1).focus({ preventScroll: true }); // the last: a heading first, then what needs an answer
+});
+
+function hasMovedOn(before, swapped) {
+  const now = document.activeElement;
+  if (!now || now === before || now === document.body || swapped.contains(now)) return false;
+  // an element that was redrawn while it had the focus is not a move by the user
+  return Boolean(typing(now) || before?.isConnected);
+}
 
 // --- clicks
 document.addEventListener("click", (event) => {

@@ -13,7 +13,7 @@ from scheduler.services.clinic import clinic_settings, planner_weights
 from scheduler.services.course import lengths, make_ups
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 QUARTER = timedelta(minutes=15)
 
@@ -65,8 +65,8 @@ def test_what_is_out_of_bounds_is_refused_by_name(session, harbor, weights, refu
     assert harbor.clinic.settings.planner_weights == {}
 
 
-def test_moves_and_make_ups_weigh_as_the_clinic_does(session, harbor, monkeypatch):
-    alice, care_plan = harbor.actor("alice"), book(session, harbor)
+def test_moves_and_make_ups_weigh_as_the_clinic_does(session, harbor, monkeypatch, nora_course):
+    alice, care_plan = harbor.actor("alice"), nora_course
     clinic_settings.change(session, harbor.actor("mona"), {"planner_weights": {"rhythm_tick": 40}}, NOW)
     used, reflow = [], planner.reflow
 

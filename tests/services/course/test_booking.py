@@ -42,8 +42,8 @@ def overlaps(session) -> int:
 
 
 @both
-def test_a_course_is_booked_whole(session, harbor):
-    care_plan = book(session, harbor)
+def test_a_course_is_booked_whole(session, harbor, nora_course):
+    care_plan = nora_course
 
     kinds = Counter(
         one.kind for one in care_plan.appointments if one.status is not AppointmentStatus.PROPOSED
@@ -54,8 +54,8 @@ def test_a_course_is_booked_whole(session, harbor):
 
 
 @both
-def test_every_gap_of_a_booked_course_is_kept(session, harbor):
-    care_plan = book(session, harbor)
+def test_every_gap_of_a_booked_course_is_kept(session, harbor, nora_course):
+    care_plan = nora_course
 
     for n in range(2, 7):
         earlier, later = visit(care_plan, f"infusion-{n - 1}"), visit(care_plan, f"infusion-{n}")
@@ -65,23 +65,23 @@ def test_every_gap_of_a_booked_course_is_kept(session, harbor):
         assert therapy.end_at <= later.start_at
 
 
-def test_visits_behind_an_open_gate_are_pending_and_others_booked(session, harbor):
-    care_plan = book(session, harbor)
+def test_visits_behind_an_open_gate_are_pending_and_others_booked(session, harbor, nora_course):
+    care_plan = nora_course
 
     assert visit(care_plan, "infusion-1").status is AppointmentStatus.PENDING
     assert visit(care_plan, "therapy-1").status is AppointmentStatus.BOOKED
 
 
-def test_visits_months_ahead_take_up_nothing(session, harbor):
-    care_plan = book(session, harbor)
+def test_visits_months_ahead_take_up_nothing(session, harbor, nora_course):
+    care_plan = nora_course
     proposed = [one for one in care_plan.appointments if one.status is AppointmentStatus.PROPOSED]
 
     assert len(proposed) == 3
     assert all(one.book_by_on and not one.occupations for one in proposed)
 
 
-def test_a_booking_writes_reminders_one_confirmation_and_the_trail(session, harbor):
-    care_plan = book(session, harbor)
+def test_a_booking_writes_reminders_one_confirmation_and_the_trail(session, harbor, nora_course):
+    care_plan = nora_course
 
     kinds = [message.kind.value for message in session.scalars(select(Message))]
     events = session.scalars(select(AuditEvent.event).where(AuditEvent.event == "care-plan.booked")).all()

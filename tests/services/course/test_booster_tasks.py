@@ -6,13 +6,13 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.services.course import boosters, careplans
 from scheduler.services.course.booster_tasks import to_book
 from tests.cast import NOW
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 DAY = timedelta(days=1)
 
 
-def test_a_booster_comes_up_three_weeks_before_and_goes_when_it_is_booked(session, harbor, hill):
-    care_plan = book(session, harbor)
+def test_a_booster_comes_up_three_weeks_before_and_goes_when_it_is_booked(session, harbor, hill, nora_course):
+    care_plan = nora_course
     booster = visit(care_plan, "booster-1")
     early = booster.start_at - 22 * DAY
     near = booster.start_at - 20 * DAY
@@ -25,8 +25,8 @@ def test_a_booster_comes_up_three_weeks_before_and_goes_when_it_is_booked(sessio
     assert (others, to_book(session, harbor.clinic, near)) == ([], [])
 
 
-def test_a_course_that_was_stopped_wants_nothing(session, harbor):
-    care_plan = book(session, harbor)
+def test_a_course_that_was_stopped_wants_nothing(session, harbor, nora_course):
+    care_plan = nora_course
     booster = visit(care_plan, "booster-1")
     careplans.revoke(session, harbor.actor("alice"), care_plan, NOW, "moved away")
 

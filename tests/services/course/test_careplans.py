@@ -36,8 +36,8 @@ def mark_sent(session) -> None:
 
 
 @both
-def test_stopping_the_rest_frees_every_visit_with_one_mail(session, harbor, alice):
-    care_plan = book(session, harbor)
+def test_stopping_the_rest_frees_every_visit_with_one_mail(session, harbor, alice, nora_course):
+    care_plan = nora_course
     mark_sent(session)
     careplans.revoke(session, alice, care_plan, NOW, "the patient stops", side="patient")
 
@@ -48,8 +48,8 @@ def test_stopping_the_rest_frees_every_visit_with_one_mail(session, harbor, alic
     assert len(told) == 1
 
 
-def test_stopping_leaves_what_was_done(session, harbor, alice):
-    care_plan = book(session, harbor)
+def test_stopping_leaves_what_was_done(session, harbor, alice, nora_course):
+    care_plan = nora_course
     consult = visit(care_plan, "consult")
     visits.check_in(session, alice, consult, consult.start_at)
     visits.fulfill(session, alice, consult, consult.end_at)
@@ -59,8 +59,8 @@ def test_stopping_leaves_what_was_done(session, harbor, alice):
 
 
 @both
-def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, alice):
-    care_plan = book(session, harbor)
+def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, alice, nora_course):
+    care_plan = nora_course
     uids = {one.action: one.uid for one in care_plan.appointments}
     careplans.hold(session, alice, care_plan, NOW, "ill")
     assert live_occupations(session) == 0
@@ -73,9 +73,9 @@ def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, ali
     assert overlaps(session) == 0
 
 
-def test_a_course_with_visits_ahead_is_not_complete(session, harbor, alice):
+def test_a_course_with_visits_ahead_is_not_complete(session, harbor, alice, nora_course):
     with pytest.raises(WrongStatus, match="21 visits are still ahead"):
-        careplans.complete(session, alice, book(session, harbor), NOW)
+        careplans.complete(session, alice, nora_course, NOW)
 
 
 def test_a_reservation_becomes_a_course(session, harbor, alice):
@@ -95,8 +95,8 @@ def test_a_reservation_that_ran_out_is_no_more(session, harbor, alice):
         careplans.activate(session, alice, care_plan, NOW + timedelta(minutes=31))
 
 
-def test_a_course_on_hold_cannot_be_held_again(session, harbor, alice):
-    care_plan = book(session, harbor)
+def test_a_course_on_hold_cannot_be_held_again(session, harbor, alice, nora_course):
+    care_plan = nora_course
     careplans.hold(session, alice, care_plan, NOW)
 
     with pytest.raises(WrongStatus, match="on-hold"):

@@ -16,7 +16,7 @@ from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
-from tests.services.courses import book, visit, wishes
+from tests.services.courses import visit, wishes
 from tests.services.visit.test_moves import gaps
 
 
@@ -26,8 +26,8 @@ def alice(harbor):
 
 
 @pytest.fixture
-def care_plan(session, harbor):
-    return book(session, harbor)
+def care_plan(session, harbor, nora_course):
+    return nora_course
 
 
 @both

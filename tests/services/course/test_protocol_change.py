@@ -21,15 +21,15 @@ from scheduler.services.planning import courses
 from scheduler.services.visit import books, gates, visits
 from tests.cast import NOW
 from tests.engines import both
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 FAST, NASAL = "iv-depression-6-fast", "esketamine-nasal"
 
 
 @pytest.fixture
-def course(session, harbor):
+def course(session, harbor, nora_course):
     """Nora's course of which the second infusion is over; she was told of all visits."""
-    booked = book(session, harbor)
+    booked = nora_course
     told(session)
     after = visit(booked, "infusion-2").end_at
     for one in booked.appointments:

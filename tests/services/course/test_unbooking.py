@@ -25,8 +25,8 @@ def alice(harbor):
 
 
 @both
-def test_a_booking_taken_back_leaves_no_time_no_mail_and_no_mark(session, harbor, alice):
-    course = book(session, harbor)
+def test_a_booking_taken_back_leaves_no_time_no_mail_and_no_mark(session, harbor, alice, nora_course):
+    course = nora_course
     unbooking.unbook(session, alice, course, SOON)
 
     held = select(func.count()).select_from(Occupation).where(Occupation.released_at.is_(None))
@@ -40,16 +40,16 @@ def test_a_booking_taken_back_leaves_no_time_no_mail_and_no_mark(session, harbor
     assert (later.missed, later.called_off) == (0, 0)
 
 
-def test_the_same_course_can_be_booked_again(session, harbor, alice):
-    first = book(session, harbor)
+def test_the_same_course_can_be_booked_again(session, harbor, alice, nora_course):
+    first = nora_course
     starts = [one.start_at for one in first.appointments]
     unbooking.unbook(session, alice, first, SOON)
 
     assert [one.start_at for one in book(session, harbor, now=SOON).appointments] == starts
 
 
-def test_who_was_told_already_gets_a_cancellation(session, harbor, alice):
-    course = book(session, harbor)
+def test_who_was_told_already_gets_a_cancellation(session, harbor, alice, nora_course):
+    course = nora_course
     for message in session.scalars(select(Message)):
         message.state = MessageState.SENT
     session.flush()
@@ -68,23 +68,23 @@ def test_a_reservation_is_taken_back_too(session, harbor, alice):
     assert (course.status, course.expires_at) == (CarePlanStatus.ENTERED_IN_ERROR, None)
 
 
-def test_it_is_too_late_after_some_minutes(session, harbor, alice):
-    course = book(session, harbor)
+def test_it_is_too_late_after_some_minutes(session, harbor, alice, nora_course):
+    course = nora_course
 
     with pytest.raises(WrongStatus, match="too late"):
         unbooking.unbook(session, alice, course, NOW + timedelta(minutes=11))
 
 
-def test_what_has_happened_to_a_visit_keeps_the_course(session, harbor, alice):
-    course = book(session, harbor)
+def test_what_has_happened_to_a_visit_keeps_the_course(session, harbor, alice, nora_course):
+    course = nora_course
     visits.confirm(session, alice, visit(course, "infusion-1"), SOON)
 
     with pytest.raises(WrongStatus, match="happened to its visits"):
         unbooking.unbook(session, alice, course, SOON)
 
 
-def test_it_is_taken_back_once(session, harbor, alice):
-    course = book(session, harbor)
+def test_it_is_taken_back_once(session, harbor, alice, nora_course):
+    course = nora_course
     unbooking.unbook(session, alice, course, SOON)
 
     with pytest.raises(WrongStatus, match="entered-in-error"):

@@ -8,8 +8,8 @@ from tests.cast import NOW
 from tests.services.courses import MONDAY, book, visit
 
 
-def test_an_hour_says_how_many_chairs_and_nurse_units_are_taken(session, harbor):
-    infusion = visit(book(session, harbor), "infusion-1")
+def test_an_hour_says_how_many_chairs_and_nurse_units_are_taken(session, harbor, nora_course):
+    infusion = visit(nora_course, "infusion-1")
     on = infusion.local_start.date()
 
     hours = day_load.hours(availability.load(session, harbor.clinic, on, 1, NOW))

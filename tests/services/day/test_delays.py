@@ -14,7 +14,6 @@ from scheduler.services.planning import obstacles
 from scheduler.services.planning.nearest_fits import nearest_fits
 from scheduler.services.visit import visits
 from tests.cast import NOW, add_patient
-from tests.services.courses import book
 from tests.services.courses import visit as of_course
 from tests.visits import single
 
@@ -202,8 +201,8 @@ def test_the_nearest_fits_are_the_wanted_chairs_and_then_others(session, harbor,
         assert obstacles.at(session, harbor.clinic, day[2], fit.start, NOW, fit.location) == []
 
 
-def test_a_course_is_offered_only_what_keeps_it_possible(session, harbor, alice):
-    course = book(session, harbor)
+def test_a_course_is_offered_only_what_keeps_it_possible(session, harbor, alice, nora_course):
+    course = nora_course
     infusion = of_course(course, "infusion-2")
     saturday = infusion.start_at + timedelta(days=(5 - infusion.local_start.weekday()) % 7)
     fits = nearest_fits(session, alice, infusion, saturday, NOW)

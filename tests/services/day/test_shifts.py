@@ -17,7 +17,6 @@ from scheduler.services.visit.undo import latest_step, undo
 from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
-from tests.services.courses import book
 from tests.visits import single
 
 TUESDAY = date(2026, 11, 24)
@@ -166,9 +165,9 @@ def test_who_is_told_is_said_before(session, harbor, alice, morning):
     ]
 
 
-def test_a_course_keeps_its_gaps_unless_a_role_breaks_them_with_a_reason(session, harbor, alice):
+def test_a_course_keeps_its_gaps_unless_a_role_breaks_them_with_a_reason(session, harbor, alice, nora_course):
     """The therapy session comes 24 hours after the infusion at the earliest, to the minute."""
-    course = book(session, harbor)
+    course = nora_course
     infusion, therapy = (
         next(one for one in course.appointments if one.action == action)
         for action in ("infusion-1", "therapy-1")

@@ -7,7 +7,7 @@ from scheduler.models.message import Message, MessageKind
 from scheduler.models.user import User
 from scheduler.services.mail import digest
 from tests.cast import NOW
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 from tests.visits import add_visit
 
 SEVEN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # in New York
@@ -59,8 +59,8 @@ def test_it_holds_numbers_and_initials_and_no_names(session, harbor):
     assert first.patient.family_name not in "".join(lines)
 
 
-def test_it_tells_what_is_missing_today_and_what_to_book(session, harbor):
-    care_plan = book(session, harbor)
+def test_it_tells_what_is_missing_today_and_what_to_book(session, harbor, nora_course):
+    care_plan = nora_course
     infusion, proposed = visit(care_plan, "infusion-2"), visit(care_plan, "booster-1")
     today = digest.lines_of(session, harbor.clinic, infusion.start_at - timedelta(hours=2))
     later = digest.lines_of(session, harbor.clinic, proposed.start_at - timedelta(days=20))

@@ -12,7 +12,7 @@ from scheduler.services.mail.due import collect
 from scheduler.services.visit import gates
 from tests.cast import NOW, add_patient
 from tests.engines import both
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 from tests.visits import add_visit
 
 DAY = timedelta(days=1)
@@ -40,8 +40,8 @@ def played(session):
 
 
 @both
-def test_a_courses_preview_is_what_is_sent(session, harbor):
-    care_plan = book(session, harbor)
+def test_a_courses_preview_is_what_is_sent(session, harbor, nora_course):
+    care_plan = nora_course
     gates.close(session, harbor.actor("nick"), care_plan, "driver", NOW, visit(care_plan, "infusion-4"))
     expected = [(mail.kind, mail.due_at, {one.id for one in mail.visits}) for mail in shown(session, harbor)]
 

@@ -143,8 +143,8 @@ def test_a_choice_that_is_none_is_refused(session, harbor, nora, twin, choice):
 
 
 @both
-def test_it_is_refused_when_they_were_in_two_places_at_once(session, harbor, nora, twin):
-    mine, theirs = book(session, harbor), book(session, harbor, key="therapy-6", patient="Twin")
+def test_it_is_refused_when_they_were_in_two_places_at_once(session, harbor, nora, twin, nora_course):
+    mine, theirs = nora_course, book(session, harbor, key="therapy-6", patient="Twin")
     session.commit()
     if not merging.plan_merger(session, harbor.actor("alice"), nora, twin).clashes:
         pytest.fail("the two courses do not meet: the test has lost its case")
@@ -156,8 +156,9 @@ def test_it_is_refused_when_they_were_in_two_places_at_once(session, harbor, nor
     assert (mine.patient_id, theirs.patient_id, twin.merged_into_id) == (nora.id, twin.id, None)
 
 
-def test_the_database_itself_refuses_two_places_at_once(session, harbor, nora, twin, monkeypatch):
-    book(session, harbor)
+def test_the_database_itself_refuses_two_places_at_once(
+    session, harbor, nora, twin, monkeypatch, nora_course
+):
     book(session, harbor, key="therapy-6", patient="Twin")
     session.commit()
     monkeypatch.setattr(merging, "_require_one_place", lambda _planned: None)  # so the database is alone

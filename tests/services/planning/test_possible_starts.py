@@ -7,14 +7,14 @@ from scheduler.services.course import careplans
 from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import moves
 from tests.cast import NOW
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 TICK = timedelta(minutes=5)
 
 
 @pytest.fixture
-def infusion(session, harbor):
-    return visit(book(session, harbor), "infusion-2")
+def infusion(session, harbor, nora_course):
+    return visit(nora_course, "infusion-2")
 
 
 def test_each_shaded_start_can_be_moved_to_and_the_next_one_cannot(session, harbor, infusion):

@@ -12,8 +12,7 @@ from tests.services.courses import book, visit
 
 
 @both
-def test_a_booked_course_leaves_the_books_in_order(session, harbor):
-    book(session, harbor)
+def test_a_booked_course_leaves_the_books_in_order(session, harbor, nora_course):
 
     assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 0, 0)
 
@@ -26,16 +25,16 @@ def test_a_reservation_leaves_the_books_in_order(session, harbor):
 
 
 @both
-def test_a_visit_that_lost_its_time_is_found(session, harbor):
-    therapy = visit(book(session, harbor), "therapy-1")
+def test_a_visit_that_lost_its_time_is_found(session, harbor, nora_course):
+    therapy = visit(nora_course, "therapy-1")
     session.execute(delete(Occupation).where(Occupation.appointment_id == therapy.id))
 
     assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 1, 0)
 
 
 @both
-def test_time_kept_by_a_cancelled_visit_is_found(session, harbor):
-    care_plan = book(session, harbor)
+def test_time_kept_by_a_cancelled_visit_is_found(session, harbor, nora_course):
+    care_plan = nora_course
     careplans.revoke(session, harbor.actor("alice"), care_plan, NOW)
     row = session.query(Occupation).filter_by(appointment_id=visit(care_plan, "therapy-1").id).first()
     row.released_at = None

@@ -8,14 +8,14 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import NotFound
 from scheduler.services.visit import gates
 from tests.cast import NOW
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 ONCE = ("psychiatric-evaluation", "medical-clearance", "consent")
 
 
 @pytest.fixture
-def care_plan(session, harbor):
-    return book(session, harbor)
+def care_plan(session, harbor, nora_course):
+    return nora_course
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from scheduler.services.visit import move_tokens, moves, visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 HOUR = timedelta(hours=1)
 
@@ -26,8 +26,8 @@ def alice(harbor):
 
 
 @pytest.fixture
-def care_plan(session, harbor):
-    return book(session, harbor)
+def care_plan(session, harbor, nora_course):
+    return nora_course
 
 
 def move(session, actor, appointment, start, **more):

@@ -7,14 +7,14 @@ import pytest
 from scheduler.services.visit import moves
 from scheduler.services.visit.preparations import steps
 from tests.cast import NOW
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def infusion(session, harbor):
-    return visit(book(session, harbor), "infusion-6")
+def infusion(session, harbor, nora_course):
+    return visit(nora_course, "infusion-6")
 
 
 def offsets(appointment, language="en"):

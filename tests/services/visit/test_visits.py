@@ -13,7 +13,7 @@ from scheduler.services.course import booking
 from scheduler.services.visit import undo, visits
 from tests.cast import NOW, add_patient
 from tests.engines import both
-from tests.services.courses import book, visit, wishes
+from tests.services.courses import visit, wishes
 
 
 def taken_up(session, appointment) -> int:
@@ -24,9 +24,9 @@ def taken_up(session, appointment) -> int:
 
 
 @pytest.fixture
-def therapy(session, harbor):
+def therapy(session, harbor, nora_course):
     """A visit without gates."""
-    return visit(book(session, harbor), "therapy-1")
+    return visit(nora_course, "therapy-1")
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def test_a_done_visit_cannot_be_cancelled(session, alice, therapy):
         visits.cancel(session, alice, [therapy], therapy.end_at)
 
 
-def test_an_open_gate_blocks_check_in_and_names_itself(session, harbor, alice):
-    infusion = visit(book(session, harbor), "infusion-1")
+def test_an_open_gate_blocks_check_in_and_names_itself(session, harbor, alice, nora_course):
+    infusion = visit(nora_course, "infusion-1")
 
     with pytest.raises(GateOpen) as refused:
         visits.check_in(session, alice, infusion, infusion.start_at)
@@ -68,8 +68,8 @@ def test_an_open_gate_blocks_check_in_and_names_itself(session, harbor, alice):
     assert "consent" in {gate["key"] for gate in refused.value.details["gates"]}
 
 
-def test_only_a_role_that_may_passes_an_open_gate(session, harbor, alice):
-    infusion = visit(book(session, harbor), "infusion-1")
+def test_only_a_role_that_may_passes_an_open_gate(session, harbor, alice, nora_course):
+    infusion = visit(nora_course, "infusion-1")
 
     with pytest.raises(GateOpen):
         visits.check_in(session, alice, infusion, infusion.start_at, override_reason="signed on paper")

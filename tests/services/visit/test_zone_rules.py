@@ -27,7 +27,7 @@ from scheduler.services.visit import books, moves, undo, visits, zone_drift, zon
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.ical.readers import by_ical_js
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 from tests.visits import add_visit
 from tests.zones import other_rules
 from tools.places import ROOT
@@ -45,8 +45,8 @@ def alice(harbor):
 
 
 @pytest.fixture
-def course(session, harbor):
-    made = book(session, harbor)
+def course(session, harbor, nora_course):
+    made = nora_course
     session.commit()
     return made
 
