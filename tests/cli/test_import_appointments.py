@@ -24,9 +24,9 @@ class Still:
 
 
 @pytest.fixture
-def half_done(app, session, harbor, nora_course):
+def half_done(app, session, harbor):
     """Return the lines of a course that the planner once made, a week later: the first visits are over."""
-    care_plan = nora_course
+    care_plan = book(session, harbor)
     lines = []
     for one in care_plan.appointments:
         if one.status.value == "proposed":
