@@ -33,6 +33,16 @@ COPIES: dict[str, tuple[str, tuple[str, ...]]] = {
         "bootstrap-icons",
         ("font/fonts/bootstrap-icons.woff2", "font/fonts/bootstrap-icons.woff"),
     ),
+    "ibm-plex-sans": (
+        "@fontsource-variable/ibm-plex-sans",
+        (
+            "LICENSE",  # SIL Open Font License 1.1
+            *(
+                f"files/ibm-plex-sans-{part}-wght-normal.woff2"
+                for part in ("latin", "latin-ext", "vietnamese", "greek", "cyrillic", "cyrillic-ext")
+            ),
+        ),
+    ),
     "htmx": ("htmx.org", ("LICENSE", "dist/htmx.min.js")),
     "swagger-ui": (
         "swagger-ui-dist",
