@@ -18,6 +18,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    Playwright,
     Request,
     TimeoutError,
     WebError,
@@ -25,7 +26,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests import fonts
 from tools import chromium
+from tools.places import Refused
 
 QUIET = (
     "--disable-quic",
@@ -75,16 +78,58 @@ class Faults:
         context.on("request", on_request)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def launch(playwright: Playwright, environ: dict[str, str | float | bool] | None = None) -> Browser:
+    """Start a Chromium; environ is added to the environment of this process."""
     found = chromium.find()
     if found is None:
         pytest.fail("there is no Chromium: `make setup` gets one")
     flags = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return playwright.chromium.launch(
+        executable_path=found, args=flags, env={**os.environ, **(environ or {})}
+    )
+
+
+@pytest.fixture(scope="session")
+def browser_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Browser]]:
+    """Return the browser that sees these font files alone, or all fonts of the machine without any."""
+    started: dict[tuple[Path, ...], Browser] = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=flags)
-        yield browser
+
+        def browser_with(files: tuple[Path, ...] = ()) -> Browser:
+            if files not in started:
+                environ: dict[str, str | float | bool] = {}
+                if files:
+                    environ["FONTCONFIG_FILE"] = str(fonts.configure(files, tmp_path_factory.mktemp("fonts")))
+                started[files] = launch(playwright, environ)
+            return started[files]
+
+        yield browser_with
+        for browser in started.values():
+            browser.close()
+
+
+def pytest_report_header() -> list[str]:
+    """Say which browser the tests have and which fonts it sees: what fits depends on both."""
+    try:
+        found = chromium.find()
+    except Refused as refusal:
+        return [f"chromium: {refusal}"]
+    if found is None:
+        return ["chromium: none"]
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        context = browser.new_context(permissions=["local-fonts"])
+        page = context.new_page()
+        page.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
+        page.goto(
+            "https://fonts.example/"
+        )  # only a secure page may ask; the answer comes from the line above
+        families = page.evaluate(
+            "async () => [...new Set((await queryLocalFonts()).map(font => font.family))].sort()"
+        )
+        version = browser.version
         browser.close()
+    return [f"chromium: {version}", f"fonts: {', '.join(families) or 'none'}"]
 
 
 @dataclass
@@ -117,16 +162,18 @@ def faults() -> Faults:
 
 
 @pytest.fixture
-def open_page(browser: Browser, faults: Faults, desks: Desks) -> Iterator[Callable[..., Page]]:
-    """Open desks: `open_page(address, timezone_id=...)`, each with cookies of its own."""
+def open_page(
+    browser_with: Callable[..., Browser], faults: Faults, desks: Desks
+) -> Iterator[Callable[..., Page]]:
+    """Open desks: `open_page(address, timezone_id=...)`, each with cookies of its own; `fonts` are tests/fonts.py's."""
 
-    def open_page(address: str, **options: object) -> Page:
+    def open_page(address: str, fonts: tuple[Path, ...] = (), **options: object) -> Page:
         desk = {
             "timezone_id": "America/New_York",
             "locale": "en-US",
             "viewport": {"width": 1280, "height": 900},
         }
-        context = browser.new_context(base_url=address, **{**desk, **options})  # type: ignore[arg-type]
+        context = browser_with(fonts).new_context(base_url=address, **{**desk, **options})  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE)
         faults.watch(context, urlsplit(address).netloc)
         page = context.new_page()

@@ -21,7 +21,7 @@ START = UNPACKED / "start"
 START_SCRIPT = """#!/bin/sh
 here=$(dirname "$0")
 LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-FONTCONFIG_FILE="$here/fonts.conf"
+FONTCONFIG_FILE="${FONTCONFIG_FILE:-$here/fonts.conf}"
 export LD_LIBRARY_PATH FONTCONFIG_FILE
 exec "$here/chromium" "$@"
 """
@@ -50,6 +50,8 @@ def find() -> Path | None:
 
 def fetch() -> Path:
     """Return a Chromium, fetching one when the machine has none."""
+    if START.exists():
+        _write_start()  # an earlier version's may know less
     present = find()
     if present:
         return present
@@ -79,9 +81,13 @@ def _unpack() -> None:
             tar.extractall(UNPACKED)  # noqa: S202
     (UNPACKED / "fonts.conf").write_text(FONTS, encoding="utf-8")
     (UNPACKED / "chromium").write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
+    (UNPACKED / "chromium").chmod(0o755)
+    _write_start()
+
+
+def _write_start() -> None:
     START.write_text(START_SCRIPT, encoding="utf-8")
-    for program in (UNPACKED / "chromium", START):
-        program.chmod(0o755)
+    START.chmod(0o755)
 
 
 def _debian() -> Path:
