@@ -13,3 +13,11 @@ def sign_in(page: Page, email: str) -> Page:
     page.get_by_role("navigation", name="Main").wait_for()
     page.wait_for_load_state()  # a key pressed before the page's scripts have come is lost
     return page
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is complete: its own files, its fonts, and the parts that htmx fetches."""
+    page.wait_for_load_state()
+    page.wait_for_function(
+        "() => document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')"
+    )
