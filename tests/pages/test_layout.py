@@ -14,9 +14,10 @@ WIDTHS = (390, 720, 1024, 1440)  # 720 px is 1440 px at 200 %
 SHIPPED = "IBM Plex Sans"
 MEASURE = """shipped => new Promise(done => {
   const {style} = document.documentElement;
+  const pressed = 'button:not(.visually-hidden), .btn:not(.visually-hidden), .button, .mark';
   style.setProperty('--text-font', shipped ? '' : 'system-ui');
   requestAnimationFrame(() => requestAnimationFrame(() => {
-    const cut = [...document.querySelectorAll('button:not(.visually-hidden), .btn:not(.visually-hidden), .button, .mark')].filter(one => one.checkVisibility()
+    const cut = [...document.querySelectorAll(pressed)].filter(one => one.checkVisibility()
       && !['inline', 'contents'].includes(getComputedStyle(one).display)
       && getComputedStyle(one).textOverflow !== 'ellipsis' && one.scrollWidth > one.clientWidth + 1);
     done([document.documentElement.scrollWidth, cut.map(one => one.textContent.trim().replace(/\\s+/g, ' '))]);
