@@ -61,6 +61,7 @@ def misfits(page, address):
             yield from (f"{address} in the {font} font cuts {words!r} at {width} px" for words in cut)
 
 
+@pytest.mark.timeout(600)  # 80 pages, each measured eight times
 @pytest.mark.parametrize("files", [WIDE, NARROW], ids=lambda files: NAMES[files])
 def test_every_page_fits(
     files, session, staffed, course, on_monday, open_page, live_server, faults, tmp_path
