@@ -5,7 +5,7 @@ Hill: Oscar (admin) and Otto, a patient. NOW is a Monday morning, 08:00 in New Y
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import time
 from functools import cache
 
 import pytest
@@ -22,9 +22,9 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, schedules
 from scheduler.services.clinic.schedules import Hours
 from scheduler.services.patient import patients
+from tests.clocks import NOW
 from tests.engines import scene
 
-NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 PASSWORD = "a quiet cup of tea"
 
 

@@ -30,6 +30,7 @@ import config
 from scheduler.app import create_app
 from scheduler.database import db
 from tests import postgres_server
+from tests.clocks import StandingClock
 
 config.pin_zones()  # before any test module looks at a zone
 ENGINES = ("sqlite", "postgresql")
@@ -158,6 +159,7 @@ def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The app on the fresh database, in its context."""
     app = create_app(test_settings(tmp_path, database_url))
     app.testing = True
+    app.extensions["clock"] = StandingClock()
     app.jinja_env.bytecode_cache = compiled
     app.test_client_class = Visitor
     with app.app_context():

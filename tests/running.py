@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,8 @@ from werkzeug.serving import make_server
 
 from scheduler.app import create_app
 from tests.browser import Desks
-from tests.engines import SECRET_KEY, test_settings
+from tests.clocks import NOW, travel
+from tests.engines import SECRET_KEY, compiled, test_settings
 from tools import processes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,10 +32,14 @@ open_url = build_opener(ProxyHandler({})).open  # this machine is never behind a
 def live_server(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[str]:
     """Serve this test's database in a thread; give the address. No clock and no mail run beside it.
 
-    The file `clock` in the test's folder holds the offset of its time, in seconds.
+    It is NOW, unless the file `clock` in the test's folder holds another offset of its time, in seconds.
     """
     port = str(processes.free_port())
-    app = create_app(test_settings(tmp_path, database_url, PORT=port, CLOCK_FILE=str(tmp_path / "clock")))
+    clock_file = tmp_path / "clock"
+    if not clock_file.exists():
+        travel(clock_file, NOW)
+    app = create_app(test_settings(tmp_path, database_url, PORT=port, CLOCK_FILE=str(clock_file)))
+    app.jinja_env.bytecode_cache = compiled
     server = make_server(processes.LOOPBACK, int(port), app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -84,11 +89,9 @@ class Running:
         process.kill()
         process.wait(PATIENCE)
 
-    def travel(self, offset: timedelta) -> None:
-        """Set every process's clock to now + offset."""
-        fresh = self.folder / "clock.new"
-        fresh.write_text(str(offset.total_seconds()))
-        fresh.replace(self.environ["CLOCK_FILE"])
+    def travel(self, now: datetime) -> None:
+        """Let every process believe that it is `now`."""
+        travel(Path(self.environ["CLOCK_FILE"]), now)
 
     def flask(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in the settings of the running system."""
@@ -141,6 +144,7 @@ def system(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[Running]
         "CLOCK_FILE": str(tmp_path / "clock"),
     }
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    travel(tmp_path / "clock", NOW)
     system = Running(tmp_path, inherited | environ, processes.commands(port, workers=2))
     yield system
     desks.close()

@@ -9,10 +9,8 @@ calendar, over a database without its guard.
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from datetime import UTC
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -202,7 +200,7 @@ def percentile(times, share):
 def serve(system, instead="wsgi"):
     """Start the server as production does, or with another application, and wait until it answers."""
     system.commands["web"] = [word.replace("wsgi:app", f"{instead}:app") for word in system.commands["web"]]
-    Path(system.environ["CLOCK_FILE"]).write_text(str(NOW.timestamp() - time.time()))
+    system.travel(NOW)
     system.start("web")
     system.wait(lambda: answers(f"{system.url}/login"))
 

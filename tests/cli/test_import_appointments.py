@@ -13,6 +13,7 @@ from scheduler.models.reminder import Reminder
 from scheduler.services.visit import books
 from tests.cast import NOW
 from tests.engines import both
+from tests.services.courses import book
 
 HEADER = "given_name,family_name,plan_definition,action,status,start,location,practitioners"
 LATER = NOW + timedelta(days=8)
