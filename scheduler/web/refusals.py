@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -72,14 +72,20 @@ def _outage(error: Exception) -> Response:
     found = noted(error)
     if found is None:
         raise error
-    db.session.rollback()
-    g.frameless = True  # the frame shows what the database says
+    _ask_nothing()
     page, status = _show(*OUTAGES[type(found)], found.status, found.code)
     return Response(page, status, {"Retry-After": str(found.seconds)})
 
 
-def _broken(_error: Exception) -> tuple[str, int]:
+def _ask_nothing() -> None:
+    """Let the page of an error be made without the database: no frame, nobody signed in."""
     db.session.rollback()
+    g.frameless = True
+    g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]  # what Flask-Login keeps
+
+
+def _broken(_error: Exception) -> tuple[str, int]:
+    _ask_nothing()
     return _show(*WORDS[500], 500, "internal")
 
 

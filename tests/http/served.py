@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from tests.running import ROOT
 from tools.processes import LOOPBACK, free_port
@@ -47,8 +48,7 @@ class Served:
     def children(self):
         """Return the process ids of the server's processes."""
         pid = self.process.pid
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def read(line):
