@@ -28,7 +28,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import Error
 
 from scheduler.http import body
@@ -84,6 +84,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """One request as it arrives, with the body limit of its path."""
 
     path = ""
+    adj: Any
+    error: Any
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head, then limit the body."""
@@ -116,7 +118,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     parser_class = Parser
     task_class = Task
-    error_task_class = ErrorTask
+    request: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.began = self.heard = time.monotonic()
@@ -137,7 +139,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return now - self.heard > IDLE_SECONDS
         if not self.request.headers_finished:
             return now - self.began > HEAD_SECONDS
-        return now - self.began > BODY_SECONDS + self.request.body_bytes_received / SLOWEST
+        allowed: float = BODY_SECONDS + self.request.body_bytes_received / SLOWEST
+        return now - self.began > allowed
 
     def handle_read(self) -> None:
         """Receive; a client that ends in the middle of a request is answered 400, if it still listens."""
