@@ -1,4 +1,4 @@
-"""The web application, for gunicorn (`wsgi:app`) and the `flask` command."""
+"""The web application, for the `flask` command (`flask web` serves it) and any WSGI server (`wsgi:app`)."""
 
 import sys
 

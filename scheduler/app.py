@@ -10,7 +10,8 @@ from config import ROOT, Settings, load, pin_zones
 from scheduler import api, cli, feeds, fhir, jobs, models, patient_pages, redaction, safe_start, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
-from scheduler.transactions import begin_by_method, repeat_writes
+from scheduler.http import body
+from scheduler.transactions import repeat_writes
 
 migrate = Migrate()
 
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["clock"] = Clock(settings.clock_file)
     db.init_app(app)
     migrate.init_app(app, db, directory=f"{models.__path__[0]}/../migrations", render_as_batch=True)
-    begin_by_method(app)
+    body.register(app)
     for door in (web, api, fhir, feeds, patient_pages, jobs, cli):
         door.register(app)
     repeat_writes(app)

@@ -1,7 +1,7 @@
 """Private addresses are kept out of logs: whoever reads a log must not be able to open a calendar or a patient's page,
 to choose somebody's password, or to read whom the desk looked for.
 
-It works on every record of every logger (our own, Flask's, gunicorn's access log, werkzeug's), because an address can
+It works on every record of every logger (our own, Flask's, the web server's, werkzeug's), because an address can
 turn up in any of them; a filter on one logger would be forgotten on the next.
 """
 

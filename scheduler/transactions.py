@@ -1,9 +1,11 @@
 """When a request's transaction begins, how it ends, and when it is tried again.
 
-A request that may change something begins as a writer before anything is read, so that on SQLite it waits for its
-turn instead of failing in the middle, and what it reads stays true until it commits. A view that only computes although
-it is asked by POST (a proposal) is marked with `only_reads`; one that looks at a password before it writes is marked
-with `reads_first`, so that nobody waits for the slow hash. A door commits once; the rest is rolled back.
+A request that may change something reads first: its body, within limits; its CSRF token; the session or API token of
+the caller. Only then, right before its view, does it begin as a writer, so that on SQLite nobody waits for a client
+that sends slowly or is unknown. What it reads from then on stays true until it commits; the checks of the caller marked
+with `again_as_writer` are made once more, because it may have waited seconds for its turn. A view that only computes
+although it is asked by POST (a proposal) is marked with `only_reads`; one that looks at a password before it writes is
+marked with `reads_first`, so that nobody waits for the slow hash. An interface commits once; the rest is rolled back.
 
 A writer that the database turned away only because of another writer (SQLite busy; PostgreSQL's deadlock, 40P01, and
 serialization failure, 40001) is run again a few times from its beginning: nothing of it was kept.
@@ -21,6 +23,7 @@ from flask import Flask, current_app, request
 from sqlalchemy.exc import OperationalError
 
 from scheduler.database import begin_write, db
+from scheduler.http import body
 
 View = TypeVar("View", bound=Callable[..., Any])
 TURN_SECONDS = 0.1  # longer than a writer that waits on SQLite takes to ask again
@@ -31,7 +34,7 @@ TURNED_AWAY = frozenset({"40P01", "40001"})
 
 def only_reads(view: View) -> View:
     """Mark a view that changes nothing although its method is not safe."""
-    view.only_reads = True  # type: ignore[attr-defined]  # a mark that begin_by_method looks for
+    view.only_reads = True  # type: ignore[attr-defined]  # a mark that repeat_writes looks for
     return view
 
 
@@ -39,6 +42,12 @@ def reads_first(view: View) -> View:
     """Mark a view that begins as a reader and calls `write_now` itself, once what takes long is over."""
     view.reads_first = True  # type: ignore[attr-defined]  # as above
     return view
+
+
+def again_as_writer(check: View) -> View:
+    """Mark a `before_request` function that is called again once the request has its turn as a writer."""
+    check.again_as_writer = True  # type: ignore[attr-defined]  # as above
+    return check
 
 
 def write_now() -> None:
@@ -54,21 +63,11 @@ def take_turns() -> None:
     begin_write(db.session())
 
 
-def begin_by_method(app: Flask) -> None:
-    """Let each request begin its transaction as a reader or a writer, by its method."""
-    app.before_request(_begin)
-
-
-def _begin() -> None:
-    if request.method in SAFE or request.endpoint is None:
-        return
-    view = current_app.view_functions[request.endpoint]
-    if not (getattr(view, "only_reads", False) or getattr(view, "reads_first", False)):
-        begin_write(db.session())
-
-
 def repeat_writes(app: Flask) -> None:
-    """Let every view that may write be tried again when another writer was in its way. Call it after the last door."""
+    """Let every view that may write begin as a writer, and try again when another writer was in its way.
+
+    Call it after the last interface is registered.
+    """
     writing = {rule.endpoint for rule in app.url_map.iter_rules() if (rule.methods or SAFE) - SAFE}
     for endpoint in writing:
         app.view_functions[endpoint] = _repeated(app.view_functions[endpoint])
@@ -84,18 +83,31 @@ def is_contention(error: OperationalError) -> bool:
 def _repeated(view: View) -> View:
     @wraps(view)
     def attempt(*args: Any, **kwargs: Any) -> Any:
-        if request.method in SAFE or getattr(view, "only_reads", False):
+        if request.method in SAFE:
             return view(*args, **kwargs)
-        for pause in PAUSES:
+        body.read()
+        if getattr(view, "only_reads", False):
+            return view(*args, **kwargs)
+        for pause in (*PAUSES, None):
+            if not getattr(view, "reads_first", False) and (refusal := _begin()) is not None:
+                return refusal
             try:
                 return view(*args, **kwargs)
             except OperationalError as error:
-                if not is_contention(error):
+                if pause is None or not is_contention(error):
                     raise
             db.session.rollback()
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  (so that two do not meet again)
-            if not getattr(view, "reads_first", False):
-                begin_write(db.session())
-        return view(*args, **kwargs)
+        raise AssertionError("the last try returns or raises")
 
     return attempt  # type: ignore[return-value]  # wraps keeps the view's signature
+
+
+def _begin() -> Any:
+    """Begin as a writer and check the caller again; return what a check answers instead of the view."""
+    write_now()
+    for name in (None, *reversed(request.blueprints)):
+        for check in current_app.before_request_funcs.get(name, ()):
+            if getattr(check, "again_as_writer", False) and (refusal := check()) is not None:
+                return refusal
+    return None

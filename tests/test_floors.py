@@ -19,6 +19,7 @@ FLOORS = {
     "notify": 2,
     "ical": 2,
     "clock": 3,  # only doors ask what time it is
+    "http": 3,  # limits, errors and the server: what every interface needs
     "transactions": 3,
     "safe_start": 3,
     "refused_access": 3,

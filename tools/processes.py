@@ -7,15 +7,12 @@ import sys
 from tools.places import Refused
 
 LOOPBACK = "127.0.0.1"
-WEB = (
-    "-m gunicorn wsgi:app --worker-class gthread --threads 8 --graceful-timeout 3 --preload --no-control-socket"
-    " --log-level warning"
-)
+WEB = "-m flask --app wsgi:app web"
 
 
 def commands(port: int, workers: int) -> dict[str, list[str]]:
     """Return the command of each process of a demo or a test; mail is caught on this machine."""
-    web = [*WEB.split(), "--workers", str(workers), "--bind", f"{LOOPBACK}:{port}"]
+    web = [*WEB.split(), "--workers", str(workers), "--port", str(port)]
     return {
         "mail": [sys.executable, "-m", "tools.mail"],
         "clock": [sys.executable, "-m", "flask", "clock"],
@@ -39,7 +36,7 @@ def free_port() -> int:
 def require_free(port: int) -> None:
     """Raises Refused, with what to do, when the port cannot be served."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn will
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:

@@ -5,7 +5,7 @@ Problems are problems.py's, tokens bearer.py's, the way of every call operations
 
 from __future__ import annotations
 
-from flask import Flask, request
+from flask import Flask
 
 from scheduler.api import (
     appointment_steps,
@@ -52,8 +52,6 @@ RESOURCES = (
     schedules,
     tokens,
 )  # importing them hangs their calls in
-LONGEST_BODY = 1_000_000  # bytes
-LONGEST_IMPORT = 50_000_000  # a file of patients, quoted as JSON
 
 
 def register(app: Flask) -> None:
@@ -62,12 +60,6 @@ def register(app: Flask) -> None:
     app.register_blueprint(bp)
     openapi.register(app)
     problems.answer_unrouted(app)
-
-
-@bp.before_request
-def _limit() -> None:
-    imported = request.endpoint == f"{bp.name}.{imports.import_patients.__name__}"
-    request.max_content_length = LONGEST_IMPORT if imported else LONGEST_BODY
 
 
 bp.before_request(bearer.authenticate)

@@ -13,10 +13,12 @@ from scheduler.database import begin_write, db, is_writer
 from scheduler.models.api_token import ApiToken
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
+from scheduler.transactions import again_as_writer
 
 BEARER = re.compile(r"[Bb]earer +([A-Za-z0-9_\-]{1,200})")
 
 
+@again_as_writer
 def authenticate() -> None:
     """Find the actor of the request, or refuse it."""
     given = BEARER.fullmatch(request.headers.get("Authorization", ""))

@@ -16,8 +16,9 @@ from scheduler import errors
 from scheduler.api import streams
 from scheduler.api.fields import ID_PATTERN
 from scheduler.api.operations import CALLS, spec
-from scheduler.api.problems import MEDIA_TYPE, BadJson, Busy, NotJson, Unauthenticated
+from scheduler.api.problems import MEDIA_TYPE, BadJson, NotJson, Unauthenticated
 from scheduler.errors import Refusal
+from scheduler.http.outages import Busy, DatabaseAway, StorageFull
 
 docs = Blueprint("api_docs", __name__, url_prefix="/api")
 CHANGING = ("post", "put", "patch", "delete")
@@ -62,7 +63,7 @@ def problems() -> str:
 
 def kinds() -> list[type[Refusal]]:
     """Return every kind of refusal, by code."""
-    own = [BadJson, Busy, NotJson, Unauthenticated]
+    own = [BadJson, Busy, DatabaseAway, NotJson, StorageFull, Unauthenticated]
     shared = [
         kind
         for kind in vars(errors).values()

@@ -11,12 +11,11 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from scheduler.database import db
 from scheduler.errors import Refusal
-from scheduler.transactions import is_contention
+from scheduler.http.outages import Outage, noted
 
 PREFIX = "/api/"
 MEDIA_TYPE = "application/problem+json"
@@ -50,16 +49,9 @@ class BadJson(Refusal):
     code, status, title = "bad-json", 400, "The body is not valid JSON"
 
 
-class Busy(Refusal):
-    """The database did not let us in time; nothing was changed."""
-
-    code, status, title = "busy", 503, "The database is busy; try again"
-
-
 def answer_errors(blueprint: Blueprint) -> None:
     """Answer every error of the API as a problem."""
     blueprint.register_error_handler(Refusal, refused)
-    blueprint.register_error_handler(OperationalError, _database)
     blueprint.register_error_handler(Exception, _broken)
     for code in default_exceptions:
         blueprint.register_error_handler(code, _http)
@@ -77,8 +69,8 @@ def refused(refusal: Refusal) -> Response:
     response = problem(refusal.status, refusal.code, refusal.title, refusal.words, refusal.details)
     if refusal.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="seriate"'
-    if refusal.status == 503:
-        response.headers["Retry-After"] = "1"
+    if isinstance(refusal, Outage):
+        response.headers["Retry-After"] = str(refusal.seconds)
     return response
 
 
@@ -120,17 +112,13 @@ def _http(error: HTTPException) -> Response:
     return response
 
 
-def _database(error: OperationalError) -> Response:
-    if not is_contention(error):
-        return _broken(error)
-    return refused(Busy())
-
-
 def _broken(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _http(error)
     if isinstance(error, Refusal):
         return refused(error)
+    if found := noted(error):
+        return refused(found)
     db.session.rollback()
     current_app.logger.exception("an API request broke")
     return problem(500, "internal", "Something broke on our side", "Nothing was changed.")

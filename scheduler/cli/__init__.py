@@ -19,6 +19,7 @@ from scheduler.cli import (
     status,
     tokens,
     users,
+    web,
     zones,
 )
 
@@ -41,5 +42,5 @@ def register(app: Flask) -> None:
         zones.group,
     ):
         app.cli.add_command(group)
-    for command in (status.status, backup.backup, backup.restore):
+    for command in (status.status, backup.backup, backup.restore, web.web):
         app.cli.add_command(command)

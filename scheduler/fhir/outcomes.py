@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 from flask import Blueprint, Response, current_app
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from scheduler.database import db
 from scheduler.errors import Refusal
-from scheduler.transactions import is_contention
+from scheduler.http.outages import Outage, noted
 
 MEDIA_TYPE = "application/fhir+json"
 ISSUES = {
@@ -49,16 +48,9 @@ class NotJson(Refusal):
     code, status, title = "not-acceptable", 406, "Only application/fhir+json is spoken here"
 
 
-class Busy(Refusal):
-    """The database did not let us in time."""
-
-    code, status, title = "busy", 503, "The database is busy; try again"
-
-
 def answer_errors(blueprint: Blueprint) -> None:
     """Answer every error of the door as an OperationOutcome."""
     blueprint.register_error_handler(Refusal, _refused)
-    blueprint.register_error_handler(OperationalError, _database)
     blueprint.register_error_handler(Exception, _broken)
     for code in default_exceptions:
         blueprint.register_error_handler(code, _http)
@@ -84,8 +76,8 @@ def _refused(refusal: Refusal) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer realm="seriate"'
     if refusal.status == 405:
         response.headers["Allow"] = "GET, HEAD, OPTIONS"
-    if refusal.status == 503:
-        response.headers["Retry-After"] = "1"
+    if isinstance(refusal, Outage):
+        response.headers["Retry-After"] = str(refusal.seconds)
     return response
 
 
@@ -94,11 +86,9 @@ def _http(error: HTTPException) -> Response:
     return outcome(error.code or 500, error.description or error.name)
 
 
-def _database(error: OperationalError) -> Response:
-    return _refused(Busy()) if is_contention(error) else _broken(error)
-
-
 def _broken(error: Exception) -> Response:
+    if found := noted(error):
+        return _refused(found)
     db.session.rollback()
     current_app.logger.exception("a FHIR request broke", exc_info=error)
     return outcome(500, "Something broke on our side.")

@@ -26,12 +26,17 @@ def actor() -> Actor:
     return known
 
 
+def forget_actor() -> None:
+    """Look the person up again when they are next asked for: their role may have changed meanwhile."""
+    g.pop("actor", None)
+
+
 def choose_clinic(public_id: str) -> None:
     """Work in another of the person's clinics from now on. Raises NotFound."""
     if public_id not in {row.clinic.public_id for row in _memberships()}:
         raise NotFound
     session[CHOSEN] = public_id
-    g.pop("actor", None)
+    forget_actor()
 
 
 def _find() -> Actor:

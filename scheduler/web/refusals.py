@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from scheduler.database import db
 from scheduler.errors import Refusal
+from scheduler.http.outages import Busy, DatabaseAway, Outage, StorageFull, noted
 
+OUTAGES: dict[type[Outage], tuple[str, str]] = {
+    Busy: ("The database is busy", "Nothing was changed. Try again in a moment."),
+    DatabaseAway: ("The database cannot be reached", "Nothing was changed. Try again in a minute."),
+    StorageFull: (
+        "The server has run out of disk space",
+        "Nothing was changed. Tell the people who run this; they have to make room.",
+    ),
+}
 WORDS = {
     400: ("That request makes no sense here", "Go back and try again."),
     403: ("Your role does not allow this", "Ask a manager of the clinic if you need it."),
@@ -21,7 +30,6 @@ WORDS = {
         "Something broke on our side",
         "Nothing was changed. It has been written down for those who run this.",
     ),
-    503: ("The database is busy or away", "Nothing was changed. Try again in a moment."),
 }
 
 
@@ -30,7 +38,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(OperationalError, _no_database)
+    for kind in (SQLAlchemyError, OSError):
+        app.register_error_handler(kind, _outage)
     app.register_error_handler(500, _broken)
 
 
@@ -58,14 +67,25 @@ def _http(error: HTTPException) -> tuple[str, int] | HTTPException:
     return _show(title, words, status, f"http-{status}")
 
 
-def _no_database(error: OperationalError) -> tuple[str, int]:
+def _outage(error: Exception) -> Response:
+    """Say what is away or full. Anything else is raised again: it is a fault of the program."""
+    found = noted(error)
+    if found is None:
+        raise error
+    _ask_nothing()
+    page, status = _show(*OUTAGES[type(found)], found.status, found.code)
+    return Response(page, status, {"Retry-After": str(found.seconds)})
+
+
+def _ask_nothing() -> None:
+    """Let the page of an error be made without the database: no frame, nobody signed in."""
     db.session.rollback()
-    current_app.logger.error("the database did not answer", exc_info=error)
-    return _show(*WORDS[503], 503, "database")
+    g.frameless = True
+    g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]  # what Flask-Login keeps
 
 
 def _broken(_error: Exception) -> tuple[str, int]:
-    db.session.rollback()
+    _ask_nothing()
     return _show(*WORDS[500], 500, "internal")
 
 

@@ -21,7 +21,7 @@ from scheduler.errors import NotFound
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
 from scheduler.services.account import sessions
-from scheduler.transactions import reads_first, write_now
+from scheduler.transactions import again_as_writer, reads_first, write_now
 from scheduler.web import throttle
 from scheduler.web.addresses import safe
 from scheduler.web.current import sign_in_first
@@ -118,6 +118,7 @@ def unlock() -> Response | tuple[str, int]:
     return redirect(wanted or "/", 303)
 
 
+@again_as_writer
 def _watch() -> Response | None:
     """End what is over, stop what is locked, and note that the person is there."""
     if "_user_id" not in session or request.blueprint in NOT_OURS:

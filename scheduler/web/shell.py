@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, g, url_for
+from flask import Flask, current_app, g, request, url_for
 from flask_security import current_user
 from markupsafe import Markup
 
@@ -16,7 +16,8 @@ from scheduler.refused_access import require_noted
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.visit import zone_drift
-from scheduler.web.current import actor
+from scheduler.transactions import SAFE, again_as_writer
+from scheduler.web.current import actor, forget_actor
 from scheduler.web.health import alarms
 from scheduler.web.refusals import is_partial
 
@@ -25,8 +26,9 @@ R = TypeVar("R")
 
 
 def register(app: Flask) -> None:
-    """Hand the frame's values to every template."""
+    """Hand the frame's values to every template, and ask who may write before anything is locked."""
     app.context_processor(_frame)
+    app.before_request(_may_write)
 
 
 def viewer() -> Actor | None:
@@ -49,6 +51,16 @@ def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return guarded
 
     return wrap
+
+
+@again_as_writer
+def _may_write() -> None:
+    """Refuse a request that would write, unless its caller is known and may: `may` alone would ask as a writer."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    permission = getattr(view, "permission", None)
+    if permission is not None and request.method not in SAFE:
+        forget_actor()
+        require_noted(actor(), permission)
 
 
 def _frame() -> dict[str, Any]:

@@ -59,6 +59,7 @@ def test_bad_fields_are_named_and_nothing_is_written(alice, session, change, fie
         (b"given_name=Zoe", "application/x-www-form-urlencoded", 415, "not-json"),
         (b"{", "application/json", 400, "bad-json"),
         (b'{"given_name": NaN}', "application/json", 400, "bad-json"),
+        (b'{"given_name": "A", "given_name": "B"}', "application/json", 400, "bad-json"),
         (b"[" * 100_000, "application/json", 400, "bad-json"),
         (b"[]", "application/json", 422, "invalid"),
         (b"null", "application/json", 422, "invalid"),

@@ -4,7 +4,7 @@
 
 Requests per second of four clients at once, which keep their connections where the server does: one client alone would
 wait for each answer, and its rate would be that of waking two programs in turn. One process each: Seriate and the empty
-route under the gunicorn options of the product, Radicale under its own server with the same calendar. All are asked in
+route under the web server of the product, Radicale under its own server with the same calendar. All are asked in
 turns, and the best turn of each counts, so that other work on the machine troubles none more than another. They share
 one core and the clients have another, where there are two. "Of its processor" divides by the processor time that the
 server took, which leaves the clients out. Many tokens share the load, as many subscribers do. "Cold" is a feed whose
@@ -44,7 +44,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.feed import feeds
 from tests.calendar_cast import NOW, make_clinic, make_patient
 from tests.engines import SECRET_KEY, test_settings
-from tools.processes import LOOPBACK, WEB, free_port
+from tools.processes import LOOPBACK, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS = 200
@@ -127,8 +127,8 @@ def report(folder: Path, sizes: Sequence[int], requests: int, turns: int) -> Ite
     served = prepare(folder, sizes)
     os.sched_setaffinity(0, {CORES[0]})
     with ExitStack() as servers:
-        bare = servers.enter_context(gunicorn(folder, "tests.benchmarks.empty_app:app"))
-        ours = servers.enter_context(gunicorn(folder, "wsgi:app"))
+        bare = servers.enter_context(served(folder, "tests.benchmarks.empty_app:app"))
+        ours = servers.enter_context(served(folder, "wsgi:app"))
         empty = Runner(*bare, ["/"], requests)
         rows = []
         for size in served:
@@ -291,7 +291,7 @@ def fetch(port: int, path: str) -> tuple[int, bytes, str]:
 
 
 @contextmanager
-def gunicorn(folder: Path, application: str) -> Iterator[tuple[int, int]]:
+def served(folder: Path, application: str) -> Iterator[tuple[int, int]]:
     port = free_port()
     environ = {
         **os.environ,
@@ -301,17 +301,9 @@ def gunicorn(folder: Path, application: str) -> Iterator[tuple[int, int]]:
         "SECRET_KEY": SECRET_KEY,
         "PORT": str(port),
     }
-    options = WEB.replace("wsgi:app", application).split()
-    command = [
-        sys.executable,
-        *options,
-        "--workers",
-        "1",
-        "--keep-alive",
-        "60",
-        "--bind",
-        f"{LOOPBACK}:{port}",
-    ]
+    module, _, name = application.partition(":")
+    served = f"from {module} import {name}; from scheduler.http.server import listen, serve"
+    command = [sys.executable, "-c", f"{served}; serve({name}, listen('{LOOPBACK}', {port}), workers=1)"]
     with running(command, environ, port) as pid:
         yield port, pid
 

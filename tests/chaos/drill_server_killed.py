@@ -1,8 +1,8 @@
 """The server's processes are killed in the middle of bookings: what was answered is there whole, and nothing else.
 
-Bookers ask gunicorn, as in production, over HTTP; all its workers are killed at once, again and again, and its master
-starts others. Whoever lost an answer asks again with the same key. The control is a server that answers although it has
-not written.
+Bookers ask the web server, as in production, over HTTP; all its processes are killed at once, again and again, and
+their parent starts others. Whoever lost an answer asks again with the same key. The control is a server that answers
+although it has not written.
 """
 
 import os

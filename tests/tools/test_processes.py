@@ -24,5 +24,5 @@ def test_a_free_port_can_be_served():
     processes.require_free(processes.free_port())
 
 
-def test_the_web_serves_this_machine_only():
-    assert processes.commands(8000, workers=2)["web"][-4:] == ["--workers", "2", "--bind", "127.0.0.1:8000"]
+def test_the_web_command_names_its_workers_and_its_port():
+    assert processes.commands(8000, workers=2)["web"][-4:] == ["--workers", "2", "--port", "8000"]

@@ -20,7 +20,7 @@ import yaml
 from scheduler.domain.plan_files.fault import Fault, Path
 from scheduler.services.clinic.schema_faults import schema_faults
 
-LARGEST = 512 * 1024
+LARGEST = 40_000  # bytes: six times the largest that is shipped; it is judged within a second
 INTEGER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)\Z")
 UNTAGGED = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
@@ -83,7 +83,7 @@ def read_schema(path: FilePath) -> Mapping[str, Any]:
 
 def _decoded(content: bytes) -> str:
     if len(content) > LARGEST:
-        raise FileRefused([LineFault(1, "(file)", f"is larger than {LARGEST // 1024} kB")])
+        raise FileRefused([LineFault(1, "(file)", f"is larger than {LARGEST // 1000} kB")])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

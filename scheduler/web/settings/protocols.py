@@ -13,11 +13,10 @@ from scheduler.models import plan_definition as definitions
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.clinic import plans
 from scheduler.services.clinic.yaml_source import FileRefused
+from scheduler.transactions import reads_first, write_now
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, saved
 from scheduler.web.shell import may
-
-LONGEST = 200_000
 
 
 @bp.get("/protocols")
@@ -45,14 +44,16 @@ def protocol(protocol_id: str) -> str:
 
 @bp.post("/protocols")
 @may("settings")
+@reads_first
 def load_protocol() -> Response | tuple[str, int]:
     """Keep an edited or a new protocol as its next version; a shipped one is taken by its key."""
     key = request.form.get("shipped", "")
-    text = request.form.get("text", "")[:LONGEST]
+    text = request.form.get("text", "")
     try:
         plan = next((one for one in plans.shipped() if one.key == key), None) or plans.read(text.encode())
     except FileRefused as refused:
         return _again(text, refused), 422
+    write_now()  # reading a file takes long: nobody waits for it
     definition, added = plans.load(db.session(), actor(), plan, clock.now())
     words = f"{definition.title}: version {definition.version}." if added else "That is what it says already."
     return saved(".protocols", words)
