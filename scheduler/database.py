@@ -30,7 +30,9 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 BUSY_SECONDS = 10
-CONNECT_SECONDS = 10  # PostgreSQL's own default is to wait for as long as the network does, two minutes and more
+CONNECT_SECONDS = (
+    10  # PostgreSQL's own default is to wait for as long as the network does, two minutes and more
+)
 TURN_SECONDS = (0.002, 0.02)  # between two askings of a writer that waits
 WAL_IS_SAFE = sqlite.sqlite_version_info >= (3, 51, 3)
 

@@ -21,6 +21,8 @@ FLOORS = {
     "clock": 3,  # only doors ask what time it is
     "transactions": 3,
     "safe_start": 3,
+    "storage": 3,
+    "system_health": 3,
     "refused_access": 3,
     "demo": 3,
     "web": DOOR,

@@ -1,0 +1,32 @@
+"""How the clock and the worker log: one line a record on stderr, the time in UTC first.
+
+2026-11-29T16:20:45.123Z WARNING scheduler.jobs.ticks: job digest failed for clinic 3
+
+Records name rows by their ids, never a person; what could open a calendar or a page is hidden (redaction.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import Flask
+from flask.logging import default_handler
+
+from config import Settings
+
+FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
+LIBRARIES = ("apscheduler",)  # they tell of every run at the level that we use for what happens
+
+
+def set_up(app: Flask) -> None:
+    """Let every record of this process be written in one format, from the level of the settings on."""
+    settings: Settings = app.config["SETTINGS"]
+    formatter = logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    app.logger.removeHandler(default_handler)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
