@@ -85,8 +85,9 @@ def look(app: Flask) -> Storage:
 
 
 def _write_file(folder: Path) -> None:
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+    with tempfile.TemporaryFile(dir=folder) as file:
         file.write(SAMPLE)
+        file.flush()
         os.fsync(file.fileno())
 
 

@@ -33,7 +33,7 @@ def status(as_json: bool) -> None:
     session = db.session()
     health = system_health.look(app, session, storage.look(app))
     if health.database != "ok":
-        raise click.ClickException("the database does not answer")
+        raise click.ClickException("; ".join(health.troubles))
     try:
         found, troubles = _look(app, session, health) if health.is_ready else ({}, [])
         found["schema"] = schema.revision(session)
