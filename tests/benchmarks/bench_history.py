@@ -5,6 +5,7 @@
 
 import os
 import time
+from functools import partial
 
 from sqlalchemy import text
 
@@ -20,8 +21,8 @@ MOST_SECONDS = 5.0
 FORMERLY = {
     "/metrics": "SELECT state, count(*) FROM message GROUP BY state",
     "/reminders": "SELECT state, count(*) FROM message WHERE clinic_id = :clinic GROUP BY state",
-    "/reminders/counts, unclear": "SELECT count(*) FROM message NOT INDEXED WHERE clinic_id = :clinic AND state = 'uncertain'"
-    " AND settled_at IS NULL",
+    "/reminders/counts, unclear": "SELECT count(*) FROM message NOT INDEXED WHERE clinic_id = :clinic"
+    " AND state = 'uncertain' AND settled_at IS NULL",
     "digest, one user": "SELECT id FROM message NOT INDEXED WHERE user_id = :user AND kind = 'digest'",
 }
 
@@ -44,7 +45,8 @@ def test_history(engine_name, app, session, harbor):
     for name, ask in asked.items():
         words = f"{name}: {_best(session, ask) * 1000:.1f} ms"
         if name in FORMERLY:
-            words += f", formerly {_best(session, lambda name=name: _formerly(session, name, clinic.id, user)) * 1000:.1f}"
+            formerly = _best(session, partial(_formerly, session, name, clinic.id, user))
+            words += f", formerly {formerly * 1000:.1f}"
         print(words)
     session.close()
     began = time.perf_counter()

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from tests.cast import add_patient, add_place
 
-CHAIRS, PATIENTS = 100, 1000
+CHAIRS, PATIENTS = 100, 200
 AHEAD = 50  # one of so many is ahead
 NUMBERS = {
     "sqlite": "WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < :count)",
@@ -57,16 +57,17 @@ STATEMENTS = (
     """INSERT INTO appointment (id, clinic_id, public_id, patient_id, action, kind, title, visible, status, response,
         start_at, end_at, local_start, zone_name, phases, uid, sequence, schedule_version, row_version, changed_at,
         created_at, pinned, status_reason)
-    SELECT s.n + 1, :clinic, 'a' || s.n, :person + s.n % 1000, 'infusion', 'infusion', 'Infusion', TRUE,
+    SELECT s.n + 1, :clinic, 'a' || s.n, :person + s.n % 200, 'infusion', 'infusion', 'Infusion', TRUE,
         CASE WHEN s.n / 100 < :hours THEN 'fulfilled' ELSE 'booked' END, 'needs-action',
-        {start}, {end}, {local}, 'America/New_York', {empty}, 'u' || s.n, 0, 1, 1, {start}, {start}, FALSE, '' FROM s""",
+        {start}, {end}, {local}, 'America/New_York', {empty}, 'u' || s.n, 0, 1, 1, {start}, {start}, FALSE, ''
+    FROM s""",
     """INSERT INTO occupation (clinic_id, resource_id, lane, appointment_id, phase, role, exclusive, start_at, end_at)
     SELECT :clinic, :chair + s.n % 100, 0, s.n + 1, 'infusion', 'chair', FALSE, {start}, {end} FROM s""",
     """INSERT INTO occupation (clinic_id, resource_id, lane, appointment_id, phase, role, exclusive, start_at, end_at)
-    SELECT :clinic, :patient + s.n % 1000, 0, s.n + 1, 'visit', 'patient', FALSE, {start}, {end} FROM s""",
+    SELECT :clinic, :patient + s.n % 200, 0, s.n + 1, 'visit', 'patient', FALSE, {start}, {end} FROM s""",
     f"""INSERT INTO message (id, clinic_id, public_id, kind, patient_id, recipient, subject_line, "values", state,
         reason, created_at, due_at, urgent_at, attempts, stops, resends, smtp_reply)
-    SELECT s.n + 1, :clinic, 'm' || s.n, 'reminder', :person + s.n % 1000, 'patient', '', {{object}},
+    SELECT s.n + 1, :clinic, 'm' || s.n, 'reminder', :person + s.n % 200, 'patient', '', {{object}},
         {STATE.format(unclear="uncertain")}, {REASON}, {{start}}, {{start}}, {{start}}, 1, 0, 0, '' FROM s""",
     """INSERT INTO message_subject (clinic_id, message_id, appointment_id, schedule_version)
     SELECT :clinic, s.n + 1, s.n + 1, 1 FROM s""",
