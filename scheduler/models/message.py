@@ -13,15 +13,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
     String,
     Text,
     UniqueConstraint,
-    literal_column,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -31,9 +28,7 @@ from scheduler.models.columns import Document, InClinic, Public, choice, own, re
 
 UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"
 # in the index's own words, without parameters: SQLite takes a partial index only then
-IS_UNSETTLED: ColumnElement[bool] = literal_column(
-    "message.settled_at IS NULL AND message.state IN ('failed', 'uncertain', 'skipped')", Boolean
-)
+IS_UNSETTLED = text("message.settled_at IS NULL AND message.state IN ('failed', 'uncertain', 'skipped')")
 
 
 class MessageKind(StrEnum):

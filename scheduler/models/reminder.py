@@ -10,13 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
-    Boolean,
-    ColumnElement,
     ForeignKey,
     Index,
     String,
     UniqueConstraint,
-    literal_column,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,9 +23,7 @@ from scheduler.models.columns import InClinic, Public, choice, own, refers
 
 UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'skipped')"
 # as in message.py
-IS_UNSETTLED: ColumnElement[bool] = literal_column(
-    "reminder.settled_at IS NULL AND reminder.state IN ('failed', 'skipped')", Boolean
-)
+IS_UNSETTLED = text("reminder.settled_at IS NULL AND reminder.state IN ('failed', 'skipped')")
 
 
 class ReminderState(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, TextClause, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from scheduler.domain.folding import search_words
@@ -30,10 +30,10 @@ class Page:
     more: bool
 
 
-def mails(session: Session, clinic: Clinic, state: str, text: str, page: int) -> Page:
+def mails(session: Session, clinic: Clinic, state: str, words: str, page: int) -> Page:
     """Return mails with their patients, the latest due first. `state` is one of theirs, "trouble", or empty.
 
-    Every word of `text` is found in the patient's name, phone, birth date or mail, or in the mail's address.
+    Every word of `words` is found in the patient's name, phone, birth date or mail, or in the mail's address.
     """
     query = (
         select(Message, Patient)
@@ -45,7 +45,7 @@ def mails(session: Session, clinic: Clinic, state: str, text: str, page: int) ->
         query = query.where(or_(Message.state.in_(TROUBLE), Message.resends > 0))
     elif state in set(MessageState):
         query = query.where(Message.state == state)
-    for word in search_words(text):
+    for word in search_words(words):
         by_name = Patient.search_key.contains(word, autoescape=True)
         query = query.where(or_(by_name, func.lower(Message.address).contains(word, autoescape=True)))
     return _page(session, query, page)
@@ -71,8 +71,8 @@ def counts(session: Session, clinic: Clinic, now: datetime) -> Mapping[str, int]
 def open_counts(session: Session) -> Mapping[str, int]:
     """Return how many mails of all clinics wait to leave, or did not arrive and wait for the desk, by state."""
     return {
-        **_by_state(session, literal_column("message.state = 'pending'", Boolean)),
-        **_by_state(session, literal_column("message.state = 'leased'", Boolean)),
+        **_by_state(session, text("message.state = 'pending'")),
+        **_by_state(session, text("message.state = 'leased'")),
         **_by_state(session, IS_UNSETTLED),
     }
 
@@ -91,7 +91,7 @@ def unclear(session: Session, clinic: Clinic) -> int:
     return session.scalar(query) or 0
 
 
-def _by_state(session: Session, *where: ColumnElement[bool]) -> dict[str, int]:
+def _by_state(session: Session, *where: ColumnElement[bool] | TextClause) -> dict[str, int]:
     query = select(Message.state, func.count()).where(*where).group_by(Message.state)
     return {state.value: count for state, count in session.execute(query)}
 
