@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
-from tests.engines import SECRET_KEY
+from scheduler.jobs.logs import Formatter
+from tests.engines import SECRET_KEY, both
 from tests.running import ROOT
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR|CRITICAL) [\w.]+: .+")
@@ -42,6 +44,20 @@ def test_every_record_is_a_line_with_its_time_whoever_wrote_it(database_url, tmp
         "ERROR app: of the app",
         "ERROR a.library: opened /feeds/[hidden]",
     ]
+
+
+@both
+def test_a_traceback_shows_no_value_of_a_row(session, harbor):
+    """PostgreSQL names the value that is there twice."""
+    harbor.users["mona"].email = harbor.users["ada"].email
+    try:
+        session.flush()
+    except IntegrityError:
+        told = Formatter().formatException(sys.exc_info())
+    session.rollback()
+
+    assert "IntegrityError" in told
+    assert harbor.users["ada"].email not in told
 
 
 @pytest.mark.parametrize("name", ["clock", "worker"])
