@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from scheduler.database import Model, UTCDateTime
@@ -22,12 +22,6 @@ class AuditEvent(InClinic, Model):
         UniqueConstraint("clinic_id", "serial"),
         Index("ix_audit_event_object", "clinic_id", "object_type", "object_id"),  # an object's history
         Index("ix_audit_event_at", "clinic_id", "at"),  # the trail by time
-        Index(  # the sealing job's question: whose trail has grown
-            "ix_audit_event_unsealed",
-            "clinic_id",
-            sqlite_where=text("serial IS NULL"),
-            postgresql_where=text("serial IS NULL"),
-        ),
     )
 
     at: Mapped[datetime] = mapped_column(UTCDateTime)

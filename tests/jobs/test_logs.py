@@ -41,7 +41,7 @@ def test_every_record_is_a_line_with_its_time_whoever_wrote_it(database_url, tmp
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     assert [line.partition("Z ")[2] for line in lines] == [
         "WARNING scheduler.jobs.ticks: job digest failed",
-        "ERROR app: of the app",
+        "ERROR scheduler: of the app",
         "ERROR a.library: opened /feeds/[hidden]",
     ]
 

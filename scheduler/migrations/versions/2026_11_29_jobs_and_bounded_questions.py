@@ -22,13 +22,11 @@ def upgrade() -> None:
     partial("ix_message_unsettled", "message", ["clinic_id", "state", "reason"], UNSETTLED)
     partial("ix_message_user", "message", ["user_id", "created_at"], "user_id IS NOT NULL")
     partial("ix_reminder_unsettled", "reminder", ["clinic_id", "state", "reason"], REMINDERS)
-    partial("ix_audit_event_unsealed", "audit_event", ["clinic_id"], "serial IS NULL")
     partial("ix_care_plan_held", "care_plan", ["expires_at"], "status = 'draft'")
 
 
 def downgrade() -> None:
     op.drop_index("ix_care_plan_held", "care_plan")
-    op.drop_index("ix_audit_event_unsealed", "audit_event")
     op.drop_index("ix_reminder_unsettled", "reminder")
     op.drop_index("ix_message_user", "message")
     op.drop_index("ix_message_unsettled", "message")

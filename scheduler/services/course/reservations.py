@@ -42,7 +42,7 @@ def release_expired(session: Session, clinic: Clinic, now: datetime) -> int:
 
 def due_clinics(session: Session, now: datetime) -> Sequence[int]:
     """Return the ids of the clinics with a reservation whose time is over."""
-    return session.scalars(select(CarePlan.clinic_id).where(*_over(now)).distinct()).all()
+    return sorted(set(session.scalars(select(CarePlan.clinic_id).where(*_over(now)))))
 
 
 def _over(now: datetime) -> tuple[TextClause, ColumnElement[bool]]:

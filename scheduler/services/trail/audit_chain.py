@@ -68,8 +68,8 @@ def seal(session: Session, clinic: Clinic, keys: Sequence[str], now: datetime, m
 
 def due_clinics(session: Session, _now: datetime) -> Sequence[int]:
     """Return the ids of the clinics with something to seal."""
-    query = select(AuditEvent.clinic_id).where(AuditEvent.serial.is_(None)).distinct()
-    return session.scalars(query.order_by(AuditEvent.clinic_id)).all()
+    unsealed = select(AuditEvent.id).where(AuditEvent.clinic_id == Clinic.id, AuditEvent.serial.is_(None))
+    return session.scalars(select(Clinic.id).where(unsealed.exists()).order_by(Clinic.id)).all()
 
 
 def verify(session: Session, clinic: Clinic, keys: Sequence[str], noted: str | None = None) -> Findings:
