@@ -38,16 +38,17 @@ def write(session, cast, visits, now):
     on = HOURS_ON[engine]
     start, end = on.format(at=":base", n="s.n / 100"), on.format(at=":base", n="s.n / 100 + 1")
     values = {
-        "count": visits, "base": base.strftime("%Y-%m-%d %H:%M:%S+00:00"), "clinic": cast.clinic.id, "hours": hours,
+        "count": visits, "base": f"{base:%Y-%m-%d %H:%M:%S}+00:00", "clinic": cast.clinic.id, "hours": hours,
         "chair": first_chair, "patient": first_patient, "person": people[0].id,
+        "local": f"{base:%Y-%m-%d %H:%M:%S}.000000",
     }  # fmt: skip
-    local = "CAST(:base AS timestamp)" if engine == "postgresql" else ":base"
+    local = "CAST(:local AS timestamp)" if engine == "postgresql" else ":local"
     empty = "CAST('[]' AS json)" if engine == "postgresql" else "'[]'"
     filled = {"start": start, "end": end, "local": local, "empty": empty, "object": empty.replace("[]", "{}")}
-    for statement in STATEMENTS:
-        given = {name: value for name, value in values.items() if f":{name}" in statement.format(**filled)}
-        session.execute(text(f"{NUMBERS[engine]} {statement.format(**filled)}" if engine == "postgresql" else
-                             _sqlite(NUMBERS[engine], statement.format(**filled))), given)  # fmt: skip
+    for template in STATEMENTS:
+        statement = _with(NUMBERS[engine], template.format(**filled), engine)
+        given = {name: value for name, value in values.items() if f":{name}" in statement}
+        session.execute(text(statement), given)
         session.commit()
     session.execute(text("ANALYZE"))
     session.commit()
@@ -78,8 +79,10 @@ STATEMENTS = (
 )  # fmt: skip
 
 
-def _sqlite(numbers, statement):
-    """Put the common table where SQLite wants it: after INSERT INTO ... ()."""
+def _with(numbers, statement, engine):
+    """Put the common table where each engine takes it: SQLite behind the INSERT INTO."""
+    if engine == "postgresql":
+        return f"{numbers} {statement}"
     into, _, rest = statement.partition("SELECT")
     return f"{into} {numbers} SELECT {rest}"
 
