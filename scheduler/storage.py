@@ -69,7 +69,8 @@ def look(app: Flask) -> Storage:
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite":
         folders = {"database": Path(str(url.database)).parent, **folders}
-    free, troubles = {}, []
+    free: dict[str, int] = {}
+    troubles: list[str] = []
     for name, folder in folders.items():
         try:
             free[name] = shutil.disk_usage(folder).free

@@ -34,8 +34,11 @@ def status(as_json: bool) -> None:
     health = system_health.look(app, session, storage.look(app))
     if health.database != "ok":
         raise click.ClickException("; ".join(health.troubles))
+    found: dict[str, object] = {}
+    troubles: list[str] = []
     try:
-        found, troubles = _look(app, session, health) if health.is_ready else ({}, [])
+        if health.is_ready:
+            found, troubles = _look(app, session, health)
         found["schema"] = schema.revision(session)
     except SQLAlchemyError as trouble:
         raise click.ClickException(f"the database does not answer: {type(trouble).__name__}") from None

@@ -160,7 +160,8 @@ def in_each_clinic(
     Looks first, so that an idle run takes no write lock. Raises SomeFailed at the end when it failed for some.
     """
     clock: Clock = app.extensions["clock"]
-    count, failures, shown = 0, [], time.monotonic()
+    count, shown = 0, time.monotonic()
+    failures: list[str] = []
     with app.app_context():
         session = db.session()
         try:
