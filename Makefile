@@ -40,7 +40,7 @@ bench: ## the benchmarks, which print ratios; the planner's go to docs/benchmark
 	    exec $(PYTHON_IN) -m pytest tests/benchmarks -o python_files='bench_*.py' -n 0 -s $(ARGS)
 
 chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=, MINUTES= of a storm, MORE=1 to add to a row)
-	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/chaos $(if $(filter full,$(CHAOS)),-n 0 -s --timeout=0,-n $(WORKERS)) \
+	@$(ready) test && exec env CHAOS=$(or $(CHAOS),smoke) $(PYTHON_IN) -m pytest tests/chaos $(if $(filter full,$(CHAOS)),-n 0 -s --timeout=0,-n $(WORKERS)) \
 	    $(if $(DRILL),-k '$(DRILL)') $(ARGS)
 
 interop: ## calendars read by a heavier parser, libical of the system (LIBICAL= names its file)

@@ -11,6 +11,7 @@ from scheduler import api, cli, feeds, fhir, jobs, models, patient_pages, redact
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
 from scheduler.http import body
+from scheduler.storage import StorageWatch
 from scheduler.transactions import repeat_writes
 
 migrate = Migrate()
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(settings.flask_config())
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config["SQLALCHEMY_DATABASE_URI"])
     app.extensions["clock"] = Clock(settings.clock_file)
+    app.extensions["storage"] = StorageWatch(app)
     db.init_app(app)
     migrate.init_app(app, db, directory=f"{models.__path__[0]}/../migrations", render_as_batch=True)
     body.register(app)

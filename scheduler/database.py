@@ -30,6 +30,9 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 BUSY_SECONDS = 10
+CONNECT_SECONDS = (
+    10  # PostgreSQL's own default is to wait for as long as the network does, two minutes and more
+)
 TURN_SECONDS = (0.002, 0.02)  # between two askings of a writer that waits
 WAL_IS_SAFE = sqlite.sqlite_version_info >= (3, 51, 3)
 
@@ -70,11 +73,16 @@ class UTCDateTime(TypeDecorator[datetime]):
 def engine_options(uri: str) -> dict[str, Any]:
     """Return the engine's options for a database address.
 
-    What a statement was given stays out of errors and logs: it may be a patient's name.
+    What a statement was given stays out of errors and logs: it may be a patient's name. Without prepared statements no
+    connection keeps a state between two transactions, so a pooler (PgBouncer in transaction mode) may share it.
     """
     if make_url(uri).get_backend_name() == "sqlite":
         return {"module": sqlite, "connect_args": {"timeout": BUSY_SECONDS}, "hide_parameters": True}
-    return {"pool_pre_ping": True, "hide_parameters": True}
+    return {
+        "pool_pre_ping": True,
+        "hide_parameters": True,
+        "connect_args": {"prepare_threshold": None, "connect_timeout": CONNECT_SECONDS},
+    }
 
 
 def begin_write(session: Session) -> None:

@@ -171,7 +171,7 @@ def rummage(system, planted):
     own = f"/patients/{planted['patient']}"
     paths = (
         own, f"{own}/record", f"/appointments/{planted['visit']}", f"/api/v1{own}", f"/fhir/Patient/{own[10:]}",
-        "/login", f"/login?next={own}", "/healthz", "/metrics", "/nothing", "/feeds/x.ics",
+        "/login", f"/login?next={own}", "/livez", "/readyz", "/healthz", "/metrics", "/nothing", "/feeds/x.ics",
         f"/visits/{planted['link'][:-3]}AAA",
         f"/feeds/{planted['neutral feed']}.ics", f"/feeds/{planted['kind feed']}.ics",
     )  # fmt: skip

@@ -22,6 +22,8 @@ FLOORS = {
     "http": 3,  # limits, errors and the server: what every interface needs
     "transactions": 3,
     "safe_start": 3,
+    "storage": 3,
+    "system_health": 3,
     "refused_access": 3,
     "demo": 3,
     "web": DOOR,

@@ -33,7 +33,7 @@ def _first(database_url: str, query: str) -> object:
                 row = connection.execute(query).fetchone()
         else:
             plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-            with psycopg.connect(plain, connect_timeout=5) as connection:
+            with psycopg.connect(plain, connect_timeout=5, prepare_threshold=None) as connection:
                 row = connection.execute(query).fetchone()
     except (sqlite.Error, psycopg.errors.UndefinedTable):
         return None  # a damaged file is the migration's to report

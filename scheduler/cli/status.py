@@ -8,61 +8,67 @@ from importlib.metadata import version
 
 import click
 import pysqlite3.dbapi2 as sqlite
-from alembic.runtime.migration import MigrationContext
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from scheduler import storage, system_health
 from scheduler.cli.output import json_option, say
 from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.models import clinic as clinics
-from scheduler.services import wellbeing
+from scheduler.services import schema, signs_of_life
+from scheduler.services.signs_of_life import DISPATCH
 from scheduler.services.visit import books
-
-SILENT = 60.0  # seconds: twelve missed ticks
-LATE = 600.0  # seconds: beyond the first retries of a mail server that is away
+from scheduler.system_health import Health
 
 
 @click.command("status")
 @with_appcontext
 @json_option
 def status(as_json: bool) -> None:
-    """Say whether the clock ticks, what is due, whether the books are in order, and the versions."""
+    """Say whether each job of the clock runs, what is due, whether the books are in order, and the versions."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # it is handed on
+    session = db.session()
+    health = system_health.look(app, session, storage.look(app))
+    if health.database != "ok":
+        raise click.ClickException("; ".join(health.troubles))
+    found: dict[str, object] = {}
+    troubles: list[str] = []
     try:
-        found, troubles = _look()
+        if health.is_ready:
+            found, troubles = _look(app, session, health)
+        found["schema"] = schema.revision(session)
     except SQLAlchemyError as trouble:
         raise click.ClickException(f"the database does not answer: {type(trouble).__name__}") from None
+    troubles = [*health.troubles, *troubles]
     words = "; ".join(troubles) if troubles else "all is well"
-    line = f"{words} (clock {_age(found['clock_age'])}, {found['due']} due, schema {found['schema']})"
+    age = _age(found.get("clock_age"))
+    line = f"{words} (mail last looked for {age}, {health.due} due, schema {found['schema']})"
     say(line, {"troubles": troubles, **found}, as_json=as_json)
     if troubles:
         sys.exit(1)
 
 
-def _look() -> tuple[dict[str, object], list[str]]:
-    clock: Clock = current_app.extensions["clock"]
-    session, now = db.session(), clock.now()
-    age = wellbeing.clock_age(session, clock.wall())
-    due, oldest = wellbeing.waiting(session, now)
-    wrong = {clinic.key: books.faults(session, clinic.id, now) for clinic in clinics.every(session)}
-    troubles = []
-    if age is None or age > SILENT:
-        troubles.append("the clock does not tick: nothing is sent")
-    if oldest > LATE:
-        troubles.append(f"mail is {oldest / 60:.0f} minutes late")
-    troubles += [
+def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, object], list[str]]:
+    clock: Clock = app.extensions["clock"]
+    every = clinics.every(session)
+    wrong = {clinic.key: books.faults(session, clinic.id, clock.now()) for clinic in every}
+    troubles = [
         f"{clinic.zone_strays} visits of {clinic.key} stand at another hour than was agreed on (flask zones check)"
-        for clinic in clinics.every(session)
+        for clinic in every
         if clinic.zone_strays
     ]
     troubles += [f"the books of {key} are not in order" for key, faults in wrong.items() if faults.any]
-    found = {
-        "clock_age": age,
-        "due": due,
-        "oldest_due_seconds": oldest,
+    found: dict[str, object] = {
+        "clock_age": next((job.age for job in health.jobs if job.name == DISPATCH), None),
+        "jobs": {job.name: asdict(job) for job in health.jobs},
+        "due": health.due,
+        "oldest_due_seconds": health.oldest_due,
+        "mail": health.mail,
+        "free_bytes": health.storage.free,
         "books": {key: asdict(faults) for key, faults in wrong.items()},
-        "schema": MigrationContext.configure(session.connection()).get_current_revision(),
         "engine": session.get_bind().dialect.name,
         "sqlite": sqlite.sqlite_version,
         "tzdata": version("tzdata"),
@@ -71,4 +77,4 @@ def _look() -> tuple[dict[str, object], list[str]]:
 
 
 def _age(seconds: object) -> str:
-    return f"{seconds:.0f} s ago" if isinstance(seconds, float) else "never"
+    return f"{signs_of_life.span(seconds)} ago" if isinstance(seconds, float) else "never"

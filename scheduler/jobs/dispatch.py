@@ -215,7 +215,7 @@ def dispatch(out: Outbound) -> str:
         hours = jump.total_seconds() / 3600
         words = f"the clock jumped by {hours:+.1f} hours; see that it is right, then `flask clock agree`"
         _write(out.app, lambda session: channels.hold(session, words, out.clock()))
-    if _read(out.app, _is_held):
+    if _read(out.app, channels.is_held):
         return "held: the clock jumped"
     return Run(out).go()
 
@@ -228,11 +228,6 @@ def prepare(out: Outbound) -> None:
         while _write(out.app, lambda session, step=step: step(session, now)):  # type: ignore[misc]
             if out.stopping.is_set():
                 return
-
-
-def _is_held(session: Session) -> bool:
-    row = channels.state(session)
-    return row is not None and row.held_at is not None
 
 
 def _read(app: Flask, what: Callable[[Session], Result]) -> Result:

@@ -1,7 +1,8 @@
-"""The inbox tick: bounces and calendar answers, read by IMAP where INBOX_URL names a mailbox.
+"""The inbox job: bounces and calendar answers, read by IMAP where INBOX_URL names a mailbox.
 
 Each mail is taken in and committed by itself, then marked as seen. A mail whose mark was lost is read again, which
-changes nothing: bounces and answers are told once however often they are read.
+changes nothing: bounces and answers are told once however often they are read. Of several clocks only one takes in a
+mail at a time, so that the second finds what the first has written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from flask import Flask
 from config import MailServer
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
+from scheduler.services import locks
 from scheduler.services.mail.incoming import receive
 
 WAIT = 60  # seconds for an answer
@@ -31,18 +33,19 @@ def read_inbox(app: Flask, server: MailServer) -> str:
         numbers = found[0].split()[:AT_ONCE] if found and found[0] else []
         for number in numbers:
             _, parts = mailbox.fetch(number, "(BODY.PEEK[])")
-            for part in parts:
-                if isinstance(part, tuple):
-                    _take_in(app, part[1])
-            mailbox.store(number, "+FLAGS", r"(\Seen)")
+            if all(_take_in(app, part[1]) for part in parts if isinstance(part, tuple)):
+                mailbox.store(number, "+FLAGS", r"(\Seen)")
     return f"read {len(numbers)}"
 
 
-def _take_in(app: Flask, content: bytes) -> None:
+def _take_in(app: Flask, content: bytes) -> bool:
+    """Return False when another clock is at it; then the mail stays unread, and is looked at again."""
     clock: Clock = app.extensions["clock"]
     with app.app_context():
         try:
             begin_write(db.session())
+            if not locks.take_job(db.session(), "inbox"):
+                return False
             what = receive(db.session(), content, clock.now())
             db.session.commit()
             log.info("a mail came in: %s", what)
@@ -50,6 +53,7 @@ def _take_in(app: Flask, content: bytes) -> None:
             log.exception("a mail could not be taken in, and is passed over")
         finally:
             db.session.remove()
+    return True
 
 
 @contextmanager

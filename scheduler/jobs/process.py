@@ -1,26 +1,28 @@
-"""The clock process: APScheduler in memory with a few interval ticks, until it is told to stop.
+"""The clock process: APScheduler in memory with a few interval jobs, until it is told to stop.
 
 The rows are the truth and the scheduler holds none of them, so it may die at any moment. `max_instances=1` with
-`coalesce` and no misfire limit: a tick that takes long is followed by one tick, not by those it missed.
+`coalesce` and no misfire limit: a run that takes long is followed by one run, not by those it missed.
 """
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, timedelta
 from functools import partial
 
-import click
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from config import Settings
 from scheduler.clock import Clock, JumpWatch
-from scheduler.jobs import sealing
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.inbox import read_inbox
+from scheduler.jobs.logs import set_up
+from scheduler.jobs.sealing import seal_trails
 from scheduler.jobs.ticks import (
     Ticking,
     erase_retained,
@@ -32,63 +34,65 @@ from scheduler.jobs.ticks import (
     write_digests,
 )
 from scheduler.notify.smtp import Connection
+from scheduler.services import signs_of_life
 from scheduler.services.limits import Limit
 from scheduler.services.mail.letters import Letterhead
 
-DISPATCH_SECONDS = 5
-EXPIRY_SECONDS = 60
-DIGEST_SECONDS = 60
-PRUNE_SECONDS = 3600
-ZONES_SECONDS = 3600  # the zone database changes with an upgrade, after which every process starts anew
-INBOX_SECONDS = 60
 TURN_SECONDS = 0.0005  # a sender whose server has answered must not wait for the thread that composes
 RATE_SECONDS = 6
 ENDING = (signal.SIGTERM, signal.SIGINT)
+log = logging.getLogger(__name__)
 
 
 def run_clock(app: Flask) -> None:
-    """Tick until SIGTERM or SIGINT; then let what is in flight end, and hand the rest back."""
+    """Run the jobs until SIGTERM or SIGINT; then let what is in flight end, and hand the rest back."""
+    set_up(app)
     out = outbound(app)
+    run_jobs(app, out, ticks(app, out))
+
+
+def run_jobs(app: Flask, out: Outbound, jobs: Sequence[Ticking]) -> None:
+    """Run these jobs until SIGTERM or SIGINT."""
     sys.setswitchinterval(TURN_SECONDS)
     # waited for rather than handled: a handler that sets an event can stop the thread that waits for it for ever
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    clock = scheduler(app, ticks(app, out))
+    clock = scheduler(app, jobs)
     clock.start()
-    click.echo("the clock ticks")
+    log.info("the clock ticks")
     signal.sigwait(ENDING)
     out.stopping.set()
     clock.shutdown(wait=True)
-    click.echo("the clock has stopped")
+    log.info("the clock has stopped")
 
 
 def ticks(app: Flask, out: Outbound) -> list[Ticking]:
-    """Return every tick of the clock."""
+    """Return every job of the clock."""
     settings: Settings = app.config["SETTINGS"]
-    inbox = settings.inbox
-    reading = [Ticking("inbox", INBOX_SECONDS, partial(read_inbox, app, inbox))] if inbox else []
-    return [
-        *reading,
-        Ticking("dispatch", DISPATCH_SECONDS, partial(dispatch, out)),
-        Ticking("expiry", EXPIRY_SECONDS, partial(expire_reservations, app)),
-        Ticking("digest", DIGEST_SECONDS, partial(write_digests, app)),
-        Ticking("prune", PRUNE_SECONDS, partial(prune, app)),
-        Ticking("retention", PRUNE_SECONDS, partial(erase_retained, app)),
-        Ticking("zones", ZONES_SECONDS, partial(keep_hours, app)),
-        Ticking("seal", sealing.SECONDS, partial(sealing.seal_trails, app)),
-    ]
+    work: Mapping[str, Callable[[], str]] = {
+        "dispatch": partial(dispatch, out),
+        "seal": partial(seal_trails, app),
+        "expiry": partial(expire_reservations, app),
+        "digest": partial(write_digests, app),
+        "prune": partial(prune, app),
+        "retention": partial(erase_retained, app),
+        "zones": partial(keep_hours, app),
+    }
+    if settings.inbox:
+        work = {**work, "inbox": partial(read_inbox, app, settings.inbox)}
+    return [Ticking(name, signs_of_life.CLOCK[name], one) for name, one in work.items()]
 
 
-def scheduler(app: Flask, ticking: list[Ticking]) -> BackgroundScheduler:
-    """Return an APScheduler that runs these ticks, each at once and then at its interval."""
+def scheduler(app: Flask, jobs: Sequence[Ticking]) -> BackgroundScheduler:
+    """Return an APScheduler that runs these jobs, each at once and then at its interval."""
     clock: Clock = app.extensions["clock"]
     built = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(ticking))},
+        executors={"default": ThreadPoolExecutor(len(jobs))},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    for tick in ticking:
+    for job in jobs:
         built.add_job(
-            run, "interval", (app, tick), id=tick.name, seconds=tick.seconds, next_run_time=clock.wall()
+            run, "interval", (app, job), id=job.name, seconds=job.seconds, next_run_time=clock.wall()
         )
     return built
 
@@ -99,7 +103,7 @@ def mail_rate(per_minute: int) -> Limit:
 
 
 def outbound(app: Flask) -> Outbound:
-    """Return what the dispatch tick works with, from the settings."""
+    """Return what the dispatch job works with, from the settings."""
     settings: Settings = app.config["SETTINGS"]
     clock: Clock = app.extensions["clock"]
     return Outbound(

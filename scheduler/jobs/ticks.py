@@ -1,4 +1,7 @@
-"""What the clock does, and how often. A tick looks for due rows; it never raises, and leaves a sign of life.
+"""What the clock does, and how often. A job looks for due rows; it never raises, and records each of its runs.
+
+Jobs go clinic by clinic, each in a transaction of its own: one whose data is broken harms no other. Several clocks may
+run at once: on PostgreSQL each clinic's turn at a job is an advisory lock of that transaction (services/locks.py).
 
 Intervals are in seconds of UTC: APScheduler's cron trigger fires twice where the clocks go back.
 """
@@ -7,58 +10,83 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
-from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
-from scheduler.services import idempotency, jobs, signs_of_life
+from scheduler.services import idempotency, jobs, locks, signs_of_life
 from scheduler.services.actors import Actor
-from scheduler.services.course.reservations import release_expired
+from scheduler.services.course import reservations
 from scheduler.services.mail import digest
 from scheduler.services.patient import erasure
 from scheduler.services.visit import zone_drift, zone_rules
-from scheduler.transactions import take_turns, write_now
+from scheduler.transactions import take_turns
 
 log = logging.getLogger(__name__)
+STARTS_SHOWN = 60  # seconds of interval from which the start is recorded too: a long run must not look late
+SHOWN_EVERY = 10.0  # seconds between two signs of life of a run that goes through many clinics
 
 
 @dataclass(frozen=True)
 class Ticking:
-    """One tick: its name, how often it comes, and what it does (it returns what it did, in words)."""
+    """One job: its name, the seconds between its runs, and what it does (it returns what it did, in words)."""
 
     name: str
     seconds: int
     work: Callable[[], str]
 
 
+class SomeFailed(Exception):
+    """A run that failed for some clinics, and did its work for the others."""
+
+    def __init__(self, done: str, failures: Sequence[str]) -> None:
+        super().__init__(f"{done}; failed for {', '.join(failures)}")
+        self.count = len(failures)
+
+
+class Elsewhere(Exception):
+    """Another clock has taken over this clinic's turn."""
+
+
 def run(app: Flask, tick: Ticking) -> None:
-    """Do the tick's work and write how it ended, whatever happens."""
+    """Do the job's work and record how it ended, whatever happens."""
+    if tick.seconds >= STARTS_SHOWN:
+        _record(app, tick, "runs", None)
+    failed = 0
     try:
         outcome = tick.work()
+    except SomeFailed as some:
+        outcome, failed = str(some), some.count
     except Exception as trouble:
-        log.exception("tick %s failed", tick.name)
-        outcome = f"failed: {type(trouble).__name__}"
-    try:
-        show_life(app, tick.name, outcome)
-    except Exception:
-        log.exception("tick %s could not leave its sign of life", tick.name)
+        log.exception("job %s failed", tick.name)
+        outcome, failed = f"failed: {type(trouble).__name__}", 1
+    _record(app, tick, outcome, failed)
 
 
-def show_life(app: Flask, name: str, outcome: str) -> None:
-    """Write the sign of life of a tick."""
+def show_life(app: Flask, name: str, outcome: str, seconds: int = 0, failed: int | None = None) -> None:
+    """Write the sign of life of a job."""
     clock: Clock = app.extensions["clock"]
     with app.app_context():
         try:
             begin_write(db.session())
-            host = socket.gethostname()[:200]
-            signs_of_life.beat(db.session(), name, host, clock.now(), clock.wall(), outcome)
+            signs_of_life.beat(
+                db.session(),
+                name,
+                socket.gethostname()[:200],
+                clock.now(),
+                clock.wall(),
+                outcome,
+                seconds=seconds,
+                failed=failed,
+            )
             db.session.commit()
         finally:
             db.session.remove()
@@ -66,62 +94,104 @@ def show_life(app: Flask, name: str, outcome: str) -> None:
 
 def expire_reservations(app: Flask) -> str:
     """Free what was reserved for patients who have not decided in time."""
-    return f"released {_in_each_clinic(app, release_expired)}"
+    return in_each_clinic(app, "expiry", "released", reservations.due_clinics, reservations.release_expired)
 
 
 def write_digests(app: Flask) -> str:
     """Put the morning digests that are due into the outbox."""
-    return f"wrote {_in_each_clinic(app, digest.enqueue_due)}"
+    return in_each_clinic(app, "digest", "wrote", digest.due_clinics, digest.enqueue_due)
+
+
+def erase_retained(app: Flask) -> str:
+    """Make anonymous whom the clinics keep no longer."""
+    return in_each_clinic(app, "retention", "erased", erasure.due_clinics, erasure.erase_due)
+
+
+def keep_hours(app: Flask) -> str:
+    """Bring visits ahead to their local time when the rules of a zone have changed; others may write between."""
+    stays = 0
+
+    def derive(session: Session, clinic: Clinic, now: datetime) -> int:
+        nonlocal stays
+        turn = partial(locks.take_job, session, "zones", clinic.id)
+
+        def next_part() -> None:
+            take_turns()
+            if not turn():
+                raise Elsewhere
+
+        if not turn():
+            raise Elsewhere
+        session.refresh(clinic)  # another clock may have ended its turn since it was read
+        done = zone_rules.derive(session, Actor(clinic, None, None, "clock"), now, next_part)
+        stays += len(done.stays)
+        return len(done.moved)
+
+    moved = in_each_clinic(app, "zones", "moved", zone_drift.due_clinics, derive)
+    return f"{moved}, {stays} could not"
 
 
 def prune(app: Flask) -> str:
     """Forget what is kept for a day or a week only."""
     clock: Clock = app.extensions["clock"]
     with app.app_context():
+        session = db.session()
         try:
-            begin_write(db.session())
-            count = idempotency.prune(db.session(), clock.now()) + jobs.prune(db.session(), clock.now())
-            db.session.commit()
+            begin_write(session)
+            if not locks.take_job(session, "prune"):
+                return "another clock does it"
+            count = idempotency.prune(session, clock.now()) + jobs.prune(session, clock.now())
+            count += signs_of_life.prune(session, clock.wall())
+            session.commit()
         finally:
             db.session.remove()
     return f"forgot {count}"
 
 
-def erase_retained(app: Flask) -> str:
-    """Make anonymous whom the clinics keep no longer."""
-    return f"erased {_in_each_clinic(app, erasure.erase_due)}"
+def in_each_clinic(
+    app: Flask,
+    job: str,
+    verb: str,
+    due: Callable[[Session, datetime], Sequence[int]],
+    work: Callable[[Session, Clinic, datetime], int],
+) -> str:
+    """Do the work for each due clinic in a writing transaction of its own; return what was done, in words.
 
-
-def keep_hours(app: Flask) -> str:
-    """Bring visits ahead to their time on the wall when the rules of a zone have changed; others may write between.
-
-    Looks first, so that an idle tick takes no write lock.
+    Looks first, so that an idle run takes no write lock. Raises SomeFailed at the end when it failed for some.
     """
     clock: Clock = app.extensions["clock"]
-    moved = stays = 0
+    count, shown = 0, time.monotonic()
+    failures: list[str] = []
     with app.app_context():
+        session = db.session()
         try:
-            session, now = db.session(), clock.now()
-            due = [clinic.id for clinic in clinics.every(session) if zone_drift.is_due(session, clinic, now)]
-            for clinic_id in due:
-                write_now()
-                actor = Actor(session.get_one(Clinic, clinic_id), None, None, "clock")
-                done = zone_rules.derive(session, actor, clock.now(), take_turns)
-                session.commit()
-                moved, stays = moved + len(done.moved), stays + len(done.stays)
+            found = due(session, clock.now())
+            session.rollback()
+            for clinic_id in found:
+                try:
+                    begin_write(session)
+                    count += work(session, session.get_one(Clinic, clinic_id), clock.now())
+                    session.commit()
+                except Elsewhere:
+                    session.rollback()
+                except Exception as trouble:
+                    session.rollback()
+                    if getattr(trouble, "connection_invalidated", False):
+                        raise  # the database has gone, for all of them
+                    log.exception("job %s failed for clinic %d", job, clinic_id)
+                    failures.append(f"clinic {clinic_id} ({type(trouble).__name__})")
+                if time.monotonic() - shown > SHOWN_EVERY:
+                    shown = time.monotonic()
+                    show_life(app, job, "runs")
         finally:
             db.session.remove()
-    return f"moved {moved}, {stays} could not"
+    if failures:
+        raise SomeFailed(f"{verb} {count}", failures)
+    return f"{verb} {count}"
 
 
-def _in_each_clinic(app: Flask, work: Callable[[Session, Clinic, datetime], int]) -> int:
-    """Do the work for each clinic in one writing transaction; return the sum."""
-    clock: Clock = app.extensions["clock"]
-    with app.app_context():
-        try:
-            begin_write(db.session())
-            count = sum(work(db.session(), clinic, clock.now()) for clinic in clinics.every(db.session()))
-            db.session.commit()
-        finally:
-            db.session.remove()
-    return count
+def _record(app: Flask, tick: Ticking, outcome: str, failed: int | None) -> None:
+    try:
+        show_life(app, tick.name, outcome, tick.seconds, failed)
+    except Exception:
+        log.exception("job %s could not record its run", tick.name)

@@ -17,16 +17,16 @@ from types import FrameType
 from typing import Any
 from uuid import uuid4
 
-import click
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.errors import Refusal
+from scheduler.jobs.logs import set_up
 from scheduler.jobs.ticks import show_life
 from scheduler.models.job import Job
-from scheduler.services import jobs
+from scheduler.services import jobs, signs_of_life
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.jobs import LeaseLost
@@ -36,7 +36,7 @@ from scheduler.services.transfer.imports import Progress
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0  # between two looks for a job
-LIFE_SECONDS = 60.0  # between two signs of life of a worker that has nothing to do
+LIFE_SECONDS = float(signs_of_life.WORKER_SECONDS)  # between two signs of a worker that has nothing to do
 TROUBLE_SECONDS = 10.0  # after the database did not answer
 STEP_SECONDS = 0.1
 
@@ -79,22 +79,23 @@ class Ending:
 
 def run_worker(app: Flask) -> None:
     """Do jobs until SIGTERM or SIGINT."""
+    set_up(app)
     ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ending)
-    click.echo("the worker waits for jobs")
-    token, seen = str(uuid4()), 0.0
+    log.info("the worker waits for jobs")
+    token, seen = str(uuid4()), -LIFE_SECONDS
     while not ending.told:
         try:
             outcome = work_once(app, token, lambda: ending.told)
             if outcome or time.monotonic() - seen > LIFE_SECONDS:
-                show_life(app, "worker", outcome or "nothing to do")
+                show_life(app, signs_of_life.WORKER, outcome or "nothing to do", int(LIFE_SECONDS))
                 seen = time.monotonic()
             ending.pause(0 if outcome.startswith("done") else PAUSE_SECONDS)
         except Exception:
             log.exception("the worker cannot look for jobs")
             ending.pause(TROUBLE_SECONDS)
-    click.echo("the worker has stopped")
+    log.info("the worker has stopped")
 
 
 def work_once(app: Flask, token: str, is_ending: Callable[[], bool] = lambda: False) -> str:
@@ -157,7 +158,7 @@ def _work(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) ->
             own.commit()
 
     prepared = work.check(known, _now(app), tell)
-    tell("writing", 0, 0)
+    tell(jobs.WRITING, 0, 0)
     begin_write(db.session())
     job = jobs.held(db.session(), job_id, token)
     result = work.write(db.session(), jobs.asker(db.session(), job), request, prepared, _now(app))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy import ForeignKey, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
@@ -28,6 +28,12 @@ class CarePlan(InClinic, Public, Model):
     __table_args__ = own(
         refers("patient_id", "patient"),
         refers("plan_definition_id", "plan_definition"),
+        Index(  # the expiry's question: which reservations are over
+            "ix_care_plan_held",
+            "expires_at",
+            sqlite_where=text("status = 'draft'"),
+            postgresql_where=text("status = 'draft'"),
+        ),
     )
 
     patient_id: Mapped[int] = mapped_column(index=True)

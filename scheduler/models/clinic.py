@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -56,3 +57,19 @@ def by_key(session: Session, key: str) -> Clinic | None:
 def every(session: Session) -> list[Clinic]:
     """Return all clinics in order of id."""
     return list(session.scalars(select(Clinic).order_by(Clinic.id)))
+
+
+def where(session: Session, is_due: Callable[[Clinic], object]) -> list[int]:
+    """Return the ids of the clinics that are due, in order; also of one whose data are such that asking fails.
+
+    What it is that fails will be found, and told, when the work is done for that clinic alone.
+    """
+    found = []
+    for clinic in every(session):
+        try:
+            due = bool(is_due(clinic))
+        except Exception:
+            due = True
+        if due:
+            found.append(clinic.id)
+    return found

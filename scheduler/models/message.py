@@ -12,11 +12,23 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import Document, InClinic, Public, choice, own, refers
+
+UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"
+# in the index's own words, without parameters: SQLite takes a partial index only then
+IS_UNSETTLED = text("message.settled_at IS NULL AND message.state IN ('failed', 'uncertain', 'skipped')")
 
 
 class MessageKind(StrEnum):
@@ -81,6 +93,21 @@ class Message(InClinic, Public, Model):
             postgresql_where=text("state = 'leased'"),
         ),
         Index("ix_message_log", "clinic_id", "due_at"),  # the send log
+        Index(  # the desk's question: what did not arrive and waits for a person
+            "ix_message_unsettled",
+            "clinic_id",
+            "state",
+            "reason",
+            sqlite_where=text(UNSETTLED),
+            postgresql_where=text(UNSETTLED),
+        ),
+        Index(  # what a member of staff has been sent
+            "ix_message_user",
+            "user_id",
+            "created_at",
+            sqlite_where=text("user_id IS NOT NULL"),
+            postgresql_where=text("user_id IS NOT NULL"),
+        ),
     )
 
     kind: Mapped[MessageKind] = mapped_column(choice(MessageKind, "kind"))

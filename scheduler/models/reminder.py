@@ -9,11 +9,21 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import InClinic, Public, choice, own, refers
+
+UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'skipped')"
+# as in message.py
+IS_UNSETTLED = text("reminder.settled_at IS NULL AND reminder.state IN ('failed', 'skipped')")
 
 
 class ReminderState(StrEnum):
@@ -39,6 +49,14 @@ class Reminder(InClinic, Public, Model):
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_reminder_log", "clinic_id", "due_at"),  # the send log
+        Index(  # the desk's question: what was not sent and waits for a person
+            "ix_reminder_unsettled",
+            "clinic_id",
+            "state",
+            "reason",
+            sqlite_where=text(UNSETTLED),
+            postgresql_where=text(UNSETTLED),
+        ),
     )
 
     appointment_id: Mapped[int] = mapped_column(index=True)

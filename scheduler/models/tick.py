@@ -1,4 +1,4 @@
-"""A sign of life of the clock: when each tick last ended, and where. Health looks at its age."""
+"""When each job of the clock and the worker last ran, and where. Health looks at its age."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from scheduler.database import Model, UTCDateTime
 
 
 class Tick(Model):
-    """`ended_at` is the app's time, `wall_at` the machine's: a shifted clock must not look dead or alive."""
+    """`ended_at` is the app's time, `wall_at` the machine's: a shifted clock must not look dead or alive.
+
+    `seconds` is the interval at which that process runs the job, `failed` how much of its last run failed (clinics,
+    or 1 for all of it).
+    """
 
     __tablename__ = "tick"
 
@@ -19,4 +23,6 @@ class Tick(Model):
     host: Mapped[str] = mapped_column(String(200), primary_key=True)
     ended_at: Mapped[datetime] = mapped_column(UTCDateTime)
     wall_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    seconds: Mapped[int] = mapped_column(default=0, server_default="0")
+    failed: Mapped[int] = mapped_column(default=0, server_default="0")
     outcome: Mapped[str] = mapped_column(String(200), default="")

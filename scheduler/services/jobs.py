@@ -25,6 +25,7 @@ from scheduler.services.trail import audit
 IMPROVE = "improve-course"
 LEASE = timedelta(minutes=10)  # renewed at each word of progress, and not while everything is written
 MOST_ATTEMPTS = 3
+WRITING = "writing"  # the stage of a job whose result is being written, all in one transaction
 KEPT_FOR = timedelta(days=7)  # after its end
 KEPT_SHORTLY = timedelta(hours=1)  # what is good for a quarter of an hour only
 
@@ -85,6 +86,16 @@ def is_any_open(session: Session) -> bool:
 def is_any_done_now(session: Session) -> bool:
     """Tell whether a worker does a job whose lease is not over."""
     query = select(Job.id).where(Job.state == JobState.RUNNING, Job.leased_until >= database_time(session))
+    return session.scalar(query.limit(1)) is not None
+
+
+def is_any_moving(session: Session, within: timedelta) -> bool:
+    """Tell whether a worker has made progress with a job of late, or writes what it has prepared under its lease."""
+    at = database_time(session)
+    writing = and_(Job.stage == WRITING, Job.leased_until >= at)
+    query = select(Job.id).where(
+        Job.state == JobState.RUNNING, or_(writing, Job.leased_until >= at + LEASE - within)
+    )
     return session.scalar(query.limit(1)) is not None
 
 

@@ -9,10 +9,12 @@ that is being closed. On SQLite a writer is alone already (BEGIN IMMEDIATE).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from zlib import crc32
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+JOBS = 0x40000000  # with the job's name; the second number is the clinic
 HOURS = 1  # the first of two numbers: these locks have a room of their own beside those of single numbers
 
 
@@ -34,3 +36,14 @@ def change_hours(session: Session, clinic_id: int) -> None:
     """Wait for everybody who writes by the clinic's hours and closures, and let nobody begin until this ends."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(HOURS, clinic_id)))
+
+
+def take_job(session: Session, job: str, clinic_id: int = 0) -> bool:
+    """Take a clinic's turn at a job of the clock until the transaction ends; False while another clock has it.
+
+    It must come before the job looks at what is due, so that it sees what the other clock has written.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    number = JOBS | crc32(job.encode()) & (JOBS - 1)
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number, clinic_id))))

@@ -1,4 +1,4 @@
-"""Is the machinery well: does the clock tick, is mail late, are the books in order."""
+"""How much waits to be sent, and for how long."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ from sqlalchemy.orm import Session
 
 from scheduler.models.message import Message, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.models.tick import Tick
-
-
-def clock_age(session: Session, wall: datetime) -> float | None:
-    """Return the seconds since the clock's last sign of life by the machine's time; None if it never gave one."""
-    last = session.scalar(select(func.max(Tick.wall_at)))
-    return (wall - last).total_seconds() if last else None
 
 
 def waiting(session: Session, now: datetime) -> tuple[int, float]:

@@ -52,7 +52,7 @@ def index() -> str:
         search=text,
         page=rows,
         number=number,
-        counts=send_log.counts(db.session(), clinic),
+        counts=send_log.counts(db.session(), clinic, now),
         calls=call_list.calls(db.session(), clinic, now),
         boosters=booster_tasks.to_book(db.session(), clinic, now),
         held=channel.held_reason if channel and channel.held_at else "",

@@ -14,9 +14,9 @@ from tests.pages.desk import settle, sign_in
 
 EXCEPTIONS = {
     "no page, but what programs read": (
-        "api_docs.document board.ticks fhir.elsewhere fhir.metadata fhir.read fhir.search health.healthz "
-        "health.metrics mailbox.calendar mailbox.listing mailbox.source patient_pages.one_calendar security.static "
-        "sessions.awake static"
+        "api_docs.document board.ticks fhir.elsewhere fhir.metadata fhir.read fhir.search health.healthz health.livez "
+        "health.metrics health.readyz mailbox.calendar mailbox.listing mailbox.source patient_pages.one_calendar "
+        "security.static sessions.awake static"
     ),
     "a piece of a page that is on the list": (
         "board.grid booking.improvement mailbox.frame moves.starts patients.finds reminders.counts "

@@ -93,6 +93,8 @@ TABLE = {
     "DELETE fhir.elsewhere": (TOKEN, "/fhir/Patient/{patient}", {}, False),
     "GET first_steps.index": ("settings", "/start", None, False),
     "GET health.healthz": (ANYONE, "/healthz", None, False),
+    "GET health.livez": (ANYONE, "/livez", None, False),
+    "GET health.readyz": (ANYONE, "/readyz", None, False),
     "GET health.metrics": (ANYONE, "/metrics", None, False),
     "GET mailbox.calendar": (ANYONE, "/demo/mailbox/x/calendar/0", None, False),
     "GET mailbox.frame": (ANYONE, "/demo/mailbox/x/body", None, False),

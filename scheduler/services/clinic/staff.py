@@ -10,16 +10,14 @@ from scheduler.models.patient import Patient
 from scheduler.models.user import Membership, StaffRole, User
 
 DESK = (StaffRole.ADMIN, StaffRole.MANAGER, StaffRole.FRONT_DESK)
+IS_AT_DESK = (Membership.user_id == User.id, Membership.role.in_(DESK), User.active)
 
 
 def desk(session: Session, clinic: Clinic) -> list[User]:
     """Return who plans at this clinic, in order of id."""
-    query = (
-        select(User)
-        .join(Membership, Membership.user_id == User.id)
-        .where(Membership.clinic_id == clinic.id, Membership.role.in_(DESK), User.active)
+    return list(
+        session.scalars(select(User).where(Membership.clinic_id == clinic.id, *IS_AT_DESK).order_by(User.id))
     )
-    return list(session.scalars(query.order_by(User.id)))
 
 
 def initials(patient: Patient) -> str:

@@ -6,9 +6,10 @@ free when it is needed and the books are tidy when it is not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
@@ -22,15 +23,30 @@ from scheduler.services.visit.events import feed_resources, record_event
 
 
 def release_expired(session: Session, clinic: Clinic, now: datetime) -> int:
-    """Let go of the clinic's reservations whose time is over; return how many there were."""
-    query = select(CarePlan).where(
-        CarePlan.clinic_id == clinic.id, CarePlan.status == CarePlanStatus.DRAFT, CarePlan.expires_at <= now
+    """Let go of the clinic's reservations whose time is over; return how many there were.
+
+    Each course is locked first: a second clock, or a desk that books, waits for the first and then finds it done.
+    """
+    query = (
+        select(CarePlan)
+        .where(CarePlan.clinic_id == clinic.id, *_over(now))
+        .order_by(CarePlan.id)
+        .with_for_update()
     )
     expired = list(session.scalars(query))
     actor = Actor(clinic=clinic, user=None, role=None, name="clock")
     for care_plan in expired:
         _end(session, actor, care_plan, now)
     return len(expired)
+
+
+def due_clinics(session: Session, now: datetime) -> Sequence[int]:
+    """Return the ids of the clinics with a reservation whose time is over."""
+    return sorted(set(session.scalars(select(CarePlan.clinic_id).where(*_over(now)))))
+
+
+def _over(now: datetime) -> tuple[TextClause, ColumnElement[bool]]:
+    return text("care_plan.status = 'draft'"), CarePlan.expires_at <= now  # the index's own words
 
 
 def _end(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> None:

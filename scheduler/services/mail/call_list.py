@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.errors import NotFound, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
+from scheduler.models.message import IS_UNSETTLED as unsettled_messages
 from scheduler.models.message import Message, MessageState, MessageSubject
 from scheduler.models.patient import Patient
+from scheduler.models.reminder import IS_UNSETTLED as unsettled_reminders
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.actors import Actor
 from scheduler.services.mail import outbox
@@ -56,16 +58,8 @@ def settle(session: Session, actor: Actor, patient: Patient, now: datetime) -> i
     """Note that the patient has been called about everything on the list. Returns how many rows that settles."""
     theirs = select(Appointment.id).where(Appointment.patient_id == patient.id)
     rows: list[Message | Reminder] = [
-        *session.scalars(
-            select(Message).where(
-                Message.patient_id == patient.id, _bad_message(), Message.settled_at.is_(None)
-            )
-        ),
-        *session.scalars(
-            select(Reminder).where(
-                Reminder.appointment_id.in_(theirs), _bad_reminder(), Reminder.settled_at.is_(None)
-            )
-        ),
+        *session.scalars(select(Message).where(Message.patient_id == patient.id, _bad_message())),
+        *session.scalars(select(Reminder).where(Reminder.appointment_id.in_(theirs), _bad_reminder())),
     ]
     for row in rows:
         row.settled_at, row.settled_by_id = now, actor.user_id
@@ -145,7 +139,7 @@ def _of_messages(session: Session, clinic: Clinic, now: datetime) -> Sequence[tu
         select(Appointment, Message.reason)
         .join(MessageSubject, MessageSubject.appointment_id == Appointment.id)
         .join(Message, Message.id == MessageSubject.message_id)
-        .where(Message.clinic_id == clinic.id, _bad_message(), Message.settled_at.is_(None))
+        .where(Message.clinic_id == clinic.id, _bad_message())
         .where(Appointment.start_at > now)
         .order_by(Appointment.start_at, Message.id)
     )
@@ -156,7 +150,7 @@ def _of_reminders(session: Session, clinic: Clinic, now: datetime) -> Sequence[t
     query = (
         select(Appointment, Reminder.reason)
         .join(Reminder, Reminder.appointment_id == Appointment.id)
-        .where(Reminder.clinic_id == clinic.id, _bad_reminder(), Reminder.settled_at.is_(None))
+        .where(Reminder.clinic_id == clinic.id, _bad_reminder())
         .where(Appointment.start_at > now, Reminder.schedule_version == Appointment.schedule_version)
         .order_by(Appointment.start_at, Reminder.id)
     )
@@ -165,12 +159,12 @@ def _of_reminders(session: Session, clinic: Clinic, now: datetime) -> Sequence[t
 
 def _bad_message() -> ColumnElement[bool]:
     skipped = (Message.state == MessageState.SKIPPED) & Message.reason.endswith(CALL)
-    return or_(Message.state.in_(UNSENT), skipped)
+    return and_(unsettled_messages, or_(Message.state.in_(UNSENT), skipped))
 
 
 def _bad_reminder() -> ColumnElement[bool]:
     skipped = (Reminder.state == ReminderState.SKIPPED) & Reminder.reason.endswith(CALL)
-    return or_(Reminder.state == ReminderState.FAILED, skipped)
+    return and_(unsettled_reminders, or_(Reminder.state == ReminderState.FAILED, skipped))
 
 
 def _unchanged(session: Session, message: Message) -> list[Appointment]:

@@ -39,6 +39,12 @@ def release(session: Session, now: datetime) -> bool:
     return True
 
 
+def is_held(session: Session) -> bool:
+    """Tell whether sending waits for a person to agree."""
+    row = state(session)
+    return row is not None and row.held_at is not None
+
+
 def troubles(session: Session, now: datetime) -> list[str]:
     """Return what keeps mails from leaving, in words; nothing while all is well."""
     row = state(session)

@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.reminders import at_local
 from scheduler.domain.status import LIVE, Response
+from scheduler.models import clinic as clinics
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest, RequestState
-from scheduler.models.user import User
+from scheduler.models.user import Membership, User
 from scheduler.notify.words import Tongue, tongue
-from scheduler.services.clinic.staff import desk, initials
+from scheduler.services import locks
+from scheduler.services.clinic.staff import IS_AT_DESK, initials
 from scheduler.services.course import booster_tasks
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.mail.outbox import enqueue
@@ -33,15 +35,29 @@ USEFUL = timedelta(hours=3)
 MOST_NAMED = 12
 
 
+def due_clinics(session: Session, now: datetime) -> Sequence[int]:
+    """Return the ids of the clinics where somebody at the desk has no digest yet although it is due."""
+    open_ones = clinics.where(session, lambda clinic: _due_at(clinic, now))
+    query = select(Membership.clinic_id).where(
+        *IS_AT_DESK,
+        Membership.clinic_id.in_(open_ones),
+        ~_written(Membership.clinic_id, now - USEFUL).exists(),
+    )
+    return session.scalars(query.distinct().order_by(Membership.clinic_id)).all() if open_ones else ()
+
+
 def enqueue_due(session: Session, clinic: Clinic, now: datetime) -> int:
     """Write the digests that are due at this clinic and not written yet. Returns how many."""
-    at = clinic.settings.digest_at
-    if not at:
+    due_at = _due_at(clinic, now)
+    if due_at is None or not locks.take_job(session, "digest", clinic.id):
         return 0
-    due_at = at_local(local_on(now, clinic.zone), time.fromisoformat(at), clinic.zone)
-    if not due_at <= now < due_at + USEFUL:
-        return 0
-    readers = [user for user in desk(session, clinic) if not _has_it(session, clinic, user, due_at)]
+    readers = session.scalars(
+        select(User)
+        .where(
+            Membership.clinic_id == clinic.id, *IS_AT_DESK, ~_written(Membership.clinic_id, due_at).exists()
+        )
+        .order_by(User.id)
+    ).all()
     lines = "\n".join(lines_of(session, clinic, now)) if readers else ""
     for user in readers:
         enqueue(
@@ -125,11 +141,20 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what if count == 1 else plural}"
 
 
-def _has_it(session: Session, clinic: Clinic, user: User, since: datetime) -> bool:
-    query = select(Message.id).where(
-        Message.clinic_id == clinic.id,
-        Message.user_id == user.id,
+def _due_at(clinic: Clinic, now: datetime) -> datetime | None:
+    """Return when today's digests were due; None before, and once they are of no use any more."""
+    at = clinic.settings.digest_at
+    if not at:
+        return None
+    due_at = at_local(local_on(now, clinic.zone), time.fromisoformat(at), clinic.zone)
+    return due_at if due_at <= now < due_at + USEFUL else None
+
+
+def _written(clinic_id: InstrumentedAttribute[int], since: datetime) -> Select[int]:
+    """Return the query for a user's digests of a clinic."""
+    return select(Message.id).where(
+        Message.user_id == User.id,
+        Message.clinic_id == clinic_id,
         Message.kind == MessageKind.DIGEST,
         Message.created_at >= since,
     )
-    return session.scalar(query.limit(1)) is not None

@@ -19,6 +19,7 @@ from scheduler.domain.status import LIVE, AppointmentStatus, CarePlanStatus
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models import care_plan as care_plans
+from scheduler.models import clinic as clinics
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.calendar_feed import CalendarFeed
@@ -31,6 +32,7 @@ from scheduler.models.patient_request import PatientRequest
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.versions import raise_versions
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
+from scheduler.services import locks
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
 from scheduler.services.feed import feeds
@@ -95,8 +97,15 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
     session.flush()
 
 
+def due_clinics(session: Session, _now: datetime) -> Sequence[int]:
+    """Return the ids of the clinics that have set for how long they keep records."""
+    return clinics.where(session, lambda clinic: clinic.settings.retention_years)
+
+
 def erase_due(session: Session, clinic: Clinic, now: datetime) -> int:
     """Erase whose last visit, course and entry are older than the clinic keeps records. Returns how many."""
+    if not locks.take_job(session, "retention", clinic.id):
+        return 0
     actor = Actor(clinic=clinic, user=None, role=None, name="clock")
     found = due(session, clinic, now, AT_ONCE)
     for patient in found:

@@ -66,10 +66,10 @@ def seal(session: Session, clinic: Clinic, keys: Sequence[str], now: datetime, m
     return len(events)
 
 
-def has_unsealed(session: Session, clinic: Clinic) -> bool:
-    """Tell whether there is anything to seal."""
-    query = select(AuditEvent.id).where(AuditEvent.clinic_id == clinic.id, AuditEvent.serial.is_(None))
-    return session.scalar(query.limit(1)) is not None
+def due_clinics(session: Session, _now: datetime) -> Sequence[int]:
+    """Return the ids of the clinics with something to seal."""
+    unsealed = select(AuditEvent.id).where(AuditEvent.clinic_id == Clinic.id, AuditEvent.serial.is_(None))
+    return session.scalars(select(Clinic.id).where(unsealed.exists()).order_by(Clinic.id)).all()
 
 
 def verify(session: Session, clinic: Clinic, keys: Sequence[str], noted: str | None = None) -> Findings:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_local, to_utc
 from scheduler.domain.status import AHEAD
+from scheduler.models import clinic as clinics
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.schedule import Closure
@@ -74,6 +75,11 @@ def is_due(session: Session, clinic: Clinic, now: datetime) -> bool:
     return bool(
         clinic.zone_strays or _wandered(session, clinic, now) or wandered_closures(session, clinic, now)
     )
+
+
+def due_clinics(session: Session, now: datetime) -> list[int]:
+    """Return the ids of the clinics where there is anything to do."""
+    return clinics.where(session, lambda clinic: is_due(session, clinic, now))
 
 
 def parts(session: Session, clinic: Clinic, now: datetime) -> list[list[int]]:
