@@ -15,11 +15,12 @@ from scheduler.api.appointment_views import view as appointment_view
 from scheduler.api.explicit_courses import VisitBody
 from scheduler.api.fields import At, Body, Day, Id, Reason, View, at
 from scheduler.api.operations import Answer, call
-from scheduler.api.proposals import Key, signing_keys
+from scheduler.api.proposals import Key
 from scheduler.api.reads import note_view
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.errors import NotFound
+from scheduler.http import signing
 from scheduler.models import care_plan as care_plans
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
@@ -121,7 +122,7 @@ def book_care_plan(actor: Actor, body: NewCarePlan) -> Answer:
     """
     now, session = clock.now(), db.session()
     if body.token is not None:
-        signed = proposals.unsign(session, actor, body.token, signing_keys(), now)
+        signed = proposals.unsign(session, actor, body.token, signing.keys(), now)
         wishes, visits, later = signed.wishes, signed.visits, signed.projections
     else:
         patient = patients.get(session, actor.clinic, body.patient_id or "")

@@ -25,7 +25,7 @@ def verify(head: str | None, clinic_key: str | None, as_json: bool) -> None:
     """Check every seal: find events that were altered, removed, exchanged or cut off. Exit 1 when there are any."""
     settings: Settings = current_app.config["SETTINGS"]
     clinic = chosen(db.session(), clinic_key)
-    key, keys = clinic.key, (settings.secret_key, *settings.secret_key_fallbacks)
+    key, keys = clinic.key, settings.signing_keys
     try:
         found = audit_chain.verify(db.session(), clinic, keys, head)
     except ValueError as error:

@@ -17,7 +17,7 @@ def seal_trails(app: Flask) -> str:
     """Seal what every clinic's trail has gained; look first, so that an idle tick takes no write lock."""
     clock: Clock = app.extensions["clock"]
     settings: Settings = app.config["SETTINGS"]
-    keys = (settings.secret_key, *settings.secret_key_fallbacks)
+    keys = settings.signing_keys
     sealed = 0
     with app.app_context():
         try:

@@ -1,0 +1,1 @@
+"""What the interfaces over HTTP share: bearer tokens, problem classes, the access audit, the signing keys."""
