@@ -18,6 +18,7 @@ from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.models import clinic as clinics
 from scheduler.services import wellbeing
+from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books
 
 SILENT = 60.0  # seconds: twelve missed ticks
@@ -56,12 +57,24 @@ def _look() -> tuple[dict[str, object], list[str]]:
         for clinic in clinics.every(session)
         if clinic.zone_strays
     ]
+    forged = {
+        clinic.key: sum(
+            1 for _ in audit_chain.forged(session, clinic, current_app.config["SETTINGS"].signing_keys)
+        )
+        for clinic in clinics.every(session)
+    }
+    troubles += [
+        f"{count} rows of the audit trail of {key} were not written by Seriate (flask audit verify)"
+        for key, count in forged.items()
+        if count
+    ]
     troubles += [f"the books of {key} are not in order" for key, faults in wrong.items() if faults.any]
     found = {
         "clock_age": age,
         "due": due,
         "oldest_due_seconds": oldest,
         "books": {key: asdict(faults) for key, faults in wrong.items()},
+        "forged_audit_rows": forged,
         "schema": MigrationContext.configure(session.connection()).get_current_revision(),
         "engine": session.get_bind().dialect.name,
         "sqlite": sqlite.sqlite_version,

@@ -24,7 +24,7 @@ def seal_trails(app: Flask) -> str:
             waiting = [
                 clinic.id
                 for clinic in clinics.every(db.session())
-                if audit_chain.has_unsealed(db.session(), clinic)
+                if audit_chain.has_unsealed(db.session(), clinic, keys)
             ]
             db.session.rollback()
             for clinic_id in waiting:
