@@ -21,7 +21,6 @@ FLOORS = {
     "clock": 3,  # only doors ask what time it is
     "transactions": 3,
     "safe_start": 3,
-    "refused_access": 3,
     "demo": 3,
     "http": 4,  # what the doors over HTTP share
     "web": DOOR,

@@ -16,11 +16,10 @@ from scheduler.api.explicit_courses import VisitBody
 from scheduler.api.fields import At, Body, Day, Id, Reason, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import Key
-from scheduler.api.reads import note_view
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.errors import NotFound
-from scheduler.http import signing
+from scheduler.http import access, signing
 from scheduler.models import care_plan as care_plans
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
@@ -88,6 +87,7 @@ class CarePlanView(View):
 
 def view(care_plan: CarePlan) -> CarePlanView:
     """Return a care plan with its appointments as the API shows one."""
+    access.touch(care_plan)
     return CarePlanView(
         id=care_plan.public_id,
         patient_id=care_plan.patient.public_id,
@@ -146,7 +146,6 @@ def book_care_plan(actor: Actor, body: NewCarePlan) -> Answer:
 def get_care_plan(actor: Actor, care_plan_id: str) -> Answer:
     """Show a course with all its appointments. Looking at it is noted in the audit trail."""
     care_plan = find(actor, care_plan_id)
-    note_view(actor, "care-plan.viewed", care_plan)
     return _answer(care_plan)
 
 

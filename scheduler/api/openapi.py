@@ -16,8 +16,9 @@ from scheduler import errors
 from scheduler.api import streams
 from scheduler.api.fields import ID_PATTERN
 from scheduler.api.operations import CALLS, spec
-from scheduler.api.problems import MEDIA_TYPE, BadJson, Busy, NotJson, Unauthenticated
+from scheduler.api.problems import MEDIA_TYPE, BadJson, NotJson
 from scheduler.errors import Refusal
+from scheduler.http.problems import Busy, Unauthenticated
 
 docs = Blueprint("api_docs", __name__, url_prefix="/api")
 CHANGING = ("post", "put", "patch", "delete")

@@ -11,12 +11,10 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
-from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.exceptions import HTTPException
 
-from scheduler.database import db
 from scheduler.errors import Refusal
-from scheduler.transactions import is_contention
+from scheduler.http.problems import Answers
 
 PREFIX = "/api/"
 MEDIA_TYPE = "application/problem+json"
@@ -32,12 +30,6 @@ HTTP_CODES = {
 }
 
 
-class Unauthenticated(Refusal):
-    """No token, or none that is in force."""
-
-    code, status, title = "unauthenticated", 401, "A valid API token is needed"
-
-
 class NotJson(Refusal):
     """The body is not sent as JSON."""
 
@@ -50,36 +42,15 @@ class BadJson(Refusal):
     code, status, title = "bad-json", 400, "The body is not valid JSON"
 
 
-class Busy(Refusal):
-    """The database did not let us in time; nothing was changed."""
-
-    code, status, title = "busy", 503, "The database is busy; try again"
-
-
 def answer_errors(blueprint: Blueprint) -> None:
     """Answer every error of the API as a problem."""
-    blueprint.register_error_handler(Refusal, refused)
-    blueprint.register_error_handler(OperationalError, _database)
-    blueprint.register_error_handler(Exception, _broken)
-    for code in default_exceptions:
-        blueprint.register_error_handler(code, _http)
+    Answers(_refusal, _http, _fault).register(blueprint)
 
 
 def answer_unrouted(app: Flask) -> None:
     """Answer addresses and methods that the API does not have; for them Flask knows no blueprint."""
     for code in (404, 405):
         app.register_error_handler(code, _unrouted)
-
-
-def refused(refusal: Refusal) -> Response:
-    """Return a refusal's problem; whatever was written before it is rolled back."""
-    db.session.rollback()
-    response = problem(refusal.status, refusal.code, refusal.title, refusal.words, refusal.details)
-    if refusal.status == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="seriate"'
-    if refusal.status == 503:
-        response.headers["Retry-After"] = "1"
-    return response
 
 
 def problem(
@@ -104,35 +75,26 @@ def _plain(value: object) -> str | list[Any]:
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, datetime):
-        zone = g.api_caller.clinic.zone if "api_caller" in g else UTC
+        zone = g.actor.clinic.zone if "actor" in g else UTC
         return value.astimezone(zone).isoformat()
     if isinstance(value, date | time):
         return value.isoformat()
     raise TypeError(f"a refusal holds a {type(value).__name__}")
 
 
+def _refusal(refusal: Refusal) -> Response:
+    return problem(refusal.status, refusal.code, refusal.title, refusal.words, refusal.details)
+
+
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    db.session.rollback()
     response = problem(status, HTTP_CODES.get(status, f"http-{status}"), error.name, error.description or "")
     if status == 405 and (allowed := getattr(error, "valid_methods", None)):
         response.headers["Allow"] = ", ".join(allowed)
     return response
 
 
-def _database(error: OperationalError) -> Response:
-    if not is_contention(error):
-        return _broken(error)
-    return refused(Busy())
-
-
-def _broken(error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        return _http(error)
-    if isinstance(error, Refusal):
-        return refused(error)
-    db.session.rollback()
-    current_app.logger.exception("an API request broke")
+def _fault() -> Response:
     return problem(500, "internal", "Something broke on our side", "Nothing was changed.")
 
 

@@ -19,7 +19,7 @@ from scheduler.domain.planner.model import Done, Projection, Proposal
 from scheduler.domain.planner.model import Visit as PlannedVisit
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
-from scheduler.http import signing
+from scheduler.http import access, signing
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, resources
 from scheduler.services.patient import patients
@@ -140,6 +140,7 @@ def propose(actor: Actor, body: WishBody) -> Answer:
 
 def views(actor: Actor, wishes: Wishes, found: Sequence[Proposal], now: datetime) -> list[ProposalView]:
     """Return proposals as the API shows them, each with its token."""
+    access.touch(wishes.patient)
     taken = (segment.resource_id for one in found for visit in one.visits for segment in visit.segments)
     ids = resources.public_ids(db.session(), actor.clinic.id, taken)
     plan = wishes.plan_definition.plan

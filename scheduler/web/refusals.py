@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from scheduler.database import db
 from scheduler.errors import Refusal
+from scheduler.http import access
 
 WORDS = {
     400: ("That request makes no sense here", "Go back and try again."),
@@ -37,6 +38,7 @@ def register(app: Flask) -> None:
 def refused(refusal: Refusal) -> tuple[str, int]:
     """Return the page or partial of a refusal, with its status."""
     db.session.rollback()
+    access.refuse(refusal)
     return _show(refusal.title, refusal.words, refusal.status, refusal.code, refusal.details)
 
 

@@ -12,8 +12,7 @@ from markupsafe import Markup
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.refused_access import require_noted
-from scheduler.services.account.permissions import allowed
+from scheduler.services.account.permissions import allowed, require
 from scheduler.services.actors import Actor
 from scheduler.services.visit import zone_drift
 from scheduler.web.current import actor
@@ -42,7 +41,7 @@ def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def wrap(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            require_noted(actor(), permission)
+            require(actor(), permission)
             return view(*args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # what a test holds against its table

@@ -1,0 +1,54 @@
+"""Who is calling: `Authorization: Bearer TOKEN`. A token acts as one user in one clinic."""
+
+from __future__ import annotations
+
+import re
+
+from flask import g, request
+from sqlalchemy.orm import Session
+
+from scheduler import clock
+from scheduler.database import begin_write, db, is_writer
+from scheduler.http.problems import Unauthenticated
+from scheduler.models.api_token import ApiToken
+from scheduler.services.account import accounts
+from scheduler.services.actors import Actor
+
+BEARER = re.compile(r"[Bb]earer +([A-Za-z0-9_\-]{1,200})")
+
+
+def authenticate() -> None:
+    """Find the actor of the request, or refuse it."""
+    given = BEARER.fullmatch(request.headers.get("Authorization", ""))
+    if given is None:
+        raise Unauthenticated("Send the header Authorization: Bearer TOKEN")
+    now, session = clock.now(), db.session()
+    found = accounts.caller_of(session, given[1], now, request.remote_addr or "")
+    if found is None:
+        raise Unauthenticated("The token is unknown, expired or revoked")
+    g.actor, token = found
+    if accounts.is_use_worth_noting(token, now):
+        _note_use(token)
+
+
+def caller() -> Actor:
+    """Return who is calling."""
+    actor: Actor = g.actor
+    return actor
+
+
+def caller_key() -> str:
+    """Return what an idempotency key is scoped to."""
+    return f"token:{caller().token_id}"
+
+
+def _note_use(token: ApiToken) -> None:
+    """Write down that the token was used, in a transaction of its own unless the request is a writer already."""
+    now = clock.now()
+    if is_writer(db.session()):
+        token.last_used_at = now
+        return
+    with Session(db.engine) as own:
+        begin_write(own)
+        own.get_one(ApiToken, token.id).last_used_at = now
+        own.commit()
