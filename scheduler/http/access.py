@@ -15,7 +15,7 @@ refusal of access is noted here as well, for every interface.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -151,18 +151,30 @@ def refuse(refusal: Refusal) -> None:
         g.refused = [refusal.details["permission"]] if "permission" in refusal.details else []
 
 
-def note_rows(*, ends_reading: bool = True) -> None:
-    """Note what a stream is about to send."""
+def note_rows() -> None:
+    """Note what a stream of the request's own session is about to send."""
     shown = g.pop("shown", None)
     if shown is not None and shown.things:
-        _write(list(_events(g.actor, shown, _declared(), clock.now(), set())), ends_reading)
+        _write(list(_events(g.actor, shown, _declared(), clock.now(), set())))
 
 
-def note_page(things: Collection[Appointment | CarePlan | Message | Patient]) -> None:
-    """Note the rows that a stream is about to send, while it goes on reading in its own transaction."""
-    for thing in things:
-        touch(thing)
-    note_rows(ends_reading=False)
+def page_notes() -> Callable[[Collection[Appointment | Message | Patient]], None]:
+    """Return what notes a page of a stream that goes on reading when the request's session has ended.
+
+    Call it in the view: what it needs of the actor is read here.
+    """
+    actor, name = g.actor, _list_name(_declared())
+    actor.clinic.id, actor.user_id  # noqa: B018  (read now, because later nothing can be)
+
+    def note_page(things: Collection[Appointment | Message | Patient]) -> None:
+        shown = Shown()
+        for thing in things:
+            shown.add(thing)
+        with Session(db.engine) as own:
+            listed = _public_ids(own, shown.things)
+        _write(list(audit.lists(actor, name, listed, clock.now())), ends_reading=False)
+
+    return note_page
 
 
 def _note(response: Response) -> Response:
@@ -203,7 +215,7 @@ def _events(
         if not (declared.background and _recent(actor, name, kind, thing.public_id, now)):
             yield audit.event_of(actor, name, kind, thing.public_id, now)
     others = [thing for thing in fresh if thing.patient_id not in subjects]
-    listed, name = _public_ids(others), _list_name(declared)
+    listed, name = _public_ids(db.session(), others), _list_name(declared)
     if declared.background and listed:
         listed -= {one for row in _recent(actor, LISTED, LIST, name, now) for one in row.fields}
     yield from audit.lists(actor, name, listed, now)
@@ -220,13 +232,13 @@ def _subjects(things: Collection[Thing]) -> dict[int, Thing]:
     return found
 
 
-def _public_ids(things: Collection[Thing]) -> set[str]:
+def _public_ids(session: Session, things: Collection[Thing]) -> set[str]:
     known = {thing.patient_id: thing.public_id for thing in things if thing.kind is Patient}
     missing = sorted({thing.patient_id for thing in things} - known.keys())
     found = set(known.values())
     for at in range(0, len(missing), audit.MOST):
         part = Patient.id.in_(missing[at : at + audit.MOST])
-        found.update(db.session.scalars(select(Patient.public_id).where(part)))
+        found.update(session.scalars(select(Patient.public_id).where(part)))
     return found
 
 

@@ -59,7 +59,7 @@ def export() -> Response:
     audit.record(session, actor(), "audit.exported", None, clock.now(), wanted.names())
     session.commit()
     return csv_file(
-        session, audit_trail.csv_lines(session, actor().clinic, wanted, access.note_page), "audit.csv"
+        session, audit_trail.csv_lines(session, actor().clinic, wanted, access.page_notes()), "audit.csv"
     )
 
 

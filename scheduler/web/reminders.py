@@ -113,7 +113,7 @@ def export() -> Response:
     session = db.session()
     audit.record(session, who, "messages.exported", None, now)
     session.commit()
-    lines = exports.messages(session, who.clinic, now - EXPORTED, now + EXPORTED, access.note_page)
+    lines = exports.messages(session, who.clinic, now - EXPORTED, now + EXPORTED, access.page_notes())
     return csv_file(session, lines, f"mails-{now:%Y-%m-%d}.csv")
 
 

@@ -64,7 +64,9 @@ def export_data() -> Response | tuple[str, int]:
     start, after = day_bounds(first, clinic.zone)[0], day_bounds(last, clinic.zone)[1]
     session = db.session()
     return csv_file(
-        session, TABLES[name](session, clinic, start, after, access.note_page), f"{name}-{first}-{last}.csv"
+        session,
+        TABLES[name](session, clinic, start, after, access.page_notes()),
+        f"{name}-{first}-{last}.csv",
     )
 
 
