@@ -64,7 +64,7 @@ def _look() -> tuple[dict[str, object], list[str]]:
         for clinic in clinics.every(session)
     }
     troubles += [
-        f"{count} rows of the audit trail of {key} were not written by Seriate (flask audit verify)"
+        f"rows in the audit trail of {key} that Seriate has not written: {count} (flask audit verify)"
         for key, count in forged.items()
         if count
     ]

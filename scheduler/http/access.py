@@ -85,7 +85,7 @@ class Shown:
 
     seen: dict[int, Any] = field(
         default_factory=dict
-    )  # by id(); it keeps the objects, so that no id is used twice
+    )  # by id(); keeping the object, so that no id comes twice
     things: set[Thing] = field(default_factory=set)
 
     def add(self, thing: Any) -> None:
@@ -178,6 +178,8 @@ def page_notes() -> Callable[[Collection[Appointment | Message | Patient]], None
 
 
 def _note(response: Response) -> Response:
+    if response.status_code >= 500:
+        g.pop("shown", None)  # the view broke off, and the answer is the page of an error
     try:
         _write(_due())
     except Exception as error:
