@@ -273,7 +273,8 @@ def _write(events: list[AuditEvent], ends_reading: bool = True) -> None:
     if not events:
         return
     if ends_reading:
-        db.session.rollback()  # one connection, and no lock, at a time
+        # one connection, and no lock, at a time; a rollback would expire the actor, whom a stream needs further on
+        db.session.close()
     with Session(db.engine) as own:
         begin_write(own)
         own.add_all(events)
