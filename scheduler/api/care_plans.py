@@ -144,7 +144,7 @@ def book_care_plan(actor: Actor, body: NewCarePlan) -> Answer:
 
 @call("GET", "/care-plans/<care_plan_id>", may="view", gives=CarePlanView, versioned=True)
 def get_care_plan(actor: Actor, care_plan_id: str) -> Answer:
-    """Show a course with all its appointments. Looking at it is noted in the audit trail."""
+    """Show a course with all its appointments. Reading it is noted in the audit trail."""
     care_plan = find(actor, care_plan_id)
     return _answer(care_plan)
 

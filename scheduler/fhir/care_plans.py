@@ -1,4 +1,4 @@
-"""CarePlan: one patient's course, with its appointments as activities. Looking at them is noted in the audit trail."""
+"""CarePlan: one patient's course, with its appointments as activities. Reading them is noted in the audit trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patient: who is treated and how to reach them. Looking at one, or listing them, is noted in the audit trail."""
+"""Patient: who is treated and how to reach them. Reading one, or listing them, is noted in the audit trail."""
 
 from __future__ import annotations
 
