@@ -37,7 +37,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.trail.audit_words import LIST, LISTED
 
-VIEWED = {
+VIEWED: dict[type, str] = {
     Appointment: "appointment.viewed",
     CarePlan: "care-plan.viewed",
     Message: "message.viewed",
