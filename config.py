@@ -104,6 +104,11 @@ class Settings:
     def https(self) -> bool:
         return self.public_url.startswith("https:")
 
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The key that signs, then the former ones, which still verify."""
+        return (self.secret_key, *self.secret_key_fallbacks)
+
     def flask_config(self) -> dict[str, Any]:
         """Return what Flask and its extensions read; the settings themselves are under SETTINGS."""
         return {

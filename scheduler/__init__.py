@@ -13,5 +13,5 @@ The nouns are FHIR R5's, the calendar words RFC 5545's:
     CalendarFeed                         a private iCalendar subscription: `uid` for life, `sequence` + 1 on each change
 
 The series is the set of appointments of one care plan. APScheduler's object is the clock and its jobs are ticks.
-Imports point down: doors (web, api, feeds, jobs, cli) -> services, notify, ical -> models -> domain.
+Imports point down: doors (web, api, feeds, jobs, cli) -> http -> services, notify, ical -> models -> domain.
 """

@@ -10,7 +10,8 @@ from config import ROOT, Settings, load, pin_zones
 from scheduler import api, cli, feeds, fhir, jobs, models, patient_pages, redaction, safe_start, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
-from scheduler.http import body
+from scheduler.http import access, body
+from scheduler.services.trail import audit_mac
 from scheduler.storage import StorageWatch
 from scheduler.transactions import repeat_writes
 
@@ -32,15 +33,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     safe_start.check(settings)
     settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     app.config.update(settings.flask_config())
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config["SQLALCHEMY_DATABASE_URI"])
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        **engine_options(app.config["SQLALCHEMY_DATABASE_URI"]),
+        "execution_options": audit_mac.engine_option(settings.secret_key),
+    }
     app.extensions["clock"] = Clock(settings.clock_file)
     app.extensions["storage"] = StorageWatch(app)
     db.init_app(app)
     migrate.init_app(app, db, directory=f"{models.__path__[0]}/../migrations", render_as_batch=True)
     body.register(app)
+    access.watch_templates(app)
     for door in (web, api, fhir, feeds, patient_pages, jobs, cli):
         door.register(app)
     repeat_writes(app)
+    access.note_before_sending(app)
     if settings.trusted_proxies:  # only so many addresses from the right of X-Forwarded-For are believed
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

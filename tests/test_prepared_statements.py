@@ -86,6 +86,8 @@ def test_the_tools_prepare_nothing(app, database_url, monkeypatch):
 def test_a_database_that_does_not_answer_is_not_waited_for_without_end(app, engine_name):
     options = app.config["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]
 
-    assert 0 < options["connect_timeout" if engine_name == "postgresql" else "timeout"] <= timedelta(
-        seconds=10
-    ).total_seconds()
+    assert (
+        0
+        < options["connect_timeout" if engine_name == "postgresql" else "timeout"]
+        <= timedelta(seconds=10).total_seconds()
+    )

@@ -1,6 +1,6 @@
 """Door: the HTTP API, version 1; one file per resource.
 
-Problems are problems.py's, tokens bearer.py's, the way of every call operations.py's, the document openapi.py's.
+Problems are problems.py's, tokens http/bearer.py's, the way of every call operations.py's, the document openapi.py's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from scheduler.api import (
     appointments,
     audit,
     availability,
-    bearer,
     care_plans,
     closures,
     feeds,
@@ -28,9 +27,11 @@ from scheduler.api import (
     proposals,
     reminders,
     schedules,
+    shown,
     tokens,
 )
 from scheduler.api.operations import bp
+from scheduler.http import access, bearer
 
 RESOURCES = (
     appointment_steps,
@@ -58,6 +59,7 @@ def register(app: Flask) -> None:
     """Hang the door in."""
     app.extensions["csrf"].exempt(bp)  # a token in a header is never sent by a browser on its own
     app.register_blueprint(bp)
+    access.declare(app, shown.SHOWS)
     openapi.register(app)
     problems.answer_unrouted(app)
 

@@ -16,6 +16,7 @@ from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.errors import StalePreview
+from scheduler.http import access
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
 from scheduler.services.planning.visit_rows import People
@@ -119,6 +120,7 @@ def _digest(planned: Sequence[Move]) -> str:
 
 def _view(move: Move, people: People) -> MoveView:
     visit, planned, place = move.appointment, move.visit, move.visit.location_id
+    access.touch(visit)
     before = PlaceInTime(
         start=at(visit.start_at),
         end=at(visit.end_at),

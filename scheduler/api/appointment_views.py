@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from scheduler.api.fields import At, Id, View, at
+from scheduler.http import access
 from scheduler.models.appointment import Appointment
 from scheduler.services.visit.gates import open_gates
 
@@ -73,6 +74,7 @@ class AppointmentPage(View):
 
 def view(visit: Appointment) -> AppointmentView:
     """Return an appointment as the API shows one."""
+    access.touch(visit)
     return AppointmentView(
         id=visit.public_id,
         patient_id=visit.patient.public_id,

@@ -121,7 +121,7 @@ def book_appointment(actor: Actor, body: NewAppointment) -> Answer:
 
 @call("GET", "/appointments/<appointment_id>", may="view", gives=AppointmentView, versioned=True)
 def get_appointment(actor: Actor, appointment_id: str) -> Answer:
-    """Show an appointment."""
+    """Show an appointment. Reading it is noted in the audit trail."""
     return answer(find(actor, appointment_id))
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from scheduler.api.fields import At, Instant, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
-from scheduler.api.reads import note_view
 from scheduler.database import db
+from scheduler.http import access
+from scheduler.models.api_token import ApiToken
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.user import User
 from scheduler.services.actors import Actor
@@ -21,7 +22,11 @@ Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-]{1,60}$")]
 
 
 class AuditEventView(View):
-    """`fields` are names, never values. Events of one `operation` belong together."""
+    """`fields` are names, never values; of `patients.listed` they are the ids of the patients that a list showed.
+
+    Events of one `operation` belong together. `token_id` is the API token with which `user` acted, `token_made_by` the
+    user who made it; `session_id` is the signed-in browser.
+    """
 
     at: At
     actor: str
@@ -32,6 +37,9 @@ class AuditEventView(View):
     fields: list[str]
     operation: str
     address: str
+    token_id: str | None
+    token_made_by: str | None
+    session_id: str | None
     reason: str
     serial: int | None
 
@@ -61,9 +69,10 @@ def list_audit_events(actor: Actor, query: AuditQuery) -> Answer:
     found, cursor = page(session, rows, query, (AuditEvent.at, AuditEvent.id), lambda row: (row.at, row.id))
     narrowed = [name for name in ("since", "object_id", "event") if getattr(query, name) is not None]
     if query.cursor is None:  # paging on is one reading, and the trail must have an end
-        note_view(actor, "audit.read", None, narrowed)
+        access.note("audit.read", fields=narrowed)
     emails = _emails(session, {row.user_id for row in found if row.user_id})
-    return Answer(AuditPage(items=[_view(row, emails) for row in found], next_cursor=cursor))
+    makers = _makers(session, actor, {row.token_id for row in found if row.token_id})
+    return Answer(AuditPage(items=[_view(row, emails, makers) for row in found], next_cursor=cursor))
 
 
 def _emails(session: Session, ids: set[int]) -> dict[int, str]:
@@ -71,7 +80,17 @@ def _emails(session: Session, ids: set[int]) -> dict[int, str]:
     return {row.id: row.email for row in rows}
 
 
-def _view(row: AuditEvent, emails: dict[int, str]) -> AuditEventView:
+def _makers(session: Session, actor: Actor, token_ids: set[str]) -> dict[str, str]:
+    """Return who made these tokens; those that a command has made are left out."""
+    query = (
+        select(ApiToken.public_id, User.email)
+        .join(User, User.id == ApiToken.made_by_id)
+        .where(ApiToken.clinic_id == actor.clinic.id, ApiToken.public_id.in_(token_ids))
+    )
+    return {row.public_id: row.email for row in session.execute(query)}
+
+
+def _view(row: AuditEvent, emails: dict[int, str], makers: dict[str, str]) -> AuditEventView:
     return AuditEventView(
         at=at(row.at),
         actor=row.actor,
@@ -82,6 +101,9 @@ def _view(row: AuditEvent, emails: dict[int, str]) -> AuditEventView:
         fields=list(row.fields),
         operation=row.operation,
         address=row.address,
+        token_id=row.token_id or None,
+        token_made_by=makers.get(row.token_id),
+        session_id=row.session_id or None,
         reason=row.reason,
         serial=row.serial,
     )

@@ -15,11 +15,11 @@ from scheduler.api.appointment_views import view as appointment_view
 from scheduler.api.explicit_courses import VisitBody
 from scheduler.api.fields import At, Body, Day, Id, Reason, View, at
 from scheduler.api.operations import Answer, call
-from scheduler.api.proposals import Key, signing_keys
-from scheduler.api.reads import note_view
+from scheduler.api.proposals import Key
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.errors import NotFound
+from scheduler.http import access, signing
 from scheduler.models import care_plan as care_plans
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
@@ -87,6 +87,7 @@ class CarePlanView(View):
 
 def view(care_plan: CarePlan) -> CarePlanView:
     """Return a care plan with its appointments as the API shows one."""
+    access.touch(care_plan)
     return CarePlanView(
         id=care_plan.public_id,
         patient_id=care_plan.patient.public_id,
@@ -121,7 +122,7 @@ def book_care_plan(actor: Actor, body: NewCarePlan) -> Answer:
     """
     now, session = clock.now(), db.session()
     if body.token is not None:
-        signed = proposals.unsign(session, actor, body.token, signing_keys(), now)
+        signed = proposals.unsign(session, actor, body.token, signing.keys(), now)
         wishes, visits, later = signed.wishes, signed.visits, signed.projections
     else:
         patient = patients.get(session, actor.clinic, body.patient_id or "")
@@ -143,9 +144,8 @@ def book_care_plan(actor: Actor, body: NewCarePlan) -> Answer:
 
 @call("GET", "/care-plans/<care_plan_id>", may="view", gives=CarePlanView, versioned=True)
 def get_care_plan(actor: Actor, care_plan_id: str) -> Answer:
-    """Show a course with all its appointments. Looking at it is noted in the audit trail."""
+    """Show a course with all its appointments. Reading it is noted in the audit trail."""
     care_plan = find(actor, care_plan_id)
-    note_view(actor, "care-plan.viewed", care_plan)
     return _answer(care_plan)
 
 

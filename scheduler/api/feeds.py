@@ -13,8 +13,10 @@ from scheduler.api.fields import At, Body, Id, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.database import db
 from scheduler.errors import NotFound
+from scheduler.http import access
 from scheduler.models import calendar_feed
 from scheduler.models.calendar_feed import CalendarFeed
+from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
 from scheduler.services.feed import feeds
@@ -63,13 +65,13 @@ class FeedList(View):
 @call("POST", "/patients/<patient_id>/feeds", may="feeds", body=NewFeed, gives=NewFeedView, status=201)
 def create_patient_feed(actor: Actor, body: NewFeed, patient_id: str) -> Answer:
     """Make a calendar feed of a patient's visits."""
-    return _made(actor, body, patients.get(db.session(), actor.clinic, patient_id).resource_id)
+    return _made(actor, body, _patient(actor, patient_id).resource_id)
 
 
 @call("GET", "/patients/<patient_id>/feeds", may="feeds", gives=FeedList)
 def list_patient_feeds(actor: Actor, patient_id: str) -> Answer:
     """List a patient's feeds, without their addresses."""
-    return _listed(actor, patients.get(db.session(), actor.clinic, patient_id).resource_id)
+    return _listed(actor, _patient(actor, patient_id).resource_id)
 
 
 @call(
@@ -120,6 +122,12 @@ def revoke_feed(actor: Actor, feed_id: str) -> Answer:
         raise NotFound
     feeds.revoke(db.session(), actor, feed, clock.now())
     return Answer(None)
+
+
+def _patient(actor: Actor, patient_id: str) -> Patient:
+    patient = patients.get(db.session(), actor.clinic, patient_id)
+    access.touch(patient)
+    return patient
 
 
 def _made(actor: Actor, body: NewFeed, resource_id: int | None) -> Answer:

@@ -10,6 +10,7 @@ from scheduler.api.fields import At, Body, Day, Id, Line, On, Query, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.database import db
 from scheduler.errors import NotFound
+from scheduler.http import access
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment import by_public_id as visit_by_public_id
 from scheduler.models.care_plan import CarePlan
@@ -110,6 +111,7 @@ def _visit(care_plan: CarePlan, appointment_id: str | None) -> Appointment | Non
 
 
 def _view(care_plan: CarePlan, gate: Gate) -> GateView:
+    access.touch(care_plan)
     visits = {visit.id: visit for visit in care_plan.appointments}
     own = visits.get(gate.appointment_id) if gate.appointment_id else None
     return GateView(

@@ -10,8 +10,8 @@ from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import views
 from scheduler.database import db
 from scheduler.models.job import Job
-from scheduler.refused_access import require_noted
 from scheduler.services import jobs
+from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.planning import improving_jobs
 
@@ -64,7 +64,7 @@ def get_job(actor: Actor, job_id: str) -> Answer:
     job = jobs.get(db.session(), actor.clinic, job_id)
     if job.kind != improving_jobs.KIND:
         return Answer(view(job))
-    require_noted(actor, improving_jobs.MAY)
+    require(actor, improving_jobs.MAY)
     return Answer(_improvement(actor, improving_jobs.get(db.session(), actor, job_id)))
 
 

@@ -16,9 +16,10 @@ from scheduler import errors
 from scheduler.api import streams
 from scheduler.api.fields import ID_PATTERN
 from scheduler.api.operations import CALLS, spec
-from scheduler.api.problems import MEDIA_TYPE, BadJson, NotJson, Unauthenticated
+from scheduler.api.problems import MEDIA_TYPE, BadJson, NotJson
 from scheduler.errors import Refusal
 from scheduler.http.outages import Busy, DatabaseAway, StorageFull
+from scheduler.http.problems import Unauthenticated
 
 docs = Blueprint("api_docs", __name__, url_prefix="/api")
 CHANGING = ("post", "put", "patch", "delete")

@@ -23,14 +23,14 @@ from spectree.models import SecureType, SecuritySchemeData
 
 from scheduler import clock
 from scheduler.api import streams
-from scheduler.api.bearer import caller, caller_key
 from scheduler.api.paging import Paged
 from scheduler.api.problem_views import Problem
 from scheduler.api.problems import BadJson, NotJson
 from scheduler.database import db
 from scheduler.errors import Invalid, NotFound
-from scheduler.refused_access import require_noted
+from scheduler.http.bearer import caller, caller_key
 from scheduler.services import idempotency
+from scheduler.services.account.permissions import require
 from scheduler.services.idempotency import Question
 from scheduler.transactions import SAFE, only_reads, reads_first
 
@@ -121,7 +121,7 @@ def call(
 
         @wraps(validated)
         def door(**ids: str) -> Response:
-            require_noted(caller(), may)
+            require(caller(), may)
             _check_ids(ids)
             if body is not None:
                 _check_json()

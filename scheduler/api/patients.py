@@ -11,10 +11,10 @@ from scheduler import clock
 from scheduler.api.fields import At, Body, ClockTime, Day, Id, Line, On, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
-from scheduler.api.reads import note_view
 from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.domain.folding import search_words
+from scheduler.http import access
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patients
@@ -91,6 +91,7 @@ class PatientQuery(Paged):
 
 def view(patient: Patient) -> PatientView:
     """Return a patient as the API shows one."""
+    access.touch(patient)
     same = {
         name: getattr(patient, name)
         for name in (
@@ -149,9 +150,8 @@ def list_patients(actor: Actor, query: PatientQuery) -> Answer:
 
 @call("GET", "/patients/<patient_id>", may="view", gives=PatientView, versioned=True)
 def get_patient(actor: Actor, patient_id: str) -> Answer:
-    """Show a patient. Looking at a record is noted in the audit trail."""
+    """Show a patient. Reading a record is noted in the audit trail."""
     patient = patients.get(db.session(), actor.clinic, patient_id)
-    note_view(actor, "patient.viewed", patient)
     return _answer(patient)
 
 

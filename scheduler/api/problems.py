@@ -11,11 +11,10 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
-from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.exceptions import HTTPException
 
-from scheduler.database import db
 from scheduler.errors import Refusal
-from scheduler.http.outages import Outage, noted
+from scheduler.http.problems import Answers
 
 PREFIX = "/api/"
 MEDIA_TYPE = "application/problem+json"
@@ -29,12 +28,6 @@ HTTP_CODES = {
     431: "too-long",
     500: "internal",
 }
-
-
-class Unauthenticated(Refusal):
-    """No token, or none that is in force."""
-
-    code, status, title = "unauthenticated", 401, "A valid API token is needed"
 
 
 class NotJson(Refusal):
@@ -51,27 +44,13 @@ class BadJson(Refusal):
 
 def answer_errors(blueprint: Blueprint) -> None:
     """Answer every error of the API as a problem."""
-    blueprint.register_error_handler(Refusal, refused)
-    blueprint.register_error_handler(Exception, _broken)
-    for code in default_exceptions:
-        blueprint.register_error_handler(code, _http)
+    Answers(_refusal, _http, _fault).register(blueprint)
 
 
 def answer_unrouted(app: Flask) -> None:
     """Answer addresses and methods that the API does not have; for them Flask knows no blueprint."""
     for code in (404, 405):
         app.register_error_handler(code, _unrouted)
-
-
-def refused(refusal: Refusal) -> Response:
-    """Return a refusal's problem; whatever was written before it is rolled back."""
-    db.session.rollback()
-    response = problem(refusal.status, refusal.code, refusal.title, refusal.words, refusal.details)
-    if refusal.status == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="seriate"'
-    if isinstance(refusal, Outage):
-        response.headers["Retry-After"] = str(refusal.seconds)
-    return response
 
 
 def problem(
@@ -96,31 +75,26 @@ def _plain(value: object) -> str | list[Any]:
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, datetime):
-        zone = g.api_caller.clinic.zone if "api_caller" in g else UTC
+        zone = g.actor.clinic.zone if "actor" in g else UTC
         return value.astimezone(zone).isoformat()
     if isinstance(value, date | time):
         return value.isoformat()
     raise TypeError(f"a refusal holds a {type(value).__name__}")
 
 
+def _refusal(refusal: Refusal) -> Response:
+    return problem(refusal.status, refusal.code, refusal.title, refusal.words, refusal.details)
+
+
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    db.session.rollback()
     response = problem(status, HTTP_CODES.get(status, f"http-{status}"), error.name, error.description or "")
     if status == 405 and (allowed := getattr(error, "valid_methods", None)):
         response.headers["Allow"] = ", ".join(allowed)
     return response
 
 
-def _broken(error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        return _http(error)
-    if isinstance(error, Refusal):
-        return refused(error)
-    if found := noted(error):
-        return refused(found)
-    db.session.rollback()
-    current_app.logger.exception("an API request broke")
+def _fault() -> Response:
     return problem(500, "internal", "Something broke on our side", "Nothing was changed.")
 
 

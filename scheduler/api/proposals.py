@@ -19,6 +19,7 @@ from scheduler.domain.planner.model import Done, Projection, Proposal
 from scheduler.domain.planner.model import Visit as PlannedVisit
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
+from scheduler.http import access, signing
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, resources
 from scheduler.services.patient import patients
@@ -139,10 +140,11 @@ def propose(actor: Actor, body: WishBody) -> Answer:
 
 def views(actor: Actor, wishes: Wishes, found: Sequence[Proposal], now: datetime) -> list[ProposalView]:
     """Return proposals as the API shows them, each with its token."""
+    access.touch(wishes.patient)
     taken = (segment.resource_id for one in found for visit in one.visits for segment in visit.segments)
     ids = resources.public_ids(db.session(), actor.clinic.id, taken)
     plan = wishes.plan_definition.plan
-    return [_view(one, plan, ids, proposals.sign(one, wishes, actor, signing_keys(), now)) for one in found]
+    return [_view(one, plan, ids, proposals.sign(one, wishes, actor, signing.keys(), now)) for one in found]
 
 
 def _improve(actor: Actor, wishes: Wishes, cost: int | None) -> str | None:
@@ -176,11 +178,6 @@ def wishes_of(actor: Actor, body: WishBody) -> Wishes:
         count=body.count,
         slack=_slack(definition.plan, body.slack),
     )
-
-
-def signing_keys() -> Sequence[str]:
-    """Return the key that signs tokens, then the former ones, which still verify."""
-    return (current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"])
 
 
 def _for_programs(refused: NoFitFound) -> NoFitFound:

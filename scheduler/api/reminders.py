@@ -13,6 +13,7 @@ from scheduler.api.fields import At, Id, Instant, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.database import db
+from scheduler.http import access
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message
 from scheduler.models.reminder import Reminder, ReminderState
@@ -70,8 +71,10 @@ def list_reminders(actor: Actor, query: ReminderQuery) -> Answer:
 def _views(found: Sequence[Reminder]) -> list[ReminderView]:
     visit_ids = {row.appointment_id for row in found}
     message_ids = {row.message_id for row in found if row.message_id}
-    visits = select(Appointment.id, Appointment.public_id).where(Appointment.id.in_(visit_ids))
-    public_ids = {row.id: row.public_id for row in db.session().execute(visits)}
+    visits = db.session().scalars(select(Appointment).where(Appointment.id.in_(visit_ids))).all()
+    for visit in visits:
+        access.touch(visit)
+    public_ids = {visit.id: visit.public_id for visit in visits}
     messages = {
         one.id: one for one in db.session().scalars(select(Message).where(Message.id.in_(message_ids)))
     }

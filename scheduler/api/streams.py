@@ -12,9 +12,11 @@ from typing import Any
 
 from flask import Response, request, stream_with_context
 
-from scheduler.api.paging import MOST, Paged
+from scheduler.api.paging import Paged
 from scheduler.database import db
+from scheduler.http import access
 from scheduler.services.actors import Actor
+from scheduler.services.trail import audit
 
 MEDIA_TYPE = "application/x-ndjson"
 OFFERED = ("application/json", MEDIA_TYPE)
@@ -27,7 +29,7 @@ def is_wanted() -> bool:
 
 def answer(view: Callable[..., Any], actor: Actor, query: Paged, **ids: str) -> Response:
     """Return the streamed list; what is wrong with the request is refused before the first line."""
-    whole = query.model_copy(update={"limit": MOST})
+    whole = query.model_copy(update={"limit": audit.MOST})
     first = view(actor, whole, **ids).body
 
     def lines() -> Iterator[str]:
@@ -39,5 +41,6 @@ def answer(view: Callable[..., Any], actor: Actor, query: Paged, **ids: str) -> 
                 return
             db.session.rollback()
             page = view(actor, whole.model_copy(update={"cursor": page.next_cursor}), **ids).body
+            access.note_rows()
 
     return Response(stream_with_context(lines()), content_type=MEDIA_TYPE)

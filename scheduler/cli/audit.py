@@ -22,10 +22,13 @@ group = AppGroup("audit", help="The audit trail.")
 @clinic_option
 @json_option
 def verify(head: str | None, clinic_key: str | None, as_json: bool) -> None:
-    """Check every seal: find events that were altered, removed, exchanged or cut off. Exit 1 when there are any."""
+    """Check every seal: find events that were altered, removed, exchanged, cut off or forged, and blanked reasons.
+
+    Exit 1 when there are any.
+    """
     settings: Settings = current_app.config["SETTINGS"]
     clinic = chosen(db.session(), clinic_key)
-    key, keys = clinic.key, (settings.secret_key, *settings.secret_key_fallbacks)
+    key, keys = clinic.key, settings.signing_keys
     try:
         found = audit_chain.verify(db.session(), clinic, keys, head)
     except ValueError as error:
@@ -35,11 +38,12 @@ def verify(head: str | None, clinic_key: str | None, as_json: bool) -> None:
         "clinic": key,
         "checked": found.checked,
         "unsealed": found.unsealed,
+        "forged": found.forged,
         "head": found.head,
         "faults": [{"serial": fault.serial, "words": fault.words} for fault in found.faults],
     }
     lines = [f"{key}: {found.checked} sealed events, {found.unsealed} not sealed yet; head {found.head}"]
-    lines += [f"{fault.serial}: {fault.words}" for fault in found.faults]
+    lines += [f"{fault.serial}: {fault.words}" if fault.serial else fault.words for fault in found.faults]
     say("\n".join(lines), values, as_json=as_json)
     if found.faults:
         raise SystemExit(1)

@@ -40,7 +40,7 @@ def load(seed: int, patients: int, as_json: bool) -> None:
             )
         loaded = _played(seed, patients, as_json)
         settings: Settings = current_app.config["SETTINGS"]
-        signing = (settings.secret_key, *settings.secret_key_fallbacks)
+        signing = settings.signing_keys
         one_of_each(db.session(), loaded.clinic, clock.now(), settings.public_url, signing)
         file = _keep(loaded.accounts)
     passwords = {account.email: account.password for account in loaded.accounts}

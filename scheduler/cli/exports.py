@@ -7,22 +7,25 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
-from scheduler.database import db
+from scheduler.database import begin_write, db
 from scheduler.domain.localtime import day_bounds
 from scheduler.models.clinic import Clinic
+from scheduler.models.patient import Patient
 from scheduler.services.patient import patient_record, patients
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports, exports_print
 
-Lines = Callable[[Session, Clinic, datetime, datetime], Iterator[str]]
+Lines = Callable[[Session, Clinic, datetime, datetime, exports.BeforePage], Iterator[str]]
 group = AppGroup("export", help="What is kept, as files that only their owner can read.")
 file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 first_option = click.option(
@@ -99,7 +102,16 @@ def _table(
     after = day_bounds((last or EVER[1]).date() + timedelta(days=1), clinic.zone)[0]
     if start >= after:
         raise click.ClickException("--to is before --from")
-    rows = _write(file, lines(db.session(), clinic, start, after)) - 1
+
+    def before_page(things: list[Any]) -> None:
+        ids = {thing.patient_id for thing in things if thing.patient_id is not None}
+        shown = db.session.scalars(select(Patient.public_id).where(Patient.id.in_(ids))).all()
+        with Session(db.engine) as own:
+            begin_write(own)
+            own.add_all(audit.lists(actor, f"{name} export", shown, clock.now()))
+            own.commit()
+
+    rows = _write(file, lines(db.session(), clinic, start, after, before_page)) - 1
     say(f"{file}: {rows} {name}", {"file": str(file), name: rows}, as_json=as_json)
 
 

@@ -20,6 +20,7 @@ from scheduler.database import db
 from scheduler.models import clinic as clinics
 from scheduler.services import schema, signs_of_life
 from scheduler.services.signs_of_life import DISPATCH
+from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books
 from scheduler.system_health import Health
 
@@ -60,6 +61,15 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         for clinic in every
         if clinic.zone_strays
     ]
+    forged = {
+        clinic.key: sum(1 for _ in audit_chain.forged(session, clinic, app.config["SETTINGS"].signing_keys))
+        for clinic in every
+    }
+    troubles += [
+        f"rows in the audit trail of {key} that Seriate has not written: {count} (flask audit verify)"
+        for key, count in forged.items()
+        if count
+    ]
     troubles += [f"the books of {key} are not in order" for key, faults in wrong.items() if faults.any]
     found: dict[str, object] = {
         "clock_age": next((job.age for job in health.jobs if job.name == DISPATCH), None),
@@ -69,6 +79,7 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         "mail": health.mail,
         "free_bytes": health.storage.free,
         "books": {key: asdict(faults) for key, faults in wrong.items()},
+        "forged_audit_rows": forged,
         "engine": session.get_bind().dialect.name,
         "sqlite": sqlite.sqlite_version,
         "tzdata": version("tzdata"),

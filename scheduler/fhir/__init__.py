@@ -6,16 +6,27 @@ them finds nothing. Every error is an OperationOutcome.
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, request
 
-from scheduler.fhir import bearer, outcomes, routes
+from scheduler.fhir import outcomes, routes, shown
+from scheduler.http import access, bearer
+from scheduler.services.account.permissions import require
+
+OPEN = "fhir.metadata"  # the capability statement needs no token
 
 
 def register(app: Flask) -> None:
     """Hang the door in."""
     app.extensions["csrf"].exempt(routes.bp)  # a token in a header is never sent by a browser on its own
     app.register_blueprint(routes.bp)
+    access.declare(app, shown.SHOWS)
 
 
-routes.bp.before_request(bearer.authenticate)
+@routes.bp.before_request
+def _authorize() -> None:
+    if request.endpoint != OPEN:
+        bearer.authenticate()
+        require(bearer.caller(), "view")
+
+
 outcomes.answer_errors(routes.bp)

@@ -13,6 +13,7 @@ from scheduler.fhir import values
 from scheduler.fhir.elements import Element, coded, filled, instant, own_code, reference
 from scheduler.fhir.outcomes import BadSearch
 from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.http import access
 from scheduler.models import appointment as appointments
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.location import Location
@@ -53,6 +54,7 @@ def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
 
 def view(visit: Appointment) -> Element:
     """Return a visit as FHIR shows one; times have the offset of its own zone."""
+    access.touch(visit)
     ordinal = f" {visit.position} of {visit.series_length}" if visit.position and visit.series_length else ""
     return {
         "resourceType": "Appointment",

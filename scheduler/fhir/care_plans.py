@@ -1,4 +1,4 @@
-"""CarePlan: one patient's course, with its appointments as activities. Looking at them is noted in the audit trail."""
+"""CarePlan: one patient's course, with its appointments as activities. Reading them is noted in the audit trail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session, selectinload
 from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import NotFound
 from scheduler.fhir import values
-from scheduler.fhir.bearer import caller, note
 from scheduler.fhir.elements import Element, base_url, filled, instant, reference
 from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.http import access
+from scheduler.http.bearer import caller
 from scheduler.models import care_plan as care_plans
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
@@ -26,19 +27,16 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     care_plan = care_plans.by_public_id(session, actor.clinic.id, public_id)
     if care_plan is None:
         raise NotFound
-    note(actor, "care-plan.viewed", care_plan)
     return view(care_plan)
 
 
 def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
     del now
-    page = ROWS.search(session, actor, asked)
-    if page.resources:
-        note(actor, "care-plans.listed")
-    return page
+    return ROWS.search(session, actor, asked)
 
 
 def view(care_plan: CarePlan) -> Element:
+    access.touch(care_plan)
     zone, definition = caller().clinic.zone, care_plan.plan_definition
     visits = sorted(care_plan.appointments, key=lambda one: (one.start_at, one.id))
     period = (

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Blueprint, Response, current_app
-from werkzeug.exceptions import HTTPException, default_exceptions
+from flask import Blueprint, Response
+from werkzeug.exceptions import HTTPException
 
-from scheduler.database import db
 from scheduler.errors import Refusal
-from scheduler.http.outages import Outage, noted
+from scheduler.http.problems import Answers
 
 MEDIA_TYPE = "application/fhir+json"
 ISSUES = {
@@ -22,12 +21,6 @@ ISSUES = {
     406: "not-supported",
     503: "transient",
 }
-
-
-class Unauthenticated(Refusal):
-    """No token, or none that is in force."""
-
-    code, status, title = "unauthenticated", 401, "A valid API token is needed"
 
 
 class BadSearch(Refusal):
@@ -50,10 +43,7 @@ class NotJson(Refusal):
 
 def answer_errors(blueprint: Blueprint) -> None:
     """Answer every error of the door as an OperationOutcome."""
-    blueprint.register_error_handler(Refusal, _refused)
-    blueprint.register_error_handler(Exception, _broken)
-    for code in default_exceptions:
-        blueprint.register_error_handler(code, _http)
+    Answers(_refusal, _http, _fault).register(blueprint)
 
 
 def answer(document: dict[str, Any], status: int = 200) -> Response:
@@ -69,26 +59,16 @@ def outcome(status: int, words: str) -> Response:
     return answer({"resourceType": "OperationOutcome", "issue": [issue]}, status)
 
 
-def _refused(refusal: Refusal) -> Response:
-    db.session.rollback()
+def _refusal(refusal: Refusal) -> Response:
     response = outcome(refusal.status, refusal.words)
-    if refusal.status == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="seriate"'
     if refusal.status == 405:
         response.headers["Allow"] = "GET, HEAD, OPTIONS"
-    if isinstance(refusal, Outage):
-        response.headers["Retry-After"] = str(refusal.seconds)
     return response
 
 
 def _http(error: HTTPException) -> Response:
-    db.session.rollback()
     return outcome(error.code or 500, error.description or error.name)
 
 
-def _broken(error: Exception) -> Response:
-    if found := noted(error):
-        return _refused(found)
-    db.session.rollback()
-    current_app.logger.exception("a FHIR request broke", exc_info=error)
+def _fault() -> Response:
     return outcome(500, "Something broke on our side.")

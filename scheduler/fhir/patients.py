@@ -1,4 +1,4 @@
-"""Patient: who is treated and how to reach them. Looking at one, or listing them, is noted in the audit trail."""
+"""Patient: who is treated and how to reach them. Reading one, or listing them, is noted in the audit trail."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from scheduler.domain.folding import search_words
 from scheduler.errors import NotFound
 from scheduler.fhir import values
-from scheduler.fhir.bearer import note
 from scheduler.fhir.elements import Element, coded, filled
 from scheduler.fhir.outcomes import BadSearch
 from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.http import access
 from scheduler.models import patient as patients
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
@@ -27,19 +27,16 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     patient = patients.by_public_id(session, actor.clinic.id, public_id)
     if patient is None:
         raise NotFound
-    note(actor, "patient.viewed", patient)
     return {**view(patient), **_replaced(patients.surviving(session, patient), patient)}
 
 
 def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
     del now
-    page = ROWS.search(session, actor, asked)
-    if page.resources:
-        note(actor, "patients.listed")
-    return page
+    return ROWS.search(session, actor, asked)
 
 
 def view(patient: Patient) -> Element:
+    access.touch(patient)
     return {
         "resourceType": "Patient",
         "id": patient.public_id,

@@ -10,12 +10,12 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.fhir import capabilities, searches
-from scheduler.fhir.bearer import caller
 from scheduler.fhir.elements import Element, base_url
 from scheduler.fhir.kinds import KINDS, Kind
 from scheduler.fhir.outcomes import ReadOnly, answer
 from scheduler.fhir.searches import Page
 from scheduler.fhir.values import ID
+from scheduler.http.bearer import caller
 from scheduler.transactions import only_reads
 
 bp = Blueprint("fhir", __name__, url_prefix="/fhir")

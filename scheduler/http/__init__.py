@@ -1,1 +1,1 @@
-"""What every HTTP interface needs and none owns: the server, the limits of a request, the errors of the database."""
+"""What the interfaces over HTTP share: server, limits of a request, bearer tokens, errors, the access audit."""

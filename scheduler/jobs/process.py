@@ -111,7 +111,7 @@ def outbound(app: Flask) -> Outbound:
         connect=lambda: Connection(settings.smtp, settings.smtp_final_wait),
         head=Letterhead(
             public_url=settings.public_url,
-            keys=(settings.secret_key, *settings.secret_key_fallbacks),
+            keys=settings.signing_keys,
             mail_from=settings.mail_from,
             bounces_to=settings.mail_from if settings.inbox else None,
         ),

@@ -16,7 +16,7 @@ from scheduler.services.trail import audit_chain
 def seal_trails(app: Flask) -> str:
     """Seal what every clinic's trail has gained."""
     settings: Settings = app.config["SETTINGS"]
-    keys = (settings.secret_key, *settings.secret_key_fallbacks)
+    keys = settings.signing_keys
 
     def seal(session: Session, clinic: Clinic, now: datetime) -> int:
         return audit_chain.seal(session, clinic, keys, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from scheduler.http import access
 from scheduler.patient_pages import (  # noqa: F401  (each import adds its pages)
     answers,
     calendar,
@@ -22,5 +23,8 @@ from scheduler.patient_pages.opening import bp
 def register(app: Flask) -> None:
     """Hang the door in. Its forms carry marks of their own instead of a session's CSRF token."""
     app.register_blueprint(bp)
+    own = access.nothing("the patient's own page, noted by the rule of private links")
+    ends = {rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{bp.name}.")}
+    access.declare(app, dict.fromkeys(ends, own))
     if "csrf" in app.extensions:
         app.extensions["csrf"].exempt(bp)

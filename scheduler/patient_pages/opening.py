@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, current_app, g, make_response, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, render_template, request, url_for
 from sqlalchemy import or_, select
 
-from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
+from scheduler.http.signing import keys
 from scheduler.ical.entries import called
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -105,11 +105,6 @@ def opened(token: str, purposes: Sequence[str] = (links.VISITS,), even_closed: b
     clinic = db.session.get_one(Clinic, page.patient.clinic_id)
     speech = tongue(_language(page.patient.language), clinic.zone, clinic.country)
     return Opened(token, page.patient, clinic, speech, page.appointments, now)
-
-
-def keys() -> tuple[str, ...]:
-    settings: Settings = current_app.config["SETTINGS"]
-    return (settings.secret_key, *settings.secret_key_fallbacks)
 
 
 def shown(template: str, page: Opened, status: int = 200, **values: Any) -> Response:

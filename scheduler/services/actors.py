@@ -14,7 +14,10 @@ from scheduler.models.user import StaffRole, User
 
 @dataclass(frozen=True)
 class Actor:
-    """`name` is the label that events carry: staff, patient, clock or command; `address` where a request came from."""
+    """`name` is the label that events carry: staff, patient, clock or command; `address` where a request came from.
+
+    `token_id` and `session_id` say with which API token or signed-in browser a user acts.
+    """
 
     clinic: Clinic
     user: User | None
@@ -22,6 +25,8 @@ class Actor:
     name: str
     address: str = ""
     scopes: frozenset[str] | None = None  # a token's share of its user's permissions; None is all
+    token_id: str = ""
+    session_id: str = ""
     operation: str = field(default_factory=lambda: str(uuid4()))
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from scheduler.http import access
 from scheduler.web import (
     accounts,
     agents,
@@ -32,6 +33,7 @@ from scheduler.web import (
     settings,
     shell,
     shifts,
+    shown,
     single_visits,
     visits,
     zone_rules,
@@ -41,6 +43,7 @@ from scheduler.web import (
 def register(app: Flask) -> None:
     """Hang the door in."""
     accounts.init_app(app)
+    access.declare(app, shown.SHOWS)
     for part in (headers, local, agents, history, refusals, shell, mailbox, first_steps):
         part.register(app)
     for page in (

@@ -71,9 +71,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "SECURITY_TWO_FACTOR_REQUIRED": settings.second_factor == "required",
         "SECURITY_TWO_FACTOR_ENABLED_METHODS": [second_factors.AUTHENTICATOR],
         "SECURITY_TWO_FACTOR_IMPLEMENTATIONS": {"code": "scheduler.web.second_factor.Authenticator"},
-        "SECURITY_TOTP_SECRETS": second_factors.wallet_keys(
-            (settings.secret_key, *settings.secret_key_fallbacks)
-        ),
+        "SECURITY_TOTP_SECRETS": second_factors.wallet_keys(settings.signing_keys),
         "SECURITY_TOTP_ISSUER": second_factors.ISSUER,
         "SECURITY_LOGOUT_METHODS": ["POST"],
         "SECURITY_LOGOUT_CSRF": True,

@@ -11,13 +11,13 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds
 from scheduler.errors import Invalid
+from scheduler.http import access
 from scheduler.services.patient import patients
 from scheduler.services.trail import audit, audit_trail
 from scheduler.services.trail.audit_trail import Wanted
 from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
-from scheduler.web.seen import note_view
 from scheduler.web.settings.blueprint import by_field
 from scheduler.web.shell import may
 
@@ -46,7 +46,7 @@ def index() -> str | tuple[str, int]:
         errors=by_field(refusal),
         most=SHOWN,
     )
-    note_view("audit.read", None, wanted.names())
+    access.note("audit.read", fields=wanted.names())
     return shown, status
 
 
@@ -58,12 +58,14 @@ def export() -> Response:
     session = db.session()
     audit.record(session, actor(), "audit.exported", None, clock.now(), wanted.names())
     session.commit()
-    return csv_file(session, audit_trail.csv_lines(session, actor().clinic, wanted), "audit.csv")
+    return csv_file(
+        session, audit_trail.csv_lines(session, actor().clinic, wanted, access.page_notes()), "audit.csv"
+    )
 
 
-@bp.get("/patients/<patient_id>/access")
+@bp.get("/patients/<patient_id>/access", endpoint="access")
 @may("audit")
-def access(patient_id: str) -> str:
+def report(patient_id: str) -> str:
     """Show who saw or changed a patient's record, to be printed and handed out."""
     patient = patients.get(db.session(), actor().clinic, patient_id)
     people, lines = audit_trail.of_patient(db.session(), actor().clinic, patient)
@@ -74,7 +76,7 @@ def access(patient_id: str) -> str:
         lines=lines,
         now=clock.now(),
     )
-    note_view("patient.access-reported", patient)
+    access.note("patient.access-reported", "Patient", patient.public_id)
     return shown
 
 

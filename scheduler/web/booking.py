@@ -14,6 +14,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import local_on, to_local
 from scheduler.domain.plans import Role
 from scheduler.errors import Invalid, NotFound, ProposalExpired, Refusal, RuleBroken, SlotTaken
+from scheduler.http import signing
 from scheduler.models import care_plan as care_plans
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
@@ -24,7 +25,7 @@ from scheduler.services.patient import patients
 from scheduler.services.planning import improving_jobs, proposals
 from scheduler.services.planning.proposal_tokens import unsign
 from scheduler.transactions import only_reads, reads_first
-from scheduler.web import signing, wish_form
+from scheduler.web import wish_form
 from scheduler.web.current import actor
 from scheduler.web.earlier_form import EarlierForm, earlier_form
 from scheduler.web.offers import NOTHING, Found, find

@@ -21,7 +21,6 @@ from scheduler.services.course.course_pictures import picture
 from scheduler.services.visit import gates, visit_story
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
-from scheduler.web.seen import note_view
 from scheduler.web.shell import may
 from scheduler.web.timeline import timeline
 from scheduler.web.visits import find as find_visit
@@ -42,7 +41,7 @@ def show(care_plan_id: str) -> str:
     course, now = find(care_plan_id), clock.now()
     shown = picture(db.session(), actor().clinic, course, now)
     check_ins = visit_answer.check_ins_of_course(db.session(), course.id)
-    page = render_template(
+    return render_template(
         "care_plans/show.html",
         course=course,
         patient=course.patient,
@@ -57,8 +56,6 @@ def show(care_plan_id: str) -> str:
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         now=now,
     )
-    note_view("care-plan.viewed", course)
-    return page
 
 
 @bp.post("/<care_plan_id>/<any(hold, resumption, revocation, completion):what>")

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid, NoFitFound, Refusal, SlotTaken, WrongStatus
+from scheduler.http import signing
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.course import lengths, make_ups
@@ -18,7 +19,6 @@ from scheduler.services.course.boosters import book_proposed
 from scheduler.services.course.course_pictures import changed_gaps
 from scheduler.services.planning.courses import is_projected
 from scheduler.services.visit import move_tokens, moves
-from scheduler.web import signing
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time

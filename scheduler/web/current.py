@@ -47,7 +47,8 @@ def _find() -> Actor:
         raise NotFound("Your account belongs to no clinic")
     chosen = session.get(CHOSEN)
     row = next((row for row in memberships if row.clinic.public_id == chosen), memberships[0])
-    return Actor(row.clinic, row.user, row.role, "staff", request.remote_addr or "")
+    address, session_id = request.remote_addr or "", g.get("session_id", "")
+    return Actor(row.clinic, row.user, row.role, "staff", address, session_id=session_id)
 
 
 def _memberships() -> list[Membership]:

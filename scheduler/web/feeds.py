@@ -11,10 +11,12 @@ from config import Settings
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid, NotFound
+from scheduler.http import access
 from scheduler.models import calendar_feed
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models.calendar_feed import CalendarFeed
+from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.account import memberships
 from scheduler.services.clinic import places
@@ -120,14 +122,14 @@ def for_place(place_id: str) -> str | tuple[str, int]:
 @may("feeds")
 def of_patient(patient_id: str) -> str:
     patient = patients.get(db.session(), actor().clinic, patient_id)
-    return _page(Subject(patient.name, patient.resource_id, request.path, is_patient=True))
+    return _page(_patient(patient))
 
 
 @bp.post("/patients/<patient_id>/feeds")
 @may("feeds")
 def for_patient(patient_id: str) -> str | tuple[str, int]:
     patient = patients.get(db.session(), actor().clinic, patient_id)
-    return _make(Subject(patient.name, patient.resource_id, request.path, is_patient=True))
+    return _make(_patient(patient))
 
 
 @bp.post("/calendar-feeds/<feed_id>/rotation")
@@ -192,11 +194,16 @@ def _person(person: Practitioner) -> Subject:
     return Subject(person.name, person.resource_id, page, person=person)
 
 
+def _patient(patient: Patient) -> Subject:
+    access.touch(patient)  # the page gets the name alone
+    page = url_for(".of_patient", patient_id=patient.public_id)
+    return Subject(patient.name, patient.resource_id, page, is_patient=True)
+
+
 def _subject_of(feed: CalendarFeed) -> Subject:
     whose = owner(db.session(), feed)
     if whose.patient is not None:
-        page = url_for(".of_patient", patient_id=whose.patient.public_id)
-        return Subject(whose.patient.name, feed.resource_id, page, is_patient=True)
+        return _patient(whose.patient)
     if whose.practitioner is not None:
         return _person(whose.practitioner)
     if whose.location is not None:

@@ -11,7 +11,6 @@ from scheduler.errors import Invalid, Refusal
 from scheduler.models.patient import Patient
 from scheduler.services.patient import duplicates, merging, patients
 from scheduler.web.current import actor
-from scheduler.web.patients import seen
 from scheduler.web.shell import may
 
 bp = Blueprint("merging", __name__)
@@ -64,9 +63,7 @@ def show(patient_id: str, other_id: str) -> str | Response:
     keep, other = _find(patient_id), _find(other_id)
     if keep.id == other.id:  # done already, maybe at another desk
         return redirect(url_for("patients.show", patient_id=keep.public_id), 303)
-    page = _page(keep, other)
-    seen([keep, other], clock.now())
-    return page
+    return _page(keep, other)
 
 
 @bp.post("/patients/<patient_id>/merger/<other_id>")

@@ -16,6 +16,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.status import STEPS
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal, RuleBroken, SlotTaken, StalePreview
+from scheduler.http import signing
 from scheduler.models import location as locations
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
@@ -28,7 +29,6 @@ from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import move_tokens, moves
 from scheduler.services.visit.moves import Move
 from scheduler.transactions import only_reads
-from scheduler.web import signing
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time
 from scheduler.web.refusals import is_partial

@@ -19,6 +19,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Proposal, Visit
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
+from scheduler.http import signing
 from scheduler.models.job import Job
 from scheduler.models.patient import Patient
 from scheduler.models.schedule import closures
@@ -28,7 +29,7 @@ from scheduler.services.planning.earlier import longer_gap
 from scheduler.services.planning.proposal_tokens import sign
 from scheduler.services.planning.wishes import Wishes
 from scheduler.transactions import write_now
-from scheduler.web import signing, wish_form
+from scheduler.web import wish_form
 from scheduler.web.current import actor
 from scheduler.web.month import CalendarDay, weeks
 from scheduler.web.wish_form import Fields

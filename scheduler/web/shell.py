@@ -12,8 +12,7 @@ from markupsafe import Markup
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.refused_access import require_noted
-from scheduler.services.account.permissions import allowed
+from scheduler.services.account.permissions import allowed, require
 from scheduler.services.actors import Actor
 from scheduler.services.visit import zone_drift
 from scheduler.transactions import SAFE, again_as_writer
@@ -44,7 +43,7 @@ def may(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def wrap(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            require_noted(actor(), permission)
+            require(actor(), permission)
             return view(*args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # what a test holds against its table
@@ -60,7 +59,7 @@ def _may_write() -> None:
     permission = getattr(view, "permission", None)
     if permission is not None and request.method not in SAFE:
         forget_actor()
-        require_noted(actor(), permission)
+        require(actor(), permission)
 
 
 def _frame() -> dict[str, Any]:

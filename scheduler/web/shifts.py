@@ -16,13 +16,13 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.plans import Role
 from scheduler.errors import Invalid, NotFound, Refusal, SlotTaken, StalePreview
+from scheduler.http import signing
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.services.day import shifts
 from scheduler.services.day.shifts import Shift
 from scheduler.services.visit import move_tokens, moves
 from scheduler.transactions import only_reads
-from scheduler.web import signing
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.refusals import is_partial

@@ -33,7 +33,6 @@ from scheduler.services.visit import gates, visit_story, visits
 from scheduler.services.visit.undo import latest_step, undo
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
-from scheduler.web.seen import note_view
 from scheduler.web.shell import may
 from scheduler.web.shifts import key_of
 
@@ -66,10 +65,14 @@ class Late:
 @bp.get("/<visit_id>")
 @may("view")
 def show(visit_id: str) -> str:
-    visit = find(visit_id)
-    page = _page(visit)
-    note_view("appointment.viewed", visit)
-    return page
+    return _page(find(visit_id))
+
+
+@bp.get("/<visit_id>/panel")
+@may("view")
+def panel(visit_id: str) -> str:
+    """The panel beside the board, which the board refreshes by itself when the visit has changed."""
+    return _page(find(visit_id))
 
 
 @bp.post("/<visit_id>/<any(confirmation, arrival, fulfillment, 'no-show'):what>")

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from scheduler.jobs.sealing import seal_trails
 from tests.cli.test_users import run
 from tests.engines import both
-from tests.services.trail.test_audit_chain import OFF
+from tests.services.trail.test_audit_chain import OFF, forge
 
 
 @both
@@ -36,4 +36,22 @@ def test_a_head_that_is_none_is_refused(app, harbor):
     assert (
         run(app, "audit", "verify", "--head", "x").output
         == "Error: a head is SERIAL:SEAL, as a check prints it\n"
+    )
+
+
+@both
+def test_a_row_that_sql_put_into_the_trail_is_reported(app, session, harbor):
+    seal_trails(app)
+    forge(session, "clinic.founded", event="gate.overridden", actor="staff")
+    session.commit()
+    sealed = seal_trails(app)
+    verified = run(app, "audit", "verify", "--clinic", "harbor")
+    status = json.loads(run(app, "status", "--json").output)
+
+    assert sealed == "sealed 0"
+    assert verified.exit_code == 1
+    assert "was not written by Seriate: not linked" in verified.output
+    assert (
+        "rows in the audit trail of harbor that Seriate has not written: 1 (flask audit verify)"
+        in status["troubles"]
     )

@@ -1,5 +1,6 @@
-"""Programs and a clock that stands, as in the tests of the API."""
+"""The programs and browsers of the other interfaces' tests, with the objects of their matrices."""
 
-from tests.api.conftest import api, travel
-
-__all__ = ["api", "travel"]
+from tests.api.conftest import api, travel, wishes  # noqa: F401
+from tests.api.test_matrix import objects as api_objects  # noqa: F401
+from tests.web.conftest import at_now, signed_in  # noqa: F401
+from tests.web.test_matrix import objects  # noqa: F401

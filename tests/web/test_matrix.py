@@ -257,6 +257,7 @@ TABLE = {
     "GET single_visits.form": ("book", "/patients/{patient}/visits/new", None, True),
     "POST single_visits.book": ("book", "/patients/{patient}/visits", {}, True),
     "GET static": (ANYONE, "/static/css/app.css", None, False),
+    "GET visits.panel": ("view", "/appointments/{visit}/panel", None, True),
     "GET visits.show": ("view", "/appointments/{visit}", None, True),
     "POST visits.cancel": ("cancel", "/appointments/{visit}/cancellation", {}, True),
     "POST visits.check_in": ("progress", "/appointments/{visit}/check-in", {}, True),

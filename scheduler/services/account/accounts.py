@@ -92,6 +92,7 @@ def create_token(
     token = ApiToken(
         clinic_id=actor.clinic.id,
         user_id=user.id,
+        made_by_id=actor.user_id,
         name=called,
         prefix=text[:KNOWN_BY],
         digest=digest_of(text),
@@ -148,7 +149,10 @@ def caller_of(session: Session, text: str, now: datetime, address: str) -> tuple
     if membership is None:
         return None
     scopes = None if token.scopes is None else frozenset(token.scopes)
-    return Actor(membership.clinic, token.user, membership.role, "staff", address, scopes), token
+    actor = Actor(
+        membership.clinic, token.user, membership.role, "staff", address, scopes, token_id=token.public_id
+    )
+    return actor, token
 
 
 def _check_scopes(scopes: Collection[str] | None) -> None:

@@ -82,7 +82,7 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
         select(Patient).where(Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id)
     )
     for one in [patient, *merged]:
-        audit.blank_reasons(session, actor.clinic, _ids(session, one))
+        audit.record_erasure(session, actor, one, _ids(session, one), now, reason)
         _erase_courses(session, actor, one, reason, now)
         _erase_visits(session, one)
         _erase_mail(session, one, now)
@@ -92,7 +92,6 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
             setattr(one, name, value)
         relabelled(session, one.clinic_id, Appointment.patient_id == one.id, now)
         one.erased_at, one.row_version = now, one.row_version + 1
-        audit.record(session, actor, "patient.erased", one, now, reason=reason)
     raise_versions(session, patient.clinic_id, shown, now)
     session.flush()
 

@@ -5,7 +5,7 @@ Tokens are not in it (nobody has them), and of the audit trail what concerns the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -26,6 +26,7 @@ from scheduler.models.user import User
 from scheduler.models.visit_answer import check_in_of, driver_of
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
+from scheduler.services.trail.audit_words import LISTED
 
 FIELDS = [
     "given_name",
@@ -152,14 +153,24 @@ def _former_ids(session: Session, patient: Patient) -> list[str]:
 
 
 def _trail(session: Session, patient: Patient, things: Iterable[Any]) -> list[dict[str, Any]]:
-    ids = [patient.public_id, *_former_ids(session, patient), *(thing.public_id for thing in things)]
+    patients = [patient.public_id, *_former_ids(session, patient)]
+    ids = [*patients, *(thing.public_id for thing in things)]
     query = (
         select(AuditEvent, User.email)
         .outerjoin(User, User.id == AuditEvent.user_id)
-        .where(AuditEvent.clinic_id == patient.clinic_id, AuditEvent.object_id.in_(ids))
+        .where(AuditEvent.clinic_id == patient.clinic_id)
+        .where(AuditEvent.object_id.in_(ids) | audit.showed(patients))
         .order_by(AuditEvent.id)
     )
-    return [{**_plain(event, TRAIL), "user": email} for event, email in session.execute(query)]
+    return [_event(event, patients) | {"user": email} for event, email in session.execute(query)]
+
+
+def _event(event: AuditEvent, patients: Collection[str]) -> dict[str, Any]:
+    """Return an event; of a list only that it showed this patient, since the others are not theirs to know."""
+    shown = _plain(event, TRAIL)
+    if event.event == LISTED:
+        shown["fields"] = sorted(set(patients) & set(event.fields))
+    return shown
 
 
 def _one(row: Any, fields: Iterable[str]) -> dict[str, Any] | None:

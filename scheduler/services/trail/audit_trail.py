@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
+from scheduler.models.api_token import ApiToken
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.calendar_feed import CalendarFeed
@@ -25,17 +26,19 @@ from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.user import User
+from scheduler.services.trail import audit
+from scheduler.services.trail.audit_words import LIST, LISTED
 from scheduler.services.transfer import exports
 
 PAGE = 100  # events looked at for one page; operations are shown whole
 MOST_IDS = 500  # in one query
 ACTORS = ("staff", "patient", "clock", "command")
 OF_PATIENTS = (Appointment, CarePlan, Message)
-LOOKS = (".viewed", ".exported", ".access-reported")
+LOOKS = (".viewed", ".listed", ".exported", ".access-reported")
 NAMED = re.compile(r"user:(\d+)")
 COLUMNS = (
     "at", "actor", "user", "event", "about", "object_type", "object_id", "fields", "operation", "address", "reason",
-    "serial",
+    "serial", "token", "token_made_by", "session_id",
 )  # fmt: skip
 
 
@@ -62,13 +65,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Line:
-    """An event, with what its ids stand for."""
+    """An event, with what its ids stand for. `token` is the name of the API token used, `maker` who made that."""
 
     event: AuditEvent
     who: str
-    about: str
-    patient_id: str | None
+    patient: Patient | None
     fields: str
+    token: str = ""
+    maker: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,18 +137,27 @@ def of_patient(session: Session, clinic: Clinic, patient: Patient) -> tuple[list
     return list(people.values()), lines
 
 
-def csv_lines(session: Session, clinic: Clinic, wanted: Wanted) -> Iterator[str]:
-    """Return the lines of a CSV of the events, the latest first, with cells that no spreadsheet runs."""
+def csv_lines(
+    session: Session, clinic: Clinic, wanted: Wanted, before_page: exports.BeforePage
+) -> Iterator[str]:
+    """Return the lines of a CSV of the events, the latest first, with cells that no spreadsheet runs.
+
+    `before_page` gets the patients that a page of events names before its first line is given out.
+    """
     narrowed = _narrowed(session, clinic, wanted)  # now: the lines are asked for when the request is over
-    return _csv(session, clinic, narrowed)
+    return _csv(session, clinic, narrowed, before_page)
 
 
-def _csv(session: Session, clinic: Clinic, narrowed: Select[AuditEvent]) -> Iterator[str]:
+def _csv(
+    session: Session, clinic: Clinic, narrowed: Select[AuditEvent], before_page: exports.BeforePage
+) -> Iterator[str]:
     yield exports.csv_line(COLUMNS, clinic)
     query, before = narrowed.order_by(AuditEvent.id.desc()).limit(MOST_IDS), None
     while True:
         found = list(session.scalars(query.where(AuditEvent.id < before) if before else query))
-        for line in _lines(session, clinic, found):
+        lines = _lines(session, clinic, found)
+        before_page([line.patient for line in lines if line.patient])
+        for line in lines:
             yield exports.csv_line(_cells(line), clinic)
         if len(found) < MOST_IDS:
             return
@@ -181,17 +194,15 @@ def _narrowed(session: Session, clinic: Clinic, wanted: Wanted) -> Select[AuditE
     if wanted.patient:
         ids = sorted(ids_of(session, wanted.patient))
         parts = [ids[at : at + MOST_IDS] for at in range(0, len(ids), MOST_IDS)]
-        query = query.where(or_(*(AuditEvent.object_id.in_(part) for part in parts)))
+        own = [one.public_id for one in _records(session, wanted.patient)]
+        query = query.where(or_(*(AuditEvent.object_id.in_(part) for part in parts), audit.showed(own)))
     return query
 
 
 def ids_of(session: Session, patient: Patient) -> set[str]:
     """Return the public ids by which the trail knows a patient, what is theirs, and records merged into theirs."""
-    merged = select(Patient).where(
-        Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
-    )
     found = set()
-    for one in [patient, *session.scalars(merged)]:
+    for one in _records(session, patient):
         found.add(one.public_id)
         for kind in OF_PATIENTS:
             found.update(session.scalars(select(kind.public_id).where(kind.patient_id == one.id)))
@@ -204,19 +215,47 @@ def ids_of(session: Session, patient: Patient) -> set[str]:
     return found
 
 
+def _records(session: Session, patient: Patient) -> list[Patient]:
+    """Return a patient's record and those that were merged into it."""
+    merged = select(Patient).where(
+        Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
+    )
+    return [patient, *session.scalars(merged)]
+
+
 def _lines(session: Session, clinic: Clinic, events: Sequence[AuditEvent]) -> list[Line]:
     users = _users(session, events)
     patients = _patients(session, clinic, events)
-    return [_line(event, users, patients) for event in events]
+    tokens = _tokens(session, clinic, events)
+    return [_line(event, users, patients, tokens) for event in events]
 
 
-def _line(event: AuditEvent, users: dict[int, User], patients: dict[str, Patient]) -> Line:
+def _line(
+    event: AuditEvent, users: dict[int, User], patients: dict[str, Patient], tokens: dict[str, ApiToken]
+) -> Line:
     user = users.get(event.user_id or 0)
-    patient = patients.get(event.object_id)
     who = (user.name or user.email) if user else event.actor
-    about = patient.name if patient else ""
-    said = [_named(text, users) for text in event.fields]
-    return Line(event, who, about, patient.public_id if patient else None, ", ".join(said))
+    line = Line(event, who, patients.get(event.object_id), _fields(event, users))
+    if not event.token_id:
+        return line
+    token = tokens.get(event.token_id)  # none in a database that was restored in part
+    maker = token.made_by if token else None
+    return replace(
+        line, token=token.name if token else event.token_id, maker=maker.email if maker else "a command"
+    )
+
+
+def _fields(event: AuditEvent, users: dict[int, User]) -> str:
+    """Say which fields an event is about; of a list how many patients, of an erasure how many reasons went."""
+    if event.event == LISTED:
+        count = len(event.fields)
+        patients = "1 patient" if count == 1 else f"{count} patients"
+        return f"{patients}: {event.object_id}" if event.object_type == LIST else patients
+    removed = sum(text.startswith(audit.BLANKED) for text in event.fields)
+    said = [_named(text, users) for text in event.fields if not text.startswith(audit.BLANKED)]
+    if removed:
+        said.append("1 reason removed" if removed == 1 else f"{removed} reasons removed")
+    return ", ".join(said)
 
 
 def _named(text: str, users: dict[int, User]) -> str:
@@ -231,6 +270,19 @@ def _users(session: Session, events: Sequence[AuditEvent]) -> dict[int, User]:
     ids |= {int(match[1]) for event in events for text in event.fields if (match := NAMED.fullmatch(text))}
     return {
         one.id: one for part in _parts(ids) for one in session.scalars(select(User).where(User.id.in_(part)))
+    }
+
+
+def _tokens(session: Session, clinic: Clinic, events: Sequence[AuditEvent]) -> dict[str, ApiToken]:
+    ids = {event.token_id for event in events if event.token_id}
+    return {
+        one.public_id: one
+        for part in _parts(ids)
+        for one in session.scalars(
+            select(ApiToken)
+            .where(ApiToken.clinic_id == clinic.id, ApiToken.public_id.in_(part))
+            .options(joinedload(ApiToken.made_by))
+        )
     }
 
 
@@ -270,12 +322,15 @@ def _cells(line: Line) -> Sequence[object]:
         event.actor,
         line.who,
         event.event,
-        line.about,
+        line.patient.name if line.patient else "",
         event.object_type,
         event.object_id,
-        line.fields,
+        ", ".join(event.fields) if event.event == LISTED else line.fields,
         event.operation,
         event.address,
         event.reason,
         event.serial,
+        line.token,
+        line.maker,
+        event.session_id,
     )

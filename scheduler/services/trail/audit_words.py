@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LIST = "List"  # the object type of a list that showed patients
+LISTED = "patients.listed"
 THINGS = {
     "access": "Access",
     "appointment": "Visit",

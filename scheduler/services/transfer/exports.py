@@ -23,6 +23,7 @@ from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 
 PAGE = 500  # rows of one query
+BeforePage = Callable[[list[Any]], None]  # gets the visits or mails of a page before its first line is made
 RISKY = tuple("=+-@\t\r\n＝＋－＠")
 
 VISIT_COLUMNS = (
@@ -54,7 +55,9 @@ def csv_line(values: Sequence[object], clinic: Clinic) -> str:
     return buffer.getvalue()
 
 
-def appointments(session: Session, clinic: Clinic, first: datetime, after: datetime) -> Iterator[str]:
+def appointments(
+    session: Session, clinic: Clinic, first: datetime, after: datetime, before_page: BeforePage
+) -> Iterator[str]:
     """Yield the lines of all visits that start from `first` on and before `after`, in order of time."""
     query = (
         select(Appointment)
@@ -69,10 +72,12 @@ def appointments(session: Session, clinic: Clinic, first: datetime, after: datet
         )
         .order_by(Appointment.start_at, Appointment.id)
     )
-    return _lines(clinic, VISIT_COLUMNS, _paged(session, query), _visit)
+    return _lines(clinic, VISIT_COLUMNS, _paged(session, query, before_page), _visit)
 
 
-def messages(session: Session, clinic: Clinic, first: datetime, after: datetime) -> Iterator[str]:
+def messages(
+    session: Session, clinic: Clinic, first: datetime, after: datetime, before_page: BeforePage
+) -> Iterator[str]:
     """Yield the lines of all mails that were due from `first` on and before `after`, in order of time."""
     query = (
         select(Message, Patient)
@@ -80,14 +85,15 @@ def messages(session: Session, clinic: Clinic, first: datetime, after: datetime)
         .where(Message.clinic_id == clinic.id, Message.due_at >= first, Message.due_at < after)
         .order_by(Message.due_at, Message.id)
     )
-    return _lines(clinic, MESSAGE_COLUMNS, _paged(session, query), _message)
+    return _lines(clinic, MESSAGE_COLUMNS, _paged(session, query, before_page), _message)
 
 
-def _paged(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+def _paged(session: Session, query: Select[*tuple[Any, ...]], before_page: BeforePage) -> Iterator[Any]:
     """Yield the rows page by page; the caller reads within one transaction, so pages fit together."""
     start = 0
     while True:
         page = session.execute(query.limit(PAGE).offset(start)).all()
+        before_page([row[0] for row in page])
         yield from page
         if len(page) < PAGE:
             return

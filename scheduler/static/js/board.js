@@ -68,7 +68,7 @@ async function refreshPanel(before) {
   const after = shown && look(shown.dataset.panel);
   if (!after || after === before || panel.querySelector("details[open]") || document.activeElement?.matches("#panel :is(input, select, textarea)")) return;
   const headers = { "HX-Request": "true", "X-Background": "1" };
-  const answer = await fetch(`/appointments/${shown.dataset.panel}`, { headers });
+  const answer = await fetch(`/appointments/${shown.dataset.panel}/panel`, { headers });
   if (answer.status !== 200 || !shown.isConnected) return;
   const held = document.activeElement?.closest("#panel") && document.activeElement.id;
   const { scrollTop } = panel;

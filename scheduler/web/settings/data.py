@@ -11,6 +11,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.errors import Invalid
+from scheduler.http import access
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.patient import erasure
 from scheduler.services.trail import audit
@@ -62,7 +63,11 @@ def export_data() -> Response | tuple[str, int]:
     clinic = who.clinic
     start, after = day_bounds(first, clinic.zone)[0], day_bounds(last, clinic.zone)[1]
     session = db.session()
-    return csv_file(session, TABLES[name](session, clinic, start, after), f"{name}-{first}-{last}.csv")
+    return csv_file(
+        session,
+        TABLES[name](session, clinic, start, after, access.page_notes()),
+        f"{name}-{first}-{last}.csv",
+    )
 
 
 def _page(refusal: Invalid | None = None) -> str:

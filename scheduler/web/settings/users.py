@@ -11,12 +11,13 @@ from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.errors import Invalid
+from scheduler.http import signing
 from scheduler.models.user import StaffRole
 from scheduler.services.account import memberships, passwords, second_factors, sessions
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.trail import audit
 from scheduler.web.current import actor
-from scheduler.web.passwords import public_url, signing_keys
+from scheduler.web.passwords import public_url
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
@@ -40,7 +41,7 @@ def add_user() -> str | tuple[str, int]:
             _role(),
             clock.now(),
             public_url(),
-            signing_keys(),
+            signing.keys(),
             form.get("name", ""),
         )
     except Invalid as refusal:

@@ -8,9 +8,9 @@ from scheduler.models.audit_event import AuditEvent
 from scheduler.services.trail import audit, audit_chain
 from scheduler.services.trail.audit_chain import Fault
 from tests.cast import NOW
-from tests.engines import both
+from tests.engines import SECRET_KEY, both
 
-KEYS = ("k" * 40,)
+KEYS = (SECRET_KEY,)
 OFF = {
     "sqlite": ["DROP TRIGGER audit_event_update", "DROP TRIGGER audit_event_delete"],
     "postgresql": ["ALTER TABLE audit_event DISABLE TRIGGER USER"],
@@ -136,8 +136,79 @@ def meddle(session, statement):
 
 
 @both
+def test_a_row_that_the_application_has_not_written_is_not_linked(app, session, harbor, trail):
+    forge(session, "x.happened", event="gate.overridden", user_id=harbor.users["rita"].id, actor="staff")
+    audit.record(session, harbor.command, "y.happened", harbor.clinic, NOW)
+    session.commit()
+    linked = audit_chain.seal(session, harbor.clinic, KEYS, NOW)
+    session.commit()
+    forged = session.scalar(select(AuditEvent).where(AuditEvent.event == "gate.overridden"))
+    found = audit_chain.verify(session, harbor.clinic, KEYS)
+
+    assert (linked, forged.serial) == (1, None)
+    assert found.faults == (Fault(0, f"the row with id {forged.id} was not written by Seriate: not linked"),)
+    assert (found.forged, found.unsealed) == (1, 0)
+    assert not audit_chain.has_unsealed(session, harbor.clinic, KEYS)
+
+
+@both
+def test_a_copy_of_an_event_is_refused(session, harbor, trail):
+    with pytest.raises(IntegrityError):
+        forge(session, "x.happened", keeping_mac=True)
+
+
+@both
+def test_a_copy_of_a_linked_event_is_not_linked_again_when_the_index_is_gone(session, harbor, trail):
+    session.execute(text("DROP INDEX ix_audit_event_nonce"))
+    forge(session, "x.happened", keeping_mac=True)
+    session.commit()
+
+    assert audit_chain.seal(session, harbor.clinic, KEYS, NOW) == 0
+    assert [fault.serial for fault in audit_chain.verify(session, harbor.clinic, KEYS).faults] == [0]
+
+
+@both
+def test_the_database_refuses_to_blank_a_reason_without_an_erasure(session, harbor, trail):
+    with pytest.raises(IntegrityError, match="append-only"):
+        session.execute(text("UPDATE audit_event SET reason = '', reason_salt = '' WHERE reason != ''"))
+
+
+@both
+def test_a_reason_blanked_without_an_erasure_is_found(session, harbor, trail):
+    meddle(session, "UPDATE audit_event SET reason = '', reason_salt = '' WHERE event = 'x.happened'")
+
+    assert audit_chain.verify(session, harbor.clinic, KEYS).faults == (
+        Fault(trail, "the reason is blank, and no erasure names it"),
+    )
+
+
+@both
+def test_a_reason_blanked_under_a_forged_erasure_is_found(session, harbor, trail):
+    digest = session.scalar(select(AuditEvent.reason_digest).where(AuditEvent.event == "x.happened"))
+    forge(session, "x.happened", event="patient.erased", fields=f'["reason:{digest}"]')
+    session.execute(text("UPDATE audit_event SET reason = '', reason_salt = '' WHERE event = 'x.happened'"))
+    session.commit()
+    audit_chain.seal(session, harbor.clinic, KEYS, NOW)
+
+    assert [fault.serial for fault in audit_chain.verify(session, harbor.clinic, KEYS).faults] == [trail, 0]
+
+
+def forge(session, copied, keeping_mac=False, **changed):
+    """Put a copy of an event into the table as SQL does that has no key."""
+    if not keeping_mac:
+        changed["nonce"] = "f" * 24
+    names = [name for name in list(AuditEvent.__table__.columns.keys()) if name not in ("id", "serial", "seal")]
+    cast = "CAST(:fields AS jsonb)" if session.get_bind().dialect.name == "postgresql" else ":fields"
+    values = [(cast if name == "fields" else f":{name}") if name in changed else name for name in names]
+    statement = f"INSERT INTO audit_event ({', '.join(names)}) SELECT {', '.join(values)} FROM audit_event"
+    session.execute(text(f"{statement} WHERE event = :copied"), {**changed, "copied": copied})
+
+
+@both
 def test_a_blanked_reason_leaves_the_chain_whole(session, harbor, trail):
-    audit.blank_reasons(session, harbor.clinic, [harbor.clinic.public_id])
+    ids = [harbor.clinic.public_id]
+    audit.record_erasure(session, harbor.command, harbor.patients["Nora"], ids, NOW, "asked for")
+    audit_chain.seal(session, harbor.clinic, KEYS, NOW)
     session.commit()
     [row] = session.scalars(select(AuditEvent).where(AuditEvent.event == "x.happened"))
 

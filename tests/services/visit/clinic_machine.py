@@ -32,8 +32,10 @@ from scheduler.models.versions import calendar_version
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
+from scheduler.services.trail import audit_mac
 from scheduler.services.visit import books, moves, undo, visits
 from tests.cast import NOW
+from tests.engines import SECRET_KEY
 from tests.services.visit.clinic_model import FROM, LIVE, ZONE, ClinicModel
 
 OPEN = (ReminderState.PENDING, ReminderState.QUEUED)
@@ -66,7 +68,9 @@ class ClinicMachine(RuleBasedStateMachine):
     def __init__(self, open_clinic):
         super().__init__()
         url, self.close_clinic = open_clinic()
-        self.engine = create_engine(url, **engine_options(url))
+        self.engine = create_engine(
+            url, **engine_options(url), execution_options=audit_mac.engine_option(SECRET_KEY)
+        )
         with Session(self.engine) as session:
             self.clinic_id = session.scalar(select(Clinic.id))
             plan = session.scalars(select(PlanDefinition).where(PlanDefinition.key == "therapy-6")).one().plan

@@ -8,8 +8,8 @@ from flask import g, request
 from sqlalchemy.orm import Session
 
 from scheduler import clock
-from scheduler.api.problems import Unauthenticated
 from scheduler.database import begin_write, db, is_writer
+from scheduler.http.problems import Unauthenticated
 from scheduler.models.api_token import ApiToken
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
@@ -28,21 +28,20 @@ def authenticate() -> None:
     found = accounts.caller_of(session, given[1], now, request.remote_addr or "")
     if found is None:
         raise Unauthenticated("The token is unknown, expired or revoked")
-    actor, token = found
-    g.api_caller, g.api_token_id = actor, token.public_id
+    g.actor, token = found
     if accounts.is_use_worth_noting(token, now):
         _note_use(token)
 
 
 def caller() -> Actor:
     """Return who is calling."""
-    actor: Actor = g.api_caller
+    actor: Actor = g.actor
     return actor
 
 
 def caller_key() -> str:
     """Return what an idempotency key is scoped to."""
-    return f"token:{g.api_token_id}"
+    return f"token:{caller().token_id}"
 
 
 def _note_use(token: ApiToken) -> None:

@@ -8,6 +8,6 @@ from config import Settings
 
 
 def keys() -> tuple[str, ...]:
-    """Return the keys: the first signs, all are accepted."""
+    """Return the keys: the first one signs, all of them verify."""
     settings: Settings = current_app.config["SETTINGS"]
-    return (settings.secret_key, *settings.secret_key_fallbacks)
+    return settings.signing_keys
