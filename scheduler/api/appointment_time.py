@@ -11,7 +11,7 @@ from pydantic import Field
 
 from scheduler import clock
 from scheduler.api.appointments import find
-from scheduler.api.fields import At, Body, Id, Instant, Reason, View, at
+from scheduler.api.fields import At, Body, Id, Instant, OverrideReason, Reason, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
@@ -36,7 +36,7 @@ class NewTime(Body):
     preview: bool = False
     token: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     reason: Reason = ""
-    override_reason: Reason = ""
+    override_reason: OverrideReason = ""
 
 
 class PlaceInTime(View):

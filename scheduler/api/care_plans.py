@@ -13,7 +13,7 @@ from scheduler.api import explicit_courses
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointment_views import view as appointment_view
 from scheduler.api.explicit_courses import VisitBody
-from scheduler.api.fields import At, Body, Day, Id, Reason, View, at
+from scheduler.api.fields import At, Body, Day, Id, OverrideReason, Reason, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import Key, signing_keys
 from scheduler.api.reads import note_view
@@ -41,7 +41,7 @@ class NewCarePlan(Body):
     patient_id: Id | None = None
     plan_definition: Key | None = None
     appointments: list[VisitBody] = Field(default=[], max_length=100)
-    override_reason: Reason = ""
+    override_reason: OverrideReason = ""
     reserve_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] | None = None
 
     @model_validator(mode="after")

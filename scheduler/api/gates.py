@@ -15,7 +15,6 @@ from scheduler.models.appointment import by_public_id as visit_by_public_id
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.gate import Gate
 from scheduler.models.user import User
-from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.visit import gates
 
@@ -23,7 +22,9 @@ from scheduler.services.visit import gates
 class GateBody(Body):
     """`closed` settles the gate or opens it again. `appointment_id` is needed where it holds for one visit only.
 
-    `document` says where the paper is. `waived` passes it without, which needs the permission `override` and a note.
+    `document` says where the paper is. `valid_until` may not be later than the protocol's `valid_days` from today, nor
+    before today. `waived` passes it without, which needs the permission `override` and a note of at least 10 characters
+    that are not only punctuation. Where the protocol names roles (`completed_by`), only they do any of this.
     """
 
     closed: bool
@@ -35,7 +36,10 @@ class GateBody(Body):
 
 
 class GateView(View):
-    """A gate of the course, or of one visit. `closed_at` is when it was settled, `valid_until` its last day."""
+    """A gate of the course, or of one visit. `closed_at` is when it was settled, `valid_until` its last day.
+
+    `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
+    """
 
     name: str
     title: str
@@ -46,6 +50,7 @@ class GateView(View):
     document: str
     note: str
     waived: bool
+    completed_by: list[str]
 
 
 class GateList(View):
@@ -78,13 +83,14 @@ def get_gate(actor: Actor, query: GateQuery, care_plan_id: str, name: str) -> An
 
 @call("PUT", "/care-plans/<care_plan_id>/gates/<name>", may="gates", body=GateBody, gives=GateView)
 def put_gate(actor: Actor, body: GateBody, care_plan_id: str, name: str) -> Answer:
-    """Settle a gate, or open it again. Closing the last one of a visit books it."""
+    """Settle a gate, or open it again. Closing the last one of a visit books it.
+
+    403 `forbidden` with `completed_by` when the protocol leaves it to other roles.
+    """
     care_plan, now = find(actor, care_plan_id), clock.now()
     visit = _visit(care_plan, body.appointment_id)
     if not body.closed:
         return Answer(_view(care_plan, gates.reopen(db.session(), actor, care_plan, name, now, visit)))
-    if body.waived:
-        require(actor, "override")
     gate = gates.close(
         db.session(),
         actor,
@@ -122,6 +128,7 @@ def _view(care_plan: CarePlan, gate: Gate) -> GateView:
         document=gate.document,
         note=gate.note,
         waived=gate.waived,
+        completed_by=list(care_plan.plan_definition.plan.gate(gate.key).completed_by),
     )
 
 

@@ -80,8 +80,8 @@ def test_an_open_gate_stops_check_in_until_a_manager_gives_a_reason(mona, sessio
     expect(refused).to_contain_text("Something must be settled before check-in.")
     expect(refused).to_contain_text("Driver confirmed")
     expect(refused).to_be_focused()
-    refused.get_by_label("Reason to check in all the same").fill("the prescriber knows")
-    refused.get_by_role("button", name="Check in all the same").click()
+    refused.get_by_label("Reason for the override").fill("the prescriber knows")
+    refused.get_by_role("button", name="Check in anyway").click()
 
     expect(page.locator("#panel .panel-marks")).to_contain_text("Checked in")
     assert fresh(session, infusion).status is AppointmentStatus.CHECKED_IN
@@ -95,7 +95,7 @@ def test_a_front_desk_person_cannot_pass_an_open_gate(alice, infusion, faults):
     page.get_by_role("button", name="Check in").click()
 
     expect(page.get_by_role("alert")).to_contain_text("A prescriber or manager can let it pass")
-    expect(page.get_by_role("button", name="Check in all the same")).to_have_count(0)
+    expect(page.get_by_role("button", name="Check in anyway")).to_have_count(0)
 
 
 def test_a_dragged_visit_shades_what_fits_and_shows_what_moves_along(alice, session, infusion):

@@ -54,6 +54,7 @@ def book_course(
     Raises SlotTaken with every conflict when the calendar has changed since the visits were planned, RuleBroken when
     they do not keep the plan's rules.
     """
+    _require_over(wishes, now)
     _make_way(session, actor, wishes.patient, visits, now)
     calendar = proposals.load(session, actor, wishes, now)
     asked = replace(wishes.request(), slack={})  # a bent gap is judged as what it is
@@ -213,6 +214,13 @@ def _write(
     care_plan.appointments.extend(appointments)
     session.flush()
     return appointments
+
+
+def _require_over(wishes: Wishes, now: datetime) -> None:
+    """Raise Invalid unless every step that is recorded as done is over."""
+    ahead = [done.action for done in wishes.done.values() if done.end > now]
+    if ahead:
+        raise Invalid([("done", f"{action} is not over yet") for action in ahead])
 
 
 def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime) -> None:

@@ -25,7 +25,7 @@ from scheduler.models.occupation import of_appointment
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
-from scheduler.services.account.permissions import allowed
+from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
 from scheduler.services.locks import lock_resources
@@ -101,7 +101,7 @@ def _reflow(
     """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound."""
     if start < now:
         raise Invalid([("start", "is in the past")])
-    bend = bool(override_reason) and allowed(actor, "override")
+    bend = may_override(actor, override_reason)
     moved = {appointment.action: start}
     try:
         result = planner.reflow(
