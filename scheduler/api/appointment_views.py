@@ -34,6 +34,7 @@ class AppointmentView(View):
     """`end` is when the patient may leave; `tentative` while a gate is open or the date is only proposed.
 
     `sequence` counts what calendars show, `version` every edit (the ETag). `stage` says where a checked-in patient is.
+    `imported_at` is when a past visit was entered from a file: it was not checked in here.
     """
 
     id: Id
@@ -57,6 +58,7 @@ class AppointmentView(View):
     phases: list[dict[str, Any]]
     open_gates: list[OpenGateView]
     book_by: str | None
+    imported_at: At | None
     expires_at: At | None
     cancelled_at: At | None
     cancel_side: str | None
@@ -97,6 +99,7 @@ def view(visit: Appointment) -> AppointmentView:
             OpenGateView(key=gate.key, title=gate.title, why=gate.why) for gate in _open_gates(visit)
         ],
         book_by=visit.book_by_on.isoformat() if visit.book_by_on else None,
+        imported_at=at(visit.imported_at) if visit.imported_at else None,
         expires_at=at(visit.expires_at) if visit.expires_at else None,
         cancelled_at=at(visit.cancelled_at) if visit.cancelled_at else None,
         cancel_side=visit.cancel_side,

@@ -45,7 +45,7 @@ class Bend(Body):
 
 
 class WishBody(Body):
-    """What a patient wishes. `done` are actions that are over: later gaps are counted from them.
+    """What a patient wishes. `done` are actions that are over by now: later gaps count from them.
 
     `slack` bends soft gaps; booking such a course asks for a reason and the right to override.
     """
@@ -171,7 +171,7 @@ def wishes_of(actor: Actor, body: WishBody) -> Wishes:
             places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids
         ),
         pinned={pin.action: pin.start for pin in body.pinned},
-        done={pin.action: _done(definition.plan, pin) for pin in body.done},
+        done={pin.action: _done(definition.plan, pin, clock.now()) for pin in body.done},
         preferred=body.preferred,
         count=body.count,
         slack=_slack(definition.plan, body.slack),
@@ -228,12 +228,15 @@ def _slack(plan: Plan, bends: Sequence[Bend]) -> dict[str, tuple[int, int]]:
     return {bend.action: (bend.shortest, bend.longest) for bend in bends}
 
 
-def _done(plan: Plan, pin: Pin) -> Done:
+def _done(plan: Plan, pin: Pin, now: datetime) -> Done:
     try:
         action = plan.action(pin.action)
     except KeyError:
         raise Invalid([(f"done.{pin.action}", "the plan has no such action")]) from None
-    return Done(pin.action, pin.start, pin.start + action.attended_length)
+    done = Done(pin.action, pin.start, pin.start + action.attended_length)
+    if done.end > now:
+        raise Invalid([(f"done.{pin.action}", "is not over yet")])
+    return done
 
 
 def _view(proposal: Proposal, plan: Plan, ids: Mapping[int, str], token: str) -> ProposalView:

@@ -21,6 +21,7 @@ WORDS = {
     "driver": "told about the driver",
     "expire": "reservation ran out",
     "fulfill": "done",
+    "import": "imported from a file",
     "merge": "record merged",
     "no-show": "did not come",
     "record": "entered as it was",
@@ -50,7 +51,9 @@ def history_words(event: AppointmentEvent) -> str:
     kind, _, what = event.kind.partition(":")
     if what:
         return f"{kind.replace('-', ' ')}: {what.replace('-', ' ')}"
-    return WORDS.get(event.kind, event.kind.replace("-", " "))
+    words = WORDS.get(event.kind, event.kind.replace("-", " "))
+    words += ", entered after its day" if "late" in event.changes else ""
+    return words + (", by an override" if "override" in event.changes else "")
 
 
 def _moved(start: list[str], place: list[str] | None) -> str:

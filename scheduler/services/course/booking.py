@@ -48,8 +48,11 @@ def book_course(
     now: datetime,
     override_reason: str = "",
     reserve_minutes: int | None = None,
+    imported: bool = False,
 ) -> CarePlan:
     """Book every visit of a course, or none; with `reserve_minutes` only keep the time for so long.
+
+    Earlier visits are recorded with their own dates, and marked as `imported` when they come from a file.
 
     Raises SlotTaken with every conflict when the calendar has changed since the visits were planned, RuleBroken when
     they do not keep the plan's rules.
@@ -61,7 +64,7 @@ def book_course(
     broken = rules.check(actor, asked, calendar, visits, now, override_reason)
     care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
     appointments = _write(session, actor, care_plan, visits, now)
-    _write_done(session, actor, care_plan, wishes, now)
+    _write_done(session, actor, care_plan, wishes, now, imported)
     _occupy(session, actor.clinic, wishes.patient, appointments, visits, now)
     write_projections(session, actor, care_plan, projections, now)
     if care_plan.status is CarePlanStatus.ACTIVE:
@@ -223,7 +226,9 @@ def _require_over(wishes: Wishes, now: datetime) -> None:
         raise Invalid([("done", f"{action} is not over yet") for action in ahead])
 
 
-def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime) -> None:
+def _write_done(
+    session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime, imported: bool
+) -> None:
     """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing.
 
     One that was never held is recorded as called off, so that the course counts on from it and nobody plans it again.
@@ -238,9 +243,11 @@ def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wis
         if action.key in wishes.skipped:
             row.status, row.status_reason = AppointmentStatus.CANCELLED, "not held before this course"
             row.cancelled_at, row.visible = done.end, False
+        if imported:
+            row.imported_at = now
         care_plan.appointments.append(row)
         session.flush()
-        record_event(session, actor, row, "record", now)
+        record_event(session, actor, row, "import" if imported else "record", now)
 
 
 def _occupy(

@@ -1,7 +1,7 @@
 """Appointments and half-done courses from a CSV file, so that a clinic goes live in mid-course.
 
 The lines of one patient, protocol and `course` label are one course. `done` lines are earlier visits, recorded with
-their dates; `booked` lines are visits to come, at the times and places the patient already knows. Each course is
+their dates and marked as imported; `booked` lines are visits to come, at the times and places the patient already knows. Each course is
 booked like any other, under the same rules and guards. Patients get no confirmation for what they know already;
 reminders are planned as usual, and the protocol's visits months ahead are proposed.
 """
@@ -140,7 +140,9 @@ def _booked(
     later = project(wishes.request(), proposals.load(session, actor, wishes, now).workdays, visits)
     try:
         with session.begin_nested():
-            care_plan = booking.book_course(session, actor, wishes, visits, later, now, override_reason)
+            care_plan = booking.book_course(
+                session, actor, wishes, visits, later, now, override_reason, imported=True
+            )
             _silence(session, [one.id for one in care_plan.appointments], now)
     except Refusal as refused:
         lines = {line.action.key: line.place for line in course}

@@ -76,11 +76,11 @@ def close(
     """
     gate = _find(care_plan, key, appointment)
     rule = care_plan.plan_definition.plan.gate(key)
-    _require_role(actor, rule)
     if waived:
         require(actor, "override")
-        if not is_reason(note):
-            raise Invalid([("note", WORDS)])
+    _require_role(actor, rule)
+    if waived and not is_reason(note):
+        raise Invalid([("note", WORDS)])
     today = local_on(now, actor.clinic.zone)
     _require_date(rule, valid_until_on, today)
     gate.closed_at, gate.closed_by_id, gate.document = now, actor.user_id, document
