@@ -1,9 +1,9 @@
 """Appointments and half-done courses from a CSV file, so that a clinic goes live in mid-course.
 
 The lines of one patient, protocol and `course` label are one course. `done` lines are earlier visits, recorded with
-their dates and marked as imported; `booked` lines are visits to come, at the times and places the patient already knows. Each course is
-booked like any other, under the same rules and guards. Patients get no confirmation for what they know already;
-reminders are planned as usual, and the protocol's visits months ahead are proposed.
+their dates and marked as imported; `booked` lines are visits to come, at the times and places the patient already
+knows. Each course is booked like any other, under the same rules and guards. Patients get no confirmation for what they
+know already; reminders are planned as usual, and the protocol's visits months ahead are proposed.
 """
 
 from __future__ import annotations
