@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from scheduler.api.fields import At, Id, View, at
+from scheduler.api.withheld import Details, withhold
 from scheduler.models.appointment import Appointment
 from scheduler.services.visit.gates import open_gates
 
@@ -34,7 +35,7 @@ class AppointmentView(View):
     """`end` is when the patient may leave; `tentative` while a gate is open or the date is only proposed.
 
     `sequence` counts what calendars show, `version` every edit (the ETag). `stage` says where a checked-in patient is.
-    `imported_at` is when a past visit was entered from a file: it was not checked in here.
+    `withheld` names the fields that are empty because the caller's role does not see them. `imported_at` is when a past visit was entered from a file: it was not checked in here.
     """
 
     id: Id
@@ -66,6 +67,10 @@ class AppointmentView(View):
     uid: str
     sequence: int
     version: int
+    withheld: list[str] = []
+
+
+DETAILS: Details = {"reasons": {"reason": ""}}
 
 
 class AppointmentPage(View):
@@ -75,7 +80,7 @@ class AppointmentPage(View):
 
 def view(visit: Appointment) -> AppointmentView:
     """Return an appointment as the API shows one."""
-    return AppointmentView(
+    shown = AppointmentView(
         id=visit.public_id,
         patient_id=visit.patient.public_id,
         care_plan_id=visit.care_plan.public_id if visit.care_plan else None,
@@ -108,6 +113,7 @@ def view(visit: Appointment) -> AppointmentView:
         sequence=visit.sequence,
         version=visit.row_version,
     )
+    return withhold(shown, DETAILS)
 
 
 def _open_gates(visit: Appointment) -> list[Any]:

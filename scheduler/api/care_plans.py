@@ -18,6 +18,7 @@ from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import Key, signing_keys
 from scheduler.api.reads import note_view
 from scheduler.api.versions import check_match
+from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
@@ -70,6 +71,8 @@ class Resumption(Why):
 
 
 class CarePlanView(View):
+    """`withheld` names the fields that are empty here because the caller's role does not see them."""
+
     id: Id
     patient_id: Id
     plan_definition: str
@@ -83,11 +86,15 @@ class CarePlanView(View):
     expires_at: At | None
     version: int
     appointments: list[AppointmentView]
+    withheld: list[str] = []
+
+
+DETAILS: Details = {"reasons": {"reason": ""}, "override-reasons": {"override_reason": ""}}
 
 
 def view(care_plan: CarePlan) -> CarePlanView:
     """Return a care plan with its appointments as the API shows one."""
-    return CarePlanView(
+    shown = CarePlanView(
         id=care_plan.public_id,
         patient_id=care_plan.patient.public_id,
         plan_definition=care_plan.plan_definition.key,
@@ -102,6 +109,7 @@ def view(care_plan: CarePlan) -> CarePlanView:
         version=care_plan.row_version,
         appointments=[appointment_view(visit) for visit in _in_order(care_plan)],
     )
+    return withhold(shown, DETAILS)
 
 
 def find(actor: Actor, care_plan_id: str) -> CarePlan:

@@ -8,6 +8,7 @@ from scheduler import clock
 from scheduler.api.care_plans import find
 from scheduler.api.fields import At, Body, Day, Id, Line, On, Query, View, at
 from scheduler.api.operations import Answer, call
+from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models.appointment import Appointment
@@ -38,7 +39,7 @@ class GateBody(Body):
 class GateView(View):
     """A gate of the course, or of one visit. `closed_at` is when it was settled, `valid_until` its last day.
 
-    `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
+    `withheld` names the fields that are empty because the caller's role does not see them. `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
     """
 
     name: str
@@ -51,6 +52,10 @@ class GateView(View):
     note: str
     waived: bool
     completed_by: list[str]
+    withheld: list[str] = []
+
+
+DETAILS: Details = {"gate-notes": {"document": "", "note": ""}}
 
 
 class GateList(View):
@@ -118,7 +123,7 @@ def _visit(care_plan: CarePlan, appointment_id: str | None) -> Appointment | Non
 def _view(care_plan: CarePlan, gate: Gate) -> GateView:
     visits = {visit.id: visit for visit in care_plan.appointments}
     own = visits.get(gate.appointment_id) if gate.appointment_id else None
-    return GateView(
+    shown = GateView(
         name=gate.key,
         title=care_plan.plan_definition.plan.gate(gate.key).title,
         appointment_id=own.public_id if own else None,
@@ -130,6 +135,7 @@ def _view(care_plan: CarePlan, gate: Gate) -> GateView:
         waived=gate.waived,
         completed_by=list(care_plan.plan_definition.plan.gate(gate.key).completed_by),
     )
+    return withhold(shown, DETAILS)
 
 
 def _closer(gate: Gate) -> str | None:

@@ -8,6 +8,7 @@ from flask import Flask
 
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.services.trail import audit_words
+from scheduler.services.visit import visit_story
 from scheduler.web.local import local_date, local_time
 
 WORDS = {
@@ -37,6 +38,7 @@ def register(app: Flask) -> None:
     """Add the filters."""
     app.add_template_filter(history_words)
     app.add_template_filter(audit_words.words, "event_words")
+    app.add_template_filter(visit_story.reason_field)
 
 
 def history_words(event: AppointmentEvent) -> str:

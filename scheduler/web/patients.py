@@ -15,6 +15,7 @@ from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
+from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
 from scheduler.services.patient import duplicates, patients
 from scheduler.services.trail import audit
@@ -34,7 +35,7 @@ TEXTS = (
 @may("view")
 def index() -> str:
     text = request.args.get("search", "")
-    found = patients.search(db.session(), actor().clinic, text, limit=FOUND)
+    found = patients.search(db.session(), actor().clinic, text, limit=FOUND, names_only=_names_only())
     return render_template("patients/index.html", found=found, search=text, most=FOUND)
 
 
@@ -43,7 +44,9 @@ def index() -> str:
 def finds() -> str:
     """The list under the search field."""
     text = request.args.get("search", "").strip()
-    found = patients.search(db.session(), actor().clinic, text, limit=8) if text else []
+    found = (
+        patients.search(db.session(), actor().clinic, text, limit=8, names_only=_names_only()) if text else []
+    )
     return render_template("patients/_finds.html", found=found, search=text)
 
 
@@ -113,6 +116,10 @@ def update(patient_id: str) -> tuple[str, int] | Response:
     db.session.commit()
     flash("Saved.")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
+
+
+def _names_only() -> bool:
+    return not sees(actor(), "contact")
 
 
 def _form(

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from scheduler import clock
 from scheduler.database import db
 from scheduler.refused_access import require_noted
-from scheduler.services.account.permissions import allowed
+from scheduler.services.account.permissions import allowed, sees
 from scheduler.services.actors import Actor
 from scheduler.services.visit import zone_drift
 from scheduler.web.current import actor
@@ -58,6 +58,7 @@ def _frame() -> dict[str, Any]:
         "viewer": person,
         "alarms": alarmed,
         "may": lambda permission: bool(person and allowed(person, permission)),
+        "sees": lambda field: bool(person and sees(person, field)),
     }
 
 
