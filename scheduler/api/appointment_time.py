@@ -98,7 +98,7 @@ def move_appointment(actor: Actor, body: NewTime, appointment_id: str) -> Answer
     people = People(session, actor.clinic, [move.visit for move in planned])
     shown = MoveList(moves=[_view(move, people) for move in planned], written=not body.preview, token=token)
     if not body.preview:
-        moves.apply_moves(session, actor, planned, now, body.reason or body.override_reason)
+        moves.apply_moves(session, actor, planned, now, body.reason, override_reason=body.override_reason)
         session.flush()
     return Answer(shown, visit.row_version)
 

@@ -35,7 +35,8 @@ class AppointmentView(View):
     """`end` is when the patient may leave; `tentative` while a gate is open or the date is only proposed.
 
     `sequence` counts what calendars show, `version` every edit (the ETag). `stage` says where a checked-in patient is.
-    `withheld` names the fields that are empty because the caller's role does not see them. `imported_at` is when a past visit was entered from a file: it was not checked in here.
+    `imported_at` is when a past visit was entered from a file: it was not checked in here. `withheld` names the fields
+    that are empty because the caller's role does not see them.
     """
 
     id: Id
@@ -67,7 +68,7 @@ class AppointmentView(View):
     uid: str
     sequence: int
     version: int
-    withheld: list[str] = []
+    withheld: list[str]
 
 
 DETAILS: Details = {"reasons": {"reason": ""}}
@@ -112,6 +113,7 @@ def view(visit: Appointment) -> AppointmentView:
         uid=visit.uid,
         sequence=visit.sequence,
         version=visit.row_version,
+        withheld=[],
     )
     return withhold(shown, DETAILS)
 

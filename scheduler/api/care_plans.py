@@ -86,7 +86,7 @@ class CarePlanView(View):
     expires_at: At | None
     version: int
     appointments: list[AppointmentView]
-    withheld: list[str] = []
+    withheld: list[str]
 
 
 DETAILS: Details = {"reasons": {"reason": ""}, "override-reasons": {"override_reason": ""}}
@@ -108,6 +108,7 @@ def view(care_plan: CarePlan) -> CarePlanView:
         expires_at=at(care_plan.expires_at) if care_plan.expires_at else None,
         version=care_plan.row_version,
         appointments=[appointment_view(visit) for visit in _in_order(care_plan)],
+        withheld=[],
     )
     return withhold(shown, DETAILS)
 

@@ -39,7 +39,8 @@ class GateBody(Body):
 class GateView(View):
     """A gate of the course, or of one visit. `closed_at` is when it was settled, `valid_until` its last day.
 
-    `withheld` names the fields that are empty because the caller's role does not see them. `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
+    `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
+    `withheld` names the fields that are empty because the caller's role does not see them.
     """
 
     name: str
@@ -52,7 +53,7 @@ class GateView(View):
     note: str
     waived: bool
     completed_by: list[str]
-    withheld: list[str] = []
+    withheld: list[str]
 
 
 DETAILS: Details = {"gate-notes": {"document": "", "note": ""}}
@@ -134,6 +135,7 @@ def _view(care_plan: CarePlan, gate: Gate) -> GateView:
         note=gate.note,
         waived=gate.waived,
         completed_by=list(care_plan.plan_definition.plan.gate(gate.key).completed_by),
+        withheld=[],
     )
     return withhold(shown, DETAILS)
 

@@ -82,7 +82,7 @@ class PatientView(View):
     preferences: dict[str, Any]
     created_at: At
     version: int
-    withheld: list[str] = []
+    withheld: list[str]
 
 
 DETAILS: Details = {
@@ -139,6 +139,7 @@ def view(patient: Patient) -> PatientView:
         preferences=dict(patient.preferences),
         created_at=at(patient.created_at),
         version=patient.row_version,
+        withheld=[],
         **same,
         **more,
     )

@@ -22,7 +22,7 @@ from scheduler.errors import Invalid, NoFitFound
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, resources
 from scheduler.services.patient import patients
-from scheduler.services.planning import improving_jobs, proposals
+from scheduler.services.planning import assignments, improving_jobs, proposals
 from scheduler.services.planning.wishes import Wishes
 from scheduler.transactions import write_now
 
@@ -159,6 +159,8 @@ def wishes_of(actor: Actor, body: WishBody) -> Wishes:
     """Return the wishes of a request. Raises NotFound for ids of another clinic, Invalid for unknown actions."""
     session = db.session()
     definition = plans.current(session, actor.clinic, body.plan_definition)
+    people = [places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids]
+    assignments.require_for_course(definition.plan.firm, people, "practitioner_ids")
     return Wishes(
         patient=patients.get(session, actor.clinic, body.patient_id),
         plan_definition=definition,
@@ -167,9 +169,7 @@ def wishes_of(actor: Actor, body: WishBody) -> Wishes:
         earliest=body.earliest,
         latest=body.latest,
         blocked_on=frozenset(body.blocked_dates),
-        practitioners=tuple(
-            places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids
-        ),
+        practitioners=tuple(people),
         pinned={pin.action: pin.start for pin in body.pinned},
         done={pin.action: _done(definition.plan, pin, clock.now()) for pin in body.done},
         preferred=body.preferred,

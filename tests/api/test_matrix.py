@@ -35,7 +35,7 @@ TABLE = {
     "create_patient": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
     "get_patient": ("view", "/patients/{patient}", None, True),
     "change_patient": ("patients", "/patients/{patient}", {"phone": "555 0100"}, True),
-    "import_patients": ("patients", "/imports/patients", {"format": "csv", "content": "x"}, False),
+    "import_patients": ("settings", "/imports/patients", {"format": "csv", "content": "x"}, False),
     "get_job": ("patients", "/jobs/{job}", None, True),
     "propose": ("book", "/proposals", WISHES, True),
     "book_care_plan": ("book", "/care-plans", COURSE, True),

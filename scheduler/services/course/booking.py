@@ -28,7 +28,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import outbox, reminders
-from scheduler.services.planning import proposals, rules
+from scheduler.services.planning import assignments, proposals, rules
 from scheduler.services.planning.courses import is_projected, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
@@ -97,6 +97,7 @@ def book_visit(
     """
     if replaces is not None:
         _require_gone(replaces, action, care_plan)
+    assignments.require(action, location, practitioners)
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
     release_expired(session, actor.clinic, now)
     visit = place(session, actor, patient, action, start, now, chosen)

@@ -30,7 +30,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition, all_current
 from scheduler.services.actors import Actor
 from scheduler.services.course import booking
-from scheduler.services.planning import proposals
+from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.wishes import Wishes
 from scheduler.services.trail import audit
@@ -125,6 +125,8 @@ def _booked(
     faults: list[Fault] = []
     for line in ahead:
         try:
+            names = ("location", "practitioners")
+            assignments.require_ids(session, actor.clinic.id, line.action, line.chosen, names)
             visits.append(place(session, actor, line.patient, line.action, line.start, now, line.chosen))
         except (Invalid, NoFitFound) as refused:
             faults += _faults(line.place, refused)
