@@ -217,11 +217,13 @@ def _page(visit: Appointment, **more: Any) -> str:
     still_open = gates.open_gates(visit)
     late_by = lateness.of_visit(db.session(), actor().clinic, visit, now)
     last = latest_step(db.session(), visit)
+    steps = step_rules.offers(actor(), visit, now)
     return render_template(
         template,
         visit=visit,
         now=now,
-        steps=step_rules.offers(actor(), visit, now),
+        steps=steps,
+        off={name: step for name, step in steps.items() if step.why},
         stages=list(Stage),
         phases=boards.stretches(visit),
         phase=boards.phase_at(visit, now),

@@ -47,7 +47,7 @@ TABLE = {
     "revoke_care_plan": ("cancel", "/care-plans/{course}/revocation", {}, True),
     "list_gates": ("view", "/care-plans/{course}/gates", None, True),
     "get_gate": ("view", "/care-plans/{course}/gates/consent", None, True),
-    "put_gate": ("gates", "/care-plans/{course}/gates/consent", {"closed": True}, True),
+    "put_gate": ("gates", "/care-plans/{course}/gates/driver", {"closed": True}, True),
     "list_appointments": ("view", "/appointments?patient_id={patient}", None, True),
     "book_appointment": ("book", "/appointments", VISIT, True),
     "get_appointment": ("view", "/appointments/{visit}", None, True),
