@@ -27,12 +27,7 @@ LATE = frozenset(
 )  # recorded as done only once the day is over, without having been checked in
 ON_ITS_DAY = ("arrive", "check-in")
 FROM_ITS_DAY = ("fulfill", "no-show")
-WORDS = {
-    "arrive": "An arrival",
-    "check-in": "A check-in",
-    "fulfill": "The end of a visit",
-    "no-show": "A no-show",
-}
+WORDS = {"fulfill": "The end of a visit", "no-show": "A no-show"}
 
 
 @dataclass(frozen=True)
@@ -155,13 +150,13 @@ def _wrong_day(appointment: Appointment, step: str, *, overridable: bool) -> Wro
         )
     elif overridable:
         words = (
-            f"{WORDS[step]} is recorded on the day of the visit, {on}. Move the visit to today, or ask a prescriber "
-            "or manager to override this with a reason."
+            f"Arrival and check-in are recorded on the day of the visit, {on}. Move the visit to today, or ask a "
+            "prescriber or manager to override this with a reason."
         )
     else:
         words = (
-            f"{WORDS[step]} is recorded on the day of the visit, {on}, which is over. Record the visit as done or as "
-            "a no-show instead."
+            f"Arrival and check-in are recorded on the day of the visit, {on}, which is over. Record the visit as done "
+            "or as a no-show instead."
         )
     return WrongDay(words, day=day, overridable=overridable)
 
