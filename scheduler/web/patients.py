@@ -20,6 +20,7 @@ from scheduler.services.feed import feeds
 from scheduler.services.patient import duplicates, patients
 from scheduler.services.trail import audit
 from scheduler.services.visit import visit_story
+from scheduler.transactions import only_reads
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
@@ -34,7 +35,18 @@ TEXTS = (
 @bp.get("/patients")
 @may("view")
 def index() -> str:
-    text = request.args.get("search", "")
+    return _list(request.args.get("search", ""))
+
+
+@bp.post("/patients/found")
+@may("view")
+@only_reads
+def found() -> str:
+    """The list for what was typed, which by POST stays out of addresses, histories and logs."""
+    return _list(request.form.get("search", ""))
+
+
+def _list(text: str) -> str:
     found = patients.search(db.session(), actor().clinic, text, limit=FOUND, names_only=_names_only())
     return render_template("patients/index.html", found=found, search=text, most=FOUND)
 
@@ -50,10 +62,12 @@ def finds() -> str:
     return render_template("patients/_finds.html", found=found, search=text)
 
 
-@bp.get("/patients/new")
+@bp.route("/patients/new", methods=["GET", "POST"])
 @may("patients")
+@only_reads
 def new() -> str:
-    return _form(None, {"language": "en", **_named(request.args.get("name", ""))})
+    """The empty form; by POST with the name that was searched for, which is to be in no address."""
+    return _form(None, {"language": "en", **_named(request.form.get("name", ""))})
 
 
 @bp.post("/patients")
