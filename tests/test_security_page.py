@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.models.user import StaffRole
-from scheduler.services.account.permissions import FIELDS, PERMISSIONS
+from scheduler.services.account.permissions import FIELD_WORDS, FIELDS, PERMISSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -32,3 +32,8 @@ def test_every_file_that_the_page_names_is_there():
     named = {word for word in PAGE.split("`") if word.startswith(("tests/", "scheduler/"))}
 
     assert [word for word in sorted(named) if not (ROOT / word).exists()] == []
+
+
+def test_every_detail_has_words_and_admins_see_all():
+    assert FIELDS.keys() == FIELD_WORDS.keys()
+    assert all(StaffRole.ADMIN in roles and StaffRole.READ_ONLY not in roles for roles in FIELDS.values())
