@@ -104,7 +104,7 @@ def book() -> str | tuple[str, int] | Response:
             override_reason=form.get("override_reason", "").strip()[:300],
             reserve_minutes=reserve,
         )
-    except (SlotTaken, RuleBroken, ProposalExpired) as refusal:
+    except (SlotTaken, RuleBroken, ProposalExpired, Invalid) as refusal:
         db.session.rollback()
         return _again(refusal)
     db.session.commit()
