@@ -100,7 +100,7 @@ def read(app, session, harbor, signed_in, planted, name):
     found = {page: client.get(page).text for page in pages}
     found["POST found"] = client.post("/patients/found", data={"search": "canaria"}).text
     exported = {"table": "appointments", "first": "2026-11-01", "last": "2027-01-30"}
-    found["POST export"] = client.post("/settings/data/export", data=exported).text
+    found["POST export"] = client.post("/settings/data/export", data=exported, buffered=True).text
     begin_write(session)
     token = accounts.create_token(session, harbor.command, harbor.users[name], "x", NOW)[1]
     session.commit()
@@ -110,7 +110,7 @@ def read(app, session, harbor, signed_in, planted, name):
     found |= {f"fhir{path}": program.get(f"/fhir{path}", headers=headers).text for path in fhir}
     lines = {**headers, "Accept": "application/x-ndjson"}
     found |= {
-        f"ndjson{path}": program.get(f"/api/v1{path}", headers=lines).text
+        f"ndjson{path}": program.get(f"/api/v1{path}", headers=lines, buffered=True).text
         for path in ("/patients", "/appointments")
     }
     for word in (

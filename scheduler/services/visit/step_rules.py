@@ -22,9 +22,8 @@ from scheduler.services.trail import audit
 from scheduler.services.visit.open_gates import OpenGate, guards, may_complete, open_gates
 
 S = AppointmentStatus
-LATE = frozenset(
-    {S.PENDING, S.BOOKED}
-)  # recorded as done only once the day is over, without having been checked in
+# recorded as done only once the day is over, without having been checked in
+LATE = frozenset({S.PENDING, S.BOOKED})
 ON_ITS_DAY = ("arrive", "check-in")
 FROM_ITS_DAY = ("fulfill", "no-show")
 WORDS = {"fulfill": "The end of a visit", "no-show": "A no-show"}
@@ -98,7 +97,8 @@ def _offer(actor: Actor, appointment: Appointment, step: str, now: datetime) -> 
         refusals = [one for one in refusals if not isinstance(one, GateOpen)]
     if not refusals:
         return Offer(works=True)
-    return Offer(False, " ".join(one.words for one in refusals), may_be_overridden(actor, refusals))
+    why = " ".join(one.next if isinstance(one, GateOpen) else one.words for one in refusals)
+    return Offer(False, why, may_be_overridden(actor, refusals))
 
 
 def may_be_overridden(actor: Actor, refusals: Sequence[Refusal]) -> bool:
