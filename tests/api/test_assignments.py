@@ -54,7 +54,7 @@ def test_an_override_says_why(api, harbor, reason):
     assert "at least 10 characters" in answer.json["errors"][0]["reason"]
 
 
-def test_the_document_says_how_long_the_reason_of_an_override_is():
+def test_the_document_says_how_long_the_reason_of_an_override_is(app):
     models = openapi()["components"]["schemas"]
     said = [
         [kind.get("minLength") for kind in model["properties"]["override_reason"]["anyOf"]]

@@ -119,7 +119,7 @@ def read(app, session, harbor, signed_in, planted, name):
         "1931-07-19",
     ):  # what is not shown is not told by a search either
         answers = [
-            client.get(f"/patients/finds?search={word}").text.count("find-") and "Canaria",
+            client.get(f"/patients/finds?search={word}").text,
             program.get(f"/api/v1/patients?search={word}", headers=headers).text,
             program.get(f"/fhir/Patient?name={word}", headers=headers).text,
         ]
