@@ -83,15 +83,26 @@ class Stale(Refusal):
 
 
 class GateOpen(Refusal):
-    """A gate blocks the visit: `gates` lists {key, title, why}."""
+    """A gate blocks the visit: `gates` lists {key, title, why, completed_by}; `next` says what to do."""
 
     code, title = "gate-open", "Something must be settled first"
+
+    def __init__(self, gates: Sequence[dict[str, Any]], next: str) -> None:
+        self.next = next
+        whys = "; ".join(str(gate["why"]) for gate in gates)
+        super().__init__(f"{whys}. {next}" if whys else next, gates=list(gates))
 
 
 class WrongStatus(Refusal):
     """The object's status does not allow the step."""
 
     code, title = "wrong-status", "This step does not fit the present status"
+
+
+class WrongDay(Refusal):
+    """The step is recorded on another day: `day` is the visit's; `overridable` tells whether a reason would help."""
+
+    code, title = "wrong-day", "This is not recorded today"
 
 
 class KeyReused(Refusal):

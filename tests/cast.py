@@ -44,6 +44,11 @@ class Cast:
         return Actor(self.clinic, user, member(object_session(user), user.id, self.clinic.id).role, "staff")
 
     @property
+    def prescriber(self) -> Actor:
+        """A member of staff with the role that may complete and override every gate of the shipped protocols."""
+        return Actor(self.clinic, self.users["ada"], StaffRole.PRESCRIBER, "staff")
+
+    @property
     def command(self) -> Actor:
         return Actor(self.clinic, None, None, "command")
 

@@ -54,7 +54,7 @@ def planted(app, session, harbor):
     harbor.patients["Nora"] = kestrella  # whom the course is booked for
     course = book(session, harbor)
     gates.close(
-        session, harbor.command, course, "consent", NOW, document=TYPED["document"], note=TYPED["note"]
+        session, harbor.prescriber, course, "consent", NOW, document=TYPED["document"], note=TYPED["note"]
     )
     feed_keys = {
         style: feeds.create(session, harbor.command, resource, style, NOW)[1]

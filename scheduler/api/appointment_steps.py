@@ -8,7 +8,7 @@ from typing import Literal
 from scheduler import clock
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointments import answer, find
-from scheduler.api.fields import Body, Reason
+from scheduler.api.fields import Body, OverrideReason, Reason
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
@@ -28,10 +28,10 @@ class Cancellation(Why):
     side: Literal["patient", "clinic", "provider"] = "clinic"
 
 
-class CheckIn(Why):
-    """`override_reason` passes open gates, for a role that may."""
+class Overridden(Why):
+    """`override_reason` passes open gates, or an arrival or check-in on an earlier day, for a role that may."""
 
-    override_reason: Reason = ""
+    override_reason: OverrideReason = ""
 
 
 class PhaseBody(Body):
@@ -68,16 +68,24 @@ def confirm_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
     return answer(visits.confirm(db.session(), actor, visit, clock.now(), body.reason))
 
 
-@_taken("arrival", "progress", Why)
-def arrive_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
-    """Note that the patient is there."""
+@_taken("arrival", "progress", Overridden)
+def arrive_appointment(actor: Actor, body: Overridden, appointment_id: str) -> Answer:
+    """Note that the patient is there. 409 `wrong-day` unless it is the day of the visit.
+
+    A role that may overrides an earlier day with `override_reason`.
+    """
     visit = _matched(actor, appointment_id)
-    return answer(visits.arrive(db.session(), actor, visit, clock.now(), body.reason))
+    arrived = visits.arrive(db.session(), actor, visit, clock.now(), body.reason, body.override_reason)
+    return answer(arrived)
 
 
-@_taken("check-in", "progress", CheckIn)
-def check_in_appointment(actor: Actor, body: CheckIn, appointment_id: str) -> Answer:
-    """Begin the visit. 409 `gate-open` while a gate is open, unless a role that may gives `override_reason`."""
+@_taken("check-in", "progress", Overridden)
+def check_in_appointment(actor: Actor, body: Overridden, appointment_id: str) -> Answer:
+    """Begin the visit. 409 `gate-open` while a gate is open, 409 `wrong-day` unless it is the day of the visit.
+
+    A role that may passes an open gate, or checks in on an earlier day, with `override_reason`; where the protocol
+    names roles for a gate (`completed_by`), only they pass it.
+    """
     visit = _matched(actor, appointment_id)
     checked_in = visits.check_in(db.session(), actor, visit, clock.now(), body.reason, body.override_reason)
     return answer(checked_in)
@@ -90,11 +98,16 @@ def set_appointment_phase(actor: Actor, body: PhaseBody, appointment_id: str) ->
     return answer(visits.set_stage(db.session(), actor, visit, Stage(body.stage), clock.now()))
 
 
-@_taken("fulfillment", "progress", Why)
-def fulfill_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
-    """End the visit as done."""
+@_taken("fulfillment", "progress", Overridden)
+def fulfill_appointment(actor: Actor, body: Overridden, appointment_id: str) -> Answer:
+    """End the visit as done, on its day or later; 409 `wrong-day` before.
+
+    A visit with gates must be checked in, else 409 `gate-open`, which a role that may overrides with `override_reason`
+    as at check-in. After its day a visit that was never checked in can be recorded as done too.
+    """
     visit = _matched(actor, appointment_id)
-    return answer(visits.fulfill(db.session(), actor, visit, clock.now(), body.reason))
+    done = visits.fulfill(db.session(), actor, visit, clock.now(), body.reason, body.override_reason)
+    return answer(done)
 
 
 @_taken("no-show", "progress", Why)
@@ -132,7 +145,7 @@ def undo_check_in(actor: Actor, appointment_id: str) -> Answer:
 
 @_taken_back("fulfillment", "progress")
 def undo_fulfillment(actor: Actor, appointment_id: str) -> Answer:
-    """Take the end of a visit back."""
+    """Take the end of a visit back. 409 `wrong-day` before the day of the visit."""
     return _undone(actor, appointment_id, "fulfill")
 
 

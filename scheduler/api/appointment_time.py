@@ -11,7 +11,7 @@ from pydantic import Field
 
 from scheduler import clock
 from scheduler.api.appointments import find
-from scheduler.api.fields import At, Body, Id, Instant, Reason, View, at
+from scheduler.api.fields import At, Body, Id, Instant, OverrideReason, Reason, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
@@ -37,7 +37,7 @@ class NewTime(Body):
     preview: bool = False
     token: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     reason: Reason = ""
-    override_reason: Reason = ""
+    override_reason: OverrideReason = ""
 
 
 class PlaceInTime(View):
@@ -99,7 +99,7 @@ def move_appointment(actor: Actor, body: NewTime, appointment_id: str) -> Answer
     people = People(session, actor.clinic, [move.visit for move in planned])
     shown = MoveList(moves=[_view(move, people) for move in planned], written=not body.preview, token=token)
     if not body.preview:
-        moves.apply_moves(session, actor, planned, now, body.reason or body.override_reason)
+        moves.apply_moves(session, actor, planned, now, body.reason, override_reason=body.override_reason)
         session.flush()
     return Answer(shown, visit.row_version)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from scheduler.api.fields import At, Id, View, at
+from scheduler.api.withheld import Details, withhold
 from scheduler.http import access
 from scheduler.models.appointment import Appointment
 from scheduler.services.visit.gates import open_gates
@@ -35,6 +36,8 @@ class AppointmentView(View):
     """`end` is when the patient may leave; `tentative` while a gate is open or the date is only proposed.
 
     `sequence` counts what calendars show, `version` every edit (the ETag). `stage` says where a checked-in patient is.
+    `imported_at` is when a past visit was entered from a file: it was not checked in here. `withheld` names the fields
+    that are empty because the caller's role does not see them.
     """
 
     id: Id
@@ -58,6 +61,7 @@ class AppointmentView(View):
     phases: list[dict[str, Any]]
     open_gates: list[OpenGateView]
     book_by: str | None
+    imported_at: At | None
     expires_at: At | None
     cancelled_at: At | None
     cancel_side: str | None
@@ -65,6 +69,10 @@ class AppointmentView(View):
     uid: str
     sequence: int
     version: int
+    withheld: list[str]
+
+
+DETAILS: Details = {"reasons": {"reason": ""}}
 
 
 class AppointmentPage(View):
@@ -75,7 +83,7 @@ class AppointmentPage(View):
 def view(visit: Appointment) -> AppointmentView:
     """Return an appointment as the API shows one."""
     access.touch(visit)
-    return AppointmentView(
+    shown = AppointmentView(
         id=visit.public_id,
         patient_id=visit.patient.public_id,
         care_plan_id=visit.care_plan.public_id if visit.care_plan else None,
@@ -99,6 +107,7 @@ def view(visit: Appointment) -> AppointmentView:
             OpenGateView(key=gate.key, title=gate.title, why=gate.why) for gate in _open_gates(visit)
         ],
         book_by=visit.book_by_on.isoformat() if visit.book_by_on else None,
+        imported_at=at(visit.imported_at) if visit.imported_at else None,
         expires_at=at(visit.expires_at) if visit.expires_at else None,
         cancelled_at=at(visit.cancelled_at) if visit.cancelled_at else None,
         cancel_side=visit.cancel_side,
@@ -106,7 +115,9 @@ def view(visit: Appointment) -> AppointmentView:
         uid=visit.uid,
         sequence=visit.sequence,
         version=visit.row_version,
+        withheld=[],
     )
+    return withhold(shown, DETAILS)
 
 
 def _open_gates(visit: Appointment) -> list[Any]:

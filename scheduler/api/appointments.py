@@ -12,7 +12,7 @@ from scheduler import clock
 from scheduler.api import care_plans
 from scheduler.api.appointment_views import AppointmentPage, AppointmentView, Status, view
 from scheduler.api.explicit_courses import VisitBody
-from scheduler.api.fields import Id, Instant, Reason
+from scheduler.api.fields import Id, Instant, OverrideReason, Reason
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.api.proposals import Key
@@ -40,7 +40,7 @@ class NewAppointment(VisitBody):
     care_plan_id: Id | None = None
     replaces_id: Id | None = None
     reason: Reason = ""
-    override_reason: Reason = ""
+    override_reason: OverrideReason = ""
 
     @model_validator(mode="after")
     def _either(self) -> NewAppointment:

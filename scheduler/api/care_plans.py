@@ -13,10 +13,11 @@ from scheduler.api import explicit_courses
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointment_views import view as appointment_view
 from scheduler.api.explicit_courses import VisitBody
-from scheduler.api.fields import At, Body, Day, Id, Reason, View, at
+from scheduler.api.fields import At, Body, Day, Id, OverrideReason, Reason, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import Key
 from scheduler.api.versions import check_match
+from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.http import access, signing
@@ -41,7 +42,7 @@ class NewCarePlan(Body):
     patient_id: Id | None = None
     plan_definition: Key | None = None
     appointments: list[VisitBody] = Field(default=[], max_length=100)
-    override_reason: Reason = ""
+    override_reason: OverrideReason = ""
     reserve_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] | None = None
 
     @model_validator(mode="after")
@@ -70,6 +71,8 @@ class Resumption(Why):
 
 
 class CarePlanView(View):
+    """`withheld` names the fields that are empty here because the caller's role does not see them."""
+
     id: Id
     patient_id: Id
     plan_definition: str
@@ -83,12 +86,16 @@ class CarePlanView(View):
     expires_at: At | None
     version: int
     appointments: list[AppointmentView]
+    withheld: list[str]
+
+
+DETAILS: Details = {"reasons": {"reason": ""}, "override-reasons": {"override_reason": ""}}
 
 
 def view(care_plan: CarePlan) -> CarePlanView:
     """Return a care plan with its appointments as the API shows one."""
     access.touch(care_plan)
-    return CarePlanView(
+    shown = CarePlanView(
         id=care_plan.public_id,
         patient_id=care_plan.patient.public_id,
         plan_definition=care_plan.plan_definition.key,
@@ -102,7 +109,9 @@ def view(care_plan: CarePlan) -> CarePlanView:
         expires_at=at(care_plan.expires_at) if care_plan.expires_at else None,
         version=care_plan.row_version,
         appointments=[appointment_view(visit) for visit in _in_order(care_plan)],
+        withheld=[],
     )
+    return withhold(shown, DETAILS)
 
 
 def find(actor: Actor, care_plan_id: str) -> CarePlan:

@@ -21,6 +21,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
+from scheduler.services.planning import assignments
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.wishes import Wishes
 
@@ -46,8 +47,10 @@ def placed(
     actions = _actions(definition, bodies)
     visits: list[Visit] = []
     conflicts: list[dict[str, object]] = []
-    for body, action in zip(bodies, actions, strict=True):
+    for number, (body, action) in enumerate(zip(bodies, actions, strict=True)):
         chosen = chosen_resources(session, actor, body.location_id, body.practitioner_ids)
+        fields = tuple(f"appointments.{number}.{name}" for name in ("location_id", "practitioner_ids"))
+        assignments.require_ids(session, actor.clinic.id, action, chosen, (fields[0], fields[1]))
         try:
             visits.append(place(session, actor, patient, action, body.start, now, chosen))
         except NoFitFound as refusal:

@@ -13,13 +13,22 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_utc
 from scheduler.domain.text import BadText, clean_line, clean_note
 from scheduler.http.bearer import caller
+from scheduler.services.account.overrides import WORDS, is_reason
 
 RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(?P<offset>[Zz]|[+-]\d{2}:\d{2})?", re.ASCII
@@ -113,6 +122,12 @@ class Line:
             raise _bad(error.reason) from None
 
 
+def _override_reason(text: str) -> str:
+    if text and not is_reason(text):
+        raise _bad(WORDS)
+    return text
+
+
 def _meant(local: datetime) -> str:
     """Say what a time without an offset could mean in the clinic's zone."""
     zone = _zone()
@@ -158,3 +173,20 @@ Id = Annotated[str, Field(pattern=ID_PATTERN)]
 At = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 On = Annotated[str, Field(json_schema_extra={"format": "date"})]
 Reason = Annotated[str, Line(300)]
+OverrideReason = Annotated[
+    str,
+    Line(300),
+    AfterValidator(_override_reason),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 0},
+                {"type": "string", "minLength": 10, "maxLength": 300},
+            ],
+            "description": (
+                "Why a rule is overridden: at least 10 characters that are not only punctuation, five of them letters "
+                "or digits. Empty where nothing is."
+            ),
+        }
+    ),
+]

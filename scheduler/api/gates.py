@@ -8,6 +8,7 @@ from scheduler import clock
 from scheduler.api.care_plans import find
 from scheduler.api.fields import At, Body, Day, Id, Line, On, Query, View, at
 from scheduler.api.operations import Answer, call
+from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.http import access
@@ -16,7 +17,6 @@ from scheduler.models.appointment import by_public_id as visit_by_public_id
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.gate import Gate
 from scheduler.models.user import User
-from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.visit import gates
 
@@ -24,7 +24,9 @@ from scheduler.services.visit import gates
 class GateBody(Body):
     """`closed` settles the gate or opens it again. `appointment_id` is needed where it holds for one visit only.
 
-    `document` says where the paper is. `waived` passes it without, which needs the permission `override` and a note.
+    `document` says where the paper is. `valid_until` may not be later than the protocol's `valid_days` from today, nor
+    before today. `waived` passes it without, which needs the permission `override` and a note of at least 10 characters
+    that are not only punctuation. Where the protocol names roles (`completed_by`), only they do any of this.
     """
 
     closed: bool
@@ -36,7 +38,11 @@ class GateBody(Body):
 
 
 class GateView(View):
-    """A gate of the course, or of one visit. `closed_at` is when it was settled, `valid_until` its last day."""
+    """A gate of the course, or of one visit. `closed_at` is when it was settled, `valid_until` its last day.
+
+    `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
+    `withheld` names the fields that are empty because the caller's role does not see them.
+    """
 
     name: str
     title: str
@@ -47,6 +53,11 @@ class GateView(View):
     document: str
     note: str
     waived: bool
+    completed_by: list[str]
+    withheld: list[str]
+
+
+DETAILS: Details = {"gate-notes": {"document": "", "note": ""}}
 
 
 class GateList(View):
@@ -79,13 +90,14 @@ def get_gate(actor: Actor, query: GateQuery, care_plan_id: str, name: str) -> An
 
 @call("PUT", "/care-plans/<care_plan_id>/gates/<name>", may="gates", body=GateBody, gives=GateView)
 def put_gate(actor: Actor, body: GateBody, care_plan_id: str, name: str) -> Answer:
-    """Settle a gate, or open it again. Closing the last one of a visit books it."""
+    """Settle a gate, or open it again. Closing the last one of a visit books it.
+
+    403 `forbidden` with `completed_by` when the protocol leaves it to other roles.
+    """
     care_plan, now = find(actor, care_plan_id), clock.now()
     visit = _visit(care_plan, body.appointment_id)
     if not body.closed:
         return Answer(_view(care_plan, gates.reopen(db.session(), actor, care_plan, name, now, visit)))
-    if body.waived:
-        require(actor, "override")
     gate = gates.close(
         db.session(),
         actor,
@@ -114,7 +126,7 @@ def _view(care_plan: CarePlan, gate: Gate) -> GateView:
     access.touch(care_plan)
     visits = {visit.id: visit for visit in care_plan.appointments}
     own = visits.get(gate.appointment_id) if gate.appointment_id else None
-    return GateView(
+    shown = GateView(
         name=gate.key,
         title=care_plan.plan_definition.plan.gate(gate.key).title,
         appointment_id=own.public_id if own else None,
@@ -124,7 +136,10 @@ def _view(care_plan: CarePlan, gate: Gate) -> GateView:
         document=gate.document,
         note=gate.note,
         waived=gate.waived,
+        completed_by=list(care_plan.plan_definition.plan.gate(gate.key).completed_by),
+        withheld=[],
     )
+    return withhold(shown, DETAILS)
 
 
 def _closer(gate: Gate) -> str | None:

@@ -34,7 +34,7 @@ class NewImport(Body):
         return content
 
 
-@call("POST", "/imports/patients", may="patients", body=NewImport, gives=JobView, status=202)
+@call("POST", "/imports/patients", may="settings", body=NewImport, gives=JobView, status=202)
 def import_patients(actor: Actor, body: NewImport) -> Answer:
     """Import patients, all or none. Answers at once with the job that does it; faults are named there by line."""
     job = jobs.ask(db.session(), actor, import_jobs.KIND, body.model_dump(), clock.now())

@@ -12,10 +12,12 @@ from scheduler.api.fields import At, Body, ClockTime, Day, Id, Line, On, View, a
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.api.versions import check_match
+from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
 from scheduler.domain.folding import search_words
 from scheduler.http import access
 from scheduler.models.patient import Patient
+from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patients
 
@@ -57,6 +59,8 @@ class NewPatient(PatientChange):
 
 
 class PatientView(View):
+    """`withheld` names the fields that are empty here because the caller's role does not see them."""
+
     id: Id
     given_name: str
     family_name: str
@@ -78,6 +82,24 @@ class PatientView(View):
     preferences: dict[str, Any]
     created_at: At
     version: int
+    withheld: list[str]
+
+
+DETAILS: Details = {
+    "contact": {
+        "birth_date": None,
+        "email": None,
+        "phone": "",
+        "email_ok": False,
+        "email_ok_at": None,
+        "email_bad_at": None,
+        "unsubscribed_at": None,
+        "proxy_name": "",
+        "proxy_email": None,
+    },
+    "needs": {"interpreter": "", "wheelchair": False, "preferences": {}},
+    "alert-note": {"alert_note": ""},
+}
 
 
 class PatientPage(View):
@@ -107,7 +129,7 @@ def view(patient: Patient) -> PatientView:
     more = {
         name: getattr(patient, name) for name in ("proxy_name", "proxy_email", "alert_note", "interpreter")
     }
-    return PatientView(
+    shown = PatientView(
         id=patient.public_id,
         birth_date=patient.birth_date.isoformat() if patient.birth_date else None,
         email_ok=patient.email_ok,
@@ -118,9 +140,11 @@ def view(patient: Patient) -> PatientView:
         preferences=dict(patient.preferences),
         created_at=at(patient.created_at),
         version=patient.row_version,
+        withheld=[],
         **same,
         **more,
     )
+    return withhold(shown, DETAILS)
 
 
 @call("POST", "/patients", may="patients", body=NewPatient, gives=PatientView, status=201)
@@ -134,13 +158,13 @@ def create_patient(actor: Actor, body: NewPatient) -> Answer:
 def list_patients(actor: Actor, query: PatientQuery) -> Answer:
     """List patients by family name.
 
-    `search` looks for every word in names, phone, birth date and mail address, whatever the case and accents.
+    `search` looks for every word in names, phone, birth date and mail address, whatever the case and accents; for a
+    role that sees no contact details, in names alone.
     """
     rows = select(Patient).where(
         Patient.clinic_id == actor.clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
     )
-    for word in search_words(query.search):
-        rows = rows.where(Patient.search_key.contains(word, autoescape=True))
+    rows = rows.where(*patients.found_by(search_words(query.search), names_only=not sees(actor, "contact")))
     order = (Patient.family_name, Patient.given_name, Patient.public_id)
     found, cursor = page(
         db.session(), rows, query, order, lambda row: (row.family_name, row.given_name, row.public_id)

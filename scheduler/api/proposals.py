@@ -23,7 +23,7 @@ from scheduler.http import access, signing
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, resources
 from scheduler.services.patient import patients
-from scheduler.services.planning import improving_jobs, proposals
+from scheduler.services.planning import assignments, improving_jobs, proposals
 from scheduler.services.planning.wishes import Wishes
 from scheduler.transactions import write_now
 
@@ -46,7 +46,7 @@ class Bend(Body):
 
 
 class WishBody(Body):
-    """What a patient wishes. `done` are actions that are over: later gaps are counted from them.
+    """What a patient wishes. `done` are actions that are over by now: later gaps count from them.
 
     `slack` bends soft gaps; booking such a course asks for a reason and the right to override.
     """
@@ -161,6 +161,8 @@ def wishes_of(actor: Actor, body: WishBody) -> Wishes:
     """Return the wishes of a request. Raises NotFound for ids of another clinic, Invalid for unknown actions."""
     session = db.session()
     definition = plans.current(session, actor.clinic, body.plan_definition)
+    people = [places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids]
+    assignments.require_for_course(definition.plan.firm, people, "practitioner_ids")
     return Wishes(
         patient=patients.get(session, actor.clinic, body.patient_id),
         plan_definition=definition,
@@ -169,11 +171,9 @@ def wishes_of(actor: Actor, body: WishBody) -> Wishes:
         earliest=body.earliest,
         latest=body.latest,
         blocked_on=frozenset(body.blocked_dates),
-        practitioners=tuple(
-            places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids
-        ),
+        practitioners=tuple(people),
         pinned={pin.action: pin.start for pin in body.pinned},
-        done={pin.action: _done(definition.plan, pin) for pin in body.done},
+        done={pin.action: _done(definition.plan, pin, clock.now()) for pin in body.done},
         preferred=body.preferred,
         count=body.count,
         slack=_slack(definition.plan, body.slack),
@@ -225,12 +225,15 @@ def _slack(plan: Plan, bends: Sequence[Bend]) -> dict[str, tuple[int, int]]:
     return {bend.action: (bend.shortest, bend.longest) for bend in bends}
 
 
-def _done(plan: Plan, pin: Pin) -> Done:
+def _done(plan: Plan, pin: Pin, now: datetime) -> Done:
     try:
         action = plan.action(pin.action)
     except KeyError:
         raise Invalid([(f"done.{pin.action}", "the plan has no such action")]) from None
-    return Done(pin.action, pin.start, pin.start + action.attended_length)
+    done = Done(pin.action, pin.start, pin.start + action.attended_length)
+    if done.end > now:
+        raise Invalid([(f"done.{pin.action}", "is not over yet")])
+    return done
 
 
 def _view(proposal: Proposal, plan: Plan, ids: Mapping[int, str], token: str) -> ProposalView:

@@ -14,6 +14,7 @@ from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say
 from scheduler.database import begin_write, db
 from scheduler.errors import Refusal
+from scheduler.services.account.overrides import WORDS, is_reason
 from scheduler.services.transfer import imports_appointments, imports_patients
 from scheduler.services.transfer.imports import ImportRefused
 
@@ -68,6 +69,8 @@ def appointments(
     file: Path, dry_run: bool, override_reason: str, clinic_key: str | None, as_json: bool
 ) -> None:
     """Book the courses of FILE (CSV): what is done is recorded, what is to come is booked."""
+    if override_reason and not is_reason(override_reason):
+        raise click.BadParameter(WORDS, param_hint="--override-reason")
     content = file.read_bytes()
     begin_write(db.session())
     actor, now = commander(chosen(db.session(), clinic_key)), clock.now()

@@ -29,9 +29,8 @@ def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: date
         if gate.holds is Holds.ONCE and SETTLED_BY.get(gate.key) not in kinds:
             _close(world, care_plan, gate, now)
         elif gate.holds is Holds.DAYS and story.random(gate.key).random() < 0.6:
-            gates.close(
-                world.session, _nurse(world), care_plan, gate.key, now, note=DOES_NOT_APPLY, waived=True
-            )
+            actor = world.cast.actor(StaffRole.PRESCRIBER)
+            gates.close(world.session, actor, care_plan, gate.key, now, note=DOES_NOT_APPLY, waived=True)
 
 
 def settle_by_visit(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
@@ -82,8 +81,10 @@ def _close(
     world: World, care_plan: CarePlan, rule: Gate, now: datetime, appointment: Appointment | None = None
 ) -> None:
     own = appointment if rule.holds is Holds.PER_SESSION else None
-    gates.close(world.session, _nurse(world), care_plan, rule.key, now, own)
+    gates.close(world.session, _completer(world, rule), care_plan, rule.key, now, own)
 
 
-def _nurse(world: World) -> Actor:
-    return world.cast.actor(StaffRole.NURSE)
+def _completer(world: World, rule: Gate) -> Actor:
+    """Return a nurse where the protocol lets nurses complete the gate, else its prescriber."""
+    nurse = world.cast.actor(StaffRole.NURSE)
+    return nurse if gates.may_complete(nurse, rule.completed_by) else world.cast.actor(StaffRole.PRESCRIBER)

@@ -24,6 +24,12 @@ def good_until(gate: Gate, closed_on: date) -> date | None:
     return None
 
 
+def held_until(gate: Gate, valid_until_on: date | None, closed_on: date) -> date | None:
+    """Return the last day of a gate closed on this day: never later than the plan allows, whatever was kept with it."""
+    longest = good_until(gate, closed_on)
+    return min((day for day in (valid_until_on, longest) if day is not None), default=None)
+
+
 def why_open(gate: Gate, settled: Settled | None, visit_start: datetime, visit_on: date) -> str | None:
     """Return in words why the gate is open for a visit, None when it is closed.
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 TICK = timedelta(minutes=5)
+DRIVER = "driver"  # the key of the gate that a patient can settle
 
 
 class Role(StrEnum):
@@ -139,7 +140,8 @@ class Gate:
 
     With Holds.DAYS it is good for `valid_days` local days after it was closed. `lead` is how long before the visit
     it must be closed. `after_visit` marks a duty that follows the visit (a monitoring form) and does not block it; it
-    is due within `valid_days` local days, if that is given. `titles` are (language, title) for patients.
+    is due within `valid_days` local days, if that is given. `titles` are (language, title) for patients. Only the staff
+    roles in `completed_by` close, waive or override it; any role that may, where it is empty.
     """
 
     key: str
@@ -149,6 +151,7 @@ class Gate:
     lead: timedelta = timedelta()
     after_visit: bool = False
     titles: tuple[tuple[str, str], ...] = ()
+    completed_by: tuple[str, ...] = ()
 
     def titled(self, language: str) -> str:
         """Return what patients who read this language see: its own title where the plan has one."""

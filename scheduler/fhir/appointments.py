@@ -10,15 +10,17 @@ from sqlalchemy.orm import Session, selectinload
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.errors import NotFound
 from scheduler.fhir import values
-from scheduler.fhir.elements import Element, coded, filled, instant, own_code, reference
+from scheduler.fhir.elements import Element, coded, filled, instant, meta, own_code, reference
 from scheduler.fhir.outcomes import BadSearch
 from scheduler.fhir.searches import Asked, Page, Rows
 from scheduler.http import access
+from scheduler.http.bearer import caller
 from scheduler.models import appointment as appointments
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
 
 PARAMETERS = {
@@ -59,7 +61,7 @@ def view(visit: Appointment) -> Element:
     return {
         "resourceType": "Appointment",
         "id": visit.public_id,
-        "meta": {"versionId": str(visit.row_version)},
+        "meta": meta(visit.row_version, redacted=bool(visit.status_reason) and not sees(caller(), "reasons")),
         **filled(
             identifier=[{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{visit.uid}"}],
             status=visit.status.value,
@@ -80,7 +82,7 @@ def _cancellation(visit: Appointment) -> Element | None:
     if visit.status not in ENDED:
         return None
     code, words = SIDES.get(visit.cancel_side or "", ("", ""))
-    text = visit.status_reason or words
+    text = (visit.status_reason if sees(caller(), "reasons") else "") or words
     return coded(text, CANCELLATION, code) if text else None
 
 

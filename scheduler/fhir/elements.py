@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 
 UCUM = "http://unitsofmeasure.org"
+OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 Element = dict[str, Any]
 
 
@@ -33,6 +34,12 @@ def own_code(subject: str, code: str, text: str) -> Element:
 
 def instant(value: datetime, zone: ZoneInfo) -> str:
     return value.astimezone(zone).isoformat(timespec="seconds")
+
+
+def meta(version: int, *, redacted: bool) -> Element:
+    """Return a resource's version, and the label of one that is shown without what the caller's role does not see."""
+    label = {"security": [{"system": OBSERVATION_VALUE, "code": "REDACTED"}]}
+    return {"versionId": str(version)} | (label if redacted else {})
 
 
 def minutes(value: int) -> Element:

@@ -8,15 +8,18 @@ from sqlalchemy import ColumnElement, and_, func
 from sqlalchemy.orm import Session
 
 from scheduler.domain.folding import search_words
-from scheduler.errors import NotFound
+from scheduler.errors import Forbidden, NotFound
 from scheduler.fhir import values
-from scheduler.fhir.elements import Element, coded, filled
+from scheduler.fhir.elements import Element, coded, filled, meta
 from scheduler.fhir.outcomes import BadSearch
 from scheduler.fhir.searches import Asked, Page, Rows
 from scheduler.http import access
+from scheduler.http.bearer import caller
 from scheduler.models import patient as patients
 from scheduler.models.patient import Patient
+from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
+from scheduler.services.patient.patients import found_by
 
 PARAMETERS = {"name": "string", "birthdate": "date", "email": "token"}
 LANGUAGES = "urn:ietf:bcp:47"
@@ -37,15 +40,16 @@ def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
 
 def view(patient: Patient) -> Element:
     access.touch(patient)
+    reached = sees(caller(), "contact")
     return {
         "resourceType": "Patient",
         "id": patient.public_id,
-        "meta": {"versionId": str(patient.row_version)},
+        "meta": meta(patient.row_version, redacted=not reached),
         **filled(
             active=patient.merged_into_id is None and patient.erased_at is None,
             name=_names(patient),
-            telecom=_telecom(patient),
-            birthDate=patient.birth_date.isoformat() if patient.birth_date else None,
+            telecom=_telecom(patient) if reached else [],
+            birthDate=patient.birth_date.isoformat() if reached and patient.birth_date else None,
             communication=[
                 {"language": coded(patient.language, LANGUAGES, patient.language), "preferred": True}
             ],
@@ -73,15 +77,22 @@ def _telecom(patient: Patient) -> list[Element]:
 
 
 def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
-    del actor
-    if name == "birthdate":
-        return values.any_of(Patient.birth_date, values.days(name, value))
-    if name == "email":
-        return func.lower(Patient.email) == value.lower()
+    reached = sees(actor, "contact")
+    if name != "name":
+        found = _by_contact(name, value)
+        if not reached:
+            raise Forbidden(f"Your role does not see what {name} looks for; search by name")
+        return found
     words = search_words(value)
     if not words:
         raise BadSearch("name: holds no word")
-    return and_(*(Patient.search_key.contains(word, autoescape=True) for word in words))
+    return and_(*found_by(words, names_only=not reached))
+
+
+def _by_contact(name: str, value: str) -> ColumnElement[bool]:
+    if name == "birthdate":
+        return values.any_of(Patient.birth_date, values.days(name, value))
+    return func.lower(Patient.email) == value.lower()
 
 
 ROWS = Rows(

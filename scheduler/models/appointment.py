@@ -99,6 +99,9 @@ class Appointment(InClinic, Public, Model):
     cancel_side: Mapped[str | None] = mapped_column(String(12))
     status_reason: Mapped[str] = mapped_column(Text, default="")
     book_by_on: Mapped[date | None]
+    imported_at: Mapped[datetime | None] = mapped_column(
+        UTCDateTime
+    )  # a past visit, entered from a file then
     replaces_id: Mapped[int | None]
 
     patient: Mapped[Patient] = relationship(

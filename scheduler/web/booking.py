@@ -36,12 +36,14 @@ from scheduler.web.wish_form import Fields
 bp = Blueprint("booking", __name__)
 
 
-@bp.get("/care-plans/new")
+@bp.route("/care-plans/new", methods=["GET", "POST"])
 @may("book")
+@only_reads
 def new() -> str:
+    """The form for a patient, or the search for one, by POST so that what was typed is in no address."""
     public_id = request.args.get("patient", "")
     if not public_id:
-        text = request.args.get("search", "").strip()
+        text = request.form.get("search", "").strip()
         found = patients.search(db.session(), actor().clinic, text, limit=12)
         return render_template("booking/who.html", found=found, search=text)
     patient = patients.get(db.session(), actor().clinic, public_id)
@@ -103,7 +105,7 @@ def book() -> str | tuple[str, int] | Response:
             override_reason=form.get("override_reason", "").strip()[:300],
             reserve_minutes=reserve,
         )
-    except (SlotTaken, RuleBroken, ProposalExpired) as refusal:
+    except (SlotTaken, RuleBroken, ProposalExpired, Invalid) as refusal:
         db.session.rollback()
         return _again(refusal)
     db.session.commit()

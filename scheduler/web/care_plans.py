@@ -10,6 +10,8 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.gates import good_until
+from scheduler.domain.localtime import local_on
 from scheduler.domain.status import CARE_PLAN_STEPS, CarePlanStatus
 from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
@@ -40,6 +42,7 @@ STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
 def show(care_plan_id: str) -> str:
     course, now = find(care_plan_id), clock.now()
     shown = picture(db.session(), actor().clinic, course, now)
+    today = local_on(now, actor().clinic.zone)
     check_ins = visit_answer.check_ins_of_course(db.session(), course.id)
     return render_template(
         "care_plans/show.html",
@@ -54,6 +57,9 @@ def show(care_plan_id: str) -> str:
         replaced={visit.replaces_id for visit in course.appointments if visit.replaces_id},
         ahead=careplans.ahead(course, now),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
+        may_complete=lambda rule: gates.may_complete(actor(), rule.completed_by),
+        longest=lambda rule: good_until(rule, today),
+        today=today,
         now=now,
     )
 

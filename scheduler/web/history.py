@@ -8,6 +8,7 @@ from flask import Flask
 
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.services.trail import audit_words
+from scheduler.services.visit import visit_story
 from scheduler.web.local import local_date, local_time
 
 WORDS = {
@@ -21,6 +22,7 @@ WORDS = {
     "driver": "told about the driver",
     "expire": "reservation ran out",
     "fulfill": "done",
+    "import": "imported from a file",
     "merge": "record merged",
     "no-show": "did not come",
     "record": "entered as it was",
@@ -36,6 +38,7 @@ def register(app: Flask) -> None:
     """Add the filters."""
     app.add_template_filter(history_words)
     app.add_template_filter(audit_words.words, "event_words")
+    app.add_template_filter(visit_story.reason_field)
 
 
 def history_words(event: AppointmentEvent) -> str:
@@ -50,7 +53,9 @@ def history_words(event: AppointmentEvent) -> str:
     kind, _, what = event.kind.partition(":")
     if what:
         return f"{kind.replace('-', ' ')}: {what.replace('-', ' ')}"
-    return WORDS.get(event.kind, event.kind.replace("-", " "))
+    words = WORDS.get(event.kind, event.kind.replace("-", " "))
+    words += ", entered after its day" if "late" in event.changes else ""
+    return words + (", by an override" if "override" in event.changes else "")
 
 
 def _moved(start: list[str], place: list[str] | None) -> str:

@@ -10,6 +10,7 @@ from scheduler.database import db
 from scheduler.errors import Invalid, Refusal
 from scheduler.models.patient import Patient
 from scheduler.services.patient import duplicates, merging, patients
+from scheduler.transactions import only_reads
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
@@ -41,12 +42,13 @@ def index() -> str:
     return render_template("merging/index.html", found=found, most=duplicates.MOST)
 
 
-@bp.get("/patients/<patient_id>/duplicates")
+@bp.route("/patients/<patient_id>/duplicates", methods=["GET", "POST"])
 @may("patients")
+@only_reads
 def candidates(patient_id: str) -> str:
     """Whom to merge with this record: likely ones, and anybody who is searched for."""
     patient = _find(patient_id)
-    text = request.args.get("search", "").strip()
+    text = request.form.get("search", "").strip()
     found = patients.search(db.session(), actor().clinic, text, limit=FOUND) if text else []
     return render_template(
         "merging/candidates.html",

@@ -85,7 +85,9 @@ def move(visit_id: str) -> Response | tuple[str, int]:
     try:
         planned = _plan(visit)
         move_tokens.check(request.form.get("token", ""), planned, actor(), signing.keys(), now)
-        moves.apply_moves(db.session(), actor(), planned, now, request.form.get("reason", "").strip()[:300])
+        moves.apply_moves(
+            db.session(), actor(), planned, now, _text("reason"), override_reason=_text("override_reason")
+        )
     except EXPLAINED as refusal:
         db.session.rollback()
         return _form(find(visit_id), refusal=refusal), refusal.status
@@ -102,8 +104,12 @@ def _plan(visit: Appointment) -> list[Move]:
         clock.now(),
         location=_place(),
         scope=request.form.get("scope", "following"),
-        override_reason=request.form.get("override_reason", "").strip()[:300],
+        override_reason=_text("override_reason"),
     )
+
+
+def _text(name: str) -> str:
+    return request.form.get(name, "").strip()[:300]
 
 
 def _start() -> datetime:

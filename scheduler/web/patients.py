@@ -14,9 +14,11 @@ from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
+from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
 from scheduler.services.patient import duplicates, patients
 from scheduler.services.visit import visit_story
+from scheduler.transactions import only_reads
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
@@ -31,8 +33,19 @@ TEXTS = (
 @bp.get("/patients")
 @may("view")
 def index() -> str:
-    text = request.args.get("search", "")
-    found = patients.search(db.session(), actor().clinic, text, limit=FOUND)
+    return _list(request.args.get("search", ""))
+
+
+@bp.post("/patients/found")
+@may("view")
+@only_reads
+def found() -> str:
+    """The list for what was typed, which by POST stays out of addresses, histories and logs."""
+    return _list(request.form.get("search", ""))
+
+
+def _list(text: str) -> str:
+    found = patients.search(db.session(), actor().clinic, text, limit=FOUND, names_only=_names_only())
     return render_template("patients/index.html", found=found, search=text, most=FOUND)
 
 
@@ -41,14 +54,18 @@ def index() -> str:
 def finds() -> str:
     """The list under the search field."""
     text = request.args.get("search", "").strip()
-    found = patients.search(db.session(), actor().clinic, text, limit=8) if text else []
+    found = (
+        patients.search(db.session(), actor().clinic, text, limit=8, names_only=_names_only()) if text else []
+    )
     return render_template("patients/_finds.html", found=found, search=text)
 
 
-@bp.get("/patients/new")
+@bp.route("/patients/new", methods=["GET", "POST"])
 @may("patients")
+@only_reads
 def new() -> str:
-    return _form(None, {"language": "en", **_named(request.args.get("name", ""))})
+    """The empty form; by POST with the name that was searched for, which is to be in no address."""
+    return _form(None, {"language": "en", **_named(request.form.get("name", ""))})
 
 
 @bp.post("/patients")
@@ -109,6 +126,10 @@ def update(patient_id: str) -> tuple[str, int] | Response:
     db.session.commit()
     flash("Saved.")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
+
+
+def _names_only() -> bool:
+    return not sees(actor(), "contact")
 
 
 def _form(

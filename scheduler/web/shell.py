@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.services.account.permissions import allowed, require
+from scheduler.services.account.permissions import allowed, require, sees
 from scheduler.services.actors import Actor
 from scheduler.services.visit import zone_drift
 from scheduler.transactions import SAFE, again_as_writer
@@ -69,6 +69,7 @@ def _frame() -> dict[str, Any]:
         "viewer": person,
         "alarms": alarmed,
         "may": lambda permission: bool(person and allowed(person, permission)),
+        "sees": lambda field: bool(person and sees(person, field)),
     }
 
 

@@ -6,6 +6,7 @@ A step answers htmx with the panel as it is then, and a plain form with a redire
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.status import STEPS, TO_MAKE_UP, CarePlanStatus, Stage
 from scheduler.domain.windows import Window
-from scheduler.errors import GateOpen, Invalid, NotFound
+from scheduler.errors import GateOpen, Invalid, NotFound, Refusal, WrongDay
 from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment
@@ -29,7 +30,7 @@ from scheduler.services.changes import check_version
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
 from scheduler.services.day.lateness import Lateness
-from scheduler.services.visit import gates, visit_story, visits
+from scheduler.services.visit import gates, step_rules, visit_story, visits
 from scheduler.services.visit.undo import latest_step, undo
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
@@ -46,12 +47,27 @@ SAID = {
     "cancel": "is cancelled",
 }
 NEEDS = {"cancel": "cancel", "reschedule": "move"}  # to take a step back, beyond what all steps need
-STEP_OF = {
+STEP_OF: dict[str, tuple[str, Callable[..., Appointment]]] = {
     "confirmation": ("confirm", visits.confirm),
     "arrival": ("arrive", visits.arrive),
+    "check-in": ("check-in", visits.check_in),
     "fulfillment": ("fulfill", visits.fulfill),
     "no-show": ("no-show", visits.mark_noshow),
 }
+
+
+OVERRIDABLE = ("arrive", "check-in", "fulfill")
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A step that was refused: its address, what speaks against it, and whether this person may override that."""
+
+    what: str
+    step: str
+    gates: Sequence[Mapping[str, Any]]
+    words: str
+    by_override: bool
 
 
 @dataclass(frozen=True)
@@ -77,30 +93,48 @@ def panel(visit_id: str) -> str:
 
 @bp.post("/<visit_id>/<any(confirmation, arrival, fulfillment, 'no-show'):what>")
 @may("progress")
-def step(visit_id: str, what: str) -> Response:
+def step(visit_id: str, what: str) -> Response | tuple[str, int]:
+    return _step(visit_id, what)
+
+
+@bp.post("/<visit_id>/check-in")
+@may("progress")
+def check_in(visit_id: str) -> Response | tuple[str, int]:
+    return _step(visit_id, "check-in")
+
+
+def _step(visit_id: str, what: str) -> Response | tuple[str, int]:
+    """Take a step; what speaks against it is shown with the visit, and with a form to those who may override it."""
     visit = find(visit_id)
     name, act = STEP_OF[what]
     _check_version(visit)
     now = clock.now()
-    act(db.session(), actor(), visit, now, reason=_text("reason"))
+    reasons = {"reason": _text("reason")}
+    if name in OVERRIDABLE:
+        reasons["override_reason"] = _text("override_reason")
+    try:
+        act(db.session(), actor(), visit, now, **reasons)
+    except (GateOpen, WrongDay, Invalid) as refusal:
+        db.session.rollback()
+        visit = find(visit_id)
+        return _page(visit, blocked=_blocked(visit, what, now, refusal)), refusal.status
     late = lateness.of_visit(db.session(), actor().clinic, visit, now) if what == "arrival" else None
     words = f"{visit.patient.name} {SAID[name]}{_how_late(late)}."
     db.session.commit()
     return answer(visit, words, name)
 
 
-@bp.post("/<visit_id>/check-in")
-@may("progress")
-def check_in(visit_id: str) -> Response | tuple[str, int]:
-    visit = find(visit_id)
-    _check_version(visit)
-    try:
-        visits.check_in(db.session(), actor(), visit, clock.now(), override_reason=_text("override_reason"))
-    except GateOpen as refusal:
-        db.session.rollback()
-        return _page(find(visit_id), blocked=refusal.details["gates"]), refusal.status
-    db.session.commit()
-    return answer(visit, f"{visit.patient.name} is checked in.", "check-in")
+def _blocked(visit: Appointment, what: str, now: datetime, refusal: Refusal) -> Blocked:
+    name = STEP_OF[what][0]
+    against = step_rules.against(visit, name, now)
+    listed = [gate for one in against for gate in one.details.get("gates", ())]
+    days = [one.words for one in against if isinstance(one, WrongDay)]
+    if isinstance(refusal, Invalid):
+        words = [error["reason"] for error in refusal.details["errors"]]
+        days.append("The reason " + "; ".join(words) + ".")
+    elif name == "fulfill" and isinstance(refusal, GateOpen):
+        days.append(refusal.next)
+    return Blocked(what, name, listed, " ".join(days), step_rules.may_be_overridden(actor(), against))
 
 
 @bp.post("/<visit_id>/stage")
@@ -185,17 +219,21 @@ def _page(visit: Appointment, **more: Any) -> str:
     template = "visits_desk/_panel.html" if is_partial() else "visits_desk/show.html"
     still_open = gates.open_gates(visit)
     late_by = lateness.of_visit(db.session(), actor().clinic, visit, now)
+    last = latest_step(db.session(), visit)
+    steps = step_rules.offers(actor(), visit, now)
     return render_template(
         template,
         visit=visit,
         now=now,
-        steps=[name for name, allowed in STEPS.items() if visit.status in allowed],
+        steps=steps,
+        off={name: step for name, step in steps.items() if step.why},
         stages=list(Stage),
         phases=boards.stretches(visit),
         phase=boards.phase_at(visit, now),
         open_gates=still_open if visit.status.is_ahead or visit.status == "arrived" else [],
         settled=_settled(visit, {gate.key for gate in still_open}),
-        last=latest_step(db.session(), visit),
+        last=last if last and step_rules.may_undo(visit, last.kind, now) else None,
+        may_complete=lambda gate: gates.may_complete(actor(), gate.completed_by),
         make_up=_can_be_made_up(visit),
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),

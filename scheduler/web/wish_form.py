@@ -20,6 +20,7 @@ from scheduler.errors import Invalid
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans
+from scheduler.services.planning import assignments
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.wishes import Wishes
 from scheduler.web.local import LONGEST, read_date, read_instant, read_time
@@ -62,6 +63,7 @@ def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: da
     chosen = [
         places.get_practitioner(session, actor.clinic, one) for one in form.getlist("practitioner") if one
     ]
+    assignments.require_for_course(definition.plan.firm, chosen, "practitioner")
     return Wishes(
         patient=patient,
         plan_definition=definition,

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import event
 
 from scheduler.database import begin_write, db
+from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
-from tests.cast import NOW
+from tests.cast import NOW, hire
 
 
 class Still:
@@ -67,6 +68,15 @@ def api(app, session, travel):
 @pytest.fixture
 def alice(api, harbor):
     return api(harbor, "alice")
+
+
+@pytest.fixture
+def paul(api, session, harbor):
+    """A prescriber, who may complete and override every gate of the shipped protocols."""
+    session.rollback()
+    hire(session, harbor, "paul", StaffRole.PRESCRIBER)
+    session.commit()
+    return api(harbor, "paul")
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from scheduler.models.patient import Patient
 from scheduler.services.account import password_strength
 from tests.engines import both, test_settings
 
-EMAILS = [f"{name}@demo.seriate.example" for name in ("admin", "manager", "desk", "nurse", "readonly")]
+NAMES = ("admin", "manager", "desk", "nurse", "prescriber", "readonly")
+EMAILS = [f"{name}@demo.seriate.example" for name in NAMES]
 
 
 def run(app: Flask, *arguments: str) -> Result:

@@ -18,7 +18,9 @@ def infusion(session, harbor, at):
     for gate in gates.open_gates(first):
         own = first if gate.key == "driver" else None
         if own is None:
-            gates.close(session, harbor.command, care_plan, gate.key, HARBOR_NOW, waived=True)
+            gates.close(
+                session, harbor.prescriber, care_plan, gate.key, HARBOR_NOW, note="seen on paper", waived=True
+            )
     session.commit()
     return first
 

@@ -237,3 +237,13 @@ def test_what_patients_are_asked_for_has_a_name_in_spanish(key):
     asked = [gate for gate in plan(key).gates if not gate.after_visit]
 
     assert [gate.key for gate in asked if gate.titled("es") == gate.title] == []
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_clinical_gates_name_who_completes_them(key):
+    named = {gate.key: set(gate.completed_by) for gate in plan(key).gates if gate.key != "driver"}
+
+    assert all(named.values())
+    assert named.get("medical-clearance", {"prescriber"}) == {"prescriber"}
+    assert named.get("pregnancy-test", {"nurse", "prescriber"}) == {"nurse", "prescriber"}
+    assert named.get("psychiatric-evaluation", {"prescriber", "therapist"}) == {"prescriber", "therapist"}

@@ -117,7 +117,7 @@ def test_the_board_says_what_is_missing_as_the_gates_do(session, harbor, course,
     for key in wanted[:-1]:
         rule = infusion.care_plan.plan_definition.plan.gate(key)
         own = infusion if rule.holds == "per_session" else None
-        gates.close(session, harbor.actor("alice"), infusion.care_plan, key, NOW, own)
+        gates.close(session, harbor.prescriber, infusion.care_plan, key, NOW, own)
     session.commit()
     still = open_gates(infusion)
     assert 0 < len(still) < len(wanted)

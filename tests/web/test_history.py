@@ -21,7 +21,7 @@ def test_steps_are_told_as_a_colleague_would(signed_in, session, harbor, course)
     visit = course.appointments[0]
     desk = Actor(harbor.clinic, harbor.users["alice"], None, "staff")
     visits.confirm(session, desk, visit, NOW)
-    visits.arrive(session, desk, visit, NOW)
+    visits.arrive(session, desk, visit, visit.start_at)
     session.commit()
 
     assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [

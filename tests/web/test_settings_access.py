@@ -9,7 +9,7 @@ from scheduler.models.api_token import ApiToken
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.user import Membership, StaffRole
 from scheduler.services.account import accounts
-from scheduler.services.account.permissions import PERMISSIONS, WORDS
+from scheduler.services.account.permissions import FIELDS, PERMISSIONS, WORDS
 from tests.cast import NOW
 from tests.engines import both
 
@@ -80,7 +80,9 @@ def test_the_table_of_roles_is_the_one_that_doors_ask(harbor, signed_in):
         for row in rows
     }
 
-    assert said == {name: [role in have for role in StaffRole] for name, have in PERMISSIONS.items()}
+    assert said == {
+        name: [role in have for role in StaffRole] for name, have in {**PERMISSIONS, **FIELDS}.items()
+    }
     assert WORDS.keys() == PERMISSIONS.keys()
 
 

@@ -64,3 +64,11 @@ def test_on_a_day_when_the_clinic_is_closed_nothing_fits(harbor, asked, signed_i
     answer = signed_in(harbor, "alice").post(f"/patients/{nora}/visits", data=asked | {"date": "2026-11-28"})
 
     assert (answer.status_code, "Nothing else fits on that day." in answer.text) == (409, True)
+
+
+def test_who_cannot_take_the_visit_is_refused_and_not_replaced(session, harbor, asked, signed_in):
+    nora, nina = harbor.patients["Nora"].public_id, harbor.people["Nina"].public_id
+    answer = signed_in(harbor, "alice").post(f"/patients/{nora}/visits", data=asked | {"practitioner": nina})
+
+    assert (answer.status_code, visits(session)) == (422, [])
+    assert 'id="practitioner-wrong">Nina is a nurse; Therapy session needs a therapist' in answer.text

@@ -2,9 +2,24 @@
 
 import pytest
 
+from scheduler.models.user import StaffRole
+from tests.cast import NOW, hire
 from tests.services.courses import visit
 
 OVERRIDE = {"override_reason": "the doctor agreed"}
+
+
+class OnTheDay:
+    """A clock that stands at the start of a visit; sessions go by the machine's time."""
+
+    def __init__(self, begins):
+        self.begins = begins
+
+    def now(self):
+        return self.begins
+
+    def wall(self):
+        return NOW
 
 
 @pytest.fixture
@@ -14,10 +29,12 @@ def waiting(session, course):
 
 
 def test_a_check_in_let_pass_ends_at_the_visits_page_and_not_at_the_address_that_refused_it(
-    signed_in, harbor, waiting
+    app, session, signed_in, harbor, course, waiting
 ):
-    page = f"/appointments/{waiting}"
-    client = signed_in(harbor, "mona")
+    page, begins = f"/appointments/{waiting}", visit(course, "infusion-1").start_at
+    hire(session, harbor, "paul", StaffRole.PRESCRIBER)
+    client = signed_in(harbor, "paul")
+    app.extensions["clock"] = OnTheDay(begins)
     assert client.post(f"{page}/arrival").status_code == 303
     assert client.post(f"{page}/check-in").status_code == 409
 

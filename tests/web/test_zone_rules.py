@@ -82,8 +82,8 @@ def test_where_room_was_made_the_desk_need_not_wait_for_the_clock(session, harbo
     with other_rules(tmp_path / "zones", "America/New_York", "EDT4"):
         zone_rules.derive(session, harbor.command, NOW)
         here = next(one for one in session.query(type(left)) if one.status is AppointmentStatus.ARRIVED)
-        visits.check_in(session, harbor.actor("alice"), here, NOW)
-        visits.fulfill(session, harbor.actor("alice"), here, NOW)
+        visits.check_in(session, harbor.actor("alice"), here, here.start_at)
+        visits.fulfill(session, harbor.actor("alice"), here, here.start_at)
         occupation.release(session, [here], NOW)
         session.commit()
         assert "Nothing any more" in alice.get("/zone-rules").text

@@ -8,7 +8,7 @@ from string import Formatter
 from scheduler.domain.plan_files.fault import Fault, Path
 from scheduler.domain.plan_files.series import Fields, Step
 from scheduler.domain.plan_files.texts import written_out
-from scheduler.domain.plans import Instruction, Role
+from scheduler.domain.plans import DRIVER, Instruction, Role
 
 LONGEST_VISIT = 24 * 60
 
@@ -68,6 +68,8 @@ def _gate_faults(path: Path, gate: Fields, guards: bool) -> Iterator[Fault]:
         yield Fault((*path, "within_days"), "is for duties that follow the visit; add after_visit: true")
     if gate.get("after_visit") and (gate["holds"] != "per_session" or "lead_hours" in gate):
         yield Fault(path, "a duty that follows each visit holds per_session and has no lead_hours")
+    if gate["key"] == DRIVER and "completed_by" in gate:
+        yield Fault((*path, "completed_by"), "patients name their driver themselves; leave completed_by out")
     if not guards:
         yield Fault(path, f"no visit is guarded by the gate {gate['key']}")
 

@@ -169,6 +169,7 @@ def _gate(fields: Fields) -> Gate:
         lead=fields.get("lead_hours", 0) * HOUR,
         after_visit=fields.get("after_visit", False),
         titles=tuple(sorted(fields.get("titles", {}).items())),
+        completed_by=tuple(sorted(fields.get("completed_by", ()))),
     )
 
 
@@ -176,7 +177,7 @@ def _gate_document(gate: Gate) -> dict[str, Any]:
     document: dict[str, Any] = {"key": gate.key, "title": gate.title, "holds": gate.holds.value}
     days = "within_days" if gate.after_visit else "valid_days"
     lead_hours = gate.lead // HOUR
-    given = {days: gate.valid_days, "titles": dict(gate.titles)}
+    given = {days: gate.valid_days, "titles": dict(gate.titles), "completed_by": list(gate.completed_by)}
     return document | _given(**given, lead_hours=lead_hours, after_visit=gate.after_visit)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: one table that a person can read.
+"""Who may do what, and who sees which details of patients: two tables that a person can read.
 
 Doors ask `require` before they call a service. A command on the machine may do everything; the clock and a patient's
 private link do only what their own doors offer.
@@ -46,12 +46,47 @@ WORDS = {
     "feeds": "Make and revoke calendar feeds",
     "send-log": "See what was sent, resend and release",
     "agree": "Let sending go on after it was held",
-    "settings": "Hours, closures, chairs, protocols, texts",
+    "settings": "Hours, closures, chairs, protocols, texts, imports",
     "people": "Practitioners and their shifts",
     "users": "Accounts and roles",
     "tokens": "API tokens",
     "audit": "The audit trail",
 }
+
+# Which roles see which details, on pages and prints, in the API, FHIR, exports and lists alike (docs/security.md). What
+# is not named here (who comes when, where, to whom and for which visit) is seen by every role. A token sees what its
+# user's role sees, whatever its scopes.
+_DESK_AND_CLINICAL = frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL})
+FIELDS: dict[str, frozenset[StaffRole]] = {
+    "answers": frozenset({_ADMIN, _MANAGER, *_CLINICAL}),
+    "override-reasons": frozenset({_ADMIN, _MANAGER, *_CLINICAL}),
+    "reasons": _DESK_AND_CLINICAL,
+    "alert-note": _DESK_AND_CLINICAL,
+    "driver": _DESK_AND_CLINICAL,
+    "gate-notes": _DESK_AND_CLINICAL,
+    "contact": _DESK_AND_CLINICAL,
+    "needs": _DESK_AND_CLINICAL,
+    "messages": _DESK_AND_CLINICAL,
+    "request-notes": frozenset({_ADMIN, _MANAGER, _DESK}),
+}
+FIELD_WORDS = {
+    "answers": "What patients answer after a visit: mood, PHQ-2, their note",
+    "override-reasons": "Why a rule or an open gate was overridden",
+    "reasons": "Why a visit or course was cancelled, moved, missed, held or stopped",
+    "alert-note": "The note shown on every visit",
+    "driver": "Who takes the patient home, with a phone number",
+    "gate-notes": "Notes and documents of gates",
+    "contact": "Birth date, phone, email, proxy, and searching by them",
+    "needs": "Interpreter, wheelchair, preferred days and times",
+    "messages": "What was sent about a visit, and what came of it",
+    "request-notes": "What patients write when they ask for another time",
+}
+
+
+def sees(actor: Actor, field: str) -> bool:
+    """Tell whether the actor's role sees a detail. Raises KeyError for an unknown one."""
+    roles = FIELDS[field]
+    return actor.name == "command" or (actor.role is not None and actor.role in roles)
 
 
 def allowed(actor: Actor, permission: str) -> bool:

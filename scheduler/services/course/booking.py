@@ -28,7 +28,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import outbox, reminders
-from scheduler.services.planning import proposals, rules
+from scheduler.services.planning import assignments, proposals, rules
 from scheduler.services.planning.courses import is_projected, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
@@ -48,19 +48,23 @@ def book_course(
     now: datetime,
     override_reason: str = "",
     reserve_minutes: int | None = None,
+    imported: bool = False,
 ) -> CarePlan:
     """Book every visit of a course, or none; with `reserve_minutes` only keep the time for so long.
+
+    Earlier visits are recorded with their own dates, and marked as `imported` when they come from a file.
 
     Raises SlotTaken with every conflict when the calendar has changed since the visits were planned, RuleBroken when
     they do not keep the plan's rules.
     """
+    _require_over(wishes, now)
     _make_way(session, actor, wishes.patient, visits, now)
     calendar = proposals.load(session, actor, wishes, now)
     asked = replace(wishes.request(), slack={})  # a bent gap is judged as what it is
     broken = rules.check(actor, asked, calendar, visits, now, override_reason)
     care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
     appointments = _write(session, actor, care_plan, visits, now)
-    _write_done(session, actor, care_plan, wishes, now)
+    _write_done(session, actor, care_plan, wishes, now, imported)
     _occupy(session, actor.clinic, wishes.patient, appointments, visits, now)
     write_projections(session, actor, care_plan, projections, now)
     if care_plan.status is CarePlanStatus.ACTIVE:
@@ -93,6 +97,7 @@ def book_visit(
     """
     if replaces is not None:
         _require_gone(replaces, action, care_plan)
+    assignments.require(action, location, practitioners)
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
     release_expired(session, actor.clinic, now)
     visit = place(session, actor, patient, action, start, now, chosen)
@@ -215,7 +220,16 @@ def _write(
     return appointments
 
 
-def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime) -> None:
+def _require_over(wishes: Wishes, now: datetime) -> None:
+    """Raise Invalid unless every step that is recorded as done is over."""
+    ahead = [done.action for done in wishes.done.values() if done.end > now]
+    if ahead:
+        raise Invalid([("done", f"{action} is not over yet") for action in ahead])
+
+
+def _write_done(
+    session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime, imported: bool
+) -> None:
     """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing.
 
     One that was never held is recorded as called off, so that the course counts on from it and nobody plans it again.
@@ -230,9 +244,11 @@ def _write_done(session: Session, actor: Actor, care_plan: CarePlan, wishes: Wis
         if action.key in wishes.skipped:
             row.status, row.status_reason = AppointmentStatus.CANCELLED, "not held before this course"
             row.cancelled_at, row.visible = done.end, False
+        if imported:
+            row.imported_at = now
         care_plan.appointments.append(row)
         session.flush()
-        record_event(session, actor, row, "record", now)
+        record_event(session, actor, row, "import" if imported else "record", now)
 
 
 def _occupy(

@@ -17,6 +17,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.course import booking
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import reminders
+from scheduler.services.planning import assignments
 from scheduler.services.planning.courses import is_projected
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, action_of, put
@@ -40,6 +41,7 @@ def book_proposed(
         raise WrongStatus(
             f"{appointment.title} is {appointment.status.value}: it is not waiting to be booked"
         )
+    assignments.require(action_of(appointment), location, practitioners)
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
     patient = appointment.patient
     visit = place(session, actor, patient, action_of(appointment), start, now, chosen)

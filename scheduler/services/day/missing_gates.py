@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.gates import Settled, why_open
+from scheduler.domain.gates import Settled, held_until, why_open
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Gate as GateRule
 from scheduler.domain.plans import Holds, Plan
@@ -61,4 +62,7 @@ def _missing(visit: Appointment, plan: Plan, settled: Known) -> list[GateRule]:
 def _why(visit: Appointment, rule: GateRule, settled: Known) -> str | None:
     own = visit.id if rule.holds is Holds.PER_SESSION else None
     known = settled.get((visit.care_plan_id or 0, own, rule.key))
+    if known is not None:
+        until = held_until(rule, known.valid_until_on, local_on(known.closed_at, visit.zone))
+        known = replace(known, valid_until_on=until)
     return why_open(rule, known, visit.start_at, local_on(visit.start_at, visit.zone))

@@ -64,6 +64,7 @@ VISIT = [
     "cancelled_at",
     "cancel_side",
     "status_reason",
+    "imported_at",
 ]
 COURSE = ["status", "status_reason", "override_reason", "wishes", "created_at", "status_at"]
 REMINDER = ["rule", "recipient", "due_at", "state", "reason"]

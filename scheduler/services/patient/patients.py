@@ -6,11 +6,11 @@ to unencrypted mail is recorded with its time and the wording that was agreed to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.folding import search_key, search_words
@@ -89,10 +89,12 @@ def get(session: Session, clinic: Clinic, public_id: str) -> Patient:
     return patient
 
 
-def search(session: Session, clinic: Clinic, text: str, limit: int = 20) -> list[Patient]:
+def search(
+    session: Session, clinic: Clinic, text: str, limit: int = 20, *, names_only: bool = False
+) -> list[Patient]:
     """Return patients in whom every word of `text` is found (name, phone, birth date, mail), by family name.
 
-    Everybody for an empty text; nobody for one of signs alone.
+    Everybody for an empty text; nobody for one of signs alone. `names_only` is for roles that see no contact details.
     """
     words = search_words(text)
     if text.strip() and not words:
@@ -100,10 +102,30 @@ def search(session: Session, clinic: Clinic, text: str, limit: int = 20) -> list
     query = select(Patient).where(
         Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
     )
-    for word in words:
-        query = query.where(Patient.search_key.contains(word, autoescape=True))
+    query = query.where(*found_by(words, names_only=names_only))
     query = query.order_by(Patient.family_name, Patient.given_name, Patient.id)
     return list(session.scalars(query.limit(limit)))
+
+
+def found_by(words: Iterable[str], *, names_only: bool) -> list[ColumnElement[bool]]:
+    """Return the conditions under which every word is found in a patient.
+
+    With `names_only` a search must not tell what it does not show: no number is looked for, and a word that the mail
+    address holds counts only where a name holds it too, as it is written.
+    """
+    return [_found(word, names_only=names_only) for word in words]
+
+
+def _found(word: str, *, names_only: bool) -> ColumnElement[bool]:
+    found = Patient.search_key.contains(word, autoescape=True)
+    if not names_only:
+        return found
+    if any(map(str.isdigit, word)):
+        return false()
+    names = (Patient.given_name, Patient.family_name, Patient.preferred_name)
+    named = or_(*(func.lower(name).contains(word, autoescape=True) for name in names))
+    mailed = func.lower(func.coalesce(Patient.email, "")).contains(word, autoescape=True)
+    return and_(found, or_(named, not_(mailed)))
 
 
 def _apply(patient: Patient, values: Mapping[str, Any], now: datetime) -> None:

@@ -14,7 +14,7 @@ from scheduler.domain import planner
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Request, Violation, Visit
 from scheduler.errors import RuleBroken
-from scheduler.services.account.permissions import allowed
+from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
 
 LEFT_TO_OCCUPY = frozenset({"taken", "patient"})
@@ -31,13 +31,14 @@ def check(
 ) -> list[Violation]:
     """Return the soft rules that an override breaks. `accepted` were broken before and stay as they are.
 
-    Raises RuleBroken with every violation when a hard rule is broken, or a soft one without the right or the reason.
+    Raises RuleBroken with every violation when a hard rule is broken, or a soft one without the right or the reason;
+    Invalid when the reason is too short to be one.
     """
     found = planner.check(request, calendar, visits, now=now)
     violations = [v for v in found if v.rule not in LEFT_TO_OCCUPY and v not in accepted]
     if any(violation.hard for violation in violations):
         raise _broken(violations)
-    if violations and not (override_reason and allowed(actor, "override")):
+    if violations and not may_override(actor, override_reason):
         raise _broken(violations)
     return violations
 

@@ -1,9 +1,9 @@
 """Appointments and half-done courses from a CSV file, so that a clinic goes live in mid-course.
 
 The lines of one patient, protocol and `course` label are one course. `done` lines are earlier visits, recorded with
-their dates; `booked` lines are visits to come, at the times and places the patient already knows. Each course is
-booked like any other, under the same rules and guards. Patients get no confirmation for what they know already;
-reminders are planned as usual, and the protocol's visits months ahead are proposed.
+their dates and marked as imported; `booked` lines are visits to come, at the times and places the patient already
+knows. Each course is booked like any other, under the same rules and guards. Patients get no confirmation for what they
+know already; reminders are planned as usual, and the protocol's visits months ahead are proposed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition, all_current
 from scheduler.services.actors import Actor
 from scheduler.services.course import booking
-from scheduler.services.planning import proposals
+from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.wishes import Wishes
 from scheduler.services.trail import audit
@@ -125,6 +125,8 @@ def _booked(
     faults: list[Fault] = []
     for line in ahead:
         try:
+            names = ("location", "practitioners")
+            assignments.require_ids(session, actor.clinic.id, line.action, line.chosen, names)
             visits.append(place(session, actor, line.patient, line.action, line.start, now, line.chosen))
         except (Invalid, NoFitFound) as refused:
             faults += _faults(line.place, refused)
@@ -140,7 +142,9 @@ def _booked(
     later = project(wishes.request(), proposals.load(session, actor, wishes, now).workdays, visits)
     try:
         with session.begin_nested():
-            care_plan = booking.book_course(session, actor, wishes, visits, later, now, override_reason)
+            care_plan = booking.book_course(
+                session, actor, wishes, visits, later, now, override_reason, imported=True
+            )
             _silence(session, [one.id for one in care_plan.appointments], now)
     except Refusal as refused:
         lines = {line.action.key: line.place for line in course}

@@ -14,21 +14,33 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.gates import good_until
 from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import Gate as GateRule
 from scheduler.domain.plans import Holds
 from scheduler.domain.status import AppointmentStatus
-from scheduler.errors import NotFound
+from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.gate import Gate
 from scheduler.models.versions import raise_versions
+from scheduler.services.account.overrides import WORDS, is_reason
+from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.mail.gate_mails import gates_changed
 from scheduler.services.trail import audit
 from scheduler.services.visit.events import calendar_changed, feed_resources, record_event
-from scheduler.services.visit.open_gates import OpenGate, open_gates, rules_for, status_by_gates
+from scheduler.services.visit.open_gates import OpenGate, may_complete, open_gates, rules_for, status_by_gates
 
 # who asks about gates need not know that reading them is a file of its own
-__all__ = ["OpenGate", "close", "open_gates", "reopen", "rules_for", "status_by_gates", "write_rows"]
+__all__ = [
+    "OpenGate",
+    "close",
+    "may_complete",
+    "open_gates",
+    "reopen",
+    "rules_for",
+    "status_by_gates",
+    "write_rows",
+]
 
 S = AppointmentStatus
 
@@ -57,12 +69,23 @@ def close(
     note: str = "",
     waived: bool = False,
 ) -> Gate:
-    """Settle a gate, for the course or (per session) for one visit. Raises NotFound for a gate it does not have."""
+    """Settle a gate, for the course or (per session) for one visit.
+
+    Raises NotFound for a gate it does not have, Forbidden for a role that the protocol does not name, Invalid for a
+    date beyond what the protocol allows and for a waiver without a sufficient note.
+    """
     gate = _find(care_plan, key, appointment)
     rule = care_plan.plan_definition.plan.gate(key)
+    if waived:
+        require(actor, "override")
+    _require_role(actor, rule)
+    if waived and not is_reason(note):
+        raise Invalid([("note", WORDS)])
+    today = local_on(now, actor.clinic.zone)
+    _require_date(rule, valid_until_on, today)
     gate.closed_at, gate.closed_by_id, gate.document = now, actor.user_id, document
     gate.note, gate.waived = note, waived
-    gate.valid_until_on = valid_until_on or good_until(rule, local_on(now, actor.clinic.zone))
+    gate.valid_until_on = valid_until_on or good_until(rule, today)
     _settle(session, actor, care_plan, now, f"gate-closed:{key}")
     audit.record(session, actor, "gate.closed", care_plan, now, fields=[key], reason=note if waived else "")
     return gate
@@ -76,13 +99,36 @@ def reopen(
     now: datetime,
     appointment: Appointment | None = None,
 ) -> Gate:
-    """Take back that a gate was settled."""
+    """Take back that a gate was settled. Raises Forbidden for a role that the protocol does not name."""
     gate = _find(care_plan, key, appointment)
+    _require_role(actor, care_plan.plan_definition.plan.gate(key))
     gate.closed_at, gate.closed_by_id, gate.valid_until_on = None, None, None
     gate.document, gate.note, gate.waived = "", "", False
     _settle(session, actor, care_plan, now, f"gate-reopened:{key}")
     audit.record(session, actor, "gate.reopened", care_plan, now, fields=[key])
     return gate
+
+
+def _require_role(actor: Actor, rule: GateRule) -> None:
+    """Raise Forbidden unless the protocol lets the actor's role complete a gate. A patient names their driver."""
+    if not may_complete(actor, rule.completed_by):
+        roles = " or ".join(role.replace("-", " ") for role in rule.completed_by)
+        raise Forbidden(
+            f"{rule.title}: the protocol asks for a {roles}", completed_by=list(rule.completed_by)
+        )
+
+
+def _require_date(rule: GateRule, valid_until_on: date | None, today: date) -> None:
+    """Raise Invalid for a last day beyond what the protocol allows from today, or before today."""
+    longest = good_until(rule, today)
+    if valid_until_on is None:
+        return
+    if longest is not None and valid_until_on > longest:
+        raise Invalid(
+            [("valid_until", f"must be {longest.isoformat()} at the latest: {rule.valid_days} days")]
+        )
+    if valid_until_on < today:
+        raise Invalid([("valid_until", f"is before today, {today.isoformat()}")])
 
 
 def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:

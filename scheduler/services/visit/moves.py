@@ -25,12 +25,13 @@ from scheduler.models.occupation import of_appointment
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
+from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import outbox, reminders
-from scheduler.services.planning import rules
+from scheduler.services.planning import assignments, rules
 from scheduler.services.planning.courses import Course, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.proposals import no_fit
@@ -72,6 +73,7 @@ def plan_move(
     that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would break.
     """
     _require_movable(appointment, scope, now)
+    assignments.require(action_of(appointment), location, practitioners or ())
     release_expired(session, actor.clinic, now)
     care_plan = appointment.care_plan
     if care_plan is None or appointment.id not in {one.id for one in latest(care_plan).values()}:
@@ -101,7 +103,7 @@ def _reflow(
     """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound."""
     if start < now:
         raise Invalid([("start", "is in the past")])
-    bend = bool(override_reason) and allowed(actor, "override")
+    bend = may_override(actor, override_reason)
     moved = {appointment.action: start}
     try:
         result = planner.reflow(
@@ -140,13 +142,17 @@ def apply_moves(
     now: datetime,
     reason: str = "",
     undone: Mapping[int, int] = NOTHING,
+    override_reason: str = "",
 ) -> None:
     """Write the moves in one go, with one mail for each patient. Raises SlotTaken and leaves nothing half done.
 
-    `undone` are the events that these moves take back, by visit.
+    `undone` are the events that these moves take back, by visit. An `override_reason` is kept, and marked as one, in
+    the history of each visit.
     """
     if not moves:
         return
+    if not allowed(actor, "override"):  # who may not override a rule gives a reason like any other
+        reason, override_reason = reason or override_reason, ""
     rows = [move.appointment for move in moves]
     groups = by_patient(moves)
     lock_resources(
@@ -163,7 +169,7 @@ def apply_moves(
     retimed = [
         row
         for row, move in zip(rows, moves, strict=True)
-        if _write(session, actor, move, people, now, reason, undone.get(row.id))
+        if _write(session, actor, move, people, now, reason, undone.get(row.id), override_reason)
     ]
     session.flush()
     for patient, theirs in groups:
@@ -193,6 +199,7 @@ def _write(
     now: datetime,
     reason: str,
     undone: int | None,
+    override_reason: str,
 ) -> bool:
     """Put one row where it goes; tell whether its time changed."""
     row = move.appointment
@@ -212,8 +219,11 @@ def _write(
     kind = "reschedule"
     if undone is not None:
         kind, changes["event"] = "undo", (undone, None)
-    record_event(session, actor, row, kind, now, reason or move.why, changes)
-    audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], reason)
+    told = override_reason or reason
+    if override_reason:
+        changes["override"] = (None, True)
+    record_event(session, actor, row, kind, now, told or move.why, changes)
+    audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], told)
     return retimed
 
 

@@ -6,19 +6,21 @@ The driver is asked for on its own. A gate of the whole course is not missed whi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.domain.gates import Settled, why_open
+from scheduler.domain.gates import Settled, held_until, why_open
 from scheduler.domain.localtime import local_on
+from scheduler.domain.plans import DRIVER, Holds
 from scheduler.domain.plans import Gate as GateRule
-from scheduler.domain.plans import Holds
 from scheduler.domain.reminders import Topic
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.gate import Gate
+from scheduler.services.actors import Actor
 
-DRIVER = "driver"  # the key of the gate that a patient can settle
+__all__ = ["DRIVER", "OpenGate", "guards", "may_complete", "open_gates", "rules_for", "status_by_gates"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class OpenGate:
     key: str
     title: str
     why: str
+    completed_by: tuple[str, ...] = ()
 
 
 def rules_for(appointment: Appointment) -> tuple[GateRule, ...]:
@@ -39,15 +42,25 @@ def rules_for(appointment: Appointment) -> tuple[GateRule, ...]:
     return tuple(plan.gate(key) for key in action.gates) if action else ()
 
 
+def guards(appointment: Appointment) -> tuple[GateRule, ...]:
+    """Return the gates that hold a visit up: all but the duties that follow it."""
+    return tuple(rule for rule in rules_for(appointment) if not rule.after_visit)
+
+
+def may_complete(actor: Actor, completed_by: Collection[str]) -> bool:
+    """Tell whether the actor is one of the roles that a gate names; any role is, where it names none."""
+    return not completed_by or (actor.role is not None and actor.role.value in completed_by)
+
+
 def open_gates(appointment: Appointment) -> list[OpenGate]:
     """Return what is not settled for a visit, in the plan's order."""
     found = []
     for rule in rules_for(appointment):
         row = _row(appointment, rule)
         visit_on = local_on(appointment.start_at, appointment.zone)
-        why = why_open(rule, _settled(row), appointment.start_at, visit_on)
+        why = why_open(rule, _settled(rule, row, appointment), appointment.start_at, visit_on)
         if why:
-            found.append(OpenGate(rule.key, rule.title, why))
+            found.append(OpenGate(rule.key, rule.title, why, rule.completed_by))
     return found
 
 
@@ -109,7 +122,8 @@ def _row(appointment: Appointment, rule: GateRule) -> Gate | None:
     return next((gate for gate in gates if gate.key == rule.key and gate.appointment_id == own), None)
 
 
-def _settled(gate: Gate | None) -> Settled | None:
+def _settled(rule: GateRule, gate: Gate | None, appointment: Appointment) -> Settled | None:
     if gate is None or gate.closed_at is None:
         return None
-    return Settled(gate.closed_at, gate.valid_until_on, gate.waived)
+    until = held_until(rule, gate.valid_until_on, local_on(gate.closed_at, appointment.zone))
+    return Settled(gate.closed_at, until, gate.waived)

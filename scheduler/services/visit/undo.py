@@ -1,8 +1,8 @@
 """Taking the last step of a visit back.
 
 Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
-what it had let go; if somebody has that time by now, it is refused with whose it is. A move goes back as a whole, see
-undo_moves.py.
+what it had let go; if somebody has that time by now, it is refused with whose it is. Whether a visit that is to come
+again is booked or pending follows from its gates as they are now. A move goes back as a whole, see undo_moves.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.status import STEPS, AppointmentStatus, Response
 from scheduler.errors import WrongStatus
+from scheduler.ical.entries import event_status
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.occupation import of_appointment
@@ -23,13 +24,15 @@ from scheduler.services.locks import lock_resources
 from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
-from scheduler.services.visit.events import feed_resources, record_event
+from scheduler.services.visit import occupation, step_rules
+from scheduler.services.visit.events import calendar_changed, feed_resources, record_event
 from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit.open_gates import status_by_gates
 from scheduler.services.visit.undo_moves import move_back
 from scheduler.services.visit.visits import uncancel
 
 RELEASING = ("cancel", "no-show")
+BY_GATES = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED)
 
 
 def undo(session: Session, actor: Actor, appointment: Appointment, step: str, now: datetime) -> Appointment:
@@ -37,6 +40,7 @@ def undo(session: Session, actor: Actor, appointment: Appointment, step: str, no
     event = latest_step(session, appointment)
     if event is None or event.kind != step:
         raise WrongStatus(f"{appointment.title}: the last step was not {step}")
+    step_rules.require_undo(appointment, step, now)
     if step == "reschedule":
         move_back(session, actor, event, now)
         return appointment
@@ -45,8 +49,11 @@ def undo(session: Session, actor: Actor, appointment: Appointment, step: str, no
     elif step in RELEASING:
         _stand_again(session, actor, appointment, event, now)
     else:
-        appointment.status = AppointmentStatus(event.changes["status"][0])
+        before = event_status(appointment.status)
+        appointment.status = _former_status(appointment, event)
         appointment.stage = None
+        if event_status(appointment.status) is not before:
+            calendar_changed(appointment, now)
     record_event(session, actor, appointment, "undo", now, changes={"event": (event.id, None)})
     audit.record(session, actor, "appointment.undone", appointment, now, ["status"])
     raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
@@ -62,13 +69,19 @@ def latest_step(session: Session, appointment: Appointment) -> AppointmentEvent 
     return steps[-1] if steps else None
 
 
+def _former_status(appointment: Appointment, event: AppointmentEvent) -> AppointmentStatus:
+    """Return the status before a step; what its requirements were then no longer counts, what they are now does."""
+    former = AppointmentStatus(event.changes["status"][0])
+    return status_by_gates(appointment) if former in BY_GATES else former
+
+
 def _stand_again(
     session: Session, actor: Actor, appointment: Appointment, event: AppointmentEvent, now: datetime
 ) -> None:
     visit = visit_of(appointment, of_appointment(session, appointment.id, released_at=event.at))
     ids = occupation.resource_ids(appointment.patient.resource_id, [visit])
     lock_resources(session, ids)
-    uncancel(appointment, AppointmentStatus(event.changes["status"][0]), now)
+    uncancel(appointment, _former_status(appointment, event), now)
     session.flush()
     taking = Taking(appointment, visit)
     occupation.occupy(session, actor.clinic, [taking], appointment.patient.resource_id, now)

@@ -19,6 +19,7 @@ from scheduler.models.reminder import Reminder
 from scheduler.models.user import User
 from scheduler.services.day.boards import LATE
 
+OVERRIDING = ("arrive", "check-in", "fulfill")  # whose reasons were mostly overrides before these were marked
 CAME = (S.ARRIVED, S.CHECKED_IN, S.FULFILLED)
 
 
@@ -49,6 +50,12 @@ def history(session: Session, visit: Appointment) -> list[Told]:
         .order_by(AppointmentEvent.id.desc())
     )
     return [Told(event, name or email or event.by) for event, name, email in session.execute(query)]
+
+
+def reason_field(event: AppointmentEvent) -> str:
+    """Return which detail an event's reason is, as permissions name it: why a rule was overridden, or any other."""
+    is_override = "override" in event.changes or event.kind in OVERRIDING
+    return "override-reasons" if is_override else "reasons"
 
 
 def messages(session: Session, visits: Sequence[Appointment]) -> list[Message]:

@@ -1,7 +1,8 @@
 """The steps of a visit: confirmed, arrived, checked in, done, missed, cancelled; and taking the last one back.
 
 Each step is an event with who, when and why; its kind is the step's name. Confirming and arriving touch neither the
-calendar nor the reminders; cancelling and missing release the time and make what was planned to be sent void.
+calendar nor the reminders; cancelling and missing release the time and make what was planned to be sent void. On which
+day a step may be recorded, and with which requirements, is for step_rules.py.
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import STEPS, AppointmentStatus, Response, Stage
-from scheduler.errors import GateOpen, Invalid, WrongStatus
+from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.versions import raise_versions
-from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.mail import outbox, reminders
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
+from scheduler.services.visit import occupation, step_rules
 from scheduler.services.visit.events import calendar_changed, feed_resources, record_event, schedule_changed
-from scheduler.services.visit.gates import open_gates
 
 SIDES = ("patient", "clinic", "provider")
 
@@ -38,10 +37,20 @@ def confirm(
 
 
 def arrive(
-    session: Session, actor: Actor, appointment: Appointment, now: datetime, reason: str = ""
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    now: datetime,
+    reason: str = "",
+    override_reason: str = "",
 ) -> Appointment:
-    """Note that the patient is there."""
-    return _step(session, actor, appointment, "arrive", AppointmentStatus.ARRIVED, now, reason)
+    """Note that the patient is there.
+
+    Raises WrongDay on another day than the visit's, unless a role that may overrides an earlier one with a reason.
+    """
+    overridden = step_rules.require(session, actor, appointment, "arrive", now, override_reason)
+    told = override_reason if overridden else reason
+    return _step(session, actor, appointment, "arrive", AppointmentStatus.ARRIVED, now, told, overridden)
 
 
 def check_in(
@@ -52,18 +61,13 @@ def check_in(
     reason: str = "",
     override_reason: str = "",
 ) -> Appointment:
-    """Begin the visit. Raises GateOpen while a gate is open, unless a role that may overrides it with a reason."""
-    _require(appointment, "check-in")
-    still_open = open_gates(appointment)
-    if still_open and not (override_reason and allowed(actor, "override")):
-        words = "; ".join(gate.why for gate in still_open)
-        listed = [{"key": gate.key, "title": gate.title, "why": gate.why} for gate in still_open]
-        raise GateOpen(words, gates=listed)
-    if still_open:
-        keys = [gate.key for gate in still_open]
-        audit.record(session, actor, "gate.overridden", appointment, now, keys, override_reason)
-    told = override_reason if still_open else reason
-    return _step(session, actor, appointment, "check-in", AppointmentStatus.CHECKED_IN, now, told)
+    """Begin the visit. Raises GateOpen while a gate is open, WrongDay on another day.
+
+    A role that may passes an open gate, or checks in on an earlier day, with a reason.
+    """
+    overridden = step_rules.require(session, actor, appointment, "check-in", now, override_reason)
+    told = override_reason if overridden else reason
+    return _step(session, actor, appointment, "check-in", AppointmentStatus.CHECKED_IN, now, told, overridden)
 
 
 def set_stage(
@@ -78,10 +82,21 @@ def set_stage(
 
 
 def fulfill(
-    session: Session, actor: Actor, appointment: Appointment, now: datetime, reason: str = ""
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    now: datetime,
+    reason: str = "",
+    override_reason: str = "",
 ) -> Appointment:
-    """End the visit as done."""
-    done = _step(session, actor, appointment, "fulfill", AppointmentStatus.FULFILLED, now, reason)
+    """End the visit as done, on its day or entered later.
+
+    A visit with requirements must be checked in. Raises GateOpen otherwise, unless a role that may overrides it as at
+    check-in; WrongDay before the day of the visit.
+    """
+    overridden = step_rules.require(session, actor, appointment, "fulfill", now, override_reason)
+    told = override_reason if overridden else reason
+    done = _step(session, actor, appointment, "fulfill", AppointmentStatus.FULFILLED, now, told, overridden)
     done.stage = None
     return done
 
@@ -151,9 +166,13 @@ def _step(
     status: AppointmentStatus,
     now: datetime,
     reason: str,
+    overridden: bool = False,
 ) -> Appointment:
-    _require(appointment, step)
-    change = {"status": (appointment.status, status)}
+    change: dict[str, tuple[object, object]] = {"status": (appointment.status, status)}
+    if overridden:
+        change["override"] = (None, True)
+    if step_rules.is_late_entry(appointment, now):
+        change["late"] = (None, True)
     appointment.status = status
     record_event(session, actor, appointment, step, now, reason, change)
     return _touched(session, actor, appointment, now)

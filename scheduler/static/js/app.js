@@ -103,6 +103,31 @@ document.addEventListener("click", (event) => {
   if (finds?.children.length && !event.target.closest(".bar-search")) emptyFinds();
 });
 
+// --- a new patient under the name that was searched for: sent, so that no address holds it
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-new-patient]");
+  if (!link?.dataset.newPatient) return;
+  event.preventDefault();
+  const form = document.createElement("form");
+  Object.assign(form, { method: "post", action: link.href, hidden: true });
+  const csrf = document.querySelector('meta[name="csrf-token"]').content;
+  for (const [name, value] of [["csrf_token", csrf], ["name", link.dataset.newPatient]]) {
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
+  document.body.append(form);
+  form.requestSubmit();
+});
+
+// --- what was searched for comes back with the page, from this tab's own history: the address does not hold it
+const typed = document.querySelector('form[role="search"]:not(.bar-search) input[type="search"][hx-post]');
+typed?.addEventListener("input", () => window.history.replaceState({ ...window.history.state, search: typed.value }, ""));
+window.addEventListener("pageshow", () => {
+  const before = window.history.state?.search;
+  if (!typed || !before || typed.value === before) return;
+  typed.value = before;
+  typed.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
 // --- keys
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;

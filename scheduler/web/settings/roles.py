@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template
 
 from scheduler.models.user import StaffRole
-from scheduler.services.account.permissions import PERMISSIONS, WORDS
+from scheduler.services.account.permissions import FIELD_WORDS, FIELDS, PERMISSIONS, WORDS
 from scheduler.web.settings.blueprint import bp
 from scheduler.web.shell import may
 
@@ -13,4 +13,11 @@ from scheduler.web.shell import may
 @bp.get("/roles")
 @may("view")
 def roles() -> str:
-    return render_template("settings/roles.html", permissions=PERMISSIONS, words=WORDS, roles=list(StaffRole))
+    return render_template(
+        "settings/roles.html",
+        permissions=PERMISSIONS,
+        words=WORDS,
+        fields=FIELDS,
+        field_words=FIELD_WORDS,
+        roles=list(StaffRole),
+    )

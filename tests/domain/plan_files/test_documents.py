@@ -75,7 +75,8 @@ def gates(draw: st.DrawFn) -> Gate:
     holds, after_visit = draw(st.sampled_from(Holds)), draw(st.booleans())
     days = draw(st.none() | st.integers(1, 99))
     lead, titles = draw(st.integers(0, 99)) * HOUR, draw(st.dictionaries(st.just("es"), words))
-    return Gate(draw(keys), draw(words), holds, days, lead, after_visit, tuple(titles.items()))
+    roles = draw(st.lists(st.sampled_from(["nurse", "prescriber", "therapist"]), unique=True).map(sorted))
+    return Gate(draw(keys), draw(words), holds, days, lead, after_visit, tuple(titles.items()), tuple(roles))
 
 
 @st.composite

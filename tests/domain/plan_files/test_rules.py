@@ -308,6 +308,11 @@ def test_phases_make_sense(phases: list[dict[str, Any]], path: str, reason: str)
             "",
             "a duty that follows each visit holds per_session and has no lead_hours",
         ),
+        (
+            {"completed_by": ["nurse"]},
+            ".completed_by",
+            "patients name their driver themselves; leave completed_by out",
+        ),
     ],
 )
 def test_gates_make_sense(fields: dict[str, Any], path: str, reason: str) -> None:

@@ -149,7 +149,7 @@ def test_held_visits_of_the_same_kind_count_in_another_protocol(session, harbor,
 def test_gates_that_are_settled_stay_so(session, harbor, course, later):
     keys = [gate.key for gate in course.plan_definition.plan.gates if gate.key != "driver"]
     for key in keys:
-        gates.close(session, harbor.actor("alice"), course, key, later)
+        gates.close(session, harbor.prescriber, course, key, later)
     planned = change(session, harbor, course, FAST, later)
     apply_change(session, harbor.actor("alice"), planned, "faster", later)
 

@@ -27,8 +27,8 @@ def alice(harbor):
 
 
 @pytest.fixture
-def mona(harbor):
-    return harbor.actor("mona")
+def paul(harbor):
+    return harbor.prescriber
 
 
 def at(cast, hour, minute=0) -> datetime:
@@ -68,28 +68,28 @@ def begin(session, actor, visit, when, stage=None, staged_at=None):
     session.flush()
 
 
-def test_a_day_on_time_has_no_delays(session, harbor, mona, day):
-    begin(session, mona, day[0], at(harbor, 8, 28))
+def test_a_day_on_time_has_no_delays(session, harbor, paul, day):
+    begin(session, paul, day[0], at(harbor, 8, 28))
 
     assert told(session, day, at(harbor, 9)) == {}
 
 
-def test_a_late_check_in_pushes_who_comes_next_in_the_chair(session, harbor, mona, day):
-    begin(session, mona, day[0], at(harbor, 8, 50))
+def test_a_late_check_in_pushes_who_comes_next_in_the_chair(session, harbor, paul, day):
+    begin(session, paul, day[0], at(harbor, 8, 50))
 
     assert told(session, day, at(harbor, 9)) == {"Ann": (20, None, ""), "Bo": (20, "Ann", "")}
 
 
-def test_a_phase_beyond_its_planned_end_says_which_and_grows(session, harbor, mona, day):
-    begin(session, mona, day[0], at(harbor, 8, 30), Stage.INFUSING, at(harbor, 8, 45))
+def test_a_phase_beyond_its_planned_end_says_which_and_grows(session, harbor, paul, day):
+    begin(session, paul, day[0], at(harbor, 8, 30), Stage.INFUSING, at(harbor, 8, 45))
 
     assert told(session, day, at(harbor, 9, 24)) == {}
     assert told(session, day, at(harbor, 9, 37)) == {"Ann": (12, None, "infusion"), "Bo": (12, "Ann", "")}
     assert told(session, day, at(harbor, 9, 47))["Bo"] == (22, "Ann", "")
 
 
-def test_who_is_ready_to_leave_holds_nobody_up(session, harbor, mona, day):
-    begin(session, mona, day[0], at(harbor, 8, 30), Stage.READY, at(harbor, 10, 10))
+def test_who_is_ready_to_leave_holds_nobody_up(session, harbor, paul, day):
+    begin(session, paul, day[0], at(harbor, 8, 30), Stage.READY, at(harbor, 10, 10))
 
     assert told(session, day, at(harbor, 10, 12)) == {}
 
@@ -101,8 +101,8 @@ def test_who_has_arrived_late_pushes_and_who_has_not_does_not(session, harbor, a
     assert told(session, day, at(harbor, 8, 50)) == {"Ann": (20, None, ""), "Bo": (20, "Ann", "")}
 
 
-def test_an_overrun_edits_no_occupation(session, harbor, mona, day):
-    begin(session, mona, day[0], at(harbor, 8, 50))
+def test_an_overrun_edits_no_occupation(session, harbor, paul, day):
+    begin(session, paul, day[0], at(harbor, 8, 50))
     before = [
         (row.start_at, row.end_at, row.released_at)
         for row in session.query(Occupation).order_by(Occupation.id)
@@ -130,10 +130,10 @@ def test_a_late_arrival_names_whom_it_runs_into(session, harbor, day):
     assert [(one.resource, one.visit.patient.given_name) for one in late.obstacles] == [("Chair 1", "Bo")]
 
 
-def test_a_visit_on_time_over_or_under_way_is_not_late(session, harbor, mona, day):
+def test_a_visit_on_time_over_or_under_way_is_not_late(session, harbor, paul, day):
     assert lateness.of_visit(session, harbor.clinic, day[0], at(harbor, 8, 33)) is None
     assert lateness.of_visit(session, harbor.clinic, day[0], day[0].end_at) is None
-    begin(session, mona, day[0], at(harbor, 8, 40))
+    begin(session, paul, day[0], at(harbor, 8, 40))
     assert lateness.of_visit(session, harbor.clinic, day[0], at(harbor, 8, 50)) is None
 
 
@@ -154,7 +154,7 @@ def test_the_patients_other_visit_is_in_the_way(session, harbor, day):
     assert [(one.resource, one.visit) for one in found] == [("The patient", other)]
 
 
-def test_whoever_is_not_there_is_told_with_the_reason(session, harbor, mona, day):
+def test_whoever_is_not_there_is_told_with_the_reason(session, harbor, paul, day):
     def whys(visit, start):
         return [(one.resource, one.why) for one in obstacles.at(session, harbor.clinic, visit, start, NOW)]
 
@@ -170,7 +170,7 @@ def test_whoever_is_not_there_is_told_with_the_reason(session, harbor, mona, day
         (two_days, chair, ClosureKind.CLOSURE, ""),
         (three, person, leave, "Surgery"),
     ):
-        schedules.close(session, mona, at(harbor, 0) + ahead, at(harbor, 23) + ahead, NOW, what, kind, reason)
+        schedules.close(session, paul, at(harbor, 0) + ahead, at(harbor, 23) + ahead, NOW, what, kind, reason)
 
     assert whys(day[0], at(harbor, 8, 30) + next_day) == [("Chair 1", "closed, Staff day")]
     assert whys(day[0], at(harbor, 8, 30) + two_days) == [("Chair 1", "closed")]
@@ -211,9 +211,9 @@ def test_a_course_is_offered_only_what_keeps_it_possible(session, harbor, alice,
     assert all(fit.start.astimezone(harbor.clinic.zone).weekday() < 5 for fit in fits)
 
 
-def test_a_status_that_says_it_is_over_is_nobodys_delay(session, harbor, mona, day):
-    begin(session, mona, day[0], at(harbor, 8, 50))
-    visits.fulfill(session, mona, day[0], at(harbor, 10, 30))
+def test_a_status_that_says_it_is_over_is_nobodys_delay(session, harbor, paul, day):
+    begin(session, paul, day[0], at(harbor, 8, 50))
+    visits.fulfill(session, paul, day[0], at(harbor, 10, 30))
 
     assert day[0].status is AppointmentStatus.FULFILLED
     assert told(session, day, at(harbor, 10, 31)) == {}

@@ -75,7 +75,8 @@ def test_every_parser_follows_a_course_through_its_life(session, harbor, desk, c
 
     for rule in gates.rules_for(third):
         own = third if rule.holds == "per_session" else None
-        gates.close(session, desk, course, rule.key, NOW, own, valid_until_on=date(2026, 12, 31))
+        until = None if rule.holds == "days" else date(2026, 12, 31)
+        gates.close(session, harbor.prescriber, course, rule.key, NOW, own, valid_until_on=until)
     visits.confirm(session, desk, third, NOW)
     agree(session, of_nora, of_clinic)
     assert (told(session, True)[third.uid].status, third.response) == ("CONFIRMED", Response.ACCEPTED)

@@ -36,8 +36,8 @@ def care_plan(session, harbor, nora_course):
 
 
 @pytest.fixture
-def nick(harbor):
-    return harbor.actor("nick")
+def paul(harbor):
+    return harbor.prescriber
 
 
 def rows(session, appointment, start):
@@ -68,9 +68,9 @@ def waiting(session):
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
-def close_all(session, nick, care_plan, at, but=()):
+def close_all(session, paul, care_plan, at, but=()):
     for key in {*ONCE, "pregnancy-test"} - set(but):
-        gates.close(session, nick, care_plan, key, at)
+        gates.close(session, paul, care_plan, key, at)
 
 
 def test_guarded_visits_have_rows_for_what_they_need(session, care_plan):
@@ -94,9 +94,9 @@ def test_an_open_gate_is_asked_about(session, care_plan):
     assert b"Psychiatric" not in compose(session, message, HEAD, message.due_at).content
 
 
-def test_a_gate_is_not_missed_while_the_visit_that_settles_it_is_ahead(session, nick, care_plan):
+def test_a_gate_is_not_missed_while_the_visit_that_settles_it_is_ahead(session, paul, care_plan):
     infusion, consent = visit(care_plan, "infusion-1"), visit(care_plan, "consent")
-    gates.close(session, nick, care_plan, "pregnancy-test", infusion.start_at - DAY)
+    gates.close(session, paul, care_plan, "pregnancy-test", infusion.start_at - DAY)
     before = consent.start_at - HOUR
     [row] = rows(session, infusion, "gates")
     row.due_at = before
@@ -110,35 +110,35 @@ def test_a_gate_is_not_missed_while_the_visit_that_settles_it_is_ahead(session, 
     assert row.state is ReminderState.QUEUED
 
 
-def test_what_is_settled_is_not_asked_about_and_comes_back_when_it_opens_again(session, nick, care_plan):
+def test_what_is_settled_is_not_asked_about_and_comes_back_when_it_opens_again(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-1")
     [row] = rows(session, infusion, "gates")
     at = row.due_at - HOUR
-    close_all(session, nick, care_plan, at)
+    close_all(session, paul, care_plan, at)
     closed = (row.state, row.reason)
-    gates.reopen(session, nick, care_plan, "consent", at)
+    gates.reopen(session, paul, care_plan, "consent", at)
 
     assert closed == (ReminderState.VOID, SETTLED)
     assert row.state is ReminderState.PENDING
 
 
-def test_what_opens_again_after_it_was_due_is_never_sent_late(session, nick, care_plan):
+def test_what_opens_again_after_it_was_due_is_never_sent_late(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-1")
-    close_all(session, nick, care_plan, infusion.start_at - 5 * DAY)
-    gates.reopen(session, nick, care_plan, "consent", due_of(session, infusion, "gates") + HOUR)
+    close_all(session, paul, care_plan, infusion.start_at - 5 * DAY)
+    gates.reopen(session, paul, care_plan, "consent", due_of(session, infusion, "gates") + HOUR)
 
     assert rows(session, infusion, "gates")[0].state is ReminderState.VOID
 
 
 @both
-def test_a_claimed_mail_does_not_leave_once_the_gate_is_closed(session, nick, care_plan):
+def test_a_claimed_mail_does_not_leave_once_the_gate_is_closed(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-3")
-    close_all(session, nick, care_plan, infusion.start_at - 5 * DAY, but=["consent"])
+    close_all(session, paul, care_plan, infusion.start_at - 5 * DAY, but=["consent"])
     now = come_up(session, infusion, "gates")
     [message] = leases.claim(session, "token", now, 1)
     letter = compose(session, message, HEAD, now)
     session.commit()
-    gates.close(session, nick, care_plan, "consent", now)
+    gates.close(session, paul, care_plan, "consent", now)
     session.commit()
 
     assert not delivery.pass_gate(session, letter, now)
@@ -149,7 +149,7 @@ def test_a_claimed_mail_does_not_leave_once_the_gate_is_closed(session, nick, ca
 
 
 @both
-def test_without_the_closing_it_would_have_left(session, nick, care_plan):
+def test_without_the_closing_it_would_have_left(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-3")
     now = come_up(session, infusion, "gates")
     [message] = leases.claim(session, "token", now, 1)
@@ -158,15 +158,15 @@ def test_without_the_closing_it_would_have_left(session, nick, care_plan):
 
 
 @both
-def test_a_gate_that_is_being_closed_holds_up_the_mail_and_then_stops_it(app, session, nick, care_plan):
+def test_a_gate_that_is_being_closed_holds_up_the_mail_and_then_stops_it(app, session, paul, care_plan):
     infusion = visit(care_plan, "infusion-3")
-    close_all(session, nick, care_plan, infusion.start_at - 5 * DAY, but=["consent"])
+    close_all(session, paul, care_plan, infusion.start_at - 5 * DAY, but=["consent"])
     now = come_up(session, infusion, "gates")
     [message] = leases.claim(session, "token", now, 1)
     letter = compose(session, message, HEAD, now)
     session.commit()
     begin_write(session)
-    gates.close(session, nick, care_plan, "consent", now)
+    gates.close(session, paul, care_plan, "consent", now)
     with ThreadPoolExecutor(1) as other:
         passed = other.submit(Context().run, let_out, app, letter, now)
         with pytest.raises(TimeoutError):  # on PostgreSQL it waits for the row, on SQLite for the writer
@@ -187,26 +187,26 @@ def let_out(app, letter, now):
         return passed
 
 
-def test_a_driver_is_asked_for_until_there_is_one(session, nick, care_plan):
+def test_a_driver_is_asked_for_until_there_is_one(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-2")
     now = come_up(session, infusion, "driver")
-    gates.close(session, nick, care_plan, "consent", now)
+    gates.close(session, paul, care_plan, "consent", now)
     still = [message.kind for message in waiting(session)]
-    gates.close(session, nick, care_plan, "driver", now, infusion)
+    gates.close(session, paul, care_plan, "driver", now, infusion)
 
     assert still == [MessageKind.DRIVER]
     assert waiting(session) == []
     assert rows(session, infusion, "driver")[0].reason == SETTLED
 
 
-def test_of_two_in_one_mail_the_other_is_asked_again(session, nick, care_plan):
+def test_of_two_in_one_mail_the_other_is_asked_again(session, paul, care_plan):
     first, second = visit(care_plan, "infusion-2"), visit(care_plan, "infusion-3")
     [one], [other] = rows(session, first, "driver"), rows(session, second, "driver")
     other.due_at = one.due_at
     now = one.due_at
     collect(session, now)
     together = [len(message.subjects) for message in waiting(session) if message.kind is MessageKind.DRIVER]
-    gates.close(session, nick, care_plan, "driver", now, first)
+    gates.close(session, paul, care_plan, "driver", now, first)
     while collect(session, now):
         pass
     [again] = [message for message in waiting(session) if message.kind is MessageKind.DRIVER]
@@ -229,11 +229,11 @@ def test_a_reminder_does_not_push_aside_what_is_missing(session, care_plan):
     ]
 
 
-def test_a_mail_sent_again_after_the_gate_was_closed_is_not_written(session, nick, care_plan):
+def test_a_mail_sent_again_after_the_gate_was_closed_is_not_written(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-3")
     now = come_up(session, infusion, "driver")
     [message] = waiting(session)
-    gates.close(session, nick, care_plan, "driver", now, infusion)
+    gates.close(session, paul, care_plan, "driver", now, infusion)
     nothing = compose(session, message, HEAD, now)
 
     assert isinstance(nothing, NoLetter)

@@ -37,7 +37,9 @@ def nora(session, harbor):
     patients.update(session, alice, nora, fields, NOW)
     course = book(session, harbor)
     first = visit(course, "infusion-1")
-    gates.close(session, alice, course, "consent", NOW, document="Zimtstern.pdf", note="Zimtstern")
+    gates.close(
+        session, harbor.prescriber, course, "consent", NOW, document="Zimtstern.pdf", note="Zimtstern"
+    )
     visits.cancel(session, alice, [first], NOW, "Zimtstern", "patient")
     session.add_all(
         [

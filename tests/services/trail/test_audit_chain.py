@@ -197,7 +197,9 @@ def forge(session, copied, keeping_mac=False, **changed):
     """Put a copy of an event into the table as SQL does that has no key."""
     if not keeping_mac:
         changed["nonce"] = "f" * 24
-    names = [name for name in list(AuditEvent.__table__.columns.keys()) if name not in ("id", "serial", "seal")]
+    names = [
+        name for name in list(AuditEvent.__table__.columns.keys()) if name not in ("id", "serial", "seal")
+    ]
     cast = "CAST(:fields AS jsonb)" if session.get_bind().dialect.name == "postgresql" else ":fields"
     values = [(cast if name == "fields" else f":{name}") if name in changed else name for name in names]
     statement = f"INSERT INTO audit_event ({', '.join(names)}) SELECT {', '.join(values)} FROM audit_event"

@@ -111,6 +111,11 @@ class ClinicModel:
             return False
         if kind == "reschedule" and visit.start <= self.now:
             return False
+        today, day = (moment.astimezone(ZONE).date() for moment in (self.now, visit.start))
+        if kind in ("arrive", "check-in") and today != day:
+            return False
+        if kind == "fulfill" and today > day and visit.status == "booked":
+            return True  # entered later
         return visit.status in FROM[kind][0]
 
     def step(self, key, kind):

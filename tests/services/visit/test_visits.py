@@ -74,7 +74,7 @@ def test_only_a_role_that_may_passes_an_open_gate(session, harbor, alice, nora_c
     with pytest.raises(GateOpen):
         visits.check_in(session, alice, infusion, infusion.start_at, override_reason="signed on paper")
     visits.check_in(
-        session, harbor.actor("mona"), infusion, infusion.start_at, override_reason="signed on paper"
+        session, harbor.prescriber, infusion, infusion.start_at, override_reason="signed on paper"
     )
     assert infusion.status is AppointmentStatus.CHECKED_IN
 

@@ -1,0 +1,38 @@
+"""Gates on the pages of a visit and a course: who may complete them, and until when they hold."""
+
+from tests.services.courses import visit
+
+
+def test_a_gate_is_offered_only_to_the_roles_that_the_protocol_names(signed_in, harbor, course):
+    path, at_course = (
+        f"/appointments/{visit(course, 'infusion-1').public_id}",
+        f"/care-plans/{course.public_id}",
+    )
+    alice, nick = signed_in(harbor, "alice"), signed_in(harbor, "nick")
+    pages = alice.get(path).text, nick.get(path).text
+    offered = [
+        {key for key in ("consent", "medical-clearance", "driver") if f'id="settle-{key}"' in page}
+        for page in pages
+    ]
+
+    assert offered == [{"driver"}, {"driver", "consent"}]
+    assert "(prescriber only)" in pages[0]
+    assert "/gates/medical-clearance" not in nick.get(at_course).text
+    refused = [
+        alice.post(f"{path}/gates/consent"),
+        alice.post(f"{at_course}/gates/medical-clearance", data={"note": "x"}),
+        nick.post(f"{at_course}/gates/medical-clearance"),
+        alice.post(f"{at_course}/gates/consent/reopening"),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * 4
+    assert "the protocol asks for a prescriber" in refused[1].text
+    assert nick.post(f"{path}/gates/consent").status_code == 303
+
+
+def test_a_date_beyond_what_the_protocol_allows_is_refused_on_the_page(signed_in, harbor, course):
+    nick, path = signed_in(harbor, "nick"), f"/care-plans/{course.public_id}"
+    answer = nick.post(f"{path}/gates/pregnancy-test", data={"valid_until_on": "2099-12-31"})
+
+    assert answer.status_code == 422
+    assert "must be 2026-11-30 at the latest" in answer.text
+    assert 'max="2026-11-30"' in nick.get(path).text

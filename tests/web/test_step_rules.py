@@ -1,0 +1,117 @@
+"""The steps of a visit on its page: offered when they work, else said why not and what to do next."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.models.appointment import by_public_id
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.user import StaffRole
+from tests.cast import NOW, hire
+from tests.services.courses import visit
+
+WHY = "the papers were seen by phone"
+
+
+class Standing:
+    def __init__(self, instant):
+        self.instant = instant
+
+    def now(self):
+        return self.instant
+
+    def wall(self):  # sessions go by the machine's time
+        return NOW
+
+
+@pytest.fixture
+def paul(session, harbor, course):
+    """A prescriber, who may override."""
+    hire(session, harbor, "paul", StaffRole.PRESCRIBER)
+    session.commit()
+    return "paul"
+
+
+@pytest.fixture
+def infusion(course):
+    one = visit(course, "infusion-1")
+    return one.public_id, one.start_at
+
+
+def status(session, harbor, public_id):
+    session.rollback()
+    session.expire_all()
+    return by_public_id(session, harbor.clinic.id, public_id).status.value
+
+
+def buttons(page):
+    """Return the steps that the page offers, and whether each works."""
+    found = re.findall(r'<button[^>]*id="step-([a-z-]+)"([^>]*)>', page)
+    return {what: "disabled" not in rest for what, rest in found}
+
+
+def test_three_weeks_ahead_nothing_is_offered_that_would_be_refused(signed_in, session, harbor, infusion):
+    public_id, start = infusion
+    client, path = signed_in(harbor, "alice"), f"/appointments/{public_id}"
+    page = client.get(path).text
+    answers = [client.post(f"{path}/{step}") for step in ("arrival", "check-in")]
+
+    assert buttons(page) == {"confirmation": True, "arrival": False, "check-in": False}
+    assert "are recorded on the day of the visit" in page
+    assert f"{start:%b} {start.day}, {start.year}" in page
+    assert 'name="override_reason"' not in page
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert "Move the visit to today" in answers[0].text
+    assert status(session, harbor, public_id) == "pending"
+
+
+def test_an_earlier_day_takes_a_role_and_a_reason(signed_in, session, harbor, infusion, paul):
+    public_id, _ = infusion
+    client, path = signed_in(harbor, paul), f"/appointments/{public_id}"
+    assert "Arrived early" in client.get(path).text
+    refused = client.post(f"{path}/arrival", data={"override_reason": "!!!!!!!!!!!!"})
+    assert (refused.status_code, status(session, harbor, public_id)) == (422, "pending")
+    assert "at least 10 characters" in refused.text
+
+    assert client.post(f"{path}/arrival", data={"override_reason": WHY}).status_code == 303
+
+    assert status(session, harbor, public_id) == "arrived"
+    query = select(AuditEvent.fields, AuditEvent.reason).where(AuditEvent.event == "appointment.overridden")
+    assert [tuple(row) for row in session.execute(query)] == [(["day"], WHY)]
+    assert "arrived, by an override" in client.get(path).text
+
+
+def test_done_is_not_offered_before_check_in(app, signed_in, session, harbor, infusion):
+    public_id, start = infusion
+    client, path = signed_in(harbor, "alice"), f"/appointments/{public_id}"
+    app.extensions["clock"] = Standing(start - timedelta(minutes=5))
+    assert buttons(client.get(path).text) == {"confirmation": True, "arrival": True, "check-in": True}
+    assert client.post(f"{path}/arrival").status_code == 303
+    page = client.get(path).text
+    refused = client.post(f"{path}/fulfillment")
+
+    assert buttons(page) == {"check-in": True, "fulfillment": False}
+    assert "Check the patient in first." in page
+    assert refused.status_code == 409
+    assert "Check the patient in first." in refused.text
+    assert status(session, harbor, public_id) == "arrived"
+
+
+def test_the_day_after_only_what_is_entered_later_is_offered(
+    app, signed_in, session, harbor, course, infusion
+):
+    therapy = visit(course, "therapy-1")
+    public_id, start = therapy.public_id, therapy.start_at
+    client, path = signed_in(harbor, "alice"), f"/appointments/{public_id}"
+    app.extensions["clock"] = Standing(start + timedelta(days=1))
+    page = client.get(path).text
+    assert buttons(page) == {
+        "confirmation": True, "arrival": False, "check-in": False, "fulfillment": True, "no-show": True,
+    }  # fmt: skip
+
+    assert client.post(f"{path}/fulfillment").status_code == 303
+
+    assert status(session, harbor, public_id) == "fulfilled"
+    assert "done, entered after its day" in client.get(path).text
