@@ -17,7 +17,7 @@ from scheduler.database import db
 from scheduler.domain.folding import search_words
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
-from scheduler.services.patient import patients
+from scheduler.services.patient import links, patients
 
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: Monday is 1.")]
 
@@ -163,6 +163,17 @@ def change_patient(actor: Actor, body: PatientChange, patient_id: str) -> Answer
     patient = patients.get(db.session(), actor.clinic, patient_id)
     check_match(patient)
     return _answer(patients.update(db.session(), actor, patient, _given(body), clock.now()))
+
+
+@call("DELETE", "/patients/<patient_id>/links", may="patients", status=204)
+def end_patient_links(actor: Actor, patient_id: str) -> Answer:
+    """End every private link and calendar link of a patient: they answer 410. The next mail carries a new link.
+
+    Replacing or removing `email` or `proxy_email` does the same.
+    """
+    patient = patients.get(db.session(), actor.clinic, patient_id)
+    links.end_all(db.session(), actor, patient, clock.now())
+    return Answer(None)
 
 
 def _given(body: PatientChange) -> dict[str, Any]:

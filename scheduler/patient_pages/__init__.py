@@ -9,6 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from scheduler.patient_pages import (  # noqa: F401  (each import adds its pages)
+    address,
     answers,
     calendar,
     check_in,

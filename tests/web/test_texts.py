@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import MessageKind
+from scheduler.notify import texts
 from scheduler.services.mail import mail_texts
 
 ADDRESS = "/settings/texts/reminder/en"
@@ -76,8 +77,11 @@ def test_saving_our_text_keeps_nothing(session, harbor, mona):
     assert texts_of(session, harbor) == {}
 
 
-def test_every_kind_of_mail_can_be_worded():
-    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "invitation", "private"}
+def test_every_kind_of_mail_has_a_title_and_all_but_those_with_keys_can_be_worded():
+    always_ours = {"account", "address"}
+
+    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "private"}
+    assert texts.EDITABLE == set(mail_texts.TITLES) - always_ours
 
 
 def test_every_text_has_a_preview(mona, harbor):

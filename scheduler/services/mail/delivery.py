@@ -201,8 +201,8 @@ def _again(
 
 
 def _mark_address(session: Session, message: Message, now: datetime) -> None:
-    if message.patient_id is None:
-        return
+    if message.patient_id is None or message.kind is MessageKind.ADDRESS:
+        return  # an address that was only asked for, or is about to be left, says nothing about the patient's
     patient = session.get_one(Patient, message.patient_id)
     if message.recipient == "patient":
         patient.email_bad_at = now

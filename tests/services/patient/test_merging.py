@@ -88,6 +88,7 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
     }
 
     assert referring == {
+        ("address_change", "patient_id"),
         ("appointment", "patient_id"),
         ("care_plan", "patient_id"),
         ("message", "patient_id"),
