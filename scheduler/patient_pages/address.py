@@ -12,6 +12,7 @@ from scheduler.models.address_change import AddressChange
 from scheduler.patient_pages.opening import NoSuchPage, Opened, as_opened, bp, find, gone_to, opened, shown
 from scheduler.services.patient import address_changes, links
 from scheduler.services.patient.links import Closed
+from scheduler.services.patient.self_service import OldForm
 
 PATH = "/visits/<token>/address"
 PURPOSE = (links.ADDRESS,)
@@ -25,18 +26,23 @@ def ask_address(token: str) -> Response:
     if change is not None and change.confirmed_at is not None and page.patient.email == change.wanted:
         # its link has ended with the confirmation, and whoever opens it again should not read that it failed
         return shown("visits/address.html", as_opened(token, page, now), done=True)
-    found, change = _open(token)
-    return shown(
-        "visits/address.html", found, done=False, change=change, address=masked_address(change.wanted)
-    )
+    return _question(*_open(token))
 
 
 @bp.post(PATH)
 def confirm_address(token: str) -> Response:
     page, change = _open(token)
-    page.check(change, "address")
+    try:
+        page.check(change, "address")
+    except OldForm as refused:
+        return _question(page, change, refused.status)
     address_changes.confirm(db.session(), page.actor, change, page.now)
     return gone_to(page, endpoint="ask_address")
+
+
+def _question(page: Opened, change: AddressChange, status: int = 200) -> Response:
+    values = {"done": False, "change": change, "address": masked_address(change.wanted)}
+    return shown("visits/address.html", page, status, **values)
 
 
 def _open(token: str) -> tuple[Opened, AddressChange]:

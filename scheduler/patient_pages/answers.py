@@ -13,7 +13,7 @@ from scheduler.errors import Invalid, Refusal
 from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
 from scheduler.models.visit_answer import DriverAnswer, driver_of
-from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
+from scheduler.patient_pages.opening import NoSuchPage, Opened, bp, gone_to, no_such_page, opened, shown
 from scheduler.patient_pages.visits import overview
 from scheduler.services.patient import patient_answers, patient_requests, self_service
 from scheduler.services.patient.address_changes import TooOften
@@ -138,4 +138,8 @@ def refused(error: Refusal) -> Response:
     """Show how things stand when an answer no longer fits them."""
     db.session.rollback()
     notice = error.code if isinstance(error, TooLate | TooOften) else "changed"
-    return overview(opened((request.view_args or {})["token"]), error.status, notice)
+    try:
+        page = opened((request.view_args or {})["token"])
+    except NoSuchPage as none:
+        return no_such_page(none)
+    return overview(page, error.status, notice)

@@ -170,13 +170,13 @@ WORDS: dict[str, dict[str, str]] = {
         "address-done-title": "Our mail now goes to this address",
         "address-done-what": "We are sending a fresh link to your private page there. "
         "Links in earlier mails no longer work. Your calendar goes on.",
-        "over-title": "This link is no longer valid",
-        "ended-title": "This link has been ended",
-        "unknown-title": "This link does not work",
-        "over-what": "Links in our mails are good until two days after the appointment.",
-        "ended-what": "This happens when an address changes, or when we end the links on request. "
+        "closed-title-over": "This link is no longer valid",
+        "closed-title-ended": "This link has been ended",
+        "closed-title-unknown": "This link does not work",
+        "closed-what-over": "Links in our mails are good until two days after the appointment.",
+        "closed-what-ended": "This happens when an address changes, or when we end the links on request. "
         "We can mail a fresh link to the address that we know now.",
-        "unknown-what": "It may have been cut off in the mail. Try to copy all of it.",
+        "closed-what-unknown": "It may have been cut off in the mail. Try to copy all of it.",
         "closed-new": "Get a fresh link",
         "ask-title": "Get a link to your appointments",
         "ask-what": "We will mail you a link to your private page. No password is needed.",
@@ -347,13 +347,13 @@ WORDS: dict[str, dict[str, str]] = {
         "address-done-title": "Nuestro correo va ahora a esta dirección",
         "address-done-what": "Le enviamos allí un enlace nuevo a su página privada. "
         "Los enlaces de correos anteriores ya no funcionan. Su calendario sigue igual.",
-        "over-title": "Este enlace ya no es válido",
-        "ended-title": "Este enlace se ha desactivado",
-        "unknown-title": "Este enlace no funciona",
-        "over-what": "Los enlaces de nuestros correos son válidos hasta dos días después de la cita.",
-        "ended-what": "Ocurre cuando cambia una dirección o cuando desactivamos los enlaces a petición. "
+        "closed-title-over": "Este enlace ya no es válido",
+        "closed-title-ended": "Este enlace se ha desactivado",
+        "closed-title-unknown": "Este enlace no funciona",
+        "closed-what-over": "Los enlaces de nuestros correos son válidos hasta dos días después de la cita.",
+        "closed-what-ended": "Ocurre cuando cambia una dirección o cuando desactivamos los enlaces a petición. "
         "Podemos enviar un enlace nuevo a la dirección que tenemos ahora.",
-        "unknown-what": "Quizá se cortó en el correo. Intente copiarlo entero.",
+        "closed-what-unknown": "Quizá se cortó en el correo. Intente copiarlo entero.",
         "closed-new": "Obtener un enlace nuevo",
         "ask-title": "Reciba un enlace a sus citas",
         "ask-what": "Le enviaremos un enlace a su página privada. No hace falta contraseña.",
