@@ -91,6 +91,7 @@ class Letter:
     content: bytes
     rfc_message_id: str
     dated_at: datetime
+    link_epoch: int | None  # that its links carry; None: it leaves whatever the epoch is
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
         content=content,
         rfc_message_id=mail.message_id,
         dated_at=mail.dated_at,
+        link_epoch=patient.link_epoch if patient and message.kind is not MessageKind.ADDRESS else None,
     )
 
 
