@@ -160,19 +160,14 @@ def end_sent(session: Session, patient: Patient) -> None:
     )
 
 
-def note_opening(session: Session, actor: Actor, page: PrivatePage, now: datetime) -> bool:
-    """Record in the audit trail that a link was opened, once per link and clinic-local day.
-
-    Returns whether it was recorded now.
-    """
+def note_opening(session: Session, actor: Actor, page: PrivatePage, now: datetime) -> None:
+    """Record in the audit trail that a link was opened, once per link and clinic-local day."""
     today = now.astimezone(actor.clinic.zone).date()
     unseen = or_(Message.opened_on.is_(None), Message.opened_on != today)
     statement = update(Message).where(Message.id == page.message.id, unseen).values(opened_on=today)
-    if session.connection().execute(statement).rowcount == 0:
-        return False
-    audit.record(session, actor, "private-link.viewed", page.message, now, [page.token.purpose])
-    session.flush()
-    return True
+    if session.connection().execute(statement).rowcount == 1:
+        audit.record(session, actor, "private-link.viewed", page.message, now, [page.token.purpose])
+        session.flush()
 
 
 def _raise_epoch(session: Session, patient: Patient) -> None:
