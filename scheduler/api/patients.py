@@ -159,7 +159,10 @@ def get_patient(actor: Actor, patient_id: str) -> Answer:
     "PATCH", "/patients/<patient_id>", may="patients", body=PatientChange, gives=PatientView, versioned=True
 )
 def change_patient(actor: Actor, body: PatientChange, patient_id: str) -> Answer:
-    """Change the fields that are given."""
+    """Change the fields that are given.
+
+    Replacing or removing `email` or `proxy_email` ends the patient's private links and calendar links.
+    """
     patient = patients.get(db.session(), actor.clinic, patient_id)
     check_match(patient)
     return _answer(patients.update(db.session(), actor, patient, _given(body), clock.now()))
@@ -167,10 +170,7 @@ def change_patient(actor: Actor, body: PatientChange, patient_id: str) -> Answer
 
 @call("DELETE", "/patients/<patient_id>/links", may="patients", status=204)
 def end_patient_links(actor: Actor, patient_id: str) -> Answer:
-    """End every private link and calendar link of a patient: they answer 410. The next mail carries a new link.
-
-    Replacing or removing `email` or `proxy_email` does the same.
-    """
+    """End every private link and calendar link of a patient: they answer 410. The next mail carries a new link."""
     patient = patients.get(db.session(), actor.clinic, patient_id)
     links.end_all(db.session(), actor, patient, clock.now())
     return Answer(None)
