@@ -184,7 +184,7 @@ def test_an_address_corrected_after_the_claim_gets_nothing_and_the_right_one_doe
     with post_office(app) as post:
 
         def correct(row):
-            actor = Actor(harbor.clinic, None, None, "staff")
+            actor = Actor(db.session.get_one(Clinic, row.clinic_id), None, None, "staff")
             patients.update(db.session(), actor, row.patient, {"email": "right@example.org"}, post.now)
 
         post.meanwhile(visit, correct)

@@ -36,7 +36,9 @@ def feed(client, session, token):
 
 
 def change_address(session, desk, ana):
-    patients.update(session, desk, ana, {"email": "right@patients.example"}, NOW)
+    patients.update(session, desk, ana, {"email": "right@patients.example", "phone": "555 0123"}, NOW)
+    kept = session.get(Patient, ana.id, populate_existing=True)
+    assert (kept.email, kept.phone) == ("right@patients.example", "555 0123")
 
 
 def add_and_replace_proxy(session, desk, ana):
@@ -46,6 +48,7 @@ def add_and_replace_proxy(session, desk, ana):
 
 def remove_address(session, desk, ana):
     patients.update(session, desk, ana, {"email": None}, NOW)
+    assert session.get(Patient, ana.id, populate_existing=True).email is None
 
 
 def merge_another_in(session, desk, ana):

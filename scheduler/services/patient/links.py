@@ -186,6 +186,7 @@ def _raise_epoch(session: Session, patient: Patient) -> None:
 
 def _lock(session: Session, patient: Patient) -> None:
     """Lock the patient's row and read it again; bookings that refer to it need not wait."""
+    session.flush()  # refreshing drops what was changed and is not written
     session.refresh(patient, with_for_update={"key_share": True})
 
 
