@@ -19,7 +19,7 @@ from scheduler.http import access
 from scheduler.models.patient import Patient
 from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
-from scheduler.services.patient import patients
+from scheduler.services.patient import links, patients
 
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: Monday is 1.")]
 
@@ -183,10 +183,21 @@ def get_patient(actor: Actor, patient_id: str) -> Answer:
     "PATCH", "/patients/<patient_id>", may="patients", body=PatientChange, gives=PatientView, versioned=True
 )
 def change_patient(actor: Actor, body: PatientChange, patient_id: str) -> Answer:
-    """Change the fields that are given."""
+    """Change the fields that are given.
+
+    Replacing or removing `email` or `proxy_email` ends the patient's private links and calendar links.
+    """
     patient = patients.get(db.session(), actor.clinic, patient_id)
     check_match(patient)
     return _answer(patients.update(db.session(), actor, patient, _given(body), clock.now()))
+
+
+@call("DELETE", "/patients/<patient_id>/links", may="patients", status=204)
+def end_patient_links(actor: Actor, patient_id: str) -> Answer:
+    """End every private link and calendar link of a patient: they answer 410. The next mail carries a new link."""
+    patient = patients.get(db.session(), actor.clinic, patient_id)
+    links.end_all(db.session(), actor, patient, clock.now())
+    return Answer(None)
 
 
 def _given(body: PatientChange) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import staff
 from scheduler.services.mail import digest, notices, outbox
 from scheduler.services.mail.reminders import waits
-from scheduler.services.patient import unsubscribing
+from scheduler.services.patient import address_changes, unsubscribing
 from scheduler.services.visit.open_gates import is_missing
 
 MOVED = 3
@@ -58,6 +58,10 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
         if (shy := _last(session, clinic, Patient.language == language, email_ok=False)) is not None:
             outbox.enqueue(session, clinic, MessageKind.LINK, now, patient=shy)
             count += 1
+        if (moving := _last(session, clinic, Patient.language == language, email_ok=True)) is not None:
+            by_link = Actor(clinic, None, None, "patient")
+            address_changes.ask(session, by_link, moving, f"new.{moving.email}", now)
+            count += 2
     return count + _to_staff(session, clinic, now, public_url, keys)
 
 

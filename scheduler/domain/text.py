@@ -38,6 +38,12 @@ def clean_note(field: str, value: object, longest: int, *, required: bool = Fals
     return _clean(field, value, longest, required, allowed="\n\t")
 
 
+def masked_address(address: str) -> str:
+    """Return a mail address as a page shows it that may be in other hands: j...@example.org."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}...@{domain}"
+
+
 def _clean(field: str, value: object, longest: int, required: bool, allowed: str) -> str:
     if not isinstance(value, str):
         raise BadText(field, "must be text")

@@ -1,6 +1,7 @@
 """Floor 1: the tables, one file per resource, each with the questions asked of it."""
 
 from scheduler.models import (  # noqa: F401  (each import registers its tables)
+    address_change,
     api_token,
     appointment,
     appointment_event,

@@ -2,6 +2,7 @@
 
 The token is kept as its SHA-256. A revoked feed keeps its row, because a revoked address answers 410 and an unknown
 one 404. `resource_id` NULL is the whole clinic; `days_back` and `days_ahead` NULL are what is usual for whom it is.
+A patient's feed ends with the link epoch under which it was made; `link_epoch` is NULL for every other feed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class CalendarFeed(InClinic, Public, Model):
     alarm_minutes: Mapped[int | None]
     days_back: Mapped[int | None]
     days_ahead: Mapped[int | None]
+    link_epoch: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

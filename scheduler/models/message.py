@@ -8,7 +8,7 @@ try, so a resend repeats them.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -41,6 +41,7 @@ class MessageKind(StrEnum):
     BOOSTER = "booster"
     CHECK_IN = "check-in"
     LINK = "link"
+    ADDRESS = "address"
     DIGEST = "digest"
     NOTICE = "notice"
     ACCOUNT = "account"
@@ -73,7 +74,9 @@ class MessageSubject(InClinic, Model):
 class Message(InClinic, Public, Model):
     """`recipient` is patient, proxy or user; the address is read from them when it is sent, and kept in `address`.
 
-    `settled_at` is when the desk dealt with one that did not arrive (the patient was called).
+    A mail about a change of address goes to `values["to"]` instead, and its recipient is new or former.
+    `settled_at` is when the desk dealt with one that did not arrive (the patient was called). `opened_on` is the last
+    clinic-local day on which the private link of the message was opened.
     """
 
     __tablename__ = "message"
@@ -134,6 +137,7 @@ class Message(InClinic, Public, Model):
     resends: Mapped[int] = mapped_column(default=0)
     smtp_reply: Mapped[str] = mapped_column(Text, default="")
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    opened_on: Mapped[date | None]
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
 

@@ -58,6 +58,9 @@ class Patient(InClinic, Public, Model):
     search_key: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     row_version: Mapped[int] = mapped_column(default=1)
+    link_epoch: Mapped[int] = mapped_column(
+        default=0
+    )  # raised to end all private links; see services/patient/links.py
     merged_into_id: Mapped[int | None]
     erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # by services/patient/erasure.py
 

@@ -5,6 +5,10 @@ empty lines. `{name}` is a placeholder; `{visits}` alone in a paragraph is the l
 in a paragraph is a button. A clinic may replace a text; without a subject line of its own it keeps ours, which is
 neutral. Placeholders are only ever looked up by name, never evaluated, and one that is unknown is refused when the
 text is saved.
+
+A link is a key to a private page or an account. So it can only be the target of a button, and no placeholder can be
+part of another address: nobody who words a mail can have the key sent elsewhere. The mails that carry keys to accounts,
+and those about a change of address, cannot be reworded at all. A stored text that breaks these rules is not used.
 """
 
 from __future__ import annotations
@@ -12,13 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "mail"
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-BUTTON = re.compile(r"\[([^\]]+)\]\(\{(\w+)\}\)")
+BUTTON = re.compile(r"\[([^\]\n]+)\]\(\{(link|action_link)\}\)")
+# what mail programs make a link of: a scheme, www., or a host name with something behind it
+ADDRESS_LIKE = re.compile(r"://|\bwww\.|\b(?:mailto|tel|sms|data|javascript):|\w\.[\w-]+[/?#:]", re.I)
 VISITS = "{visits}"
+LINKS = ("link", "action_link")
 COMMON = frozenset(
     {
         "first_name",
@@ -38,10 +45,31 @@ STAFF = frozenset({"clinic", "date", "lines", "link"})
 OWN = {
     "account": frozenset({"action_link", "clinic"}),
     "account-notice": STAFF,
+    "address-confirm": frozenset({"clinic", "phone", "link"}),
+    "address-notice": frozenset({"clinic", "phone", "new_address"}),
     "digest": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
 }
+
+
+# what a clinic may word: not what carries the key to an account or warns of a change of address
+EDITABLE = frozenset(
+    {
+        "booster",
+        "cancellation",
+        "change",
+        "check-in",
+        "confirmation",
+        "digest",
+        "driver",
+        "gate-missing",
+        "link",
+        "notice",
+        "private",
+        "reminder",
+    }
+)
 
 
 class BadText(ValueError):
@@ -58,10 +86,21 @@ class MailText:
 
 
 def text_of(kind: str, language: str, own: Mapping[str, str] | None = None) -> MailText:
-    """Return the clinic's own text of `kind` ("reminder.en") if it has one, else ours."""
-    shipped = _shipped(kind, language)
+    """Return the clinic's own text of `kind` ("reminder.en") if it has one that may be used, else ours."""
     replacement = own.get(f"{kind}.{language}") if own else None
-    return parsed(replacement, shipped) if replacement else shipped
+    if not replacement or kind not in EDITABLE or why_unusable(kind, replacement, language):
+        return _shipped(kind, language)
+    return parsed(replacement, _shipped(kind, language))
+
+
+@lru_cache(maxsize=256)
+def why_unusable(kind: str, text: str, language: str) -> str:
+    """Return why a clinic's own text may not be used, empty when it may."""
+    try:
+        check(kind, text, language)
+    except BadText as wrong:
+        return str(wrong)
+    return ""
 
 
 def body_of(text: MailText) -> str:
@@ -89,15 +128,30 @@ def placeholders(kind: str) -> frozenset[str]:
 
 
 def check(kind: str, text: str, language: str = "en") -> None:
-    """Raise BadText naming a placeholder that a mail of this kind does not have."""
+    """Raise BadText for a placeholder that a mail of this kind does not have, or one where it must not be."""
     found = parsed(text, _shipped(kind, language))
-    allowed = placeholders(kind)
-    for part in (found.subject, found.subject_many, *found.paragraphs):
-        for name in PLACEHOLDER.findall(part):
-            if name not in allowed:
-                raise BadText(f"{{{name}}} is not a placeholder of this mail")
-        if "visits" in PLACEHOLDER.findall(part) and part != VISITS:
-            raise BadText("{visits} must be a paragraph of its own")
+    for part in (found.subject, found.subject_many):
+        _check_part(kind, part)
+    for part in found.paragraphs:
+        button = BUTTON.fullmatch(part)
+        if button and ADDRESS_LIKE.search(button[1]):
+            raise BadText("the words of a button must not hold a web address")
+        _check_part(kind, button[1] if button and button[2] in placeholders(kind) else part)
+
+
+def _check_part(kind: str, part: str) -> None:
+    """Check a subject, the words of a button, or a paragraph that is no button."""
+    names = PLACEHOLDER.findall(part)
+    for name in names:
+        if name not in placeholders(kind):
+            raise BadText(f"{{{name}}} is not a placeholder of this mail")
+        if name in LINKS:
+            raise BadText(f"{{{name}}} must be a button, a paragraph of its own: [words]({{{name}}})")
+    if "visits" in names and part != VISITS:
+        raise BadText("{visits} must be a paragraph of its own")
+    for word in part.split():
+        if PLACEHOLDER.search(word) and ADDRESS_LIKE.search(PLACEHOLDER.sub("x", word)):
+            raise BadText("a placeholder must not be part of a web address")
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from flask import Flask
 
 from scheduler.http import access
 from scheduler.patient_pages import (  # noqa: F401  (each import adds its pages)
+    address,
     answers,
     calendar,
     check_in,

@@ -13,13 +13,14 @@ from scheduler.errors import Invalid, Refusal
 from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import open_for
 from scheduler.models.visit_answer import DriverAnswer, driver_of
-from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
+from scheduler.patient_pages.opening import NoSuchPage, Opened, bp, gone_to, no_such_page, opened, shown
 from scheduler.patient_pages.visits import overview
 from scheduler.services.patient import patient_answers, patient_requests, self_service
+from scheduler.services.patient.address_changes import TooOften
 from scheduler.services.patient.self_service import OldForm, TooLate
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
-DONE = ("confirmed", "cancelled", "asked", "driver", "check-in", "preferences")
+DONE = ("confirmed", "cancelled", "asked", "driver", "check-in", "preferences", "address")
 
 
 @bp.post(f"{VISIT}/confirmation")
@@ -60,7 +61,11 @@ def ask_move(token: str, visit_id: str) -> Response:
     starts = patient_requests.starts(db.session(), page.actor, visit, page.now)
     offered = [(day, list(same)) for day, same in groupby(starts, key=page.speech.day)]
     return shown(
-        "visits/request.html", page, visit=visit, asked=open_for(db.session(), visit), offered=offered
+        "visits/request.html",
+        page,
+        visit=visit,
+        asked=open_for(db.session(), visit) is not None,
+        offered=offered,
     )
 
 
@@ -92,9 +97,8 @@ def ask_driver(token: str, visit_id: str) -> Response:
     visit = page.visit(visit_id)
     if not page.choices(visit).driver:
         return overview(page)
-    return shown(
-        "visits/driver.html", page, visit=visit, answer=driver_of(db.session(), visit), missing=False
-    )
+    answered = driver_of(db.session(), visit) is not None
+    return shown("visits/driver.html", page, visit=visit, answered=answered, answer=None, missing=False)
 
 
 @bp.post(f"{VISIT}/driver")
@@ -111,7 +115,15 @@ def tell_driver(token: str, visit_id: str) -> Response:
     except Invalid as refused:
         db.session.rollback()
         given = DriverAnswer(has_driver=told[0], name=told[1], phone=told[2])  # shown again, never kept
-        return shown("visits/driver.html", page, refused.status, visit=visit, answer=given, missing=True)
+        return shown(
+            "visits/driver.html",
+            page,
+            refused.status,
+            visit=visit,
+            answered=False,
+            answer=given,
+            missing=True,
+        )
     return gone_to(page, "driver")
 
 
@@ -125,5 +137,9 @@ def done(token: str, what: str) -> Response:
 def refused(error: Refusal) -> Response:
     """Show how things stand when an answer no longer fits them."""
     db.session.rollback()
-    notice = "too-late" if isinstance(error, TooLate) else "changed"
-    return overview(opened((request.view_args or {})["token"]), error.status, notice)
+    notice = error.code if isinstance(error, TooLate | TooOften) else "changed"
+    try:
+        page = opened((request.view_args or {})["token"])
+    except NoSuchPage as none:
+        return no_such_page(none)
+    return overview(page, error.status, notice)

@@ -1,4 +1,7 @@
-"""How are you, the day after: the PHQ-2, a mood from 0 to 10, and a word. Every question may be left out."""
+"""How are you, the day after: the PHQ-2, a mood from 0 to 10, and a word. Every question may be left out.
+
+The form is always empty: what was answered before is not shown to the holder of a link.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ CHECK_IN = "/visits/<token>/appointments/<visit_id>/check-in"
 def ask_check_in(token: str, visit_id: str) -> Response:
     page = opened(token)
     visit = page.visit(visit_id)
-    return shown("visits/check_in.html", page, visit=visit, answer=check_in_of(db.session(), visit))
+    return shown(
+        "visits/check_in.html", page, visit=visit, answered=check_in_of(db.session(), visit) is not None
+    )
 
 
 @bp.post(CHECK_IN)
@@ -32,5 +37,5 @@ def tell_check_in(token: str, visit_id: str) -> Response:
         patient_answers.check_in(db.session(), page.actor, visit, page.now, request.form)
     except Invalid as refused:
         db.session.rollback()
-        return shown("visits/check_in.html", page, refused.status, visit=visit, answer=None)
+        return shown("visits/check_in.html", page, refused.status, visit=visit, answered=False)
     return gone_to(page, "check-in")

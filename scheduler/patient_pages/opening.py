@@ -13,7 +13,8 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from sqlalchemy import or_, select
 
 from scheduler import clock
-from scheduler.database import db
+from scheduler.database import begin_write, db
+from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus
 from scheduler.http.signing import keys
 from scheduler.ical.entries import called
@@ -24,7 +25,9 @@ from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.patient_pages.words import say
 from scheduler.services.actors import Actor
 from scheduler.services.patient import links
+from scheduler.services.patient.links import Closed
 from scheduler.services.patient.self_service import Choices, Marked, check_mark, choices, mark
+from scheduler.transactions import SAFE
 
 bp = Blueprint("patient_pages", __name__)
 MAP = "https://www.google.com/maps/search/?api=1&query="
@@ -38,9 +41,9 @@ HEADERS = {
 class NoSuchPage(Exception):
     """The token opens nothing here, or no longer does."""
 
-    def __init__(self, closed: bool = False) -> None:
+    def __init__(self, closed: Closed | None = None) -> None:
         self.closed = closed
-        super().__init__("closed" if closed else "unknown")
+        super().__init__(closed or "unknown")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Opened:
     clinic: Clinic
     speech: Tongue
     about: tuple[Appointment, ...]
+    message_id: int
     now: datetime
 
     @property
@@ -94,17 +98,43 @@ class Opened:
         check_mark(keys(), self.token, about, answer, request.form.get("mark", ""))
 
 
-def opened(token: str, purposes: Sequence[str] = (links.VISITS,), even_closed: bool = False) -> Opened:
-    """Return the page of a token made for one of these purposes. Raises NoSuchPage."""
-    now = clock.now()
-    page = links.open_page(db.session(), keys(), token, now)
+def opened(token: str, purposes: Sequence[str] = (links.VISITS,), even_over: bool = False) -> Opened:
+    """Return the page of a token made for one of these purposes. Raises NoSuchPage.
+
+    The opening is recorded in the audit trail before anything is shown or changed, once a day. A request that may
+    write locks the patient, so that it either comes before the end of their links or is refused.
+    """
+    now, writes = clock.now(), request.method not in SAFE
+    page = find(token, purposes, now, for_update=writes)
+    if page.closed is Closed.ENDED or (page.closed and not even_over):
+        raise NoSuchPage(page.closed)
+    found = as_opened(token, page, now)
+    if page.message.opened_on != local_on(now, found.clinic.zone):
+        db.session.rollback()
+        begin_write(db.session())
+        links.note_opening(db.session(), found.actor, page, now)
+        db.session.commit()
+        if writes:
+            begin_write(db.session())
+        return opened(token, purposes, even_over)
+    return found
+
+
+def find(
+    token: str, purposes: Sequence[str], now: datetime, *, for_update: bool = False
+) -> links.PrivatePage:
+    """Return what a token for one of these purposes was made for, open or closed. Raises NoSuchPage."""
+    page = links.open_page(db.session(), keys(), token, now, for_update=for_update)
     if page is None or page.token.purpose not in purposes:
         raise NoSuchPage
-    if page.closed and not even_closed:
-        raise NoSuchPage(closed=True)
+    return page
+
+
+def as_opened(token: str, page: links.PrivatePage, now: datetime) -> Opened:
+    """Return the page in its patient's language and clinic."""
     clinic = db.session.get_one(Clinic, page.patient.clinic_id)
     speech = tongue(_language(page.patient.language), clinic.zone, clinic.country)
-    return Opened(token, page.patient, clinic, speech, page.appointments, now)
+    return Opened(token, page.patient, clinic, speech, page.appointments, page.message.id, now)
 
 
 def shown(template: str, page: Opened, status: int = 200, **values: Any) -> Response:
@@ -161,15 +191,15 @@ def spoken(language: str = "en") -> Tongue:
 
 @bp.errorhandler(NoSuchPage)
 def no_such_page(error: NoSuchPage) -> Response:
-    """Answer a link that opens nothing: how to get a fresh one."""
+    """Answer a link that opens nothing, or no longer does: how to get a fresh one."""
     db.session.rollback()
-    return plain("visits/closed.html", spoken(), 410 if error.closed else 404, closed=error.closed)
+    return plain("visits/closed.html", spoken(), 410 if error.closed else 404, why=error.closed or "unknown")
 
 
-def gone_to(page: Opened, what: str) -> Response:
+def gone_to(page: Opened, what: str | None = None, endpoint: str = "done") -> Response:
     """Keep what was answered and lead to the page that says so."""
     db.session.commit()
-    address = url_for("patient_pages.done", token=page.token, what=what, lang=_kept().get("lang"))
+    address = url_for(f"patient_pages.{endpoint}", token=page.token, what=what, lang=_kept().get("lang"))
     response = make_response("", 303)
     response.headers["Location"] = address
     response.headers.update(HEADERS)

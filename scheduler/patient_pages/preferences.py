@@ -7,10 +7,11 @@ from typing import Any
 from flask import Response, request
 
 from scheduler.database import db
+from scheduler.domain.text import masked_address
 from scheduler.errors import Invalid
 from scheduler.notify.words import LANGUAGES, WEEKDAYS
 from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
-from scheduler.services.patient import links, patients
+from scheduler.services.patient import address_changes, links, patients
 from scheduler.services.patient.unsubscribing import subscribe, unsubscribe
 
 EITHER = (links.VISITS, links.UNSUBSCRIBE)
@@ -27,25 +28,26 @@ def tell_preferences(token: str) -> Response:
     page.check(page.patient, "preferences")
     try:
         patients.update(db.session(), page.actor, page.patient, _fields(page), page.now)
+        asked = _ask_address(page)
     except Invalid as refused:
         db.session.rollback()
         wrong = [error["field"].partition(".")[0] for error in refused.details["errors"]]
         return _form(opened(token), refused.status, wrong)
     change = subscribe if request.form.get("reminders") == "yes" else unsubscribe
     change(db.session(), page.actor, page.patient, page.now)
-    return gone_to(page, "preferences")
+    return gone_to(page, "address" if asked else "preferences")
 
 
 @bp.get("/visits/<token>/unsubscription")
 def ask_unsubscribe(token: str) -> Response:
-    page = opened(token, EITHER, even_closed=True)
+    page = opened(token, EITHER, even_over=True)
     return shown("visits/unsubscribe.html", page, done=page.patient.unsubscribed_at is not None)
 
 
 @bp.post("/visits/<token>/unsubscription")
 def tell_unsubscribe(token: str) -> Response:
     """Stop reminders: by the button, or by a mail program on its own (RFC 8058), which posts no mark."""
-    page = opened(token, EITHER, even_closed=True)
+    page = opened(token, EITHER, even_over=True)
     unsubscribe(db.session(), page.actor, page.patient, page.now)
     db.session.commit()
     return shown("visits/unsubscribe.html", page, done=True)
@@ -53,7 +55,24 @@ def tell_unsubscribe(token: str) -> Response:
 
 def _form(page: Opened, status: int = 200, wrong: list[str] | None = None) -> Response:
     days = list(enumerate(WEEKDAYS[page.speech.language], start=1))
-    return shown("visits/preferences.html", page, status, wrong=wrong or [], days=days, languages=LANGUAGES)
+    changes = address_changes.of_patient(db.session(), page.patient, page.now)
+    return shown(
+        "visits/preferences.html",
+        page,
+        status,
+        wrong=wrong or [],
+        days=days,
+        languages=LANGUAGES,
+        address=masked_address(page.patient.email) if page.patient.email else "",
+        waiting=[masked_address(one.wanted) for one in changes if one.confirmed_at is None],
+    )
+
+
+def _ask_address(page: Opened) -> bool:
+    """Ask for a new address, if one was typed. Returns whether a link was mailed to it."""
+    typed = request.form.get("email", "").strip()
+    change = typed and address_changes.ask(db.session(), page.actor, page.patient, typed, page.now)
+    return bool(change)
 
 
 def _fields(page: Opened) -> dict[str, Any]:
@@ -67,6 +86,4 @@ def _fields(page: Opened) -> dict[str, Any]:
     fields: dict[str, Any] = {"preferences": {name: value for name, value in wishes.items() if value}}
     if form.get("language") in LANGUAGES:
         fields["language"] = form["language"]
-    if form.get("email", "").strip():
-        fields["email"] = form["email"].strip()
     return fields

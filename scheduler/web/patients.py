@@ -16,7 +16,7 @@ from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
 from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
-from scheduler.services.patient import duplicates, patients
+from scheduler.services.patient import address_changes, duplicates, fresh_links, links, patients
 from scheduler.services.visit import visit_story
 from scheduler.transactions import only_reads
 from scheduler.web.current import actor
@@ -103,6 +103,7 @@ def show(patient_id: str) -> str | Response:
         visits=appointments.of_patient(db.session(), patient),
         record=visit_story.record_of(db.session(), patient, now),
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
+        addresses=address_changes.of_patient(db.session(), patient, now),
         now=now,
     )
 
@@ -125,6 +126,31 @@ def update(patient_id: str) -> tuple[str, int] | Response:
         return _form(patient, request.form, refusal), refusal.status
     db.session.commit()
     flash("Saved.")
+    return redirect(url_for(".show", patient_id=patient.public_id), 303)
+
+
+@bp.post("/patients/<patient_id>/links/end")
+@may("patients")
+def end_links(patient_id: str) -> Response:
+    """End every private link and calendar link of a patient."""
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    links.end_all(db.session(), actor(), patient, clock.now())
+    db.session.commit()
+    flash("All private links and calendar links of this patient are ended.")
+    return redirect(url_for(".show", patient_id=patient.public_id), 303)
+
+
+@bp.post("/patients/<patient_id>/links")
+@may("patients")
+def send_link(patient_id: str) -> Response:
+    """Mail the patient a fresh link to their private page."""
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    if patient.email:
+        fresh_links.enqueue(db.session(), patient, "patient", clock.now())
+        db.session.commit()
+        flash("A fresh link is on its way.")
+    else:
+        flash("This patient has no email address.", "error")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
 
 

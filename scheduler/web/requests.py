@@ -1,4 +1,7 @@
-"""What patients ask for on their private pages: another time or a call; approved with one click, or settled by hand."""
+"""What patients ask for on their private pages: another time or a call, approved with one click or settled by hand.
+
+New email addresses that were given there are listed too, so that the desk sees each.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import NotFound, Refusal
-from scheduler.models import patient_request
+from scheduler.models import address_change, patient_request
 from scheduler.models.patient_request import PatientRequest
-from scheduler.services.patient import patient_requests
+from scheduler.services.patient import address_changes, patient_requests
 from scheduler.web.current import actor
 from scheduler.web.shell import may
 
@@ -20,7 +23,25 @@ bp = Blueprint("requests", __name__, url_prefix="/requests")
 @bp.get("")
 @may("move")
 def index() -> str:
-    return render_template("requests/index.html", waiting=patient_requests.waiting(db.session(), actor()))
+    return render_template(
+        "requests/index.html",
+        waiting=patient_requests.waiting(db.session(), actor()),
+        addresses=address_changes.waiting(db.session(), actor().clinic, clock.now()),
+    )
+
+
+@bp.post("/addresses/<change_id>/settlement")
+@may("patients")
+def settle_address(change_id: str) -> Response:
+    """Take a new address off the list; one that is not confirmed yet is refused with that."""
+    change = address_change.by_public_id(db.session(), actor().clinic.id, change_id)
+    if change is None:
+        raise NotFound
+    address_changes.settle(db.session(), actor(), change, clock.now())
+    db.session.commit()
+    done = "the new address is in use" if change.confirmed_at else "the new address is refused"
+    flash(f"{change.patient.name}: {done}.")
+    return redirect(url_for(".index"), 303)
 
 
 @bp.post("/<request_id>/approval")

@@ -1,6 +1,7 @@
 import pytest
 from sqlalchemy import func, select
 
+from scheduler.models.audit_event import AuditEvent
 from scheduler.models.patient import Patient
 from tests.cast import add_patient
 from tests.engines import both
@@ -142,3 +143,17 @@ def test_a_patient_that_is_not_there_is_a_404(alice, hill, patient_id):
     assert [answer.status_code for answer in answers] == [404, 404]
     assert {answer.json["code"] for answer in answers} == {"not-found"}
     assert all("Otto" not in answer.text for answer in answers)
+
+
+@both
+def test_ending_all_links_ends_calendars_and_is_in_the_trail(alice, harbor, session):
+    path = f"/patients/{harbor.patients['Nora'].public_id}"
+    feed = alice.post(f"{path}/feeds", {}).json
+    address = "/feeds/" + feed["url"].rpartition("/")[2]
+    answers = [alice.client.get(address), alice("DELETE", f"{path}/links"), alice.client.get(address)]
+
+    assert [answer.status_code for answer in answers] == [200, 204, 410]
+    assert alice.get(f"{path}/feeds").json["items"][0]["revoked_at"] is not None
+    session.rollback()
+    events = session.scalars(select(AuditEvent.event).order_by(AuditEvent.id)).all()
+    assert events[-2:] == ["feed.revoked", "private-links.ended"]

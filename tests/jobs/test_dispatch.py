@@ -16,10 +16,12 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.smtp import Connection
+from scheduler.services.actors import Actor
 from scheduler.services.limits import Limit
 from scheduler.services.mail import channels, outbox, reminders
 from scheduler.services.mail.leases import STOPS_TOGETHER
 from scheduler.services.mail.letters import Letterhead
+from scheduler.services.patient import patients
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.smtp_server import HANG_UP, Script, smtp_server
@@ -174,6 +176,22 @@ def test_a_visit_cancelled_after_the_claim_is_stopped_at_the_gate(app, session, 
         post.tick(NOW + MINUTE)
     assert post.script.received == []
     assert states(session) == ["void"]
+
+
+@both
+def test_an_address_corrected_after_the_claim_gets_nothing_and_the_right_one_does(app, session, harbor):
+    visit = booked(session, harbor, NOW + 5 * DAY)
+    with post_office(app) as post:
+
+        def correct(row):
+            actor = Actor(db.session.get_one(Clinic, row.clinic_id), None, None, "staff")
+            patients.update(db.session(), actor, row.patient, {"email": "right@example.org"}, post.now)
+
+        post.meanwhile(visit, correct)
+        assert post.tick(NOW + MINUTE) == "sent 0"
+        post.tick(NOW + 5 * MINUTE)
+        assert [recipient for recipient, _ in post.mails()] == ["right@example.org"]
+    assert states(session) == ["void", "sent"]
 
 
 @both

@@ -24,6 +24,55 @@ def test_an_unknown_placeholder_is_refused_with_its_name():
         check("reminder", "Subject: x\n\nAbout {diagnosis}")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Trouble? Open https://evil.example/r?u={link} instead.\n\n[Open]({link})",
+        "{link}",
+        "Hello {link}",
+        "[Open]({link}) now",
+        "[Open]( {link})",
+        "[Open](https://evil.example/{link})",
+        "[Open\nit]({link})",
+        "[{link}]({link})",
+        "[https://evil.example/r?u=]({link})",
+        "[www.evil.example]({link})",
+        "https://evil.example/{first_name}",
+        "www.evil.example/?{date}",
+        "evil.example/?u={first_name}",
+        "192.0.2.1/{first_name}",
+        "https://{clinic}.evil.example",
+        "mailto:x@evil.example?body={first_name}",
+        "Subject: {link}\n\nHello",
+        "[Open]({action_link})",
+    ],
+)
+def test_a_link_is_a_button_and_nothing_is_filled_into_another_address(body):
+    with pytest.raises(BadText):
+        check("reminder", body)
+    assert text_of("reminder", "en", {"reminder.en": body}) == text_of("reminder", "en")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Hello {first_name},\n\n[Open my page at {clinic}]({link})",
+        "Phone:{phone}, {date}/{time}.\nSee https://harbor.example/parking",
+        "{clinic}\n{address}\n{phone}",
+    ],
+)
+def test_words_beside_the_link_are_free(body):
+    check("reminder", body)
+
+
+@pytest.mark.parametrize("kind", ["account", "invitation", "address-confirm", "address-notice"])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_mail_with_a_key_to_an_account_or_about_an_address_is_always_ours(kind, language):
+    own = {f"{kind}.{language}": "Hello\n\n{clinic}"}
+
+    assert text_of(kind, language, own) == text_of(kind, language)
+
+
 def test_a_value_is_never_looked_into():
     assert filled("Hello {first_name}", {"first_name": "{phone}", "phone": "1"}) == "Hello {phone}"
 

@@ -12,7 +12,8 @@ from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
 from scheduler.services import jobs
 from scheduler.services.account import passwords
-from scheduler.services.patient import links
+from scheduler.services.actors import Actor
+from scheduler.services.patient import address_changes, links
 from scheduler.services.visit.visits import cancel
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY
@@ -38,9 +39,13 @@ def of_the_patient(session, staffed, course):
     home = f"/visits/{links.page_token((SECRET_KEY,), mail, links.VISITS)}"
     second = next(one for one in course.appointments if one.action == "infusion-3")
     visit = f"{home}/appointments/{second.public_id}"
+    by_patient = Actor(staffed.clinic, None, None, "patient")
+    asked = address_changes.ask(session, by_patient, nora, "new@example.org", NOW)
+    to_new = session.get_one(Message, asked.message_id)
+    address = f"/visits/{links.page_token((SECRET_KEY,), to_new, links.ADDRESS)}/address"
     own = ["", "/done/confirmed", "/calendar", "/sheet", "/preferences", "/unsubscription"]
     about = ["/cancellation", "/check-in", "/driver", "/request"]
-    return ["/visits", *(home + page for page in own), *(visit + page for page in about)]
+    return ["/visits", address, *(home + page for page in own), *(visit + page for page in about)]
 
 
 def addresses(session, staffed, course, tmp_path):

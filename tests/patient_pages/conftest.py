@@ -44,9 +44,9 @@ def token(session, clinic, ana, visit):
     return mailed(session, clinic, ana, [visit])
 
 
-def mailed(session, clinic, patient, visits, kind=MessageKind.CONFIRMATION):
+def mailed(session, clinic, patient, visits, kind=MessageKind.CONFIRMATION, purpose=links.VISITS):
     message = outbox.enqueue(session, clinic, kind, NOW, patient=patient, about=visits)
-    token = links.page_token((SECRET_KEY,), message, links.VISITS)
+    token = links.page_token((SECRET_KEY,), message, purpose)
     session.commit()
     return token
 

@@ -31,6 +31,15 @@ def test_the_day_after_the_page_asks_until_it_is_answered(client, session, at, p
     assert not asks()
 
 
+def test_what_was_answered_is_never_shown(client, session, path):
+    empty = client.get(path).get_data(as_text=True)
+    answer(client, session, path, little_interest="2", feeling_down="1", mood="6", note="slept well")
+    shown = client.get(path).get_data(as_text=True)
+
+    assert "You have answered this already." in shown
+    assert not [one for one in (empty, shown) if "checked" in one or "slept well" in one]
+
+
 def test_every_answer_is_kept_and_a_second_one_replaces_it(client, session, path, visit):
     answer(client, session, path, little_interest="2", feeling_down="1", mood="6", note="slept\nwell")
     row = session.query(CheckIn).one()
@@ -60,6 +69,7 @@ def test_who_is_in_danger_is_told_whom_to_call(client, session, clinic, path):
     page = client.get(path).get_data(as_text=True)
     assert "call 988 or 911 now" in page
     assert 'href="tel:988"' in page and 'href="tel:911"' in page
+    session.rollback()  # what was read before the page wrote may not be changed on SQLite
     clinic.country = "DE"
     session.commit()
     assert "988" not in client.get(path).get_data(as_text=True)

@@ -35,7 +35,7 @@ def tell(client, session, harbor, infusion):
         session.rollback()
         return answered
 
-    post.page = f"/visits/{token}"
+    post.page, post.form = f"/visits/{token}", path.removeprefix(f"/visits/{token}")
     return post
 
 
@@ -47,7 +47,9 @@ def test_a_driver_with_a_phone_settles_the_gate_and_none_opens_it(client, sessio
     assert (answer.name, answer.phone, answer.has_driver) == ("Bo <i>", "+1 555 0199", True)
     assert gate.closed_at is not None
     assert infusion.status is AppointmentStatus.BOOKED
-    assert "Bo &lt;i&gt; takes you home: +1 555 0199" in client.get(tell.page).get_data(as_text=True)
+    shown = [client.get(f"{tell.page}{end}").get_data(as_text=True) for end in ("", "/sheet", tell.form)]
+    assert all("You have " in page for page in shown)
+    assert not [page for page in shown if "Bo &lt;i&gt;" in page or "0199" in page]
 
     assert tell(has_driver="no").status_code == 303
     assert _gate(session, infusion).closed_at is None

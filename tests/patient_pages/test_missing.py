@@ -1,12 +1,13 @@
-"""What the page says is still missing: not what a preparatory visit settles that is booked already."""
+"""When the page says that something is still needed: not what a preparatory visit settles that is booked already."""
 
 import pytest
 
+from scheduler.services.visit import gates
 from tests.cast import NOW
 from tests.patient_pages.conftest import mailed
 from tests.services.courses import book, visit
 
-OF_THE_COURSE, OF_DAYS = "Psychiatric evaluation", "Pregnancy test"
+NEEDED = "We still need something before this appointment"
 
 
 @pytest.fixture
@@ -21,24 +22,19 @@ def page(client, session, harbor, care_plan):
     return lambda: client.get(f"/visits/{token}").get_data(as_text=True)
 
 
-def test_what_a_preparatory_visit_settles_is_not_missed_before_it(page):
-    text = page()
+def test_what_a_preparatory_visit_settles_is_not_missed_before_it(session, harbor, care_plan, page, at):
+    gates.close(session, harbor.command, care_plan, "pregnancy-test", NOW, waived=True)
+    session.commit()
 
-    assert "Still missing before this appointment" in text
-    assert OF_DAYS in text
-    assert OF_THE_COURSE not in text
+    assert NEEDED not in page()
+    at.time = visit(care_plan, "consent").end_at
+    assert NEEDED in page()
 
 
-def test_it_is_missed_once_they_are_over(page, care_plan, at):
+def test_it_is_said_for_the_first_visit_that_needs_it_only(page, care_plan, at):
     at.time = visit(care_plan, "consent").end_at
 
-    assert OF_THE_COURSE in page()
-
-
-def test_the_same_papers_are_named_for_the_first_visit_that_needs_them_only(page, care_plan, at):
-    at.time = visit(care_plan, "consent").end_at
-
-    assert page().count(OF_THE_COURSE) == 1
+    assert page().count(NEEDED) == 1
 
 
 def test_later_visits_are_folded_and_those_of_the_mail_are_not(page, care_plan):

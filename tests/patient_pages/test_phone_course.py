@@ -68,7 +68,7 @@ def test_naming_the_driver(phone, session, third, faults):
     phone.get_by_label("Their phone number").fill("+1 555 0199")
     phone.get_by_role("button", name="Save").click()
 
-    expect(phone.get_by_text("Sam takes you home: +1 555 0199").first).to_be_visible()
+    expect(phone.get_by_text("You have told us who takes you home.").first).to_be_visible()
     session.rollback()
     answer = session.query(DriverAnswer).one()
     assert (answer.appointment_id, answer.phone) == (third.id, "+1 555 0199")

@@ -18,7 +18,7 @@ def offered(page):
     return [part.split('"')[0] for part in page.get_data(as_text=True).split('name="start" value="')[1:-1]]
 
 
-def test_a_free_time_is_chosen_and_shown_as_chosen(client, session, path):
+def test_a_free_time_is_chosen_and_not_shown_again(client, session, path):
     page = client.get(path)
     wanted = offered(page)[1]
     assert client.post(path, data={"mark": mark_in(page), "start": wanted}).status_code == 303
@@ -26,8 +26,9 @@ def test_a_free_time_is_chosen_and_shown_as_chosen(client, session, path):
     session.rollback()
     request = session.query(PatientRequest).one()
     assert (request.kind, request.wanted_at.isoformat()) == (RequestKind.MOVE, wanted)
-    checked = client.get(path).get_data(as_text=True).split(f'value="{wanted}"')[1].split("/>")[0]
-    assert "checked" in checked
+    again = client.get(path).get_data(as_text=True)
+    assert "You have answered this already." in again
+    assert "checked" not in again.split(f'value="{wanted}"')[1].split("/>")[0]
 
 
 @pytest.mark.parametrize("start", ["2026-12-14T03:00:00+00:00", "tomorrow", "\x00"])

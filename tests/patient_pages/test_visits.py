@@ -7,7 +7,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import MessageKind
 from scheduler.services.patient import links
 from tests.calendar_cast import DAY, NOW, make_clinic, make_patient, make_visit
-from tests.engines import SECRET_KEY, both
+from tests.engines import both
 from tests.patient_pages.conftest import mailed
 
 
@@ -112,8 +112,8 @@ def test_a_token_with_one_letter_changed_opens_nothing(client, token):
             assert client.get(f"/visits/{changed}").status_code == 404
 
 
-def test_a_token_for_another_purpose_does_not_open_the_page(client, ana, session, token):
-    other = links.page_token((SECRET_KEY,), ana, links.UNSUBSCRIBE)
+def test_a_token_for_another_purpose_does_not_open_the_page(client, clinic, ana, visit, session, token):
+    other = mailed(session, clinic, ana, [visit], purpose=links.UNSUBSCRIBE)
 
     assert client.get(f"/visits/{other}").status_code == 404
 

@@ -22,7 +22,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
-from scheduler.services.patient import links, self_service
+from scheduler.services.patient import address_changes, links, self_service
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
 from tests.services.courses import book, visit
@@ -128,6 +128,8 @@ TABLE = {
     "POST patient_pages.rotate_calendar": (LINK, "/visits/{link}/calendar/{feed}/rotation", {}, True),
     "POST patient_pages.switch_off_calendar": (LINK, "/visits/{link}/calendar/{feed}/revocation", {}, True),
     "POST patient_pages.switch_off_calendars": (LINK, "/visits/{link}/calendar/revocation", {}, False),
+    "GET patient_pages.ask_address": (LINK, "/visits/{link}/address", None, False),
+    "POST patient_pages.confirm_address": (LINK, "/visits/{link}/address", {}, False),
     "GET patient_pages.ask_preferences": (LINK, "/visits/{link}/preferences", None, False),
     "POST patient_pages.tell_preferences": (LINK, "/visits/{link}/preferences", {}, False),
     "GET patient_pages.ask_unsubscribe": (LINK, "/visits/{link}/unsubscription", None, False),
@@ -149,6 +151,8 @@ TABLE = {
     "GET patients.index": ("view", "/patients?search=nora", None, False),
     "GET patients.new": ("patients", "/patients/new", None, False),
     "GET patients.show": ("view", "/patients/{patient}", None, True),
+    "POST patients.end_links": ("patients", "/patients/{patient}/links/end", {}, True),
+    "POST patients.send_link": ("patients", "/patients/{patient}/links", {}, True),
     "POST patients.create": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
     "POST patients.update": ("patients", "/patients/{patient}", {}, True),
     "GET prints.course": ("view", "/care-plans/{course}/sheet", None, True),
@@ -169,6 +173,7 @@ TABLE = {
     "POST reminders.settle": ("send-log", "/reminders/calls/{patient}/settlement", {}, True),
     "GET requests.index": ("move", "/requests", None, False),
     "POST requests.approve": ("move", "/requests/{request}/approval", {}, True),
+    "POST requests.settle_address": ("patients", "/requests/addresses/{address}/settlement", {}, True),
     "POST requests.settle": ("move", "/requests/{request}/settlement", {}, True),
     "GET second_factor.ask": (ANYONE, "/account/second-factor/code", None, False),
     "POST second_factor.answer": (ANYONE, "/account/second-factor/code", {"code": "1"}, False),
@@ -301,6 +306,7 @@ def objects(session, harbor, at_now):
     patient = Actor(harbor.clinic, None, None, "patient")
     third = visit(course, "infusion-3")
     asked = self_service.ask(session, patient, third, NOW, None, "Yes, please")
+    address = address_changes.ask(session, patient, nora, "nora.new@example.org", NOW)
     feed, _ = feeds.create(session, harbor.command, nora.resource_id, "neutral", NOW)
     token, _ = accounts.create_token(session, harbor.command, harbor.users["rita"], "x", NOW)
     closure, _ = schedules.close(session, harbor.command, NOW + timedelta(40), NOW + timedelta(41), NOW)
@@ -318,6 +324,7 @@ def objects(session, harbor, at_now):
         "booster": visit(course, "booster-1").public_id,
         "mail": mail.public_id,
         "request": asked.public_id,
+        "address": address.public_id,
         "feed": feed.public_id,
         "token": token.public_id,
         "closure": closure.public_id,

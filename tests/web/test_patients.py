@@ -2,7 +2,12 @@
 
 from sqlalchemy import func, select
 
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
+from scheduler.services.actors import Actor
+from scheduler.services.patient import address_changes
+from tests.cast import NOW
 
 ANA = {"given_name": "Ana", "family_name": "Núñez", "birth_date": "1984-02-29", "phone": "212 555 0101"}
 
@@ -64,3 +69,38 @@ def test_what_is_wrong_is_told_by_the_name_that_stands_beside_the_field(harbor, 
 
     assert page.status_code == 422
     assert '<a href="#birth_date">Born</a> is not the birth date of a living person' in page.text
+
+
+def test_all_links_of_a_patient_are_ended_and_a_fresh_one_is_sent_from_their_page(session, harbor, signed_in):
+    client, nora = signed_in(harbor, "alice"), harbor.patients["Nora"]
+    page, epoch = f"/patients/{nora.public_id}", nora.link_epoch
+    session.rollback()
+    shown = client.get(page).text
+    assert f'action="{page}/links/end"' in shown
+    ended = client.post(f"{page}/links/end")
+    sent = client.post(f"{page}/links")
+    session.rollback()
+
+    assert (ended.status_code, sent.status_code) == (303, 303)
+    assert session.get(Patient, nora.id, populate_existing=True).link_epoch == epoch + 1
+    events = session.scalars(select(AuditEvent.event).where(AuditEvent.object_id == nora.public_id)).all()
+    assert "private-links.ended" in events
+    assert [one.recipient for one in session.query(Message).filter_by(kind=MessageKind.LINK)] == ["patient"]
+
+
+def test_the_desk_sees_a_new_address_until_it_has_settled_it(session, harbor, signed_in):
+    nora = harbor.patients["Nora"]
+    change = address_changes.ask(
+        session, Actor(harbor.clinic, None, None, "patient"), nora, "new@elsewhere.example", NOW
+    )
+    page, row = f"/patients/{nora.public_id}", f"/requests/addresses/{change.public_id}/settlement"
+    client = signed_in(harbor, "alice")
+    seen = [client.get(path).text for path in (page, "/requests")]
+    refused = client.post(row)
+    after = [
+        client.get(path).text for path in ("/requests", page, "/requests")
+    ]  # the first says that it is refused
+
+    assert all("new@elsewhere.example" in text and "confirmed yet" in text for text in seen)
+    assert refused.status_code == 303
+    assert not [text for text in after[1:] if "new@elsewhere.example" in text]

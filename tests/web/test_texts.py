@@ -3,9 +3,13 @@
 import pytest
 from sqlalchemy import select
 
+from scheduler.errors import Invalid
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import MessageKind
+from scheduler.notify import texts
+from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail import mail_texts
+from tests.cast import NOW
 
 ADDRESS = "/settings/texts/reminder/en"
 OWN = "Hi {first_name},\n\n{visits}\n\n[Answer]({link})"
@@ -76,8 +80,11 @@ def test_saving_our_text_keeps_nothing(session, harbor, mona):
     assert texts_of(session, harbor) == {}
 
 
-def test_every_kind_of_mail_can_be_worded():
-    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "invitation", "private"}
+def test_every_kind_of_mail_has_a_title_and_all_but_those_with_keys_can_be_worded():
+    always_ours = {"account", "address"}
+
+    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "private"}
+    assert set(mail_texts.TITLES) - always_ours == texts.EDITABLE
 
 
 def test_every_text_has_a_preview(mona, harbor):
@@ -88,6 +95,53 @@ def test_every_text_has_a_preview(mona, harbor):
             failed.append((text.kind, text.language))
 
     assert failed == []
+
+
+EVIL = "Trouble? Open https://evil.example/r?u={name} instead.\n\n[Choose a password]({name})"
+
+
+@pytest.mark.parametrize("kind", ["account", "invitation", "address", "address-confirm"])
+def test_the_text_of_a_mail_with_a_key_cannot_be_changed(session, harbor, mona, kind):
+    body = EVIL.replace("{name}", "{action_link}")
+    answers = [
+        mona.post(f"/settings/texts/{kind}/en{end}", data={"body": body})
+        for end in ("", "/preview", "/reset")
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert f"/settings/texts/{kind}/" not in mona.get("/settings/texts").text
+    assert texts_of(session, harbor) == {}
+    with pytest.raises(Invalid):
+        clinic_settings.change(session, harbor.actor("mona"), {"mail_texts": {f"{kind}.en": body}}, NOW)
+
+
+def test_a_link_of_patients_cannot_be_sent_elsewhere(session, harbor, mona):
+    answer = mona.post(ADDRESS, data={"body": EVIL.replace("{name}", "{link}")})
+
+    assert answer.status_code == 422
+    assert "{link} must be a button" in answer.text
+    assert texts_of(session, harbor) == {}
+
+
+def test_a_stored_text_that_breaks_the_rule_is_not_sent_and_the_page_says_so(session, harbor, mona):
+    stored = {
+        "reminder.en": EVIL.replace("{name}", "{link}"),
+        "account.en": EVIL.replace("{name}", "{clinic}"),
+    }
+    harbor.clinic.settings_document = {"mail_texts": stored}
+    session.commit()
+    listed, editor = mona.get("/settings/texts").text, mona.get(ADDRESS).text
+
+    assert texts.text_of("reminder", "en", stored) == texts.text_of("reminder", "en")
+    assert "your text is not used, ours is sent instead" in listed
+    assert "This text is not used, ours is sent instead" in editor
+    assert "evil.example" in editor
+    assert (
+        mona.post("/settings/texts/change/en", data={"body": OWN}).status_code == 303
+    )  # another one is free
+    assert texts_of(session, harbor) == stored | {"change.en": OWN}
+    mona.post(ADDRESS, data={"body": OWN})
+    assert "is not used" not in mona.get("/settings/texts").text
 
 
 @pytest.mark.parametrize("address", ["/settings/texts/nothing/en", "/settings/texts/reminder/fr"])

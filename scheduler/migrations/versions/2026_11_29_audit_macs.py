@@ -17,7 +17,7 @@ from flask import current_app
 from scheduler.database import UTCDateTime
 
 revision = "0160"
-down_revision = "0120"
+down_revision = "0140"
 branch_labels = None
 depends_on = None
 

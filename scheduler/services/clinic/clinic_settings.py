@@ -15,7 +15,6 @@ from scheduler.domain.reminders import read_rule
 from scheduler.domain.settings import ClinicSettings
 from scheduler.domain.text import BadText, clean_line, clean_note
 from scheduler.errors import Invalid
-from scheduler.models.message import MessageKind
 from scheduler.models.versions import raise_versions
 from scheduler.notify import texts
 from scheduler.notify.words import LANGUAGES
@@ -28,7 +27,6 @@ from scheduler.services.visit.events import relabelled
 MOST_LEADS = 5
 MOST_KINDS = 50
 MOST_RULES = 12
-EDITABLE = {kind.value for kind in MessageKind} | {"invitation", "private"}
 IN_CALENDARS = {"visit_label", "mail_name", "show_location"}
 REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
 
@@ -56,7 +54,7 @@ def checked(settings: ClinicSettings, fields: Mapping[str, Any]) -> ClinicSettin
     values, errors = asdict(settings), []
     for name, value in fields.items():
         try:
-            values[name] = CHECKS[name](name, value)
+            values[name] = _checked(settings, name, value)
         except KeyError:
             errors.append((name, "is not a setting of a clinic"))
         except BadText as error:
@@ -66,6 +64,14 @@ def checked(settings: ClinicSettings, fields: Mapping[str, Any]) -> ClinicSettin
     if errors:
         raise Invalid(errors)
     return ClinicSettings(**values)
+
+
+def _checked(settings: ClinicSettings, name: str, value: Any) -> Any:
+    """Return a field as it is kept. A stored mail text that is not changed stays, also if it is no longer allowed."""
+    if name != "mail_texts":
+        return CHECKS[name](name, value)
+    kept = {key: text for key, text in value.items() if settings.mail_texts.get(key) == text}
+    return kept | CHECKS[name](name, {key: text for key, text in value.items() if key not in kept})
 
 
 def _named(before: ClinicSettings, after: ClinicSettings, changed: Sequence[str]) -> list[str]:
@@ -119,7 +125,7 @@ def _kinds(field: str, value: Any) -> tuple[str, ...]:
 def _texts(field: str, value: Any) -> dict[str, str]:
     for name, text in value.items():
         kind, _, language = name.partition(".")
-        if kind not in EDITABLE or language not in LANGUAGES:
+        if kind not in texts.EDITABLE or language not in LANGUAGES:
             raise BadText(field, f"{name} is not a mail")
         try:
             texts.check(kind, clean_note(field, text, 4000), language)

@@ -28,12 +28,14 @@ from scheduler.services.feed.feeds import NOTED_EVERY, digest
 
 QUERY = text(
     """
-    SELECT calendar_feed.last_fetched_at, calendar_feed.revoked_at, clinic.zone_name, calendar_feed.id,
+    SELECT calendar_feed.last_fetched_at, calendar_feed.revoked_at, calendar_feed.link_epoch, patient.link_epoch,
+        clinic.zone_name, calendar_feed.id,
         calendar_feed.title_style, calendar_feed.alarm_minutes, calendar_feed.days_back, calendar_feed.days_ahead,
         feed_version.version,
         clinic.name, clinic.phone, clinic.address, clinic.settings_document
     FROM calendar_feed
     JOIN clinic ON clinic.id = calendar_feed.clinic_id
+    LEFT JOIN patient ON patient.resource_id = calendar_feed.resource_id
     LEFT JOIN feed_version ON feed_version.clinic_id = calendar_feed.clinic_id
         AND feed_version.resource_id = COALESCE(calendar_feed.resource_id, 0)
     WHERE calendar_feed.digest = :digest
@@ -43,7 +45,10 @@ QUERY = text(
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """A feed as its door needs it. `tag` is the ETag's text, without quotes."""
+    """A feed as its door needs it. `revoked` also says that its patient's link epoch has risen since it was made.
+
+    `tag` is the ETag's text, without quotes.
+    """
 
     feed_id: int
     revoked: bool
@@ -56,12 +61,11 @@ def look_up(engine: Engine, token: str, public_url: str, now: datetime) -> FeedS
     row = _row(engine, digest(token))
     if row is None:
         return None
-    fetched_at, revoked_at, zone_name, feed_id, *shown = row
+    fetched_at, revoked_at, made_under, epoch, zone_name, feed_id, *shown = row
     noted = fetched_at is not None and _instant(fetched_at) > now - NOTED_EVERY
     today = now.astimezone(ZoneInfo(zone_name)).date()
-    return FeedState(
-        feed_id, revoked_at is not None, noted, _tag(today, zone_name, feed_id, public_url, *shown)
-    )
+    revoked = revoked_at is not None or made_under != epoch
+    return FeedState(feed_id, revoked, noted, _tag(today, zone_name, feed_id, public_url, *shown))
 
 
 def _row(engine: Engine, digest: str) -> Any:

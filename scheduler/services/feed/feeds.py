@@ -21,6 +21,7 @@ from scheduler.errors import Invalid, WrongStatus
 from scheduler.ical import texts
 from scheduler.models import calendar_feed
 from scheduler.models.calendar_feed import CalendarFeed, TitleStyle
+from scheduler.models.patient import Patient
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
@@ -60,6 +61,7 @@ def create(
         alarm_minutes=alarm_minutes,
         days_back=days_back,
         days_ahead=days_ahead,
+        link_epoch=_link_epoch(session, resource_id),
         created_at=now,
         created_by_id=actor.user_id,
     )
@@ -130,6 +132,11 @@ def is_token(text: str) -> bool:
 
 def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _link_epoch(session: Session, resource_id: int | None) -> int | None:
+    """Return the link epoch of the patient whose resource it is, None for any other."""
+    return session.scalar(select(Patient.link_epoch).where(Patient.resource_id == resource_id))
 
 
 def _check(

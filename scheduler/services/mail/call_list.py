@@ -17,7 +17,7 @@ from scheduler.errors import NotFound, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import IS_UNSETTLED as unsettled_messages
-from scheduler.models.message import Message, MessageState, MessageSubject
+from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import IS_UNSETTLED as unsettled_reminders
 from scheduler.models.reminder import Reminder, ReminderState
@@ -82,6 +82,8 @@ def find(session: Session, clinic: Clinic, public_id: str) -> Message:
 
 def resend(session: Session, actor: Actor, message: Message, now: datetime) -> Message:
     """Send the same news again as a new mail about those visits that are still as it said. Raises WrongStatus."""
+    if message.kind is MessageKind.ADDRESS:
+        raise WrongStatus("the patient can give the new address again on the private page")
     if message.state not in (*UNSENT, MessageState.SENT, MessageState.SKIPPED):
         raise WrongStatus("this mail has not ended yet")
     about = _unchanged(session, message)

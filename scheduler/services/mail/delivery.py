@@ -1,7 +1,8 @@
 """The gate that a claimed message passes right before its content is sent, and the recording of how it ended.
 
-The gate is one UPDATE: it asks for the lease, for every visit in the version that the letter tells of, and for the time
-not to be over; it sets `data_at`. Only when it has been committed may the content leave. On PostgreSQL the visits
+The gate is one UPDATE: it asks for the lease, for every visit in the version that the letter tells of, for the link
+epoch that its links carry (an address that the desk has just corrected gets nothing more), and for the time not to be
+over; it sets `data_at`. Only when it has been committed may the content leave. On PostgreSQL the visits
 are locked first, so a cancellation that commits while the gate runs is either seen by it or comes after it.
 """
 
@@ -11,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Update, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Integer, Select, Update, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import LIVE, AppointmentStatus
@@ -42,6 +43,7 @@ def pass_gate(session: Session, letter: Letter, now: datetime) -> bool:
         "its_date": letter.dated_at,
         "to": letter.recipient,
         "line": letter.subject[:200],
+        "epoch": letter.link_epoch,
     }
     return connection.execute(_gate(connection.dialect.name), passing).rowcount == 1
 
@@ -58,6 +60,9 @@ def _gate(dialect: str) -> Update:
             Message.data_at.is_(None),
             or_(Message.expires_at.is_(None), Message.expires_at > bindparam("moment")),
             ~exists().where(_is_stale()),
+            ~exists().where(
+                Patient.id == Message.patient_id, Patient.link_epoch != bindparam("epoch", type_=Integer)
+            ),
         )
         .values(
             data_at=bindparam("moment"),
@@ -201,8 +206,8 @@ def _again(
 
 
 def _mark_address(session: Session, message: Message, now: datetime) -> None:
-    if message.patient_id is None:
-        return
+    if message.patient_id is None or message.kind is MessageKind.ADDRESS:
+        return  # an address that was only asked for, or is about to be left, says nothing about the patient's
     patient = session.get_one(Patient, message.patient_id)
     if message.recipient == "patient":
         patient.email_bad_at = now

@@ -29,6 +29,7 @@ from scheduler.services.clinic.staff import IS_AT_DESK, initials
 from scheduler.services.course import booster_tasks
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.mail.outbox import enqueue
+from scheduler.services.patient import address_changes
 from scheduler.services.visit.open_gates import open_gates
 
 USEFUL = timedelta(hours=3)
@@ -124,6 +125,11 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     numbers = (
         (len(call_list.calls(session, clinic, now)), "patient", "to call"),
         (_count(session, PatientRequest, *asked), "request", "from patients to answer"),
+        (
+            len(address_changes.waiting(session, clinic, now)),
+            "patient",
+            "with a new email address to look at",
+        ),
         (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
         (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
         (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),

@@ -24,7 +24,7 @@ from scheduler.domain.status import Response
 from scheduler.errors import Refusal
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import Message, MessageState
+from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.actors import Actor
@@ -67,7 +67,8 @@ def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
     for reminder in session.scalars(select(Reminder).where(Reminder.message_id == message.id)):
         if reminder.state is ReminderState.SENT:
             reminder.state, reminder.reason = ReminderState.FAILED, reason
-    patient = session.get(Patient, message.patient_id) if message.patient_id else None
+    of_patient = message.patient_id if message.kind is not MessageKind.ADDRESS else None
+    patient = session.get(Patient, of_patient) if of_patient else None
     if patient and message.recipient == "patient" and message.address == patient.email:
         patient.email_bad_at = now
     if patient:

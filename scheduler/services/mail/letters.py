@@ -30,7 +30,15 @@ from scheduler.notify.words import Tongue, tongue
 from scheduler.services.mail.gate_mails import TOPICS
 from scheduler.services.mail.reminders import SETTLED
 from scheduler.services.mail.told import Times, as_told
-from scheduler.services.patient.links import UNSUBSCRIBE, VISITS, page_token, page_url, unsubscribe_url
+from scheduler.services.patient.links import (
+    ADDRESS,
+    UNSUBSCRIBE,
+    VISITS,
+    address_url,
+    page_token,
+    page_url,
+    unsubscribe_url,
+)
 from scheduler.services.visit.open_gates import is_missing
 
 NO_ADDRESS = "no email address: on the call list"
@@ -38,6 +46,8 @@ BAD_ADDRESS = "the email address does not work: on the call list"
 OPTED_OUT = "opted out of reminders: on the call list"
 PRIVATE = "private"
 SAME_HOUR = "same-hour"
+ADDRESS_CONFIRM, ADDRESS_NOTICE = "address-confirm", "address-notice"
+NEW, FORMER = "new", "former"  # recipients of mail about a change of address
 WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
 SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see attached visits twice
 # these stop when the patient wants no reminders, and say how to stop them
@@ -81,6 +91,7 @@ class Letter:
     content: bytes
     rfc_message_id: str
     dated_at: datetime
+    link_epoch: int | None  # that its links carry; None: it leaves whatever the epoch is
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,7 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
         content=content,
         rfc_message_id=mail.message_id,
         dated_at=mail.dated_at,
+        link_epoch=patient.link_epoch if patient and message.kind is not MessageKind.ADDRESS else None,
     )
 
 
@@ -180,6 +192,9 @@ def _reader(session: Session, message: Message, patient: Patient | None) -> Read
         return Reader(user.email, user.name, "en", in_the_open=True) if user else NO_ADDRESS
     if patient is None:
         raise ValueError(f"a {message.kind} is for a patient, and names none")
+    if message.kind is MessageKind.ADDRESS:
+        address = str(message.values.get("to", ""))
+        return Reader(address, "", patient.language, patient.email_ok) if address else NO_ADDRESS
     if why := no_letter_to(patient, message.recipient, message.kind in REMINDING):
         return why
     if message.recipient == "proxy":
@@ -203,13 +218,13 @@ def _mail(
     speech = tongue(reader.language, clinic.zone, clinic.country)
     about = _appointments(session, message)
     kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
-    if message.kind in TO_STAFF:
+    if message.kind in (*TO_STAFF, MessageKind.ADDRESS):
         kind = str(message.values.get("words", kind))  # some notices have words of their own
     elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
         kind = SAME_HOUR
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
     calendar = _calendar(session, clinic, message, patient, about, reader, speech, head, now)
-    values = _values(message, clinic, reader, about, speech, head, now)
+    values = _values(message, patient, clinic, reader, about, speech, head, now)
     values["calendar_note"] = CALENDAR_NOTE[speech.language] if calendar else ""
     visits = [_visit_line(message, appointment, speech) for appointment in about]
     subject = filled(words.subject_many if len(about) > 1 else words.subject, values)
@@ -225,7 +240,7 @@ def _mail(
         message_id=message_id(message.public_id, head.mail_from),
         reply_to=head.bounces_to or "",
         calendar=calendar,
-        more_headers=_more_headers(session, message, head),
+        more_headers=_more_headers(session, message, patient, head),
     )
 
 
@@ -236,6 +251,7 @@ def _appointments(session: Session, message: Message) -> list[Appointment]:
 
 def _values(
     message: Message,
+    patient: Patient | None,
     clinic: Clinic,
     reader: Reader,
     about: Sequence[Appointment],
@@ -245,17 +261,23 @@ def _values(
 ) -> dict[str, str]:
     first = about[0].start_at if about else now
     version = message.subjects[0].schedule_version if len(message.subjects) == 1 else 0
+    epoch = patient.link_epoch if patient else 0
     values = {
         "first_name": reader.first_name,
         "clinic": clinic.settings.mail_name or clinic.name,
         "phone": clinic.phone,
         "address": clinic.address,
-        "link": page_url(head.public_url, page_token(head.keys, message, VISITS, version)),
+        "link": page_url(head.public_url, page_token(head.keys, message, VISITS, version, epoch)),
         "date": speech.day(first),
         "time": speech.time(first),
         "zone": speech.zone_of(first),
         "count": str(len(about)),
     }
+    if message.kind is MessageKind.ADDRESS:
+        token = page_token(head.keys, message, ADDRESS, epoch=epoch)
+        values["link"] = address_url(head.public_url, token)
+        values["new_address"] = str(message.values["new_address"])
+        values["clinic"] = values["clinic"] if reader.in_the_open else ""
     if message.kind in TO_STAFF:
         values["link"] = head.public_url + str(message.values.get("path", "/"))
         values["lines"] = str(message.values.get("lines", ""))
@@ -314,13 +336,15 @@ def _calendar(
     return CalendarPart(content, method.value, "invite.ics")
 
 
-def _more_headers(session: Session, message: Message, head: Letterhead) -> dict[str, str]:
+def _more_headers(
+    session: Session, message: Message, patient: Patient | None, head: Letterhead
+) -> dict[str, str]:
     """Return the thread that the mail belongs to, and on reminders the way to stop them (RFC 8058)."""
     headers = {}
     if first := _first_mail(session, message):
         headers["In-Reply-To"] = headers["References"] = first
-    if message.kind in REMINDING:
-        token = page_token(head.keys, message, UNSUBSCRIBE)
+    if message.kind in REMINDING and patient is not None:
+        token = page_token(head.keys, message, UNSUBSCRIBE, epoch=patient.link_epoch)
         headers["List-Unsubscribe"] = f"<{unsubscribe_url(head.public_url, token)}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers

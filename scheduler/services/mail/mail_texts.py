@@ -1,7 +1,8 @@
 """The words of a clinic's mails: ours, or its own for a kind and language; and how a mail would look with them.
 
 Only the body is the clinic's. The subject stays ours, because others see it. A preview is made by the layout that every
-mail goes through, of made-up values.
+mail goes through, of made-up values. Mails about accounts and about a change of address are always ours
+(notify/texts.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from scheduler.models.message import MessageKind
 from scheduler.notify import texts
 from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.words import LANGUAGES, Tongue, tongue
-from scheduler.services.account.passwords import INVITATION
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail.letters import CALENDAR_NOTE, FOOTER, PRIVATE
@@ -34,10 +34,10 @@ TITLES = {
     MessageKind.BOOSTER.value: "Time to book",
     MessageKind.CHECK_IN.value: "How are you",
     MessageKind.LINK.value: "Fresh link",
+    MessageKind.ADDRESS.value: "Change of address",
     PRIVATE: "Any mail to who did not agree to plain mail",
     MessageKind.DIGEST.value: "Morning mail to the desk",
     MessageKind.NOTICE.value: "Notice to the desk",
-    INVITATION: "Invitation to an account",
     MessageKind.ACCOUNT.value: "Link to choose a new password",
 }
 SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
@@ -45,7 +45,10 @@ SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
 
 @dataclass(frozen=True)
 class Text:
-    """The words of one kind of mail in one language, as the clinic has them now."""
+    """The words of one kind of mail in one language, as the clinic has them now.
+
+    `fault` says why the clinic's own words are not used, and ours are instead; empty when they are.
+    """
 
     kind: str
     language: str
@@ -53,6 +56,7 @@ class Text:
     body: str
     own: bool
     placeholders: tuple[str, ...]
+    fault: str = ""
 
     @property
     def title(self) -> str:
@@ -69,18 +73,20 @@ class Sample:
 
 
 def every(clinic: Clinic) -> list[Text]:
-    """Return all texts, each kind in each language."""
-    return [find(clinic, kind, language) for kind in TITLES for language in LANGUAGES]
+    """Return all texts that a clinic may word, each kind in each language."""
+    editable = [kind for kind in TITLES if kind in texts.EDITABLE]
+    return [find(clinic, kind, language) for kind in editable for language in LANGUAGES]
 
 
 def find(clinic: Clinic, kind: str, language: str) -> Text:
-    """Return one text. Raises NotFound."""
-    if kind not in TITLES or language not in LANGUAGES:
+    """Return one text. Raises NotFound, also for a mail that is always ours."""
+    if kind not in texts.EDITABLE or language not in LANGUAGES:
         raise NotFound
-    own = clinic.settings.mail_texts
-    found = texts.text_of(kind, language, own)
+    own = clinic.settings.mail_texts.get(f"{kind}.{language}", "")
+    ours = texts.text_of(kind, language)
     names = tuple(sorted(texts.placeholders(kind)))
-    return Text(kind, language, found.subject, texts.body_of(found), f"{kind}.{language}" in own, names)
+    fault = texts.why_unusable(kind, own, language) if own else ""
+    return Text(kind, language, ours.subject, own or texts.body_of(ours), bool(own), names, fault)
 
 
 def save(session: Session, actor: Actor, text: Text, body: str, now: datetime) -> None:
@@ -132,7 +138,6 @@ def _values(clinic: Clinic, speech: Tongue, language: str, now: datetime) -> Map
         "phone": clinic.phone,
         "address": clinic.address,
         "link": "https://clinic.example/visits/...",
-        "action_link": "https://clinic.example/password/...",
         "date": speech.day(start),
         "time": speech.time(start),
         "zone": speech.zone_of(start),

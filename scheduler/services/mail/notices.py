@@ -1,4 +1,4 @@
-"""Telling the desk by mail what came up about a patient: an address that does not work, or no more reminders.
+"""Telling the desk by mail what came up about a patient: an address that does not work or changes, no more reminders.
 
 Initials only; who it is stands on the page that the mail links to. What comes up before a notice has left joins it.
 """
@@ -18,6 +18,7 @@ from scheduler.services.clinic.staff import desk, initials
 from scheduler.services.mail import outbox
 
 PAGE = "/reminders?view=calls"
+REQUESTS = "/requests"
 USEFUL = timedelta(days=2)
 MOST_LINES = 30
 AND_MORE = "... and more, on the page."
@@ -33,10 +34,24 @@ def unsubscribed(session: Session, patient: Patient, now: datetime) -> None:
     _tell(session, patient, f"{initials(patient)}: no more reminders by mail, as the patient wishes.", now)
 
 
-def _tell(session: Session, patient: Patient, line: str, now: datetime) -> None:
+def address_asked(session: Session, patient: Patient, now: datetime) -> None:
+    """Tell the desk that a new email address was given on this patient's private page."""
+    line = f"{initials(patient)}: a new email address was given on the private page. It is not confirmed yet."
+    _tell(session, patient, line, now, REQUESTS)
+
+
+def address_confirmed(session: Session, patient: Patient, now: datetime) -> None:
+    """Tell the desk that this patient's mail goes to the new address from now on."""
+    line = (
+        f"{initials(patient)}: mail now goes to the new email address. It was confirmed by a link sent there."
+    )
+    _tell(session, patient, line, now, REQUESTS)
+
+
+def _tell(session: Session, patient: Patient, line: str, now: datetime, page: str = PAGE) -> None:
     clinic = session.get_one(Clinic, patient.clinic_id)
     for user in desk(session, clinic):
-        notice = _waiting(session, clinic, user)
+        notice = _waiting(session, clinic, user, page)
         if notice is not None:
             lines = str(notice.values["lines"]).splitlines()
             more = [line] if len(lines) < MOST_LINES else [AND_MORE] if lines[-1] != AND_MORE else []
@@ -48,15 +63,15 @@ def _tell(session: Session, patient: Patient, line: str, now: datetime) -> None:
             MessageKind.NOTICE,
             now,
             user=user,
-            values={"lines": line, "path": PAGE},
+            values={"lines": line, "path": page},
             due_at=now + timedelta(seconds=clinic.settings.change_delay_seconds),
             expires_at=now + USEFUL,
         )
     session.flush()
 
 
-def _waiting(session: Session, clinic: Clinic, user: User) -> Message | None:
-    """Return this person's notice about patients that nobody has claimed yet."""
+def _waiting(session: Session, clinic: Clinic, user: User, page: str) -> Message | None:
+    """Return this user's notice with this page that no sender has claimed yet."""
     query = (
         select(Message)
         .where(
@@ -70,4 +85,4 @@ def _waiting(session: Session, clinic: Clinic, user: User) -> Message | None:
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return next((one for one in session.scalars(query) if one.values.get("path") == PAGE), None)
+    return next((one for one in session.scalars(query) if one.values.get("path") == page), None)

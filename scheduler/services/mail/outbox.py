@@ -25,7 +25,7 @@ from scheduler.models.user import User
 from scheduler.services.mail.reminders import is_told, recipients
 from scheduler.services.mail.told import ANNOUNCING, Told, last_told, times_document
 
-CHANGED = "the visit changed before this left"
+CHANGED = "the visit or the address changed before this left"
 AFTER_START = timedelta(days=1)  # a cancellation or change is still worth reading this long after the start
 
 

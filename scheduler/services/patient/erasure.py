@@ -2,8 +2,8 @@
 
 The rows of visits, courses, mails and what was occupied stay with their times and states, so that reports, chairs and
 the audit trail still add up. Everything that says who it was goes: names, birth date, addresses, notes, answers, texts
-of mails, reasons, what each change of a visit said, and the same of records that were merged into this one. Feeds are
-switched off. Nothing brings it back, so it is refused while anything is ahead.
+of mails, reasons, what each change of a visit said, and the same of records that were merged into this one. Private
+links and calendar links end. Nothing brings it back, so it is refused while anything is ahead.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models import care_plan as care_plans
 from scheduler.models import clinic as clinics
+from scheduler.models.address_change import AddressChange
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.calendar_feed import CalendarFeed
@@ -35,7 +36,7 @@ from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.services import locks
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
-from scheduler.services.feed import feeds
+from scheduler.services.patient import links
 from scheduler.services.patient.patients import shown_in
 from scheduler.services.trail import audit
 from scheduler.services.visit.events import relabelled
@@ -86,8 +87,7 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
         _erase_courses(session, actor, one, reason, now)
         _erase_visits(session, one)
         _erase_mail(session, one, now)
-        for feed in feeds.of_resource(session, one.clinic_id, one.resource_id):
-            feeds.revoke(session, actor, feed, now)
+        links.end_all(session, actor, one, now)
         for name, value in NOBODY.items():
             setattr(one, name, value)
         relabelled(session, one.clinic_id, Appointment.patient_id == one.id, now)
@@ -202,5 +202,6 @@ def _erase_mail(session: Session, patient: Patient, now: datetime) -> None:
         update(CalendarFeed)
         .where(CalendarFeed.clinic_id == patient.clinic_id, CalendarFeed.resource_id == patient.resource_id)
         .values(last_client=""),
+        delete(AddressChange).where(AddressChange.patient_id == patient.id),
     ):
         session.execute(statement.execution_options(synchronize_session="fetch"))

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import MessageKind
+from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
 from scheduler.services import limits
 from scheduler.services.limits import HOUR, Limit
@@ -35,9 +35,14 @@ def send(session: Session, address: str, now: datetime) -> int:
 def _send(session: Session, patient: Patient, wanted: str, now: datetime) -> int:
     if limits.hit(session, SENT, patient.public_id, now) > SENT.most:
         return 0
-    recipient = "patient" if (patient.email or "").lower() == wanted else "proxy"
+    enqueue(session, patient, "patient" if (patient.email or "").lower() == wanted else "proxy", now)
+    return 1
+
+
+def enqueue(session: Session, patient: Patient, recipient: str, now: datetime) -> Message:
+    """Queue a mail with a link to the private page, to the patient or the proxy."""
     clinic = session.get_one(Clinic, patient.clinic_id)
-    outbox.enqueue(
+    return outbox.enqueue(
         session,
         clinic,
         MessageKind.LINK,
@@ -46,4 +51,3 @@ def _send(session: Session, patient: Patient, wanted: str, now: datetime) -> int
         recipient=recipient,
         expires_at=now + USEFUL,
     )
-    return 1

@@ -1,8 +1,9 @@
 """Two records of one person become one: visits, courses, mails and calendar addresses go to the record that is kept.
 
-Nothing is booked or moved, and no mail is written. What the patient was sent still works: private links open the kept
-record's visits, feeds keep their addresses, mails that wait go to the kept record's address. The other row stays, and
-points to the kept one, so its former id leads there. There is no way back, so everything is shown first.
+Nothing is booked or moved, and no mail is written. Private links and calendar links of both records end, because they
+may have gone to an address that is not kept; mails that wait go to the kept record's address, with a link that opens.
+The other row stays, and points to the kept one, so its former id leads there. There is no way back, so everything is
+shown first.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid, RuleBroken, SlotTaken, WrongStatus
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
+from scheduler.models.address_change import AddressChange
 from scheduler.models.appointment import Appointment
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
@@ -34,6 +36,7 @@ from scheduler.services.course.reservations import release_expired
 from scheduler.services.feed import feeds
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import reminders
+from scheduler.services.patient import links
 from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
 from scheduler.services.trail import audit
 from scheduler.services.visit.events import record_event, relabelled
@@ -146,6 +149,8 @@ def merge(
     shown = shown_in(session, keep) | shown_in(session, other)
     changed = _choose(planned, chosen)
     _move(session, actor, planned, now)
+    keep.link_epoch = max(keep.link_epoch, other.link_epoch)
+    links.end_all(session, actor, keep, now)
     other.merged_into_id = keep.id
     session.execute(
         update(Patient)
@@ -225,6 +230,12 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime) -> Non
     session.execute(
         update(Message)
         .where(Message.clinic_id == keep.clinic_id, Message.patient_id == other.id)
+        .values(patient_id=keep.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    session.execute(
+        update(AddressChange)
+        .where(AddressChange.clinic_id == keep.clinic_id, AddressChange.patient_id == other.id)
         .values(patient_id=keep.id)
         .execution_options(synchronize_session="fetch")
     )

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from scheduler.models.address_change import of_patient as address_changes_of
 from scheduler.models.appointment import Appointment, of_patient
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.calendar_feed import CalendarFeed
@@ -80,6 +81,7 @@ MESSAGE = [
     "ended_at",
     "attempts",
 ]
+ADDRESS_CHANGE = ["former", "wanted", "asked_at", "confirmed_at", "settled_at"]
 FEED = ["title_style", "created_at", "revoked_at", "last_fetched_at", "last_client"]
 DRIVER = ["has_driver", "name", "phone", "answered_at"]
 CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "answered_at"]
@@ -102,6 +104,7 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
         "courses": [_course(course) for course in courses],
         "appointments": [_visit(session, visit) for visit in visits],
         "messages": [_plain(row, MESSAGE) for row in _messages(session, patient)],
+        "address_changes": [_plain(row, ADDRESS_CHANGE) for row in address_changes_of(session, patient)],
         "calendar_feeds": [_plain(row, FEED) for row in _feeds(session, patient)],
         "audit_trail": _trail(session, patient, [*visits, *courses]),
     }

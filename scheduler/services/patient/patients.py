@@ -25,12 +25,14 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.services.actors import Actor
 from scheduler.services.changes import check_version
+from scheduler.services.patient import links
 from scheduler.services.patient.patient_fields import checked
 from scheduler.services.trail import audit
 from scheduler.services.visit.events import relabelled
 
 MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
 CALLED_BY = {"given_name", "family_name", "preferred_name", "language"}  # what calendars call the visits by
+ADDRESSES = {"email", "proxy_email"}  # whoever reads mail there has links to the private page
 
 
 def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> Patient:
@@ -58,19 +60,25 @@ def update(
     now: datetime,
     expected_version: int | None = None,
 ) -> Patient:
-    """Change the fields that are given. Raises Invalid, and Stale when `expected_version` is not the present one."""
+    """Change the fields that are given. Raises Invalid, and Stale when `expected_version` is not the present one.
+
+    Replacing or removing an address ends the links that were sent to it, unless the patient confirmed the new one.
+    """
     check_version(session, patient, expected_version)
     values = checked(fields, now.astimezone(actor.clinic.zone).date())
     changed = {name: value for name, value in values.items() if getattr(patient, name) != value}
     if not changed:
         return patient
     shown = CALLED_BY & changed.keys()
+    readdressed = any(getattr(patient, name) for name in ADDRESSES & changed.keys())
     _apply(patient, changed, now)
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)
     if shown:
         relabelled(session, patient.clinic_id, Appointment.patient_id == patient.id, now)
         versions.raise_versions(session, patient.clinic_id, shown_in(session, patient), now)
+    if readdressed and actor.name != "patient":
+        links.end_all(session, actor, patient, now)
     session.flush()
     return patient
 

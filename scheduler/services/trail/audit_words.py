@@ -24,6 +24,8 @@ THINGS = {
     "patient": "Patient's record",
     "patients": "Patients",
     "plan-definition": "Protocol",
+    "private-link": "Private link",
+    "private-links": "Private links",
     "practitioner": "Person",
     "request": "Patient's request",
     "schedule": "Hours",

@@ -81,16 +81,15 @@ def is_missing(appointment: Appointment, topic: Topic) -> bool:
     return any((gate.key == DRIVER) is (topic is Topic.DRIVER) for gate in open_gates(appointment))
 
 
-def missing_titles(appointment: Appointment, now: datetime, language: str = "en") -> list[str]:
-    """Return what the patient must still see to before a visit that has not begun, in the plan's order.
+def is_needed(appointment: Appointment, now: datetime) -> bool:
+    """Tell whether the patient is told that something is still needed before a visit that has not begun.
 
-    The driver is asked about elsewhere, and what a preparatory visit still to come settles is nothing to worry about.
+    The driver is asked about on its own, and what a preparatory visit still to come settles is left out. Which gate it
+    is stays with the staff: most are theirs to settle, and the page may be in other hands than the patient's.
     """
     still_open = open_gates(appointment) if appointment.status.is_ahead else []
-    rules = {rule.key: rule for rule in rules_for(appointment)}
     settled_there = _once(appointment) if _last_preparation(appointment, now) else frozenset()
-    left_out = {DRIVER, *settled_there}
-    return [rules[gate.key].titled(language) for gate in still_open if gate.key not in left_out]
+    return any(gate.key not in (DRIVER, *settled_there) for gate in still_open)
 
 
 def settled_on_the_way(appointment: Appointment, now: datetime) -> datetime | None:

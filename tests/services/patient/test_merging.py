@@ -88,6 +88,7 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
     }
 
     assert referring == {
+        ("address_change", "patient_id"),
         ("appointment", "patient_id"),
         ("care_plan", "patient_id"),
         ("message", "patient_id"),
@@ -205,6 +206,7 @@ def test_it_is_one_operation_in_the_trail(session, harbor, nora, twin):
     rows = session.scalars(select(AuditEvent).where(AuditEvent.operation == actor.operation)).all()
     assert [(row.event, row.object_id, row.fields) for row in rows] == [
         ("care-plan.merged", course.public_id, ["patient"]),
+        ("private-links.ended", nora.public_id, []),
         (
             "patient.merged",
             nora.public_id,
@@ -246,34 +248,36 @@ def test_it_takes_two_records_that_are_there(session, harbor, nora, twin, case):
 
 
 @both
-def test_mails_that_wait_and_links_follow(session, harbor, nora, twin):
+def test_mails_that_wait_follow_and_carry_a_link_that_opens(session, harbor, nora, twin):
     book(session, harbor, patient="Twin")
     session.commit()
     message = session.scalar(select(Message))
-    of_mail = links.page_token(KEYS, message, links.VISITS)
-    of_patient_ = links.page_token(KEYS, twin, links.VISITS)
+    before = links.page_token(KEYS, message, links.VISITS)
     merge(session, harbor, nora, twin)
     session.commit()
+    after = links.page_token(KEYS, message, links.VISITS, epoch=nora.link_epoch)
 
-    pages = [links.open_page(session, KEYS, token, NOW) for token in (of_mail, of_patient_)]
+    pages = [links.open_page(session, KEYS, token, NOW) for token in (before, after)]
     assert [page.patient for page in pages] == [nora, nora]
-    assert all(page.appointments for page in pages)
+    assert [page.closed for page in pages] == [links.Closed.ENDED, None]
     assert (message.state.value, message.patient_id) == ("pending", nora.id)
 
 
 @both
-def test_a_calendar_address_goes_on_and_never_repeats_an_answer(app, session, harbor, nora, twin):
-    feed, token = feeds.create(session, harbor.actor("alice"), twin.resource_id, TitleStyle.NEUTRAL, NOW)
+def test_calendar_addresses_of_both_end_and_the_version_is_above_both(app, session, harbor, nora, twin):
+    made = [
+        feeds.create(session, harbor.actor("alice"), one.resource_id, TitleStyle.NEUTRAL, NOW)[1]
+        for one in (nora, twin)
+    ]
     for _ in range(5):  # the other's number is far above the kept one's
         patients.update(session, harbor.actor("alice"), twin, {"preferred_name": f"T{_}"}, NOW)
     session.commit()
     engine = session.get_bind()
-    before = feed_state.look_up(engine, token, "https://x.example", NOW).tag
     merge(session, harbor, nora, twin)
     session.commit()
 
-    assert feed.resource_id == nora.resource_id
-    assert feed_state.look_up(engine, token, "https://x.example", NOW).tag != before
+    states = [feed_state.look_up(engine, token, "https://x.example", NOW) for token in made]
+    assert [state.revoked for state in states] == [True, True]
     assert feed_version(session, harbor.clinic.id, nora.resource_id) == 7
 
 
