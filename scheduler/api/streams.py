@@ -19,6 +19,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 
 MEDIA_TYPE = "application/x-ndjson"
+MOST = audit.MOST  # rows of a page: one event of the access audit names them all
 OFFERED = ("application/json", MEDIA_TYPE)
 
 
@@ -29,7 +30,7 @@ def is_wanted() -> bool:
 
 def answer(view: Callable[..., Any], actor: Actor, query: Paged, **ids: str) -> Response:
     """Return the streamed list; what is wrong with the request is refused before the first line."""
-    whole = query.model_copy(update={"limit": audit.MOST})
+    whole = query.model_copy(update={"limit": MOST})
     first = view(actor, whole, **ids).body
 
     def lines() -> Iterator[str]:
