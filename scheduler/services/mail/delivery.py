@@ -22,7 +22,7 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.faults import Phase, SendFault, Verdict, redacted
 from scheduler.services.mail import notices
 from scheduler.services.mail.leases import backoff, database_clock, database_time
-from scheduler.services.mail.letters import Letter, NoLetter
+from scheduler.services.mail.letters import TO_STAFF, Letter, NoLetter
 from scheduler.services.mail.message_ends import Policy, ended, fell_through, unclear
 
 MOST_ATTEMPTS = 20
@@ -37,7 +37,7 @@ def pass_gate(session: Session, letter: Letter, now: datetime) -> bool:
         "letter_id": letter.message_id,
         "token": letter.lease_token,
         "moment": now,
-        "bytes": letter.content,
+        "bytes": letter.encrypted,
         "its_id": letter.rfc_message_id,
         "its_date": letter.dated_at,
         "to": letter.recipient,
@@ -108,7 +108,7 @@ def accepted(session: Session, letter: Letter, reply: str, now: datetime) -> Non
 
 
 def _accepted_at_once(session: Session, letter: Letter, reply: str, now: datetime) -> bool:
-    """Record the usual case in two statements: still ours, and no secret to wipe."""
+    """Record the usual case in two statements: still ours, and no words to staff to wipe."""
     ours = {
         "letter_id": letter.message_id,
         "token": letter.lease_token,
