@@ -15,7 +15,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db
+from scheduler.database import begin_write, db, empty_log
 from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, signs_of_life
@@ -88,8 +88,16 @@ def prune(app: Flask) -> str:
 
 
 def erase_retained(app: Flask) -> str:
-    """Make anonymous whom the clinics keep no longer."""
-    return f"erased {_in_each_clinic(app, erasure.erase_due)}"
+    """Make anonymous whom the clinics keep no longer, and remove what is left of those erased lately."""
+    outcome = f"erased {_in_each_clinic(app, _erase)}"
+    with app.app_context():
+        empty_log(db.engine)
+    return outcome
+
+
+def _erase(session: Session, clinic: Clinic, now: datetime) -> int:
+    erasure.erase_again(session, clinic, now)
+    return erasure.erase_due(session, clinic, now)
 
 
 def keep_hours(app: Flask) -> str:

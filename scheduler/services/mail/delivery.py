@@ -129,7 +129,7 @@ def _record() -> Update:
             Message.id == bindparam("letter_id"),
             Message.state == MessageState.LEASED,
             Message.lease_token == bindparam("token"),
-            Message.kind != MessageKind.ACCOUNT,
+            Message.kind.not_in(TO_STAFF),
         )
         .values(
             state=MessageState.SENT,
@@ -204,6 +204,8 @@ def _mark_address(session: Session, message: Message, now: datetime) -> None:
     if message.patient_id is None:
         return
     patient = session.get_one(Patient, message.patient_id)
+    if patient.erased_at is not None:
+        return
     if message.recipient == "patient":
         patient.email_bad_at = now
     notices.bounced(session, patient, now)

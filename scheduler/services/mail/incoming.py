@@ -68,9 +68,9 @@ def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
         if reminder.state is ReminderState.SENT:
             reminder.state, reminder.reason = ReminderState.FAILED, reason
     patient = session.get(Patient, message.patient_id) if message.patient_id else None
-    if patient and message.recipient == "patient" and message.address == patient.email:
-        patient.email_bad_at = now
-    if patient:
+    if patient and patient.erased_at is None:
+        if message.recipient == "patient" and message.address == patient.email:
+            patient.email_bad_at = now
         notices.bounced(session, patient, now)
     session.flush()
     return reason
