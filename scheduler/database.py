@@ -9,8 +9,10 @@ SQLite's own waiting asks ever more seldom, so that whoever has just written is 
 
 from __future__ import annotations
 
+import os
 import random
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +92,14 @@ def begin_write(session: Session) -> None:
 def is_writer(session: Session) -> bool:
     """Tell whether the present transaction was begun as a writer; it begins as a reader if there is none."""
     return bool(session.connection().get_execution_options().get("writes"))
+
+
+@event.listens_for(Engine, "do_connect")
+def _create_sqlite(dialect: Dialect, _record: Any, arguments: list[Any], _named: dict[str, Any]) -> None:
+    """Create a missing file for its owner only, whatever the umask; SQLite gives its log the same mode."""
+    if dialect.name == "sqlite" and not arguments[0].startswith((":memory:", "file:")):
+        with suppress(OSError):  # the driver says it better, and every time
+            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT, 0o600))
 
 
 @event.listens_for(Engine, "connect")

@@ -21,6 +21,7 @@ FLOORS = {
     "clock": 3,  # only doors ask what time it is
     "transactions": 3,
     "safe_start": 3,
+    "schema": 3,
     "refused_access": 3,
     "demo": 3,
     "web": DOOR,
