@@ -176,7 +176,11 @@ def _key(file: Path | None) -> str | None:
 
 def _progress(quiet: bool) -> Progress:
     """Return what shows how far it is, to a person who watches and not to a log or a mail of cron."""
-    return _silent if quiet or not sys.stderr.isatty() else _show
+    return _show if _is_watched() and not quiet else _silent
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty()
 
 
 def _show(name: str, done: int) -> None:
