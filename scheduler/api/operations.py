@@ -202,7 +202,7 @@ def _problems(shape: Shape, method: str, known: Call) -> set[int]:
     if method not in SAFE and known.versioned:
         listed.add(412)
     if known.idempotent:
-        listed.add(409)
+        listed |= {409, 410}
     return listed
 
 

@@ -219,7 +219,7 @@ def test_progress_is_shown_to_a_terminal_only_and_not_when_quiet(app, booked, tm
     quiet = run(app, "backup", str(tmp_path / "three"), "--quiet")
 
     assert (unseen.stderr, quiet.stderr) == ("", "")
-    assert "patient: 5 rows\n" in seen.stderr
+    assert "clinic: 2 rows\n" in seen.stderr
 
 
 def test_a_database_with_anything_in_it_is_left_alone(app, booked, tmp_path):

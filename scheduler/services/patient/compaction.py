@@ -31,6 +31,10 @@ LOCK_SECONDS = 60
 OWNS_DATABASE = text(
     "SELECT pg_has_role(current_user, datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()"
 )
+OWNS_TABLES = text(
+    "SELECT bool_and(pg_has_role(current_user, relowner, 'MEMBER')) FROM pg_class"
+    " WHERE relname = ANY(:names) AND relnamespace = current_schema()::regnamespace"
+)
 OLDER = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND xact_start < :began"
@@ -74,10 +78,13 @@ def _postgresql(engine: Engine) -> list[str]:
 
 
 def _rewrite(connection: Connection) -> None:
+    owns_database = connection.scalar(OWNS_DATABASE)
+    if not owns_database and not connection.scalar(OWNS_TABLES, {"names": TABLES}):
+        raise NotCompacted("the tables belong to another role; run this as their owner, or the database's")
     began = connection.scalar(text("SELECT clock_timestamp()"))
     for name in TABLES:
         connection.execute(text(f"VACUUM (FULL, ANALYZE) {name}"))
-    if not connection.scalar(OWNS_DATABASE):
+    if not owns_database:
         raise NotCompacted(
             "pg_statistic holds sample values; as the database's owner, run: VACUUM FULL pg_statistic"
         )
