@@ -24,9 +24,8 @@ from scheduler.models.job import Job
 from scheduler.models.reminder import Reminder
 from scheduler.services.patient.erased import PERSONAL
 
-TABLES = sorted(
-    kind.__tablename__ for kind in (*PERSONAL, AuditEvent, CalendarFeed, IdempotencyKey, Job, Reminder)
-)
+KINDS: tuple[type[Any], ...] = (*PERSONAL, AuditEvent, CalendarFeed, IdempotencyKey, Job, Reminder)
+TABLES = sorted(kind.__tablename__ for kind in KINDS)
 LOCK_SECONDS = 60
 OWNS_DATABASE = text(
     "SELECT pg_has_role(current_user, datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()"
