@@ -109,7 +109,7 @@ def _is_empty(row: Any, field: str) -> bool:
 
 
 def _patient_id(session: Session, row: Any) -> int | None:
-    """Return whose row it is; None for rows of nobody, or below a new row that is looked at itself."""
+    """Return whose row it is; None for rows without a patient, or below a new row that is checked itself."""
     if isinstance(row, Patient):
         return row.id
     if isinstance(row, Appointment | CarePlan):
