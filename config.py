@@ -10,6 +10,7 @@ set, so safety needs no setting.
 from __future__ import annotations
 
 import os
+import pwd
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -132,6 +133,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     given = {name: value for name, value in source.items() if value != ""}
     instance = Path(given.get("INSTANCE_PATH", ROOT / "instance")).resolve()
     file = instance / "env"
+    require_access("INSTANCE_PATH", instance, os.X_OK)
+    require_access("INSTANCE_PATH", file, os.R_OK)
     defaults = parse(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else {}
     values = _with_defaults(given, defaults)
     app_env = _one_of(values, "APP_ENV", "production", "demo", "test")
@@ -166,6 +169,38 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     )
     _keep_safe(settings, values)
     return settings
+
+
+def require_access(name: str, path: Path, mode: int) -> None:
+    """Raise ConfigError, naming the owner and the command that helps, unless this user has that access to the path.
+
+    A path that does not exist is fine: it is made later, by this user.
+    """
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        require_access(name, path.parent, os.X_OK)
+        raise ConfigError(name, f"cannot be reached: {path}") from None
+    if os.access(path, mode):
+        return
+    user = _user_name(os.getuid())
+    mine = state.st_uid == os.getuid()
+    command = f"chmod u+rwX {path}" if mine else f"sudo chown -R {user}: {path}"
+    kind = "folder" if path.is_dir() else "file"
+    raise ConfigError(
+        name,
+        f"is a {kind} that user {user} cannot use: {path} belongs to {_user_name(state.st_uid)}"
+        f" (mode {state.st_mode & 0o777:o}); run: {command}",
+    )
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def pin_zones(environ: Mapping[str, str] | None = None) -> None:

@@ -7,7 +7,7 @@ from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import ROOT, Settings, load, pin_zones
-from scheduler import api, cli, feeds, fhir, jobs, models, patient_pages, redaction, safe_start, web
+from scheduler import api, cli, feeds, fhir, jobs, models, patient_pages, redaction, safe_start, schema, web
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
 from scheduler.http import access, body
@@ -30,8 +30,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         template_folder=str(ROOT / "templates"),
     )
     app.logger.setLevel(settings.log_level)
+    safe_start.make_folder(settings)
     safe_start.check(settings)
-    settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     app.config.update(settings.flask_config())
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         **engine_options(app.config["SQLALCHEMY_DATABASE_URI"]),
@@ -42,9 +42,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db, directory=f"{models.__path__[0]}/../migrations", render_as_batch=True)
     body.register(app)
+    schema.watch(app)
     access.watch_templates(app)
     for door in (web, api, fhir, feeds, patient_pages, jobs, cli):
         door.register(app)
+    schema.guard(app)
     repeat_writes(app)
     access.note_before_sending(app)
     if settings.trusted_proxies:  # only so many addresses from the right of X-Forwarded-For are believed

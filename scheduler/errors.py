@@ -121,3 +121,9 @@ class LinkOver(Refusal):
     """A link from a mail that is too old, was used already, or is not ours."""
 
     code, status, title = "link-over", 410, "This link is no longer valid; ask for a new one"
+
+
+class RecordErased(Refusal):
+    """The patient's record was erased; nothing about the patient is kept or written again."""
+
+    code, status, title = "record-erased", 410, "This patient's record was erased"

@@ -7,12 +7,14 @@ production that serves the demo clinic.
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, make_url, text
+from sqlalchemy.exc import OperationalError
 
-from config import ConfigError, Settings
+from config import ConfigError, Settings, require_access
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
@@ -34,6 +36,23 @@ NETWORK = frozenset(
 DEMO_ADDRESSES = "%@demo.seriate.example"
 
 
+def make_folder(settings: Settings) -> None:
+    """Make the instance folder for its owner only. Raises ConfigError when this user cannot work in it."""
+    folder = settings.instance_path
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("INSTANCE_PATH", f"cannot be made: {folder} ({error.strerror})") from None
+    require_access("INSTANCE_PATH", folder, os.R_OK | os.W_OK | os.X_OK)
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    path = Path(url.database)
+    require_access("DATABASE_URL", path.parent, os.R_OK | os.W_OK | os.X_OK)
+    for file in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal"))):
+        require_access("DATABASE_URL", file, os.R_OK | os.W_OK)
+
+
 def check(settings: Settings) -> None:
     """Raise ConfigError when the database's place is not safe; only in production."""
     url = make_url(settings.database_url)
@@ -53,13 +72,17 @@ def refuse_demo_data(settings: Settings, engine: Engine) -> None:
     """Raise ConfigError when a production would serve the demo clinic."""
     if settings.app_env != "production":
         return
-    with engine.connect() as connection:
-        if inspect(connection).has_table("user"):
-            query = text('SELECT count(*) FROM "user" WHERE email LIKE :demo')
-            if connection.scalar(query, {"demo": DEMO_ADDRESSES}):
-                raise ConfigError(
-                    "DATABASE_URL", "holds the demo clinic; give production a database of its own"
-                )
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+        return  # looking would make the file
+    try:
+        with engine.connect() as connection:
+            demo = inspect(connection).has_table("user") and connection.scalar(
+                text('SELECT count(*) FROM "user" WHERE email LIKE :demo'), {"demo": DEMO_ADDRESSES}
+            )
+    except OperationalError:
+        return  # it does not answer: whatever needs it refuses to start, and says why (schema.py)
+    if demo:
+        raise ConfigError("DATABASE_URL", "holds the demo clinic; give production a database of its own")
     engine.dispose()  # the server's processes are forked later, and a connection must not be shared
 
 

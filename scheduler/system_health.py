@@ -14,10 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config import Settings
+from scheduler import schema
 from scheduler.clock import Clock
 from scheduler.services import signs_of_life, wellbeing
 from scheduler.services.mail import channels
-from scheduler.services.schema import SchemaState, newest, revision, schema_state
 from scheduler.services.signs_of_life import DISPATCH, WORKER, JobRun
 from scheduler.storage import Storage
 
@@ -114,7 +114,7 @@ def ready(session: Session) -> Health:
     found = Health()
     try:
         session.execute(text("SELECT 1"))
-        found.schema = _schema(session)
+        found.schema = schema.fault(session.connection()) or "ok"
     except SQLAlchemyError:
         session.rollback()
         found.database = "away"
@@ -160,13 +160,3 @@ def _look_at_rows(app: Flask, session: Session, found: Health) -> None:
     found.due, found.oldest_due = wellbeing.waiting(session, clock.now())
     found.channel = channels.troubles(session, clock.now())
     found.is_held = channels.is_held(session)
-
-
-def _schema(session: Session) -> str:
-    state = schema_state(session)
-    if state is SchemaState.CURRENT:
-        return "ok"
-    if state is SchemaState.UNKNOWN:
-        return f"the database has revision {revision(session)}, which this code does not know"
-    present = revision(session) or "none"
-    return f"the database has revision {present}, this code needs {newest()}: run flask db upgrade"

@@ -24,6 +24,7 @@ FLOORS = {
     "safe_start": 3,
     "storage": 3,
     "system_health": 3,
+    "schema": 3,
     "demo": 3,
     "web": DOOR,
     "api": DOOR,

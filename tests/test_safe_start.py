@@ -1,3 +1,6 @@
+import os
+import pwd
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,67 @@ def test_a_database_that_others_can_read_is_refused(tmp_path):
     database.chmod(0o600)
 
     safe_start.check(production(tmp_path))
+
+
+def as_nobody(work):
+    """Return what `work` raises for an ordinary user, in a process of its own where the tests run as root."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        words = "nothing"
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            work()
+        except config.ConfigError as refused:
+            words = str(refused)
+        except BaseException as other:
+            words = repr(other)
+        os.write(write, words.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    return os.read(read, 10_000).decode()
+
+
+@pytest.fixture
+def reachable():
+    """A folder that every user may enter, as /srv is."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("closed", "setting", "kind"),
+    [
+        ("instance", "INSTANCE_PATH", "folder"),
+        ("instance/env", "INSTANCE_PATH", "file"),
+        ("instance/seriate.db", "DATABASE_URL", "file"),
+        ("instance/seriate.db-wal", "DATABASE_URL", "file"),
+    ],
+)
+def test_what_belongs_to_another_user_is_named_with_the_command_that_helps(reachable, closed, setting, kind):
+    instance = reachable / "instance"
+    instance.mkdir(mode=0o777)
+    instance.chmod(0o777)
+    for name in ("env", "seriate.db", "seriate.db-wal"):
+        (instance / name).touch()
+        (instance / name).chmod(0o666)
+    path = reachable / closed
+    path.chmod(0)  # a root's folder of 0700 is closed to others in the same way
+    settings = {**PRODUCTION, "INSTANCE_PATH": str(instance)}
+    words = as_nobody(lambda: safe_start.make_folder(config.load(settings)))
+    path.chmod(0o700)
+
+    owner, user = (
+        pwd.getpwuid(uid).pw_name for uid in (path.stat().st_uid, 65534 if os.getuid() == 0 else os.getuid())
+    )
+    helps = f"sudo chown -R {user}: {path}" if os.getuid() == 0 else f"chmod u+rwX {path}"
+    assert words == (
+        f"{setting} is a {kind} that user {user} cannot use: {path} belongs to {owner} (mode 0); run: {helps}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,9 +145,9 @@ def test_only_trusted_proxies_say_where_a_request_came_from(tmp_path, hops, addr
     )
     seen = []
 
-    @app.before_request
     def look():
         seen.append(request.remote_addr)
 
+    app.before_request_funcs[None].insert(0, look)  # before a database without tables is refused
     app.test_client().get("/login", headers={"X-Forwarded-For": "10.0.0.1, 192.0.2.8, 192.0.2.9"})
     assert seen == [address]

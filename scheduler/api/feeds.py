@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from scheduler import clock
-from scheduler.api.fields import At, Body, Id, View, at
+from scheduler.api.fields import At, Body, Id, Secret, View, ViewWithSecrets, at
 from scheduler.api.operations import Answer, call
 from scheduler.database import db
 from scheduler.errors import NotFound
@@ -50,11 +50,11 @@ class FeedView(View):
     last_client: str
 
 
-class NewFeedView(FeedView):
-    """A feed with its address, which is not shown again."""
+class NewFeedView(FeedView, ViewWithSecrets):
+    """A feed with its address, which is not shown again: in a repeated answer it is null, and `notice` says why."""
 
-    url: str
-    webcal_url: str
+    url: Secret
+    webcal_url: Secret
 
 
 class FeedList(View):

@@ -57,6 +57,28 @@ class View(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ShownOnce:
+    """Marks a secret of an answer. It is never stored, so a repeated answer has null there."""
+
+
+Secret = Annotated[str | None, ShownOnce()]
+
+
+class ViewWithSecrets(View):
+    """An answer with secrets, which are shown in the first answer only. A repeated answer says so in `notice`."""
+
+    notice: str | None = None
+
+    @classmethod
+    def secrets(cls) -> list[str]:
+        """Return the names of the fields that are shown once."""
+        return [
+            name
+            for name, field in cls.model_fields.items()
+            if any(isinstance(mark, ShownOnce) for mark in field.metadata)
+        ]
+
+
 def at(instant: datetime) -> str:
     """Return an instant as an answer says it, with the clinic's offset."""
     return instant.astimezone(_zone()).isoformat()

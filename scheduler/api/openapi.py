@@ -7,6 +7,7 @@ have a shape, changes heed If-Match, and a POST may carry an Idempotency-Key.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -37,6 +38,9 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]*[!-~][ -~]*$"},
     "description": "Repeating a request with its key within 24 hours gives the first answer again.",
 }
+ONCE = (
+    " A repeated answer has null for {fields}, which are shown once and not stored, and says so in `notice`."
+)
 
 
 def register(app: Flask) -> None:
@@ -94,7 +98,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     if call.versioned and method in CHANGING:
         operation["parameters"].append(IF_MATCH)
     if call.idempotent:
-        operation["parameters"].append(IDEMPOTENCY_KEY)
+        operation["parameters"].append(_repeating(call.secrets))
     if "requestBody" in operation:
         operation["requestBody"]["required"] = True
     for status, answer in operation["responses"].items():
@@ -105,6 +109,13 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         operation["responses"]["200"]["content"][streams.MEDIA_TYPE] = {"schema": _row_of(row)}
     if call.versioned and method == "get":
         operation["responses"]["304"] = {"description": "Not changed since the ETag of If-None-Match."}
+
+
+def _repeating(secrets: Sequence[str]) -> dict[str, Any]:
+    if not secrets:
+        return IDEMPOTENCY_KEY
+    fields = " and ".join(f"`{name}`" for name in secrets)
+    return IDEMPOTENCY_KEY | {"description": f"{IDEMPOTENCY_KEY['description']}{ONCE.format(fields=fields)}"}
 
 
 def _row_of(page: dict[str, Any]) -> dict[str, Any]:

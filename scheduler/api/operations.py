@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, wraps
 from typing import Any, NoReturn
@@ -23,6 +23,7 @@ from spectree.models import SecureType, SecuritySchemeData
 
 from scheduler import clock
 from scheduler.api import streams
+from scheduler.api.fields import ViewWithSecrets
 from scheduler.api.paging import Paged
 from scheduler.api.problem_views import Problem
 from scheduler.api.problems import BadJson, NotJson
@@ -75,6 +76,7 @@ class Call:
     versioned: bool = False
     idempotent: bool = False
     listed: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 CALLS: dict[str, Call] = {}
@@ -112,7 +114,8 @@ def call(
     """
     writes = method not in SAFE and not reads and not asks
     listed = query is not None and issubclass(query, Paged)
-    known = Call(may, refuses, versioned, idempotent=writes and method == "POST", listed=listed)
+    secrets = tuple(gives.secrets()) if gives and issubclass(gives, ViewWithSecrets) else ()
+    known = Call(may, refuses, versioned, writes and method == "POST", listed, secrets)
 
     def hang(view: Callable[..., Answer]) -> Callable[..., Response]:
         shape = Shape(body, query, gives, status, (path.split("/")[1],))
@@ -208,7 +211,7 @@ def _problems(shape: Shape, method: str, known: Call) -> set[int]:
     if method not in SAFE and known.versioned:
         listed.add(412)
     if known.idempotent:
-        listed.add(409)
+        listed |= {409, 410}
     return listed
 
 
@@ -222,13 +225,25 @@ def _written(validated: Callable[..., Response], ids: Mapping[str, str], known: 
     response = validated(**ids)
     if question is not None:
         kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-        answer = idempotency.Answer(response.status_code, response.get_data(as_text=True), kept)
+        body = _without_secrets(response.get_data(as_text=True), known.secrets)
+        answer = idempotency.Answer(response.status_code, body, kept)
         idempotency.remember(session, question, answer, now)
     db.session.commit()
     return response
 
 
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+NOT_AGAIN = (
+    "This request was answered before. What it made is there; its secret was shown in the first answer only and is"
+    " not stored. If you have not received it, delete this one and create another with a new Idempotency-Key."
+)
+
+
+def _without_secrets(body: str, secrets: Sequence[str]) -> str:
+    """Return the answer that a repeated request gets: what opens something is stored nowhere."""
+    if not secrets:
+        return body
+    return json.dumps(json.loads(body) | dict.fromkeys(secrets) | {"notice": NOT_AGAIN}, ensure_ascii=False)
 
 
 def _question() -> Question | None:

@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from scheduler import clock
-from scheduler.api.fields import At, Body, Id, Instant, Line, View, at
+from scheduler.api.fields import At, Body, Id, Instant, Line, Secret, View, ViewWithSecrets, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.database import db
@@ -42,10 +42,10 @@ class TokenView(View):
     revoked_at: At | None
 
 
-class NewTokenView(TokenView):
-    """A token with its text, which is not shown again."""
+class NewTokenView(TokenView, ViewWithSecrets):
+    """A token with its text, which is not shown again: in a repeated answer it is null, and `notice` says why."""
 
-    token: str
+    token: Secret
 
 
 class TokenPage(View):

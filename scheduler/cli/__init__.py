@@ -10,6 +10,7 @@ from scheduler.cli import (
     demo,
     demo_load,
     demo_mail,
+    erasure,
     exports,
     founding,
     imports,
@@ -38,6 +39,7 @@ def register(app: Flask) -> None:
         exports.group,
         imports.group,
         mail.group,
+        erasure.group,
         patients.group,
         zones.group,
     ):

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from scheduler import clock
 from scheduler.cli.clinics import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
-from scheduler.database import db
+from scheduler.database import db, empty_log
 from scheduler.services.patient import erasure, patients
 
 group = AppGroup("patients", help="Records that are kept no longer.")
@@ -32,6 +32,8 @@ def retention(erase: bool, clinic_key: str | None, as_json: bool) -> None:
             erasure.erase_due(db.session(), clinic, now)
             click.echo(f"erased {len(ids)}", err=True)
         years = clinic.settings.retention_years
+    if erase:
+        empty_log(db.engine)
     if not years:
         say("records are kept until somebody erases them", {"years": 0, "patients": []}, as_json=as_json)
         return
@@ -52,4 +54,5 @@ def erase(patient_id: str, reason: str, clinic_key: str | None, as_json: bool) -
         actor = commander(chosen(db.session(), clinic_key))
         patient = patients.get(db.session(), actor.clinic, patient_id)
         erasure.erase(db.session(), actor, patient, reason, clock.now())
+    empty_log(db.engine)
     say(f"{patient_id} is anonymous now", {"patient": patient_id, "erased": True}, as_json=as_json)

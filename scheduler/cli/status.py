@@ -40,7 +40,7 @@ def status(as_json: bool) -> None:
     try:
         if health.is_ready:
             found, troubles = _look(app, session, health)
-        found["schema"] = schema.revision(session)
+        found["schema"] = schema.revision(session.connection())
     except SQLAlchemyError as trouble:
         raise click.ClickException(f"the database does not answer: {type(trouble).__name__}") from None
     troubles = [*health.troubles, *troubles]

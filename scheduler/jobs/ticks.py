@@ -20,7 +20,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db
+from scheduler.database import begin_write, db, empty_log
 from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, locks, signs_of_life
 from scheduler.services.actors import Actor
@@ -103,8 +103,11 @@ def write_digests(app: Flask) -> str:
 
 
 def erase_retained(app: Flask) -> str:
-    """Make anonymous whom the clinics keep no longer."""
-    return in_each_clinic(app, "retention", "erased", erasure.due_clinics, erasure.erase_due)
+    """Make anonymous whom the clinics keep no longer, and remove what is left of those erased lately."""
+    outcome = in_each_clinic(app, "retention", "erased", erasure.due_clinics, erasure.erase_due)
+    with app.app_context():
+        empty_log(db.engine)
+    return outcome
 
 
 def keep_hours(app: Flask) -> str:

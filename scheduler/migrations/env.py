@@ -9,10 +9,13 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.migration import MigrationContext
 from flask import current_app
 from flask_security import AsaList
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
+from scheduler import schema
 from scheduler.database import UTCDateTime
 
 migrate = current_app.extensions["migrate"]
@@ -57,5 +60,13 @@ def switch_foreign_keys(connection: Connection, state: str) -> None:
 
 if context.is_offline_mode():
     raise SystemExit("Migrations run against a database; there is no offline mode.")
-with database.engine.connect() as engine_connection:
+try:
+    engine_connection = database.engine.connect()
+except OperationalError as error:
+    raise SystemExit(f"Error: the database does not answer: {schema.reason_of(error)}") from None
+with engine_connection:
+    revision = MigrationContext.configure(engine_connection).get_current_revision()
+    if revision is not None and not schema.is_known(revision):
+        raise SystemExit(f"Error: {schema.newer(revision)}")
+    engine_connection.rollback()  # alembic commits only a transaction that it has begun itself
     run(engine_connection)

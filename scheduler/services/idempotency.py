@@ -1,9 +1,11 @@
 """Requests that may come twice: the second gets the first's answer, byte for byte.
 
 The answer is written in the request's own transaction, so it exists exactly when its effect does; a refused request
-leaves no answer, and repeating it asks again. A key belongs to one caller and one route for 24 hours. SQLite has one
-writer at a time, so a repeat waits for the first to end. PostgreSQL has many: an advisory lock tells that the first is
-still running (a row of it could not be seen yet).
+leaves no answer, and repeating it asks again. A key belongs to one caller and one route for 24 hours. Erasing a patient
+empties the answers about the patient; repeating such a request is refused, so it does not create the record again.
+
+SQLite has one writer at a time, so a repeat waits for the first to end. PostgreSQL has many: an advisory lock tells
+that the first is still running (a row of it could not be seen yet).
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.text import BadText, clean_line
-from scheduler.errors import Invalid, KeyInFlight, KeyReused
+from scheduler.errors import Invalid, KeyInFlight, KeyReused, RecordErased
 from scheduler.models.idempotency_key import IdempotencyKey
+from scheduler.services.patient.person import Person
 
 KEPT_FOR = timedelta(hours=24)
+PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,12 @@ def recall(session: Session, question: Question, now: datetime) -> Answer | None
     """Return the first answer to this question, or None when this is the first.
 
     Raises Invalid for a key that cannot be kept, KeyReused when the key came with another body, KeyInFlight when the
-    first request has not ended.
+    first request has not ended, RecordErased when the answer was about a patient whose record was erased since.
     """
     _check_key(question.key)
     _refuse_in_flight(session, question)
     row = session.scalar(select(IdempotencyKey).where(*_same(question)))
-    if row is None or row.answer is None or row.status is None:
+    if row is None:
         return None
     if row.created_at <= now - KEPT_FOR:
         session.delete(row)
@@ -64,6 +68,8 @@ def recall(session: Session, question: Question, now: datetime) -> Answer | None
         return None
     if row.body_digest != question.body_digest:
         raise KeyReused
+    if row.answer is None or row.status is None:
+        raise RecordErased
     return Answer(row.status, row.answer["body"], row.answer["headers"])
 
 
@@ -80,6 +86,15 @@ def remember(session: Session, question: Question, answer: Answer, now: datetime
         created_at=now,
     )
     session.add(row)
+    session.flush()
+
+
+def forget(session: Session, clinic_id: int, person: Person) -> None:
+    """Empty the clinic's answers that name the person. The keys stay, so that nothing is done a second time."""
+    query = select(IdempotencyKey).where(IdempotencyKey.clinic_id == clinic_id)
+    for row in session.scalars(query.execution_options(yield_per=PAGE)):
+        if row.answer is not None and person.is_named_in(row.answer["body"]):
+            row.answer = row.status = None
     session.flush()
 
 

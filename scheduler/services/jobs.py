@@ -6,6 +6,7 @@ stop again and again is given up. Whoever asked is looked up anew when the work 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,16 +14,18 @@ from typing import Any
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from scheduler.errors import Forbidden, NotFound, Refusal
+from scheduler.errors import Forbidden, NotFound, RecordErased, Refusal
 from scheduler.models import job as models
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.job import Job, JobState
 from scheduler.services.actors import Actor
 from scheduler.services.mail.leases import database_time
+from scheduler.services.patient.person import Person
 from scheduler.services.trail import audit
 
 IMPROVE = "improve-course"
+ERASED = "it names a patient whose record was erased; ask again without that patient"
 LEASE = timedelta(minutes=10)  # renewed at each word of progress, and not while everything is written
 MOST_ATTEMPTS = 3
 WRITING = "writing"  # the stage of a job whose result is being written, all in one transaction
@@ -197,6 +200,21 @@ def asker(session: Session, job: Job) -> Actor:
     if membership is None or not job.user.active:
         raise Forbidden("Whoever asked for this is no member of the clinic any more")
     return Actor(job.clinic, job.user, membership.role, "staff", job.address)
+
+
+def forget(session: Session, clinic_id: int, person: Person, now: datetime) -> None:
+    """Remove what jobs hold of an erased patient. One that has not ended is given up: it names the patient."""
+    for job in session.scalars(select(Job).where(Job.clinic_id == clinic_id).order_by(Job.id)).all():
+        held = json.dumps((job.request, job.result, job.problem), ensure_ascii=False)
+        if not person.is_named_in(held):
+            continue
+        if job.ended_at is None:
+            fail(session, job, problem_of(RecordErased(ERASED)), now)
+        elif job.kind == IMPROVE:
+            session.delete(job)
+        else:
+            job.result, job.problem = {}, {**(job.problem or {}), "faults": []} if job.problem else None
+    session.flush()
 
 
 def prune(session: Session, now: datetime) -> int:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import clock
-from scheduler.database import db
+from scheduler.database import db, empty_log
 from scheduler.errors import Invalid, Refusal
 from scheduler.models.patient import Patient
 from scheduler.services.patient import erasure, patient_record, patients
@@ -56,6 +56,7 @@ def erase(patient_id: str) -> AnyResponse | tuple[str, int]:
     except Refusal as refusal:
         return _page(patient, refusal), refusal.status
     db.session.commit()
+    empty_log(db.engine)
     flash("The record is anonymous now. Its visits still count in the books.")
     return redirect(url_for("patients.index"), 303)
 

@@ -120,7 +120,7 @@ def _claim_for_all(session, token, now, limit, lease, *_, **__):
 
 
 def _gate_without_lease(session, letter, now):
-    out = {"data_at": now, "content": letter.content, "rfc_message_id": letter.rfc_message_id}
+    out = {"data_at": now, "content": letter.encrypted, "rfc_message_id": letter.rfc_message_id}
     out |= {"dated_at": letter.dated_at, "address": letter.recipient, "subject_line": letter.subject}
     session.execute(update(Message).where(Message.id == letter.message_id).values(**out))
     return True

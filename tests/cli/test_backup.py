@@ -6,11 +6,12 @@ from contextvars import Context
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import create_engine, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from config import MailServer
 from scheduler.app import create_app
+from scheduler.cli import backup as backup_command
 from scheduler.database import begin_write, db
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.jobs.sealing import seal_trails
@@ -176,6 +177,47 @@ def test_a_row_that_was_changed_is_noticed_and_nothing_stays(app, booked, other,
     assert refusal(other, file) == "the rows of patient are not those that were written"
     with other.app_context():
         assert backup_rows.filled(db.session.connection()) == []
+
+
+@both
+def test_a_refused_restore_leaves_neither_a_file_nor_tables(app, booked, other, other_url, tmp_path):
+    file = tmp_path / "all"
+    backup(app, file)
+    with file.open("rb") as opened:
+        lines = list(backup_files.read(opened, None))
+    with file.open("wb") as opened:
+        writer = backup_files.Writer(opened, None)
+        for line in lines:
+            writer.put(line.replace("Lindqvist", "Lundquist"))
+        writer.close()
+    for _ in range(2):
+        assert refusal(other, file) == "the rows of patient are not those that were written"
+
+    assert left_by(other_url) in ([], ["alembic_version"])
+    assert list(tmp_path.glob("empty.db*")) == []
+
+
+def left_by(url):
+    """Return the database's tables, and no rows in them; looking makes no file."""
+    if url.startswith("sqlite"):
+        return []
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        tables = inspect(connection).get_table_names()
+        rows = connection.scalar(text("SELECT count(*) FROM alembic_version")) if tables else 0
+    engine.dispose()
+    assert rows == 0
+    return tables
+
+
+def test_progress_is_shown_to_a_terminal_only_and_not_when_quiet(app, booked, tmp_path, monkeypatch):
+    unseen = run(app, "backup", str(tmp_path / "one"))
+    monkeypatch.setattr(backup_command, "_is_watched", lambda: True)
+    seen = run(app, "backup", str(tmp_path / "two"))
+    quiet = run(app, "backup", str(tmp_path / "three"), "--quiet")
+
+    assert (unseen.stderr, quiet.stderr) == ("", "")
+    assert "clinic: 2 rows\n" in seen.stderr
 
 
 def test_a_database_with_anything_in_it_is_left_alone(app, booked, tmp_path):

@@ -324,7 +324,7 @@ def test_without_consent_a_mail_says_only_that_there_is_a_message(app, session, 
 def test_a_row_that_cannot_be_composed_delays_nobody(app, session, harbor):
     booked(session, harbor, NOW + 5 * DAY)
     [poison] = session.scalars(select(Message))
-    poison.values = {**poison.values, "secret": "not a mapping"}
+    poison.values = {**poison.values, "secret": "not encrypted"}
     add_patient(session, harbor, "Paul", "Okafor", email="paul@example.org", email_ok=True)
     booked(session, harbor, NOW + 6 * DAY, harbor.patients["Paul"])
     with post_office(app) as post:
@@ -332,7 +332,7 @@ def test_a_row_that_cannot_be_composed_delays_nobody(app, session, harbor):
     assert [
         (row.state.value, row.reason) for row in session.scalars(select(Message).order_by(Message.id))
     ] == [
-        ("pending", "cannot be composed: AttributeError"),
+        ("pending", "cannot be composed: WrongKey"),
         ("sent", ""),
     ]
 

@@ -9,6 +9,7 @@ from scheduler.clock import now
 from scheduler.models.message import Message
 from scheduler.models.user import StaffRole, by_email
 from scheduler.services.account import accounts, passwords
+from scheduler.services.encryption import decrypt_values
 from tests.cast import PASSWORD
 from tests.engines import SECRET_KEY, both
 from tests.web.test_accounts import sign_in
@@ -119,7 +120,8 @@ def choose(client, link, new, again=None):
 def mailed(session):
     """Return the path of the newest link in the outbox."""
     message = session.scalars(select(Message).order_by(Message.id.desc())).first()
-    return re.sub(r"^https?://[^/]+", "", message.values["secret"]["action_link"])
+    link = decrypt_values([SECRET_KEY], message.values["secret"])["action_link"]
+    return re.sub(r"^https?://[^/]+", "", link)
 
 
 def token_in(page):

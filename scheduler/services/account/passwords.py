@@ -1,7 +1,7 @@
 """Choosing a password by a link that comes by mail: an invitation, or a reset.
 
 The link is signed, good for a while, and for once: it names what changes with every password. It goes through the same
-outbox as all mail, and its text is wiped from there once it is sent. Asking for a reset answers the same to everybody.
+outbox as all mail, encrypted, and is wiped from there once it is sent. Asking for a reset answers everybody the same.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from scheduler.models.user import StaffRole, User
 from scheduler.services import limits
 from scheduler.services.account import accounts, sessions
 from scheduler.services.actors import Actor
+from scheduler.services.encryption import encrypt_values
 from scheduler.services.limits import HOUR, Limit
 from scheduler.services.mail import outbox
 from scheduler.services.trail import audit
@@ -104,7 +105,7 @@ def _mail_link(
     words: str = MessageKind.ACCOUNT.value,
 ) -> None:
     link = f"{public_url}/account/password/{link_token(user, good_for, now, keys)}"
-    values = {"words": words, "secret": {"action_link": link}}
+    values = {"words": words, "secret": encrypt_values(keys, {"action_link": link})}
     outbox.enqueue(
         session, clinic, MessageKind.ACCOUNT, now, user=user, values=values, expires_at=now + good_for
     )

@@ -23,7 +23,7 @@ from scheduler.models.reminder import IS_UNSETTLED as unsettled_reminders
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.actors import Actor
 from scheduler.services.mail import outbox
-from scheduler.services.mail.message_ends import ended
+from scheduler.services.mail.message_ends import ended, wipe
 from scheduler.services.trail import audit
 
 CALL = "on the call list"  # the end of every reason for which nothing was sent and somebody must call
@@ -126,7 +126,8 @@ def discard(session: Session, actor: Actor, message: Message, now: datetime) -> 
     """Take a held mail's first try for arrived. Raises WrongStatus."""
     _must_be_uncertain(message)
     ended(session, message, MessageState.UNCERTAIN, DISCARDED, now)
-    message.content, message.settled_at, message.settled_by_id = None, now, actor.user_id
+    wipe(message)
+    message.settled_at, message.settled_by_id = now, actor.user_id
     audit.record(session, actor, "message.discarded", message, now)
     session.flush()
 

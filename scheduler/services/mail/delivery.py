@@ -23,7 +23,7 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.faults import Phase, SendFault, Verdict, redacted
 from scheduler.services.mail import notices
 from scheduler.services.mail.leases import backoff, database_clock, database_time
-from scheduler.services.mail.letters import Letter, NoLetter
+from scheduler.services.mail.letters import TO_STAFF, Letter, NoLetter
 from scheduler.services.mail.message_ends import Policy, ended, fell_through, unclear
 
 MOST_ATTEMPTS = 20
@@ -38,7 +38,7 @@ def pass_gate(session: Session, letter: Letter, now: datetime) -> bool:
         "letter_id": letter.message_id,
         "token": letter.lease_token,
         "moment": now,
-        "bytes": letter.content,
+        "bytes": letter.encrypted,
         "its_id": letter.rfc_message_id,
         "its_date": letter.dated_at,
         "to": letter.recipient,
@@ -113,7 +113,7 @@ def accepted(session: Session, letter: Letter, reply: str, now: datetime) -> Non
 
 
 def _accepted_at_once(session: Session, letter: Letter, reply: str, now: datetime) -> bool:
-    """Record the usual case in two statements: still ours, and no secret to wipe."""
+    """Record the usual case in two statements: still ours, and no words to staff to wipe."""
     ours = {
         "letter_id": letter.message_id,
         "token": letter.lease_token,
@@ -134,7 +134,7 @@ def _record() -> Update:
             Message.id == bindparam("letter_id"),
             Message.state == MessageState.LEASED,
             Message.lease_token == bindparam("token"),
-            Message.kind != MessageKind.ACCOUNT,
+            Message.kind.not_in(TO_STAFF),
         )
         .values(
             state=MessageState.SENT,
@@ -209,6 +209,8 @@ def _mark_address(session: Session, message: Message, now: datetime) -> None:
     if message.patient_id is None or message.kind is MessageKind.ADDRESS:
         return  # an address that was only asked for, or is about to be left, says nothing about the patient's
     patient = session.get_one(Patient, message.patient_id)
+    if patient.erased_at is not None:
+        return
     if message.recipient == "patient":
         patient.email_bad_at = now
     notices.bounced(session, patient, now)

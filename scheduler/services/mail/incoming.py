@@ -69,9 +69,9 @@ def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
             reminder.state, reminder.reason = ReminderState.FAILED, reason
     of_patient = message.patient_id if message.kind is not MessageKind.ADDRESS else None
     patient = session.get(Patient, of_patient) if of_patient else None
-    if patient and message.recipient == "patient" and message.address == patient.email:
-        patient.email_bad_at = now
-    if patient:
+    if patient and patient.erased_at is None:
+        if message.recipient == "patient" and message.address == patient.email:
+            patient.email_bad_at = now
         notices.bounced(session, patient, now)
     session.flush()
     return reason

@@ -27,6 +27,7 @@ from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
 from scheduler.notify.texts import filled, text_of
 from scheduler.notify.words import Tongue, tongue
+from scheduler.services.encryption import WrongKey, decrypt, decrypt_values, encrypt
 from scheduler.services.mail.gate_mails import TOPICS
 from scheduler.services.mail.reminders import SETTLED
 from scheduler.services.mail.told import Times, as_told
@@ -81,7 +82,7 @@ class Letterhead:
 
 @dataclass(frozen=True)
 class Letter:
-    """A composed mail and the claim it belongs to."""
+    """A composed mail and the claim it belongs to. `encrypted` is the content as the database keeps it meanwhile."""
 
     message_id: int
     lease_token: str
@@ -89,6 +90,7 @@ class Letter:
     envelope_sender: str
     subject: str
     content: bytes
+    encrypted: bytes
     rfc_message_id: str
     dated_at: datetime
     link_epoch: int | None  # that its links carry; None: it leaves whatever the epoch is
@@ -124,18 +126,30 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
     if message.kind in TOPICS and not _is_anything_missing(session, message):
         return NoLetter(message.id, token, SETTLED)
     mail = _mail(session, message, patient, reader, head, now)
-    content = message.content or as_bytes(mail)
+    stored = _stored(message, head)
+    content = stored or as_bytes(mail)
     return Letter(
         message_id=message.id,
         lease_token=token,
-        recipient=message.address if message.content and message.address else reader.address,
+        recipient=message.address if stored and message.address else reader.address,
         envelope_sender=_envelope_sender(message, head),
         subject=mail.subject,
         content=content,
+        encrypted=encrypt(head.keys, content),
         rfc_message_id=mail.message_id,
         dated_at=mail.dated_at,
         link_epoch=patient.link_epoch if patient and message.kind is not MessageKind.ADDRESS else None,
     )
+
+
+def _stored(message: Message, head: Letterhead) -> bytes | None:
+    """Return the bytes of an earlier try; None when there was none, or the key that encrypted them is gone."""
+    if message.content is None:
+        return None
+    try:
+        return decrypt(head.keys, message.content)
+    except WrongKey:
+        return None
 
 
 @dataclass(frozen=True)
@@ -281,7 +295,7 @@ def _values(
     if message.kind in TO_STAFF:
         values["link"] = head.public_url + str(message.values.get("path", "/"))
         values["lines"] = str(message.values.get("lines", ""))
-    secret = message.values.get("secret", {})
+    secret = decrypt_values(head.keys, message.values.get("secret", {}))
     return {**values, **{name: str(value) for name, value in secret.items()}}
 
 

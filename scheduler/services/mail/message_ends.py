@@ -26,6 +26,7 @@ from scheduler.services.mail.told import ANNOUNCING
 Policy = Literal["resend", "hold"]
 MOST_RESENDS = 1
 AT_ONCE = 500
+WIPED = ("secret", "lines")  # what a mail to staff said; the send log does not show it
 RESENT = "sent again: the end of the first try is unclear"
 UNCLEAR = "the end of the try is unclear: the mail may have arrived"
 TOO_LATE = "too late: its time was over before the mail server took it"
@@ -36,12 +37,17 @@ def ended(session: Session, message: Message, state: MessageState, reason: str, 
     message.state, message.reason, message.ended_at = state, reason[:200], now
     message.lease_token, message.leased_until = None, None
     if state is not MessageState.UNCERTAIN:
-        message.content = None
-        message.values = {name: value for name, value in message.values.items() if name != "secret"}
+        wipe(message)
     if state in (MessageState.FAILED, MessageState.SKIPPED, MessageState.VOID):
         message.data_at = None  # nothing of it has reached anybody
     session.flush()
     end_reminders(session, message.id, state, reason)
+
+
+def wipe(message: Message) -> None:
+    """Remove the text of a message that is not sent again, with the links in it."""
+    message.content = None
+    message.values = {name: value for name, value in message.values.items() if name not in WIPED}
 
 
 def end_reminders(session: Session, message_id: int, state: MessageState, reason: str) -> None:

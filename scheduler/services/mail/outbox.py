@@ -61,7 +61,7 @@ def enqueue(
     expires_at: datetime | None = None,
     flush: bool = True,
 ) -> Message:
-    """Add a message to a patient or a user; `values["secret"]` is wiped once the message has ended.
+    """Add a message to a patient or a user; `values["secret"]` comes from `encrypt_values` and is wiped at its end.
 
     Whoever adds many at once flushes them together, with `flush=False`.
     """

@@ -2,15 +2,15 @@
 
 The rows of visits, courses, mails and what was occupied stay with their times and states, so that reports, chairs and
 the audit trail still add up. Everything that says who it was goes: names, birth date, addresses, notes, answers, texts
-of mails, reasons, what each change of a visit said, and the same of records that were merged into this one. Private
-links and calendar links end. Nothing brings it back, so it is refused while anything is ahead.
+of mails, reasons, what each change of a visit said, stored answers of the API and jobs that name the person, and the
+same of records that were merged into this one. Private links and calendar links end. Nothing brings it back, so it is
+refused while anything is ahead, and nothing about the person is written again (erased.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -33,83 +33,92 @@ from scheduler.models.patient_request import PatientRequest
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.versions import raise_versions
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
-from scheduler.services import locks
+from scheduler.services import idempotency, jobs, locks
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
 from scheduler.services.patient import links
+from scheduler.services.patient.erased import ERASED_VALUES, KEPT_WISHES, erasing
 from scheduler.services.patient.patients import shown_in
+from scheduler.services.patient.person import Person
 from scheduler.services.trail import audit
 from scheduler.services.visit.events import relabelled
 
 ERASED = "the record was made anonymous"
 RETAINED = "the retention period is over"
 AT_ONCE = 50  # patients of one tick
+SHORTEST_CONTACT = 6  # characters; what is shorter is in other texts by chance
+STRAGGLERS = timedelta(days=2)
 OPEN = (CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD)
-NOBODY: dict[str, Any] = {
-    "given_name": "Erased",
-    "family_name": "patient",
-    "preferred_name": "",
-    "pronunciation": "",
-    "birth_date": None,
-    "email": None,
-    "phone": "",
-    "email_ok": False,
-    "email_ok_at": None,
-    "email_ok_wording": "",
-    "email_bad_at": None,
-    "unsubscribed_at": None,
-    "proxy_name": "",
-    "proxy_email": None,
-    "alert_note": "",
-    "interpreter": "",
-    "wheelchair": False,
-    "preferences": {},
-    "search_key": "",
-}
 
 
 def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: datetime) -> None:
-    """Make the record anonymous. Raises WrongStatus while a visit is ahead, Invalid without a reason."""
+    """Make the record anonymous. Raises WrongStatus while a visit is ahead, Invalid without a reason.
+
+    On SQLite the caller empties the write-ahead log after its commit (`database.empty_log`).
+    """
     try:
         reason = clean_line("reason", reason, 200, required=True)
     except BadText as fault:
         raise Invalid([(fault.field, fault.reason)]) from None
+    session.refresh(
+        patient, with_for_update=True
+    )  # what others are writing about the patient is seen, or refused
     if patient.erased_at is not None:
         raise WrongStatus("this record has been made anonymous already")
     if _has_anything_ahead(session, patient, now):
         raise WrongStatus("visits are ahead: cancel them, or stop the rest of the course, first")
     shown = shown_in(session, patient)
-    merged = session.scalars(
-        select(Patient).where(Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id)
+    merged = select(Patient).where(
+        Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
     )
-    for one in [patient, *merged]:
-        audit.record_erasure(session, actor, one, _ids(session, one), now, reason)
-        _erase_courses(session, actor, one, reason, now)
-        _erase_visits(session, one)
-        _erase_mail(session, one, now)
-        links.end_all(session, actor, one, now)
-        for name, value in NOBODY.items():
-            setattr(one, name, value)
-        relabelled(session, one.clinic_id, Appointment.patient_id == one.id, now)
-        one.erased_at, one.row_version = now, one.row_version + 1
-    raise_versions(session, patient.clinic_id, shown, now)
-    session.flush()
+    with erasing(session):
+        for one in [patient, *session.scalars(merged.with_for_update())]:
+            audit.record_erasure(session, actor, one, _ids(session, one), now, reason)
+            _forget(session, one, now)
+            _erase_courses(session, actor, one, reason, now)
+            _erase_visits(session, one)
+            _erase_mail(session, one, now)
+            links.end_all(session, actor, one, now)
+            for name, value in ERASED_VALUES.items():
+                setattr(one, name, value)
+            relabelled(session, one.clinic_id, Appointment.patient_id == one.id, now)
+            one.erased_at, one.row_version = now, one.row_version + 1
+        raise_versions(session, patient.clinic_id, shown, now)
+        session.flush()
 
 
-def due_clinics(session: Session, _now: datetime) -> Sequence[int]:
-    """Return the ids of the clinics that have set for how long they keep records."""
-    return clinics.where(session, lambda clinic: clinic.settings.retention_years)
+def due_clinics(session: Session, now: datetime) -> Sequence[int]:
+    """Return the ids of the clinics that keep records for a set time, or have erased one lately."""
+    lately = select(Patient.clinic_id).where(Patient.erased_at > now - STRAGGLERS)
+    with_erased = set(session.scalars(lately.distinct()))
+    return clinics.where(session, lambda clinic: clinic.id in with_erased or clinic.settings.retention_years)
 
 
 def erase_due(session: Session, clinic: Clinic, now: datetime) -> int:
-    """Erase whose last visit, course and entry are older than the clinic keeps records. Returns how many."""
+    """Erase the patients whose last visit, course and entry are older than the clinic keeps records.
+
+    Removes what is left of patients erased lately too. Returns how many were erased now.
+    """
     if not locks.take_job(session, "retention", clinic.id):
         return 0
+    erase_again(session, clinic, now)
     actor = Actor(clinic=clinic, user=None, role=None, name="clock")
     found = due(session, clinic, now, AT_ONCE)
     for patient in found:
         erase(session, actor, patient, RETAINED, now)
     return len(found)
+
+
+def erase_again(session: Session, clinic: Clinic, now: datetime) -> None:
+    """Erase what was written about a patient in the same moment as the record was erased, by a request beside it."""
+    lately = select(Patient).where(Patient.clinic_id == clinic.id, Patient.erased_at > now - STRAGGLERS)
+    with erasing(session):
+        for patient in session.scalars(lately).all():
+            _forget(session, patient, now)
+            _erase_visits(session, patient)
+            _erase_mail(session, patient, now)
+            for name, value in ERASED_VALUES.items():
+                setattr(patient, name, value)
 
 
 def due(session: Session, clinic: Clinic, now: datetime, limit: int) -> Sequence[Patient]:
@@ -157,12 +166,43 @@ def _ids(session: Session, patient: Patient) -> set[str]:
     return found
 
 
+def _forget(session: Session, patient: Patient, now: datetime) -> None:
+    """Empty the stored answers and jobs that name the patient."""
+    person = _person(session, patient)
+    idempotency.forget(session, patient.clinic_id, person)
+    jobs.forget(session, patient.clinic_id, person, now)
+
+
+def _person(session: Session, patient: Patient) -> Person:
+    ids = _ids(session, patient)
+    visits = select(Appointment.id).where(Appointment.patient_id == patient.id)
+    ids.update(
+        session.scalars(select(PatientRequest.public_id).where(PatientRequest.appointment_id.in_(visits)))
+    )
+    ids.update(
+        session.scalars(
+            select(CalendarFeed.public_id).where(
+                CalendarFeed.clinic_id == patient.clinic_id, CalendarFeed.resource_id == patient.resource_id
+            )
+        )
+    )
+    if patient.erased_at is not None:
+        return Person(frozenset(ids))
+    contacts = (patient.email, patient.proxy_email, patient.proxy_name, patient.phone, patient.alert_note)
+    called = {patient.given_name, patient.preferred_name} - {""}
+    return Person(
+        frozenset(ids),
+        tuple(one for one in contacts if one and len(one) >= SHORTEST_CONTACT),
+        tuple((name, patient.family_name) for name in sorted(called)),
+    )
+
+
 def _erase_courses(session: Session, actor: Actor, patient: Patient, reason: str, now: datetime) -> None:
     """Stop what nobody had completed, and forget the wishes; the first day stays, since a course is read by it."""
     for course in care_plans.of_patient(session, patient):
         if course.status in OPEN:
             careplans.revoke(session, actor, course, now, reason)
-        course.wishes = {"not_before": course.wishes["not_before"]}
+        course.wishes = {name: course.wishes[name] for name in KEPT_WISHES & course.wishes.keys()}
         course.status_reason = course.override_reason = ""
     session.flush()
 

@@ -27,6 +27,7 @@ def send(session: Session, address: str, now: datetime) -> int:
     query = select(Patient).where(
         or_(func.lower(Patient.email) == wanted, func.lower(Patient.proxy_email) == wanted),
         Patient.merged_into_id.is_(None),
+        Patient.erased_at.is_(None),
     )
     found = list(session.scalars(query.order_by(Patient.id).limit(MOST)))
     return sum(_send(session, patient, wanted, now) for patient in found)

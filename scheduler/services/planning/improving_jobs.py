@@ -169,6 +169,6 @@ def _outcome(found: Improvement, cost: int | None) -> Outcome:
 def _wishes(session: Session, actor: Actor, held: Mapping[str, Any]) -> Wishes:
     patient = patient_by_public_id(session, actor.clinic.id, held["patient"])
     definition = plan_by_public_id(session, actor.clinic.id, held["plan"])
-    if patient is None or patient.merged_into_id is not None or definition is None:
+    if patient is None or definition is None or patient.merged_into_id is not None or patient.erased_at:
         raise NotFound
     return from_document(session, patient, definition, held["wishes"])

@@ -191,7 +191,9 @@ def _courses(lines: Sequence[Line]) -> dict[tuple[object, ...], list[Line]]:
 
 
 def _known(session: Session, clinic: Clinic) -> Known:
-    query = select(Patient).where(Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None))
+    query = select(Patient).where(
+        Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
+    )
     found: dict[tuple[object, ...], list[Patient]] = {}
     for patient in session.scalars(query):
         names = (folded(patient.given_name), folded(patient.family_name))

@@ -128,7 +128,7 @@ def _duplicates(session: Session, clinic: Clinic, unit: str, rows: Sequence[Row]
 def _known(session: Session, clinic: Clinic) -> dict[Key, str]:
     query = select(
         Patient.given_name, Patient.family_name, Patient.birth_date, Patient.email, Patient.public_id
-    ).where(Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None))
+    ).where(Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
     rows = session.execute(query)
     return {key: f"patient {row.public_id}" for row in rows for key in _keys(row._asdict())}
 

@@ -41,7 +41,7 @@ def test_the_gate_lets_out_what_still_holds(session, visit):
     letter = claimed(session)
 
     assert delivery.pass_gate(session, letter, NOW)
-    assert (mail(session).data_at, mail(session).content) == (NOW, letter.content)
+    assert (mail(session).data_at, mail(session).content) == (NOW, letter.encrypted)
 
 
 @both
