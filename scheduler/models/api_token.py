@@ -1,6 +1,7 @@
 """A token with which a program acts as one user in one clinic. Only its SHA-256 is kept.
 
-`scopes` are the permissions that it has of its user's role; None is all of them.
+`scopes` are the permissions that it has of its user's role; None is all of them. `made_via` is page, api or command
+(empty: made before it was recorded); `made_by_id` is the person, None for a command.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ class ApiToken(InClinic, Public, Model):
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    made_via: Mapped[str] = mapped_column(String(20), default="")
 
-    user: Mapped[User] = relationship(User)
+    user: Mapped[User] = relationship(User, foreign_keys=[user_id])
+    made_by: Mapped[User | None] = relationship(User, foreign_keys=[made_by_id])
 
 
 def by_digest(session: Session, digest: str) -> ApiToken | None:
