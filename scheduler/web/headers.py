@@ -21,6 +21,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+ACCOUNT = ("/login", "/logout", "/account/")
 
 
 def register(app: Flask) -> None:
@@ -37,6 +38,8 @@ def _fill(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if current_app.config["SETTINGS"].https:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    if request.endpoint != "static":
+    if request.path.startswith(ACCOUNT):
+        headers["Cache-Control"] = "no-store"  # Flask-Security sets one that browsers may not understand
+    elif request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     return response
