@@ -17,7 +17,7 @@ def desk(session: Session, clinic: Clinic) -> list[User]:
     query = (
         select(User)
         .join(Membership, Membership.user_id == User.id)
-        .where(Membership.clinic_id == clinic.id, Membership.role.in_(DESK), User.active)
+        .where(Membership.clinic_id == clinic.id, Membership.role.in_(DESK), User.active, ~User.is_service)
     )
     return list(session.scalars(query.order_by(User.id)))
 
