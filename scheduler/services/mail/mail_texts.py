@@ -18,7 +18,7 @@ from scheduler.models.message import MessageKind
 from scheduler.notify import texts
 from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.words import LANGUAGES, Tongue, tongue
-from scheduler.services.account.passwords import INVITATION
+from scheduler.services.account.invitations import WORDS as INVITATION
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail.letters import CALENDAR_NOTE, FOOTER, PRIVATE
