@@ -19,6 +19,7 @@ from scheduler.database import begin_write, db
 from scheduler.models import clinic as clinics
 from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, signs_of_life
+from scheduler.services.account import sessions, throttles
 from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
 from scheduler.services.mail import digest
@@ -81,6 +82,7 @@ def prune(app: Flask) -> str:
         try:
             begin_write(db.session())
             count = idempotency.prune(db.session(), clock.now()) + jobs.prune(db.session(), clock.now())
+            count += sessions.prune(db.session(), clock.wall()) + throttles.prune(db.session(), clock.wall())
             db.session.commit()
         finally:
             db.session.remove()

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from scheduler.clock import now
 from scheduler.models.message import Message
-from scheduler.models.user import StaffRole, by_email
+from scheduler.models.user import by_email
 from scheduler.services.account import accounts, passwords
 from tests.cast import PASSWORD
 from tests.engines import SECRET_KEY, both
@@ -22,21 +22,6 @@ def alice(session, harbor):
     accounts.set_password(session, harbor.users["alice"], PASSWORD)
     session.commit()
     return harbor.users["alice"]
-
-
-@both
-def test_who_is_invited_chooses_a_password_once(client, session, harbor):
-    ada = harbor.actor("ada")
-    passwords.invite(session, ada, "Eve@example.org", StaffRole.NURSE, now(), "http://x", [SECRET_KEY], "Eve")
-    session.commit()
-    link = mailed(session)
-    opened = [client.get(link).status_code for _ in range(2)]
-    chosen = choose(client, link, NEW)
-    again = choose(client, link, "yet another cup of tea")
-
-    assert opened == [200, 200]
-    assert (chosen.status_code, chosen.location, again) == (303, "/login", None)
-    assert sign_in(client, "eve@example.org", NEW).status_code == 302
 
 
 @both
