@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from flask import Response, after_this_request, current_app, request
@@ -115,7 +116,7 @@ def failed(attempt: Try) -> None:
 
 
 def _refusal(wait: timedelta, rules: Rules) -> str:
-    seconds = int(wait.total_seconds()) + 1
+    seconds = ceil(wait.total_seconds())
 
     @after_this_request
     def say_when(response: Response) -> Response:
