@@ -153,7 +153,7 @@ def passed(session: Session, attempt: Attempt, now: datetime) -> None:
         if count.rule.shared:
             row.failures = max(0, row.failures - 1)
         else:
-            session.delete(row)
+            row.failures, row.next_at = 0, now
     session.flush()
 
 
@@ -201,9 +201,13 @@ def _locked(session: Session, count: Count, now: datetime) -> SignInTry:
     """Return the row of a count, locked until the transaction ends; a new one if there is none."""
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     fresh = {"rule": count.rule.name, "digest": count.digest, "failures": 0, "last_at": now, "next_at": now}
-    session.execute(insert(SignInTry).values(fresh).on_conflict_do_nothing())
     query = select(SignInTry).where(SignInTry.rule == count.rule.name, SignInTry.digest == count.digest)
-    return session.scalars(query.with_for_update().execution_options(populate_existing=True)).one()
+    query = query.with_for_update().execution_options(populate_existing=True)
+    while True:
+        session.execute(insert(SignInTry).values(fresh).on_conflict_do_nothing())
+        row = session.scalars(query).one_or_none()
+        if row is not None:  # it may have been pruned between the two statements
+            return row
 
 
 def _in_lock_order(attempt: Sequence[Count]) -> list[Count]:

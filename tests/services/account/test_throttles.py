@@ -36,7 +36,7 @@ def test_a_right_password_clears_its_own_count_and_not_the_shared_ones(session, 
     throttles.passed(session, attempt, NOW)
     left = dict(session.execute(select(SignInTry.rule, SignInTry.failures)).all())
 
-    assert left == {"password-strangers": 2, "password-network": 2}
+    assert left == {"password-place": 0, "password-strangers": 2, "password-network": 2}
 
 
 def test_a_clock_that_was_set_back_keeps_nobody_out(session, harbor):
