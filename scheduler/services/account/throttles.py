@@ -58,7 +58,7 @@ class Rule:
         """Return how long the next try must wait."""
         if failures < self.free:
             return timedelta(0)
-        return min(self.cap, self.first * 2 ** min(failures - self.free, 20))
+        return min(self.cap, self.first * (1 << min(failures - self.free, 20)))
 
 
 @dataclass(frozen=True, slots=True)
