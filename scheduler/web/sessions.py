@@ -201,8 +201,8 @@ def _begin(_app: Flask, user: User, **_: Any) -> None:
     g.pop("csrf_token", None)
     known_browser.remember(user)
     if open_of_user(db.session(), user.id, clock.now()):
-        words = 'You are invited to a clinic. <a href="{}">See the invitation</a>.'
-        flash(Markup(words).format(url_for("invitations.index")))  # noqa: S704  (our own words)
+        invited = Markup('You are invited to a clinic. <a href="{}">See the invitation</a>.')
+        flash(invited.format(url_for("invitations.index")))
     agent = request.user_agent.string
     session[KEPT] = sessions.begin(db.session(), user, _wall(), request.remote_addr or "", agent, clock.now())
 
