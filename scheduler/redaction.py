@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 SECRET = re.compile(
-    r"(/(?:feeds|visits|account/password)/"  # a private address
+    r"(/(?:feeds|visits|account/password|account/invitations/by-mail)/"  # a private address
     r"|\b(?:search|name|given|family|email|phone|birthdate|who|to)(?:=|%3D)"  # whom somebody looked for
     r"|\bseriate_)"  # an API token
     r"[^\s/?&\"'#]+"

@@ -19,7 +19,7 @@ from tests.cast import NOW
 from tests.engines import SECRET_KEY, both
 
 FIRST = "0001"
-BEFORE_MACS = "0140"
+BEFORE_MACS = "0150"
 KEPT = (
     "clinic",
     "patient",

@@ -31,6 +31,7 @@ def log():
         (f"https://clinic.example/visits/{TOKEN} opened", "https://clinic.example/visits/[hidden] opened"),
         (f"/feeds/{TOKEN}.ics and /feeds/{TOKEN}.ics", "/feeds/[hidden] and /feeds/[hidden]"),
         (f"POST /account/password/{TOKEN} HTTP/1.1", "POST /account/password/[hidden] HTTP/1.1"),
+        (f"GET /account/invitations/by-mail/{TOKEN}", "GET /account/invitations/by-mail/[hidden]"),
         ("GET /patients?search=Nora+L&page=2 HTTP/1.1", "GET /patients?search=[hidden]&page=2 HTTP/1.1"),
         ("/login?next=/patients?search%3DNora", "/login?next=/patients?search%3D[hidden]"),
         ("GET /fhir/Patient?birthdate=1990-01-02&_count=5", "GET /fhir/Patient?birthdate=[hidden]&_count=5"),

@@ -39,6 +39,8 @@ class NewFeed(Body):
 
 
 class FeedView(View):
+    """`created_by` is the address of the member who made it; null for the patient or a command."""
+
     id: Id
     title_style: Style
     alarm_minutes: int | None
@@ -48,6 +50,7 @@ class FeedView(View):
     revoked_at: At | None
     last_fetched_at: At | None
     last_client: str
+    created_by: str | None
 
 
 class NewFeedView(FeedView, ViewWithSecrets):
@@ -159,4 +162,5 @@ def _view(feed: CalendarFeed) -> FeedView:
         revoked_at=at(feed.revoked_at) if feed.revoked_at else None,
         last_fetched_at=at(feed.last_fetched_at) if feed.last_fetched_at else None,
         last_client=feed.last_client,
+        created_by=feed.created_by.email if feed.created_by else None,
     )

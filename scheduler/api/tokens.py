@@ -17,14 +17,19 @@ from scheduler.models import user as users
 from scheduler.models.api_token import ApiToken
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
+from scheduler.services.mail import account_notices
 
 Scope = Annotated[str, Field(pattern="^[a-z-]{1,40}$")]
 
 
 class NewToken(Body):
-    """`scopes` are the permissions that it has of the user's role; null is all of them."""
+    """`user` is the caller (the default) or, for an admin, a service account of the clinic.
 
-    user: Annotated[str, Line(254, required=True)]
+    `scopes` are the permissions that it has of the user's role, at most those of the token that asks; null is all that
+    may be given. Without `expires_at` it ends in 90 days; 365 are the most, and not later than the token that asks.
+    """
+
+    user: Annotated[str, Line(254, required=True)] | None = None
     name: Annotated[str, Line(100, required=True)]
     scopes: list[Scope] | None = Field(default=None, max_length=40)
     expires_at: Instant | None = None
@@ -40,6 +45,8 @@ class TokenView(View):
     expires_at: At | None
     last_used_at: At | None
     revoked_at: At | None
+    made_by: str | None
+    made_via: str
 
 
 class NewTokenView(TokenView, ViewWithSecrets):
@@ -55,13 +62,14 @@ class TokenPage(View):
 
 @call("POST", "/tokens", may="tokens", body=NewToken, gives=NewTokenView, status=201)
 def create_token(actor: Actor, body: NewToken) -> Answer:
-    """Make a token that acts for a member of the clinic."""
-    user = users.by_email(db.session(), body.user)
+    """Make a token that acts for the caller, or for a service account."""
+    user = users.by_email(db.session(), body.user) if body.user else actor.user
     if user is None:
         raise NotFound("There is no such member of this clinic")
     token, text = accounts.create_token(
-        db.session(), actor, user, body.name, clock.now(), body.expires_at, body.scopes
+        db.session(), actor, user, body.name, clock.now(), body.expires_at, body.scopes, "api"
     )
+    account_notices.token_made(db.session(), token, clock.now())
     return Answer(NewTokenView(**_view(token).model_dump(), token=text))
 
 
@@ -95,4 +103,6 @@ def _view(token: ApiToken) -> TokenView:
         expires_at=at(token.expires_at) if token.expires_at else None,
         last_used_at=at(token.last_used_at) if token.last_used_at else None,
         revoked_at=at(token.revoked_at) if token.revoked_at else None,
+        made_by=token.made_by.email if token.made_by else None,
+        made_via=token.made_via,
     )

@@ -13,7 +13,8 @@ from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models.user import StaffRole, by_email, member
-from scheduler.services.account import accounts, second_factors
+from scheduler.services.account import accounts, memberships, second_factors, sessions
+from scheduler.services.account.permissions import SERVICE_ROLES
 from scheduler.services.trail import audit
 
 group = AppGroup("user", help="Accounts.")
@@ -57,3 +58,31 @@ def reset_second_factor(email: str, clinic_key: str | None, as_json: bool) -> No
         second_factors.reset(db.session(), actor, user, clock.now())
         values = {"email": user.email}
     say(f"{values['email']} sets up the second step when they sign in next", values, as_json=as_json)
+
+
+@group.command("end-sessions")
+@click.argument("email")
+@clinic_option
+@json_option
+def end_sessions(email: str, clinic_key: str | None, as_json: bool) -> None:
+    """Sign EMAIL out everywhere, such as one whose laptop is lost. They are notified by mail."""
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        user = memberships.get(db.session(), actor.clinic, email.strip().lower()).user
+        sessions.end_by_admin(db.session(), actor, user, clock.wall(), clock.now())
+        values = {"email": user.email}
+    say(f"{values['email']} is signed out everywhere", values, as_json=as_json)
+
+
+@group.command("create-service")
+@click.argument("name")
+@click.option("--role", required=True, type=click.Choice(sorted(role.value for role in SERVICE_ROLES)))
+@clinic_option
+@json_option
+def create_service(name: str, role: str, clinic_key: str | None, as_json: bool) -> None:
+    """Make a service account NAME for an integration; make its token with flask token create --user ADDRESS."""
+    with writing():
+        actor = commander(chosen(db.session(), clinic_key))
+        user = accounts.create_service(db.session(), actor, name, StaffRole(role), clock.now())
+        values = {"email": user.email, "role": role, "clinic": actor.clinic.key}
+    say(values["email"], values, as_json=as_json)

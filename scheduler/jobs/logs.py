@@ -24,7 +24,7 @@ LIBRARIES = ("apscheduler",)  # they tell of every run at the level that we use 
 class Formatter(logging.Formatter):
     """Times in UTC, tracebacks without values of rows."""
 
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]  # takes None as well, says typeshed
+    converter = staticmethod(time.gmtime)
 
     def formatException(self, ei: Any) -> str:
         lines = super().formatException(ei).splitlines()

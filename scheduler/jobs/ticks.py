@@ -23,6 +23,7 @@ from scheduler.clock import Clock
 from scheduler.database import begin_write, db, empty_log
 from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, locks, signs_of_life
+from scheduler.services.account import sessions, throttles
 from scheduler.services.actors import Actor
 from scheduler.services.course import reservations
 from scheduler.services.mail import digest
@@ -144,6 +145,7 @@ def prune(app: Flask) -> str:
             if not locks.take_job(session, "prune"):
                 return "another clock does it"
             count = idempotency.prune(session, clock.now()) + jobs.prune(session, clock.now())
+            count += sessions.prune(session, clock.wall()) + throttles.prune(session, clock.wall())
             count += signs_of_life.prune(session, clock.wall())
             session.commit()
         finally:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from scheduler import schema
 from scheduler.database import UTCDateTime
+from scheduler.services.schema import is_known
 
 migrate = current_app.extensions["migrate"]
 database = migrate.db
@@ -66,7 +67,7 @@ except OperationalError as error:
     raise SystemExit(f"Error: the database does not answer: {schema.reason_of(error)}") from None
 with engine_connection:
     revision = MigrationContext.configure(engine_connection).get_current_revision()
-    if revision is not None and not schema.is_known(revision):
+    if revision is not None and not is_known(revision):
         raise SystemExit(f"Error: {schema.newer(revision)}")
     engine_connection.rollback()  # alembic commits only a transaction that it has begun itself
     run(engine_connection)

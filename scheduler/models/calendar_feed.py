@@ -12,10 +12,11 @@ from enum import StrEnum
 from functools import cache
 
 from sqlalchemy import ForeignKey, Select, String, bindparam, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import InClinic, Public, choice, own, refers
+from scheduler.models.user import User
 
 
 class TitleStyle(StrEnum):
@@ -42,6 +43,8 @@ class CalendarFeed(InClinic, Public, Model):
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_fetched_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_client: Mapped[str] = mapped_column(String(120), default="")
+
+    created_by: Mapped[User | None] = relationship(User)
 
 
 def fetched_since(session: Session, resource_id: int, since: datetime) -> bool:

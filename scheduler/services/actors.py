@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import uuid4
 
 from scheduler.models.clinic import Clinic
@@ -27,6 +28,7 @@ class Actor:
     scopes: frozenset[str] | None = None  # a token's share of its user's permissions; None is all
     token_id: str = ""
     session_id: str = ""
+    token_ends_at: datetime | None = None  # the end of the token that it acts with; None: no token, or no end
     operation: str = field(default_factory=lambda: str(uuid4()))
 
     @property

@@ -8,9 +8,11 @@ this installation. Its datetimes are aware here.
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_security import Security, SQLAlchemyUserDatastore
 from flask_security.views import login
@@ -25,6 +27,13 @@ from scheduler.transactions import reads_first
 from scheduler.web import passwords, second_factor, sessions
 from scheduler.web.throttle import SignInForm
 
+
+class SessionsBySha256(SecureCookieSessionInterface):
+    """Flask's session cookie, signed by HMAC-SHA-256 instead of its default."""
+
+    digest_method = staticmethod(sha256)
+
+
 ARGON2 = {"memory_cost": 19 * 1024, "time_cost": 2, "parallelism": 1}  # OWASP's least: 19 MiB, t=2, p=1
 ARGON2_IN_TESTS = {"memory_cost": 64, "time_cost": 1, "parallelism": 1}
 
@@ -33,6 +42,7 @@ def init_app(app: Flask) -> None:
     """Set up accounts, and protection against forged requests, which must come first."""
     settings: Settings = app.config["SETTINGS"]
     app.config.update(_options(settings))
+    app.session_interface = SessionsBySha256()
     if "csrf" not in app.extensions:
         CSRFProtect(app)
     security = Security(login_form=SignInForm, totp_cls=second_factors.Codes)

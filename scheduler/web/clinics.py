@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.models.invitation import open_of_user
 from scheduler.models.user import Membership
 from scheduler.services.trail import audit
 from scheduler.web.current import actor, choose_clinic
@@ -18,7 +19,10 @@ bp = Blueprint("clinics", __name__, url_prefix="/account/clinics")
 def index() -> str:
     """List the clinics that the person belongs to."""
     here = actor()
-    return render_template("account/clinics.html", here=here.clinic, memberships=_sorted())
+    invited = open_of_user(db.session(), here.user_id or 0, clock.now())
+    return render_template(
+        "account/clinics.html", here=here.clinic, memberships=_sorted(), invitations=invited
+    )
 
 
 @bp.post("")

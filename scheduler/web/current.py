@@ -11,7 +11,10 @@ from typing import NoReturn
 from flask import Response, abort, g, redirect, request, session, url_for
 from flask_security import current_user
 
+from scheduler import clock
+from scheduler.database import db
 from scheduler.errors import NotFound
+from scheduler.models.invitation import open_of_user
 from scheduler.models.user import Membership
 from scheduler.services.actors import Actor
 
@@ -44,6 +47,8 @@ def _find() -> Actor:
         sign_in_first()
     memberships = _memberships()
     if not memberships:
+        if open_of_user(db.session(), current_user.id, clock.now()):
+            abort(redirect(url_for("invitations.index"), 303))
         raise NotFound("Your account belongs to no clinic")
     chosen = session.get(CHOSEN)
     row = next((row for row in memberships if row.clinic.public_id == chosen), memberships[0])

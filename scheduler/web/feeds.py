@@ -16,8 +16,10 @@ from scheduler.models import calendar_feed
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models.calendar_feed import CalendarFeed
+from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.user import Membership
 from scheduler.services.account import memberships
 from scheduler.services.clinic import places
 from scheduler.services.feed import feeds, subscribing
@@ -53,6 +55,7 @@ def index() -> str:
         mine=_mine(),
         feeds=feeds.of_clinic(db.session(), clinic.id),
         latest=feeds.latest_fetch,
+        makers=feeds.makers,
     )
 
 
@@ -179,10 +182,14 @@ def _page(subject: Subject, refusal: Invalid | None = None) -> str:
         feeds=feeds.of_resource(db.session(), clinic.id, subject.resource_id),
         program=subscribing.program,
         label=clinic.settings.visit_label,
-        members=memberships.every(db.session(), clinic) if subject.person else [],
+        members=_people(clinic) if subject.person else [],
         values=request.form if refusal else {},
         errors=by_field(refusal),
     )
+
+
+def _people(clinic: Clinic) -> list[Membership]:
+    return [one for one in memberships.every(db.session(), clinic) if not one.user.is_service]
 
 
 def _clinic() -> Subject:

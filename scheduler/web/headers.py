@@ -21,6 +21,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+ACCOUNT = ("/login", "/logout", "/account/")
 
 
 def register(app: Flask) -> None:
@@ -37,7 +38,9 @@ def _fill(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if current_app.config["SETTINGS"].https:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    if request.endpoint != "static":
+    if request.path.startswith(ACCOUNT):
+        headers["Cache-Control"] = "no-store"  # Flask-Security sets one that browsers may not understand
+    elif request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     elif request.path.endswith(".woff2") and request.query_string:
         # the address of a font names its version; a font asked for again on every page would arrive after its text

@@ -15,8 +15,10 @@ from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.http import signing
 from scheduler.models.user import User
-from scheduler.services.account import passwords
-from scheduler.web import throttle
+from scheduler.services.account import accounts, passwords
+from scheduler.services.account.throttles import PASSWORDS
+from scheduler.transactions import reads_first, write_now
+from scheduler.web import known_browser, sessions, throttle
 from scheduler.web.current import actor
 
 bp = Blueprint("passwords", __name__, url_prefix="/account")
@@ -33,7 +35,15 @@ def forgotten() -> str:
 def ask() -> Response:
     """Mail a link, if there is such an account; the answer does not tell."""
     email = request.form.get("email", "")[:254]
-    passwords.ask_for_reset(db.session(), email, clock.now(), public_url(), signing.keys())
+    passwords.ask_for_reset(
+        db.session(),
+        email,
+        clock.now(),
+        public_url(),
+        signing.keys(),
+        request.remote_addr or "",
+        known_browser.text(),
+    )
     db.session.commit()
     flash(SENT)
     return redirect(url_for("security.login"), 303)
@@ -62,15 +72,22 @@ def mine() -> str:
 
 
 @bp.post("/password")
+@reads_first
 def choose_mine() -> Response | tuple[str, int]:
     """Change the password of somebody who knows the present one; it ends every session, this one too."""
     user = actor().user
     assert user is not None  # noqa: S101  (whoever is signed in is somebody)
-    refusal = throttle.refusal(user.email)
-    if refusal or not verify_password(request.form.get("present", ""), user.password or ""):
-        if not refusal:
-            throttle.count(user.email)
-        return _form(user, errors={"present": refusal or "is not right"}), 422
+    attempt = throttle.begin(user.email, PASSWORDS, here=sessions.here())
+    if isinstance(attempt, str):
+        return _form(user, errors={"present": attempt}), 422
+    if not verify_password(request.form.get("present", ""), user.password or ""):
+        throttle.failed(attempt)
+        return _form(user, errors={"present": "is not right"}), 422
+    verified = user.password
+    write_now()
+    if user.password != verified:
+        return _form(user, errors={"present": "is not right"}), 422
+    throttle.passed(attempt)
     return _choose(user)
 
 
@@ -80,21 +97,35 @@ def public_url() -> str:
 
 
 def _choose(user: User, token: str | None = None) -> Response | tuple[str, int]:
-    wanted, wall = request.form.get("password", ""), _wall()
-    try:
-        if wanted != request.form.get("again", ""):
-            raise Invalid([("again", "is not the same")])
-        passwords.choose(db.session(), user, wanted, clock.now(), wall)
-    except Invalid as refusal:
-        errors = {error["field"]: error["reason"] for error in refusal.details["errors"]}
+    errors = set_password(user, keep_tokens=token is None and "keep_tokens" in request.form)
+    if errors:
         return _form(user, token=token, errors=errors), 422
     db.session.commit()
     flash("Your password is set. Sign in with it.")
     return redirect(url_for("security.login"), 303)
 
 
+def set_password(user: User, *, keep_tokens: bool = False) -> dict[str, str]:
+    """Set the password of the form and know this browser again; return what is wrong instead."""
+    wanted = request.form.get("password", "")
+    try:
+        if wanted != request.form.get("again", ""):
+            raise Invalid([("again", "is not the same")])
+        passwords.choose(db.session(), user, wanted, clock.now(), _wall(), keep_tokens=keep_tokens)
+    except Invalid as refusal:
+        return {error["field"]: error["reason"] for error in refusal.details["errors"]}
+    known_browser.remember(user)
+    return {}
+
+
 def _form(user: User, token: str | None = None, errors: dict[str, str] | None = None) -> str:
-    return render_template("account/password.html", email=user.email, token=token, errors=errors or {})
+    return render_template(
+        "account/password.html",
+        email=user.email,
+        token=token,
+        tokens=[] if token else accounts.in_force(db.session(), user, clock.now()),
+        errors=errors or {},
+    )
 
 
 def _settings() -> Settings:

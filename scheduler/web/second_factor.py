@@ -7,6 +7,7 @@ steps there is no session yet: nothing else opens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn, cast
 
 from flask import (
@@ -29,14 +30,15 @@ from werkzeug.wrappers import Response
 from config import Settings
 from scheduler import clock
 from scheduler.clock import Clock
-from scheduler.database import db
+from scheduler.database import begin_write, db
 from scheduler.models.user import User
 from scheduler.services.account import second_factors
+from scheduler.services.account.throttles import CODES, PASSWORDS
 from scheduler.transactions import reads_first, write_now
 from scheduler.web import throttle
 from scheduler.web.addresses import safe
 from scheduler.web.current import sign_in_first
-from scheduler.web.sessions import end_others_of
+from scheduler.web.sessions import end_others_of, here
 
 bp = Blueprint("second_factor", __name__, url_prefix="/account/second-factor")
 ASKED, ENROLLING = "ready", "setup_from_login"  # Flask-Security's names of the two states between the steps
@@ -87,6 +89,7 @@ def ask() -> str:
 
 
 @bp.post("/code")
+@reads_first
 def answer() -> Response | tuple[str, int]:
     """Let the person in after a right code."""
     user = _between_steps(ASKED)
@@ -120,14 +123,9 @@ def enrol() -> str | tuple[str, int]:
     """Take the app once a code of it has come; show the recovery codes, this once."""
     user, secret = _enrolling(), session.get(SECRET)
     signed_in = bool(current_user.is_authenticated)
-    if signed_in:
-        errors = _not_proven(user)
-    else:
-        errors = {}
-        write_now()
-    if not errors and (not secret or not _matches(user, str(secret), request.form.get("code", ""))):
-        throttle.count(user.email, throttle.CODE)
-        errors = {"code": throttle.refusal(user.email, throttle.CODE) or WRONG}
+    errors = _not_proven(user) if signed_in else {}
+    if not errors and (wrong := _wrong_first_code(user, secret, request.form.get("code", ""))):
+        errors = {"code": wrong}
     if errors:
         return _enrolment_form(user, errors), 422
     fresh = second_factors.enrol(db.session(), user, str(secret), clock.now(), request.remote_addr or "")
@@ -193,34 +191,50 @@ def _enrolling() -> User:
 
 def _not_proven(user: User) -> dict[str, str]:
     """Return what is wrong with the password and the present code that must come with a change."""
-    if refusal := throttle.refusal(user.email):
-        return {"present": refusal}
+    attempt = throttle.begin(user.email, PASSWORDS, here=here())
+    if isinstance(attempt, str):
+        return {"present": attempt}
     if not verify_password(request.form.get("present", ""), user.password or ""):
-        throttle.count(user.email)
+        throttle.failed(attempt)
         return {"present": "is not right"}
     verified = user.password
     write_now()  # a hash takes long, and SQLite has one writer at a time
     if user.password != verified:
         return {"present": "is not right"}
+    throttle.passed(attempt)
+    db.session.commit()
     if user.has_second_factor and (wrong := _wrong_code(user, request.form.get("present_code", ""))):
         return {"present_code": wrong}
+    db.session.commit()  # the code is used up even if what follows is refused
+    begin_write(db.session())
     return {}
 
 
 def _wrong_code(user: User, text: str) -> str | None:
-    """Return why this code lets nobody in; count a wrong one."""
-    if refusal := throttle.refusal(user.email, throttle.CODE):
-        return refusal
-    if second_factors.passes(db.session(), _codes(), user, text[:60]):
-        return None
-    throttle.count(user.email, throttle.CODE)
-    return WRONG
+    """Return why this code lets nobody in, None (and a writer) for a right one."""
+    return _tried(user, lambda: second_factors.passes(db.session(), _codes(), user, text[:60]))
+
+
+def _wrong_first_code(user: User, secret: str | None, text: str) -> str | None:
+    """Return why this code is none of the new secret's, None (and a writer) for a right one."""
+    return _tried(user, lambda: bool(secret) and _matches(user, str(secret), text))
+
+
+def _tried(user: User, is_right: Callable[[], bool]) -> str | None:
+    row = here() if current_user.is_authenticated else None
+    attempt = throttle.begin(user.email, CODES, here=row)
+    if isinstance(attempt, str):
+        return attempt
+    write_now()
+    if not is_right():
+        throttle.failed(attempt)
+        return WRONG
+    throttle.passed(attempt)
+    return None
 
 
 def _matches(user: User, secret: str, text: str) -> bool:
     """Tell whether a code comes of the new secret."""
-    if throttle.refusal(user.email, throttle.CODE):
-        return False
     user.tf_last_counter = None  # of the former app, if there was one
     return _codes().verify_totp("".join(text[:20].split()), secret, user, window=second_factors.DRIFT)
 

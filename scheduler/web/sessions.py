@@ -11,6 +11,7 @@ from typing import Any
 from flask import (
     Blueprint,
     Flask,
+    after_this_request,
     current_app,
     flash,
     g,
@@ -22,6 +23,7 @@ from flask import (
 )
 from flask_login import logout_user, user_logged_in, user_logged_out
 from flask_security import current_user, verify_password
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -29,11 +31,15 @@ from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db, is_writer
 from scheduler.errors import NotFound
+from scheduler.models.clinic import Clinic
+from scheduler.models.invitation import open_of_user
 from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
-from scheduler.services.account import sessions
+from scheduler.services.account import accounts, sessions
+from scheduler.services.account.throttles import PASSWORDS
+from scheduler.services.actors import Actor
 from scheduler.transactions import again_as_writer, reads_first, write_now
-from scheduler.web import throttle
+from scheduler.web import known_browser, throttle
 from scheduler.web.addresses import safe
 from scheduler.web.current import sign_in_first
 
@@ -45,6 +51,7 @@ NOT_OURS = frozenset({"api", "api_docs", "patient_pages", "health"})  # doors th
 
 def register(app: Flask) -> None:
     """Watch every request, and hang in the pages."""
+    known_browser.register(app)
     user_logged_in.connect(_begin, app)
     user_logged_out.connect(_end, app)
     app.before_request(_watch)
@@ -56,7 +63,10 @@ def index() -> str:
     """List where the person is signed in."""
     here = _here()
     return render_template(
-        "account/sessions.html", here=here, rows=sessions.present(db.session(), here.user, _wall())
+        "account/sessions.html",
+        here=here,
+        rows=sessions.present(db.session(), here.user, _wall()),
+        tokens=accounts.in_force(db.session(), here.user, clock.now()),
     )
 
 
@@ -81,6 +91,26 @@ def end_others() -> Response:
     db.session.commit()
     flash("Every other session has ended.")
     return redirect(url_for(".index"), 303)
+
+
+@bp.post("/sessions/tokens/<public_id>/end")
+def end_token(public_id: str) -> Response:
+    """End one of the person's own API tokens, in whichever clinic."""
+    user = _here().user
+    for token in accounts.in_force(db.session(), user, clock.now()):
+        if token.public_id == public_id:
+            clinic = db.session().get_one(Clinic, token.clinic_id)
+            acting = Actor(clinic, user, None, "staff", request.remote_addr or "")
+            accounts.revoke_token(db.session(), acting, token, clock.now())
+            db.session.commit()
+            flash("That token has ended.")
+            return redirect(url_for(".index"), 303)
+    raise NotFound
+
+
+def here() -> UserSession:
+    """Return the signed-in session of this request; send everybody else to sign in."""
+    return _here()
 
 
 def end_others_of(user: User) -> None:
@@ -116,12 +146,14 @@ def unlock() -> Response | tuple[str, int]:
     """Go on after the right password; the page that asked from above the locked one gets 204."""
     row = _here()
     wanted = safe(request.form.get("next", ""))
-    refusal = throttle.refusal(row.user.email)
-    if refusal or not verify_password(request.form.get("password", ""), row.user.password or ""):
-        if not refusal:
-            throttle.count(row.user.email)
-        return render_template("account/locked.html", next=wanted, wrong=True, refusal=refusal), 403
+    attempt = throttle.begin(row.user.email, PASSWORDS, here=row)
+    if isinstance(attempt, str):
+        return render_template("account/locked.html", next=wanted, wrong=True, refusal=attempt), 403
+    if not verify_password(request.form.get("password", ""), row.user.password or ""):
+        throttle.failed(attempt)
+        return render_template("account/locked.html", next=wanted, wrong=True, refusal=None), 403
     write_now()
+    throttle.passed(attempt)
     sessions.unlock(db.session(), _here(), _wall())
     db.session.commit()
     if "HX-Request" in request.headers:
@@ -167,6 +199,12 @@ def _note(row: UserSession) -> None:
 
 
 def _begin(_app: Flask, user: User, **_: Any) -> None:
+    session.pop("csrf_token", None)  # Flask-WTF makes another: what was known before sign-in is worth nothing
+    g.pop("csrf_token", None)
+    known_browser.remember(user)
+    if open_of_user(db.session(), user.id, clock.now()):
+        invited = Markup('You are invited to a clinic. <a href="{}">See the invitation</a>.')
+        flash(invited.format(url_for("invitations.index")))
     agent = request.user_agent.string
     session[KEPT] = sessions.begin(db.session(), user, _wall(), request.remote_addr or "", agent, clock.now())
 
@@ -177,6 +215,13 @@ def _end(_app: Flask, **_: Any) -> None:
     if row is not None and request.method == "POST":
         sessions.end(db.session(), row, _wall())
         db.session.commit()
+        after_this_request(_forget)
+
+
+def _forget(response: Any) -> Any:
+    """Let the browser drop pages and drafts of whoever signed out; its cookies say only that it is known."""
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
 def _row() -> UserSession | None:

@@ -95,7 +95,7 @@ TABLE = {
     "create_leave": ("people", "/practitioners/{person}/leave", WINDOW, True),
     "delete_leave": ("people", "/practitioners/{person}/leave/{leave}", None, True),
     "list_audit_events": ("audit", "/audit", None, False),
-    "create_token": ("tokens", "/tokens", {"user": "alice@example.org", "name": "x"}, True),
+    "create_token": ("tokens", "/tokens", {"user": "ada@example.org", "name": "x"}, True),
     "list_tokens": ("tokens", "/tokens", None, False),
     "revoke_token": ("tokens", "/tokens/{token}", None, True),
 }

@@ -5,7 +5,10 @@ import pytest
 from flask_security import verify_password
 from sqlalchemy import func, select
 
+from scheduler.clock import now
 from scheduler.models.user import Membership, StaffRole, User, by_email
+from scheduler.models.user_session import open_of
+from scheduler.services.account import sessions
 from tests.cast import PASSWORD
 from tests.engines import both
 
@@ -59,6 +62,27 @@ def test_with_several_clinics_one_must_be_named(app, harbor, hill):
         1,
         "Error: There are several clinics; say which with --clinic: harbor, hill.\n",
     )
+
+
+def test_a_person_is_signed_out_everywhere(app, session, harbor):
+    alice = harbor.users["alice"]
+    sessions.begin(session, alice, now(), "192.0.2.1", "Desk/1", now())
+    session.commit()
+    result = run(app, "user", "end-sessions", "alice@example.org")
+
+    session.rollback()
+    assert result.output == "alice@example.org is signed out everywhere\n"
+    assert open_of(session, alice.id) == []
+
+
+def test_a_service_account_is_made_without_a_password(app, session, harbor):
+    made = run(app, "user", "create-service", "Records", "--role", "nurse").output.strip()
+    refused = run(app, "user", "create-service", "Records", "--role", "admin")
+
+    session.rollback()
+    robot = by_email(session, made)
+    assert (robot.is_service, robot.password, robot.name) == (True, None, "Records")
+    assert refused.exit_code == 2
 
 
 def run(app, *arguments):

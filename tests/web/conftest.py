@@ -43,6 +43,30 @@ def later(app):
     return by
 
 
+class Stopped:
+    """A clock that moves only when a test says so, however slow the machine is."""
+
+    def __init__(self) -> None:
+        self.instant = NOW
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def wall(self) -> datetime:
+        return self.instant
+
+
+@pytest.fixture
+def stopped(app):
+    """Let time stand, and go by as the test says."""
+    app.extensions["clock"] = clock = Stopped()
+
+    def by(**time):
+        clock.instant += timedelta(**time)
+
+    return by
+
+
 @pytest.fixture
 def at_now(app):
     app.extensions["clock"] = Standing()

@@ -16,7 +16,7 @@ from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
 from scheduler.models.user_session import UserSession
 from scheduler.services import jobs
-from scheduler.services.account import accounts, passwords
+from scheduler.services.account import accounts, invitations, passwords
 from scheduler.services.account.permissions import PERMISSIONS
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
@@ -97,6 +97,11 @@ TABLE = {
     "GET health.livez": (ANYONE, "/livez", None, False),
     "GET health.readyz": (ANYONE, "/readyz", None, False),
     "GET health.metrics": (ANYONE, "/metrics", None, False),
+    "GET invitations.index": (MINE, "/account/invitations", None, False),
+    "POST invitations.accept": (MINE, "/account/invitations/{invitation}/acceptance", {}, True),
+    "POST invitations.decline": (MINE, "/account/invitations/{invitation}/refusal", {}, True),
+    "GET invitations.by_link": (ANYONE, "/account/invitations/by-mail/{invitation_link}", None, False),
+    "POST invitations.accept_by_link": (ANYONE, "/account/invitations/by-mail/{invitation_link}", {}, False),
     "GET mailbox.calendar": (ANYONE, "/demo/mailbox/x/calendar/0", None, False),
     "GET mailbox.frame": (ANYONE, "/demo/mailbox/x/body", None, False),
     "GET mailbox.index": (ANYONE, "/demo/mailbox", None, False),
@@ -198,6 +203,7 @@ TABLE = {
     "GET sessions.awake": (MINE, "/account/awake", None, False),
     "GET sessions.index": (MINE, "/account/sessions", None, False),
     "POST sessions.end": (MINE, "/account/sessions/{session}/end", {}, True),
+    "POST sessions.end_token": (MINE, "/account/sessions/tokens/{token}/end", {}, True),
     "POST sessions.end_others": (MINE, "/account/sessions/others/end", {}, False),
     "GET sessions.locked": (MINE, "/account/locked", None, False),
     "POST sessions.lock": (MINE, "/account/lock", {}, False),
@@ -251,11 +257,15 @@ TABLE = {
     "GET settings.first_preview": ("settings", "/settings/texts/reminder/en/preview", None, False),
     "POST settings.preview_text": ("settings", "/settings/texts/reminder/en/preview", {}, False),
     "GET settings.tokens": ("tokens", "/settings/tokens", None, False),
-    "POST settings.add_token": ("tokens", "/settings/tokens", {"name": "x", "user": "{email}"}, True),
+    "POST settings.add_token": ("tokens", "/settings/tokens", {"name": "x", "user": "ada@example.org"}, True),
     "POST settings.revoke_token": ("tokens", "/settings/tokens/{token}/revocation", {}, True),
     "GET settings.users": ("users", "/settings/users", None, False),
-    "POST settings.add_user": ("users", "/settings/users", {"email": "eve@example.org", "role": "nurse"}, False),
+    "POST settings.add_user": ("users", "/settings/users", {"email": "zoe@example.org", "role": "nurse"}, False),
     "POST settings.save_role": ("users", "/settings/users/role", {"email": "{email}", "role": "nurse"}, True),
+    "POST settings.add_service_account": ("users", "/settings/tokens/service-accounts", {}, False),
+    "POST settings.send_invitation": ("users", "/settings/users/invitations/{invitation}/mail", {}, True),
+    "POST settings.withdraw_invitation": ("users", "/settings/users/invitations/{invitation}/withdrawal", {}, True),
+    "GET settings.ask_remove_user": ("users", "/settings/users/removal?email={email}", None, True),
     "POST settings.remove_user": ("users", "/settings/users/removal", {"email": "{email}"}, True),
     "POST settings.reset_second_factor": ("users", "/settings/users/second-factor/reset", {"email": "{email}"}, True),
     "POST settings.end_sessions": ("users", "/settings/users/sessions/end", {"email": "{email}"}, True),
@@ -315,6 +325,10 @@ def objects(session, harbor, at_now):
         user_id=harbor.users["ada"].id, digest="0" * 64, created_at=NOW, seen_at=NOW, address="", agent=""
     )
     session.add(other)
+    eve = accounts.new_user(session, "eve@example.org", "Eve", NOW)
+    accounts.set_password(session, eve, PASSWORD)
+    ada, keys = harbor.actor("ada"), [SECRET_KEY]
+    invited = invitations.invite(session, ada, "eve@example.org", StaffRole.NURSE, NOW, "http://x", keys)
     session.flush()
     known = {
         "patient": nora.public_id,
@@ -334,6 +348,8 @@ def objects(session, harbor, at_now):
         "plan": current(session, harbor.clinic.id, "iv-depression-6").public_id,
         "clinic": harbor.clinic.public_id,
         "session": other.public_id,
+        "invitation": invited.public_id,
+        "invitation_link": invitations.link_token(invited, keys),
         "email": "rita@example.org",
         "link": links.page_token((SECRET_KEY,), mail, links.VISITS),
         "password_link": passwords.link_token(harbor.users["rita"], timedelta(hours=1), NOW, [SECRET_KEY]),

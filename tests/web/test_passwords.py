@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from scheduler.clock import now
 from scheduler.models.message import Message
-from scheduler.models.user import StaffRole, by_email
+from scheduler.models.request_count import RequestCount
+from scheduler.models.user import by_email
 from scheduler.services.account import accounts, passwords
 from scheduler.services.encryption import decrypt_values
 from tests.cast import PASSWORD
@@ -26,21 +27,6 @@ def alice(session, harbor):
 
 
 @both
-def test_who_is_invited_chooses_a_password_once(client, session, harbor):
-    ada = harbor.actor("ada")
-    passwords.invite(session, ada, "Eve@example.org", StaffRole.NURSE, now(), "http://x", [SECRET_KEY], "Eve")
-    session.commit()
-    link = mailed(session)
-    opened = [client.get(link).status_code for _ in range(2)]
-    chosen = choose(client, link, NEW)
-    again = choose(client, link, "yet another cup of tea")
-
-    assert opened == [200, 200]
-    assert (chosen.status_code, chosen.location, again) == (303, "/login", None)
-    assert sign_in(client, "eve@example.org", NEW).status_code == 302
-
-
-@both
 def test_a_forgotten_password_is_replaced_and_its_sessions_end(app, client, session, alice):
     desk = browser(app)
     asked = ask(client, "Alice@example.org")
@@ -51,6 +37,67 @@ def test_a_forgotten_password_is_replaced_and_its_sessions_end(app, client, sess
     assert (asked.status_code, asked.location) == (303, "/login")
     assert verify_password(NEW, by_email(session, "alice@example.org").password)
     assert desk.get("/patients").location.startswith("/login")
+
+
+@both
+def test_an_api_token_ends_with_a_reset(app, client, session, harbor, alice):
+    _, text = accounts.create_token(session, harbor.command, alice, "phone", now())
+    session.commit()
+    phone = {"Authorization": f"Bearer {text}"}
+    before = app.test_client().get("/api/v1/patients", headers=phone).status_code
+    ask(client, "alice@example.org")
+    choose(client, mailed(session), NEW)
+
+    assert before == 200
+    assert app.test_client().get("/api/v1/patients", headers=phone).status_code == 401
+
+
+@pytest.mark.parametrize(("keep", "status"), [({}, 401), ({"keep_tokens": "yes"}, 200)])
+def test_an_api_token_ends_with_a_new_password_unless_it_is_kept(app, session, harbor, alice, keep, status):
+    _, text = accounts.create_token(session, harbor.command, alice, "phone", now())
+    session.commit()
+    desk = browser(app)
+    page = desk.get("/account/password").text
+    form = {"present": PASSWORD, "password": NEW, "again": NEW, "csrf_token": token_of(desk)}
+    desk.post("/account/password", data=form | keep)
+    phone = {"Authorization": f"Bearer {text}"}
+
+    assert "Keep my 1 API token" in page
+    assert app.test_client().get("/api/v1/patients", headers=phone).status_code == status
+
+
+def test_a_new_password_by_link_makes_the_browser_known(client, session, alice, stopped):
+    """Whoever can read the mail has a way in, however long a stranger guesses."""
+    ask(client, "alice@example.org")
+    session.rollback()
+    choose(client, mailed(session), NEW)
+    stranger = client.application.test_client()
+    for _ in range(8):
+        sign_in(stranger, "alice@example.org", "wrong")
+
+    assert sign_in(client, "alice@example.org", NEW).status_code == 302
+
+
+def test_asking_is_limited_by_source_and_answers_the_same(client, session, alice, later):
+    answers = [ask(client, f"nobody{number}@example.org") for number in range(60)]
+    known = ask(client, "alice@example.org")
+    session.rollback()
+    counted = session.scalars(select(RequestCount)).all()
+
+    assert {(one.status_code, one.location) for one in (*answers, known)} == {(303, "/login")}
+    assert len(counted) == 21  # twenty addresses, and the source itself
+    assert session.scalars(select(Message)).all() == []
+
+
+def test_a_known_browser_asks_although_others_behind_its_address_did(app, client, session, alice, later):
+    desk = browser(app)
+    for number in range(25):
+        ask(client, f"nobody{number}@example.org")
+    desk.post("/logout", data={"csrf_token": token_of(desk)})
+    ask(desk, "alice@example.org")
+    session.rollback()
+
+    assert len(session.scalars(select(Message)).all()) == 1
 
 
 def test_asking_tells_nobody_whether_there_is_an_account(client, session, alice):

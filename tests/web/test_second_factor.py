@@ -140,16 +140,30 @@ def test_a_recovery_code_works_once(app, session, phone):
     assert second_factors.remaining(by_email(session, "alice@example.org")) == 9
 
 
-def test_wrong_codes_are_limited_and_in_the_trail(app, session, phone, later):
+def test_wrong_codes_are_slowed_and_in_the_trail(app, session, phone, stopped):
     phone("alice")
     client = app.test_client()
-    answers = [second_step(client, "alice", "000 000") for _ in range(10)]
+    answers = [second_step(client, "alice", "000 000") for _ in range(5)]
     blocked = second_step(client, "alice", code())
 
     assert {answer.status_code for answer in answers} == {403}
     assert (blocked.status_code, "Too many wrong codes." in blocked.text) == (403, True)
     session.rollback()
-    assert events(session, "user.code-refused") == 10
+    assert events(session, "user.code-refused") == 5
+    stopped(seconds=5)
+    assert second_step(client, "alice", code()).status_code == 303
+
+
+def test_who_guesses_codes_elsewhere_does_not_keep_a_known_browser_out(app, phone, stopped):
+    desk, stranger = app.test_client(), app.test_client()
+    stranger.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    kept = phone("alice")
+    assert second_step(desk, "alice", kept[0]).status_code == 303
+    desk.post("/logout", data={"csrf_token": token_of(desk)})
+    answers = [second_step(stranger, "alice", "000 000") for _ in range(7)]
+
+    assert "Too many wrong codes." in answers[-1].text
+    assert second_step(desk, "alice", kept[1]).status_code == 303
 
 
 def test_the_secrets_are_not_in_the_database_as_they_are(session, phone, people):

@@ -128,27 +128,6 @@ def test_unlocking_goes_nowhere_else(desk, later, wanted):
     assert answer.location == "/"
 
 
-@both
-def test_wrong_passwords_are_limited_by_account(app, alice, later):
-    visitor = app.test_client()
-    for _ in range(10):
-        sign_in(visitor, "alice@example.org", "wrong")
-    blocked = sign_in(visitor, "Alice@example.org ", PASSWORD)
-    later(minutes=15)
-    free = sign_in(visitor, "alice@example.org", PASSWORD)
-
-    assert "Too many wrong passwords." in blocked.text
-    assert (blocked.status_code, free.status_code) == (200, 302)
-
-
-def test_wrong_passwords_are_limited_by_address(app, alice, later):
-    visitor = app.test_client()
-    for number in range(50):
-        sign_in(visitor, f"nobody{number}@example.org", "wrong")
-
-    assert "Too many wrong passwords." in sign_in(visitor, "alice@example.org", PASSWORD).text
-
-
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_nobody_waits_for_the_database_while_a_password_is_hashed(app, session, alice, later, monkeypatch):
     free = []

@@ -19,7 +19,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(app, session, harbor, signe
     ada = signed_in(harbor, "ada")
     form = {
         "name": "phone system",
-        "user": "alice@example.org",
+        "user": "",
         "ends": "90",
         "share": "some",
         "scopes": ["view"],
@@ -35,7 +35,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(app, session, harbor, signe
     revoked = ada.post(f"/settings/tokens/{token.public_id}/revocation")
     after = app.test_client().get("/api/v1/patients", headers=program)
 
-    assert (token.user.email, token.scopes) == ("alice@example.org", ["view"])
+    assert (token.user.email, token.scopes, token.made_via) == ("ada@example.org", ["view"], "page")
     assert token.expires_at == NOW + timedelta(days=90)
     assert (first.status_code, beyond.status_code, revoked.status_code, after.status_code) == (
         200,
@@ -48,7 +48,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(app, session, harbor, signe
 
 def test_a_token_that_cannot_be_is_refused_and_the_form_keeps_what_was_typed(session, harbor, signed_in):
     ada = signed_in(harbor, "ada")
-    form = {"name": "", "user": "alice@example.org", "ends": "", "share": "some"}
+    form = {"name": "", "ends": "90", "share": "some"}
     nameless = ada.post("/settings/tokens", data=form | {"scopes": ["view"]})
     empty = ada.post("/settings/tokens", data=form | {"name": "x"})
     unknown = ada.post("/settings/tokens", data=form | {"name": "x", "scopes": ["everything"]})
@@ -68,6 +68,47 @@ def test_a_token_of_another_clinic_or_for_a_stranger_is_not_there(session, harbo
     assert ada.post(f"/settings/tokens/{token.public_id}/revocation").status_code == 404
     assert ada.post("/settings/tokens", data={"name": "x", "user": "oscar@example.org"}).status_code == 404
     assert "oscar" not in ada.get("/settings/tokens").text
+
+
+def test_an_admin_makes_no_token_that_acts_as_another_person(session, harbor, signed_in):
+    ada = signed_in(harbor, "ada")
+    form = {"name": "x", "user": "alice@example.org", "ends": "90"}
+
+    assert ada.post("/settings/tokens", data=form).status_code == 403
+    session.rollback()
+    assert session.scalars(select(ApiToken)).all() == []
+
+
+def test_a_person_ends_their_own_tokens_and_no_others(app, session, harbor, signed_in):
+    tokens = [
+        accounts.create_token(session, harbor.command, harbor.users[name], "x", NOW)
+        for name in ("nick", "rita")
+    ]
+    (mine, text), (other, _) = tokens
+    session.commit()
+    nick = signed_in(harbor, "nick")
+    page = nick.get("/account/sessions").text
+    answers = [
+        nick.post(f"/account/sessions/tokens/{one.public_id}/end").status_code for one in (mine, other)
+    ]
+    program = {"Authorization": f"Bearer {text}"}
+
+    assert answers == [303, 404]
+    assert (mine.prefix in page, other.prefix in page) == (True, False)
+    assert app.test_client().get("/api/v1/patients", headers=program).status_code == 401
+
+
+def test_a_service_account_is_made_and_gets_a_token(session, harbor, signed_in):
+    ada = signed_in(harbor, "ada")
+    refused = ada.post("/settings/tokens/service-accounts", data={"service_name": "x", "role": "admin"})
+    done = ada.post("/settings/tokens/service-accounts", data={"service_name": "Records", "role": "nurse"})
+    page = ada.get("/settings/tokens").text
+    address = re.search(r'value="([0-9a-f]+@harbor\.service\.invalid)"', page).group(1)
+    made = ada.post("/settings/tokens", data={"name": "x", "user": address, "ends": "365", "share": "all"})
+
+    assert (refused.status_code, done.status_code, made.status_code) == (422, 303, 200)
+    assert "Records (service account, nurse)" in page
+    assert "cannot sign in" in ada.get("/settings/users").text
 
 
 def test_the_table_of_roles_is_the_one_that_doors_ask(harbor, signed_in):

@@ -2,7 +2,7 @@
 
 Events that are not linked yet get their MAC here: they were written by the former release, whose rows had none. Rows of
 the chain stay as they are. The trigger lets reason and salt become empty only when a "patient.erased" event of the clinic
-names the reason by its digest. An API token knows who made it: for tokens that exist, the trail says so.
+names the reason by its digest. For API tokens that exist, the trail says who made them.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from flask import current_app
 from scheduler.database import UTCDateTime
 
 revision = "0160"
-down_revision = "0140"
+down_revision = "0150"
 branch_labels = None
 depends_on = None
 
@@ -93,9 +93,6 @@ def upgrade() -> None:
     )
     guard(NEW_FIXED, f"{BLANKING} AND {NAMED.format(holds=HOLDS[op.get_bind().dialect.name])}")
     guard_again()
-    with op.batch_alter_table("api_token") as batch:
-        batch.add_column(sa.Column("made_by_id", sa.Integer(), nullable=True))
-        batch.create_foreign_key(op.f("fk_api_token_made_by_id"), "user", ["made_by_id"], ["id"])
     op.execute("""
         UPDATE api_token SET made_by_id = (
             SELECT min(audit_event.user_id) FROM audit_event
@@ -106,9 +103,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("api_token") as batch:
-        batch.drop_constraint(op.f("fk_api_token_made_by_id"), type_="foreignkey")
-        batch.drop_column("made_by_id")
     unguard()
     op.drop_index("ix_audit_event_erased", "audit_event")
     op.drop_index("ix_audit_event_nonce", "audit_event")

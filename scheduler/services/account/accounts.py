@@ -12,18 +12,18 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from flask_security import hash_password
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain.text import BadText, clean_line
-from scheduler.errors import Invalid, NotFound
+from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models import api_token as api_tokens
 from scheduler.models import user as users
 from scheduler.models.api_token import ApiToken
 from scheduler.models.clinic import Clinic
 from scheduler.models.user import Membership, StaffRole, User
 from scheduler.services.account import password_strength
-from scheduler.services.account.permissions import PERMISSIONS
+from scheduler.services.account.permissions import PERMISSIONS, SERVICE_ROLES, require
 from scheduler.services.actors import Actor
 from scheduler.services.patient.patient_fields import clean_email
 from scheduler.services.trail import audit
@@ -31,12 +31,17 @@ from scheduler.services.trail import audit
 TOKEN_PREFIX = "seriate_"  # noqa: S105  (what a leaked token is recognised by, not a secret)
 KNOWN_BY = len(TOKEN_PREFIX) + 6
 USED_EVERY = timedelta(minutes=10)
+USUAL, LONGEST = timedelta(days=90), timedelta(days=365)  # how long a token lasts
+SERVICE_DOMAIN = "service.invalid"  # RFC 2606: no mail can go there
 
 
 def create_user(
     session: Session, clinic: Clinic, email: str, role: StaffRole, now: datetime, name: str = ""
 ) -> User:
-    """Make a person a member of a clinic; whoever has an account already keeps it. Raises Invalid."""
+    """Make a person a member of a clinic at once, as a command may; an account that exists is kept. Raises Invalid.
+
+    An admin invites instead (`invitations.invite`): the person has to accept.
+    """
     try:
         address = clean_email("email", email).lower()
         called = clean_line("name", name, 200)
@@ -44,9 +49,7 @@ def create_user(
         raise Invalid([(error.field, error.reason)]) from None
     user = users.by_email(session, address)
     if user is None:
-        user = User(email=address, name=called, active=True, create_datetime=now, confirmed_at=now)
-        session.add(user)
-        session.flush()
+        user = new_user(session, address, called, now)
     elif users.member(session, user.id, clinic.id):
         raise Invalid([("email", "belongs to a member of this clinic already")])
     session.add(Membership(clinic_id=clinic.id, user_id=user.id, role=role))
@@ -54,8 +57,18 @@ def create_user(
     return user
 
 
+def new_user(session: Session, email: str, name: str, now: datetime) -> User:
+    """Add an account without a password or a membership. `email` and `name` are checked by the caller."""
+    user = User(email=email, name=name, active=True, create_datetime=now, confirmed_at=now)
+    session.add(user)
+    session.flush()
+    return user
+
+
 def set_password(session: Session, user: User, password: str) -> None:
     """Give the user this password and end every session made with the former one. Raises Invalid."""
+    if user.is_service:
+        raise Invalid([("password", "a service account has none: it acts by tokens")])
     own = [user.email.split("@")[0], *user.name.split()]
     near = [word for row in user.memberships for word in (row.clinic.name, row.clinic.key)]
     if reason := password_strength.refusal(password, own, near):
@@ -63,6 +76,24 @@ def set_password(session: Session, user: User, password: str) -> None:
     user.password = hash_password(password)
     user.fs_uniquifier = secrets.token_hex(32)  # what every session of the former password names
     session.flush()
+
+
+def create_service(session: Session, actor: Actor, name: str, role: StaffRole, now: datetime) -> User:
+    """Make an account for an integration: no person, no password, and no role that may override. Raises Invalid."""
+    if role not in SERVICE_ROLES:
+        raise Invalid([("role", f"must be one of {', '.join(sorted(SERVICE_ROLES))}")])
+    try:
+        called = clean_line("name", name, 200, required=True)
+    except BadText as error:
+        raise Invalid([(error.field, error.reason)]) from None
+    address = f"{secrets.token_hex(6)}@{actor.clinic.key}.{SERVICE_DOMAIN}"  # unique, and never mailed
+    user = new_user(session, address, called, now)
+    user.is_service = True
+    session.add(Membership(clinic_id=actor.clinic.id, user_id=user.id, role=role))
+    session.flush()
+    fields = [f"user:{user.id}", f"role:{role.value}"]
+    audit.record(session, actor, "user.service-account-made", actor.clinic, now, fields)
+    return user
 
 
 def create_token(
@@ -73,17 +104,21 @@ def create_token(
     now: datetime,
     expires_at: datetime | None = None,
     scopes: Collection[str] | None = None,
+    via: str = "page",
 ) -> tuple[ApiToken, str]:
-    """Make a token for a member of the actor's clinic; return it with its text, which is never shown again.
+    """Make a token; return it with its text, which is never shown again.
 
-    `scopes` are the permissions that it has of the user's role (None: all). Raises NotFound for somebody who is no
-    member, and Invalid.
+    A person makes one for themself, or as an admin for a service account, with at most the permissions they act with
+    and an end (`expires_at` None: in 90 days; at most 365), not later than that of the token they act with. A command
+    makes one for any member, without an end unless it gives one. `scopes` None are all that may be given. `via` is
+    the interface it was made by. Raises NotFound for a user who is no member, Forbidden and Invalid.
     """
-    _check_scopes(scopes)
-    if expires_at is not None and expires_at <= now:
-        raise Invalid([("expires_at", "is in the past")])
-    if users.member(session, user.id, actor.clinic.id) is None:
+    membership = users.member(session, user.id, actor.clinic.id)
+    if membership is None:
         raise NotFound("There is no such member of this clinic")
+    _check_maker(actor, user)
+    granted = _granted(actor, membership, scopes)
+    ends_at = _end(actor, expires_at, now)
     try:
         called = clean_line("name", name, 100, required=True)
     except BadText as error:
@@ -92,17 +127,18 @@ def create_token(
     token = ApiToken(
         clinic_id=actor.clinic.id,
         user_id=user.id,
-        made_by_id=actor.user_id,
         name=called,
         prefix=text[:KNOWN_BY],
         digest=digest_of(text),
         created_at=now,
-        expires_at=expires_at,
-        scopes=None if scopes is None else sorted(set(scopes)),
+        expires_at=ends_at,
+        scopes=granted,
+        made_by_id=actor.user_id,
+        made_via="command" if actor.name == "command" else via,
     )
     session.add(token)
     session.flush()
-    audit.record(session, actor, "token.created", token, now)
+    audit.record(session, actor, "token.created", token, now, [f"user:{user.id}", f"via:{token.made_via}"])
     return token, text
 
 
@@ -129,6 +165,24 @@ def revoke_token(session: Session, actor: Actor, token: ApiToken, now: datetime)
         session.flush()
 
 
+def in_force(session: Session, user: User, now: datetime, clinic: Clinic | None = None) -> list[ApiToken]:
+    """Return a person's tokens that have not ended, of one clinic or of all, the latest first."""
+    query = select(ApiToken).where(
+        ApiToken.user_id == user.id,
+        ApiToken.revoked_at.is_(None),
+        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now),
+    )
+    if clinic is not None:
+        query = query.where(ApiToken.clinic_id == clinic.id)
+    return list(session.scalars(query.order_by(ApiToken.created_at.desc(), ApiToken.id.desc())))
+
+
+def revoke_all(session: Session, actor: Actor, user: User, now: datetime) -> None:
+    """End a person's tokens of the actor's clinic."""
+    for token in in_force(session, user, now, actor.clinic):
+        revoke_token(session, actor, token, now)
+
+
 def actor_for_token(session: Session, text: str, now: datetime, address: str) -> Actor | None:
     """Return who acts with this token, or None when it is not in force."""
     found = caller_of(session, text, now, address)
@@ -148,21 +202,60 @@ def caller_of(session: Session, text: str, now: datetime, address: str) -> tuple
     membership = users.member(session, token.user_id, token.clinic_id)
     if membership is None:
         return None
+    if token.user.is_service and membership.role not in SERVICE_ROLES:
+        return None
     scopes = None if token.scopes is None else frozenset(token.scopes)
     actor = Actor(
-        membership.clinic, token.user, membership.role, "staff", address, scopes, token_id=token.public_id
+        membership.clinic,
+        token.user,
+        membership.role,
+        "staff",
+        address,
+        scopes,
+        token_ends_at=token.expires_at,
     )
     return actor, token
 
 
-def _check_scopes(scopes: Collection[str] | None) -> None:
-    if scopes is None:
+def _check_maker(actor: Actor, user: User) -> None:
+    if actor.name == "command" or actor.user_id == user.id:
         return
-    if not scopes:
+    if not user.is_service:
+        raise Forbidden("You make tokens for yourself only; for a program, make a service account")
+    require(actor, "users")
+
+
+def _granted(actor: Actor, membership: Membership, scopes: Collection[str] | None) -> list[str] | None:
+    """Return the scopes of a new token: at most what its user's role has and what the actor acts with."""
+    if scopes is not None and not scopes:
         raise Invalid([("scopes", "must not be empty")])
-    unknown = sorted(set(scopes) - PERMISSIONS.keys())
-    if unknown:
+    if unknown := sorted(set(scopes or ()) - PERMISSIONS.keys()):
         raise Invalid([("scopes", f"{unknown[0]} is not a permission")])
+    most = {name for name, roles in PERMISSIONS.items() if membership.role in roles}
+    if actor.scopes is not None:
+        most &= actor.scopes
+        scopes = most if scopes is None else scopes
+    if wider := sorted(set(scopes or ()) - most):
+        raise Invalid([("scopes", f"{wider[0]} is more than you may give")])
+    if scopes is not None and not scopes:
+        raise Invalid([("scopes", "nothing of what you may give is in this role")])
+    return None if scopes is None else sorted(set(scopes))
+
+
+def _end(actor: Actor, wanted: datetime | None, now: datetime) -> datetime | None:
+    if wanted is not None and wanted <= now:
+        raise Invalid([("expires_at", "is in the past")])
+    if actor.name == "command":
+        return wanted
+    latest = now + LONGEST
+    if actor.token_ends_at is not None:
+        latest = min(latest, actor.token_ends_at)
+    if wanted is None:
+        return min(now + USUAL, latest)
+    if wanted > latest:
+        limit = "the end of the token you use" if latest < now + LONGEST else f"{LONGEST.days} days from now"
+        raise Invalid([("expires_at", f"must not be later than {limit}")])
+    return wanted
 
 
 def is_use_worth_noting(token: ApiToken, now: datetime) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.errors import NotFound, WrongStatus
+from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.user import Membership, StaffRole, User
+from scheduler.services.account import accounts
+from scheduler.services.account.permissions import SERVICE_ROLES
 from scheduler.services.actors import Actor
+from scheduler.services.feed import feed_ends
 from scheduler.services.trail import audit
 
 
@@ -34,6 +39,8 @@ def set_role(session: Session, actor: Actor, membership: Membership, role: Staff
     """Give a member another role. Raises WrongStatus for the last admin."""
     if membership.role is role:
         return
+    if membership.user.is_service and role not in SERVICE_ROLES:
+        raise WrongStatus("A service account cannot have a role that may override rules")
     _keep_an_admin(session, membership)
     membership.role = role
     audit.record(
@@ -42,12 +49,64 @@ def set_role(session: Session, actor: Actor, membership: Membership, role: Staff
     session.flush()
 
 
-def end(session: Session, actor: Actor, membership: Membership, now: datetime) -> None:
-    """Take a member out of the clinic; their account stays. Raises WrongStatus for the last admin."""
+@dataclass(frozen=True)
+class Ending:
+    """What ends with a membership, and what goes on: the calendar links that the member made for patients."""
+
+    tokens: int
+    feeds: int
+    patient_feeds: int
+
+
+def what_ends(session: Session, clinic: Clinic, user: User, now: datetime) -> Ending:
+    """Return how much would end if this member were removed."""
+    return Ending(
+        len(accounts.in_force(session, user, now, clinic)),
+        len(feed_ends.of_member(session, clinic.id, user.id)),
+        len(feed_ends.for_patients_by(session, clinic.id, user.id)),
+    )
+
+
+def end(
+    session: Session,
+    actor: Actor,
+    membership: Membership,
+    now: datetime,
+    *,
+    patients_feeds_too: bool = False,
+) -> None:
+    """Take a member out of the clinic with their API tokens and calendar links; their account stays.
+
+    Raises WrongStatus for the last admin.
+    """
     _keep_an_admin(session, membership)
+    user = membership.user
+    accounts.revoke_all(session, actor, user, now)
+    feed_ends.end_of_member(session, actor, user, now, patients_too=patients_feeds_too)
     audit.record(session, actor, "membership.ended", actor.clinic, now, [f"user:{membership.user_id}"])
     session.delete(membership)
     session.flush()
+    session.expire(user, ["memberships"])
+
+
+def require_admin_of_all(session: Session, actor: Actor, user: User, otherwise: str) -> None:
+    """Raise WrongStatus unless the actor is an admin in every clinic of this person.
+
+    An account is its person's in all of their clinics, so one clinic alone does not decide about it. `otherwise` says
+    what can be done instead.
+    """
+    for membership in user.memberships:
+        if not _is_admin_of(session, actor, membership.clinic):
+            raise WrongStatus(
+                f"This person also works in another clinic, where you are not an admin. {otherwise}"
+            )
+
+
+def _is_admin_of(session: Session, actor: Actor, clinic: Clinic) -> bool:
+    if actor.name == "command" or clinic.id == actor.clinic.id:
+        return True
+    own = users.member(session, actor.user_id or 0, clinic.id)
+    return own is not None and own.role is StaffRole.ADMIN
 
 
 def _keep_an_admin(session: Session, membership: Membership) -> None:

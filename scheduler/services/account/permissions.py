@@ -32,6 +32,8 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "tokens": frozenset({_ADMIN}),
     "audit": frozenset({_ADMIN}),
 }
+# an integration never overrides a rule, and manages neither accounts nor tokens
+SERVICE_ROLES = frozenset(StaffRole) - PERMISSIONS["override"] - PERMISSIONS["users"]
 # the same in words, as the page of roles and the form for tokens say them
 WORDS = {
     "view": "See the calendar, patients and courses",
@@ -49,7 +51,7 @@ WORDS = {
     "settings": "Hours, closures, chairs, protocols, texts, imports",
     "people": "Practitioners and their shifts",
     "users": "Accounts and roles",
-    "tokens": "API tokens",
+    "tokens": "See and end the clinic's API tokens, make one's own and service accounts",
     "audit": "The audit trail",
 }
 

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from flask_security.totp import Totp
@@ -18,8 +19,8 @@ from passlib.totp import TOTP, AppWallet, TotpMatch
 from sqlalchemy.orm import Session
 
 from scheduler.errors import WrongStatus
-from scheduler.models.clinic import Clinic
-from scheduler.models.user import StaffRole, User, member
+from scheduler.models.user import User
+from scheduler.services.account import memberships
 from scheduler.services.actors import Actor
 from scheduler.services.mail import account_notices
 from scheduler.services.trail import audit
@@ -96,16 +97,14 @@ def remove(session: Session, user: User, now: datetime, address: str = "", *, en
 def reset(session: Session, actor: Actor, user: User, now: datetime) -> None:
     """Forget a lost phone, so that the person sets up another one at the next sign-in.
 
-    The account is the person's in every clinic of theirs, so whoever does this must be an admin in all of them.
-    Raises WrongStatus.
+    Raises WrongStatus unless the actor is an admin in all clinics of this person.
     """
-    for membership in user.memberships:
-        if not _is_admin_of(session, actor, membership.clinic):
-            raise WrongStatus(
-                "This person belongs to another clinic too, so whoever runs this server must do it"
-            )
+    otherwise = "Whoever runs this server can do it with flask user reset-second-factor."
+    memberships.require_admin_of_all(session, actor, user, otherwise)
     _forget(session, user)
-    audit.record(session, actor, "user.second-factor-reset", actor.clinic, now, [f"user:{user.id}"])
+    for membership in user.memberships:
+        there = replace(actor, clinic=membership.clinic)
+        audit.record(session, there, "user.second-factor-reset", there.clinic, now, [f"user:{user.id}"])
     words = "An administrator took away the second step of signing in, so that you can set it up again."
     account_notices.tell(session, actor.clinic, user, words, now)
 
@@ -113,13 +112,6 @@ def reset(session: Session, actor: Actor, user: User, now: datetime) -> None:
 def remaining(user: User) -> int:
     """Return how many recovery codes are left."""
     return len(user.mf_recovery_codes or [])
-
-
-def _is_admin_of(session: Session, actor: Actor, clinic: Clinic) -> bool:
-    if actor.name == "command" or clinic.id == actor.clinic.id:
-        return True
-    own = member(session, actor.user_id or 0, clinic.id)
-    return own is not None and own.role is StaffRole.ADMIN
 
 
 def _forget(session: Session, user: User) -> None:

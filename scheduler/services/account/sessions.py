@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from scheduler.models import user_session as user_sessions
@@ -19,6 +21,7 @@ from scheduler.models.user import User
 from scheduler.models.user_session import UserSession
 from scheduler.notify.words import tongue
 from scheduler.services import limits
+from scheduler.services.account import memberships
 from scheduler.services.actors import Actor
 from scheduler.services.mail import account_notices
 from scheduler.services.trail import audit
@@ -96,6 +99,30 @@ def end_others(session: Session, user: User, now: datetime, but: UserSession | N
     for row in rows:
         end(session, row, now)
     return len(rows)
+
+
+def end_by_admin(session: Session, actor: Actor, user: User, wall: datetime, now: datetime) -> None:
+    """End every session of a person, such as one whose laptop is lost, and notify them by mail.
+
+    Raises WrongStatus unless the actor is an admin in all clinics of this person.
+    """
+    otherwise = (
+        "They can end their sessions themselves; whoever runs this server can, with flask user end-sessions."
+    )
+    memberships.require_admin_of_all(session, actor, user, otherwise)
+    end_others(session, user, wall)
+    for membership in user.memberships:
+        there = replace(actor, clinic=membership.clinic)
+        audit.record(session, there, "user.sessions-ended", there.clinic, now, [f"user:{user.id}"])
+    words = "An administrator signed you out everywhere. Sign in again when you need to."
+    account_notices.tell(session, actor.clinic, user, words, now)
+
+
+def prune(session: Session, wall: datetime) -> int:
+    """Delete sessions that began more than 180 days ago, and return how many; no sign-in is compared with them."""
+    old = delete(UserSession).where(UserSession.created_at < wall - REMEMBERED)
+    gone = session.execute(old, execution_options={"synchronize_session": False})
+    return int(gone.rowcount)  # type: ignore[attr-defined]  # a delete has it
 
 
 def present(session: Session, user: User, now: datetime) -> list[UserSession]:

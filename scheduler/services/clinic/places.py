@@ -26,6 +26,7 @@ from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.user import User
 from scheduler.services.actors import Actor
+from scheduler.services.feed import feed_ends
 from scheduler.services.trail import audit
 from scheduler.services.visit.events import relabelled
 
@@ -93,10 +94,13 @@ def create_practitioner(
 def update_practitioner(
     session: Session, actor: Actor, person: Practitioner, fields: Mapping[str, Any], now: datetime
 ) -> Practitioner:
-    """Change a person; `active` false takes them off the plan. Raises Invalid, and WrongStatus listing visits ahead."""
+    """Change a person; `active` false takes them off the plan and ends their calendar links.
+
+    Raises Invalid, and WrongStatus listing visits ahead."""
     values = _checked(fields, PRACTITIONER_FIELDS)
     if values.get("active") is False and person.active:
         _refuse_with_visits_ahead(session, person.resource_id, person.name, now)
+        feed_ends.end_of_practitioner(session, actor, person, now)
     if "roles" in values:
         _give_roles(person, values.pop("roles"))
     if "lanes" in values:

@@ -10,7 +10,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.user import Membership, StaffRole, User
 
 DESK = (StaffRole.ADMIN, StaffRole.MANAGER, StaffRole.FRONT_DESK)
-IS_AT_DESK = (Membership.user_id == User.id, Membership.role.in_(DESK), User.active)
+IS_AT_DESK = (Membership.user_id == User.id, Membership.role.in_(DESK), User.active, ~User.is_service)
 
 
 def desk(session: Session, clinic: Clinic) -> list[User]:

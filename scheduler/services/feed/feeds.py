@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.ical import texts
@@ -100,12 +100,14 @@ def of_resource(session: Session, clinic_id: int, resource_id: int | None) -> li
         CalendarFeed.resource_id.is_not_distinct_from(resource_id),
         CalendarFeed.revoked_at.is_(None),
     )
+    query = query.options(joinedload(CalendarFeed.created_by))
     return list(session.scalars(query.order_by(CalendarFeed.id)))
 
 
 def of_clinic(session: Session, clinic_id: int) -> dict[int | None, list[CalendarFeed]]:
     """Return all feeds of a clinic that are switched on, by resource (None: the whole clinic's), oldest first."""
     query = select(CalendarFeed).where(CalendarFeed.clinic_id == clinic_id, CalendarFeed.revoked_at.is_(None))
+    query = query.options(joinedload(CalendarFeed.created_by))
     found: dict[int | None, list[CalendarFeed]] = {}
     for feed in session.scalars(query.order_by(CalendarFeed.id)):
         found.setdefault(feed.resource_id, []).append(feed)
@@ -164,3 +166,9 @@ def _check(
 def latest_fetch(feeds: Sequence[CalendarFeed]) -> datetime | None:
     """Return when any of these feeds was last fetched."""
     return max((feed.last_fetched_at for feed in feeds if feed.last_fetched_at), default=None)
+
+
+def makers(feeds: Sequence[CalendarFeed]) -> list[str]:
+    """Return who made any of these feeds, each once."""
+    named = (one.created_by.name or one.created_by.email if one.created_by else "a command" for one in feeds)
+    return list(dict.fromkeys(named))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from scheduler.models.api_token import ApiToken
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
 from scheduler.models.user import User
@@ -22,3 +23,12 @@ def tell(session: Session, clinic: Clinic, user: User, lines: str, now: datetime
     outbox.enqueue(
         session, clinic, MessageKind.NOTICE, now, user=user, values=values, expires_at=now + USEFUL
     )
+
+
+def token_made(session: Session, token: ApiToken, now: datetime) -> None:
+    """Notify a person that a program can now act as them; a service account is nobody who reads mail."""
+    if token.user.is_service:
+        return
+    how = "by a command on the server" if token.made_via == "command" else "under your name"
+    words = f"An API token was made {how}: with it a program acts as you. You can end it on the page below."
+    tell(session, session.get_one(Clinic, token.clinic_id), token.user, words, now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import from_minute, to_minute
@@ -20,6 +20,7 @@ from scheduler.domain.plans import Role
 from scheduler.errors import ProposalExpired
 from scheduler.models.patient import by_public_id as patient_by_public_id
 from scheduler.models.plan_definition import by_public_id as plan_by_public_id
+from scheduler.services import signing
 from scheduler.services.actors import Actor
 from scheduler.services.planning.wishes import Wishes, from_document
 
@@ -38,7 +39,7 @@ class SignedProposal:
 
 def sign(proposal: Proposal, wishes: Wishes, actor: Actor, keys: Sequence[str], now: datetime) -> str:
     """Return the token with which this proposal can be booked. `keys`: the first signs, all are accepted."""
-    return _serializer(keys).dumps(
+    return signing.serializer(keys, SALT).dumps(
         {
             "c": actor.clinic.id,
             "u": actor.user_id,
@@ -55,7 +56,7 @@ def sign(proposal: Proposal, wishes: Wishes, actor: Actor, keys: Sequence[str], 
 def unsign(session: Session, actor: Actor, token: str, keys: Sequence[str], now: datetime) -> SignedProposal:
     """Return what a token holds. Raises ProposalExpired when it is old, not ours, or not this user's."""
     try:
-        held = _serializer(keys).loads(token)
+        held = signing.serializer(keys, SALT).loads(token)
     except BadSignature as refused:
         raise ProposalExpired from refused
     mine = held["c"] == actor.clinic.id and held["u"] == actor.user_id
@@ -70,10 +71,6 @@ def unsign(session: Session, actor: Actor, token: str, keys: Sequence[str], now:
         visits=tuple(_visit(document) for document in held["v"]),
         projections=tuple(_projection(document) for document in held["j"]),
     )
-
-
-def _serializer(keys: Sequence[str]) -> URLSafeSerializer:
-    return URLSafeSerializer(list(reversed(keys)), salt=SALT)  # itsdangerous signs with the last
 
 
 def _visit_document(visit: Visit) -> list[Any]:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature
 
 from scheduler.domain.localtime import to_minute
 from scheduler.errors import StalePreview
+from scheduler.services import signing
 from scheduler.services.actors import Actor
 from scheduler.services.visit.moves import Move
 
@@ -32,13 +33,15 @@ def check(token: str, moves: Sequence[Move], actor: Actor, keys: Sequence[str], 
 
 def sign_shown(shown: object, actor: Actor, keys: Sequence[str], now: datetime) -> str:
     """Return the token of anything that was shown, told by its plain values."""
-    return _serializer(keys).dumps([actor.user_id, _digest(shown), int((now + GOOD_FOR).timestamp())])
+    return signing.serializer(keys, SALT).dumps(
+        [actor.user_id, _digest(shown), int((now + GOOD_FOR).timestamp())]
+    )
 
 
 def check_shown(token: str, shown: object, actor: Actor, keys: Sequence[str], now: datetime) -> None:
     """Raise StalePreview unless this is what the token's preview showed to this user of late."""
     try:
-        user_id, digest, until = _serializer(keys).loads(token)
+        user_id, digest, until = signing.serializer(keys, SALT).loads(token)
     except (BadSignature, ValueError, TypeError) as refused:
         raise StalePreview from refused
     if user_id != actor.user_id or digest != _digest(shown) or until < now.timestamp():
@@ -60,7 +63,3 @@ def _told(moves: Sequence[Move]) -> list[object]:
 
 def _digest(shown: object) -> str:
     return sha256(repr(shown).encode()).hexdigest()
-
-
-def _serializer(keys: Sequence[str]) -> URLSafeSerializer:
-    return URLSafeSerializer(list(reversed(keys)), salt=SALT)  # itsdangerous signs with the last

@@ -55,7 +55,10 @@ async function unlock(event, dialog, field, trouble) {
     window.location.reload();
     return;
   }
-  trouble.textContent = "That did not work. Check the password, or wait and try again.";
+  const wait = answer.headers.get("Retry-After");
+  trouble.textContent = wait
+    ? `Too many wrong passwords. Try again in ${wait} seconds.`
+    : "The password is not right.";
   field.focus();
 }
 

@@ -10,12 +10,12 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.clock import Clock
 from scheduler.database import db
-from scheduler.errors import Invalid
+from scheduler.errors import Invalid, WrongStatus
 from scheduler.http import signing
+from scheduler.models.invitation import open_of_clinic
 from scheduler.models.user import StaffRole
-from scheduler.services.account import memberships, passwords, second_factors, sessions
+from scheduler.services.account import invitations, memberships, second_factors, sessions
 from scheduler.services.clinic import clinic_settings
-from scheduler.services.trail import audit
 from scheduler.web.current import actor
 from scheduler.web.passwords import public_url
 from scheduler.web.settings.blueprint import bp, by_field, saved
@@ -31,10 +31,10 @@ def users() -> str:
 @bp.post("/users")
 @may("users")
 def add_user() -> str | tuple[str, int]:
-    """Add a member. A new account is mailed a link to choose its password."""
+    """Invite a person by mail. The answer is the same whether or not they have an account."""
     form = request.form
     try:
-        user = passwords.invite(
+        invitation = invitations.invite(
             db.session(),
             actor(),
             form.get("email", ""),
@@ -44,11 +44,28 @@ def add_user() -> str | tuple[str, int]:
             signing.keys(),
             form.get("name", ""),
         )
-    except Invalid as refusal:
+    except (Invalid, WrongStatus) as refusal:
         db.session.rollback()
         return _page(refusal), refusal.status
     db.session.commit()
-    return _page(made=(user.email, user.password is None))
+    return _page(made=invitation.user.email)
+
+
+@bp.post("/users/invitations/<invitation_id>/mail")
+@may("users")
+def send_invitation(invitation_id: str) -> Response:
+    """Mail an invitation again."""
+    invitation = invitations.get(db.session(), actor().clinic, invitation_id)
+    invitations.send_again(db.session(), actor(), invitation, clock.now(), public_url(), signing.keys())
+    return saved(".users", "The invitation is on its way again.")
+
+
+@bp.post("/users/invitations/<invitation_id>/withdrawal")
+@may("users")
+def withdraw_invitation(invitation_id: str) -> Response:
+    invitation = invitations.get(db.session(), actor().clinic, invitation_id)
+    invitations.withdraw(db.session(), actor(), invitation, clock.now())
+    return saved(".users", "The invitation is withdrawn.")
 
 
 @bp.post("/users/role")
@@ -59,12 +76,24 @@ def save_role() -> Response:
     return saved(".users")
 
 
+@bp.get("/users/removal")
+@may("users")
+def ask_remove_user() -> str:
+    """Show what ends with a membership before it is ended."""
+    clinic = actor().clinic
+    membership = memberships.get(db.session(), clinic, request.args.get("email", ""))
+    ends = memberships.what_ends(db.session(), clinic, membership.user, clock.now())
+    return render_template("settings/removal.html", member=membership, ends=ends)
+
+
 @bp.post("/users/removal")
 @may("users")
 def remove_user() -> Response:
+    """End a membership with the tokens and calendar links that hang on it."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
-    memberships.end(db.session(), actor(), membership, clock.now())
-    return saved(".users", "Removed from this clinic.")
+    patients_too = "patients_feeds_too" in request.form
+    memberships.end(db.session(), actor(), membership, clock.now(), patients_feeds_too=patients_too)
+    return saved(".users", "Removed from this clinic. Their API tokens and calendar links have ended.")
 
 
 @bp.post("/users/second-factor/reset")
@@ -82,10 +111,8 @@ def reset_second_factor() -> Response:
 def end_sessions() -> Response:
     """End every session of a member, such as one whose laptop is lost."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
-    sessions.end_others(db.session(), membership.user, _wall())
-    told = [f"user:{membership.user_id}"]
-    audit.record(db.session(), actor(), "user.sessions-ended", actor().clinic, clock.now(), told)
-    return saved(".users", "They are signed out everywhere.")
+    sessions.end_by_admin(db.session(), actor(), membership.user, _wall(), clock.now())
+    return saved(".users", "They are signed out everywhere, and are notified by mail.")
 
 
 @bp.post("/users/second-factor")
@@ -109,13 +136,17 @@ def _role() -> StaffRole:
     return StaffRole(wanted)
 
 
-def _page(refusal: Invalid | None = None, made: tuple[str, bool] | None = None) -> str:
+def _page(refusal: Invalid | WrongStatus | None = None, made: str | None = None) -> str:
+    clinic = actor().clinic
     return render_template(
         "settings/users.html",
-        members=memberships.every(db.session(), actor().clinic),
+        members=memberships.every(db.session(), clinic),
+        invitations=open_of_clinic(db.session(), clinic.id),
         roles=list(StaffRole),
         values=request.form if refusal else {},
-        errors=by_field(refusal),
+        errors=by_field(refusal) if isinstance(refusal, Invalid) else {},
+        trouble=refusal.words if isinstance(refusal, WrongStatus) else "",
         made=made,
-        for_all=actor().clinic.settings.second_factor_for_all,
+        now=clock.now(),
+        for_all=clinic.settings.second_factor_for_all,
     )

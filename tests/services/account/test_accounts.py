@@ -52,7 +52,7 @@ def test_a_weak_password_is_refused(session, harbor, password):
 
 @both
 def test_a_token_acts_as_its_user_in_its_clinic(session, harbor):
-    _, text = accounts.create_token(session, harbor.actor("ada"), harbor.users["alice"], "phone", NOW)
+    _, text = accounts.create_token(session, harbor.command, harbor.users["alice"], "phone", NOW)
 
     actor = accounts.actor_for_token(session, text, NOW, "192.0.2.1")
 
@@ -65,7 +65,7 @@ def test_a_token_acts_as_its_user_in_its_clinic(session, harbor):
 
 
 def test_a_tokens_text_is_nowhere_in_the_database(session, harbor):
-    token, text = accounts.create_token(session, harbor.actor("ada"), harbor.users["alice"], "phone", NOW)
+    token, text = accounts.create_token(session, harbor.command, harbor.users["alice"], "phone", NOW)
 
     assert text.startswith(token.prefix)
     assert text not in repr(session.execute(select(ApiToken.__table__)).all())
@@ -74,7 +74,7 @@ def test_a_tokens_text_is_nowhere_in_the_database(session, harbor):
 
 @pytest.mark.parametrize("how", ["unknown", "revoked", "expired", "inactive user", "no member any more"])
 def test_a_token_not_in_force_is_nobody(session, harbor, how):
-    actor, alice = harbor.actor("ada"), harbor.users["alice"]
+    actor, alice = harbor.command, harbor.users["alice"]
     token, text = accounts.create_token(session, actor, alice, "phone", NOW, NOW + timedelta(days=1))
     assert accounts.actor_for_token(session, text, NOW, "") is not None
     later = NOW

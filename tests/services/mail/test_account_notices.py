@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from scheduler.models.message import Message
 from scheduler.models.user import StaffRole
-from scheduler.services.account import passwords, sessions
+from scheduler.services.account import invitations, passwords, sessions
 from scheduler.services.mail import account_notices, letters
 from scheduler.services.mail.letters import Letterhead
 from tests.cast import NOW
@@ -39,11 +39,13 @@ def test_a_new_browser_is_told_by_the_clock_that_all_mail_goes_by(session, harbo
 
 
 @pytest.mark.parametrize(
-    ("role", "subject"), [(StaffRole.NURSE, "Your new account"), (None, "Your password")]
+    ("role", "subject"), [(StaffRole.NURSE, "An invitation to a clinic"), (None, "Your password")]
 )
 def test_an_invitation_and_a_reset_say_which_they_are(session, harbor, role, subject):
     if role:
-        passwords.invite(session, harbor.actor("ada"), "eve@example.org", role, NOW, "http://x", [SECRET_KEY])
+        invitations.invite(
+            session, harbor.actor("ada"), "eve@example.org", role, NOW, "http://x", [SECRET_KEY]
+        )
     else:
         passwords.ask_for_reset(session, "alice@example.org", NOW, "http://x", [SECRET_KEY])
     message = session.scalar(select(Message))
