@@ -190,7 +190,8 @@ def _note(response: Response) -> Response:
 
 def _due() -> list[AuditEvent]:
     """Return what is to be noted, and forget what was collected: the page of an error shows none of it."""
-    shown, refused, due = g.pop("shown", None), g.pop("refused", None), g.pop("notes", [])
+    shown, refused = g.pop("shown", None), g.pop("refused", None)
+    due: list[AuditEvent] = g.pop("notes", [])
     if shown is None and refused is None:
         return due
     actor, now, declared = g.get("actor"), clock.now(), _declared()
