@@ -58,9 +58,13 @@ def test_more_fields_than_any_form_has_are_refused(app, harbor):
 def test_an_import_of_two_megabytes_passes(signed_in, harbor):  # noqa: F811
     mona = signed_in(harbor, "mona")
     table = b"given_name,family_name\n" + b"Ann,Long\n" * 230_000
-    form = {"file": (io.BytesIO(table), "patients.csv")}
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="patients.csv"\r\n\r\n'
 
-    answer = mona.post("/settings/imports", data=form, content_type="multipart/form-data")
+    answer = mona.post(
+        "/settings/imports",
+        data=head + table + b"\r\n--x--\r\n",
+        content_type="multipart/form-data; boundary=x",
+    )
 
     assert answer.status_code == 303
     assert len(table) > 2_000_000
