@@ -9,20 +9,18 @@ from datetime import UTC, datetime, time
 from functools import cache
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
-from scheduler.models.user import Membership, StaffRole, User, member
+from scheduler.models.user import StaffRole, User, member
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, schedules
 from scheduler.services.clinic.schedules import Hours
 from scheduler.services.patient import patients
-from tests.engines import scene
 
 NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 PASSWORD = "a quiet cup of tea"
@@ -48,8 +46,9 @@ class Cast:
         return Actor(self.clinic, None, None, "command")
 
 
-@scene("harbor")
-def build_harbor(session) -> None:
+@pytest.fixture
+def harbor(session) -> Cast:
+    """Harbor with its people, hours, chairs and the six protocols."""
     cast = found(session, "harbor", "Harbor Clinic", "America/New_York")
     roles = {
         "ada": StaffRole.ADMIN,
@@ -68,62 +67,20 @@ def build_harbor(session) -> None:
     add_patient(session, cast, "Nora", "Lindqvist", email="nora@example.org", email_ok=True)
     for plan in shipped():
         plans.load(session, cast.command, plan, NOW)
-
-
-@scene("hill")
-def build_hill(session) -> None:
-    cast = found(session, "hill", "Hill Clinic", "Europe/Berlin")
-    hire(session, cast, "oscar", StaffRole.ADMIN)
-    add_place(session, cast, "Liege 1", "chair")
-    add_person(session, cast, "Nadja", "nurse")
-    add_patient(session, cast, "Otto", "Ohnesorg")
-
-
-@scene("staffed")
-def build_passwords(session) -> None:
-    for user in cast_of(session, "harbor").users.values():
-        accounts.set_password(session, user, PASSWORD)
-
-
-@pytest.fixture
-def harbor(session) -> Cast:
-    """Harbor with its people, hours, chairs and the six protocols."""
-    return stored(session, cast_of(session, "harbor"))
+    session.commit()
+    return cast
 
 
 @pytest.fixture
 def hill(session) -> Cast:
     """Another clinic: its people must see nothing of Harbor."""
-    return stored(session, cast_of(session, "hill"))
-
-
-@pytest.fixture
-def staffed(harbor) -> Cast:
-    """Harbor, whose users have passwords."""
-    return harbor
-
-
-def stored(session, rows):
-    """Return rows as a fixture leaves them: no transaction is open, and they are read when a test looks at them."""
+    cast = found(session, "hill", "Hill Clinic", "Europe/Berlin")
+    hire(session, cast, "oscar", StaffRole.ADMIN)
+    add_place(session, cast, "Liege 1", "chair")
+    add_person(session, cast, "Nadja", "nurse")
+    add_patient(session, cast, "Otto", "Ohnesorg")
     session.commit()
-    return rows
-
-
-def cast_of(session, key) -> Cast:
-    """Return the cast of a clinic that stands in the database."""
-
-    def rows(model, order):
-        return session.scalars(select(model).where(model.clinic_id == clinic.id).order_by(order))
-
-    clinic = session.scalars(select(Clinic).where(Clinic.key == key)).one()
-    members = select(User).join(Membership).where(Membership.clinic_id == clinic.id).order_by(User.id)
-    return Cast(
-        clinic,
-        {user.email.partition("@")[0]: user for user in session.scalars(members)},
-        {place.name: place for place in rows(Location, Location.rank)},
-        {person.name: person for person in rows(Practitioner, Practitioner.rank)},
-        {patient.given_name: patient for patient in rows(Patient, Patient.id)},
-    )
+    return cast
 
 
 @cache

@@ -1,30 +1,26 @@
 """Both database engines for tests, each test on a fresh and migrated database.
 
-One server and a few templates per engine serve a whole run, with all its xdist workers; a test gets a copy. A template
-is migrated and holds the scenes that the test asks for as fixtures (see `scene`), so that rows that hundreds of tests
-begin with are written once. PostgreSQL is TEST_DATABASE_URL (a role that may create databases), else a server of our
-own. A machine that has neither fails the tests; nothing is skipped.
+One server and one migrated template per engine serve a whole run, with all its xdist workers; a test gets a copy.
+PostgreSQL is TEST_DATABASE_URL (a role that may create databases), else a server of our own. A machine that has
+neither fails the tests; nothing is skipped.
 """
 
 import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session
-from werkzeug.routing import Rule
 
 import config
 from scheduler.app import create_app
@@ -35,23 +31,8 @@ config.pin_zones()  # before any test module looks at a zone
 ENGINES = ("sqlite", "postgresql")
 SECRET_KEY = "5f2c81d09be74a36c1d8e0472b9fa6535f2c81d09be74a36"
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid4().hex)[:12]
-TEMPLATE = f"seriate_{RUN}_t"
 
 both = pytest.mark.parametrize("engine_name", ENGINES, indirect=True)
-
-Scene = Callable[[Session], None]
-SCENES: dict[str, Scene] = {}
-"""What a template can hold, by the name of a fixture: what writes its rows. A later scene may build on an earlier one."""
-
-
-def scene(name: str) -> Callable[[Scene], Scene]:
-    """Mark what writes the rows of the fixture `name`. They stand in the database of each test that asks for it."""
-
-    def mark(build: Scene) -> Scene:
-        SCENES[name] = build
-        return build
-
-    return mark
 
 
 def test_settings(folder: Path, database_url: str, **changes: str) -> config.Settings:
@@ -82,20 +63,17 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(
-    request: pytest.FixtureRequest, engine_name: str, shared_folder: Path, tmp_path: Path
-) -> Iterator[str]:
-    """The address of a fresh, migrated database that holds the scenes of this test and nothing else."""
-    scenes = tuple(name for name in SCENES if name in request.fixturenames)
+def database_url(engine_name: str, shared_folder: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, migrated, empty database."""
     if engine_name == "sqlite":
         copy = tmp_path / "seriate.db"
-        shutil.copyfile(_sqlite_template(shared_folder, scenes), copy)
+        shutil.copyfile(_sqlite_template(shared_folder), copy)
         copy.chmod(0o600)  # a production refuses one that others can read
         yield f"sqlite:///{copy}"
         return
     server = _postgresql(shared_folder)
     name = f"seriate_{RUN}_{uuid4().hex[:12]}"
-    template = _postgresql_template(shared_folder, server, scenes)
+    template = _postgresql_template(shared_folder, server)
     _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield _on(server, name)
     _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -121,44 +99,11 @@ def empty_database(engine_name: str, shared: Path, folder: Path) -> Iterator[str
     _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def _compile_routes_once() -> None:
-    """Let the apps of a process share what werkzeug compiles for each route: 0.16 s of every test without it."""
-    compile_builder = Rule._compile_builder
-    builders: dict[tuple[object, ...], Any] = {}
-
-    def shared(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, rule.subdomain, rule.host, repr(rule.defaults), append_unknown)
-        if key not in builders:
-            builders[key] = compile_builder(rule, append_unknown)
-        return builders[key]
-
-    Rule._compile_builder = shared  # type: ignore[method-assign]
-
-
-class Compiled(BytecodeCache):
-    """Templates compiled once for all apps of a process."""
-
-    def __init__(self) -> None:
-        self.codes: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.codes:
-            bucket.bytecode_from_string(self.codes[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.codes[bucket.key] = bucket.bytecode_to_string()
-
-
-_compile_routes_once()
-compiled = Compiled()
-
-
 @pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The app on the fresh database, in its context."""
     app = create_app(test_settings(tmp_path, database_url))
     app.testing = True
-    app.jinja_env.bytecode_cache = compiled
     app.test_client_class = Visitor
     with app.app_context():
         yield app
@@ -184,54 +129,32 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let the workers of xdist name their databases as this process does, so that it can remove them."""
-    if hasattr(config.option, "testrunuid") and not hasattr(config, "workerinput"):
-        config.option.testrunuid = RUN
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove the templates from a server that outlives the run."""
+    """Take away the template of a server that outlives the run."""
     server = os.environ.get("TEST_DATABASE_URL")
-    if not server or hasattr(session.config, "workerinput"):
-        return
-    made = f"SELECT datname FROM pg_database WHERE datname LIKE '{TEMPLATE}%'"
-    for name in _execute(_address(server), made):
-        _execute(_address(server), f'DROP DATABASE IF EXISTS "{name}"')
+    if server and not hasattr(session.config, "workerinput"):
+        _execute(_address(server), f'DROP DATABASE IF EXISTS "{_template_name()}"')
 
 
-def _sqlite_template(shared: Path, scenes: tuple[str, ...]) -> Path:
-    template = shared / f"{'-'.join(('template', *scenes))}.db"
-    with _once(shared, template.name) as missing:
+def _sqlite_template(shared: Path) -> Path:
+    template = shared / "template.db"
+    with _once(shared, "sqlite") as missing:
         if missing:
-            making = template.with_suffix(".making")
-            if scenes:
-                shutil.copyfile(_sqlite_template(shared, scenes[:-1]), making)
-            _fill(f"sqlite:///{making}", shared, scenes)
-            making.rename(template)
+            migrate(f"sqlite:///{template}", shared)
     return template
 
 
-def _postgresql_template(shared: Path, server: str, scenes: tuple[str, ...]) -> str:
-    name = "_".join((TEMPLATE, *scenes))
-    with _once(shared, name) as missing:
+def _postgresql_template(shared: Path, server: str) -> str:
+    name = _template_name()
+    with _once(shared, "postgresql-template") as missing:
         if missing:
-            source = _postgresql_template(shared, server, scenes[:-1]) if scenes else "template1"
-            _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
-            _fill(_on(server, name), shared, scenes)
+            _execute(server, f'CREATE DATABASE "{name}"')
+            migrate(_on(server, name), shared)
     return name
 
 
-def _fill(url: str, shared: Path, scenes: tuple[str, ...]) -> None:
-    """Migrate an empty database, or add the last scene to one that holds the others."""
-    if not scenes:
-        migrate(url, shared)
-        return
-    with create_app(test_settings(shared, url)).app_context():
-        SCENES[scenes[-1]](db.session())
-        db.session.commit()
-        db.session.remove()
-        db.engine.dispose()
+def _template_name() -> str:
+    return f"seriate_{RUN}_template"
 
 
 def _postgresql(shared: Path) -> str:
@@ -239,7 +162,7 @@ def _postgresql(shared: Path) -> str:
     if given:
         return _address(given)
     written = shared / "postgresql-address"
-    with _once(shared, written.name) as missing:
+    with _once(shared, "postgresql") as missing:
         if missing:
             # a path short enough for a socket, and open to the user that the server runs as
             folder = Path(tempfile.mkdtemp(prefix="seriate-pg-"))
@@ -267,14 +190,11 @@ def migrate(url: str, shared: Path) -> None:
         db.engine.dispose()
 
 
-def _execute(server: str, statement: str) -> list[str]:
-    """Run a statement, and return the first column of its rows if it has any."""
+def _execute(server: str, statement: str) -> None:
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        result = connection.execute(text(statement))
-        column = list(result.scalars()) if result.returns_rows else []
+        connection.execute(text(statement))
     engine.dispose()
-    return column
 
 
 def _on(server: str, database: str) -> str:
