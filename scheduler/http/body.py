@@ -42,8 +42,12 @@ def read() -> None:
 
 
 def _bound() -> None:
-    request.max_content_length = limit(request.path)
-    request.max_form_memory_size = request.max_content_length
+    most = limit(request.path)
+    request.max_content_length = most + 1
+    request.max_form_memory_size = most
     request.max_form_parts = MOST_PARTS
-    if request.content_length is not None and request.content_length > request.max_content_length:
+    length = request.content_length
+    if length is None and request.environ.get("wsgi.input_terminated"):
+        length = len(request.get_data())  # chunked: werkzeug would cut what is too long, and not refuse it
+    if length is not None and length > most:
         raise RequestEntityTooLarge
