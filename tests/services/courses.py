@@ -2,14 +2,31 @@
 
 from datetime import date
 
+import pytest
+from sqlalchemy import select
+
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import current
 from scheduler.services.course import booking
 from scheduler.services.planning import proposals
 from scheduler.services.planning.wishes import Wishes
-from tests.cast import NOW
+from tests.cast import NOW, Cast, cast_of, stored
+from tests.engines import scene
 
 MONDAY = date(2026, 11, 30)
+
+
+@scene("nora_course")
+def build_course(session) -> None:
+    book(session, cast_of(session, "harbor"))
+
+
+@pytest.fixture
+def nora_course(session, harbor: Cast) -> CarePlan:
+    """Nora's course of six infusions, as the front desk books it at NOW, committed."""
+    return stored(
+        session, session.scalars(select(CarePlan).where(CarePlan.clinic_id == harbor.clinic.id)).one()
+    )
 
 
 def wishes(session, cast, key="iv-depression-6", patient="Nora", **more) -> Wishes:
