@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 from scheduler.services.feed import feeds
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
+from tests.clocks import StandingClock
 from tests.services.courses import book
 
 PAIR = """
@@ -48,15 +49,10 @@ path = {folder}/khal.db
 """
 
 
-class StandingClock:
-    def now(self):
-        return NOW
-
-
 @pytest.fixture
 def address(app):
     """The address of the app, served in a thread, at a time that stands still."""
-    app.extensions["clock"] = StandingClock()
+    app.extensions["clock"] = StandingClock(NOW)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -20,6 +20,7 @@ from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feed_events, feeds
 from tests.calendar_cast import DAY, NOW, make_clinic, make_location, make_patient, make_visit, visit
+from tests.clocks import StandingClock
 from tests.engines import both, test_settings
 from tests.ical.test_readers import hostile_name
 
@@ -34,14 +35,6 @@ NONSENSE = [
     "",
     "/x.ics",
 ]
-
-
-class StandingClock:
-    def __init__(self, time):
-        self.time = time
-
-    def now(self):
-        return self.time
 
 
 @pytest.fixture(autouse=True)

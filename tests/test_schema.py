@@ -6,10 +6,11 @@ from sqlalchemy import text
 from config import ConfigError
 from scheduler import schema
 from scheduler.app import create_app
+from scheduler.services.schema import newest
 from tests.cli.test_users import run
 from tests.engines import both, empty_database, test_settings
 
-NEWEST = schema._revisions()[1]
+NEWEST = newest()
 OLDER = "the database has schema 0091, and this version needs {}; run: flask db upgrade"
 NEWER = "the database has schema 9999, which is newer than this version (schema {}); install the version"
 

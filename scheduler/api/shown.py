@@ -18,6 +18,7 @@ SHOWS: dict[str, Shows] = {
             "api.confirm_appointment",
             "api.create_patient",
             "api.create_patient_feed",
+            "api.end_patient_links",
             "api.fulfill_appointment",
             "api.get_appointment",
             "api.get_care_plan",

@@ -7,16 +7,7 @@ from scheduler.database import begin_write, db
 from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
 from tests.cast import NOW, hire
-
-
-class Still:
-    """A clock that stands."""
-
-    def __init__(self, instant):
-        self.instant = instant
-
-    def now(self):
-        return self.instant
+from tests.clocks import StandingClock
 
 
 class Program:
@@ -43,7 +34,7 @@ def travel(app):
     """Let the app's clock stand at an instant."""
 
     def to(instant):
-        app.extensions["clock"] = Still(instant)
+        app.extensions["clock"] = StandingClock(instant)
 
     return to
 

@@ -29,9 +29,10 @@ from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.services.account import accounts
-from tests.api.conftest import Program, Still
+from tests.api.conftest import Program
 from tests.cast import NOW, add_patient
 from tests.chaos.blindness import blind
+from tests.clocks import StandingClock
 from tests.engines import test_settings
 
 PEOPLE = 24
@@ -166,7 +167,7 @@ class Booker:
             self.program = Caller(plan.url, plan.token)
         else:
             app = create_app(test_settings(Path(plan.folder), plan.database))
-            app.extensions["clock"] = Still(NOW)
+            app.extensions["clock"] = StandingClock(NOW)
             self.program = Program(app.test_client(), plan.token)
         self.acks = Path(plan.acks).open("a")  # noqa: SIM115  (for as long as the process lives)
         self.mine = []

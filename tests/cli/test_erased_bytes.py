@@ -28,6 +28,7 @@ from scheduler.services.transfer import backup_files
 from scheduler.services.visit import gates, visits
 from tests.cast import NOW, add_patient
 from tests.cli.test_users import run
+from tests.clocks import StandingClock
 from tests.engines import both
 from tests.services.courses import book, visit
 
@@ -37,14 +38,6 @@ READ_FILES = """
     SELECT count(*) FROM pg_class, pg_read_binary_file(pg_relation_filepath(oid), true) AS content
     WHERE relkind IN ('r', 'i', 't', 'm') AND position(CAST(:canary AS bytea) IN content) > 0
 """
-
-
-class Still:
-    def __init__(self, instant):
-        self.instant = instant
-
-    def now(self):
-        return self.instant
 
 
 @pytest.fixture
@@ -79,7 +72,7 @@ def planted(app, session, harbor):
     public_id = nora.public_id
     session.commit()
     session.close()
-    app.extensions["clock"] = Still(LATER)
+    app.extensions["clock"] = StandingClock(LATER)
     return public_id
 
 

@@ -12,16 +12,12 @@ from scheduler.models.message import Message
 from scheduler.models.reminder import Reminder
 from scheduler.services.visit import books
 from tests.cast import NOW
+from tests.clocks import StandingClock
 from tests.engines import both
 from tests.services.courses import book
 
 HEADER = "given_name,family_name,plan_definition,action,status,start,location,practitioners"
 LATER = NOW + timedelta(days=8)
-
-
-class Still:
-    def now(self):
-        return LATER
 
 
 @pytest.fixture
@@ -38,7 +34,7 @@ def half_done(app, session, harbor):
         start = f"{one.local_start:%Y-%m-%d %H:%M}"
         lines.append(f"NORA,lindqvist,iv-depression-6,{one.action},{state},{start},{place},{people}")
     session.rollback()
-    app.extensions["clock"] = Still()
+    app.extensions["clock"] = StandingClock(LATER)
     return lines
 
 

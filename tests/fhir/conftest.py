@@ -80,7 +80,7 @@ def check(document):
 
 
 @pytest.fixture
-def fhir(app, session, still):
+def fhir(app, session):
     """Return a function that asks as a member of a cast and gives (status, checked document)."""
 
     def program(cast=None, name=None, **options):
@@ -101,18 +101,6 @@ def fhir(app, session, still):
         return ask
 
     return program
-
-
-class Still:
-    """A clock that stands at NOW."""
-
-    def now(self):
-        return NOW
-
-
-@pytest.fixture
-def still(app):
-    app.extensions["clock"] = Still()
 
 
 @pytest.fixture

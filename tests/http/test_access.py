@@ -15,8 +15,8 @@ from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
-from tests.api.conftest import Still
 from tests.cast import NOW, add_patient
+from tests.clocks import StandingClock
 from tests.services.courses import book
 from tests.web.test_matrix import ask
 
@@ -257,7 +257,7 @@ def names(rows):
     return [row.event for row in rows]
 
 
-class OnTheWay(Still):
+class OnTheWay(StandingClock):
     """A clock that stands; for the limits of sessions no time has passed."""
 
     def wall(self):

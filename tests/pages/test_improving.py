@@ -5,22 +5,15 @@ from playwright.sync_api import expect
 
 from scheduler.jobs import worker
 from scheduler.models.care_plan import CarePlan
-from tests.cast import NOW
+from tests.clocks import StandingClock
 from tests.pages.accessibility import findings, with_axe
 from tests.services.planning.tangled import KEY, show_worker, tangle
-
-
-class Standing:
-    """The worker's clock."""
-
-    def now(self):
-        return NOW
 
 
 @pytest.fixture
 def crowded(app, session, staffed):
     """Return the address at which Nora's crowded course is proposed."""
-    app.extensions["clock"] = Standing()
+    app.extensions["clock"] = StandingClock()
     wishes = tangle(session, staffed)
     show_worker(session)
     nora = wishes.patient.public_id

@@ -4,15 +4,8 @@ from scheduler.models.message import MessageKind
 from scheduler.services.mail import outbox
 from scheduler.services.patient import links
 from tests.calendar_cast import NOW, make_clinic, make_patient, make_visit
+from tests.clocks import StandingClock
 from tests.engines import SECRET_KEY
-
-
-class StandingClock:
-    def __init__(self, time):
-        self.time = time
-
-    def now(self):
-        return self.time
 
 
 @pytest.fixture(autouse=True)

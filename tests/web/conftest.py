@@ -1,75 +1,29 @@
 """Clients of the pages, signed in at Harbor or Hill, at NOW."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
-from scheduler.clock import Clock
 from scheduler.services.account.accounts import set_password
-from tests.cast import NOW, PASSWORD
-
-
-class Standing:
-    """A clock that stands."""
-
-    def now(self) -> datetime:
-        return NOW
-
-    def wall(self) -> datetime:
-        return NOW
-
-
-class Later(Clock):
-    """A machine's clock that runs ahead: at first to the next hour, so that no stretch of a limit ends in a test."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        now = datetime.now(UTC)
-        self.ahead = now.replace(minute=0, second=1) + timedelta(hours=1) - now
-
-    def wall(self) -> datetime:
-        return super().wall() + self.ahead
+from tests.cast import PASSWORD
+from tests.clocks import StandingClock
 
 
 @pytest.fixture
 def later(app):
-    """Let the machine's time go by."""
-    app.extensions["clock"] = clock = Later()
+    """Return what lets time pass; until then it is NOW, however slow the machine is."""
+    app.extensions["clock"] = clock = StandingClock()
 
     def by(**time):
-        clock.ahead += timedelta(**time)
-
-    return by
-
-
-class Stopped:
-    """A clock that moves only when a test says so, however slow the machine is."""
-
-    def __init__(self) -> None:
-        self.instant = NOW
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def wall(self) -> datetime:
-        return self.instant
-
-
-@pytest.fixture
-def stopped(app):
-    """Let time stand, and go by as the test says."""
-    app.extensions["clock"] = clock = Stopped()
-
-    def by(**time):
-        clock.instant += timedelta(**time)
+        clock.time += timedelta(**time)
 
     return by
 
 
 @pytest.fixture
 def at_now(app):
-    app.extensions["clock"] = Standing()
+    app.extensions["clock"] = StandingClock()
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_an_api_token_ends_with_a_new_password_unless_it_is_kept(app, session, h
     assert app.test_client().get("/api/v1/patients", headers=phone).status_code == status
 
 
-def test_a_new_password_by_link_makes_the_browser_known(client, session, alice, stopped):
+def test_a_new_password_by_link_makes_the_browser_known(client, session, alice, later):
     """Whoever can read the mail has a way in, however long a stranger guesses."""
     ask(client, "alice@example.org")
     session.rollback()

@@ -140,7 +140,7 @@ def test_a_recovery_code_works_once(app, session, phone):
     assert second_factors.remaining(by_email(session, "alice@example.org")) == 9
 
 
-def test_wrong_codes_are_slowed_and_in_the_trail(app, session, phone, stopped):
+def test_wrong_codes_are_slowed_and_in_the_trail(app, session, phone, later):
     phone("alice")
     client = app.test_client()
     answers = [second_step(client, "alice", "000 000") for _ in range(5)]
@@ -150,11 +150,11 @@ def test_wrong_codes_are_slowed_and_in_the_trail(app, session, phone, stopped):
     assert (blocked.status_code, "Too many wrong codes." in blocked.text) == (403, True)
     session.rollback()
     assert events(session, "user.code-refused") == 5
-    stopped(seconds=5)
+    later(seconds=5)
     assert second_step(client, "alice", code()).status_code == 303
 
 
-def test_who_guesses_codes_elsewhere_does_not_keep_a_known_browser_out(app, phone, stopped):
+def test_who_guesses_codes_elsewhere_does_not_keep_a_known_browser_out(app, phone, later):
     desk, stranger = app.test_client(), app.test_client()
     stranger.environ_base["REMOTE_ADDR"] = "203.0.113.9"
     kept = phone("alice")

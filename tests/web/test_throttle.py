@@ -25,7 +25,7 @@ def alice(session, harbor):
 
 
 @both
-def test_a_stranger_does_not_keep_a_known_browser_out(app, alice, stopped):
+def test_a_stranger_does_not_keep_a_known_browser_out(app, alice, later):
     desk = browser(app)
     desk.post("/logout", data={"csrf_token": token_of(desk)})
     guess(app, times=10)
@@ -34,7 +34,7 @@ def test_a_stranger_does_not_keep_a_known_browser_out(app, alice, stopped):
     assert sign_in(desk, "alice@example.org", PASSWORD).status_code == 302
 
 
-def test_a_person_signs_in_from_a_known_network_while_a_stranger_guesses(app, alice, stopped):
+def test_a_person_signs_in_from_a_known_network_while_a_stranger_guesses(app, alice, later):
     browser(app)
     guess(app, times=10)
 
@@ -42,15 +42,15 @@ def test_a_person_signs_in_from_a_known_network_while_a_stranger_guesses(app, al
 
 
 @both
-def test_a_signed_in_person_unlocks_while_a_stranger_guesses(app, alice, stopped):
+def test_a_signed_in_person_unlocks_while_a_stranger_guesses(app, alice, later):
     desk = browser(app)
-    stopped(minutes=16)
+    later(minutes=16)
     guess(app, times=10)
 
     assert unlock(desk, PASSWORD).status_code == 303
 
 
-def test_made_up_accounts_do_not_keep_out_those_behind_the_same_address(app, alice, stopped):
+def test_made_up_accounts_do_not_keep_out_those_behind_the_same_address(app, alice, later):
     browser(app)
     stranger = app.test_client()
     for number in range(60):
@@ -61,34 +61,34 @@ def test_made_up_accounts_do_not_keep_out_those_behind_the_same_address(app, ali
     assert "Too many wrong passwords." in sign_in(stranger, "nobody@example.org", "wrong").text
 
 
-def test_a_stranger_waits_ever_longer_and_never_for_good(app, alice, stopped):
+def test_a_stranger_waits_ever_longer_and_never_for_good(app, alice, later):
     stranger, waits = app.test_client(), []
     stranger.environ_base["REMOTE_ADDR"] = STRANGER
     for _ in range(20):
         answer = sign_in(stranger, "alice@example.org", "wrong")
         if "Retry-After" in answer.headers:
             waits.append(int(answer.headers["Retry-After"]))
-            stopped(seconds=waits[-1])
+            later(seconds=waits[-1])
 
     assert waits[:4] == [5, 10, 20, 40]
     assert max(waits) == 300
-    stopped(seconds=max(waits))
+    later(seconds=max(waits))
     assert sign_in(stranger, "alice@example.org", PASSWORD).status_code == 302
 
 
-def test_a_locked_session_can_be_guessed_at_slowly_only(app, alice, stopped):
+def test_a_locked_session_can_be_guessed_at_slowly_only(app, alice, later):
     desk = browser(app)
-    stopped(minutes=16)
+    later(minutes=16)
     tried = [unlock(desk, "wrong") for _ in range(6)]
 
     assert ["Retry-After" in answer.headers for answer in tried] == [False] * 5 + [True]
     assert unlock(desk, PASSWORD).status_code == 403
-    stopped(seconds=int(tried[-1].headers["Retry-After"]))
+    later(seconds=int(tried[-1].headers["Retry-After"]))
     assert unlock(desk, PASSWORD).status_code == 303
 
 
 @both
-def test_guesses_at_the_same_moment_get_no_more_looks(app, session, alice, stopped):
+def test_guesses_at_the_same_moment_get_no_more_looks(app, session, alice, later):
     clients = [app.test_client() for _ in range(30)]
     tokens = [form_token(client) for client in clients]
 
@@ -106,7 +106,7 @@ def test_guesses_at_the_same_moment_get_no_more_looks(app, session, alice, stopp
     assert len(session.scalars(looked_at).all()) == 5
 
 
-def test_strangers_together_are_bounded_over_a_day(app, session, alice, stopped):
+def test_strangers_together_are_bounded_over_a_day(app, session, alice, later):
     """Each guess comes from a network of its own, as soon as the former wait allows."""
     tries = 0
     spent = timedelta(0)
@@ -117,7 +117,7 @@ def test_strangers_together_are_bounded_over_a_day(app, session, alice, stopped)
         if "Retry-After" in answer.headers:
             wait = timedelta(seconds=int(answer.headers["Retry-After"]))
             spent += wait
-            stopped(seconds=wait.total_seconds())
+            later(seconds=wait.total_seconds())
         else:
             tries += 1
 

@@ -17,6 +17,7 @@ from scheduler.services.course import booking
 from scheduler.services.planning import improving_jobs, proposals
 from scheduler.services.planning.proposal_tokens import GOOD_FOR
 from tests.cast import NOW, add_patient
+from tests.clocks import StandingClock
 from tests.engines import both
 from tests.services.planning.tangled import show_worker, tangle
 
@@ -27,11 +28,7 @@ LONG = 300  # seconds: enough on the slowest machine
 def standing(app):
     """Let the app's clock stand at NOW."""
 
-    class Standing:
-        def now(self):
-            return NOW
-
-    app.extensions["clock"] = Standing()
+    app.extensions["clock"] = StandingClock()
 
 
 @pytest.fixture

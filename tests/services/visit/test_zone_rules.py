@@ -25,6 +25,7 @@ from scheduler.services.feed import feed_events, feed_state, feeds
 from scheduler.services.mail.letters import Letterhead, compose
 from scheduler.services.visit import books, moves, undo, visits, zone_drift, zone_rules
 from tests.cast import NOW, add_patient
+from tests.clocks import StandingClock
 from tests.engines import SECRET_KEY, both
 from tests.ical.readers import by_ical_js
 from tests.services.courses import visit
@@ -282,11 +283,7 @@ def test_nothing_is_touched_while_the_rules_stand(session, harbor, hill, course)
 
 @both
 def test_the_clock_does_it_for_every_clinic_by_itself(app, session, harbor, hill, course, new_rules):
-    class Standing:
-        def now(self):
-            return LATER
-
-    app.extensions["clock"] = Standing()
+    app.extensions["clock"] = StandingClock(LATER)
     other = add_visit(session, hill, "Liege 1", NOW + 48 * HOUR)
     session.commit()
     there, (was, _) = other.start_at, standing(session)
