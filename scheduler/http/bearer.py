@@ -45,12 +45,13 @@ def caller_key() -> str:
 
 
 def _note_use(token: ApiToken) -> None:
-    """Write down that the token was used, in a transaction of its own unless the request is a writer already."""
-    now = clock.now()
+    """Record that the token was used, in a transaction of its own unless the request is a writer already."""
+    now, token_id = clock.now(), token.id
     if is_writer(db.session()):
         token.last_used_at = now
         return
+    db.session.rollback()  # gives its connection back: a request that holds one and waits for another can wait forever
     with Session(db.engine) as own:
         begin_write(own)
-        own.get_one(ApiToken, token.id).last_used_at = now
+        own.get_one(ApiToken, token_id).last_used_at = now
         own.commit()

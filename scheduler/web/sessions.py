@@ -192,9 +192,11 @@ def _note(row: UserSession) -> None:
     if is_writer(db.session()):
         row.seen_at = _wall()
         return
+    row_id = row.id
+    db.session.rollback()  # gives its connection back: a request that holds one and waits for another can wait forever
     with Session(db.engine) as own:
         begin_write(own)
-        own.get_one(UserSession, row.id).seen_at = _wall()
+        own.get_one(UserSession, row_id).seen_at = _wall()
         own.commit()
 
 
