@@ -99,7 +99,7 @@ def test_events_from_before_macs_stay_linked_and_those_that_wait_can_be_linked(a
     audit.record(session, ada, "patient.updated", nora, NOW, ["phone"], "Nora called")
     audit.record(session, ada, "patient.erased", nora, NOW)
     audit.record(session, ada, "clinic.changed", harbor.clinic, NOW, ["name"], "a new name é")
-    _, text_of_token = accounts.create_token(session, ada, harbor.users["nick"], "Lab", NOW)
+    _, text_of_token = accounts.create_token(session, ada, harbor.users["ada"], "Lab", NOW)
     session.commit()
     clinic_id = harbor.clinic.id
     db.session.remove()

@@ -156,4 +156,7 @@ def test_ending_all_links_ends_calendars_and_is_in_the_trail(alice, harbor, sess
     assert alice.get(f"{path}/feeds").json["items"][0]["revoked_at"] is not None
     session.rollback()
     events = session.scalars(select(AuditEvent.event).order_by(AuditEvent.id)).all()
-    assert events[-2:] == ["feed.revoked", "private-links.ended"]
+    assert [one for one in events if one in ("feed.revoked", "private-links.ended")] == [
+        "feed.revoked",
+        "private-links.ended",
+    ]

@@ -11,6 +11,7 @@ from scheduler.database import db
 from scheduler.http import access
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.patient import Patient
+from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
@@ -192,9 +193,10 @@ def test_an_event_says_which_token_and_which_browser_was_used(session, harbor, a
 
 
 def test_the_trail_names_who_made_a_token(session, harbor, api, signed_in):
-    """An admin makes a token for a nurse and acts with it: the trail says both."""
+    """An admin makes a token for a service account and acts with it: the trail says both."""
     ada, nora = harbor.actor("ada"), harbor.patients["Nora"].public_id
-    _, token = accounts.create_token(session, ada, harbor.users["nick"], "Lab sync", NOW)
+    service = accounts.create_service(session, ada, "Lab", StaffRole.NURSE, NOW)
+    _, token = accounts.create_token(session, ada, service, "Lab sync", NOW)
     session.commit()
     answer = api(harbor, "ada").client.get(
         f"/api/v1/patients/{nora}", headers={"Authorization": f"Bearer {token}"}
@@ -203,7 +205,7 @@ def test_the_trail_names_who_made_a_token(session, harbor, api, signed_in):
     page = signed_in(harbor, "ada").get("/audit?what=patient.viewed").text
 
     assert answer.status_code == 200
-    assert (shown["user"], shown["token_made_by"]) == ("nick@example.org", "ada@example.org")
+    assert (shown["user"], shown["token_made_by"]) == (service.email, "ada@example.org")
     assert "API token “Lab sync”, made by ada@example.org" in page
 
 

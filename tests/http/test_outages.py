@@ -15,8 +15,8 @@ from scheduler.http.outages import Busy, DatabaseAway, StorageFull, outage
 from scheduler.services.account.accounts import set_password
 from tests.cast import PASSWORD
 from tests.chaos.own_server import own_server
+from tests.clocks import StandingClock
 from tests.engines import migrate
-from tests.web.conftest import Standing
 
 
 class TestPostgres:
@@ -103,7 +103,7 @@ def test_no_room_for_an_upload_is_a_full_disk(number, kind):
 def requests_of(app, session, harbor, api):
     """Return one request of every interface: two of a program, FHIR, the desk's page and form, a patient's page."""
     ada, app.config["WTF_CSRF_ENABLED"] = api(harbor, "ada"), False
-    app.extensions["clock"] = Standing()
+    app.extensions["clock"] = StandingClock()
     set_password(session, harbor.users["ada"], PASSWORD)
     session.commit()
     desk, numbers = app.test_client(), iter(range(10_000))

@@ -255,8 +255,8 @@ def test_a_database_that_takes_no_writes_is_noticed(app, client, session, lives,
 
 def test_a_disk_that_takes_no_writes_is_noticed(session, lives, tmp_path, database_url):
     """The limit on a file's size makes the system refuse every write, as a full disk does."""
-    for _ in range(20):
-        lives()  # so that the journal is longer than the limit
+    for seconds in range(20):
+        lives(dispatch=seconds)  # so that the journal is longer than the limit
     assert (tmp_path / "seriate.db-wal").stat().st_size > SMALL
     environ = {
         "APP_ENV": "test",

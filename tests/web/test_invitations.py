@@ -9,8 +9,9 @@ from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.models.user import Membership, StaffRole, by_email
 from scheduler.services.account import accounts
+from scheduler.services.encryption import decrypt_values
 from tests.cast import PASSWORD, hire
-from tests.engines import both
+from tests.engines import SECRET_KEY, both
 from tests.web.test_passwords import choose
 
 ALICE = {"email": "alice@example.org"}
@@ -192,7 +193,9 @@ def mailed(session):
     """Return the path of the newest link in the outbox."""
     session.rollback()
     message = session.scalars(select(Message).order_by(Message.id.desc())).first()
-    link = re.sub(r"^https?://[^/]+", "", message.values["secret"]["action_link"])
+    link = re.sub(
+        r"^https?://[^/]+", "", decrypt_values([SECRET_KEY], message.values["secret"])["action_link"]
+    )
     session.rollback()
     return link
 

@@ -17,7 +17,7 @@ from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.user import StaffRole
 from scheduler.notify.smtp import Connection
-from scheduler.services.account import accounts, passwords, second_factors
+from scheduler.services.account import accounts, invitations, passwords, second_factors
 from scheduler.services.encryption import decrypt
 from scheduler.services.mail import outbox
 from scheduler.services.patient import links
@@ -50,7 +50,7 @@ def of_the_api(app, harbor, bearer):
         "practitioner_id": harbor.people["Nina"].public_id,
         "location_id": harbor.places["Chair 1"].public_id,
     }
-    bodies = {"create_token": {"user": "alice@example.org", "name": "phone"}}
+    bodies = {"create_token": {"name": "phone"}}
     program = Program(app.test_client(), bearer)
     secrets, repeated = [], []
     for name, call in sorted(CALLS.items()):
@@ -67,7 +67,7 @@ def of_the_api(app, harbor, bearer):
 def of_the_pages(signed_in, harbor):
     """Make each secret that a page shows once."""
     ada, alice = signed_in(harbor, "ada"), signed_in(harbor, "alice")
-    form = {"user": "alice@example.org", "name": "desk", "share": "all", "ends": "90"}
+    form = {"user": "ada@example.org", "name": "desk", "share": "all", "ends": "90"}
     secrets = API_TOKEN.findall(ada.post("/settings/tokens", data=form).text)
     for path in (
         "/calendars/clinic",
@@ -87,7 +87,7 @@ def of_the_commands(app):
 
 def of_people(app, session, harbor):
     """An invitation and a reset that wait, a second factor, a chosen password."""
-    passwords.invite(
+    invitations.invite(
         session, harbor.actor("ada"), "eve@example.org", StaffRole.NURSE, NOW, "http://x", [SECRET_KEY]
     )
     passwords.ask_for_reset(session, "mona@example.org", NOW, "http://x", [SECRET_KEY])

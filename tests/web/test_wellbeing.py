@@ -79,7 +79,7 @@ def test_one_answer_is_a_point_and_none_is_no_plot(session, harbor, course, nora
 
 
 def test_the_page_says_in_words_what_it_draws(harbor, course, told, signed_in):
-    page = signed_in(harbor, "alice").get(f"/care-plans/{course.public_id}").text
+    page = signed_in(harbor, "nick").get(f"/care-plans/{course.public_id}").text
     section = page[page.index('id="wellbeing-title"') :]
 
     assert [int(value) for value in re.findall(r'data-value="(\d+)"', page)] == [2, 4, 7, 0, 10, 6, 3, 2, 0]
@@ -133,7 +133,7 @@ def test_the_driver_is_on_the_visit_and_on_the_course(session, harbor, course, n
 
 
 def test_how_the_patient_was_is_on_the_visit(harbor, course, told, signed_in):
-    page = signed_in(harbor, "alice").get(f"/appointments/{visit(course, 'infusion-2').public_id}").text
+    page = signed_in(harbor, "nick").get(f"/appointments/{visit(course, 'infusion-2').public_id}").text
 
     assert "mood 4 of 10, PHQ-2 3 of 6" in page
     assert "“after infusion-2 &lt;b&gt;”" in page

@@ -212,6 +212,7 @@ def caller_of(session: Session, text: str, now: datetime, address: str) -> tuple
         "staff",
         address,
         scopes,
+        token_id=token.public_id,
         token_ends_at=token.expires_at,
     )
     return actor, token

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
 from scheduler.errors import RecordErased
+from scheduler.models.address_change import AddressChange
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
@@ -49,6 +50,7 @@ ERASED_VALUES: dict[str, Any] = {
 # what says something about a person, in rows that stay
 PERSONAL: dict[type[Any], tuple[str, ...]] = {
     Patient: tuple(ERASED_VALUES),
+    AddressChange: ("former", "wanted"),
     Appointment: ("status_reason",),
     AppointmentEvent: ("reason",),
     CarePlan: ("wishes", "status_reason", "override_reason"),

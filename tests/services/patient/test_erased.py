@@ -55,7 +55,7 @@ def cancel_with_a_reason(session, cast, course):
 
 
 def note_a_requirement(session, cast, course):
-    gates.close(session, cast.actor("alice"), course, "consent", LATER, document="Nora.pdf")
+    gates.close(session, cast.prescriber, course, "consent", LATER, document="Nora.pdf")
 
 
 def unsubscribe(session, cast, _course):
@@ -119,7 +119,7 @@ def test_what_slipped_in_beside_the_erasure_is_erased_by_the_clock(app, session,
 
 
 WORDS_OF_THE_CLINIC = {
-    "api_token": {"name", "prefix", "digest", "scopes", "public_id"},
+    "api_token": {"name", "prefix", "digest", "scopes", "made_via", "public_id"},
     "audit_head": {"seal"},
     "channel": {"name", "reason", "held_reason"},  # the mail server's words, redacted
     "clinic": {
@@ -127,11 +127,14 @@ WORDS_OF_THE_CLINIC = {
         *("settings_document", "public_id"),
     },
     "closure": {"reason", "public_id"},
+    "invitation": {"name", "answer", "public_id"},  # of members of staff
+    "known_browser": {"digest"},
     "location": {"name", "capabilities", "public_id"},
     "occupation": {"phase", "role"},
     "plan_definition": {"key", "title", "document", "digest", "public_id"},
     "practitioner": {"name", "public_id"},
     "request_count": {"limit_name", "digest"},
+    "sign_in_try": {"rule", "digest"},
     "tick": {"name", "host", "outcome"},
     "user": {
         *("email", "name", "password", "fs_uniquifier", "last_login_ip", "current_login_ip"),
