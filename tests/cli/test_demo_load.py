@@ -102,4 +102,4 @@ def test_a_mail_of_each_kind_waits_for_the_clock(app: Flask) -> None:
     waiting = select(Message.kind).where(Message.state == MessageState.PENDING, Message.due_at <= clock.now())
 
     assert set(db.session.scalars(waiting)) >= set(MessageKind) - {MessageKind.NOTICE}
-    assert db.session.scalar(select(func.count(Message.id)).where(Message.kind == MessageKind.NOTICE)) == 3
+    assert db.session.scalar(select(func.count(Message.id)).where(Message.kind == MessageKind.NOTICE)) == 6

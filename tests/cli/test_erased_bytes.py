@@ -55,7 +55,7 @@ def planted(app, session, harbor):
     fill(twin, left)
     twin.merged_into_id = nora.id
     first, second = visit(course, "infusion-1"), visit(course, "infusion-2")
-    gates.close(session, alice, course, "consent", NOW, document=next(left), note=next(left))
+    gates.close(session, harbor.prescriber, course, "consent", NOW, document=next(left), note=next(left))
     visits.cancel(session, alice, [first], NOW, next(left), "patient")
     course.status_reason, course.override_reason = next(left), next(left)
     course.wishes = {**course.wishes, "note": next(left)}

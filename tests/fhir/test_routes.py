@@ -116,4 +116,4 @@ def test_looking_at_patients_is_noted(rita, session, harbor):
     rows = session.execute(
         select(AuditEvent.event, AuditEvent.object_id).order_by(AuditEvent.id.desc()).limit(2)
     )
-    assert [tuple(row) for row in rows] == [("patients.listed", ""), ("patient.viewed", nora)]
+    assert [tuple(row) for row in rows] == [("patients.listed", "FHIR Patient"), ("patient.viewed", nora)]

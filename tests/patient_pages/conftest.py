@@ -37,8 +37,8 @@ def token(session, clinic, ana, visit):
     return mailed(session, clinic, ana, [visit])
 
 
-def mailed(session, clinic, patient, visits, kind=MessageKind.CONFIRMATION, purpose=links.VISITS):
-    message = outbox.enqueue(session, clinic, kind, NOW, patient=patient, about=visits)
+def mailed(session, clinic, patient, visits, kind=MessageKind.CONFIRMATION, purpose=links.VISITS, now=NOW):
+    message = outbox.enqueue(session, clinic, kind, now, patient=patient, about=visits)
     token = links.page_token((SECRET_KEY,), message, purpose)
     session.commit()
     return token

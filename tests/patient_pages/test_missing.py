@@ -23,7 +23,9 @@ def page(client, session, harbor, care_plan):
 
 
 def test_what_a_preparatory_visit_settles_is_not_missed_before_it(session, harbor, care_plan, page, at):
-    gates.close(session, harbor.command, care_plan, "pregnancy-test", NOW, waived=True)
+    gates.close(
+        session, harbor.prescriber, care_plan, "pregnancy-test", NOW, waived=True, note="not applicable here"
+    )
     session.commit()
 
     assert NEEDED not in page()

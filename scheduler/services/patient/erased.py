@@ -116,7 +116,7 @@ def _patient_id(session: Session, row: Any) -> int | None:
         return row.id
     if isinstance(row, Appointment | CarePlan):
         return row.patient_id or (row.patient.id if row.patient else None)
-    if isinstance(row, Message):
+    if isinstance(row, Message | AddressChange):
         return row.patient_id
     parent: Any = CarePlan if isinstance(row, Gate) else Appointment
     parent_id = row.care_plan_id if isinstance(row, Gate) else row.appointment_id
