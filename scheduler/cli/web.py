@@ -7,6 +7,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from config import Settings
+from scheduler.database import db
 from scheduler.http import server
 
 
@@ -24,4 +25,5 @@ def web(host: str, port: int | None, workers: int | None) -> None:
         listening = server.listen(host, port)
     except OSError as error:
         raise click.ClickException(f"{host}, port {port}, cannot be served: {error.strerror}") from None
+    db.engine.dispose()  # the processes are forked: none may share a connection that the check of the schema opened
     server.serve(app, listening, workers or settings.web_concurrency)

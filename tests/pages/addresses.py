@@ -8,10 +8,12 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from scheduler.demo.mail_catcher import Keeper
+from scheduler.models.invitation import Invitation
 from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
+from scheduler.models.user import StaffRole
 from scheduler.services import jobs
-from scheduler.services.account import passwords
+from scheduler.services.account import invitations, passwords
 from scheduler.services.actors import Actor
 from scheduler.services.patient import address_changes, links
 from scheduler.services.visit.visits import cancel
@@ -29,7 +31,17 @@ Content-Type: text/html
 
 def before_signing_in(session, staffed):
     link = passwords.link_token(staffed.users["rita"], timedelta(hours=1), NOW, [SECRET_KEY])
-    return ["/login", "/account/forgotten", f"/account/password/{link}"]
+    invited = Invitation(
+        clinic_id=staffed.clinic.id,
+        user_id=staffed.users["rita"].id,
+        role=StaffRole.NURSE,
+        invited_at=NOW,
+        expires_at=NOW + timedelta(days=1),
+    )
+    session.add(invited)
+    session.commit()
+    invitation = f"/account/invitations/by-mail/{invitations.link_token(invited, [SECRET_KEY])}"
+    return ["/login", "/account/forgotten", f"/account/password/{link}", invitation]
 
 
 def of_the_patient(session, staffed, course):
@@ -41,6 +53,7 @@ def of_the_patient(session, staffed, course):
     visit = f"{home}/appointments/{second.public_id}"
     by_patient = Actor(staffed.clinic, None, None, "patient")
     asked = address_changes.ask(session, by_patient, nora, "new@example.org", NOW)
+    session.commit()
     to_new = session.get_one(Message, asked.message_id)
     address = f"/visits/{links.page_token((SECRET_KEY,), to_new, links.ADDRESS)}/address"
     own = ["", "/done/confirmed", "/calendar", "/sheet", "/preferences", "/unsubscription"]
@@ -59,9 +72,10 @@ def addresses(session, staffed, course, tmp_path):
     nina, chair = staffed.people["Nina"].public_id, staffed.places["Chair 1"].public_id
     job = jobs.ask(session, staffed.command, "import-patients", {"content": "Nora"}, NOW).public_id
     mail = Keeper(tmp_path / "mailbox", lambda: NOW).keep("a@example.org", ["b@example.org"], MAIL)
+    own = of_the_patient(session, staffed, course)
     session.commit()
     return [
-        *of_the_patient(session, staffed, course),
+        *own,
         "/",
         "/account/locked",
         "/account/password",

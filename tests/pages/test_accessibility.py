@@ -20,7 +20,7 @@ EXCEPTIONS = {
     ),
     "a piece of a page that is on the list": (
         "board.grid booking.improvement mailbox.frame moves.starts patients.finds reminders.counts "
-        "settings.first_preview"
+        "settings.first_preview visits.panel"
     ),
     "leads to a page that is on the list": "board.jump",
     "answers 404": (

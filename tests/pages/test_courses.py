@@ -245,6 +245,7 @@ def test_a_preview_that_no_longer_holds_is_shown_again(alice, session, course, f
     page.get_by_label("Goes on with").select_option(value="iv-depression-6-fast")
     page.get_by_role("button", name="See what it takes").click()
     page.get_by_label("Why another protocol").fill("responds well")
+    session.rollback()
     course.row_version += 1
     session.commit()
     page.get_by_role("button", name="Change the protocol").click()
