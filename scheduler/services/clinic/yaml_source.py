@@ -20,7 +20,7 @@ import yaml
 from scheduler.domain.plan_files.fault import Fault, Path
 from scheduler.services.clinic.schema_faults import schema_faults
 
-LARGEST = 30_000  # bytes: four times the largest that is shipped; it is judged within a second
+LARGEST = 20_000  # bytes: three times the largest that is shipped; it is judged within a second
 INTEGER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)\Z")
 UNTAGGED = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
