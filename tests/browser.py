@@ -36,6 +36,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--disable-gpu",
 )
 PATIENCE = 15_000  # milliseconds: two cores may be busy with other tests
 PICTURES = Path(__file__).resolve().parent.parent / "build" / "failures"

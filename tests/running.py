@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 from scheduler.app import create_app
 from tests.browser import Desks
 from tests.clocks import NOW, travel
-from tests.engines import SECRET_KEY, compiled, test_settings
+from tests.engines import SECRET_KEY, share_what_is_compiled, test_settings
 from tools import processes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +39,7 @@ def live_server(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[str
     if not clock_file.exists():
         travel(clock_file, NOW)
     app = create_app(test_settings(tmp_path, database_url, PORT=port, CLOCK_FILE=str(clock_file)))
-    app.jinja_env.bytecode_cache = compiled
+    share_what_is_compiled(app)
     server = make_server(processes.LOOPBACK, int(port), app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from scheduler.database import db
 from scheduler.services.visit import occupation
 from tests.cast import add_patient, add_person, add_place
-from tests.engines import _execute, both
+from tests.engines import both, execute, maintenance
 from tests.services.visit.clinic_machine import ClinicMachine
 
 
@@ -34,9 +34,9 @@ def open_clinic(engine_name, database_url, session, harbor, tmp_path):
 
     def copy_database():
         name = f"{url.database}_{next(number)}"
-        _execute(database_url, f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"')
+        execute(maintenance(database_url), f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"')
         copy = url.set(database=name).render_as_string(hide_password=False)
-        return copy, lambda: _execute(database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        return copy, lambda: execute(maintenance(database_url), f'DROP DATABASE "{name}" WITH (FORCE)')
 
     return copy_file if engine_name == "sqlite" else copy_database
 
