@@ -1,6 +1,6 @@
 """The addresses of all pages, with a patient, a course and messages that have something to show.
 
-test_accessibility.py looks that no page is missing.
+test_every_page.py looks that no page is missing.
 """
 
 from datetime import timedelta
