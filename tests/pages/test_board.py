@@ -38,14 +38,14 @@ def infusion(course):
 
 
 @pytest.fixture
-def on_its_day(tmp_path, infusion, on_monday):
+def on_its_day(tmp_path, infusion):
     """Let the server believe that the infusion begins in a quarter of an hour."""
     begins = infusion.start_at - timedelta(minutes=15) - datetime.now(UTC)
     (tmp_path / "clock").write_text(str(begins.total_seconds()))
 
 
 @pytest.fixture
-def paul(open_page, live_server, staffed, session, on_monday):
+def paul(open_page, live_server, staffed, session):
     """Paul's desk: a prescriber, who may override every gate."""
     set_password(session, hire(session, staffed, "paul", StaffRole.PRESCRIBER), PASSWORD)
     session.commit()
@@ -217,7 +217,7 @@ def test_a_conflict_on_drop_is_explained_and_nothing_moves(alice, session, infus
 
 
 @pytest.fixture
-def two_in_a_chair(session, staffed, on_monday, tmp_path):
+def two_in_a_chair(session, staffed, tmp_path):
     """Ann at 9:00 and Bo at 11:05 on Chair 1; it is Monday, 9:17."""
     morning = NOW + timedelta(hours=1)
     visits = [
@@ -425,7 +425,7 @@ def test_keys_lead_to_days_search_booking_and_help(alice):
 
 
 def test_the_board_is_in_the_clinics_time_wherever_the_browser_is(
-    open_page, live_server, staffed, on_monday, infusion
+    open_page, live_server, staffed, infusion
 ):
     page = sign_in(open_page(live_server, timezone_id="Asia/Kolkata"), "alice@example.org")
     page.goto(board_of(infusion))

@@ -12,6 +12,7 @@ from tests.cast import NOW
 
 def test_a_course_is_booked_by_keys_alone(alice, session, staffed):
     page = alice
+    page.goto("/")
     page.keyboard.press("n")
     expect(page.locator("#who")).to_be_focused()
     page.keyboard.type("lindqvist")

@@ -74,6 +74,7 @@ def in_the_dark(page):
 
 def test_a_page_of_staff_turns_dark(mona):
     mona.emulate_media(color_scheme="dark")
+    mona.goto("/")
 
     expect(mona.locator("html[data-bs-theme=dark]")).to_have_count(1)
 

@@ -8,7 +8,7 @@ from scheduler.models.user import StaffRole
 from scheduler.services.account.accounts import set_password
 from tests.cast import PASSWORD, Cast, hire
 from tests.pages.accessibility import findings, with_axe
-from tests.pages.desk import sign_in
+from tests.pages.desk import sign_in, sign_in_by_form
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def current_step(page):
     return page.locator("[aria-current=step] strong")
 
 
-def test_a_new_clinic_is_led_to_its_first_patient(page, fresh, on_monday):
+def test_a_new_clinic_is_led_to_its_first_patient(page, fresh):
     with_axe(page)
-    sign_in(page, "ada@example.org")
+    sign_in_by_form(page, "ada@example.org")
     expect(page.get_by_role("heading", level=1)).to_have_text("Setting up Fresh Clinic")
     expect(current_step(page)).to_have_text("When the clinic is open")
     assert findings(page) == []
@@ -51,7 +51,7 @@ def test_a_new_clinic_is_led_to_its_first_patient(page, fresh, on_monday):
     expect(page.get_by_text("2 of 5 done")).to_be_visible()
 
 
-def test_the_empty_pages_of_a_new_clinic_say_what_to_do(page, fresh, on_monday):
+def test_the_empty_pages_of_a_new_clinic_say_what_to_do(page, fresh):
     with_axe(page)
     sign_in(page, "ada@example.org")
     found = {}

@@ -102,7 +102,7 @@ def fonts_of(open_page, live_server):
 
 
 @pytest.mark.parametrize("path", ["/login", "/visits"])
-def test_a_page_loads_the_part_for_latin_letters_once(path, fonts_of, staffed, on_monday):
+def test_a_page_loads_the_part_for_latin_letters_once(path, fonts_of, staffed):
     names, weight = fonts_of(path)
 
     assert names == ["latin"]  # the preloaded one is the one that the style sheet asks for
@@ -113,7 +113,7 @@ def test_a_page_loads_the_part_for_latin_letters_once(path, fonts_of, staffed, o
     ("name", "part"),
     [("Łukasz", "latin-ext"), ("Nguyễn", "vietnamese"), ("Ελένη", "greek"), ("Оксана", "cyrillic")],
 )
-def test_a_name_loads_the_part_it_needs(name, part, fonts_of, staffed, on_monday):
+def test_a_name_loads_the_part_it_needs(name, part, fonts_of, staffed):
     assert fonts_of("/login", name)[0] == ["latin", part]
 
 
@@ -150,7 +150,7 @@ def test_a_fallback_takes_the_room_of_the_font(page, live_server):
     assert line == pytest.approx(102.5 + 27.5, abs=1)
 
 
-def test_text_does_not_move_when_the_font_comes(open_page, live_server, staffed, on_monday):
+def test_text_does_not_move_when_the_font_comes(open_page, live_server, staffed):
     """The lines of a page are as high in the scaled fallback."""
     page = open_page(live_server, WIDE)
     page.goto("/login")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from scheduler.domain.plans import TICK
 from tests.cast import NOW
-from tests.pages.desk import sign_in
+from tests.pages.desk import sign_in_by_form
 from tests.running import open_url
 
 
@@ -16,7 +16,7 @@ def test_a_course_is_booked_confirmed_by_mail_and_in_a_feed(staffed, system, ope
     system.travel(NOW)
     system.start()
     system.wait(system.is_well)
-    page = sign_in(open_page(system.url), "alice@example.org")
+    page = sign_in_by_form(open_page(system.url), "alice@example.org")
 
     # a new patient
     page.keyboard.press("n")

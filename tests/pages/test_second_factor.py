@@ -13,7 +13,7 @@ def fill_in(page, email):
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_a_newcomer_sets_it_up_and_signs_in_with_it(session, staffed, on_monday, open_page, live_server):
+def test_a_newcomer_sets_it_up_and_signs_in_with_it(session, staffed, open_page, live_server):
     staffed.clinic.settings_document = {"second_factor_for_all": True}
     session.commit()
     page = with_axe(open_page(live_server))
