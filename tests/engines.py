@@ -301,7 +301,7 @@ def migrate(url: str, shared: Path) -> None:
 
 
 def execute(server: str, statement: str) -> list[str]:
-    """Run a statement on the one connection that this process keeps to the server, and return the first column of its rows."""
+    """Return the first column of a statement's rows. One connection to each server is kept for it."""
     if server not in _servers:
         _servers[server] = psycopg.connect(_plain(server), autocommit=True)
     cursor = _servers[server].execute(statement)

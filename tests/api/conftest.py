@@ -1,13 +1,20 @@
 """Programs that call the API for the cast. The app's clock stands at NOW unless a test travels."""
 
+from datetime import date
+
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from scheduler.database import begin_write, db
+from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
-from tests.cast import NOW, hire
+from tests.cast import NOW, cast_of, hire, stored
 from tests.clocks import StandingClock
+from tests.engines import scene
+from tests.services.courses import book
+
+TUESDAY = date(2026, 11, 24)
 
 
 class Program:
@@ -76,9 +83,28 @@ def wishes(harbor):
 
     def make(plan="iv-depression-6", **changes):
         nora = harbor.patients["Nora"].public_id
-        return {"patient_id": nora, "plan_definition": plan, "not_before": "2026-11-24", **changes}
+        return {"patient_id": nora, "plan_definition": plan, "not_before": TUESDAY.isoformat(), **changes}
 
     return make
+
+
+@scene("booked_from_tuesday")
+def build_course(session):
+    book(session, cast_of(session, "harbor"), not_before=TUESDAY)
+
+
+@pytest.fixture
+def booked_from_tuesday(session, harbor):
+    """Nora's course from the day after NOW, committed."""
+    return stored(
+        session, session.scalars(select(CarePlan).where(CarePlan.clinic_id == harbor.clinic.id)).one()
+    )
+
+
+@pytest.fixture
+def course(booked_from_tuesday, alice):
+    """Nora's booked course, as the API shows it."""
+    return alice.get(f"/care-plans/{booked_from_tuesday.public_id}").json
 
 
 @pytest.fixture

@@ -12,13 +12,6 @@ STEPS = ("confirmation", "arrival", "check-in", "fulfillment", "no-show", "cance
 
 
 @pytest.fixture
-def course(alice, wishes):
-    """Nora's booked course."""
-    token = alice.post("/proposals", wishes()).json["items"][0]["token"]
-    return alice.post("/care-plans", {"token": token}).json
-
-
-@pytest.fixture
 def visit(course):
     """Its first infusion."""
     return next(one for one in course["appointments"] if one["action"] == "infusion-1")

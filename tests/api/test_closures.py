@@ -1,13 +1,12 @@
 import pytest
 
-from tests.api.test_appointments import course  # noqa: F401  (a fixture)
 from tests.engines import both
 
 WEEK = {"start": "2026-11-24T00:00:00-05:00", "end": "2026-12-24T00:00:00-05:00"}
 
 
 @both
-def test_closing_lists_what_is_affected_and_moves_nothing(api, harbor, course):  # noqa: F811
+def test_closing_lists_what_is_affected_and_moves_nothing(api, harbor, course):
     mona = api(harbor, "mona")
     made = mona.post("/closures", {**WEEK, "reason": "flood"})
     shown = mona.get(f"/closures/{made.json['id']}")

@@ -1,11 +1,10 @@
 import pytest
 
-from tests.api.test_appointments import course  # noqa: F401  (a fixture)
 from tests.engines import both
 
 
 @both
-def test_a_feed_is_made_fetched_and_switched_off(alice, harbor, course, app):  # noqa: F811
+def test_a_feed_is_made_fetched_and_switched_off(alice, harbor, course, app):
     path = f"/patients/{harbor.patients['Nora'].public_id}/feeds"
     made = alice.post(path, {})
     address = made.json["url"].removeprefix(app.config["SETTINGS"].public_url)

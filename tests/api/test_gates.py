@@ -11,12 +11,6 @@ WHY = "does not apply to this patient"
 
 
 @pytest.fixture
-def course(alice, wishes):
-    token = alice.post("/proposals", wishes()).json["items"][0]["token"]
-    return alice.post("/care-plans", {"token": token}).json
-
-
-@pytest.fixture
 def programs(api, session, harbor):
     """Return a program for each role, by the role."""
     session.rollback()

@@ -1,11 +1,10 @@
 import pytest
 
-from tests.api.test_appointments import course  # noqa: F401  (a fixture)
 from tests.engines import both
 
 
 @both
-def test_reminders_are_listed_with_state_and_reason(alice, course):  # noqa: F811
+def test_reminders_are_listed_with_state_and_reason(alice, course):
     every = alice.get("/reminders?limit=200").json["items"]
     visit = course["appointments"][0]
     own = alice.get(f"/reminders?appointment_id={visit['id']}").json["items"]
@@ -20,7 +19,7 @@ def test_reminders_are_listed_with_state_and_reason(alice, course):  # noqa: F81
 
 
 @both
-def test_pages_hold_every_reminder_once(alice, course):  # noqa: F811
+def test_pages_hold_every_reminder_once(alice, course):
     every = [one["id"] for one in alice.get("/reminders?limit=200").json["items"]]
     seen, cursor = [], ""
     while cursor is not None:

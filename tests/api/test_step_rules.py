@@ -14,12 +14,6 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def course(alice, wishes):
-    token = alice.post("/proposals", wishes()).json["items"][0]["token"]
-    return alice.post("/care-plans", {"token": token}).json
-
-
-@pytest.fixture
 def visit(course):
     return next(one for one in course["appointments"] if one["action"] == "infusion-1")
 

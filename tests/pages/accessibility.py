@@ -23,9 +23,7 @@ def findings(page: Page, *, colors_alone: bool = False) -> list[str]:
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if colors_alone:
         options["runOnly"] = ["color-contrast", "link-in-text-block"]
-    result: dict[str, Any] = page.evaluate(
-        "options => axe.run({exclude: ['#swagger-ui']}, options)", options
-    )
+    result: dict[str, Any] = page.evaluate("options => axe.run({exclude: ['#swagger-ui']}, options)", options)
     return [
         f"{violation['id']}: {violation['nodes'][0]['target']} ({violation['nodes'][0]['html'][:120]})"
         for violation in result["violations"]

@@ -424,9 +424,7 @@ def test_keys_lead_to_days_search_booking_and_help(alice):
     expect(page.get_by_role("heading", name="Nora Lindqvist")).to_be_visible()
 
 
-def test_the_board_is_in_the_clinics_time_wherever_the_browser_is(
-    open_page, live_server, staffed, infusion
-):
+def test_the_board_is_in_the_clinics_time_wherever_the_browser_is(open_page, live_server, staffed, infusion):
     page = sign_in(open_page(live_server, timezone_id="Asia/Kolkata"), "alice@example.org")
     page.goto(board_of(infusion))
 

@@ -35,9 +35,11 @@ def wishes(session, cast, key="iv-depression-6", patient="Nora", **more) -> Wish
     return Wishes(cast.patients[patient], definition, **{"not_before": MONDAY, **more})
 
 
-def book(session, cast, key="iv-depression-6", patient="Nora", who="alice", now=NOW, **more) -> CarePlan:
+def book(
+    session, cast, key="iv-depression-6", patient="Nora", who="alice", now=NOW, not_before=MONDAY, **more
+) -> CarePlan:
     """Propose and book the best course, as the front desk does."""
-    wanted = wishes(session, cast, key, patient)
+    wanted = wishes(session, cast, key, patient, not_before=not_before)
     best = proposals.propose(session, cast.actor(who), wanted, now)[0]
     return booking.book_course(session, cast.actor(who), wanted, best.visits, best.projections, now, **more)
 
