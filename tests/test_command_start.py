@@ -1,0 +1,65 @@
+"""What a process of the `flask` command imports: a command that serves nothing starts without pages and API."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.engines import SECRET_KEY
+
+INTERFACES = {
+    "scheduler.web",
+    "scheduler.api",
+    "scheduler.fhir",
+    "scheduler.patient_pages",
+    "scheduler.feeds",
+}
+REPORT = """
+import atexit, runpy, sys
+atexit.register(lambda: print("MODULES", *sorted(sys.modules), file=sys.stderr))
+sys.argv = ["flask", "--app", "wsgi:app", *sys.argv[1:]]
+runpy.run_module("flask", run_name="__main__")
+"""
+
+
+def start(folder, *arguments):
+    """Run a command of `flask` in a process of its own; return its output and the names of what it imported."""
+    environment = {
+        **os.environ,
+        "APP_ENV": "test",
+        "INSTANCE_PATH": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/seriate.db",
+        "SECRET_KEY": SECRET_KEY,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    [modules] = [line for line in done.stderr.splitlines() if line.startswith("MODULES ")]
+    return done.stdout, set(modules.split()[1:])
+
+
+@pytest.mark.parametrize("command", ["status", "clock"])
+def test_a_command_imports_no_interface(tmp_path, command):
+    output, modules = start(tmp_path, command, "--help")
+
+    assert f"{command} [OPTIONS]" in output
+    assert modules & INTERFACES == set()
+
+
+def test_the_routes_are_listed_with_every_interface(tmp_path):
+    output, modules = start(tmp_path, "routes")
+
+    assert modules >= INTERFACES
+    assert {"api.", "fhir.", "board.", "patient_pages."} <= {
+        f"{line.partition('.')[0]}." for line in output.splitlines()
+    }
+
+
+def test_the_web_server_has_every_interface(tmp_path):
+    assert start(tmp_path, "web", "--help")[1] >= INTERFACES
