@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from flask import Flask
-from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import ROOT, Settings, load, pin_zones
-from scheduler import cli, jobs, models, redaction, safe_start, schema
+from scheduler import cli, jobs, migrating, redaction, safe_start, schema
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
 from scheduler.http import access, body, password_hashing
 from scheduler.services.trail import audit_mac
 from scheduler.storage import StorageWatch
 from scheduler.transactions import repeat_writes
-
-migrate = Migrate()
 
 
 def create_app(settings: Settings | None = None, *, interfaces: bool = True) -> Flask:
@@ -43,11 +40,12 @@ def create_app(settings: Settings | None = None, *, interfaces: bool = True) -> 
     app.extensions["clock"] = Clock(settings.clock_file)
     app.extensions["storage"] = StorageWatch(app)
     db.init_app(app)
-    migrate.init_app(app, db, directory=f"{models.__path__[0]}/../migrations", render_as_batch=True)
     access.watch_templates(app)
     if interfaces:
+        migrating.init_app(app)
         _add_interfaces(app)
     else:
+        migrating.register(app)
         password_hashing.init_app(app)
     for part in (jobs, cli):
         part.register(app)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from scheduler.services.schema import newest
 from tests.engines import SECRET_KEY
 
 INTERFACES = {
@@ -15,6 +16,7 @@ INTERFACES = {
     "scheduler.patient_pages",
     "scheduler.feeds",
 }
+RARE = {"alembic", "apscheduler", "fhir", "jsonschema", "zxcvbn"}  # used by a command or two
 REPORT = """
 import atexit, runpy, sys
 atexit.register(lambda: print("MODULES", *sorted(sys.modules), file=sys.stderr))
@@ -50,6 +52,17 @@ def test_a_command_imports_no_interface(tmp_path, command):
 
     assert f"{command} [OPTIONS]" in output
     assert modules & INTERFACES == set()
+    assert modules & RARE == set()
+
+
+def test_a_command_that_migrates_is_listed_and_runs(tmp_path):
+    assert "Perform database migrations." in start(tmp_path, "--help")[0]
+    assert "upgrade" in start(tmp_path, "db", "--help")[0]
+    modules = start(tmp_path, "db", "upgrade")[1]
+
+    assert "alembic" in modules
+    assert modules & INTERFACES == set()
+    assert start(tmp_path, "db", "current")[0].split()[0] == newest()
 
 
 def test_the_routes_are_listed_with_every_interface(tmp_path):
