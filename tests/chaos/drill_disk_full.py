@@ -69,7 +69,7 @@ def database_url(server, disk, tmp_path):
 
 
 @short_on("sqlite")
-def test_disk_full(engine_name, app, session, harbor, disk, server, tmp_path):
+def test_disk_full(engine_name, forked, app, session, harbor, disk, server, tmp_path):
     number = rounds(1, 10)
     clinic_id = harbor.clinic.id
     with drill(app, harbor.clinic, tmp_path, lease=LEASE, delay=0.002, turns=True) as running:

@@ -38,7 +38,7 @@ SINS = {
 
 
 @both
-def test_the_server_from_hell(engine_name, app, harbor, tmp_path):
+def test_the_server_from_hell(engine_name, forked, app, harbor, tmp_path):
     number = rounds(60, 20_000)
     chance = random.Random(SEED)
     names = list(SINS)

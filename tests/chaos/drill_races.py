@@ -29,7 +29,7 @@ MORE = 300  # that fall due when few are left
 
 
 @both
-def test_cancel_against_send(engine_name, app, harbor, tmp_path):
+def test_cancel_against_send(engine_name, forked, app, harbor, tmp_path):
     number = rounds(60, 10_000)
     cancelled, stale = race(app, harbor, tmp_path, number)
     _, planted = race(app, harbor, tmp_path / "control", min(number, 200), control="gate-blind")
@@ -117,7 +117,7 @@ def _cancel(app, address):
 
 
 @short_on("postgresql")
-def test_frozen_beyond_the_lease(engine_name, app, harbor, tmp_path):
+def test_frozen_beyond_the_lease(engine_name, forked, app, harbor, tmp_path):
     number = rounds(4, 100)
     found = freezes(app, harbor, tmp_path, number)
     planted = freezes(app, harbor, tmp_path / "control", 2 * FROZEN, control="gate-asks-no-lease")
@@ -155,7 +155,7 @@ def freezes(app, harbor, folder, number, control=""):
 
 
 @short_on("postgresql")
-def test_four_senders_at_once(engine_name, app, harbor, tmp_path):
+def test_four_senders_at_once(engine_name, forked, app, harbor, tmp_path):
     number = rounds(80, 10_000)
     with drill(app, harbor.clinic, tmp_path, lease=30, delay=0.002) as running:
         running.add(number)

@@ -7,8 +7,6 @@ calendar, over a database without its guard.
 """
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC
 
@@ -22,6 +20,7 @@ from scheduler.services.clinic import schedules
 from scheduler.services.visit import books
 from tests.api.test_same_slot import OVERLAPS
 from tests.cast import NOW, add_patient, add_person, add_place
+from tests.chaos.children import Child, ask
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds, seconds, short_on
 from tests.models.test_occupation import GUARDS
@@ -73,11 +72,10 @@ class Storm:
             "seconds": seconds(),
             "seed": SEED,
         }
-        with (folder / "log").open("wb") as log:
-            command = [sys.executable, "-m", "tests.chaos.storm", json.dumps(plan)]
-            ended = subprocess.run(command, check=False, stderr=log)
-        self.log = (folder / "log").read_text()[-3000:]
-        assert ended.returncode == 0, self.log
+        log = folder / "log"
+        code = Child(ask("program", module="storm", plan=plan, log=str(log))).wait()
+        self.log = log.read_text()[-3000:]
+        assert code == 0, self.log
         return [json.loads(file.read_text()) for file in sorted(folder.glob("storm-*.json"))]
 
     def lost(self, said):
@@ -115,7 +113,7 @@ class Storm:
 
 
 @pytest.fixture
-def storm(app, session, harbor, tmp_path):
+def storm(app, forked, session, harbor, tmp_path):
     return Storm(app, session, harbor, tmp_path)
 
 
@@ -198,10 +196,19 @@ def percentile(times, share):
 
 
 def serve(system, instead="wsgi"):
-    """Start the server as production does, or with another application, and wait until it answers."""
-    system.commands["web"] = [word.replace("wsgi:app", f"{instead}:app") for word in system.commands["web"]]
+    """Start the server as production does, or with another application, and wait until it answers.
+
+    The smoke has it forked by the nursery, which spares it the imports.
+    """
     system.travel(NOW)
-    system.start("web")
+    if FULL:
+        system.commands["web"] = [
+            word.replace("wsgi:app", f"{instead}:app") for word in system.commands["web"]
+        ]
+        system.start("web")
+    else:
+        log = str(system.log("web"))
+        system.processes["web"] = Child(ask("web", module=instead, environ=system.environ, log=log))
     system.wait(lambda: answers(f"{system.url}/login"))
 
 
