@@ -41,7 +41,7 @@ def database_url(server, tmp_path):
 
 
 def test_database_killed(server, app, session, harbor, tmp_path):
-    number = rounds(3, 20)
+    number = rounds(1, 20)
     add_place(session, harbor, "Room B", "room")
     with bookers(app, session, harbor, tmp_path, 2, SEED) as crew:
         back = kill_again_and_again(server, crew, number)

@@ -39,7 +39,7 @@ SINS = {
 
 @both
 def test_the_server_from_hell(engine_name, forked, app, harbor, tmp_path):
-    number = rounds(60, 20_000)
+    number = rounds(42, 20_000)
     chance = random.Random(SEED)
     names = list(SINS)
     done_to = {f"p{who}": chance.choice(names) for who in range(number)}

@@ -108,7 +108,7 @@ class Storm:
         for drop in drops[self.session.get_bind().dialect.name]:
             self.session.execute(text(drop))
         self.session.commit()
-        self.blow(way, 80, count=2, days=1, control="blind", url=url)
+        self.blow(way, 80 if FULL else 40, count=2, days=1, control="blind", url=url)
         return self.overlaps()[0]
 
 
@@ -119,14 +119,14 @@ def storm(app, forked, session, harbor, tmp_path):
 
 @short_on("sqlite")
 def test_a_storm(engine_name, storm):
-    attempts = rounds(160, 1_000_000 if engine_name == "sqlite" else 100_000)
+    attempts = rounds(80, 1_000_000 if engine_name == "sqlite" else 100_000)
     check(storm, "booking-storm", engine_name, storm.blow("services", attempts), storm.unguarded)
 
 
 @short_on("postgresql")
 def test_a_storm_over_http(engine_name, system, storm):
     serve(system)
-    attempts = rounds(80, 20_000)
+    attempts = rounds(40, 20_000)
     said = storm.blow("http", attempts, url=system.url)
 
     def unguarded():
@@ -140,7 +140,7 @@ def test_a_storm_over_http(engine_name, system, storm):
 @short_on("sqlite")
 def test_at_a_stated_rate(engine_name, system, storm):
     serve(system)
-    said = storm.blow("http", rounds(20, 1_200), url=system.url, rate=RATE)
+    said = storm.blow("http", rounds(12, 1_200), url=system.url, rate=RATE)
     check(storm, "booking-at-a-rate", engine_name, said, None, RATE)
 
 
