@@ -17,7 +17,7 @@ STEPS = 50
 
 @short_on("sqlite")
 def test_the_model(engine_name, open_clinic, monkeypatch):  # noqa: F811
-    number = rounds(1, 10_000)
+    number = rounds(2, 10_000)
     ClinicMachine.ends.clear()
     compare(open_clinic, number, STEPS, SEED)
     ends = dict(ClinicMachine.ends)
