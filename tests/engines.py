@@ -90,15 +90,22 @@ def database_url(
 ) -> Iterator[str]:
     """The address of a fresh, migrated database that holds the scenes of this test and nothing else."""
     scenes = tuple(name for name in SCENES if name in request.fixturenames)
+    with filled_database(engine_name, shared_folder, tmp_path, scenes) as url:
+        yield url
+
+
+@contextmanager
+def filled_database(engine_name: str, shared: Path, folder: Path, scenes: tuple[str, ...]) -> Iterator[str]:
+    """Give the address of a migrated database that holds these scenes, gone afterwards."""
     if engine_name == "sqlite":
-        copy = tmp_path / "seriate.db"
-        shutil.copyfile(_sqlite_template(shared_folder, scenes), copy)
+        copy = folder / "seriate.db"
+        shutil.copyfile(_sqlite_template(shared, scenes), copy)
         copy.chmod(0o600)  # a production refuses one that others can read
         yield f"sqlite:///{copy}"
         return
-    server = _postgresql(shared_folder)
+    server = _postgresql(shared)
     name = f"seriate_{RUN}_{uuid4().hex[:12]}"
-    template = _postgresql_template(shared_folder, server, scenes)
+    template = _postgresql_template(shared, server, scenes)
     execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield _on(server, name)
     execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -2,11 +2,8 @@
 
 from datetime import UTC, datetime, time, timedelta
 
-import pytest
 from sqlalchemy import select
 
-from scheduler.database import begin_write
-from scheduler.demo.load import play
 from scheduler.domain.status import AppointmentStatus
 from scheduler.ical.entries import event_status
 from scheduler.models.appointment import Appointment
@@ -15,34 +12,26 @@ from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feed_events, feeds
+from tests.demo_scene import TUESDAY
 from tests.ical.readers import Read, by_ical_js, by_icalendar, by_ics, by_vobject
 
-NOW = datetime(2026, 11, 24, 15, 20, tzinfo=UTC)
 GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR)
 
 
-@pytest.fixture
-def clinic(session):
-    begin_write(session)
-    loaded = play(session, NOW, 1, 12, lambda _: None)
-    session.commit()
-    return loaded.clinic
-
-
-def test_all_feeds_of_the_demo_are_read_alike_by_all(session, clinic):
-    actor = Actor(clinic, None, None, "command")
+def test_all_feeds_of_the_demo_are_read_alike_by_all(session, tuesday):
+    actor = Actor(tuesday, None, None, "command")
     owners = [
         owner
         for model in (Patient, Practitioner, Location)
-        for owner in session.scalars(select(model).where(model.clinic_id == clinic.id))
+        for owner in session.scalars(select(model).where(model.clinic_id == tuesday.id))
     ]
     visits = list(session.scalars(select(Appointment)))
     bodies, told = [], []
     for owner in [None, *owners]:
         style = "kind" if isinstance(owner, Patient) else "initials"
-        feed, _ = feeds.create(session, actor, owner.resource_id if owner else None, style, NOW, 60)
-        bodies.append(feed_events.calendar(session, feed, "https://clinic.example", NOW))
-        told.append(expected(clinic, owner, visits))
+        feed, _ = feeds.create(session, actor, owner.resource_id if owner else None, style, TUESDAY, 60)
+        bodies.append(feed_events.calendar(session, feed, "https://clinic.example", TUESDAY))
+        told.append(expected(tuesday, owner, visits))
 
     assert len(bodies) > 30
     assert sum(map(len, told)) > 200
@@ -57,7 +46,7 @@ def test_all_feeds_of_the_demo_are_read_alike_by_all(session, clinic):
 
 
 def expected(clinic, owner, visits):
-    today = NOW.astimezone(clinic.zone).date()
+    today = TUESDAY.astimezone(clinic.zone).date()
 
     def midnight(days):
         on = today + timedelta(days=days)

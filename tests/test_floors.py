@@ -25,6 +25,7 @@ FLOORS = {
     "storage": 3,
     "system_health": 3,
     "schema": 3,
+    "migrating": 3,
     "demo": 3,
     "web": DOOR,
     "api": DOOR,

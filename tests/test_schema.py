@@ -1,12 +1,13 @@
 """A database of another schema is told in words that name the command, by every process and command."""
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from config import ConfigError
 from scheduler import schema
 from scheduler.app import create_app
-from scheduler.services.schema import newest
+from scheduler.services.schema import MIGRATIONS, is_known, newest
 from tests.cli.test_users import run
 from tests.engines import both, empty_database, test_settings
 
@@ -96,3 +97,11 @@ def test_the_web_does_not_start_on_another_schema(app, session):
 
     with pytest.raises(ConfigError, match="DATABASE_URL cannot be used: the database has schema 0091"):
         schema.require(app)
+
+
+def test_the_migrations_read_as_text_are_those_that_alembic_runs():
+    scripts = ScriptDirectory(str(MIGRATIONS))
+
+    assert newest() == scripts.get_current_head()
+    assert all(is_known(script.revision) for script in scripts.walk_revisions())
+    assert not is_known("9999")

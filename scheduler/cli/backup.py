@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import flask_migrate
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
-from sqlalchemy.engine import Connection
 
-from scheduler import clock
+from scheduler import clock, migrating
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
+from scheduler.services import schema as schemas
 from scheduler.services.mail import restored
 from scheduler.services.transfer import backup_files, backup_rows
 from scheduler.services.transfer.backup_rows import BadBackup, Progress, Summary
@@ -74,7 +70,7 @@ def restore(file: Path, key_file: Path | None, quiet: bool, as_json: bool) -> No
         taken_at, told = _bring_in(file, key, _progress(quiet))
     except BadBackup as refused:
         raise click.ClickException(f"{file}: {refused.words}") from None
-    flask_migrate.upgrade()
+    migrating.upgrade(_app())
     with writing():
         doubts = restored.look_through(db.session(), taken_at, clock.now())
     waiting = f"{doubts.held} mails wait in the send log, and all sending for: flask clock agree"
@@ -86,7 +82,7 @@ def restore(file: Path, key_file: Path | None, quiet: bool, as_json: bool) -> No
 def _take(opened: BinaryIO, key: str | None, progress: Progress) -> Summary:
     writer = backup_files.Writer(opened, key)
     with backup_rows.snapshot(db.engine.connect()) as connection, connection.begin():
-        schema = _schema(connection)
+        schema = schemas.revision(connection)
         if schema is None:
             raise click.ClickException("the database has no tables yet; run: flask db upgrade")
         summary = backup_rows.dump(connection, schema, clock.now(), writer.put, progress)
@@ -126,24 +122,24 @@ def _nothing_left_when_refused() -> Iterator[None]:
             for end in ("", "-wal", "-shm", "-journal"):
                 path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
         elif not had_tables and _present_schema() is not None:
-            flask_migrate.downgrade(revision="base")
+            migrating.empty(_app())
         raise
 
 
 def _present_schema() -> str | None:
     with db.engine.connect() as connection:
-        return _schema(connection)
+        return schemas.revision(connection)
 
 
 def _was_ended_halfway() -> bool:
     with db.engine.connect() as connection:
-        return _schema(connection) is not None and restored.is_unfinished(connection)
+        return schemas.revision(connection) is not None and restored.is_unfinished(connection)
 
 
 def _prepare(schema: str) -> None:
     """Make the tables that the backup was taken from. Raises BadBackup unless the database is empty."""
     with db.engine.connect() as connection:
-        present = _schema(connection)
+        present = schemas.revision(connection)
         filled = backup_rows.filled(connection) if present else []
     if filled:
         raise BadBackup(
@@ -151,18 +147,14 @@ def _prepare(schema: str) -> None:
         )
     if present not in (None, schema):
         raise BadBackup(f"the database is empty but has schema {present}, not {schema}: give a new one")
-    scripts = ScriptDirectory(current_app.extensions["migrate"].directory)
-    try:
-        scripts.get_revision(schema)
-    except CommandError:
-        raise BadBackup(
-            f"it has schema {schema}, which this version does not know: use a newer one"
-        ) from None
-    flask_migrate.upgrade(revision=schema)
+    if not schemas.is_known(schema):
+        raise BadBackup(f"it has schema {schema}, which this version does not know: use a newer one")
+    migrating.upgrade(_app(), schema)
 
 
-def _schema(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # it is handed on
+    return app
 
 
 def _key(file: Path | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
@@ -14,10 +15,11 @@ from config import Settings
 from scheduler import clock
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
-from scheduler.demo.clinic import Account
-from scheduler.demo.load import Loaded, play
-from scheduler.demo.mails import one_of_each
 from scheduler.models import clinic as clinics
+
+if TYPE_CHECKING:
+    from scheduler.demo.clinic import Account
+    from scheduler.demo.load import Loaded
 
 STEPS = 1000
 
@@ -38,6 +40,8 @@ def load(seed: int, patients: int, as_json: bool) -> None:
             raise click.ClickException(
                 f"The database has a clinic already ({keys}); the demo needs an empty one."
             )
+        from scheduler.demo.mails import one_of_each  # noqa: PLC0415  (as below)
+
         loaded = _played(seed, patients, as_json)
         settings: Settings = current_app.config["SETTINGS"]
         signing = settings.signing_keys
@@ -55,6 +59,8 @@ def _require_demo() -> None:
 
 
 def _played(seed: int, patients: int, as_json: bool) -> Loaded:
+    from scheduler.demo.load import play  # noqa: PLC0415  (no other command needs what the demo imports)
+
     if as_json:
         return play(db.session(), clock.now(), seed, patients, lambda _: None)
     with click.progressbar(length=STEPS, label="Playing eleven weeks of a clinic") as bar:

@@ -8,7 +8,6 @@ from flask.cli import with_appcontext
 
 from scheduler.clock import now
 from scheduler.database import begin_write, db
-from scheduler.jobs.process import run_clock
 from scheduler.jobs.worker import run_worker
 from scheduler.services.mail import channels, restored
 
@@ -24,6 +23,8 @@ def register(app: Flask) -> None:
 def clock(context: click.Context) -> None:
     """Run the clock: reminders, mails, what runs out. One process is enough; several share the work."""
     if context.invoked_subcommand is None:
+        from scheduler.jobs.process import run_clock  # noqa: PLC0415  (APScheduler, which no other command needs)
+
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # threads need the app itself
         run_clock(app)
 

@@ -1,8 +1,7 @@
 """Signing in and out, by Flask-Security: a mail address, a password, a session.
 
 Its own ways in that are not ours are shut: authentication tokens in headers and addresses, JSON sign-in, "remember me".
-Passwords are argon2id alone (RFC 9106 by OWASP's parameters), without the extra HMAC that would tie them to a key of
-this installation. Its datetimes are aware here.
+How passwords are hashed is in http/password_hashing.py. Its datetimes are aware here.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from flask_wtf.csrf import CSRFProtect
 from config import Settings
 from scheduler import clock
 from scheduler.database import db
+from scheduler.http import password_hashing
 from scheduler.models.user import NoRole, User
 from scheduler.services.account import second_factors
 from scheduler.transactions import reads_first
@@ -32,10 +32,6 @@ class SessionsBySha256(SecureCookieSessionInterface):
     """Flask's session cookie, signed by HMAC-SHA-256 instead of its default."""
 
     digest_method = staticmethod(sha256)
-
-
-ARGON2 = {"memory_cost": 19 * 1024, "time_cost": 2, "parallelism": 1}  # OWASP's least: 19 MiB, t=2, p=1
-ARGON2_IN_TESTS = {"memory_cost": 64, "time_cost": 1, "parallelism": 1}
 
 
 def init_app(app: Flask) -> None:
@@ -63,13 +59,8 @@ def _sign_in() -> ResponseReturnValue:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    cost = ARGON2_IN_TESTS if settings.app_env == "test" else ARGON2
-    return {
+    return password_hashing.options(settings) | {
         "SECURITY_JOIN_USER_ROLES": False,
-        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
-        "SECURITY_PASSWORD_HASH": "argon2",
-        "SECURITY_PASSWORD_SINGLE_HASH": ["argon2"],
-        "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {f"argon2__{name}": value for name, value in cost.items()},
         "SECURITY_PASSWORD_NORMALIZE_FORM": "NFKC",
         "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False, "test_environment": True},
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
@@ -85,8 +76,6 @@ def _options(settings: Settings) -> dict[str, Any]:
         "SECURITY_TOTP_ISSUER": second_factors.ISSUER,
         "SECURITY_LOGOUT_METHODS": ["POST"],
         "SECURITY_LOGOUT_CSRF": True,
-        "SECURITY_CLI_USERS_NAME": None,
-        "SECURITY_CLI_ROLES_NAME": None,
         "SECURITY_MSG_UNAUTHENTICATED": ("Sign in to see this page.", "info"),
         "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The address or the password is not right.", "error"),
         "WTF_CSRF_TIME_LIMIT": None,  # the session's own limits end a form

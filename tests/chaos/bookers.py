@@ -1,15 +1,13 @@
 """Programs that book, move and cancel at random through the API, each in a process of its own; with `url` over HTTP.
 
 A booker that lost the answer to a request repeats it with the same idempotency key until it is answered; only then does
-it write the answer down, on a disk that nobody breaks. It says that it is ready, begins at a line on its standard
-input, and ends after so many attempts or at SIGTERM, with the request in hand answered. `control` plants a bug.
+it write the answer down, on a disk that nobody breaks. It ends after so many attempts or at SIGTERM, with the request
+in hand answered. `control` plants a bug.
 """
 
-import argparse
 import json
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,14 +15,12 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import requests
 from flask import Response
 from sqlalchemy import select
 
-from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
@@ -32,6 +28,8 @@ from scheduler.services.account import accounts
 from tests.api.conftest import Program
 from tests.cast import NOW, add_patient
 from tests.chaos.blindness import blind
+from tests.chaos.children import Child, ask
+from tests.chaos.warm import forked_app
 from tests.clocks import StandingClock
 from tests.engines import test_settings
 
@@ -68,24 +66,9 @@ class Bookers:
         ]
         self.processes = []
 
-    def start(self, number):
-        """Start a booker; let_go() lets it begin."""
-        with (self.folder / "bookers.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.bookers", json.dumps(self.plans[number])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-
     def start_all(self):
-        self.processes = [self.start(number) for number in range(self.count)]
-        for process in self.processes:
-            assert process.stdout.readline() == "ready\n", (self.folder / "bookers.log").read_text()
-        for process in self.processes:
-            process.stdin.write("go\n")
-            process.stdin.flush()
+        log = str(self.folder / "bookers.log")
+        self.processes = [Child(ask("program", module="bookers", plan=plan, log=log)) for plan in self.plans]
 
     def answered(self):
         """Return what the bookers have been answered so far."""
@@ -120,7 +103,7 @@ class Bookers:
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            process.wait()
 
     def lost(self):
         """Return how many answers the database knows nothing of, and how many visits nobody was told of."""
@@ -166,7 +149,7 @@ class Booker:
         if plan.url:
             self.program = Caller(plan.url, plan.token)
         else:
-            app = create_app(test_settings(Path(plan.folder), plan.database))
+            app = forked_app(test_settings(Path(plan.folder), plan.database))
             app.extensions["clock"] = StandingClock(NOW)
             self.program = Program(app.test_client(), plan.token)
         self.acks = Path(plan.acks).open("a")  # noqa: SIM115  (for as long as the process lives)
@@ -267,16 +250,7 @@ def _plant(control):
         raise SystemExit(f"no bug {control}")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("plan", type=json.loads)
-    plan = SimpleNamespace(**parser.parse_args().plan)
+def run(plan):
+    """Do what one booker does; for the nursery."""
     _plant(plan.control)
-    booker = Booker(plan)
-    print("ready", flush=True)
-    if sys.stdin.readline():
-        booker.work()
-
-
-if __name__ == "__main__":
-    main()
+    Booker(plan).work()

@@ -4,5 +4,21 @@ CHAOS. What they drill has quick tests of its own in tests/http and tests/web/te
 
 import os
 
+import pytest
+
+from tests.chaos.children import ask
+from tests.engines import filled_database
+
 LONG = ["drill_clock_jobs.py", "drill_pooler.py", "drill_proxies.py", "drill_slow_requests.py"]
+_warm: set[str] = set()
 collect_ignore = [] if "CHAOS" in os.environ else LONG
+
+
+@pytest.fixture
+def forked(engine_name, shared_folder, tmp_path_factory):
+    """What a drill asks for that lets the nursery fork: the SQL for its engine has been compiled there."""
+    if engine_name not in _warm:
+        folder = tmp_path_factory.mktemp("warm")
+        with filled_database(engine_name, shared_folder, folder, ("harbor",)) as url:
+            ask("warm", folder=str(folder), database=url)
+        _warm.add(engine_name)

@@ -55,8 +55,8 @@ def second(engine_name, shared_folder, tmp_path):
 
 
 @short_on("postgresql")
-def test_backup_under_load(engine_name, app, session, harbor, copy, second, tmp_path, monkeypatch):
-    number = rounds(120, 2000)
+def test_backup_under_load(engine_name, forked, app, session, harbor, copy, second, tmp_path, monkeypatch):
+    number = rounds(120, 2000)  # fewer would all be claimed before the backup
     file = tmp_path / "all"
     with (
         drill(app, harbor.clinic, tmp_path, lease=30, turns=True) as running,

@@ -38,11 +38,13 @@ SINS = {
 
 
 @both
-def test_the_server_from_hell(engine_name, app, harbor, tmp_path):
-    number = rounds(60, 20_000)
+def test_the_server_from_hell(engine_name, forked, app, harbor, tmp_path):
+    number = rounds(42, 20_000)
     chance = random.Random(SEED)
     names = list(SINS)
-    done_to = {f"p{who}": chance.choice(names) for who in range(number)}
+    others = [chance.choice(names) for _ in range(number - len(names))]
+    drawn = [*names, *others][:number]  # each sin at least once
+    done_to = {f"p{who}": sin for who, sin in enumerate(drawn)}
     plan = {who: SINS[sin][0] for who, sin in done_to.items()}
     with drill(app, harbor.clinic, tmp_path, lease=30, delay=0.0005, plan=plan) as running:
         running.add(number)
@@ -94,5 +96,5 @@ def control(done_to):
     """The count must tell when the classes are swapped."""
     swapped = {who: ("nothing" if sin == "greylists" else sin) for who, sin in done_to.items()}
     wrong, _ = verdicts(swapped)
-    assert wrong or "greylists" not in done_to.values()
+    assert wrong
     return {"bug": "one class swapped", "classed wrong": len(wrong)}

@@ -54,8 +54,8 @@ def kills(app, harbor, folder, number, policy="resend", control="", how=signal.S
 
 @both
 @pytest.mark.parametrize("policy", ["resend", "hold"])
-def test_kill_9(engine_name, app, harbor, tmp_path, policy):
-    number = rounds(12, 1000)
+def test_kill_9(engine_name, forked, app, harbor, tmp_path, policy):
+    number = rounds(6, 1000)
     found = kills(app, harbor, tmp_path, number, policy)
     control = control_of(app, harbor, tmp_path, policy)
     tell(f"kill-9-{policy}", engine_name, {"kills": number, **asdict(found)}, control)
@@ -91,7 +91,7 @@ def killed_in_silence(app, harbor, folder, control, step):
 
 
 @short_on("sqlite")
-def test_sigterm_restarts(engine_name, app, harbor, tmp_path):
+def test_sigterm_restarts(engine_name, forked, app, harbor, tmp_path):
     number = rounds(4, 200)
     found = kills(app, harbor, tmp_path, number, how=signal.SIGTERM, lease=LONG)
     planted = kills(app, harbor, tmp_path / "control", 12, control="drops-all", how=signal.SIGTERM, lease=2.0)

@@ -81,8 +81,8 @@ class Line:
 
 
 @short_on("postgresql")
-def test_replays(engine_name, system, session, harbor):
-    number = rounds(16, 1_000) // ACTS
+def test_replays(engine_name, forked, system, session, harbor):
+    number = rounds(8, 1_000) // ACTS
     rush = Rush(session, harbor, None, count=0)
     other = add_place(session, harbor, "Room B", "room").public_id
     token = accounts.create_token(session, harbor.command, harbor.users["mona"], "replays", NOW)[1]

@@ -28,8 +28,8 @@ OPEN = (MessageState.PENDING, MessageState.LEASED)
 
 
 @short_on("sqlite")
-def test_a_rush(engine_name, app, harbor, tmp_path):
-    number = rounds(160, 10_000)
+def test_a_rush(engine_name, forked, app, harbor, tmp_path):
+    number = rounds(120, 10_000)
     killer, nobody, full_up = (f"p{number // 2 + more}@example.org" for more in range(3))
     plan = {nobody: b"550 5.1.1 unknown", full_up: b"552 5.2.2 full"}
     order, rows, starts = rush(app, harbor, tmp_path, number, killer, plan)

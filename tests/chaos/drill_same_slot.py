@@ -12,7 +12,7 @@ from tests.api.conftest import alice, api, travel  # noqa: F401  (fixtures)
 from tests.api.test_same_slot import OVERLAPS
 from tests.chaos.blindness import blind
 from tests.chaos.report import tell
-from tests.chaos.settings import rounds
+from tests.chaos.settings import FULL, rounds
 from tests.engines import both
 from tests.models.test_occupation import GUARDS
 from tests.races import CROWD, Rush
@@ -20,11 +20,11 @@ from tests.races import CROWD, Rush
 
 @both
 def test_same_slot(engine_name, session, harbor, alice, monkeypatch):  # noqa: F811
-    number = rounds(8, 500)
+    number = rounds(2, 500)
     rush = Rush(session, harbor, alice)
     found = count(rush, range(number))
     blind(monkeypatch.setattr)
-    further = number + max(number // 10, 5)
+    further = number + max(number // 10, 5 if FULL else 1)
     guarded = count(rush, range(number, further))
     overlaps = session.scalar(OVERLAPS)
     session.rollback()

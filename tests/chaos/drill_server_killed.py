@@ -30,7 +30,7 @@ BOOKERS = 2
 
 
 @short_on("sqlite")
-def test_server_killed(engine_name, app, system, session, harbor, tmp_path):
+def test_server_killed(engine_name, forked, app, system, session, harbor, tmp_path):
     number = rounds(1, 20)
     for name in ("Room B", "Room C"):
         add_place(session, harbor, name, "room")

@@ -4,18 +4,13 @@ The mail server runs here, in the process that nobody kills, and logs a mail bef
 be compared with what the database says.
 """
 
-import atexit
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from threading import Semaphore
 
@@ -27,6 +22,7 @@ from scheduler.models.message import Message, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from tests.cast import NOW
 from tests.chaos import crowd
+from tests.chaos.children import ask
 from tests.smtp_server import Script, smtp_server
 
 VISIBLE = {"sent", "failed", "uncertain", "skipped", "void"}
@@ -78,7 +74,7 @@ class Drill:
         return self._start(self._epoch, self.control)
 
     def _start(self, epoch, control):
-        self._started.append(_start_sender(self.plan | {"epoch": epoch, "control": control}))
+        self._started.append(ask("sender", plan=self.plan | {"epoch": epoch, "control": control}))
         return self._started[-1]
 
     def end(self, process, how=signal.SIGKILL):
@@ -191,23 +187,6 @@ class Drill:
             result.flagged += flagged
             result.unflagged += seen > 1 and not flagged
         return result
-
-
-@cache
-def _nursery():
-    """Return the nursery of this run, which ends with it."""
-    command = [sys.executable, "-m", "tests.chaos.nursery"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    atexit.register(process.communicate)
-    return process
-
-
-def _start_sender(plan):
-    """Start a sender and return its process id."""
-    nursery = _nursery()
-    nursery.stdin.write(f"{json.dumps(plan)}\n")
-    nursery.stdin.flush()
-    return int(nursery.stdout.readline())
 
 
 @contextmanager

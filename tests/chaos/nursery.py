@@ -1,66 +1,144 @@
-"""A process that has everything imported and forks senders on demand, so that a thousand of them can be killed.
+"""A process that has everything imported and forks what the drills ask for: senders, bookers, storms, web servers.
 
-Each line on its standard input is a plan, as JSON, for one sender; it answers with the sender's process id. A sender
-runs the real dispatch tick again and again over the plan's database and mail server, and is ended by a signal. A
-plan's `control` plants a bug in it, which the drill must catch. One nursery serves all drills of a run.
+Each line on its standard input is a command, as JSON, which it answers with a line. Importing the application takes
+seconds, forking a process that has it takes milliseconds. One nursery serves all drills of a run; what still runs when
+its standard input ends is killed.
+
+A sender runs the real dispatch tick again and again over the plan's database and mail server, and is ended by a signal.
+A plan's `control` plants a bug in it, which the drill must catch.
 """
 
+import gc
 import json
 import os
 import signal
 import sys
 import time
+import traceback
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
-from sqlalchemy import select, update
+from sqlalchemy import Engine, event, select, update
 
 from config import MailServer
-from scheduler.app import create_app
+from scheduler.database import db
+from scheduler.http import server as web
 from scheduler.jobs import dispatch as dispatching
 from scheduler.jobs import sending
 from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.message import Message, MessageState
 from scheduler.notify.smtp import Connection
 from scheduler.services.mail import delivery, leases, letters
-from scheduler.services.mail.letters import Letterhead
+from tests import engines
 from tests.cast import NOW
-from tests.engines import SECRET_KEY, test_settings
+from tests.chaos import bookers, storm
+from tests.chaos.warm import FINAL_WAIT, HEAD, forked_app, share, warm
+from tests.engines import test_settings
+from tools.processes import LOOPBACK
 
 PAUSE = 0.05
-FINAL_WAIT = 5  # seconds for the answer to a mail's content
+WORKERS = 2  # of a web server
 _signal = signal.signal
+_children: dict[int, int | None] = {}
+"""The status of each child, None while it runs."""
 
 
 def main():
     for line in sys.stdin:
-        plan = SimpleNamespace(**json.loads(line))
-        app = _app(plan.folder, plan.database)
-        child = os.fork()
-        if child == 0:
-            _send_until_killed(app, plan)
-        print(child, flush=True)
+        gc.collect()
+        gc.freeze()  # a child need not go through what is here already
+        command = json.loads(line)
+        answer = COMMANDS[command.pop("do")](**command)
         _bury()
+        print(json.dumps(answer), flush=True)
+    _bury()
+    for child, status in _children.items():
+        if status is None:
+            os.kill(child, signal.SIGKILL)
+
+
+def _sender(plan):
+    plan = SimpleNamespace(**plan)
+    app = _app(plan.folder, plan.database)
+    return _fork(partial(_send_until_killed, app, plan), plan.log)
+
+
+def _program(module, plan, log):
+    """Fork a booker or a storm."""
+    return _fork(partial({"bookers": bookers, "storm": storm}[module].run, SimpleNamespace(**plan)), log)
+
+
+def _web(module, environ, log):
+    """Fork a web server with the app of a module."""
+    return _fork(partial(_serve, module, environ), log)
+
+
+def _serve(module, environ):
+    event.remove(Engine, "connect", engines._need_not_survive)
+    os.environ.clear()
+    os.environ.update(environ)
+    app = import_module(module).app
+    share(app)
+    with app.app_context():
+        db.engine.dispose()  # no connection is shared by the processes of the server
+    web.serve(app, web.listen(LOOPBACK, int(environ["PORT"])), WORKERS)
+
+
+def _status(child):
+    """Return how a child ended, None while it runs."""
+    _bury()
+    return _children[child]
+
+
+COMMANDS = {"warm": warm, "sender": _sender, "program": _program, "web": _web, "status": _status}
+
+
+def _fork(work, log):
+    """Return the process id of a child that does the work, with its output in a log."""
+    child = os.fork()
+    if child:
+        _children[child] = None
+        return child
+    code = 1
+    try:
+        _leave(log)
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _leave(log):
+    """Replace the standard streams that this child shares with the nursery."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    with Path(log).open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
 
 
 @lru_cache(maxsize=2)
 def _app(folder, database):
-    return create_app(test_settings(Path(folder), database))
+    return forked_app(test_settings(Path(folder), database))
 
 
 def _send_until_killed(app, plan):
-    sys.stdin.close()
-    with Path(plan.log).open("ab") as log:
-        os.dup2(log.fileno(), sys.stderr.fileno())
     _plant(plan.control)
     dispatching.BATCH = plan.batch
     server = MailServer("127.0.0.1", plan.port, "plain")
     out = Outbound(
         app,
         lambda: Connection(server, FINAL_WAIT),
-        Letterhead("https://seriate.example", (SECRET_KEY,), "Seriate <clinic@seriate.example>"),
+        HEAD,
         plan.policy,
         clock=lambda: NOW + timedelta(seconds=time.monotonic() - plan.epoch),
         lease=timedelta(seconds=plan.lease),
@@ -78,11 +156,9 @@ def _send_until_killed(app, plan):
 
 def _bury():
     """Collect the children that have ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            _children[ended[0]] = os.waitstatus_to_exitcode(ended[1])
 
 
 def _plant(control):
@@ -93,6 +169,7 @@ def _plant(control):
         sending.pass_gate = _recorded_first
     elif control == "gate-blind":  # the gate does not look at the visits
         delivery._is_stale = lambda: Message.id < 0
+        delivery._gate.cache_clear()  # built with the other while the SQL was compiled
     elif control == "gate-asks-no-lease":  # the gate lets out also what somebody else has claimed meanwhile
         sending.pass_gate = _gate_without_lease
     elif control == "drops-all":  # a sender that is asked to end drops what it has in hand

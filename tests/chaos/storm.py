@@ -1,13 +1,11 @@
 """Programs that book, move, cancel and block at random, as fast as they can or at a stated rate.
 
-`python -m tests.chaos.storm PLAN` imports everything once and forks so many of them. They go through the services, each
+The nursery forks a process for a storm, which forks so many of them. They go through the services, each
 attempt a transaction as a door makes it, or through the API of a running server. Each knows which visits and closures
 of its own must stand in the end, and writes that down with its counts. The first process clears the calendar of what
 is long over (see janitor.py). `control` plants a bug.
 """
 
-import argparse
-import gc
 import json
 import os
 import random
@@ -27,7 +25,6 @@ import requests
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.app import create_app
 from scheduler.database import begin_write, db
 from scheduler.errors import Refusal
 from scheduler.models.appointment import Appointment
@@ -45,6 +42,7 @@ from tests.cast import NOW
 from tests.chaos.blindness import blind
 from tests.chaos.doors import as_a_door
 from tests.chaos.janitor import Janitor
+from tests.chaos.warm import forked_app
 from tests.engines import test_settings
 
 QUARTERS = 36  # starts of a day, from eight; the last ones are too late for a long visit
@@ -68,7 +66,7 @@ class ThroughServices:
     """Each attempt is a writing transaction, tried again as a door does when another writer was in the way."""
 
     def __init__(self, plan):
-        self.app = create_app(test_settings(Path(plan.folder), plan.database))
+        self.app = forked_app(test_settings(Path(plan.folder), plan.database))
         self.app.app_context().push()
         self.session = Session(db.engine, expire_on_commit=False)
         self.again = 0
@@ -305,14 +303,10 @@ class Stormer:
         fresh.replace(self.file)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("plan", type=json.loads)
-    plan = SimpleNamespace(**parser.parse_args().plan)
+def run(plan):
+    """Let the programs work until all have ended; for the nursery."""
     if plan.control == "blind":
         blind()
-    gc.collect()
-    gc.freeze()  # what is imported stays, and need not be gone through again by each program
     children = [_fork(plan, number) for number in range(plan.count)]
     signal.signal(signal.SIGTERM, lambda *_: [os.kill(child, signal.SIGTERM) for child in children])
     janitor = Janitor(plan.folder, plan.database)
@@ -346,7 +340,3 @@ def _fork(plan, number):
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
-
-
-if __name__ == "__main__":
-    main()

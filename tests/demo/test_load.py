@@ -7,15 +7,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from scheduler.database import begin_write
-from scheduler.demo.load import Loaded, play
+from scheduler.demo.load import play
+from scheduler.demo.mails import one_of_each
 from scheduler.demo.silence import REASON
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Unit
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Stage
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
 from scheduler.models.gate import Gate
-from scheduler.models.message import Message, MessageState
+from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import RequestKind
@@ -26,22 +28,11 @@ from scheduler.services.actors import Actor
 from scheduler.services.mail import call_list
 from scheduler.services.patient import patient_requests
 from scheduler.services.planning.courses import is_projected
-from tests.engines import both
+from tests.demo_scene import PATIENTS, TUESDAY, played
+from tests.engines import SECRET_KEY, both
 
-TUESDAY = datetime(2026, 11, 24, 15, 20, tzinfo=UTC)  # 10:20 in New York
 SUNDAY = datetime(2026, 11, 22, 15, 20, tzinfo=UTC)
-PATIENTS = 18
 ENDED = {AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW, AppointmentStatus.CANCELLED}
-
-
-def played(session: Session, now: datetime, patients: int = PATIENTS) -> Loaded:
-    progress: list[float] = []
-    begin_write(session)
-    loaded = play(session, now, 1, patients, progress.append)
-    session.commit()
-    assert progress == sorted(progress)
-    assert progress[-1] == 1
-    return loaded
 
 
 def overlaps(session: Session) -> int:
@@ -59,10 +50,9 @@ def overlaps(session: Session) -> int:
 
 
 @both
-def test_a_tuesday_is_lively(session: Session) -> None:
-    loaded = played(session, TUESDAY)
+def test_a_tuesday_is_lively(session: Session, tuesday: Clinic) -> None:
     visits = list(session.scalars(select(Appointment)))
-    today = [one for one in visits if local_on(one.start_at, loaded.clinic.zone) == TUESDAY.date()]
+    today = [one for one in visits if local_on(one.start_at, tuesday.zone) == TUESDAY.date()]
 
     assert overlaps(session) == 0
     assert session.scalar(select(func.count(Patient.id))) == PATIENTS
@@ -188,8 +178,7 @@ def test_the_same_seed_makes_the_same_clinic(session: Session) -> None:
     assert [tuple(row) for row in second] == [tuple(row) for row in first]
 
 
-def test_holidays_and_leave_are_closed(session: Session) -> None:
-    loaded = played(session, TUESDAY, 1)
+def test_holidays_and_leave_are_closed(session: Session, tuesday: Clinic) -> None:
     kinds = Counter(session.scalars(select(Closure.kind)))
 
     assert kinds[ClosureKind.HOLIDAY] >= 4
@@ -197,4 +186,13 @@ def test_holidays_and_leave_are_closed(session: Session) -> None:
     thanksgiving = session.scalar(select(Closure).where(Closure.reason == "Thanksgiving Day"))
     assert thanksgiving is not None
     assert thanksgiving.local_start == datetime(2026, 11, 26)  # noqa: DTZ001  (wall-clock time)
-    assert loaded.clinic.zone.key == "America/New_York"
+    assert tuesday.zone.key == "America/New_York"
+
+
+def test_a_mail_of_each_kind_waits_for_the_clock(session: Session, tuesday: Clinic) -> None:
+    begin_write(session)
+    one_of_each(session, tuesday, TUESDAY, "https://clinic.example", [SECRET_KEY])
+    waiting = select(Message.kind).where(Message.state == MessageState.PENDING, Message.due_at <= TUESDAY)
+
+    assert set(session.scalars(waiting)) >= set(MessageKind) - {MessageKind.NOTICE}
+    assert session.scalar(select(func.count(Message.id)).where(Message.kind == MessageKind.NOTICE)) == 6

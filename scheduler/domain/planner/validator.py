@@ -34,6 +34,7 @@ class _Judge:
         self.by_key = {visit.action: visit for visit in visits}
         self.open = subtract(calendar.hours.get(None, ()), calendar.closures.get(None, ()))
         self.duties: dict[int, list[Window]] = {}
+        self.attended: dict[Role, list[Window]] = {}
 
     def verdict(self) -> Iterator[Violation]:
         for visit in self.visits:
@@ -115,10 +116,16 @@ class _Judge:
         )
 
     def _presence(self, action: Action, need: Need, window: Window) -> Iterator[Violation]:
-        duty = [part for r in self.calendar.resources if need.role in r.roles for part in self._duty(r)]
-        if not within(window, merged(duty)):
+        if not within(window, self._anyone(need.role)):
             words = f"No {need.role.value} is on duty throughout {action.title} at {self._at(window.start)}."
             yield Violation(action.key, "presence", words, True)
+
+    def _anyone(self, role: Role) -> list[Window]:
+        """Return when at least one resource of a role is on duty."""
+        if role not in self.attended:
+            each = (self._duty(one) for one in self.calendar.resources if role in one.roles)
+            self.attended[role] = merged(part for duty in each for part in duty)
+        return self.attended[role]
 
     def _duty(self, resource: Resource) -> list[Window]:
         if resource.id not in self.duties:

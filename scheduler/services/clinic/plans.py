@@ -7,8 +7,8 @@ protocol comes back as a new version.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,10 @@ def read(content: bytes) -> Plan:
         raise FileRefused(source.placed(refused.faults)) from None
 
 
-def shipped() -> Iterable[Plan]:
-    """Return the plans that come with the program, by key."""
-    return [read(path.read_bytes()) for path in sorted(SHIPPED.glob("*.yaml"))]
+@cache
+def shipped() -> tuple[Plan, ...]:
+    """Return the plans that come with the program, by key. Their files are read once in a process."""
+    return tuple(read(path.read_bytes()) for path in sorted(SHIPPED.glob("*.yaml")))
 
 
 def load(session: Session, actor: Actor, plan: Plan, now: datetime) -> tuple[PlanDefinition, bool]:

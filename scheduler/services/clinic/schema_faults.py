@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any, cast
 
 from scheduler.domain.plan_files.fault import Fault
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Fields = Mapping[str, Any]
 
@@ -38,6 +38,8 @@ LIMITS = {
 
 def schema_faults(document: object, schema: Fields) -> list[Fault]:
     """Return every fault of the document's shape, each once."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  (slow to import, and only this needs it)
+
     faults: dict[Fault, None] = {}
     for error in Draft202012Validator(schema).iter_errors(document):
         faults.update(dict.fromkeys(_faults(error)))

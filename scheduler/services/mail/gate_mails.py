@@ -18,7 +18,7 @@ from scheduler.models.message import Message, MessageKind, MessageState, Message
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.message_ends import fell_through
 from scheduler.services.mail.reminders import SETTLED
-from scheduler.services.visit.open_gates import is_missing
+from scheduler.services.visit.open_gates import topics_missing
 
 TOPICS = {MessageKind.GATE_MISSING: Topic.GATES, MessageKind.DRIVER: Topic.DRIVER}
 
@@ -27,12 +27,13 @@ def gates_changed(session: Session, appointments: Sequence[Appointment], now: da
     """Stop asking about what is settled, and ask again about what is open again and not yet due."""
     session.flush()
     by_id = {appointment.id: appointment for appointment in appointments}
+    still_open = {appointment.id: topics_missing(appointment) for appointment in appointments}
     for message in _unsent(session, by_id):
         topic, about = TOPICS[message.kind], [subject.appointment_id for subject in message.subjects]
-        if not all(is_missing(by_id[one], topic) for one in about if one in by_id):
+        if not all(topic in still_open[one] for one in about if one in by_id):
             fell_through(session, message, now)
     for row in _rows(session, by_id):
-        missing = is_missing(by_id[row.appointment_id], topic_of(row.rule))
+        missing = topic_of(row.rule) in still_open[row.appointment_id]
         if row.state is ReminderState.PENDING and not missing:
             row.state, row.reason = ReminderState.VOID, SETTLED
         elif row.state is ReminderState.VOID and row.reason == SETTLED and missing and row.due_at > now:

@@ -10,9 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fhir.resources.R4B.patient import Patient as FhirPatient
-from pydantic import ValidationError
-
 from scheduler.services.transfer.imports import Fault, ImportRefused, Progress, Row, stepping
 
 UNIT = "entry"
@@ -61,6 +58,10 @@ def _resource(place: int, entry: Any) -> Mapping[str, Any]:
 
 
 def _shape_faults(row: Row) -> list[Fault]:
+    # imported only here: no other import of patients needs these classes, which take a twentieth of a command's start
+    from fhir.resources.R4B.patient import Patient as FhirPatient  # noqa: PLC0415
+    from pydantic import ValidationError  # noqa: PLC0415
+
     try:
         FhirPatient.model_validate(row.fields)
     except ValidationError as refused:

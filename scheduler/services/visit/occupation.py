@@ -95,13 +95,21 @@ def occupy(
     lanes = lane_counts(session, clinic.id, clinic.settings.nurse_lanes, ids)
     whole = Window(min(t.visit.start for t in takings), max(t.visit.end for t in takings))
     rows = _live(session, ids, whole)
+    held = {resource_id: _held(listed) for resource_id, listed in rows.items()}
     try:
         with session.begin_nested():
             conflicts = [
                 _conflict(wish)
                 for taking in takings
                 for wish in taking.wishes(patient_resource_id)
-                if not _take(session, rows[wish.resource_id], lanes[wish.resource_id], wish, now)
+                if not _take(
+                    session,
+                    rows[wish.resource_id],
+                    held[wish.resource_id],
+                    lanes[wish.resource_id],
+                    wish,
+                    now,
+                )
             ]
             _refuse(session, clinic, conflicts)
     except IntegrityError as refused:
@@ -134,17 +142,28 @@ def _live(session: Session, ids: set[int], whole: Window) -> dict[int, list[Occu
     return rows
 
 
-def _take(session: Session, rows: list[Occupation], lanes: int, wish: Wish, now: datetime) -> bool:
-    """Write one stretch on the lanes it gets; False when there are none."""
-    held = [Held(n, row.lane, Window(row.start_at, row.end_at), row.exclusive) for n, row in enumerate(rows)]
+def _held(rows: Sequence[Occupation], first: int = 0) -> list[Held]:
+    """Return the rows from a number on as intervals on lanes, each known by its number."""
+    return [
+        Held(n, row.lane, Window(row.start_at, row.end_at), row.exclusive)
+        for n, row in enumerate(rows[first:], first)
+    ]
+
+
+def _take(
+    session: Session, rows: list[Occupation], held: list[Held], lanes: int, wish: Wish, now: datetime
+) -> bool:
+    """Write one stretch on the lanes it gets; False when there are none. `held` follows the rows."""
     before = next((row.lane for row in reversed(rows) if row.appointment_id == wish.appointment.id), None)
     given = place(wish.window, lanes, held, wish.exclusive, prefer=before)
     if given is None and not wish.exclusive and (dealt := deal(lanes, held, wish.window)):
         _re_lane(session, rows, dealt[1], now)
+        held[:] = _held(rows)
         given = (dealt[0],)
     for lane in given or ():
         rows.append(wish.row(lane))
         session.add(rows[-1])
+        held += _held(rows, len(rows) - 1)
     return given is not None
 
 

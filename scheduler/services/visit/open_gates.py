@@ -55,9 +55,10 @@ def may_complete(actor: Actor, completed_by: Collection[str]) -> bool:
 def open_gates(appointment: Appointment) -> list[OpenGate]:
     """Return what is not settled for a visit, in the plan's order."""
     found = []
+    rows = _rows(appointment)
+    visit_on = local_on(appointment.start_at, appointment.zone)
     for rule in rules_for(appointment):
-        row = _row(appointment, rule)
-        visit_on = local_on(appointment.start_at, appointment.zone)
+        row = rows.get((rule.key, rule.holds is Holds.PER_SESSION))
         why = why_open(rule, _settled(rule, row, appointment), appointment.start_at, visit_on)
         if why:
             found.append(OpenGate(rule.key, rule.title, why, rule.completed_by))
@@ -78,7 +79,12 @@ def asked_about(appointment: Appointment) -> frozenset[Topic]:
 
 def is_missing(appointment: Appointment, topic: Topic) -> bool:
     """Tell whether there is something to ask about a visit: a driver, or any other open gate."""
-    return any((gate.key == DRIVER) is (topic is Topic.DRIVER) for gate in open_gates(appointment))
+    return topic in topics_missing(appointment)
+
+
+def topics_missing(appointment: Appointment) -> frozenset[Topic]:
+    """Return what there is to ask about a visit."""
+    return frozenset(Topic.DRIVER if gate.key == DRIVER else Topic.GATES for gate in open_gates(appointment))
 
 
 def is_needed(appointment: Appointment, now: datetime) -> bool:
@@ -115,10 +121,15 @@ def _last_preparation(appointment: Appointment, now: datetime) -> datetime | Non
     return max(ahead, default=None)
 
 
-def _row(appointment: Appointment, rule: GateRule) -> Gate | None:
-    own = appointment.id if rule.holds is Holds.PER_SESSION else None
-    gates = appointment.care_plan.gates if appointment.care_plan else []
-    return next((gate for gate in gates if gate.key == rule.key and gate.appointment_id == own), None)
+def _rows(appointment: Appointment) -> dict[tuple[str, bool], Gate]:
+    """Return the rows that count for a visit, by key and whether they are the visit's own."""
+    own = appointment.id
+    rows: dict[tuple[str, bool], Gate] = {}
+    for gate in appointment.care_plan.gates if appointment.care_plan else ():
+        about = gate.appointment_id
+        if about is None or about == own:
+            rows.setdefault((gate.key, about is not None), gate)
+    return rows
 
 
 def _settled(rule: GateRule, gate: Gate | None, appointment: Appointment) -> Settled | None:

@@ -1,0 +1,58 @@
+"""The drills' side of the nursery: one for each run, and the processes that it has forked."""
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+
+@cache
+def _nursery():
+    """Return the nursery of this run, which ends with it."""
+    command = [sys.executable, "-m", "tests.chaos.nursery"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.communicate)
+    return process
+
+
+def ask(do, **what):
+    """Give the nursery a command; return its answer."""
+    nursery = _nursery()
+    nursery.stdin.write(f"{json.dumps({'do': do, **what})}\n")
+    nursery.stdin.flush()
+    return json.loads(nursery.stdout.readline())
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that the nursery has forked, with what the drills use of subprocess.Popen."""
+
+    pid: int
+
+    def poll(self):
+        """Return how it ended, None while it runs."""
+        return ask("status", child=self.pid)
+
+    def wait(self, seconds=36_000):
+        last = time.monotonic() + seconds
+        while (status := self.poll()) is None:
+            assert time.monotonic() < last, f"process {self.pid} does not end"
+            time.sleep(0.02)
+        return status
+
+    def send_signal(self, number):
+        if self.poll() is None:  # else the number may be that of another process
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)

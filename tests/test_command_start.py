@@ -1,0 +1,78 @@
+"""What a process of the `flask` command imports: a command that serves nothing starts without pages and API."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from scheduler.services.schema import newest
+from tests.engines import SECRET_KEY
+
+INTERFACES = {
+    "scheduler.web",
+    "scheduler.api",
+    "scheduler.fhir",
+    "scheduler.patient_pages",
+    "scheduler.feeds",
+}
+RARE = {"alembic", "apscheduler", "fhir", "jsonschema", "zxcvbn"}  # used by a command or two
+REPORT = """
+import atexit, runpy, sys
+atexit.register(lambda: print("MODULES", *sorted(sys.modules), file=sys.stderr))
+sys.argv = ["flask", "--app", "wsgi:app", *sys.argv[1:]]
+runpy.run_module("flask", run_name="__main__")
+"""
+
+
+def start(folder, *arguments):
+    """Run a command of `flask` in a process of its own; return its output and the names of what it imported."""
+    environment = {
+        **os.environ,
+        "APP_ENV": "test",
+        "INSTANCE_PATH": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/seriate.db",
+        "SECRET_KEY": SECRET_KEY,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    [modules] = [line for line in done.stderr.splitlines() if line.startswith("MODULES ")]
+    return done.stdout, set(modules.split()[1:])
+
+
+@pytest.mark.parametrize("command", ["status", "clock"])
+def test_a_command_imports_no_interface(tmp_path, command):
+    output, modules = start(tmp_path, command, "--help")
+
+    assert f"{command} [OPTIONS]" in output
+    assert modules & INTERFACES == set()
+    assert modules & RARE == set()
+
+
+def test_a_command_that_migrates_is_listed_and_runs(tmp_path):
+    assert "Perform database migrations." in start(tmp_path, "--help")[0]
+    assert "upgrade" in start(tmp_path, "db", "--help")[0]
+    modules = start(tmp_path, "db", "upgrade")[1]
+
+    assert "alembic" in modules
+    assert modules & INTERFACES == set()
+    assert start(tmp_path, "db", "current")[0].split()[0] == newest()
+
+
+def test_the_routes_are_listed_with_every_interface(tmp_path):
+    output, modules = start(tmp_path, "routes")
+
+    assert modules >= INTERFACES
+    assert {"api.", "fhir.", "board.", "patient_pages."} <= {
+        f"{line.partition('.')[0]}." for line in output.splitlines()
+    }
+
+
+def test_the_web_server_has_every_interface(tmp_path):
+    assert start(tmp_path, "web", "--help")[1] >= INTERFACES
