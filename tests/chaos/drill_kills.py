@@ -55,7 +55,7 @@ def kills(app, harbor, folder, number, policy="resend", control="", how=signal.S
 @both
 @pytest.mark.parametrize("policy", ["resend", "hold"])
 def test_kill_9(engine_name, forked, app, harbor, tmp_path, policy):
-    number = rounds(6, 1000)
+    number = rounds(4, 1000)
     found = kills(app, harbor, tmp_path, number, policy)
     control = control_of(app, harbor, tmp_path, policy)
     tell(f"kill-9-{policy}", engine_name, {"kills": number, **asdict(found)}, control)

@@ -190,7 +190,7 @@ def frozen_before_the_gate(app, harbor, folder, control):
 
 @short_on("postgresql")
 def test_four_senders_at_once(engine_name, forked, app, harbor, tmp_path):
-    number = rounds(50, 10_000)
+    number = rounds(40, 10_000)
     with drill(app, harbor.clinic, tmp_path, lease=30, delay=0.002) as running:
         running.add(number)
         processes = [running.start() for _ in range(4)]

@@ -119,7 +119,7 @@ def storm(app, forked, session, harbor, tmp_path):
 
 @short_on("sqlite")
 def test_a_storm(engine_name, storm):
-    attempts = rounds(80, 1_000_000 if engine_name == "sqlite" else 100_000)
+    attempts = rounds(60, 1_000_000 if engine_name == "sqlite" else 100_000)
     check(storm, "booking-storm", engine_name, storm.blow("services", attempts), storm.unguarded)
 
 

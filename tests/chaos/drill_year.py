@@ -48,7 +48,7 @@ SOONEST = select(
 @short_on("sqlite")
 @pytest.mark.parametrize("zone_name", ZONES if FULL else ZONES[:1])
 def test_a_year(engine_name, session, zone_name):
-    number = rounds(40, 3000)
+    number = rounds(30, 3000)
     began, worked = stopwatch.monotonic(), stopwatch.process_time()
     clinic = found(session, "year", "Year Clinic", zone_name)
     chance = random.Random(f"{SEED}{zone_name}")
