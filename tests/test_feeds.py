@@ -330,10 +330,10 @@ def test_a_token_that_is_fetched_all_the_time_is_slowed_down(fetch):
     assert codes.count(429) <= 61
 
 
-def test_5000_hostile_names_are_served(session, client, clinic, desk):
+def test_hostile_names_are_served(session, client, clinic, desk):
     """Whatever patients, chairs and visits are called, however it came into the database."""
     draw = random.Random(20261128)
-    names = [storable(hostile_name(draw)) for _ in range(5000)]
+    names = [storable(hostile_name(draw)) for _ in range(1000)]
     clinic.name = names[0]
     places = [make_location(session, clinic, name) for name in list(dict.fromkeys(names))[:50]]
     patients = [make_patient(session, clinic, names[n], names[n + 1]) for n in range(50)]
@@ -348,7 +348,7 @@ def test_5000_hostile_names_are_served(session, client, clinic, desk):
 
     assert [answer.status_code for answer in answers] == [200] * 4
     counts = [answer.data.split(b"\r\n").count(b"BEGIN:VEVENT") for answer in answers]
-    assert counts == [5000, 5000, 5000, 100]
+    assert counts == [1000, 1000, 1000, 20]
     for answer in answers:
         lines = answer.data.split(b"\r\n")
         assert max(map(len, lines)) <= 75

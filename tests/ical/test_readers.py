@@ -132,9 +132,9 @@ def test_a_planted_error_is_seen_by_each(torture):
     assert by_ical_js(counted) != [told]
 
 
-def test_5000_hostile_names_bring_no_line_of_their_own(clinic, patient):
+def test_hostile_names_bring_no_line_of_their_own(clinic, patient):
     draw = random.Random(20260302)
-    names = [hostile_name(draw) for _ in range(5000)]
+    names = [hostile_name(draw) for _ in range(1500)]
     visits = [visit(clinic, patient, "2026-03-05T09:00", uid=f"v{number:04}") for number in range(len(names))]
     of = dict(zip((each.uid for each in visits), names, strict=True))
     written = body(clinic, visits, lambda each: of[each.uid])
@@ -147,7 +147,7 @@ def test_5000_hostile_names_bring_no_line_of_their_own(clinic, patient):
     assert heads == {
         line.partition(b":")[0].partition(b";")[0] for line in plain if not line.startswith(b" ")
     }
-    assert lines.count(b"BEGIN:VEVENT") == lines.count(b"END:VEVENT") == 5000
+    assert lines.count(b"BEGIN:VEVENT") == lines.count(b"END:VEVENT") == 1500
     told = expected(visits)
     assert by_icalendar(written) == told
     assert by_ical_js(written) == [told]

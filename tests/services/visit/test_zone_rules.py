@@ -297,7 +297,6 @@ def test_the_clock_does_it_for_every_clinic_by_itself(app, session, harbor, hill
     assert len(moved) > 10
 
 
-@both
 def test_a_newer_zone_file_is_all_it_takes(session, harbor, course, database_url, tmp_path):
     """The command as an operator runs it, in a process that really has another zone database."""
     environ = {
