@@ -23,7 +23,6 @@ from playwright.sync_api import (
     TimeoutError,
     WebError,
     expect,
-    sync_playwright,
 )
 
 from tests import fonts
@@ -94,7 +93,7 @@ def launch(playwright: Playwright, environ: dict[str, str | float | bool] | None
 def browser_with(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Browser]]:
     """Return the browser that sees these font files alone, or all fonts of the machine without any."""
     started: dict[tuple[Path, ...], Browser] = {}
-    with sync_playwright() as playwright:
+    with chromium.playwright() as playwright:
 
         def browser_with(files: tuple[Path, ...] = ()) -> Browser:
             if files not in started:
@@ -117,7 +116,7 @@ def pytest_report_header() -> list[str]:
         return [f"chromium: {refusal}"]
     if found is None:
         return ["chromium: none"]
-    with sync_playwright() as playwright:
+    with chromium.playwright() as playwright:
         browser = launch(playwright)
         context = browser.new_context(permissions=["local-fonts"])
         page = context.new_page()

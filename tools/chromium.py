@@ -4,15 +4,23 @@ The npm package @sparticuz/chromium carries its libraries, so it runs without ro
 unpacked into build/chromium with a start script that points at those libraries.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tools import assets
+from tools import assets, node
 from tools.places import BUILD, TOOLS, Refused, answer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
 
 ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PACKAGE = TOOLS / "browser"
@@ -48,8 +56,19 @@ def find() -> Path | None:
     return next((Path(path) for path in candidates if _starts(path)), None)
 
 
+@contextmanager
+def playwright() -> Iterator[Playwright]:
+    """Give Playwright, its driver on a Node that starts here."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  only the development lock has it, and find() must not need it
+
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node.for_playwright()))
+    with sync_playwright() as started:
+        yield started
+
+
 def fetch() -> Path:
-    """Return a Chromium, fetching one when the machine has none."""
+    """Return a Chromium, fetching one when the machine has none, and what drives it."""
+    node.for_playwright()
     if START.exists():
         _write_start()  # an earlier version's may know less
     present = find()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tools import chromium, processes
 from tools.mail_pictures import PICTURES as EVERY_MAIL
@@ -78,7 +78,7 @@ def new_rules(folder: Path, offset: timedelta) -> None:
 @contextmanager
 def chromium_of_ours() -> Iterator[Browser]:
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
+    with chromium.playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.fetch(), args=sandbox)
         yield browser
         browser.close()

