@@ -10,7 +10,6 @@ from scheduler.demo import visits as lives
 from scheduler.demo.silence import silence
 from scheduler.demo.stories import Story, Turn
 from scheduler.demo.world import World
-from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, NoFitFound, RuleBroken
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
@@ -158,7 +157,7 @@ def _pauses(case: Case) -> None:
 
 def _completes(case: Case) -> None:
     def happens(now: datetime) -> None:
-        left = [one for one in case.care_plan.appointments if one.status in OPEN and one.start_at > now]
+        left = [one for one in case.care_plan.appointments if one.status.is_expected and one.start_at > now]
         if not left:
             careplans.complete(case.world.session, case.by(StaffRole.MANAGER), case.care_plan, now)
             case.world.told["completed"] += 1
@@ -166,7 +165,6 @@ def _completes(case: Case) -> None:
     case.world.timeline.add(case.standing[-1].end_at + DAY, happens)
 
 
-OPEN = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED)
 TURNS: dict[Turn, Callable[[Case], None]] = {
     Turn.CANCELS_ONE: _cancels,
     Turn.MOVES_ONE: _moves,

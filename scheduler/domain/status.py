@@ -1,7 +1,8 @@
-"""The statuses of appointments and care plans, and which step leads where.
+"""The statuses of appointments and care plans, what follows from each, and which step leads where.
 
 Names and meanings are FHIR R5's (appointmentstatus, request-status). Roomed, infusing, observing and ready are stages
-within checked-in. What is live, what occupies and what reminds hang from the status alone, so they are said here once.
+within checked-in. No other module lists statuses: queries take the sets below, all else asks a status. A new status
+belongs to the sets it fits; tests/domain/test_status.py asks every status every question.
 """
 
 from __future__ import annotations
@@ -23,13 +24,63 @@ class AppointmentStatus(StrEnum):
 
     @property
     def is_live(self) -> bool:
-        """It stands: it is reminded of and shown in feeds as going to happen."""
+        """It takes place or took place: it is reminded of and counts for spacing."""
         return self in LIVE
 
     @property
     def is_ahead(self) -> bool:
-        """It has not begun: it may be moved or cancelled."""
+        """It has not begun: it may be moved."""
         return self in AHEAD
+
+    @property
+    def is_expected(self) -> bool:
+        """The patient is expected and has not come: open requirements decide between pending and booked."""
+        return self in EXPECTED
+
+    @property
+    def is_waiting(self) -> bool:
+        """Its treatment has not begun, whether the patient has come or not."""
+        return self in WAITING
+
+    @property
+    def occupies(self) -> bool:
+        """It keeps its chair and staff until it ends. A proposed one does while it is reserved."""
+        return self in OCCUPYING
+
+    @property
+    def is_here(self) -> bool:
+        """The patient is in the clinic."""
+        return self in HERE
+
+    @property
+    def has_come(self) -> bool:
+        """The patient came."""
+        return self in CAME
+
+    @property
+    def is_off(self) -> bool:
+        """It does not take place."""
+        return self in OFF
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Calendars that had it are told that it is canceled."""
+        return self in WITHDRAWN
+
+    @property
+    def is_in_calendars(self) -> bool:
+        """Feeds and the board show it. A missed visit stays as it was."""
+        return self in IN_CALENDARS
+
+    @property
+    def may_be_made_up(self) -> bool:
+        """Another visit may stand in for it."""
+        return self in TO_MAKE_UP
+
+    @property
+    def words(self) -> str:
+        """The status within a sentence: "is no-show", "is checked in"."""
+        return _WORDS.get(self.value, self.value)
 
 
 class CarePlanStatus(StrEnum):
@@ -39,6 +90,16 @@ class CarePlanStatus(StrEnum):
     REVOKED = "revoked"
     COMPLETED = "completed"
     ENTERED_IN_ERROR = "entered-in-error"
+
+    @property
+    def is_open(self) -> bool:
+        """It goes on, or may go on."""
+        return self in OPEN_COURSE
+
+    @property
+    def words(self) -> str:
+        """The status within a sentence: "is stopped", "is on hold"."""
+        return _WORDS.get(self.value, self.value)
 
 
 class Response(StrEnum):
@@ -58,24 +119,45 @@ class Stage(StrEnum):
     READY = "ready"
 
 
+_WORDS = {
+    "pending": "tentative",
+    "checked-in": "checked in",
+    "fulfilled": "done",
+    "cancelled": "canceled",
+    "noshow": "no-show",
+    "waitlist": "on the waitlist",
+    "entered-in-error": "entered in error",
+    "on-hold": "on hold",
+    "revoked": "stopped",
+}
 _S = AppointmentStatus
-LIVE = frozenset({_S.PENDING, _S.BOOKED, _S.ARRIVED, _S.CHECKED_IN, _S.FULFILLED})
-AHEAD = frozenset({_S.PROPOSED, _S.PENDING, _S.BOOKED})
-TO_MAKE_UP = frozenset({_S.CANCELLED, _S.NOSHOW})  # another visit may stand in for such a one
+EXPECTED = frozenset({_S.PENDING, _S.BOOKED})
+AHEAD = EXPECTED | {_S.PROPOSED}
+WAITING = EXPECTED | {_S.ARRIVED}
+OCCUPYING = WAITING | {_S.CHECKED_IN}
+HERE = frozenset({_S.ARRIVED, _S.CHECKED_IN})
+ATTENDED = frozenset({_S.CHECKED_IN, _S.FULFILLED})  # the patient was treated, or is being
+CAME = ATTENDED | {_S.ARRIVED}
+LIVE = EXPECTED | CAME
+IN_CALENDARS = LIVE | {_S.NOSHOW}
+WITHDRAWN = frozenset({_S.CANCELLED, _S.ENTERED_IN_ERROR})
+TO_MAKE_UP = frozenset({_S.CANCELLED, _S.NOSHOW})
+OFF = WITHDRAWN | {_S.NOSHOW, _S.WAITLIST}
 
 STEPS: dict[str, frozenset[AppointmentStatus]] = {
-    "confirm": frozenset({_S.PENDING, _S.BOOKED}),
-    "arrive": frozenset({_S.PENDING, _S.BOOKED}),
-    "check-in": frozenset({_S.PENDING, _S.BOOKED, _S.ARRIVED}),
-    "fulfill": frozenset({_S.CHECKED_IN, _S.ARRIVED}),
-    "no-show": frozenset({_S.PENDING, _S.BOOKED, _S.ARRIVED}),
-    "cancel": frozenset({_S.PROPOSED, _S.PENDING, _S.BOOKED, _S.ARRIVED}),
-    "reschedule": frozenset({_S.PROPOSED, _S.PENDING, _S.BOOKED}),
+    "confirm": EXPECTED,
+    "arrive": EXPECTED,
+    "check-in": WAITING,
+    "fulfill": HERE,
+    "no-show": WAITING,
+    "cancel": AHEAD | {_S.ARRIVED},
+    "reschedule": AHEAD,
 }
+OPEN_COURSE = frozenset({CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD})
 CARE_PLAN_STEPS: dict[str, frozenset[CarePlanStatus]] = {
     "hold": frozenset({CarePlanStatus.ACTIVE}),
     "resume": frozenset({CarePlanStatus.ON_HOLD}),
-    "revoke": frozenset({CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD}),
+    "revoke": OPEN_COURSE,
     "complete": frozenset({CarePlanStatus.ACTIVE}),
     "activate": frozenset({CarePlanStatus.DRAFT}),
 }

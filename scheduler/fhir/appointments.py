@@ -38,7 +38,6 @@ ANSWERS = {
 }
 CANCELLATION = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
 SIDES = {"patient": ("pat", "Patient"), "provider": ("prov", "Provider")}
-ENDED = frozenset({AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW})
 
 
 def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Element:
@@ -79,7 +78,7 @@ def view(visit: Appointment) -> Element:
 
 
 def _cancellation(visit: Appointment) -> Element | None:
-    if visit.status not in ENDED:
+    if not visit.status.may_be_made_up:
         return None
     code, words = SIDES.get(visit.cancel_side or "", ("", ""))
     text = (visit.status_reason if sees(caller(), "reasons") else "") or words

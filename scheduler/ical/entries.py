@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.domain.status import AppointmentStatus
 from scheduler.ical.texts import BUSY, CANCELLED, line
 from scheduler.models.clinic import Clinic
 
@@ -94,9 +94,9 @@ def event_status(status: AppointmentStatus) -> EventStatus | None:
     """
     if status is AppointmentStatus.PENDING:
         return EventStatus.TENTATIVE
-    if status in LIVE or status is AppointmentStatus.NOSHOW:
+    if status.is_in_calendars:
         return EventStatus.CONFIRMED
-    if status in (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR):
+    if status.is_withdrawn:
         return EventStatus.CANCELLED
     return None
 

@@ -130,6 +130,8 @@ def _address(name: str, text: str, policy: EmailPolicy[Any]) -> bytes:
     if PLAIN_ADDRESS.fullmatch(text) and (policy.utf8 or text.isascii()) and _fits(name, text, FOLD_AFTER):
         return f"{name}: {text}\r\n".encode()
     called, address = parseaddr(text)
+    if not address:  # Python before 3.11.4 fails with IndexError
+        raise ValueError(f"the header {name} holds no address")
     return _folded(name, Address(display_name=called, addr_spec=address), policy)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import or_, select
 from scheduler import clock
 from scheduler.database import begin_write, db
 from scheduler.domain.localtime import local_on
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import OCCUPYING
 from scheduler.http.signing import keys
 from scheduler.ical.entries import called
 from scheduler.models.appointment import Appointment
@@ -75,12 +75,11 @@ class Opened:
     def visits(self) -> list[Appointment]:
         """Return the visits ahead, and those that the link is about even if they are off, in order of time."""
         about = [one.id for one in self.about]
-        live = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
         query = select(Appointment).where(
             Appointment.patient_id == self.patient.id,
             _shown(self.clinic),
             Appointment.end_at > self.now,
-            or_(Appointment.status.in_((*live, AppointmentStatus.CHECKED_IN)), Appointment.id.in_(about)),
+            or_(Appointment.status.in_(OCCUPYING), Appointment.id.in_(about)),
         )
         return list(db.session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
 

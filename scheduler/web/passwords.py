@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_security import verify_password
 from werkzeug.wrappers import Response
 
 from config import Settings
 from scheduler import clock
-from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.http import signing
@@ -111,7 +108,7 @@ def set_password(user: User, *, keep_tokens: bool = False) -> dict[str, str]:
     try:
         if wanted != request.form.get("again", ""):
             raise Invalid([("again", "is not the same")])
-        passwords.choose(db.session(), user, wanted, clock.now(), _wall(), keep_tokens=keep_tokens)
+        passwords.choose(db.session(), user, wanted, clock.now(), clock.wall(), keep_tokens=keep_tokens)
     except Invalid as refusal:
         return {error["field"]: error["reason"] for error in refusal.details["errors"]}
     known_browser.remember(user)
@@ -131,8 +128,3 @@ def _form(user: User, token: str | None = None, errors: dict[str, str] | None = 
 def _settings() -> Settings:
     settings: Settings = current_app.config["SETTINGS"]
     return settings
-
-
-def _wall() -> Any:
-    known: Clock = current_app.extensions["clock"]
-    return known.wall()

@@ -8,7 +8,6 @@ from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.status import AppointmentStatus
 from scheduler.models.patient import Patient
 from scheduler.services.day import boards
 from scheduler.services.day.boards import View
@@ -19,7 +18,6 @@ from scheduler.web.local import local_date, local_time, read_date
 from scheduler.web.shell import may
 
 bp = Blueprint("prints", __name__)
-LEFT_OUT = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR, AppointmentStatus.NOSHOW)
 
 
 @bp.get("/care-plans/<care_plan_id>/sheet")
@@ -28,9 +26,7 @@ def course(care_plan_id: str) -> str:
     """The visits ahead that the patient comes to, each with its preparation."""
     found, now = find(care_plan_id), clock.now()
     ahead = [
-        visit
-        for visit in found.appointments
-        if visit.end_at > now and visit.visible and visit.status.is_live and visit.status not in LEFT_OUT
+        visit for visit in found.appointments if visit.end_at > now and visit.visible and visit.status.is_live
     ]
     language = found.patient.language
     return render_template(

@@ -29,7 +29,6 @@ from werkzeug.wrappers import Response
 
 from config import Settings
 from scheduler import clock
-from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models.user import User
 from scheduler.services.account import second_factors
@@ -69,7 +68,7 @@ class Authenticator(TfPluginBase):
         """Send whoever gave the right password to the second step."""
         del json_payload
         session["tf_state"] = ASKED if user.has_second_factor else ENROLLING
-        session[BEGUN] = int(_wall().timestamp())
+        session[BEGUN] = int(clock.wall().timestamp())
         page = ".ask" if user.has_second_factor else ".enrolment"
         return redirect(url_for(f"{bp.name}{page}", next=safe(next_loc or "") or None), 303)
 
@@ -168,7 +167,7 @@ def _between_steps(state: str) -> User:
     """Return who gave the right password a moment ago; send everybody else to sign in."""
     user = cast("User | None", tf_check_state([state]))
     begun = session.get(BEGUN)
-    late = not isinstance(begun, int) or _wall().timestamp() > begun + PATIENCE
+    late = not isinstance(begun, int) or clock.wall().timestamp() > begun + PATIENCE
     if user is None or not user.active or late:
         _start_again()
     return user
@@ -288,8 +287,3 @@ def _security() -> Any:
 
 def _nothing_here(**_: Any) -> NoReturn:
     raise NotFound
-
-
-def _wall() -> Any:
-    known: Clock = current_app.extensions["clock"]
-    return known.wall()

@@ -12,7 +12,6 @@ from flask import (
     Blueprint,
     Flask,
     after_this_request,
-    current_app,
     flash,
     g,
     redirect,
@@ -28,7 +27,6 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from scheduler import clock
-from scheduler.clock import Clock
 from scheduler.database import begin_write, db, is_writer
 from scheduler.errors import NotFound
 from scheduler.models.clinic import Clinic
@@ -65,7 +63,7 @@ def index() -> str:
     return render_template(
         "account/sessions.html",
         here=here,
-        rows=sessions.present(db.session(), here.user, _wall()),
+        rows=sessions.present(db.session(), here.user, clock.wall()),
         tokens=accounts.in_force(db.session(), here.user, clock.now()),
     )
 
@@ -74,9 +72,9 @@ def index() -> str:
 def end(public_id: str) -> Response:
     """End one of the person's other sessions."""
     here = _here()
-    for row in sessions.present(db.session(), here.user, _wall()):
+    for row in sessions.present(db.session(), here.user, clock.wall()):
         if row.public_id == public_id and row is not here:
-            sessions.end(db.session(), row, _wall())
+            sessions.end(db.session(), row, clock.wall())
             db.session.commit()
             flash("That session has ended.")
             return redirect(url_for(".index"), 303)
@@ -87,7 +85,7 @@ def end(public_id: str) -> Response:
 def end_others() -> Response:
     """End every session of the person but this one."""
     here = _here()
-    sessions.end_others(db.session(), here.user, _wall(), but=here)
+    sessions.end_others(db.session(), here.user, clock.wall(), but=here)
     db.session.commit()
     flash("Every other session has ended.")
     return redirect(url_for(".index"), 303)
@@ -115,13 +113,13 @@ def here() -> UserSession:
 
 def end_others_of(user: User) -> None:
     """End every session of the signed-in person but this one: how they sign in has changed."""
-    sessions.end_others(db.session(), user, _wall(), but=_here())
+    sessions.end_others(db.session(), user, clock.wall(), but=_here())
 
 
 @bp.post("/lock")
 def lock() -> Response:
     """Lock this session at once."""
-    sessions.lock(db.session(), _here(), _wall())
+    sessions.lock(db.session(), _here(), clock.wall())
     db.session.commit()
     return redirect(url_for(".locked"), 303)
 
@@ -154,7 +152,7 @@ def unlock() -> Response | tuple[str, int]:
         return render_template("account/locked.html", next=wanted, wrong=True, refusal=None), 403
     write_now()
     throttle.passed(attempt)
-    sessions.unlock(db.session(), _here(), _wall())
+    sessions.unlock(db.session(), _here(), clock.wall())
     db.session.commit()
     if "HX-Request" in request.headers:
         return Response(status=204)
@@ -171,7 +169,7 @@ def _watch() -> Response | None:
         logout_user()
         return None
     g.session_id = row.public_id
-    now = _wall()
+    now = clock.wall()
     if sessions.is_locked(row, now):
         return None if request.endpoint in OPEN_WHILE_LOCKED else _refuse_locked()
     if "X-Background" not in request.headers and sessions.is_worth_noting(row, now):
@@ -190,13 +188,13 @@ def _refuse_locked() -> Response:
 def _note(row: UserSession) -> None:
     """Write down that the person is there, in a transaction of its own unless the request is a writer already."""
     if is_writer(db.session()):
-        row.seen_at = _wall()
+        row.seen_at = clock.wall()
         return
     row_id = row.id
     db.session.rollback()  # gives its connection back: a request that holds one and waits for another can wait forever
     with Session(db.engine) as own:
         begin_write(own)
-        own.get_one(UserSession, row_id).seen_at = _wall()
+        own.get_one(UserSession, row_id).seen_at = clock.wall()
         own.commit()
 
 
@@ -208,14 +206,16 @@ def _begin(_app: Flask, user: User, **_: Any) -> None:
         invited = Markup('You are invited to a clinic. <a href="{}">See the invitation</a>.')
         flash(invited.format(url_for("invitations.index")))
     agent = request.user_agent.string
-    session[KEPT] = sessions.begin(db.session(), user, _wall(), request.remote_addr or "", agent, clock.now())
+    session[KEPT] = sessions.begin(
+        db.session(), user, clock.wall(), request.remote_addr or "", agent, clock.now()
+    )
 
 
 def _end(_app: Flask, **_: Any) -> None:
     text = session.pop(KEPT, None)
     row = sessions.by_text(db.session(), text) if isinstance(text, str) else None
     if row is not None and request.method == "POST":
-        sessions.end(db.session(), row, _wall())
+        sessions.end(db.session(), row, clock.wall())
         db.session.commit()
         after_this_request(_forget)
 
@@ -230,7 +230,7 @@ def _row() -> UserSession | None:
     text = session.get(KEPT)
     if not isinstance(text, str) or not current_user.is_authenticated:
         return None
-    return sessions.find(db.session(), text, current_user.id, _wall())
+    return sessions.find(db.session(), text, current_user.id, clock.wall())
 
 
 def _here() -> UserSession:
@@ -238,8 +238,3 @@ def _here() -> UserSession:
     if row is None:
         sign_in_first()
     return row
-
-
-def _wall() -> Any:
-    known: Clock = current_app.extensions["clock"]
-    return known.wall()

@@ -10,13 +10,12 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
-from flask import Response, after_this_request, current_app, request
+from flask import Response, after_this_request, request
 from flask_security.forms import LoginForm
 from flask_security.utils import get_message
 from sqlalchemy.orm.attributes import get_history
 
 from scheduler import clock
-from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.models.user import by_email
 from scheduler.models.user_session import UserSession
@@ -80,7 +79,7 @@ def begin(email: str, rules: Rules, here: UserSession | None = None) -> Try | st
 
     `here` is the signed-in session that asks: it is counted by itself.
     """
-    wall, account = _wall(), email.strip().lower()
+    wall, account = clock.wall(), email.strip().lower()
     if here is not None:
         counts = throttles.in_session(rules, here)
     else:
@@ -99,7 +98,7 @@ def begin(email: str, rules: Rules, here: UserSession | None = None) -> Try | st
 
 def passed(attempt: Try) -> None:
     """Take a right try off its counts again, in the caller's writing transaction."""
-    throttles.passed(db.session(), attempt.counts, _wall())
+    throttles.passed(db.session(), attempt.counts, clock.wall())
 
 
 def failed(attempt: Try) -> None:
@@ -126,8 +125,3 @@ def _refusal(wait: timedelta, rules: Rules) -> str:
     things = "codes" if rules is CODES else "passwords"
     shown = f"{seconds} seconds" if seconds < 120 else f"{(seconds + 59) // 60} minutes"
     return f"Too many wrong {things}. Try again in {shown}."
-
-
-def _wall() -> Any:
-    known: Clock = current_app.extensions["clock"]
-    return known.wall()

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
-from scheduler.domain.status import STEPS, TO_MAKE_UP, CarePlanStatus, Stage
+from scheduler.domain.status import STEPS, CarePlanStatus, Stage
 from scheduler.domain.windows import Window
 from scheduler.errors import GateOpen, Invalid, NotFound, Refusal, WrongDay
 from scheduler.models import appointment as appointments
@@ -253,7 +253,7 @@ def _can_be_made_up(visit: Appointment) -> bool:
     course = visit.care_plan
     if course is None or course.status is not CarePlanStatus.ACTIVE:
         return False
-    return visit.status in TO_MAKE_UP and all(one.replaces_id != visit.id for one in course.appointments)
+    return visit.status.may_be_made_up and all(one.replaces_id != visit.id for one in course.appointments)
 
 
 def _settled(visit: Appointment, still_open: set[str]) -> list[str]:

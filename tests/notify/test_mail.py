@@ -124,5 +124,11 @@ def test_nothing_begins_a_header_of_its_own(changes):
     assert message_from_bytes(content, policy=default)["Bcc"] is None
 
 
+@pytest.mark.parametrize(("field", "header"), [("sender", "From"), ("recipient", "To")])
+def test_a_mail_without_an_address_is_refused(field, header):
+    with pytest.raises(ValueError, match=f"the header {header} holds no address"):
+        as_bytes(mail(**{field: ""}))
+
+
 def test_the_same_mail_gives_the_same_bytes():
     assert as_bytes(mail(calendar=FILE)) == as_bytes(mail(calendar=FILE))

@@ -142,7 +142,7 @@ def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | N
     if care_plan is None or replaces.care_plan is not care_plan or replaces.action != action.key:
         raise Invalid([("replaces_id", "is not this step of this course")])
     if replaces.status not in TO_MAKE_UP:
-        raise WrongStatus(f"{replaces.title} is {replaces.status.value}: there is nothing to make up")
+        raise WrongStatus(f"{replaces.title} is {replaces.status.words}: there is nothing to make up")
     if latest(care_plan).get(action.key) is not replaces:
         raise WrongStatus(f"{replaces.title} has been made up for already")
 

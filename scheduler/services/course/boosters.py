@@ -39,7 +39,7 @@ def book_proposed(
     """Give a proposed visit its time, place and people. Raises WrongStatus, Invalid, NoFitFound or SlotTaken."""
     if not is_projected(appointment):
         raise WrongStatus(
-            f"{appointment.title} is {appointment.status.value}: it is not waiting to be booked"
+            f"{appointment.title} is {appointment.status.words}: it is not waiting to be booked"
         )
     assignments.require(action_of(appointment), location, practitioners)
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]

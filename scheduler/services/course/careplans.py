@@ -151,4 +151,4 @@ def _become(
 
 def _require(care_plan: CarePlan, step: str) -> None:
     if care_plan.status not in CARE_PLAN_STEPS[step]:
-        raise WrongStatus(f"The course is {care_plan.status.value}: {step} does not fit")
+        raise WrongStatus(f"The course is {care_plan.status.words}: {step} does not fit")

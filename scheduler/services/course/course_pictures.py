@@ -20,8 +20,6 @@ from scheduler.services.clinic.working_days import working_days
 from scheduler.services.planning.courses import latest
 from scheduler.services.visit.moves import Move
 
-GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW, AppointmentStatus.ENTERED_IN_ERROR)
-
 
 @dataclass(frozen=True)
 class Step:
@@ -32,7 +30,7 @@ class Step:
 
     @property
     def stands(self) -> bool:
-        return self.visit.status not in GONE
+        return not self.visit.status.is_off
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Picture:
 def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime) -> Picture:
     """Return the course as it stands."""
     plan = care_plan.plan_definition.plan
-    standing = {key: one for key, one in latest(care_plan).items() if one.status not in GONE}
+    standing = {key: one for key, one in latest(care_plan).items() if not one.status.is_off}
     times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
     gaps = spacings(plan, times, clinic.zone, working_days(session, clinic))
     steps = tuple(
@@ -92,7 +90,7 @@ def changed_gaps(session: Session, clinic: Clinic, moves: Sequence[Move]) -> lis
     if care_plan is None:
         return []
     plan, works = care_plan.plan_definition.plan, working_days(session, clinic)
-    standing = {key: one for key, one in latest(care_plan).items() if one.status not in GONE}
+    standing = {key: one for key, one in latest(care_plan).items() if not one.status.is_off}
     times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
     moved = {move.visit.action: (move.visit.start, move.visit.attended_end) for move in moves}
     before = spacings(plan, times, clinic.zone, works)

@@ -44,7 +44,7 @@ def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetim
     """Return the best make-up; nothing is written. Raises WrongStatus or NoFitFound."""
     care_plan = gone.care_plan
     if care_plan is None or gone.status not in TO_MAKE_UP:
-        raise WrongStatus(f"{gone.title} is {gone.status.value}: there is nothing to make up")
+        raise WrongStatus(f"{gone.title} is {gone.status.words}: there is nothing to make up")
     if latest(care_plan).get(gone.action) is not gone:
         raise WrongStatus(f"{gone.title} has been made up for already")
     course = under_way(session, actor, care_plan, now)

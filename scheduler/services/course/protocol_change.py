@@ -20,7 +20,7 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Done, NoFit, Projection, Visit
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
-from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response
+from scheduler.domain.status import CarePlanStatus, Response
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
@@ -42,8 +42,6 @@ from scheduler.services.trail import audit
 from scheduler.services.visit import gates, occupation, visits
 from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
 from scheduler.services.visit.occupation import Taking
-
-GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.NOSHOW, AppointmentStatus.ENTERED_IN_ERROR)
 
 
 @dataclass(frozen=True)
@@ -202,7 +200,7 @@ def apply_change(session: Session, actor: Actor, change: Change, reason: str, no
 
 def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> None:
     if care_plan.status is not CarePlanStatus.ACTIVE:
-        raise WrongStatus(f"The course is {care_plan.status.value}: its protocol cannot be changed")
+        raise WrongStatus(f"The course is {care_plan.status.words}: its protocol cannot be changed")
     if care_plan.plan_definition_id == definition.id:
         raise WrongStatus("The course follows this protocol already")
     for one in care_plan.appointments:
@@ -217,7 +215,7 @@ def _held(care_plan: CarePlan, course: Course) -> list[Appointment]:
     return [
         standing[key]
         for key in keys
-        if key in standing and key not in course.rows and standing[key].status not in GONE
+        if key in standing and key not in course.rows and not standing[key].status.is_off
     ]
 
 

@@ -52,7 +52,7 @@ def unbook(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -
 
 def _require(session: Session, care_plan: CarePlan, now: datetime) -> None:
     if care_plan.status not in (CarePlanStatus.ACTIVE, CarePlanStatus.DRAFT):
-        raise WrongStatus(f"The course is {care_plan.status.value}: its booking cannot be taken back")
+        raise WrongStatus(f"The course is {care_plan.status.words}: its booking cannot be taken back")
     if now > care_plan.created_at + GOOD_FOR:
         raise WrongStatus("It is too late to take the booking back: stop the course instead")
     others = select(func.count()).where(

@@ -27,7 +27,6 @@ from scheduler.services.day import delays, missing_gates
 from scheduler.services.day.delays import Delay
 
 LATE = timedelta(minutes=5)
-GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR, AppointmentStatus.WAITLIST)
 
 
 class View(StrEnum):
@@ -123,7 +122,7 @@ def _stands(visit: Appointment) -> bool:
     """Projections months ahead take up nothing, so they are not on the board; reservations are."""
     if visit.status is AppointmentStatus.PROPOSED:
         return visit.expires_at is not None
-    return visit.status not in GONE
+    return visit.status.is_in_calendars
 
 
 def stretches(visit: Appointment) -> tuple[Stretch, ...]:
@@ -152,7 +151,7 @@ def state_at(visit: Appointment, now: datetime, delay: Delay | None = None) -> s
             return f"{delay.phase} over by {delay.minutes} min"
         ends = phase.window.end.astimezone(visit.zone) if phase else None
         return f"{phase.name} ends {ends:%H:%M}" if phase and ends else ""
-    if visit.status in (AppointmentStatus.BOOKED, AppointmentStatus.PENDING) and now >= visit.start_at + LATE:
+    if visit.status.is_expected and now >= visit.start_at + LATE:
         return f"late {_minutes(now - visit.start_at)} min" if now < visit.end_at else "did not come?"
     return ""
 

@@ -20,7 +20,6 @@ from scheduler.models.appointment_event import AppointmentEvent
 
 MINUTE = timedelta(minutes=1)
 NOTICED = timedelta(minutes=5)  # less is not worth a word
-WAITING = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 Began = Mapping[int, tuple[str, datetime]]
 
 
@@ -109,9 +108,9 @@ def _pass_on(visits: Sequence[Appointment], found: dict[int, Delay]) -> None:
         for free_at, before in (until[key] for key in keys if key in until):
             known = found.get(visit.id)
             wait = free_at - visit.start_at
-            if visit.status in WAITING and wait > (known.by if known else timedelta()):
+            if visit.status.is_waiting and wait > (known.by if known else timedelta()):
                 found[visit.id] = Delay(wait, before)
-        if visit.status in (*WAITING, AppointmentStatus.CHECKED_IN):
+        if visit.status.occupies:
             delay = found.get(visit.id)
             end = _place_end(visit) + (delay.by if delay else timedelta())
             for key in keys:

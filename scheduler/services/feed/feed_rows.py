@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, not_, or_, select, true
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.domain.status import IN_CALENDARS, WITHDRAWN, AppointmentStatus
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.clinic import Clinic
@@ -27,8 +27,6 @@ from scheduler.models.practitioner import Practitioner
 PATIENT_BACK = timedelta(days=90)
 STAFF_BACK, STAFF_AHEAD = timedelta(days=14), timedelta(days=180)
 TOMBSTONES = timedelta(days=30)
-GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.ENTERED_IN_ERROR)
-STANDING = (*LIVE, AppointmentStatus.NOSHOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +134,9 @@ def span(feed: CalendarFeed, clinic: Clinic, whose: Whose, now: datetime) -> Spa
 
 def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[FeedVisit]:
     """Return the feed's visits and the tombstones of cancelled ones."""
-    standing = and_(Appointment.status.in_(STANDING), Appointment.end_at > shows.start)
+    standing = and_(Appointment.status.in_(IN_CALENDARS), Appointment.end_at > shows.start)
     lately = or_(Appointment.end_at >= shows.stones, Appointment.cancelled_at >= shows.stones)
-    gone = and_(Appointment.status.in_(GONE), Appointment.sequence > 0, lately)
+    gone = and_(Appointment.status.in_(WITHDRAWN), Appointment.sequence > 0, lately)
     query = VISITS.where(Appointment.clinic_id == clinic.id, whose.visits, or_(standing, gone))
     if shows.end is not None:
         query = query.where(or_(Appointment.start_at < shows.end, _was_before(shows.end)))

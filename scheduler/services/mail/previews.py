@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.reminders import TOGETHER, Due, Topic, newest_of_each, outside_quiet
 from scheduler.domain.settings import ClinicSettings
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import EXPECTED
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
@@ -63,7 +63,7 @@ def next_patient(session: Session, clinic: Clinic, now: datetime) -> Patient | N
         .where(
             Appointment.clinic_id == clinic.id,
             Appointment.start_at > now,
-            Appointment.status.in_((AppointmentStatus.PENDING, AppointmentStatus.BOOKED)),
+            Appointment.status.in_(EXPECTED),
         )
         .order_by(Appointment.start_at, Appointment.id)
         .limit(1)

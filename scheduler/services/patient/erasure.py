@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import LIVE, AppointmentStatus, CarePlanStatus
+from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models import care_plan as care_plans
@@ -48,7 +48,6 @@ RETAINED = "the retention period is over"
 AT_ONCE = 50  # patients of one tick
 SHORTEST_CONTACT = 6  # characters; what is shorter is in other texts by chance
 STRAGGLERS = timedelta(days=2)
-OPEN = (CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD)
 
 
 def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: datetime) -> None:
@@ -200,7 +199,7 @@ def _person(session: Session, patient: Patient) -> Person:
 def _erase_courses(session: Session, actor: Actor, patient: Patient, reason: str, now: datetime) -> None:
     """Stop what nobody had completed, and forget the wishes; the first day stays, since a course is read by it."""
     for course in care_plans.of_patient(session, patient):
-        if course.status in OPEN:
+        if course.status.is_open:
             careplans.revoke(session, actor, course, now, reason)
         course.wishes = {name: course.wishes[name] for name in KEPT_WISHES & course.wishes.keys()}
         course.status_reason = course.override_reason = ""

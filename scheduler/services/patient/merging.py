@@ -17,7 +17,6 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid, RuleBroken, SlotTaken, WrongStatus
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
@@ -42,7 +41,6 @@ from scheduler.services.trail import audit
 from scheduler.services.visit.events import record_event, relabelled
 from scheduler.services.visit.occupation import copied
 
-OPEN = (CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD)
 WAITING = (MessageState.PENDING, MessageState.LEASED)
 KEEP, OTHER, BOTH = "keep", "other", "both"
 LONGEST_NOTE = 300
@@ -306,9 +304,9 @@ def _clashes(session: Session, keep: Patient, other: Patient) -> list[Clash]:
 
 def _twice(session: Session, keep: Patient, other: Patient) -> list[CarePlan]:
     """Return the other's open courses of which the kept record has one of the same kind open."""
-    mine = {one.plan_definition.key for one in care_plans.of_patient(session, keep) if one.status in OPEN}
+    mine = {one.plan_definition.key for one in care_plans.of_patient(session, keep) if one.status.is_open}
     theirs = care_plans.of_patient(session, other)
-    return [one for one in theirs if one.status in OPEN and one.plan_definition.key in mine]
+    return [one for one in theirs if one.status.is_open and one.plan_definition.key in mine]
 
 
 def _require_one_place(planned: Merger) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import ATTENDED
 from scheduler.errors import Invalid, NotFound
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
@@ -61,7 +61,7 @@ def waiting_check_in(session: Session, clinic: Clinic, patient: Patient, now: da
     query = select(Appointment).where(
         Appointment.patient_id == patient.id,
         Appointment.kind.in_(clinic.settings.check_in_kinds),
-        Appointment.status.in_((AppointmentStatus.FULFILLED, AppointmentStatus.CHECKED_IN)),
+        Appointment.status.in_(ATTENDED),
         Appointment.end_at <= now - ASKED_FROM,
         Appointment.end_at > now - ASKED_FOR,
     )

@@ -20,7 +20,6 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient_request import PatientRequest, RequestState, open_in
 from scheduler.services.actors import Actor
-from scheduler.services.patient.self_service import STANDING
 from scheduler.services.planning import proposals
 from scheduler.services.planning.courses import latest, plan_of, rest, under_way
 from scheduler.services.trail import audit
@@ -100,7 +99,7 @@ def _scope(appointment: Appointment) -> str:
 
 def _still_asked(request: PatientRequest) -> bool:
     appointment = request.appointment
-    return appointment.status in STANDING and appointment.schedule_version == request.schedule_version
+    return appointment.status.is_expected and appointment.schedule_version == request.schedule_version
 
 
 def _require_open(request: PatientRequest) -> None:

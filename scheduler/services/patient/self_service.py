@@ -29,8 +29,6 @@ from scheduler.services.visit import gates, visits
 from scheduler.services.visit.events import record_event
 from scheduler.services.visit.open_gates import DRIVER
 
-STANDING = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED)
-
 
 class TooLate(Refusal):
     """The clinic wants to hear this by phone: its notice period is over, or it was asked too often."""
@@ -61,7 +59,7 @@ class Choices:
 def choices(session: Session, clinic: Clinic, appointment: Appointment, now: datetime) -> Choices:
     """Return what the patient may do with a visit now."""
     settings = clinic.settings
-    ahead = appointment.status in STANDING and appointment.start_at > now
+    ahead = appointment.status.is_expected and appointment.start_at > now
     left = appointment.start_at - now
     may_move = (
         left >= timedelta(hours=settings.patient_move_hours)

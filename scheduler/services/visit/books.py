@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import OCCUPYING, OFF, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.occupation import Occupation
 
 S = AppointmentStatus
 LONGEST = timedelta(days=2)  # more than anything takes that a visit takes up
-KEEPING = (S.PENDING, S.BOOKED, S.ARRIVED, S.CHECKED_IN)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def _without_time(clinic_id: int, now: datetime) -> Select[int]:
     return select(func.count()).where(
         Appointment.clinic_id == clinic_id,
         Appointment.start_at > now,
-        or_(Appointment.status.in_(KEEPING), reserved),
+        or_(Appointment.status.in_(OCCUPYING), reserved),
         ~held.exists(),
     )
 
@@ -80,7 +79,7 @@ def _without_time(clinic_id: int, now: datetime) -> Select[int]:
 def _with_time_of_others(clinic_id: int, now: datetime) -> Select[int]:
     """Unreleased rows of visits that are off, or only proposed without a reservation."""
     projected = and_(Appointment.status == S.PROPOSED, Appointment.expires_at.is_(None))
-    off = Appointment.status.in_((S.CANCELLED, S.NOSHOW, S.ENTERED_IN_ERROR, S.WAITLIST))
+    off = Appointment.status.in_(OFF)
     return (
         select(func.count())
         .select_from(Occupation)

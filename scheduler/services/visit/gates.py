@@ -134,7 +134,7 @@ def _require_date(rule: GateRule, valid_until_on: date | None, today: date) -> N
 def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:
     """Bring the visits ahead in line with the gates, and what is to be asked about them."""
     session.flush()
-    changed, ahead = [], [one for one in care_plan.appointments if one.status in (S.PENDING, S.BOOKED)]
+    changed, ahead = [], [one for one in care_plan.appointments if one.status.is_expected]
     for appointment in ahead:
         status = status_by_gates(appointment)
         if status is not appointment.status:

@@ -267,7 +267,7 @@ def _require_movable(appointment: Appointment, scope: str, now: datetime) -> Non
     if scope not in SCOPES:
         raise Invalid([("scope", f"must be one of {', '.join(SCOPES)}")])
     if appointment.status not in STEPS["reschedule"]:
-        raise WrongStatus(f"{appointment.title} is {appointment.status.value}: it cannot be moved")
+        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: it cannot be moved")
     if appointment.start_at <= now:
         raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")
 

@@ -22,8 +22,6 @@ from scheduler.services.trail import audit
 from scheduler.services.visit.open_gates import OpenGate, guards, may_complete, open_gates
 
 S = AppointmentStatus
-# recorded as done only once the day is over, without having been checked in
-LATE = frozenset({S.PENDING, S.BOOKED})
 ON_ITS_DAY = ("arrive", "check-in")
 FROM_ITS_DAY = ("fulfill", "no-show")
 WORDS = {"fulfill": "The end of a visit", "no-show": "A no-show"}
@@ -124,15 +122,15 @@ def against(appointment: Appointment, step: str, now: datetime) -> list[WrongDay
 def _require_status(appointment: Appointment, step: str, now: datetime) -> None:
     if appointment.status in STEPS[step]:
         return
-    if step == "fulfill" and appointment.status in LATE:
+    if step == "fulfill" and appointment.status.is_expected:
         if _is_late_entry(appointment, now):
             return
-        raise WrongStatus(f"{appointment.title} is {appointment.status.value}: check the patient in first")
-    raise WrongStatus(f"{appointment.title} is {appointment.status.value}: {step} does not fit")
+        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: check the patient in first")
+    raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {step} does not fit")
 
 
 def _is_late_entry(appointment: Appointment, now: datetime) -> bool:
-    return appointment.status in LATE and is_late_entry(appointment, now)
+    return appointment.status.is_expected and is_late_entry(appointment, now)
 
 
 def _is_overridable(actor: Actor, refusal: Refusal) -> bool:

@@ -32,7 +32,6 @@ from scheduler.services.visit.undo_moves import move_back
 from scheduler.services.visit.visits import uncancel
 
 RELEASING = ("cancel", "no-show")
-BY_GATES = (AppointmentStatus.PENDING, AppointmentStatus.BOOKED)
 
 
 def undo(session: Session, actor: Actor, appointment: Appointment, step: str, now: datetime) -> Appointment:
@@ -72,7 +71,7 @@ def latest_step(session: Session, appointment: Appointment) -> AppointmentEvent 
 def _former_status(appointment: Appointment, event: AppointmentEvent) -> AppointmentStatus:
     """Return the status before a step; what its requirements were then no longer counts, what they are now does."""
     former = AppointmentStatus(event.changes["status"][0])
-    return status_by_gates(appointment) if former in BY_GATES else former
+    return status_by_gates(appointment) if former.is_expected else former
 
 
 def _stand_again(

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.status import CAME, TO_MAKE_UP
 from scheduler.domain.status import AppointmentStatus as S
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
@@ -20,7 +21,6 @@ from scheduler.models.user import User
 from scheduler.services.day.boards import LATE
 
 OVERRIDING = ("arrive", "check-in", "fulfill")  # whose reasons were mostly overrides before these were marked
-CAME = (S.ARRIVED, S.CHECKED_IN, S.FULFILLED)
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ def record_of(session: Session, patient: Patient, before: datetime) -> Record:
     query = select(Appointment).where(
         Appointment.patient_id == patient.id,
         Appointment.start_at < before,
-        Appointment.status.in_((S.ARRIVED, S.CHECKED_IN, S.FULFILLED, S.NOSHOW, S.CANCELLED)),
+        Appointment.status.in_(CAME | TO_MAKE_UP),
     )
     visits = list(session.scalars(query))
-    came = _came(session, [visit.id for visit in visits if visit.status in CAME])
+    came = _came(session, [visit.id for visit in visits if visit.status.has_come])
     return Record(
         done=sum(visit.status is S.FULFILLED for visit in visits),
         late=sum(visit.id in came and came[visit.id] >= visit.start_at + LATE for visit in visits),

@@ -187,4 +187,4 @@ def _touched(session: Session, actor: Actor, appointment: Appointment, now: date
 
 def _require(appointment: Appointment, step: str) -> None:
     if appointment.status not in STEPS[step]:
-        raise WrongStatus(f"{appointment.title} is {appointment.status.value}: {step} does not fit")
+        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {step} does not fit")

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import to_local
-from scheduler.domain.status import AHEAD, AppointmentStatus, Response
+from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -56,7 +56,7 @@ def agree(session: Session, actor: Actor, appointment: Appointment, now: datetim
     WrongStatus for a visit that stands at its hour, or is not ahead.
     """
     wall = to_local(appointment.start_at, appointment.zone)
-    if appointment.local_start == wall or appointment.status not in AHEAD or appointment.start_at <= now:
+    if appointment.local_start == wall or not appointment.status.is_ahead or appointment.start_at <= now:
         raise WrongStatus("This visit stands at its hour already")
     changes = {
         "hour": (appointment.local_start, wall),

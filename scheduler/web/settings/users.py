@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import current_app, render_template, request
+from flask import render_template, request
 from werkzeug.wrappers import Response
 
 from scheduler import clock
-from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.http import signing
@@ -102,7 +99,7 @@ def reset_second_factor() -> Response:
     """Forget a member's lost phone; they set up another one when they sign in next."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
     second_factors.reset(db.session(), actor(), membership.user, clock.now())
-    sessions.end_others(db.session(), membership.user, _wall())
+    sessions.end_others(db.session(), membership.user, clock.wall())
     return saved(".users", "They set up the second step when they sign in next.")
 
 
@@ -111,7 +108,7 @@ def reset_second_factor() -> Response:
 def end_sessions() -> Response:
     """End every session of a member, such as one whose laptop is lost."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
-    sessions.end_by_admin(db.session(), actor(), membership.user, _wall(), clock.now())
+    sessions.end_by_admin(db.session(), actor(), membership.user, clock.wall(), clock.now())
     return saved(".users", "They are signed out everywhere, and are notified by mail.")
 
 
@@ -122,11 +119,6 @@ def save_second_factor() -> Response:
     wanted = "second_factor_for_all" in request.form
     clinic_settings.change(db.session(), actor(), {"second_factor_for_all": wanted}, clock.now())
     return saved(".users")
-
-
-def _wall() -> Any:
-    known: Clock = current_app.extensions["clock"]
-    return known.wall()
 
 
 def _role() -> StaffRole:

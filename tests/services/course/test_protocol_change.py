@@ -176,7 +176,7 @@ def test_a_course_on_hold_or_the_same_protocol_is_refused(session, harbor, cours
     with pytest.raises(WrongStatus, match="follows this protocol already"):
         change(session, harbor, course, "iv-depression-6", later)
     careplans.hold(session, harbor.actor("alice"), course, later)
-    with pytest.raises(WrongStatus, match="on-hold"):
+    with pytest.raises(WrongStatus, match="is on hold"):
         change(session, harbor, course, FAST, later)
 
 

@@ -87,5 +87,5 @@ def test_it_is_taken_back_once(session, harbor, alice, nora_course):
     course = nora_course
     unbooking.unbook(session, alice, course, SOON)
 
-    with pytest.raises(WrongStatus, match="entered-in-error"):
+    with pytest.raises(WrongStatus, match="entered in error"):
         unbooking.unbook(session, alice, course, SOON)

@@ -55,7 +55,7 @@ def test_a_done_visit_cannot_be_cancelled(session, alice, therapy):
     visits.check_in(session, alice, therapy, therapy.start_at)
     visits.fulfill(session, alice, therapy, therapy.end_at)
 
-    with pytest.raises(WrongStatus, match="is fulfilled"):
+    with pytest.raises(WrongStatus, match="is done"):
         visits.cancel(session, alice, [therapy], therapy.end_at)
 
 
