@@ -14,11 +14,12 @@ from scheduler.app import create_app
 
 SERVING = {"web", "run", "routes", "shell"}  # the commands that need the pages
 
-# click has a context in a process of the `flask` command, but does not yet know which command it will run
-runs_command = click.get_current_context(silent=True) is not None and SERVING.isdisjoint(sys.argv)
+# Flask sets the variable, which children inherit; click has a context in the process of a command, also in a server's
+by_flask = os.environ.get("FLASK_RUN_FROM_CLI") == "true"
+runs_command = by_flask and click.get_current_context(silent=True) is not None
 try:
-    app = create_app(interfaces=not runs_command)
-    if os.environ.get("FLASK_RUN_FROM_CLI") != "true":  # a command looks itself: some mend what is wrong
+    app = create_app(interfaces=not runs_command or not SERVING.isdisjoint(sys.argv))
+    if not by_flask:  # a command looks itself: some mend what is wrong
         schema.require(app)
 except ConfigError as error:
     sys.exit(f"seriate: {error}")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from scheduler.services.schema import newest
-from tests.engines import SECRET_KEY
+from tests.engines import SECRET_KEY, migrate
 
 INTERFACES = {
     "scheduler.web",
@@ -75,3 +75,23 @@ def test_the_routes_are_listed_with_every_interface(tmp_path):
 
 def test_the_web_server_has_every_interface(tmp_path):
     assert start(tmp_path, "web", "--help")[1] >= INTERFACES
+
+
+def test_a_server_that_is_a_click_command_has_every_interface(tmp_path):
+    """uvicorn is one, and imports the app while its command runs."""
+    database = f"sqlite:///{tmp_path}/seriate.db"
+    environment = {**os.environ, "APP_ENV": "test", "INSTANCE_PATH": str(tmp_path), "SECRET_KEY": SECRET_KEY}
+    migrate(database, tmp_path)
+    program = (
+        "import click, sys\nwith click.Context(click.Command('serve')): import wsgi\nprint(*sys.modules)"
+    )
+    served = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment | {"DATABASE_URL": database},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+    assert set(served.stdout.split()) >= INTERFACES
