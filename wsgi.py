@@ -14,7 +14,7 @@ from scheduler.app import create_app
 
 SERVING = {"web", "run", "routes", "shell"}  # the commands that need the pages
 
-# Flask sets the variable, which children inherit; click has a context in the process of a command, also in a server's
+# child processes inherit the variable, and a click context alone may be that of a server such as uvicorn
 by_flask = os.environ.get("FLASK_RUN_FROM_CLI") == "true"
 runs_command = by_flask and click.get_current_context(silent=True) is not None
 try:

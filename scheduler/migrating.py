@@ -15,7 +15,7 @@ COMMAND = "db"
 
 
 def init_app(app: Flask) -> None:
-    """Set up Flask-Migrate, with its commands; again changes nothing."""
+    """Set up Flask-Migrate, with its commands. A second call changes nothing."""
     if "migrate" in app.extensions:
         return
     from flask_migrate import Migrate  # noqa: PLC0415  (see above)
@@ -32,7 +32,7 @@ def upgrade(app: Flask, revision: str = "head") -> None:
 
 
 def empty(app: Flask) -> None:
-    """Take all tables away."""
+    """Remove all tables."""
     init_app(app)
     import flask_migrate  # noqa: PLC0415  (see above)
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class AppointmentStatus(StrEnum):
+class _Status(StrEnum):
+    @property
+    def words(self) -> str:
+        """The status within a sentence: "is checked in", "is on hold", "is a no-show"."""
+        return _WORDS.get(self.value, self.value)
+
+
+class AppointmentStatus(_Status):
     PROPOSED = "proposed"
     PENDING = "pending"
     BOOKED = "booked"
@@ -64,7 +71,7 @@ class AppointmentStatus(StrEnum):
 
     @property
     def is_withdrawn(self) -> bool:
-        """Calendars that had it are told that it is canceled."""
+        """Calendars that showed it get a cancellation."""
         return self in WITHDRAWN
 
     @property
@@ -77,13 +84,8 @@ class AppointmentStatus(StrEnum):
         """Another visit may stand in for it."""
         return self in TO_MAKE_UP
 
-    @property
-    def words(self) -> str:
-        """The status within a sentence: "is no-show", "is checked in"."""
-        return _WORDS.get(self.value, self.value)
 
-
-class CarePlanStatus(StrEnum):
+class CarePlanStatus(_Status):
     DRAFT = "draft"
     ACTIVE = "active"
     ON_HOLD = "on-hold"
@@ -93,13 +95,8 @@ class CarePlanStatus(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """It goes on, or may go on."""
+        """It has not ended: visits may still be booked or moved."""
         return self in OPEN_COURSE
-
-    @property
-    def words(self) -> str:
-        """The status within a sentence: "is stopped", "is on hold"."""
-        return _WORDS.get(self.value, self.value)
 
 
 class Response(StrEnum):
@@ -124,7 +121,7 @@ _WORDS = {
     "checked-in": "checked in",
     "fulfilled": "done",
     "cancelled": "canceled",
-    "noshow": "no-show",
+    "noshow": "a no-show",
     "waitlist": "on the waitlist",
     "entered-in-error": "entered in error",
     "on-hold": "on hold",

@@ -78,7 +78,7 @@ def view(visit: Appointment) -> Element:
 
 
 def _cancellation(visit: Appointment) -> Element | None:
-    if not visit.status.may_be_made_up:
+    if not visit.status.may_be_made_up:  # canceled or missed: the two for which FHIR has a reason
         return None
     code, words = SIDES.get(visit.cancel_side or "", ("", ""))
     text = (visit.status_reason if sees(caller(), "reasons") else "") or words
