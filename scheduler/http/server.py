@@ -159,6 +159,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         else:
             self.handle_close()
 
+    def write_soon(self, data: Any) -> int:
+        """Take bytes of the answer; the client's time to read begins with the first that it has not had."""
+        if not self.total_outbufs_len:
+            self.heard = time.monotonic()
+        taken: int = super().write_soon(data)
+        return taken
+
     def _flush_some(self, do_close: bool = True) -> bool:
         sent: bool = super()._flush_some(do_close=do_close)
         if sent:

@@ -2,13 +2,20 @@
 
 import os
 import signal
+import socket
 import threading
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
 
+from scheduler.http.server import UNREAD_SECONDS, Channel, Server
 from tests.http.served import read, served, wait
+from tests.http.small_app import app
+from tools.processes import LOOPBACK
 
 HEAD = b"POST /visits HTTP/1.1\r\nHost: x\r\n"
 SLOW_BODY = HEAD + b"Content-Length: 1000\r\n\r\nemail="
@@ -94,6 +101,30 @@ def test_a_client_that_does_not_read_its_answer_releases_the_thread():
         began = time.monotonic()
         assert server.get()[0] == 200
         assert time.monotonic() - began < 15
+
+
+def test_the_time_to_read_an_answer_begins_with_the_answer():
+    held = {}
+    listening = socket.create_server((LOOPBACK, 0))
+    info = (listening.family, listening.type, listening.proto, listening.getsockname())
+    settings = Adjustments(sockets=[listening])
+    server = Server(app, held, False, listening, adj=settings, sockinfo=info, bind_socket=False)
+    ours, theirs = socket.socketpair()
+    channel = Channel(server, ours, "client", settings, held)
+    with theirs, ExitStack() as stack:
+        stack.callback(wasyncore.close_all, held)
+        with suppress(BlockingIOError):
+            while ours.send(b"x" * 65_536):
+                pass  # until nothing more fits: the answer then stays in the server
+        channel.heard = (
+            time.monotonic() - UNREAD_SECONDS - 60
+        )  # the request has waited that long for a thread
+
+        channel.write_soon(b"answer")
+
+        assert channel.total_outbufs_len
+        assert not channel.is_overdue(time.monotonic())
+        assert channel.is_overdue(time.monotonic() + UNREAD_SECONDS + 1)
 
 
 @pytest.mark.parametrize(
