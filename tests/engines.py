@@ -106,7 +106,9 @@ def filled_database(engine_name: str, shared: Path, folder: Path, scenes: tuple[
     server = _postgresql(shared)
     name = f"seriate_{RUN}_{uuid4().hex[:12]}"
     template = _postgresql_template(shared, server, scenes)
-    execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    execute(
+        server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
+    )  # half the time of WAL_LOG
     yield _on(server, name)
     execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 

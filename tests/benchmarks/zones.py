@@ -36,6 +36,7 @@ from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
 from scheduler.services.mail import outbox
 from tests.cast import Cast, add_patient, add_person, add_place, found
+from tests.clocks import StandingClock
 from tests.engines import test_settings
 from tests.zones import other_rules
 
@@ -47,11 +48,6 @@ VISITS_EACH = 8
 WINTER = date(2026, 11, 9)
 NOW = datetime(2026, 11, 6, 12, tzinfo=UTC)
 PHASES = [{"name": "infusion", "minutes": 120, "attended": True}]
-
-
-class Standing:
-    def now(self) -> datetime:
-        return NOW
 
 
 @dataclass
@@ -90,7 +86,7 @@ def counted() -> Iterator[Counted]:
 def clinic(visits: int, folder: Path, database_url: str) -> Iterator[Flask]:
     """Yield an app whose clinic has so many visits ahead."""
     app = create_app(test_settings(folder, database_url))
-    app.extensions["clock"] = Standing()
+    app.extensions["clock"] = StandingClock(NOW)
     logging.disable(logging.INFO)
     with app.app_context():
         flask_migrate.upgrade()

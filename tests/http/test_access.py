@@ -17,7 +17,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
 from tests.cast import NOW, add_patient
-from tests.clocks import StandingClock
+from tests.clocks import ShiftedClock
 from tests.services.courses import book
 from tests.web.test_matrix import ask
 
@@ -102,7 +102,7 @@ def test_the_board_refreshes_itself_with_one_note_an_hour(app, session, harbor, 
     seen = [len(new_events(session, lambda: client.get(f"{board}/grid"))) for _ in range(3)]
     theirs = len(new_events(session, lambda: other.get(f"{board}/grid")))
     opened = len(new_events(session, lambda: client.get(board)))
-    app.extensions["clock"] = OnTheWay(NOW + timedelta(minutes=61))
+    app.extensions["clock"] = ShiftedClock(NOW + timedelta(minutes=61))
     later = len(new_events(session, lambda: client.get(f"{board}/grid")))
 
     assert (seen, theirs, opened, later) == ([1, 0, 0], 1, 1, 1)
@@ -257,10 +257,3 @@ def new_events(session, act):
 
 def names(rows):
     return [row.event for row in rows]
-
-
-class OnTheWay(StandingClock):
-    """A clock that stands; for the limits of sessions no time has passed."""
-
-    def wall(self):
-        return NOW

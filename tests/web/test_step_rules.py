@@ -9,21 +9,11 @@ from sqlalchemy import select
 from scheduler.models.appointment import by_public_id
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.user import StaffRole
-from tests.cast import NOW, hire
+from tests.cast import hire
+from tests.clocks import ShiftedClock
 from tests.services.courses import visit
 
 WHY = "the papers were seen by phone"
-
-
-class Standing:
-    def __init__(self, instant):
-        self.instant = instant
-
-    def now(self):
-        return self.instant
-
-    def wall(self):  # sessions go by the machine's time
-        return NOW
 
 
 @pytest.fixture
@@ -86,7 +76,7 @@ def test_an_earlier_day_takes_a_role_and_a_reason(signed_in, session, harbor, in
 def test_done_is_not_offered_before_check_in(app, signed_in, session, harbor, infusion):
     public_id, start = infusion
     client, path = signed_in(harbor, "alice"), f"/appointments/{public_id}"
-    app.extensions["clock"] = Standing(start - timedelta(minutes=5))
+    app.extensions["clock"] = ShiftedClock(start - timedelta(minutes=5))
     assert buttons(client.get(path).text) == {"confirmation": True, "arrival": True, "check-in": True}
     assert client.post(f"{path}/arrival").status_code == 303
     page = client.get(path).text
@@ -105,7 +95,7 @@ def test_the_day_after_only_what_is_entered_later_is_offered(
     therapy = visit(course, "therapy-1")
     public_id, start = therapy.public_id, therapy.start_at
     client, path = signed_in(harbor, "alice"), f"/appointments/{public_id}"
-    app.extensions["clock"] = Standing(start + timedelta(days=1))
+    app.extensions["clock"] = ShiftedClock(start + timedelta(days=1))
     page = client.get(path).text
     assert buttons(page) == {
         "confirmation": True, "arrival": False, "check-in": False, "fulfillment": True, "no-show": True,
