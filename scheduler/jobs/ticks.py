@@ -25,10 +25,9 @@ from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, locks, signs_of_life
 from scheduler.services.account import sessions, throttles
 from scheduler.services.actors import Actor
-from scheduler.services.course import reservations
 from scheduler.services.mail import digest
 from scheduler.services.patient import erasure
-from scheduler.services.visit import zone_drift, zone_rules
+from scheduler.services.visit import changes, zone_drift, zone_rules
 from scheduler.transactions import take_turns
 
 log = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ def show_life(app: Flask, name: str, outcome: str, seconds: int = 0, failed: int
 
 def expire_reservations(app: Flask) -> str:
     """Free what was reserved for patients who have not decided in time."""
-    return in_each_clinic(app, "expiry", "released", reservations.due_clinics, reservations.release_expired)
+    return in_each_clinic(app, "expiry", "released", changes.clinics_with_expired, changes.release_expired)
 
 
 def write_digests(app: Flask) -> str:

@@ -9,21 +9,31 @@ that is being closed. On SQLite a writer is alone already (BEGIN IMMEDIATE).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from zlib import crc32
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 JOBS = 0x40000000  # with the job's name; the second number is the clinic
+DAY_BITS = 20  # of a resource's lock; the ordinal of a day needs as many until the year 2870
+LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 HOURS = 1  # the first of two numbers: these locks have a room of their own beside those of single numbers
 
 
-def lock_resources(session: Session, resource_ids: Iterable[int]) -> None:
-    """Hold these resources until the transaction ends."""
+def lock_resources(session: Session, whole: Iterable[int], days: Iterable[tuple[int, date]] = ()) -> None:
+    """Hold resources until the transaction ends: the first wholly, the others on a clinic-local day each.
+
+    A patient is held wholly, because the rules look at all their visits; a chair or a nurse only on the days wanted, so
+    that two bookings wait for each other only when they may collide. Whoever holds a resource wholly does not wait for
+    those who hold a day of it. One statement takes all locks, in sorted order.
+    """
     if session.get_bind().dialect.name != "postgresql":
         return
-    for resource_id in sorted(set(resource_ids)):
-        session.execute(select(func.pg_advisory_xact_lock(resource_id)))
+    keys = {resource_id << DAY_BITS for resource_id in whole}
+    keys |= {resource_id << DAY_BITS | day.toordinal() for resource_id, day in days}
+    if keys:
+        session.execute(LOCK, {"keys": sorted(keys)})
 
 
 def hold_hours(session: Session, clinic_id: int) -> None:

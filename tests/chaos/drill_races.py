@@ -16,7 +16,6 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.services.mail import reminders
-from tests.cast import NOW
 from tests.chaos.doors import as_a_door
 from tests.chaos.harness import drill
 from tests.chaos.report import tell
@@ -114,7 +113,7 @@ def _cancel(app, address):
         visit.status = AppointmentStatus.CANCELLED
         visit.schedule_version += 1
         db.session.flush()
-        reminders.void_for(db.session(), [visit], "cancelled", NOW)
+        reminders.void_for(db.session(), [visit], "cancelled")
         mails = db.session.scalars(
             select(Message)
             .join(MessageSubject, MessageSubject.message_id == Message.id)

@@ -200,7 +200,7 @@ class Year:
         if visit := self._visit(number):
             visit.status = AppointmentStatus.CANCELLED
             visit.schedule_version += 1
-            reminders.void_for(self.session, [visit], "cancelled", self.now)
+            reminders.void_for(self.session, [visit], "cancelled")
             outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 
     def _move(self, number, hours):
@@ -209,7 +209,7 @@ class Year:
             visit.start_at += hours * HOUR
             visit.end_at += hours * HOUR
             visit.schedule_version += 1
-            reminders.void_for(self.session, [visit], "moved", self.now)
+            reminders.void_for(self.session, [visit], "moved")
             reminders.plan_for(self.session, self.cast.clinic, [visit], self.now)
             outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 

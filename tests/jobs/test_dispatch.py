@@ -153,7 +153,7 @@ def test_a_moved_visit_is_reminded_at_its_new_time_only(app, session, harbor):
         visit.start_at += DAY
         visit.end_at += DAY
         visit.schedule_version += 1
-        reminders.void_for(session, [visit], "moved", NOW)
+        reminders.void_for(session, [visit], "moved")
         reminders.plan_for(session, harbor.clinic, [visit], NOW)
         outbox.tell(session, harbor.clinic, [visit], NOW)
         post.tick(NOW + 5 * MINUTE)

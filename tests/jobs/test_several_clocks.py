@@ -19,9 +19,9 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.tick import Tick
 from scheduler.services import locks
-from scheduler.services.course import reservations
 from scheduler.services.mail import digest
 from scheduler.services.patient import erasure
+from scheduler.services.visit import changes
 from tests.cast import NOW, StaffRole, add_patient, found, hire
 from tests.engines import both
 from tests.services.courses import book
@@ -95,14 +95,14 @@ def test_two_clocks_release_a_reservation_once(app, session, harbor):
         begin_write(first)
         begin_write(second)
         second.execute(text("SET LOCAL lock_timeout = '200ms'"))
-        assert reservations.release_expired(first, clinic_of(first, harbor), NOW) == 1
+        assert changes.release_expired(first, clinic_of(first, harbor), NOW) == 1
         waited = pytest.raises(Exception, match="LockNotAvailable")
         with waited:
-            reservations.release_expired(second, clinic_of(second, harbor), NOW)
+            changes.release_expired(second, clinic_of(second, harbor), NOW)
         second.rollback()
         first.commit()
         begin_write(second)
-        assert reservations.release_expired(second, clinic_of(second, harbor), NOW) == 0
+        assert changes.release_expired(second, clinic_of(second, harbor), NOW) == 0
         second.commit()
 
     assert audited(session, "care-plan.expired") == 1
@@ -204,14 +204,14 @@ def test_only_the_clinics_that_are_due_are_gone_through(app, session, harbor, hi
     hire(session, paris, "paula", StaffRole.ADMIN)
     plan = book(session, harbor)
     session.commit()
-    none = reservations.due_clinics(session, NOW)
+    none = changes.clinics_with_expired(session, NOW)
     plan.status, plan.expires_at = CarePlanStatus.DRAFT, NOW
     session.commit()
     before = digest.due_clinics(session, SEVEN)
     digest.enqueue_due(session, harbor.clinic, SEVEN)
 
     assert list(none) == []
-    assert list(reservations.due_clinics(session, NOW)) == [harbor.clinic.id]
+    assert list(changes.clinics_with_expired(session, NOW)) == [harbor.clinic.id]
     assert list(before) == [harbor.clinic.id]
     assert list(digest.due_clinics(session, SEVEN)) == []
     assert session.get_one(CarePlan, plan.id).status is CarePlanStatus.DRAFT

@@ -5,10 +5,9 @@ from sqlalchemy import event, text
 
 from scheduler.database import begin_write, db
 from scheduler.services import wellbeing
-from scheduler.services.course import reservations
 from scheduler.services.mail import call_list, digest, due, leases, message_ends, send_log
 from scheduler.services.trail import audit_chain
-from scheduler.services.visit import books
+from scheduler.services.visit import books, changes
 from tests.cast import NOW
 
 SEVEN = NOW.replace(hour=12)  # in New York
@@ -51,7 +50,7 @@ QUESTIONS = {
     "the call list": lambda session, clinic: call_list.calls(session, clinic, NOW),
     "what is unclear": send_log.unclear,
     "whose digest is due": lambda session, _: digest.due_clinics(session, SEVEN),
-    "which reservations are over": lambda session, _: reservations.due_clinics(session, NOW),
+    "which reservations are over": lambda session, _: changes.clinics_with_expired(session, NOW),
     "which trails have grown": lambda session, _: audit_chain.due_clinics(session, NOW),
 }
 

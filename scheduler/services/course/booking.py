@@ -1,8 +1,7 @@
 """Booking: a whole course or a single visit, in the caller's one transaction, or nothing.
 
-The order matters. Resources are locked and run-out reservations let go; rules are checked against the calendar as it is
-then; rows are flushed; what they take up is written last, under the database's own guard; then reminders, mail and
-versions. A refusal at any point leaves the transaction to be rolled back by the door.
+The rules are checked against the calendar once its resources are locked; what follows from the new rows is for
+services/visit/changes.py. A refusal at any point leaves the transaction to be rolled back by the interface.
 """
 
 from __future__ import annotations
@@ -19,24 +18,19 @@ from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatu
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
-from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
-from scheduler.services.course.reservations import release_expired
-from scheduler.services.locks import lock_resources
-from scheduler.services.mail import outbox, reminders
+from scheduler.services.mail import reminders
 from scheduler.services.planning import assignments, proposals, rules
 from scheduler.services.planning.courses import is_projected, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
 from scheduler.services.planning.wishes import Wishes
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates, occupation
-from scheduler.services.visit.events import feed_resources, record_event
-from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit import gates
+from scheduler.services.visit.changes import Changes, changing, release_expired
 
 
 def book_course(
@@ -58,20 +52,18 @@ def book_course(
     they do not keep the plan's rules.
     """
     _require_over(wishes, now)
-    _make_way(session, actor, wishes.patient, visits, now)
-    calendar = proposals.load(session, actor, wishes, now)
-    asked = replace(wishes.request(), slack={})  # a bent gap is judged as what it is
-    broken = rules.check(actor, asked, calendar, visits, now, override_reason)
-    care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
-    appointments = _write(session, actor, care_plan, visits, now)
-    _write_done(session, actor, care_plan, wishes, now, imported)
-    _occupy(session, actor.clinic, wishes.patient, appointments, visits, now)
-    write_projections(session, actor, care_plan, projections, now)
-    if care_plan.status is CarePlanStatus.ACTIVE:
-        announce(session, actor, care_plan, appointments, now)
-    fields = [f"override:{violation.rule}" for violation in broken]
-    audit.record(session, actor, "care-plan.booked", care_plan, now, fields, override_reason)
-    raise_versions(session, actor.clinic.id, feed_resources(appointments), now)
+    with changing(session, actor, now, wanted=[(wishes.patient, visits)]) as change:
+        calendar = proposals.load(session, actor, wishes, now)
+        asked = replace(wishes.request(), slack={})  # a bent gap is judged as what it is
+        broken = rules.check(actor, asked, calendar, visits, now, override_reason)
+        care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
+        appointments = _write(change, care_plan, visits)
+        _write_done(change, care_plan, wishes, imported)
+        write_projections(change, care_plan, projections)
+        if care_plan.status is CarePlanStatus.ACTIVE:
+            announce(change, care_plan, appointments)
+        fields = [f"override:{violation.rule}" for violation in broken]
+        audit.record(session, actor, "care-plan.booked", care_plan, now, fields, override_reason)
     return care_plan
 
 
@@ -101,40 +93,31 @@ def book_visit(
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
     release_expired(session, actor.clinic, now)
     visit = place(session, actor, patient, action, start, now, chosen)
-    _make_way(session, actor, patient, [visit], now)
-    broken = _check_place(session, actor, care_plan, visit, now, override_reason)
-    people = People(session, actor.clinic, [visit])
-    appointment = planned(actor.clinic, patient, action, visit, people, now)
-    appointment.care_plan, appointment.replaces_id = care_plan, replaces.id if replaces else None
-    session.add(appointment)
-    session.flush()
-    _occupy(session, actor.clinic, patient, [appointment], [visit], now)
-    announce(session, actor, care_plan, [appointment], now)
-    overridden = [f"override:{violation.rule}" for violation in broken]
-    audit.record(
-        session, actor, "appointment.booked", appointment, now, overridden, override_reason or reason
-    )
-    raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
+    with changing(session, actor, now, wanted=[(patient, [visit])]) as change:
+        broken = _check_place(session, actor, care_plan, visit, now, override_reason)
+        people = People(session, actor.clinic, [visit])
+        appointment = planned(actor.clinic, patient, action, visit, people, now)
+        appointment.care_plan, appointment.replaces_id = care_plan, replaces.id if replaces else None
+        change.add(appointment, visit)
+        session.flush()
+        announce(change, care_plan, [appointment])
+        overridden = [f"override:{violation.rule}" for violation in broken]
+        audit.record(
+            session, actor, "appointment.booked", appointment, now, overridden, override_reason or reason
+        )
     return appointment
 
 
 def announce(
-    session: Session,
-    actor: Actor,
-    care_plan: CarePlan | None,
-    appointments: Sequence[Appointment],
-    now: datetime,
+    change: Changes, care_plan: CarePlan | None, appointments: Sequence[Appointment], reason: str = ""
 ) -> None:
-    """Make visits stand: pending or booked by their gates, with reminders, and one confirmation for all."""
+    """Book flushed appointments for good: pending or booked by their requirements, told to the patient in one mail."""
     if care_plan is not None:
-        gates.write_rows(session, care_plan, appointments)
+        gates.write_rows(change.session, care_plan, appointments)
+        change.remind(one for one in care_plan.appointments if reminders.waits(one))
     for appointment in appointments:
-        before, appointment.status = appointment.status, gates.status_by_gates(appointment)
-        changes = {"status": (before, appointment.status)} if before is AppointmentStatus.PROPOSED else {}
-        record_event(session, actor, appointment, "book", now, changes=changes)
-    waiting = [one for one in care_plan.appointments if reminders.waits(one)] if care_plan else []
-    reminders.plan_for(session, actor.clinic, [*appointments, *waiting], now)
-    outbox.tell(session, actor.clinic, appointments, now)
+        change.note(appointment, "book", reason, audit=None)
+        appointment.status = gates.status_by_gates(appointment)
 
 
 def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | None) -> None:
@@ -172,13 +155,6 @@ def _check_place(
     return rules.check_change(actor, request, course.calendar, before, after, now, override_reason)
 
 
-def _make_way(
-    session: Session, actor: Actor, patient: Patient, visits: Sequence[Visit], now: datetime
-) -> None:
-    lock_resources(session, occupation.resource_ids(patient.resource_id, visits))
-    release_expired(session, actor.clinic, now)
-
-
 def _care_plan(
     session: Session,
     actor: Actor,
@@ -203,20 +179,22 @@ def _care_plan(
     return care_plan
 
 
-def _write(
-    session: Session, actor: Actor, care_plan: CarePlan, visits: Sequence[Visit], now: datetime
-) -> list[Appointment]:
+def _write(change: Changes, care_plan: CarePlan, visits: Sequence[Visit]) -> list[Appointment]:
     """Write the rows of a course's visits. A reservation's are proposed, and run out with it."""
     plan = care_plan.plan_definition.plan
-    people = People(session, actor.clinic, visits)
+    people = People(change.session, change.actor.clinic, visits)
     appointments = []
     for visit in visits:
-        appointment = planned(actor.clinic, care_plan.patient, plan.action(visit.action), visit, people, now)
+        row = planned(
+            change.actor.clinic, care_plan.patient, plan.action(visit.action), visit, people, change.now
+        )
+        care_plan.appointments.append(row)
+        change.add(row, visit)
         if care_plan.status is CarePlanStatus.DRAFT:
-            appointment.status, appointment.expires_at = AppointmentStatus.PROPOSED, care_plan.expires_at
-        appointments.append(appointment)
-    care_plan.appointments.extend(appointments)
-    session.flush()
+            row.status, row.expires_at = AppointmentStatus.PROPOSED, care_plan.expires_at
+            change.note(row, "reserve", audit=None)
+        appointments.append(row)
+    change.session.flush()
     return appointments
 
 
@@ -227,58 +205,41 @@ def _require_over(wishes: Wishes, now: datetime) -> None:
         raise Invalid([("done", f"{action} is not over yet") for action in ahead])
 
 
-def _write_done(
-    session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime, imported: bool
-) -> None:
-    """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing.
+def _write_done(change: Changes, care_plan: CarePlan, wishes: Wishes, imported: bool) -> None:
+    """Record the earlier steps of a course that starts in its middle: done elsewhere, using nothing.
 
     One that was never held is recorded as called off, so that the course counts on from it and nobody plans it again.
     """
     plan = care_plan.plan_definition.plan
-    nobody = People(session, actor.clinic, [])
+    nobody = People(change.session, change.actor.clinic, [])
     for done in wishes.done.values():
         action = plan.action(done.action)
         visit = Visit(action.key, done.start, done.end, done.end, ())
-        row = planned(actor.clinic, care_plan.patient, action, visit, nobody, now)
+        row = planned(change.actor.clinic, care_plan.patient, action, visit, nobody, change.now)
         row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
         if action.key in wishes.skipped:
             row.status, row.status_reason = AppointmentStatus.CANCELLED, "not held before this course"
             row.cancelled_at, row.visible = done.end, False
         if imported:
-            row.imported_at = now
+            row.imported_at = change.now
         care_plan.appointments.append(row)
-        session.flush()
-        record_event(session, actor, row, "import" if imported else "record", now)
+        change.add(row)
+        change.note(row, "import" if imported else "record", audit=None)
 
 
-def _occupy(
-    session: Session,
-    clinic: Clinic,
-    patient: Patient,
-    appointments: Sequence[Appointment],
-    visits: Sequence[Visit],
-    now: datetime,
-) -> None:
-    takings = [Taking(row, visit) for row, visit in zip(appointments, visits, strict=True)]
-    occupation.occupy(session, clinic, takings, patient.resource_id, now)
-
-
-def write_projections(
-    session: Session,
-    actor: Actor,
-    care_plan: CarePlan,
-    projections: Sequence[Projection],
-    now: datetime,
-) -> None:
+def write_projections(change: Changes, care_plan: CarePlan, projections: Sequence[Projection]) -> None:
     """Write the visits months ahead: proposed, without time of their own, with a day to book them by."""
+    nobody = People(change.session, change.actor.clinic, [])
     for projection in projections:
         action = care_plan.plan_definition.plan.action(projection.action)
         visit = _projected(action, projection)
-        row = planned(actor.clinic, care_plan.patient, action, visit, People(session, actor.clinic, []), now)
+        row = planned(change.actor.clinic, care_plan.patient, action, visit, nobody, change.now)
         row.status = AppointmentStatus.PROPOSED
         row.book_by_on = projection.latest_on
         care_plan.appointments.append(row)
-    session.flush()
+        change.add(row)
+        change.note(row, "propose", audit=None)
+    change.session.flush()
 
 
 def _projected(action: Action, projection: Projection) -> Visit:

@@ -20,17 +20,13 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.course import booking
-from scheduler.services.course.reservations import release_expired
-from scheduler.services.locks import lock_resources
-from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import proposals, rules
 from scheduler.services.planning.courses import rest
-from scheduler.services.planning.visit_rows import People, put
+from scheduler.services.planning.visit_rows import People
 from scheduler.services.planning.wishes import Wishes
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates, occupation, visits
-from scheduler.services.visit.events import feed_resources, record_event
-from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit import gates, visits
+from scheduler.services.visit.changes import changing, release_expired
 
 HELD = "the course is on hold"
 
@@ -42,12 +38,12 @@ def activate(session: Session, actor: Actor, care_plan: CarePlan, now: datetime)
         raise ProposalExpired("The reservation has run out; plan the course again")
     _require(care_plan, "activate")
     kept = [one for one in care_plan.appointments if one.expires_at is not None]
-    for appointment in kept:
-        appointment.expires_at = None
-    care_plan.expires_at = None
-    booking.announce(session, actor, care_plan, kept, now)
-    _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, "")
-    raise_versions(session, actor.clinic.id, feed_resources(kept), now)
+    with changing(session, actor, now, kept) as change:
+        for appointment in kept:
+            appointment.expires_at = None
+        care_plan.expires_at = None
+        _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, "")
+        booking.announce(change, care_plan, kept)
     return care_plan
 
 
@@ -120,23 +116,17 @@ def _put_back(
     now: datetime,
 ) -> None:
     """Let held visits stand again at their new times: same rows, same uids, one mail for all."""
-    lock_resources(session, occupation.resource_ids(wishes.patient.resource_id, planned))
-    rules.check(actor, wishes.request(), proposals.load(session, actor, wishes, now), planned, now)
-    people = People(session, actor.clinic, planned)
-    takings = [Taking(held[visit.action], visit) for visit in planned]
-    for appointment, visit in ((taking.appointment, taking.visit) for taking in takings):
-        before = appointment.start_at
-        put(appointment, visit, people)
-        visits.uncancel(appointment, AppointmentStatus.BOOKED, now)
-        appointment.status = gates.status_by_gates(appointment)
-        appointment.response = Response.NEEDS_ACTION
-        record_event(session, actor, appointment, "resume", now, changes={"start": (before, visit.start)})
-    session.flush()
-    occupation.occupy(session, actor.clinic, takings, wishes.patient.resource_id, now)
     rows = list(held.values())
-    reminders.plan_for(session, actor.clinic, rows, now)
-    outbox.tell(session, actor.clinic, rows, now)
-    raise_versions(session, actor.clinic.id, feed_resources(rows), now)
+    with changing(session, actor, now, rows, [(wishes.patient, planned)]) as change:
+        rules.check(actor, wishes.request(), proposals.load(session, actor, wishes, now), planned, now)
+        people = People(session, actor.clinic, planned)
+        for visit in planned:
+            appointment = held[visit.action]
+            change.put(appointment, visit, people)
+            visits.reinstate(appointment, AppointmentStatus.BOOKED)
+            appointment.status = gates.status_by_gates(appointment)
+            appointment.response = Response.NEEDS_ACTION
+            change.note(appointment, "resume")
 
 
 def _become(

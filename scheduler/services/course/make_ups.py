@@ -17,18 +17,14 @@ from scheduler.domain.planner.model import NoFit, Visit
 from scheduler.domain.status import TO_MAKE_UP
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.course import booking
-from scheduler.services.locks import lock_resources
 from scheduler.services.planning.courses import latest, under_way
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, action_of, planned
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
-from scheduler.services.visit.events import feed_resources
-from scheduler.services.visit.moves import WHY, Move, apply_moves
-from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit.changes import changing
+from scheduler.services.visit.moves import WHY, Move, wanted, write
 
 
 @dataclass(frozen=True)
@@ -76,17 +72,13 @@ def book_make_up(
     """Book it and move what must move. Raises SlotTaken."""
     gone, visit = make_up.replaces, make_up.visit
     patient = gone.patient
-    lock_resources(
-        session,
-        occupation.resource_ids(patient.resource_id, [visit, *(move.visit for move in make_up.moves)]),
-    )
-    apply_moves(session, actor, make_up.moves, now, reason)
-    row = planned(actor.clinic, patient, action_of(gone), visit, People(session, actor.clinic, [visit]), now)
-    row.care_plan, row.replaces_id = gone.care_plan, gone.id
-    session.add(row)
-    session.flush()
-    occupation.occupy(session, actor.clinic, [Taking(row, visit)], patient.resource_id, now)
-    booking.announce(session, actor, gone.care_plan, [row], now)
-    audit.record(session, actor, "appointment.made-up", row, now, reason=reason)
-    raise_versions(session, actor.clinic.id, feed_resources([row]), now)
+    with changing(session, actor, now, wanted=[*wanted(make_up.moves), (patient, [visit])]) as change:
+        write(change, make_up.moves, reason)
+        people = People(session, actor.clinic, [visit])
+        row = planned(actor.clinic, patient, action_of(gone), visit, people, now)
+        row.care_plan, row.replaces_id = gone.care_plan, gone.id
+        change.add(row, visit)
+        session.flush()
+        booking.announce(change, gone.care_plan, [row])
+        audit.record(session, actor, "appointment.made-up", row, now, reason=reason)
     return row

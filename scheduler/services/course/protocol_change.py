@@ -20,28 +20,23 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Done, NoFit, Projection, Visit
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
-from scheduler.domain.status import CarePlanStatus, Response
+from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import PlanDefinition
-from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.course.booking import write_projections
-from scheduler.services.course.reservations import release_expired
-from scheduler.services.locks import lock_resources
-from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import proposals, rules
 from scheduler.services.planning.courses import Course, is_projected, latest, under_way
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.proposals import no_fit
-from scheduler.services.planning.visit_rows import People, done_of, planned, put
+from scheduler.services.planning.visit_rows import People, done_of, planned
 from scheduler.services.planning.wishes import Wishes, of_care_plan
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates, occupation, visits
-from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
-from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit import gates, visits
+from scheduler.services.visit.changes import Changes, changing, release_expired
 
 
 @dataclass(frozen=True)
@@ -167,34 +162,21 @@ def apply_change(session: Session, actor: Actor, change: Change, reason: str, no
         raise Invalid([("reason", "is missing: why another protocol")])
     care_plan, patient = change.care_plan, change.care_plan.patient
     visits_ahead = [one.visit for one in change.placed]
-    lock_resources(session, occupation.resource_ids(patient.resource_id, visits_ahead))
-    rules.check(actor, change.wishes.request(), change.calendar, visits_ahead, now)
-    moving = [one for one in change.placed if one.moves]
-    kept = [one.row for one in moving if one.row is not None]
-    feeds = feed_resources([*kept, *change.off])
-    off_told = [row for row in change.off if row.status.is_live]
-    visits.cancel(session, actor, change.off, now, f"goes on as {change.definition.title}"[:300])
-    occupation.release(session, kept, now)
-    care_plan.plan_definition, care_plan.wishes = change.definition, change.wishes.to_document()
-    care_plan.row_version += 1
-    people = People(session, actor.clinic, visits_ahead)
-    written = {
-        one.visit.action: _write(session, actor, care_plan, one, people, reason, now) for one in change.placed
-    }
-    session.flush()
-    takings = [Taking(written[one.visit.action], one.visit) for one in moving]
-    occupation.occupy(session, actor.clinic, takings, patient.resource_id, now)
-    write_projections(session, actor, care_plan, change.projections, now)
-    rows = list(written.values())
-    gates.write_rows(session, care_plan, rows)
-    for row in rows:
-        row.status = gates.status_by_gates(row)
-    reminders.void_for(session, rows, "another protocol", now)
-    reminders.plan_for(session, actor.clinic, rows, now)
-    retimed = [written[one.visit.action] for one in change.placed if one.retimed]
-    outbox.tell(session, actor.clinic, [*retimed, *off_told], now, together=True)
-    audit.record(session, actor, "care-plan.protocol-changed", care_plan, now, ["plan_definition"], reason)
-    raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
+    title = f"goes on as {change.definition.title}"[:300]
+    with changing(session, actor, now, change.off, [(patient, visits_ahead)], together=True) as written:
+        rules.check(actor, change.wishes.request(), change.calendar, visits_ahead, now)
+        visits.call_off(written, change.off, title)
+        care_plan.plan_definition, care_plan.wishes = change.definition, change.wishes.to_document()
+        care_plan.row_version += 1
+        people = People(session, actor.clinic, visits_ahead)
+        rows = [_write(written, care_plan, one, people, reason) for one in change.placed]
+        write_projections(written, care_plan, change.projections)
+        gates.write_rows(session, care_plan, rows)
+        for row in rows:
+            row.status = gates.status_by_gates(row)
+        audit.record(
+            session, actor, "care-plan.protocol-changed", care_plan, now, ["plan_definition"], reason
+        )
     return care_plan
 
 
@@ -280,32 +262,21 @@ def _placed(
     )
 
 
-def _write(
-    session: Session,
-    actor: Actor,
-    care_plan: CarePlan,
-    placed: Placed,
-    people: People,
-    reason: str,
-    now: datetime,
-) -> Appointment:
+def _write(change: Changes, care_plan: CarePlan, placed: Placed, people: People, reason: str) -> Appointment:
     """Put a visit of the new protocol into its row, or write a new one."""
     row, action = placed.row, placed.action
     if row is None:
-        row = planned(actor.clinic, care_plan.patient, action, placed.visit, people, now)
+        row = planned(change.actor.clinic, care_plan.patient, action, placed.visit, people, change.now)
         care_plan.appointments.append(row)
-        session.flush()
-        record_event(session, actor, row, "book", now, reason)
+        change.add(row, placed.visit)
+        change.note(row, "book", reason, audit=None)
+        change.session.flush()
         return row
+    kind, trail = ("reschedule", "appointment.moved") if placed.moves else ("protocol", "appointment.changed")
+    change.note(row, kind, reason, trail, always=False)
     row.kind, row.title, row.series = action.kind, action.title, action.series
     row.position, row.series_length, row.visible = action.position, action.series_length, action.visible
     row.phases = [phase_document(phase) for phase in action.phases]
     if placed.moves:
-        before = row.start_at
-        put(row, placed.visit, people)
-        if placed.retimed:
-            schedule_changed(row, now)
-            row.response = Response.NEEDS_ACTION
-        record_event(session, actor, row, "reschedule", now, reason, {"start": (before, row.start_at)})
-        audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], reason)
+        change.put(row, placed.visit, people)
     return row

@@ -16,37 +16,28 @@ from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
-from scheduler.services.mail import outbox, reminders
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
-from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
+from scheduler.services.visit.changes import changing
 
 GOOD_FOR = timedelta(minutes=10)
 WHY = "booked by mistake"
-MADE = ("book", "record")  # the kinds of events that booking a course writes
+MADE = ("book", "import", "propose", "record", "reserve")  # the kinds of events that booking a course writes
 
 
 def unbook(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> CarePlan:
     """Take a course's booking, or its reservation, back. Raises WrongStatus once it is too late for that."""
     _require(session, care_plan, now)
     rows = list(care_plan.appointments)
-    occupation.release(session, rows, now)
-    for row in rows:
-        if row.status.is_live:
-            schedule_changed(row, now)
-        change = {"status": (row.status, AppointmentStatus.ENTERED_IN_ERROR)}
-        row.status, row.status_reason = AppointmentStatus.ENTERED_IN_ERROR, WHY
-        row.cancelled_at, row.expires_at = now, None
-        record_event(session, actor, row, "unbook", now, WHY, change)
-    reminders.void_for(session, rows, WHY, now)
-    outbox.tell(session, actor.clinic, rows, now)
+    with changing(session, actor, now, rows) as change:
+        for row in rows:
+            change.note(row, "unbook", WHY, audit=None)
+            row.status, row.status_reason = AppointmentStatus.ENTERED_IN_ERROR, WHY
+            row.cancelled_at, row.expires_at = now, None
     care_plan.status, care_plan.status_at = CarePlanStatus.ENTERED_IN_ERROR, now
     care_plan.status_reason, care_plan.expires_at = WHY, None
     care_plan.row_version += 1
     audit.record(session, actor, "care-plan.unbooked", care_plan, now, ["status"], WHY)
-    raise_versions(session, actor.clinic.id, feed_resources(rows), now)
     return care_plan
 
 

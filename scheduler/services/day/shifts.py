@@ -29,7 +29,6 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.occupation import Occupation, of_appointment
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
-from scheduler.services.course.reservations import release_expired
 from scheduler.services.mail.reminders import is_told
 from scheduler.services.planning import availability, obstacles
 from scheduler.services.planning.courses import latest, under_way
@@ -37,6 +36,7 @@ from scheduler.services.planning.obstacles import Obstacle
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of
 from scheduler.services.visit import moves
+from scheduler.services.visit.changes import release_expired
 from scheduler.services.visit.moves import Move
 
 LONGEST = 240  # minutes

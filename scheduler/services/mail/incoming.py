@@ -31,7 +31,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.mail import notices
 from scheduler.services.mail.message_ends import ended
 from scheduler.services.patient import self_service
-from scheduler.services.visit.events import record_event
+from scheduler.services.visit.changes import changing
 
 VERP = re.compile(r"\+([0-9a-z]{16})@")
 STATUS = re.compile(r"\b([245])\.\d{1,3}\.\d{1,3}\b")
@@ -147,8 +147,9 @@ def _take_answer(session: Session, actor: Actor, visit: Appointment, said: str, 
     if said != "DECLINED":
         return "no decision"
     if visit.response is not Response.DECLINED:
-        visit.response = Response.DECLINED
-        record_event(session, actor, visit, "decline", now)
+        with changing(session, actor, now, [visit]) as change:
+            change.note(visit, "decline")
+            visit.response = Response.DECLINED
         try:
             self_service.ask(session, actor, visit, now, note=DECLINED)
         except Refusal:

@@ -66,12 +66,7 @@ def plan_for(
     session.flush()
 
 
-def void_for(
-    session: Session,
-    appointments: Iterable[Appointment],
-    reason: str,
-    now: datetime,  # noqa: ARG001  (every service takes it)
-) -> None:
+def void_for(session: Session, appointments: Iterable[Appointment], reason: str) -> None:
     """Make void every open row of these visits that no longer holds: an earlier version, or a visit that is off."""
     session.flush()
     by_id = {appointment.id: appointment for appointment in appointments}

@@ -14,10 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from scheduler.errors import Invalid, RuleBroken, SlotTaken, WrongStatus
+from scheduler.errors import Invalid, RuleBroken, WrongStatus
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.address_change import AddressChange
@@ -31,15 +30,15 @@ from scheduler.models.versions import overtake, raise_versions
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.changes import check_version
-from scheduler.services.course.reservations import release_expired
 from scheduler.services.feed import feeds
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import reminders
 from scheduler.services.patient import links
 from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
 from scheduler.services.trail import audit
-from scheduler.services.visit.events import record_event, relabelled
-from scheduler.services.visit.occupation import copied
+from scheduler.services.visit import occupation
+from scheduler.services.visit.changes import changing, release_expired
+from scheduler.services.visit.events import relabelled
 
 WAITING = (MessageState.PENDING, MessageState.LEASED)
 KEEP, OTHER, BOTH = "keep", "other", "both"
@@ -139,7 +138,7 @@ def merge(
     if versions is not None:
         check_version(session, keep, versions[0])
         check_version(session, other, versions[1])
-    lock_resources(session, {keep.resource_id, other.resource_id})
+    lock_resources(session, {keep.resource_id, other.resource_id})  # all days of both
     release_expired(session, actor.clinic, now)
     planned = plan_merger(session, actor, keep, other)
     _require_one_place(planned)
@@ -216,11 +215,10 @@ def _choose(planned: Merger, chosen: Mapping[str, str]) -> list[str]:
 
 def _move(session: Session, actor: Actor, planned: Merger, now: datetime) -> None:
     keep, other = planned.keep, planned.other
-    for visit in planned.visits:
-        visit.patient = keep
-        record_event(
-            session, actor, visit, "merge", now, changes={"patient": (other.public_id, keep.public_id)}
-        )
+    with changing(session, actor, now, planned.visits) as change:
+        for visit in planned.visits:
+            change.note(visit, "merge", audit=None)
+            visit.patient = keep
     for course in planned.courses:
         course.patient = keep
         course.row_version += 1
@@ -243,36 +241,14 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime) -> Non
         .values(resource_id=keep.resource_id)
         .execution_options(synchronize_session="fetch")
     )
-    _occupy(session, keep, other, now)
+    occupation.hand_over(session, other.resource_id, keep.resource_id, now)
 
 
 def _relabel(session: Session, planned: Merger, changed: Sequence[str], now: datetime) -> None:
-    """Let calendars that name a visit by initials and id take note of the new ones: of the other's visits, and of all
-    where the kept record is called something else now."""
+    """Let calendars that name a visit by initials notice when the kept record has another name now."""
     session.flush()
-    theirs = Appointment.id.in_([visit.id for visit in planned.visits])
-    everything = Appointment.patient_id == planned.keep.id
-    which = everything if CALLED_BY & set(changed) else theirs
-    relabelled(session, planned.keep.clinic_id, which, now)
-
-
-def _occupy(session: Session, keep: Patient, other: Patient, now: datetime) -> None:
-    """Take up the other's time as the kept patient: rows are never edited, so they are let go and written anew."""
-    query = select(Occupation).where(
-        Occupation.resource_id == other.resource_id, Occupation.released_at.is_(None)
-    )
-    rows = list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))
-    for row in rows:
-        row.released_at = now
-    session.flush()
-    try:
-        with session.begin_nested():
-            for row in rows:
-                written = copied(row, row.lane)
-                written.resource_id = keep.resource_id
-                session.add(written)
-    except IntegrityError as refused:
-        raise SlotTaken(conflicts=[]) from refused
+    if CALLED_BY & set(changed):
+        relabelled(session, planned.keep.clinic_id, Appointment.patient_id == planned.keep.id, now)
 
 
 def _mails(session: Session, patient: Patient, *narrowed: ColumnElement[bool]) -> int:

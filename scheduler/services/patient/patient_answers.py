@@ -18,7 +18,7 @@ from scheduler.models.visit_answer import CheckIn, DriverAnswer, check_in_of, dr
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates
-from scheduler.services.visit.events import record_event
+from scheduler.services.visit.changes import changing
 from scheduler.services.visit.open_gates import DRIVER
 
 ASKED_FROM = timedelta(hours=12)  # after the end of the visit
@@ -49,7 +49,8 @@ def tell_driver(
     answer.name, answer.phone = (name, phone) if has_driver else ("", "")
     answer.answered_at = now
     session.add(answer)
-    record_event(session, actor, appointment, "driver", now)
+    with changing(session, actor, now, [appointment]) as change:
+        change.note(appointment, "driver", audit=None)
     _settle(session, actor, appointment, has_driver, now)
     audit.record(session, actor, "driver.told", appointment, now)
     session.flush()

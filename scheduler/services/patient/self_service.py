@@ -26,7 +26,7 @@ from scheduler.models.patient_request import PatientRequest, RequestKind, Reques
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates, visits
-from scheduler.services.visit.events import record_event
+from scheduler.services.visit.changes import changing
 from scheduler.services.visit.open_gates import DRIVER
 
 
@@ -113,7 +113,8 @@ def ask(
     request.wanted_at, request.note = wanted_at, _note(note)
     request.schedule_version, request.created_at = appointment.schedule_version, now
     session.flush()
-    record_event(session, actor, appointment, "ask-to-move", now)
+    with changing(session, actor, now, [appointment]) as change:
+        change.note(appointment, "ask-to-move", audit=None)
     audit.record(session, actor, "request.made", request, now)
     return request
 

@@ -1,8 +1,8 @@
-"""Changing a visit leaves marks: on its counters, in its history, and on the versions of the feeds that show it."""
+"""The history of appointments, and what calendars must notice when many are called something else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,18 +43,6 @@ def record_event(
     return event
 
 
-def calendar_changed(appointment: Appointment, now: datetime) -> None:
-    """Count a change that calendars show (RFC 5545, 3.8.7.4): start, end, place or status."""
-    appointment.sequence += 1
-    appointment.changed_at = now
-
-
-def schedule_changed(appointment: Appointment, now: datetime) -> None:
-    """Count that the time changed or the visit became live or not live: what was sent before no longer holds."""
-    appointment.schedule_version += 1
-    calendar_changed(appointment, now)
-
-
 def relabelled(session: Session, clinic_id: int, which: ColumnElement[bool], now: datetime) -> None:
     """Note that calendars call these visits something else, or somewhere else, from now on.
 
@@ -62,17 +50,6 @@ def relabelled(session: Session, clinic_id: int, which: ColumnElement[bool], now
     """
     shown = (Appointment.clinic_id == clinic_id, Appointment.end_at > now - LONGEST_SHOWN, which)
     session.execute(update(Appointment).where(*shown).values(changed_at=now))
-
-
-def feed_resources(appointments: Iterable[Appointment]) -> set[int]:
-    """Return the resources whose feeds show these visits: patients, places and people."""
-    found: set[int] = set()
-    for appointment in appointments:
-        found.add(appointment.patient.resource_id)
-        if appointment.location is not None:
-            found.add(appointment.location.resource_id)
-        found.update(person.resource_id for person in appointment.practitioners)
-    return found
 
 
 def _text(value: Any) -> Any:

@@ -21,13 +21,12 @@ from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.gate import Gate
-from scheduler.models.versions import raise_versions
 from scheduler.services.account.overrides import WORDS, is_reason
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.mail.gate_mails import gates_changed
 from scheduler.services.trail import audit
-from scheduler.services.visit.events import calendar_changed, feed_resources, record_event
+from scheduler.services.visit.changes import changing
 from scheduler.services.visit.open_gates import OpenGate, may_complete, open_gates, rules_for, status_by_gates
 
 # who asks about gates need not know that reading them is a file of its own
@@ -134,18 +133,14 @@ def _require_date(rule: GateRule, valid_until_on: date | None, today: date) -> N
 def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:
     """Bring the visits ahead in line with the gates, and what is to be asked about them."""
     session.flush()
-    changed, ahead = [], [one for one in care_plan.appointments if one.status.is_expected]
-    for appointment in ahead:
-        status = status_by_gates(appointment)
-        if status is not appointment.status:
-            record_event(
-                session, actor, appointment, kind, now, changes={"status": (appointment.status, status)}
-            )
-            appointment.status = status
-            calendar_changed(appointment, now)
-            changed.append(appointment)
+    ahead = [one for one in care_plan.appointments if one.status.is_expected]
+    with changing(session, actor, now, ahead) as change:
+        for appointment in ahead:
+            status = status_by_gates(appointment)
+            if status is not appointment.status:
+                change.note(appointment, kind, audit=None)
+                appointment.status = status
     gates_changed(session, ahead, now)
-    raise_versions(session, actor.clinic.id, feed_resources(changed), now)
 
 
 def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Gate:

@@ -17,29 +17,22 @@ from sqlalchemy.orm import Session
 from scheduler.domain import planner
 from scheduler.domain.planner.model import NoFit, Visit
 from scheduler.domain.plans import Role
-from scheduler.domain.status import STEPS, Response
+from scheduler.domain.status import STEPS
 from scheduler.errors import Invalid, NoFitFound, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.occupation import of_appointment
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
-from scheduler.models.versions import raise_versions
 from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
-from scheduler.services.course.reservations import release_expired
-from scheduler.services.locks import lock_resources
-from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import assignments, rules
 from scheduler.services.planning.courses import Course, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.proposals import no_fit
-from scheduler.services.planning.visit_rows import People, action_of, put
-from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
-from scheduler.services.visit.events import calendar_changed, feed_resources, record_event, schedule_changed
-from scheduler.services.visit.occupation import Taking
+from scheduler.services.planning.visit_rows import People, action_of
+from scheduler.services.visit.changes import Changes, changing, release_expired
 
 SCOPES = ("one", "following")
 ASKED = "asked for"
@@ -153,33 +146,34 @@ def apply_moves(
         return
     if not allowed(actor, "override"):  # who may not override a rule gives a reason like any other
         reason, override_reason = reason or override_reason, ""
-    rows = [move.appointment for move in moves]
-    groups = by_patient(moves)
-    lock_resources(
-        session,
-        {
-            resource_id
-            for patient, theirs in groups
-            for resource_id in occupation.resource_ids(patient.resource_id, [move.visit for move in theirs])
-        },
-    )
-    feeds = feed_resources(rows)
-    occupation.release(session, rows, now)
-    people = People(session, actor.clinic, [move.visit for move in moves])
-    retimed = [
-        row
-        for row, move in zip(rows, moves, strict=True)
-        if _write(session, actor, move, people, now, reason, undone.get(row.id), override_reason)
-    ]
-    session.flush()
-    for patient, theirs in groups:
-        takings = [Taking(move.appointment, move.visit) for move in theirs]
-        occupation.occupy(session, actor.clinic, takings, patient.resource_id, now)
-    if retimed:
-        reminders.void_for(session, retimed, "moved", now)
-        reminders.plan_for(session, actor.clinic, retimed, now)
-        outbox.tell(session, actor.clinic, retimed, now)
-    raise_versions(session, actor.clinic.id, feeds | feed_resources(rows), now)
+    with changing(session, actor, now, wanted=wanted(moves)) as change:
+        write(change, moves, reason, undone, override_reason)
+
+
+def wanted(moves: Sequence[Move]) -> list[tuple[Patient, list[Visit]]]:
+    """Return what the moves will use, by patient."""
+    return [(patient, [move.visit for move in theirs]) for patient, theirs in by_patient(moves)]
+
+
+def write(
+    change: Changes,
+    moves: Sequence[Move],
+    reason: str = "",
+    undone: Mapping[int, int] = NOTHING,
+    override_reason: str = "",
+) -> None:
+    """Move appointments as part of a larger change."""
+    people = People(change.session, change.actor.clinic, [move.visit for move in moves])
+    for move in moves:
+        row, start = move.appointment, move.appointment.start_at
+        change.put(row, move.visit, people)
+        also: dict[str, tuple[object, object]] = {"start": (start, row.start_at)}
+        kind = "reschedule"
+        if row.id in undone:
+            kind, also["event"] = "undo", (undone[row.id], None)
+        if override_reason:
+            also["override"] = (None, True)
+        change.note(row, kind, override_reason or reason or move.why, "appointment.moved", also=also)
 
 
 def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
@@ -189,42 +183,6 @@ def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
         patient = move.appointment.patient
         groups.setdefault(patient.id, (patient, []))[1].append(move)
     return list(groups.values())
-
-
-def _write(
-    session: Session,
-    actor: Actor,
-    move: Move,
-    people: People,
-    now: datetime,
-    reason: str,
-    undone: int | None,
-    override_reason: str,
-) -> bool:
-    """Put one row where it goes; tell whether its time changed."""
-    row = move.appointment
-    before, end_before, place_before = row.start_at, row.end_at, row.location
-    people_before = set(row.practitioners)
-    put(row, move.visit, people)
-    retimed = (before, end_before) != (row.start_at, row.end_at)
-    changes: dict[str, tuple[object, object]] = {"start": (before, row.start_at)}
-    if retimed:
-        schedule_changed(row, now)
-        changes["end"], changes["response"] = (end_before, row.end_at), (row.response, Response.NEEDS_ACTION)
-        row.response = Response.NEEDS_ACTION
-    elif place_before is not row.location or people_before != set(row.practitioners):
-        calendar_changed(row, now)  # whom it leaves takes it out of their calendar by a higher SEQUENCE
-    if place_before is not row.location:
-        changes["location"] = (_name(place_before), _name(row.location))
-    kind = "reschedule"
-    if undone is not None:
-        kind, changes["event"] = "undo", (undone, None)
-    told = override_reason or reason
-    if override_reason:
-        changes["override"] = (None, True)
-    record_event(session, actor, row, kind, now, told or move.why, changes)
-    audit.record(session, actor, "appointment.moved", row, now, ["start", "location"], told)
-    return retimed
 
 
 def _place(
@@ -270,7 +228,3 @@ def _require_movable(appointment: Appointment, scope: str, now: datetime) -> Non
         raise WrongStatus(f"{appointment.title} is {appointment.status.words}: it cannot be moved")
     if appointment.start_at <= now:
         raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")
-
-
-def _name(location: Location | None) -> str | None:
-    return location.name if location else None

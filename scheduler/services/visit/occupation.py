@@ -128,6 +128,23 @@ def release(session: Session, appointments: Iterable[Appointment], now: datetime
     return rows
 
 
+def hand_over(session: Session, from_id: int, to_id: int, now: datetime) -> None:
+    """Let one resource use what another used: a patient whose record was merged. Raises SlotTaken."""
+    query = select(Occupation).where(Occupation.resource_id == from_id, Occupation.released_at.is_(None))
+    rows = list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))
+    for row in rows:
+        row.released_at = now
+    session.flush()
+    try:
+        with session.begin_nested():
+            for row in rows:
+                written = copied(row, row.lane)
+                written.resource_id = to_id
+                session.add(written)
+    except IntegrityError as refused:
+        raise SlotTaken(conflicts=[]) from refused
+
+
 def _live(session: Session, ids: set[int], whole: Window) -> dict[int, list[Occupation]]:
     """Return what is taken up within the window, by resource."""
     query = select(Occupation).where(

@@ -14,22 +14,16 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.status import STEPS, AppointmentStatus, Response
 from scheduler.errors import WrongStatus
-from scheduler.ical.entries import event_status
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.occupation import of_appointment
-from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
-from scheduler.services.locks import lock_resources
-from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning.visit_rows import visit_of
-from scheduler.services.trail import audit
-from scheduler.services.visit import occupation, step_rules
-from scheduler.services.visit.events import calendar_changed, feed_resources, record_event
-from scheduler.services.visit.occupation import Taking
+from scheduler.services.visit import step_rules
+from scheduler.services.visit.changes import changing
 from scheduler.services.visit.open_gates import status_by_gates
 from scheduler.services.visit.undo_moves import move_back
-from scheduler.services.visit.visits import uncancel
+from scheduler.services.visit.visits import reinstate
 
 RELEASING = ("cancel", "no-show")
 
@@ -43,19 +37,15 @@ def undo(session: Session, actor: Actor, appointment: Appointment, step: str, no
     if step == "reschedule":
         move_back(session, actor, event, now)
         return appointment
-    if step == "confirm":
-        appointment.response = Response(event.changes["response"][0])
-    elif step in RELEASING:
+    if step in RELEASING:
         _stand_again(session, actor, appointment, event, now)
-    else:
-        before = event_status(appointment.status)
-        appointment.status = _former_status(appointment, event)
-        appointment.stage = None
-        if event_status(appointment.status) is not before:
-            calendar_changed(appointment, now)
-    record_event(session, actor, appointment, "undo", now, changes={"event": (event.id, None)})
-    audit.record(session, actor, "appointment.undone", appointment, now, ["status"])
-    raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
+        return appointment
+    with changing(session, actor, now, [appointment]) as change:
+        if step == "confirm":
+            appointment.response = Response(event.changes["response"][0])
+        else:
+            appointment.status, appointment.stage = _former_status(appointment, event), None
+        change.note(appointment, "undo", audit="appointment.undone", also={"event": (event.id, None)})
     return appointment
 
 
@@ -78,11 +68,7 @@ def _stand_again(
     session: Session, actor: Actor, appointment: Appointment, event: AppointmentEvent, now: datetime
 ) -> None:
     visit = visit_of(appointment, of_appointment(session, appointment.id, released_at=event.at))
-    ids = occupation.resource_ids(appointment.patient.resource_id, [visit])
-    lock_resources(session, ids)
-    uncancel(appointment, _former_status(appointment, event), now)
-    session.flush()
-    taking = Taking(appointment, visit)
-    occupation.occupy(session, actor.clinic, [taking], appointment.patient.resource_id, now)
-    reminders.plan_for(session, actor.clinic, [appointment], now)
-    outbox.tell(session, actor.clinic, [appointment], now)
+    with changing(session, actor, now, [appointment], [(appointment.patient, [visit])]) as change:
+        reinstate(appointment, _former_status(appointment, event))
+        change.allocate(appointment, visit)
+        change.note(appointment, "undo", audit="appointment.undone", also={"event": (event.id, None)})

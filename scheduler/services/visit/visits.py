@@ -1,13 +1,12 @@
 """The steps of a visit: confirmed, arrived, checked in, done, missed, cancelled; and taking the last one back.
 
-Each step is an event with who, when and why; its kind is the step's name. Confirming and arriving touch neither the
-calendar nor the reminders; cancelling and missing release the time and make what was planned to be sent void. On which
-day a step may be recorded, and with which requirements, is for step_rules.py.
+Each step is an event with who, when and why; its kind is the step's name. What follows from the new status is for
+changes.py, on which day a step may be recorded, and with which requirements, for step_rules.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -15,12 +14,9 @@ from sqlalchemy.orm import Session
 from scheduler.domain.status import STEPS, AppointmentStatus, Response, Stage
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
-from scheduler.services.mail import outbox, reminders
-from scheduler.services.trail import audit
-from scheduler.services.visit import occupation, step_rules
-from scheduler.services.visit.events import calendar_changed, feed_resources, record_event, schedule_changed
+from scheduler.services.visit import step_rules
+from scheduler.services.visit.changes import Changes, changing
 
 SIDES = ("patient", "clinic", "provider")
 
@@ -30,10 +26,12 @@ def confirm(
 ) -> Appointment:
     """Note that the patient will come."""
     _require(appointment, "confirm")
-    change = {"response": (appointment.response, Response.ACCEPTED)}
-    appointment.response = Response.ACCEPTED
-    record_event(session, actor, appointment, "confirm", now, reason, change)
-    return _touched(session, actor, appointment, now)
+    with changing(session, actor, now, [appointment]) as change:
+        change.note(
+            appointment, "confirm", reason, also={"response": (appointment.response, Response.ACCEPTED)}
+        )
+        appointment.response = Response.ACCEPTED
+    return appointment
 
 
 def arrive(
@@ -76,9 +74,10 @@ def set_stage(
     """Note where a checked-in patient is: roomed, infusing, observing, ready."""
     if appointment.status is not AppointmentStatus.CHECKED_IN:
         raise WrongStatus(f"{appointment.title}: the patient must be checked in first")
-    record_event(session, actor, appointment, "stage", now, changes={"stage": (appointment.stage, stage)})
-    appointment.stage = stage
-    return _touched(session, actor, appointment, now)
+    with changing(session, actor, now, [appointment]) as change:
+        change.note(appointment, "stage", also={"stage": (appointment.stage, stage)})
+        appointment.stage = stage
+    return appointment
 
 
 def fulfill(
@@ -96,9 +95,7 @@ def fulfill(
     """
     overridden = step_rules.require(session, actor, appointment, "fulfill", now, override_reason)
     told = override_reason if overridden else reason
-    done = _step(session, actor, appointment, "fulfill", AppointmentStatus.FULFILLED, now, told, overridden)
-    done.stage = None
-    return done
+    return _step(session, actor, appointment, "fulfill", AppointmentStatus.FULFILLED, now, told, overridden)
 
 
 def mark_noshow(
@@ -108,11 +105,7 @@ def mark_noshow(
     _require(appointment, "no-show")
     if now < appointment.start_at:
         raise WrongStatus(f"{appointment.title} has not begun yet: cancel it instead")
-    occupation.release(session, [appointment], now)
-    appointment.schedule_version += 1
-    missed = _step(session, actor, appointment, "no-show", AppointmentStatus.NOSHOW, now, reason)
-    reminders.void_for(session, [appointment], "no-show", now)
-    return missed
+    return _step(session, actor, appointment, "no-show", AppointmentStatus.NOSHOW, now, reason)
 
 
 def cancel(
@@ -132,30 +125,28 @@ def cancel(
         raise Invalid([("side", f"must be one of {', '.join(SIDES)}")])
     for appointment in appointments:
         _require(appointment, "cancel")
-    if not appointments:
-        return
-    told = [one for one in appointments if one.status.is_live and one.start_at > now]
-    occupation.release(session, appointments, now)
+    with changing(session, actor, now, appointments) as change:
+        call_off(change, appointments, reason, side, kind)
+
+
+def call_off(
+    change: Changes,
+    appointments: Iterable[Appointment],
+    reason: str,
+    side: str = "clinic",
+    kind: str = "cancel",
+) -> None:
+    """Cancel appointments as part of a larger change."""
     for appointment in appointments:
-        change = {"status": (appointment.status, AppointmentStatus.CANCELLED)}
-        if appointment.status.is_live:  # what was only proposed was in no calendar and leaves none
-            schedule_changed(appointment, now)
-        appointment.status, appointment.cancelled_at = AppointmentStatus.CANCELLED, now
+        change.note(appointment, kind, reason, "appointment.cancelled")
+        appointment.status, appointment.cancelled_at = AppointmentStatus.CANCELLED, change.now
         appointment.cancel_side, appointment.status_reason = side, reason
-        record_event(session, actor, appointment, kind, now, reason, change)
-        audit.record(session, actor, "appointment.cancelled", appointment, now, ["status"], reason)
-    reminders.void_for(session, appointments, "cancelled", now)
-    outbox.tell(session, actor.clinic, told, now)
-    raise_versions(session, actor.clinic.id, feed_resources(appointments), now)
 
 
-def uncancel(appointment: Appointment, status: AppointmentStatus, now: datetime) -> None:
-    """Let a visit that was cancelled or missed stand again: same row, same uid, the counters go on."""
-    if appointment.status is AppointmentStatus.CANCELLED:
-        calendar_changed(appointment, now)
+def reinstate(appointment: Appointment, status: AppointmentStatus) -> None:
+    """Give a cancelled or missed appointment its status back: the same row, the same uid."""
     appointment.status, appointment.cancelled_at = status, None
     appointment.cancel_side, appointment.status_reason = None, ""
-    appointment.schedule_version += 1
 
 
 def _step(
@@ -168,20 +159,13 @@ def _step(
     reason: str,
     overridden: bool = False,
 ) -> Appointment:
-    change: dict[str, tuple[object, object]] = {"status": (appointment.status, status)}
-    if overridden:
-        change["override"] = (None, True)
-    if step_rules.is_late_entry(appointment, now):
-        change["late"] = (None, True)
-    appointment.status = status
-    record_event(session, actor, appointment, step, now, reason, change)
-    return _touched(session, actor, appointment, now)
-
-
-def _touched(session: Session, actor: Actor, appointment: Appointment, now: datetime) -> Appointment:
-    """Let boards and staff feeds notice."""
-    audit.record(session, actor, "appointment.changed", appointment, now, ["status"])
-    raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
+    marks = {"override": overridden, "late": step_rules.is_late_entry(appointment, now)}
+    with changing(session, actor, now, [appointment]) as change:
+        also = {mark: (None, True) for mark, holds in marks.items() if holds}
+        change.note(appointment, step, reason, also=also)
+        appointment.status = status
+        if status is not AppointmentStatus.CHECKED_IN:
+            appointment.stage = None
     return appointment
 
 

@@ -21,24 +21,21 @@ from importlib.metadata import version
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import SlotTaken
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
 from scheduler.models.occupation import Occupation, of_appointments
-from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.clinic.staff import desk
-from scheduler.services.course.reservations import release_expired
-from scheduler.services.locks import lock_resources
-from scheduler.services.mail import outbox, reminders
+from scheduler.services.locks import change_hours
+from scheduler.services.mail import outbox
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.trail import audit
 from scheduler.services.visit import occupation, zone_drift
-from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
+from scheduler.services.visit.changes import changing, release_expired
 from scheduler.services.visit.occupation import Taking
 from scheduler.services.visit.zone_drift import Stray
 
@@ -84,8 +81,8 @@ def derive(session: Session, actor: Actor, now: datetime, take_turns: Callable[[
     anew. Raises SlotTaken, and leaves the part undone, when somebody wrote past the locks.
     """
     clinic = actor.clinic
+    change_hours(session, clinic.id)  # nobody books meanwhile
     release_expired(session, clinic, now)
-    lock_resources(session, _things(session, clinic))
     closures, left = _closures(session, actor, now), clinic.zone_strays
     moved: list[Moved] = []
     stays: list[Stray] = []
@@ -115,16 +112,17 @@ def _derive(
 ) -> tuple[list[Moved], list[Stray]]:
     """Move what can be moved of one part; return that, and what stays."""
     clinic = actor.clinic
-    lock_resources(session, _things(session, clinic))
+    change_hours(session, clinic.id)
     found = zone_drift.as_they_are(session, part, now)
     stays = [one for one in found if one.start is None]
     going = [Going(one.appointment, one.start) for one in found if one.start is not None]
-    while going and (refused := _go(session, actor, going, now)):
-        stays += refused
-        staying = {one.appointment.id for one in refused}
-        going = [one for one in going if one.appointment.id not in staying]
-    if going:
-        _tell(session, actor, [one.appointment for one in going], now)
+    with changing(session, actor, now, [one.appointment for one in going]) as change:
+        while going and (refused := _go(session, actor, going, now)):
+            stays += refused
+            staying = {one.appointment.id for one in refused}
+            going = [one for one in going if one.appointment.id not in staying]
+        for one in going:  # the patient's answer stands: they agreed to this local time
+            change.note(one.appointment, EVENT, f"tzdata {version('tzdata')}", "appointment.zone-rules")
     rows = [one.appointment for one in going]
     return [Moved(row.public_id, row.local_start, row.start_at) for row in rows], stays
 
@@ -142,12 +140,6 @@ def lately(session: Session, clinic: Clinic, limit: int = 200) -> list[tuple[App
     return [(event, appointment) for event, appointment in session.execute(query)]
 
 
-def _things(session: Session, clinic: Clinic) -> list[int]:
-    """Return the places and people of a clinic. Patients need no lock: the database keeps them from two places."""
-    query = select(Resource.id).where(Resource.clinic_id == clinic.id, Resource.kind != ResourceKind.PATIENT)
-    return list(session.scalars(query))
-
-
 def _go(session: Session, actor: Actor, going: Sequence[Going], now: datetime) -> list[Stray]:
     """Give the visits their new instants and take up what they need there; return those for which there is no room.
 
@@ -156,21 +148,19 @@ def _go(session: Session, actor: Actor, going: Sequence[Going], now: datetime) -
     attempt = session.begin_nested()
     held = of_appointments(session, [one.appointment.id for one in going])
     rows = [held.get(one.appointment.id, []) for one in going]
-    befores = [(one.appointment.start_at, one.appointment.end_at) for one in going]
+    befores = [one.appointment.start_at for one in going]
     occupation.release(session, [one.appointment for one in going], now)
     for one in going:
         one.appointment.end_at += one.start - one.appointment.start_at
         one.appointment.start_at = one.start
     session.flush()
     refused = []
-    for one, theirs, (was, _) in zip(going, rows, befores, strict=True):
+    for one, theirs, was in zip(going, rows, befores, strict=True):
         if why := _occupy(session, actor.clinic, one, theirs, one.start - was, now):
             refused.append(Stray(one.appointment, None, why))
     if refused:
         attempt.rollback()
         return refused
-    for one, before in zip(going, befores, strict=True):
-        _write(session, actor, one.appointment, before, now)
     attempt.commit()
     return []
 
@@ -199,27 +189,6 @@ def _moved(row: Occupation, later: timedelta) -> Occupation:
     moved.start_at += later
     moved.end_at += later
     return moved
-
-
-def _write(
-    session: Session, actor: Actor, row: Appointment, before: tuple[datetime, datetime], now: datetime
-) -> None:
-    """Count the change and write it down. The patient's answer stands: they agreed to the time on the wall."""
-    if row.status is AppointmentStatus.PROPOSED:
-        row.schedule_version += 1  # it is in no calendar yet
-    else:
-        schedule_changed(row, now)
-    changes = {"start": (before[0], row.start_at), "end": (before[1], row.end_at)}
-    record_event(session, actor, row, EVENT, now, f"tzdata {version('tzdata')}", changes)
-    audit.record(session, actor, "appointment.zone-rules", row, now, ["start", "end"])
-
-
-def _tell(session: Session, actor: Actor, rows: Sequence[Appointment], now: datetime) -> None:
-    """Plan reminders anew, tell the patients, and let every calendar know."""
-    reminders.void_for(session, rows, "moved", now)
-    reminders.plan_for(session, actor.clinic, rows, now)
-    outbox.tell(session, actor.clinic, rows, now)
-    raise_versions(session, actor.clinic.id, feed_resources(rows), now)
 
 
 def _tell_desk(session: Session, clinic: Clinic, moved: int, left: int, now: datetime) -> None:

@@ -13,18 +13,15 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import to_local
-from scheduler.domain.status import AppointmentStatus, Response
+from scheduler.domain.status import Response
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
-from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import obstacles
 from scheduler.services.planning.obstacles import Obstacle
-from scheduler.services.trail import audit
 from scheduler.services.visit import zone_drift
-from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
+from scheduler.services.visit.changes import changing
 
 EVENT = "zone-hour"
 
@@ -58,21 +55,9 @@ def agree(session: Session, actor: Actor, appointment: Appointment, now: datetim
     wall = to_local(appointment.start_at, appointment.zone)
     if appointment.local_start == wall or not appointment.status.is_ahead or appointment.start_at <= now:
         raise WrongStatus("This visit stands at its hour already")
-    changes = {
-        "hour": (appointment.local_start, wall),
-        "response": (appointment.response, Response.NEEDS_ACTION),
-    }
-    appointment.local_start, appointment.response = wall, Response.NEEDS_ACTION
-    if appointment.status is AppointmentStatus.PROPOSED:
-        appointment.schedule_version += 1  # it is in no calendar yet
-    else:
-        schedule_changed(appointment, now)
-    record_event(session, actor, appointment, EVENT, now, changes=changes)
-    audit.record(session, actor, "appointment.zone-hour", appointment, now, ["start"])
-    reminders.void_for(session, [appointment], "moved", now)
-    reminders.plan_for(session, actor.clinic, [appointment], now)
-    outbox.tell(session, actor.clinic, [appointment], now)
-    raise_versions(session, actor.clinic.id, feed_resources([appointment]), now)
+    with changing(session, actor, now, [appointment]) as change:
+        appointment.local_start, appointment.response = wall, Response.NEEDS_ACTION
+        change.note(appointment, EVENT, audit="appointment.zone-hour")
     zone_drift.recount(session, actor.clinic, now)
 
 

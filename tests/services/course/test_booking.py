@@ -15,8 +15,8 @@ from scheduler.models.message import Message
 from scheduler.models.occupation import Occupation
 from scheduler.models.reminder import Reminder
 from scheduler.services.course import booking
-from scheduler.services.course.reservations import release_expired
 from scheduler.services.planning import proposals
+from scheduler.services.visit.changes import release_expired
 from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.services.courses import book, visit, wishes

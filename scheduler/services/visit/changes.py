@@ -1,0 +1,371 @@
+"""The one writer of appointments: a use case changes rows, and everything that follows from it happens here.
+
+`changing` locks what the new placements use, releases expired holds and remembers each appointment as it was. The use
+case then changes rows, gives them placements and notes what it did. When the block ends without an error, each
+appointment is compared with what it was, and these steps follow in this order:
+
+1. counters: `sequence` and `changed_at` when a calendar shows something else, `schedule_version` when the time changed
+   or the appointment became live or not live, `row_version` for any change;
+2. allocations: release, flush, then insert, because the database refuses an overlap at once;
+3. history and audit, one entry each for every appointment that changed;
+4. reminders and the outbox;
+5. the versions of the calendar and of every feed that shows the appointment now or showed it before.
+
+The rules of the protocol are checked by the use case inside the block, when the locks are held. No other module may
+call the functions of these steps; tests/test_layers.py holds the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import ColumnElement, TextClause, select, text
+from sqlalchemy.orm import Session
+
+from scheduler.domain.planner.model import Visit
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response, Stage
+from scheduler.ical.entries import EventStatus, event_status
+from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.patient import Patient
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.versions import raise_versions
+from scheduler.services.actors import Actor
+from scheduler.services.locks import hold_hours, lock_resources
+from scheduler.services.mail import outbox, reminders
+from scheduler.services.planning.visit_rows import People, put
+from scheduler.services.trail import audit
+from scheduler.services.visit import occupation
+from scheduler.services.visit.events import record_event
+from scheduler.services.visit.occupation import Taking
+
+NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
+MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed
+EXPIRED = "the reservation ran out"
+Wanted = tuple[Patient, Iterable[Visit]]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is compared of an appointment. `practitioners` are in order; `feeds` are resource ids."""
+
+    patient: Patient
+    status: AppointmentStatus
+    stage: Stage | None
+    response: Response
+    start: datetime
+    end: datetime
+    local_start: datetime
+    location: Location | None
+    practitioners: tuple[Practitioner, ...]
+    labels: tuple[Any, ...]
+    feeds: frozenset[int]
+
+    @classmethod
+    def of(cls, row: Appointment) -> Snapshot:
+        practitioners = tuple(row.practitioners)
+        feeds = {row.patient.resource_id, *(one.resource_id for one in practitioners)}
+        if row.location is not None:
+            feeds.add(row.location.resource_id)
+        return cls(
+            row.patient,
+            row.status,
+            row.stage,
+            row.response,
+            row.start_at,
+            row.end_at,
+            row.local_start,
+            row.location,
+            practitioners,
+            (row.title, row.kind, row.visible, row.position, row.series_length),
+            frozenset(feeds),
+        )
+
+    @property
+    def shown_as(self) -> EventStatus | None:
+        """The iCalendar status under which calendars show it."""
+        return event_status(self.status)
+
+    @property
+    def times(self) -> tuple[datetime, datetime]:
+        return self.start, self.end
+
+    @property
+    def in_calendars(self) -> tuple[Any, ...]:
+        """What its calendar entry says, and in whose calendars it stands."""
+        times = (*self.times, self.local_start)
+        return (self.shown_as, times, self.location, set(self.practitioners), self.labels)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a use case says about its change of one appointment. `audit` is None where a course's entry covers it."""
+
+    kind: str
+    reason: str
+    audit: str | None
+    always: bool
+    also: Mapping[str, tuple[Any, Any]]
+
+
+class Changes:
+    """The appointments that one use case changes. Use `changing`."""
+
+    def __init__(self, session: Session, actor: Actor, now: datetime) -> None:
+        self.session, self.actor, self.now = session, actor, now
+        self._before: dict[Appointment, Snapshot | None] = {}
+        self._placed: dict[Appointment, Visit] = {}
+        self._moved: set[Appointment] = set()
+        self._notes: dict[Appointment, Note] = {}
+        self._waiting: list[Appointment] = []
+
+    def take(self, rows: Iterable[Appointment]) -> None:
+        """Remember appointments as they are before they are changed."""
+        for row in rows:
+            if row not in self._before:
+                self._before[row] = Snapshot.of(row)
+
+    def add(self, row: Appointment, visit: Visit | None = None) -> None:
+        """Add a new appointment; `visit` says what it uses (None: nothing)."""
+        self.session.add(row)
+        self._before[row] = None
+        if visit is not None:
+            self._placed[row] = visit
+
+    def put(self, row: Appointment, visit: Visit, people: People) -> None:
+        """Give an appointment a time, a place and people. Another time resets the patient's answer."""
+        self.take([row])
+        times = (row.start_at, row.end_at)
+        put(row, visit, people)
+        if times != (row.start_at, row.end_at):
+            row.response = Response.NEEDS_ACTION
+        self._moved.add(row)
+        self.allocate(row, visit)
+
+    def allocate(self, row: Appointment, visit: Visit) -> None:
+        """Let an appointment use what the visit says, instead of what it used."""
+        self.take([row])
+        self._placed[row] = visit
+
+    def note(
+        self,
+        row: Appointment,
+        kind: str,
+        reason: str = "",
+        audit: str | None = "appointment.changed",
+        *,
+        also: Mapping[str, tuple[Any, Any]] = NOTHING,
+        always: bool = True,
+    ) -> None:
+        """Say what was done: the kind of the history event and why; `also` is (old, new) of what is not compared here.
+
+        Without `always` nothing is recorded of an appointment that turns out to be as it was.
+        """
+        self.take([row])
+        self._notes[row] = Note(kind, reason, audit, always, also)
+
+    def remind(self, rows: Iterable[Appointment]) -> None:
+        """Plan the reminders of appointments that did not change themselves but whose course did."""
+        self._waiting += rows
+
+    def finish(self, *, together: bool) -> None:
+        """Do what follows; `together` sends one mail about all changes instead of one for each kind."""
+        if not self._before:
+            return
+        self.session.flush()
+        rescheduled = [row for row, before in self._before.items() if self._count(row, before)]
+        self._allocate()
+        recorded = [row for row, before in self._before.items() if self._record(row, before)]
+        clinic, now = self.actor.clinic, self.now
+        reminders.void_for(self.session, rescheduled, self._void_reason(rescheduled))
+        ahead = [row for row in dict.fromkeys([*rescheduled, *self._waiting]) if row.start_at > now]
+        reminders.plan_for(self.session, clinic, ahead, now)
+        concerned = [row for row in rescheduled if self._concerns_patient(row)]
+        outbox.tell(self.session, clinic, concerned, now, together=together)
+        if recorded or self._waiting:
+            feeds = {feed for row in recorded for feed in self._feeds(row)}
+            raise_versions(self.session, clinic.id, feeds, now)
+
+    def _count(self, row: Appointment, before: Snapshot | None) -> bool:
+        """Raise the counters that calendars, mails and reminders go by; tell whether reminders must be planned."""
+        if before is None:
+            return True
+        after = Snapshot.of(row)
+        if before.in_calendars != after.in_calendars and before.shown_as is not None:
+            row.sequence += 1
+            row.changed_at = self.now
+        elif after.status.is_live and before.shown_as is None:
+            row.changed_at = self.now  # calendars show it for the first time
+        elif before.patient is not after.patient:
+            row.changed_at = self.now  # calendars show other initials; no invitation is void
+        began_or_ended = before.status.is_live != after.status.is_live
+        retimed = before.times != after.times or before.local_start != after.local_start
+        if began_or_ended or retimed:
+            row.schedule_version += 1
+        return began_or_ended or retimed or before.status.is_off != after.status.is_off
+
+    def _allocate(self) -> None:
+        """Release what is no longer used, then write what is used now."""
+        ended = [row for row, before in self._before.items() if before and self._stops_using(row, before)]
+        replaced = [row for row in self._placed if self._before[row] is not None]
+        if ended or replaced:
+            occupation.release(self.session, [*ended, *replaced], self.now)
+        takings: dict[Patient, list[Taking]] = {}
+        for row, visit in self._placed.items():
+            takings.setdefault(row.patient, []).append(Taking(row, visit))
+        for patient, theirs in takings.items():
+            occupation.occupy(self.session, self.actor.clinic, theirs, patient.resource_id, self.now)
+
+    def _stops_using(self, row: Appointment, before: Snapshot) -> bool:
+        """Tell whether it releases its time: called off or missed. What was done keeps it."""
+        return row not in self._placed and row.status.is_off and not before.status.is_off
+
+    def _record(self, row: Appointment, before: Snapshot | None) -> bool:
+        """Write history and audit of one appointment; tell whether there was anything to write."""
+        changes = dict(_differences(before, Snapshot.of(row))) if before else {}
+        note = self._notes.get(row)
+        if note is None and (changes or before is None):
+            raise AssertionError(f"the change of {row.action} was not noted: {', '.join(changes) or 'new'}")
+        if note is None or not (note.always or changes or row in self._moved):
+            return False
+        if before and row in self._moved:
+            changes.setdefault("start", (before.start, row.start_at))  # what undoing a move goes back to
+        shown = {**changes, **note.also}
+        record_event(self.session, self.actor, row, note.kind, self.now, note.reason, shown)
+        if note.audit:
+            fields = [name for name in shown if name not in MARKS]
+            audit.record(self.session, self.actor, note.audit, row, self.now, fields, note.reason)
+        return True
+
+    def _void_reason(self, rows: Sequence[Appointment]) -> str:
+        """Return why the reminders of these appointments are void: what was done to the first of them."""
+        kinds = [self._notes[row].kind for row in rows]
+        return VOID_REASONS.get(kinds[0], kinds[0]) if kinds else ""
+
+    def _concerns_patient(self, row: Appointment) -> bool:
+        """Tell whether the patient may have to hear of it: not that they did not come, nor what had begun."""
+        before = self._before[row]
+        if row.status is AppointmentStatus.NOSHOW:
+            return False
+        return row.status.is_live or (before is not None and before.start > self.now)
+
+    def _feeds(self, row: Appointment) -> frozenset[int]:
+        before = self._before[row]
+        return Snapshot.of(row).feeds | (before.feeds if before else frozenset())
+
+
+VOID_REASONS = {
+    "reschedule": "moved",
+    "zone-rules": "moved",
+    "zone-hour": "moved",
+    "cancel": "cancelled",
+    "hold": "cancelled",
+    "book": "booked",
+}
+
+
+@contextmanager
+def changing(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    rows: Iterable[Appointment] = (),
+    wanted: Sequence[Wanted] = (),
+    *,
+    together: bool = False,
+) -> Iterator[Changes]:
+    """Change these appointments. `wanted` are the placements that will be used, by patient: they are locked.
+
+    Raises SlotTaken at the end of the block, with every conflict, when somebody else uses what is wanted.
+    """
+    if wanted:
+        lock(session, actor.clinic, wanted)
+        release_expired(session, actor.clinic, now)
+    changes = Changes(session, actor, now)
+    changes.take(rows)
+    yield changes
+    changes.finish(together=together)
+
+
+def lock(session: Session, clinic: Clinic, wanted: Sequence[Wanted]) -> None:
+    """Hold the patients, and every other resource on each day on which a placement uses it."""
+    hold_hours(session, clinic.id)  # before any other lock, as everywhere
+    placements = [(patient, list(visits)) for patient, visits in wanted]
+    used = [
+        (segment.resource_id, day)
+        for _, visits in placements
+        for visit in visits
+        for segment in visit.segments
+        for day in {segment.start.astimezone(clinic.zone).date(), segment.end.astimezone(clinic.zone).date()}
+    ]
+    lock_resources(session, [patient.resource_id for patient, _ in placements], used)
+
+
+def release_expired(session: Session, clinic: Clinic, now: datetime) -> int:
+    """End the clinic's reservations whose time is over; return how many there were.
+
+    Each course is locked first: a second clock, or a desk that books, waits for the first and then finds it done.
+    """
+    hold_hours(session, clinic.id)
+    query = (
+        select(CarePlan)
+        .where(CarePlan.clinic_id == clinic.id, *_over(now))
+        .order_by(CarePlan.id)
+        .with_for_update()
+    )
+    expired = list(session.scalars(query))
+    actor = Actor(clinic=clinic, user=None, role=None, name="clock")
+    for care_plan in expired:
+        held = [one for one in care_plan.appointments if one.status is AppointmentStatus.PROPOSED]
+        with changing(session, actor, now, held) as change:
+            for row in held:
+                row.status, row.cancelled_at, row.status_reason = AppointmentStatus.CANCELLED, now, EXPIRED
+                change.note(row, "expire", audit=None)
+        care_plan.status, care_plan.status_at = CarePlanStatus.REVOKED, now
+        care_plan.status_reason = EXPIRED
+        audit.record(session, actor, "care-plan.expired", care_plan, now)
+    return len(expired)
+
+
+def clinics_with_expired(session: Session, now: datetime) -> Sequence[int]:
+    """Return the ids of the clinics with a reservation whose time is over, in order."""
+    return sorted(set(session.scalars(select(CarePlan.clinic_id).where(*_over(now)))))
+
+
+def _over(now: datetime) -> tuple[TextClause, ColumnElement[bool]]:
+    return text("care_plan.status = 'draft'"), CarePlan.expires_at <= now  # the index's own words
+
+
+def _differences(before: Snapshot, after: Snapshot) -> Mapping[str, tuple[Any, Any]]:
+    """Return (old, new) of what changed, by field; a new time comes with both ends."""
+    found: dict[str, tuple[Any, Any]] = {}
+    if before.times != after.times:
+        found["start"], found["end"] = (before.start, after.start), (before.end, after.end)
+    elif before.local_start != after.local_start:
+        found["hour"] = (before.local_start, after.local_start)
+    for name in ("status", "stage", "response"):
+        if getattr(before, name) is not getattr(after, name):
+            found[name] = (getattr(before, name), getattr(after, name))
+    if before.location is not after.location:
+        found["location"] = (_name(before.location), _name(after.location))
+    if before.practitioners != after.practitioners:
+        found["practitioners"] = (
+            [one.name for one in before.practitioners],
+            [one.name for one in after.practitioners],
+        )
+    if before.patient is not after.patient:
+        found["patient"] = (before.patient.public_id, after.patient.public_id)
+    if before.labels[0] != after.labels[0]:
+        found["title"] = (before.labels[0], after.labels[0])
+    return found
+
+
+def _name(location: Location | None) -> str | None:
+    return location.name if location else None
