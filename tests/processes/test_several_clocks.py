@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, db
 from scheduler.domain.status import CarePlanStatus
-from scheduler.jobs import ticks
-from scheduler.jobs.sealing import seal_trails
-from scheduler.jobs.ticks import Ticking
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.audit_head import AuditHead
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.tick import Tick
+from scheduler.processes import clock_jobs
+from scheduler.processes.clock_jobs import ClockJob
+from scheduler.processes.sealing import seal_trails
 from scheduler.services import locks
 from scheduler.services.course import reservations
 from scheduler.services.mail import digest
@@ -151,7 +151,7 @@ def test_a_clinic_whose_data_are_broken_harms_no_other(app, session, harbor, hil
     session.commit()
     at(SEVEN)
     caplog.set_level(logging.INFO)
-    ticks.run(app, Ticking("digest", 60, lambda: ticks.write_digests(app)))
+    clock_jobs.run(app, ClockJob("digest", 60, lambda: clock_jobs.write_digests(app)))
     session.expire_all()
     sign = session.scalars(select(Tick).where(Tick.name == "digest")).one()
 
@@ -166,12 +166,12 @@ def test_a_trail_that_cannot_be_sealed_harms_no_other(app, session, harbor, hill
     """Harbor's head was set back, so its next serial number is taken already."""
     session.commit()
     at(NOW)
-    ticks.run(app, Ticking("seal", 5, lambda: seal_trails(app)))
+    clock_jobs.run(app, ClockJob("seal", 5, lambda: seal_trails(app)))
     session.get_one(AuditHead, harbor.clinic.id).serial = 0
     for cast in (harbor, hill):
         add_patient(session, cast, "Zoe", "New")
     session.commit()
-    ticks.run(app, Ticking("seal", 5, lambda: seal_trails(app)))
+    clock_jobs.run(app, ClockJob("seal", 5, lambda: seal_trails(app)))
     session.expire_all()
     open_ones = set(session.scalars(select(AuditEvent.clinic_id).where(AuditEvent.serial.is_(None))))
     sign = session.scalars(select(Tick).where(Tick.name == "seal")).one()
@@ -188,11 +188,11 @@ def test_a_failure_is_forgotten_once_a_run_has_gone_well(app, session, harbor, h
     hill.clinic.zone_name = "Atlantis/Poseidonis"
     session.commit()
     at(SEVEN)
-    job = Ticking("digest", 60, lambda: ticks.write_digests(app))
-    ticks.run(app, job)
+    job = ClockJob("digest", 60, lambda: clock_jobs.write_digests(app))
+    clock_jobs.run(app, job)
     hill.clinic.zone_name = "Europe/Berlin"
     session.commit()
-    ticks.run(app, job)
+    clock_jobs.run(app, job)
     session.expire_all()
 
     assert [row.failed for row in session.scalars(select(Tick).where(Tick.name == "digest"))] == [0]

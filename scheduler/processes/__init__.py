@@ -1,4 +1,4 @@
-"""Doors: the clock, whose ticks look for due rows, and the worker, which does jobs; each a process of its own."""
+"""Interfaces without a user: the clock, which looks for due rows, and the worker, which runs long work (`Job` rows)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 
 from scheduler.clock import now
 from scheduler.database import begin_write, db
-from scheduler.jobs.worker import run_worker
+from scheduler.processes.worker import run_worker
 from scheduler.services.mail import channels, restored
 
 
@@ -23,7 +23,7 @@ def register(app: Flask) -> None:
 def clock(context: click.Context) -> None:
     """Run the clock: reminders, mails, what runs out. One process is enough; several share the work."""
     if context.invoked_subcommand is None:
-        from scheduler.jobs.process import run_clock  # noqa: PLC0415  (APScheduler, which no other command needs)
+        from scheduler.processes.clock_process import run_clock  # noqa: PLC0415  (APScheduler, which no other command needs)
 
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # threads need the app itself
         run_clock(app)

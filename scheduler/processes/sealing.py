@@ -8,8 +8,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from config import Settings
-from scheduler.jobs.ticks import in_each_clinic
 from scheduler.models.clinic import Clinic
+from scheduler.processes.clock_jobs import in_each_clinic
 from scheduler.services.trail import audit_chain
 
 

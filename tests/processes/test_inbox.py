@@ -1,4 +1,4 @@
-"""The inbox tick against a server that speaks IMAP: bounces, calendar answers, and connections that break."""
+"""The inbox job against a server that speaks IMAP: bounces, calendar answers, and connections that break."""
 
 import imaplib
 from collections import Counter
@@ -8,8 +8,8 @@ import pytest
 
 from config import MailServer
 from scheduler.domain.status import Response
-from scheduler.jobs.inbox import read_inbox
 from scheduler.models.message import MessageState
+from scheduler.processes.inbox import read_inbox
 from scheduler.services.mail import call_list
 from tests.cast import NOW
 from tests.engines import both
@@ -116,7 +116,7 @@ def test_a_connection_that_breaks_before_the_mark_changes_nothing_twice(
     assert (message.ended_at, mailbox.unread()) == (ended_at, 0)
 
 
-def test_a_wrong_password_is_a_fault_of_the_tick(app, session, server):
+def test_a_wrong_password_is_a_fault_of_the_job(app, session, server):
     wrong = MailServer(server.host, server.port, "plain", USER, "guessed")
     with pytest.raises(imaplib.IMAP4.error):
         read_inbox(app, wrong)

@@ -23,9 +23,9 @@ from sqlalchemy.orm import Session
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.errors import Refusal
-from scheduler.jobs.logs import set_up
-from scheduler.jobs.ticks import show_life
 from scheduler.models.job import Job
+from scheduler.processes.clock_jobs import show_life
+from scheduler.processes.logs import set_up
 from scheduler.services import jobs, signs_of_life
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor

@@ -1,6 +1,6 @@
 """How the clock and the worker log: one line a record on stderr, the time in UTC first.
 
-2026-11-29T16:20:45.123Z WARNING scheduler.jobs.ticks: job digest failed for clinic 3
+2026-11-29T16:20:45.123Z WARNING scheduler.processes.clock_jobs: job digest failed for clinic 3
 
 Records name rows by their ids, never a person; what could open a calendar or a page is hidden (redaction.py). What
 PostgreSQL tells of a refused row's values is left out of tracebacks, as SQLAlchemy leaves out the parameters.

@@ -22,10 +22,10 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from scheduler.jobs.group_commit import GroupCommit
 from scheduler.notify.breaker import Breaker
 from scheduler.notify.faults import Phase, SendFault, Verdict
 from scheduler.notify.smtp import Envelope
+from scheduler.processes.group_commit import GroupCommit
 from scheduler.services.mail.delivery import accepted, failed, pass_gate, refused_at_gate
 from scheduler.services.mail.leases import hand_back
 from scheduler.services.mail.letters import Letter

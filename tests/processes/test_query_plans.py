@@ -1,4 +1,4 @@
-"""What is asked every few seconds must not take longer with every visit and every mail that there ever was."""
+"""A query that runs every few seconds does not slow down as visits and mails accumulate."""
 
 import pytest
 from sqlalchemy import event, text
@@ -28,7 +28,7 @@ def asked(app):
     event.remove(db.engine, "before_cursor_execute", listen)
 
 
-def test_no_question_of_a_tick_goes_through_a_whole_table(session, harbor, asked):
+def test_no_query_of_a_job_reads_a_whole_table(session, harbor, asked):
     session.commit()
     begin_write(session)
     message_ends.expire(session, NOW)
@@ -57,7 +57,7 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_no_question_that_is_asked_all_the_time_goes_through_all_history(session, harbor, asked, name):
+def test_no_frequent_query_reads_all_history(session, harbor, asked, name):
     """Each large table is searched by an index, whose first columns narrow it to what is ahead, open, or of late."""
     clinic = harbor.clinic
     session.commit()

@@ -37,7 +37,7 @@ SHOWN_EVERY = 10.0  # seconds between two signs of life of a run that goes throu
 
 
 @dataclass(frozen=True)
-class Ticking:
+class ClockJob:
     """One job: its name, the seconds between its runs, and what it does (it returns what it did, in words)."""
 
     name: str
@@ -57,19 +57,19 @@ class Elsewhere(Exception):
     """Another clock has taken over this clinic's turn."""
 
 
-def run(app: Flask, tick: Ticking) -> None:
+def run(app: Flask, job: ClockJob) -> None:
     """Do the job's work and record how it ended, whatever happens."""
-    if tick.seconds >= STARTS_SHOWN:
-        _record(app, tick, "runs", None)
+    if job.seconds >= STARTS_SHOWN:
+        _record(app, job, "runs", None)
     failed = 0
     try:
-        outcome = tick.work()
+        outcome = job.work()
     except SomeFailed as some:
         outcome, failed = str(some), some.count
     except Exception as trouble:
-        log.exception("job %s failed", tick.name)
+        log.exception("job %s failed", job.name)
         outcome, failed = f"failed: {type(trouble).__name__}", 1
-    _record(app, tick, outcome, failed)
+    _record(app, job, outcome, failed)
 
 
 def show_life(app: Flask, name: str, outcome: str, seconds: int = 0, failed: int | None = None) -> None:
@@ -195,8 +195,8 @@ def in_each_clinic(
     return f"{verb} {count}"
 
 
-def _record(app: Flask, tick: Ticking, outcome: str, failed: int | None) -> None:
+def _record(app: Flask, job: ClockJob, outcome: str, failed: int | None) -> None:
     try:
-        show_life(app, tick.name, outcome, tick.seconds, failed)
+        show_life(app, job.name, outcome, job.seconds, failed)
     except Exception:
-        log.exception("job %s could not record its run", tick.name)
+        log.exception("job %s could not record its run", job.name)

@@ -1,4 +1,4 @@
-"""The dispatch tick: from what is due to what the mail server has taken.
+"""The dispatch job: from what is due to what the mail server has taken.
 
 One run frees old leases, closes what is too late, turns due reminders into messages, then claims and composes in small
 batches while a few connections send. It goes on until nothing is due; a mail that hangs holds up only its own
@@ -22,10 +22,10 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, db
-from scheduler.jobs.group_commit import GroupCommit
-from scheduler.jobs.sending import Channel, Sender
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
+from scheduler.processes.group_commit import GroupCommit
+from scheduler.processes.sending import Channel, Sender
 from scheduler.services.limits import Limit
 from scheduler.services.mail import channels
 from scheduler.services.mail.delivery import not_sent
@@ -62,7 +62,7 @@ class Outbound:
 
 
 class Run:
-    """One run of the tick."""
+    """One run of the dispatch job."""
 
     def __init__(self, out: Outbound) -> None:
         self.out = out
@@ -209,7 +209,7 @@ class Run:
 
 
 def dispatch(out: Outbound) -> str:
-    """Run the tick once, unless sending is held because the clock jumped."""
+    """Dispatch once, unless sending is held because the clock jumped."""
     jump = out.jump()
     if abs(jump) > LARGEST_JUMP:
         hours = jump.total_seconds() / 3600

@@ -19,12 +19,9 @@ from flask import Flask
 
 from config import Settings
 from scheduler.clock import Clock, JumpWatch
-from scheduler.jobs.dispatch import Outbound, dispatch
-from scheduler.jobs.inbox import read_inbox
-from scheduler.jobs.logs import set_up
-from scheduler.jobs.sealing import seal_trails
-from scheduler.jobs.ticks import (
-    Ticking,
+from scheduler.notify.smtp import Connection
+from scheduler.processes.clock_jobs import (
+    ClockJob,
     erase_retained,
     expire_reservations,
     keep_hours,
@@ -33,7 +30,10 @@ from scheduler.jobs.ticks import (
     show_life,
     write_digests,
 )
-from scheduler.notify.smtp import Connection
+from scheduler.processes.dispatch import Outbound, dispatch
+from scheduler.processes.inbox import read_inbox
+from scheduler.processes.logs import set_up
+from scheduler.processes.sealing import seal_trails
 from scheduler.services import signs_of_life
 from scheduler.services.limits import Limit
 from scheduler.services.mail.letters import Letterhead
@@ -48,10 +48,10 @@ def run_clock(app: Flask) -> None:
     """Run the jobs until SIGTERM or SIGINT; then let what is in flight end, and hand the rest back."""
     set_up(app)
     out = outbound(app)
-    run_jobs(app, out, ticks(app, out))
+    run_jobs(app, out, clock_jobs(app, out))
 
 
-def run_jobs(app: Flask, out: Outbound, jobs: Sequence[Ticking]) -> None:
+def run_jobs(app: Flask, out: Outbound, jobs: Sequence[ClockJob]) -> None:
     """Run these jobs until SIGTERM or SIGINT."""
     sys.setswitchinterval(TURN_SECONDS)
     # waited for rather than handled: a handler that sets an event can stop the thread that waits for it for ever
@@ -65,7 +65,7 @@ def run_jobs(app: Flask, out: Outbound, jobs: Sequence[Ticking]) -> None:
     log.info("the clock has stopped")
 
 
-def ticks(app: Flask, out: Outbound) -> list[Ticking]:
+def clock_jobs(app: Flask, out: Outbound) -> list[ClockJob]:
     """Return every job of the clock."""
     settings: Settings = app.config["SETTINGS"]
     work: Mapping[str, Callable[[], str]] = {
@@ -79,10 +79,10 @@ def ticks(app: Flask, out: Outbound) -> list[Ticking]:
     }
     if settings.inbox:
         work = {**work, "inbox": partial(read_inbox, app, settings.inbox)}
-    return [Ticking(name, signs_of_life.CLOCK[name], one) for name, one in work.items()]
+    return [ClockJob(name, signs_of_life.CLOCK[name], one) for name, one in work.items()]
 
 
-def scheduler(app: Flask, jobs: Sequence[Ticking]) -> BackgroundScheduler:
+def scheduler(app: Flask, jobs: Sequence[ClockJob]) -> BackgroundScheduler:
     """Return an APScheduler that runs these jobs, each at once and then at its interval."""
     clock: Clock = app.extensions["clock"]
     built = BackgroundScheduler(

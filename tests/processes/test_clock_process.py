@@ -65,7 +65,7 @@ def test_a_clock_that_stood_still_for_an_hour_sends_late_and_once(system, sessio
     [at] = system.wait(lambda: received(system, "Reminder"))
     assert at >= due_at + timedelta(minutes=30)
     started = datetime.now(UTC)
-    system.wait(lambda: datetime.now(UTC) - started > timedelta(seconds=11))  # two more ticks
+    system.wait(lambda: datetime.now(UTC) - started > timedelta(seconds=11))  # two more runs
     assert len(received(system, "Reminder")) == 1
 
 

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from scheduler.database import begin_write
-from scheduler.jobs import worker
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.job import Job, JobState
 from scheduler.models.patient import Patient
 from scheduler.models.user import Membership
+from scheduler.processes import worker
 from scheduler.services import jobs
 from scheduler.services.jobs import LeaseLost
 from scheduler.services.transfer import import_jobs, imports_patients

@@ -7,7 +7,7 @@ import sys
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from scheduler.jobs.logs import Formatter
+from scheduler.processes.logs import Formatter
 from tests.engines import SECRET_KEY, both
 from tests.running import ROOT
 
@@ -15,13 +15,13 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|E
 PROGRAM = """
 import logging
 from scheduler.app import create_app
-from scheduler.jobs.logs import set_up
+from scheduler.processes.logs import set_up
 app = create_app()
 set_up(app)
-logging.getLogger("scheduler.jobs.ticks").warning("job %s failed", "digest")
+logging.getLogger("scheduler.processes.clock_jobs").warning("job %s failed", "digest")
 app.logger.error("of the app")
 logging.getLogger("a.library").error("opened /feeds/abcdefgh.ics")
-logging.getLogger("scheduler.jobs").debug("too little to be told")
+logging.getLogger("scheduler.processes").debug("too little to be told")
 """
 
 
@@ -40,7 +40,7 @@ def test_every_record_is_a_line_with_its_time_whoever_wrote_it(database_url, tmp
 
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     assert [line.partition("Z ")[2] for line in lines] == [
-        "WARNING scheduler.jobs.ticks: job digest failed",
+        "WARNING scheduler.processes.clock_jobs: job digest failed",
         "ERROR scheduler: of the app",
         "ERROR a.library: opened /feeds/[hidden]",
     ]
