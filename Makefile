@@ -29,11 +29,11 @@ lint: ## ruff, mypy, djlint and bandit
 format: ## put the code into ruff's format
 	@$(ready) test && $(PYTHON_IN) -m ruff check --fix-only --quiet . && $(PYTHON_IN) -m ruff format .
 
-lock: ## write the hashed locks anew from requirements*.in (UPGRADE=1 takes newer versions)
+lock: ## write the hashed locks from requirements/*.in (UPGRADE=1 takes newer versions)
 	@$(ready) test && exec $(PYTHON_IN) -m tools.lock $(if $(UPGRADE),--upgrade)
 
 audit: ## known vulnerabilities of the locked packages (asks the advisory service)
-	@$(ready) test && exec $(PYTHON_IN) -m pip_audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+	@$(ready) test && exec $(PYTHON_IN) -m pip_audit --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 bench: ## the benchmarks, which print ratios; the planner's go to docs/benchmarks.md (ARGS= for pytest)
 	@$(ready) test && $(PYTHON_IN) -m tests.benchmarks && \

@@ -12,6 +12,6 @@ The nouns are FHIR R5's, the calendar words RFC 5545's:
     AppointmentEvent                     what happened to a visit (FHIR AuditEvent and Provenance)
     CalendarFeed                         a private iCalendar subscription: `uid` for life, `sequence` + 1 on each change
 
-The series is the set of appointments of one care plan. APScheduler's object is the clock and its jobs are ticks.
-Imports point down: doors (web, api, feeds, jobs, cli) -> http -> services, notify, ical -> models -> domain.
+The series is the set of appointments of one care plan. The clock looks for due rows; the worker runs `Job` rows.
+Imports point down: doors (web, api, feeds, cli, processes) -> http -> services, notify, ical -> models -> domain.
 """

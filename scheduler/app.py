@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import ROOT, Settings, load, pin_zones
-from scheduler import cli, jobs, migrating, redaction, safe_start, schema
+from scheduler import cli, migrating, processes, redaction, safe_start, schema
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
 from scheduler.http import access, body, password_hashing
@@ -18,7 +18,7 @@ from scheduler.transactions import repeat_writes
 def create_app(settings: Settings | None = None, *, interfaces: bool = True) -> Flask:
     """Return the app for these settings (those of the environment unless given). Raises ConfigError.
 
-    Without `interfaces` it has only commands and jobs: it serves no request, and starts in half the time.
+    Without `interfaces` it has only the commands, the clock and the worker, and starts in half the time.
     """
     pin_zones()
     settings = settings or load()
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, *, interfaces: bool = True) -> 
     else:
         migrating.register(app)
         password_hashing.init_app(app)
-    for part in (jobs, cli):
+    for part in (processes, cli):
         part.register(app)
     schema.guard(app)
     if interfaces:

@@ -32,7 +32,7 @@ FLOORS = {
     "feeds": DOOR,
     "fhir": DOOR,
     "patient_pages": DOOR,
-    "jobs": DOOR,
+    "processes": DOOR,
     "cli": DOOR,
     "app": 6,
 }
@@ -68,7 +68,7 @@ def test_every_import_points_down():
         ("models", "def late():\n    from scheduler import services"),
         ("services", "from scheduler.clock import now"),
         ("web", "from scheduler.api import tokens"),
-        ("jobs", "from scheduler.app import create_app"),
+        ("processes", "from scheduler.app import create_app"),
         ("domain", "import sqlalchemy.orm"),
         ("services", "from flask import current_app"),
         ("attic", "import json"),

@@ -5,14 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tools.environment import INPUTS
+
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = (
-    "requirements.txt",
-    "requirements-solver.txt",
-    "requirements-dev.txt",
-    "tools/node.txt",
-    "tools/uv.txt",
-)
+LOCKS = {str(lock.relative_to(ROOT)): made_from for lock, made_from in INPUTS.items()}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -25,16 +21,16 @@ def test_every_package_has_a_version_and_a_hash(lock):
 
 
 def test_the_development_lock_holds_the_runtime_lock():
-    assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+    assert pins("requirements.txt").items() <= pins("requirements/dev.txt").items()
 
 
 def test_the_solver_that_is_tested_is_the_one_that_is_offered():
-    assert pins("requirements-solver.txt")["ortools"] == pins("requirements-dev.txt")["ortools"]
+    assert pins("requirements/solver.txt")["ortools"] == pins("requirements/dev.txt")["ortools"]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_all_that_is_asked_for_is_locked(lock):
-    asked = re.findall(r"^[A-Za-z][\w.-]*", (ROOT / lock).with_suffix(".in").read_text(), re.MULTILINE)
+    asked = re.findall(r"^[A-Za-z][\w.-]*", LOCKS[lock].read_text(), re.MULTILINE)
 
     assert {plain(name) for name in asked} - pins(lock).keys() == set()
 

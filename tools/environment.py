@@ -9,14 +9,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.places import ROOT, TOOLS, VENV, VENV_PYTHON, Refused
+from tools.places import ROOT, VENV, VENV_PYTHON, Refused
 
 STAMP = VENV / "installed-locks.json"
-RUNTIME = ROOT / "requirements.txt"
-SOLVER = ROOT / "requirements-solver.txt"  # an extra for a clinic's installation
-DEVELOPMENT = ROOT / "requirements-dev.txt"  # holds everything of RUNTIME, at the same versions
-NODE = TOOLS / "node.txt"
-UV = TOOLS / "uv.txt"
+REQUIREMENTS = ROOT / "requirements"
+RUNTIME = ROOT / "requirements.txt"  # at the top, where tools and people look for it
+SOLVER = REQUIREMENTS / "solver.txt"  # an extra for a clinic's installation
+DEVELOPMENT = REQUIREMENTS / "dev.txt"  # holds everything of RUNTIME, at the same versions
+NODE = REQUIREMENTS / "node.txt"
+UV = REQUIREMENTS / "uv.txt"
+INPUTS = {  # each lock and what it is made from, in the order of locking: RUNTIME constrains the next two
+    RUNTIME: REQUIREMENTS / "base.in",
+    SOLVER: REQUIREMENTS / "solver.in",
+    DEVELOPMENT: REQUIREMENTS / "dev.in",
+    NODE: REQUIREMENTS / "node.in",
+    UV: REQUIREMENTS / "uv.in",
+}
 
 
 def install(lock: Path) -> None:

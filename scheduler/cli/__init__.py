@@ -1,4 +1,4 @@
-"""Door: the commands under `flask`, one file per group."""
+"""Interface: the commands under `flask`, one file per group."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from flask import Flask
 from scheduler.cli import (
     audit,
     backup,
+    clinics,
     demo,
     demo_load,
     demo_mail,
     erasure,
     exports,
-    founding,
     imports,
     mail,
     patients,
@@ -30,7 +30,7 @@ def register(app: Flask) -> None:
     demo.group.add_command(demo_load.load)
     demo.group.add_command(demo_mail.mail)
     for group in (
-        founding.group,
+        clinics.group,
         demo.group,
         plans.group,
         users.group,

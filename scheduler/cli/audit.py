@@ -7,7 +7,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from config import Settings
-from scheduler.cli.clinics import chosen, clinic_option
+from scheduler.cli.clinic_option import chosen, clinic_option
 from scheduler.cli.output import json_option, say
 from scheduler.database import db
 from scheduler.services.trail import audit_chain

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler import clock
-from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.clinic_option import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import begin_write, db
 from scheduler.domain.localtime import day_bounds

@@ -10,7 +10,7 @@ import click
 from flask.cli import AppGroup
 
 from scheduler import clock
-from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.clinic_option import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say
 from scheduler.database import begin_write, db
 from scheduler.errors import Refusal

@@ -6,7 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from scheduler import clock
-from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.clinic_option import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db, empty_log
 from scheduler.services.patient import erasure, patients

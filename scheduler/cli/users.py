@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from scheduler import clock
-from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.clinic_option import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.errors import NotFound

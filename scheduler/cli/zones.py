@@ -8,7 +8,7 @@ from typing import Any
 from flask.cli import AppGroup
 
 from scheduler import clock
-from scheduler.cli.clinics import chosen, clinic_option, commander
+from scheduler.cli.clinic_option import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.services.visit import zone_drift, zone_rules

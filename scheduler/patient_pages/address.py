@@ -25,7 +25,7 @@ def ask_address(token: str) -> Response:
     change = address_change.of_message(db.session(), page.message.id)
     if change is not None and change.confirmed_at is not None and page.patient.email == change.wanted:
         # its link has ended with the confirmation, and whoever opens it again should not read that it failed
-        return shown("visits/address.html", as_opened(token, page, now), done=True)
+        return shown("patient_pages/address.html", as_opened(token, page, now), done=True)
     return _question(*_open(token))
 
 
@@ -42,7 +42,7 @@ def confirm_address(token: str) -> Response:
 
 def _question(page: Opened, change: AddressChange, status: int = 200) -> Response:
     values = {"done": False, "change": change, "address": masked_address(change.wanted)}
-    return shown("visits/address.html", page, status, **values)
+    return shown("patient_pages/address.html", page, status, **values)
 
 
 def _open(token: str) -> tuple[Opened, AddressChange]:

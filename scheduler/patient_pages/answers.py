@@ -38,7 +38,7 @@ def ask_cancel(token: str, visit_id: str) -> Response:
     visit = page.visit(visit_id)
     if not page.choices(visit).cancel:
         return overview(page)
-    return shown("visits/cancel.html", page, visit=visit)
+    return shown("patient_pages/cancel.html", page, visit=visit)
 
 
 @bp.post(f"{VISIT}/cancellation")
@@ -61,7 +61,7 @@ def ask_move(token: str, visit_id: str) -> Response:
     starts = patient_requests.starts(db.session(), page.actor, visit, page.now)
     offered = [(day, list(same)) for day, same in groupby(starts, key=page.speech.day)]
     return shown(
-        "visits/request.html",
+        "patient_pages/request.html",
         page,
         visit=visit,
         asked=open_for(db.session(), visit) is not None,
@@ -98,7 +98,9 @@ def ask_driver(token: str, visit_id: str) -> Response:
     if not page.choices(visit).driver:
         return overview(page)
     answered = driver_of(db.session(), visit) is not None
-    return shown("visits/driver.html", page, visit=visit, answered=answered, answer=None, missing=False)
+    return shown(
+        "patient_pages/driver.html", page, visit=visit, answered=answered, answer=None, missing=False
+    )
 
 
 @bp.post(f"{VISIT}/driver")
@@ -116,7 +118,7 @@ def tell_driver(token: str, visit_id: str) -> Response:
         db.session.rollback()
         given = DriverAnswer(has_driver=told[0], name=told[1], phone=told[2])  # shown again, never kept
         return shown(
-            "visits/driver.html",
+            "patient_pages/driver.html",
             page,
             refused.status,
             visit=visit,

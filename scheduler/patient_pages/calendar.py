@@ -82,7 +82,7 @@ def switch_off_calendars(token: str) -> Response:
 def _page(page: Opened, made: tuple[CalendarFeed, str] | None = None, off: str = "") -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     return shown(
-        "visits/calendar.html",
+        "patient_pages/calendar.html",
         page,
         made=subscribing.offer(settings.public_url, made[1]) if made else None,
         made_id=made[0].id if made else None,

@@ -22,7 +22,10 @@ def ask_check_in(token: str, visit_id: str) -> Response:
     page = opened(token)
     visit = page.visit(visit_id)
     return shown(
-        "visits/check_in.html", page, visit=visit, answered=check_in_of(db.session(), visit) is not None
+        "patient_pages/check_in.html",
+        page,
+        visit=visit,
+        answered=check_in_of(db.session(), visit) is not None,
     )
 
 
@@ -37,5 +40,5 @@ def tell_check_in(token: str, visit_id: str) -> Response:
         patient_answers.check_in(db.session(), page.actor, visit, page.now, request.form)
     except Invalid as refused:
         db.session.rollback()
-        return shown("visits/check_in.html", page, refused.status, visit=visit, answered=False)
+        return shown("patient_pages/check_in.html", page, refused.status, visit=visit, answered=False)
     return gone_to(page, "check-in")

@@ -19,7 +19,7 @@ ASKED = Limit("fresh-links", most=20, per=HOUR)  # per address that asks
 
 @bp.get("/visits")
 def ask() -> Response:
-    return plain("visits/ask.html", spoken(), sent=False)
+    return plain("patient_pages/ask.html", spoken(), sent=False)
 
 
 @bp.post("/visits")
@@ -28,4 +28,4 @@ def send() -> Response:
     if limits.hit(db.session(), ASKED, limits.network(request.remote_addr), now) <= ASKED.most:
         fresh_links.send(db.session(), request.form.get("email", ""), now)
     db.session.commit()
-    return plain("visits/ask.html", spoken(), sent=True)
+    return plain("patient_pages/ask.html", spoken(), sent=True)

@@ -192,7 +192,9 @@ def spoken(language: str = "en") -> Tongue:
 def no_such_page(error: NoSuchPage) -> Response:
     """Answer a link that opens nothing, or no longer does: how to get a fresh one."""
     db.session.rollback()
-    return plain("visits/closed.html", spoken(), 410 if error.closed else 404, why=error.closed or "unknown")
+    return plain(
+        "patient_pages/closed.html", spoken(), 410 if error.closed else 404, why=error.closed or "unknown"
+    )
 
 
 def gone_to(page: Opened, what: str | None = None, endpoint: str = "done") -> Response:

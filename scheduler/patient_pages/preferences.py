@@ -41,7 +41,7 @@ def tell_preferences(token: str) -> Response:
 @bp.get("/visits/<token>/unsubscription")
 def ask_unsubscribe(token: str) -> Response:
     page = opened(token, EITHER, even_over=True)
-    return shown("visits/unsubscribe.html", page, done=page.patient.unsubscribed_at is not None)
+    return shown("patient_pages/unsubscribe.html", page, done=page.patient.unsubscribed_at is not None)
 
 
 @bp.post("/visits/<token>/unsubscription")
@@ -50,14 +50,14 @@ def tell_unsubscribe(token: str) -> Response:
     page = opened(token, EITHER, even_over=True)
     unsubscribe(db.session(), page.actor, page.patient, page.now)
     db.session.commit()
-    return shown("visits/unsubscribe.html", page, done=True)
+    return shown("patient_pages/unsubscribe.html", page, done=True)
 
 
 def _form(page: Opened, status: int = 200, wrong: list[str] | None = None) -> Response:
     days = list(enumerate(WEEKDAYS[page.speech.language], start=1))
     changes = address_changes.of_patient(db.session(), page.patient, page.now)
     return shown(
-        "visits/preferences.html",
+        "patient_pages/preferences.html",
         page,
         status,
         wrong=wrong or [],

@@ -32,7 +32,7 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
     visits = page.visits()
     standing = [visit for visit in visits if visit.status.is_live]
     return shown(
-        "visits/show.html",
+        "patient_pages/show.html",
         page,
         status,
         notice=notice,
@@ -54,7 +54,7 @@ def sheet(token: str) -> Response:
     standing = [visit for visit in page.visits() if visit.status.is_live]
     drivers = {visit.id: _driver(page, visit) for visit in standing}
     return shown(
-        "visits/sheet.html",
+        "patient_pages/sheet.html",
         page,
         visits=[(visit, drivers[visit.id], steps(visit, page.speech.language)) for visit in standing],
         when=_when(page),

@@ -20,9 +20,7 @@ def index() -> str:
     """List the clinics that the person belongs to."""
     here = actor()
     invited = open_of_user(db.session(), here.user_id or 0, clock.now())
-    return render_template(
-        "account/clinics.html", here=here.clinic, memberships=_sorted(), invitations=invited
-    )
+    return render_template("clinics/index.html", here=here.clinic, memberships=_sorted(), invitations=invited)
 
 
 @bp.post("")

@@ -58,8 +58,8 @@ def make_up(visit_id: str) -> str | tuple[str, int]:
     try:
         planned = make_ups.plan_make_up(db.session(), actor(), visit, clock.now())
     except EXPLAINED as refusal:
-        return render_template("care_plans/make_up.html", visit=visit, refusal=refusal), refusal.status
-    return render_template("care_plans/make_up.html", visit=visit, planned=planned, refusal=None)
+        return render_template("courses_ahead/make_up.html", visit=visit, refusal=refusal), refusal.status
+    return render_template("courses_ahead/make_up.html", visit=visit, planned=planned, refusal=None)
 
 
 @bp.post("/appointments/<visit_id>/make-up")
@@ -74,7 +74,7 @@ def book_make_up(visit_id: str) -> Response | tuple[str, int]:
         booked = make_ups.book_make_up(db.session(), actor(), planned, now)
     except EXPLAINED as refusal:
         db.session.rollback()
-        page = render_template("care_plans/make_up.html", visit=find_visit(visit_id), refusal=refusal)
+        page = render_template("courses_ahead/make_up.html", visit=find_visit(visit_id), refusal=refusal)
         return page, refusal.status
     return _done(booked, f"{booked.title}: made up for.")
 
@@ -144,7 +144,7 @@ def _length(
     phases: list[tuple[str, str]] | None = None,
 ) -> str:
     return render_template(
-        "care_plans/lengths.html",
+        "courses_ahead/lengths.html",
         course=course,
         phases=phases if phases is not None else _phases(course),
         planned=planned,
@@ -156,7 +156,7 @@ def _length(
 
 
 def _booster(visit: Appointment, refusal: Refusal | None = None) -> str:
-    return render_template("care_plans/booster.html", visit=visit, refusal=refusal, values=request.form)
+    return render_template("courses_ahead/booster.html", visit=visit, refusal=refusal, values=request.form)
 
 
 def _done(visit: Appointment, words: str) -> Response:

@@ -48,7 +48,7 @@ class Subject:
 def index() -> str:
     clinic = actor().clinic
     return render_template(
-        "calendars/index.html",
+        "feeds/index.html",
         clinic=clinic,
         people=practitioners.every(db.session(), clinic.id),
         places=locations.every(db.session(), clinic.id),
@@ -169,7 +169,7 @@ def _make(subject: Subject) -> str | tuple[str, int]:
 def _shown_once(subject: Subject, token: str) -> str:
     settings: Settings = current_app.config["SETTINGS"]
     offer = subscribing.offer(settings.public_url, token)
-    page = render_template("calendars/made.html", subject=subject, offer=offer)
+    page = render_template("feeds/made.html", subject=subject, offer=offer)
     db.session.commit()
     return page
 
@@ -177,7 +177,7 @@ def _shown_once(subject: Subject, token: str) -> str:
 def _page(subject: Subject, refusal: Invalid | None = None) -> str:
     clinic = actor().clinic
     return render_template(
-        "calendars/show.html",
+        "feeds/show.html",
         subject=subject,
         feeds=feeds.of_resource(db.session(), clinic.id, subject.resource_id),
         program=subscribing.program,

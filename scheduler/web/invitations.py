@@ -28,7 +28,7 @@ def index() -> str:
     """List the invitations that the signed-in person can answer."""
     user = _signed_in()
     open_ones = invitation_rows.open_of_user(db.session(), user.id, clock.now())
-    return render_template("account/invitations.html", invitations=open_ones)
+    return render_template("invitations/index.html", invitations=open_ones)
 
 
 @bp.post("/<invitation_id>/acceptance")
@@ -81,7 +81,7 @@ def _of_link(token: str) -> Invitation:
 
 
 def _form(invitation: Invitation, token: str, errors: dict[str, str] | None = None) -> str:
-    return render_template("account/invitation.html", invitation=invitation, token=token, errors=errors or {})
+    return render_template("invitations/show.html", invitation=invitation, token=token, errors=errors or {})
 
 
 def _signed_in() -> User:

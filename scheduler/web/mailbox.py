@@ -41,7 +41,7 @@ def index() -> str:
     """List the mails, newest first."""
     to = request.args.get("to") or None
     mails = [(mail, opened(mail)) for mail in islice(since(caught(_folder()), to, None), SHOWN)]
-    return render_template("demo/mailbox.html", mails=mails, to=to, zone=_zone())
+    return render_template("mailbox/index.html", mails=mails, to=to, zone=_zone())
 
 
 @bp.get("/mailbox.json")
@@ -57,7 +57,7 @@ def show(mail_id: str) -> str:
     mail = _found(mail_id)
     message = opened(mail)
     return render_template(
-        "demo/mail.html",
+        "mailbox/mail.html",
         mail=mail,
         message=message,
         text=body(message, "plain"),

@@ -25,7 +25,7 @@ SENT = "If there is an account with this address, a mail with a link is on its w
 @bp.get("/forgotten")
 def forgotten() -> str:
     """Ask for which account."""
-    return render_template("account/forgotten.html")
+    return render_template("passwords/forgotten.html")
 
 
 @bp.post("/forgotten")
@@ -117,7 +117,7 @@ def set_password(user: User, *, keep_tokens: bool = False) -> dict[str, str]:
 
 def _form(user: User, token: str | None = None, errors: dict[str, str] | None = None) -> str:
     return render_template(
-        "account/password.html",
+        "passwords/choose.html",
         email=user.email,
         token=token,
         tokens=[] if token else accounts.in_force(db.session(), user, clock.now()),

@@ -78,7 +78,7 @@ def _page(
 ) -> str:
     known = definitions.all_current(db.session(), actor().clinic.id)
     return render_template(
-        "care_plans/protocol.html",
+        "protocol_change/form.html",
         course=course,
         choices=[(one.key, one.title) for one in known if one.id != course.plan_definition_id],
         reached=[("", "nothing: it begins")] + [(a.key, label(a)) for a in line(planned.definition.plan)[:-1]]

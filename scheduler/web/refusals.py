@@ -94,7 +94,7 @@ def _broken(_error: Exception) -> tuple[str, int]:
 def _show(
     title: str, words: str, status: int, code: str, details: dict[str, object] | None = None
 ) -> tuple[str, int]:
-    template = "errors/_refusal.html" if is_partial() else "errors/refusal.html"
+    template = "_refusal.html" if is_partial() else "refusals/refusal.html"
     page = render_template(
         template, title=title, words=words, status=status, code=code, details=details or {}
     )

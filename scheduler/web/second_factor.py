@@ -84,7 +84,7 @@ def register(app: Flask) -> None:
 def ask() -> str:
     """Ask for a code of the app, or a recovery code."""
     _between_steps(ASKED)
-    return render_template("account/code.html", wrong=None)
+    return render_template("second_factor/code.html", wrong=None)
 
 
 @bp.post("/code")
@@ -94,7 +94,7 @@ def answer() -> Response | tuple[str, int]:
     user = _between_steps(ASKED)
     wrong = _wrong_code(user, request.form.get("code", ""))
     if wrong:
-        return render_template("account/code.html", wrong=wrong), 403
+        return render_template("second_factor/code.html", wrong=wrong), 403
     _come_in(user)
     left = second_factors.remaining(user)
     db.session.commit()
@@ -248,7 +248,7 @@ def _enrolment_form(user: User, errors: dict[str, str]) -> str:
         session[SECRET] = _codes().generate_totp_secret()
     shown = _codes().fetch_setup_values(session[SECRET], user)
     return render_template(
-        "account/second_factor_enrolment.html",
+        "second_factor/enrollment.html",
         person=user,
         signed_in=bool(current_user.is_authenticated),
         picture=shown["image"],
@@ -259,12 +259,12 @@ def _enrolment_form(user: User, errors: dict[str, str]) -> str:
 
 def _show_codes(fresh: list[str]) -> str:
     wanted = safe(request.form.get("next", "")) or url_for("board.today")
-    return render_template("account/recovery_codes.html", fresh=fresh, next=wanted)
+    return render_template("second_factor/recovery_codes.html", fresh=fresh, next=wanted)
 
 
 def _status(user: User, errors: dict[str, str] | None = None) -> str:
     return render_template(
-        "account/second_factor.html",
+        "second_factor/show.html",
         person=user,
         required=user.must_have_second_factor(enforced=_enforced()),
         left=second_factors.remaining(user),

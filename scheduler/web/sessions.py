@@ -61,7 +61,7 @@ def index() -> str:
     """List where the person is signed in."""
     here = _here()
     return render_template(
-        "account/sessions.html",
+        "sessions/index.html",
         here=here,
         rows=sessions.present(db.session(), here.user, clock.wall()),
         tokens=accounts.in_force(db.session(), here.user, clock.now()),
@@ -135,7 +135,7 @@ def awake() -> Response:
 def locked() -> str:
     """Ask for the password again."""
     _here()
-    return render_template("account/locked.html", next=safe(request.args.get("next", "")), wrong=False)
+    return render_template("sessions/locked.html", next=safe(request.args.get("next", "")), wrong=False)
 
 
 @bp.post("/unlock")
@@ -146,10 +146,10 @@ def unlock() -> Response | tuple[str, int]:
     wanted = safe(request.form.get("next", ""))
     attempt = throttle.begin(row.user.email, PASSWORDS, here=row)
     if isinstance(attempt, str):
-        return render_template("account/locked.html", next=wanted, wrong=True, refusal=attempt), 403
+        return render_template("sessions/locked.html", next=wanted, wrong=True, refusal=attempt), 403
     if not verify_password(request.form.get("password", ""), row.user.password or ""):
         throttle.failed(attempt)
-        return render_template("account/locked.html", next=wanted, wrong=True, refusal=None), 403
+        return render_template("sessions/locked.html", next=wanted, wrong=True, refusal=None), 403
     write_now()
     throttle.passed(attempt)
     sessions.unlock(db.session(), _here(), clock.wall())

@@ -130,7 +130,7 @@ def _page(on: date, planned: Shift | None = None, refusal: Refusal | None = None
     now = clock.now()
     token = move_tokens.sign(planned.moves, actor(), signing.keys(), now) if planned and planned.moves else ""
     return render_template(
-        "moves/_shift.html" if is_partial() else "moves/shift.html",
+        "shifts/_form.html" if is_partial() else "shifts/form.html",
         on=on,
         known=_known(),
         chosen=_chosen(values.get("resource", "")),

@@ -58,7 +58,7 @@ def book(patient_id: str) -> Response | tuple[str, int]:
 def _page(patient: Patient, refusal: Refusal | None = None) -> str:
     clinic = actor().clinic
     return render_template(
-        "booking/single.html",
+        "single_visits/form.html",
         patient=patient,
         kinds=[(key, words) for key, words, _ in _kinds()],
         places=[("", "wherever it fits")]

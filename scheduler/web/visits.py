@@ -216,7 +216,7 @@ def answer(visit: Appointment, words: str, step: str = "") -> Response:
 
 def _page(visit: Appointment, **more: Any) -> str:
     now = clock.now()
-    template = "visits_desk/_panel.html" if is_partial() else "visits_desk/show.html"
+    template = "visits/_panel.html" if is_partial() else "visits/show.html"
     still_open = gates.open_gates(visit)
     late_by = lateness.of_visit(db.session(), actor().clinic, visit, now)
     last = latest_step(db.session(), visit)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scheduler.jobs import worker
+from scheduler.processes import worker
 from tests.engines import both
 
 CSV = "given_name,family_name,birth_date\nZoe,Li,1990-01-02\n"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.jobs import worker
+from scheduler.processes import worker
 from scheduler.services.planning import improving_jobs
 from tests.services.planning.tangled import KEY, show_worker, tangle
 

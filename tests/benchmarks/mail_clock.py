@@ -7,10 +7,10 @@ from pathlib import Path
 
 from config import MailServer
 from scheduler.app import create_app
-from scheduler.jobs.dispatch import Outbound, dispatch
-from scheduler.jobs.process import TURN_SECONDS
 from scheduler.notify.console import ConsoleConnection
 from scheduler.notify.smtp import Connection
+from scheduler.processes.clock_process import TURN_SECONDS
+from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.mail.letters import Letterhead
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, test_settings

@@ -29,11 +29,11 @@ from sqlalchemy import event, insert
 from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.domain.localtime import to_local, to_utc
-from scheduler.jobs.ticks import keep_hours
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import MessageKind, MessageState
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
+from scheduler.processes.clock_jobs import keep_hours
 from scheduler.services.mail import outbox
 from tests.cast import Cast, add_patient, add_person, add_place, found
 from tests.clocks import StandingClock

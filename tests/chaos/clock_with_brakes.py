@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from scheduler.app import create_app
-from scheduler.jobs import process, worker
-from scheduler.jobs.logs import set_up
+from scheduler.processes import clock_process, worker
+from scheduler.processes.logs import set_up
 from scheduler.services import signs_of_life
 
 
@@ -27,12 +27,12 @@ def main():
         worker.run_worker(app)
         return
     set_up(app)
-    out = process.outbound(app)
+    out = clock_process.outbound(app)
     jobs = [
         replace(job, seconds=seconds, work=partial(braked, folder / job.name, job.work))
-        for job in process.ticks(app, out)
+        for job in clock_process.clock_jobs(app, out)
     ]
-    process.run_jobs(app, out, jobs)
+    clock_process.run_jobs(app, out, jobs)
 
 
 def braked(brake, work):

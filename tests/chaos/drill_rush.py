@@ -11,11 +11,11 @@ from datetime import timedelta
 from sqlalchemy import func, or_, select
 
 from scheduler.database import db
-from scheduler.jobs.dispatch import BATCH
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.processes.dispatch import BATCH
 from scheduler.services.mail.leases import STOPS_TOGETHER
 from tests.cast import NOW
 from tests.chaos.harness import drill

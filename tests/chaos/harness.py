@@ -17,9 +17,9 @@ from threading import Semaphore
 from sqlalchemy import and_, func, or_, select
 
 from scheduler.database import db
-from scheduler.jobs.dispatch import BATCH
 from scheduler.models.message import Message, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.processes.dispatch import BATCH
 from tests.cast import NOW
 from tests.chaos import crowd
 from tests.chaos.children import ask

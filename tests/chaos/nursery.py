@@ -27,11 +27,11 @@ from sqlalchemy import Engine, event, select, update
 from config import MailServer
 from scheduler.database import db
 from scheduler.http import server as web
-from scheduler.jobs import dispatch as dispatching
-from scheduler.jobs import sending
-from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.message import Message, MessageState
 from scheduler.notify.smtp import Connection
+from scheduler.processes import dispatch as dispatching
+from scheduler.processes import sending
+from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.mail import delivery, leases, letters
 from tests import engines
 from tests.cast import NOW

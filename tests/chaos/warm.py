@@ -10,8 +10,8 @@ from sqlalchemy import make_url
 from config import MailServer
 from scheduler.app import create_app
 from scheduler.database import db
-from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.notify.smtp import Connection
+from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.account import accounts
 from scheduler.services.mail.letters import Letterhead
 from tests.api.conftest import Program

@@ -2,7 +2,7 @@ import json
 
 from sqlalchemy import text
 
-from scheduler.jobs.sealing import seal_trails
+from scheduler.processes.sealing import seal_trails
 from tests.cli.test_users import run
 from tests.engines import both
 from tests.services.trail.test_audit_chain import OFF, forge

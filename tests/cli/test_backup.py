@@ -13,14 +13,14 @@ from config import MailServer
 from scheduler.app import create_app
 from scheduler.cli import backup as backup_command
 from scheduler.database import begin_write, db
-from scheduler.jobs.dispatch import Outbound, dispatch
-from scheduler.jobs.sealing import seal_trails
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
 from scheduler.notify.smtp import Connection
+from scheduler.processes.dispatch import Outbound, dispatch
+from scheduler.processes.sealing import seal_trails
 from scheduler.services.actors import Actor
 from scheduler.services.mail import call_list, restored
 from scheduler.services.mail.letters import Letterhead

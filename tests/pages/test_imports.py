@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from scheduler.jobs import worker
+from scheduler.processes import worker
 
 
 def test_the_page_of_an_import_shows_by_itself_that_it_is_done(app, mona):

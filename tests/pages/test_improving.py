@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from scheduler.jobs import worker
 from scheduler.models.care_plan import CarePlan
+from scheduler.processes import worker
 from tests.clocks import StandingClock
 from tests.pages.accessibility import findings, with_axe
 from tests.services.planning.tangled import KEY, show_worker, tangle

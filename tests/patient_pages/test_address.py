@@ -9,11 +9,11 @@ import pytest
 
 from config import MailServer
 from scheduler.database import db
-from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
 from scheduler.models.user import StaffRole
 from scheduler.notify.smtp import Connection
+from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.mail import delivery
 from scheduler.services.mail.letters import Letterhead
 from scheduler.services.patient import address_changes, erasure, links, patients

@@ -9,7 +9,7 @@ from tests.engines import SECRET_KEY
 from tests.services.courses import book, visit
 
 PLACEHOLDER = re.compile(r"{(\w+)}")
-TEMPLATES = Path(__file__).parents[2] / "templates" / "visits"
+TEMPLATES = Path(__file__).parents[2] / "templates" / "patient_pages"
 
 
 def test_every_language_has_the_same_words_with_the_same_places_for_values():

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, select
 
 from scheduler.domain.planner import optimum
-from scheduler.jobs import worker
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.job import Job
+from scheduler.processes import worker
 from scheduler.services.clinic import schedules
 from tests.cast import NOW
 from tests.services.courses import book

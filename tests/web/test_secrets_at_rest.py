@@ -13,10 +13,10 @@ from sqlalchemy import make_url
 from config import MailServer
 from scheduler.api.operations import CALLS
 from scheduler.database import db
-from scheduler.jobs.dispatch import Outbound, dispatch
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.user import StaffRole
 from scheduler.notify.smtp import Connection
+from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.account import accounts, invitations, passwords, second_factors
 from scheduler.services.encryption import decrypt
 from scheduler.services.mail import outbox
@@ -26,7 +26,7 @@ from tests.api.conftest import Program
 from tests.cast import NOW, PASSWORD
 from tests.cli.test_users import run
 from tests.engines import SECRET_KEY, both
-from tests.jobs.test_dispatch import HEAD, post_office
+from tests.processes.test_dispatch import HEAD, post_office
 from tests.smtp_server import HANG_UP, Script
 
 CHOSEN = "a heron below the lock 7720"
@@ -105,8 +105,8 @@ def of_mail_in_doubt(app, session, harbor):
     session.commit()
     script = Script(plan=dict.fromkeys(("nora", "eve", "mona", "ada", "alice"), ("content", HANG_UP)))
     with post_office(app, script, policy="hold") as post:
-        post.tick(NOW)
-        post.tick(NOW)
+        post.run(NOW)
+        post.run(NOW)
     mails = b"".join(one.content for one in script.received).decode().replace("=\r\n", "").replace("=3D", "=")
     held = session.query(Message).filter(Message.content.is_not(None)).count()
     return [token, *PASSWORD_LINK.findall(mails)], held
@@ -164,7 +164,7 @@ def test_a_mail_in_doubt_is_sent_again_byte_for_byte(app, session, harbor):
     outbox.enqueue(session, harbor.clinic, MessageKind.LINK, NOW, patient=harbor.patients["Nora"])
     script = Script(plan={"nora": ("content", HANG_UP)})
     with post_office(app, script) as post:
-        post.tick(NOW)
+        post.run(NOW)
     first, second = (one.content for one in script.received)
     [message] = db.session.query(Message)
 

@@ -7,9 +7,9 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from scheduler.jobs import worker
 from scheduler.models.job import Job
 from scheduler.models.patient import Patient
+from scheduler.processes import worker
 
 CSV = "given_name,family_name,birth_date\nZoe,Li,1990-01-02\nYan,Li,1991-02-03\n"
 

@@ -1,7 +1,7 @@
 """The way out where the structure leaves the exact class: CP-SAT (OR-Tools) takes over when the search gives up.
 
 That happens to courses whose visits can meet in very many ways at once: parallel series of one patient, crowded into
-few hours. OR-Tools is an extra (requirements-solver.txt): it takes a second to import and a quarter of a gigabyte on
+few hours. OR-Tools is an extra (requirements/solver.txt): it takes a second to import and a quarter of a gigabyte on
 disk, so it is imported only then, with a time limit and a fixed seed. Without it the search's own answer stands, and
 says that it is not proven. Where a worker can go on (improving.py), the request answers at once instead.
 """

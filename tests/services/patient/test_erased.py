@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import db
 from scheduler.errors import RecordErased
-from scheduler.jobs.ticks import erase_retained
 from scheduler.models.message import MessageKind
 from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import DriverAnswer
+from scheduler.processes.clock_jobs import erase_retained
 from scheduler.services.mail import outbox
 from scheduler.services.patient import compaction, erasure, patient_answers, patients, unsubscribing
 from scheduler.services.patient.person import Person

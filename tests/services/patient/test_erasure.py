@@ -8,13 +8,13 @@ from sqlalchemy import func, select, text
 
 from scheduler.database import db
 from scheduler.errors import Invalid, NotFound, WrongStatus
-from scheduler.jobs.ticks import erase_retained
 from scheduler.models.appointment import Appointment, of_patient
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
+from scheduler.processes.clock_jobs import erase_retained
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.feed import feeds
 from scheduler.services.patient import erasure, patients

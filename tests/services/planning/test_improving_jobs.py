@@ -10,8 +10,8 @@ import pytest
 from scheduler.database import begin_write
 from scheduler.domain.planner import Improvement
 from scheduler.errors import NotFound
-from scheduler.jobs import worker
 from scheduler.models.job import Job
+from scheduler.processes import worker
 from scheduler.services import jobs
 from scheduler.services.course import booking
 from scheduler.services.planning import improving_jobs, proposals

@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.status import AppointmentStatus, Response
-from scheduler.jobs.ticks import keep_hours
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
@@ -20,6 +19,7 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.occupation import Occupation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.schedule import Closure
+from scheduler.processes.clock_jobs import keep_hours
 from scheduler.services.clinic import schedules
 from scheduler.services.feed import feed_events, feed_state, feeds
 from scheduler.services.mail.letters import Letterhead, compose

@@ -1,0 +1,78 @@
+"""The clock as it runs: its own process, real SMTP, and what the mail server was given."""
+
+import email
+import email.policy
+from datetime import UTC, datetime, timedelta
+
+from scheduler.demo.mail_catcher import caught, folder_of
+from scheduler.services import signs_of_life
+from scheduler.services.mail import outbox, reminders
+from tests.cast import NOW
+from tests.engines import both
+from tests.visits import add_visit
+
+WITHIN = 15  # seconds from due to gone, on a machine that has the time; a slow one is not judged here
+
+
+def booked(session, cast, start):
+    visit = add_visit(session, cast, "Chair 1", start)
+    reminders.plan_for(session, cast.clinic, [visit], NOW)
+    outbox.tell(session, cast.clinic, [visit], NOW)
+    session.commit()
+    return visit
+
+
+def received(system, subject):
+    """Return when each mail to Nora with this subject was taken."""
+    return [
+        mail.received_at
+        for mail in caught(folder_of(system.folder))
+        if "nora@example.org" in mail.recipients and subject_of(mail.content()).startswith(subject)
+    ]
+
+
+def subject_of(content):
+    return email.message_from_bytes(content, policy=email.policy.default)["Subject"]
+
+
+@both
+def test_a_reminder_is_in_the_mailbox_soon_after_it_is_due(system, session, harbor):
+    due_at = NOW + timedelta(minutes=5)
+    booked(session, harbor, due_at + timedelta(hours=24))
+    system.travel(NOW)
+    system.start("mail", "clock")
+    system.wait(lambda: "the clock ticks" in system.log("clock").read_text())
+    system.travel(due_at - timedelta(seconds=2))
+
+    [at] = system.wait(lambda: received(system, "Reminder"))
+    assert at >= due_at
+    assert signs_of_life.CLOCK["dispatch"] <= WITHIN / 3
+
+
+@both
+def test_a_clock_that_stood_still_for_an_hour_sends_late_and_once(system, session, harbor):
+    due_at = NOW + timedelta(minutes=30)
+    booked(session, harbor, due_at + timedelta(hours=24))
+    system.travel(NOW + timedelta(minutes=2))
+    system.start("mail", "clock")
+    system.wait(lambda: "the clock ticks" in system.log("clock").read_text())
+    assert len(system.wait(lambda: received(system, "Appointment"))) == 1
+    system.stop("clock")
+    system.travel(NOW + timedelta(hours=1))
+    assert received(system, "Reminder") == []
+
+    system.start("clock")
+    [at] = system.wait(lambda: received(system, "Reminder"))
+    assert at >= due_at + timedelta(minutes=30)
+    started = datetime.now(UTC)
+    system.wait(lambda: datetime.now(UTC) - started > timedelta(seconds=11))  # two more runs
+    assert len(received(system, "Reminder")) == 1
+
+
+def test_the_clock_ends_when_it_is_told_to(system):
+    system.start("mail", "clock")
+    system.wait(lambda: "the clock ticks" in system.log("clock").read_text())
+    clock = system.processes["clock"]
+    system.stop("clock")
+
+    assert clock.returncode == 0

@@ -1,0 +1,129 @@
+"""The inbox job against a server that speaks IMAP: bounces, calendar answers, and connections that break."""
+
+import imaplib
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from config import MailServer
+from scheduler.domain.status import Response
+from scheduler.models.message import MessageState
+from scheduler.processes.inbox import read_inbox
+from scheduler.services.mail import call_list
+from tests.cast import NOW
+from tests.engines import both
+from tests.imap_server import PASSWORD, USER, Mailbox, imap_server
+from tests.services.mail.test_incoming import answer, report, sent
+from tests.visits import add_visit
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def mailbox():
+    return Mailbox()
+
+
+@pytest.fixture
+def server(mailbox):
+    with imap_server(mailbox) as port:
+        yield MailServer("127.0.0.1", port, "plain", USER, PASSWORD)
+
+
+@pytest.fixture
+def visit(session, harbor):
+    return add_visit(session, harbor, "Chair 1", NOW + 5 * DAY)
+
+
+def read(session, app, server):
+    app.extensions["clock"].now = lambda: NOW
+    session.commit()
+    said = read_inbox(app, server)
+    session.expire_all()
+    return said
+
+
+@both
+def test_a_bounce_in_the_mailbox_marks_the_address_and_asks_for_a_call(
+    app, session, harbor, visit, mailbox, server
+):
+    message = sent(session, harbor, visit)
+    mailbox.put(report("5.1.1", message_id=message.rfc_message_id))
+
+    assert read(session, app, server) == "read 1"
+    assert (message.state, message.reason) == (MessageState.FAILED, "bounced: 5.1.1")
+    assert visit.patient.email_bad_at is not None
+    assert [call.patient for call in call_list.calls(session, harbor.clinic, NOW)] == [visit.patient]
+    assert mailbox.unread() == 0
+
+
+@both
+def test_a_calendar_programs_answer_confirms_the_visit(app, session, harbor, visit, mailbox, server):
+    mailbox.put(answer(harbor, visit, "ACCEPTED"))
+
+    assert read(session, app, server) == "read 1"
+    assert visit.response is Response.ACCEPTED
+
+
+def test_a_calendar_programs_refusal_asks_for_a_call_and_cancels_nothing(
+    app, session, harbor, visit, mailbox, server
+):
+    mailbox.put(answer(harbor, visit, "DECLINED"))
+    read(session, app, server)
+
+    assert visit.response is Response.DECLINED
+    assert visit.status.is_live
+
+
+def test_what_is_read_is_not_read_again(app, session, harbor, visit, mailbox, server):
+    mailbox.put(report("4.4.7", "delayed"))
+
+    assert [read(session, app, server) for _ in range(2)] == ["read 1", "read 0"]
+    assert mailbox.commands.count("FETCH") == 1
+
+
+def test_strange_mails_stand_in_nobodys_way(app, session, harbor, visit, mailbox, server):
+    message = sent(session, harbor, visit)
+    for strange in (
+        b"",
+        b"\xff\xfe\x00",
+        b"Content-Type: multipart/report\n\n",
+        b"From: a\nSubject: {9}\n\n)\r\nA1 OK\n",
+    ):
+        mailbox.put(strange)
+    mailbox.put(report("5.1.1", message_id=message.rfc_message_id))
+
+    assert read(session, app, server) == "read 5"
+    assert message.state is MessageState.FAILED
+    assert mailbox.unread() == 0
+
+
+@both
+def test_a_connection_that_breaks_before_the_mark_changes_nothing_twice(
+    app, session, harbor, visit, mailbox, server
+):
+    message = sent(session, harbor, visit)
+    mailbox.put(report("5.1.1", message_id=message.rfc_message_id))
+    mailbox.strikes = Counter({"STORE": 1})
+    with pytest.raises((imaplib.IMAP4.abort, OSError)):
+        read(session, app, server)
+    session.expire_all()
+    assert (message.state, mailbox.unread()) == (MessageState.FAILED, 1)
+    ended_at = message.ended_at
+
+    assert read(session, app, server) == "read 1"
+    assert (message.ended_at, mailbox.unread()) == (ended_at, 0)
+
+
+def test_a_wrong_password_is_a_fault_of_the_job(app, session, server):
+    wrong = MailServer(server.host, server.port, "plain", USER, "guessed")
+    with pytest.raises(imaplib.IMAP4.error):
+        read_inbox(app, wrong)
+
+
+def test_no_more_than_a_hundred_at_once(app, session, mailbox, server):
+    for _ in range(103):
+        mailbox.put(b"Subject: spam\n\nbuy\n")
+
+    assert [read(session, app, server) for _ in range(3)] == ["read 100", "read 3", "read 0"]
