@@ -191,6 +191,7 @@ class Changes:
         outbox.tell(self.session, clinic, concerned, now, together=together)
         if recorded or self._waiting:
             feeds = {feed for row in recorded for feed in self._feeds(row)}
+            feeds |= occupation.ever_used(self.session, recorded)  # an entry that is withdrawn there changes too
             raise_versions(self.session, clinic.id, feeds, now)
 
     def _count(self, row: Appointment, before: Snapshot | None) -> bool:

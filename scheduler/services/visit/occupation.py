@@ -128,6 +128,13 @@ def release(session: Session, appointments: Iterable[Appointment], now: datetime
     return rows
 
 
+def ever_used(session: Session, appointments: Iterable[Appointment]) -> set[int]:
+    """Return the resources that these appointments use or have used."""
+    ids = [appointment.id for appointment in appointments]
+    query = select(Occupation.resource_id).where(Occupation.appointment_id.in_(ids)).distinct()
+    return set(session.scalars(query))
+
+
 def hand_over(session: Session, from_id: int, to_id: int, now: datetime) -> None:
     """Let one resource use what another used: a patient whose record was merged. Raises SlotTaken."""
     query = select(Occupation).where(Occupation.resource_id == from_id, Occupation.released_at.is_(None))
