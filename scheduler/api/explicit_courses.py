@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduler.api.fields import Body, Id, Instant
 from scheduler.api.proposals import Key
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Visit
+from scheduler.domain.planner.model import Placement
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, SlotTaken
 from scheduler.models.patient import Patient
@@ -42,10 +42,10 @@ def placed(
     definition: PlanDefinition,
     bodies: Sequence[VisitBody],
     now: datetime,
-) -> tuple[Wishes, tuple[Visit, ...]]:
+) -> tuple[Wishes, tuple[Placement, ...]]:
     """Return the course as booking takes it. Raises Invalid, NotFound, SlotTaken with every conflict, NoFitFound."""
     actions = _actions(definition, bodies)
-    visits: list[Visit] = []
+    visits: list[Placement] = []
     conflicts: list[dict[str, object]] = []
     for number, (body, action) in enumerate(zip(bodies, actions, strict=True)):
         chosen = chosen_resources(session, actor, body.location_id, body.practitioner_ids)

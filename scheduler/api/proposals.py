@@ -15,8 +15,7 @@ from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, View
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.database import db
-from scheduler.domain.planner.model import Done, Projection, Proposal
-from scheduler.domain.planner.model import Visit as PlannedVisit
+from scheduler.domain.planner.model import Done, Placement, Projection, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.http import access, signing
@@ -248,7 +247,7 @@ def _view(proposal: Proposal, plan: Plan, ids: Mapping[int, str], token: str) ->
     )
 
 
-def _visit(visit: PlannedVisit, plan: Plan, ids: Mapping[int, str]) -> ProposedVisit:
+def _visit(visit: Placement, plan: Plan, ids: Mapping[int, str]) -> ProposedVisit:
     action, place = plan.action(visit.action), visit.location_id
     return ProposedVisit(
         action=action.key,

@@ -16,7 +16,7 @@ from flask import current_app, url_for
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Proposal, Visit
+from scheduler.domain.planner.model import Placement, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
 from scheduler.http import signing
@@ -43,7 +43,7 @@ class Offer:
 
     proposal: Proposal
     token: str
-    weeks: list[list[CalendarDay[Visit]]]
+    weeks: list[list[CalendarDay[Placement]]]
     names: dict[int, str]
     closed: Mapping[date, str]
 
@@ -165,7 +165,7 @@ def _within(proposal: Proposal, closed: Mapping[date, str]) -> dict[date, str]:
     return {on: why for on, why in sorted(closed.items()) if first <= on <= last}
 
 
-def _closed(visits: Sequence[Visit]) -> dict[date, str]:
+def _closed(visits: Sequence[Placement]) -> dict[date, str]:
     """Return the days within the courses on which the whole clinic is closed, with the reason."""
     if not visits:
         return {}

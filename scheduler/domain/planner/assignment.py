@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scheduler.domain.planner.grid import ticks
-from scheduler.domain.planner.model import Resource, Segment, Visit
+from scheduler.domain.planner.model import Placement, Resource, Segment
 from scheduler.domain.planner.starts import Asked, Demand, Starts, Stretch
 from scheduler.domain.plans import TICK, Action, Role
 
@@ -39,7 +39,7 @@ class Assignment:
         self.availability = starts.availability
         self.used: dict[int, int] = {therapist: 1000} if therapist is not None else {}
 
-    def visit(self, action: Action, cell: int) -> Visit:
+    def visit(self, action: Action, cell: int) -> Placement:
         """Return the visit of an action at a cell. Raises Unassignable."""
         demand = self.starts.demand(action)
         turns = self._turns(demand, cell)
@@ -49,7 +49,7 @@ class Assignment:
             self.used[turn.resource_id] = self.used.get(turn.resource_id, 0) + 1
         start = self.availability.grid.instant(cell)
         segments = tuple(self._segments(action, turns, cell))
-        return Visit(action.key, start, start + action.length, start + action.attended_length, segments)
+        return Placement(action.key, start, start + action.length, start + action.attended_length, segments)
 
     def _turns(self, demand: Demand, cell: int) -> list[Turn] | None:
         kept = [asked for asked in demand.asked if asked.kept and asked.role is not Role.NURSE]
@@ -190,7 +190,7 @@ def _busy(resource_id: int, asked: Asked, chosen: Sequence[Turn]) -> bool:
     )
 
 
-def nurse_changes(visits: Sequence[Visit]) -> Mapping[str, int]:
+def nurse_changes(visits: Sequence[Placement]) -> Mapping[str, int]:
     """Return how many times each visit passes from one nurse to another."""
     changes = {}
     for visit in visits:

@@ -11,7 +11,7 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.costs import Pricing, Staying
 from scheduler.domain.planner.course import Course, Step, course_of
 from scheduler.domain.planner.gaps import Ruler
-from scheduler.domain.planner.model import Proposal, Request, Visit
+from scheduler.domain.planner.model import Placement, Proposal, Request
 from scheduler.domain.planner.optimum import Optimum, Solution
 from scheduler.domain.planner.projections import project
 from scheduler.domain.planner.slotmap import SlotMap
@@ -66,7 +66,7 @@ class Problem:
         by_key = {step.key: cells for step, cells in sets.items()}
         return SlotMap(course, {step: by_key[step.key] for step in course.steps}, self.ruler)
 
-    def proposal(self, solution: Solution, current: Mapping[str, Visit] | None = None) -> Proposal:
+    def proposal(self, solution: Solution, current: Mapping[str, Placement] | None = None) -> Proposal:
         """Return a solution with its people and places, its terms and the likely dates of proposed actions."""
         visits = self.visits(solution, current or {})
         bill = Bill(self.course, self.ruler, self.pricing, self.weights, solution.cells)
@@ -74,7 +74,7 @@ class Problem:
         projections = project(self.request, self.availability.workdays, visits)
         return Proposal(visits, projections, terms, solution.cost, solution.proven)
 
-    def visits(self, solution: Solution, current: Mapping[str, Visit]) -> tuple[Visit, ...]:
+    def visits(self, solution: Solution, current: Mapping[str, Placement]) -> tuple[Placement, ...]:
         """Return the visits in order of time. One that stays where it is keeps its people and places."""
         assignment = Assignment(self.starts, self.weights.usable_ticks, solution.therapist)
         placed = sorted(solution.cells.items(), key=lambda item: item[1])
@@ -82,7 +82,7 @@ class Problem:
             self._staying(step, cell, current) or assignment.visit(step.action, cell) for step, cell in placed
         )
 
-    def _staying(self, step: Step, cell: int, current: Mapping[str, Visit]) -> Visit | None:
+    def _staying(self, step: Step, cell: int, current: Mapping[str, Placement]) -> Placement | None:
         visit = current.get(step.key)
         if visit is None or self.availability.grid.cell(visit.start) != cell:
             return None

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from scheduler.domain.planner import alternatives, reasons, suggestions
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import GaveUp, NoFit, Proposal, Request, Violation, Visit
+from scheduler.domain.planner.model import GaveUp, NoFit, Placement, Proposal, Request, Violation
 from scheduler.domain.planner.problem import Problem
 from scheduler.domain.planner.summaries import summarized
 from scheduler.domain.planner.validator import check_plan
@@ -73,7 +73,7 @@ def slot_map(
 
 
 def check(
-    request: Request, availability: Availability, visits: Sequence[Visit], *, now: datetime
+    request: Request, availability: Availability, visits: Sequence[Placement], *, now: datetime
 ) -> list[Violation]:
     """Return every rule that these visits break; see validator.py. No visits of the plan need be left out."""
     return check_plan(request, availability.calendar, visits, now)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Projection, Violation, Visit
+from scheduler.domain.planner.model import Placement, Projection, Violation
 from scheduler.domain.plans import Action
 from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
@@ -43,7 +43,7 @@ def book_course(
     session: Session,
     actor: Actor,
     wishes: Wishes,
-    visits: Sequence[Visit],
+    visits: Sequence[Placement],
     projections: Sequence[Projection],
     now: datetime,
     override_reason: str = "",
@@ -151,7 +151,7 @@ def _check_place(
     session: Session,
     actor: Actor,
     care_plan: CarePlan | None,
-    visit: Visit,
+    visit: Placement,
     now: datetime,
     override_reason: str,
 ) -> list[Violation]:
@@ -173,7 +173,7 @@ def _check_place(
 
 
 def _make_way(
-    session: Session, actor: Actor, patient: Patient, visits: Sequence[Visit], now: datetime
+    session: Session, actor: Actor, patient: Patient, visits: Sequence[Placement], now: datetime
 ) -> None:
     lock_resources(session, occupation.resource_ids(patient.resource_id, visits))
     release_expired(session, actor.clinic, now)
@@ -204,7 +204,7 @@ def _care_plan(
 
 
 def _write(
-    session: Session, actor: Actor, care_plan: CarePlan, visits: Sequence[Visit], now: datetime
+    session: Session, actor: Actor, care_plan: CarePlan, visits: Sequence[Placement], now: datetime
 ) -> list[Appointment]:
     """Write the rows of a course's visits. A reservation's are proposed, and run out with it."""
     plan = care_plan.plan_definition.plan
@@ -238,7 +238,7 @@ def _write_done(
     nobody = People(session, actor.clinic, [])
     for done in wishes.done.values():
         action = plan.action(done.action)
-        visit = Visit(action.key, done.start, done.end, done.end, ())
+        visit = Placement(action.key, done.start, done.end, done.end, ())
         row = planned(actor.clinic, care_plan.patient, action, visit, nobody, now)
         row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
         if action.key in wishes.skipped:
@@ -256,7 +256,7 @@ def _occupy(
     clinic: Clinic,
     patient: Patient,
     appointments: Sequence[Appointment],
-    visits: Sequence[Visit],
+    visits: Sequence[Placement],
     now: datetime,
 ) -> None:
     takings = [Taking(row, visit) for row, visit in zip(appointments, visits, strict=True)]
@@ -281,6 +281,6 @@ def write_projections(
     session.flush()
 
 
-def _projected(action: Action, projection: Projection) -> Visit:
+def _projected(action: Action, projection: Projection) -> Placement:
     start = projection.start
-    return Visit(action.key, start, start + action.length, start + action.attended_length, ())
+    return Placement(action.key, start, start + action.length, start + action.attended_length, ())

@@ -17,7 +17,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import local_on, to_local, to_minute
 from scheduler.domain.plan_files import phase_document
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, NoFit, Projection, Visit
+from scheduler.domain.planner.model import Done, NoFit, Placement, Projection
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import CarePlanStatus, Response
@@ -48,10 +48,10 @@ from scheduler.services.visit.occupation import Taking
 class Placed:
     """A visit of the rest and the row that it keeps (None: it is new). `spacing` is the gap before it."""
 
-    visit: Visit
+    visit: Placement
     action: Action
     row: Appointment | None
-    before: Visit | None
+    before: Placement | None
     spacing: Spacing | None
 
     @property
@@ -261,9 +261,9 @@ def _placed(
     actor: Actor,
     plan: Plan,
     wishes: Wishes,
-    found: Sequence[Visit],
+    found: Sequence[Placement],
     rows: Mapping[str, Appointment],
-    current: Mapping[str, Visit],
+    current: Mapping[str, Placement],
 ) -> tuple[Placed, ...]:
     times = {key: (done.start, done.end) for key, done in wishes.done.items()}
     times |= {visit.action: (visit.start, visit.attended_end) for visit in found}

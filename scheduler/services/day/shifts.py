@@ -19,7 +19,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Taken
-from scheduler.domain.planner.model import NoFit, Request, Visit
+from scheduler.domain.planner.model import NoFit, Placement, Request
 from scheduler.domain.plans import TICK
 from scheduler.domain.status import STEPS, AppointmentStatus
 from scheduler.domain.windows import Window
@@ -208,7 +208,7 @@ def _place_all(
 
 def _place(
     session: Session, calendar: Availability, appointment: Appointment, start: datetime, now: datetime
-) -> Visit:
+) -> Placement:
     """Find a visit's resources at its new start: its own place and people where they are free, else any."""
     kept = {row.resource_id for row in of_appointment(session, appointment.id) if moves.is_kept(row.role)}
     action = action_of(appointment)
@@ -222,7 +222,7 @@ def _place(
         return planner.propose(request, calendar, now=now)[0].visits[0]
 
 
-def _taken(calendar: Availability, visit: Visit, number: int) -> list[Taken]:
+def _taken(calendar: Availability, visit: Placement, number: int) -> list[Taken]:
     """Return what a placed visit takes up, on lanes of its own: an exclusive stretch on as many as there are."""
     lanes = {resource.id: resource.lanes for resource in calendar.resources}
     found: list[Taken] = []

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Weights
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, Request, Visit
+from scheduler.domain.planner.model import Done, Placement, Request
 from scheduler.domain.plans import Plan
 from scheduler.domain.status import STEPS, AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
@@ -30,7 +30,7 @@ class Course:
     live calendar on which their own time counts as free, and the clinic's weights."""
 
     rows: Mapping[str, Appointment]
-    visits: Mapping[str, Visit]
+    visits: Mapping[str, Placement]
     request: Request
     calendar: Availability
     weights: Weights

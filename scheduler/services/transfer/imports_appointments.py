@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.folding import folded
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_utc
-from scheduler.domain.planner.model import Done, Visit
+from scheduler.domain.planner.model import Done, Placement
 from scheduler.domain.planner.projections import project
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken
@@ -121,7 +121,7 @@ def _booked(
     missing = [action.key for action in course[0].definition.plan.firm if action.key not in keys]
     if missing:
         return [Fault(course[0].place, "course", f"lacks a line for {', '.join(missing)}")]
-    visits: list[Visit] = []
+    visits: list[Placement] = []
     faults: list[Fault] = []
     for line in ahead:
         try:

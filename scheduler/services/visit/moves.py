@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit, Visit
+from scheduler.domain.planner.model import NoFit, Placement
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEPS, Response
 from scheduler.errors import Invalid, NoFitFound, WrongStatus
@@ -52,7 +52,7 @@ class Move:
     """A visit, where it goes, and why. Where it comes from is still on the appointment until the move is applied."""
 
     appointment: Appointment
-    visit: Visit
+    visit: Placement
     why: str
 
 
@@ -128,7 +128,7 @@ def _reflow(
 
 
 def judge(
-    actor: Actor, course: Course, after: Mapping[str, Visit], now: datetime, override_reason: str
+    actor: Actor, course: Course, after: Mapping[str, Placement], now: datetime, override_reason: str
 ) -> None:
     """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
     before, to_come = list(course.visits.values()), list(after.values())
@@ -236,7 +236,7 @@ def _place(
     location: Location | None,
     practitioners: Sequence[Practitioner] | None,
     going: frozenset[int] = frozenset(),
-) -> Visit:
+) -> Placement:
     """Find the visit's resources at its new start: the given ones, else its own place and people, else any.
 
     Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from scheduler.domain.lanes import Held, deal, place
-from scheduler.domain.planner.model import Segment, Visit
+from scheduler.domain.planner.model import Placement, Segment
 from scheduler.domain.windows import Window
 from scheduler.errors import SlotTaken
 from scheduler.models.appointment import Appointment
@@ -57,7 +57,7 @@ class Taking:
     """A flushed appointment and the visit that says what it takes up."""
 
     appointment: Appointment
-    visit: Visit
+    visit: Placement
 
     def wishes(self, patient_resource_id: int) -> list[Wish]:
         """Return the stretches it wants, the patient's own first."""
@@ -77,7 +77,7 @@ class Taking:
         )
 
 
-def resource_ids(patient_resource_id: int, visits: Iterable[Visit]) -> set[int]:
+def resource_ids(patient_resource_id: int, visits: Iterable[Placement]) -> set[int]:
     """Return all resources that these visits of one patient take up."""
     return {patient_resource_id, *(s.resource_id for visit in visits for s in visit.segments)}
 

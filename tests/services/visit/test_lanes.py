@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.database import begin_write
-from scheduler.domain.planner.model import Segment, Visit
+from scheduler.domain.planner.model import Placement, Segment
 from scheduler.domain.plans import Role
 from scheduler.errors import SlotTaken
 from scheduler.models.occupation import Occupation
@@ -41,7 +41,7 @@ def hold(session, harbor, nina, name, place, hour, lane, hours=1):
 def take(session, harbor, nina, visit):
     """Take one of Nina's lanes for the whole of a visit."""
     stretch = Segment(nina.resource_id, Role.NURSE, "infusion", visit.start_at, visit.end_at, False)
-    wanted = Visit(visit.action, visit.start_at, visit.end_at, visit.end_at, (stretch,))
+    wanted = Placement(visit.action, visit.start_at, visit.end_at, visit.end_at, (stretch,))
     patient = harbor.patients["Nora"].resource_id
     occupation.occupy(session, harbor.clinic, [Taking(visit, wanted)], patient, NOW)
 
