@@ -16,7 +16,7 @@ from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Stage
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.occupation import Occupation
 from scheduler.models.patient import Patient
@@ -104,7 +104,9 @@ def _nobody_was_written_to(session: Session) -> None:
 
 
 def _open_gates_make_visits_tentative(session: Session, visits: list[Appointment]) -> None:
-    left_open = select(func.count(Gate.id)).where(Gate.key == "driver", Gate.closed_at.is_(None))
+    left_open = select(func.count(Requirement.id)).where(
+        Requirement.key == "driver", Requirement.closed_at.is_(None)
+    )
     assert (session.scalar(left_open) or 0) > 10
     pending = {one.kind for one in visits if one.status is AppointmentStatus.PENDING}
     assert pending != set()

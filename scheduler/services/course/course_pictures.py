@@ -8,14 +8,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.plans import Gate as GateRule
-from scheduler.domain.plans import Holds, Plan
+from scheduler.domain.plans import Holds, Plan, RequirementDefinition
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.planning.courses import latest
 from scheduler.services.visit.moves import Move
@@ -37,8 +36,8 @@ class Step:
 class GateState:
     """A gate of the course: its rule and its row, one for the course or one for a visit."""
 
-    rule: GateRule
-    row: Gate
+    rule: RequirementDefinition
+    row: Requirement
     visit: Appointment | None
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import day_bounds
-from scheduler.domain.plans import Gate, Role
+from scheduler.domain.plans import RequirementDefinition, Role
 from scheduler.domain.status import AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models import location as locations
@@ -79,7 +79,7 @@ class Day:
     visits: tuple[Appointment, ...]
     called_off: tuple[Appointment, ...]
     delays: Mapping[int, Delay] = field(default_factory=dict)
-    missing: Mapping[int, Sequence[Gate]] = field(default_factory=dict)
+    missing: Mapping[int, Sequence[RequirementDefinition]] = field(default_factory=dict)
 
 
 def load(session: Session, clinic: Clinic, on: date, view: View, now: datetime | None = None) -> Day:
