@@ -22,7 +22,7 @@ from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.day import delays, missing_gates
 from scheduler.services.day.delays import Delay
 
@@ -202,16 +202,16 @@ def _by_person(session: Session, clinic: Clinic, visits: Sequence[Appointment]) 
     return columns
 
 
-def _held(session: Session, appointment_ids: Sequence[int], resource_ids: set[int]) -> list[Occupation]:
-    query = select(Occupation).where(
-        Occupation.appointment_id.in_(appointment_ids),
-        Occupation.resource_id.in_(resource_ids),
-        Occupation.released_at.is_(None),
+def _held(session: Session, appointment_ids: Sequence[int], resource_ids: set[int]) -> list[Allocation]:
+    query = select(Allocation).where(
+        Allocation.appointment_id.in_(appointment_ids),
+        Allocation.resource_id.in_(resource_ids),
+        Allocation.released_at.is_(None),
     )
-    return list(session.scalars(query.order_by(Occupation.start_at, Occupation.lane)))
+    return list(session.scalars(query.order_by(Allocation.start_at, Allocation.lane)))
 
 
-def _held_blocks(rows: Iterable[Occupation], visits: dict[int, Appointment]) -> list[Block]:
+def _held_blocks(rows: Iterable[Allocation], visits: dict[int, Appointment]) -> list[Block]:
     """Return one block for each stretch; one that takes every lane is drawn once, across all of them."""
     blocks = []
     for row in rows:

@@ -26,7 +26,7 @@ from scheduler.domain.windows import Window
 from scheduler.errors import Invalid, RuleBroken
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.occupation import Occupation, of_appointment
+from scheduler.models.occupation import Allocation, of_appointment
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.course.reservations import release_expired
@@ -136,12 +136,12 @@ def _under_way_until(
     """Return until when, by plan, the resource is taken up by what has begun on this day."""
     begins, _ = day_bounds(on, actor.clinic.zone)
     query = (
-        select(func.max(Occupation.end_at))
-        .join(Appointment, Appointment.id == Occupation.appointment_id)
+        select(func.max(Allocation.end_at))
+        .join(Appointment, Appointment.id == Allocation.appointment_id)
         .where(
-            Occupation.resource_id == resource_id,
-            Occupation.released_at.is_(None),
-            Occupation.start_at >= begins,
+            Allocation.resource_id == resource_id,
+            Allocation.released_at.is_(None),
+            Allocation.start_at >= begins,
             Appointment.start_at <= now,
             Appointment.status != AppointmentStatus.FULFILLED,
         )
@@ -155,15 +155,15 @@ def _rest_of_day(
     """Yield the visits that have not begun and take the resource up, with when they let go of it."""
     start, end = day_bounds(on, actor.clinic.zone)
     held = (
-        select(Occupation.appointment_id, func.max(Occupation.end_at).label("until"))
+        select(Allocation.appointment_id, func.max(Allocation.end_at).label("until"))
         .where(
-            Occupation.clinic_id == actor.clinic.id,
-            Occupation.resource_id == resource_id,
-            Occupation.released_at.is_(None),
-            Occupation.start_at >= max(start, now),
-            Occupation.start_at < end,
+            Allocation.clinic_id == actor.clinic.id,
+            Allocation.resource_id == resource_id,
+            Allocation.released_at.is_(None),
+            Allocation.start_at >= max(start, now),
+            Allocation.start_at < end,
         )
-        .group_by(Occupation.appointment_id)
+        .group_by(Allocation.appointment_id)
         .subquery()
     )
     query = (

@@ -25,7 +25,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageState
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.versions import overtake, raise_versions
 from scheduler.services.account.permissions import allowed
@@ -258,10 +258,10 @@ def _relabel(session: Session, planned: Merger, changed: Sequence[str], now: dat
 
 def _occupy(session: Session, keep: Patient, other: Patient, now: datetime) -> None:
     """Take up the other's time as the kept patient: rows are never edited, so they are let go and written anew."""
-    query = select(Occupation).where(
-        Occupation.resource_id == other.resource_id, Occupation.released_at.is_(None)
+    query = select(Allocation).where(
+        Allocation.resource_id == other.resource_id, Allocation.released_at.is_(None)
     )
-    rows = list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))
+    rows = list(session.scalars(query.order_by(Allocation.start_at, Allocation.id)))
     for row in rows:
         row.released_at = now
     session.flush()
@@ -284,7 +284,7 @@ def _mails(session: Session, patient: Patient, *narrowed: ColumnElement[bool]) -
 
 def _clashes(session: Session, keep: Patient, other: Patient) -> list[Clash]:
     """Return the visits, past or to come, in which the one patient would be in two places."""
-    mine, theirs = aliased(Occupation), aliased(Occupation)
+    mine, theirs = aliased(Allocation), aliased(Allocation)
     first, second = aliased(Appointment), aliased(Appointment)
     query = (
         select(first, second)

@@ -24,7 +24,7 @@ from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar, Taken
 from scheduler.domain.windows import Window
-from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.versions import CalendarVersion
 
 WORTH_KEEPING = 2_000  # rows; fewer are read in no time
@@ -38,20 +38,20 @@ Key = tuple[int, object, int]  # clinic, first day, days
 CLINIC: BindParameter[int] = bindparam("clinic_id")
 VERSION = select(
     select(CalendarVersion.version).where(CalendarVersion.clinic_id == CLINIC).scalar_subquery(),
-    select(func.max(Occupation.id)).scalar_subquery(),
+    select(func.max(Allocation.id)).scalar_subquery(),
 )
 LIVE = select(
-    Occupation.id, Occupation.resource_id, Occupation.lane, Occupation.start_at, Occupation.end_at
+    Allocation.id, Allocation.resource_id, Allocation.lane, Allocation.start_at, Allocation.end_at
 ).where(
-    Occupation.clinic_id == CLINIC,
-    Occupation.role != PATIENT,
-    Occupation.released_at.is_(None),
-    Occupation.start_at >= bindparam("start"),
-    Occupation.start_at < bindparam("end"),
+    Allocation.clinic_id == CLINIC,
+    Allocation.role != PATIENT,
+    Allocation.released_at.is_(None),
+    Allocation.start_at >= bindparam("start"),
+    Allocation.start_at < bindparam("end"),
 )
-NEW = LIVE.where(Occupation.id > bindparam("after"))
-RELEASED = select(Occupation.id).where(
-    Occupation.clinic_id == CLINIC, Occupation.released_at >= bindparam("since")
+NEW = LIVE.where(Allocation.id > bindparam("after"))
+RELEASED = select(Allocation.id).where(
+    Allocation.clinic_id == CLINIC, Allocation.released_at >= bindparam("since")
 )
 
 

@@ -17,7 +17,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
@@ -99,7 +99,7 @@ def action_of(appointment: Appointment) -> Action:
     )
 
 
-def visit_of(appointment: Appointment, rows: Iterable[Occupation]) -> Placement:
+def visit_of(appointment: Appointment, rows: Iterable[Allocation]) -> Placement:
     """Return what these rows of a visit take up, as the planner sees it.
 
     The lanes of one exclusive stretch are one segment.

@@ -27,7 +27,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
-from scheduler.models.occupation import Occupation, of_appointments
+from scheduler.models.occupation import Allocation, of_appointments
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
@@ -179,7 +179,7 @@ def _occupy(
     session: Session,
     clinic: Clinic,
     one: Going,
-    rows: Sequence[Occupation],
+    rows: Sequence[Allocation],
     later: timedelta,
     now: datetime,
 ) -> str:
@@ -194,7 +194,7 @@ def _occupy(
     return ""
 
 
-def _moved(row: Occupation, later: timedelta) -> Occupation:
+def _moved(row: Allocation, later: timedelta) -> Allocation:
     moved = occupation.copied(row, row.lane)
     moved.start_at += later
     moved.end_at += later
