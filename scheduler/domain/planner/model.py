@@ -15,7 +15,7 @@ from scheduler.domain.plans import Plan, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class PlannerResource:
     """A chair, a room or a person. A person may have several roles; `lanes` is how many patients at once."""
 
     id: int
@@ -126,7 +126,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PlacementChange:
     """A visit that changes. `before` is None for one that is placed anew.
 
     `why`: "moved" (asked for), "follows" (to keep the plan), "placed" (it had no time), "resources" (same time, other

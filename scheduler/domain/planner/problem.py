@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from scheduler.domain.planner.assignment import Assignment
+from scheduler.domain.planner.assignment import Assigner
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.costs import Pricing, Staying
-from scheduler.domain.planner.course import Course, Step, course_of
+from scheduler.domain.planner.course import CourseTree, Step, course_of
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.model import Placement, Proposal, Request
 from scheduler.domain.planner.optimum import Optimum, Solution
@@ -18,10 +18,10 @@ from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.planner.starts import Starts
 from scheduler.domain.planner.terms import Bill
 from scheduler.domain.planner.weights import Weights
-from scheduler.domain.planner.wishes import Wishes
+from scheduler.domain.planner.wishes import StartMasks
 
 
-class Problem:
+class PlanningProblem:
     """Everything that is worked out once and asked many times while one request is answered."""
 
     def __init__(
@@ -33,9 +33,9 @@ class Problem:
         staying: Staying | None = None,
     ) -> None:
         self.request, self.availability, self.weights, self.now = request, availability, weights, now
-        self.course: Course = course_of(request)
+        self.course: CourseTree = course_of(request)
         self.starts = Starts(availability, request.practitioner_ids)
-        self.wishes = Wishes(request, availability, now)
+        self.wishes = StartMasks(request, availability, now)
         self.ruler = Ruler(availability)
         self.pricing = Pricing(request, self.starts, weights, self.course.finish, staying)
         self.optimum = Optimum(self.course, self.ruler, self.pricing, weights)
@@ -76,7 +76,7 @@ class Problem:
 
     def visits(self, solution: Solution, current: Mapping[str, Placement]) -> tuple[Placement, ...]:
         """Return the visits in order of time. One that stays where it is keeps its people and places."""
-        assignment = Assignment(self.starts, self.weights.usable_ticks, solution.therapist)
+        assignment = Assigner(self.starts, self.weights.usable_ticks, solution.therapist)
         placed = sorted(solution.cells.items(), key=lambda item: item[1])
         return tuple(
             self._staying(step, cell, current) or assignment.visit(step.action, cell) for step, cell in placed

@@ -15,7 +15,7 @@ from itertools import pairwise
 from scheduler.domain.localtime import day_bounds, local_on, to_local
 from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.measures import amount, both, covers, in_minutes, line_visits, within
-from scheduler.domain.planner.model import Placement, Request, Resource, Segment, Violation
+from scheduler.domain.planner.model import Placement, PlannerResource, Request, Segment, Violation
 from scheduler.domain.plans import Action, Edge, Need, Phase, Role, Unit
 from scheduler.domain.windows import Window, merged, subtract
 
@@ -129,7 +129,7 @@ class _Judge:
             self.attended[role] = merged(part for duty in each for part in duty)
         return self.attended[role]
 
-    def _duty(self, resource: Resource) -> list[Window]:
+    def _duty(self, resource: PlannerResource) -> list[Window]:
         if resource.id not in self.duties:
             own = self.calendar.hours.get(resource.id)
             working = self.open if own is None else both(merged(own), self.open)

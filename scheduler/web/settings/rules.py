@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.plans import Unit
-from scheduler.domain.reminders import Anchor, Rule, Topic, write_rule
+from scheduler.domain.reminders import Anchor, ReminderRule, Topic, write_rule
 from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
@@ -120,7 +120,7 @@ def _page(settings: ClinicSettings, refusal: Invalid | None = None, **preview: A
     )
 
 
-def _line(rule: Rule) -> Line:
+def _line(rule: ReminderRule) -> Line:
     amount = "" if rule.anchor is Anchor.AT_BOOKING else str(rule.amount)
     return Line(f"{rule.topic.value} {rule.anchor.value}", amount, rule.unit.value, tuple(sorted(rule.kinds)))
 
@@ -165,7 +165,7 @@ def _text(line: Line) -> str:
     try:
         kinds = frozenset(line.kinds)
         return write_rule(
-            Rule("", Anchor(anchor), _number(line.amount), Unit(line.unit), kinds, Topic(topic))
+            ReminderRule("", Anchor(anchor), _number(line.amount), Unit(line.unit), kinds, Topic(topic))
         )
     except ValueError:  # not from the form: the check of the settings says what a rule reads like
         return f"{line.what} {line.amount} {line.unit}"
