@@ -23,7 +23,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
 from scheduler.services.planning import assignments
 from scheduler.services.planning.placing import place
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 
 
 class VisitBody(Body):
@@ -42,7 +42,7 @@ def placed(
     definition: PlanDefinition,
     bodies: Sequence[VisitBody],
     now: datetime,
-) -> tuple[Wishes, tuple[Placement, ...]]:
+) -> tuple[CourseRequest, tuple[Placement, ...]]:
     """Return the course as booking takes it. Raises Invalid, NotFound, SlotTaken with every conflict, NoFitFound."""
     actions = _actions(definition, bodies)
     visits: list[Placement] = []
@@ -58,7 +58,7 @@ def placed(
     if conflicts:
         raise SlotTaken(conflicts=conflicts)
     first_on = min(local_on(body.start, actor.clinic.zone) for body in bodies)
-    return Wishes(patient=patient, plan_definition=definition, not_before=first_on), tuple(visits)
+    return CourseRequest(patient=patient, plan_definition=definition, not_before=first_on), tuple(visits)
 
 
 def chosen_resources(

@@ -27,7 +27,7 @@ from scheduler.services.clinic import resources
 from scheduler.services.planning import improving_jobs, proposals
 from scheduler.services.planning.earlier import longer_gap
 from scheduler.services.planning.proposal_tokens import sign
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.transactions import write_now
 from scheduler.web import wish_form
 from scheduler.web.current import actor
@@ -56,7 +56,7 @@ class Found:
     """
 
     offers: Sequence[Offer] = ()
-    wishes: Wishes | None = None
+    wishes: CourseRequest | None = None
     refusal: Refusal | None = None
     helps: Sequence[tuple[str, str]] = ()
     job: Job | None = None
@@ -97,7 +97,7 @@ def find(patient: Patient, form: Fields) -> Found:
         return Found((), wishes, refusal, _helps(wishes, refusal, form))
 
 
-def _improvement(form: Fields, wishes: Wishes) -> tuple[Job | None, Proposal | None]:
+def _improvement(form: Fields, wishes: CourseRequest) -> tuple[Job | None, Proposal | None]:
     """Return the job that the form names, if it has ended, and the better course that it has found for these wishes.
 
     Neither where that course has no place any more: then the search begins again.
@@ -116,7 +116,7 @@ def _improvement(form: Fields, wishes: Wishes) -> tuple[Job | None, Proposal | N
     return job, found[1]
 
 
-def _improve(wishes: Wishes, cost: int | None) -> Job | None:
+def _improve(wishes: CourseRequest, cost: int | None) -> Job | None:
     """Put the search for a better course in line. Objects read before are read anew after this."""
     seconds = current_app.config["SETTINGS"].solver_seconds
     write_now()
@@ -125,7 +125,7 @@ def _improve(wishes: Wishes, cost: int | None) -> Job | None:
     return job
 
 
-def _offers(wishes: Wishes, found: Sequence[Proposal]) -> list[Offer]:
+def _offers(wishes: CourseRequest, found: Sequence[Proposal]) -> list[Offer]:
     now = clock.now()
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
     names = resources.names(db.session(), actor().clinic.id, ids)
@@ -142,7 +142,7 @@ def _offers(wishes: Wishes, found: Sequence[Proposal]) -> list[Offer]:
     ]
 
 
-def _helps(wishes: Wishes | None, refusal: Refusal, form: Fields) -> list[tuple[str, str]]:
+def _helps(wishes: CourseRequest | None, refusal: Refusal, form: Fields) -> list[tuple[str, str]]:
     """Return what would make room: words, and the address that asks again with it (none: not for this page)."""
     offered = list(refusal.details.get("suggestions", ()))
     if wishes is not None and wishes.done and isinstance(refusal, NoFitFound):

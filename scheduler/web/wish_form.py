@@ -22,7 +22,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans
 from scheduler.services.planning import assignments
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.web.local import LONGEST, read_date, read_instant, read_time
 
 MOST_PINS = 60
@@ -49,7 +49,7 @@ class Bend:
     text: str
 
 
-def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: datetime) -> Wishes:
+def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: datetime) -> CourseRequest:
     """Return the wishes in the form. Raises Invalid naming each field, NotFound for an unknown protocol or person."""
     definition, today = (
         plans.current(session, actor.clinic, form.get("plan_definition", "")),
@@ -64,7 +64,7 @@ def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: da
         places.get_practitioner(session, actor.clinic, one) for one in form.getlist("practitioner") if one
     ]
     assignments.require_for_course(definition.plan.firm, chosen, "practitioner")
-    return Wishes(
+    return CourseRequest(
         patient=patient,
         plan_definition=definition,
         not_before=not_before,

@@ -32,7 +32,7 @@ from scheduler.services.planning import assignments, proposals, rules
 from scheduler.services.planning.courses import is_projected, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates, occupation
 from scheduler.services.visit.events import feed_resources, record_event
@@ -42,7 +42,7 @@ from scheduler.services.visit.occupation import Taking
 def book_course(
     session: Session,
     actor: Actor,
-    wishes: Wishes,
+    wishes: CourseRequest,
     visits: Sequence[Placement],
     projections: Sequence[Projection],
     now: datetime,
@@ -182,7 +182,7 @@ def _make_way(
 def _care_plan(
     session: Session,
     actor: Actor,
-    wishes: Wishes,
+    wishes: CourseRequest,
     now: datetime,
     override_reason: str,
     reserve_minutes: int | None,
@@ -220,7 +220,7 @@ def _write(
     return appointments
 
 
-def _require_over(wishes: Wishes, now: datetime) -> None:
+def _require_over(wishes: CourseRequest, now: datetime) -> None:
     """Raise Invalid unless every step that is recorded as done is over."""
     ahead = [done.action for done in wishes.done.values() if done.end > now]
     if ahead:
@@ -228,7 +228,7 @@ def _require_over(wishes: Wishes, now: datetime) -> None:
 
 
 def _write_done(
-    session: Session, actor: Actor, care_plan: CarePlan, wishes: Wishes, now: datetime, imported: bool
+    session: Session, actor: Actor, care_plan: CarePlan, wishes: CourseRequest, now: datetime, imported: bool
 ) -> None:
     """Record the earlier steps of a course that starts in its middle: done elsewhere, taking up nothing.
 

@@ -26,7 +26,7 @@ from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import proposals, rules
 from scheduler.services.planning.courses import rest
 from scheduler.services.planning.visit_rows import People, put
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates, occupation, visits
 from scheduler.services.visit.events import feed_resources, record_event
@@ -114,7 +114,7 @@ def ahead(care_plan: CarePlan, now: datetime) -> list[Appointment]:
 def _put_back(
     session: Session,
     actor: Actor,
-    wishes: Wishes,
+    wishes: CourseRequest,
     held: Mapping[str, Appointment],
     planned: Sequence[Placement],
     now: datetime,

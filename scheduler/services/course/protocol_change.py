@@ -33,11 +33,11 @@ from scheduler.services.course.reservations import release_expired
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import proposals, rules
-from scheduler.services.planning.courses import Course, is_projected, latest, under_way
+from scheduler.services.planning.courses import OngoingCourse, is_projected, latest, under_way
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, done_of, planned, put
-from scheduler.services.planning.wishes import Wishes, of_care_plan
+from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates, occupation, visits
 from scheduler.services.visit.events import feed_resources, record_event, schedule_changed
@@ -67,13 +67,13 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Change:
+class ProtocolChange:
     """What the change would do. `last` is the visit of the new protocol that counts as held last (none: "")."""
 
     care_plan: CarePlan
     definition: PlanDefinition
     last: str
-    wishes: Wishes
+    wishes: CourseRequest
     placed: tuple[Placed, ...]
     off: tuple[Appointment, ...]
     projections: tuple[Projection, ...]
@@ -102,7 +102,7 @@ def plan_change(
     definition: PlanDefinition,
     now: datetime,
     last: str | None = None,
-) -> Change:
+) -> ProtocolChange:
     """Return what it takes to go on with another protocol; nothing is written.
 
     `last` says which of its visits counts as held last; None finds it by what was held. Raises WrongStatus unless the
@@ -149,7 +149,7 @@ def plan_change(
         raise WrongStatus("Nothing of that protocol is left to book")
     projected = [one for one in care_plan.appointments if is_projected(one)]
     off = [row for key, row in course.rows.items() if key not in current]
-    return Change(
+    return ProtocolChange(
         care_plan,
         definition,
         last,
@@ -161,7 +161,9 @@ def plan_change(
     )
 
 
-def apply_change(session: Session, actor: Actor, change: Change, reason: str, now: datetime) -> CarePlan:
+def apply_change(
+    session: Session, actor: Actor, change: ProtocolChange, reason: str, now: datetime
+) -> CarePlan:
     """Do what was planned, in one transaction with one mail. Raises Invalid without a reason, SlotTaken, RuleBroken."""
     if not reason.strip():
         raise Invalid([("reason", "is missing: why another protocol")])
@@ -208,7 +210,7 @@ def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> 
             raise WrongStatus(f"{one.title} is under way: change the protocol when it is over")
 
 
-def _held(care_plan: CarePlan, course: Course) -> list[Appointment]:
+def _held(care_plan: CarePlan, course: OngoingCourse) -> list[Appointment]:
     """Return the visits of the old protocol's line that were held, in its order."""
     standing = latest(care_plan)
     keys = [action.key for action in line(care_plan.plan_definition.plan)]
@@ -246,7 +248,7 @@ def _known(actor: Actor, plan: Plan, held: Sequence[Appointment], last: str, now
     return earlier(plan, Before(last, days, at, exact=exact), local_on(now, zone), zone, now)
 
 
-def _own(care_plan: CarePlan, course: Course, plan: Plan) -> dict[str, Done]:
+def _own(care_plan: CarePlan, course: OngoingCourse, plan: Plan) -> dict[str, Done]:
     """Return the visits that both protocols have and that stay as they are, held or called off, by their own times."""
     keys = {action.key for action in plan.actions}
     return {
@@ -260,7 +262,7 @@ def _placed(
     session: Session,
     actor: Actor,
     plan: Plan,
-    wishes: Wishes,
+    wishes: CourseRequest,
     found: Sequence[Placement],
     rows: Mapping[str, Appointment],
     current: Mapping[str, Placement],

@@ -22,7 +22,7 @@ from scheduler.models.patient import by_public_id as patient_by_public_id
 from scheduler.models.plan_definition import by_public_id as plan_by_public_id
 from scheduler.services import signing
 from scheduler.services.actors import Actor
-from scheduler.services.planning.wishes import Wishes, from_document
+from scheduler.services.planning.wishes import CourseRequest, from_document
 
 GOOD_FOR = timedelta(minutes=15)
 SALT = "proposal"
@@ -32,12 +32,12 @@ SALT = "proposal"
 class SignedProposal:
     """What a token holds."""
 
-    wishes: Wishes
+    wishes: CourseRequest
     visits: tuple[Placement, ...]
     projections: tuple[Projection, ...]
 
 
-def sign(proposal: Proposal, wishes: Wishes, actor: Actor, keys: Sequence[str], now: datetime) -> str:
+def sign(proposal: Proposal, wishes: CourseRequest, actor: Actor, keys: Sequence[str], now: datetime) -> str:
     """Return the token with which this proposal can be booked. `keys`: the first signs, all are accepted."""
     return signing.serializer(keys, SALT).dumps(
         {

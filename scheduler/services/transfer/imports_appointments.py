@@ -32,7 +32,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.course import booking
 from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.placing import place
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
 from scheduler.services.transfer import imports_csv
 from scheduler.services.transfer.imports import Fault, ImportRefused, Progress, Row, stepping
@@ -133,7 +133,7 @@ def _booked(
     if faults:
         return faults
     first = course[0]
-    wishes = Wishes(
+    wishes = CourseRequest(
         patient=first.patient,
         plan_definition=first.definition,
         not_before=min(local_on(line.start, actor.clinic.zone) for line in ahead),

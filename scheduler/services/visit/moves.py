@@ -32,7 +32,7 @@ from scheduler.services.course.reservations import release_expired
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning import assignments, rules
-from scheduler.services.planning.courses import Course, latest, under_way
+from scheduler.services.planning.courses import OngoingCourse, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, action_of, put
@@ -94,7 +94,7 @@ def plan_move(
 
 def _reflow(
     actor: Actor,
-    course: Course,
+    course: OngoingCourse,
     appointment: Appointment,
     start: datetime,
     now: datetime,
@@ -128,7 +128,7 @@ def _reflow(
 
 
 def judge(
-    actor: Actor, course: Course, after: Mapping[str, Placement], now: datetime, override_reason: str
+    actor: Actor, course: OngoingCourse, after: Mapping[str, Placement], now: datetime, override_reason: str
 ) -> None:
     """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
     before, to_come = list(course.visits.values()), list(after.values())
