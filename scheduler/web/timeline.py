@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Edge, Offset, Unit
 from scheduler.models.appointment import Appointment
-from scheduler.services.course.course_pictures import Picture, Step
+from scheduler.services.course.course_pictures import Picture, SpacedVisit
 
 LEFT, RIGHT, TOP, ROW = 150.0, 30.0, 34.0, 38.0
 DAY = timedelta(days=1)
@@ -37,7 +37,7 @@ class Mark:
     """A visit at its start."""
 
     x: float
-    step: Step
+    step: SpacedVisit
     band: Band | None
 
     @property
@@ -108,7 +108,7 @@ class _Axis:
         return round(LEFT + (instant - self.start) / DAY * self.unit, 1)
 
 
-def _lines(steps: Sequence[Step], axis: _Axis, zone: ZoneInfo) -> tuple[Line, ...]:
+def _lines(steps: Sequence[SpacedVisit], axis: _Axis, zone: ZoneInfo) -> tuple[Line, ...]:
     titles: dict[str, str] = {}
     for step in steps:
         titles.setdefault(_group(step.visit), _title(step.visit))
@@ -135,7 +135,7 @@ def _title(visit: Appointment) -> str:
     return visit.title if visit.series else "Before and beside"
 
 
-def _band(step: Step, standing: dict[str, Appointment], axis: _Axis, zone: ZoneInfo) -> Band | None:
+def _band(step: SpacedVisit, standing: dict[str, Appointment], axis: _Axis, zone: ZoneInfo) -> Band | None:
     """Return the window of a gap in days or hours; a gap in working days has no fixed width and is left to words."""
     if step.spacing is None or step.spacing.offset.unit is Unit.WORKING_DAYS:
         return None

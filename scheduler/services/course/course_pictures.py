@@ -21,7 +21,7 @@ from scheduler.services.visit.moves import Move
 
 
 @dataclass(frozen=True)
-class Step:
+class SpacedVisit:
     """A visit of the course. `spacing` is None for the first, and for one that is off."""
 
     visit: Appointment
@@ -46,9 +46,9 @@ class Picture:
     """Everything of a course in order of time. `next_step` is the next visit that stands."""
 
     plan: Plan
-    steps: tuple[Step, ...]
+    steps: tuple[SpacedVisit, ...]
     gates: tuple[GateState, ...]
-    next_step: Step | None
+    next_step: SpacedVisit | None
     done: int
     firm: int
 
@@ -60,7 +60,7 @@ def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime
     times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
     gaps = spacings(plan, times, clinic.zone, working_days(session, clinic))
     steps = tuple(
-        Step(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
+        SpacedVisit(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
         for visit in care_plan.appointments
     )
     firm = [step for step in steps if step.stands and step.visit.status is not AppointmentStatus.PROPOSED]

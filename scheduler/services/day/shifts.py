@@ -54,7 +54,7 @@ class Stays:
 
 
 @dataclass(frozen=True)
-class Told:
+class AffectedPatient:
     """A patient whose visit moves: by mail, or to be called; `by_mail` is None when they know nothing of this visit."""
 
     patient: Patient
@@ -65,7 +65,7 @@ class Told:
 class Shift:
     moves: tuple[Move, ...]
     stays: tuple[Stays, ...]
-    told: tuple[Told, ...]
+    told: tuple[AffectedPatient, ...]
 
 
 def plan_shift(
@@ -268,10 +268,10 @@ def _explained(
     return replace(stays, obstacles=tuple(found))
 
 
-def _told(actor: Actor, placed: Sequence[Move]) -> Iterator[Told]:
+def _told(actor: Actor, placed: Sequence[Move]) -> Iterator[AffectedPatient]:
     """Yield each patient once, with how they learn of it."""
     for patient, theirs in moves.by_patient(placed):
         retimed = [one for one in theirs if one.visit.start != one.appointment.start_at]
         known = [one for one in retimed if is_told(one.appointment, actor.clinic.settings)]
         reached = bool(patient.email) and patient.email_bad_at is None
-        yield Told(patient, reached if known else None)
+        yield AffectedPatient(patient, reached if known else None)

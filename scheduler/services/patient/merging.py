@@ -74,7 +74,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Clash:
+class AppointmentOverlap:
     """Two visits at the same time, one of each record."""
 
     keep: Appointment
@@ -96,7 +96,7 @@ class Merger:
     messages: int
     waiting: int
     feeds: Sequence[CalendarFeed]
-    clashes: Sequence[Clash]
+    clashes: Sequence[AppointmentOverlap]
     twice: Sequence[CarePlan]
 
 
@@ -282,7 +282,7 @@ def _mails(session: Session, patient: Patient, *narrowed: ColumnElement[bool]) -
     return session.scalar(query) or 0
 
 
-def _clashes(session: Session, keep: Patient, other: Patient) -> list[Clash]:
+def _clashes(session: Session, keep: Patient, other: Patient) -> list[AppointmentOverlap]:
     """Return the visits, past or to come, in which the one patient would be in two places."""
     mine, theirs = aliased(Allocation), aliased(Allocation)
     first, second = aliased(Appointment), aliased(Appointment)
@@ -299,7 +299,7 @@ def _clashes(session: Session, keep: Patient, other: Patient) -> list[Clash]:
         )
         .order_by(first.start_at, first.id, second.id)
     )
-    return [Clash(one, another) for one, another in session.execute(query)]
+    return [AppointmentOverlap(one, another) for one, another in session.execute(query)]
 
 
 def _twice(session: Session, keep: Patient, other: Patient) -> list[CarePlan]:

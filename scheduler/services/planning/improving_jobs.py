@@ -47,7 +47,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Question:
+class ImprovementInput:
     """What the worker needs to know to search without the database. `cost` is that of the course to beat."""
 
     request: Request
@@ -84,14 +84,14 @@ def ask(
     return jobs.ask(session, actor, KIND, request, now)
 
 
-def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> Question:
+def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> ImprovementInput:
     """Return what is to be searched, on the calendar of now. Raises NotFound when the patient is gone."""
     wishes = _wishes(session, actor, request)
     calendar = proposals.load(session, actor, wishes, now)
-    return Question(wishes.request(), calendar, planner_weights.of(actor.clinic), request["seconds"])
+    return ImprovementInput(wishes.request(), calendar, planner_weights.of(actor.clinic), request["seconds"])
 
 
-def check(question: Question, now: datetime, progress: Progress) -> Improvement:
+def check(question: ImprovementInput, now: datetime, progress: Progress) -> Improvement:
     """Search; tell every second how long it has taken."""
     begun = 0
 
