@@ -6,7 +6,7 @@ from typing import Annotated
 
 from scheduler import clock
 from scheduler.api.care_plans import find
-from scheduler.api.fields import At, Body, Day, Id, Line, On, Query, View, at
+from scheduler.api.fields import At, Body, Day, Id, On, Query, TextLine, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
@@ -31,9 +31,9 @@ class GateBody(Body):
 
     closed: bool
     appointment_id: Id | None = None
-    document: Annotated[str, Line(300)] = ""
+    document: Annotated[str, TextLine(300)] = ""
     valid_until: Day | None = None
-    note: Annotated[str, Line(1000, lines=True)] = ""
+    note: Annotated[str, TextLine(1000, lines=True)] = ""
     waived: bool = False
 
 

@@ -10,7 +10,7 @@ from scheduler.demo import boosters, turns, visits
 from scheduler.demo.gates import settle_at_booking
 from scheduler.demo.patients import Fields, fields_of
 from scheduler.demo.stories import Story, Turn
-from scheduler.demo.turns import Case
+from scheduler.demo.turns import CourseStory
 from scheduler.demo.world import World
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Proposal
@@ -75,7 +75,7 @@ def _go_on(world: World, story: Story, care_plan: CarePlan, now: datetime) -> No
     standing = sorted(
         (one for one in care_plan.appointments if one.status.is_live), key=lambda one: (one.start_at, one.id)
     )
-    missed = turns.take(Case(world, story, care_plan, standing))
+    missed = turns.take(CourseStory(world, story, care_plan, standing))
     for appointment in standing:
         if appointment is not missed:
             visits.live(world, story, appointment)

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, db
 from scheduler.jobs.group_commit import GroupCommit
-from scheduler.jobs.sending import Channel, Sender
+from scheduler.jobs.sending import MailConnection, Sender
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
 from scheduler.services.limits import Limit
@@ -48,7 +48,7 @@ class Outbound:
     """Everything a run needs that outlives it."""
 
     app: Flask
-    connect: Callable[[], Channel]
+    connect: Callable[[], MailConnection]
     head: Letterhead
     policy: Policy
     clock: Callable[[], datetime]

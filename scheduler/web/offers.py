@@ -38,7 +38,7 @@ MOST_BESIDE = 2  # other courses beside the better one that a worker has found
 
 
 @dataclass(frozen=True)
-class Offer:
+class ShownProposal:
     """A proposal as the page shows it. `closed` are the days within it on which the clinic is closed, and why."""
 
     proposal: Proposal
@@ -55,7 +55,7 @@ class Found:
     `job` looks for a better course, or has; `better` tells that the first offer is what it found.
     """
 
-    offers: Sequence[Offer] = ()
+    offers: Sequence[ShownProposal] = ()
     wishes: CourseRequest | None = None
     refusal: Refusal | None = None
     helps: Sequence[tuple[str, str]] = ()
@@ -125,13 +125,13 @@ def _improve(wishes: CourseRequest, cost: int | None) -> Job | None:
     return job
 
 
-def _offers(wishes: CourseRequest, found: Sequence[Proposal]) -> list[Offer]:
+def _offers(wishes: CourseRequest, found: Sequence[Proposal]) -> list[ShownProposal]:
     now = clock.now()
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
     names = resources.names(db.session(), actor().clinic.id, ids)
     zone, closed = actor().clinic.zone, _closed([visit for one in found for visit in one.visits])
     return [
-        Offer(
+        ShownProposal(
             proposal,
             sign(proposal, wishes, actor(), signing.keys(), now),
             weeks(proposal.visits, lambda visit: visit.start, zone, closed),

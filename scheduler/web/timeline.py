@@ -46,7 +46,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Line:
+class TimelineRow:
     """All visits of one kind."""
 
     y: float
@@ -68,7 +68,7 @@ class Timeline:
 
     width: float
     height: float
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineRow, ...]
     labels: tuple[Label, ...]
     now_x: float | None
 
@@ -108,13 +108,13 @@ class _Axis:
         return round(LEFT + (instant - self.start) / DAY * self.unit, 1)
 
 
-def _lines(steps: Sequence[SpacedVisit], axis: _Axis, zone: ZoneInfo) -> tuple[Line, ...]:
+def _lines(steps: Sequence[SpacedVisit], axis: _Axis, zone: ZoneInfo) -> tuple[TimelineRow, ...]:
     titles: dict[str, str] = {}
     for step in steps:
         titles.setdefault(_group(step.visit), _title(step.visit))
     standing = {step.visit.action: step.visit for step in steps if step.stands}
     return tuple(
-        Line(
+        TimelineRow(
             TOP + number * ROW + ROW / 2,
             title,
             tuple(
