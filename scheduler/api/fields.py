@@ -212,3 +212,9 @@ OverrideReason = Annotated[
         }
     ),
 ]
+
+
+class ReasonBody(Body):
+    """A step that may be given a reason."""
+
+    reason: Reason = ""

@@ -109,7 +109,7 @@ def body_of(text: MailText) -> str:
 
 
 def parsed(text: str, shipped: MailText | None = None) -> MailText:
-    """Take a text apart; with a shipped one, the subject may be left to it. Raises BadText without subject or body."""
+    """Take a text apart; with a shipped one, a subject is optional. Raises BadMailText without subject or body."""
     text = text.strip().replace("\r\n", "\n")
     head, _, body = text.partition("\n\n")
     if shipped and not head.startswith("Subject:"):
@@ -128,7 +128,7 @@ def placeholders(kind: str) -> frozenset[str]:
 
 
 def check(kind: str, text: str, language: str = "en") -> None:
-    """Raise BadText for a placeholder that a mail of this kind does not have, or one where it must not be."""
+    """Raise BadMailText for a placeholder that a mail of this kind does not have, or one where it must not be."""
     found = parsed(text, _shipped(kind, language))
     for part in (found.subject, found.subject_many):
         _check_part(kind, part)
