@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.domain.text import BadText, clean_line
 from scheduler.fhir.elements import Element
-from scheduler.fhir.outcomes import BadSearch, NotJson
+from scheduler.fhir.outcomes import BadSearch, NotAcceptable
 from scheduler.fhir.values import ids
 from scheduler.services.actors import Actor
 
@@ -128,4 +128,4 @@ def _count(value: str) -> int:
 
 def _check_format(value: str) -> None:
     if value not in FORMATS:
-        raise NotJson
+        raise NotAcceptable
