@@ -25,7 +25,7 @@ class _Held:
         self.close = finalize(self, self.connection.close)
 
 
-class Kept:
+class ThreadConnections:
     """The connections of an engine, one for each thread that has asked."""
 
     def __init__(self, engine: Engine) -> None:
@@ -51,14 +51,14 @@ class Kept:
             held.close()
 
 
-_by_engine: WeakKeyDictionary[Engine, Kept] = WeakKeyDictionary()
+_by_engine: WeakKeyDictionary[Engine, ThreadConnections] = WeakKeyDictionary()
 
 
 def ask(engine: Engine, statement: str, parameters: Any) -> Any:
     """Return the first row that the driver gives, or None."""
     kept = _by_engine.get(engine)
     if kept is None:
-        kept = _by_engine.setdefault(engine, Kept(engine))
+        kept = _by_engine.setdefault(engine, ThreadConnections(engine))
     return kept.row(engine, statement, parameters)
 
 

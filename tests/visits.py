@@ -5,7 +5,7 @@ from datetime import timedelta
 from scheduler.domain.localtime import to_local
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.plan_definition import current
 from scheduler.services.course.booking import book_visit
 from tests.cast import NOW
@@ -46,9 +46,9 @@ def single(session, cast, patient, action, start, place, key="iv-depression-6", 
     return book_visit(session, cast.actor("alice"), patient, step, start, now, location)
 
 
-def occupy(visit, resource_id, lane=0) -> Occupation:
+def occupy(visit, resource_id, lane=0) -> Allocation:
     """Return a row that takes up a resource for the whole visit."""
-    return Occupation(
+    return Allocation(
         clinic_id=visit.clinic_id,
         resource_id=resource_id,
         lane=lane,

@@ -8,7 +8,7 @@ from typing import Literal
 from scheduler import clock
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointments import answer, find
-from scheduler.api.fields import Body, OverrideReason, Reason
+from scheduler.api.fields import Body, OverrideReason, ReasonBody
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
@@ -18,17 +18,13 @@ from scheduler.services.actors import Actor
 from scheduler.services.visit import undo, visits
 
 
-class Why(Body):
-    reason: Reason = ""
-
-
-class Cancellation(Why):
+class Cancellation(ReasonBody):
     """`side` says who cancelled."""
 
     side: Literal["patient", "clinic", "provider"] = "clinic"
 
 
-class Overridden(Why):
+class Overridden(ReasonBody):
     """`override_reason` passes open gates, or an arrival or check-in on an earlier day, for a role that may."""
 
     override_reason: OverrideReason = ""
@@ -61,8 +57,8 @@ def _taken_back(name: str, may: str) -> Callable[..., Callable[..., object]]:
     )
 
 
-@_taken("confirmation", "progress", Why)
-def confirm_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
+@_taken("confirmation", "progress", ReasonBody)
+def confirm_appointment(actor: Actor, body: ReasonBody, appointment_id: str) -> Answer:
     """Note that the patient will come."""
     visit = _matched(actor, appointment_id)
     return answer(visits.confirm(db.session(), actor, visit, clock.now(), body.reason))
@@ -110,8 +106,8 @@ def fulfill_appointment(actor: Actor, body: Overridden, appointment_id: str) -> 
     return answer(done)
 
 
-@_taken("no-show", "progress", Why)
-def miss_appointment(actor: Actor, body: Why, appointment_id: str) -> Answer:
+@_taken("no-show", "progress", ReasonBody)
+def miss_appointment(actor: Actor, body: ReasonBody, appointment_id: str) -> Answer:
     """Note that the patient did not come; the time is free again."""
     visit = _matched(actor, appointment_id)
     return answer(visits.mark_noshow(db.session(), actor, visit, clock.now(), body.reason))

@@ -13,7 +13,7 @@ from scheduler.api import explicit_courses
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointment_views import view as appointment_view
 from scheduler.api.explicit_courses import VisitBody
-from scheduler.api.fields import At, Body, Day, Id, OverrideReason, Reason, View, at
+from scheduler.api.fields import At, Body, Day, Id, OverrideReason, ReasonBody, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import Key
 from scheduler.api.versions import check_match
@@ -56,17 +56,13 @@ class NewCarePlan(Body):
         return self
 
 
-class Why(Body):
-    reason: Reason = ""
-
-
-class Revocation(Why):
+class Revocation(ReasonBody):
     """`side` says who stopped the course."""
 
     side: Literal["patient", "clinic", "provider"] = "clinic"
 
 
-class Resumption(Why):
+class Resumption(ReasonBody):
     not_before: Day | None = None
 
 
@@ -162,12 +158,12 @@ def get_care_plan(actor: Actor, care_plan_id: str) -> Answer:
     "POST",
     "/care-plans/<care_plan_id>/activation",
     may="book",
-    body=Why,
+    body=ReasonBody,
     gives=CarePlanView,
     refuses=(409,),
     versioned=True,
 )
-def activate_care_plan(actor: Actor, body: Why, care_plan_id: str) -> Answer:
+def activate_care_plan(actor: Actor, body: ReasonBody, care_plan_id: str) -> Answer:
     """Book a reserved course for good."""
     del body  # nothing to say, and yet unknown fields are refused
     return _step(actor, care_plan_id, lambda one: careplans.activate(db.session(), actor, one, clock.now()))
@@ -177,12 +173,12 @@ def activate_care_plan(actor: Actor, body: Why, care_plan_id: str) -> Answer:
     "POST",
     "/care-plans/<care_plan_id>/hold",
     may="cancel",
-    body=Why,
+    body=ReasonBody,
     gives=CarePlanView,
     refuses=(409,),
     versioned=True,
 )
-def hold_care_plan(actor: Actor, body: Why, care_plan_id: str) -> Answer:
+def hold_care_plan(actor: Actor, body: ReasonBody, care_plan_id: str) -> Answer:
     """Pause a course: its time ahead is released."""
     return _step(
         actor, care_plan_id, lambda one: careplans.hold(db.session(), actor, one, clock.now(), body.reason)
@@ -230,12 +226,12 @@ def revoke_care_plan(actor: Actor, body: Revocation, care_plan_id: str) -> Answe
     "POST",
     "/care-plans/<care_plan_id>/completion",
     may="cancel",
-    body=Why,
+    body=ReasonBody,
     gives=CarePlanView,
     refuses=(409,),
     versioned=True,
 )
-def complete_care_plan(actor: Actor, body: Why, care_plan_id: str) -> Answer:
+def complete_care_plan(actor: Actor, body: ReasonBody, care_plan_id: str) -> Answer:
     """End a course that has run its length."""
     return _step(
         actor,

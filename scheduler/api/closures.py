@@ -10,7 +10,7 @@ from sqlalchemy import select
 from scheduler import clock
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointment_views import view as appointment_view
-from scheduler.api.fields import At, Body, Id, Instant, Line, View, at
+from scheduler.api.fields import At, Body, Id, Instant, TextLine, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.api.resources import Scope, naming, resource_of
@@ -28,7 +28,7 @@ class NewClosure(Body):
     kind: Literal["closure", "holiday", "leave"] = "closure"
     start: Instant
     end: Instant
-    reason: Annotated[str, Line(200)] = ""
+    reason: Annotated[str, TextLine(200)] = ""
     on_conflict: Literal["list"] = "list"
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduler.api.fields import Body, Id, Instant
 from scheduler.api.proposals import Key
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Visit
+from scheduler.domain.planner.model import Placement
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, SlotTaken
 from scheduler.models.patient import Patient
@@ -23,7 +23,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
 from scheduler.services.planning import assignments
 from scheduler.services.planning.placing import place
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 
 
 class VisitBody(Body):
@@ -42,10 +42,10 @@ def placed(
     definition: PlanDefinition,
     bodies: Sequence[VisitBody],
     now: datetime,
-) -> tuple[Wishes, tuple[Visit, ...]]:
+) -> tuple[CourseRequest, tuple[Placement, ...]]:
     """Return the course as booking takes it. Raises Invalid, NotFound, SlotTaken with every conflict, NoFitFound."""
     actions = _actions(definition, bodies)
-    visits: list[Visit] = []
+    visits: list[Placement] = []
     conflicts: list[dict[str, object]] = []
     for number, (body, action) in enumerate(zip(bodies, actions, strict=True)):
         chosen = chosen_resources(session, actor, body.location_id, body.practitioner_ids)
@@ -58,7 +58,7 @@ def placed(
     if conflicts:
         raise SlotTaken(conflicts=conflicts)
     first_on = min(local_on(body.start, actor.clinic.zone) for body in bodies)
-    return Wishes(patient=patient, plan_definition=definition, not_before=first_on), tuple(visits)
+    return CourseRequest(patient=patient, plan_definition=definition, not_before=first_on), tuple(visits)
 
 
 def chosen_resources(

@@ -122,7 +122,7 @@ def read_time(value: object) -> time:
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """Marks one line of text, kept as domain/text.py says; with `lines` there may be several."""
 
     longest: int
@@ -194,10 +194,10 @@ ClockTime = Annotated[
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 At = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 On = Annotated[str, Field(json_schema_extra={"format": "date"})]
-Reason = Annotated[str, Line(300)]
+Reason = Annotated[str, TextLine(300)]
 OverrideReason = Annotated[
     str,
-    Line(300),
+    TextLine(300),
     AfterValidator(_override_reason),
     WithJsonSchema(
         {
@@ -212,3 +212,9 @@ OverrideReason = Annotated[
         }
     ),
 ]
+
+
+class ReasonBody(Body):
+    """A step that may be given a reason."""
+
+    reason: Reason = ""

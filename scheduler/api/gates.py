@@ -6,7 +6,7 @@ from typing import Annotated
 
 from scheduler import clock
 from scheduler.api.care_plans import find
-from scheduler.api.fields import At, Body, Day, Id, Line, On, Query, View, at
+from scheduler.api.fields import At, Body, Day, Id, On, Query, TextLine, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
@@ -15,7 +15,7 @@ from scheduler.http import access
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment import by_public_id as visit_by_public_id
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.user import User
 from scheduler.services.actors import Actor
 from scheduler.services.visit import gates
@@ -31,9 +31,9 @@ class GateBody(Body):
 
     closed: bool
     appointment_id: Id | None = None
-    document: Annotated[str, Line(300)] = ""
+    document: Annotated[str, TextLine(300)] = ""
     valid_until: Day | None = None
-    note: Annotated[str, Line(1000, lines=True)] = ""
+    note: Annotated[str, TextLine(1000, lines=True)] = ""
     waived: bool = False
 
 
@@ -122,7 +122,7 @@ def _visit(care_plan: CarePlan, appointment_id: str | None) -> Appointment | Non
     return visit
 
 
-def _view(care_plan: CarePlan, gate: Gate) -> GateView:
+def _view(care_plan: CarePlan, gate: Requirement) -> GateView:
     access.touch(care_plan)
     visits = {visit.id: visit for visit in care_plan.appointments}
     own = visits.get(gate.appointment_id) if gate.appointment_id else None
@@ -142,6 +142,6 @@ def _view(care_plan: CarePlan, gate: Gate) -> GateView:
     return withhold(shown, DETAILS)
 
 
-def _closer(gate: Gate) -> str | None:
+def _closer(gate: Requirement) -> str | None:
     user = db.session().get(User, gate.closed_by_id) if gate.closed_by_id else None
     return user.email if user else None

@@ -32,7 +32,7 @@ from scheduler.errors import Invalid, NotFound
 from scheduler.http.bearer import caller, caller_key
 from scheduler.services import idempotency
 from scheduler.services.account.permissions import require
-from scheduler.services.idempotency import Question
+from scheduler.services.idempotency import IdempotentRequest
 from scheduler.transactions import SAFE, only_reads, reads_first
 
 PATH_WORD = re.compile("[0-9a-z-]{1,60}")
@@ -226,7 +226,7 @@ def _written(validated: Callable[..., Response], ids: Mapping[str, str], known: 
     if question is not None:
         kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         body = _without_secrets(response.get_data(as_text=True), known.secrets)
-        answer = idempotency.Answer(response.status_code, body, kept)
+        answer = idempotency.StoredResponse(response.status_code, body, kept)
         idempotency.remember(session, question, answer, now)
     db.session.commit()
     return response
@@ -246,12 +246,12 @@ def _without_secrets(body: str, secrets: Sequence[str]) -> str:
     return json.dumps(json.loads(body) | dict.fromkeys(secrets) | {"notice": NOT_AGAIN}, ensure_ascii=False)
 
 
-def _question() -> Question | None:
+def _question() -> IdempotentRequest | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
     route = f"{request.method} {request.path}"[:120]
-    return Question(caller().clinic.id, caller_key(), route, key, request.get_data())
+    return IdempotentRequest(caller().clinic.id, caller_key(), route, key, request.get_data())
 
 
 def _check_ids(ids: Mapping[str, str]) -> None:

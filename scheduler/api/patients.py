@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from scheduler import clock
-from scheduler.api.fields import At, Body, ClockTime, Day, Id, Line, On, View, at
+from scheduler.api.fields import At, Body, ClockTime, Day, Id, On, TextLine, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.api.versions import check_match
@@ -28,25 +28,25 @@ class Preferences(Body):
     weekdays: list[Weekday] = Field(default=[], max_length=7)
     earliest: ClockTime | None = None
     latest: ClockTime | None = None
-    note: Annotated[str, Line(300, lines=True)] = ""
+    note: Annotated[str, TextLine(300, lines=True)] = ""
 
 
 class PatientChange(Body):
     """The fields to change; what is left out stays."""
 
-    given_name: Annotated[str, Line(100, required=True)] = ""
-    family_name: Annotated[str, Line(100, required=True)] = ""
-    preferred_name: Annotated[str, Line(100)] = ""
-    pronunciation: Annotated[str, Line(100)] = ""
+    given_name: Annotated[str, TextLine(100, required=True)] = ""
+    family_name: Annotated[str, TextLine(100, required=True)] = ""
+    preferred_name: Annotated[str, TextLine(100)] = ""
+    pronunciation: Annotated[str, TextLine(100)] = ""
     birth_date: Day | None = None
-    email: Annotated[str, Line(254)] | None = None
-    phone: Annotated[str, Line(40)] = ""
-    language: Annotated[str, Line(8)] = "en"
+    email: Annotated[str, TextLine(254)] | None = None
+    phone: Annotated[str, TextLine(40)] = ""
+    language: Annotated[str, TextLine(8)] = "en"
     email_ok: bool = False
-    proxy_name: Annotated[str, Line(200)] = ""
-    proxy_email: Annotated[str, Line(254)] | None = None
-    alert_note: Annotated[str, Line(300)] = ""
-    interpreter: Annotated[str, Line(60)] = ""
+    proxy_name: Annotated[str, TextLine(200)] = ""
+    proxy_email: Annotated[str, TextLine(254)] | None = None
+    alert_note: Annotated[str, TextLine(300)] = ""
+    interpreter: Annotated[str, TextLine(60)] = ""
     wheelchair: bool = False
     preferences: Preferences = Preferences()
 
@@ -54,8 +54,8 @@ class PatientChange(Body):
 class NewPatient(PatientChange):
     """A patient to add."""
 
-    given_name: Annotated[str, Line(100, required=True)]
-    family_name: Annotated[str, Line(100, required=True)]
+    given_name: Annotated[str, TextLine(100, required=True)]
+    family_name: Annotated[str, TextLine(100, required=True)]
 
 
 class PatientView(View):
@@ -108,7 +108,7 @@ class PatientPage(View):
 
 
 class PatientQuery(Paged):
-    search: Annotated[str, Line(200)] = ""
+    search: Annotated[str, TextLine(200)] = ""
 
 
 def view(patient: Patient) -> PatientView:

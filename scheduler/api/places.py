@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from scheduler import clock
-from scheduler.api.fields import Body, Id, Line, View
+from scheduler.api.fields import Body, Id, TextLine, View
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.database import db
@@ -18,7 +18,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
 
 Rank = Annotated[int, Field(ge=0, le=10_000)]
-Capability = Annotated[str, Line(40, required=True)]
+Capability = Annotated[str, TextLine(40, required=True)]
 Role = Literal["nurse", "prescriber", "therapist"]
 ROLES: tuple[Role, ...] = ("nurse", "prescriber", "therapist")
 
@@ -26,14 +26,14 @@ ROLES: tuple[Role, ...] = ("nurse", "prescriber", "therapist")
 class LocationChange(Body):
     """The fields to change. `active` false takes it out of use; not while it has visits ahead."""
 
-    name: Annotated[str, Line(80, required=True)] = ""
+    name: Annotated[str, TextLine(80, required=True)] = ""
     capabilities: list[Capability] = Field(default=[], max_length=20)
     rank: Rank = 0
     active: bool = True
 
 
 class NewLocation(LocationChange):
-    name: Annotated[str, Line(80, required=True)]
+    name: Annotated[str, TextLine(80, required=True)]
     kind: Literal["chair", "room"]
 
 
@@ -54,7 +54,7 @@ class LocationPage(View):
 class PractitionerChange(Body):
     """The fields to change. `lanes` is how many patients at once; null is the clinic's ratio."""
 
-    name: Annotated[str, Line(200, required=True)] = ""
+    name: Annotated[str, TextLine(200, required=True)] = ""
     roles: list[Role] = Field(default=[], min_length=1, max_length=3)
     lanes: Annotated[int, Field(ge=1, le=20)] | None = None
     rank: Rank = 0
@@ -62,7 +62,7 @@ class PractitionerChange(Body):
 
 
 class NewPractitioner(PractitionerChange):
-    name: Annotated[str, Line(200, required=True)]
+    name: Annotated[str, TextLine(200, required=True)]
     roles: list[Role] = Field(min_length=1, max_length=3)
 
 

@@ -15,8 +15,7 @@ from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, View
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.database import db
-from scheduler.domain.planner.model import Done, Projection, Proposal
-from scheduler.domain.planner.model import Visit as PlannedVisit
+from scheduler.domain.planner.model import Done, Placement, Projection, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.http import access, signing
@@ -24,7 +23,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, resources
 from scheduler.services.patient import patients
 from scheduler.services.planning import assignments, improving_jobs, proposals
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.transactions import write_now
 
 Key = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,59}$")]
@@ -138,7 +137,9 @@ def propose(actor: Actor, body: WishBody) -> Answer:
     return Answer(ProposalList(items=items, job_id=job_id))
 
 
-def views(actor: Actor, wishes: Wishes, found: Sequence[Proposal], now: datetime) -> list[ProposalView]:
+def views(
+    actor: Actor, wishes: CourseRequest, found: Sequence[Proposal], now: datetime
+) -> list[ProposalView]:
     """Return proposals as the API shows them, each with its token."""
     access.touch(wishes.patient)
     taken = (segment.resource_id for one in found for visit in one.visits for segment in visit.segments)
@@ -147,7 +148,7 @@ def views(actor: Actor, wishes: Wishes, found: Sequence[Proposal], now: datetime
     return [_view(one, plan, ids, proposals.sign(one, wishes, actor, signing.keys(), now)) for one in found]
 
 
-def _improve(actor: Actor, wishes: Wishes, cost: int | None) -> str | None:
+def _improve(actor: Actor, wishes: CourseRequest, cost: int | None) -> str | None:
     """Put the search for a better course in line; return the job's id, if it is."""
     seconds = current_app.config["SETTINGS"].solver_seconds
     write_now()
@@ -157,13 +158,13 @@ def _improve(actor: Actor, wishes: Wishes, cost: int | None) -> str | None:
     return job_id
 
 
-def wishes_of(actor: Actor, body: WishBody) -> Wishes:
+def wishes_of(actor: Actor, body: WishBody) -> CourseRequest:
     """Return the wishes of a request. Raises NotFound for ids of another clinic, Invalid for unknown actions."""
     session = db.session()
     definition = plans.current(session, actor.clinic, body.plan_definition)
     people = [places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids]
     assignments.require_for_course(definition.plan.firm, people, "practitioner_ids")
-    return Wishes(
+    return CourseRequest(
         patient=patients.get(session, actor.clinic, body.patient_id),
         plan_definition=definition,
         not_before=body.not_before,
@@ -248,7 +249,7 @@ def _view(proposal: Proposal, plan: Plan, ids: Mapping[int, str], token: str) ->
     )
 
 
-def _visit(visit: PlannedVisit, plan: Plan, ids: Mapping[int, str]) -> ProposedVisit:
+def _visit(visit: Placement, plan: Plan, ids: Mapping[int, str]) -> ProposedVisit:
     action, place = plan.action(visit.action), visit.location_id
     return ProposedVisit(
         action=action.key,

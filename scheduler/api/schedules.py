@@ -15,7 +15,7 @@ from sqlalchemy import select
 from scheduler import clock
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointment_views import view as appointment_view
-from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, Line, On, Query, View, at
+from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, Query, TextLine, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.api.resources import Scope, resource_of
@@ -93,7 +93,7 @@ class ScheduleQuery(Query):
 class LeaveBody(Body):
     start: Instant
     end: Instant
-    reason: Annotated[str, Line(200)] = ""
+    reason: Annotated[str, TextLine(200)] = ""
 
 
 class LeaveView(View):

@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from scheduler import clock
-from scheduler.api.fields import At, Body, Id, Instant, Line, Secret, View, ViewWithSecrets, at
+from scheduler.api.fields import At, Body, Id, Instant, Secret, TextLine, View, ViewWithSecrets, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.database import db
@@ -29,8 +29,8 @@ class NewToken(Body):
     may be given. Without `expires_at` it ends in 90 days; 365 are the most, and not later than the token that asks.
     """
 
-    user: Annotated[str, Line(254, required=True)] | None = None
-    name: Annotated[str, Line(100, required=True)]
+    user: Annotated[str, TextLine(254, required=True)] | None = None
+    name: Annotated[str, TextLine(100, required=True)]
     scopes: list[Scope] | None = Field(default=None, max_length=40)
     expires_at: Instant | None = None
 

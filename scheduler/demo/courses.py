@@ -10,7 +10,7 @@ from scheduler.demo import boosters, turns, visits
 from scheduler.demo.gates import settle_at_booking
 from scheduler.demo.patients import Fields, fields_of
 from scheduler.demo.stories import Story, Turn
-from scheduler.demo.turns import Case
+from scheduler.demo.turns import CourseStory
 from scheduler.demo.world import World
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Proposal
@@ -22,7 +22,7 @@ from scheduler.services.clinic import plans
 from scheduler.services.course import booking
 from scheduler.services.patient import patients
 from scheduler.services.planning import proposals
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 
 AT_LOADING = (Turn.RESERVES, Turn.BOOKS_NOW, Turn.ONLY_ASKED)
 LATER = (0, 2, 5, 9, 14, 21)  # days by which a course may begin later when nothing fits
@@ -75,13 +75,13 @@ def _go_on(world: World, story: Story, care_plan: CarePlan, now: datetime) -> No
     standing = sorted(
         (one for one in care_plan.appointments if one.status.is_live), key=lambda one: (one.start_at, one.id)
     )
-    missed = turns.take(Case(world, story, care_plan, standing))
+    missed = turns.take(CourseStory(world, story, care_plan, standing))
     for appointment in standing:
         if appointment is not missed:
             visits.live(world, story, appointment)
 
 
-def _planned(world: World, story: Story, patient: Patient, now: datetime) -> tuple[Wishes, Proposal]:
+def _planned(world: World, story: Story, patient: Patient, now: datetime) -> tuple[CourseRequest, Proposal]:
     """Return the first wishes that fit, and the best course for them. Raises NoFitFound when none do."""
     actor = world.cast.actor(StaffRole.FRONT_DESK)
     refused: NoFitFound | None = None
@@ -94,10 +94,10 @@ def _planned(world: World, story: Story, patient: Patient, now: datetime) -> tup
     raise refused
 
 
-def _wishes(world: World, story: Story, patient: Patient, today: date) -> Iterator[Wishes]:
+def _wishes(world: World, story: Story, patient: Patient, today: date) -> Iterator[CourseRequest]:
     definition = plans.current(world.session, world.cast.clinic, story.plan)
     first = max(today, world.lively_on + timedelta(days=story.begins))
-    plain = Wishes(patient, definition, first, preferred=story.preferred, count=1)
+    plain = CourseRequest(patient, definition, first, preferred=story.preferred, count=1)
     if story.mornings:
         yield replace(plain, latest=time(13), preferred=time(9))
     for days in LATER:

@@ -8,7 +8,7 @@ from scheduler.demo import answers
 from scheduler.demo.stories import Story, Turn
 from scheduler.demo.timeline import Happening
 from scheduler.demo.world import World
-from scheduler.domain.plans import Gate, Holds
+from scheduler.domain.plans import Holds, RequirementDefinition
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
@@ -65,7 +65,7 @@ def settle_all(world: World, appointment: Appointment, now: datetime) -> None:
         _close(world, appointment.care_plan, rule, now, appointment)
 
 
-def _closing(world: World, story: Story, appointment: Appointment, rule: Gate) -> Happening:
+def _closing(world: World, story: Story, appointment: Appointment, rule: RequirementDefinition) -> Happening:
     def happens(now: datetime) -> None:
         if appointment.care_plan is None or not appointment.status.is_live:
             return
@@ -78,13 +78,17 @@ def _closing(world: World, story: Story, appointment: Appointment, rule: Gate) -
 
 
 def _close(
-    world: World, care_plan: CarePlan, rule: Gate, now: datetime, appointment: Appointment | None = None
+    world: World,
+    care_plan: CarePlan,
+    rule: RequirementDefinition,
+    now: datetime,
+    appointment: Appointment | None = None,
 ) -> None:
     own = appointment if rule.holds is Holds.PER_SESSION else None
     gates.close(world.session, _completer(world, rule), care_plan, rule.key, now, own)
 
 
-def _completer(world: World, rule: Gate) -> Actor:
+def _completer(world: World, rule: RequirementDefinition) -> Actor:
     """Return a nurse where the protocol lets nurses complete the gate, else its prescriber."""
     nurse = world.cast.actor(StaffRole.NURSE)
     return nurse if gates.may_complete(nurse, rule.completed_by) else world.cast.actor(StaffRole.PRESCRIBER)

@@ -10,7 +10,7 @@ from itertools import count
 Happening = Callable[[datetime], None]
 
 
-class Timeline:
+class EventQueue:
     """A queue of happenings. One that is played may add others; time never goes back."""
 
     def __init__(self) -> None:

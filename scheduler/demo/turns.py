@@ -24,7 +24,7 @@ MINUTES = (60, -60, 90, 120, -120, 24 * 60, -24 * 60, 25 * 60, 23 * 60)  # by wh
 
 
 @dataclass(frozen=True)
-class Case:
+class CourseStory:
     """A course with its story; `standing` are its booked visits, in order of start."""
 
     world: World
@@ -44,7 +44,7 @@ class Case:
         silence(self.world.session, self.world.cast.clinic, now)
 
 
-def take(case: Case) -> Appointment | None:
+def take(case: CourseStory) -> Appointment | None:
     """Put the story's turn on the timeline; return the visit that will be missed, if one will."""
     if case.story.turn is Turn.MISSES_ONE:
         return _misses(case)
@@ -54,7 +54,7 @@ def take(case: Case) -> Appointment | None:
     return None
 
 
-def _misses(case: Case) -> Appointment | None:
+def _misses(case: CourseStory) -> Appointment | None:
     world = case.world
     past = [one for one in case.seen if one.start_at < world.now - 2 * DAY]
     if not past:
@@ -71,7 +71,7 @@ def _misses(case: Case) -> Appointment | None:
     return missed
 
 
-def _make_up(case: Case, missed: Appointment, at: datetime) -> None:
+def _make_up(case: CourseStory, missed: Appointment, at: datetime) -> None:
     """Make up for the missed visit; what follows moves as far as the spacing asks for."""
 
     def happens(now: datetime) -> None:
@@ -88,7 +88,7 @@ def _make_up(case: Case, missed: Appointment, at: datetime) -> None:
     case.world.timeline.add(at, happens)
 
 
-def _cancels(case: Case) -> None:
+def _cancels(case: CourseStory) -> None:
     """Cancel the visit nearest to the lively day, a day before it."""
     world = case.world
     midday = world.at(world.lively_on, MIDDAY)
@@ -105,7 +105,7 @@ def _cancels(case: Case) -> None:
     world.timeline.add(world.past(nearest.start_at - timedelta(hours=21)), happens)
 
 
-def _moves(case: Case) -> None:
+def _moves(case: CourseStory) -> None:
     """Move the first visit that is at least a day ahead and that can be moved, by as little as fits."""
 
     def happens(now: datetime) -> None:
@@ -118,7 +118,7 @@ def _moves(case: Case) -> None:
     case.world.timeline.add(case.world.now - timedelta(hours=3), happens)
 
 
-def _move(case: Case, appointment: Appointment, now: datetime) -> bool:
+def _move(case: CourseStory, appointment: Appointment, now: datetime) -> bool:
     session, actor = case.world.session, case.by(StaffRole.FRONT_DESK)
     for minutes in MINUTES:
         start = appointment.start_at + timedelta(minutes=minutes)
@@ -133,7 +133,7 @@ def _move(case: Case, appointment: Appointment, now: datetime) -> bool:
     return False
 
 
-def _quits(case: Case) -> None:
+def _quits(case: CourseStory) -> None:
     middle = case.standing[len(case.standing) // 2]
 
     def happens(now: datetime) -> None:
@@ -145,7 +145,7 @@ def _quits(case: Case) -> None:
     case.world.timeline.add(case.world.past(middle.end_at + timedelta(hours=20), DAY), happens)
 
 
-def _pauses(case: Case) -> None:
+def _pauses(case: CourseStory) -> None:
     def happens(now: datetime) -> None:
         case.silence(now)
         actor = case.by(StaffRole.MANAGER)
@@ -155,7 +155,7 @@ def _pauses(case: Case) -> None:
     case.world.timeline.add(case.world.now - 2 * DAY, happens)
 
 
-def _completes(case: Case) -> None:
+def _completes(case: CourseStory) -> None:
     def happens(now: datetime) -> None:
         left = [one for one in case.care_plan.appointments if one.status.is_expected and one.start_at > now]
         if not left:
@@ -165,7 +165,7 @@ def _completes(case: Case) -> None:
     case.world.timeline.add(case.standing[-1].end_at + DAY, happens)
 
 
-TURNS: dict[Turn, Callable[[Case], None]] = {
+TURNS: dict[Turn, Callable[[CourseStory], None]] = {
     Turn.CANCELS_ONE: _cancels,
     Turn.MOVES_ONE: _moves,
     Turn.QUITS: _quits,

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy.orm import Session
 
 from scheduler.demo.clinic import Cast
-from scheduler.demo.timeline import Timeline
+from scheduler.demo.timeline import EventQueue
 from scheduler.domain.localtime import to_utc
 
 
@@ -21,7 +21,7 @@ class World:
     cast: Cast
     now: datetime
     lively_on: date
-    timeline: Timeline = field(default_factory=Timeline)
+    timeline: EventQueue = field(default_factory=EventQueue)
     told: Counter[str] = field(default_factory=Counter)
 
     def at(self, day: date, clock: time) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from scheduler.domain.plans import Gate, Holds
+from scheduler.domain.plans import Holds, RequirementDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +17,22 @@ class Settled:
     waived: bool = False
 
 
-def good_until(gate: Gate, closed_on: date) -> date | None:
+def good_until(gate: RequirementDefinition, closed_on: date) -> date | None:
     """Return the last clinic-local day on which a gate closed on this day is good; None is for good."""
     if gate.holds is Holds.DAYS and gate.valid_days is not None:
         return closed_on + timedelta(days=gate.valid_days)
     return None
 
 
-def held_until(gate: Gate, valid_until_on: date | None, closed_on: date) -> date | None:
+def held_until(gate: RequirementDefinition, valid_until_on: date | None, closed_on: date) -> date | None:
     """Return the last day of a gate closed on this day: never later than the plan allows, whatever was kept with it."""
     longest = good_until(gate, closed_on)
     return min((day for day in (valid_until_on, longest) if day is not None), default=None)
 
 
-def why_open(gate: Gate, settled: Settled | None, visit_start: datetime, visit_on: date) -> str | None:
+def why_open(
+    gate: RequirementDefinition, settled: Settled | None, visit_start: datetime, visit_on: date
+) -> str | None:
     """Return in words why the gate is open for a visit, None when it is closed.
 
     `visit_on` is the visit's clinic-local day. A waived gate is closed whatever its dates. A gate without a lead may be

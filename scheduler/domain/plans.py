@@ -135,7 +135,7 @@ class Holds(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class RequirementDefinition:
     """Something that must be settled before the actions it guards: consent, clearance, a driver.
 
     With Holds.DAYS it is good for `valid_days` local days after it was closed. `lead` is how long before the visit
@@ -193,7 +193,7 @@ class Plan:
     description: str
     source: str
     actions: tuple[Action, ...]
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[RequirementDefinition, ...] = ()
     preparations: tuple[Preparation, ...] = ()
 
     def action(self, key: str) -> Action:
@@ -203,7 +203,7 @@ class Plan:
                 return action
         raise KeyError(key)
 
-    def gate(self, key: str) -> Gate:
+    def gate(self, key: str) -> RequirementDefinition:
         """Return the gate with this key. Raises KeyError."""
         for gate in self.gates:
             if gate.key == key:

@@ -46,7 +46,7 @@ class Topic(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReminderRule:
     """One reminder of a clinic; `kinds` empty means every kind of visit."""
 
     key: str
@@ -76,7 +76,7 @@ class QuietHours:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class ReminderCalendar:
     """What a rule must know of the clinic: its zone, its quiet hours, and on which days it works.
 
     `skip_closed` pulls what would fall on a day without work forward to the last day with it.
@@ -92,7 +92,7 @@ class Calendar:
 class Due:
     """When one rule wants its reminder sent, and from when it is of no use."""
 
-    rule: Rule
+    rule: ReminderRule
     due_at: datetime
     expires_at: datetime
 
@@ -112,7 +112,7 @@ ABOUT = {"gates": "what is missing", "driver": "who comes along", "booster": "ti
 LARGEST = {Unit.HOURS: 2000, Unit.DAYS: 90, Unit.WORKING_DAYS: 60}
 
 
-def read_rule(text: str) -> Rule:
+def read_rule(text: str) -> ReminderRule:
     """Read a rule such as "after-end 1 days: infusion, session", "driver before-start 2 days" or "at-booking".
 
     Raises ValueError saying why not.
@@ -131,10 +131,10 @@ def read_rule(text: str) -> Rule:
     name = "booking" if anchor is Anchor.AT_BOOKING else f"{anchor.partition('-')[0]}-{amount}{SHORT[unit]}"
     mark = f"-{sha256(','.join(sorted(kinds)).encode()).hexdigest()[:6]}" if kinds else ""
     about = "" if topic is Topic.VISIT else f"{topic.value}-"
-    return Rule(f"{about}{name}{mark}", anchor, amount, unit, kinds, topic)
+    return ReminderRule(f"{about}{name}{mark}", anchor, amount, unit, kinds, topic)
 
 
-def write_rule(rule: Rule) -> str:
+def write_rule(rule: ReminderRule) -> str:
     """Return the text that `read_rule` reads the rule from."""
     about = "" if rule.topic is Topic.VISIT else f"{rule.topic.value} "
     count = "" if rule.anchor is Anchor.AT_BOOKING else f" {rule.amount} {rule.unit.value}"
@@ -161,23 +161,30 @@ def words_of(key: str) -> str:
     return f"{about}, {when}" if about else when
 
 
-def by_lead_hours(lead_hours: Iterable[int]) -> tuple[Rule, ...]:
+def by_lead_hours(lead_hours: Iterable[int]) -> tuple[ReminderRule, ...]:
     """Return the simple rules: so many hours before the start, longest first."""
     return tuple(
-        Rule(f"before-{hours}h", Anchor.BEFORE_START, hours, Unit.HOURS)
+        ReminderRule(f"before-{hours}h", Anchor.BEFORE_START, hours, Unit.HOURS)
         for hours in sorted(set(lead_hours), reverse=True)
     )
 
 
 def due_times(
-    rules: Iterable[Rule], kind: str, start: datetime, end: datetime, booked: datetime, calendar: Calendar
+    rules: Iterable[ReminderRule],
+    kind: str,
+    start: datetime,
+    end: datetime,
+    booked: datetime,
+    calendar: ReminderCalendar,
 ) -> list[Due]:
     """Return when each rule that fits this kind of visit falls due, soonest first. All instants are in UTC."""
     found = [_due(rule, start, end, booked, calendar) for rule in rules if rule.fits(kind)]
     return sorted(found, key=lambda due: (due.due_at, due.rule.key))
 
 
-def _due(rule: Rule, start: datetime, end: datetime, booked: datetime, calendar: Calendar) -> Due:
+def _due(
+    rule: ReminderRule, start: datetime, end: datetime, booked: datetime, calendar: ReminderCalendar
+) -> Due:
     zone, quiet = calendar.zone, calendar.quiet
     if rule.anchor is Anchor.AT_BOOKING:
         return Due(rule, booked, start)
@@ -190,7 +197,7 @@ def _due(rule: Rule, start: datetime, end: datetime, booked: datetime, calendar:
     return Due(rule, outside_quiet(wanted, start, zone, quiet), start)
 
 
-def _on_a_working_day(wanted: datetime, calendar: Calendar) -> datetime:
+def _on_a_working_day(wanted: datetime, calendar: ReminderCalendar) -> datetime:
     """Return `wanted`, or the same wall-clock time on the last day before it on which the clinic works."""
     local = wanted.astimezone(calendar.zone)
     if calendar.works_on(local.date()):

@@ -12,7 +12,7 @@ from scheduler.errors import NotFound
 from scheduler.fhir import values
 from scheduler.fhir.elements import Element, coded, filled, instant, meta, own_code, reference
 from scheduler.fhir.outcomes import BadSearch
-from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.fhir.searches import SearchableTable, SearchPage, SearchRequest
 from scheduler.http import access
 from scheduler.http.bearer import caller
 from scheduler.models import appointment as appointments
@@ -48,7 +48,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     return view(visit)
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     del now
     return ROWS.search(session, actor, asked)
 
@@ -134,7 +134,7 @@ def _at_places(actor: Actor, wanted: list[str]) -> ColumnElement[bool]:
     return Appointment.location_id.in_(chosen)
 
 
-ROWS = Rows(
+ROWS = SearchableTable(
     Appointment,
     (Appointment.start_at, Appointment.public_id),
     _narrow,

@@ -11,7 +11,7 @@ from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import NotFound
 from scheduler.fhir import values
 from scheduler.fhir.elements import Element, base_url, filled, instant, reference
-from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.fhir.searches import SearchableTable, SearchPage, SearchRequest
 from scheduler.http import access
 from scheduler.http.bearer import caller
 from scheduler.models import care_plan as care_plans
@@ -30,7 +30,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     return view(care_plan)
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     del now
     return ROWS.search(session, actor, asked)
 
@@ -72,7 +72,7 @@ def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
     return CarePlan.patient_id.in_(chosen)
 
 
-ROWS = Rows(
+ROWS = SearchableTable(
     CarePlan,
     (CarePlan.public_id,),
     _narrow,

@@ -19,7 +19,7 @@ from scheduler.fhir import (
     slots,
 )
 from scheduler.fhir.elements import Element
-from scheduler.fhir.searches import Asked, Page
+from scheduler.fhir.searches import SearchPage, SearchRequest
 from scheduler.services.actors import Actor
 
 
@@ -30,7 +30,7 @@ class Kind:
     name: str
     parameters: Mapping[str, str]
     read: Callable[[Session, Actor, str, datetime], Element]
-    search: Callable[[Session, Actor, Asked, datetime], Page]
+    search: Callable[[Session, Actor, SearchRequest, datetime], SearchPage]
 
 
 KINDS = {

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from scheduler.errors import NotFound
 from scheduler.fhir import values
 from scheduler.fhir.elements import Element, coded, own_code
-from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.fhir.searches import SearchableTable, SearchPage, SearchRequest
 from scheduler.models import location as locations
 from scheduler.models.location import Location
 from scheduler.models.resource import ResourceKind
@@ -35,7 +35,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     return view(place)
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     del now
     return ROWS.search(session, actor, asked)
 
@@ -64,4 +64,4 @@ def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
     return and_(*(func.lower(Location.name).contains(word, autoescape=True) for word in words))
 
 
-ROWS = Rows(Location, (Location.public_id,), _narrow, view)
+ROWS = SearchableTable(Location, (Location.public_id,), _narrow, view)

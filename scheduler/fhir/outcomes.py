@@ -35,7 +35,7 @@ class ReadOnly(Refusal):
     code, status, title = "method-not-allowed", 405, "FHIR is read-only here; changes go through /api/v1"
 
 
-class NotJson(Refusal):
+class NotAcceptable(Refusal):
     """The caller wants another format than JSON."""
 
     code, status, title = "not-acceptable", 406, "Only application/fhir+json is spoken here"

@@ -12,7 +12,7 @@ from scheduler.errors import Forbidden, NotFound
 from scheduler.fhir import values
 from scheduler.fhir.elements import Element, coded, filled, meta
 from scheduler.fhir.outcomes import BadSearch
-from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.fhir.searches import SearchableTable, SearchPage, SearchRequest
 from scheduler.http import access
 from scheduler.http.bearer import caller
 from scheduler.models import patient as patients
@@ -33,7 +33,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     return {**view(patient), **_replaced(patients.surviving(session, patient), patient)}
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     del now
     return ROWS.search(session, actor, asked)
 
@@ -95,7 +95,7 @@ def _by_contact(name: str, value: str) -> ColumnElement[bool]:
     return func.lower(Patient.email) == value.lower()
 
 
-ROWS = Rows(
+ROWS = SearchableTable(
     Patient,
     (Patient.public_id,),
     _narrow,

@@ -15,7 +15,7 @@ from scheduler.domain.plans import Action, Offset, Plan, Unit
 from scheduler.errors import NotFound
 from scheduler.fhir import values
 from scheduler.fhir.elements import UCUM, Element, base_url, filled, minutes, own_code
-from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.fhir.searches import SearchableTable, SearchPage, SearchRequest
 from scheduler.models import plan_definition as plan_definitions
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.actors import Actor
@@ -43,7 +43,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     return view(definition)
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     del now
     return ROWS.search(session, actor, asked)
 
@@ -110,4 +110,4 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-ROWS = Rows(PlanDefinition, (PlanDefinition.public_id,), _narrow, view)
+ROWS = SearchableTable(PlanDefinition, (PlanDefinition.public_id,), _narrow, view)

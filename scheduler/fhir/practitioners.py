@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 from scheduler.errors import NotFound
 from scheduler.fhir import values
 from scheduler.fhir.elements import Element, filled, own_code
-from scheduler.fhir.searches import Asked, Page, Rows
+from scheduler.fhir.searches import SearchableTable, SearchPage, SearchRequest
 from scheduler.models import practitioner as practitioners
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
@@ -26,7 +26,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     return view(person)
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     del now
     return ROWS.search(session, actor, asked)
 
@@ -52,7 +52,7 @@ def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
     return and_(*(func.lower(Practitioner.name).contains(word, autoescape=True) for word in words))
 
 
-ROWS = Rows(
+ROWS = SearchableTable(
     Practitioner,
     (Practitioner.public_id,),
     _narrow,

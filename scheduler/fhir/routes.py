@@ -13,7 +13,7 @@ from scheduler.fhir import capabilities, searches
 from scheduler.fhir.elements import Element, base_url
 from scheduler.fhir.kinds import KINDS, Kind
 from scheduler.fhir.outcomes import ReadOnly, answer
-from scheduler.fhir.searches import Page
+from scheduler.fhir.searches import SearchPage
 from scheduler.fhir.values import ID
 from scheduler.http.bearer import caller
 from scheduler.transactions import only_reads
@@ -62,7 +62,7 @@ def _kind(name: str) -> Kind:
     return KINDS[name]
 
 
-def _bundle(kind: Kind, pairs: list[tuple[str, str]], page: Page) -> Element:
+def _bundle(kind: Kind, pairs: list[tuple[str, str]], page: SearchPage) -> Element:
     links = [{"relation": "self", "url": _link(kind, pairs)}]
     if page.after is not None:
         further = [pair for pair in pairs if pair[0] != "_after"] + [("_after", page.after)]

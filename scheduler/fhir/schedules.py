@@ -10,7 +10,7 @@ from scheduler.errors import NotFound
 from scheduler.fhir import values
 from scheduler.fhir.elements import Element, reference
 from scheduler.fhir.outcomes import BadSearch
-from scheduler.fhir.searches import Asked, Page
+from scheduler.fhir.searches import SearchPage, SearchRequest
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models.location import Location
@@ -26,13 +26,13 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     return view(owner(session, actor, public_id))
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     del now
     found = [one for one in owners(session, actor) if _fits(one, asked)]
     return paged([view(one) for one in found], asked)
 
 
-def paged(resources: list[Element], asked: Asked) -> Page:
+def paged(resources: list[Element], asked: SearchRequest) -> SearchPage:
     """Return the page of computed resources that `asked` names by the id it comes after."""
     start = 0
     if asked.after is not None:
@@ -42,7 +42,7 @@ def paged(resources: list[Element], asked: Asked) -> Page:
         start = places[0] + 1
     rows = resources[start : start + asked.count]
     more = start + asked.count < len(resources) and rows
-    return Page(rows, len(resources), rows[-1]["id"] if more else None)
+    return SearchPage(rows, len(resources), rows[-1]["id"] if more else None)
 
 
 def owners(session: Session, actor: Actor) -> list[Owner]:
@@ -71,7 +71,7 @@ def view(one: Owner) -> Element:
     }
 
 
-def _fits(one: Owner, asked: Asked) -> bool:
+def _fits(one: Owner, asked: SearchRequest) -> bool:
     return all(_matches(one, name, value) for name, value in asked.parameters)
 
 

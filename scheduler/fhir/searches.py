@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.domain.text import BadText, clean_line
 from scheduler.fhir.elements import Element
-from scheduler.fhir.outcomes import BadSearch, NotJson
+from scheduler.fhir.outcomes import BadSearch, NotAcceptable
 from scheduler.fhir.values import ids
 from scheduler.services.actors import Actor
 
@@ -25,7 +25,7 @@ FORMATS = frozenset({"json", "application/json", "application/fhir+json"})
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchRequest:
     """The parameters of a search in the order given, without those that only shape the answer."""
 
     parameters: Sequence[tuple[str, str]]
@@ -34,7 +34,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Page:
+class SearchPage:
     """`after` is the place of the last resource when there are more."""
 
     resources: list[Element]
@@ -42,7 +42,7 @@ class Page:
     after: str | None
 
 
-def read(given: Sequence[tuple[str, str]], known: Mapping[str, str]) -> Asked:
+def read(given: Sequence[tuple[str, str]], known: Mapping[str, str]) -> SearchRequest:
     """Return what was asked for. An unknown parameter is refused: a search that ignores one finds too much."""
     asked: list[tuple[str, str]] = []
     count, after = 50, None
@@ -58,11 +58,11 @@ def read(given: Sequence[tuple[str, str]], known: Mapping[str, str]) -> Asked:
             asked.append((name, value))
         else:
             raise BadSearch(f"{name} is not a search parameter here; known are {', '.join(['_id', *known])}")
-    return Asked(asked, count, after)
+    return SearchRequest(asked, count, after)
 
 
 @dataclass(frozen=True)
-class Rows:
+class SearchableTable:
     """How rows of one table are searched: in the order of `order` columns, of which the last is the public id."""
 
     model: Any
@@ -72,7 +72,7 @@ class Rows:
     options: tuple[Any, ...] = ()
     scope: tuple[ColumnElement[bool], ...] = ()
 
-    def search(self, session: Session, actor: Actor, asked: Asked) -> Page:
+    def search(self, session: Session, actor: Actor, asked: SearchRequest) -> SearchPage:
         query = select(self.model).where(self.model.clinic_id == actor.clinic.id, *self.scope)
         for name, value in asked.parameters:
             query = query.where(self._condition(actor, name, value))
@@ -80,14 +80,16 @@ class Rows:
         rows = self._rows(session, query, asked)
         more = len(rows) > asked.count
         rows = rows[: asked.count]
-        return Page([self.view(row) for row in rows], total, self._place(rows[-1]) if more and rows else None)
+        return SearchPage(
+            [self.view(row) for row in rows], total, self._place(rows[-1]) if more and rows else None
+        )
 
     def _condition(self, actor: Actor, name: str, value: str) -> ColumnElement[bool]:
         if name == "_id":
             return self.order[-1].in_(ids(name, value))
         return self.narrow(actor, name, value)
 
-    def _rows(self, session: Session, query: Select[Any], asked: Asked) -> list[Any]:
+    def _rows(self, session: Session, query: Select[Any], asked: SearchRequest) -> list[Any]:
         if asked.after is not None:
             query = query.where(self._beyond(asked.after))
         query = query.options(*self.options).order_by(*self.order).limit(asked.count + 1)
@@ -126,4 +128,4 @@ def _count(value: str) -> int:
 
 def _check_format(value: str) -> None:
     if value not in FORMATS:
-        raise NotJson
+        raise NotAcceptable

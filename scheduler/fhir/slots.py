@@ -22,8 +22,8 @@ from scheduler.fhir import values
 from scheduler.fhir.elements import Element, instant, reference
 from scheduler.fhir.outcomes import BadSearch
 from scheduler.fhir.schedules import Owner, owner, owners, paged
-from scheduler.fhir.searches import Asked, Page
-from scheduler.fhir.values import Stretch
+from scheduler.fhir.searches import SearchPage, SearchRequest
+from scheduler.fhir.values import DateRange
 from scheduler.models.clinic import Clinic
 from scheduler.services.actors import Actor
 from scheduler.services.planning import availability
@@ -65,7 +65,7 @@ def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Eleme
     raise NotFound
 
 
-def search(session: Session, actor: Actor, asked: Asked, now: datetime) -> Page:
+def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) -> SearchPage:
     span, starts = _span(actor.clinic, asked, now)
     chosen = [one for one in owners(session, actor) if one.active]
     statuses = set(SlotStatus)
@@ -100,7 +100,7 @@ def view(slot: Slot, clinic: Clinic) -> Element:
     }
 
 
-def _span(clinic: Clinic, asked: Asked, now: datetime) -> tuple[Window, list[list[Stretch]]]:
+def _span(clinic: Clinic, asked: SearchRequest, now: datetime) -> tuple[Window, list[list[DateRange]]]:
     """Return the days to look at, from what `start` says, and the exact conditions on the start."""
     starts = [
         values.instants(name, value, clinic.zone) for name, value in asked.parameters if name == "start"
@@ -120,21 +120,21 @@ def _span(clinic: Clinic, asked: Asked, now: datetime) -> tuple[Window, list[lis
     return Window(first, after), starts
 
 
-def _first(stretch: Stretch) -> datetime | None:
+def _first(stretch: DateRange) -> datetime | None:
     if stretch.prefix in ("lt", "le"):
         return None
     first: datetime = stretch.after if stretch.prefix == "gt" else stretch.first
     return first
 
 
-def _after(stretch: Stretch) -> datetime | None:
+def _after(stretch: DateRange) -> datetime | None:
     if stretch.prefix in ("gt", "ge"):
         return None
     after: datetime = stretch.first if stretch.prefix == "lt" else stretch.after
     return after
 
 
-def _holds(stretch: Stretch, start: datetime) -> bool:
+def _holds(stretch: DateRange, start: datetime) -> bool:
     first, after = _first(stretch), _after(stretch)
     return (first is None or first <= start) and (after is None or start < after)
 

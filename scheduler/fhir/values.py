@@ -32,7 +32,7 @@ Member = TypeVar("Member", bound=StrEnum)
 
 
 @dataclass(frozen=True)
-class Stretch:
+class DateRange:
     """A date as it was asked for: from `first` up to and not including `after`, both days or both UTC instants."""
 
     prefix: str
@@ -50,12 +50,12 @@ class Stretch:
         return conditions.get(self.prefix, and_(at_least, before))
 
 
-def instants(name: str, text: str, zone: ZoneInfo) -> list[Stretch]:
+def instants(name: str, text: str, zone: ZoneInfo) -> list[DateRange]:
     """Return the alternatives of a date parameter as stretches of UTC instants. Raises BadSearch."""
     return [_instants(stretch, zone) for stretch in (_read(name, part) for part in text.split(","))]
 
 
-def days(name: str, text: str) -> list[Stretch]:
+def days(name: str, text: str) -> list[DateRange]:
     """Return the alternatives of a date parameter as stretches of days. Raises BadSearch."""
     found = [_read(name, part) for part in text.split(",")]
     if any(isinstance(stretch.first, datetime) for stretch in found):
@@ -63,7 +63,7 @@ def days(name: str, text: str) -> list[Stretch]:
     return found
 
 
-def any_of(column: InstrumentedAttribute[Any], stretches: Iterable[Stretch]) -> ColumnElement[bool]:
+def any_of(column: InstrumentedAttribute[Any], stretches: Iterable[DateRange]) -> ColumnElement[bool]:
     return or_(*(stretch.compare(column) for stretch in stretches))
 
 
@@ -96,7 +96,7 @@ def ids(name: str, text: str, *kinds: str) -> list[str]:
     return found
 
 
-def _read(name: str, text: str) -> Stretch:
+def _read(name: str, text: str) -> DateRange:
     match = DATE.fullmatch(text)
     if match is None or int(match["year"]) not in YEARS:
         raise BadSearch(f"{name}: {text!r} is not a date such as 2026-12-01 or ge2026-12-01T09:00:00Z")
@@ -104,11 +104,11 @@ def _read(name: str, text: str) -> Stretch:
     try:
         if match["time"]:
             told = datetime.fromisoformat(text.removeprefix(match["prefix"] or "")).astimezone(UTC)
-            return Stretch(prefix, told, told + timedelta(seconds=1 if match["second"] else 60))
+            return DateRange(prefix, told, told + timedelta(seconds=1 if match["second"] else 60))
         first = date(int(match["year"]), int(match["month"] or 1), int(match["day"] or 1))
     except ValueError as error:
         raise BadSearch(f"{name}: {text!r} is not a date: {error}") from None
-    return Stretch(prefix, first, _after(first, match))
+    return DateRange(prefix, first, _after(first, match))
 
 
 def _after(first: date, match: re.Match[str]) -> date:
@@ -119,7 +119,7 @@ def _after(first: date, match: re.Match[str]) -> date:
     return first.replace(year=first.year + 1)
 
 
-def _instants(stretch: Stretch, zone: ZoneInfo) -> Stretch:
+def _instants(stretch: DateRange, zone: ZoneInfo) -> DateRange:
     if isinstance(stretch.first, datetime):
         return stretch
-    return Stretch(stretch.prefix, day_bounds(stretch.first, zone)[0], day_bounds(stretch.after, zone)[0])
+    return DateRange(stretch.prefix, day_bounds(stretch.first, zone)[0], day_bounds(stretch.after, zone)[0])

@@ -113,7 +113,7 @@ class Task(WSGITask):  # type: ignore[misc]
         log.debug("%s %s%s %s", asked.command, asked.path, query, self.status)
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class TimedChannel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
     parser_class = Parser
@@ -201,7 +201,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 class Server(TcpWSGIServer):  # type: ignore[misc]
     """One process's part of the web server."""
 
-    channel_class = Channel
+    channel_class = TimedChannel
 
     def maintenance(self, now: float) -> None:
         """Close connections whose client has had its time, and the oldest waiting ones when there are too many."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from icalendar import Calendar, vText
 
-from scheduler.ical.entries import Entry, Look, Visit, bare, busy, entry, event_status, look_of
+from scheduler.ical.entries import CalendarAppointment, Entry, Look, bare, busy, entry, event_status, look_of
 from scheduler.ical.events import rendered
 from scheduler.ical.texts import line
 from scheduler.ical.vtimezone import utc, vtimezone
@@ -27,7 +27,7 @@ REFRESH = timedelta(hours=1)
 END = b"END:VCALENDAR\r\n"
 
 log = logging.getLogger(__name__)
-V = TypeVar("V", bound=Visit)
+V = TypeVar("V", bound=CalendarAppointment)
 
 
 def feed_calendar(name: str, look: Look, entries: Sequence[Entry], since_year: int) -> bytes:

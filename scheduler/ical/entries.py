@@ -23,7 +23,7 @@ class EventStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class Visit(Protocol):
+class CalendarAppointment(Protocol):
     """What is asked of a visit: an Appointment, or a row with the same names."""
 
     @property
@@ -101,7 +101,9 @@ def event_status(status: AppointmentStatus) -> EventStatus | None:
     return None
 
 
-def entry(visit: Visit, status: EventStatus, title: str, look: Look, place: str | None = None) -> Entry:
+def entry(
+    visit: CalendarAppointment, status: EventStatus, title: str, look: Look, place: str | None = None
+) -> Entry:
     """Return the entry of a visit under this title; `place` is where, unless the look says it."""
     cancelled = status is EventStatus.CANCELLED
     title = line(title)
@@ -120,7 +122,7 @@ def entry(visit: Visit, status: EventStatus, title: str, look: Look, place: str 
     )
 
 
-def busy(visit: Visit, look: Look) -> Entry:
+def busy(visit: CalendarAppointment, look: Look) -> Entry:
     """Return what stands in for a visit that cannot be named: its time, and that it is taken."""
     return bare(entry(visit, event_status(visit.status) or EventStatus.TENTATIVE, "", look), look)
 

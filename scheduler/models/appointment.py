@@ -27,7 +27,7 @@ from scheduler.models.practitioner import Practitioner
 
 if TYPE_CHECKING:
     from scheduler.models.appointment_event import AppointmentEvent
-    from scheduler.models.occupation import Occupation
+    from scheduler.models.occupation import Allocation
 
 
 class Participant(InClinic, Model):
@@ -121,10 +121,10 @@ class Appointment(InClinic, Public, Model):
         order_by=Participant.rank,
         cascade="all, delete-orphan",
     )
-    occupations: Mapped[list[Occupation]] = relationship(
-        "Occupation",
-        primaryjoin="Appointment.id == foreign(Occupation.appointment_id)",
-        order_by="Occupation.start_at, Occupation.id",
+    occupations: Mapped[list[Allocation]] = relationship(
+        "Allocation",
+        primaryjoin="Appointment.id == foreign(Allocation.appointment_id)",
+        order_by="Allocation.start_at, Allocation.id",
     )
     events: Mapped[list[AppointmentEvent]] = relationship(
         "AppointmentEvent",

@@ -20,7 +20,7 @@ from scheduler.models.plan_definition import PlanDefinition
 
 if TYPE_CHECKING:
     from scheduler.models.appointment import Appointment
-    from scheduler.models.gate import Gate
+    from scheduler.models.gate import Requirement
 
 
 class CarePlan(InClinic, Public, Model):
@@ -59,8 +59,10 @@ class CarePlan(InClinic, Public, Model):
         order_by="Appointment.start_at, Appointment.id",
         back_populates="care_plan",
     )
-    gates: Mapped[list[Gate]] = relationship(
-        "Gate", primaryjoin="CarePlan.id == foreign(Gate.care_plan_id)", order_by="Gate.id"
+    gates: Mapped[list[Requirement]] = relationship(
+        "Requirement",
+        primaryjoin="CarePlan.id == foreign(Requirement.care_plan_id)",
+        order_by="Requirement.id",
     )
 
 

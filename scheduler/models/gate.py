@@ -15,7 +15,7 @@ from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import InClinic, own, refers
 
 
-class Gate(InClinic, Model):
+class Requirement(InClinic, Model):
     """Closed since `closed_at`; good up to and including `valid_until_on` (None: for good)."""
 
     __tablename__ = "gate"

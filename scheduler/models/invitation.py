@@ -19,7 +19,7 @@ from scheduler.models.user import StaffRole, User
 OPEN = text("answered_at IS NULL")
 
 
-class Answer(StrEnum):
+class InvitationOutcome(StrEnum):
     """How an invitation ended."""
 
     ACCEPTED = "accepted"

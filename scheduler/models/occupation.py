@@ -19,7 +19,7 @@ from scheduler.models.columns import InClinic, in_order, own, refers
 PATIENT = "patient"  # the role of the row that keeps a patient from being in two places
 
 
-class Occupation(InClinic, Model):
+class Allocation(InClinic, Model):
     """`role` is what the resource was taken as (patient, chair, nurse ...); `exclusive` rows come on every lane."""
 
     __tablename__ = "occupation"
@@ -65,21 +65,21 @@ class Occupation(InClinic, Model):
 
 def of_appointment(
     session: Session, appointment_id: int, released_at: datetime | None = None
-) -> list[Occupation]:
+) -> list[Allocation]:
     """Return what a visit takes up now, or (with an instant) what it let go at that instant, in order."""
-    query = select(Occupation).where(
-        Occupation.appointment_id == appointment_id,
-        Occupation.released_at.is_not_distinct_from(released_at),
+    query = select(Allocation).where(
+        Allocation.appointment_id == appointment_id,
+        Allocation.released_at.is_not_distinct_from(released_at),
     )
-    return list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))
+    return list(session.scalars(query.order_by(Allocation.start_at, Allocation.id)))
 
 
-def of_appointments(session: Session, appointment_ids: Collection[int]) -> dict[int, list[Occupation]]:
+def of_appointments(session: Session, appointment_ids: Collection[int]) -> dict[int, list[Allocation]]:
     """Return what each of these visits takes up now, in order; a visit that takes up nothing is missing."""
-    query = select(Occupation).where(
-        Occupation.appointment_id.in_(appointment_ids), Occupation.released_at.is_(None)
+    query = select(Allocation).where(
+        Allocation.appointment_id.in_(appointment_ids), Allocation.released_at.is_(None)
     )
-    found: dict[int, list[Occupation]] = {}
-    for row in session.scalars(query.order_by(Occupation.start_at, Occupation.id)):
+    found: dict[int, list[Allocation]] = {}
+    for row in session.scalars(query.order_by(Allocation.start_at, Allocation.id)):
         found.setdefault(row.appointment_id, []).append(row)
     return found

@@ -16,7 +16,7 @@ ADDRESSES = re.compile(r"[^\s<>\"]+@[^\s<>\"]+")
 LONGEST_REPLY = 300
 
 
-class Phase(StrEnum):
+class DeliveryPhase(StrEnum):
     """How far the attempt had come."""
 
     CONNECT = "connect"
@@ -43,7 +43,7 @@ class Verdict(StrEnum):
 class SendFault(Exception):
     """A failed attempt. `reply` is the server's, or what the network said."""
 
-    phase: Phase
+    phase: DeliveryPhase
     verdict: Verdict
     code: int = 0
     reply: str = ""
@@ -58,23 +58,23 @@ def redacted(reply: str) -> str:
     return "".join(character for character in line if character.isprintable())[:LONGEST_REPLY]
 
 
-def refusal(phase: Phase, code: int, reply: str) -> SendFault:
+def refusal(phase: DeliveryPhase, code: int, reply: str) -> SendFault:
     """Return what a reply that is not the hoped-for one means in this phase."""
     return SendFault(phase, _verdict(phase, code, reply), code, reply)
 
 
-def _verdict(phase: Phase, code: int, reply: str) -> Verdict:
-    if code == 421 or phase is Phase.CONNECT:
+def _verdict(phase: DeliveryPhase, code: int, reply: str) -> Verdict:
+    if code == 421 or phase is DeliveryPhase.CONNECT:
         return Verdict.CHANNEL
     permanent = 500 <= code <= 599
-    if phase in (Phase.TLS, Phase.LOGIN, Phase.SENDER):
+    if phase in (DeliveryPhase.TLS, DeliveryPhase.LOGIN, DeliveryPhase.SENDER):
         return Verdict.PAUSE if permanent else Verdict.CHANNEL
-    if phase is Phase.DATA or not permanent:
+    if phase is DeliveryPhase.DATA or not permanent:
         return Verdict.RETRY
     subject = _subject(reply)
     if subject == 2:  # the mailbox is full or shut for now
         return Verdict.RETRY
-    if phase is Phase.RECIPIENT and (subject == 1 or (subject is None and code in NO_SUCH_MAILBOX)):
+    if phase is DeliveryPhase.RECIPIENT and (subject == 1 or (subject is None and code in NO_SUCH_MAILBOX)):
         return Verdict.BAD_ADDRESS
     return Verdict.REFUSED
 

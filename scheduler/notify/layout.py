@@ -56,7 +56,7 @@ class VisitLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Paragraph:
     """A paragraph: words, or the visits, or a button."""
 
     words: str = ""
@@ -71,27 +71,29 @@ class Block:
         return zones.pop() if len(zones) == 1 and len(self.visits) > 1 else ""
 
 
-def blocks(paragraphs: Sequence[str], values: Mapping[str, str], visits: Sequence[VisitLine]) -> list[Block]:
+def blocks(
+    paragraphs: Sequence[str], values: Mapping[str, str], visits: Sequence[VisitLine]
+) -> list[Paragraph]:
     """Return the paragraphs with their placeholders filled; an empty one is left out."""
     found = []
     for paragraph in paragraphs:
         button = BUTTON.fullmatch(paragraph)
         if paragraph == VISITS:
-            found.append(Block(visits=tuple(visits)))
+            found.append(Paragraph(visits=tuple(visits)))
         elif button:
-            found.append(Block(words=filled(button[1], values), url=values[button[2]]))
+            found.append(Paragraph(words=filled(button[1], values), url=values[button[2]]))
         else:
-            found.append(Block(words=filled(paragraph, values).strip(), phone=values.get("phone", "")))
+            found.append(Paragraph(words=filled(paragraph, values).strip(), phone=values.get("phone", "")))
     return [block for block in found if block.words or block.visits]
 
 
-def as_text(found: Sequence[Block], footer: str, language: str) -> str:
+def as_text(found: Sequence[Paragraph], footer: str, language: str) -> str:
     """Return the plain part: lines of at most 76 characters, addresses unbroken."""
     parts = [_block_text(block, language) for block in found]
     return "\n\n".join([*parts, "-- \n" + _wrapped(footer)]) + "\n"
 
 
-def as_html(found: Sequence[Block], footer: str, subject: str, language: str) -> str:
+def as_html(found: Sequence[Paragraph], footer: str, subject: str, language: str) -> str:
     """Return the HTML part, styles inlined."""
     page = _jinja.get_template("layout.html").render(
         blocks=found,
@@ -105,7 +107,7 @@ def as_html(found: Sequence[Block], footer: str, subject: str, language: str) ->
     return _inliner.inline(page)
 
 
-def _block_text(block: Block, language: str) -> str:
+def _block_text(block: Paragraph, language: str) -> str:
     if block.visits:
         lines = [_visit_text(visit, language, with_zone=not block.zone) for visit in block.visits]
         return "\n".join([*lines, *([f"\n{_all_times(block.zone, language)}"] if block.zone else [])])

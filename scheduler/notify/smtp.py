@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from config import MailServer
-from scheduler.notify.faults import Phase, SendFault, Verdict, refusal
+from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict, refusal
 
 END = b"\r\n.\r\n"
 STEP_WAIT = 60  # seconds that any answer but the last may take
@@ -46,23 +46,23 @@ class Connection:
         plain = envelope.recipient.isascii()
         if not plain and not smtp.has_extn("smtputf8"):
             reply = "the mail server does not take addresses with such characters"
-            raise SendFault(Phase.RECIPIENT, Verdict.BAD_ADDRESS, 553, reply)
+            raise SendFault(DeliveryPhase.RECIPIENT, Verdict.BAD_ADDRESS, 553, reply)
         options = [] if plain else ["SMTPUTF8", "BODY=8BITMIME"]
         if self._begun:  # an offer that did not end in content
-            self._expect(Phase.SENDER, smtp.rset, (250,))
+            self._expect(DeliveryPhase.SENDER, smtp.rset, (250,))
         self._begun = True
-        self._expect(Phase.SENDER, lambda: smtp.mail(envelope.sender, options), (250,))
-        self._expect(Phase.RECIPIENT, lambda: smtp.rcpt(envelope.recipient), (250, 251))
+        self._expect(DeliveryPhase.SENDER, lambda: smtp.mail(envelope.sender, options), (250,))
+        self._expect(DeliveryPhase.RECIPIENT, lambda: smtp.rcpt(envelope.recipient), (250, 251))
 
     def deliver(self, content: bytes) -> str:
         """Send the content and return the server's reply. Raises SendFault, `UNCLEAR` once the dot may be out."""
-        self._expect(Phase.DATA, lambda: self._smtp.docmd("DATA"), (354,))
+        self._expect(DeliveryPhase.DATA, lambda: self._smtp.docmd("DATA"), (354,))
         self._put(_stuffed(content).removesuffix(b"\r\n"), Verdict.RETRY)
         self._put(END, Verdict.UNCLEAR)  # without it no server can take the content for whole
         code, reply = self._final()
         self._begun = False
         if not 200 <= code <= 299:
-            raise refusal(Phase.CONTENT, code, reply)
+            raise refusal(DeliveryPhase.CONTENT, code, reply)
         self.sent += 1
         return f"{code} {reply}"
 
@@ -83,9 +83,9 @@ class Connection:
             if self._smtp.sock is not None:
                 self._smtp.sock.settimeout(STEP_WAIT)
         except TROUBLE as trouble:
-            raise SendFault(Phase.CONTENT, Verdict.UNCLEAR, 0, _words(trouble)) from trouble
+            raise SendFault(DeliveryPhase.CONTENT, Verdict.UNCLEAR, 0, _words(trouble)) from trouble
         if not (200 <= code <= 299 or 400 <= code <= 599):
-            raise SendFault(Phase.CONTENT, Verdict.UNCLEAR, code, _decoded(reply))
+            raise SendFault(DeliveryPhase.CONTENT, Verdict.UNCLEAR, code, _decoded(reply))
         return code, _decoded(reply)
 
     def _put(self, data: bytes, verdict: Verdict) -> None:
@@ -94,13 +94,17 @@ class Connection:
                 raise smtplib.SMTPServerDisconnected("the connection is closed")
             self._smtp.sock.sendall(data)
         except TROUBLE as trouble:
-            raise SendFault(Phase.CONTENT, verdict, 0, _words(trouble)) from trouble
+            raise SendFault(DeliveryPhase.CONTENT, verdict, 0, _words(trouble)) from trouble
 
-    def _expect(self, phase: Phase, say: Callable[[], tuple[int, bytes]], wanted: tuple[int, ...]) -> None:
+    def _expect(
+        self, phase: DeliveryPhase, say: Callable[[], tuple[int, bytes]], wanted: tuple[int, ...]
+    ) -> None:
         try:
             code, reply = say()
         except TROUBLE as trouble:
-            ours = phase is Phase.SENDER  # later it may be this recipient or content that breaks the server
+            ours = (
+                phase is DeliveryPhase.SENDER
+            )  # later it may be this recipient or content that breaks the server
             verdict = Verdict.CHANNEL if ours else Verdict.RETRY
             raise SendFault(phase, verdict, 0, _words(trouble)) from trouble
         if code not in wanted:
@@ -109,7 +113,7 @@ class Connection:
 
 def _opened(server: MailServer) -> smtplib.SMTP:
     context = None if server.security == "plain" else ssl.create_default_context()  # 20 ms of the processor
-    phase = Phase.CONNECT
+    phase = DeliveryPhase.CONNECT
     smtp: smtplib.SMTP | None = None
     try:
         if server.security == "tls":
@@ -118,11 +122,11 @@ def _opened(server: MailServer) -> smtplib.SMTP:
             smtp = smtplib.SMTP(server.host, server.port, timeout=STEP_WAIT)
         smtp.ehlo_or_helo_if_needed()
         if server.security == "starttls":
-            phase = Phase.TLS
+            phase = DeliveryPhase.TLS
             smtp.starttls(context=context)
             smtp.ehlo()
         if server.username is not None:
-            phase = Phase.LOGIN
+            phase = DeliveryPhase.LOGIN
             smtp.login(server.username, server.password or "")
         if smtp.sock is not None:  # the end goes in a small packet of its own, which must not wait
             smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -133,12 +137,12 @@ def _opened(server: MailServer) -> smtplib.SMTP:
     return smtp
 
 
-def _opening_fault(phase: Phase, trouble: BaseException) -> SendFault:
+def _opening_fault(phase: DeliveryPhase, trouble: BaseException) -> SendFault:
     if isinstance(trouble, smtplib.SMTPResponseException):
         return refusal(phase, trouble.smtp_code, _decoded(trouble.smtp_error))
     ours = isinstance(trouble, (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError))
     if ours:
-        return SendFault(Phase.TLS, Verdict.PAUSE, 0, _words(trouble))
+        return SendFault(DeliveryPhase.TLS, Verdict.PAUSE, 0, _words(trouble))
     return SendFault(phase, Verdict.CHANNEL, 0, _words(trouble))
 
 

@@ -72,7 +72,7 @@ EDITABLE = frozenset(
 )
 
 
-class BadText(ValueError):
+class BadMailText(ValueError):
     """A text that cannot be used, and why."""
 
 
@@ -98,7 +98,7 @@ def why_unusable(kind: str, text: str, language: str) -> str:
     """Return why a clinic's own text may not be used, empty when it may."""
     try:
         check(kind, text, language)
-    except BadText as wrong:
+    except BadMailText as wrong:
         return str(wrong)
     return ""
 
@@ -109,7 +109,7 @@ def body_of(text: MailText) -> str:
 
 
 def parsed(text: str, shipped: MailText | None = None) -> MailText:
-    """Take a text apart; with a shipped one, the subject may be left to it. Raises BadText without subject or body."""
+    """Take a text apart; with a shipped one, a subject is optional. Raises BadMailText without subject or body."""
     text = text.strip().replace("\r\n", "\n")
     head, _, body = text.partition("\n\n")
     if shipped and not head.startswith("Subject:"):
@@ -118,7 +118,7 @@ def parsed(text: str, shipped: MailText | None = None) -> MailText:
     subject = fields.get("Subject", "").strip()
     paragraphs = tuple(part.strip() for part in re.split(r"\n\s*\n", body) if part.strip())
     if not subject or not paragraphs:
-        raise BadText("the text needs a line 'Subject: ...', an empty line, and a body")
+        raise BadMailText("the text needs a line 'Subject: ...', an empty line, and a body")
     return MailText(subject, fields.get("Subject-many", subject).strip(), paragraphs)
 
 
@@ -128,14 +128,14 @@ def placeholders(kind: str) -> frozenset[str]:
 
 
 def check(kind: str, text: str, language: str = "en") -> None:
-    """Raise BadText for a placeholder that a mail of this kind does not have, or one where it must not be."""
+    """Raise BadMailText for a placeholder that a mail of this kind does not have, or one where it must not be."""
     found = parsed(text, _shipped(kind, language))
     for part in (found.subject, found.subject_many):
         _check_part(kind, part)
     for part in found.paragraphs:
         button = BUTTON.fullmatch(part)
         if button and ADDRESS_LIKE.search(button[1]):
-            raise BadText("the words of a button must not hold a web address")
+            raise BadMailText("the words of a button must not hold a web address")
         _check_part(kind, button[1] if button and button[2] in placeholders(kind) else part)
 
 
@@ -144,14 +144,14 @@ def _check_part(kind: str, part: str) -> None:
     names = PLACEHOLDER.findall(part)
     for name in names:
         if name not in placeholders(kind):
-            raise BadText(f"{{{name}}} is not a placeholder of this mail")
+            raise BadMailText(f"{{{name}}} is not a placeholder of this mail")
         if name in LINKS:
-            raise BadText(f"{{{name}}} must be a button, a paragraph of its own: [words]({{{name}}})")
+            raise BadMailText(f"{{{name}}} must be a button, a paragraph of its own: [words]({{{name}}})")
     if "visits" in names and part != VISITS:
-        raise BadText("{visits} must be a paragraph of its own")
+        raise BadMailText("{visits} must be a paragraph of its own")
     for word in part.split():
         if PLACEHOLDER.search(word) and ADDRESS_LIKE.search(PLACEHOLDER.sub("x", word)):
-            raise BadText("a placeholder must not be part of a web address")
+            raise BadMailText("a placeholder must not be part of a web address")
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

@@ -48,7 +48,7 @@ class Outbound:
     """Everything a run needs that outlives it."""
 
     app: Flask
-    connect: Callable[[], Channel]
+    connect: Callable[[], MailConnection]
     head: Letterhead
     policy: Policy
     clock: Callable[[], datetime]

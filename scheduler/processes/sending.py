@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from scheduler.notify.breaker import Breaker
-from scheduler.notify.faults import Phase, SendFault, Verdict
+from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict
 from scheduler.notify.smtp import Envelope
 from scheduler.processes.group_commit import GroupCommit
 from scheduler.services.mail.delivery import accepted, failed, pass_gate, refused_at_gate
@@ -36,7 +36,7 @@ SERVER_TROUBLE = (Verdict.CHANNEL, Verdict.PAUSE)
 log = logging.getLogger(__name__)
 
 
-class Channel(Protocol):
+class MailConnection(Protocol):
     """A way to a person: what notify.smtp.Connection does."""
 
     def offer(self, envelope: Envelope) -> None: ...
@@ -59,7 +59,7 @@ class Sender:
 
     def __init__(
         self,
-        connect: Callable[[], Channel],
+        connect: Callable[[], MailConnection],
         writer: GroupCommit,
         breaker: Breaker,
         policy: Policy,
@@ -68,7 +68,7 @@ class Sender:
     ) -> None:
         self._connect, self._writer, self._breaker = connect, writer, breaker
         self._policy, self._clock, self._let_go = policy, clock, let_go
-        self._channel: Channel | None = None
+        self._channel: MailConnection | None = None
         self._unsettled: Result | None = None
         self.sent = 0
 
@@ -116,13 +116,13 @@ class Sender:
             return None
         return channel.deliver(letter.content)
 
-    def _offered(self, envelope: Envelope) -> Channel:
+    def _offered(self, envelope: Envelope) -> MailConnection:
         fresh = self._channel is None
         channel = self._channel = self._channel or self._connect()
         try:
             channel.offer(envelope)
         except SendFault as fault:
-            if fresh or fault.phase is not Phase.SENDER or fault.verdict is not Verdict.CHANNEL:
+            if fresh or fault.phase is not DeliveryPhase.SENDER or fault.verdict is not Verdict.CHANNEL:
                 raise
             channel.drop()  # the server has hung up between two mails, as servers do
             channel = self._channel = self._connect()

@@ -28,7 +28,7 @@ PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class IdempotentRequest:
     """A request with an Idempotency-Key: who asks (`caller`), what (`route`, `body`), under which key."""
 
     clinic_id: int
@@ -43,7 +43,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What was answered: the status, the body's exact text, and the headers that count."""
 
     status: int
@@ -51,7 +51,7 @@ class Answer:
     headers: dict[str, str]
 
 
-def recall(session: Session, question: Question, now: datetime) -> Answer | None:
+def recall(session: Session, question: IdempotentRequest, now: datetime) -> StoredResponse | None:
     """Return the first answer to this question, or None when this is the first.
 
     Raises Invalid for a key that cannot be kept, KeyReused when the key came with another body, KeyInFlight when the
@@ -70,10 +70,10 @@ def recall(session: Session, question: Question, now: datetime) -> Answer | None
         raise KeyReused
     if row.answer is None or row.status is None:
         raise RecordErased
-    return Answer(row.status, row.answer["body"], row.answer["headers"])
+    return StoredResponse(row.status, row.answer["body"], row.answer["headers"])
 
 
-def remember(session: Session, question: Question, answer: Answer, now: datetime) -> None:
+def remember(session: Session, question: IdempotentRequest, answer: StoredResponse, now: datetime) -> None:
     """Keep the answer with the effect of the request."""
     row = IdempotencyKey(
         clinic_id=question.clinic_id,
@@ -112,7 +112,7 @@ def _check_key(key: str) -> None:
         raise Invalid([(error.field, error.reason)]) from None
 
 
-def _same(question: Question) -> tuple[Any, ...]:
+def _same(question: IdempotentRequest) -> tuple[Any, ...]:
     return (
         IdempotencyKey.clinic_id == question.clinic_id,
         IdempotencyKey.caller == question.caller,
@@ -121,7 +121,7 @@ def _same(question: Question) -> tuple[Any, ...]:
     )
 
 
-def _refuse_in_flight(session: Session, question: Question) -> None:
+def _refuse_in_flight(session: Session, question: IdempotentRequest) -> None:
     if session.get_bind().dialect.name != "postgresql":
         return
     scope = "\n".join((str(question.clinic_id), question.caller, question.route, question.key))

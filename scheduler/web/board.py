@@ -13,10 +13,10 @@ from scheduler.domain.localtime import local_on
 from scheduler.models import practitioner as practitioners
 from scheduler.models import versions
 from scheduler.models.appointment import Appointment
-from scheduler.services.clinic.first_steps import Step
+from scheduler.services.clinic.first_steps import SetupStep
 from scheduler.services.clinic.working_days import next_working_day
 from scheduler.services.day import boards, day_load, weeks
-from scheduler.services.day.boards import View
+from scheduler.services.day.boards import BoardView
 from scheduler.services.planning import availability
 from scheduler.web.board_scale import STYLES, scale_of
 from scheduler.web.current import actor
@@ -32,7 +32,7 @@ bp = Blueprint("board", __name__)
 def today() -> str | Answer:
     """Today's board; a clinic that has neither hours nor a chair has nothing to show, and is led to set itself up."""
     progress = missing_steps()
-    if progress is not None and not progress.done & {Step.HOURS, Step.PLACES}:
+    if progress is not None and not progress.done & {SetupStep.HOURS, SetupStep.PLACES}:
         return redirect(url_for("first_steps.index"), 303)
     return _board(local_on(clock.now(), actor().clinic.zone))
 
@@ -74,7 +74,7 @@ def week(on: str) -> str:
 def agenda(on: str) -> str:
     """The day as a list, for a person, a kind, or everybody."""
     asked, clinic, now = read_date("date", on), actor().clinic, clock.now()
-    board = boards.load(db.session(), clinic, asked, View.CHAIRS, now)
+    board = boards.load(db.session(), clinic, asked, BoardView.CHAIRS, now)
     person, kind = request.args.get("person", ""), request.args.get("kind", "")
     return render_template(
         "board/agenda.html",
@@ -150,6 +150,6 @@ def _is_wanted(visit: Appointment, person: str, kind: str) -> bool:
     return here and kind in ("", visit.kind)
 
 
-def _view() -> View:
-    wanted = request.args.get("view", View.CHAIRS.value)
-    return View(wanted) if wanted in set(View) else View.CHAIRS
+def _view() -> BoardView:
+    wanted = request.args.get("view", BoardView.CHAIRS.value)
+    return BoardView(wanted) if wanted in set(BoardView) else BoardView.CHAIRS

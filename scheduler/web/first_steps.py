@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, current_app, render_template
 
 from scheduler.database import db
 from scheduler.services.account.permissions import allowed
-from scheduler.services.clinic.first_steps import FirstSteps, Step, first_steps
+from scheduler.services.clinic.first_steps import FirstSteps, SetupStep, first_steps
 from scheduler.web.current import actor
 from scheduler.web.shell import may, viewer
 
@@ -26,7 +26,7 @@ def register(app: Flask) -> None:
 def index() -> str:
     """The checklist."""
     return render_template(
-        "first_steps/index.html", steps=list(Step), progress=first_steps(db.session(), actor().clinic)
+        "first_steps/index.html", steps=list(SetupStep), progress=first_steps(db.session(), actor().clinic)
     )
 
 

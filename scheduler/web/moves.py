@@ -23,7 +23,7 @@ from scheduler.models.location import Location
 from scheduler.services.clinic import places
 from scheduler.services.course.course_pictures import changed_gaps
 from scheduler.services.planning import obstacles
-from scheduler.services.planning.nearest_fits import Fit, nearest_fits
+from scheduler.services.planning.nearest_fits import NearestFit, nearest_fits
 from scheduler.services.planning.obstacles import Obstacle
 from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import move_tokens, moves
@@ -158,7 +158,7 @@ def _in_the_way(visit: Appointment, wanted: tuple[datetime, Location | None] | N
     return obstacles.at(db.session(), actor().clinic, visit, start, clock.now(), place)
 
 
-def _fits(visit: Appointment, wanted: tuple[datetime, Location | None] | None) -> list[Fit]:
+def _fits(visit: Appointment, wanted: tuple[datetime, Location | None] | None) -> list[NearestFit]:
     if wanted is None or visit.status not in STEPS["reschedule"]:
         return []
     start, place = wanted

@@ -16,7 +16,7 @@ from flask import current_app, url_for
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Proposal, Visit
+from scheduler.domain.planner.model import Placement, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
 from scheduler.http import signing
@@ -27,7 +27,7 @@ from scheduler.services.clinic import resources
 from scheduler.services.planning import improving_jobs, proposals
 from scheduler.services.planning.earlier import longer_gap
 from scheduler.services.planning.proposal_tokens import sign
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.transactions import write_now
 from scheduler.web import wish_form
 from scheduler.web.current import actor
@@ -38,12 +38,12 @@ MOST_BESIDE = 2  # other courses beside the better one that a worker has found
 
 
 @dataclass(frozen=True)
-class Offer:
+class ShownProposal:
     """A proposal as the page shows it. `closed` are the days within it on which the clinic is closed, and why."""
 
     proposal: Proposal
     token: str
-    weeks: list[list[CalendarDay[Visit]]]
+    weeks: list[list[CalendarDay[Placement]]]
     names: dict[int, str]
     closed: Mapping[date, str]
 
@@ -55,8 +55,8 @@ class Found:
     `job` looks for a better course, or has; `better` tells that the first offer is what it found.
     """
 
-    offers: Sequence[Offer] = ()
-    wishes: Wishes | None = None
+    offers: Sequence[ShownProposal] = ()
+    wishes: CourseRequest | None = None
     refusal: Refusal | None = None
     helps: Sequence[tuple[str, str]] = ()
     job: Job | None = None
@@ -97,7 +97,7 @@ def find(patient: Patient, form: Fields) -> Found:
         return Found((), wishes, refusal, _helps(wishes, refusal, form))
 
 
-def _improvement(form: Fields, wishes: Wishes) -> tuple[Job | None, Proposal | None]:
+def _improvement(form: Fields, wishes: CourseRequest) -> tuple[Job | None, Proposal | None]:
     """Return the job that the form names, if it has ended, and the better course that it has found for these wishes.
 
     Neither where that course has no place any more: then the search begins again.
@@ -116,7 +116,7 @@ def _improvement(form: Fields, wishes: Wishes) -> tuple[Job | None, Proposal | N
     return job, found[1]
 
 
-def _improve(wishes: Wishes, cost: int | None) -> Job | None:
+def _improve(wishes: CourseRequest, cost: int | None) -> Job | None:
     """Put the search for a better course in line. Objects read before are read anew after this."""
     seconds = current_app.config["SETTINGS"].solver_seconds
     write_now()
@@ -125,13 +125,13 @@ def _improve(wishes: Wishes, cost: int | None) -> Job | None:
     return job
 
 
-def _offers(wishes: Wishes, found: Sequence[Proposal]) -> list[Offer]:
+def _offers(wishes: CourseRequest, found: Sequence[Proposal]) -> list[ShownProposal]:
     now = clock.now()
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
     names = resources.names(db.session(), actor().clinic.id, ids)
     zone, closed = actor().clinic.zone, _closed([visit for one in found for visit in one.visits])
     return [
-        Offer(
+        ShownProposal(
             proposal,
             sign(proposal, wishes, actor(), signing.keys(), now),
             weeks(proposal.visits, lambda visit: visit.start, zone, closed),
@@ -142,7 +142,7 @@ def _offers(wishes: Wishes, found: Sequence[Proposal]) -> list[Offer]:
     ]
 
 
-def _helps(wishes: Wishes | None, refusal: Refusal, form: Fields) -> list[tuple[str, str]]:
+def _helps(wishes: CourseRequest | None, refusal: Refusal, form: Fields) -> list[tuple[str, str]]:
     """Return what would make room: words, and the address that asks again with it (none: not for this page)."""
     offered = list(refusal.details.get("suggestions", ()))
     if wishes is not None and wishes.done and isinstance(refusal, NoFitFound):
@@ -165,7 +165,7 @@ def _within(proposal: Proposal, closed: Mapping[date, str]) -> dict[date, str]:
     return {on: why for on, why in sorted(closed.items()) if first <= on <= last}
 
 
-def _closed(visits: Sequence[Visit]) -> dict[date, str]:
+def _closed(visits: Sequence[Placement]) -> dict[date, str]:
     """Return the days within the courses on which the whole clinic is closed, with the reason."""
     if not visits:
         return {}

@@ -10,7 +10,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.models.patient import Patient
 from scheduler.services.day import boards
-from scheduler.services.day.boards import View
+from scheduler.services.day.boards import BoardView
 from scheduler.services.visit import preparations
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
@@ -43,7 +43,7 @@ def course(care_plan_id: str) -> str:
 def day(on: str) -> str:
     """The day's columns as lists; `by` is chairs or people, `names` is names or initials."""
     asked = read_date("date", on)
-    view = View.PEOPLE if request.args.get("by") == View.PEOPLE else View.CHAIRS
+    view = BoardView.PEOPLE if request.args.get("by") == BoardView.PEOPLE else BoardView.CHAIRS
     board = boards.load(db.session(), actor().clinic, asked, view)
     named: Callable[[Patient], str] = _name if request.args.get("names") == "names" else initials
     columns = [
@@ -69,7 +69,7 @@ def _name(patient: Patient) -> str:
     return patient.name
 
 
-def _lines(steps: list[preparations.Step]) -> list[str]:
+def _lines(steps: list[preparations.PreparationLine]) -> list[str]:
     return [
         step.text.replace("{time}", f"{local_time(step.at)}, {local_date(step.at)}") if step.at else step.text
         for step in steps

@@ -15,7 +15,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.services.changes import check_version
 from scheduler.services.clinic import plans
 from scheduler.services.course import protocol_change
-from scheduler.services.course.protocol_change import Change
+from scheduler.services.course.protocol_change import ProtocolChange
 from scheduler.services.planning.earlier import line
 from scheduler.services.visit import move_tokens
 from scheduler.web.care_plans import find
@@ -65,7 +65,7 @@ def save(care_plan_id: str) -> Response | tuple[str, int]:
     return redirect(url_for("care_plans.show", care_plan_id=care_plan_id), 303)
 
 
-def _planned(course: CarePlan) -> Change:
+def _planned(course: CarePlan) -> ProtocolChange:
     definition = plans.current(db.session(), actor().clinic, request.form.get("plan_definition", ""))
     last = request.form.get("last")  # not asked for at first: found by what was held
     if request.form.get("last_of") != definition.key:  # it was of the protocol that was looked at before
@@ -74,7 +74,7 @@ def _planned(course: CarePlan) -> Change:
 
 
 def _page(
-    course: CarePlan, planned: Change | None = None, token: str = "", refusal: Refusal | None = None
+    course: CarePlan, planned: ProtocolChange | None = None, token: str = "", refusal: Refusal | None = None
 ) -> str:
     known = definitions.all_current(db.session(), actor().clinic.id)
     return render_template(

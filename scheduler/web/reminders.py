@@ -40,7 +40,7 @@ def index() -> str:
     state, text = request.args.get("state", ""), request.args.get("search", "").strip().lower()[:100]
     number = min(max(request.args.get("page", 0, type=int), 0), 10_000)
     clinic, now = actor().clinic, clock.now()
-    rows = send_log.Page((), False)
+    rows = send_log.SendLogPage((), False)
     if view == "planned":
         rows = send_log.planned(db.session(), clinic, number)
     elif view == "mails":

@@ -34,7 +34,7 @@ MINUTES = 15  # what the form starts with
 
 
 @dataclass(frozen=True)
-class Late:
+class LateResource:
     """What may run late; `one_at_a_time` when pauses between its visits can take up a delay."""
 
     resource_id: int
@@ -102,15 +102,17 @@ def _reason() -> str:
     return request.form.get("reason", "").strip()[:300]
 
 
-def _known() -> list[Late]:
+def _known() -> list[LateResource]:
     """Return the clinic's chairs, rooms and people, in the board's order."""
     clinic = actor().clinic
     places = [
-        Late(place.resource_id, f"place-{place.public_id}", place.name, one_at_a_time=True)
+        LateResource(place.resource_id, f"place-{place.public_id}", place.name, one_at_a_time=True)
         for place in locations.active(db.session(), clinic.id)
     ]
     people = [
-        Late(person.resource_id, f"person-{person.public_id}", person.name, Role.NURSE not in person.roles)
+        LateResource(
+            person.resource_id, f"person-{person.public_id}", person.name, Role.NURSE not in person.roles
+        )
         for person in practitioners.active(db.session(), clinic.id)
     ]
     return places + people
@@ -121,7 +123,7 @@ def key_of(resource_id: int) -> str:
     return next((one.key for one in _known() if one.resource_id == resource_id), "")
 
 
-def _chosen(key: str) -> Late | None:
+def _chosen(key: str) -> LateResource | None:
     return next((one for one in _known() if one.key == key), None)
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Edge, Offset, Unit
 from scheduler.models.appointment import Appointment
-from scheduler.services.course.course_pictures import Picture, Step
+from scheduler.services.course.course_pictures import Picture, SpacedVisit
 
 LEFT, RIGHT, TOP, ROW = 150.0, 30.0, 34.0, 38.0
 DAY = timedelta(days=1)
@@ -37,7 +37,7 @@ class Mark:
     """A visit at its start."""
 
     x: float
-    step: Step
+    step: SpacedVisit
     band: Band | None
 
     @property
@@ -46,7 +46,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Line:
+class TimelineRow:
     """All visits of one kind."""
 
     y: float
@@ -68,7 +68,7 @@ class Timeline:
 
     width: float
     height: float
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineRow, ...]
     labels: tuple[Label, ...]
     now_x: float | None
 
@@ -108,13 +108,13 @@ class _Axis:
         return round(LEFT + (instant - self.start) / DAY * self.unit, 1)
 
 
-def _lines(steps: Sequence[Step], axis: _Axis, zone: ZoneInfo) -> tuple[Line, ...]:
+def _lines(steps: Sequence[SpacedVisit], axis: _Axis, zone: ZoneInfo) -> tuple[TimelineRow, ...]:
     titles: dict[str, str] = {}
     for step in steps:
         titles.setdefault(_group(step.visit), _title(step.visit))
     standing = {step.visit.action: step.visit for step in steps if step.stands}
     return tuple(
-        Line(
+        TimelineRow(
             TOP + number * ROW + ROW / 2,
             title,
             tuple(
@@ -135,7 +135,7 @@ def _title(visit: Appointment) -> str:
     return visit.title if visit.series else "Before and beside"
 
 
-def _band(step: Step, standing: dict[str, Appointment], axis: _Axis, zone: ZoneInfo) -> Band | None:
+def _band(step: SpacedVisit, standing: dict[str, Appointment], axis: _Axis, zone: ZoneInfo) -> Band | None:
     """Return the window of a gap in days or hours; a gap in working days has no fixed width and is left to words."""
     if step.spacing is None or step.spacing.offset.unit is Unit.WORKING_DAYS:
         return None

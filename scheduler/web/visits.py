@@ -71,7 +71,7 @@ class Blocked:
 
 
 @dataclass(frozen=True)
-class Late:
+class VisitDelays:
     """A visit's own delay, and the visits that wait for it with theirs."""
 
     delay: Delay | None
@@ -261,16 +261,16 @@ def _settled(visit: Appointment, still_open: set[str]) -> list[str]:
     return [rule.title for rule in gates.rules_for(visit) if rule.key not in still_open]
 
 
-def _late(visit: Appointment, now: datetime) -> Late:
+def _late(visit: Appointment, now: datetime) -> VisitDelays:
     """Return by how much the visit is late by what goes on today, and who waits behind it."""
     zone = actor().clinic.zone
     on = local_on(visit.start_at, zone)
     if on != local_on(now, zone):
-        return Late(None, ())
+        return VisitDelays(None, ())
     day = boards.standing(boards.visits_between(db.session(), actor().clinic, Window(*day_bounds(on, zone))))
     found = delays.of_day(db.session(), day, now)
     behind = [(one, found[one.id]) for one in day if one.id in found and found[one.id].behind is visit]
-    return Late(found.get(visit.id), tuple(behind))
+    return VisitDelays(found.get(visit.id), tuple(behind))
 
 
 def _how_late(late: Lateness | None) -> str:

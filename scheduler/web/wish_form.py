@@ -22,7 +22,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans
 from scheduler.services.planning import assignments
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.web.local import LONGEST, read_date, read_instant, read_time
 
 MOST_PINS = 60
@@ -31,7 +31,7 @@ Fields = MultiDict[str, str]
 
 
 @dataclass(frozen=True)
-class Pin:
+class PinnedStart:
     """A visit that the desk wants at this start."""
 
     action: str
@@ -40,7 +40,7 @@ class Pin:
 
 
 @dataclass(frozen=True)
-class Bend:
+class GapOverride:
     """A gap that may once be another: the shortest and the longest, in the unit of the action's own."""
 
     action: str
@@ -49,7 +49,7 @@ class Bend:
     text: str
 
 
-def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: datetime) -> Wishes:
+def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: datetime) -> CourseRequest:
     """Return the wishes in the form. Raises Invalid naming each field, NotFound for an unknown protocol or person."""
     definition, today = (
         plans.current(session, actor.clinic, form.get("plan_definition", "")),
@@ -64,7 +64,7 @@ def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: da
         places.get_practitioner(session, actor.clinic, one) for one in form.getlist("practitioner") if one
     ]
     assignments.require_for_course(definition.plan.firm, chosen, "practitioner")
-    return Wishes(
+    return CourseRequest(
         patient=patient,
         plan_definition=definition,
         not_before=not_before,
@@ -111,7 +111,7 @@ def had(form: Fields, plan: Plan) -> str:
     return wanted if wanted in {action.key for action in line(plan)[:-1]} else ""
 
 
-def bends(form: Fields) -> list[Bend]:
+def bends(form: Fields) -> list[GapOverride]:
     """Return the gaps that are bent, without those taken back. Raises Invalid."""
     taken_back = set(form.getlist("unbend"))
     found = (_bend(text) for text in form.getlist("slack")[:MOST_PINS])
@@ -148,9 +148,9 @@ def _as_fields(name: str, value: Any, values: Fields) -> tuple[str, list[str]]:
     raise ValueError(f"no field of the form is {name}")
 
 
-def pins(form: Fields) -> list[Pin]:
+def pins(form: Fields) -> list[PinnedStart]:
     """Return what is pinned: what was, without what is let go, with what is new. Raises Invalid."""
-    kept: dict[str, Pin] = {}
+    kept: dict[str, PinnedStart] = {}
     for text in [*form.getlist("pinned")[:MOST_PINS], *form.getlist("pin")]:
         pin = _pin(text)
         kept[pin.action] = pin
@@ -171,21 +171,21 @@ def start_values(patient: Patient, plan_key: str, today: date) -> Fields:
     return values
 
 
-def _pin(text: str) -> Pin:
+def _pin(text: str) -> PinnedStart:
     action, _, wall = text[:120].partition("@")
     try:
         local = datetime.fromisoformat(wall[:LONGEST])
     except ValueError:
         raise Invalid([("pin", "must be a visit with its local date and time")]) from None
-    return Pin(action, read_instant("pin", local.date(), local.time().replace(tzinfo=None)), text)
+    return PinnedStart(action, read_instant("pin", local.date(), local.time().replace(tzinfo=None)), text)
 
 
-def _bend(text: str) -> Bend:
+def _bend(text: str) -> GapOverride:
     action, _, gap = text[:120].partition(":")
     least, _, most = gap.partition(":")
     if not (least.isdecimal() and most.isdecimal() and len(gap) < LONGEST):
         raise Invalid([("slack", "must be a visit with its shortest and longest gap")])
-    return Bend(action, int(least), int(most), text)
+    return GapOverride(action, int(least), int(most), text)
 
 
 def _today(actor: Actor, now: datetime) -> date:

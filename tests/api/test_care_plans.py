@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from tests.cast import NOW
 from tests.engines import both
 
@@ -210,7 +210,7 @@ def test_a_stopped_course_frees_everything_ahead(alice, proposal, session):
     assert (stopped.status_code, stopped.json["status"]) == (200, "revoked")
     assert {one["status"] for one in stopped.json["appointments"]} == {"cancelled"}
     session.rollback()
-    assert session.scalar(select(func.count(Occupation.id)).where(Occupation.released_at.is_(None))) == 0
+    assert session.scalar(select(func.count(Allocation.id)).where(Allocation.released_at.is_(None))) == 0
 
 
 def test_a_course_is_held_and_resumed(alice, proposal):
@@ -247,7 +247,7 @@ def test_a_course_of_another_clinic_is_not_there(api, hill, alice, proposal):
 
 def counts(session):
     session.rollback()  # SQLite would go on showing what was there at the first look
-    return tuple(session.scalar(select(func.count(one.id))) for one in (CarePlan, Appointment, Occupation))
+    return tuple(session.scalar(select(func.count(one.id))) for one in (CarePlan, Appointment, Allocation))
 
 
 NARROW = {"weekdays": [1], "earliest": "08:00", "latest": "10:30", "blocked_dates": ["2026-12-02"]}

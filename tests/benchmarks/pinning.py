@@ -31,7 +31,7 @@ from scheduler.services.account import accounts
 from scheduler.services.clinic import plans
 from scheduler.services.course import booking
 from scheduler.services.planning import proposals
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from tests.cast import PASSWORD, Cast, add_patient, add_person, add_place, found, hire
 from tests.engines import test_settings
 from tools import chromium, processes
@@ -92,7 +92,7 @@ def _fill(now: datetime) -> str:
 
 def _book(session: object, cast: Cast, name: str, first_on: date, now: datetime) -> None:
     definition = current(session, cast.clinic.id, PLAN)  # type: ignore[arg-type]
-    wanted = Wishes(cast.patients[name], definition, first_on, count=1)
+    wanted = CourseRequest(cast.patients[name], definition, first_on, count=1)
     best = proposals.propose(session, cast.command, wanted, now)[0]  # type: ignore[arg-type]
     booking.book_course(session, cast.command, wanted, best.visits, best.projections, now)  # type: ignore[arg-type]
 

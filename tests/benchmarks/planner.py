@@ -23,9 +23,9 @@ from time import process_time
 
 from scheduler.domain.planner import Availability, Weights, cpsat
 from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.model import Request, Resource
+from scheduler.domain.planner.model import PlannerResource, Request
 from scheduler.domain.planner.optimum import Solution
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.planner.starts import Starts
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, crowd, staff
@@ -48,7 +48,7 @@ class Size:
     infusions: int
 
     @property
-    def people(self) -> tuple[Resource, ...]:
+    def people(self) -> tuple[PlannerResource, ...]:
         return staff(
             self.chairs, max(self.chairs // 3, 1), max(self.chairs // 5 * 2, 2), 2, max(self.chairs // 3, 2)
         )
@@ -75,7 +75,7 @@ class Duel:
     refuted: int = 0
     left: int = 0
 
-    def fight(self, problem: Problem, ours: Solution | None, spent: float) -> None:
+    def fight(self, problem: PlanningProblem, ours: Solution | None, spent: float) -> None:
         begun = process_time()
         try:
             theirs = cpsat.solve(problem, seconds=CP_SECONDS)
@@ -92,7 +92,7 @@ class Duel:
         else:
             self._count(proved(problem, ours))
 
-    def judge(self, problem: Problem, ours: Solution | None) -> None:
+    def judge(self, problem: PlanningProblem, ours: Solution | None) -> None:
         """Have our answer proved without a race."""
         self._count(proved(problem, ours))
 
@@ -116,7 +116,7 @@ class Duel:
         return ", ".join(f"{number} {word}" for word, number in counts.items() if number)
 
 
-def proved(problem: Problem, ours: Solution | None) -> bool | None:
+def proved(problem: PlanningProblem, ours: Solution | None) -> bool | None:
     """Return whether CP-SAT proves that nothing is better than ours; None if it does not get so far."""
     try:
         if ours is None:
@@ -171,7 +171,9 @@ def say(what: str) -> None:
     print(f"... {what}", file=sys.stderr, flush=True)
 
 
-def _measure(row: Row, availability: Availability, request: Request) -> tuple[Problem, Solution | None]:
+def _measure(
+    row: Row, availability: Availability, request: Request
+) -> tuple[PlanningProblem, Solution | None]:
     infusion = request.plan.actions[0]
 
     def start_set() -> object:
@@ -181,10 +183,10 @@ def _measure(row: Row, availability: Availability, request: Request) -> tuple[Pr
 
     def optimum() -> object:
         availability.forget()
-        fresh = Problem(request, availability, Weights(), NOW)
+        fresh = PlanningProblem(request, availability, Weights(), NOW)
         return fresh.optimum.best(fresh.sets)
 
-    problem = Problem(request, availability, Weights(), NOW)
+    problem = PlanningProblem(request, availability, Weights(), NOW)
     row.start_set.append(milliseconds(start_set))
     row.slot_map.append(milliseconds(lambda: SlotMap(problem.course, problem.sets, problem.ruler)))
     row.optimum.append(milliseconds(optimum))
@@ -205,9 +207,9 @@ def small() -> Duel:
     return duel
 
 
-def _afresh(problem: Problem) -> object:
+def _afresh(problem: PlanningProblem) -> object:
     problem.availability.forget()
-    fresh = Problem(problem.request, problem.availability, problem.weights, problem.now)
+    fresh = PlanningProblem(problem.request, problem.availability, problem.weights, problem.now)
     return fresh.optimum.best(fresh.sets)
 
 

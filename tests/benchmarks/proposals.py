@@ -33,7 +33,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import to_local, to_utc
 from scheduler.models import versions
 from scheduler.models.appointment import Appointment
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
 from scheduler.services.clinic import plans
@@ -95,7 +95,7 @@ def fill(cast: Cast, appointments: int, now: datetime) -> None:
                 rows.append((people[NURSES + PRESCRIBERS + chair], 0, "therapist", at, TWO_HOURS))
             taken += [_row(cast.clinic.id, number, *row) for row in rows]
         db.session.execute(insert(Appointment), visits)
-        db.session.execute(insert(Occupation), taken)
+        db.session.execute(insert(Allocation), taken)
 
 
 def _times(days: list, number: int, slots: int) -> list[tuple[datetime, int]]:
@@ -155,7 +155,7 @@ def book_one(clinic_id: int, chair: int, number: int) -> None:
     at = to_utc(datetime.combine(on, time(17, 30)), ZONE)
     session = db.session()
     begin_write(session)
-    session.execute(insert(Occupation), [_row(clinic_id, 1, chair, 0, "chair", at, timedelta(minutes=5))])
+    session.execute(insert(Allocation), [_row(clinic_id, 1, chair, 0, "chair", at, timedelta(minutes=5))])
     versions.raise_versions(session, clinic_id, [chair], now)
     session.commit()
 

@@ -31,7 +31,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import to_local, to_utc
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import MessageKind, MessageState
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.processes.clock_jobs import keep_hours
 from scheduler.services.mail import outbox
@@ -123,7 +123,7 @@ def fill(cast: Cast, each: list[Patient], visits: int) -> None:
     for first in range(0, len(rows), 5000):
         session.execute(insert(Appointment), rows[first : first + 5000])
     for first in range(0, len(taken), 5000):
-        session.execute(insert(Occupation), taken[first : first + 5000])
+        session.execute(insert(Allocation), taken[first : first + 5000])
     theirs: dict[int, list[Appointment]] = {}
     for visit in session.query(Appointment):
         theirs.setdefault(visit.patient_id, []).append(visit)

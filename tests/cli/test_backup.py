@@ -16,7 +16,7 @@ from scheduler.database import begin_write, db
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.notify.smtp import Connection
 from scheduler.processes.dispatch import Outbound, dispatch
@@ -106,11 +106,11 @@ def test_new_rows_are_counted_on_and_the_guard_stands(app, booked, other, tmp_pa
 
     assert made.exit_code == 0, made.output
     with other.app_context():
-        taken = select(Occupation.__table__).where(Occupation.released_at.is_(None))
+        taken = select(Allocation.__table__).where(Allocation.released_at.is_(None))
         again = dict(db.session.execute(taken).mappings().first())
         again.pop("id")
         with pytest.raises(IntegrityError):
-            db.session.execute(insert(Occupation).values(again))
+            db.session.execute(insert(Allocation).values(again))
 
 
 def test_a_clinic_moves_from_sqlite_to_postgresql(app, booked, shared_folder, tmp_path):

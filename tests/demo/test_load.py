@@ -16,9 +16,9 @@ from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Stage
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import RequestKind
 from scheduler.models.reminder import Reminder, ReminderState
@@ -36,7 +36,7 @@ ENDED = {AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW, AppointmentStatu
 
 
 def overlaps(session: Session) -> int:
-    one, other = aliased(Occupation), aliased(Occupation)
+    one, other = aliased(Allocation), aliased(Allocation)
     query = select(func.count()).where(
         one.resource_id == other.resource_id,
         one.lane == other.lane,
@@ -86,7 +86,7 @@ def _every_gap_in_days_is_kept(session: Session) -> None:
 
 def _nothing_proposed_takes_up_time(session: Session) -> None:
     """Only a reservation, among what is proposed, occupies; and everything that stands ahead does."""
-    held = set(session.scalars(select(Occupation.appointment_id).where(Occupation.released_at.is_(None))))
+    held = set(session.scalars(select(Allocation.appointment_id).where(Allocation.released_at.is_(None))))
     for one in session.scalars(select(Appointment).where(Appointment.start_at > TUESDAY)):
         reserved = one.status is AppointmentStatus.PROPOSED and one.expires_at is not None
         assert (one.id in held) == (one.status.is_live or reserved), (one.id, one.status)
@@ -104,7 +104,9 @@ def _nobody_was_written_to(session: Session) -> None:
 
 
 def _open_gates_make_visits_tentative(session: Session, visits: list[Appointment]) -> None:
-    left_open = select(func.count(Gate.id)).where(Gate.key == "driver", Gate.closed_at.is_(None))
+    left_open = select(func.count(Requirement.id)).where(
+        Requirement.key == "driver", Requirement.closed_at.is_(None)
+    )
     assert (session.scalar(left_open) or 0) > 10
     pending = {one.kind for one in visits if one.status is AppointmentStatus.PENDING}
     assert pending != set()

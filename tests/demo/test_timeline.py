@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from scheduler.demo.timeline import Timeline
+from scheduler.demo.timeline import EventQueue
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -10,7 +10,7 @@ HOUR = timedelta(hours=1)
 
 def test_what_is_due_happens_in_order_and_the_rest_never() -> None:
     happened: list[tuple[str, datetime]] = []
-    timeline = Timeline()
+    timeline = EventQueue()
     for name, at in (("late", NOON + HOUR), ("first", NOON - HOUR), ("second", NOON - HOUR), ("now", NOON)):
         timeline.add(at, lambda now, name=name: happened.append((name, now)))  # type: ignore[misc]
 
@@ -19,7 +19,7 @@ def test_what_is_due_happens_in_order_and_the_rest_never() -> None:
 
 
 def test_a_happening_may_add_others() -> None:
-    timeline = Timeline()
+    timeline = EventQueue()
     happened: list[datetime] = []
 
     def again(now: datetime) -> None:
@@ -34,7 +34,7 @@ def test_a_happening_may_add_others() -> None:
 
 
 def test_time_never_goes_back() -> None:
-    timeline = Timeline()
+    timeline = EventQueue()
     happened: list[datetime] = []
     timeline.add(NOON, lambda _: timeline.add(NOON - HOUR, happened.append))
 

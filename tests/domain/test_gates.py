@@ -5,15 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from scheduler.domain.gates import Settled, good_until, why_open
-from scheduler.domain.plans import Gate, Holds
+from scheduler.domain.plans import Holds, RequirementDefinition
 
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 24)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-DRIVER = Gate("driver", "Driver confirmed", Holds.PER_SESSION)
-CONSENT = Gate("consent", "Signed consent", Holds.ONCE, lead=24 * HOUR)
-TEST = Gate("test", "Pregnancy test", Holds.DAYS, valid_days=7)
-FORM = Gate("form", "Monitoring form", Holds.PER_SESSION, valid_days=7, after_visit=True)
+DRIVER = RequirementDefinition("driver", "Driver confirmed", Holds.PER_SESSION)
+CONSENT = RequirementDefinition("consent", "Signed consent", Holds.ONCE, lead=24 * HOUR)
+TEST = RequirementDefinition("test", "Pregnancy test", Holds.DAYS, valid_days=7)
+FORM = RequirementDefinition("form", "Monitoring form", Holds.PER_SESSION, valid_days=7, after_visit=True)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ FORM = Gate("form", "Monitoring form", Holds.PER_SESSION, valid_days=7, after_vi
     ],
 )
 def test_a_gate_is_open_until_it_is_settled_in_time(
-    gate: Gate, settled: Settled | None, why: str | None
+    gate: RequirementDefinition, settled: Settled | None, why: str | None
 ) -> None:
     assert why_open(gate, settled, START, TODAY) == why
 

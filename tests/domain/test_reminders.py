@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scheduler.domain.plans import Unit
 from scheduler.domain.reminders import (
     Anchor,
-    Calendar,
     QuietHours,
-    Rule,
+    ReminderCalendar,
+    ReminderRule,
     by_lead_hours,
     due_times,
     outside_quiet,
@@ -27,7 +27,7 @@ def weekdays(on):
     return on.isoweekday() <= 5
 
 
-CLINIC = Calendar(NEW_YORK, QUIET, weekdays)
+CLINIC = ReminderCalendar(NEW_YORK, QUIET, weekdays)
 
 
 def at(day, clock, zone=NEW_YORK):
@@ -66,7 +66,7 @@ def test_working_days_step_over_the_weekend():
 
 def test_what_falls_on_a_closed_day_can_come_on_the_working_day_before():
     monday = at(date(2026, 11, 30), time(10))
-    pulled = Calendar(NEW_YORK, QUIET, weekdays, skip_closed=True)
+    pulled = ReminderCalendar(NEW_YORK, QUIET, weekdays, skip_closed=True)
     rule = read_rule("before-start 24 hours")
 
     assert due(rule, monday).due_at == at(date(2026, 11, 29), time(10))
@@ -128,7 +128,7 @@ def test_a_rule_is_for_the_kinds_it_names():
     )
     assert rule.fits("infusion")
     assert not rule.fits("therapy")
-    assert Rule("x", Anchor.AT_BOOKING, 0, Unit.HOURS).fits("anything")
+    assert ReminderRule("x", Anchor.AT_BOOKING, 0, Unit.HOURS).fits("anything")
     assert rule.key != read_rule("after-end 1 days").key
 
 

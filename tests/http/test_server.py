@@ -12,7 +12,7 @@ import pytest
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from scheduler.http.server import UNREAD_SECONDS, Channel, Server
+from scheduler.http.server import UNREAD_SECONDS, Server, TimedChannel
 from tests.http.served import read, served, wait
 from tests.http.small_app import app
 from tools.processes import LOOPBACK
@@ -110,7 +110,7 @@ def test_the_time_to_read_an_answer_begins_with_the_answer():
     settings = Adjustments(sockets=[listening])
     server = Server(app, held, False, listening, adj=settings, sockinfo=info, bind_socket=False)
     ours, theirs = socket.socketpair()
-    channel = Channel(server, ours, "client", settings, held)
+    channel = TimedChannel(server, ours, "client", settings, held)
     with theirs, ExitStack() as stack:
         stack.callback(wasyncore.close_all, held)
         with suppress(BlockingIOError):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
@@ -97,7 +97,7 @@ def test_sqlite_refuses_a_time_in_another_notation(session, visit):
         session.execute(text("UPDATE occupation SET start_at = '2026-11-23T12:00:00Z'"))
     session.rollback()
 
-    assert session.query(Occupation).one().start_at == NOW
+    assert session.query(Allocation).one().start_at == NOW
 
 
 @both

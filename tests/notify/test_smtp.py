@@ -1,7 +1,7 @@
 import pytest
 
 from config import MailServer
-from scheduler.notify.faults import Phase, SendFault, Verdict
+from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict
 from scheduler.notify.smtp import Connection, Envelope
 from tests.smtp_server import HANG_UP, SILENCE, Script, smtp_server
 
@@ -61,24 +61,24 @@ def test_an_offer_that_came_to_nothing_does_not_spoil_the_next():
 @pytest.mark.parametrize(
     ("step", "reply", "phase", "verdict"),
     [
-        ("mail", b"451 4.3.0 trouble", Phase.SENDER, Verdict.CHANNEL),
-        ("mail", b"550 5.7.1 you may not send", Phase.SENDER, Verdict.PAUSE),
-        ("mail", HANG_UP, Phase.SENDER, Verdict.CHANNEL),
-        ("rcpt", b"421 4.3.2 shutting down", Phase.RECIPIENT, Verdict.CHANNEL),
-        ("rcpt", b"451 4.7.1 greylisted", Phase.RECIPIENT, Verdict.RETRY),
-        ("rcpt", b"550 5.1.1 no such user", Phase.RECIPIENT, Verdict.BAD_ADDRESS),
-        ("rcpt", b"550 no such user", Phase.RECIPIENT, Verdict.BAD_ADDRESS),
-        ("rcpt", b"552 5.2.2 mailbox full", Phase.RECIPIENT, Verdict.RETRY),
-        ("rcpt", b"554 5.7.1 spam", Phase.RECIPIENT, Verdict.REFUSED),
-        ("rcpt", HANG_UP, Phase.RECIPIENT, Verdict.RETRY),
-        ("data", b"451 4.3.0 trouble", Phase.DATA, Verdict.RETRY),
-        ("data", b"554 5.5.0 no", Phase.DATA, Verdict.RETRY),
-        ("data", HANG_UP, Phase.DATA, Verdict.RETRY),
-        ("content", b"451 4.3.0 disk full", Phase.CONTENT, Verdict.RETRY),
-        ("content", b"554 5.6.0 bad content", Phase.CONTENT, Verdict.REFUSED),
-        ("content", b"nonsense", Phase.CONTENT, Verdict.UNCLEAR),
-        ("content", HANG_UP, Phase.CONTENT, Verdict.UNCLEAR),
-        ("content", SILENCE, Phase.CONTENT, Verdict.UNCLEAR),
+        ("mail", b"451 4.3.0 trouble", DeliveryPhase.SENDER, Verdict.CHANNEL),
+        ("mail", b"550 5.7.1 you may not send", DeliveryPhase.SENDER, Verdict.PAUSE),
+        ("mail", HANG_UP, DeliveryPhase.SENDER, Verdict.CHANNEL),
+        ("rcpt", b"421 4.3.2 shutting down", DeliveryPhase.RECIPIENT, Verdict.CHANNEL),
+        ("rcpt", b"451 4.7.1 greylisted", DeliveryPhase.RECIPIENT, Verdict.RETRY),
+        ("rcpt", b"550 5.1.1 no such user", DeliveryPhase.RECIPIENT, Verdict.BAD_ADDRESS),
+        ("rcpt", b"550 no such user", DeliveryPhase.RECIPIENT, Verdict.BAD_ADDRESS),
+        ("rcpt", b"552 5.2.2 mailbox full", DeliveryPhase.RECIPIENT, Verdict.RETRY),
+        ("rcpt", b"554 5.7.1 spam", DeliveryPhase.RECIPIENT, Verdict.REFUSED),
+        ("rcpt", HANG_UP, DeliveryPhase.RECIPIENT, Verdict.RETRY),
+        ("data", b"451 4.3.0 trouble", DeliveryPhase.DATA, Verdict.RETRY),
+        ("data", b"554 5.5.0 no", DeliveryPhase.DATA, Verdict.RETRY),
+        ("data", HANG_UP, DeliveryPhase.DATA, Verdict.RETRY),
+        ("content", b"451 4.3.0 disk full", DeliveryPhase.CONTENT, Verdict.RETRY),
+        ("content", b"554 5.6.0 bad content", DeliveryPhase.CONTENT, Verdict.REFUSED),
+        ("content", b"nonsense", DeliveryPhase.CONTENT, Verdict.UNCLEAR),
+        ("content", HANG_UP, DeliveryPhase.CONTENT, Verdict.UNCLEAR),
+        ("content", SILENCE, DeliveryPhase.CONTENT, Verdict.UNCLEAR),
     ],
 )
 def test_every_failure_is_classed_by_its_phase(step, reply, phase, verdict):
@@ -93,17 +93,19 @@ def test_a_server_that_is_not_there_is_the_channels_trouble():
     with pytest.raises(SendFault) as caught:
         Connection(MailServer("127.0.0.1", port, "plain"), 5)
 
-    assert (caught.value.phase, caught.value.verdict) == (Phase.CONNECT, Verdict.CHANNEL)
+    assert (caught.value.phase, caught.value.verdict) == (DeliveryPhase.CONNECT, Verdict.CHANNEL)
 
 
 def test_a_server_without_starttls_gets_nothing():
     with smtp_server(Script()) as port, pytest.raises(SendFault) as caught:
         Connection(MailServer("127.0.0.1", port, "starttls", "user", "pass"), 5)
 
-    assert (caught.value.phase, caught.value.verdict) == (Phase.TLS, Verdict.PAUSE)
+    assert (caught.value.phase, caught.value.verdict) == (DeliveryPhase.TLS, Verdict.PAUSE)
 
 
 def test_a_fault_tells_no_address():
-    fault = SendFault(Phase.RECIPIENT, Verdict.BAD_ADDRESS, 550, "5.1.1 <nora@example.org>: unknown\r\nuser")
+    fault = SendFault(
+        DeliveryPhase.RECIPIENT, Verdict.BAD_ADDRESS, 550, "5.1.1 <nora@example.org>: unknown\r\nuser"
+    )
 
     assert str(fault) == "recipient: 550 5.1.1 <<address>>: unknown user"

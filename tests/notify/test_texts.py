@@ -1,7 +1,7 @@
 import pytest
 
-from scheduler.notify.layout import Block, VisitLine, as_html, as_text, blocks
-from scheduler.notify.texts import BadText, check, filled, parsed, text_of
+from scheduler.notify.layout import Paragraph, VisitLine, as_html, as_text, blocks
+from scheduler.notify.texts import BadMailText, check, filled, parsed, text_of
 
 OWN = "Subject: Hi {first_name}\n\nHello {first_name},\n\n[Open]({link})\n"
 
@@ -15,12 +15,12 @@ def test_a_clinic_may_write_its_own_text():
 
 @pytest.mark.parametrize("text", ["", "Hello", "Subject: x", "Subject: x\n\n"])
 def test_a_text_needs_a_subject_and_a_body(text):
-    with pytest.raises(BadText):
+    with pytest.raises(BadMailText):
         parsed(text)
 
 
 def test_an_unknown_placeholder_is_refused_with_its_name():
-    with pytest.raises(BadText, match=r"\{diagnosis\} is not a placeholder"):
+    with pytest.raises(BadMailText, match=r"\{diagnosis\} is not a placeholder"):
         check("reminder", "Subject: x\n\nAbout {diagnosis}")
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_placeholder_is_refused_with_its_name():
     ],
 )
 def test_a_link_is_a_button_and_nothing_is_filled_into_another_address(body):
-    with pytest.raises(BadText):
+    with pytest.raises(BadMailText):
         check("reminder", body)
     assert text_of("reminder", "en", {"reminder.en": body}) == text_of("reminder", "en")
 
@@ -93,7 +93,7 @@ def test_the_zone_of_several_visits_is_said_once_unless_the_clocks_change_betwee
         VisitLine(day, "10:00 AM to 11:00 AM", zone)
         for day, zone in (("A", winter), ("B", winter), ("C", summer))
     )
-    alike, apart = (Block(visits=visits) for visits in ((first, second), (first, later)))
+    alike, apart = (Paragraph(visits=visits) for visits in ((first, second), (first, later)))
 
     assert [as_text([one], "", "en").count(winter) for one in (alike, apart)] == [1, 1]
     assert "All times: New York time, EST" in as_text([alike], "", "en")
@@ -113,7 +113,7 @@ def test_a_phone_number_on_a_line_of_its_own_can_be_tapped():
 def test_a_day_begins_its_line_with_a_capital_and_an_hour_keeps_its_half():
     before = "lunes, 30 de noviembre de 2026, 9:15 AM a 11:10 AM"
     found = [
-        Block(visits=(VisitLine("martes, 1 de diciembre", "8:00 AM a 9:00 AM", "hora de Lima", before),))
+        Paragraph(visits=(VisitLine("martes, 1 de diciembre", "8:00 AM a 9:00 AM", "hora de Lima", before),))
     ]
     page, text = as_html(found, "", "x", "es"), as_text(found, "", "es")
 

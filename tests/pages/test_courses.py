@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.visit.visits import cancel
 from tests.cast import NOW
 
@@ -73,7 +73,7 @@ def test_the_rest_of_a_course_is_stopped_at_once(alice, session, course):
     session.rollback()
     session.expire_all()
     assert {one.status for one in course.appointments} == {AppointmentStatus.CANCELLED}
-    assert session.scalars(select(Occupation).where(Occupation.released_at.is_(None))).all() == []
+    assert session.scalars(select(Allocation).where(Allocation.released_at.is_(None))).all() == []
 
 
 def booking_page(page, staffed, key="iv-depression-6"):

@@ -1,7 +1,7 @@
 import pytest
 
 from scheduler.domain.status import AppointmentStatus
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.visit_answer import DriverAnswer
 from scheduler.services.visit import gates
 from tests.cast import NOW as HARBOR_NOW
@@ -73,4 +73,4 @@ def test_a_visit_that_needs_no_driver_does_not_ask(client, token, visit):
 
 
 def _gate(session, infusion):
-    return session.query(Gate).filter_by(key="driver", appointment_id=infusion.id).one()
+    return session.query(Requirement).filter_by(key="driver", appointment_id=infusion.id).one()

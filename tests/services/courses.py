@@ -9,7 +9,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import current
 from scheduler.services.course import booking
 from scheduler.services.planning import proposals
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from tests.cast import NOW, Cast, cast_of, stored
 from tests.engines import scene
 
@@ -29,10 +29,10 @@ def nora_course(session, harbor: Cast) -> CarePlan:
     )
 
 
-def wishes(session, cast, key="iv-depression-6", patient="Nora", **more) -> Wishes:
+def wishes(session, cast, key="iv-depression-6", patient="Nora", **more) -> CourseRequest:
     """Return wishes for a course from the Monday after NOW."""
     definition = current(session, cast.clinic.id, key)
-    return Wishes(cast.patients[patient], definition, **{"not_before": MONDAY, **more})
+    return CourseRequest(cast.patients[patient], definition, **{"not_before": MONDAY, **more})
 
 
 def book(

@@ -7,16 +7,23 @@ from sqlalchemy.orm import Session
 from scheduler.database import begin_write, db
 from scheduler.errors import Invalid, KeyInFlight, KeyReused
 from scheduler.models.idempotency_key import IdempotencyKey
-from scheduler.services.idempotency import KEPT_FOR, Answer, Question, prune, recall, remember
+from scheduler.services.idempotency import (
+    KEPT_FOR,
+    IdempotentRequest,
+    StoredResponse,
+    prune,
+    recall,
+    remember,
+)
 from tests.cast import NOW
 from tests.engines import both
 
-ANSWER = Answer(201, '{"b":1,"a":"é"}', {"Location": "/api/v1/care-plans/x"})
+ANSWER = StoredResponse(201, '{"b":1,"a":"é"}', {"Location": "/api/v1/care-plans/x"})
 
 
 @pytest.fixture
 def question(harbor):
-    return Question(harbor.clinic.id, "token:abc", "POST /api/v1/care-plans", "key-1", b'{"x":1}')
+    return IdempotentRequest(harbor.clinic.id, "token:abc", "POST /api/v1/care-plans", "key-1", b'{"x":1}')
 
 
 @both
@@ -90,4 +97,4 @@ def test_old_answers_are_forgotten(session, question):
 
 def changed(question, **changes):
     fields = {name: getattr(question, name) for name in question.__slots__}
-    return Question(**(fields | changes))
+    return IdempotentRequest(**(fields | changes))

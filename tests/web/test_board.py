@@ -9,7 +9,7 @@ from sqlalchemy import event
 from scheduler.database import db
 from scheduler.models.versions import calendar_version
 from scheduler.services.day import boards
-from scheduler.services.day.boards import View
+from scheduler.services.day.boards import BoardView
 from scheduler.services.visit import gates
 from scheduler.services.visit.open_gates import open_gates
 from scheduler.web.board_scale import Scale
@@ -61,7 +61,7 @@ def test_the_board_takes_as_many_queries_for_many_visits_as_for_few(session, har
 def test_people_hold_what_they_are_needed_for(session, harbor, course):
     on = visit(course, "infusion-1").local_start.date()
 
-    day = boards.load(session, harbor.clinic, on, View.PEOPLE)
+    day = boards.load(session, harbor.clinic, on, BoardView.PEOPLE)
 
     nurse = next(column for column in day.columns if column.name == "Nina")
     own = [block for block in nurse.blocks if block.visit.action == "infusion-1"]
@@ -72,7 +72,7 @@ def test_people_hold_what_they_are_needed_for(session, harbor, course):
 def test_what_is_only_projected_is_not_on_the_board(session, harbor, course):
     booster = visit(course, "booster-1")
 
-    day = boards.load(session, harbor.clinic, booster.local_start.date(), View.CHAIRS)
+    day = boards.load(session, harbor.clinic, booster.local_start.date(), BoardView.CHAIRS)
 
     assert day.visits == ()
 
@@ -110,7 +110,7 @@ def test_the_board_says_what_is_missing_as_the_gates_do(session, harbor, course,
     infusion = visit(course, "infusion-1")
     on = infusion.local_start.date()
     wanted = [gate.key for gate in open_gates(infusion)]
-    day = boards.load(session, harbor.clinic, on, View.CHAIRS, NOW)
+    day = boards.load(session, harbor.clinic, on, BoardView.CHAIRS, NOW)
     assert [gate.key for gate in day.missing[infusion.id]] == wanted
     assert "driver" in wanted
 
@@ -121,7 +121,7 @@ def test_the_board_says_what_is_missing_as_the_gates_do(session, harbor, course,
     session.commit()
     still = open_gates(infusion)
     assert 0 < len(still) < len(wanted)
-    day = boards.load(session, harbor.clinic, on, View.CHAIRS, NOW)
+    day = boards.load(session, harbor.clinic, on, BoardView.CHAIRS, NOW)
     assert [gate.key for gate in day.missing[infusion.id]] == [gate.key for gate in still]
     page = " ".join(signed_in(harbor, "alice").get(f"/board/{on}").text.split())
     assert f"Missing: {', '.join(gate.title for gate in still).lower()}" in page

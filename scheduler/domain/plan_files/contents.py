@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from string import Formatter
 
 from scheduler.domain.plan_files.fault import Fault, Path
-from scheduler.domain.plan_files.series import Fields, Step
+from scheduler.domain.plan_files.series import Fields, SourcedAction
 from scheduler.domain.plan_files.texts import written_out
 from scheduler.domain.plans import DRIVER, Instruction, Role
 
 LONGEST_VISIT = 24 * 60
 
 
-def content_faults(document: Fields, steps: Sequence[Step]) -> Iterator[Fault]:
+def content_faults(document: Fields, steps: Sequence[SourcedAction]) -> Iterator[Fault]:
     for path, phases in _phase_lists(document):
         yield from _phases_faults(path, phases)
     guarding = {gate for step in steps for gate in step.action.get("gates", ())}

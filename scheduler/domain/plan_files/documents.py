@@ -15,7 +15,18 @@ from scheduler.domain.plan_files.order import in_plan_order
 from scheduler.domain.plan_files.rules import plan_faults
 from scheduler.domain.plan_files.series import Fields, expand
 from scheduler.domain.plan_files.texts import preparation_document, preparations_of
-from scheduler.domain.plans import Action, Edge, Gate, Holds, Need, Offset, Phase, Plan, Role, Unit
+from scheduler.domain.plans import (
+    Action,
+    Edge,
+    Holds,
+    Need,
+    Offset,
+    Phase,
+    Plan,
+    RequirementDefinition,
+    Role,
+    Unit,
+)
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -160,8 +171,8 @@ def _need_document(need: Need) -> str | dict[str, Any]:
     return {"role": need.role.value, **details} if details else need.role.value
 
 
-def _gate(fields: Fields) -> Gate:
-    return Gate(
+def _gate(fields: Fields) -> RequirementDefinition:
+    return RequirementDefinition(
         key=fields["key"],
         title=fields["title"],
         holds=Holds(fields["holds"]),
@@ -173,7 +184,7 @@ def _gate(fields: Fields) -> Gate:
     )
 
 
-def _gate_document(gate: Gate) -> dict[str, Any]:
+def _gate_document(gate: RequirementDefinition) -> dict[str, Any]:
     document: dict[str, Any] = {"key": gate.key, "title": gate.title, "holds": gate.holds.value}
     days = "within_days" if gate.after_visit else "valid_days"
     lead_hours = gate.lead // HOUR

@@ -13,7 +13,7 @@ from typing import Any
 
 from scheduler.domain.plan_files.fault import Fault, Path
 from scheduler.domain.plan_files.order import circles, follows
-from scheduler.domain.plan_files.series import Fields, Step
+from scheduler.domain.plan_files.series import Fields, SourcedAction
 from scheduler.domain.plans import Unit
 
 DAY = 24.0
@@ -27,7 +27,7 @@ def limit_faults(document: Fields) -> Iterator[Fault]:
                 yield Fault((*path, unit.value), "must be [min, target, max] with min <= target <= max")
 
 
-def tree_faults(steps: Sequence[Step]) -> Iterator[Fault]:
+def tree_faults(steps: Sequence[SourcedAction]) -> Iterator[Fault]:
     """Return circles, and actions that hang from nothing."""
     by_key = {step.key: step for step in steps}
     for circle in circles(steps):
@@ -39,7 +39,7 @@ def tree_faults(steps: Sequence[Step]) -> Iterator[Fault]:
         )
 
 
-def possible_faults(steps: Sequence[Step]) -> Iterator[Fault]:
+def possible_faults(steps: Sequence[SourcedAction]) -> Iterator[Fault]:
     """Return what no calendar can keep. The steps form a tree."""
     by_key = {step.key: step.action for step in steps}
     for step in steps:
@@ -50,7 +50,7 @@ def possible_faults(steps: Sequence[Step]) -> Iterator[Fault]:
             yield from _before_faults(step, by_key)
 
 
-def _after_faults(step: Step, earlier: Fields, after: Fields) -> Iterator[Fault]:
+def _after_faults(step: SourcedAction, earlier: Fields, after: Fields) -> Iterator[Fault]:
     if earlier.get("proposed") and not step.action.get("proposed"):
         yield Fault(
             step.path, f"{step.key} is booked but comes after {earlier['key']}, which is only proposed"
@@ -59,7 +59,7 @@ def _after_faults(step: Step, earlier: Fields, after: Fields) -> Iterator[Fault]
         yield Fault(step.path, f"{step.key} would have to start before {earlier['key']} has ended")
 
 
-def _before_faults(step: Step, by_key: Mapping[str, Fields]) -> Iterator[Fault]:
+def _before_faults(step: SourcedAction, by_key: Mapping[str, Fields]) -> Iterator[Fault]:
     later = by_key[step.action["before"]]
     way, later_way = _way(step.action, by_key), _way(later, by_key)
     if later["key"] in way:

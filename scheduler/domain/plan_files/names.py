@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scheduler.domain.plan_files.fault import Fault, Path
-from scheduler.domain.plan_files.series import Fields, Step
+from scheduler.domain.plan_files.series import Fields, SourcedAction
 
 WITHOUT_VISIT = ("kind", "title", "phases")
 
@@ -19,7 +19,7 @@ def name_faults(document: Fields) -> Iterator[Fault]:
     yield from _unknown_preparations(document)
 
 
-def step_faults(document: Fields, steps: Sequence[Step]) -> Iterator[Fault]:
+def step_faults(document: Fields, steps: Sequence[SourcedAction]) -> Iterator[Fault]:
     """Return the faults in the keys of the actions, series written out, and in the keys they refer to."""
     keys = [step.key for step in steps]
     for index, step in enumerate(steps):

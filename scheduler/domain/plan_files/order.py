@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scheduler.domain.plan_files.series import Step
+from scheduler.domain.plan_files.series import SourcedAction
 
 
-def in_plan_order(steps: Sequence[Step]) -> list[Step]:
+def in_plan_order(steps: Sequence[SourcedAction]) -> list[SourcedAction]:
     """Return the steps so that each follows the one it hangs from, else in the order given."""
     ordered, stuck = ordered_and_stuck(steps)
     return ordered + stuck
 
 
-def ordered_and_stuck(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+def ordered_and_stuck(steps: Sequence[SourcedAction]) -> tuple[list[SourcedAction], list[SourcedAction]]:
     """Return the steps in plan order, and those that can have no place in it because of a circle."""
-    ordered: list[Step] = []
+    ordered: list[SourcedAction] = []
     left = list(steps)
     placed: set[str | None] = {None}
     while left:
@@ -30,13 +30,13 @@ def ordered_and_stuck(steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
     return ordered, left
 
 
-def follows(step: Step) -> str | None:
+def follows(step: SourcedAction) -> str | None:
     """Return the key of the action that a step hangs from; None for the first."""
     after = step.action.get("after")
     return None if after is None else str(after["action"])
 
 
-def circles(steps: Sequence[Step]) -> Iterator[list[str]]:
+def circles(steps: Sequence[SourcedAction]) -> Iterator[list[str]]:
     """Return the keys of each circle of gaps, from the member that comes first in the file and back to it."""
     _, stuck = ordered_and_stuck(steps)
     by_key = {step.key: step for step in stuck}

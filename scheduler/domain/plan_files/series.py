@@ -21,7 +21,7 @@ FROM_VISIT = ("kind", "title", "phases", "gates", "preparation", "visible")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SourcedAction:
     """A plain action, and the path of the file's entry it comes from."""
 
     path: Path
@@ -32,7 +32,7 @@ class Step:
         return str(self.action["key"])
 
 
-def expand(document: Fields) -> list[Step]:
+def expand(document: Fields) -> list[SourcedAction]:
     """Return all actions of the document in plain form, in the file's order.
 
     A member of a series is followed by its companions. Unknown visits and missing gaps leave fields out: they
@@ -41,16 +41,16 @@ def expand(document: Fields) -> list[Step]:
     entries = list(enumerate(document["actions"]))
     lengths = series_lengths(document)
     reached: Counter[str] = Counter()
-    steps: list[Step] = []
+    steps: list[SourcedAction] = []
     for index, entry in entries:
         path: Path = ("actions", index)
         if "series" in entry:
             steps.extend(_run(entry, path, lengths, reached))
         else:
             own = {name: value for name, value in entry.items() if name != "visit"}
-            steps.append(Step(path, _with_visit(own, entry.get("visit"))))
+            steps.append(SourcedAction(path, _with_visit(own, entry.get("visit"))))
     visits = {visit["key"]: visit for visit in document.get("visits", ())}
-    return [Step(step.path, _filled(step.action, visits)) for step in steps]
+    return [SourcedAction(step.path, _filled(step.action, visits)) for step in steps]
 
 
 def series_lengths(document: Fields) -> Counter[str]:
@@ -70,7 +70,7 @@ def gaps_needed(entry: Fields, already: int) -> int:
     return int(entry["count"]) - 1 + joined
 
 
-def _run(entry: Fields, path: Path, lengths: Counter[str], reached: Counter[str]) -> Iterator[Step]:
+def _run(entry: Fields, path: Path, lengths: Counter[str], reached: Counter[str]) -> Iterator[SourcedAction]:
     name, already = entry["series"], reached[entry["series"]]
     gaps = iter(_gaps(entry, gaps_needed(entry, already)))
     for index in range(entry["count"]):
@@ -81,7 +81,7 @@ def _run(entry: Fields, path: Path, lengths: Counter[str], reached: Counter[str]
             own |= entry.get("first", {})
         if position > 1 and "after" not in own:
             own["after"] = {"action": f"{name}-{position - 1}", **next(gaps, {})}
-        yield Step(path, _with_visit(own, entry["visit"]))
+        yield SourcedAction(path, _with_visit(own, entry["visit"]))
         for number, companion in enumerate(entry.get("with_each", ())):
             if position in companion.get("at", (position,)):
                 yield _companion(entry, companion, position, (*path, "with_each", number), lengths, reached)
@@ -89,7 +89,7 @@ def _run(entry: Fields, path: Path, lengths: Counter[str], reached: Counter[str]
 
 def _companion(
     entry: Fields, companion: Fields, position: int, path: Path, lengths: Counter[str], reached: Counter[str]
-) -> Step:
+) -> SourcedAction:
     name, host = companion["series"], entry["series"]
     reached[name] += 1
     own = _numbered(companion, reached[name], lengths[name])
@@ -98,7 +98,7 @@ def _companion(
         own["before"] = f"{host}-{position + 1}"
     if entry.get("proposed"):
         own["proposed"] = True
-    return Step(path, _with_visit(own, companion["visit"]))
+    return SourcedAction(path, _with_visit(own, companion["visit"]))
 
 
 def _gaps(entry: Fields, needed: int) -> list[Fields]:

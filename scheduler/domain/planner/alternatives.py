@@ -13,13 +13,13 @@ from scheduler.domain.planner.bitsets import span
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.model import GaveUp
 from scheduler.domain.planner.optimum import Solution
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.way_out import AtOnce
 
 NOON = 12 * 12  # ticks of the day
 
 
-def best(problem: Problem, number: int, at_once: AtOnce | None = None) -> list[Solution]:
+def best(problem: PlanningProblem, number: int, at_once: AtOnce | None = None) -> list[Solution]:
     """Return up to `number` solutions, the optimum first; none if nothing fits. Raises GaveUp when unknown.
 
     Where the optimum was hard to find there is only that: each other kind would be as hard. `at_once` tells, where the
@@ -41,7 +41,7 @@ def best(problem: Problem, number: int, at_once: AtOnce | None = None) -> list[S
     return [found[0], *sorted(found[1:], key=lambda one: one.cost)][:number]
 
 
-def _others(problem: Problem, base: Solution) -> Iterator[Solution]:
+def _others(problem: PlanningProblem, base: Solution) -> Iterator[Solution]:
     """Yield the best of each other kind: at other times with the same therapist, or with another one."""
     same = None if base.therapist is None else [base.therapist]
     for sets in _variations(problem, base):
@@ -55,7 +55,9 @@ def _others(problem: Problem, base: Solution) -> Iterator[Solution]:
             yield solution
 
 
-def _solved(problem: Problem, sets: Mapping[Step, int], therapists: list[int] | None) -> Solution | None:
+def _solved(
+    problem: PlanningProblem, sets: Mapping[Step, int], therapists: list[int] | None
+) -> Solution | None:
     try:
         return problem.optimum.best(sets, therapists)
     except GaveUp:  # one kind of plan fewer to show
@@ -67,24 +69,24 @@ def _series(cells: Mapping[Step, int]) -> list[Step]:
     return [step for step in steps if step.action.series] or steps
 
 
-def _weekdays(problem: Problem, cells: Mapping[Step, int]) -> frozenset[int]:
+def _weekdays(problem: PlanningProblem, cells: Mapping[Step, int]) -> frozenset[int]:
     grid = problem.availability.grid
     return frozenset(grid.on(cells[s] // grid.width).isoweekday() for s in _series(cells))
 
 
-def _commonest(problem: Problem, cells: Mapping[Step, int]) -> int:
+def _commonest(problem: PlanningProblem, cells: Mapping[Step, int]) -> int:
     grid = problem.availability.grid
     weekdays = [grid.on(cells[step] // grid.width).isoweekday() for step in _series(cells)]
     return max(sorted(set(weekdays)), key=weekdays.count)
 
 
-def _morning(problem: Problem, cells: Mapping[Step, int]) -> bool:
+def _morning(problem: PlanningProblem, cells: Mapping[Step, int]) -> bool:
     grid = problem.availability.grid
     series = _series(cells)
     return 2 * sum(cells[s] % grid.width + grid.low < NOON for s in series) > len(series)
 
 
-def _variations(problem: Problem, base: Solution) -> Iterator[Mapping[Step, int]]:
+def _variations(problem: PlanningProblem, base: Solution) -> Iterator[Mapping[Step, int]]:
     grid, sets = problem.availability.grid, problem.sets
     series = _series(base.cells)
     if not series:
@@ -101,7 +103,7 @@ def _variations(problem: Problem, base: Solution) -> Iterator[Mapping[Step, int]
     yield {**sets, first: sets[first] & later}
 
 
-def _differ(problem: Problem, one: Solution, other: Solution) -> bool:
+def _differ(problem: PlanningProblem, one: Solution, other: Solution) -> bool:
     grid = problem.availability.grid
     if one.cells == other.cells:
         return False

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scheduler.domain.planner.grid import ticks
-from scheduler.domain.planner.model import Resource, Segment, Visit
-from scheduler.domain.planner.starts import Asked, Demand, Starts, Stretch
+from scheduler.domain.planner.model import Placement, PlannerResource, Segment
+from scheduler.domain.planner.starts import Demand, ResourceNeed, Starts, Stretch
 from scheduler.domain.plans import TICK, Action, Role
 
 
@@ -21,17 +21,17 @@ class Unassignable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class AssignedStretch:
     """A stretch of a visit given to one resource."""
 
-    asked: Asked
+    asked: ResourceNeed
     resource_id: int
     start: int
     end: int
     exclusive: bool
 
 
-class Assignment:
+class Assigner:
     """Gives out resources for the visits of one course, remembering who was used before."""
 
     def __init__(self, starts: Starts, usable: int, therapist: int | None = None) -> None:
@@ -39,7 +39,7 @@ class Assignment:
         self.availability = starts.availability
         self.used: dict[int, int] = {therapist: 1000} if therapist is not None else {}
 
-    def visit(self, action: Action, cell: int) -> Visit:
+    def visit(self, action: Action, cell: int) -> Placement:
         """Return the visit of an action at a cell. Raises Unassignable."""
         demand = self.starts.demand(action)
         turns = self._turns(demand, cell)
@@ -49,9 +49,9 @@ class Assignment:
             self.used[turn.resource_id] = self.used.get(turn.resource_id, 0) + 1
         start = self.availability.grid.instant(cell)
         segments = tuple(self._segments(action, turns, cell))
-        return Visit(action.key, start, start + action.length, start + action.attended_length, segments)
+        return Placement(action.key, start, start + action.length, start + action.attended_length, segments)
 
-    def _turns(self, demand: Demand, cell: int) -> list[Turn] | None:
+    def _turns(self, demand: Demand, cell: int) -> list[AssignedStretch] | None:
         kept = [asked for asked in demand.asked if asked.kept and asked.role is not Role.NURSE]
         nurses = sorted(
             (asked for asked in demand.asked if asked.role is Role.NURSE), key=lambda a: a.stretches[0].start
@@ -62,23 +62,27 @@ class Assignment:
                 return [*chosen, *shared]
         return None
 
-    def _people(self, left: Sequence[Asked], cell: int, chosen: list[Turn]) -> Iterator[list[Turn]]:
+    def _people(
+        self, left: Sequence[ResourceNeed], cell: int, chosen: list[AssignedStretch]
+    ) -> Iterator[list[AssignedStretch]]:
         if not left:
             yield chosen
             return
         asked = left[0]
         for resource in self._ranked(asked, cell):
             if not _busy(resource.id, asked, chosen):
-                turns = [Turn(asked, resource.id, s.start, s.end, s.exclusive) for s in asked.stretches]
+                turns = [
+                    AssignedStretch(asked, resource.id, s.start, s.end, s.exclusive) for s in asked.stretches
+                ]
                 yield from self._people(left[1:], cell, [*chosen, *turns])
 
-    def _ranked(self, asked: Asked, cell: int) -> list[Resource]:
+    def _ranked(self, asked: ResourceNeed, cell: int) -> list[PlannerResource]:
         free = [r for r in self.starts.pool(asked) if self.starts.one(asked, r) >> cell & 1]
         if not asked.role.is_place:
             return sorted(free, key=lambda r: -self.used.get(r.id, 0))
         return sorted(free, key=lambda r: (self._scraps(asked, r, cell), -self.used.get(r.id, 0)))
 
-    def _scraps(self, asked: Asked, place: Resource, cell: int) -> int:
+    def _scraps(self, asked: ResourceNeed, place: PlannerResource, cell: int) -> int:
         """Return how many free stretches too short to use this place is left with."""
         free = self.availability.at_least[place.id][1]
         width = (1 << self.usable) - 1
@@ -89,8 +93,10 @@ class Assignment:
             bool(after & 1) and after != width
         )
 
-    def _nurses(self, asked: Sequence[Asked], cell: int, chosen: list[Turn]) -> list[Turn] | None:
-        turns: list[Turn] = []
+    def _nurses(
+        self, asked: Sequence[ResourceNeed], cell: int, chosen: list[AssignedStretch]
+    ) -> list[AssignedStretch] | None:
+        turns: list[AssignedStretch] = []
         whole = self._one_for_all(asked, cell, chosen)
         if whole is not None:
             return whole
@@ -104,7 +110,9 @@ class Assignment:
                 turns += more
         return turns
 
-    def _one_for_all(self, asked: Sequence[Asked], cell: int, chosen: list[Turn]) -> list[Turn] | None:
+    def _one_for_all(
+        self, asked: Sequence[ResourceNeed], cell: int, chosen: list[AssignedStretch]
+    ) -> list[AssignedStretch] | None:
         if any(a is not b and a.meets(b) for a in asked for b in asked):
             return None
         pools = [self.starts.pool(one) for one in asked]
@@ -114,15 +122,22 @@ class Assignment:
                 for one, pool in zip(asked, pools, strict=True)
             ):
                 return [
-                    Turn(one, nurse.id, s.start, s.end, s.exclusive) for one in asked for s in one.stretches
+                    AssignedStretch(one, nurse.id, s.start, s.end, s.exclusive)
+                    for one in asked
+                    for s in one.stretches
                 ]
         return None
 
     def _relay(
-        self, asked: Asked, stretch: Stretch, cell: int, chosen: list[Turn], previous: int | None
-    ) -> list[Turn] | None:
+        self,
+        asked: ResourceNeed,
+        stretch: Stretch,
+        cell: int,
+        chosen: list[AssignedStretch],
+        previous: int | None,
+    ) -> list[AssignedStretch] | None:
         """Return turns that cover the stretch: always whoever lasts longest, which is the fewest turns."""
-        turns: list[Turn] = []
+        turns: list[AssignedStretch] = []
         at = stretch.start
         pool = self.starts.pool(asked)
         while at < stretch.end:
@@ -130,12 +145,18 @@ class Assignment:
             best = max(reach, key=lambda i: (reach[i], i == previous, self.used.get(i, 0)), default=None)
             if best is None or reach[best] <= at or (asked.kept and reach[best] < stretch.end):
                 return None
-            turns.append(Turn(asked, best, at, reach[best], stretch.exclusive))
+            turns.append(AssignedStretch(asked, best, at, reach[best], stretch.exclusive))
             at, previous = reach[best], best
         return turns
 
     def _lasts(
-        self, nurse: Resource, asked: Asked, stretch: Stretch, cell: int, at: int, chosen: list[Turn]
+        self,
+        nurse: PlannerResource,
+        asked: ResourceNeed,
+        stretch: Stretch,
+        cell: int,
+        at: int,
+        chosen: list[AssignedStretch],
     ) -> int:
         levels = self.availability.at_least[nurse.id]
         free = levels[-1 if stretch.exclusive else 1] >> (cell + at)
@@ -151,7 +172,7 @@ class Assignment:
                 end = max(turn.start, at)
         return end
 
-    def _segments(self, action: Action, turns: Sequence[Turn], cell: int) -> Iterator[Segment]:
+    def _segments(self, action: Action, turns: Sequence[AssignedStretch], cell: int) -> Iterator[Segment]:
         begin = self.availability.grid.instant(cell)
         at = 0
         for phase in action.phases:
@@ -171,7 +192,9 @@ class Assignment:
                     )
             at += ticks(phase.length)
 
-    def _of(self, role: Role, exclusive: bool, at: int, until: int, turns: Sequence[Turn]) -> list[Turn]:
+    def _of(
+        self, role: Role, exclusive: bool, at: int, until: int, turns: Sequence[AssignedStretch]
+    ) -> list[AssignedStretch]:
         return [
             turn
             for turn in turns
@@ -182,7 +205,7 @@ class Assignment:
         ]
 
 
-def _busy(resource_id: int, asked: Asked, chosen: Sequence[Turn]) -> bool:
+def _busy(resource_id: int, asked: ResourceNeed, chosen: Sequence[AssignedStretch]) -> bool:
     return any(
         turn.resource_id == resource_id and turn.start < stretch.end and stretch.start < turn.end
         for turn in chosen
@@ -190,7 +213,7 @@ def _busy(resource_id: int, asked: Asked, chosen: Sequence[Turn]) -> bool:
     )
 
 
-def nurse_changes(visits: Sequence[Visit]) -> Mapping[str, int]:
+def nurse_changes(visits: Sequence[Placement]) -> Mapping[str, int]:
     """Return how many times each visit passes from one nurse to another."""
     changes = {}
     for visit in visits:

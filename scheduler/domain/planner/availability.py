@@ -18,7 +18,7 @@ from scheduler.domain.localtime import to_local
 from scheduler.domain.planner.bitsets import eroded, to_bools
 from scheduler.domain.planner.calendar import Calendar, Taken
 from scheduler.domain.planner.grid import Grid, ceil_tick
-from scheduler.domain.planner.model import Resource
+from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.planner.workdays import Workdays
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
@@ -67,7 +67,7 @@ class Availability:
             for resource_id, lanes in by_lane.items()
         }
 
-    def _levels(self, resource: Resource) -> tuple[int, ...]:
+    def _levels(self, resource: PlannerResource) -> tuple[int, ...]:
         lanes = self.taken.get(resource.id, {}).values()
         used = [self.grid.real, *[0] * (max(len(lanes), resource.lanes) + 1)]
         for lane in lanes:  # used[n]: cells in which n lanes or more are taken
@@ -96,7 +96,7 @@ class Availability:
             after._eroded = {key: cells for key, cells in self._eroded.items() if key[0] not in touched}
         return after
 
-    def plus(self, resource: Resource, cells: int) -> Availability:
+    def plus(self, resource: PlannerResource, cells: int) -> Availability:
         """Return the same with one more resource, on duty and free in these cells of the clinic's hours."""
         more = copy(self)
         duty = cells & self.open
@@ -120,7 +120,7 @@ class Availability:
             known = self._eroded[key] = eroded(levels[level], length)
         return known
 
-    def pool(self, role: Role, capabilities: frozenset[str] = frozenset()) -> tuple[Resource, ...]:
+    def pool(self, role: Role, capabilities: frozenset[str] = frozenset()) -> tuple[PlannerResource, ...]:
         """Return the resources with this role and all these capabilities."""
         return tuple(r for r in self.resources if role in r.roles and capabilities <= r.capabilities)
 

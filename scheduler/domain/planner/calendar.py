@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from scheduler.domain.planner.model import Resource
+from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.windows import Window
 
 Taken = tuple[int, int, Window]  # resource id, lane, when
@@ -30,12 +30,12 @@ class Calendar:
     zone: ZoneInfo
     first_on: date
     days: int
-    resources: tuple[Resource, ...]
+    resources: tuple[PlannerResource, ...]
     hours: Mapping[int | None, Sequence[Window]]
     closures: Mapping[int | None, Sequence[Window]] = field(default_factory=dict)
     occupied: Collection[Taken] = ()
     patient_busy: Sequence[Window] = ()
     notice: timedelta = timedelta()
 
-    def resource(self, resource_id: int) -> Resource | None:
+    def resource(self, resource_id: int) -> PlannerResource | None:
         return next((resource for resource in self.resources if resource.id == resource_id), None)

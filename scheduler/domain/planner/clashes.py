@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 from scheduler.domain.planner.bitsets import span
-from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.grid import Grid
 
 Sets = Mapping[Step, int]
@@ -30,7 +30,7 @@ class Clash:
 class Clashes:
     """Finds and rules out the clashes of one course's placements."""
 
-    def __init__(self, course: Course, grid: Grid) -> None:
+    def __init__(self, course: CourseTree, grid: Grid) -> None:
         self.course, self.grid = course, grid
 
     def find(self, cells: Mapping[Step, int]) -> Clash | None:

@@ -64,7 +64,7 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Course:
+class CourseTree:
     """The steps in plan order, in groups that share no offset; `order` lists pairs whose first must end first."""
 
     steps: tuple[Step, ...]
@@ -134,7 +134,7 @@ def _onward(at: Action, children: list[Action], depth: Mapping[str, int]) -> Act
     return max(children, key=lambda child: depth[child.key], default=None)
 
 
-def course_of(request: Request, keys: Container[str] | None = None) -> Course:
+def course_of(request: Request, keys: Container[str] | None = None) -> CourseTree:
     """Return the tree of what the request asks to place, or of some of its actions.
 
     A proposed action, and what hangs from it, is left out.
@@ -152,7 +152,7 @@ def course_of(request: Request, keys: Container[str] | None = None) -> Course:
     groups = _groups(list(steps.values()))
     order = _order(steps)
     finish = next((step for step in reversed(steps.values()) if step.on_line), None)
-    return Course(tuple(steps.values()), groups, order, finish)
+    return CourseTree(tuple(steps.values()), groups, order, finish)
 
 
 def relaxed(action: Action, request: Request) -> Offset | None:

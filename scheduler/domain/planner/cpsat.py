@@ -18,7 +18,7 @@ from scheduler.domain.planner.bitsets import from_bools, span, to_bools
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.gaps import HOUR_TICKS
 from scheduler.domain.planner.optimum import Sets, Solution
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.plans import Unit
 
 Watch = Callable[[], None]
@@ -26,7 +26,7 @@ WATCH_SECONDS = 1.0
 
 
 def solve(
-    problem: Problem,
+    problem: PlanningProblem,
     seconds: float = 10.0,
     seed: int = 1,
     hint: Solution | None = None,
@@ -48,7 +48,7 @@ def solve(
     return _Model(problem, sets, therapists).solve(seconds, seed, hint, watch, below)
 
 
-def _within(problem: Problem, sets: Sets, below: int) -> Sets:
+def _within(problem: PlanningProblem, sets: Sets, below: int) -> Sets:
     """Leave out the starts that cost too much by themselves, and those that come after every end that does not.
 
     No cost is negative. This only makes the model smaller: what is left out could not be part of an answer.
@@ -70,7 +70,7 @@ def _within(problem: Problem, sets: Sets, below: int) -> Sets:
 
 
 class _Model:
-    def __init__(self, problem: Problem, sets: Sets, therapists: list[int]) -> None:
+    def __init__(self, problem: PlanningProblem, sets: Sets, therapists: list[int]) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415  # a second and 271 MB: see above
 
         self.cp: Any = cp_model

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.reaches import Reach, reaches
 from scheduler.domain.planner.siblings import MOST_ORDERED, Siblings, siblings
@@ -27,7 +27,7 @@ class Only:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SiblingPair:
     """Two visits that hang from one: `one` in any way, `other` by whole days; and which of them may come first."""
 
     one: Step
@@ -47,12 +47,12 @@ class Pair:
         return rows
 
 
-Families = Mapping[Step, Pair | Siblings | Only]
+Families = Mapping[Step, SiblingPair | Siblings | Only]
 
-_kept: WeakKeyDictionary[Ruler, dict[Course, Families | None]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Ruler, dict[CourseTree, Families | None]] = WeakKeyDictionary()
 
 
-def families(course: Course, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
+def families(course: CourseTree, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
     """Return what hangs from each step; None if some of it is beyond these passes."""
     grid = ruler.grid
     alike = {(id(starts[step]), step.length): starts[step] for step in course.steps}
@@ -64,10 +64,10 @@ def families(course: Course, starts: Mapping[Step, int], ruler: Ruler) -> Famili
     return kept[course]
 
 
-def _families(course: Course, ruler: Ruler) -> Families | None:
+def _families(course: CourseTree, ruler: Ruler) -> Families | None:
     if any(len(list(group.children())) > MOST_ORDERED for group in course.groups if group.anchor is not None):
         return None
-    found: dict[Step, Pair | Siblings | Only] = {}
+    found: dict[Step, SiblingPair | Siblings | Only] = {}
     for step in course.steps:
         children = list(step.children())
         if not children:
@@ -79,7 +79,9 @@ def _families(course: Course, ruler: Ruler) -> Families | None:
     return found
 
 
-def _family(course: Course, step: Step, children: list[Step], ruler: Ruler) -> Pair | Siblings | Only | None:
+def _family(
+    course: CourseTree, step: Step, children: list[Step], ruler: Ruler
+) -> SiblingPair | Siblings | Only | None:
     parts: dict[Step, tuple[Reach, ...]] = {}
     for child in children:
         part = reaches(ruler, ruler.gap(course, child))
@@ -93,7 +95,7 @@ def _family(course: Course, step: Step, children: list[Step], ruler: Ruler) -> P
     return siblings(course, step, parts, ruler.grid.width) if len(children) <= MOST_ORDERED else None
 
 
-def _pair(children: list[Step], parts: list[tuple[Reach, ...]], width: int) -> Pair | None:
+def _pair(children: list[Step], parts: list[tuple[Reach, ...]], width: int) -> SiblingPair | None:
     branch, other = children
     by_days = [all(reach.whole(width) for reach in some) for some in parts]
     if not any(by_days):
@@ -103,5 +105,5 @@ def _pair(children: list[Step], parts: list[tuple[Reach, ...]], width: int) -> P
         for some in parts
     ]
     if by_days[1]:
-        return Pair(branch, other, *both[0], parts[1], one_first=True, other_first=not branch.deadline)
-    return Pair(other, branch, *both[1], parts[0], one_first=not branch.deadline, other_first=True)
+        return SiblingPair(branch, other, *both[0], parts[1], one_first=True, other_first=not branch.deadline)
+    return SiblingPair(other, branch, *both[1], parts[0], one_first=not branch.deadline, other_first=True)

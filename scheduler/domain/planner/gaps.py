@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scheduler.domain.localtime import local_on, to_local
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.grid import TICK_SECONDS, Grid, floor_tick
 from scheduler.domain.planner.model import Done
 from scheduler.domain.planner.weights import Weights
@@ -47,7 +47,7 @@ class Ruler:
         self._gaps: dict[Step, Gap] = {}
         self._rows: dict[tuple[Unit, int, int], tuple[Cells, Cells]] = {}
 
-    def gap(self, course: Course, child: Step) -> Gap:
+    def gap(self, course: CourseTree, child: Step) -> Gap:
         """Return the gap between a step and its parent."""
         known = self._gaps.get(child)
         if known is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from scheduler.domain.planner.bitsets import span
 from scheduler.domain.planner.costs import NEVER, Pricing
 from scheduler.domain.planner.coupled import CoupledTables
-from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.leaves import Leaves
 from scheduler.domain.planner.pruning import worthwhile
@@ -40,7 +40,7 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class HorizonView:
     """What is known of some days: the surviving starts, and what the visits cost from which nothing hangs."""
 
     slots: SlotMap
@@ -50,7 +50,7 @@ class View:
 class Horizon:
     """Solves one course for chosen start sets."""
 
-    def __init__(self, course: Course, ruler: Ruler, pricing: Pricing, weights: Weights) -> None:
+    def __init__(self, course: CourseTree, ruler: Ruler, pricing: Pricing, weights: Weights) -> None:
         self.course, self.ruler, self.pricing, self.weights = course, ruler, pricing, weights
         self.grid = ruler.grid
         self._pulls = Pulls(ruler, weights)
@@ -101,7 +101,7 @@ class Horizon:
         slots = SlotMap(self.course, starts, self.ruler)
         if not slots.complete:
             return None
-        view = View(slots, Leaves(self.course, starts, self.ruler, self.pricing, self._pulls))
+        view = HorizonView(slots, Leaves(self.course, starts, self.ruler, self.pricing, self._pulls))
         slack = FIRST_SLACK
         while True:
             rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
@@ -120,7 +120,7 @@ class Horizon:
                 return found
         return self._within(view, self._rows(slots, limits), therapists, budget, found) or found
 
-    def _narrowed(self, view: View, limits: dict[Step, int], cost: int) -> dict[Step, int]:
+    def _narrowed(self, view: HorizonView, limits: dict[Step, int], cost: int) -> dict[Step, int]:
         """Return tighter limits, from tables that leave the choice of therapist open."""
         tables = self._tables(Tables, view, self._rows(view.slots, limits), [])
         last = worthwhile(tables, cost)
@@ -155,7 +155,12 @@ class Horizon:
         return limits
 
     def _within(
-        self, view: View, rows: Rows, therapists: list[int], budget: Budget, known: Solution | None = None
+        self,
+        view: HorizonView,
+        rows: Rows,
+        therapists: list[int],
+        budget: Budget,
+        known: Solution | None = None,
     ) -> Solution | None:
         for make, states in ((Tables, EASY), (CoupledTables, STATES)):
             tables = self._tables(make, view, rows, therapists)
@@ -166,7 +171,7 @@ class Horizon:
         budget.left -= STATES if limited.spent else 0
         return best
 
-    def _tables(self, make: type[Tables], view: View, rows: Rows, therapists: list[int]) -> Tables:
+    def _tables(self, make: type[Tables], view: HorizonView, rows: Rows, therapists: list[int]) -> Tables:
         return make(self.course, view.slots, self.pricing, self.weights, view.leaves, rows, therapists)
 
     def _cheapest(

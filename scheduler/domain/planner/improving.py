@@ -14,7 +14,7 @@ from scheduler.domain.planner import proposals, way_out
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.cpsat import Watch
 from scheduler.domain.planner.model import GaveUp, NoFit, Proposal, Request
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.weights import Weights
 
 
@@ -37,7 +37,7 @@ def improve(
     watch: Watch,
 ) -> Improvement:
     """Return the best course that CP-SAT finds in the time; `watch` is called every second meanwhile."""
-    problem = Problem(request, availability, weights, now)
+    problem = PlanningProblem(request, availability, weights, now)
     known = None
     try:
         known = problem.optimum.best(problem.sets)

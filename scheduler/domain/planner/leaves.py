@@ -14,7 +14,7 @@ import numpy as np
 
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.costs import NEVER, Costs, Pricing
-from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.pulls import Pulls, Table
 
@@ -31,7 +31,7 @@ class Leaves:
     """The leaves of one course with chosen start sets, for any list of candidates for the course's own therapist."""
 
     def __init__(
-        self, course: Course, starts: Mapping[Step, int], ruler: Ruler, pricing: Pricing, pulls: Pulls
+        self, course: CourseTree, starts: Mapping[Step, int], ruler: Ruler, pricing: Pricing, pulls: Pulls
     ) -> None:
         self.course, self.starts, self.ruler = course, starts, ruler
         self.pricing, self.pulls = pricing, pulls

@@ -1,6 +1,6 @@
 """What goes into the planner and what comes out.
 
-Times are aware UTC instants; days are clinic-local dates. A Visit runs from `start` to `end` of all its phases, of
+Times are aware UTC instants; days are clinic-local dates. A Placement runs from `start` to `end` of all its phases, of
 which the patient is there until `attended_end`. Segments say who or what is taken up when; lanes are given out later,
 by booking, inside its transaction.
 """
@@ -15,7 +15,7 @@ from scheduler.domain.plans import Plan, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class PlannerResource:
     """A chair, a room or a person. A person may have several roles; `lanes` is how many patients at once."""
 
     id: int
@@ -38,7 +38,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class Placement:
     """An action with its time and its resources. `location_id` is the resource id of the chair or room, if any."""
 
     action: str
@@ -117,7 +117,7 @@ class Projection:
 class Proposal:
     """A complete placement. Lower cost is better; `proven` says that no better one exists under the same weights."""
 
-    visits: tuple[Visit, ...]
+    visits: tuple[Placement, ...]
     projections: tuple[Projection, ...]
     terms: tuple[Term, ...]
     cost: int
@@ -126,7 +126,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PlacementChange:
     """A visit that changes. `before` is None for one that is placed anew.
 
     `why`: "moved" (asked for), "follows" (to keep the plan), "placed" (it had no time), "resources" (same time, other

@@ -20,7 +20,7 @@ from itertools import count
 
 from scheduler.domain.planner.clashes import Clash, Clashes, Sets
 from scheduler.domain.planner.costs import Pricing
-from scheduler.domain.planner.course import Course
+from scheduler.domain.planner.course import CourseTree
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.horizon import STATES, Horizon, Solution
 from scheduler.domain.planner.model import GaveUp
@@ -50,7 +50,7 @@ class Optimum:
     `tangled` tells whether some search ran out of cases, so that asking for more of the same kind would take long.
     """
 
-    def __init__(self, course: Course, ruler: Ruler, pricing: Pricing, weights: Weights) -> None:
+    def __init__(self, course: CourseTree, ruler: Ruler, pricing: Pricing, weights: Weights) -> None:
         self.course, self.pricing = course, pricing
         self.clashes = Clashes(course, ruler.grid)
         self.horizon = Horizon(course, ruler, pricing, weights)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.domain.planner.bitsets import to_bools
-from scheduler.domain.planner.course import Course, Group, Step
+from scheduler.domain.planner.course import CourseTree, Group, Step
 from scheduler.domain.planner.gaps import Cells, Ruler
 from scheduler.domain.planner.grid import DAY_TICKS
 from scheduler.domain.planner.siblings import MOST_ORDERED, orders_of
@@ -36,7 +36,7 @@ class Room:
 class Passes:
     """Surviving starts by step, as sorted cells. `emptied` is the first step found to have none, if any."""
 
-    def __init__(self, course: Course, starts: Mapping[Step, int], ruler: Ruler) -> None:
+    def __init__(self, course: CourseTree, starts: Mapping[Step, int], ruler: Ruler) -> None:
         self.course, self.ruler = course, ruler
         self.cells: dict[Step, Cells] = {}
         self._ranks: dict[Step, Cells] = {}
@@ -167,7 +167,7 @@ class Passes:
             self._set(child, self.cells[child][reached])
 
 
-def reach(course: Course, ruler: Ruler, node: Node, child: Step, cells: Cells) -> tuple[Cells, Cells]:
+def reach(course: CourseTree, ruler: Ruler, node: Node, child: Step, cells: Cells) -> tuple[Cells, Cells]:
     """Return the ranges of cells at which the child of a node's starts may start."""
     if isinstance(node, Step):
         return ruler.range(ruler.gap(course, child), cells)

@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from scheduler.domain.planner.assignment import Assignment
+from scheduler.domain.planner.assignment import Assigner
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.costs import Pricing, Staying
-from scheduler.domain.planner.course import Course, Step, course_of
+from scheduler.domain.planner.course import CourseTree, Step, course_of
 from scheduler.domain.planner.gaps import Ruler
-from scheduler.domain.planner.model import Proposal, Request, Visit
+from scheduler.domain.planner.model import Placement, Proposal, Request
 from scheduler.domain.planner.optimum import Optimum, Solution
 from scheduler.domain.planner.projections import project
 from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.planner.starts import Starts
 from scheduler.domain.planner.terms import Bill
 from scheduler.domain.planner.weights import Weights
-from scheduler.domain.planner.wishes import Wishes
+from scheduler.domain.planner.wishes import StartMasks
 
 
-class Problem:
+class PlanningProblem:
     """Everything that is worked out once and asked many times while one request is answered."""
 
     def __init__(
@@ -33,9 +33,9 @@ class Problem:
         staying: Staying | None = None,
     ) -> None:
         self.request, self.availability, self.weights, self.now = request, availability, weights, now
-        self.course: Course = course_of(request)
+        self.course: CourseTree = course_of(request)
         self.starts = Starts(availability, request.practitioner_ids)
-        self.wishes = Wishes(request, availability, now)
+        self.wishes = StartMasks(request, availability, now)
         self.ruler = Ruler(availability)
         self.pricing = Pricing(request, self.starts, weights, self.course.finish, staying)
         self.optimum = Optimum(self.course, self.ruler, self.pricing, weights)
@@ -66,7 +66,7 @@ class Problem:
         by_key = {step.key: cells for step, cells in sets.items()}
         return SlotMap(course, {step: by_key[step.key] for step in course.steps}, self.ruler)
 
-    def proposal(self, solution: Solution, current: Mapping[str, Visit] | None = None) -> Proposal:
+    def proposal(self, solution: Solution, current: Mapping[str, Placement] | None = None) -> Proposal:
         """Return a solution with its people and places, its terms and the likely dates of proposed actions."""
         visits = self.visits(solution, current or {})
         bill = Bill(self.course, self.ruler, self.pricing, self.weights, solution.cells)
@@ -74,15 +74,15 @@ class Problem:
         projections = project(self.request, self.availability.workdays, visits)
         return Proposal(visits, projections, terms, solution.cost, solution.proven)
 
-    def visits(self, solution: Solution, current: Mapping[str, Visit]) -> tuple[Visit, ...]:
+    def visits(self, solution: Solution, current: Mapping[str, Placement]) -> tuple[Placement, ...]:
         """Return the visits in order of time. One that stays where it is keeps its people and places."""
-        assignment = Assignment(self.starts, self.weights.usable_ticks, solution.therapist)
+        assignment = Assigner(self.starts, self.weights.usable_ticks, solution.therapist)
         placed = sorted(solution.cells.items(), key=lambda item: item[1])
         return tuple(
             self._staying(step, cell, current) or assignment.visit(step.action, cell) for step, cell in placed
         )
 
-    def _staying(self, step: Step, cell: int, current: Mapping[str, Visit]) -> Visit | None:
+    def _staying(self, step: Step, cell: int, current: Mapping[str, Placement]) -> Placement | None:
         visit = current.get(step.key)
         if visit is None or self.availability.grid.cell(visit.start) != cell:
             return None

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_local, to_utc
 from scheduler.domain.planner.course import relaxed
-from scheduler.domain.planner.model import Projection, Request, Visit
+from scheduler.domain.planner.model import Placement, Projection, Request
 from scheduler.domain.planner.workdays import Workdays
 from scheduler.domain.plans import Offset, Unit
 
 
-def project(request: Request, workdays: Workdays, visits: Sequence[Visit]) -> tuple[Projection, ...]:
+def project(request: Request, workdays: Workdays, visits: Sequence[Placement]) -> tuple[Projection, ...]:
     """Return a projection for every action that is proposed, or hangs from one that is."""
     starts: dict[str, datetime] = {done.action: done.start for done in request.done.values()}
     starts.update({visit.action: visit.start for visit in visits})

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from scheduler.domain.planner import alternatives, reasons, suggestions
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import GaveUp, NoFit, Proposal, Request, Violation, Visit
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.model import GaveUp, NoFit, Placement, Proposal, Request, Violation
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.summaries import summarized
 from scheduler.domain.planner.validator import check_plan
 from scheduler.domain.planner.way_out import AtOnce
@@ -31,7 +31,7 @@ def propose(
     placed, what blocks it and what would make room; or with the reason that the search gave up. `at_once` is
     asked where the search ends without proof: whether to leave it at that, for somebody to `improve` later.
     """
-    problem = Problem(request, availability, weights, now)
+    problem = PlanningProblem(request, availability, weights, now)
     try:
         solutions = alternatives.best(problem, request.count, at_once)
     except GaveUp:  # each suggestion would take as long to try
@@ -45,7 +45,7 @@ def propose(
 class PossibleStarts(Mapping[str, tuple[datetime, ...]]):
     """Starts by action, in UTC and in order; made into instants only for the action that is asked for."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: PlanningProblem) -> None:
         self._slots = problem.slots
         self._grid = problem.availability.grid
         self._steps = {step.key: step for step in problem.course.steps}
@@ -69,11 +69,11 @@ def slot_map(
     request: Request, availability: Availability, *, now: datetime
 ) -> Mapping[str, tuple[datetime, ...]]:
     """Return, for every action to place, exactly the starts that belong to some complete course."""
-    return PossibleStarts(Problem(request, availability, DEFAULT, now))
+    return PossibleStarts(PlanningProblem(request, availability, DEFAULT, now))
 
 
 def check(
-    request: Request, availability: Availability, visits: Sequence[Visit], *, now: datetime
+    request: Request, availability: Availability, visits: Sequence[Placement], *, now: datetime
 ) -> list[Violation]:
     """Return every rule that these visits break; see validator.py. No visits of the plan need be left out."""
     return check_plan(request, availability.calendar, visits, now)

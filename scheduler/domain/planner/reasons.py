@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.model import Reason
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.planner.starts import Demand
 from scheduler.domain.planner.words import label
 from scheduler.domain.plans import Role
 
 
-def reasons(problem: Problem) -> tuple[Reason, ...]:
+def reasons(problem: PlanningProblem) -> tuple[Reason, ...]:
     """Return the reasons, the most telling first."""
     step = first_unplaced(problem)
     if step is None:
@@ -24,7 +24,7 @@ def reasons(problem: Problem) -> tuple[Reason, ...]:
     return tuple(_why(problem, step))
 
 
-def gave_up(problem: Problem) -> tuple[Reason, ...]:
+def gave_up(problem: PlanningProblem) -> tuple[Reason, ...]:
     """Return the reason when it is not known whether anything fits."""
     why = (
         "The search ended before it found a course in which no visits meet; there may be one. "
@@ -33,7 +33,7 @@ def gave_up(problem: Problem) -> tuple[Reason, ...]:
     return (Reason(problem.course.steps[0].key, None, why),)
 
 
-def first_unplaced(problem: Problem) -> Step | None:
+def first_unplaced(problem: PlanningProblem) -> Step | None:
     """Return the first step, in plan order, up to which the course cannot be placed."""
     steps = problem.course.steps
     numbers = range(1, len(steps) + 1)
@@ -41,7 +41,7 @@ def first_unplaced(problem: Problem) -> Step | None:
     return steps[fitting] if fitting < len(steps) else None
 
 
-def _why(problem: Problem, step: Step) -> Iterator[Reason]:
+def _why(problem: PlanningProblem, step: Step) -> Iterator[Reason]:
     title = label(step.action)
     demand = problem.starts.demand(step.action)
     blocking = [role for role in _roles(demand) if fits_without(problem, step, role)]
@@ -65,7 +65,7 @@ def _roles(demand: Demand) -> list[Role]:
     return list(dict.fromkeys(asked))
 
 
-def fits_without(problem: Problem, step: Step, role: Role) -> bool:
+def fits_without(problem: PlanningProblem, step: Step, role: Role) -> bool:
     """Tell whether the course could be placed up to this step if the step did not need the role."""
     demand = problem.starts.demand(step.action)
     left = Demand(

@@ -17,8 +17,8 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.costs import staying_at
 from scheduler.domain.planner.course import line_of
 from scheduler.domain.planner.gaps import weekdays_between
-from scheduler.domain.planner.model import Done, GaveUp, Move, NoFit, Proposal, Request, Visit
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.model import Done, GaveUp, NoFit, Placement, PlacementChange, Proposal, Request
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.weights import Weights
 from scheduler.domain.plans import Edge, Offset, Unit
 
@@ -30,12 +30,12 @@ class Reflow:
     """The course after the move: all visits still to come, and those among them that change, in order of time."""
 
     proposal: Proposal
-    moves: tuple[Move, ...]
+    moves: tuple[PlacementChange, ...]
 
 
 def reflow(
     request: Request,
-    current: Mapping[str, Visit],
+    current: Mapping[str, Placement],
     moved: Mapping[str, datetime],
     availability: Availability,
     weights: Weights | None = None,
@@ -63,7 +63,7 @@ def reflow(
     kept = {} if anew else {**starts, **(moved if bend else {})}
     slack = _slack(settled, kept, availability, () if bend else moved)
     bent = replace(settled, pinned=pinned, slack=slack)
-    problem = Problem(bent, availability, weights or Weights(), now, staying)
+    problem = PlanningProblem(bent, availability, weights or Weights(), now, staying)
     try:
         solution = way_out.best(problem)
     except GaveUp:
@@ -79,7 +79,7 @@ def _price(key: str, keep: frozenset[str], number: int) -> int:
 
 
 def _settled(
-    request: Request, current: Mapping[str, Visit], moved: Mapping[str, datetime], now: datetime
+    request: Request, current: Mapping[str, Placement], moved: Mapping[str, datetime], now: datetime
 ) -> Request:
     """Return the request with the visits that have begun as done."""
     begun = {
@@ -90,7 +90,9 @@ def _settled(
     return replace(request, done={**begun, **request.done})
 
 
-def _before(request: Request, coming: Mapping[str, Visit], moved: Mapping[str, datetime]) -> frozenset[str]:
+def _before(
+    request: Request, coming: Mapping[str, Placement], moved: Mapping[str, datetime]
+) -> frozenset[str]:
     """Return the visits of the line that lie before the first moved one: those are not to follow it about."""
     line = line_of(request.plan)
     first = min((coming[key].start for key in moved if key in coming), default=None)
@@ -133,13 +135,15 @@ def _gap(
     return number - int(working[row]) if row >= 0 else number + weekdays_between(first, grid.first_on)
 
 
-def _moves(proposal: Proposal, current: Mapping[str, Visit], moved: Mapping[str, datetime]) -> list[Move]:
+def _moves(
+    proposal: Proposal, current: Mapping[str, Placement], moved: Mapping[str, datetime]
+) -> list[PlacementChange]:
     moves = []
     for visit in proposal.visits:
         before = current.get(visit.action)
         if before is None or before.start != visit.start:
             why = "moved" if visit.action in moved else "follows" if before else "placed"
-            moves.append(Move(visit.action, before.start if before else None, visit.start, why))
+            moves.append(PlacementChange(visit.action, before.start if before else None, visit.start, why))
         elif before.segments != visit.segments:
-            moves.append(Move(visit.action, before.start, visit.start, "resources"))
+            moves.append(PlacementChange(visit.action, before.start, visit.start, "resources"))
     return moves

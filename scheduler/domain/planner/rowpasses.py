@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scheduler.domain.planner.bitsets import span
-from scheduler.domain.planner.course import Course, Group, Step
-from scheduler.domain.planner.families import Families, Only, Pair, Rows
+from scheduler.domain.planner.course import CourseTree, Group, Step
+from scheduler.domain.planner.families import Families, Only, Rows, SiblingPair
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.reaches import EVERYWHERE, Reach
 from scheduler.domain.planner.rowbits import RowBits
@@ -36,7 +36,9 @@ class Fit:
 class RowPasses:
     """Surviving starts by step. `emptied` is the first step found to have none, if any."""
 
-    def __init__(self, course: Course, starts: Mapping[Step, int], ruler: Ruler, families: Families) -> None:
+    def __init__(
+        self, course: CourseTree, starts: Mapping[Step, int], ruler: Ruler, families: Families
+    ) -> None:
         self.course, self.ruler, self.families = course, ruler, families
         self.starts, self.cells = starts, dict(starts)
         self._sources: dict[tuple[int, int], tuple[int, int]] = {}  # by set and reach; holds the set too
@@ -51,7 +53,7 @@ class RowPasses:
     def _pass_up(self) -> bool:
         for step in reversed(self.course.steps):
             family = self.families.get(step)
-            if isinstance(family, Pair):
+            if isinstance(family, SiblingPair):
                 self.cells[step] &= self._able(family, self.cells[step])
             elif isinstance(family, Siblings):
                 self.cells[step] &= family.able(self.bits, self.cells)
@@ -65,7 +67,7 @@ class RowPasses:
     def _pass_down(self) -> bool:
         for step in self.course.steps:
             family = self.families.get(step)
-            if isinstance(family, Pair):
+            if isinstance(family, SiblingPair):
                 self._narrow(family, self.cells[step])
             elif isinstance(family, Siblings):
                 self.cells.update(family.narrowed(self.bits, self.cells, self.cells[step]))
@@ -89,7 +91,7 @@ class RowPasses:
                 return
         self.cells[only.child] = kept
 
-    def _able(self, pair: Pair, parents: int) -> int:
+    def _able(self, pair: SiblingPair, parents: int) -> int:
         fit = self._fit(pair)
         able = self._reached_from(pair, self.cells[pair.one], fit.clear, fit.whole)
         unable = self.bits.rows(parents ^ (parents & able))
@@ -100,7 +102,7 @@ class RowPasses:
             able |= self._reached_from(pair, beside, wanted, whole)
         return able
 
-    def _reached_from(self, pair: Pair, cells: int, wanted: Rows, whole: Mapping[int, int]) -> int:
+    def _reached_from(self, pair: SiblingPair, cells: int, wanted: Rows, whole: Mapping[int, int]) -> int:
         """Return the parents, each in the rows `wanted` for the distance, that reach some of the cells.
 
         `whole` are those rows with all of their cells.
@@ -122,7 +124,7 @@ class RowPasses:
             known = self._sources[id(cells), id(reach)] = cells, reach.parents(self.bits, cells)
         return known[1]
 
-    def _fit(self, pair: Pair) -> Fit:
+    def _fit(self, pair: SiblingPair) -> Fit:
         """Return how the days suit each other; no start of `other` goes between the pass up and its turn down."""
         known = self._fits.get(pair.other)
         if known is None:
@@ -131,7 +133,7 @@ class RowPasses:
             known = self._fits[pair.other] = Fit(clear, same, whole)
         return known
 
-    def _due(self, pair: Pair) -> tuple[Rows, Rows]:
+    def _due(self, pair: SiblingPair) -> tuple[Rows, Rows]:
         """Return, for each distance of `one`, the rows from which `other` has a start on a day that suits it.
 
         And those from which `other` has such a start on the same day only.
@@ -149,7 +151,7 @@ class RowPasses:
         same = {days: some ^ (some & clear[days]) for days, some in same.items()}
         return clear, same
 
-    def _beside(self, pair: Pair) -> int:
+    def _beside(self, pair: SiblingPair) -> int:
         """Return the places for `one` that leave room for some start of `other` on the same day."""
         fit = self._fit(pair)
         if fit.beside is None:
@@ -167,7 +169,7 @@ class RowPasses:
             places |= self.bits.slid(self.bits.until(cells), -self.course.apart(coming, placed))
         return places
 
-    def _narrow(self, pair: Pair, parents: int) -> None:
+    def _narrow(self, pair: SiblingPair, parents: int) -> None:
         bits, cells = self.bits, self.cells[pair.one]
         fit = self._fit(pair)
         reached = self._reached(pair, parents)
@@ -183,7 +185,7 @@ class RowPasses:
         self._narrow_other(pair, reached)
         self.cells[pair.one] = kept
 
-    def _reached(self, pair: Pair, parents: int) -> Rows:
+    def _reached(self, pair: SiblingPair, parents: int) -> Rows:
         """Return the starts of `one` that the parents reach, by distance."""
         bits, cells = self.bits, self.cells[pair.one]
         reached: Rows = {}
@@ -197,7 +199,7 @@ class RowPasses:
             reached[reach.days] = reached.get(reach.days, 0) | found
         return reached
 
-    def _narrow_other(self, pair: Pair, reached: Rows) -> None:
+    def _narrow_other(self, pair: SiblingPair, reached: Rows) -> None:
         """Keep the starts of `other` that leave room for one of those that were `reached`."""
         bits, cells, rows = self.bits, self.cells[pair.other], 0
         met = {days: bits.rows(some) >> days * bits.width for days, some in reached.items()}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from scheduler.domain.planner.course import Course, Group, Step
+from scheduler.domain.planner.course import CourseTree, Group, Step
 from scheduler.domain.planner.reaches import EVERYWHERE, Reach
 from scheduler.domain.planner.rowbits import RowBits
 
@@ -25,7 +25,7 @@ Cells = Mapping[Step, int]
 class Siblings:
     """The visits that hang from one; `tied` is bound in any way, the others by whole days."""
 
-    course: Course
+    course: CourseTree
     reaches: Mapping[Step, tuple[Reach, ...]]
     tied: Step
     orders: tuple[tuple[Step, ...], ...]
@@ -123,7 +123,7 @@ class Siblings:
 
 
 def siblings(
-    course: Course, node: Step, reaches: Mapping[Step, tuple[Reach, ...]], width: int
+    course: CourseTree, node: Step, reaches: Mapping[Step, tuple[Reach, ...]], width: int
 ) -> Siblings | None:
     """Return what hangs from a node as siblings; None if more than one of them is bound by hours."""
     loose = [step for step, some in reaches.items() if not all(reach.whole(width) for reach in some)]
@@ -143,7 +143,7 @@ def orders_of(node: Step | Group, children: list[Step]) -> Iterator[tuple[Step, 
             yield order
 
 
-def _chained(course: Course, order: Sequence[Step]) -> bool:
+def _chained(course: CourseTree, order: Sequence[Step]) -> bool:
     """Tell whether visits clear of their neighbours in this order are clear of all others too."""
     for at, first in enumerate(order):
         least = 0

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from scheduler.domain.planner.bitsets import to_bools
-from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.families import families
 from scheduler.domain.planner.gaps import Cells, Ruler
 from scheduler.domain.planner.passes import Node, Passes, reach
@@ -22,7 +22,7 @@ from scheduler.domain.planner.rowpasses import RowPasses
 class SlotMap:
     """Surviving starts by step, as sorted cells. `emptied` is the first step found to have none, if any."""
 
-    def __init__(self, course: Course, starts: Mapping[Step, int], ruler: Ruler) -> None:
+    def __init__(self, course: CourseTree, starts: Mapping[Step, int], ruler: Ruler) -> None:
         self.course, self.ruler = course, ruler
         by_rows = families(course, starts, ruler)
         passes = (

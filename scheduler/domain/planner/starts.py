@@ -16,7 +16,7 @@ from itertools import pairwise
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.bitsets import eroded
 from scheduler.domain.planner.grid import ticks
-from scheduler.domain.planner.model import Resource
+from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.plans import Action, Phase, Role
 
 
@@ -30,7 +30,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ResourceNeed:
     """One thing a visit asks for: one resource of `role` for all `stretches` (`kept`), or whoever is free at each
     tick."""
 
@@ -39,7 +39,7 @@ class Asked:
     kept: bool
     capabilities: frozenset[str] = frozenset()
 
-    def meets(self, other: Asked) -> bool:
+    def meets(self, other: ResourceNeed) -> bool:
         """Tell whether both are asked for at one time."""
         return any(a.start < b.end and b.start < a.end for a in self.stretches for b in other.stretches)
 
@@ -51,14 +51,14 @@ class Demand:
     Compared by identity: Starts makes one for each shape.
     """
 
-    asked: tuple[Asked, ...]
+    asked: tuple[ResourceNeed, ...]
     presence: tuple[tuple[Role, Stretch], ...]
 
 
 def demand_of(action: Action) -> Demand:
     """Return what the phases ask for, with touching stretches of one kept resource joined."""
     kept: dict[tuple[Role, int], tuple[list[Stretch], set[str]]] = {}
-    shared: list[Asked] = []
+    shared: list[ResourceNeed] = []
     presence = []
     at = 0
     for phase in action.phases:
@@ -68,7 +68,7 @@ def demand_of(action: Action) -> Demand:
             if need.presence:
                 presence.append((need.role, stretch))
             elif need.role is Role.NURSE:
-                shared.append(Asked(need.role, (stretch,), need.exclusive, _set(need.capability)))
+                shared.append(ResourceNeed(need.role, (stretch,), need.exclusive, _set(need.capability)))
             else:
                 twice[need.role] = twice.get(need.role, -1) + 1
                 stretches, capabilities = kept.setdefault((need.role, twice[need.role]), ([], set()))
@@ -76,7 +76,7 @@ def demand_of(action: Action) -> Demand:
                 capabilities |= _set(need.capability)
         at += ticks(phase.length)
     whole = [
-        Asked(role, _joined(stretches), True, frozenset(capabilities))
+        ResourceNeed(role, _joined(stretches), True, frozenset(capabilities))
         for (role, _), (stretches, capabilities) in kept.items()
     ]
     return Demand((*whole, *_joined_shared(shared)), tuple(presence))
@@ -97,14 +97,14 @@ def _joined(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
     return tuple(result)
 
 
-def _joined_shared(asked: list[Asked]) -> list[Asked]:
-    result: list[Asked] = []
+def _joined_shared(asked: list[ResourceNeed]) -> list[ResourceNeed]:
+    result: list[ResourceNeed] = []
     for one in asked:
         last = result[-1] if result else None
         if last and not last.kept and not one.kept and last.capabilities == one.capabilities:
             joined = _joined((*last.stretches, *one.stretches))
             if len(joined) == 1:
-                result[-1] = Asked(one.role, joined, False, one.capabilities)
+                result[-1] = ResourceNeed(one.role, joined, False, one.capabilities)
                 continue
         result.append(one)
     return result
@@ -118,8 +118,8 @@ class Starts:
         self.practitioner_ids = practitioner_ids
         self._demands: dict[str, Demand] = {}
         self._phases: dict[tuple[Phase, ...], Demand] = {}
-        self._sets: dict[Asked, int] = {}
-        self._pools: dict[Asked, tuple[Resource, ...]] = {}
+        self._sets: dict[ResourceNeed, int] = {}
+        self._pools: dict[ResourceNeed, tuple[PlannerResource, ...]] = {}
         self._single: dict[Demand, int] = {}
         self._snugs: dict[tuple[Demand, int], tuple[int, int]] = {}
         self._shapes: dict[Demand, int] = {}
@@ -134,7 +134,7 @@ class Starts:
             self._demands[action.key] = known
         return known
 
-    def pool(self, asked: Asked) -> tuple[Resource, ...]:
+    def pool(self, asked: ResourceNeed) -> tuple[PlannerResource, ...]:
         """Return who may be asked: those the patient wishes for, if any of them has the role."""
         known = self._pools.get(asked)
         if known is None:
@@ -160,7 +160,7 @@ class Starts:
                 cells &= self.anyone(asked)
         return self._told_apart(clashing, cells) if clashing and cells else cells
 
-    def _clash(self, one: Asked, other: Asked) -> bool:
+    def _clash(self, one: ResourceNeed, other: ResourceNeed) -> bool:
         shared = {r.id for r in self.pool(one)} & {r.id for r in self.pool(other)}
         return bool(shared) and one.meets(other)
 
@@ -172,7 +172,7 @@ class Starts:
             cells &= eroded(duty, stretch.end - stretch.start) >> stretch.start
         return cells
 
-    def anyone(self, asked: Asked) -> int:
+    def anyone(self, asked: ResourceNeed) -> int:
         """Return the cells at which somebody (or some place) is free for this."""
         known = self._sets.get(asked)
         if known is None:
@@ -183,14 +183,14 @@ class Starts:
             self._sets[asked] = known
         return known
 
-    def _shared(self, asked: Asked) -> int:
+    def _shared(self, asked: ResourceNeed) -> int:
         free = reduce(int.__or__, (self.availability.at_least[r.id][1] for r in self.pool(asked)), 0)
         cells = -1
         for stretch in asked.stretches:
             cells &= eroded(free, stretch.end - stretch.start) >> stretch.start
         return cells
 
-    def one(self, asked: Asked, resource: Resource) -> int:
+    def one(self, asked: ResourceNeed, resource: PlannerResource) -> int:
         """Return the cells at which this very resource is free for all the stretches."""
         cells = -1
         for stretch in asked.stretches:
@@ -200,11 +200,11 @@ class Starts:
                 break
         return cells
 
-    def _told_apart(self, clashing: list[Asked], cells: int) -> int:
+    def _told_apart(self, clashing: list[ResourceNeed], cells: int) -> int:
         found = 0
-        taken: list[tuple[Asked, int]] = []
+        taken: list[tuple[ResourceNeed, int]] = []
 
-        def place(left: Sequence[Asked], cells: int) -> None:
+        def place(left: Sequence[ResourceNeed], cells: int) -> None:
             nonlocal found
             if not cells & ~found:
                 return
@@ -239,7 +239,7 @@ class Starts:
         nurses = [nurse for nurse in pools[0] if all(nurse in pool for pool in pools)]
         return reduce(int.__or__, (self._by(parts, nurse) for nurse in nurses), 0)
 
-    def _by(self, parts: Iterable[Asked], resource: Resource) -> int:
+    def _by(self, parts: Iterable[ResourceNeed], resource: PlannerResource) -> int:
         return reduce(int.__and__, (self.one(part, resource) for part in parts), -1)
 
     def therapists(self, demand: Demand) -> dict[int, int]:
@@ -265,7 +265,7 @@ class Starts:
                 none &= neat
         return none, one
 
-    def _snug(self, asked: Asked, usable: int) -> tuple[int, int]:
+    def _snug(self, asked: ResourceNeed, usable: int) -> tuple[int, int]:
         stretch = asked.stretches[0]
         neat = fair = 0
         for place in self.pool(asked):

@@ -13,8 +13,8 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import GaveUp, Reason, Request, Resource, Suggestion
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.model import GaveUp, PlannerResource, Reason, Request, Suggestion
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.words import day, label, wall
 from scheduler.domain.plans import Role, Unit
 
@@ -23,7 +23,7 @@ NOON = 12 * 12  # ticks of the day
 ANOTHER = -1  # the id of a resource that does not exist
 
 
-class Change(NamedTuple):
+class RequestChange(NamedTuple):
     """A change in words and fields of the request; `asks` names what the patient or the clinic gives up for it."""
 
     text: str
@@ -31,7 +31,7 @@ class Change(NamedTuple):
     asks: frozenset[str]
 
 
-def suggestions(problem: Problem, reasons: tuple[Reason, ...]) -> tuple[Suggestion, ...]:
+def suggestions(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> tuple[Suggestion, ...]:
     """Return up to four changes that make room, each verified."""
     found: list[Suggestion] = []
     asked: set[str] = set()
@@ -47,19 +47,21 @@ def suggestions(problem: Problem, reasons: tuple[Reason, ...]) -> tuple[Suggesti
     return tuple(found)
 
 
-def _fits(problem: Problem, request: Request) -> bool:
-    changed = Problem(request, problem.availability, problem.weights, problem.now)
+def _fits(problem: PlanningProblem, request: Request) -> bool:
+    changed = PlanningProblem(request, problem.availability, problem.weights, problem.now)
     try:
         return changed.slots.complete and changed.optimum.best(changed.sets) is not None
     except GaveUp:  # what is not known to help is not offered
         return False
 
 
-def _change(text: str, asks: Iterable[str], **fields: Any) -> Change:
-    return Change(text, fields, frozenset(asks))
+def _change(text: str, asks: Iterable[str], **fields: Any) -> RequestChange:
+    return RequestChange(text, fields, frozenset(asks))
 
 
-def _changes(request: Request, availability: Availability, reasons: tuple[Reason, ...]) -> Iterator[Change]:
+def _changes(
+    request: Request, availability: Availability, reasons: tuple[Reason, ...]
+) -> Iterator[RequestChange]:
     if request.practitioner_ids:
         yield _change("Anybody may treat", ["person"], practitioner_ids=frozenset())
     yield from _other_days(request, availability)
@@ -78,7 +80,7 @@ def _changes(request: Request, availability: Availability, reasons: tuple[Reason
     yield from _bent_gaps(request, reasons)
 
 
-def _other_days(request: Request, availability: Availability) -> Iterator[Change]:
+def _other_days(request: Request, availability: Availability) -> Iterator[RequestChange]:
     if not request.weekdays:
         return
     worked = {availability.grid.on(row).isoweekday() for row in _open_rows(availability)}
@@ -95,7 +97,7 @@ def _open_rows(availability: Availability) -> list[int]:
     return [row for row in range(availability.grid.days) if working[row] > (working[row - 1] if row else 0)]
 
 
-def _other_hours(request: Request) -> Iterator[Change]:
+def _other_hours(request: Request) -> Iterator[RequestChange]:
     if request.earliest:
         for hours in (1, 2):
             at = request.earliest.replace(hour=max(request.earliest.hour - hours, 0))
@@ -110,7 +112,7 @@ def _other_hours(request: Request) -> Iterator[Change]:
         yield _change("Any time of day", ["earlier", "until"], earliest=None, latest=None)
 
 
-def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Change]:
+def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[RequestChange]:
     """Yield gaps of the blocked action, or of the one before or after it, made a little longer or shorter once."""
     blocked = {reason.action for reason in reasons}
     parents = {o.after for key in blocked if (o := request.plan.action(key).offset)}
@@ -133,7 +135,7 @@ def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Change
             yield _change(text, [f"shorter before {action.key}"], slack=slack)
 
 
-def _more_hours(problem: Problem, reasons: tuple[Reason, ...]) -> Iterator[Suggestion]:
+def _more_hours(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> Iterator[Suggestion]:
     """Yield the half-days of a week on which one more of the blocking role, all else as it is, makes room."""
     grid = problem.availability.grid
     noon = NOON - grid.low
@@ -151,15 +153,17 @@ def _more_hours(problem: Problem, reasons: tuple[Reason, ...]) -> Iterator[Sugge
             yield Suggestion(text, {}, True)
 
 
-def _fits_with(problem: Problem, role: Role, cells: int) -> bool:
+def _fits_with(problem: PlanningProblem, role: Role, cells: int) -> bool:
     """Tell whether the course fits with one more resource of this role, at work in these cells."""
     lanes = max((r.lanes for r in problem.availability.pool(role)), default=1)
-    more = Resource(ANOTHER, f"another {role.value}", frozenset({role}), lanes, _capabilities(problem, role))
+    more = PlannerResource(
+        ANOTHER, f"another {role.value}", frozenset({role}), lanes, _capabilities(problem, role)
+    )
     availability = problem.availability.plus(more, cells)
-    return Problem(problem.request, availability, problem.weights, problem.now).slots.complete
+    return PlanningProblem(problem.request, availability, problem.weights, problem.now).slots.complete
 
 
-def _capabilities(problem: Problem, role: Role) -> frozenset[str]:
+def _capabilities(problem: PlanningProblem, role: Role) -> frozenset[str]:
     needs = (n for action in problem.request.plan.firm for phase in action.phases for n in phase.needs)
     return frozenset(n.capability for n in needs if n.role is role and n.capability)
 

@@ -8,19 +8,19 @@ from dataclasses import replace
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.model import Proposal
 from scheduler.domain.planner.optimum import Solution
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.words import counted, day, wall, weekdays
 
 
 def summarized(
-    problem: Problem, solutions: Sequence[Solution], proposals: Sequence[Proposal]
+    problem: PlanningProblem, solutions: Sequence[Solution], proposals: Sequence[Proposal]
 ) -> list[Proposal]:
     """Return the proposals with their summaries."""
     summaries = [_summary(problem, solution, solutions[0]) for solution in solutions]
     return [replace(p, summary=summary) for p, summary in zip(proposals, summaries, strict=True)]
 
 
-def _summary(problem: Problem, solution: Solution, first: Solution) -> str:
+def _summary(problem: PlanningProblem, solution: Solution, first: Solution) -> str:
     rhythm = _rhythm(problem, solution.cells)
     last = _last(problem, solution.cells)
     if last is None:
@@ -42,13 +42,13 @@ def _summary(problem: Problem, solution: Solution, first: Solution) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _last(problem: Problem, cells: Mapping[Step, int]) -> int | None:
+def _last(problem: PlanningProblem, cells: Mapping[Step, int]) -> int | None:
     return max(
         (cell // problem.availability.grid.width for s, cell in cells.items() if s.on_line), default=None
     )
 
 
-def _rhythm(problem: Problem, cells: Mapping[Step, int]) -> str:
+def _rhythm(problem: PlanningProblem, cells: Mapping[Step, int]) -> str:
     grid = problem.availability.grid
     series = [cells[step] for step in cells if step.on_line and step.action.series]
     series = series or [cells[step] for step in cells if step.on_line]
@@ -60,6 +60,6 @@ def _rhythm(problem: Problem, cells: Mapping[Step, int]) -> str:
     return f"{days} {times}"
 
 
-def _therapist(problem: Problem, solution: Solution) -> str:
+def _therapist(problem: PlanningProblem, solution: Solution) -> str:
     names = {resource.id: resource.name for resource in problem.availability.resources}
     return names.get(solution.therapist, "") if solution.therapist is not None else ""

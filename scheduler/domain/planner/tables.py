@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from scheduler.domain.planner.costs import NEVER, Costs, Pricing
-from scheduler.domain.planner.course import Course, Group, Step
+from scheduler.domain.planner.course import CourseTree, Group, Step
 from scheduler.domain.planner.gaps import HOUR_TICKS, Cells, Ruler
 from scheduler.domain.planner.leaves import Leaves
 from scheduler.domain.planner.pulls import Pulls, Table
@@ -27,7 +27,7 @@ class Tables:
 
     def __init__(
         self,
-        course: Course,
+        course: CourseTree,
         slots: SlotMap,
         pricing: Pricing,
         weights: Weights,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from scheduler.domain.planner.costs import Pricing, whole_tick
-from scheduler.domain.planner.course import Course, Step
+from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.gaps import HOUR_TICKS, Ruler
 from scheduler.domain.planner.model import Done, Term
 from scheduler.domain.planner.weights import Weights
@@ -21,7 +21,7 @@ class Bill:
     """The terms of one placement."""
 
     def __init__(
-        self, course: Course, ruler: Ruler, pricing: Pricing, weights: Weights, cells: Mapping[Step, int]
+        self, course: CourseTree, ruler: Ruler, pricing: Pricing, weights: Weights, cells: Mapping[Step, int]
     ) -> None:
         self.course, self.ruler, self.pricing, self.weights, self.cells = (
             course,

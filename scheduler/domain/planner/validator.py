@@ -15,20 +15,22 @@ from itertools import pairwise
 from scheduler.domain.localtime import day_bounds, local_on, to_local
 from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.measures import amount, both, covers, in_minutes, line_visits, within
-from scheduler.domain.planner.model import Request, Resource, Segment, Violation, Visit
+from scheduler.domain.planner.model import Placement, PlannerResource, Request, Segment, Violation
 from scheduler.domain.plans import Action, Edge, Need, Phase, Role, Unit
 from scheduler.domain.windows import Window, merged, subtract
 
 
 def check_plan(
-    request: Request, calendar: Calendar, visits: Sequence[Visit], now: datetime
+    request: Request, calendar: Calendar, visits: Sequence[Placement], now: datetime
 ) -> list[Violation]:
     """Return every rule that these visits break, in the order of the visits."""
     return list(_Judge(request, calendar, visits, now).verdict())
 
 
 class _Judge:
-    def __init__(self, request: Request, calendar: Calendar, visits: Sequence[Visit], now: datetime) -> None:
+    def __init__(
+        self, request: Request, calendar: Calendar, visits: Sequence[Placement], now: datetime
+    ) -> None:
         self.request, self.calendar, self.visits, self.now = request, calendar, visits, now
         self.zone = calendar.zone
         self.by_key = {visit.action: visit for visit in visits}
@@ -53,7 +55,7 @@ class _Judge:
         yield from self._patient()
         yield from self._capacity()
 
-    def _shape(self, action: Action, visit: Visit) -> Iterator[Violation]:
+    def _shape(self, action: Action, visit: Placement) -> Iterator[Violation]:
         length, attended = timedelta(), timedelta()
         for phase in action.phases:
             length += phase.length
@@ -64,7 +66,7 @@ class _Judge:
         if pinned is not None and pinned != visit.start:
             yield Violation(action.key, "pinned", f"{action.title} was to stay at {self._at(pinned)}.", False)
 
-    def _time(self, visit: Visit) -> Iterator[Violation]:
+    def _time(self, visit: Placement) -> Iterator[Violation]:
         if visit.start < self.now:
             yield Violation(visit.action, "past", f"{self._at(visit.start)} is over.", True)
         elif visit.start < self.now + self.calendar.notice:
@@ -79,7 +81,7 @@ class _Judge:
                 visit.action, "closed", f"The clinic is not open for all of {self._at(visit.start)}.", True
             )
 
-    def _needs(self, action: Action, visit: Visit) -> Iterator[Violation]:
+    def _needs(self, action: Action, visit: Placement) -> Iterator[Violation]:
         at = visit.start
         holders: dict[tuple[Role, int], set[int]] = defaultdict(set)
         for phase in action.phases:
@@ -127,14 +129,14 @@ class _Judge:
             self.attended[role] = merged(part for duty in each for part in duty)
         return self.attended[role]
 
-    def _duty(self, resource: Resource) -> list[Window]:
+    def _duty(self, resource: PlannerResource) -> list[Window]:
         if resource.id not in self.duties:
             own = self.calendar.hours.get(resource.id)
             working = self.open if own is None else both(merged(own), self.open)
             self.duties[resource.id] = subtract(working, self.calendar.closures.get(resource.id, ()))
         return self.duties[resource.id]
 
-    def _segments(self, visit: Visit, phase: Phase, need: Need, window: Window) -> list[Segment]:
+    def _segments(self, visit: Placement, phase: Phase, need: Need, window: Window) -> list[Segment]:
         return [
             segment
             for segment in visit.segments
@@ -161,7 +163,7 @@ class _Judge:
                 words = f"{resource.name} is not on duty for {action.title} at {self._at(segment.start)}."
                 yield Violation(action.key, "off-duty", words, True)
 
-    def _gaps(self, action: Action, visit: Visit) -> Iterator[Violation]:
+    def _gaps(self, action: Action, visit: Placement) -> Iterator[Violation]:
         following = self._times(action.before) if action.before else None
         if following and visit.attended_end > following[0]:
             words = f"{action.title} must be over before {self._title(action.before or '')} starts."
@@ -202,7 +204,7 @@ class _Judge:
         done = self.request.done.get(key)
         return (done.start, done.end) if done else None
 
-    def _wishes(self, action: Action, visit: Visit) -> Iterator[Violation]:
+    def _wishes(self, action: Action, visit: Placement) -> Iterator[Violation]:
         request = self.request
         start, leave = to_local(visit.start, self.zone), to_local(visit.attended_end, self.zone)
         if start.date() < request.not_before:
@@ -255,7 +257,7 @@ class _Judge:
                 yield from self._fits(visit, segment, taken[segment.resource_id])
 
     def _fits(
-        self, visit: Visit, segment: Segment, taken: Sequence[tuple[datetime, datetime, int]]
+        self, visit: Placement, segment: Segment, taken: Sequence[tuple[datetime, datetime, int]]
     ) -> Iterator[Violation]:
         resource = self.calendar.resource(segment.resource_id)
         if resource is None:

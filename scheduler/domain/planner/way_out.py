@@ -15,7 +15,7 @@ from scheduler.domain.planner import cpsat
 from scheduler.domain.planner.cpsat import Watch
 from scheduler.domain.planner.model import GaveUp
 from scheduler.domain.planner.optimum import Sets, Solution
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 
 AtOnce = Callable[[], bool]
 SECONDS = 5.0
@@ -27,7 +27,7 @@ def is_installed() -> bool:
     return find_spec("ortools") is not None
 
 
-def best(problem: Problem, at_once: AtOnce | None = None) -> Solution | None:
+def best(problem: PlanningProblem, at_once: AtOnce | None = None) -> Solution | None:
     """Return the best placement, or None if it is proven that there is none. Raises GaveUp when neither is known.
 
     `at_once` is asked only where the search ends without proof: whether to leave it at that.
@@ -44,7 +44,7 @@ def best(problem: Problem, at_once: AtOnce | None = None) -> Solution | None:
 
 
 def by_cp_sat(
-    problem: Problem,
+    problem: PlanningProblem,
     sets: Sets,
     therapists: list[int],
     known: Solution | None,

@@ -15,7 +15,7 @@ from scheduler.domain.planner.model import Done, Request
 from scheduler.domain.windows import Window
 
 
-class Wishes:
+class StartMasks:
     """The masks of one request, each worked out once."""
 
     def __init__(self, request: Request, availability: Availability, now: datetime) -> None:

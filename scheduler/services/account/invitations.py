@@ -17,7 +17,7 @@ from scheduler.errors import Invalid, LinkOver, NotFound, WrongStatus
 from scheduler.models import invitation as invitations
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
-from scheduler.models.invitation import Answer, Invitation
+from scheduler.models.invitation import Invitation, InvitationOutcome
 from scheduler.models.message import MessageKind
 from scheduler.models.user import Membership, StaffRole, User
 from scheduler.services import limits, signing
@@ -92,7 +92,7 @@ def send_again(
 
 def withdraw(session: Session, actor: Actor, invitation: Invitation, now: datetime) -> None:
     """Take an invitation back before it is answered."""
-    _answer(invitation, Answer.WITHDRAWN, now)
+    _answer(invitation, InvitationOutcome.WITHDRAWN, now)
     audit.record(session, actor, "user.invitation-withdrawn", invitation, now)
     session.flush()
 
@@ -115,7 +115,7 @@ def get_own(session: Session, user: User, public_id: str, now: datetime) -> Invi
 
 def accept(session: Session, invitation: Invitation, now: datetime, address: str = "") -> Membership:
     """Make the invited person a member of the clinic."""
-    _answer(invitation, Answer.ACCEPTED, now)
+    _answer(invitation, InvitationOutcome.ACCEPTED, now)
     membership = users.member(session, invitation.user_id, invitation.clinic_id)
     if membership is None:  # a command may have made them a member meanwhile
         membership = Membership(
@@ -131,7 +131,7 @@ def accept(session: Session, invitation: Invitation, now: datetime, address: str
 
 def decline(session: Session, invitation: Invitation, now: datetime) -> None:
     """Refuse an invitation. The clinic's trail says so and names neither account nor network address."""
-    _answer(invitation, Answer.DECLINED, now)
+    _answer(invitation, InvitationOutcome.DECLINED, now)
     actor = Actor(invitation.clinic, None, None, "staff")
     audit.record(session, actor, "membership.declined", invitation, now)
     session.flush()
@@ -176,7 +176,7 @@ def _mail(
     )
 
 
-def _answer(invitation: Invitation, answer: Answer, now: datetime) -> None:
+def _answer(invitation: Invitation, answer: InvitationOutcome, now: datetime) -> None:
     invitation.answered_at, invitation.answer = now, answer.value
 
 

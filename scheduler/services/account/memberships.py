@@ -50,7 +50,7 @@ def set_role(session: Session, actor: Actor, membership: Membership, role: Staff
 
 
 @dataclass(frozen=True)
-class Ending:
+class MembershipEffects:
     """What ends with a membership, and what goes on: the calendar links that the member made for patients."""
 
     tokens: int
@@ -58,9 +58,9 @@ class Ending:
     patient_feeds: int
 
 
-def what_ends(session: Session, clinic: Clinic, user: User, now: datetime) -> Ending:
+def what_ends(session: Session, clinic: Clinic, user: User, now: datetime) -> MembershipEffects:
     """Return how much would end if this member were removed."""
-    return Ending(
+    return MembershipEffects(
         len(accounts.in_force(session, user, now, clinic)),
         len(feed_ends.of_member(session, clinic.id, user.id)),
         len(feed_ends.for_patients_by(session, clinic.id, user.id)),

@@ -40,7 +40,7 @@ BROWSER_TEXT = 43  # characters of 256 random bits
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ThrottleRule:
     """`free` tries without a wait, then `first` doubled each time up to `cap`; forgotten after `quiet` without a try.
 
     A right try clears what only its person can have counted, and takes only itself off a `shared` count: otherwise a
@@ -65,18 +65,20 @@ class Rule:
 class Rules:
     """The rules of one kind of secret."""
 
-    own: Rule
-    place: Rule
-    strangers: Rule
-    network: Rule
+    own: ThrottleRule
+    place: ThrottleRule
+    strangers: ThrottleRule
+    network: ThrottleRule
 
 
 def _rules(kind: str) -> Rules:
     return Rules(
-        own=Rule(f"{kind}-own", 5, timedelta(seconds=5), timedelta(minutes=5)),
-        place=Rule(f"{kind}-place", 5, timedelta(seconds=5), timedelta(minutes=5)),
-        strangers=Rule(f"{kind}-strangers", 20, timedelta(seconds=30), timedelta(minutes=15), shared=True),
-        network=Rule(
+        own=ThrottleRule(f"{kind}-own", 5, timedelta(seconds=5), timedelta(minutes=5)),
+        place=ThrottleRule(f"{kind}-place", 5, timedelta(seconds=5), timedelta(minutes=5)),
+        strangers=ThrottleRule(
+            f"{kind}-strangers", 20, timedelta(seconds=30), timedelta(minutes=15), shared=True
+        ),
+        network=ThrottleRule(
             f"{kind}-network",
             50,
             timedelta(seconds=1),
@@ -96,7 +98,7 @@ LONGEST_QUIET = DAY
 class Count:
     """A rule and what it counts."""
 
-    rule: Rule
+    rule: ThrottleRule
     digest: str
 
 
@@ -215,5 +217,5 @@ def _in_lock_order(attempt: Sequence[Count]) -> list[Count]:
     return sorted(attempt, key=lambda count: (count.rule.name, count.digest))
 
 
-def _count(rule: Rule, *what: str) -> Count:
+def _count(rule: ThrottleRule, *what: str) -> Count:
     return Count(rule, sha256("\n".join(what).encode("utf-8", "surrogatepass")).hexdigest())

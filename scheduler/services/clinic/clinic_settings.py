@@ -129,7 +129,7 @@ def _texts(field: str, value: Any) -> dict[str, str]:
             raise BadText(field, f"{name} is not a mail")
         try:
             texts.check(kind, clean_note(field, text, 4000), language)
-        except texts.BadText as error:
+        except texts.BadMailText as error:
             raise BadText(field, f"{name}: {error}") from None
     return dict(value)
 

@@ -16,7 +16,7 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.schedule import ScheduleHours
 
 
-class Step(StrEnum):
+class SetupStep(StrEnum):
     HOURS = "hours"
     PLACES = "places"
     PEOPLE = "people"
@@ -28,12 +28,12 @@ class Step(StrEnum):
 class FirstSteps:
     """Which steps are done."""
 
-    done: frozenset[Step]
+    done: frozenset[SetupStep]
 
     @property
-    def next(self) -> Step | None:
+    def next(self) -> SetupStep | None:
         """The first step that is not done, None when all are."""
-        return next((step for step in Step if step not in self.done), None)
+        return next((step for step in SetupStep if step not in self.done), None)
 
     @property
     def count(self) -> int:
@@ -43,13 +43,13 @@ class FirstSteps:
 def first_steps(session: Session, clinic: Clinic) -> FirstSteps:
     """Return how far a clinic is, by one query."""
     there = {
-        Step.HOURS: select(ScheduleHours.id).where(
+        SetupStep.HOURS: select(ScheduleHours.id).where(
             ScheduleHours.clinic_id == clinic.id, ScheduleHours.resource_id.is_(None)
         ),
-        Step.PLACES: select(Location.id).where(Location.clinic_id == clinic.id),
-        Step.PEOPLE: select(Practitioner.id).where(Practitioner.clinic_id == clinic.id),
-        Step.PROTOCOL: select(PlanDefinition.id).where(PlanDefinition.clinic_id == clinic.id),
-        Step.PATIENT: select(Patient.id).where(Patient.clinic_id == clinic.id),
+        SetupStep.PLACES: select(Location.id).where(Location.clinic_id == clinic.id),
+        SetupStep.PEOPLE: select(Practitioner.id).where(Practitioner.clinic_id == clinic.id),
+        SetupStep.PROTOCOL: select(PlanDefinition.id).where(PlanDefinition.clinic_id == clinic.id),
+        SetupStep.PATIENT: select(Patient.id).where(Patient.clinic_id == clinic.id),
     }
     row = session.execute(select(*(query.exists().label(step.value) for step, query in there.items()))).one()
-    return FirstSteps(frozenset(step for step in Step if row._mapping[step.value]))
+    return FirstSteps(frozenset(step for step in SetupStep if row._mapping[step.value]))

@@ -21,7 +21,7 @@ from scheduler.models import versions
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.user import User
@@ -140,8 +140,8 @@ def get_practitioner(session: Session, clinic: Clinic, public_id: str) -> Practi
 
 def visits_ahead(session: Session, resource_id: int, now: datetime) -> list[Appointment]:
     """Return the visits that occupy a resource from now on, in order of time."""
-    taken = select(Occupation.appointment_id).where(
-        Occupation.resource_id == resource_id, Occupation.released_at.is_(None), Occupation.end_at > now
+    taken = select(Allocation.appointment_id).where(
+        Allocation.resource_id == resource_id, Allocation.released_at.is_(None), Allocation.end_at > now
     )
     query = select(Appointment).where(Appointment.id.in_(taken))
     return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))

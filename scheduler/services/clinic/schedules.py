@@ -20,7 +20,7 @@ from scheduler.errors import Invalid, NotFound
 from scheduler.models import versions
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import Closure, ClosureKind, ScheduleHours, ScheduleOverride
 from scheduler.services.actors import Actor
@@ -144,14 +144,14 @@ def close(
 
 def affected(session: Session, clinic: Clinic, closure: Closure) -> list[Appointment]:
     """Return the visits that occupy what a closure closes, in order of time."""
-    taken = select(Occupation.appointment_id).where(
-        Occupation.clinic_id == clinic.id,
-        Occupation.released_at.is_(None),
-        Occupation.start_at < closure.end_at,
-        Occupation.end_at > closure.start_at,
+    taken = select(Allocation.appointment_id).where(
+        Allocation.clinic_id == clinic.id,
+        Allocation.released_at.is_(None),
+        Allocation.start_at < closure.end_at,
+        Allocation.end_at > closure.start_at,
     )
     if closure.resource_id is not None:
-        taken = taken.where(Occupation.resource_id == closure.resource_id)
+        taken = taken.where(Allocation.resource_id == closure.resource_id)
     query = select(Appointment).where(Appointment.id.in_(taken))
     return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
 

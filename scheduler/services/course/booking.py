@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Projection, Violation, Visit
+from scheduler.domain.planner.model import Placement, Projection, Violation
 from scheduler.domain.plans import Action
 from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
@@ -27,7 +27,7 @@ from scheduler.services.planning import assignments, proposals, rules
 from scheduler.services.planning.courses import is_projected, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates
 from scheduler.services.visit.changes import Changes, changing, release_expired
@@ -36,8 +36,8 @@ from scheduler.services.visit.changes import Changes, changing, release_expired
 def book_course(
     session: Session,
     actor: Actor,
-    wishes: Wishes,
-    visits: Sequence[Visit],
+    wishes: CourseRequest,
+    visits: Sequence[Placement],
     projections: Sequence[Projection],
     now: datetime,
     override_reason: str = "",
@@ -134,7 +134,7 @@ def _check_place(
     session: Session,
     actor: Actor,
     care_plan: CarePlan | None,
-    visit: Visit,
+    visit: Placement,
     now: datetime,
     override_reason: str,
 ) -> list[Violation]:
@@ -158,7 +158,7 @@ def _check_place(
 def _care_plan(
     session: Session,
     actor: Actor,
-    wishes: Wishes,
+    wishes: CourseRequest,
     now: datetime,
     override_reason: str,
     reserve_minutes: int | None,
@@ -198,7 +198,7 @@ def _write(change: Changes, care_plan: CarePlan, visits: Sequence[Visit]) -> lis
     return appointments
 
 
-def _require_over(wishes: Wishes, now: datetime) -> None:
+def _require_over(wishes: CourseRequest, now: datetime) -> None:
     """Raise Invalid unless every step that is recorded as done is over."""
     ahead = [done.action for done in wishes.done.values() if done.end > now]
     if ahead:
@@ -242,6 +242,6 @@ def write_projections(change: Changes, care_plan: CarePlan, projections: Sequenc
     change.session.flush()
 
 
-def _projected(action: Action, projection: Projection) -> Visit:
+def _projected(action: Action, projection: Projection) -> Placement:
     start = projection.start
-    return Visit(action.key, start, start + action.length, start + action.attended_length, ())
+    return Placement(action.key, start, start + action.length, start + action.attended_length, ())

@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Visit
+from scheduler.domain.planner.model import Placement
 from scheduler.domain.status import CARE_PLAN_STEPS, AppointmentStatus, CarePlanStatus, Response
 from scheduler.errors import ProposalExpired, WrongStatus
 from scheduler.models.appointment import Appointment
@@ -110,9 +110,9 @@ def ahead(care_plan: CarePlan, now: datetime) -> list[Appointment]:
 def _put_back(
     session: Session,
     actor: Actor,
-    wishes: Wishes,
+    wishes: CourseRequest,
     held: Mapping[str, Appointment],
-    planned: Sequence[Visit],
+    planned: Sequence[Placement],
     now: datetime,
 ) -> None:
     """Let held visits stand again at their new times: same rows, same uids, one mail for all."""

@@ -8,21 +8,20 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.plans import Gate as GateRule
-from scheduler.domain.plans import Holds, Plan
+from scheduler.domain.plans import Holds, Plan, RequirementDefinition
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.planning.courses import latest
 from scheduler.services.visit.moves import Move
 
 
 @dataclass(frozen=True)
-class Step:
+class SpacedVisit:
     """A visit of the course. `spacing` is None for the first, and for one that is off."""
 
     visit: Appointment
@@ -37,8 +36,8 @@ class Step:
 class GateState:
     """A gate of the course: its rule and its row, one for the course or one for a visit."""
 
-    rule: GateRule
-    row: Gate
+    rule: RequirementDefinition
+    row: Requirement
     visit: Appointment | None
 
 
@@ -47,9 +46,9 @@ class Picture:
     """Everything of a course in order of time. `next_step` is the next visit that stands."""
 
     plan: Plan
-    steps: tuple[Step, ...]
+    steps: tuple[SpacedVisit, ...]
     gates: tuple[GateState, ...]
-    next_step: Step | None
+    next_step: SpacedVisit | None
     done: int
     firm: int
 
@@ -61,7 +60,7 @@ def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime
     times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
     gaps = spacings(plan, times, clinic.zone, working_days(session, clinic))
     steps = tuple(
-        Step(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
+        SpacedVisit(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
         for visit in care_plan.appointments
     )
     firm = [step for step in steps if step.stands and step.visit.status is not AppointmentStatus.PROPOSED]

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit, Visit
+from scheduler.domain.planner.model import NoFit, Placement
 from scheduler.domain.status import TO_MAKE_UP
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
@@ -32,7 +32,7 @@ class MakeUp:
     """The visit that stands in, and what moves for it."""
 
     replaces: Appointment
-    visit: Visit
+    visit: Placement
     moves: Sequence[Move]
 
 

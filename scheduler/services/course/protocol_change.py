@@ -17,7 +17,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import local_on, to_local, to_minute
 from scheduler.domain.plan_files import phase_document
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, NoFit, Projection, Visit
+from scheduler.domain.planner.model import Done, NoFit, Placement, Projection
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import CarePlanStatus
@@ -29,7 +29,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.course.booking import write_projections
 from scheduler.services.planning import proposals, rules
-from scheduler.services.planning.courses import Course, is_projected, latest, under_way
+from scheduler.services.planning.courses import OngoingCourse, is_projected, latest, under_way
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, done_of, planned
@@ -43,10 +43,10 @@ from scheduler.services.visit.changes import Changes, changing, release_expired
 class Placed:
     """A visit of the rest and the row that it keeps (None: it is new). `spacing` is the gap before it."""
 
-    visit: Visit
+    visit: Placement
     action: Action
     row: Appointment | None
-    before: Visit | None
+    before: Placement | None
     spacing: Spacing | None
 
     @property
@@ -62,13 +62,13 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Change:
+class ProtocolChange:
     """What the change would do. `last` is the visit of the new protocol that counts as held last (none: "")."""
 
     care_plan: CarePlan
     definition: PlanDefinition
     last: str
-    wishes: Wishes
+    wishes: CourseRequest
     placed: tuple[Placed, ...]
     off: tuple[Appointment, ...]
     projections: tuple[Projection, ...]
@@ -97,7 +97,7 @@ def plan_change(
     definition: PlanDefinition,
     now: datetime,
     last: str | None = None,
-) -> Change:
+) -> ProtocolChange:
     """Return what it takes to go on with another protocol; nothing is written.
 
     `last` says which of its visits counts as held last; None finds it by what was held. Raises WrongStatus unless the
@@ -144,7 +144,7 @@ def plan_change(
         raise WrongStatus("Nothing of that protocol is left to book")
     projected = [one for one in care_plan.appointments if is_projected(one)]
     off = [row for key, row in course.rows.items() if key not in current]
-    return Change(
+    return ProtocolChange(
         care_plan,
         definition,
         last,
@@ -156,7 +156,9 @@ def plan_change(
     )
 
 
-def apply_change(session: Session, actor: Actor, change: Change, reason: str, now: datetime) -> CarePlan:
+def apply_change(
+    session: Session, actor: Actor, change: ProtocolChange, reason: str, now: datetime
+) -> CarePlan:
     """Do what was planned, in one transaction with one mail. Raises Invalid without a reason, SlotTaken, RuleBroken."""
     if not reason.strip():
         raise Invalid([("reason", "is missing: why another protocol")])
@@ -190,7 +192,7 @@ def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> 
             raise WrongStatus(f"{one.title} is under way: change the protocol when it is over")
 
 
-def _held(care_plan: CarePlan, course: Course) -> list[Appointment]:
+def _held(care_plan: CarePlan, course: OngoingCourse) -> list[Appointment]:
     """Return the visits of the old protocol's line that were held, in its order."""
     standing = latest(care_plan)
     keys = [action.key for action in line(care_plan.plan_definition.plan)]
@@ -228,7 +230,7 @@ def _known(actor: Actor, plan: Plan, held: Sequence[Appointment], last: str, now
     return earlier(plan, Before(last, days, at, exact=exact), local_on(now, zone), zone, now)
 
 
-def _own(care_plan: CarePlan, course: Course, plan: Plan) -> dict[str, Done]:
+def _own(care_plan: CarePlan, course: OngoingCourse, plan: Plan) -> dict[str, Done]:
     """Return the visits that both protocols have and that stay as they are, held or called off, by their own times."""
     keys = {action.key for action in plan.actions}
     return {
@@ -242,10 +244,10 @@ def _placed(
     session: Session,
     actor: Actor,
     plan: Plan,
-    wishes: Wishes,
-    found: Sequence[Visit],
+    wishes: CourseRequest,
+    found: Sequence[Placement],
     rows: Mapping[str, Appointment],
-    current: Mapping[str, Visit],
+    current: Mapping[str, Placement],
 ) -> tuple[Placed, ...]:
     times = {key: (done.start, done.end) for key, done in wishes.done.items()}
     times |= {visit.action: (visit.start, visit.attended_end) for visit in found}

@@ -15,21 +15,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import day_bounds
-from scheduler.domain.plans import Gate, Role
+from scheduler.domain.plans import RequirementDefinition, Role
 from scheduler.domain.status import AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.day import delays, missing_gates
 from scheduler.services.day.delays import Delay
 
 LATE = timedelta(minutes=5)
 
 
-class View(StrEnum):
+class BoardView(StrEnum):
     """What the columns are."""
 
     CHAIRS = "chairs"
@@ -37,7 +37,7 @@ class View(StrEnum):
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PhaseWindow:
     """A phase of a visit; the patient is not there when it is not attended."""
 
     name: str
@@ -46,12 +46,12 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Block:
+class BoardEntry:
     """A visit in a column, from the first to the last moment in which it takes the column up."""
 
     visit: Appointment
     window: Window
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[PhaseWindow, ...]
     lane: int = 0
     wide: bool = False
 
@@ -65,7 +65,7 @@ class Column:
     name: str
     kind: str
     lanes: int
-    blocks: tuple[Block, ...]
+    blocks: tuple[BoardEntry, ...]
 
 
 @dataclass(frozen=True)
@@ -73,23 +73,25 @@ class Day:
     """What stands on one clinic-local day; `called_off` are its cancelled visits."""
 
     on: date
-    view: View
+    view: BoardView
     bounds: Window
     columns: tuple[Column, ...]
     visits: tuple[Appointment, ...]
     called_off: tuple[Appointment, ...]
     delays: Mapping[int, Delay] = field(default_factory=dict)
-    missing: Mapping[int, Sequence[Gate]] = field(default_factory=dict)
+    missing: Mapping[int, Sequence[RequirementDefinition]] = field(default_factory=dict)
 
 
-def load(session: Session, clinic: Clinic, on: date, view: View, now: datetime | None = None) -> Day:
+def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datetime | None = None) -> Day:
     """Return the day's board; with `now` it says who is late, who waits, and what is missing."""
     bounds = Window(*day_bounds(on, clinic.zone))
     found = visits_between(session, clinic, bounds)
     visits = tuple(standing(found))
     called_off = tuple(visit for visit in found if visit.status is AppointmentStatus.CANCELLED)
     columns = (
-        _by_place(session, clinic, visits) if view is View.CHAIRS else _by_person(session, clinic, visits)
+        _by_place(session, clinic, visits)
+        if view is BoardView.CHAIRS
+        else _by_person(session, clinic, visits)
     )
     if now is None:
         return Day(on, view, bounds, tuple(columns), visits, called_off)
@@ -125,18 +127,18 @@ def _stands(visit: Appointment) -> bool:
     return visit.status.is_in_calendars
 
 
-def stretches(visit: Appointment) -> tuple[Stretch, ...]:
+def stretches(visit: Appointment) -> tuple[PhaseWindow, ...]:
     """Return a visit's phases with their times, one after the other."""
     found = []
     start = visit.start_at
     for phase in visit.phases:
         end = start + timedelta(minutes=phase["minutes"])
-        found.append(Stretch(phase["name"], Window(start, end), phase.get("attended", True)))
+        found.append(PhaseWindow(phase["name"], Window(start, end), phase.get("attended", True)))
         start = end
     return tuple(found)
 
 
-def phase_at(visit: Appointment, now: datetime) -> Stretch | None:
+def phase_at(visit: Appointment, now: datetime) -> PhaseWindow | None:
     """Return the phase in which a visit is by plan."""
     return next((s for s in stretches(visit) if s.window.start <= now < s.window.end), None)
 
@@ -202,38 +204,38 @@ def _by_person(session: Session, clinic: Clinic, visits: Sequence[Appointment]) 
     return columns
 
 
-def _held(session: Session, appointment_ids: Sequence[int], resource_ids: set[int]) -> list[Occupation]:
-    query = select(Occupation).where(
-        Occupation.appointment_id.in_(appointment_ids),
-        Occupation.resource_id.in_(resource_ids),
-        Occupation.released_at.is_(None),
+def _held(session: Session, appointment_ids: Sequence[int], resource_ids: set[int]) -> list[Allocation]:
+    query = select(Allocation).where(
+        Allocation.appointment_id.in_(appointment_ids),
+        Allocation.resource_id.in_(resource_ids),
+        Allocation.released_at.is_(None),
     )
-    return list(session.scalars(query.order_by(Occupation.start_at, Occupation.lane)))
+    return list(session.scalars(query.order_by(Allocation.start_at, Allocation.lane)))
 
 
-def _held_blocks(rows: Iterable[Occupation], visits: dict[int, Appointment]) -> list[Block]:
+def _held_blocks(rows: Iterable[Allocation], visits: dict[int, Appointment]) -> list[BoardEntry]:
     """Return one block for each stretch; one that takes every lane is drawn once, across all of them."""
     blocks = []
     for row in rows:
         if row.exclusive and row.lane > 0:
             continue
         window = Window(row.start_at, row.end_at)
-        stretch = Stretch(row.phase, window)
-        blocks.append(Block(visits[row.appointment_id], window, (stretch,), row.lane, row.exclusive))
+        stretch = PhaseWindow(row.phase, window)
+        blocks.append(BoardEntry(visits[row.appointment_id], window, (stretch,), row.lane, row.exclusive))
     return blocks
 
 
-def _whole(visit: Appointment) -> Block:
+def _whole(visit: Appointment) -> BoardEntry:
     phases = stretches(visit)
-    return Block(visit, Window(visit.start_at, max(visit.end_at, phases[-1].window.end)), phases)
+    return BoardEntry(visit, Window(visit.start_at, max(visit.end_at, phases[-1].window.end)), phases)
 
 
-def _side_by_side(blocks: Iterable[Block]) -> list[Block]:
+def _side_by_side(blocks: Iterable[BoardEntry]) -> list[BoardEntry]:
     """Deal blocks that overlap to lanes of their own, the first free one each."""
     ends: list[datetime] = []
     dealt = []
     for block in sorted(blocks, key=lambda one: one.window.start):
         lane = next((n for n, end in enumerate(ends) if end <= block.window.start), len(ends))
         ends[lane : lane + 1] = [block.window.end]
-        dealt.append(Block(block.visit, block.window, block.stretches, lane))
+        dealt.append(BoardEntry(block.visit, block.window, block.stretches, lane))
     return dealt

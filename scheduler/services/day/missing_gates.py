@@ -10,17 +10,16 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.gates import Settled, held_until, why_open
 from scheduler.domain.localtime import local_on
-from scheduler.domain.plans import Gate as GateRule
-from scheduler.domain.plans import Holds, Plan
+from scheduler.domain.plans import Holds, Plan, RequirementDefinition
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.plan_definition import PlanDefinition
 
 Known = Mapping[tuple[int, int | None, str], Settled]
 
 
-def of_day(session: Session, visits: Sequence[Appointment]) -> dict[int, list[GateRule]]:
+def of_day(session: Session, visits: Sequence[Appointment]) -> dict[int, list[RequirementDefinition]]:
     """Return the gates that keep pending visits waiting, by visit, in the plan's order."""
     pending = [visit for visit in visits if visit.status is AppointmentStatus.PENDING and visit.care_plan]
     plans, settled = _plans(session, pending), _settled(session, pending)
@@ -40,11 +39,19 @@ def _plans(session: Session, visits: Sequence[Appointment]) -> dict[int, Plan]:
 def _settled(session: Session, visits: Sequence[Appointment]) -> Known:
     """Return what was settled for these visits: by course, by visit (None: for the whole course), and key."""
     query = select(
-        Gate.care_plan_id, Gate.appointment_id, Gate.key, Gate.closed_at, Gate.valid_until_on, Gate.waived
+        Requirement.care_plan_id,
+        Requirement.appointment_id,
+        Requirement.key,
+        Requirement.closed_at,
+        Requirement.valid_until_on,
+        Requirement.waived,
     ).where(
-        Gate.care_plan_id.in_(sorted({visit.care_plan_id for visit in visits if visit.care_plan_id})),
-        or_(Gate.appointment_id.is_(None), Gate.appointment_id.in_([visit.id for visit in visits])),
-        Gate.closed_at.is_not(None),
+        Requirement.care_plan_id.in_(sorted({visit.care_plan_id for visit in visits if visit.care_plan_id})),
+        or_(
+            Requirement.appointment_id.is_(None),
+            Requirement.appointment_id.in_([visit.id for visit in visits]),
+        ),
+        Requirement.closed_at.is_not(None),
     )
     return {
         (course, visit, key): Settled(closed_at, until, waived)
@@ -53,13 +60,13 @@ def _settled(session: Session, visits: Sequence[Appointment]) -> Known:
     }
 
 
-def _missing(visit: Appointment, plan: Plan, settled: Known) -> list[GateRule]:
+def _missing(visit: Appointment, plan: Plan, settled: Known) -> list[RequirementDefinition]:
     action = next((action for action in plan.actions if action.key == visit.action), None)
     rules = [plan.gate(key) for key in action.gates] if action else []
     return [rule for rule in rules if _why(visit, rule, settled)]
 
 
-def _why(visit: Appointment, rule: GateRule, settled: Known) -> str | None:
+def _why(visit: Appointment, rule: RequirementDefinition, settled: Known) -> str | None:
     own = visit.id if rule.holds is Holds.PER_SESSION else None
     known = settled.get((visit.care_plan_id or 0, own, rule.key))
     if known is not None:

@@ -19,14 +19,14 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Taken
-from scheduler.domain.planner.model import NoFit, Request, Visit
+from scheduler.domain.planner.model import NoFit, Placement, Request
 from scheduler.domain.plans import TICK
 from scheduler.domain.status import STEPS, AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.errors import Invalid, RuleBroken
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.occupation import Occupation, of_appointment
+from scheduler.models.occupation import Allocation, of_appointment
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.mail.reminders import is_told
@@ -54,7 +54,7 @@ class Stays:
 
 
 @dataclass(frozen=True)
-class Told:
+class AffectedPatient:
     """A patient whose visit moves: by mail, or to be called; `by_mail` is None when they know nothing of this visit."""
 
     patient: Patient
@@ -65,7 +65,7 @@ class Told:
 class Shift:
     moves: tuple[Move, ...]
     stays: tuple[Stays, ...]
-    told: tuple[Told, ...]
+    told: tuple[AffectedPatient, ...]
 
 
 def plan_shift(
@@ -136,12 +136,12 @@ def _under_way_until(
     """Return until when, by plan, the resource is taken up by what has begun on this day."""
     begins, _ = day_bounds(on, actor.clinic.zone)
     query = (
-        select(func.max(Occupation.end_at))
-        .join(Appointment, Appointment.id == Occupation.appointment_id)
+        select(func.max(Allocation.end_at))
+        .join(Appointment, Appointment.id == Allocation.appointment_id)
         .where(
-            Occupation.resource_id == resource_id,
-            Occupation.released_at.is_(None),
-            Occupation.start_at >= begins,
+            Allocation.resource_id == resource_id,
+            Allocation.released_at.is_(None),
+            Allocation.start_at >= begins,
             Appointment.start_at <= now,
             Appointment.status != AppointmentStatus.FULFILLED,
         )
@@ -155,15 +155,15 @@ def _rest_of_day(
     """Yield the visits that have not begun and take the resource up, with when they let go of it."""
     start, end = day_bounds(on, actor.clinic.zone)
     held = (
-        select(Occupation.appointment_id, func.max(Occupation.end_at).label("until"))
+        select(Allocation.appointment_id, func.max(Allocation.end_at).label("until"))
         .where(
-            Occupation.clinic_id == actor.clinic.id,
-            Occupation.resource_id == resource_id,
-            Occupation.released_at.is_(None),
-            Occupation.start_at >= max(start, now),
-            Occupation.start_at < end,
+            Allocation.clinic_id == actor.clinic.id,
+            Allocation.resource_id == resource_id,
+            Allocation.released_at.is_(None),
+            Allocation.start_at >= max(start, now),
+            Allocation.start_at < end,
         )
-        .group_by(Occupation.appointment_id)
+        .group_by(Allocation.appointment_id)
         .subquery()
     )
     query = (
@@ -208,7 +208,7 @@ def _place_all(
 
 def _place(
     session: Session, calendar: Availability, appointment: Appointment, start: datetime, now: datetime
-) -> Visit:
+) -> Placement:
     """Find a visit's resources at its new start: its own place and people where they are free, else any."""
     kept = {row.resource_id for row in of_appointment(session, appointment.id) if moves.is_kept(row.role)}
     action = action_of(appointment)
@@ -222,7 +222,7 @@ def _place(
         return planner.propose(request, calendar, now=now)[0].visits[0]
 
 
-def _taken(calendar: Availability, visit: Visit, number: int) -> list[Taken]:
+def _taken(calendar: Availability, visit: Placement, number: int) -> list[Taken]:
     """Return what a placed visit takes up, on lanes of its own: an exclusive stretch on as many as there are."""
     lanes = {resource.id: resource.lanes for resource in calendar.resources}
     found: list[Taken] = []
@@ -268,10 +268,10 @@ def _explained(
     return replace(stays, obstacles=tuple(found))
 
 
-def _told(actor: Actor, placed: Sequence[Move]) -> Iterator[Told]:
+def _told(actor: Actor, placed: Sequence[Move]) -> Iterator[AffectedPatient]:
     """Yield each patient once, with how they learn of it."""
     for patient, theirs in moves.by_patient(placed):
         retimed = [one for one in theirs if one.visit.start != one.appointment.start_at]
         known = [one for one in retimed if is_told(one.appointment, actor.clinic.settings)]
         reached = bool(patient.email) and patient.email_bad_at is None
-        yield Told(patient, reached if known else None)
+        yield AffectedPatient(patient, reached if known else None)

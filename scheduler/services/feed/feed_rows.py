@@ -20,7 +20,7 @@ from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
@@ -148,11 +148,11 @@ def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[
 def _was_before(end: datetime) -> ColumnElement[bool]:
     """What makes a visit one that once was to begin before `end`: what it took up then was let go."""
     return (
-        select(Occupation.id)
+        select(Allocation.id)
         .where(
-            Occupation.appointment_id == Appointment.id,
-            Occupation.released_at.is_not(None),
-            Occupation.start_at < end,
+            Allocation.appointment_id == Appointment.id,
+            Allocation.released_at.is_not(None),
+            Allocation.start_at < end,
         )
         .exists()
     )
@@ -165,18 +165,18 @@ def left(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[Fe
         return []
     was = (
         select(
-            Occupation.appointment_id,
-            Occupation.released_at,
-            func.min(Occupation.start_at).label("start_at"),
-            func.max(Occupation.end_at).label("end_at"),
+            Allocation.appointment_id,
+            Allocation.released_at,
+            func.min(Allocation.start_at).label("start_at"),
+            func.max(Allocation.end_at).label("end_at"),
         )
         .where(
-            Occupation.clinic_id == clinic.id,
-            Occupation.resource_id == place_or_person.resource_id,
-            or_(Occupation.released_at >= shows.stones, Occupation.end_at >= shows.stones),
-            Occupation.released_at.is_not(None),
+            Allocation.clinic_id == clinic.id,
+            Allocation.resource_id == place_or_person.resource_id,
+            or_(Allocation.released_at >= shows.stones, Allocation.end_at >= shows.stones),
+            Allocation.released_at.is_not(None),
         )
-        .group_by(Occupation.appointment_id, Occupation.released_at)
+        .group_by(Allocation.appointment_id, Allocation.released_at)
         .subquery()
     )
     query = (

@@ -29,7 +29,7 @@ PROGRAMS = (  # what a client calls itself, and what people call it; the first t
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SubscriptionLinks:
     """A fresh address in the forms that programs take; `path` draws the dark cells of a QR code `width` cells wide."""
 
     url: str
@@ -40,11 +40,13 @@ class Offer:
     path: str
 
 
-def offer(public_url: str, token: str) -> Offer:
+def offer(public_url: str, token: str) -> SubscriptionLinks:
     """Return all that a page shows once about a token."""
     url, webcal = addresses(public_url, token)
     width, path = drawn(webcal)
-    return Offer(url, webcal, GOOGLE + quote(webcal, safe=""), OUTLOOK + quote(url, safe=""), width, path)
+    return SubscriptionLinks(
+        url, webcal, GOOGLE + quote(webcal, safe=""), OUTLOOK + quote(url, safe=""), width, path
+    )
 
 
 def drawn(text: str) -> tuple[int, str]:

@@ -32,7 +32,7 @@ UNSENT = (MessageState.FAILED, MessageState.UNCERTAIN)
 
 
 @dataclass
-class Call:
+class CallListEntry:
     """A patient to call: about which visits, and why. `urgent_at` is the first of these visits."""
 
     patient: Patient
@@ -41,11 +41,13 @@ class Call:
     reasons: list[str] = field(default_factory=list)
 
 
-def calls(session: Session, clinic: Clinic, now: datetime) -> list[Call]:
+def calls(session: Session, clinic: Clinic, now: datetime) -> list[CallListEntry]:
     """Return whom to call, the nearest visit first."""
-    found: dict[int, Call] = {}
+    found: dict[int, CallListEntry] = {}
     for appointment, reason in [*_of_messages(session, clinic, now), *_of_reminders(session, clinic, now)]:
-        call = found.setdefault(appointment.patient_id, Call(appointment.patient, appointment.start_at))
+        call = found.setdefault(
+            appointment.patient_id, CallListEntry(appointment.patient, appointment.start_at)
+        )
         call.urgent_at = min(call.urgent_at, appointment.start_at)
         if appointment not in call.visits:
             call.visits.append(appointment)

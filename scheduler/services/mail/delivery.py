@@ -20,7 +20,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.notify.faults import Phase, SendFault, Verdict, redacted
+from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict, redacted
 from scheduler.services.mail import notices
 from scheduler.services.mail.leases import backoff, database_clock, database_time
 from scheduler.services.mail.letters import TO_STAFF, Letter, NoLetter
@@ -180,7 +180,7 @@ def failed(session: Session, letter: Letter, fault: SendFault, now: datetime, po
         _mark_address(session, message, now)
         ended(session, message, MessageState.FAILED, f"failed: address ({fault})", now)
     elif fault.verdict is Verdict.REFUSED:
-        cause = "content" if fault.phase is Phase.CONTENT else "refused"
+        cause = "content" if fault.phase is DeliveryPhase.CONTENT else "refused"
         ended(session, message, MessageState.FAILED, f"failed: {cause} ({fault})", now)
     else:
         innocent = fault.verdict in (Verdict.CHANNEL, Verdict.PAUSE)

@@ -153,7 +153,7 @@ def _stored(message: Message, head: Letterhead) -> bytes | None:
 
 
 @dataclass(frozen=True)
-class Batch:
+class MessageBatch:
     """Messages to compose, with what they need read in a few queries; it keeps the rows alive meanwhile."""
 
     messages: Sequence[Message]
@@ -162,16 +162,18 @@ class Batch:
     clinics: Sequence[Clinic]
 
 
-def read_batch(session: Session, ids: Sequence[int]) -> Batch:
+def read_batch(session: Session, ids: Sequence[int]) -> MessageBatch:
     """Read messages in the order of their ids, with their visits and patients."""
     if not ids:
-        return Batch([], [], [], [])
+        return MessageBatch([], [], [], [])
     found = session.execute(_messages(), {"ids": list(ids)}).unique().all()
     by_id = {message.id: message for message, _, _ in found}
     visit_ids = {subject.appointment_id for one in by_id.values() for subject in one.subjects}
     about = session.scalars(_visits(), {"ids": list(visit_ids)}).all() if visit_ids else []
     patients = [patient for _, patient, _ in found if patient]
-    return Batch([by_id[one] for one in ids if one in by_id], about, patients, [row[2] for row in found])
+    return MessageBatch(
+        [by_id[one] for one in ids if one in by_id], about, patients, [row[2] for row in found]
+    )
 
 
 @cache  # built once, as the one below: asked for every batch

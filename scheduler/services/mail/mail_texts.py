@@ -116,7 +116,7 @@ def reset(session: Session, actor: Actor, text: Text, now: datetime) -> None:
 
 
 def sample(clinic: Clinic, text: Text, body: str, now: datetime) -> Sample:
-    """Return how a mail with this body would look. Raises BadText as saving would refuse it."""
+    """Return how a mail with this body would look. Raises BadMailText as saving would refuse it."""
     texts.check(text.kind, body, text.language)
     words = texts.parsed(body, texts.text_of(text.kind, text.language))
     speech = tongue(text.language, clinic.zone, clinic.country)

@@ -23,7 +23,7 @@ from scheduler.models.message import Message, MessageKind, MessageState, Message
 from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.services.mail.reminders import is_told, recipients
-from scheduler.services.mail.told import ANNOUNCING, Told, last_told, times_document
+from scheduler.services.mail.told import ANNOUNCING, LastNotification, last_told, times_document
 
 CHANGED = "the visit or the address changed before this left"
 AFTER_START = timedelta(days=1)  # a cancellation or change is still worth reading this long after the start
@@ -86,7 +86,7 @@ def enqueue(
     return message
 
 
-def add_subject(message: Message, appointment: Appointment, told: Told | None = None) -> None:
+def add_subject(message: Message, appointment: Appointment, told: LastNotification | None = None) -> None:
     """Bind a message to a visit in its present version; the mail's usefulness grows with its visits."""
     message.subjects.append(
         MessageSubject(
@@ -135,7 +135,7 @@ def _tell(
         session.flush()
 
 
-def _need(appointment: Appointment, told: Told | None) -> MessageKind | None:
+def _need(appointment: Appointment, told: LastNotification | None) -> MessageKind | None:
     stands = appointment.status.is_live
     if told is None:
         return MessageKind.CONFIRMATION if stands else None
@@ -169,7 +169,7 @@ def _tell_about(
     recipient: str,
     kind: MessageKind,
     appointments: Sequence[Appointment],
-    told: Mapping[int, Told],
+    told: Mapping[int, LastNotification],
     now: datetime,
     waiting: Message | None,
 ) -> None:
@@ -217,7 +217,7 @@ def _due_at(
     clinic: Clinic,
     kind: MessageKind,
     appointments: Sequence[Appointment],
-    told: Mapping[int, Told],
+    told: Mapping[int, LastNotification],
     now: datetime,
 ) -> datetime:
     settings = clinic.settings

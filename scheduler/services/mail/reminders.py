@@ -17,10 +17,10 @@ from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler.domain.reminders import (
-    Calendar,
     Due,
     QuietHours,
-    Rule,
+    ReminderCalendar,
+    ReminderRule,
     Topic,
     by_lead_hours,
     due_times,
@@ -81,7 +81,9 @@ def void_for(session: Session, appointments: Iterable[Appointment], reason: str)
     session.flush()
 
 
-def dues_of(appointment: Appointment, rules: Iterable[Rule], now: datetime, calendar: Calendar) -> list[Due]:
+def dues_of(
+    appointment: Appointment, rules: Iterable[ReminderRule], now: datetime, calendar: ReminderCalendar
+) -> list[Due]:
     """Return when each rule that has something to say about this visit falls due, soonest first."""
     topics = _topics(appointment)
     start, end = appointment.start_at, appointment.end_at
@@ -116,7 +118,7 @@ def recipients(patient: Patient) -> tuple[str, ...]:
     return ("patient", "proxy") if patient.proxy_email else ("patient",)
 
 
-def rules_of(settings: ClinicSettings) -> tuple[Rule, ...]:
+def rules_of(settings: ClinicSettings) -> tuple[ReminderRule, ...]:
     """Return the clinic's rules: its lead times, and those it has written."""
     own = tuple(read_rule(text) for text in settings.reminder_rules)
     return (*by_lead_hours(settings.reminder_lead_hours), *own)
@@ -126,11 +128,11 @@ def quiet_hours(settings: ClinicSettings) -> QuietHours:
     return QuietHours(time.fromisoformat(settings.quiet_from), time.fromisoformat(settings.quiet_until))
 
 
-def calendar_of(session: Session, clinic: Clinic, settings: ClinicSettings | None = None) -> Calendar:
+def calendar_of(session: Session, clinic: Clinic, settings: ClinicSettings | None = None) -> ReminderCalendar:
     """Return what a rule must know of a clinic, under its own settings or others."""
     settings = settings or clinic.settings
     skip = not settings.reminders_on_closed_days
-    return Calendar(clinic.zone, quiet_hours(settings), working_days(session, clinic), skip)
+    return ReminderCalendar(clinic.zone, quiet_hours(settings), working_days(session, clinic), skip)
 
 
 def rules_changed(session: Session, clinic: Clinic, now: datetime) -> None:

@@ -23,14 +23,14 @@ TROUBLE = (MessageState.FAILED, MessageState.UNCERTAIN, MessageState.SKIPPED)
 
 
 @dataclass(frozen=True)
-class Page:
+class SendLogPage:
     """Some rows, and whether there are more after them."""
 
     rows: Sequence[Any]
     more: bool
 
 
-def mails(session: Session, clinic: Clinic, state: str, words: str, page: int) -> Page:
+def mails(session: Session, clinic: Clinic, state: str, words: str, page: int) -> SendLogPage:
     """Return mails with their patients, the latest due first. `state` is one of theirs, "trouble", or empty.
 
     Every word of `words` is found in the patient's name, phone, birth date or mail, or in the mail's address.
@@ -51,7 +51,7 @@ def mails(session: Session, clinic: Clinic, state: str, words: str, page: int) -
     return _page(session, query, page)
 
 
-def planned(session: Session, clinic: Clinic, page: int) -> Page:
+def planned(session: Session, clinic: Clinic, page: int) -> SendLogPage:
     """Return reminders still to come with their visits, the next first."""
     query = (
         select(Reminder, Appointment, Patient)
@@ -96,6 +96,6 @@ def _by_state(session: Session, *where: ColumnElement[bool] | TextClause) -> dic
     return {state.value: count for state, count in session.execute(query)}
 
 
-def _page(session: Session, query: Any, page: int) -> Page:
+def _page(session: Session, query: Any, page: int) -> SendLogPage:
     rows = session.execute(query.limit(PAGE + 1).offset(PAGE * page)).all()
-    return Page(rows[:PAGE], len(rows) > PAGE)
+    return SendLogPage(rows[:PAGE], len(rows) > PAGE)

@@ -23,7 +23,7 @@ Times = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
-class Told:
+class LastNotification:
     """That the visit stands at these times, or that it is off; `written` is how the message kept the times."""
 
     stands: bool
@@ -36,11 +36,13 @@ class Told:
         return self.stands and self.times == times == as_told(self.written, appointment.zone)
 
 
-def last_told(session: Session, appointment_ids: Collection[int], recipient: str) -> dict[int, Told]:
+def last_told(
+    session: Session, appointment_ids: Collection[int], recipient: str
+) -> dict[int, LastNotification]:
     """Return what was last told about each visit; a visit never told of is missing."""
     about = {"visits": list(appointment_ids), "reader": recipient}
     return {
-        appointment_id: Told(_stands(message, appointment_id), read_times(written), written)
+        appointment_id: LastNotification(_stands(message, appointment_id), read_times(written), written)
         for appointment_id, message in session.execute(_telling(), about)
         for written in (message.values["times"][str(appointment_id)],)
     }

@@ -19,7 +19,7 @@ from scheduler.models.address_change import AddressChange
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
@@ -54,7 +54,7 @@ PERSONAL: dict[type[Any], tuple[str, ...]] = {
     Appointment: ("status_reason",),
     AppointmentEvent: ("reason",),
     CarePlan: ("wishes", "status_reason", "override_reason"),
-    Gate: ("document", "note"),
+    Requirement: ("document", "note"),
     Message: ("address", "subject_line", "values", "content", "smtp_reply"),
     PatientRequest: ("note",),
     DriverAnswer: ("has_driver", "name", "phone"),
@@ -118,8 +118,8 @@ def _patient_id(session: Session, row: Any) -> int | None:
         return row.patient_id or (row.patient.id if row.patient else None)
     if isinstance(row, Message | AddressChange):
         return row.patient_id
-    parent: Any = CarePlan if isinstance(row, Gate) else Appointment
-    parent_id = row.care_plan_id if isinstance(row, Gate) else row.appointment_id
+    parent: Any = CarePlan if isinstance(row, Requirement) else Appointment
+    parent_id = row.care_plan_id if isinstance(row, Requirement) else row.appointment_id
     found = session.get(parent, parent_id) if parent_id else None
     return found.patient_id if found is not None else None
 

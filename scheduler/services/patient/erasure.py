@@ -26,7 +26,7 @@ from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
@@ -217,7 +217,7 @@ def _erase_visits(session: Session, patient: Patient) -> None:
         )  # which step was taken back says nothing about a person, and later steps need it
         .where(AppointmentEvent.appointment_id.in_(visits), AppointmentEvent.kind != "undo")
         .values(changes={}),
-        update(Gate).where(Gate.care_plan_id.in_(courses)).values(document="", note=""),
+        update(Requirement).where(Requirement.care_plan_id.in_(courses)).values(document="", note=""),
         update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note=""),
         delete(DriverAnswer).where(DriverAnswer.appointment_id.in_(visits)),
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),

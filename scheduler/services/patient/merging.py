@@ -24,7 +24,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageState
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.versions import overtake, raise_versions
 from scheduler.services.account.permissions import allowed
@@ -73,7 +73,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Clash:
+class AppointmentOverlap:
     """Two visits at the same time, one of each record."""
 
     keep: Appointment
@@ -95,7 +95,7 @@ class Merger:
     messages: int
     waiting: int
     feeds: Sequence[CalendarFeed]
-    clashes: Sequence[Clash]
+    clashes: Sequence[AppointmentOverlap]
     twice: Sequence[CarePlan]
 
 
@@ -258,9 +258,9 @@ def _mails(session: Session, patient: Patient, *narrowed: ColumnElement[bool]) -
     return session.scalar(query) or 0
 
 
-def _clashes(session: Session, keep: Patient, other: Patient) -> list[Clash]:
+def _clashes(session: Session, keep: Patient, other: Patient) -> list[AppointmentOverlap]:
     """Return the visits, past or to come, in which the one patient would be in two places."""
-    mine, theirs = aliased(Occupation), aliased(Occupation)
+    mine, theirs = aliased(Allocation), aliased(Allocation)
     first, second = aliased(Appointment), aliased(Appointment)
     query = (
         select(first, second)
@@ -275,7 +275,7 @@ def _clashes(session: Session, keep: Patient, other: Patient) -> list[Clash]:
         )
         .order_by(first.start_at, first.id, second.id)
     )
-    return [Clash(one, another) for one, another in session.execute(query)]
+    return [AppointmentOverlap(one, another) for one, another in session.execute(query)]
 
 
 def _twice(session: Session, keep: Patient, other: Patient) -> list[CarePlan]:

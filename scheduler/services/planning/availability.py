@@ -19,7 +19,7 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.windows import Window
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.services.locks import hold_hours
 from scheduler.services.planning import calendar_cache
@@ -59,14 +59,14 @@ def _busy(
     """Return when the patient has other visits."""
     if patient is None:
         return []
-    query = select(Occupation.start_at, Occupation.end_at).where(
-        Occupation.resource_id == patient.resource_id,
-        Occupation.lane == 0,  # a patient has no other, and the index has the lane before the time
-        Occupation.released_at.is_(None),
-        Occupation.start_at >= day_bounds(frame.first_on, clinic.zone)[0] - timedelta(days=1),
+    query = select(Allocation.start_at, Allocation.end_at).where(
+        Allocation.resource_id == patient.resource_id,
+        Allocation.lane == 0,  # a patient has no other, and the index has the lane before the time
+        Allocation.released_at.is_(None),
+        Allocation.start_at >= day_bounds(frame.first_on, clinic.zone)[0] - timedelta(days=1),
     )
     if releasing:
-        query = query.where(Occupation.appointment_id.not_in(sorted(releasing)))
+        query = query.where(Allocation.appointment_id.not_in(sorted(releasing)))
     return [Window(start, end) for start, end in session.execute(query)]
 
 
@@ -74,7 +74,7 @@ def _rows_of(session: Session, clinic: Clinic, appointment_ids: frozenset[int]) 
     """Return the ids of what these appointments take up."""
     if not appointment_ids:
         return set()
-    query = select(Occupation.id).where(
-        Occupation.clinic_id == clinic.id, Occupation.appointment_id.in_(sorted(appointment_ids))
+    query = select(Allocation.id).where(
+        Allocation.clinic_id == clinic.id, Allocation.appointment_id.in_(sorted(appointment_ids))
     )
-    return set(session.scalars(query.where(Occupation.released_at.is_(None))))
+    return set(session.scalars(query.where(Allocation.released_at.is_(None))))

@@ -24,7 +24,7 @@ from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar, Taken
 from scheduler.domain.windows import Window
-from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.versions import CalendarVersion
 
 WORTH_KEEPING = 2_000  # rows; fewer are read in no time
@@ -38,25 +38,25 @@ Key = tuple[int, object, int]  # clinic, first day, days
 CLINIC: BindParameter[int] = bindparam("clinic_id")
 VERSION = select(
     select(CalendarVersion.version).where(CalendarVersion.clinic_id == CLINIC).scalar_subquery(),
-    select(func.max(Occupation.id)).scalar_subquery(),
+    select(func.max(Allocation.id)).scalar_subquery(),
 )
 LIVE = select(
-    Occupation.id, Occupation.resource_id, Occupation.lane, Occupation.start_at, Occupation.end_at
+    Allocation.id, Allocation.resource_id, Allocation.lane, Allocation.start_at, Allocation.end_at
 ).where(
-    Occupation.clinic_id == CLINIC,
-    Occupation.role != PATIENT,
-    Occupation.released_at.is_(None),
-    Occupation.start_at >= bindparam("start"),
-    Occupation.start_at < bindparam("end"),
+    Allocation.clinic_id == CLINIC,
+    Allocation.role != PATIENT,
+    Allocation.released_at.is_(None),
+    Allocation.start_at >= bindparam("start"),
+    Allocation.start_at < bindparam("end"),
 )
-NEW = LIVE.where(Occupation.id > bindparam("after"))
-RELEASED = select(Occupation.id).where(
-    Occupation.clinic_id == CLINIC, Occupation.released_at >= bindparam("since")
+NEW = LIVE.where(Allocation.id > bindparam("after"))
+RELEASED = select(Allocation.id).where(
+    Allocation.clinic_id == CLINIC, Allocation.released_at >= bindparam("since")
 )
 
 
 @dataclass(frozen=True)
-class Rows(Collection[Taken]):
+class TakenRows(Collection[Taken]):
     """What is taken, by row id: what was read, with what has come and gone since. Never changed once made."""
 
     read: Mapping[int, Taken]
@@ -81,36 +81,36 @@ class Rows(Collection[Taken]):
     def __contains__(self, taken: object) -> bool:
         return any(one == taken for one in self)
 
-    def without(self, gone: Collection[int]) -> Rows:
+    def without(self, gone: Collection[int]) -> TakenRows:
         """Return the others. Every id is one of these rows'."""
-        return Rows(self.read, self.added, self.gone | set(gone))
+        return TakenRows(self.read, self.added, self.gone | set(gone))
 
-    def changed(self, added: Mapping[int, Taken], gone: Collection[int]) -> Rows:
+    def changed(self, added: Mapping[int, Taken], gone: Collection[int]) -> TakenRows:
         """Return the same with these rows more and those less."""
-        after = Rows(self.read, {**self.added, **added}, self.gone | set(gone))
+        after = TakenRows(self.read, {**self.added, **added}, self.gone | set(gone))
         if len(after.added) + len(after.gone) < MOST_CHANGED:
             return after
         every = {**after.read, **after.added}
-        return Rows({row_id: taken for row_id, taken in every.items() if row_id not in after.gone})
+        return TakenRows({row_id: taken for row_id, taken in every.items() if row_id not in after.gone})
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedCalendar:
     """What was read, and up to where. The rows and the availability are only read, never changed."""
 
     version: tuple[int, int]
     frame: Calendar
     read_at: datetime
     changed_at: datetime
-    rows: Rows
+    rows: TakenRows
     availability: Availability
 
 
-_kept: WeakKeyDictionary[Engine, dict[Key, Kept]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Engine, dict[Key, CachedCalendar]] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def rows(session: Session, clinic_id: int, frame: Calendar, now: datetime) -> tuple[Rows, Availability]:
+def rows(session: Session, clinic_id: int, frame: Calendar, now: datetime) -> tuple[TakenRows, Availability]:
     """Return what takes up chairs, rooms and people by row id, and the availability, for a calendar without them."""
     engine = session.get_bind().engine
     key = (clinic_id, frame.first_on, frame.days)
@@ -145,12 +145,12 @@ def _writes(session: Session) -> bool:
     return is_writer(session) or bool(session.new or session.dirty or session.deleted)
 
 
-def _usable(known: Kept, frame: Calendar, version: tuple[int, int], now: datetime) -> bool:
+def _usable(known: CachedCalendar, frame: Calendar, version: tuple[int, int], now: datetime) -> bool:
     went_back = version[0] < known.version[0] or version[1] < known.version[1]
     return known.frame == frame and not went_back and timedelta() <= now - known.read_at < OLDEST
 
 
-def _keep(engine: Engine, key: Key, current: Kept) -> None:
+def _keep(engine: Engine, key: Key, current: CachedCalendar) -> None:
     with _lock:
         calendars = dict(_kept.get(engine, {}))
         calendars.pop(key, None)
@@ -160,15 +160,17 @@ def _keep(engine: Engine, key: Key, current: Kept) -> None:
         _kept[engine] = calendars
 
 
-def _read(session: Session, clinic_id: int, frame: Calendar, now: datetime, version: tuple[int, int]) -> Kept:
-    found = Rows(dict(_taken(session, LIVE, _span(clinic_id, frame))))
+def _read(
+    session: Session, clinic_id: int, frame: Calendar, now: datetime, version: tuple[int, int]
+) -> CachedCalendar:
+    found = TakenRows(dict(_taken(session, LIVE, _span(clinic_id, frame))))
     calendar = replace(frame, occupied=found)
-    return Kept(version, frame, now, now, found, Availability(calendar))
+    return CachedCalendar(version, frame, now, now, found, Availability(calendar))
 
 
 def _caught_up(
-    session: Session, clinic_id: int, known: Kept, now: datetime, version: tuple[int, int]
-) -> Kept:
+    session: Session, clinic_id: int, known: CachedCalendar, now: datetime, version: tuple[int, int]
+) -> CachedCalendar:
     """Return what was kept with the rows that were added and released since."""
     look_back = 0 if session.get_bind().dialect.name == "sqlite" else LOOK_BACK
     new = {**_span(clinic_id, known.frame), "after": known.version[1] - look_back}
@@ -178,7 +180,7 @@ def _caught_up(
     found = known.rows.changed(added, gone)
     calendar = replace(known.frame, occupied=found)
     availability = known.availability.changed(calendar, added.values(), gone.values())
-    return Kept(version, known.frame, known.read_at, now, found, availability)
+    return CachedCalendar(version, known.frame, known.read_at, now, found, availability)
 
 
 def _span(clinic_id: int, frame: Calendar) -> dict[str, object]:

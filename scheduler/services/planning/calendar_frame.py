@@ -20,14 +20,13 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.model import Resource
+from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window, merged
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner, PractitionerRole
-from scheduler.models.resource import Resource as ResourceRow
-from scheduler.models.resource import ResourceKind
+from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride
 
 Hours = Mapping[int | None, Sequence[Window]]
@@ -40,19 +39,19 @@ MIDNIGHT_COMES = time(23, 59)  # the last minute that a form can say stands for 
 CLINIC: BindParameter[int] = bindparam("clinic_id")
 PLACES = (
     select(
-        ResourceRow.id,
-        ResourceRow.kind,
-        ResourceRow.lanes,
+        Resource.id,
+        Resource.kind,
+        Resource.lanes,
         Location.name,
         cast(Location.capabilities, Text),  # read by _places, and only when it has changed
     )
-    .join(Location, Location.resource_id == ResourceRow.id)
+    .join(Location, Location.resource_id == Resource.id)
     .where(Location.clinic_id == CLINIC, Location.active)
     .order_by(Location.rank, Location.name)
 )
 PEOPLE = (
-    select(Practitioner.resource_id, Practitioner.name, ResourceRow.lanes, PractitionerRole.role)
-    .join(ResourceRow, ResourceRow.id == Practitioner.resource_id)
+    select(Practitioner.resource_id, Practitioner.name, Resource.lanes, PractitionerRole.role)
+    .join(Resource, Resource.id == Practitioner.resource_id)
     .join(PractitionerRole, PractitionerRole.practitioner_id == Practitioner.id)
     .where(Practitioner.clinic_id == CLINIC, Practitioner.active)
     .order_by(Practitioner.rank, Practitioner.name, Practitioner.id, PractitionerRole.role)
@@ -122,23 +121,23 @@ def _resources(
     places: tuple[PlaceRow, ...],
     people: tuple[PersonRow, ...],
     nurse_lanes: int,
-) -> tuple[Resource, ...]:
+) -> tuple[PlannerResource, ...]:
     return (*_places(places), *_people(people, nurse_lanes))
 
 
-def _places(rows: Iterable[PlaceRow]) -> Iterator[Resource]:
+def _places(rows: Iterable[PlaceRow]) -> Iterator[PlannerResource]:
     for resource_id, kind, lanes, name, capabilities in rows:
         known = frozenset(json.loads(capabilities))
-        yield Resource(resource_id, name, frozenset({Role(kind.value)}), lanes or 1, known)
+        yield PlannerResource(resource_id, name, frozenset({Role(kind.value)}), lanes or 1, known)
 
 
-def _people(rows: Iterable[PersonRow], nurse_lanes: int) -> Iterator[Resource]:
+def _people(rows: Iterable[PersonRow], nurse_lanes: int) -> Iterator[PlannerResource]:
     people: dict[int, _Person] = {}
     for resource_id, name, lanes, role in rows:
         people.setdefault(resource_id, _Person(name, lanes)).roles.add(role)
     for resource_id, person in people.items():
         lanes = person.lanes or (nurse_lanes if Role.NURSE in person.roles else 1)
-        yield Resource(resource_id, person.name, frozenset(person.roles), lanes)
+        yield PlannerResource(resource_id, person.name, frozenset(person.roles), lanes)
 
 
 @dataclass

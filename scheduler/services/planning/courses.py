@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Weights
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, Request, Visit
+from scheduler.domain.planner.model import Done, Placement, Request
 from scheduler.domain.plans import Plan
 from scheduler.domain.status import STEPS, AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
@@ -21,16 +21,16 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals
 from scheduler.services.planning.visit_rows import action_of, done_of, visit_of
-from scheduler.services.planning.wishes import Wishes, of_care_plan
+from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 
 
 @dataclass(frozen=True)
-class Course:
+class OngoingCourse:
     """A course that is under way: the rows of its visits to come, what they take up, the request they answer, the
     live calendar on which their own time counts as free, and the clinic's weights."""
 
     rows: Mapping[str, Appointment]
-    visits: Mapping[str, Visit]
+    visits: Mapping[str, Placement]
     request: Request
     calendar: Availability
     weights: Weights
@@ -43,7 +43,7 @@ class Course:
         )
 
 
-def under_way(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> Course:
+def under_way(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> OngoingCourse:
     """Read a course for re-planning what has not begun; `not_before` is today, what was wished for still holds."""
     rows = {
         action: one
@@ -54,12 +54,12 @@ def under_way(session: Session, actor: Actor, care_plan: CarePlan, now: datetime
     calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in rows.values()))
     request = replace(wishes.request(), plan=plan_of(care_plan, rows))
     visits = {action: visit_of(row, of_appointment(session, row.id)) for action, row in rows.items()}
-    return Course(rows, visits, request, calendar, planner_weights.of(actor.clinic))
+    return OngoingCourse(rows, visits, request, calendar, planner_weights.of(actor.clinic))
 
 
 def rest(
     session: Session, actor: Actor, care_plan: CarePlan, moving: Collection[str], now: datetime
-) -> Wishes:
+) -> CourseRequest:
     """Return the wishes for planning these actions of a course from today on, around all the others."""
     wishes = of_care_plan(session, care_plan)
     done = {action: known for action, known in wishes.done.items() if action not in moving}

@@ -24,7 +24,7 @@ from scheduler.domain.plans import Action, Edge, Offset, Plan, Unit
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.services.actors import Actor
 from scheduler.services.planning import proposals
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 
 DAY = timedelta(days=1)
 WAITS = (3, 7, 14)  # days after the first day asked for
@@ -179,7 +179,7 @@ def _side_day(action: Action, done: Mapping[str, Done], zone: ZoneInfo, now: dat
     return min(on, *latest)
 
 
-def longer_gap(session: Session, actor: Actor, wishes: Wishes, now: datetime) -> Suggestion | None:
+def longer_gap(session: Session, actor: Actor, wishes: CourseRequest, now: datetime) -> Suggestion | None:
     """Return how long the gap from the last earlier visit must be for the rest to fit; None where that does not help.
 
     Each length that is offered was solved first. A plan's own offers bend a gap by two days at most, and a patient who

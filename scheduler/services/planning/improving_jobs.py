@@ -29,7 +29,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals
 from scheduler.services.planning.proposal_tokens import GOOD_FOR
-from scheduler.services.planning.wishes import Wishes, from_document
+from scheduler.services.planning.wishes import CourseRequest, from_document
 from scheduler.services.transfer.imports import Progress
 
 KIND = jobs.IMPROVE
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Question:
+class ImprovementInput:
     """What the worker needs to know to search without the database. `cost` is that of the course to beat."""
 
     request: Request
@@ -62,7 +62,7 @@ def can_go_on(session: Session, now: datetime) -> bool:
 
 
 def ask(
-    session: Session, actor: Actor, wishes: Wishes, cost: int | None, seconds: int, now: datetime
+    session: Session, actor: Actor, wishes: CourseRequest, cost: int | None, seconds: int, now: datetime
 ) -> Job | None:
     """Put the search for a course that costs less in line (None: for any); None when too many wait."""
     request = {
@@ -84,14 +84,14 @@ def ask(
     return jobs.ask(session, actor, KIND, request, now)
 
 
-def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> Question:
+def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> ImprovementInput:
     """Return what is to be searched, on the calendar of now. Raises NotFound when the patient is gone."""
     wishes = _wishes(session, actor, request)
     calendar = proposals.load(session, actor, wishes, now)
-    return Question(wishes.request(), calendar, planner_weights.of(actor.clinic), request["seconds"])
+    return ImprovementInput(wishes.request(), calendar, planner_weights.of(actor.clinic), request["seconds"])
 
 
-def check(question: Question, now: datetime, progress: Progress) -> Improvement:
+def check(question: ImprovementInput, now: datetime, progress: Progress) -> Improvement:
     """Search; tell every second how long it has taken."""
     begun = 0
 
@@ -132,7 +132,7 @@ def get(session: Session, actor: Actor, public_id: str) -> Job:
     return job
 
 
-def offered(session: Session, actor: Actor, job: Job, now: datetime) -> tuple[Wishes, Proposal] | None:
+def offered(session: Session, actor: Actor, job: Job, now: datetime) -> tuple[CourseRequest, Proposal] | None:
     """Return the better course that a job has found, if it is still good and has a place on the calendar of now."""
     result = job.result or {}
     if "starts" not in result or job.ended_at is None or now >= job.ended_at + GOOD_FOR:
@@ -166,7 +166,7 @@ def _outcome(found: Improvement, cost: int | None) -> Outcome:
     return Outcome.SAME if found.proven else Outcome.OPEN
 
 
-def _wishes(session: Session, actor: Actor, held: Mapping[str, Any]) -> Wishes:
+def _wishes(session: Session, actor: Actor, held: Mapping[str, Any]) -> CourseRequest:
     patient = patient_by_public_id(session, actor.clinic.id, held["patient"])
     definition = plan_by_public_id(session, actor.clinic.id, held["plan"])
     if patient is None or definition is None or patient.merged_into_id is not None or patient.erased_at:

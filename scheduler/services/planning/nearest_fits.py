@@ -26,7 +26,7 @@ DAYS = 7  # either way, for other days
 
 
 @dataclass(frozen=True)
-class Fit:
+class NearestFit:
     start: datetime
     location: Location | None
 
@@ -38,7 +38,7 @@ def nearest_fits(
     wanted: datetime,
     now: datetime,
     location: Location | None = None,
-) -> list[Fit]:
+) -> list[NearestFit]:
     """Return a few times and places at which the visit fits, in order of time."""
     zone = actor.clinic.zone
     on, today = local_on(wanted, zone), local_on(now, zone)
@@ -49,12 +49,15 @@ def nearest_fits(
     places = {place.resource_id: place for place in locations.active(session, actor.clinic.id)}
     best = location or appointment.location
     fits = [
-        Fit(start, places.get(place_id) if place_id else None)
+        NearestFit(start, places.get(place_id) if place_id else None)
         for place_id, theirs in starts.items()
         if place_id is None or place_id in places
         for start in theirs
     ]
-    useless = {Fit(wanted, best), Fit(appointment.start_at, appointment.location)}  # refused, and where it is
+    useless = {
+        NearestFit(wanted, best),
+        NearestFit(appointment.start_at, appointment.location),
+    }  # refused, and where it is
     fits = [fit for fit in fits if fit not in useless]
     chosen = _that_day([fit for fit in fits if local_on(fit.start, zone) == on], wanted, best)[:MOST]
     if len(chosen) < MOST:
@@ -63,9 +66,9 @@ def nearest_fits(
     return sorted(chosen, key=lambda fit: fit.start)
 
 
-def _that_day(fits: Sequence[Fit], wanted: datetime, best: Location | None) -> list[Fit]:
+def _that_day(fits: Sequence[NearestFit], wanted: datetime, best: Location | None) -> list[NearestFit]:
     """Return the nearest before and after in the wanted place, and in any other, the nearest of all first."""
-    found: list[Fit] = []
+    found: list[NearestFit] = []
     for there in ([fit for fit in fits if fit.location is best], [f for f in fits if f.location is not best]):
         before = max((fit for fit in there if fit.start <= wanted), key=lambda fit: fit.start, default=None)
         after = min((fit for fit in there if fit.start >= wanted), key=lambda fit: fit.start, default=None)
@@ -73,9 +76,11 @@ def _that_day(fits: Sequence[Fit], wanted: datetime, best: Location | None) -> l
     return sorted(found, key=lambda fit: (abs(fit.start - wanted), fit.location is not best))
 
 
-def _other_days(fits: Sequence[Fit], wanted: datetime, best: Location | None, zone: ZoneInfo) -> list[Fit]:
+def _other_days(
+    fits: Sequence[NearestFit], wanted: datetime, best: Location | None, zone: ZoneInfo
+) -> list[NearestFit]:
     """Return one fit for each other day, the nearest day first: about the same time of day, in the wanted place."""
-    by_day: dict[date, list[Fit]] = defaultdict(list)
+    by_day: dict[date, list[NearestFit]] = defaultdict(list)
     for fit in fits:
         by_day[local_on(fit.start, zone)].append(fit)
     on, at = local_on(wanted, zone), _time_of_day(wanted, zone)

@@ -23,7 +23,7 @@ from scheduler.models import schedule
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import PATIENT, Occupation, of_appointment
+from scheduler.models.occupation import PATIENT, Allocation, of_appointment
 from scheduler.models.schedule import Closure, ClosureKind
 from scheduler.services.clinic import resources as named
 from scheduler.services.planning import availability
@@ -122,28 +122,28 @@ def _taken(
     whole: Window,
     stopped: Sequence[Segment],
     free: frozenset[int],
-) -> list[tuple[Occupation, Appointment]]:
+) -> list[tuple[Allocation, Appointment]]:
     """Return what others take up of these resources around that time, in order."""
     end = max([whole.end, *(one.end for one in stopped)])
     query = (
-        select(Occupation, Appointment)
-        .join(Appointment, Appointment.id == Occupation.appointment_id)
+        select(Allocation, Appointment)
+        .join(Appointment, Appointment.id == Allocation.appointment_id)
         .options(joinedload(Appointment.patient))
         .where(
-            Occupation.clinic_id == clinic.id,
-            Occupation.resource_id.in_(sorted(resource_ids)),
-            Occupation.released_at.is_(None),
-            Occupation.start_at < end,
-            Occupation.end_at > whole.start,
-            Occupation.appointment_id.not_in(sorted(free)),
+            Allocation.clinic_id == clinic.id,
+            Allocation.resource_id.in_(sorted(resource_ids)),
+            Allocation.released_at.is_(None),
+            Allocation.start_at < end,
+            Allocation.end_at > whole.start,
+            Allocation.appointment_id.not_in(sorted(free)),
         )
     )
-    rows = session.execute(query.order_by(Occupation.start_at, Occupation.id))
+    rows = session.execute(query.order_by(Allocation.start_at, Allocation.id))
     return [(row[0], row[1]) for row in rows]
 
 
 def _of_segment(
-    segment: Segment, name: str, rows: Sequence[tuple[Occupation, Appointment]]
+    segment: Segment, name: str, rows: Sequence[tuple[Allocation, Appointment]]
 ) -> list[Obstacle]:
     window = Window(segment.start, segment.end)
     return [
@@ -181,7 +181,7 @@ def _is_open(calendar: Availability, window: Window) -> bool:
     return cells.bit_count() >= ticks(window.end - window.start) and not cells & ~calendar.open
 
 
-def _whole(row: Occupation, visit: Appointment) -> Window:
+def _whole(row: Allocation, visit: Appointment) -> Window:
     """Return a visit's time in its place: to a person it is one thing, whatever its phases."""
     return Window(visit.start_at, max(visit.end_at, row.end_at))
 

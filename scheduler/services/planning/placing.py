@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import NoFit, Request, Visit
+from scheduler.domain.planner.model import NoFit, Placement, Request
 from scheduler.domain.plans import Action, Plan
 from scheduler.errors import Invalid
 from scheduler.models.patient import Patient
@@ -33,7 +33,7 @@ def place(
     now: datetime,
     chosen: Iterable[int] = (),
     releasing: frozenset[int] = frozenset(),
-) -> Visit:
+) -> Placement:
     """Return the visit with its chair and people.
 
     `chosen` are resource ids of places and people to take where they have the role asked for. Raises Invalid for a

@@ -15,14 +15,14 @@ from itsdangerous import BadSignature
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import from_minute, to_minute
-from scheduler.domain.planner.model import Projection, Proposal, Segment, Visit
+from scheduler.domain.planner.model import Placement, Projection, Proposal, Segment
 from scheduler.domain.plans import Role
 from scheduler.errors import ProposalExpired
 from scheduler.models.patient import by_public_id as patient_by_public_id
 from scheduler.models.plan_definition import by_public_id as plan_by_public_id
 from scheduler.services import signing
 from scheduler.services.actors import Actor
-from scheduler.services.planning.wishes import Wishes, from_document
+from scheduler.services.planning.wishes import CourseRequest, from_document
 
 GOOD_FOR = timedelta(minutes=15)
 SALT = "proposal"
@@ -32,12 +32,12 @@ SALT = "proposal"
 class SignedProposal:
     """What a token holds."""
 
-    wishes: Wishes
-    visits: tuple[Visit, ...]
+    wishes: CourseRequest
+    visits: tuple[Placement, ...]
     projections: tuple[Projection, ...]
 
 
-def sign(proposal: Proposal, wishes: Wishes, actor: Actor, keys: Sequence[str], now: datetime) -> str:
+def sign(proposal: Proposal, wishes: CourseRequest, actor: Actor, keys: Sequence[str], now: datetime) -> str:
     """Return the token with which this proposal can be booked. `keys`: the first signs, all are accepted."""
     return signing.serializer(keys, SALT).dumps(
         {
@@ -73,7 +73,7 @@ def unsign(session: Session, actor: Actor, token: str, keys: Sequence[str], now:
     )
 
 
-def _visit_document(visit: Visit) -> list[Any]:
+def _visit_document(visit: Placement) -> list[Any]:
     segments = [
         [s.resource_id, s.role.value, s.phase, *map(to_minute, (s.start, s.end)), int(s.exclusive)]
         for s in visit.segments
@@ -81,9 +81,9 @@ def _visit_document(visit: Visit) -> list[Any]:
     return [visit.action, *map(to_minute, (visit.start, visit.end, visit.attended_end)), segments]
 
 
-def _visit(document: list[Any]) -> Visit:
+def _visit(document: list[Any]) -> Placement:
     action, start, end, attended_end, segments = document
-    return Visit(
+    return Placement(
         action,
         from_minute(start),
         from_minute(end),

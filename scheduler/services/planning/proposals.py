@@ -17,13 +17,13 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import availability
 from scheduler.services.planning.proposal_tokens import SignedProposal, sign, unsign
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 
 __all__ = ["SignedProposal", "check_dates", "load", "propose", "sign", "slot_map", "unsign"]
 
 
 def propose(
-    session: Session, actor: Actor, wishes: Wishes, now: datetime, at_once: AtOnce | None = None
+    session: Session, actor: Actor, wishes: CourseRequest, now: datetime, at_once: AtOnce | None = None
 ) -> list[Proposal]:
     """Return the best courses by the clinic's own weights, best first.
 
@@ -40,7 +40,7 @@ def propose(
 
 
 def slot_map(
-    session: Session, actor: Actor, wishes: Wishes, now: datetime
+    session: Session, actor: Actor, wishes: CourseRequest, now: datetime
 ) -> Mapping[str, tuple[datetime, ...]]:
     """Return, for every action, the starts that belong to some complete course."""
     check_dates(actor, wishes, now)
@@ -48,7 +48,11 @@ def slot_map(
 
 
 def load(
-    session: Session, actor: Actor, wishes: Wishes, now: datetime, releasing: frozenset[int] = frozenset()
+    session: Session,
+    actor: Actor,
+    wishes: CourseRequest,
+    now: datetime,
+    releasing: frozenset[int] = frozenset(),
 ) -> Availability:
     """Return the live calendar from the first day in question to the planning horizon.
 
@@ -60,7 +64,7 @@ def load(
     return availability.load(session, actor.clinic, first, days, now, wishes.patient, releasing)
 
 
-def check_dates(actor: Actor, wishes: Wishes, now: datetime) -> None:
+def check_dates(actor: Actor, wishes: CourseRequest, now: datetime) -> None:
     """Raise Invalid naming each wish that lies in the past or beyond the planning horizon."""
     today = local_on(now, actor.clinic.zone)
     last = today + timedelta(days=actor.clinic.settings.planning_horizon_days)

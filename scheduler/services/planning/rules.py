@@ -12,7 +12,7 @@ from datetime import datetime
 
 from scheduler.domain import planner
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Request, Violation, Visit
+from scheduler.domain.planner.model import Placement, Request, Violation
 from scheduler.errors import RuleBroken
 from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
@@ -24,7 +24,7 @@ def check(
     actor: Actor,
     request: Request,
     calendar: Availability,
-    visits: Sequence[Visit],
+    visits: Sequence[Placement],
     now: datetime,
     override_reason: str = "",
     accepted: Collection[Violation] = (),
@@ -47,8 +47,8 @@ def check_change(
     actor: Actor,
     request: Request,
     calendar: Availability,
-    before: Sequence[Visit],
-    after: Sequence[Visit],
+    before: Sequence[Placement],
+    after: Sequence[Placement],
     now: datetime,
     override_reason: str = "",
 ) -> list[Violation]:

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.plan_files import phase_document, phase_of
-from scheduler.domain.planner.model import Done, Segment, Visit
+from scheduler.domain.planner.model import Done, Placement, Segment
 from scheduler.domain.plans import Action, Role
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
@@ -25,7 +25,7 @@ from scheduler.models.practitioner import Practitioner
 class People:
     """Places and people of a clinic by resource id, read once."""
 
-    def __init__(self, session: Session, clinic: Clinic, visits: Iterable[Visit]) -> None:
+    def __init__(self, session: Session, clinic: Clinic, visits: Iterable[Placement]) -> None:
         ids = {segment.resource_id for visit in visits for segment in visit.segments}
         places = select(Location).where(Location.clinic_id == clinic.id, Location.resource_id.in_(ids))
         people = select(Practitioner).where(
@@ -38,7 +38,7 @@ class People:
 
 
 def planned(
-    clinic: Clinic, patient: Patient, action: Action, visit: Visit, people: People, now: datetime
+    clinic: Clinic, patient: Patient, action: Action, visit: Placement, people: People, now: datetime
 ) -> Appointment:
     """Return the row of a new visit, booked; gates may make it pending once it is part of a course."""
     appointment = Appointment(
@@ -61,7 +61,7 @@ def planned(
     return appointment
 
 
-def put(appointment: Appointment, visit: Visit, people: People) -> None:
+def put(appointment: Appointment, visit: Placement, people: People) -> None:
     """Give a row the visit's time, place and people."""
     appointment.start_at, appointment.end_at = visit.start, visit.attended_end
     appointment.local_start = to_local(visit.start, appointment.zone)
@@ -99,7 +99,7 @@ def action_of(appointment: Appointment) -> Action:
     )
 
 
-def visit_of(appointment: Appointment, rows: Iterable[Occupation]) -> Visit:
+def visit_of(appointment: Appointment, rows: Iterable[Allocation]) -> Placement:
     """Return what these rows of a visit take up, as the planner sees it.
 
     The lanes of one exclusive stretch are one segment.
@@ -113,7 +113,7 @@ def visit_of(appointment: Appointment, rows: Iterable[Occupation]) -> Visit:
     }
     end = max([appointment.end_at, *(segment.end for segment in segments.values())])
     ordered = tuple(segments[key] for key in sorted(segments))
-    return Visit(appointment.action, appointment.start_at, end, appointment.end_at, ordered)
+    return Placement(appointment.action, appointment.start_at, end, appointment.end_at, ordered)
 
 
 def done_of(appointment: Appointment) -> Done:

@@ -22,7 +22,7 @@ from scheduler.models.practitioner import Practitioner
 
 
 @dataclass(frozen=True)
-class Wishes:
+class CourseRequest:
     """Weekdays are ISO numbers; `earliest`, `latest` and `preferred` are wall-clock times; dates are clinic-local.
 
     `practitioners` are people to choose from where they have the role asked for. `pinned` holds starts to keep, by
@@ -81,12 +81,12 @@ class Wishes:
 
 def from_document(
     session: Session, patient: Patient, definition: PlanDefinition, document: Mapping[str, Any]
-) -> Wishes:
+) -> CourseRequest:
     """Return the wishes of a document; people who are gone are left out."""
     chosen = select(Practitioner).where(
         Practitioner.clinic_id == patient.clinic_id, Practitioner.id.in_(document.get("practitioners", ()))
     )
-    return Wishes(
+    return CourseRequest(
         patient=patient,
         plan_definition=definition,
         not_before=date.fromisoformat(document["not_before"]),
@@ -106,7 +106,7 @@ def from_document(
     )
 
 
-def of_care_plan(session: Session, care_plan: CarePlan) -> Wishes:
+def of_care_plan(session: Session, care_plan: CarePlan) -> CourseRequest:
     """Return the wishes that a course was planned with; pins are not kept, they were for that proposal."""
     wishes = from_document(session, care_plan.patient, care_plan.plan_definition, care_plan.wishes)
     return replace(wishes, pinned={})

@@ -38,7 +38,7 @@ OLD_COLUMNS = 10  # of an event's content after its clinic, from before MACs
 
 
 @dataclass(frozen=True)
-class Fault:
+class ChainFault:
     """Where the trail is not what was sealed, and how."""
 
     serial: int
@@ -56,7 +56,7 @@ class Findings:
     unsealed: int
     forged: int
     head: str
-    faults: tuple[Fault, ...]
+    faults: tuple[ChainFault, ...]
 
 
 @dataclass
@@ -111,7 +111,7 @@ def forged(session: Session, clinic: Clinic, keys: Sequence[str]) -> Iterator[Au
 def verify(session: Session, clinic: Clinic, keys: Sequence[str], noted: str | None = None) -> Findings:
     """Check every sealed event. `noted` is a head noted earlier, "serial:seal"; the trail must still contain it."""
     derived = [chain_key(key) for key in keys]
-    faults: list[Fault] = []
+    faults: list[ChainFault] = []
     signers = [audit_mac.event_key(key) for key in keys]
     last, before, checked = 0, START, 0
     blanks = Blanks()
@@ -120,25 +120,28 @@ def verify(session: Session, clinic: Clinic, keys: Sequence[str], noted: str | N
         serial, kept = event.serial or 0, event.seal or ""
         blanks.look(event)
         if serial != last + 1:
-            faults.append(Fault(last + 1, _missing(last + 1, serial - 1)))
+            faults.append(ChainFault(last + 1, _missing(last + 1, serial - 1)))
             before = ""  # what came before is gone, so this row's own seal cannot be recomputed
         if before and kept not in {seal_of(event, serial, before, key) for key in derived}:
-            faults.append(Fault(serial, "the event is not what was sealed, or stands in another's place"))
+            faults.append(
+                ChainFault(serial, "the event is not what was sealed, or stands in another's place")
+            )
         elif event.mac is not None and not audit_mac.is_genuine(event, signers):
-            faults.append(Fault(serial, "the event does not carry the MAC of an event of ours"))
+            faults.append(ChainFault(serial, "the event does not carry the MAC of an event of ours"))
         if not _has_its_reason(event):
-            faults.append(Fault(serial, "the reason is not the one that was sealed"))
+            faults.append(ChainFault(serial, "the reason is not the one that was sealed"))
         if wanted and wanted[0] == serial and wanted[1] != kept:
-            faults.append(Fault(serial, "the seal is not the one that was noted"))
+            faults.append(ChainFault(serial, "the seal is not the one that was noted"))
         last, before, checked = serial, kept, checked + 1
     faults.extend(_unnamed(session, clinic, blanks))
     faults.extend(_cut_off(session, clinic, last, before, wanted))
     false = [event.id for event in forged(session, clinic, keys)]
     faults.extend(
-        Fault(0, f"the row with id {one} was not written by Seriate: not linked") for one in false[:NAMED]
+        ChainFault(0, f"the row with id {one} was not written by Seriate: not linked")
+        for one in false[:NAMED]
     )
     if len(false) > NAMED:
-        faults.append(Fault(0, f"{len(false) - NAMED} more such rows"))
+        faults.append(ChainFault(0, f"{len(false) - NAMED} more such rows"))
     waiting = _unsealed(session, clinic) - len(false)
     return Findings(checked, waiting, len(false), f"{last}:{before or START}", tuple(faults))
 
@@ -177,12 +180,12 @@ def _waiting(session: Session, clinic: Clinic, keys: Sequence[str]) -> Iterator[
         last = page[-1].id
 
 
-def _unnamed(session: Session, clinic: Clinic, blanks: Blanks) -> Iterator[Fault]:
+def _unnamed(session: Session, clinic: Clinic, blanks: Blanks) -> Iterator[ChainFault]:
     """Yield the reasons that are blank although no erasure has blanked them."""
     before = _ids_of(session, clinic, blanks.erased_before) if blanks.found else set()
     for digest, event in blanks.found.items():
         if digest not in blanks.named and not (event.mac is None and event.object_id in before):
-            yield Fault(event.serial or 0, "the reason is blank, and no erasure names it")
+            yield ChainFault(event.serial or 0, "the reason is blank, and no erasure names it")
 
 
 def _ids_of(session: Session, clinic: Clinic, patients: set[str]) -> set[str]:
@@ -212,14 +215,14 @@ def _has_its_reason(event: AuditEvent) -> bool:
 
 def _cut_off(
     session: Session, clinic: Clinic, last: int, seal: str, wanted: tuple[int, str] | None
-) -> Iterator[Fault]:
+) -> Iterator[ChainFault]:
     head = session.get(AuditHead, clinic.id)
     if head is not None and head.serial > last:
-        yield Fault(last + 1, _missing(last + 1, head.serial))
+        yield ChainFault(last + 1, _missing(last + 1, head.serial))
     elif (head is None and last) or (head is not None and (head.serial, head.seal) != (last, seal or START)):
-        yield Fault(last, "the trail does not end where its head says")
+        yield ChainFault(last, "the trail does not end where its head says")
     if wanted and wanted[0] > last:
-        yield Fault(last + 1, f"{_missing(last + 1, wanted[0])} since the head was noted")
+        yield ChainFault(last + 1, f"{_missing(last + 1, wanted[0])} since the head was noted")
 
 
 def _missing(first: int, last: int) -> str:

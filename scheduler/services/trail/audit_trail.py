@@ -64,7 +64,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Line:
+class AuditLine:
     """An event, with what its ids stand for. `token` is the name of the API token used, `maker` who made that."""
 
     event: AuditEvent
@@ -79,15 +79,15 @@ class Line:
 class Operation:
     """The events of one act, in the order in which they were written."""
 
-    lines: Sequence[Line]
+    lines: Sequence[AuditLine]
 
     @property
-    def first(self) -> Line:
+    def first(self) -> AuditLine:
         return self.lines[0]
 
 
 @dataclass(frozen=True)
-class Page:
+class AuditTrailPage:
     """Operations, the latest first; `before` is where the next page begins, None at the end."""
 
     operations: Sequence[Operation]
@@ -106,7 +106,7 @@ class Access:
     addresses: set[str] = field(default_factory=set)
 
 
-def page(session: Session, clinic: Clinic, wanted: Wanted) -> Page:
+def page(session: Session, clinic: Clinic, wanted: Wanted) -> AuditTrailPage:
     """Return the operations of a page. One that would be cut at its end begins the next page instead."""
     query = _narrowed(session, clinic, wanted).order_by(AuditEvent.id.desc())
     found = list(session.scalars(query.limit(PAGE + 1)))
@@ -117,10 +117,10 @@ def page(session: Session, clinic: Clinic, wanted: Wanted) -> Page:
     lines = _lines(session, clinic, [event for group in groups for event in group])
     told = iter(lines)
     operations = [Operation([next(told) for _ in group][::-1]) for group in groups]
-    return Page(operations, groups[-1][-1].id if more else None)
+    return AuditTrailPage(operations, groups[-1][-1].id if more else None)
 
 
-def of_patient(session: Session, clinic: Clinic, patient: Patient) -> tuple[list[Access], list[Line]]:
+def of_patient(session: Session, clinic: Clinic, patient: Patient) -> tuple[list[Access], list[AuditLine]]:
     """Return who saw or changed a patient's record and what is theirs: by person, and each event, earliest first."""
     query = _narrowed(session, clinic, Wanted(patient=patient)).order_by(AuditEvent.id)
     lines = _lines(session, clinic, list(session.scalars(query)))
@@ -223,7 +223,7 @@ def _records(session: Session, patient: Patient) -> list[Patient]:
     return [patient, *session.scalars(merged)]
 
 
-def _lines(session: Session, clinic: Clinic, events: Sequence[AuditEvent]) -> list[Line]:
+def _lines(session: Session, clinic: Clinic, events: Sequence[AuditEvent]) -> list[AuditLine]:
     users = _users(session, events)
     patients = _patients(session, clinic, events)
     tokens = _tokens(session, clinic, events)
@@ -232,10 +232,10 @@ def _lines(session: Session, clinic: Clinic, events: Sequence[AuditEvent]) -> li
 
 def _line(
     event: AuditEvent, users: dict[int, User], patients: dict[str, Patient], tokens: dict[str, ApiToken]
-) -> Line:
+) -> AuditLine:
     user = users.get(event.user_id or 0)
     who = (user.name or user.email) if user else event.actor
-    line = Line(event, who, patients.get(event.object_id), _fields(event, users))
+    line = AuditLine(event, who, patients.get(event.object_id), _fields(event, users))
     if not event.token_id:
         return line
     token = tokens.get(event.token_id)  # none in a database that was restored in part
@@ -315,7 +315,7 @@ def _parts(ids: Iterable[Any]) -> Iterator[list[Any]]:
         yield every[at : at + MOST_IDS]
 
 
-def _cells(line: Line) -> Sequence[object]:
+def _cells(line: AuditLine) -> Sequence[object]:
     event = line.event
     return (
         event.at,

@@ -25,7 +25,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Fault:
+class ImportFault:
     """What is wrong at a place; 0 with unit "file" is the file itself."""
 
     place: int
@@ -38,7 +38,7 @@ class ImportRefused(Refusal):
 
     code, status, title = "import-refused", 422, "The file cannot be imported"
 
-    def __init__(self, unit: str, faults: Iterable[Fault]) -> None:
+    def __init__(self, unit: str, faults: Iterable[ImportFault]) -> None:
         self.unit = unit
         self.faults = sorted(faults, key=lambda fault: (fault.place, fault.field))
         listed = [

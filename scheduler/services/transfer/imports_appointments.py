@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.folding import folded
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_utc
-from scheduler.domain.planner.model import Done, Visit
+from scheduler.domain.planner.model import Done, Placement
 from scheduler.domain.planner.projections import project
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken
@@ -32,10 +32,10 @@ from scheduler.services.actors import Actor
 from scheduler.services.course import booking
 from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.placing import place
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
 from scheduler.services.transfer import imports_csv
-from scheduler.services.transfer.imports import Fault, ImportRefused, Progress, Row, stepping
+from scheduler.services.transfer.imports import ImportFault, ImportRefused, Progress, Row, stepping
 
 WHO = ("patient_id", "given_name", "family_name", "birth_date")
 REQUIRED = ("plan_definition", "action", "status", "start")
@@ -54,7 +54,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Line:
+class ImportLine:
     """One line, read: whose visit of which course, when, and with which chair and people."""
 
     place: int
@@ -69,7 +69,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedAppointments:
     courses: int
     done: int
     booked: int
@@ -82,11 +82,11 @@ def write(
     now: datetime,
     progress: Progress,
     override_reason: str = "",
-) -> Imported:
+) -> ImportedAppointments:
     """Book every course of the file, or none. Soft rules need a reason. Raises ImportRefused with every fault."""
     known = _known(session, actor.clinic)
-    lines: list[Line] = []
-    faults: list[Fault] = []
+    lines: list[ImportLine] = []
+    faults: list[ImportFault] = []
     rows = imports_csv.read(content, COLUMNS, REQUIRED)
     for row in stepping("read", rows, progress):
         try:
@@ -104,25 +104,25 @@ def write(
     done = sum(line.done for line in lines)
     audit.record(session, actor, "appointments.imported", None, now, reason=f"{len(lines)} lines")
     session.flush()
-    return Imported(len(courses), done, len(lines) - done)
+    return ImportedAppointments(len(courses), done, len(lines) - done)
 
 
 def _booked(
-    session: Session, actor: Actor, course: Sequence[Line], now: datetime, override_reason: str
-) -> list[Fault]:
+    session: Session, actor: Actor, course: Sequence[ImportLine], now: datetime, override_reason: str
+) -> list[ImportFault]:
     """Book one course; what stands against it is returned, and leaves nothing of it."""
     keys = [line.action.key for line in course]
     twice = [line for place, line in enumerate(course) if line.action.key in keys[:place]]
     if twice:
-        return [Fault(line.place, "action", f"{line.action.key} is given twice") for line in twice]
+        return [ImportFault(line.place, "action", f"{line.action.key} is given twice") for line in twice]
     ahead = [line for line in course if not line.done]
     if not ahead:
-        return [Fault(course[0].place, "status", "the course has nothing ahead")]
+        return [ImportFault(course[0].place, "status", "the course has nothing ahead")]
     missing = [action.key for action in course[0].definition.plan.firm if action.key not in keys]
     if missing:
-        return [Fault(course[0].place, "course", f"lacks a line for {', '.join(missing)}")]
-    visits: list[Visit] = []
-    faults: list[Fault] = []
+        return [ImportFault(course[0].place, "course", f"lacks a line for {', '.join(missing)}")]
+    visits: list[Placement] = []
+    faults: list[ImportFault] = []
     for line in ahead:
         try:
             names = ("location", "practitioners")
@@ -133,7 +133,7 @@ def _booked(
     if faults:
         return faults
     first = course[0]
-    wishes = Wishes(
+    wishes = CourseRequest(
         patient=first.patient,
         plan_definition=first.definition,
         not_before=min(local_on(line.start, actor.clinic.zone) for line in ahead),
@@ -149,7 +149,7 @@ def _booked(
     except Refusal as refused:
         lines = {line.action.key: line.place for line in course}
         return [
-            Fault(lines.get(one.field, one.place), one.field, one.reason)
+            ImportFault(lines.get(one.field, one.place), one.field, one.reason)
             for one in _faults(first.place, refused)
         ]
     return []
@@ -168,22 +168,24 @@ def _silence(session: Session, appointment_ids: Sequence[int], now: datetime) ->
     session.flush()
 
 
-def _faults(line: int, refused: Refusal) -> list[Fault]:
+def _faults(line: int, refused: Refusal) -> list[ImportFault]:
     if isinstance(refused, Invalid):
-        return [Fault(line, one["field"], one["reason"]) for one in refused.details["errors"]]
+        return [ImportFault(line, one["field"], one["reason"]) for one in refused.details["errors"]]
     if isinstance(refused, RuleBroken):
         broken = refused.details["violations"]
-        return [Fault(line, str(one["action"] or "course"), str(one["words"])) for one in broken]
+        return [ImportFault(line, str(one["action"] or "course"), str(one["words"])) for one in broken]
     listed = refused.details.get("reasons") or refused.details.get("conflicts") or []
     found = [
-        Fault(line, str(one["action"]), f"{one['resource'] or 'the plan'}: {one.get('why', 'is taken then')}")
+        ImportFault(
+            line, str(one["action"]), f"{one['resource'] or 'the plan'}: {one.get('why', 'is taken then')}"
+        )
         for one in listed
     ]
-    return found or [Fault(line, "course", refused.words)]
+    return found or [ImportFault(line, "course", refused.words)]
 
 
-def _courses(lines: Sequence[Line]) -> dict[tuple[object, ...], list[Line]]:
-    courses: dict[tuple[object, ...], list[Line]] = {}
+def _courses(lines: Sequence[ImportLine]) -> dict[tuple[object, ...], list[ImportLine]]:
+    courses: dict[tuple[object, ...], list[ImportLine]] = {}
     for line in sorted(lines, key=lambda one: (one.start, one.place)):
         key = (line.patient.id, line.definition.id, line.course)
         courses.setdefault(key, []).append(line)
@@ -206,7 +208,7 @@ def _known(session: Session, clinic: Clinic) -> Known:
     return Known(found, definitions, resources)
 
 
-def _line(clinic: Clinic, known: Known, row: Row, now: datetime) -> Line:
+def _line(clinic: Clinic, known: Known, row: Row, now: datetime) -> ImportLine:
     """Return the line as what it names. Raises Invalid with every fault."""
     cells = row.fields
     errors = [(name, "is missing") for name in REQUIRED if name not in cells]
@@ -224,7 +226,7 @@ def _line(clinic: Clinic, known: Known, row: Row, now: datetime) -> Line:
     end = _instant(clinic, "end", cells["end"]) if "end" in cells else start + action.attended_length
     if done and not start < end <= now:
         raise Invalid([("end", "must be after the start and not in the future, for a visit that is done")])
-    return Line(
+    return ImportLine(
         place=row.place,
         patient=_patient(known, cells),
         definition=definition,

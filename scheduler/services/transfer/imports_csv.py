@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Collection
 
-from scheduler.services.transfer.imports import Fault, ImportRefused, Row
+from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row
 
 UNIT = "line"
 MOST_BYTES = 50_000_000
@@ -26,7 +26,7 @@ def read(content: bytes, columns: Collection[str], required: Collection[str]) ->
     delimiter = max(DELIMITERS, key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
-    faults: list[Fault] = []
+    faults: list[ImportFault] = []
     names: list[str] = []
     line = 1
     try:
@@ -39,9 +39,9 @@ def read(content: bytes, columns: Collection[str], required: Collection[str]) ->
                 rows.append(Row(line, {name: _plain(cell) for name, cell in values if cell.strip()}))
             line = reader.line_num + 1
     except csv.Error as error:
-        faults.append(Fault(line, "file", f"is not CSV: {error}"))
+        faults.append(ImportFault(line, "file", f"is not CSV: {error}"))
     if not names:
-        raise ImportRefused(UNIT, [Fault(1, "file", "is empty")])
+        raise ImportRefused(UNIT, [ImportFault(1, "file", "is empty")])
     if faults:
         raise ImportRefused(UNIT, faults)
     return rows
@@ -49,31 +49,31 @@ def read(content: bytes, columns: Collection[str], required: Collection[str]) ->
 
 def _text(content: bytes) -> str:
     if len(content) > MOST_BYTES:
-        raise ImportRefused(UNIT, [Fault(1, "file", f"is larger than {MOST_BYTES // 1_000_000} MB")])
+        raise ImportRefused(UNIT, [ImportFault(1, "file", f"is larger than {MOST_BYTES // 1_000_000} MB")])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ImportRefused(UNIT, [Fault(line, "file", "is not UTF-8; save it as CSV UTF-8")]) from None
+        raise ImportRefused(UNIT, [ImportFault(line, "file", "is not UTF-8; save it as CSV UTF-8")]) from None
 
 
 def _names(cells: list[str], columns: Collection[str], required: Collection[str]) -> list[str]:
     names = [cell.strip().lower().replace(" ", "_") for cell in cells]
-    faults = [Fault(1, name or "file", "is not a column here") for name in names if name not in columns]
+    faults = [ImportFault(1, name or "file", "is not a column here") for name in names if name not in columns]
     faults += [
-        Fault(1, name, "stands there twice") for name in {one for one in names if names.count(one) > 1}
+        ImportFault(1, name, "stands there twice") for name in {one for one in names if names.count(one) > 1}
     ]
-    faults += [Fault(1, name, "is missing") for name in required if name not in names]
+    faults += [ImportFault(1, name, "is missing") for name in required if name not in names]
     if faults:
         raise ImportRefused(UNIT, faults)
     return names
 
 
-def _cell_faults(line: int, cells: list[str], names: list[str]) -> list[Fault]:
+def _cell_faults(line: int, cells: list[str], names: list[str]) -> list[ImportFault]:
     if len(cells) != len(names):
-        return [Fault(line, "file", f"has {len(cells)} cells, the first line has {len(names)}")]
+        return [ImportFault(line, "file", f"has {len(cells)} cells, the first line has {len(names)}")]
     return [
-        Fault(line, name, f"is too long: {len(cell)} characters")
+        ImportFault(line, name, f"is too long: {len(cell)} characters")
         for name, cell in zip(names, cells, strict=True)
         if len(cell) > LONGEST_CELL
     ]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scheduler.services.transfer.imports import Fault, ImportRefused, Progress, Row, stepping
+from scheduler.services.transfer.imports import ImportFault, ImportRefused, Progress, Row, stepping
 
 UNIT = "entry"
 NAME_USES = ("official", "usual", "temp", None, "nickname", "anonymous", "old", "maiden")
@@ -23,7 +23,7 @@ def read(content: bytes, progress: Progress) -> tuple[list[Row], int]:
     resources = [Row(place, _resource(place, entry)) for place, entry in enumerate(entries)]
     patients = [row for row in resources if row.fields.get("resourceType") == "Patient"]
     rows: list[Row] = []
-    faults: list[Fault] = []
+    faults: list[ImportFault] = []
     for row in stepping("read", patients, progress):
         found = _shape_faults(row)
         if found:
@@ -33,7 +33,7 @@ def read(content: bytes, progress: Progress) -> tuple[list[Row], int]:
     if faults:
         raise ImportRefused(UNIT, faults)
     if not rows:
-        raise ImportRefused(UNIT, [Fault(0, "file", "holds no Patient")])
+        raise ImportRefused(UNIT, [ImportFault(0, "file", "holds no Patient")])
     return rows, len(resources) - len(patients)
 
 
@@ -41,23 +41,23 @@ def _entries(content: bytes) -> list[Any]:
     try:
         bundle = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ImportRefused(UNIT, [Fault(0, "file", f"is not JSON: {error}")]) from None
+        raise ImportRefused(UNIT, [ImportFault(0, "file", f"is not JSON: {error}")]) from None
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-        raise ImportRefused(UNIT, [Fault(0, "file", "is not a FHIR Bundle")])
+        raise ImportRefused(UNIT, [ImportFault(0, "file", "is not a FHIR Bundle")])
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
-        raise ImportRefused(UNIT, [Fault(0, "entry", "must be a list")])
+        raise ImportRefused(UNIT, [ImportFault(0, "entry", "must be a list")])
     return entries
 
 
 def _resource(place: int, entry: Any) -> Mapping[str, Any]:
     resource = entry.get("resource") if isinstance(entry, dict) else None
     if not isinstance(resource, dict):
-        raise ImportRefused(UNIT, [Fault(place, "resource", "is missing")])
+        raise ImportRefused(UNIT, [ImportFault(place, "resource", "is missing")])
     return resource
 
 
-def _shape_faults(row: Row) -> list[Fault]:
+def _shape_faults(row: Row) -> list[ImportFault]:
     # imported only here: no other import of patients needs these classes, which take a twentieth of a command's start
     from fhir.resources.R4B.patient import Patient as FhirPatient  # noqa: PLC0415
     from pydantic import ValidationError  # noqa: PLC0415
@@ -66,7 +66,7 @@ def _shape_faults(row: Row) -> list[Fault]:
         FhirPatient.model_validate(row.fields)
     except ValidationError as refused:
         return [
-            Fault(row.place, ".".join(str(part) for part in error["loc"]) or "resource", error["msg"])
+            ImportFault(row.place, ".".join(str(part) for part in error["loc"]) or "resource", error["msg"])
             for error in refused.errors()
         ]
     return []

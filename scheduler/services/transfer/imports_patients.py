@@ -24,7 +24,7 @@ from scheduler.services.patient import patients
 from scheduler.services.patient.patient_fields import CHECKS, checked
 from scheduler.services.trail import audit
 from scheduler.services.transfer import imports_csv, imports_fhir
-from scheduler.services.transfer.imports import Fault, ImportRefused, Progress, Row, stepping
+from scheduler.services.transfer.imports import ImportFault, ImportRefused, Progress, Row, stepping
 
 PREFERENCES = ("weekdays", "earliest", "latest")
 COLUMNS = frozenset(CHECKS) - {"preferences"} | set(PREFERENCES)
@@ -44,7 +44,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedPatients:
     """How many patients were added, and the places that were left out as duplicates."""
 
     added: int
@@ -65,7 +65,7 @@ def read_bundle(content: bytes, today: date, progress: Progress) -> Batch:
 
 def write(
     session: Session, actor: Actor, batch: Batch, now: datetime, progress: Progress, leave_out: bool = False
-) -> Imported:
+) -> ImportedPatients:
     """Add every patient of the batch. Raises ImportRefused for duplicates unless they are to be left out."""
     doubles = _duplicates(session, actor.clinic, batch.unit, batch.rows)
     if doubles and not leave_out:
@@ -76,7 +76,7 @@ def write(
         patients.create(session, actor, row.fields, now)
     audit.record(session, actor, "patients.imported", None, now, reason=f"{len(chosen)} patients")
     session.flush()
-    return Imported(len(chosen), left_out)
+    return ImportedPatients(len(chosen), left_out)
 
 
 def _checked(
@@ -87,14 +87,16 @@ def _checked(
     progress: Progress,
 ) -> list[Row]:
     good: list[Row] = []
-    faults: list[Fault] = []
+    faults: list[ImportFault] = []
     for row in stepping("checked", rows, progress):
         fields = fields_of(row.fields)
-        faults += [Fault(row.place, name, "is missing") for name in REQUIRED if name not in fields]
+        faults += [ImportFault(row.place, name, "is missing") for name in REQUIRED if name not in fields]
         try:
             good.append(Row(row.place, checked(fields, today)))
         except Invalid as refused:
-            faults += [Fault(row.place, one["field"], one["reason"]) for one in refused.details["errors"]]
+            faults += [
+                ImportFault(row.place, one["field"], one["reason"]) for one in refused.details["errors"]
+            ]
     if faults:
         raise ImportRefused(unit, faults)
     return good
@@ -113,14 +115,14 @@ def _from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
     return fields | ({"preferences": wishes} if wishes else {})
 
 
-def _duplicates(session: Session, clinic: Clinic, unit: str, rows: Sequence[Row]) -> list[Fault]:
+def _duplicates(session: Session, clinic: Clinic, unit: str, rows: Sequence[Row]) -> list[ImportFault]:
     known = _known(session, clinic)
-    found: list[Fault] = []
+    found: list[ImportFault] = []
     for row in rows:
         keys = _keys(row.fields)
         double = next((known[key] for key in keys if key in known), None)
         if double is not None:
-            found.append(Fault(row.place, "duplicate", f"is there already ({double})"))
+            found.append(ImportFault(row.place, "duplicate", f"is there already ({double})"))
         known.update((key, f"{unit} {row.place}") for key in keys if key not in known)
     return found
 

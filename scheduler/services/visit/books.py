@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.status import OCCUPYING, OFF, AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 
 S = AppointmentStatus
 LONGEST = timedelta(days=2)  # more than anything takes that a visit takes up
@@ -44,28 +44,28 @@ def faults(session: Session, clinic_id: int, now: datetime) -> Faults:
 def _ahead(clinic_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Unreleased rows that are not over. By their start too, which the index of such rows knows."""
     return (
-        Occupation.clinic_id == clinic_id,
-        Occupation.released_at.is_(None),
-        Occupation.start_at > now - LONGEST,
-        Occupation.end_at > now,
+        Allocation.clinic_id == clinic_id,
+        Allocation.released_at.is_(None),
+        Allocation.start_at > now - LONGEST,
+        Allocation.end_at > now,
     )
 
 
 def _overlapping(clinic_id: int, now: datetime) -> Select[int]:
     """Rows that begin before an earlier one of the same lane of the same resource has ended; each row is read once."""
-    ended = func.max(Occupation.end_at).over(
-        partition_by=(Occupation.resource_id, Occupation.lane),
-        order_by=(Occupation.start_at, Occupation.id),
+    ended = func.max(Allocation.end_at).over(
+        partition_by=(Allocation.resource_id, Allocation.lane),
+        order_by=(Allocation.start_at, Allocation.id),
         rows=(None, -1),
     )
-    rows = select(Occupation.start_at, ended.label("ended")).where(*_ahead(clinic_id, now)).subquery()
+    rows = select(Allocation.start_at, ended.label("ended")).where(*_ahead(clinic_id, now)).subquery()
     return select(func.count()).select_from(rows).where(rows.c.start_at < rows.c.ended)
 
 
 def _without_time(clinic_id: int, now: datetime) -> Select[int]:
     """Visits ahead that should keep their time, or a reservation's that still does, and hold nothing."""
-    held = select(Occupation.id).where(
-        Occupation.appointment_id == Appointment.id, Occupation.released_at.is_(None)
+    held = select(Allocation.id).where(
+        Allocation.appointment_id == Appointment.id, Allocation.released_at.is_(None)
     )
     reserved = and_(Appointment.status == S.PROPOSED, Appointment.expires_at > now)
     return select(func.count()).where(
@@ -82,7 +82,7 @@ def _with_time_of_others(clinic_id: int, now: datetime) -> Select[int]:
     off = Appointment.status.in_(OFF)
     return (
         select(func.count())
-        .select_from(Occupation)
-        .join(Appointment, Appointment.id == Occupation.appointment_id)
+        .select_from(Allocation)
+        .join(Appointment, Appointment.id == Allocation.appointment_id)
         .where(*_ahead(clinic_id, now), or_(off, projected))
     )

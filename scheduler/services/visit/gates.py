@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.gates import good_until
 from scheduler.domain.localtime import local_on
-from scheduler.domain.plans import Gate as GateRule
-from scheduler.domain.plans import Holds
+from scheduler.domain.plans import Holds, RequirementDefinition
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models.appointment import Appointment
@@ -52,7 +51,9 @@ def write_rows(session: Session, care_plan: CarePlan, appointments: Iterable[App
             own = appointment.id if rule.holds is Holds.PER_SESSION else None
             if (rule.key, own) not in there:
                 there.add((rule.key, own))
-                care_plan.gates.append(Gate(clinic_id=care_plan.clinic_id, key=rule.key, appointment_id=own))
+                care_plan.gates.append(
+                    Requirement(clinic_id=care_plan.clinic_id, key=rule.key, appointment_id=own)
+                )
     session.flush()
 
 
@@ -67,7 +68,7 @@ def close(
     valid_until_on: date | None = None,
     note: str = "",
     waived: bool = False,
-) -> Gate:
+) -> Requirement:
     """Settle a gate, for the course or (per session) for one visit.
 
     Raises NotFound for a gate it does not have, Forbidden for a role that the protocol does not name, Invalid for a
@@ -97,7 +98,7 @@ def reopen(
     key: str,
     now: datetime,
     appointment: Appointment | None = None,
-) -> Gate:
+) -> Requirement:
     """Take back that a gate was settled. Raises Forbidden for a role that the protocol does not name."""
     gate = _find(care_plan, key, appointment)
     _require_role(actor, care_plan.plan_definition.plan.gate(key))
@@ -108,7 +109,7 @@ def reopen(
     return gate
 
 
-def _require_role(actor: Actor, rule: GateRule) -> None:
+def _require_role(actor: Actor, rule: RequirementDefinition) -> None:
     """Raise Forbidden unless the protocol lets the actor's role complete a gate. A patient names their driver."""
     if not may_complete(actor, rule.completed_by):
         roles = " or ".join(role.replace("-", " ") for role in rule.completed_by)
@@ -117,7 +118,7 @@ def _require_role(actor: Actor, rule: GateRule) -> None:
         )
 
 
-def _require_date(rule: GateRule, valid_until_on: date | None, today: date) -> None:
+def _require_date(rule: RequirementDefinition, valid_until_on: date | None, today: date) -> None:
     """Raise Invalid for a last day beyond what the protocol allows from today, or before today."""
     longest = good_until(rule, today)
     if valid_until_on is None:
@@ -143,9 +144,9 @@ def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, 
     gates_changed(session, ahead, now)
 
 
-def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Gate:
+def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Requirement:
     wanted = appointment.id if appointment else None
-    rows: Sequence[Gate] = [gate for gate in care_plan.gates if gate.key == key]
+    rows: Sequence[Requirement] = [gate for gate in care_plan.gates if gate.key == key]
     for gate in rows:
         if gate.appointment_id == wanted:
             return gate

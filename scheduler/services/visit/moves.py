@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit, Visit
+from scheduler.domain.planner.model import NoFit, Placement
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEPS
 from scheduler.errors import Invalid, NoFitFound, WrongStatus
@@ -28,7 +28,7 @@ from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.planning import assignments, rules
-from scheduler.services.planning.courses import Course, latest, under_way
+from scheduler.services.planning.courses import OngoingCourse, latest, under_way
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, action_of
@@ -45,7 +45,7 @@ class Move:
     """A visit, where it goes, and why. Where it comes from is still on the appointment until the move is applied."""
 
     appointment: Appointment
-    visit: Visit
+    visit: Placement
     why: str
 
 
@@ -87,7 +87,7 @@ def plan_move(
 
 def _reflow(
     actor: Actor,
-    course: Course,
+    course: OngoingCourse,
     appointment: Appointment,
     start: datetime,
     now: datetime,
@@ -121,7 +121,7 @@ def _reflow(
 
 
 def judge(
-    actor: Actor, course: Course, after: Mapping[str, Visit], now: datetime, override_reason: str
+    actor: Actor, course: OngoingCourse, after: Mapping[str, Placement], now: datetime, override_reason: str
 ) -> None:
     """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
     before, to_come = list(course.visits.values()), list(after.values())
@@ -194,7 +194,7 @@ def _place(
     location: Location | None,
     practitioners: Sequence[Practitioner] | None,
     going: frozenset[int] = frozenset(),
-) -> Visit:
+) -> Placement:
     """Find the visit's resources at its new start: the given ones, else its own place and people, else any.
 
     Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.

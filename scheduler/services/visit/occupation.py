@@ -17,12 +17,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from scheduler.domain.lanes import Held, deal, place
-from scheduler.domain.planner.model import Segment, Visit
+from scheduler.domain.planner.model import Placement, Segment
 from scheduler.domain.windows import Window
 from scheduler.errors import SlotTaken
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.practitioner import lane_counts
 from scheduler.services.clinic import resources
 
@@ -38,8 +38,8 @@ class Wish:
     window: Window
     exclusive: bool
 
-    def row(self, lane: int) -> Occupation:
-        return Occupation(
+    def row(self, lane: int) -> Allocation:
+        return Allocation(
             clinic_id=self.appointment.clinic_id,
             resource_id=self.resource_id,
             lane=lane,
@@ -57,7 +57,7 @@ class Taking:
     """A flushed appointment and the visit that says what it takes up."""
 
     appointment: Appointment
-    visit: Visit
+    visit: Placement
 
     def wishes(self, patient_resource_id: int) -> list[Wish]:
         """Return the stretches it wants, the patient's own first."""
@@ -77,7 +77,7 @@ class Taking:
         )
 
 
-def resource_ids(patient_resource_id: int, visits: Iterable[Visit]) -> set[int]:
+def resource_ids(patient_resource_id: int, visits: Iterable[Placement]) -> set[int]:
     """Return all resources that these visits of one patient take up."""
     return {patient_resource_id, *(s.resource_id for visit in visits for s in visit.segments)}
 
@@ -117,10 +117,10 @@ def occupy(
         raise SlotTaken(conflicts=[]) from refused
 
 
-def release(session: Session, appointments: Iterable[Appointment], now: datetime) -> list[Occupation]:
+def release(session: Session, appointments: Iterable[Appointment], now: datetime) -> list[Allocation]:
     """Let go of everything that these visits take up; flushed, so the time is free at once."""
     ids = [appointment.id for appointment in appointments]
-    query = select(Occupation).where(Occupation.appointment_id.in_(ids), Occupation.released_at.is_(None))
+    query = select(Allocation).where(Allocation.appointment_id.in_(ids), Allocation.released_at.is_(None))
     rows = list(session.scalars(query))
     for row in rows:
         row.released_at = now
@@ -154,19 +154,19 @@ def hand_over(session: Session, from_id: int, to_id: int, now: datetime) -> None
 
 def _live(session: Session, ids: set[int], whole: Window) -> dict[int, list[Occupation]]:
     """Return what is taken up within the window, by resource."""
-    query = select(Occupation).where(
-        Occupation.resource_id.in_(ids),
-        Occupation.released_at.is_(None),
-        Occupation.start_at < whole.end,
-        Occupation.end_at > whole.start,
+    query = select(Allocation).where(
+        Allocation.resource_id.in_(ids),
+        Allocation.released_at.is_(None),
+        Allocation.start_at < whole.end,
+        Allocation.end_at > whole.start,
     )
-    rows: dict[int, list[Occupation]] = {resource_id: [] for resource_id in ids}
-    for row in session.scalars(query.order_by(Occupation.start_at, Occupation.id)):
+    rows: dict[int, list[Allocation]] = {resource_id: [] for resource_id in ids}
+    for row in session.scalars(query.order_by(Allocation.start_at, Allocation.id)):
         rows[row.resource_id].append(row)
     return rows
 
 
-def _held(rows: Sequence[Occupation], first: int = 0) -> list[Held]:
+def _held(rows: Sequence[Allocation], first: int = 0) -> list[Held]:
     """Return the rows from a number on as intervals on lanes, each known by its number."""
     return [
         Held(n, row.lane, Window(row.start_at, row.end_at), row.exclusive)
@@ -175,7 +175,7 @@ def _held(rows: Sequence[Occupation], first: int = 0) -> list[Held]:
 
 
 def _take(
-    session: Session, rows: list[Occupation], held: list[Held], lanes: int, wish: Wish, now: datetime
+    session: Session, rows: list[Allocation], held: list[Held], lanes: int, wish: Wish, now: datetime
 ) -> bool:
     """Write one stretch on the lanes it gets; False when there are none. `held` follows the rows."""
     before = next((row.lane for row in reversed(rows) if row.appointment_id == wish.appointment.id), None)
@@ -191,7 +191,7 @@ def _take(
     return given is not None
 
 
-def _re_lane(session: Session, rows: list[Occupation], lanes: Mapping[int, int], now: datetime) -> None:
+def _re_lane(session: Session, rows: list[Allocation], lanes: Mapping[int, int], now: datetime) -> None:
     """Move rows to other lanes: all are released and flushed before any is written again."""
     session.flush()
     for index in lanes:
@@ -204,9 +204,9 @@ def _re_lane(session: Session, rows: list[Occupation], lanes: Mapping[int, int],
     session.flush()
 
 
-def copied(old: Occupation, lane: int) -> Occupation:
+def copied(old: Allocation, lane: int) -> Allocation:
     """Return the same stretch as a new row, on a lane."""
-    return Occupation(
+    return Allocation(
         clinic_id=old.clinic_id,
         resource_id=old.resource_id,
         lane=lane,

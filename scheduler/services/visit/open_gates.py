@@ -12,12 +12,11 @@ from datetime import datetime
 
 from scheduler.domain.gates import Settled, held_until, why_open
 from scheduler.domain.localtime import local_on
-from scheduler.domain.plans import DRIVER, Holds
-from scheduler.domain.plans import Gate as GateRule
+from scheduler.domain.plans import DRIVER, Holds, RequirementDefinition
 from scheduler.domain.reminders import Topic
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.services.actors import Actor
 
 __all__ = ["DRIVER", "OpenGate", "guards", "may_complete", "open_gates", "rules_for", "status_by_gates"]
@@ -33,7 +32,7 @@ class OpenGate:
     completed_by: tuple[str, ...] = ()
 
 
-def rules_for(appointment: Appointment) -> tuple[GateRule, ...]:
+def rules_for(appointment: Appointment) -> tuple[RequirementDefinition, ...]:
     """Return the gates that guard a visit; none where its course's plan does not know its action."""
     if appointment.care_plan is None:
         return ()
@@ -42,7 +41,7 @@ def rules_for(appointment: Appointment) -> tuple[GateRule, ...]:
     return tuple(plan.gate(key) for key in action.gates) if action else ()
 
 
-def guards(appointment: Appointment) -> tuple[GateRule, ...]:
+def guards(appointment: Appointment) -> tuple[RequirementDefinition, ...]:
     """Return the gates that hold a visit up: all but the duties that follow it."""
     return tuple(rule for rule in rules_for(appointment) if not rule.after_visit)
 
@@ -121,10 +120,10 @@ def _last_preparation(appointment: Appointment, now: datetime) -> datetime | Non
     return max(ahead, default=None)
 
 
-def _rows(appointment: Appointment) -> dict[tuple[str, bool], Gate]:
+def _rows(appointment: Appointment) -> dict[tuple[str, bool], Requirement]:
     """Return the rows that count for a visit, by key and whether they are the visit's own."""
     own = appointment.id
-    rows: dict[tuple[str, bool], Gate] = {}
+    rows: dict[tuple[str, bool], Requirement] = {}
     for gate in appointment.care_plan.gates if appointment.care_plan else ():
         about = gate.appointment_id
         if about is None or about == own:
@@ -132,7 +131,9 @@ def _rows(appointment: Appointment) -> dict[tuple[str, bool], Gate]:
     return rows
 
 
-def _settled(rule: GateRule, gate: Gate | None, appointment: Appointment) -> Settled | None:
+def _settled(
+    rule: RequirementDefinition, gate: Requirement | None, appointment: Appointment
+) -> Settled | None:
     if gate is None or gate.closed_at is None:
         return None
     until = held_until(rule, gate.valid_until_on, local_on(gate.closed_at, appointment.zone))

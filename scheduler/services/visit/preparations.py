@@ -10,14 +10,14 @@ from scheduler.models.appointment import Appointment
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PreparationLine:
     """A line of the preparation. Its text says {time} where `at` belongs; `at` is None where it says none."""
 
     text: str
     at: datetime | None
 
 
-def steps(appointment: Appointment, language: str) -> list[Step]:
+def steps(appointment: Appointment, language: str) -> list[PreparationLine]:
     """Return the visit's preparation in a language, in the order of its plan; nothing outside a plan."""
     if appointment.care_plan is None:
         return []
@@ -27,8 +27,8 @@ def steps(appointment: Appointment, language: str) -> list[Step]:
     return [_step(line, appointment) for line in preparation.lines(language)] if preparation else []
 
 
-def _step(line: Instruction, appointment: Appointment) -> Step:
+def _step(line: Instruction, appointment: Appointment) -> PreparationLine:
     if line.offset is None:
-        return Step(line.text, None)
+        return PreparationLine(line.text, None)
     edge = appointment.start_at if line.edge is Edge.START else appointment.end_at
-    return Step(line.text, edge + line.offset)
+    return PreparationLine(line.text, edge + line.offset)

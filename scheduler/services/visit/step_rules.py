@@ -28,7 +28,7 @@ WORDS = {"fulfill": "The end of a visit", "no-show": "A no-show"}
 
 
 @dataclass(frozen=True)
-class Offer:
+class StepOption:
     """A step that a page shows: whether it works now, else why not, and whether a reason would override that."""
 
     works: bool
@@ -68,7 +68,7 @@ def require_undo(appointment: Appointment, step: str, now: datetime) -> None:
         raise _wrong_day(appointment, step, overridable=False)
 
 
-def offers(actor: Actor, appointment: Appointment, now: datetime) -> dict[str, Offer]:
+def offers(actor: Actor, appointment: Appointment, now: datetime) -> dict[str, StepOption]:
     """Return the steps that fit the status of a visit, in their order, each as a page offers it to this person."""
     found = {}
     for step, statuses in STEPS.items():
@@ -87,16 +87,16 @@ def is_late_entry(appointment: Appointment, now: datetime) -> bool:
     return _today(appointment, now) > _day(appointment)
 
 
-def _offer(actor: Actor, appointment: Appointment, step: str, now: datetime) -> Offer:
+def _offer(actor: Actor, appointment: Appointment, step: str, now: datetime) -> StepOption:
     if step == "no-show":  # once it has begun
-        return Offer(works=appointment.start_at <= now)
+        return StepOption(works=appointment.start_at <= now)
     refusals = list(against(appointment, step, now))
     if step == "check-in":  # open requirements are listed once it is tried, with the form that overrides them
         refusals = [one for one in refusals if not isinstance(one, GateOpen)]
     if not refusals:
-        return Offer(works=True)
+        return StepOption(works=True)
     why = " ".join(one.next if isinstance(one, GateOpen) else one.words for one in refusals)
-    return Offer(False, why, may_be_overridden(actor, refusals))
+    return StepOption(False, why, may_be_overridden(actor, refusals))
 
 
 def may_be_overridden(actor: Actor, refusals: Sequence[Refusal]) -> bool:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Visit
+from scheduler.domain.planner.model import Placement
 from scheduler.domain.status import Response
 from scheduler.domain.windows import Window
 from scheduler.errors import WrongStatus
@@ -84,7 +84,7 @@ def _ends(event: AppointmentEvent) -> list[tuple[str, datetime]]:
     return list(zip(event.changes.get("end", ()), starts, strict=False))
 
 
-def _former(session: Session, row: Appointment, event: AppointmentEvent) -> Visit:
+def _former(session: Session, row: Appointment, event: AppointmentEvent) -> Placement:
     """Return the visit as it was: its former time, with what it let go of when it moved."""
     start = datetime.fromisoformat(event.changes["start"][0])
     windows: dict[str, Window] = {}

@@ -24,7 +24,7 @@ OVERRIDING = ("arrive", "check-in", "fulfill")  # whose reasons were mostly over
 
 
 @dataclass(frozen=True)
-class Told:
+class HistoryEntry:
     """An event and the name of who did it."""
 
     event: AppointmentEvent
@@ -41,7 +41,7 @@ class Record:
     called_off: int
 
 
-def history(session: Session, visit: Appointment) -> list[Told]:
+def history(session: Session, visit: Appointment) -> list[HistoryEntry]:
     """Return what happened to a visit, the latest first."""
     query = (
         select(AppointmentEvent, User.name, User.email)
@@ -49,7 +49,7 @@ def history(session: Session, visit: Appointment) -> list[Told]:
         .where(AppointmentEvent.appointment_id == visit.id)
         .order_by(AppointmentEvent.id.desc())
     )
-    return [Told(event, name or email or event.by) for event, name, email in session.execute(query)]
+    return [HistoryEntry(event, name or email or event.by) for event, name, email in session.execute(query)]
 
 
 def reason_field(event: AppointmentEvent) -> str:

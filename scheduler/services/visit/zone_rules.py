@@ -169,7 +169,7 @@ def _occupy(
     session: Session,
     clinic: Clinic,
     one: Going,
-    rows: Sequence[Occupation],
+    rows: Sequence[Allocation],
     later: timedelta,
     now: datetime,
 ) -> str:
@@ -184,7 +184,7 @@ def _occupy(
     return ""
 
 
-def _moved(row: Occupation, later: timedelta) -> Occupation:
+def _moved(row: Allocation, later: timedelta) -> Allocation:
     moved = occupation.copied(row, row.lane)
     moved.start_at += later
     moved.end_at += later

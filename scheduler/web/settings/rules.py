@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.plans import Unit
-from scheduler.domain.reminders import Anchor, Rule, Topic, write_rule
+from scheduler.domain.reminders import Anchor, ReminderRule, Topic, write_rule
 from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
@@ -46,7 +46,7 @@ ROWS = 16
 
 
 @dataclass(frozen=True)
-class Line:
+class RuleLine:
     """One rule as the form shows it; an empty amount is no rule."""
 
     what: str = WHATS[0][0]
@@ -111,7 +111,7 @@ def _page(settings: ClinicSettings, refusal: Invalid | None = None, **preview: A
         "settings/rules.html",
         values=values,
         errors=by_field(refusal),
-        lines=[*lines, Line()][:ROWS],
+        lines=[*lines, RuleLine()][:ROWS],
         kinds=kinds,
         whats=WHATS,
         units=UNITS,
@@ -120,19 +120,21 @@ def _page(settings: ClinicSettings, refusal: Invalid | None = None, **preview: A
     )
 
 
-def _line(rule: Rule) -> Line:
+def _line(rule: ReminderRule) -> RuleLine:
     amount = "" if rule.anchor is Anchor.AT_BOOKING else str(rule.amount)
-    return Line(f"{rule.topic.value} {rule.anchor.value}", amount, rule.unit.value, tuple(sorted(rule.kinds)))
+    return RuleLine(
+        f"{rule.topic.value} {rule.anchor.value}", amount, rule.unit.value, tuple(sorted(rule.kinds))
+    )
 
 
-def _posted() -> list[Line]:
+def _posted() -> list[RuleLine]:
     """Return the rules of the form, without the rows that were left or made empty."""
     form, found = request.form, []
     for number in range(ROWS):
         what, amount = form.get(f"rule-{number}-what", ""), form.get(f"rule-{number}-amount", "").strip()
         if f"rule-{number}-gone" not in form and (amount or what == WHATS[-1][0]):
             kinds = tuple(form.getlist(f"rule-{number}-kind"))
-            found.append(Line(what, amount, form.get(f"rule-{number}-unit", ""), kinds))
+            found.append(RuleLine(what, amount, form.get(f"rule-{number}-unit", ""), kinds))
     return found
 
 
@@ -144,7 +146,7 @@ def _fields() -> dict[str, Any]:
     return fields | (_rule_fields(_posted()) if "rule-0-what" in form else {})
 
 
-def _rule_fields(lines: Sequence[Line]) -> dict[str, Any]:
+def _rule_fields(lines: Sequence[RuleLine]) -> dict[str, Any]:
     """Return the plain lead times, and all other rules as texts."""
     texts = [_text(line) for line in lines]
     plain = [line.amount for line, text in zip(lines, texts, strict=True) if text == _plain(line.amount)]
@@ -160,12 +162,12 @@ def _plain(amount: str) -> str:
     return f"before-start {_number(amount)} hours"
 
 
-def _text(line: Line) -> str:
+def _text(line: RuleLine) -> str:
     topic, _, anchor = line.what.partition(" ")
     try:
         kinds = frozenset(line.kinds)
         return write_rule(
-            Rule("", Anchor(anchor), _number(line.amount), Unit(line.unit), kinds, Topic(topic))
+            ReminderRule("", Anchor(anchor), _number(line.amount), Unit(line.unit), kinds, Topic(topic))
         )
     except ValueError:  # not from the form: the check of the settings says what a rule reads like
         return f"{line.what} {line.amount} {line.unit}"

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
-from scheduler.notify.texts import BadText
+from scheduler.notify.texts import BadMailText
 from scheduler.services.mail import mail_texts
 from scheduler.services.mail.mail_texts import Text
 from scheduler.web.current import actor
@@ -85,7 +85,7 @@ def first_preview(kind: str, language: str) -> Response:
 def _frame(found: Text, body: str) -> Response:
     try:
         sample = mail_texts.sample(actor().clinic, found, body, clock.now())
-    except BadText as wrong:
+    except BadMailText as wrong:
         page = (
             f'<!doctype html><html lang="en"><title>Preview</title><p role="alert">{escape(wrong)}</p></html>'
         )

@@ -10,7 +10,6 @@ from scheduler.domain.plans import (
     TICK,
     Action,
     Edge,
-    Gate,
     Holds,
     Instruction,
     Need,
@@ -18,6 +17,7 @@ from scheduler.domain.plans import (
     Phase,
     Plan,
     Preparation,
+    RequirementDefinition,
     Role,
     Unit,
 )
@@ -71,12 +71,14 @@ def preparations(draw: st.DrawFn) -> Preparation:
 
 
 @st.composite
-def gates(draw: st.DrawFn) -> Gate:
+def gates(draw: st.DrawFn) -> RequirementDefinition:
     holds, after_visit = draw(st.sampled_from(Holds)), draw(st.booleans())
     days = draw(st.none() | st.integers(1, 99))
     lead, titles = draw(st.integers(0, 99)) * HOUR, draw(st.dictionaries(st.just("es"), words))
     roles = draw(st.lists(st.sampled_from(["nurse", "prescriber", "therapist"]), unique=True).map(sorted))
-    return Gate(draw(keys), draw(words), holds, days, lead, after_visit, tuple(titles.items()), tuple(roles))
+    return RequirementDefinition(
+        draw(keys), draw(words), holds, days, lead, after_visit, tuple(titles.items()), tuple(roles)
+    )
 
 
 @st.composite

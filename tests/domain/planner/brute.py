@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import combinations, product
 
 from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.model import Request, Segment, Visit
+from scheduler.domain.planner.model import Placement, Request, Segment
 from scheduler.domain.planner.validator import check_plan
 from scheduler.domain.plans import TICK, Action, Need
 
@@ -23,7 +23,7 @@ def every_start(calendar: Calendar) -> Iterator[datetime]:
             start += TICK
 
 
-def every_visit(action: Action, start: datetime, calendar: Calendar) -> Iterator[Visit]:
+def every_visit(action: Action, start: datetime, calendar: Calendar) -> Iterator[Placement]:
     """Yield the visit with every choice of one resource for each need (nobody hands over)."""
     needed: list[tuple[str, Need, datetime, datetime]] = []
     at = start
@@ -37,12 +37,12 @@ def every_visit(action: Action, start: datetime, calendar: Calendar) -> Iterator
             Segment(resource.id, need.role, phase, begin, end, need.exclusive)
             for resource, (phase, need, begin, end) in zip(chosen, needed, strict=True)
         )
-        yield Visit(action.key, start, start + action.length, start + action.attended_length, segments)
+        yield Placement(action.key, start, start + action.length, start + action.attended_length, segments)
 
 
-def possible(request: Request, calendar: Calendar, now: datetime) -> dict[str, dict[datetime, Visit]]:
+def possible(request: Request, calendar: Calendar, now: datetime) -> dict[str, dict[datetime, Placement]]:
     """Return, for each action, the starts at which somebody can be found for it, with one way to do it."""
-    found: dict[str, dict[datetime, Visit]] = {}
+    found: dict[str, dict[datetime, Placement]] = {}
     for action in request.plan.firm:
         found[action.key] = {}
         for start in every_start(calendar):
@@ -53,7 +53,7 @@ def possible(request: Request, calendar: Calendar, now: datetime) -> dict[str, d
     return found
 
 
-def every_course(request: Request, calendar: Calendar, now: datetime) -> Iterator[tuple[Visit, ...]]:
+def every_course(request: Request, calendar: Calendar, now: datetime) -> Iterator[tuple[Placement, ...]]:
     """Yield every complete placement that keeps every rule, for one choice of resources at each start."""
     starts = possible(request, calendar, now)
     keys = [action.key for action in request.plan.firm]
@@ -64,7 +64,7 @@ def every_course(request: Request, calendar: Calendar, now: datetime) -> Iterato
         if not check_plan(request, calendar, [one, other], now)
     }
 
-    def extend(placed: tuple[Visit, ...]) -> Iterator[tuple[Visit, ...]]:
+    def extend(placed: tuple[Placement, ...]) -> Iterator[tuple[Placement, ...]]:
         if len(placed) == len(keys):
             yield placed
             return

@@ -14,7 +14,7 @@ import yaml
 from scheduler.domain.localtime import to_utc
 from scheduler.domain.plan_files import checked_plan
 from scheduler.domain.planner.calendar import Calendar, Taken
-from scheduler.domain.planner.model import Resource
+from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.plans import Action, Edge, Need, Offset, Phase, Plan, Role, Unit
 from scheduler.domain.windows import Window
 
@@ -51,20 +51,20 @@ def weekdays(number: int, first: date = MONDAY) -> list[date]:
 
 def staff(
     chairs: int = 2, rooms: int = 1, nurses: int = 1, prescribers: int = 1, therapists: int = 1
-) -> tuple[Resource, ...]:
+) -> tuple[PlannerResource, ...]:
     """Return resources with ids from 1, in the order of the arguments; a nurse has three lanes."""
     kinds = [(Role.CHAIR, chairs, 1), (Role.ROOM, rooms, 1), (Role.NURSE, nurses, 3)]
     kinds += [(Role.PRESCRIBER, prescribers, 1), (Role.THERAPIST, therapists, 1)]
     named = [(role, n + 1, lanes) for role, number, lanes in kinds for n in range(number)]
     return tuple(
-        Resource(index, f"{role.value} {n}", frozenset({role}), lanes)
+        PlannerResource(index, f"{role.value} {n}", frozenset({role}), lanes)
         for index, (role, n, lanes) in enumerate(named, 1)
     )
 
 
 def calendar(
     days: int = 14,
-    resources: tuple[Resource, ...] | None = None,
+    resources: tuple[PlannerResource, ...] | None = None,
     open_on: Sequence[date] | None = None,
     occupied: Sequence[Taken] = (),
     closures: Mapping[int | None, Sequence[Window]] | None = None,
@@ -159,7 +159,11 @@ def protocol(key: str) -> Plan:
 
 
 def crowd(
-    rng: Random, resources: Sequence[Resource], windows: Sequence[Window], load: float, shortest: int = 20
+    rng: Random,
+    resources: Sequence[PlannerResource],
+    windows: Sequence[Window],
+    load: float,
+    shortest: int = 20,
 ) -> list[Taken]:
     """Return made-up visits that take up about this share of every lane."""
     taken: list[Taken] = []
@@ -176,7 +180,7 @@ def crowd(
 
 
 def random_calendar(
-    rng: Random, days: int, load: float, resources: tuple[Resource, ...], **rest: object
+    rng: Random, days: int, load: float, resources: tuple[PlannerResource, ...], **rest: object
 ) -> Calendar:
     """Return a calendar with everybody's lanes taken up by chance."""
     empty = replace(calendar(days, resources), **rest)  # type: ignore[arg-type]  # the fields of Calendar

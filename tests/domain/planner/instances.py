@@ -7,7 +7,7 @@ from random import Random
 
 from scheduler.domain.planner import Availability, Weights
 from scheduler.domain.planner.model import Request
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.plans import Role
 from tests.domain.planner.clinics import (
     MONDAY,
@@ -28,7 +28,7 @@ SHORT = (
 )
 
 
-def instance(seed: int) -> Problem:
+def instance(seed: int) -> PlanningProblem:
     """Return a small problem; about a third of them have no solution."""
     rng = Random(seed)
     people = staff(rng.randint(1, 2), 1, rng.randint(1, 2), 1, rng.randint(1, 3))
@@ -45,4 +45,4 @@ def instance(seed: int) -> Problem:
     )
     weekdays = frozenset({1, 2, 4, 5}) if rng.random() < 0.3 else frozenset()
     request = Request(plan, MONDAY, weekdays=weekdays, preferred=time(10) if rng.random() < 0.3 else None)
-    return Problem(request, Availability(busy), Weights(), NOW)
+    return PlanningProblem(request, Availability(busy), Weights(), NOW)

@@ -8,7 +8,7 @@ import pytest
 from scheduler.domain.localtime import to_local
 from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, slot_map
 from scheduler.domain.planner.model import NoFit, Request
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.plans import Action, Role
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import (
@@ -50,7 +50,7 @@ def ten_days(availability, **wishes):
 def test_ten_working_days_in_a_row_step_over_weekends_and_holidays():
     availability = Availability(winter())
     request, best = ten_days(availability)
-    problem = Problem(request, availability, Weights(), NOW)
+    problem = PlanningProblem(request, availability, Weights(), NOW)
 
     assert dates(best.visits) == TEN
     assert len({to_local(visit.start, NEW_YORK).time() for visit in best.visits}) == 1

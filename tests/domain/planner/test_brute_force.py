@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.domain.planner import Availability, Weights, propose, slot_map
 from scheduler.domain.planner.model import NoFit, Request
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.terms import Bill
 from scheduler.domain.plans import Action, Role, Unit
 from tests.domain.planner.brute import every_course, possible
@@ -61,7 +61,7 @@ def test_the_slot_map_and_the_optimum_agree_with_trying_everything(seed):
     request = Request(tiny_course(rng), MONDAY, count=1)
     availability = Availability(tiny_calendar(rng))
     courses = list(every_course(request, availability.calendar, NOW))
-    problem = Problem(request, availability, Weights(), NOW)
+    problem = PlanningProblem(request, availability, Weights(), NOW)
 
     shaded = slot_map(request, availability, now=NOW)
 
@@ -91,7 +91,7 @@ def test_start_sets_are_what_some_choice_of_resources_allows(seed):
     both = staff(chairs=2, nurses=2, prescribers=1)
     open_hours = calendar(3, both, opens="09:00", closes="11:00").hours
     availability = Availability(random_calendar(rng, 3, 0.5, both, hours=open_hours))
-    problem = Problem(request, availability, Weights(), NOW)
+    problem = PlanningProblem(request, availability, Weights(), NOW)
     (step,) = problem.course.steps
 
     found = {availability.grid.instant(cell) for cell in availability.grid.cells(problem.sets[step])}

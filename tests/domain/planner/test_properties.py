@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scheduler.domain.planner import Availability, Weights
 from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.slotmap import SlotMap
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import NOW
@@ -25,7 +25,7 @@ NO_SCRAPS = Weights(fragment=0, completion_day=96)
 def again(problem, calendar=None, weights=None, **request):
     asked = replace(problem.request, **request)
     availability = Availability(calendar) if calendar else problem.availability
-    return Problem(asked, availability, weights or problem.weights, problem.now)
+    return PlanningProblem(asked, availability, weights or problem.weights, problem.now)
 
 
 @FEW
@@ -46,7 +46,7 @@ def test_more_free_time_never_makes_the_best_worse(seed):
 @given(seeds)
 def test_everything_a_week_later_gives_the_same_a_week_later(seed):
     problem = instance(seed)
-    moved = Problem(
+    moved = PlanningProblem(
         replace(problem.request, not_before=problem.request.not_before + WEEK),
         Availability(shifted(problem.availability.calendar)),
         problem.weights,

@@ -11,7 +11,7 @@ from scheduler.domain.planner import Availability, Weights
 from scheduler.domain.planner.families import families
 from scheduler.domain.planner.model import Done, Request
 from scheduler.domain.planner.passes import Passes
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.rowbits import RowBits
 from scheduler.domain.planner.rowpasses import RowPasses
 from scheduler.domain.planner.siblings import Siblings
@@ -92,7 +92,7 @@ def random_problem(seed):
         done = {"infusion-1": Done("infusion-1", start, start + timedelta(minutes=25))}
     request = Request(asked, first, done=done)
     chosen = busy if rng.random() < 0.8 else empty
-    return Problem(request, Availability(chosen), Weights(), at(day(-1, first), "12:00", zone))
+    return PlanningProblem(request, Availability(chosen), Weights(), at(day(-1, first), "12:00", zone))
 
 
 def both(problem):

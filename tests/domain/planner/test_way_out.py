@@ -10,7 +10,7 @@ import pytest
 from scheduler.domain.planner import Availability, Weights, check, cpsat, optimum, propose, reflow, way_out
 from scheduler.domain.planner.clashes import Clashes
 from scheduler.domain.planner.model import GaveUp, NoFit, Request
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.plans import Action, Role
 from tests.domain.planner.clinics import (
     MONDAY,
@@ -48,7 +48,9 @@ def crowded(number=3, kinds=2, closes="09:55", days=14):
     """Return a problem in which no day has room for one visit of each kind."""
     every_day = [day(n) for n in range(days)]
     busy = calendar(days, staff(), every_day, opens="09:00", closes=closes)
-    return Problem(Request(parallel(number, kinds), MONDAY, count=1), Availability(busy), Weights(), NOW)
+    return PlanningProblem(
+        Request(parallel(number, kinds), MONDAY, count=1), Availability(busy), Weights(), NOW
+    )
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_cp_sat_sees_a_clock_change_while_the_clinic_is_open():
     )
     pinned = {"drip-1": at(day(1, friday), "10:00", zone)}
     request = Request(two, friday, pinned=pinned)
-    problem = Problem(request, Availability(around_the_clock), Weights(), at(friday, "00:30", zone))
+    problem = PlanningProblem(request, Availability(around_the_clock), Weights(), at(friday, "00:30", zone))
 
     ours, theirs = problem.optimum.best(problem.sets), cpsat.solve(problem, seconds=60)
 

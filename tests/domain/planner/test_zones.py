@@ -11,7 +11,7 @@ from scheduler.domain.planner import Availability, Weights, check, cpsat, propos
 from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.grid import Grid
 from scheduler.domain.planner.model import Done, Request
-from scheduler.domain.planner.problem import Problem
+from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import INFUSION, at, course, crowd, day, day_and_night, hours, staff
 from tests.domain.planner.instances import SHORT as BRIEF
@@ -108,7 +108,9 @@ def test_a_busy_clinic_across_the_change_gets_the_same_answer_from_cp_sat(name, 
     taken = crowd(rng, people, windows, 0.35)
     busy = Calendar(zone, friday, 9, people, {None: windows}, occupied=taken)
     asked = course(2, call=True, phases=BRIEF)
-    problem = Problem(Request(asked, friday), Availability(busy), Weights(), at(friday, "00:30", zone))
+    problem = PlanningProblem(
+        Request(asked, friday), Availability(busy), Weights(), at(friday, "00:30", zone)
+    )
 
     ours, theirs = problem.optimum.best(problem.sets), cpsat.solve(problem, seconds=60)
 

@@ -2,7 +2,7 @@ from datetime import time
 
 from scheduler.models.clinic import Clinic
 from scheduler.services.clinic import plans, schedules
-from scheduler.services.clinic.first_steps import Step, first_steps
+from scheduler.services.clinic.first_steps import SetupStep, first_steps
 from scheduler.services.clinic.schedules import Hours
 from tests.cast import NOW, Cast, add_patient, add_person, add_place, shipped
 from tests.engines import both
@@ -32,11 +32,11 @@ def test_each_step_counts_once_it_is_done_and_only_in_its_clinic(session, harbor
     seen.append(now())
 
     assert seen == [
-        (0, Step.HOURS),
-        (1, Step.PLACES),
-        (2, Step.PEOPLE),
-        (3, Step.PROTOCOL),
-        (4, Step.PATIENT),
+        (0, SetupStep.HOURS),
+        (1, SetupStep.PLACES),
+        (2, SetupStep.PEOPLE),
+        (3, SetupStep.PROTOCOL),
+        (4, SetupStep.PATIENT),
         (5, None),
     ]
     assert first_steps(session, harbor.clinic).next is None
@@ -49,4 +49,4 @@ def test_the_next_step_is_the_first_that_is_missing(session, harbor):
     add_patient(session, Cast(clinic), "Asha", "Rao")
 
     found = first_steps(session, clinic)
-    assert (found.done, found.next) == ({Step.PATIENT}, Step.HOURS)
+    assert (found.done, found.next) == ({SetupStep.PATIENT}, SetupStep.HOURS)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from scheduler.database import begin_write, db
 from scheduler.errors import Invalid, NotFound
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.schedule import ScheduleOverride, closures, hours
 from scheduler.models.versions import calendar_version
 from scheduler.services.actors import Actor
@@ -91,7 +91,7 @@ def test_a_visit_that_ends_when_the_closure_starts_is_not_touched(session, harbo
 
 def test_a_released_visit_is_not_touched(session, harbor):
     visit = add_visit(session, harbor, "Chair 1", NOW + DAY)
-    session.query(Occupation).filter_by(appointment_id=visit.id).update({"released_at": NOW})
+    session.query(Allocation).filter_by(appointment_id=visit.id).update({"released_at": NOW})
 
     assert schedules.close(session, harbor.actor("mona"), NOW, NOW + 2 * DAY, NOW)[1] == []
 

@@ -12,7 +12,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder
 from scheduler.services.course import booking
 from scheduler.services.planning import proposals
@@ -28,7 +28,7 @@ def count(session, table) -> int:
 
 def overlaps(session) -> int:
     """Return how many pairs of live occupations overlap on one lane."""
-    first, second = Occupation.__table__.alias(), Occupation.__table__.alias()
+    first, second = Allocation.__table__.alias(), Allocation.__table__.alias()
     query = select(func.count()).where(
         first.c.resource_id == second.c.resource_id,
         first.c.lane == second.c.lane,
@@ -130,14 +130,14 @@ def moved(visit, action):
 
 def test_a_reservation_takes_its_time_until_it_runs_out(session, harbor):
     care_plan = book(session, harbor, reserve_minutes=30)
-    held = count(session, Occupation)
+    held = count(session, Allocation)
 
     assert care_plan.status is CarePlanStatus.DRAFT
     assert held > 0
     assert count(session, Message) == 0
     assert release_expired(session, harbor.clinic, NOW + timedelta(minutes=29)) == 0
     assert release_expired(session, harbor.clinic, NOW + timedelta(minutes=30)) == 1
-    live = select(func.count()).select_from(Occupation).where(Occupation.released_at.is_(None))
+    live = select(func.count()).select_from(Allocation).where(Allocation.released_at.is_(None))
     assert session.scalar(live) == 0
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import ProposalExpired, WrongStatus
 from scheduler.models.message import Message, MessageKind
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.course import careplans
 from scheduler.services.visit import visits
 from tests.cast import NOW
@@ -24,7 +24,7 @@ def alice(harbor):
 
 def live_occupations(session) -> int:
     return session.scalar(
-        select(func.count()).select_from(Occupation).where(Occupation.released_at.is_(None))
+        select(func.count()).select_from(Allocation).where(Allocation.released_at.is_(None))
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import WrongStatus
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.course import unbooking
 from scheduler.services.visit import visit_story, visits
@@ -29,7 +29,7 @@ def test_a_booking_taken_back_leaves_no_time_no_mail_and_no_mark(session, harbor
     course = nora_course
     unbooking.unbook(session, alice, course, SOON)
 
-    held = select(func.count()).select_from(Occupation).where(Occupation.released_at.is_(None))
+    held = select(func.count()).select_from(Allocation).where(Allocation.released_at.is_(None))
     assert session.scalar(held) == 0
     assert course.status is CarePlanStatus.ENTERED_IN_ERROR
     assert {one.status for one in course.appointments} == {AppointmentStatus.ENTERED_IN_ERROR}

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.domain.localtime import to_utc
 from scheduler.domain.status import AppointmentStatus, Stage
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.schedule import ClosureKind
 from scheduler.services.clinic import schedules
 from scheduler.services.day import delays, lateness
@@ -105,14 +105,14 @@ def test_an_overrun_edits_no_occupation(session, harbor, paul, day):
     begin(session, paul, day[0], at(harbor, 8, 50))
     before = [
         (row.start_at, row.end_at, row.released_at)
-        for row in session.query(Occupation).order_by(Occupation.id)
+        for row in session.query(Allocation).order_by(Allocation.id)
     ]
     delays.of_day(session, day, at(harbor, 12))
 
     assert not session.dirty
     assert [
         (row.start_at, row.end_at, row.released_at)
-        for row in session.query(Occupation).order_by(Occupation.id)
+        for row in session.query(Allocation).order_by(Allocation.id)
     ] == before
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.ical.entries import EventStatus
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feed_events, feeds
 from tests.calendar_cast import (
@@ -197,7 +197,7 @@ def test_who_a_visit_leaves_keeps_a_tombstone_at_its_old_time(session, clinic, a
     moved = make_visit(session, clinic, ana, "2026-03-06T09:00", [theo], uid="moved", sequence=1)
     old = moved.start_at - DAY
     for resource, length, left_at in ((noor, 40, NOW), (noor, 90, NOW), (theo, 90, NOW - DAY)):
-        row = Occupation(
+        row = Allocation(
             clinic_id=clinic.id,
             resource_id=resource.resource_id,
             lane=0,

@@ -11,7 +11,7 @@ from scheduler.errors import Invalid, NotFound, WrongStatus
 from scheduler.models.appointment import Appointment, of_patient
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.processes.clock_jobs import erase_retained
@@ -82,7 +82,7 @@ def test_nothing_names_the_person_any_more(session, harbor, nora):
 
 @both
 def test_the_books_stay_whole(session, harbor, nora):
-    counted = [select(func.count()).select_from(kind) for kind in (Appointment, Occupation, Message, Patient)]
+    counted = [select(func.count()).select_from(kind) for kind in (Appointment, Allocation, Message, Patient)]
     before = [session.scalar(query) for query in counted]
     times = [(one.start_at, one.kind, one.location_id) for one in of_patient(session, nora)]
     erasure.erase(session, harbor.actor("ada"), nora, "asked for by letter", LATER)

@@ -11,7 +11,7 @@ from scheduler.models.audit_event import AuditEvent
 from scheduler.models.calendar_feed import TitleStyle
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
-from scheduler.models.occupation import PATIENT, Occupation
+from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder
 from scheduler.models.versions import feed_version
@@ -53,7 +53,7 @@ def of_patient(session, table, patient):
 def test_everything_goes_to_the_kept_record(session, harbor, nora, twin):
     theirs = book(session, harbor, patient="Twin")
     count = len(theirs.appointments)
-    held = session.scalar(select(func.count()).where(Occupation.released_at.is_(None)))
+    held = session.scalar(select(func.count()).where(Allocation.released_at.is_(None)))
     session.commit()
     merge(session, harbor, nora, twin)
     session.commit()
@@ -61,11 +61,11 @@ def test_everything_goes_to_the_kept_record(session, harbor, nora, twin):
     assert (theirs.patient_id, {one.patient_id for one in theirs.appointments}) == (nora.id, {nora.id})
     assert [of_patient(session, table, twin) for table in (Appointment, CarePlan, Message)] == [0, 0, 0]
     assert of_patient(session, Appointment, nora) == count
-    live = select(func.count()).where(Occupation.released_at.is_(None))
+    live = select(func.count()).where(Allocation.released_at.is_(None))
     assert session.scalar(live) == held
-    assert session.scalar(live.where(Occupation.resource_id == twin.resource_id)) == 0
+    assert session.scalar(live.where(Allocation.resource_id == twin.resource_id)) == 0
     firm = [one for one in theirs.appointments if one.status.is_live]
-    assert session.scalar(live.where(Occupation.resource_id == nora.resource_id)) == len(firm)
+    assert session.scalar(live.where(Allocation.resource_id == nora.resource_id)) == len(firm)
     assert not books.faults(session, harbor.clinic.id, NOW).any
     assert twin.merged_into_id == nora.id
 
@@ -336,10 +336,10 @@ def test_a_cancelled_visit_of_the_other_can_still_be_taken_back(session, harbor,
     session.flush()
 
     held = session.scalars(
-        select(Occupation.resource_id).where(
-            Occupation.appointment_id == infusion.id,
-            Occupation.released_at.is_(None),
-            Occupation.role == PATIENT,
+        select(Allocation.resource_id).where(
+            Allocation.appointment_id == infusion.id,
+            Allocation.released_at.is_(None),
+            Allocation.role == PATIENT,
         )
     ).all()
     assert held == [nora.resource_id]

@@ -7,7 +7,7 @@ from scheduler.models.plan_definition import current
 from scheduler.services import signs_of_life
 from scheduler.services.clinic import plans, schedules
 from scheduler.services.clinic.schedules import Hours
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from tests.cast import NOW
 from tests.domain.planner.test_way_out import parallel
 
@@ -15,14 +15,14 @@ MONDAY = date(2026, 11, 30)
 KEY = "parallel"
 
 
-def tangle(session, cast, number=3, kinds=3, latest=time(10, 25)) -> Wishes:
+def tangle(session, cast, number=3, kinds=3, latest=time(10, 25)) -> CourseRequest:
     """Load the plan and return what Nora wishes: that every visit is over early. The clinic plans three weeks ahead."""
     cast.clinic.settings_document = {"planning_horizon_days": 21}
     schedules.set_hours(session, cast.command, None, [Hours(n, time(8), time(18)) for n in range(1, 8)], NOW)
     plans.load(session, cast.command, replace(parallel(number, kinds), key=KEY), NOW)
     definition = current(session, cast.clinic.id, KEY)
     session.commit()
-    return Wishes(cast.patients["Nora"], definition, MONDAY, earliest=time(9), latest=latest)
+    return CourseRequest(cast.patients["Nora"], definition, MONDAY, earliest=time(9), latest=latest)
 
 
 def show_worker(session, now=NOW) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy import event, update
 
 from scheduler.database import begin_write
 from scheduler.models import versions
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.planning import availability, calendar_cache
 from tests.cast import NOW, add_person
 from tests.engines import both
@@ -44,7 +44,7 @@ def test_what_is_added_and_released_shows_at_once(session, harbor, kept):
     visit = add_visit(session, harbor, "Chair 1", NINE)
     changed(session, harbor)
     with_visit = load(session, harbor)
-    session.execute(update(Occupation).where(Occupation.appointment_id == visit.id).values(released_at=NOW))
+    session.execute(update(Allocation).where(Allocation.appointment_id == visit.id).values(released_at=NOW))
     changed(session, harbor)
     without = load(session, harbor)
 
@@ -82,7 +82,7 @@ def test_many_changes_add_up_to_what_is_there(session, harbor, kept, monkeypatch
     for day in range(6):
         visit = add_visit(session, harbor, "Chair 1", NINE + timedelta(days=day))
         if day % 2:
-            released = update(Occupation).where(Occupation.appointment_id == visit.id - 1)
+            released = update(Allocation).where(Allocation.appointment_id == visit.id - 1)
             session.execute(released.values(released_at=NOW))
         changed(session, harbor)
         seen = load(session, harbor)

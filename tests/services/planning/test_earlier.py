@@ -6,7 +6,7 @@ import pytest
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, NoFitFound, RuleBroken
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.models.message import Message
 from scheduler.services.course import booking, careplans
 from scheduler.services.course.course_pictures import picture
@@ -126,7 +126,7 @@ def test_gates_and_mail_are_of_what_is_to_come_alone(session, harbor):
     course = booking.book_course(session, harbor.actor("alice"), wanted, best.visits, best.projections, NOW)
 
     held = {one.id for one in course.appointments if one.start_at < NOW}
-    assert not held & {gate.appointment_id for gate in session.query(Gate)}
+    assert not held & {gate.appointment_id for gate in session.query(Requirement)}
     [message] = session.query(Message)
     assert not held & {subject.appointment_id for subject in message.subjects}
 

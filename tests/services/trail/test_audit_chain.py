@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from scheduler.models.audit_event import AuditEvent
 from scheduler.services.trail import audit, audit_chain
-from scheduler.services.trail.audit_chain import Fault
+from scheduler.services.trail.audit_chain import ChainFault
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, both
 
@@ -112,7 +112,7 @@ def test_a_trail_cut_off_with_its_head_is_found_by_a_noted_head(session, harbor,
 
     assert audit_chain.verify(session, harbor.clinic, KEYS).faults == ()
     assert audit_chain.verify(session, harbor.clinic, KEYS, noted).faults == (
-        Fault(4, f"events 4 to {trail} are missing since the head was noted"),
+        ChainFault(4, f"events 4 to {trail} are missing since the head was noted"),
     )
 
 
@@ -146,7 +146,9 @@ def test_a_row_that_the_application_has_not_written_is_not_linked(app, session, 
     found = audit_chain.verify(session, harbor.clinic, KEYS)
 
     assert (linked, forged.serial) == (1, None)
-    assert found.faults == (Fault(0, f"the row with id {forged.id} was not written by Seriate: not linked"),)
+    assert found.faults == (
+        ChainFault(0, f"the row with id {forged.id} was not written by Seriate: not linked"),
+    )
     assert (found.forged, found.unsealed) == (1, 0)
     assert audit_chain.seal(session, harbor.clinic, KEYS, NOW) == 0
 
@@ -178,7 +180,7 @@ def test_a_reason_blanked_without_an_erasure_is_found(session, harbor, trail):
     meddle(session, "UPDATE audit_event SET reason = '', reason_salt = '' WHERE event = 'x.happened'")
 
     assert audit_chain.verify(session, harbor.clinic, KEYS).faults == (
-        Fault(trail, "the reason is blank, and no erasure names it"),
+        ChainFault(trail, "the reason is blank, and no erasure names it"),
     )
 
 
@@ -226,5 +228,5 @@ def test_another_reason_is_found(session, harbor, trail):
     session.commit()
 
     assert audit_chain.verify(session, harbor.clinic, KEYS).faults == (
-        Fault(trail, "the reason is not the one that was sealed"),
+        ChainFault(trail, "the reason is not the one that was sealed"),
     )

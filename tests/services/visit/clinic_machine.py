@@ -21,7 +21,7 @@ from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
@@ -185,7 +185,7 @@ class ClinicMachine(RuleBasedStateMachine):
     @invariant()
     def everybody_is_where_the_model_says(self):
         with Session(self.engine) as session:
-            rows = session.scalars(select(Occupation).where(Occupation.released_at.is_(None)))
+            rows = session.scalars(select(Allocation).where(Allocation.released_at.is_(None)))
             found = sorted((self.names[row.resource_id], row.start_at, row.end_at) for row in rows)
             faults = books.faults(session, self.clinic_id, self.now)
         assert found == self.model.taken()

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete
 
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.course import careplans
 from scheduler.services.visit import books
 from scheduler.services.visit.books import Faults
@@ -27,7 +27,7 @@ def test_a_reservation_leaves_the_books_in_order(session, harbor):
 @both
 def test_a_visit_that_lost_its_time_is_found(session, harbor, nora_course):
     therapy = visit(nora_course, "therapy-1")
-    session.execute(delete(Occupation).where(Occupation.appointment_id == therapy.id))
+    session.execute(delete(Allocation).where(Allocation.appointment_id == therapy.id))
 
     assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 1, 0)
 
@@ -36,7 +36,7 @@ def test_a_visit_that_lost_its_time_is_found(session, harbor, nora_course):
 def test_time_kept_by_a_cancelled_visit_is_found(session, harbor, nora_course):
     care_plan = nora_course
     careplans.revoke(session, harbor.actor("alice"), care_plan, NOW)
-    row = session.query(Occupation).filter_by(appointment_id=visit(care_plan, "therapy-1").id).first()
+    row = session.query(Allocation).filter_by(appointment_id=visit(care_plan, "therapy-1").id).first()
     row.released_at = None
     session.flush()
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.database import begin_write
-from scheduler.domain.planner.model import Segment, Visit
+from scheduler.domain.planner.model import Placement, Segment
 from scheduler.domain.plans import Role
 from scheduler.errors import SlotTaken
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.services.visit import occupation
 from scheduler.services.visit.occupation import Taking
 from tests.cast import NOW, add_patient
@@ -41,17 +41,17 @@ def hold(session, harbor, nina, name, place, hour, lane, hours=1):
 def take(session, harbor, nina, visit):
     """Take one of Nina's lanes for the whole of a visit."""
     stretch = Segment(nina.resource_id, Role.NURSE, "infusion", visit.start_at, visit.end_at, False)
-    wanted = Visit(visit.action, visit.start_at, visit.end_at, visit.end_at, (stretch,))
+    wanted = Placement(visit.action, visit.start_at, visit.end_at, visit.end_at, (stretch,))
     patient = harbor.patients["Nora"].resource_id
     occupation.occupy(session, harbor.clinic, [Taking(visit, wanted)], patient, NOW)
 
 
 def held(session, nina):
     """Return Nina's lanes: who holds which, in order of time."""
-    live = select(Occupation).where(
-        Occupation.resource_id == nina.resource_id, Occupation.released_at.is_(None)
+    live = select(Allocation).where(
+        Allocation.resource_id == nina.resource_id, Allocation.released_at.is_(None)
     )
-    rows = session.scalars(live.order_by(Occupation.start_at, Occupation.end_at))
+    rows = session.scalars(live.order_by(Allocation.start_at, Allocation.end_at))
     return [((row.start_at - NOW) // HOUR, (row.end_at - NOW) // HOUR, row.lane) for row in rows]
 
 

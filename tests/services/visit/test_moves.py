@@ -9,7 +9,7 @@ from sqlalchemy import select
 from scheduler.domain.status import Response
 from scheduler.errors import Invalid, NoFitFound, RuleBroken, StalePreview, WrongStatus
 from scheduler.models.message import Message, MessageKind
-from scheduler.models.occupation import Occupation, of_appointment
+from scheduler.models.occupation import Allocation, of_appointment
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.visit import move_tokens, moves, visits
 from tests.cast import NOW
@@ -123,10 +123,10 @@ def test_another_chair_is_a_change_of_place_and_not_of_time(session, harbor, ali
     sequence, version = infusion.sequence, infusion.schedule_version
     move(session, alice, infusion, infusion.start_at, location=harbor.places["Chair 3"])
 
-    chairs = select(Occupation.resource_id).where(
-        Occupation.appointment_id == infusion.id,
-        Occupation.released_at.is_(None),
-        Occupation.role == "chair",
+    chairs = select(Allocation.resource_id).where(
+        Allocation.appointment_id == infusion.id,
+        Allocation.released_at.is_(None),
+        Allocation.role == "chair",
     )
     assert set(session.scalars(chairs)) == {harbor.places["Chair 3"].resource_id}
     assert (infusion.sequence, infusion.schedule_version) == (sequence + 1, version)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.errors import GateOpen, SlotTaken, WrongStatus
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.course import booking
 from scheduler.services.visit import undo, visits
@@ -17,8 +17,8 @@ from tests.services.courses import visit, wishes
 
 
 def taken_up(session, appointment) -> int:
-    query = select(Occupation).where(
-        Occupation.appointment_id == appointment.id, Occupation.released_at.is_(None)
+    query = select(Allocation).where(
+        Allocation.appointment_id == appointment.id, Allocation.released_at.is_(None)
     )
     return len(session.scalars(query).all())
 

@@ -16,7 +16,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.occupation import Occupation
+from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.schedule import Closure
 from scheduler.processes.clock_jobs import keep_hours
@@ -62,7 +62,7 @@ def standing(session):
     """Return the instants of all visits ahead and of what they take up."""
     session.expire_all()
     visits_ahead = {one.uid: one.start_at for one in session.scalars(select(Appointment))}
-    query = select(Occupation).where(Occupation.released_at.is_(None))
+    query = select(Allocation).where(Allocation.released_at.is_(None))
     held = sorted((row.resource_id, row.lane, row.start_at, row.end_at) for row in session.scalars(query))
     return visits_ahead, held
 
