@@ -25,7 +25,7 @@ from scheduler.database import begin_write, db
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
 from scheduler.processes.group_commit import GroupCommit
-from scheduler.processes.sending import Channel, Sender
+from scheduler.processes.sending import MailConnection, Sender
 from scheduler.services.limits import Limit
 from scheduler.services.mail import channels
 from scheduler.services.mail.delivery import not_sent

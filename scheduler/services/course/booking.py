@@ -179,7 +179,7 @@ def _care_plan(
     return care_plan
 
 
-def _write(change: Changes, care_plan: CarePlan, visits: Sequence[Visit]) -> list[Appointment]:
+def _write(change: Changes, care_plan: CarePlan, visits: Sequence[Placement]) -> list[Appointment]:
     """Write the rows of a course's visits. A reservation's are proposed, and run out with it."""
     plan = care_plan.plan_definition.plan
     people = People(change.session, change.actor.clinic, visits)
@@ -205,7 +205,7 @@ def _require_over(wishes: CourseRequest, now: datetime) -> None:
         raise Invalid([("done", f"{action} is not over yet") for action in ahead])
 
 
-def _write_done(change: Changes, care_plan: CarePlan, wishes: Wishes, imported: bool) -> None:
+def _write_done(change: Changes, care_plan: CarePlan, wishes: CourseRequest, imported: bool) -> None:
     """Record the earlier steps of a course that starts in its middle: done elsewhere, using nothing.
 
     One that was never held is recorded as called off, so that the course counts on from it and nobody plans it again.
@@ -214,7 +214,7 @@ def _write_done(change: Changes, care_plan: CarePlan, wishes: Wishes, imported: 
     nobody = People(change.session, change.actor.clinic, [])
     for done in wishes.done.values():
         action = plan.action(done.action)
-        visit = Visit(action.key, done.start, done.end, done.end, ())
+        visit = Placement(action.key, done.start, done.end, done.end, ())
         row = planned(change.actor.clinic, care_plan.patient, action, visit, nobody, change.now)
         row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
         if action.key in wishes.skipped:

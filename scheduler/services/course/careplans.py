@@ -23,7 +23,7 @@ from scheduler.services.course import booking
 from scheduler.services.planning import proposals, rules
 from scheduler.services.planning.courses import rest
 from scheduler.services.planning.visit_rows import People
-from scheduler.services.planning.wishes import Wishes
+from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates, visits
 from scheduler.services.visit.changes import changing, release_expired

@@ -33,7 +33,7 @@ from scheduler.services.planning.courses import OngoingCourse, is_projected, lat
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, done_of, planned
-from scheduler.services.planning.wishes import Wishes, of_care_plan
+from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 from scheduler.services.trail import audit
 from scheduler.services.visit import gates, visits
 from scheduler.services.visit.changes import Changes, changing, release_expired

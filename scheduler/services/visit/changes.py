@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Visit
+from scheduler.domain.planner.model import Placement
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response, Stage
 from scheduler.ical.entries import EventStatus, event_status
 from scheduler.models.appointment import Appointment
@@ -49,7 +49,7 @@ from scheduler.services.visit.occupation import Taking
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
 MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed
 EXPIRED = "the reservation ran out"
-Wanted = tuple[Patient, Iterable[Visit]]
+Wanted = tuple[Patient, Iterable[Placement]]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Changes:
     def __init__(self, session: Session, actor: Actor, now: datetime) -> None:
         self.session, self.actor, self.now = session, actor, now
         self._before: dict[Appointment, Snapshot | None] = {}
-        self._placed: dict[Appointment, Visit] = {}
+        self._placed: dict[Appointment, Placement] = {}
         self._moved: set[Appointment] = set()
         self._notes: dict[Appointment, Note] = {}
         self._waiting: list[Appointment] = []
@@ -132,14 +132,14 @@ class Changes:
             if row not in self._before:
                 self._before[row] = Snapshot.of(row)
 
-    def add(self, row: Appointment, visit: Visit | None = None) -> None:
+    def add(self, row: Appointment, visit: Placement | None = None) -> None:
         """Add a new appointment; `visit` says what it uses (None: nothing)."""
         self.session.add(row)
         self._before[row] = None
         if visit is not None:
             self._placed[row] = visit
 
-    def put(self, row: Appointment, visit: Visit, people: People) -> None:
+    def put(self, row: Appointment, visit: Placement, people: People) -> None:
         """Give an appointment a time, a place and people. Another time resets the patient's answer."""
         self.take([row])
         times = (row.start_at, row.end_at)
@@ -149,7 +149,7 @@ class Changes:
         self._moved.add(row)
         self.allocate(row, visit)
 
-    def allocate(self, row: Appointment, visit: Visit) -> None:
+    def allocate(self, row: Appointment, visit: Placement) -> None:
         """Let an appointment use what the visit says, instead of what it used."""
         self.take([row])
         self._placed[row] = visit
@@ -191,7 +191,9 @@ class Changes:
         outbox.tell(self.session, clinic, concerned, now, together=together)
         if recorded or self._waiting:
             feeds = {feed for row in recorded for feed in self._feeds(row)}
-            feeds |= occupation.ever_used(self.session, recorded)  # an entry that is withdrawn there changes too
+            feeds |= occupation.ever_used(
+                self.session, recorded
+            )  # an entry that is withdrawn there changes too
             raise_versions(self.session, clinic.id, feeds, now)
 
     def _count(self, row: Appointment, before: Snapshot | None) -> bool:

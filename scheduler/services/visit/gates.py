@@ -19,7 +19,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.gate import Gate
+from scheduler.models.gate import Requirement
 from scheduler.services.account.overrides import WORDS, is_reason
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor

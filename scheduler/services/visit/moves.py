@@ -150,7 +150,7 @@ def apply_moves(
         write(change, moves, reason, undone, override_reason)
 
 
-def wanted(moves: Sequence[Move]) -> list[tuple[Patient, list[Visit]]]:
+def wanted(moves: Sequence[Move]) -> list[tuple[Patient, list[Placement]]]:
     """Return what the moves will use, by patient."""
     return [(patient, [move.visit for move in theirs]) for patient, theirs in by_patient(moves)]
 

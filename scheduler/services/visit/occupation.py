@@ -131,14 +131,14 @@ def release(session: Session, appointments: Iterable[Appointment], now: datetime
 def ever_used(session: Session, appointments: Iterable[Appointment]) -> set[int]:
     """Return the resources that these appointments use or have used."""
     ids = [appointment.id for appointment in appointments]
-    query = select(Occupation.resource_id).where(Occupation.appointment_id.in_(ids)).distinct()
+    query = select(Allocation.resource_id).where(Allocation.appointment_id.in_(ids)).distinct()
     return set(session.scalars(query))
 
 
 def hand_over(session: Session, from_id: int, to_id: int, now: datetime) -> None:
     """Let one resource use what another used: a patient whose record was merged. Raises SlotTaken."""
-    query = select(Occupation).where(Occupation.resource_id == from_id, Occupation.released_at.is_(None))
-    rows = list(session.scalars(query.order_by(Occupation.start_at, Occupation.id)))
+    query = select(Allocation).where(Allocation.resource_id == from_id, Allocation.released_at.is_(None))
+    rows = list(session.scalars(query.order_by(Allocation.start_at, Allocation.id)))
     for row in rows:
         row.released_at = now
     session.flush()
@@ -152,7 +152,7 @@ def hand_over(session: Session, from_id: int, to_id: int, now: datetime) -> None
         raise SlotTaken(conflicts=[]) from refused
 
 
-def _live(session: Session, ids: set[int], whole: Window) -> dict[int, list[Occupation]]:
+def _live(session: Session, ids: set[int], whole: Window) -> dict[int, list[Allocation]]:
     """Return what is taken up within the window, by resource."""
     query = select(Allocation).where(
         Allocation.resource_id.in_(ids),

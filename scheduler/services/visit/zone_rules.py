@@ -26,7 +26,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
-from scheduler.models.occupation import Occupation, of_appointments
+from scheduler.models.occupation import Allocation, of_appointments
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.clinic.staff import desk
