@@ -17,7 +17,7 @@ from scheduler.domain.planner.model import Placement, Projection, Violation
 from scheduler.domain.plans import Action
 from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
@@ -132,7 +132,7 @@ def announce(
         before, appointment.status = appointment.status, gates.status_by_gates(appointment)
         changes = {"status": (before, appointment.status)} if before is AppointmentStatus.PROPOSED else {}
         record_event(session, actor, appointment, "book", now, changes=changes)
-    waiting = [one for one in care_plan.appointments if reminders.waits(one)] if care_plan else []
+    waiting = [one for one in appointments_of(care_plan) if reminders.waits(one)] if care_plan else []
     reminders.plan_for(session, actor.clinic, [*appointments, *waiting], now)
     outbox.tell(session, actor.clinic, appointments, now)
 

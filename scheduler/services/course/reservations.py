@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
+from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.versions import raise_versions
@@ -50,7 +51,7 @@ def _over(now: datetime) -> tuple[TextClause, ColumnElement[bool]]:
 
 
 def _end(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> None:
-    held = [a for a in care_plan.appointments if a.status is AppointmentStatus.PROPOSED]
+    held = [a for a in appointments_of(care_plan) if a.status is AppointmentStatus.PROPOSED]
     occupation.release(session, held, now)
     for appointment in held:
         change = {"status": (appointment.status, AppointmentStatus.CANCELLED)}
