@@ -1,7 +1,8 @@
 """The house keeps its floors: an import points down, never up, and never sideways between doors."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_planted_fault_is_found(part, source):
 @pytest.mark.parametrize(
     ("part", "source"),
     [
-        ("web", "from scheduler import services\nfrom scheduler.services.course.booking import book_series"),
+        ("web", "from scheduler import services\nfrom scheduler.services.course.booking import book_course"),
         ("services", "from scheduler.services import audit\nfrom scheduler.domain.plans import Action"),
         ("api", "from scheduler.api.problems import problem\nfrom flask import request"),
     ],
@@ -96,6 +97,26 @@ def test_only_the_clock_reads_the_time():
 
 def test_only_the_settings_read_the_environment():
     assert users_of(ENVIRONMENT) == []
+
+
+def test_no_module_cycle_in_models():
+    folder = ROOT / "scheduler" / "models"
+    assert (
+        cycle({path.stem: path.read_text() for path in folder.glob("*.py") if path.stem != "__init__"}) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from scheduler.models.patient import Patient",
+        "from scheduler.models import patient as patients",
+        "if TYPE_CHECKING:\n    import scheduler.models.patient",
+    ],
+)
+def test_a_module_cycle_is_found(source):
+    sources = {"clinic": source, "patient": "from scheduler.models.clinic import Clinic", "user": ""}
+    assert sorted(set(cycle(sources))) == ["clinic", "patient"]
 
 
 def part_of(path: Path) -> str:
@@ -135,6 +156,24 @@ def imported(source: str) -> Iterator[str]:
             yield from (f"scheduler.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module or ""
+
+
+def cycle(sources: Mapping[str, str]) -> list[str]:
+    """Return modules of models/ that import each other in a circle, imports for the type checker included."""
+    try:
+        TopologicalSorter({name: models_in(source) for name, source in sources.items()}).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def models_in(source: str) -> set[str]:
+    """Return the modules of models/ that a file imports."""
+    names = set(imported(source))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "scheduler.models":
+            names |= {f"scheduler.models.{alias.name}" for alias in node.names}
+    return {name.split(".")[2] for name in names if name.startswith("scheduler.models.")}
 
 
 def users_of(attributes: set[tuple[str, str]]) -> list[str]:

@@ -22,6 +22,7 @@ from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.http import access, signing
 from scheduler.models import care_plan as care_plans
+from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import plans
@@ -253,4 +254,4 @@ def _answer(care_plan: CarePlan) -> Answer:
 
 
 def _in_order(care_plan: CarePlan) -> list[Any]:
-    return sorted(care_plan.appointments, key=lambda visit: (visit.start_at, visit.id))
+    return sorted(appointments_of(care_plan), key=lambda visit: (visit.start_at, visit.id))

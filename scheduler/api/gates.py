@@ -12,7 +12,7 @@ from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.http import access
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.appointment import by_public_id as visit_by_public_id
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.gate import Requirement
@@ -124,7 +124,7 @@ def _visit(care_plan: CarePlan, appointment_id: str | None) -> Appointment | Non
 
 def _view(care_plan: CarePlan, gate: Requirement) -> GateView:
     access.touch(care_plan)
-    visits = {visit.id: visit for visit in care_plan.appointments}
+    visits = {visit.id: visit for visit in appointments_of(care_plan)}
     own = visits.get(gate.appointment_id) if gate.appointment_id else None
     shown = GateView(
         name=gate.key,

@@ -10,7 +10,7 @@ from scheduler.demo.world import World
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import NoFitFound
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
 from scheduler.services.course import boosters
@@ -23,7 +23,7 @@ DAYS, HOURS = range(6), (9, 11, 13, 15, 10, 14)  # tried in this order until one
 
 def plan(world: World, story: Story, care_plan: CarePlan) -> None:
     """Put on the timeline when each proposed visit of a course is booked, if it is."""
-    for appointment in care_plan.appointments:
+    for appointment in appointments_of(care_plan):
         if is_projected(appointment) and story.random(f"book {appointment.action}").random() < BOOKED:
             _plan(world, story, appointment)
 

@@ -15,6 +15,7 @@ from scheduler.demo.world import World
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Proposal
 from scheduler.errors import NoFitFound
+from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.models.user import StaffRole
@@ -73,7 +74,8 @@ def _go_on(world: World, story: Story, care_plan: CarePlan, now: datetime) -> No
     settle_at_booking(world, story, care_plan, now)
     boosters.plan(world, story, care_plan)
     standing = sorted(
-        (one for one in care_plan.appointments if one.status.is_live), key=lambda one: (one.start_at, one.id)
+        (one for one in appointments_of(care_plan) if one.status.is_live),
+        key=lambda one: (one.start_at, one.id),
     )
     missed = turns.take(CourseStory(world, story, care_plan, standing))
     for appointment in standing:

@@ -11,7 +11,7 @@ from scheduler.demo.silence import silence
 from scheduler.demo.stories import Story, Turn
 from scheduler.demo.world import World
 from scheduler.errors import Invalid, NoFitFound, RuleBroken
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
 from scheduler.services.actors import Actor
@@ -157,7 +157,9 @@ def _pauses(case: CourseStory) -> None:
 
 def _completes(case: CourseStory) -> None:
     def happens(now: datetime) -> None:
-        left = [one for one in case.care_plan.appointments if one.status.is_expected and one.start_at > now]
+        left = [
+            one for one in appointments_of(case.care_plan) if one.status.is_expected and one.start_at > now
+        ]
         if not left:
             careplans.complete(case.world.session, case.by(StaffRole.MANAGER), case.care_plan, now)
             case.world.told["completed"] += 1

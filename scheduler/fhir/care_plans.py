@@ -15,6 +15,7 @@ from scheduler.fhir.searches import SearchableTable, SearchPage, SearchRequest
 from scheduler.http import access
 from scheduler.http.bearer import caller
 from scheduler.models import care_plan as care_plans
+from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
@@ -38,7 +39,7 @@ def search(session: Session, actor: Actor, asked: SearchRequest, now: datetime) 
 def view(care_plan: CarePlan) -> Element:
     access.touch(care_plan)
     zone, definition = caller().clinic.zone, care_plan.plan_definition
-    visits = sorted(care_plan.appointments, key=lambda one: (one.start_at, one.id))
+    visits = sorted(appointments_of(care_plan), key=lambda one: (one.start_at, one.id))
     period = (
         {
             "start": instant(visits[0].start_at, zone),

@@ -146,6 +146,11 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> Appointmen
     return session.scalar(query)
 
 
+def appointments_of(care_plan: CarePlan) -> list[Appointment]:
+    """Return all visits of a course, in the order of their starts when they were read."""
+    return care_plan.appointments
+
+
 def of_patient(session: Session, patient: Patient) -> list[Appointment]:
     """Return all visits of a patient with their places and people, in order of time."""
     query = select(Appointment).where(

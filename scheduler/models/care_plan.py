@@ -19,7 +19,6 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 
 if TYPE_CHECKING:
-    from scheduler.models.appointment import Appointment
     from scheduler.models.gate import Requirement
 
 
@@ -53,7 +52,8 @@ class CarePlan(InClinic, Public, Model):
     plan_definition: Mapped[PlanDefinition] = relationship(
         PlanDefinition, primaryjoin="foreign(CarePlan.plan_definition_id) == PlanDefinition.id"
     )
-    appointments: Mapped[list[Appointment]] = relationship(
+    # models/appointment.py imports this module, so the type is not known here; read it with `appointments_of`
+    appointments: Mapped[list[Any]] = relationship(
         "Appointment",
         primaryjoin="CarePlan.id == foreign(Appointment.care_plan_id)",
         order_by="Appointment.start_at, Appointment.id",

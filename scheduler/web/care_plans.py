@@ -16,6 +16,7 @@ from scheduler.domain.status import CARE_PLAN_STEPS, CarePlanStatus
 from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
 from scheduler.models import visit_answer
+from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.changes import check_version
 from scheduler.services.course import careplans
@@ -54,7 +55,7 @@ def show(care_plan_id: str) -> str:
         check_ins=check_ins,
         drivers=visit_answer.drivers_ahead(db.session(), course.id, now),
         messages=visit_story.messages_of_course(db.session(), course),
-        replaced={visit.replaces_id for visit in course.appointments if visit.replaces_id},
+        replaced={visit.replaces_id for visit in appointments_of(course) if visit.replaces_id},
         ahead=careplans.ahead(course, now),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         may_complete=lambda rule: gates.may_complete(actor(), rule.completed_by),

@@ -12,7 +12,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid, NoFitFound, Refusal, SlotTaken, WrongStatus
 from scheduler.http import signing
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.course import lengths, make_ups
 from scheduler.services.course.boosters import book_proposed
@@ -129,7 +129,7 @@ def _phases(course: CarePlan) -> list[tuple[str, str]]:
     now = clock.now()
     known = {
         (f"{visit.kind}/{phase['name']}", f"{visit.title}: {phase['name']}, now {phase['minutes']} min")
-        for visit in course.appointments
+        for visit in appointments_of(course)
         if visit.status.is_ahead and visit.start_at > now and not is_projected(visit)
         for phase in visit.phases
     }

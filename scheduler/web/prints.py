@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.models.appointment import appointments_of
 from scheduler.models.patient import Patient
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
@@ -26,7 +27,9 @@ def course(care_plan_id: str) -> str:
     """The visits ahead that the patient comes to, each with its preparation."""
     found, now = find(care_plan_id), clock.now()
     ahead = [
-        visit for visit in found.appointments if visit.end_at > now and visit.visible and visit.status.is_live
+        visit
+        for visit in appointments_of(found)
+        if visit.end_at > now and visit.visible and visit.status.is_live
     ]
     language = found.patient.language
     return render_template(

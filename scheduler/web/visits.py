@@ -24,7 +24,7 @@ from scheduler.domain.windows import Window
 from scheduler.errors import GateOpen, Invalid, NotFound, Refusal, WrongDay
 from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.services.account.permissions import require
 from scheduler.services.changes import check_version
 from scheduler.services.day import boards, delays, lateness
@@ -253,7 +253,7 @@ def _can_be_made_up(visit: Appointment) -> bool:
     course = visit.care_plan
     if course is None or course.status is not CarePlanStatus.ACTIVE:
         return False
-    return visit.status.may_be_made_up and all(one.replaces_id != visit.id for one in course.appointments)
+    return visit.status.may_be_made_up and all(one.replaces_id != visit.id for one in appointments_of(course))
 
 
 def _settled(visit: Appointment, still_open: set[str]) -> list[str]:

@@ -16,7 +16,7 @@ from scheduler.domain.planner.model import Placement, Projection, Violation
 from scheduler.domain.plans import Action
 from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
@@ -114,7 +114,7 @@ def announce(
     """Book flushed appointments for good: pending or booked by their requirements, told to the patient in one mail."""
     if care_plan is not None:
         gates.write_rows(change.session, care_plan, appointments)
-        change.remind(one for one in care_plan.appointments if reminders.waits(one))
+        change.remind(one for one in appointments_of(care_plan) if reminders.waits(one))
     for appointment in appointments:
         change.note(appointment, "book", reason, audit=None)
         appointment.status = gates.status_by_gates(appointment)

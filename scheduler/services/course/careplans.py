@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.planner.model import Placement
 from scheduler.domain.status import CARE_PLAN_STEPS, AppointmentStatus, CarePlanStatus, Response
 from scheduler.errors import ProposalExpired, WrongStatus
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
@@ -37,7 +37,7 @@ def activate(session: Session, actor: Actor, care_plan: CarePlan, now: datetime)
     if care_plan.status is CarePlanStatus.REVOKED and care_plan.expires_at:
         raise ProposalExpired("The reservation has run out; plan the course again")
     _require(care_plan, "activate")
-    kept = [one for one in care_plan.appointments if one.expires_at is not None]
+    kept = [one for one in appointments_of(care_plan) if one.expires_at is not None]
     with changing(session, actor, now, kept) as change:
         for appointment in kept:
             appointment.expires_at = None
@@ -65,7 +65,7 @@ def resume(
 ) -> CarePlan:
     """Plan the held visits again, as well as the calendar allows. Raises NoFitFound and leaves it on hold."""
     _require(care_plan, "resume")
-    held = {one.action: one for one in care_plan.appointments if one.cancelled_at == care_plan.status_at}
+    held = {one.action: one for one in appointments_of(care_plan) if one.cancelled_at == care_plan.status_at}
     if held:
         wishes = rest(session, actor, care_plan, held, now)
         if not_before is not None:
@@ -104,7 +104,7 @@ def complete(
 
 def ahead(care_plan: CarePlan, now: datetime) -> list[Appointment]:
     """Return the visits that have not begun, in order of start."""
-    return [one for one in care_plan.appointments if one.status.is_ahead and one.start_at > now]
+    return [one for one in appointments_of(care_plan) if one.status.is_ahead and one.start_at > now]
 
 
 def _put_back(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.plans import Holds, Plan, RequirementDefinition
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import AppointmentStatus
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.gate import Requirement
@@ -61,7 +61,7 @@ def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime
     gaps = spacings(plan, times, clinic.zone, working_days(session, clinic))
     steps = tuple(
         SpacedVisit(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
-        for visit in care_plan.appointments
+        for visit in appointments_of(care_plan)
     )
     firm = [step for step in steps if step.stands and step.visit.status is not AppointmentStatus.PROPOSED]
     return Picture(
@@ -102,7 +102,7 @@ def changed_gaps(session: Session, clinic: Clinic, moves: Sequence[Move]) -> lis
 
 
 def _gates(care_plan: CarePlan, plan: Plan) -> tuple[GateState, ...]:
-    visits = {visit.id: visit for visit in care_plan.appointments}
+    visits = {visit.id: visit for visit in appointments_of(care_plan)}
     order = {gate.key: n for n, gate in enumerate(plan.gates)}
     rows = [row for row in care_plan.gates if row.key in order]
     found = [

@@ -22,7 +22,7 @@ from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.actors import Actor
@@ -142,7 +142,7 @@ def plan_change(
     proposal = result.proposal
     if not proposal.visits:
         raise WrongStatus("Nothing of that protocol is left to book")
-    projected = [one for one in care_plan.appointments if is_projected(one)]
+    projected = [one for one in appointments_of(care_plan) if is_projected(one)]
     off = [row for key, row in course.rows.items() if key not in current]
     return ProtocolChange(
         care_plan,
@@ -187,7 +187,7 @@ def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> 
         raise WrongStatus(f"The course is {care_plan.status.words}: its protocol cannot be changed")
     if care_plan.plan_definition_id == definition.id:
         raise WrongStatus("The course follows this protocol already")
-    for one in care_plan.appointments:
+    for one in appointments_of(care_plan):
         if one.status.is_live and one.start_at <= now < one.end_at:
             raise WrongStatus(f"{one.title} is under way: change the protocol when it is over")
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import WrongStatus
+from scheduler.models.appointment import appointments_of
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
@@ -28,7 +29,7 @@ MADE = ("book", "import", "propose", "record", "reserve")  # the kinds of events
 def unbook(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> CarePlan:
     """Take a course's booking, or its reservation, back. Raises WrongStatus once it is too late for that."""
     _require(session, care_plan, now)
-    rows = list(care_plan.appointments)
+    rows = list(appointments_of(care_plan))
     with changing(session, actor, now, rows) as change:
         for row in rows:
             change.note(row, "unbook", WHY, audit=None)
@@ -47,7 +48,7 @@ def _require(session: Session, care_plan: CarePlan, now: datetime) -> None:
     if now > care_plan.created_at + GOOD_FOR:
         raise WrongStatus("It is too late to take the booking back: stop the course instead")
     others = select(func.count()).where(
-        AppointmentEvent.appointment_id.in_([row.id for row in care_plan.appointments]),
+        AppointmentEvent.appointment_id.in_([row.id for row in appointments_of(care_plan)]),
         AppointmentEvent.kind.not_in(MADE),
     )
     if session.scalar(others):

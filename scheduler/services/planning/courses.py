@@ -14,7 +14,7 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Done, Placement, Request
 from scheduler.domain.plans import Plan
 from scheduler.domain.status import STEPS, AppointmentStatus, Response
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.occupation import of_appointment
 from scheduler.services.actors import Actor
@@ -69,10 +69,12 @@ def rest(
 
 def latest(care_plan: CarePlan) -> dict[str, Appointment]:
     """Return the visit that stands for each action: a make-up instead of the one it replaces."""
-    replaced = {one.replaces_id for one in care_plan.appointments}
+    replaced = {one.replaces_id for one in appointments_of(care_plan)}
     known = {action.key for action in care_plan.plan_definition.plan.actions}
     return {
-        one.action: one for one in care_plan.appointments if one.id not in replaced and one.action in known
+        one.action: one
+        for one in appointments_of(care_plan)
+        if one.id not in replaced and one.action in known
     }
 
 

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.planner.model import Placement
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response, Stage
 from scheduler.ical.entries import EventStatus, event_status
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
@@ -326,7 +326,7 @@ def release_expired(session: Session, clinic: Clinic, now: datetime) -> int:
     expired = list(session.scalars(query))
     actor = Actor(clinic=clinic, user=None, role=None, name="clock")
     for care_plan in expired:
-        held = [one for one in care_plan.appointments if one.status is AppointmentStatus.PROPOSED]
+        held = [one for one in appointments_of(care_plan) if one.status is AppointmentStatus.PROPOSED]
         with changing(session, actor, now, held) as change:
             for row in held:
                 row.status, row.cancelled_at, row.status_reason = AppointmentStatus.CANCELLED, now, EXPIRED

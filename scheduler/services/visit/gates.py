@@ -17,7 +17,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Holds, RequirementDefinition
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Forbidden, Invalid, NotFound
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.gate import Requirement
 from scheduler.services.account.overrides import WORDS, is_reason
@@ -134,7 +134,7 @@ def _require_date(rule: RequirementDefinition, valid_until_on: date | None, toda
 def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:
     """Bring the visits ahead in line with the gates, and what is to be asked about them."""
     session.flush()
-    ahead = [one for one in care_plan.appointments if one.status.is_expected]
+    ahead = [one for one in appointments_of(care_plan) if one.status.is_expected]
     with changing(session, actor, now, ahead) as change:
         for appointment in ahead:
             status = status_by_gates(appointment)

@@ -15,7 +15,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import DRIVER, Holds, RequirementDefinition
 from scheduler.domain.reminders import Topic
 from scheduler.domain.status import AppointmentStatus
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.gate import Requirement
 from scheduler.services.actors import Actor
 
@@ -111,7 +111,7 @@ def _once(appointment: Appointment) -> frozenset[str]:
 
 
 def _last_preparation(appointment: Appointment, now: datetime) -> datetime | None:
-    course = appointment.care_plan.appointments if appointment.care_plan else []
+    course = appointments_of(appointment.care_plan) if appointment.care_plan else []
     ahead = [
         one.end_at
         for one in course

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.status import CAME, TO_MAKE_UP
 from scheduler.domain.status import AppointmentStatus as S
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageSubject
@@ -113,4 +113,4 @@ def _came(session: Session, appointment_ids: Sequence[int]) -> dict[int, datetim
 
 def messages_of_course(session: Session, care_plan: CarePlan) -> list[Message]:
     """Return the mails about a course's visits, the latest first."""
-    return messages(session, care_plan.appointments)
+    return messages(session, appointments_of(care_plan))
