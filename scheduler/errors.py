@@ -82,15 +82,15 @@ class Stale(Refusal):
     code, status, title = "stale", 412, "Somebody else changed this meanwhile"
 
 
-class GateOpen(Refusal):
-    """A gate blocks the visit: `gates` lists {key, title, why, completed_by}; `next` says what to do."""
+class RequirementOpen(Refusal):
+    """A requirement blocks the visit: `requirements` lists {key, title, why, completed_by}; `next` says what to do."""
 
-    code, title = "gate-open", "Something must be settled first"
+    code, title = "requirement-open", "Something must be settled first"
 
-    def __init__(self, gates: Sequence[dict[str, Any]], next: str) -> None:
+    def __init__(self, requirements: Sequence[dict[str, Any]], next: str) -> None:
         self.next = next
-        whys = "; ".join(str(gate["why"]) for gate in gates)
-        super().__init__(f"{whys}. {next}" if whys else next, gates=list(gates))
+        whys = "; ".join(str(requirement["why"]) for requirement in requirements)
+        super().__init__(f"{whys}. {next}" if whys else next, requirements=list(requirements))
 
 
 class WrongStatus(Refusal):

@@ -18,7 +18,7 @@ from scheduler import schema
 from scheduler.clock import Clock
 from scheduler.services import signs_of_life, wellbeing
 from scheduler.services.mail import channels
-from scheduler.services.signs_of_life import DISPATCH, WORKER, JobRun
+from scheduler.services.signs_of_life import DISPATCH, WORKER, JobHealth
 from scheduler.storage import Storage
 
 LATE = 600.0  # seconds: beyond the first retries of a mail server that is away
@@ -42,7 +42,7 @@ class Health:
 
     database: str = "ok"
     schema: str = "unknown"
-    jobs: list[JobRun] = field(default_factory=list)
+    jobs: list[JobHealth] = field(default_factory=list)
     due: int = 0
     oldest_due: float = 0.0
     channel: list[str] = field(default_factory=list)  # what keeps mail from leaving at this moment
@@ -143,12 +143,12 @@ def banner(app: Flask, session: Session) -> list[str]:
     return [*words, *found.channel]
 
 
-def kind(job: JobRun) -> str:
+def kind(job: JobHealth) -> str:
     """Return what to call it: the worker is a process, the others are jobs of the clock."""
     return "process" if job.name == WORKER else "job"
 
 
-def said(jobs: Iterable[JobRun]) -> str:
+def said(jobs: Iterable[JobHealth]) -> str:
     """Return what is wrong with these jobs, or ok."""
     return "; ".join(f"{job.name} {job.trouble}" for job in jobs if job.trouble) or "ok"
 

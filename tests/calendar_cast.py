@@ -37,7 +37,7 @@ def make_clinic(session, key="harbor", zone_name="America/New_York", **fields):
 
 
 def make_resource(session, clinic, kind):
-    return add(session, Resource(clinic_id=clinic.id, kind=kind, lanes=1))
+    return add(session, Resource(clinic_id=clinic.id, kind=kind, units=1))
 
 
 def make_patient(session, clinic, given_name="Ana", family_name="Brandt", **fields):

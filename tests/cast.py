@@ -45,7 +45,7 @@ class Cast:
 
     @property
     def prescriber(self) -> Actor:
-        """A member of staff with the role that may complete and override every gate of the shipped protocols."""
+        """A member of staff with the role that may complete and override every requirement of the shipped protocols."""
         return Actor(self.clinic, self.users["ada"], StaffRole.PRESCRIBER, "staff")
 
     @property

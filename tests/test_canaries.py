@@ -20,7 +20,7 @@ from scheduler.services.account import accounts, passwords, second_factors
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
 from scheduler.services.patient import links
-from scheduler.services.visit import gates
+from scheduler.services.visit import requirements
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.running import PATIENCE
@@ -41,7 +41,11 @@ PERSON = {
     "proxy_name": "Proxina Plantedkin",
 }
 BORN = date(1931, 7, 19)
-TYPED = {"reason": "reason-canary-5512", "note": "gate-canary-8813", "document": "document-canary-2207"}
+TYPED = {
+    "reason": "reason-canary-5512",
+    "note": "requirement-canary-8813",
+    "document": "document-canary-2207",
+}
 PHI = (GIVEN, *PERSON.values(), BORN.isoformat(), *TYPED.values())
 
 
@@ -53,7 +57,7 @@ def planted(app, session, harbor):
     kestrella = add_patient(session, harbor, GIVEN, birth_date=BORN, email_ok=True, **PERSON)
     harbor.patients["Nora"] = kestrella  # whom the course is booked for
     course = book(session, harbor)
-    gates.close(
+    requirements.complete(
         session, harbor.prescriber, course, "consent", NOW, document=TYPED["document"], note=TYPED["note"]
     )
     feed_keys = {
@@ -135,7 +139,7 @@ def use_it(system, desk, planted, off):
         desk("POST", patient, given_name=GIVEN, **PERSON, birth_date=BORN.isoformat()),
         desk("POST", "/patients", given_name=GIVEN, **PERSON),
         desk("GET", f"/care-plans/{planted['course']}"),
-        desk("POST", f"/care-plans/{planted['course']}/gates/labs", **TYPED),
+        desk("POST", f"/care-plans/{planted['course']}/requirements/labs", **TYPED),
         desk("POST", f"/appointments/{planted[off]}/cancellation", reason=TYPED["reason"]),
         desk("GET", visit_page),
         desk("GET", f"{visit_page}/time"),

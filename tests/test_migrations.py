@@ -25,17 +25,17 @@ KEPT = (
     "patient",
     "care_plan",
     "appointment",
-    "occupation",
+    "allocation",
     "reminder",
     "message",
-    "gate",
+    "requirement",
     "resource",
 )
 OVERLAP = """
-INSERT INTO occupation
-    (clinic_id, resource_id, lane, appointment_id, phase, role, exclusive, start_at, end_at, released_at)
-SELECT clinic_id, resource_id, lane, appointment_id, phase, role, exclusive, start_at, end_at, NULL
-FROM occupation WHERE released_at IS NULL ORDER BY id LIMIT 1
+INSERT INTO allocation
+    (clinic_id, resource_id, unit, appointment_id, phase, role, exclusive, start_at, end_at, released_at)
+SELECT clinic_id, resource_id, unit, appointment_id, phase, role, exclusive, start_at, end_at, NULL
+FROM allocation WHERE released_at IS NULL ORDER BY id LIMIT 1
 """
 
 

@@ -9,15 +9,15 @@ STEPS = {  # module or object, function
     ("outbox", "tell"),
     ("reminders", "plan_for"),
     ("reminders", "void_for"),
-    ("occupation", "occupy"),
-    ("occupation", "release"),
-    ("occupation", "ever_used"),
+    ("allocation", "allocate"),
+    ("allocation", "release"),
+    ("allocation", "ever_used"),
 }
 COUNTERS = {"sequence", "schedule_version"}
 ELSEWHERE = {
     # finds out which of many visits fit at their new time, before any of them is changed
-    ("scheduler/services/visit/zone_rules.py", "occupation.occupy"),
-    ("scheduler/services/visit/zone_rules.py", "occupation.release"),
+    ("scheduler/services/visit/zone_rules.py", "allocation.allocate"),
+    ("scheduler/services/visit/zone_rules.py", "allocation.release"),
     # the other record's visits are reminded of to the kept patient's recipients; no visit changes its schedule
     ("scheduler/services/patient/merging.py", "reminders.plan_for"),
     # of a request and of an answer, which remember the version of the visit that they are about

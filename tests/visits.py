@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.status import AppointmentStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
-from scheduler.models.occupation import Allocation
 from scheduler.models.plan_definition import current
 from scheduler.services.course.booking import book_visit
 from tests.cast import NOW
@@ -34,7 +34,7 @@ def add_visit(session, cast, place, start, patient=None, minutes=60) -> Appointm
     )
     session.add(visit)
     session.flush()
-    session.add(occupy(visit, location.resource_id))
+    session.add(allocate(visit, location.resource_id))
     session.flush()
     return visit
 
@@ -46,12 +46,12 @@ def single(session, cast, patient, action, start, place, key="iv-depression-6", 
     return book_visit(session, cast.actor("alice"), patient, step, start, now, location)
 
 
-def occupy(visit, resource_id, lane=0) -> Allocation:
+def allocate(visit, resource_id, unit=0) -> Allocation:
     """Return a row that takes up a resource for the whole visit."""
     return Allocation(
         clinic_id=visit.clinic_id,
         resource_id=resource_id,
-        lane=lane,
+        unit=unit,
         appointment_id=visit.id,
         phase="infusion",
         role="chair",

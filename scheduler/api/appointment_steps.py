@@ -25,7 +25,7 @@ class Cancellation(ReasonBody):
 
 
 class Overridden(ReasonBody):
-    """`override_reason` passes open gates, or an arrival or check-in on an earlier day, for a role that may."""
+    """`override_reason` passes open requirements, or an arrival or check-in on an earlier day, for a role that may."""
 
     override_reason: OverrideReason = ""
 
@@ -77,10 +77,10 @@ def arrive_appointment(actor: Actor, body: Overridden, appointment_id: str) -> A
 
 @_taken("check-in", "progress", Overridden)
 def check_in_appointment(actor: Actor, body: Overridden, appointment_id: str) -> Answer:
-    """Begin the visit. 409 `gate-open` while a gate is open, 409 `wrong-day` unless it is the day of the visit.
+    """Begin the visit. 409 `requirement-open` while a requirement is open, 409 `wrong-day` on another day.
 
-    A role that may passes an open gate, or checks in on an earlier day, with `override_reason`; where the protocol
-    names roles for a gate (`completed_by`), only they pass it.
+    A role that may passes an open requirement, or checks in on an earlier day, with `override_reason`; where the
+    protocol names roles for a requirement (`completed_by`), only they pass it.
     """
     visit = _matched(actor, appointment_id)
     checked_in = visits.check_in(db.session(), actor, visit, clock.now(), body.reason, body.override_reason)
@@ -98,8 +98,8 @@ def set_appointment_phase(actor: Actor, body: PhaseBody, appointment_id: str) ->
 def fulfill_appointment(actor: Actor, body: Overridden, appointment_id: str) -> Answer:
     """End the visit as done, on its day or later; 409 `wrong-day` before.
 
-    A visit with gates must be checked in, else 409 `gate-open`, which a role that may overrides with `override_reason`
-    as at check-in. After its day a visit that was never checked in can be recorded as done too.
+    A visit with requirements must be checked in, else 409 `requirement-open`, which a role that may overrides with
+    `override_reason` as at check-in. After its day a visit that was never checked in can be recorded as done too.
     """
     visit = _matched(actor, appointment_id)
     done = visits.fulfill(db.session(), actor, visit, clock.now(), body.reason, body.override_reason)

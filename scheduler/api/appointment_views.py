@@ -8,7 +8,7 @@ from scheduler.api.fields import At, Id, View, at
 from scheduler.api.withheld import Details, withhold
 from scheduler.http import access
 from scheduler.models.appointment import Appointment
-from scheduler.services.visit.gates import open_gates
+from scheduler.services.visit.requirements import open_requirements
 
 Status = Literal[
     "proposed",
@@ -24,8 +24,8 @@ Status = Literal[
 ]
 
 
-class OpenGateView(View):
-    """A gate that is not settled for this visit, and why."""
+class OpenRequirementView(View):
+    """A requirement that is not settled for this visit, and why."""
 
     key: str
     title: str
@@ -33,7 +33,7 @@ class OpenGateView(View):
 
 
 class AppointmentView(View):
-    """`end` is when the patient may leave; `tentative` while a gate is open or the date is only proposed.
+    """`end` is when the patient may leave; `tentative` while a requirement is open or the date is only proposed.
 
     `sequence` counts what calendars show, `version` every edit (the ETag). `stage` says where a checked-in patient is.
     `imported_at` is when a past visit was entered from a file: it was not checked in here. `withheld` names the fields
@@ -59,7 +59,7 @@ class AppointmentView(View):
     location_id: Id | None
     practitioner_ids: list[Id]
     phases: list[dict[str, Any]]
-    open_gates: list[OpenGateView]
+    open_requirements: list[OpenRequirementView]
     book_by: str | None
     imported_at: At | None
     expires_at: At | None
@@ -103,8 +103,9 @@ def view(visit: Appointment) -> AppointmentView:
         location_id=visit.location.public_id if visit.location else None,
         practitioner_ids=[person.public_id for person in visit.practitioners],
         phases=list(visit.phases),
-        open_gates=[
-            OpenGateView(key=gate.key, title=gate.title, why=gate.why) for gate in _open_gates(visit)
+        open_requirements=[
+            OpenRequirementView(key=requirement.key, title=requirement.title, why=requirement.why)
+            for requirement in _open_requirements(visit)
         ],
         book_by=visit.book_by_on.isoformat() if visit.book_by_on else None,
         imported_at=at(visit.imported_at) if visit.imported_at else None,
@@ -120,5 +121,5 @@ def view(visit: Appointment) -> AppointmentView:
     return withhold(shown, DETAILS)
 
 
-def _open_gates(visit: Appointment) -> list[Any]:
-    return open_gates(visit) if visit.status.is_ahead or visit.status.is_live else []
+def _open_requirements(visit: Appointment) -> list[Any]:
+    return open_requirements(visit) if visit.status.is_ahead or visit.status.is_live else []

@@ -52,11 +52,11 @@ class LocationPage(View):
 
 
 class PractitionerChange(Body):
-    """The fields to change. `lanes` is how many patients at once; null is the clinic's ratio."""
+    """The fields to change. `units` is how many patients at once; null is the clinic's ratio."""
 
     name: Annotated[str, TextLine(200, required=True)] = ""
     roles: list[Role] = Field(default=[], min_length=1, max_length=3)
-    lanes: Annotated[int, Field(ge=1, le=20)] | None = None
+    units: Annotated[int, Field(ge=1, le=20)] | None = None
     rank: Rank = 0
     active: bool = True
 
@@ -70,7 +70,7 @@ class PractitionerView(View):
     id: Id
     name: str
     roles: list[Role]
-    lanes: int | None
+    units: int | None
     rank: int
     active: bool
 
@@ -174,7 +174,7 @@ def _person(person: Practitioner) -> PractitionerView:
         id=person.public_id,
         name=person.name,
         roles=[role for role in ROLES if role in person.roles],
-        lanes=person.resource.lanes,
+        units=person.resource.units,
         rank=person.rank,
         active=person.active,
     )

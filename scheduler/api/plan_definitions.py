@@ -24,7 +24,7 @@ class PlanDefinitionView(View):
     description: str
     source: str
     actions: list[dict[str, Any]]
-    gates: list[dict[str, Any]]
+    requirements: list[dict[str, Any]]
     preparations: list[dict[str, Any]]
 
 
@@ -44,7 +44,7 @@ def view(definition: PlanDefinition) -> PlanDefinitionView:
         description=document.get("description", ""),
         source=document.get("source", ""),
         actions=document["actions"],
-        gates=document.get("gates", []),
+        requirements=document.get("requirements", []),
         preparations=document.get("preparations", []),
     )
 

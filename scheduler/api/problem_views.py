@@ -30,6 +30,6 @@ class Problem(BaseModel):
     suggestions: list[dict[str, Any]] | None = None
     violations: list[dict[str, Any]] | None = None
     changes: list[dict[str, Any]] | None = None
-    gates: list[dict[str, Any]] | None = None
+    requirements: list[dict[str, Any]] | None = None
     proven: bool | None = None
     job_id: str | None = None

@@ -1,7 +1,7 @@
 """Refusals as problem details (RFC 9457): one JSON shape for every error, with a stable `code`.
 
 `type` is the address of the page that explains the code. Lists that belong to a refusal (`errors`, `conflicts`,
-`reasons`, `violations`, `suggestions`, `changes`, `gates` ...) stand beside it.
+`reasons`, `violations`, `suggestions`, `changes`, `requirements` ...) stand beside it.
 """
 
 from __future__ import annotations

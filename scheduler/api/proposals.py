@@ -259,7 +259,7 @@ def _visit(visit: Placement, plan: Plan, ids: Mapping[int, str]) -> ProposedVisi
         end=at(visit.attended_end),
         location_id=ids[place] if place is not None else None,
         practitioner_ids=[ids[one] for one in visit.practitioner_ids],
-        tentative=bool(action.gates),
+        tentative=bool(action.requirements),
     )
 
 

@@ -19,7 +19,7 @@ ASKED = 3  # requests that wait at the desk when the demo is loaded
 
 
 def tell_driver(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
-    """Let the patient name who takes them home, which settles the visit's driver gate."""
+    """Let the patient name who takes them home, which settles the visit's driver requirement."""
     dice = story.random(f"driver {appointment.action}")
     phone = f"+1 212 555 {dice.randint(200, 299):04}"
     actor, name = world.cast.patient(), dice.choice(DRIVERS)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from scheduler.demo import boosters, turns, visits
-from scheduler.demo.gates import settle_at_booking
 from scheduler.demo.patients import Fields, fields_of
+from scheduler.demo.requirements import settle_at_booking
 from scheduler.demo.stories import Story, Turn
 from scheduler.demo.turns import CourseStory
 from scheduler.demo.world import World

@@ -25,7 +25,7 @@ from scheduler.services.clinic import staff
 from scheduler.services.mail import digest, notices, outbox
 from scheduler.services.mail.reminders import waits
 from scheduler.services.patient import address_changes, unsubscribing
-from scheduler.services.visit.open_gates import is_missing
+from scheduler.services.visit.open_requirements import is_missing
 
 MOVED = 3
 RECENT, SOON = timedelta(days=4), timedelta(days=10)
@@ -45,7 +45,12 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
     count += _about(session, clinic, MessageKind.CHANGE, ahead, now, lambda _: True, _a_day_earlier)
     count += _about(session, clinic, MessageKind.CANCELLATION, off, now, lambda _: True)
     count += _about(
-        session, clinic, MessageKind.GATE_MISSING, ahead, now, lambda one: is_missing(one, Topic.GATES)
+        session,
+        clinic,
+        MessageKind.REQUIREMENT_MISSING,
+        ahead,
+        now,
+        lambda one: is_missing(one, Topic.REQUIREMENTS),
     )
     count += _about(
         session, clinic, MessageKind.DRIVER, ahead, now, lambda one: is_missing(one, Topic.DRIVER)

@@ -23,7 +23,7 @@ class Turn(StrEnum):
     QUITS = "quits"
     PAUSES = "pauses"
     COMPLETES = "completes"
-    GATES_OPEN = "gates open"
+    REQUIREMENTS_OPEN = "requirements open"
     RESERVES = "reserves"
     BOOKS_NOW = "books now"
     ONLY_ASKED = "only asked"
@@ -49,7 +49,7 @@ SHARES = (
     Share(1, "iv-depression-6", -18, -18, Turn.PAUSES),
     Share(7, "iv-depression-6", -58, -30),
     Share(2, "iv-depression-6", -55, -45, Turn.COMPLETES),
-    Share(3, "iv-depression-6", -6, -3, Turn.GATES_OPEN),
+    Share(3, "iv-depression-6", -6, -3, Turn.REQUIREMENTS_OPEN),
     Share(2, "iv-depression-6", 2, 5, Turn.RESERVES),
     Share(1, "iv-depression-6", 2, 2, Turn.BOOKS_NOW),
     Share(6, "iv-depression-6-fast", -18, 2),

@@ -1,11 +1,11 @@
-"""The life of a visit that goes as planned: confirmed, its gates settled, arrived, treated, done."""
+"""The life of a visit that goes as planned: confirmed, its requirements settled, arrived, treated, done."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from scheduler.demo import answers, gates
+from scheduler.demo import answers, requirements
 from scheduler.demo.stories import Story
 from scheduler.demo.timeline import Happening
 from scheduler.demo.world import World
@@ -22,7 +22,7 @@ CONFIRMED = 0.75  # of those that the patient sees
 
 def live(world: World, story: Story, appointment: Appointment) -> None:
     """Put everything that happens to a visit on the timeline. A visit that is moved meanwhile lives anew."""
-    gates.plan_sessions(world, story, appointment)
+    requirements.plan_sessions(world, story, appointment)
     dice = story.random(f"visit {appointment.action} {appointment.schedule_version}")
     recent = appointment.start_at > world.now - RECENT
     if appointment.visible and recent and dice.random() < CONFIRMED:
@@ -72,7 +72,7 @@ def _arrive(world: World, appointment: Appointment, now: datetime) -> None:
 
 
 def _check_in(world: World, appointment: Appointment, now: datetime) -> None:
-    gates.settle_all(world, appointment, now)
+    requirements.settle_all(world, appointment, now)
     visits.check_in(world.session, world.cast.actor(StaffRole.NURSE), appointment, now)
 
 
@@ -82,6 +82,6 @@ def _set_stage(world: World, appointment: Appointment, stage: Stage, now: dateti
 
 def _fulfill(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
     visits.fulfill(world.session, world.cast.actor(StaffRole.NURSE), appointment, now)
-    gates.settle_by_visit(world, story, appointment, now)
+    requirements.settle_by_visit(world, story, appointment, now)
     answers.plan_check_in(world, story, appointment, now)
     world.told["visits done"] += 1

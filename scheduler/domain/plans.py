@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 TICK = timedelta(minutes=5)
-DRIVER = "driver"  # the key of the gate that a patient can settle
+DRIVER = "driver"  # the key of the requirement that a patient can settle
 
 
 class Role(StrEnum):
@@ -49,7 +49,7 @@ class Need:
     """One resource that a phase takes up.
 
     A place is kept for all phases that need one, and so is a therapist or prescriber who takes part; nurses may hand
-    over between phases and within one. `exclusive` takes every lane of the person (a nurse setting up), otherwise one.
+    over between phases and within one. `exclusive` takes every unit of the person (a nurse setting up), otherwise one.
     `presence` asks only that somebody with the role is on duty throughout, and occupies nobody. `length` limits the
     need to the first part of the phase (a prescriber for 10 of the 15 minutes of set-up); None is all of it.
     """
@@ -112,7 +112,7 @@ class Action:
     series_length: int | None = None
     proposed: bool = False
     visible: bool = True
-    gates: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
     preparation: str | None = None
 
     @property
@@ -127,7 +127,7 @@ class Action:
 
 
 class Holds(StrEnum):
-    """For how long a closed gate stays closed."""
+    """For how long a closed requirement stays closed."""
 
     ONCE = "once"
     PER_SESSION = "per_session"
@@ -193,7 +193,7 @@ class Plan:
     description: str
     source: str
     actions: tuple[Action, ...]
-    gates: tuple[RequirementDefinition, ...] = ()
+    requirements: tuple[RequirementDefinition, ...] = ()
     preparations: tuple[Preparation, ...] = ()
 
     def action(self, key: str) -> Action:
@@ -203,11 +203,11 @@ class Plan:
                 return action
         raise KeyError(key)
 
-    def gate(self, key: str) -> RequirementDefinition:
-        """Return the gate with this key. Raises KeyError."""
-        for gate in self.gates:
-            if gate.key == key:
-                return gate
+    def requirement(self, key: str) -> RequirementDefinition:
+        """Return the requirement with this key. Raises KeyError."""
+        for requirement in self.requirements:
+            if requirement.key == key:
+                return requirement
         raise KeyError(key)
 
     @property

@@ -40,7 +40,7 @@ class Topic(StrEnum):
     """What a rule tells of."""
 
     VISIT = "visit"
-    GATES = "gates"
+    REQUIREMENTS = "requirements"
     DRIVER = "driver"
     BOOSTER = "booster"
 
@@ -98,17 +98,17 @@ class Due:
 
 
 RULE = re.compile(
-    r"(?:(?:(?P<topic>gates|driver|booster) )?(?P<anchor>before-start)|(?P<after>after-end))"
+    r"(?:(?:(?P<topic>requirements|driver|booster) )?(?P<anchor>before-start)|(?P<after>after-end))"
     r" (?P<amount>\d{1,4}) (?P<unit>hours|days|working_days)(?:: (?P<kinds>.+))?"
     r"|(?P<booking>at-booking)(?:: (?P<booked>.+))?"
 )
 SHORT = {Unit.HOURS: "h", Unit.DAYS: "d", Unit.WORKING_DAYS: "w"}
 NAMES = {short: unit.value.replace("_", " ") for unit, short in SHORT.items()}
 KEY = re.compile(
-    r"(?:(?P<topic>gates|driver|booster)-)?(?:booking|(?P<edge>before|after)-(?P<amount>\d+)(?P<unit>[hdw]))"
+    r"(?:(?P<topic>requirements|driver|booster)-)?(?:booking|(?P<edge>before|after)-(?P<amount>\d+)(?P<unit>[hdw]))"
     r"(?:-[0-9a-f]{6})?"
 )
-ABOUT = {"gates": "what is missing", "driver": "who comes along", "booster": "time to book"}
+ABOUT = {"requirements": "what is missing", "driver": "who comes along", "booster": "time to book"}
 LARGEST = {Unit.HOURS: 2000, Unit.DAYS: 90, Unit.WORKING_DAYS: 60}
 
 

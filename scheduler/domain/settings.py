@@ -16,12 +16,16 @@ LEAD_HOURS = (72, 24)
 USUAL_LABEL = "Appointment"  # what calendars call a visit, unless the clinic has a word of its own
 LABELS = {"es": "Cita"}  # the same for patients who read another language
 # What is missing, the driver, and the booster that wants to be booked: ours, without a source.
-RULES = ("gates before-start 3 working_days", "driver before-start 2 days", "booster before-start 14 days")
+RULES = (
+    "requirements before-start 3 working_days",
+    "driver before-start 2 days",
+    "booster before-start 14 days",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ClinicSettings:
-    nurse_lanes: int = 3
+    nurse_units: int = 3
     planning_horizon_days: int = 182
     notice_minutes: int = 0
     # how much each way of falling short counts when courses are placed, where it is not as usual (planner/weights.py)

@@ -76,7 +76,7 @@ def _action(plan: Plan, action: Action) -> Element:
     return filled(
         id=action.key,
         title=action.title,
-        textEquivalent="; ".join(plan.gate(key).title for key in action.gates),
+        textEquivalent="; ".join(plan.requirement(key).title for key in action.requirements),
         code=[own_code("visit-kind", action.kind, action.kind)],
         relatedAction=[_related(action.offset)] if action.offset else [],
         timingDuration=minutes(int(action.length.total_seconds()) // 60),

@@ -1,6 +1,6 @@
 """Slot: when a chair, a room or a person on duty is free or taken, computed from the live calendar.
 
-A slot is `free` while at least one lane is, `busy` while all are taken, `busy-unavailable` in a closure. It says
+A slot is `free` while at least one unit is, `busy` while all are taken, `busy-unavailable` in a closure. It says
 nothing about patients. Its id holds its schedule, start and end, so it lasts as long as the calendar stays so.
 """
 
@@ -163,7 +163,7 @@ def _stretches(calendar: Calendar, resource_id: int) -> Iterator[tuple[Window, S
     closed = [*calendar.closures.get(None, ()), *calendar.closures.get(resource_id, ())]
     working = subtract(duty, closed)
     taken = [window for owner_id, _, window in calendar.occupied if owner_id == resource_id]
-    full = _full(taken, resource.lanes)
+    full = _full(taken, resource.units)
     for windows, status in (
         (subtract(working, full), SlotStatus.FREE),
         (_both(working, full), SlotStatus.BUSY),
@@ -188,16 +188,16 @@ def _both(first: Sequence[Window], second: Sequence[Window]) -> list[Window]:
     return subtract(first, subtract(first, second))
 
 
-def _full(taken: Sequence[Window], lanes: int) -> list[Window]:
-    """Return when as many windows as there are lanes are taken at once."""
+def _full(taken: Sequence[Window], units: int) -> list[Window]:
+    """Return when as many windows as there are units are taken at once."""
     steps = sorted([(one.start, 1) for one in taken] + [(one.end, -1) for one in taken])
     full: list[Window] = []
     depth, since = 0, None
     for at, step in steps:
         depth += step
-        if depth >= lanes and since is None:
+        if depth >= units and since is None:
             since = at
-        elif depth < lanes and since is not None:
+        elif depth < units and since is not None:
             if since < at:
                 full.append(Window(since, at))
             since = None

@@ -1,6 +1,6 @@
 """How migrations run: on the app's own engine, inside one transaction, in batches where SQLite needs them.
 
-A batch rebuilds a table and drops its SQLite triggers: a migration that touches `occupation` or `audit_event` must
+A batch rebuilds a table and drops its SQLite triggers: a migration that touches `allocation` or `audit_event` must
 create them again. Custom column types are written as the plain types they store, so migrations import nothing of
 the app.
 """

@@ -2,7 +2,7 @@
 
 `sequence` counts what a calendar shows (start, end, place, iCalendar STATUS) and `changed_at` is the time of that
 change: SEQUENCE, DTSTAMP and LAST-MODIFIED of feed and mail. `schedule_version` counts that the time changed or that
-the visit became live or not live: reminders, private links and the sending gate are bound to it. `row_version` counts
+the visit became live or not live: reminders, private links and the sending check are bound to it. `row_version` counts
 any edit: the ETag. `changed_at` alone moves on when calendars only call a visit something else. The wall-clock start is
 kept beside the instant, because zone rules change under bookings.
 """
@@ -26,8 +26,8 @@ from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
 if TYPE_CHECKING:
+    from scheduler.models.allocation import Allocation
     from scheduler.models.appointment_event import AppointmentEvent
-    from scheduler.models.occupation import Allocation
 
 
 class Participant(InClinic, Model):
@@ -121,7 +121,7 @@ class Appointment(InClinic, Public, Model):
         order_by=Participant.rank,
         cascade="all, delete-orphan",
     )
-    occupations: Mapped[list[Allocation]] = relationship(
+    allocations: Mapped[list[Allocation]] = relationship(
         "Allocation",
         primaryjoin="Appointment.id == foreign(Allocation.appointment_id)",
         order_by="Allocation.start_at, Allocation.id",

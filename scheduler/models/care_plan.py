@@ -19,7 +19,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 
 if TYPE_CHECKING:
-    from scheduler.models.gate import Requirement
+    from scheduler.models.requirement import Requirement
 
 
 class CarePlan(InClinic, Public, Model):
@@ -59,7 +59,7 @@ class CarePlan(InClinic, Public, Model):
         order_by="Appointment.start_at, Appointment.id",
         back_populates="care_plan",
     )
-    gates: Mapped[list[Requirement]] = relationship(
+    requirements: Mapped[list[Requirement]] = relationship(
         "Requirement",
         primaryjoin="CarePlan.id == foreign(Requirement.care_plan_id)",
         order_by="Requirement.id",

@@ -1,9 +1,9 @@
 """A mail in the outbox: to whom, about which visits in which version, and how far it got.
 
 Written in the transaction of what it tells. `MessageSubject` rows bind it to (appointment, schedule_version); it passes
-its gate only while every subject is unchanged. The columns from `lease_token` on are the delivery protocol's:
-claim -> gate (`data_at`) -> DATA -> record. `rfc_message_id` and `dated_at` (the Date header) are fixed at the first
-try, so a resend repeats them.
+its sending check only while every subject is unchanged. The columns from `lease_token` on are the delivery protocol's:
+claim -> sending check (`data_at`) -> DATA -> record. `rfc_message_id` and `dated_at` (the Date header) are fixed at the
+first try, so a resend repeats them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class MessageKind(StrEnum):
     CHANGE = "change"
     CANCELLATION = "cancellation"
     REMINDER = "reminder"
-    GATE_MISSING = "gate-missing"
+    REQUIREMENT_MISSING = "requirement-missing"
     DRIVER = "driver"
     BOOSTER = "booster"
     CHECK_IN = "check-in"

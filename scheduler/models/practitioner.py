@@ -50,10 +50,10 @@ class Practitioner(InClinic, Public, Model):
         return frozenset(row.role for row in self.role_rows)
 
 
-def lane_counts(
-    session: Session, clinic_id: int, nurse_lanes: int, resource_ids: Iterable[int] | None = None
+def unit_counts(
+    session: Session, clinic_id: int, nurse_units: int, resource_ids: Iterable[int] | None = None
 ) -> dict[int, int]:
-    """Return how many lanes each resource of a clinic has (all but patients unless `resource_ids` are given).
+    """Return how many units each resource of a clinic has (all but patients unless `resource_ids` are given).
 
     A nurse without a number of her own has the clinic's; everything else has one.
     """
@@ -63,13 +63,13 @@ def lane_counts(
         .where(Practitioner.resource_id == Resource.id, Practitioner.id.in_(nurses))
         .exists()
     )
-    query = select(Resource.id, Resource.lanes, is_nurse).where(Resource.clinic_id == clinic_id)
+    query = select(Resource.id, Resource.units, is_nurse).where(Resource.clinic_id == clinic_id)
     if resource_ids is None:
         query = query.where(Resource.kind != ResourceKind.PATIENT)
     else:
         query = query.where(Resource.id.in_(set(resource_ids)))
     return {
-        resource_id: own or (nurse_lanes if nurse else 1)
+        resource_id: own or (nurse_units if nurse else 1)
         for resource_id, own, nurse in session.execute(query)
     }
 

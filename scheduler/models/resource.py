@@ -1,6 +1,6 @@
 """What can be taken up: chairs, rooms, practitioners and patients, all with one kind of integer id.
 
-The patient is a resource too, so nobody is in two places. `lanes` is how many visits it takes at once; None on a nurse
+The patient is a resource too, so nobody is in two places. `units` is how many visits it takes at once; None on a nurse
 is the clinic's ratio.
 """
 
@@ -24,7 +24,7 @@ class ResourceKind(StrEnum):
 
 class Resource(InClinic, Model):
     __tablename__ = "resource"
-    __table_args__ = own(CheckConstraint("lanes >= 1", name="lanes"))
+    __table_args__ = own(CheckConstraint("units >= 1", name="units"))
 
     kind: Mapped[ResourceKind] = mapped_column(choice(ResourceKind, "kind"))
-    lanes: Mapped[int | None]
+    units: Mapped[int | None]

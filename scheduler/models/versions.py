@@ -1,6 +1,6 @@
 """Cheap version numbers: has this calendar changed since I looked?
 
-CalendarVersion counts every change of a clinic's occupation, hours, closures or visits: the planner's cache, the
+CalendarVersion counts every change of a clinic's allocation, hours, closures or visits: the planner's cache, the
 board's polling. FeedVersion counts what the feeds of one resource show (`resource_id` 0: the whole clinic's). Both are
 raised in the transaction of the change, last and in sorted order, so that no two transactions wait in a circle.
 """

@@ -1,9 +1,9 @@
 """Sending by SMTP, one step at a time, so that it is always known how far an attempt came.
 
-`Connection.offer` does everything that can be refused before the content (MAIL, RCPT); then the caller passes its gate;
-then `deliver` sends the content and waits for the answer to the final dot (RFC 5321, 4.5.3.2.6: ten minutes). smtplib's
-`sendmail` would do both in one go. One recipient per envelope. Credentials and content never cross the network in
-plain text: without TLS we speak only to this machine (config.py sees to it).
+`Connection.offer` does everything that can be refused before the content (MAIL, RCPT); then the caller passes its
+sending check; then `deliver` sends the content and waits for the answer to the final dot (RFC 5321, 4.5.3.2.6: ten
+minutes). smtplib's `sendmail` would do both in one go. One recipient per envelope. Credentials and content never cross
+the network in plain text: without TLS we speak only to this machine (config.py sees to it).
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ EDITABLE = frozenset(
         "confirmation",
         "digest",
         "driver",
-        "gate-missing",
+        "requirement-missing",
         "link",
         "notice",
         "private",

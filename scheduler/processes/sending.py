@@ -1,8 +1,9 @@
-"""One connection at work: offer, gate, content, record, for one letter after another.
+"""One connection at work: offer, sending check, content, record, for one letter after another.
 
 Each runs in its own thread. A letter is offered to the server (everything that can be refused before the content), then
-passes its gate in the database, then its content is sent. If the gate cannot be committed, nothing is sent. If the
-result cannot be recorded although it is tried for a while, the lease runs out and the end counts as unclear.
+passes its sending check in the database, then its content is sent. If the sending check cannot be committed, nothing is
+sent. If the result cannot be recorded although it is tried for a while, the lease runs out and the end counts as
+unclear.
 
 A result is on its way to the disk while the next letter is offered; it must have arrived before that one's content
 leaves. So a connection never has more than one result that is not recorded.
@@ -26,7 +27,7 @@ from scheduler.notify.breaker import Breaker
 from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict
 from scheduler.notify.smtp import Envelope
 from scheduler.processes.group_commit import GroupCommit
-from scheduler.services.mail.delivery import accepted, failed, pass_gate, refused_at_gate
+from scheduler.services.mail.delivery import accepted, failed, passes_sending_check, refused_by_sending_check
 from scheduler.services.mail.leases import hand_back
 from scheduler.services.mail.letters import Letter
 from scheduler.services.mail.message_ends import Policy
@@ -109,10 +110,10 @@ class Sender:
             self._channel = None
 
     def _attempt(self, letter: Letter) -> str | None:
-        """Return the server's reply, None when the gate was shut. Raises SendFault."""
+        """Return the server's reply, None when the sending check was shut. Raises SendFault."""
         channel = self._offered(Envelope(letter.envelope_sender, letter.recipient))
         self.settle()
-        if not self._writer.write(partial(_gate, letter=letter, now=self._clock())):
+        if not self._writer.write(partial(_sending_check, letter=letter, now=self._clock())):
             return None
         return channel.deliver(letter.content)
 
@@ -156,8 +157,8 @@ class Sender:
         log.error("a result was given up: its lease will run out")
 
 
-def _gate(session: Session, letter: Letter, now: datetime) -> bool:
-    if pass_gate(session, letter, now):
+def _sending_check(session: Session, letter: Letter, now: datetime) -> bool:
+    if passes_sending_check(session, letter, now):
         return True
-    refused_at_gate(session, letter, now)
+    refused_by_sending_check(session, letter, now)
     return False

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from scheduler.models.tick import Tick
+from scheduler.models.job_run import JobRun
 from scheduler.services import jobs
 
 DISPATCH, INBOX, WORKER = "dispatch", "inbox", "worker"
@@ -39,7 +39,7 @@ INSERT: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class JobRun:
+class JobHealth:
     """How a job is doing. `age` is None when it has never run; `late` and `failed` are about its last run."""
 
     name: str
@@ -75,19 +75,19 @@ def beat(
         said["seconds"] = seconds
     if failed is not None:
         said["failed"] = failed
-    insert = INSERT[session.get_bind().dialect.name](Tick).values(name=name, host=host, **said)
+    insert = INSERT[session.get_bind().dialect.name](JobRun).values(name=name, host=host, **said)
     session.execute(insert.on_conflict_do_update(index_elements=["name", "host"], set_=said))
 
 
-def newest(session: Session, name: str) -> Tick | None:
+def newest(session: Session, name: str) -> JobRun | None:
     """Return the latest sign of a job on any host, by the machine's time."""
-    return session.scalars(select(Tick).where(Tick.name == name).order_by(Tick.wall_at.desc())).first()
+    return session.scalars(select(JobRun).where(JobRun.name == name).order_by(JobRun.wall_at.desc())).first()
 
 
-def every(session: Session, wall: datetime, *, inbox: bool) -> list[JobRun]:
+def every(session: Session, wall: datetime, *, inbox: bool) -> list[JobHealth]:
     """Return how each job is doing: those of the clock (`inbox`: with that one), and the worker once there was one."""
-    rows: dict[str, list[Tick]] = {}
-    for row in session.scalars(select(Tick).order_by(Tick.wall_at.desc())):
+    rows: dict[str, list[JobRun]] = {}
+    for row in session.scalars(select(JobRun).order_by(JobRun.wall_at.desc())):
         rows.setdefault(row.name, []).append(row)
     found = [
         _run(name, rows.get(name, []), seconds, wall)
@@ -105,7 +105,9 @@ def is_worker_gone(session: Session, now: datetime) -> bool:
 
 def prune(session: Session, wall: datetime) -> int:
     """Forget the signs of hosts and processes that were taken out of use a week ago; return how many."""
-    found = session.execute(delete(Tick).where(Tick.wall_at < wall - KEPT_FOR).returning(Tick.name)).all()
+    found = session.execute(
+        delete(JobRun).where(JobRun.wall_at < wall - KEPT_FOR).returning(JobRun.name)
+    ).all()
     return len(found)
 
 
@@ -114,27 +116,27 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _run(name: str, rows: list[Tick], seconds: int, wall: datetime) -> JobRun:
+def _run(name: str, rows: list[JobRun], seconds: int, wall: datetime) -> JobHealth:
     """`rows`: the latest first. One host that runs it is enough; a failure on any of them that still does counts."""
     if not rows:
-        return JobRun(name, None, late=True)
+        return JobHealth(name, None, late=True)
     age = (wall - rows[0].wall_at).total_seconds()
     alive = [row for row in rows if not _is_late(row, seconds, wall)]
     failing = next((row for row in alive if row.failed), rows[0])
-    return JobRun(name, age, late=not alive, failed=failing.failed, outcome=failing.outcome)
+    return JobHealth(name, age, late=not alive, failed=failing.failed, outcome=failing.outcome)
 
 
-def _is_late(row: Tick, seconds: int, wall: datetime) -> bool:
+def _is_late(row: JobRun, seconds: int, wall: datetime) -> bool:
     return wall - row.wall_at > timedelta(seconds=row.seconds or seconds) + SLACK
 
 
-def _worker(session: Session, rows: list[Tick], wall: datetime) -> Iterator[JobRun]:
+def _worker(session: Session, rows: list[JobRun], wall: datetime) -> Iterator[JobHealth]:
     """An installation may do without a worker as long as nothing waits for it."""
     if not rows:
         if jobs.is_any_open(session):
-            yield JobRun(WORKER, None, late=True)
+            yield JobHealth(WORKER, None, late=True)
         return
     run = _run(WORKER, rows, WORKER_SECONDS, wall)
     if run.late and jobs.is_any_moving(session, timedelta(seconds=WORKER_SECONDS) + SLACK):
-        run = JobRun(WORKER, run.age, late=False)  # it shows that it lives by the progress of what it does
+        run = JobHealth(WORKER, run.age, late=False)  # it shows that it lives by the progress of what it does
     yield run

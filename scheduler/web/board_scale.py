@@ -18,7 +18,7 @@ from scheduler.services.day.boards import Day
 
 HOUR = timedelta(hours=1)
 ROWS = timedelta(hours=25) // TICK
-LANES = 24
+UNITS = 24
 EMPTY_BAND = (time(8), time(18))  # a day on which the clinic is closed
 
 
@@ -66,7 +66,7 @@ def scale_of(zone: ZoneInfo, board: Day, free: Availability) -> Scale:
 
 def _styles() -> str:
     rules = [f".r{n}{{grid-row-start:{n}}}.s{n}{{grid-row-end:span {n}}}" for n in range(1, ROWS + 1)]
-    rules += [f".l{n}{{grid-column:{n}}}.w{n}{{grid-column:1/span {n}}}" for n in range(1, LANES + 1)]
+    rules += [f".l{n}{{grid-column:{n}}}.w{n}{{grid-column:1/span {n}}}" for n in range(1, UNITS + 1)]
     rules += [f".rows{n}{{grid-template-rows:repeat({n},var(--tick))}}" for n in range(12, ROWS + 1, 12)]
     return "\n".join(rules)
 

@@ -1,4 +1,4 @@
-"""A course: its page, its gates, and its steps (hold, resume, stop the rest, complete, activate)."""
+"""A course: its page, its requirements, and its steps (hold, resume, stop the rest, complete, activate)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.gates import good_until
 from scheduler.domain.localtime import local_on
+from scheduler.domain.requirements import good_until
 from scheduler.domain.status import CARE_PLAN_STEPS, CarePlanStatus
 from scheduler.errors import NotFound
 from scheduler.models import care_plan as care_plans
@@ -21,7 +21,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.services.changes import check_version
 from scheduler.services.course import careplans
 from scheduler.services.course.course_pictures import picture
-from scheduler.services.visit import gates, visit_story
+from scheduler.services.visit import requirements, visit_story
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.shell import may
@@ -58,7 +58,7 @@ def show(care_plan_id: str) -> str:
         replaced={visit.replaces_id for visit in appointments_of(course) if visit.replaces_id},
         ahead=careplans.ahead(course, now),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
-        may_complete=lambda rule: gates.may_complete(actor(), rule.completed_by),
+        may_complete=lambda rule: requirements.may_complete(actor(), rule.completed_by),
         longest=lambda rule: good_until(rule, today),
         today=today,
         now=now,
@@ -87,12 +87,12 @@ def activate(care_plan_id: str) -> Response:
     return _saved(course, "The course is booked.")
 
 
-@bp.post("/<care_plan_id>/gates/<key>")
-@may("gates")
-def close_gate(care_plan_id: str, key: str) -> Response:
+@bp.post("/<care_plan_id>/requirements/<key>")
+@may("requirements")
+def complete_requirement(care_plan_id: str, key: str) -> Response:
     course = find(care_plan_id)
     until = request.form.get("valid_until_on", "")
-    gates.close(
+    requirements.complete(
         db.session(),
         actor(),
         course,
@@ -103,15 +103,17 @@ def close_gate(care_plan_id: str, key: str) -> Response:
         read_date("valid_until_on", until) if until else None,
         _text("note"),
     )
-    return _saved(course, f"{course.plan_definition.plan.gate(key).title}: settled.", "gates")
+    return _saved(course, f"{course.plan_definition.plan.requirement(key).title}: settled.", "requirements")
 
 
-@bp.post("/<care_plan_id>/gates/<key>/reopening")
-@may("gates")
-def reopen_gate(care_plan_id: str, key: str) -> Response:
+@bp.post("/<care_plan_id>/requirements/<key>/reopening")
+@may("requirements")
+def reopen_requirement(care_plan_id: str, key: str) -> Response:
     course = find(care_plan_id)
-    gates.reopen(db.session(), actor(), course, key, clock.now(), _visit())
-    return _saved(course, f"{course.plan_definition.plan.gate(key).title}: open again.", "gates")
+    requirements.reopen(db.session(), actor(), course, key, clock.now(), _visit())
+    return _saved(
+        course, f"{course.plan_definition.plan.requirement(key).title}: open again.", "requirements"
+    )
 
 
 def find(care_plan_id: str) -> CarePlan:

@@ -21,7 +21,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.status import STEPS, CarePlanStatus, Stage
 from scheduler.domain.windows import Window
-from scheduler.errors import GateOpen, Invalid, NotFound, Refusal, WrongDay
+from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, WrongDay
 from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
@@ -30,7 +30,7 @@ from scheduler.services.changes import check_version
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
 from scheduler.services.day.lateness import Lateness
-from scheduler.services.visit import gates, step_rules, visit_story, visits
+from scheduler.services.visit import requirements, step_rules, visit_story, visits
 from scheduler.services.visit.undo import latest_step, undo
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
@@ -65,7 +65,7 @@ class Blocked:
 
     what: str
     step: str
-    gates: Sequence[Mapping[str, Any]]
+    requirements: Sequence[Mapping[str, Any]]
     words: str
     by_override: bool
 
@@ -114,7 +114,7 @@ def _step(visit_id: str, what: str) -> Response | tuple[str, int]:
         reasons["override_reason"] = _text("override_reason")
     try:
         act(db.session(), actor(), visit, now, **reasons)
-    except (GateOpen, WrongDay, Invalid) as refusal:
+    except (RequirementOpen, WrongDay, Invalid) as refusal:
         db.session.rollback()
         visit = find(visit_id)
         return _page(visit, blocked=_blocked(visit, what, now, refusal)), refusal.status
@@ -127,12 +127,12 @@ def _step(visit_id: str, what: str) -> Response | tuple[str, int]:
 def _blocked(visit: Appointment, what: str, now: datetime, refusal: Refusal) -> Blocked:
     name = STEP_OF[what][0]
     against = step_rules.against(visit, name, now)
-    listed = [gate for one in against for gate in one.details.get("gates", ())]
+    listed = [requirement for one in against for requirement in one.details.get("requirements", ())]
     days = [one.words for one in against if isinstance(one, WrongDay)]
     if isinstance(refusal, Invalid):
         words = [error["reason"] for error in refusal.details["errors"]]
         days.append("The reason " + "; ".join(words) + ".")
-    elif name == "fulfill" and isinstance(refusal, GateOpen):
+    elif name == "fulfill" and isinstance(refusal, RequirementOpen):
         days.append(refusal.next)
     return Blocked(what, name, listed, " ".join(days), step_rules.may_be_overridden(actor(), against))
 
@@ -176,18 +176,18 @@ def take_back(visit_id: str) -> Response:
     return answer(visit, f"Taken back: {visit.patient.name} is as before.")
 
 
-@bp.post("/<visit_id>/gates/<key>")
-@may("gates")
+@bp.post("/<visit_id>/requirements/<key>")
+@may("requirements")
 def settle(visit_id: str, key: str) -> Response:
-    """Close a gate of the visit, for the course or for this visit alone, as the plan says."""
+    """Close a requirement of the visit, for the course or for this visit alone, as the plan says."""
     visit = find(visit_id)
     if visit.care_plan is None:
         raise NotFound
-    rule = next((rule for rule in gates.rules_for(visit) if rule.key == key), None)
+    rule = next((rule for rule in requirements.rules_for(visit) if rule.key == key), None)
     if rule is None:
         raise NotFound
     own = visit if rule.holds == "per_session" else None
-    gates.close(
+    requirements.complete(
         db.session(), actor(), visit.care_plan, key, clock.now(), own, _text("document"), note=_text("note")
     )
     db.session.commit()
@@ -217,7 +217,7 @@ def answer(visit: Appointment, words: str, step: str = "") -> Response:
 def _page(visit: Appointment, **more: Any) -> str:
     now = clock.now()
     template = "visits/_panel.html" if is_partial() else "visits/show.html"
-    still_open = gates.open_gates(visit)
+    still_open = requirements.open_requirements(visit)
     late_by = lateness.of_visit(db.session(), actor().clinic, visit, now)
     last = latest_step(db.session(), visit)
     steps = step_rules.offers(actor(), visit, now)
@@ -230,10 +230,10 @@ def _page(visit: Appointment, **more: Any) -> str:
         stages=list(Stage),
         phases=boards.stretches(visit),
         phase=boards.phase_at(visit, now),
-        open_gates=still_open if visit.status.is_ahead or visit.status == "arrived" else [],
-        settled=_settled(visit, {gate.key for gate in still_open}),
+        open_requirements=still_open if visit.status.is_ahead or visit.status == "arrived" else [],
+        settled=_settled(visit, {requirement.key for requirement in still_open}),
         last=last if last and step_rules.may_undo(visit, last.kind, now) else None,
-        may_complete=lambda gate: gates.may_complete(actor(), gate.completed_by),
+        may_complete=lambda requirement: requirements.may_complete(actor(), requirement.completed_by),
         make_up=_can_be_made_up(visit),
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),
@@ -257,8 +257,8 @@ def _can_be_made_up(visit: Appointment) -> bool:
 
 
 def _settled(visit: Appointment, still_open: set[str]) -> list[str]:
-    """Return the titles of the gates that no longer keep the visit waiting."""
-    return [rule.title for rule in gates.rules_for(visit) if rule.key not in still_open]
+    """Return the titles of the requirements that no longer keep the visit waiting."""
+    return [rule.title for rule in requirements.rules_for(visit) if rule.key not in still_open]
 
 
 def _late(visit: Appointment, now: datetime) -> VisitDelays:

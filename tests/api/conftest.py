@@ -70,7 +70,7 @@ def alice(api, harbor):
 
 @pytest.fixture
 def paul(api, session, harbor):
-    """A prescriber, who may complete and override every gate of the shipped protocols."""
+    """A prescriber, who may complete and override every requirement of the shipped protocols."""
     session.rollback()
     hire(session, harbor, "paul", StaffRole.PRESCRIBER)
     session.commit()

@@ -19,7 +19,7 @@ def visit(course):
 
 @pytest.fixture
 def consult(course):
-    """Its first visit, which no gate guards."""
+    """Its first visit, which no requirement guards."""
     return course["appointments"][0]
 
 
@@ -187,28 +187,32 @@ def test_only_the_same_step_that_is_gone_is_made_up_for(alice, course):
     assert (other.status_code, other.json["errors"][0]["field"]) == (422, "replaces_id")
 
 
-def test_an_open_gate_blocks_check_in_until_it_is_closed(alice, paul, visit, travel):
-    path, gates = f"/appointments/{visit['id']}", f"/care-plans/{visit['care_plan_id']}/gates"
+def test_an_open_requirement_blocks_check_in_until_it_is_closed(alice, paul, visit, travel):
+    path, requirements = f"/appointments/{visit['id']}", f"/care-plans/{visit['care_plan_id']}/requirements"
     travel(datetime.fromisoformat(visit["start"]))
     blocked = alice.post(f"{path}/check-in", {})
     not_allowed = alice.post(f"{path}/check-in", {"override_reason": "it is fine"})
-    for gate in alice.get(gates).json["items"]:
-        own = gate["appointment_id"]
+    for requirement in alice.get(requirements).json["items"]:
+        own = requirement["appointment_id"]
         if own in (None, visit["id"]):
             body = {"closed": True} | ({"appointment_id": own} if own else {})
-            assert paul("PUT", f"{gates}/{gate['name']}", body).status_code == 200
+            assert paul("PUT", f"{requirements}/{requirement['name']}", body).status_code == 200
     again = alice.post(f"{path}/check-in", {})
 
     assert visit["status"] == "pending"
-    assert (blocked.status_code, blocked.json["code"]) == (409, "gate-open")
-    assert [one["key"] for one in blocked.json["gates"]] == [one["key"] for one in visit["open_gates"]]
-    assert not_allowed.json["code"] == "gate-open"
-    assert again.status_code in (200, 409)  # a gate with a lead may have been closed too late
+    assert (blocked.status_code, blocked.json["code"]) == (409, "requirement-open")
+    assert [one["key"] for one in blocked.json["requirements"]] == [
+        one["key"] for one in visit["open_requirements"]
+    ]
+    assert not_allowed.json["code"] == "requirement-open"
+    assert again.status_code in (200, 409)  # a requirement with a lead may have been closed too late
     if again.status_code == 409:
-        assert {one["key"] for one in again.json["gates"]} < {one["key"] for one in visit["open_gates"]}
+        assert {one["key"] for one in again.json["requirements"]} < {
+            one["key"] for one in visit["open_requirements"]
+        }
 
 
-def test_a_role_that_may_passes_an_open_gate_with_a_reason(paul, visit, travel):
+def test_a_role_that_may_passes_an_open_requirement_with_a_reason(paul, visit, travel):
     travel(datetime.fromisoformat(visit["start"]))
     answer = paul.post(f"/appointments/{visit['id']}/check-in", {"override_reason": "papers seen by phone"})
 
@@ -216,24 +220,24 @@ def test_a_role_that_may_passes_an_open_gate_with_a_reason(paul, visit, travel):
 
 
 @both
-def test_a_gate_is_closed_reopened_and_shown(paul, course):
-    path = f"/care-plans/{course['id']}/gates"
+def test_a_requirement_is_closed_reopened_and_shown(paul, course):
+    path = f"/care-plans/{course['id']}/requirements"
     name = next(one["name"] for one in paul.get(path).json["items"] if one["appointment_id"] is None)
     closed = paul("PUT", f"{path}/{name}", {"closed": True, "document": "shelf 3", "note": "a\nb"}).json
     shown = paul.get(f"{path}/{name}").json
     reopened = paul("PUT", f"{path}/{name}", {"closed": False}).json
 
-    assert (closed["document"], closed["note"], closed["closed_by"]) == (
+    assert (closed["document"], closed["note"], closed["recorded_by"]) == (
         "shelf 3",
         "a\nb",
         "paul@example.org",
     )
     assert shown == closed
-    assert (reopened["closed_at"], reopened["document"]) == (None, "")
+    assert (reopened["completed_at"], reopened["document"]) == (None, "")
 
 
-def test_waiving_a_gate_needs_its_own_permission(alice, course):
-    path = f"/care-plans/{course['id']}/gates"
+def test_waiving_a_requirement_needs_its_own_permission(alice, course):
+    path = f"/care-plans/{course['id']}/requirements"
     name = next(one["name"] for one in alice.get(path).json["items"] if one["appointment_id"] is None)
     answer = alice("PUT", f"{path}/{name}", {"closed": True, "waived": True, "note": "x"})
 

@@ -3,10 +3,10 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
-from scheduler.models.occupation import Allocation
 from tests.cast import NOW
 from tests.engines import both
 
@@ -241,7 +241,7 @@ def test_a_course_of_another_clinic_is_not_there(api, hill, alice, proposal):
 
     assert [one.status_code for one in answers] == [404] * 5
     assert oscar.get(f"/care-plans/{booked['id']}").status_code == 404
-    assert oscar.get(f"/care-plans/{booked['id']}/gates").status_code == 404
+    assert oscar.get(f"/care-plans/{booked['id']}/requirements").status_code == 404
     assert oscar.post("/care-plans", {"token": proposal["token"]}).json["code"] == "proposal-expired"
 
 

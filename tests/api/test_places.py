@@ -22,10 +22,10 @@ def test_a_chair_is_added_changed_and_listed(api, harbor):
 def test_a_person_is_added_changed_and_listed(api, harbor):
     mona = api(harbor, "mona")
     made = mona.post("/practitioners", {"name": "Kim", "roles": ["therapist", "nurse"], "rank": 9})
-    changed = mona("PATCH", f"/practitioners/{made.json['id']}", {"lanes": 2, "roles": ["nurse"]})
+    changed = mona("PATCH", f"/practitioners/{made.json['id']}", {"units": 2, "roles": ["nurse"]})
 
-    assert (made.status_code, made.json["roles"], made.json["lanes"]) == (201, ["nurse", "therapist"], None)
-    assert changed.json == made.json | {"lanes": 2, "roles": ["nurse"]}
+    assert (made.status_code, made.json["roles"], made.json["units"]) == (201, ["nurse", "therapist"], None)
+    assert changed.json == made.json | {"units": 2, "roles": ["nurse"]}
     assert mona.get("/practitioners").json["items"][-1] == changed.json
 
 
@@ -38,7 +38,7 @@ def test_a_person_is_added_changed_and_listed(api, harbor):
         ("/locations", {"name": "Chair 9", "kind": "chair", "capabilities": ["a\nb"]}),
         ("/practitioners", {"name": "Kim", "roles": []}),
         ("/practitioners", {"name": "Kim", "roles": ["pilot"]}),
-        ("/practitioners", {"name": "Kim", "roles": ["nurse"], "lanes": 0}),
+        ("/practitioners", {"name": "Kim", "roles": ["nurse"], "units": 0}),
     ],
 )
 def test_what_makes_no_sense_is_refused(api, harbor, path, body):

@@ -8,8 +8,8 @@ from tests.races import CROWD, Rush
 
 ROUNDS = 3  # the drill has more
 OVERLAPS = text("""
-    SELECT count(*) FROM occupation AS a JOIN occupation AS b
-    ON a.resource_id = b.resource_id AND a.lane = b.lane AND a.id < b.id
+    SELECT count(*) FROM allocation AS a JOIN allocation AS b
+    ON a.resource_id = b.resource_id AND a.unit = b.unit AND a.id < b.id
     AND a.released_at IS NULL AND b.released_at IS NULL AND a.start_at < b.end_at AND b.start_at < a.end_at
 """)
 

@@ -59,10 +59,14 @@ def test_a_visit_with_requirements_is_not_done_around_its_check_in(staff, sessio
     phase = tess.post(f"{path}/phase", {"stage": "infusing"})
     bold = tess.post(f"{path}/fulfillment", {"override_reason": WHY})
 
-    assert codes(checked_in, done, bold) == [(409, "gate-open")] * 3
+    assert codes(checked_in, done, bold) == [(409, "requirement-open")] * 3
     assert (arrived.json["status"], phase.json["code"]) == ("arrived", "wrong-status")
     assert "Check the patient in first." in done.json["detail"]
-    assert {gate["key"] for gate in done.json["gates"]} >= {"consent", "driver", "medical-clearance"}
+    assert {requirement["key"] for requirement in done.json["requirements"]} >= {
+        "consent",
+        "driver",
+        "medical-clearance",
+    }
     assert tess.get(path).json["status"] == "arrived"
 
     paul = staff("paul", StaffRole.PRESCRIBER)
@@ -70,8 +74,8 @@ def test_a_visit_with_requirements_is_not_done_around_its_check_in(staff, sessio
     let_pass = paul.post(f"{path}/fulfillment", {"override_reason": WHY})
     assert codes(short) == [(422, "invalid")]
     assert let_pass.json["status"] == "fulfilled"
-    [(keys, reason)] = audited(session, "gate.overridden")
-    assert (set(keys), reason) == ({gate["key"] for gate in done.json["gates"]}, WHY)
+    [(keys, reason)] = audited(session, "requirement.overridden")
+    assert (set(keys), reason) == ({requirement["key"] for requirement in done.json["requirements"]}, WHY)
 
 
 def test_a_patient_arrives_and_is_checked_in_on_the_day_of_the_visit(staff, alice, session, consult, travel):
@@ -106,7 +110,7 @@ def test_the_end_of_a_visit_is_entered_later_with_the_time_of_entry(
     paul = staff("paul", StaffRole.PRESCRIBER)
     by_override = paul.post(f"/appointments/{visit['id']}/fulfillment", {"override_reason": WHY})
 
-    assert (done.json["status"], codes(guarded)) == ("fulfilled", [(409, "gate-open")])
+    assert (done.json["status"], codes(guarded)) == ("fulfilled", [(409, "requirement-open")])
     assert "never checked in" in guarded.json["detail"]
     assert by_override.json["status"] == "fulfilled"
     back = alice("DELETE", f"/appointments/{consult['id']}/fulfillment")
@@ -116,22 +120,25 @@ def test_the_end_of_a_visit_is_entered_later_with_the_time_of_entry(
 def test_an_undo_does_not_bring_back_what_the_requirements_no_longer_allow(
     staff, alice, course, visit, travel
 ):
-    path, gates = f"/appointments/{visit['id']}", f"/care-plans/{course['id']}/gates"
+    path, requirements = f"/appointments/{visit['id']}", f"/care-plans/{course['id']}/requirements"
     paul = staff("paul", StaffRole.PRESCRIBER)
     travel(starts(visit))
-    for gate in visit["open_gates"]:
-        own = {"appointment_id": visit["id"]} if gate["key"] == "driver" else {}
-        assert paul("PUT", f"{gates}/{gate['key']}", {"closed": True, **own}).status_code == 200
+    for requirement in visit["open_requirements"]:
+        own = {"appointment_id": visit["id"]} if requirement["key"] == "driver" else {}
+        assert paul("PUT", f"{requirements}/{requirement['key']}", {"closed": True, **own}).status_code == 200
     assert alice.get(path).json["status"] == "booked"
     alice.post(f"{path}/arrival", {})
-    paul("PUT", f"{gates}/consent", {"closed": False})
+    paul("PUT", f"{requirements}/consent", {"closed": False})
 
     back = alice("DELETE", f"{path}/arrival").json
-    assert (back["status"], [gate["key"] for gate in back["open_gates"]]) == ("pending", ["consent"])
+    assert (back["status"], [requirement["key"] for requirement in back["open_requirements"]]) == (
+        "pending",
+        ["consent"],
+    )
 
-    paul("PUT", f"{gates}/consent", {"closed": True})
+    paul("PUT", f"{requirements}/consent", {"closed": True})
     assert alice.post(f"{path}/cancellation", {}).json["status"] == "cancelled"
-    paul("PUT", f"{gates}/consent", {"closed": False})
+    paul("PUT", f"{requirements}/consent", {"closed": False})
     assert alice("DELETE", f"{path}/cancellation").json["status"] == "pending"
 
 

@@ -1,9 +1,9 @@
 """How fast mail leaves, beside plain loops of smtplib to the same server: four connections against four loops.
 
 The server answers each step after ten milliseconds, in a process of its own, as do the clocks and the loops. A clock
-collects, claims, composes, passes the gate and records; a loop only sends the same bytes. On PostgreSQL a second clock
-joins. N= mails (800 unless said). Prints the ratios; each rate is the best of ROUNDS= (2), loops and clocks in turn,
-because other work on the machine can only slow one down.
+collects, claims, composes, passes the sending check and records; a loop only sends the same bytes. On PostgreSQL a
+second clock joins. N= mails (800 unless said). Prints the ratios; each rate is the best of ROUNDS= (2), loops and
+clocks in turn, because other work on the machine can only slow one down.
 
 Memory: what a clock's process holds after a tenth, half and all of REMINDERS= (10,000), which it prints to nowhere.
 """

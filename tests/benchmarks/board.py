@@ -213,7 +213,7 @@ def _search(clinic: Clinic, many: int) -> None:
         part = list(enumerate(names[at : at + 5_000], start=start + at))
         session.execute(
             insert(Resource),
-            [{"id": n, "clinic_id": clinic.id, "kind": ResourceKind.PATIENT, "lanes": 1} for n, _ in part],
+            [{"id": n, "clinic_id": clinic.id, "kind": ResourceKind.PATIENT, "units": 1} for n, _ in part],
         )
         session.execute(insert(Patient), [_row(clinic, n, given, family) for n, (given, family) in part])
     session.commit()

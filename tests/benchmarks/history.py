@@ -62,9 +62,9 @@ STATEMENTS = (
         CASE WHEN s.n / 100 < :hours THEN 'fulfilled' ELSE 'booked' END, 'needs-action',
         {start}, {end}, {local}, 'America/New_York', {empty}, 'u' || s.n, 0, 1, 1, {start}, {start}, FALSE, ''
     FROM s""",
-    """INSERT INTO occupation (clinic_id, resource_id, lane, appointment_id, phase, role, exclusive, start_at, end_at)
+    """INSERT INTO allocation (clinic_id, resource_id, unit, appointment_id, phase, role, exclusive, start_at, end_at)
     SELECT :clinic, :chair + s.n % 100, 0, s.n + 1, 'infusion', 'chair', FALSE, {start}, {end} FROM s""",
-    """INSERT INTO occupation (clinic_id, resource_id, lane, appointment_id, phase, role, exclusive, start_at, end_at)
+    """INSERT INTO allocation (clinic_id, resource_id, unit, appointment_id, phase, role, exclusive, start_at, end_at)
     SELECT :clinic, :patient + s.n % 200, 0, s.n + 1, 'visit', 'patient', FALSE, {start}, {end} FROM s""",
     f"""INSERT INTO message (id, clinic_id, public_id, kind, patient_id, recipient, subject_line, "values", state,
         reason, created_at, due_at, urgent_at, attempts, stops, resends, smtp_reply)
@@ -97,10 +97,10 @@ def _resources(cast, things):
 def _unguard(session, engine):
     """Take the guard against overlaps away: it is not what is measured, and would take most of the time."""
     if engine == "postgresql":
-        names = "SELECT conname FROM pg_constraint WHERE contype = 'x' AND conrelid = 'occupation'::regclass"
-        drop = "ALTER TABLE occupation DROP CONSTRAINT {}"
+        names = "SELECT conname FROM pg_constraint WHERE contype = 'x' AND conrelid = 'allocation'::regclass"
+        drop = "ALTER TABLE allocation DROP CONSTRAINT {}"
     else:
-        names = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'occupation'"
+        names = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'allocation'"
         drop = "DROP TRIGGER {}"
     for name in session.scalars(text(names)).all():
         session.execute(text(drop.format(name)))

@@ -32,8 +32,8 @@ from scheduler.database import begin_write, db
 from scheduler.domain import planner
 from scheduler.domain.localtime import to_local, to_utc
 from scheduler.models import versions
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
-from scheduler.models.occupation import Allocation
 from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
 from scheduler.services.clinic import plans
@@ -133,12 +133,12 @@ def _visit(cast: Cast, number: int, patient: int, at: datetime, now: datetime) -
 
 
 def _row(
-    clinic_id: int, number: int, resource: int, lane: int, role: str, at: datetime, length: timedelta
+    clinic_id: int, number: int, resource: int, unit: int, role: str, at: datetime, length: timedelta
 ) -> dict:
     return {
         "clinic_id": clinic_id,
         "resource_id": resource,
-        "lane": lane,
+        "unit": unit,
         "appointment_id": number,
         "phase": "infusion",
         "role": role,

@@ -29,9 +29,9 @@ from sqlalchemy import event, insert
 from scheduler.app import create_app
 from scheduler.database import db
 from scheduler.domain.localtime import to_local, to_utc
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import MessageKind, MessageState
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.processes.clock_jobs import keep_hours
 from scheduler.services.mail import outbox
@@ -41,7 +41,7 @@ from tests.engines import test_settings
 from tests.zones import other_rules
 
 ZONE = ZoneInfo("America/New_York")
-CHAIRS, NURSES, LANES = 30, 10, 3
+CHAIRS, NURSES, UNITS = 30, 10, 3
 LENGTH = timedelta(hours=2)
 SLOTS = ("08:00", "10:00", "12:00", "14:00")
 VISITS_EACH = 8
@@ -117,8 +117,8 @@ def fill(cast: Cast, each: list[Patient], visits: int) -> None:
         patient = each[number % len(each)]
         rows.append(_visit(cast, number, patient, chairs[chair].id, at))
         held = [(chairs[chair].resource_id, 0, "chair"), (patient.resource_id, 0, "patient")]
-        held.append((nurses[chair // LANES].resource_id, chair % LANES, "nurse"))
-        taken += [_row(cast, number, resource, lane, role, at) for resource, lane, role in held]
+        held.append((nurses[chair // UNITS].resource_id, chair % UNITS, "nurse"))
+        taken += [_row(cast, number, resource, unit, role, at) for resource, unit, role in held]
     session = db.session()
     for first in range(0, len(rows), 5000):
         session.execute(insert(Appointment), rows[first : first + 5000])
@@ -170,11 +170,11 @@ def _visit(cast: Cast, number: int, patient: Patient, location_id: int, at: date
     }
 
 
-def _row(cast: Cast, number: int, resource: int, lane: int, role: str, at: datetime) -> dict:
+def _row(cast: Cast, number: int, resource: int, unit: int, role: str, at: datetime) -> dict:
     return {
         "clinic_id": cast.clinic.id,
         "resource_id": resource,
-        "lane": lane,
+        "unit": unit,
         "appointment_id": number,
         "phase": "visit" if role == "patient" else "infusion",
         "role": role,

@@ -1,12 +1,12 @@
 """Services that see an empty calendar: so that only the database's guard stands in the way of a double booking."""
 
 from scheduler.services.planning import availability, calendar_cache
-from scheduler.services.visit import occupation
+from scheduler.services.visit import allocation
 
 BLIND = (
     (calendar_cache, "_taken", lambda *_: iter(())),
     (availability, "_busy", lambda *_: []),
-    (occupation, "_live", lambda _session, ids, _whole: {one: [] for one in ids}),
+    (allocation, "_live", lambda _session, ids, _whole: {one: [] for one in ids}),
 )
 
 

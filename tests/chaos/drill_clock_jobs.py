@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from scheduler.clock import Clock
-from scheduler.models.tick import Tick
+from scheduler.models.job_run import JobRun
 from scheduler.services.signs_of_life import CLOCK, SLACK, WORKER
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, short_on
@@ -88,4 +88,4 @@ def read(address):
 def formerly(session):
     """Return the age in seconds of the youngest sign of any job."""
     session.rollback()
-    return (Clock().wall() - session.scalar(select(func.max(Tick.wall_at)))).total_seconds()
+    return (Clock().wall() - session.scalar(select(func.max(JobRun.wall_at)))).total_seconds()

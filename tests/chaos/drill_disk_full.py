@@ -1,8 +1,8 @@
-"""The disk is full for a while: nothing is half written, no mail leaves whose gate is not on it, all goes on after.
+"""The disk is full for a while: nothing is half written, no mail leaves whose check is not on it, all goes on after.
 
 The database lies on a small disk of its own in memory, which a file fills up in the middle of the sending; so the
 errors are the operating system's own. Mounting takes root. On PostgreSQL the log cannot be written then, the server
-ends itself, and is started again once there is room. The control is a sender that does not write its gates.
+ends itself, and is started again once there is room. The control is a sender that does not write its sending checks.
 """
 
 import itertools
@@ -75,10 +75,10 @@ def test_disk_full(engine_name, forked, app, session, harbor, disk, server, tmp_
     clinic_id = harbor.clinic.id
     with drill(app, harbor.clinic, tmp_path, lease=LEASE, delay=0.002, turns=True) as running:
         sender = running.start()
-        ungated = refused = half = 0
+        unchecked = refused = half = 0
         for _ in range(number):
             found = fill_and_free(app, session, harbor, disk, server, running)
-            ungated, refused, half = ungated + found[0], refused + found[1], half + found[2]
+            unchecked, refused, half = unchecked + found[0], refused + found[1], half + found[2]
         running.script.let_go()
         running.end(sender, signal.SIGTERM)
         running.wait_until_gone(sender)
@@ -94,7 +94,7 @@ def test_disk_full(engine_name, forked, app, session, harbor, disk, server, tmp_
         {
             "times": number,
             "mails": count.mails,
-            "without a gate on the disk": ungated,
+            "without a check on the disk": unchecked,
             "bookings refused": refused,
             "half bookings": half,
             "lost": count.lost,
@@ -102,10 +102,10 @@ def test_disk_full(engine_name, forked, app, session, harbor, disk, server, tmp_
             "duplicates": count.duplicates,
             "flagged": count.flagged,
         },
-        {"bug": "gates are not written", "without a gate on the disk": planted},
+        {"bug": "sending checks are not written", "without a check on the disk": planted},
     )
 
-    assert (ungated, half, corrupt) == (0, 0, [])
+    assert (unchecked, half, corrupt) == (0, 0, [])
     assert faults == Faults(0, count.mails, 0)  # the crowd's visits never had a chair
     assert (count.lost, count.silent, count.unflagged) == (0, 0, 0)
     assert refused > 0
@@ -113,7 +113,7 @@ def test_disk_full(engine_name, forked, app, session, harbor, disk, server, tmp_
 
 
 def fill_and_free(app, session, harbor, disk, server, running):
-    """Fill the disk while mail leaves; return the mails without a gate, the bookings refused, and the half ones."""
+    """Fill the disk while mail leaves; return the mails without a check, the bookings refused, and the half ones."""
     running.stand_still()
     running.add(24)
     running.script.turns.release(40)  # some leave, then the mail server stands still
@@ -122,14 +122,14 @@ def fill_and_free(app, session, harbor, disk, server, running):
     refused = sum(bool(refusal(session, harbor)) for _ in range(BOOKINGS))
     running.script.turns.release(200)
     time.sleep(2)  # the sender tries what it cannot do
-    passed = None if server else gates(session)
+    passed = None if server else checks(session)
     received = {one.recipient for one in running.script.received}
     ballast.unlink()
     if server:
         server.wait_until_down()
         server.start()
         db.engine.dispose()
-        passed = gates(session)
+        passed = checks(session)
     half = unfinished(session)
     running.wait_for_mails(len(received) + 1)
     assert refusal(session, harbor) == "", "no booking after there is room again"
@@ -182,8 +182,8 @@ def unfinished(session):
     return sum(size != VISITS for size in found)
 
 
-def gates(session):
-    """Return whose mails have passed their gate, as the disk has it."""
+def checks(session):
+    """Return whose mails have passed their sending check, as the disk has it."""
     session.rollback()
     passed = select(Message.address).where(Message.data_at.is_not(None) | (Message.resends > 0))
     found = set(session.scalars(passed))
@@ -204,13 +204,13 @@ def damaged(session, server):
 
 
 def control(app, session, harbor, disk, server, folder):
-    """The same with gates that are not written: return how many mails leave without one."""
+    """The same with sending checks that are not written: return how many mails leave without one."""
     folder.mkdir()
     with drill(
-        app, harbor.clinic, folder, control="gate-not-written", lease=LEASE, delay=0.002, turns=True
+        app, harbor.clinic, folder, control="check-not-written", lease=LEASE, delay=0.002, turns=True
     ) as running:
         sender = running.start()
-        ungated, _, _ = fill_and_free(app, session, harbor, disk, server, running)
+        unchecked, _, _ = fill_and_free(app, session, harbor, disk, server, running)
         running.end(sender)
         running.wait_until_gone(sender)
-    return ungated
+    return unchecked

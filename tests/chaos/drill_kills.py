@@ -71,9 +71,9 @@ def control_of(app, harbor, folder, policy):
         found = killed_in_silence(app, harbor, folder, "recorded-first", "data")
         assert found.lost > 0
         return {"bug": "recorded before it is sent", "lost": found.lost}
-    found = killed_in_silence(app, harbor, folder, "gate-not-written", "content")
+    found = killed_in_silence(app, harbor, folder, "check-not-written", "content")
     assert found.unflagged > 0
-    return {"bug": "no trace at the gate", "unflagged copies": found.unflagged}
+    return {"bug": "no trace at the sending check", "unflagged copies": found.unflagged}
 
 
 def killed_in_silence(app, harbor, folder, control, step):

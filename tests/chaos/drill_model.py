@@ -6,7 +6,7 @@ The control lets go of no time when a visit is moved or cancelled.
 import pytest
 from hypothesis import Phase
 
-from scheduler.services.visit import occupation
+from scheduler.services.visit import allocation
 from tests.chaos.report import tell
 from tests.chaos.settings import SEED, rounds, short_on
 from tests.services.visit.clinic_machine import ClinicMachine
@@ -21,7 +21,7 @@ def test_the_model(engine_name, open_clinic, monkeypatch):  # noqa: F811
     ClinicMachine.ends.clear()
     compare(open_clinic, number, STEPS, SEED)
     ends = dict(ClinicMachine.ends)
-    monkeypatch.setattr(occupation, "release", lambda *_: [])
+    monkeypatch.setattr(allocation, "release", lambda *_: [])
     with pytest.raises(AssertionError) as caught:
         compare(open_clinic, 200, STEPS, SEED, phases=[Phase.generate])
     tell(

@@ -35,9 +35,14 @@ MORE = 300 if FULL else 60  # that fall due when few are left
 def test_cancel_against_send(engine_name, forked, app, harbor, tmp_path):
     number = rounds(30, 10_000)
     races, cancelled, stale = race(app, harbor, tmp_path, number, at_most=20 * number)
-    _, _, planted = race(app, harbor, tmp_path / "control", min(number, CONTROL), control="gate-blind")
+    _, _, planted = race(app, harbor, tmp_path / "control", min(number, CONTROL), control="check-blind")
     figures = {"races": races, "cancelled in time": cancelled, "stale mails": stale}
-    tell("cancel-against-send", engine_name, figures, {"bug": "the gate is blind", "stale mails": planted})
+    tell(
+        "cancel-against-send",
+        engine_name,
+        figures,
+        {"bug": "the sending check is blind", "stale mails": planted},
+    )
 
     assert 0 < cancelled < races
     assert stale == 0
@@ -50,7 +55,7 @@ def race(app, harbor, folder, number, at_most=0, control=""):
     Returns how many were cancelled, how many of them in time, and how many of those were sent after.
 
     The mail server takes a few steps between two cancellations, so both get through their work side by side on any
-    machine; within these steps, gate and cancellation race.
+    machine; within these steps, sending check and cancellation race.
     """
     folder.mkdir(exist_ok=True)
     with drill(app, harbor.clinic, folder, control=control, delay=0.004, turns=True) as running:
@@ -68,7 +73,7 @@ def race(app, harbor, folder, number, at_most=0, control=""):
 
 
 def _cancel_on_sight(app, running, number, at_most):
-    """Cancel visits whose mails are next; yield the address of each, "" when its mail had passed its gate."""
+    """Cancel visits whose mails are next; yield the address of each, "" when its mail had passed its sending check."""
     chance = random.Random(SEED)
     waiting = deque(_addresses(running, running.first))
     received, seen, late = running.script.received, set(), False
@@ -98,7 +103,7 @@ def _addresses(running, first):
 
 
 def _cancel(app, address):
-    """Cancel a visit as the services do; tell whether its mail had passed the gate.
+    """Cancel a visit as the services do; tell whether its mail had passed the sending check.
 
     The visit is locked by the cancellation, so that is a fact when it is read here.
     """
@@ -129,12 +134,12 @@ def _cancel(app, address):
 def test_frozen_beyond_the_lease(engine_name, forked, app, harbor, tmp_path):
     number = rounds(4, 100)
     found = freezes(app, harbor, tmp_path, number)
-    bug = "gate-asks-no-lease"
+    bug = "check-asks-no-lease"
     if FULL:
         planted = freezes(app, harbor, tmp_path / "control", 2 * FROZEN, control=bug)
     else:
-        planted = frozen_before_the_gate(app, harbor, tmp_path / "control", bug)
-    control = {"bug": "the gate asks for no lease", "unflagged copies": planted.unflagged}
+        planted = frozen_before_the_check(app, harbor, tmp_path / "control", bug)
+    control = {"bug": "the sending check asks for no lease", "unflagged copies": planted.unflagged}
     tell("sigstop", engine_name, {"freezes": number, **asdict(found)}, control)
 
     assert (found.lost, found.silent, found.unflagged) == (0, 0, 0)
@@ -167,7 +172,7 @@ def freezes(app, harbor, folder, number, control=""):
         return running.count()
 
 
-def frozen_before_the_gate(app, harbor, folder, control):
+def frozen_before_the_check(app, harbor, folder, control):
     """Freeze a sender that has claimed mails and waits for a greeting; wake it when another has sent them."""
     folder.mkdir()
     with drill(app, harbor.clinic, folder, control=control, lease=1.0, turns=True) as running:

@@ -14,7 +14,7 @@ from tests.chaos.blindness import blind
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, rounds
 from tests.engines import both
-from tests.models.test_occupation import GUARDS
+from tests.models.test_allocation import GUARDS
 from tests.races import CROWD, Rush
 
 
@@ -54,7 +54,7 @@ def count(rush, numbers):
 
 def unguarded(session, rush, number):
     """Take the guard out as well and return how many overlaps there are then."""
-    drops = {**GUARDS, "sqlite": [*GUARDS["sqlite"], "DROP TRIGGER occupation_overlap_update"]}
+    drops = {**GUARDS, "sqlite": [*GUARDS["sqlite"], "DROP TRIGGER allocation_overlap_update"]}
     for drop in drops[session.get_bind().dialect.name]:
         session.execute(text(drop))
     session.commit()

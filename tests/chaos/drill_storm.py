@@ -23,7 +23,7 @@ from tests.cast import NOW, add_patient, add_person, add_place
 from tests.chaos.children import Child, ask
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds, seconds, short_on
-from tests.models.test_occupation import GUARDS
+from tests.models.test_allocation import GUARDS
 from tests.running import open_url
 
 PROCESSES = 8 if FULL else 4
@@ -104,7 +104,7 @@ class Storm:
 
     def unguarded(self, way="services", url=""):
         """Return the overlaps of a short storm without the guard, with blind services."""
-        drops = {**GUARDS, "sqlite": [*GUARDS["sqlite"], "DROP TRIGGER occupation_overlap_update"]}
+        drops = {**GUARDS, "sqlite": [*GUARDS["sqlite"], "DROP TRIGGER allocation_overlap_update"]}
         for drop in drops[self.session.get_bind().dialect.name]:
             self.session.execute(text(drop))
         self.session.commit()

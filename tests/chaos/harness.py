@@ -145,7 +145,7 @@ class Drill:
         last = time.monotonic() + seconds
         for hours in LATER:
             epoch = time.monotonic() - hours * HOURS
-            process = self._start(epoch, self.control if self.control == "gate-blind" else "")
+            process = self._start(epoch, self.control if self.control == "check-blind" else "")
             self._wait_while_it_goes_on(last, epoch)
             self.end(process, signal.SIGTERM)
             self.wait_until_gone(process)

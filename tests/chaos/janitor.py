@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from scheduler.app import create_app
 from scheduler.database import begin_write, db
 from scheduler.domain.status import AppointmentStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.idempotency_key import IdempotencyKey
 from scheduler.models.message import Message, MessageState, MessageSubject
-from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder
 from scheduler.transactions import is_contention
 from tests.cast import NOW

@@ -42,7 +42,7 @@ def test_a_head_that_is_none_is_refused(app, harbor):
 @both
 def test_a_row_that_sql_put_into_the_trail_is_reported(app, session, harbor):
     seal_trails(app)
-    forge(session, "patient.created", event="gate.overridden", actor="staff")
+    forge(session, "patient.created", event="requirement.overridden", actor="staff")
     session.commit()
     sealed = seal_trails(app)
     verified = run(app, "audit", "verify", "--clinic", "harbor")

@@ -13,10 +13,10 @@ from config import MailServer
 from scheduler.app import create_app
 from scheduler.cli import backup as backup_command
 from scheduler.database import begin_write, db
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.notify.smtp import Connection
 from scheduler.processes.dispatch import Outbound, dispatch

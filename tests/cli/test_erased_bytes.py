@@ -25,7 +25,7 @@ from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
 from scheduler.services.patient import patients
 from scheduler.services.transfer import backup_files
-from scheduler.services.visit import gates, visits
+from scheduler.services.visit import requirements, visits
 from tests.cast import NOW, add_patient
 from tests.cli.test_users import run
 from tests.clocks import StandingClock
@@ -55,7 +55,9 @@ def planted(app, session, harbor):
     fill(twin, left)
     twin.merged_into_id = nora.id
     first, second = visit(course, "infusion-1"), visit(course, "infusion-2")
-    gates.close(session, harbor.prescriber, course, "consent", NOW, document=next(left), note=next(left))
+    requirements.complete(
+        session, harbor.prescriber, course, "consent", NOW, document=next(left), note=next(left)
+    )
     visits.cancel(session, alice, [first], NOW, next(left), "patient")
     course.status_reason, course.override_reason = next(left), next(left)
     course.wishes = {**course.wishes, "note": next(left)}

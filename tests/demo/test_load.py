@@ -13,15 +13,15 @@ from scheduler.demo.silence import REASON
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Unit
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Stage
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Requirement
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import RequestKind
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.requirement import Requirement
 from scheduler.models.schedule import Closure, ClosureKind
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.services.actors import Actor
@@ -39,7 +39,7 @@ def overlaps(session: Session) -> int:
     one, other = aliased(Allocation), aliased(Allocation)
     query = select(func.count()).where(
         one.resource_id == other.resource_id,
-        one.lane == other.lane,
+        one.unit == other.unit,
         one.id < other.id,
         one.released_at.is_(None),
         other.released_at.is_(None),
@@ -60,7 +60,7 @@ def test_a_tuesday_is_lively(session: Session, tuesday: Clinic) -> None:
     _every_gap_in_days_is_kept(session)
     _nothing_proposed_takes_up_time(session)
     _nobody_was_written_to(session)
-    _open_gates_make_visits_tentative(session, visits)
+    _open_requirements_make_visits_tentative(session, visits)
     _patients_have_answered(session)
     statuses = Counter(one.status for one in today)
     assert statuses[AppointmentStatus.FULFILLED] >= 2
@@ -103,9 +103,9 @@ def _nobody_was_written_to(session: Session) -> None:
     assert (session.scalar(ahead) or 0) > 50
 
 
-def _open_gates_make_visits_tentative(session: Session, visits: list[Appointment]) -> None:
+def _open_requirements_make_visits_tentative(session: Session, visits: list[Appointment]) -> None:
     left_open = select(func.count(Requirement.id)).where(
-        Requirement.key == "driver", Requirement.closed_at.is_(None)
+        Requirement.key == "driver", Requirement.completed_at.is_(None)
     )
     assert (session.scalar(left_open) or 0) > 10
     pending = {one.kind for one in visits if one.status is AppointmentStatus.PENDING}
@@ -114,7 +114,7 @@ def _open_gates_make_visits_tentative(session: Session, visits: list[Appointment
 
 
 def _patients_have_answered(session: Session) -> None:
-    """Check-ins follow their visits and look up from the first to the last; drivers settled their gates."""
+    """Check-ins follow their visits and look up from the first to the last; drivers settled their requirements."""
     moods = {one.appointment.position: one.mood for one in session.scalars(select(CheckIn))}
     assert len(moods) >= 4
     assert moods[max(moods)] > moods[min(moods)]

@@ -48,5 +48,8 @@ def test_dice_depend_on_the_story_and_the_subject_alone() -> None:
 
     assert one.random("visit").random() == one.random("visit").random()
     assert (
-        len({one.random("visit").random(), one.random("gate").random(), other.random("visit").random()}) == 3
+        len(
+            {one.random("visit").random(), one.random("requirement").random(), other.random("visit").random()}
+        )
+        == 3
     )

@@ -6,7 +6,7 @@ from scheduler.database import begin_write
 from scheduler.services.clinic import schedules
 from tests.cast import NOW
 from tests.engines import both
-from tests.visits import add_visit, occupy
+from tests.visits import add_visit, allocate
 
 
 @pytest.fixture
@@ -42,16 +42,16 @@ def test_a_chair_is_free_around_what_takes_it(session, harbor, slots):
     assert slots("Chair 2", "start=2026-11-28") == []
 
 
-def test_a_nurse_is_busy_only_when_every_lane_is_taken(session, harbor, slots):
-    nurse, lanes = harbor.people["Nina"], harbor.clinic.settings.nurse_lanes
+def test_a_nurse_is_busy_only_when_every_unit_is_taken(session, harbor, slots):
+    nurse, units = harbor.people["Nina"], harbor.clinic.settings.nurse_units
     start = NOW + timedelta(hours=2)
     first = add_visit(session, harbor, "Chair 1", start)
-    session.add(occupy(first, nurse.resource_id))
+    session.add(allocate(first, nurse.resource_id))
     session.commit()
     before = slots("Nina")
     session.rollback()
     begin_write(session)
-    session.add_all([occupy(first, nurse.resource_id, lane) for lane in range(1, lanes)])
+    session.add_all([allocate(first, nurse.resource_id, unit) for unit in range(1, units)])
     session.commit()
 
     assert before == [("free", "08:00", "18:00")]

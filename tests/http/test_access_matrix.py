@@ -224,12 +224,12 @@ def test_no_fhir_resource_shows_a_patient_without_a_note(app, database_url, sess
 
 
 def test_a_refusal_is_noted_whatever_the_interface(session, harbor, canaries, api, objects, signed_in):
-    narrow, nick = api(harbor, "mona", scopes=["gates"]), signed_in(harbor, "nick")
+    narrow, nick = api(harbor, "mona", scopes=["requirements"]), signed_in(harbor, "nick")
     asked = {
         "/fhir/Patient": lambda: narrow.client.get("/fhir/Patient", headers=narrow.headers),
         "/api/v1/patients": lambda: narrow.get("/patients"),
         "waive": lambda: narrow(
-            "PUT", f"/care-plans/{objects['course']}/gates/consent", {"closed": True, "waived": True}
+            "PUT", f"/care-plans/{objects['course']}/requirements/consent", {"closed": True, "waived": True}
         ),
         "page": lambda: nick.get("/patients/new"),
         "undo": lambda: nick.post(f"/appointments/{objects['visit']}/undo", data={"step": "cancel"}),

@@ -46,7 +46,7 @@ def on_its_day(tmp_path, infusion):
 
 @pytest.fixture
 def paul(open_page, live_server, staffed, session):
-    """Paul's desk: a prescriber, who may override every gate."""
+    """Paul's desk: a prescriber, who may override every requirement."""
     set_password(session, hire(session, staffed, "paul", StaffRole.PRESCRIBER), PASSWORD)
     session.commit()
     return sign_in(open_page(live_server), "paul@example.org")
@@ -86,7 +86,7 @@ def test_steps_are_taken_in_the_panel_and_the_last_is_undone(alice, session, inf
     assert fresh(session, infusion).status is AppointmentStatus.PENDING
 
 
-def test_an_open_gate_stops_check_in_until_a_prescriber_gives_a_reason(
+def test_an_open_requirement_stops_check_in_until_a_prescriber_gives_a_reason(
     paul, session, infusion, on_its_day, faults
 ):
     faults.expect("status of 409")
@@ -106,7 +106,7 @@ def test_an_open_gate_stops_check_in_until_a_prescriber_gives_a_reason(
     assert fresh(session, infusion).status is AppointmentStatus.CHECKED_IN
 
 
-def test_a_front_desk_person_cannot_pass_an_open_gate(alice, infusion, on_its_day, faults):
+def test_a_front_desk_person_cannot_pass_an_open_requirement(alice, infusion, on_its_day, faults):
     faults.expect("status of 409")
     page = alice
     page.goto(board_of(infusion))

@@ -4,8 +4,8 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.occupation import Allocation
 from scheduler.services.visit.visits import cancel
 from tests.cast import NOW
 

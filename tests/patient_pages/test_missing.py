@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.services.visit import gates
+from scheduler.services.visit import requirements
 from tests.cast import NOW
 from tests.patient_pages.conftest import mailed
 from tests.services.courses import book, visit
@@ -23,7 +23,7 @@ def page(client, session, harbor, care_plan):
 
 
 def test_what_a_preparatory_visit_settles_is_not_missed_before_it(session, harbor, care_plan, page, at):
-    gates.close(
+    requirements.complete(
         session, harbor.prescriber, care_plan, "pregnancy-test", NOW, waived=True, note="not applicable here"
     )
     session.commit()

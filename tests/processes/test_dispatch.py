@@ -164,7 +164,7 @@ def test_a_moved_visit_is_reminded_at_its_new_time_only(app, session, harbor):
 
 
 @both
-def test_a_visit_cancelled_after_the_claim_is_stopped_at_the_gate(app, session, harbor):
+def test_a_visit_cancelled_after_the_claim_is_stopped_by_the_sending_check(app, session, harbor):
     visit = booked(session, harbor, NOW + 5 * DAY)
     with post_office(app) as post:
 

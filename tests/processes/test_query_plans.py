@@ -40,7 +40,7 @@ def test_no_query_of_a_job_reads_a_whole_table(session, harbor, asked):
     assert set(scans(session, steps)) <= {"SCAN CONSTANT ROW"}  # the database's clock
 
 
-LARGE = ("appointment", "message", "message_subject", "occupation", "reminder", "audit_event", "care_plan")
+LARGE = ("appointment", "message", "message_subject", "allocation", "reminder", "audit_event", "care_plan")
 QUESTIONS = {
     "flask status": lambda session, clinic: books.faults(session, clinic.id, NOW),
     "what waits": lambda session, _: wellbeing.waiting(session, NOW),

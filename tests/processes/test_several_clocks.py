@@ -13,8 +13,8 @@ from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.audit_head import AuditHead
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.job_run import JobRun
 from scheduler.models.message import Message, MessageKind
-from scheduler.models.tick import Tick
 from scheduler.processes import clock_jobs
 from scheduler.processes.clock_jobs import ClockJob
 from scheduler.processes.sealing import seal_trails
@@ -153,7 +153,7 @@ def test_a_clinic_whose_data_are_broken_harms_no_other(app, session, harbor, hil
     caplog.set_level(logging.INFO)
     clock_jobs.run(app, ClockJob("digest", 60, lambda: clock_jobs.write_digests(app)))
     session.expire_all()
-    sign = session.scalars(select(Tick).where(Tick.name == "digest")).one()
+    sign = session.scalars(select(JobRun).where(JobRun.name == "digest")).one()
 
     assert set(digests(session)) == {harbor.users[name].id for name in ("ada", "mona", "alice")}
     assert sign.failed == 1
@@ -174,7 +174,7 @@ def test_a_trail_that_cannot_be_sealed_harms_no_other(app, session, harbor, hill
     clock_jobs.run(app, ClockJob("seal", 5, lambda: seal_trails(app)))
     session.expire_all()
     open_ones = set(session.scalars(select(AuditEvent.clinic_id).where(AuditEvent.serial.is_(None))))
-    sign = session.scalars(select(Tick).where(Tick.name == "seal")).one()
+    sign = session.scalars(select(JobRun).where(JobRun.name == "seal")).one()
 
     assert open_ones == {harbor.clinic.id}
     assert (sign.failed, sign.outcome) == (
@@ -195,7 +195,7 @@ def test_a_failure_is_forgotten_once_a_run_has_gone_well(app, session, harbor, h
     clock_jobs.run(app, job)
     session.expire_all()
 
-    assert [row.failed for row in session.scalars(select(Tick).where(Tick.name == "digest"))] == [0]
+    assert [row.failed for row in session.scalars(select(JobRun).where(JobRun.name == "digest"))] == [0]
 
 
 def test_only_the_clinics_that_are_due_are_gone_through(app, session, harbor, hill, at):

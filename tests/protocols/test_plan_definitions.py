@@ -227,21 +227,25 @@ def test_the_therapist_is_there_throughout_dosing() -> None:
 
 
 def test_the_monitoring_form_follows_the_visit() -> None:
-    gate = plan("esketamine-nasal").gate("rems-monitoring-form")
+    requirement = plan("esketamine-nasal").requirement("rems-monitoring-form")
 
-    assert (gate.after_visit, gate.valid_days, gate.holds) == (True, 7, "per_session")
+    assert (requirement.after_visit, requirement.valid_days, requirement.holds) == (True, 7, "per_session")
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_what_patients_are_asked_for_has_a_name_in_spanish(key):
-    asked = [gate for gate in plan(key).gates if not gate.after_visit]
+    asked = [requirement for requirement in plan(key).requirements if not requirement.after_visit]
 
-    assert [gate.key for gate in asked if gate.titled("es") == gate.title] == []
+    assert [requirement.key for requirement in asked if requirement.titled("es") == requirement.title] == []
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_clinical_gates_name_who_completes_them(key):
-    named = {gate.key: set(gate.completed_by) for gate in plan(key).gates if gate.key != "driver"}
+def test_clinical_requirements_name_who_completes_them(key):
+    named = {
+        requirement.key: set(requirement.completed_by)
+        for requirement in plan(key).requirements
+        if requirement.key != "driver"
+    }
 
     assert all(named.values())
     assert named.get("medical-clearance", {"prescriber"}) == {"prescriber"}

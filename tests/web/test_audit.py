@@ -158,17 +158,22 @@ def test_a_filter_that_makes_no_sense_says_so(harbor, signed_in):
 @both
 def test_the_csv_holds_what_the_filters_leave_in_safe_cells(session, harbor, signed_in):
     note(
-        session, harbor, "alice", "gate.overridden", harbor.patients["Nora"], reason='=HYPERLINK("http://x")'
+        session,
+        harbor,
+        "alice",
+        "requirement.overridden",
+        harbor.patients["Nora"],
+        reason='=HYPERLINK("http://x")',
     )
     note(session, harbor, "alice", "patient.viewed", harbor.patients["Nora"])
     session.commit()
     ada = signed_in(harbor, "ada")
-    answer = ada.post("/audit/export", data={"what": "gate.overridden"}, buffered=True)
+    answer = ada.post("/audit/export", data={"what": "requirement.overridden"}, buffered=True)
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     session.rollback()
 
     assert [(row["event"], row["reason"], row["user"]) for row in rows] == [
-        ("gate.overridden", '\'=HYPERLINK("http://x")', "Alice")
+        ("requirement.overridden", '\'=HYPERLINK("http://x")', "Alice")
     ]
     assert session.scalar(select(AuditEvent.fields).where(AuditEvent.event == "audit.exported")) == ["what"]
 

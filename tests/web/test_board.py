@@ -10,8 +10,8 @@ from scheduler.database import db
 from scheduler.models.versions import calendar_version
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
-from scheduler.services.visit import gates
-from scheduler.services.visit.open_gates import open_gates
+from scheduler.services.visit import requirements
+from scheduler.services.visit.open_requirements import open_requirements
 from scheduler.web.board_scale import Scale
 from tests.cast import NOW, add_patient
 from tests.services.courses import MONDAY, book, visit
@@ -66,7 +66,7 @@ def test_people_hold_what_they_are_needed_for(session, harbor, course):
     nurse = next(column for column in day.columns if column.name == "Nina")
     own = [block for block in nurse.blocks if block.visit.action == "infusion-1"]
     assert [block.stretches[0].name for block in own if block.wide] == ["set-up"]
-    assert nurse.lanes == harbor.clinic.settings.nurse_lanes
+    assert nurse.units == harbor.clinic.settings.nurse_units
 
 
 def test_what_is_only_projected_is_not_on_the_board(session, harbor, course):
@@ -106,25 +106,27 @@ def test_a_late_and_an_overdue_visit_say_so(session, course):
     assert boards.state_at(infusion, infusion.end_at + timedelta(minutes=7)) == "over by 7 min"
 
 
-def test_the_board_says_what_is_missing_as_the_gates_do(session, harbor, course, signed_in):
+def test_the_board_says_what_is_missing_as_the_requirements_do(session, harbor, course, signed_in):
     infusion = visit(course, "infusion-1")
     on = infusion.local_start.date()
-    wanted = [gate.key for gate in open_gates(infusion)]
+    wanted = [requirement.key for requirement in open_requirements(infusion)]
     day = boards.load(session, harbor.clinic, on, BoardView.CHAIRS, NOW)
-    assert [gate.key for gate in day.missing[infusion.id]] == wanted
+    assert [requirement.key for requirement in day.missing[infusion.id]] == wanted
     assert "driver" in wanted
 
     for key in wanted[:-1]:
-        rule = infusion.care_plan.plan_definition.plan.gate(key)
+        rule = infusion.care_plan.plan_definition.plan.requirement(key)
         own = infusion if rule.holds == "per_session" else None
-        gates.close(session, harbor.prescriber, infusion.care_plan, key, NOW, own)
+        requirements.complete(session, harbor.prescriber, infusion.care_plan, key, NOW, own)
     session.commit()
-    still = open_gates(infusion)
+    still = open_requirements(infusion)
     assert 0 < len(still) < len(wanted)
     day = boards.load(session, harbor.clinic, on, BoardView.CHAIRS, NOW)
-    assert [gate.key for gate in day.missing[infusion.id]] == [gate.key for gate in still]
+    assert [requirement.key for requirement in day.missing[infusion.id]] == [
+        requirement.key for requirement in still
+    ]
     page = " ".join(signed_in(harbor, "alice").get(f"/board/{on}").text.split())
-    assert f"Missing: {', '.join(gate.title for gate in still).lower()}" in page
+    assert f"Missing: {', '.join(requirement.title for requirement in still).lower()}" in page
 
 
 def test_a_wrong_date_is_refused_in_words(harbor, signed_in):

@@ -13,7 +13,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
 from scheduler.services.feed import feeds
 from scheduler.services.patient import patient_answers, self_service
-from scheduler.services.visit import gates, visits
+from scheduler.services.visit import requirements, visits
 from tests.cast import NOW, add_patient, hire
 from tests.services.courses import book, visit
 
@@ -31,7 +31,7 @@ DETAILS = {  # who sees a detail, and what stands for it
     "reasons": (AT_WORK, ["cancel-canary", "stop-canary"]),
     "alert-note": (AT_WORK, ["alert-canary"]),
     "driver": (AT_WORK, ["Drusilla Drivercanary", "+1 555 0177"]),
-    "gate-notes": (AT_WORK, ["note-canary", "document-canary"]),
+    "requirement-notes": (AT_WORK, ["note-canary", "document-canary"]),
     "contact": (AT_WORK, ["+1 555 0188", "contact-canary@example.org", "Proxina Canary", "1931-07-19"]),
     "needs": (AT_WORK, ["Interpreter-canary", "preference-canary"]),
     "messages": (AT_WORK, ["message-canary"]),
@@ -60,7 +60,9 @@ def planted(session, harbor, at_now):
     course = book(session, harbor)
     course.override_reason = "course-override-canary"
     one, two, three = (visit(course, f"infusion-{number}") for number in (1, 2, 3))
-    gates.close(session, paul, course, "consent", NOW, document="document-canary", note="note-canary")
+    requirements.complete(
+        session, paul, course, "consent", NOW, document="document-canary", note="note-canary"
+    )
     patient_answers.tell_driver(session, patient, one, NOW, True, "Drusilla Drivercanary", "+1 555 0177")
     visits.check_in(session, paul, one, one.start_at, override_reason="override-canary, seen by phone")
     answers = {"little_interest": "3", "feeling_down": "2", "mood": "1", "note": "answer-canary"}
@@ -85,8 +87,8 @@ def planted(session, harbor, at_now):
     ]  # fmt: skip
     api = [
         "/patients", "/patients?search=plantedkin", f"/patients/{known}", "/appointments?limit=200",
-        f"/care-plans/{care_plan}", f"/care-plans/{care_plan_2}", f"/care-plans/{care_plan}/gates",
-        f"/care-plans/{care_plan}/gates/consent", *(f"/appointments/{one}" for one in ids),
+        f"/care-plans/{care_plan}", f"/care-plans/{care_plan_2}", f"/care-plans/{care_plan}/requirements",
+        f"/care-plans/{care_plan}/requirements/consent", *(f"/appointments/{one}" for one in ids),
     ]  # fmt: skip
     fhir = ["/Patient", f"/Patient/{known}", "/Appointment?_count=100", "/CarePlan", f"/Appointment/{ids[1]}"]
     session.commit()

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from scheduler import storage
 from scheduler.database import db
 from scheduler.models.job import Job, JobState
-from scheduler.models.tick import Tick
+from scheduler.models.job_run import JobRun
 from scheduler.services import jobs, schema, signs_of_life
 from scheduler.services.mail import channels, outbox
 from scheduler.services.signs_of_life import CLOCK, SLACK, WORKER, WORKER_SECONDS
@@ -79,7 +79,7 @@ def test_each_job_that_stops_is_named_although_all_others_live(
 @pytest.mark.parametrize("name", CLOCK)
 def test_a_job_that_has_never_run_is_named(client, session, lives, name):
     lives()
-    session.delete(session.get_one(Tick, (name, "here")))
+    session.delete(session.get_one(JobRun, (name, "here")))
     session.commit()
     health = client.get("/healthz")
 
@@ -137,7 +137,7 @@ def test_a_job_that_fails_is_named(app, client, session, lives):
 @both
 def test_a_worker_is_missed_once_something_waits_for_it(app, client, session, harbor, lives):
     lives()
-    session.delete(session.get_one(Tick, (WORKER, "here")))
+    session.delete(session.get_one(JobRun, (WORKER, "here")))
     session.commit()
     without = client.get("/healthz")
     jobs.ask(session, harbor.actor("alice"), jobs.IMPROVE, {}, NOW)
@@ -294,7 +294,7 @@ def test_the_disk_is_written_to_at_most_every_half_minute(app, client, session, 
 
     def written():
         session.rollback()
-        return [row.wall_at for row in session.query(Tick).filter_by(name=storage.ROW)]
+        return [row.wall_at for row in session.query(JobRun).filter_by(name=storage.ROW)]
 
     client.get("/healthz")
     first = written()

@@ -41,7 +41,7 @@ def test_what_the_page_shows_is_what_it_saves(session, harbor, mona):
     before = kept(session, harbor)
     fields = {}
     page = mona.get("/settings/rules").text
-    for number, what in enumerate(("visit", "visit", "gates", "driver", "booster")):
+    for number, what in enumerate(("visit", "visit", "requirements", "driver", "booster")):
         fields[f"rule-{number}-what"] = f"{what} before-start"
     amounts = [("72", "hours"), ("24", "hours"), ("3", "working_days"), ("2", "days"), ("14", "days")]
     for number, (amount, unit) in enumerate(amounts):
@@ -65,7 +65,7 @@ def test_a_rule_is_removed(session, harbor, mona):
         ({"rule-0-amount": "0"}, "must be a whole number from 1 to 720"),
         ({"rule-0-unit": "days", "rule-0-amount": "99"}, "between 1 and 90 days"),
         ({"rule-0-unit": "weeks"}, "a rule reads like"),
-        ({"rule-0-what": "gates after-end"}, "a rule reads like"),
+        ({"rule-0-what": "requirements after-end"}, "a rule reads like"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(session, harbor, mona, change, reason):

@@ -24,7 +24,7 @@ class OnTheDay:
 
 @pytest.fixture
 def waiting(session, course):
-    """An infusion with an open gate."""
+    """An infusion with an open requirement."""
     return visit(course, "infusion-1").public_id
 
 

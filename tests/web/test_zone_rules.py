@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.services import signs_of_life
-from scheduler.services.visit import occupation, visits, zone_rules
+from scheduler.services.visit import allocation, visits, zone_rules
 from tests.cast import NOW
 from tests.visits import add_visit
 from tests.zones import one_stays_and_one_goes, other_rules
@@ -84,7 +84,7 @@ def test_where_room_was_made_the_desk_need_not_wait_for_the_clock(session, harbo
         here = next(one for one in session.query(type(left)) if one.status is AppointmentStatus.ARRIVED)
         visits.check_in(session, harbor.actor("alice"), here, here.start_at)
         visits.fulfill(session, harbor.actor("alice"), here, here.start_at)
-        occupation.release(session, [here], NOW)
+        allocation.release(session, [here], NOW)
         session.commit()
         assert "Nothing any more" in alice.get("/zone-rules").text
         told = alice.post("/zone-rules/derivation", follow_redirects=True).text

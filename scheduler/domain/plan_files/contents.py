@@ -1,4 +1,4 @@
-"""Rules on what a plan file says of phases, gates and texts."""
+"""Rules on what a plan file says of phases, requirements and texts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LONGEST_VISIT = 24 * 60
 def content_faults(document: Fields, steps: Sequence[SourcedAction]) -> Iterator[Fault]:
     for path, phases in _phase_lists(document):
         yield from _phases_faults(path, phases)
-    guarding = {gate for step in steps for gate in step.action.get("gates", ())}
-    for index, gate in enumerate(document.get("gates", ())):
-        yield from _gate_faults(("gates", index), gate, gate["key"] in guarding)
+    guarding = {requirement for step in steps for requirement in step.action.get("requirements", ())}
+    for index, requirement in enumerate(document.get("requirements", ())):
+        yield from _requirement_faults(("requirements", index), requirement, requirement["key"] in guarding)
     by_key = {entry["key"]: entry for entry in document.get("preparations", ())}
     for index, entry in enumerate(document.get("preparations", ())):
         yield from _text_faults(("preparations", index), entry, by_key)
@@ -61,17 +61,19 @@ def _need_faults(path: Path, need: str | Fields, phase: Fields) -> Iterator[Faul
         yield Fault((*path, "minutes"), f"is longer than the phase, which takes {phase['minutes']} minutes")
 
 
-def _gate_faults(path: Path, gate: Fields, guards: bool) -> Iterator[Fault]:
-    if (gate["holds"] == "days") != ("valid_days" in gate):
+def _requirement_faults(path: Path, requirement: Fields, guards: bool) -> Iterator[Fault]:
+    if (requirement["holds"] == "days") != ("valid_days" in requirement):
         yield Fault(path, "valid_days belongs to holds: days, and holds: days needs valid_days")
-    if "within_days" in gate and not gate.get("after_visit"):
+    if "within_days" in requirement and not requirement.get("after_visit"):
         yield Fault((*path, "within_days"), "is for duties that follow the visit; add after_visit: true")
-    if gate.get("after_visit") and (gate["holds"] != "per_session" or "lead_hours" in gate):
+    if requirement.get("after_visit") and (
+        requirement["holds"] != "per_session" or "lead_hours" in requirement
+    ):
         yield Fault(path, "a duty that follows each visit holds per_session and has no lead_hours")
-    if gate["key"] == DRIVER and "completed_by" in gate:
+    if requirement["key"] == DRIVER and "completed_by" in requirement:
         yield Fault((*path, "completed_by"), "patients name their driver themselves; leave completed_by out")
     if not guards:
-        yield Fault(path, f"no visit is guarded by the gate {gate['key']}")
+        yield Fault(path, f"no visit is guarded by the requirement {requirement['key']}")
 
 
 def _text_faults(path: Path, entry: Fields, by_key: Fields) -> Iterator[Fault]:

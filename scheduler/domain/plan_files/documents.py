@@ -60,7 +60,7 @@ def from_document(document: Fields, version: int = 1) -> Plan:
         description=document.get("description", ""),
         source=document["source"],
         actions=tuple(_action(step.action) for step in steps),
-        gates=tuple(_gate(gate) for gate in document.get("gates", ())),
+        requirements=tuple(_requirement(requirement) for requirement in document.get("requirements", ())),
         preparations=preparations_of(document),
     )
 
@@ -71,7 +71,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
     if plan.description:
         document["description"] = plan.description
     document["source"] = plan.source
-    document["gates"] = [_gate_document(gate) for gate in plan.gates]
+    document["requirements"] = [_requirement_document(requirement) for requirement in plan.requirements]
     document["actions"] = [_action_document(action) for action in plan.actions]
     document["preparations"] = [preparation_document(preparation) for preparation in plan.preparations]
     return document
@@ -91,7 +91,7 @@ def _action(fields: Fields) -> Action:
         series_length=number.get("of"),
         proposed=fields.get("proposed", False),
         visible=fields.get("visible", True),
-        gates=tuple(fields.get("gates", ())),
+        requirements=tuple(fields.get("requirements", ())),
         preparation=fields.get("preparation"),
     )
 
@@ -110,7 +110,7 @@ def _action_document(action: Action) -> dict[str, Any]:
     document |= _given(
         before=action.before,
         proposed=action.proposed,
-        gates=list(action.gates),
+        requirements=list(action.requirements),
         preparation=action.preparation,
     )
     return document if action.visible else document | {"visible": False}
@@ -171,7 +171,7 @@ def _need_document(need: Need) -> str | dict[str, Any]:
     return {"role": need.role.value, **details} if details else need.role.value
 
 
-def _gate(fields: Fields) -> RequirementDefinition:
+def _requirement(fields: Fields) -> RequirementDefinition:
     return RequirementDefinition(
         key=fields["key"],
         title=fields["title"],
@@ -184,12 +184,20 @@ def _gate(fields: Fields) -> RequirementDefinition:
     )
 
 
-def _gate_document(gate: RequirementDefinition) -> dict[str, Any]:
-    document: dict[str, Any] = {"key": gate.key, "title": gate.title, "holds": gate.holds.value}
-    days = "within_days" if gate.after_visit else "valid_days"
-    lead_hours = gate.lead // HOUR
-    given = {days: gate.valid_days, "titles": dict(gate.titles), "completed_by": list(gate.completed_by)}
-    return document | _given(**given, lead_hours=lead_hours, after_visit=gate.after_visit)
+def _requirement_document(requirement: RequirementDefinition) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "key": requirement.key,
+        "title": requirement.title,
+        "holds": requirement.holds.value,
+    }
+    days = "within_days" if requirement.after_visit else "valid_days"
+    lead_hours = requirement.lead // HOUR
+    given = {
+        days: requirement.valid_days,
+        "titles": dict(requirement.titles),
+        "completed_by": list(requirement.completed_by),
+    }
+    return document | _given(**given, lead_hours=lead_hours, after_visit=requirement.after_visit)
 
 
 def _given(**fields: Any) -> dict[str, Any]:

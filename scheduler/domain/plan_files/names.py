@@ -12,7 +12,7 @@ WITHOUT_VISIT = ("kind", "title", "phases")
 
 def name_faults(document: Fields) -> Iterator[Fault]:
     """Return the faults that can be seen before the series are written out."""
-    for part in ("gates", "visits", "preparations"):
+    for part in ("requirements", "visits", "preparations"):
         yield from _given_twice(document.get(part, ()), part)
     yield from _unknown_visits(document)
     yield from _unknown_details(document)
@@ -51,13 +51,13 @@ def _unknown_visits(document: Fields) -> Iterator[Fault]:
 
 
 def _unknown_details(document: Fields) -> Iterator[Fault]:
-    gates = {gate["key"] for gate in document.get("gates", ())}
+    requirements = {requirement["key"] for requirement in document.get("requirements", ())}
     preparations = {preparation["key"] for preparation in document.get("preparations", ())}
     visits = [(("visits", index), visit) for index, visit in enumerate(document.get("visits", ()))]
     for path, entry in (*visits, *_entries(document)):
-        for number, gate in enumerate(entry.get("gates", ())):
-            if gate not in gates:
-                yield _unknown((*path, "gates", number), gate, "gates")
+        for number, requirement in enumerate(entry.get("requirements", ())):
+            if requirement not in requirements:
+                yield _unknown((*path, "requirements", number), requirement, "requirements")
         if "preparation" in entry and entry["preparation"] not in preparations:
             yield _unknown((*path, "preparation"), entry["preparation"], "preparations")
 

@@ -30,8 +30,8 @@ class Availability:
     """The bitsets of one calendar.
 
     `open` are the cells in which the clinic works; `duty[id]` those in which a resource does, busy or not;
-    `at_least[id][n]` those in which it has n lanes free or more (n from 1 to its lanes); `taken[id][lane]` those in
-    which a lane is taken.
+    `at_least[id][n]` those in which it has n units free or more (n from 1 to its units); `taken[id][unit]` those in
+    which a unit is taken.
     """
 
     def __init__(self, calendar: Calendar) -> None:
@@ -59,36 +59,36 @@ class Availability:
         return self.grid.touched(self.calendar.closures.get(resource_id, ()))
 
     def _taken(self) -> dict[int, dict[int, int]]:
-        by_lane: dict[int, dict[int, list[Window]]] = defaultdict(lambda: defaultdict(list))
-        for resource_id, lane, window in self.calendar.occupied:
-            by_lane[resource_id][lane].append(window)
+        by_unit: dict[int, dict[int, list[Window]]] = defaultdict(lambda: defaultdict(list))
+        for resource_id, unit, window in self.calendar.occupied:
+            by_unit[resource_id][unit].append(window)
         return {
-            resource_id: {lane: self.grid.touched(windows) for lane, windows in lanes.items()}
-            for resource_id, lanes in by_lane.items()
+            resource_id: {unit: self.grid.touched(windows) for unit, windows in units.items()}
+            for resource_id, units in by_unit.items()
         }
 
     def _levels(self, resource: PlannerResource) -> tuple[int, ...]:
-        lanes = self.taken.get(resource.id, {}).values()
-        used = [self.grid.real, *[0] * (max(len(lanes), resource.lanes) + 1)]
-        for lane in lanes:  # used[n]: cells in which n lanes or more are taken
+        units = self.taken.get(resource.id, {}).values()
+        used = [self.grid.real, *[0] * (max(len(units), resource.units) + 1)]
+        for unit in units:  # used[n]: cells in which n units or more are taken
             for n in range(len(used) - 1, 0, -1):
-                used[n] |= used[n - 1] & lane
+                used[n] |= used[n - 1] & unit
         duty = self.duty[resource.id]
-        free = (duty & ~used[resource.lanes - n + 1] for n in range(1, resource.lanes + 1))
+        free = (duty & ~used[resource.units - n + 1] for n in range(1, resource.units + 1))
         return (duty, *free)
 
     def changed(self, calendar: Calendar, added: Iterable[Taken], removed: Iterable[Taken]) -> Availability:
-        """Return the same with some occupation more and some less; the calendar is the new one, otherwise equal."""
+        """Return the same with some allocation more and some less; the calendar is the new one, otherwise equal."""
         after = copy(self)
         after.calendar = calendar
         after.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
         touched: dict[int, dict[int, int]] = {}
-        for resource_id, lane, window in removed:
-            lanes = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
-            lanes[lane] = lanes.get(lane, 0) & ~self.grid.inside((window,))
-        for resource_id, lane, window in added:
-            lanes = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
-            lanes[lane] = lanes.get(lane, 0) | self.grid.touched((window,))
+        for resource_id, unit, window in removed:
+            units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
+            units[unit] = units.get(unit, 0) & ~self.grid.inside((window,))
+        for resource_id, unit, window in added:
+            units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
+            units[unit] = units.get(unit, 0) | self.grid.touched((window,))
         if touched:
             after.taken = {**self.taken, **touched}
             levels = {r.id: after._levels(r) for r in self.resources if r.id in touched}
@@ -102,7 +102,7 @@ class Availability:
         duty = cells & self.open
         more.resources = (*self.resources, resource)
         more.duty = {**self.duty, resource.id: duty}
-        more.at_least = {**self.at_least, resource.id: (duty,) * (resource.lanes + 1)}
+        more.at_least = {**self.at_least, resource.id: (duty,) * (resource.units + 1)}
         more._eroded = {}
         return more
 
@@ -111,7 +111,7 @@ class Availability:
         self._eroded.clear()
 
     def free_for(self, resource_id: int, length: int, exclusive: bool) -> int:
-        """Return the cells from which one lane (or, exclusively, every lane) stays free for `length` cells."""
+        """Return the cells from which one unit (or, exclusively, every unit) stays free for `length` cells."""
         levels = self.at_least[resource_id]
         level = len(levels) - 1 if exclusive else 1
         key = (resource_id, level, length)

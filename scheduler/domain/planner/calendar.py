@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.windows import Window
 
-Taken = tuple[int, int, Window]  # resource id, lane, when
+Taken = tuple[int, int, Window]  # resource id, unit, when
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What goes into the planner and what comes out.
 
 Times are aware UTC instants; days are clinic-local dates. A Placement runs from `start` to `end` of all its phases, of
-which the patient is there until `attended_end`. Segments say who or what is taken up when; lanes are given out later,
+which the patient is there until `attended_end`. Segments say who or what is taken up when; units are given out later,
 by booking, inside its transaction.
 """
 
@@ -16,18 +16,18 @@ from scheduler.domain.plans import Plan, Role
 
 @dataclass(frozen=True, slots=True)
 class PlannerResource:
-    """A chair, a room or a person. A person may have several roles; `lanes` is how many patients at once."""
+    """A chair, a room or a person. A person may have several roles; `units` is how many patients at once."""
 
     id: int
     name: str
     roles: frozenset[Role]
-    lanes: int = 1
+    units: int = 1
     capabilities: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one resource's time taken by one phase of a visit; `exclusive` is all of its lanes."""
+    """A stretch of one resource's time taken by one phase of a visit; `exclusive` is all of its units."""
 
     resource_id: int
     role: Role

@@ -1,7 +1,7 @@
 """Start sets: the cells at which a visit can start, by erosion of everyone's free time.
 
 A place, a therapist and a prescriber are kept for all phases that ask for them; a nurse who shares her attention may
-hand over within and between phases, so for them it is enough that at every tick somebody has a lane free. Exact as long
+hand over within and between phases, so for them it is enough that at every tick somebody has a unit free. Exact as long
 as nobody is asked for twice at once; where two needs of one visit could meet in one person, each is given one person
 throughout and the persons are tried against each other.
 """
@@ -22,7 +22,7 @@ from scheduler.domain.plans import Action, Phase, Role
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Cells from `start` up to `end` after the visit's start; `exclusive` asks for every lane."""
+    """Cells from `start` up to `end` after the visit's start; `exclusive` asks for every unit."""
 
     start: int
     end: int

@@ -155,9 +155,9 @@ def _more_hours(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> Iterat
 
 def _fits_with(problem: PlanningProblem, role: Role, cells: int) -> bool:
     """Tell whether the course fits with one more resource of this role, at work in these cells."""
-    lanes = max((r.lanes for r in problem.availability.pool(role)), default=1)
+    units = max((r.units for r in problem.availability.pool(role)), default=1)
     more = PlannerResource(
-        ANOTHER, f"another {role.value}", frozenset({role}), lanes, _capabilities(problem, role)
+        ANOTHER, f"another {role.value}", frozenset({role}), units, _capabilities(problem, role)
     )
     availability = problem.availability.plus(more, cells)
     return PlanningProblem(problem.request, availability, problem.weights, problem.now).slots.complete

@@ -248,7 +248,7 @@ class _Judge:
                 yield Violation(key, "patient", f"The patient is elsewhere at {self._at(start)}.", True)
 
     def _capacity(self) -> Iterator[Violation]:
-        """Count lanes at every moment at which something starts: nowhere more than there are."""
+        """Count units at every moment at which something starts: nowhere more than there are."""
         taken: dict[int, list[tuple[datetime, datetime, int]]] = defaultdict(list)
         for resource_id, _, window in self.calendar.occupied:
             taken[resource_id].append((window.start, window.end, 1))
@@ -264,7 +264,7 @@ class _Judge:
             return
         others = [t for t in taken if t[0] < segment.end and segment.start < t[1]]
         others += [
-            (other.start, other.end, resource.lanes if other.exclusive else 1)
+            (other.start, other.end, resource.units if other.exclusive else 1)
             for second in self.visits
             for other in second.segments
             if other is not segment
@@ -272,10 +272,10 @@ class _Judge:
             and other.start < segment.end
             and segment.start < other.end
         ]
-        own = resource.lanes if segment.exclusive else 1
+        own = resource.units if segment.exclusive else 1
         moments = {segment.start, *(start for start, _, _ in others if start > segment.start)}
         if any(
-            own + sum(n for start, end, n in others if start <= at < end) > resource.lanes for at in moments
+            own + sum(n for start, end, n in others if start <= at < end) > resource.units for at in moments
         ):
             words = f"{resource.name} is already taken at {self._at(segment.start)}."
             yield Violation(visit.action, "taken", words, True)

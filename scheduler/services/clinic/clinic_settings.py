@@ -159,7 +159,7 @@ def _between(least: int, most: int) -> Callable[[str, Any], int]:
 
 
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "nurse_lanes": _between(1, 12),
+    "nurse_units": _between(1, 12),
     "planning_horizon_days": _between(14, 400),
     "notice_minutes": _between(0, 7 * 24 * 60),
     "planner_weights": _weights,

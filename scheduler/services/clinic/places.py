@@ -18,10 +18,10 @@ from scheduler.errors import Invalid, NotFound, WrongStatus
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models import versions
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import Allocation
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.user import User
@@ -38,7 +38,7 @@ def create_location(session: Session, actor: Actor, fields: Mapping[str, Any], n
     values = _checked(fields, LOCATION_FIELDS | {"kind": _place_kind})
     _need(values, "name", "kind")
     _refuse_same_name(session, actor.clinic, values["name"])
-    resource = Resource(clinic_id=actor.clinic.id, kind=values.pop("kind"), lanes=1)
+    resource = Resource(clinic_id=actor.clinic.id, kind=values.pop("kind"), units=1)
     session.add(resource)
     session.flush()
     location = Location(clinic_id=actor.clinic.id, resource_id=resource.id, **values)
@@ -74,12 +74,12 @@ def update_location(
 def create_practitioner(
     session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime
 ) -> Practitioner:
-    """Add a person: name, roles, rank, lanes (visits at once; None is the clinic's ratio). Raises Invalid."""
+    """Add a person: name, roles, rank, units (visits at once; None is the clinic's ratio). Raises Invalid."""
     values = _checked(fields, PRACTITIONER_FIELDS)
     _need(values, "name", "roles")
     roles = values.pop("roles")
-    lanes = values.pop("lanes", None)
-    resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PRACTITIONER, lanes=lanes)
+    units = values.pop("units", None)
+    resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PRACTITIONER, units=units)
     session.add(resource)
     session.flush()
     person = Practitioner(clinic_id=actor.clinic.id, resource_id=resource.id, **values)
@@ -103,8 +103,8 @@ def update_practitioner(
         feed_ends.end_of_practitioner(session, actor, person, now)
     if "roles" in values:
         _give_roles(person, values.pop("roles"))
-    if "lanes" in values:
-        person.resource.lanes = values.pop("lanes")
+    if "units" in values:
+        person.resource.units = values.pop("units")
     for name, value in values.items():
         setattr(person, name, value)
     audit.record(session, actor, "practitioner.changed", person, now, fields=fields)
@@ -239,5 +239,5 @@ LOCATION_FIELDS = SHARED_FIELDS | {
 PRACTITIONER_FIELDS = SHARED_FIELDS | {
     "name": lambda field, value: clean_line(field, value, 200, required=True),
     "roles": _roles,
-    "lanes": lambda field, value: None if value is None else _whole(field, value, 1, 20),
+    "units": lambda field, value: None if value is None else _whole(field, value, 1, 20),
 }

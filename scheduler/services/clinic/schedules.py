@@ -18,9 +18,9 @@ from scheduler.domain.localtime import to_local
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import versions
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Allocation
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import Closure, ClosureKind, ScheduleHours, ScheduleOverride
 from scheduler.services.actors import Actor

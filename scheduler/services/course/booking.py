@@ -29,7 +29,7 @@ from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
 from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates
+from scheduler.services.visit import requirements
 from scheduler.services.visit.changes import Changes, changing, release_expired
 
 
@@ -113,11 +113,11 @@ def announce(
 ) -> None:
     """Book flushed appointments for good: pending or booked by their requirements, told to the patient in one mail."""
     if care_plan is not None:
-        gates.write_rows(change.session, care_plan, appointments)
+        requirements.write_rows(change.session, care_plan, appointments)
         change.remind(one for one in appointments_of(care_plan) if reminders.waits(one))
     for appointment in appointments:
         change.note(appointment, "book", reason, audit=None)
-        appointment.status = gates.status_by_gates(appointment)
+        appointment.status = requirements.status_by_requirements(appointment)
 
 
 def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | None) -> None:

@@ -25,7 +25,7 @@ from scheduler.services.planning.courses import rest
 from scheduler.services.planning.visit_rows import People
 from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates, visits
+from scheduler.services.visit import requirements, visits
 from scheduler.services.visit.changes import changing, release_expired
 
 HELD = "the course is on hold"
@@ -124,7 +124,7 @@ def _put_back(
             appointment = held[visit.action]
             change.put(appointment, visit, people)
             visits.reinstate(appointment, AppointmentStatus.BOOKED)
-            appointment.status = gates.status_by_gates(appointment)
+            appointment.status = requirements.status_by_requirements(appointment)
             appointment.response = Response.NEEDS_ACTION
             change.note(appointment, "resume")
 

@@ -14,7 +14,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Requirement
+from scheduler.models.requirement import Requirement
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.planning.courses import latest
 from scheduler.services.visit.moves import Move
@@ -33,8 +33,8 @@ class SpacedVisit:
 
 
 @dataclass(frozen=True)
-class GateState:
-    """A gate of the course: its rule and its row, one for the course or one for a visit."""
+class RequirementState:
+    """A requirement of the course: its rule and its row, one for the course or one for a visit."""
 
     rule: RequirementDefinition
     row: Requirement
@@ -47,7 +47,7 @@ class Picture:
 
     plan: Plan
     steps: tuple[SpacedVisit, ...]
-    gates: tuple[GateState, ...]
+    requirements: tuple[RequirementState, ...]
     next_step: SpacedVisit | None
     done: int
     firm: int
@@ -67,7 +67,7 @@ def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime
     return Picture(
         plan,
         steps,
-        _gates(care_plan, plan),
+        _requirements(care_plan, plan),
         next((step for step in firm if step.visit.end_at > now), None),
         sum(step.visit.status is AppointmentStatus.FULFILLED for step in firm),
         len(firm),
@@ -101,12 +101,14 @@ def changed_gaps(session: Session, clinic: Clinic, moves: Sequence[Move]) -> lis
     ]
 
 
-def _gates(care_plan: CarePlan, plan: Plan) -> tuple[GateState, ...]:
+def _requirements(care_plan: CarePlan, plan: Plan) -> tuple[RequirementState, ...]:
     visits = {visit.id: visit for visit in appointments_of(care_plan)}
-    order = {gate.key: n for n, gate in enumerate(plan.gates)}
-    rows = [row for row in care_plan.gates if row.key in order]
+    order = {requirement.key: n for n, requirement in enumerate(plan.requirements)}
+    rows = [row for row in care_plan.requirements if row.key in order]
     found = [
-        GateState(plan.gate(row.key), row, visits.get(row.appointment_id) if row.appointment_id else None)
+        RequirementState(
+            plan.requirement(row.key), row, visits.get(row.appointment_id) if row.appointment_id else None
+        )
         for row in rows
     ]
     return tuple(

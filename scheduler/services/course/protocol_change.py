@@ -2,7 +2,7 @@
 
 A visit that the new protocol has too keeps its row and uid, and moves only as far as the new gaps ask for; the others
 are called off, and those that the old one did not have are new. All of it is shown first, then done in one transaction
-with one mail. The course goes on as the same course: its gates, its history and its links stay.
+with one mail. The course goes on as the same course: its requirements, its history and its links stay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, done_of, planned
 from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates, visits
+from scheduler.services.visit import requirements, visits
 from scheduler.services.visit.changes import Changes, changing, release_expired
 
 
@@ -173,9 +173,9 @@ def apply_change(
         people = People(session, actor.clinic, visits_ahead)
         rows = [_write(written, care_plan, one, people, reason) for one in change.placed]
         write_projections(written, care_plan, change.projections)
-        gates.write_rows(session, care_plan, rows)
+        requirements.write_rows(session, care_plan, rows)
         for row in rows:
-            row.status = gates.status_by_gates(row)
+            row.status = requirements.status_by_requirements(row)
         audit.record(
             session, actor, "care-plan.protocol-changed", care_plan, now, ["plan_definition"], reason
         )

@@ -1,7 +1,7 @@
 """A day as columns: who or what is taken up when, and when nothing can be.
 
 The chairs' view has a column for each chair and room, and one for visits that need none; the people's view has one for
-each practitioner, with a lane for each visit they may attend to at once. The number of queries is fixed.
+each practitioner, with a unit for each visit they may attend to at once. The number of queries is fixed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Allocation
-from scheduler.services.day import delays, missing_gates
+from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
 
 LATE = timedelta(minutes=5)
@@ -52,7 +52,7 @@ class BoardEntry:
     visit: Appointment
     window: Window
     stretches: tuple[PhaseWindow, ...]
-    lane: int = 0
+    unit: int = 0
     wide: bool = False
 
 
@@ -64,7 +64,7 @@ class Column:
     public_id: str
     name: str
     kind: str
-    lanes: int
+    units: int
     blocks: tuple[BoardEntry, ...]
 
 
@@ -95,7 +95,7 @@ def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datet
     )
     if now is None:
         return Day(on, view, bounds, tuple(columns), visits, called_off)
-    late, missing = delays.of_day(session, visits, now), missing_gates.of_day(session, visits)
+    late, missing = delays.of_day(session, visits, now), missing_requirements.of_day(session, visits)
     return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing)
 
 
@@ -177,8 +177,8 @@ def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -
     elsewhere = [_whole(visit) for visit in visits if visit.location_id is None]
     if elsewhere:
         dealt = _side_by_side(elsewhere)
-        lanes = max(block.lane for block in dealt) + 1
-        columns.append(Column(None, "", "No chair or room", "elsewhere", lanes, tuple(dealt)))
+        units = max(block.unit for block in dealt) + 1
+        columns.append(Column(None, "", "No chair or room", "elsewhere", units, tuple(dealt)))
     return columns
 
 
@@ -189,8 +189,8 @@ def _by_person(session: Session, clinic: Clinic, visits: Sequence[Appointment]) 
     columns = []
     for person in people:
         own = [row for row in rows if row.resource_id == person.resource_id]
-        widest = max((row.lane + 1 for row in own), default=1)
-        usual = (person.resource.lanes or clinic.settings.nurse_lanes) if Role.NURSE in person.roles else 1
+        widest = max((row.unit + 1 for row in own), default=1)
+        usual = (person.resource.units or clinic.settings.nurse_units) if Role.NURSE in person.roles else 1
         columns.append(
             Column(
                 person.resource_id,
@@ -210,18 +210,18 @@ def _held(session: Session, appointment_ids: Sequence[int], resource_ids: set[in
         Allocation.resource_id.in_(resource_ids),
         Allocation.released_at.is_(None),
     )
-    return list(session.scalars(query.order_by(Allocation.start_at, Allocation.lane)))
+    return list(session.scalars(query.order_by(Allocation.start_at, Allocation.unit)))
 
 
 def _held_blocks(rows: Iterable[Allocation], visits: dict[int, Appointment]) -> list[BoardEntry]:
-    """Return one block for each stretch; one that takes every lane is drawn once, across all of them."""
+    """Return one block for each stretch; one that takes every unit is drawn once, across all of them."""
     blocks = []
     for row in rows:
-        if row.exclusive and row.lane > 0:
+        if row.exclusive and row.unit > 0:
             continue
         window = Window(row.start_at, row.end_at)
         stretch = PhaseWindow(row.phase, window)
-        blocks.append(BoardEntry(visits[row.appointment_id], window, (stretch,), row.lane, row.exclusive))
+        blocks.append(BoardEntry(visits[row.appointment_id], window, (stretch,), row.unit, row.exclusive))
     return blocks
 
 
@@ -231,11 +231,11 @@ def _whole(visit: Appointment) -> BoardEntry:
 
 
 def _side_by_side(blocks: Iterable[BoardEntry]) -> list[BoardEntry]:
-    """Deal blocks that overlap to lanes of their own, the first free one each."""
+    """Deal blocks that overlap to units of their own, the first free one each."""
     ends: list[datetime] = []
     dealt = []
     for block in sorted(blocks, key=lambda one: one.window.start):
-        lane = next((n for n, end in enumerate(ends) if end <= block.window.start), len(ends))
-        ends[lane : lane + 1] = [block.window.end]
-        dealt.append(BoardEntry(block.visit, block.window, block.stretches, lane))
+        unit = next((n for n, end in enumerate(ends) if end <= block.window.start), len(ends))
+        ends[unit : unit + 1] = [block.window.end]
+        dealt.append(BoardEntry(block.visit, block.window, block.stretches, unit))
     return dealt

@@ -76,7 +76,7 @@ def closed(availability: Availability, resource_id: int | None, row: int = 0) ->
 
 
 def _counted(availability: Availability, resource_ids: list[int]) -> tuple[Counts, Counts]:
-    """Return by cell how many lanes are taken, and how many there are."""
+    """Return by cell how many units are taken, and how many there are."""
     size = availability.grid.size
     there, free = np.zeros(size, np.int64), np.zeros(size, np.int64)
     for resource_id in resource_ids:

@@ -24,9 +24,9 @@ from scheduler.domain.plans import TICK
 from scheduler.domain.status import STEPS, AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.errors import Invalid, RuleBroken
+from scheduler.models.allocation import Allocation, of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.occupation import Allocation, of_appointment
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.mail.reminders import is_told
@@ -41,7 +41,7 @@ from scheduler.services.visit.moves import Move
 
 LONGEST = 240  # minutes
 LATE = "running late"
-BEYOND = 1_000  # lanes that nobody has: only how many are taken counts here, booking gives out the real ones
+BEYOND = 1_000  # units that nobody has: only how many are taken counts here, booking gives out the real ones
 
 
 @dataclass(frozen=True)
@@ -223,13 +223,13 @@ def _place(
 
 
 def _taken(calendar: Availability, visit: Placement, number: int) -> list[Taken]:
-    """Return what a placed visit takes up, on lanes of its own: an exclusive stretch on as many as there are."""
-    lanes = {resource.id: resource.lanes for resource in calendar.resources}
+    """Return what a placed visit takes up, on units of its own: an exclusive stretch on as many as there are."""
+    units = {resource.id: resource.units for resource in calendar.resources}
     found: list[Taken] = []
     for segment in visit.segments:
-        for _ in range(lanes[segment.resource_id] if segment.exclusive else 1):
-            lane = BEYOND + number + len(found)
-            found.append((segment.resource_id, lane, Window(segment.start, segment.end)))
+        for _ in range(units[segment.resource_id] if segment.exclusive else 1):
+            unit = BEYOND + number + len(found)
+            found.append((segment.resource_id, unit, Window(segment.start, segment.end)))
     return found
 
 

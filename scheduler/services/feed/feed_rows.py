@@ -16,11 +16,11 @@ from sqlalchemy import ColumnElement, and_, func, not_, or_, select, true
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import IN_CALENDARS, WITHDRAWN, AppointmentStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 

@@ -1,1 +1,1 @@
-"""Mail and when it is due: planned, written, claimed, let through the gate, recorded, answered."""
+"""Mail and when it is due: planned, written, claimed, let through the sending check, recorded, answered."""

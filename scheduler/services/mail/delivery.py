@@ -1,9 +1,9 @@
-"""The gate that a claimed message passes right before its content is sent, and the recording of how it ended.
+"""The sending check that a claimed message passes right before its content is sent, and the recording of how it ended.
 
-The gate is one UPDATE: it asks for the lease, for every visit in the version that the letter tells of, for the link
-epoch that its links carry (an address that the desk has just corrected gets nothing more), and for the time not to be
-over; it sets `data_at`. Only when it has been committed may the content leave. On PostgreSQL the visits
-are locked first, so a cancellation that commits while the gate runs is either seen by it or comes after it.
+The sending check is one UPDATE: it asks for the lease, for every visit in the version that the letter tells of, for the
+link epoch that its links carry (an address that the desk has just corrected gets nothing more), and for the time not to
+be over; it sets `data_at`. Only when it has been committed may the content leave. On PostgreSQL the visits are locked
+first, so a cancellation that commits while the sending check runs is either seen by it or comes after it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from scheduler.services.mail.message_ends import Policy, ended, fell_through, un
 MOST_ATTEMPTS = 20
 
 
-def pass_gate(session: Session, letter: Letter, now: datetime) -> bool:
+def passes_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
     """Let the letter out, or not. The caller commits before the content is sent, and sends nothing if that fails."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
@@ -45,11 +45,11 @@ def pass_gate(session: Session, letter: Letter, now: datetime) -> bool:
         "line": letter.subject[:200],
         "epoch": letter.link_epoch,
     }
-    return connection.execute(_gate(connection.dialect.name), passing).rowcount == 1
+    return connection.execute(_sending_check(connection.dialect.name), passing).rowcount == 1
 
 
-@cache  # built once: half of a gate's time would go into building the same statement
-def _gate(dialect: str) -> Update:
+@cache  # built once: half of a sending check's time would go into building the same statement
+def _sending_check(dialect: str) -> Update:
     return (
         update(Message)
         .where(
@@ -88,7 +88,7 @@ def _visits() -> Select[Any]:
     )
 
 
-def refused_at_gate(session: Session, letter: Letter, now: datetime) -> None:
+def refused_by_sending_check(session: Session, letter: Letter, now: datetime) -> None:
     """Settle a letter that must not go: it is too late, or a visit has changed. A lost lease is somebody else's."""
     message = _owned(session, letter)
     if message is None or message.leased_until is None or message.data_at is not None:

@@ -30,7 +30,7 @@ from scheduler.services.course import booster_tasks
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.patient import address_changes
-from scheduler.services.visit.open_gates import open_gates
+from scheduler.services.visit.open_requirements import open_requirements
 
 USEFUL = timedelta(hours=3)
 MOST_NAMED = 12
@@ -80,7 +80,7 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     today = _visits(session, clinic, start, end)
     ahead = [visit for visit in today if visit.status.is_ahead]
     quiet = [visit for visit in ahead if visit.response is not Response.ACCEPTED]
-    missing = [visit for visit in ahead if open_gates(visit)]
+    missing = [visit for visit in ahead if open_requirements(visit)]
     first = today[0].start_at if today else now
     when = f", the first at {speech.time(first)} ({speech.zone_of(first)})" if today else ""
     return [
@@ -102,7 +102,7 @@ def _visits(session: Session, clinic: Clinic, start: datetime, end: datetime) ->
     course = selectinload(Appointment.care_plan)
     query = query.options(
         joinedload(Appointment.patient),
-        course.selectinload(CarePlan.gates),
+        course.selectinload(CarePlan.requirements),
         course.joinedload(CarePlan.plan_definition),
     )
     return session.scalars(query.order_by(Appointment.start_at, Appointment.id)).all()

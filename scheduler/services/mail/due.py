@@ -26,14 +26,14 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.mail.reminders import SETTLED, quiet_hours, stands
-from scheduler.services.visit.open_gates import is_missing, settled_on_the_way
+from scheduler.services.visit.open_requirements import is_missing, settled_on_the_way
 
 AT_ONCE = 200
 NEWER = "a later reminder took its place"
 TOO_LATE = "too late: it came up when its time was over"
 CHANGED = "the visit has changed"
 KINDS = {
-    Topic.GATES: MessageKind.GATE_MISSING,
+    Topic.REQUIREMENTS: MessageKind.REQUIREMENT_MISSING,
     Topic.DRIVER: MessageKind.DRIVER,
     Topic.BOOSTER: MessageKind.BOOSTER,
 }
@@ -200,11 +200,11 @@ def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) ->
     topic = topic_of(reminder.rule)
     if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
         reminder.state, reminder.reason = ReminderState.VOID, CHANGED
-    elif topic in (Topic.GATES, Topic.DRIVER) and not is_missing(appointment, topic):
+    elif topic in (Topic.REQUIREMENTS, Topic.DRIVER) and not is_missing(appointment, topic):
         reminder.state, reminder.reason = ReminderState.VOID, SETTLED
     elif reminder.expires_at <= now:
         reminder.state, reminder.reason = ReminderState.FAILED, TOO_LATE
-    elif topic is Topic.GATES and (later := settled_on_the_way(appointment, now)):
+    elif topic is Topic.REQUIREMENTS and (later := settled_on_the_way(appointment, now)):
         reminder.due_at = later
         return False
     return reminder.state is ReminderState.PENDING

@@ -1,8 +1,8 @@
 """Whose turn a message is: claims with a lease, and what becomes of those whose owner is gone.
 
 A claim is a transaction of its own and ends before the network is touched. Leases are counted by the database's clock,
-because several hosts may share the work and theirs may differ. A lease that ran out before the gate leaves a message
-pending; one that ran out after it has an unclear end: the mail may be out, or not.
+because several hosts may share the work and theirs may differ. A lease that ran out before the sending check leaves a
+message pending; one that ran out after it has an unclear end: the mail may be out, or not.
 
 A message with which senders stop again and again may be what stops them. It is claimed alone, so that nothing else goes
 down with it, and waits longer each time that it did so alone.
@@ -112,7 +112,7 @@ def renew(session: Session, tokens: Collection[str], lease: timedelta = LEASE) -
 
 
 def hand_back(session: Session, ids: Collection[int], tokens: Collection[str]) -> None:
-    """Give up claims that have not passed their gate: the process is about to end."""
+    """Give up claims that have not passed their sending check: the process is about to end."""
     session.execute(
         update(Message)
         .where(

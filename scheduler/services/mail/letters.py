@@ -1,8 +1,9 @@
 """From a message row to the letter that is sent: the patient's language, the visits as they stand, the private link.
 
-Composed after the claim and before the gate, outside any writing transaction; the gate then makes sure that the
-visits are still those that were composed. Without the recorded consent to unencrypted mail (`email_ok`) a letter says
-only that there is a message. It names no drug, diagnosis, speciality, protocol or kind of visit: none is read here.
+Composed after the claim and before the sending check, outside any writing transaction; the check then makes sure that
+the visits are still those that were composed. Without the recorded consent to unencrypted mail (`email_ok`) a letter
+says only that there is a message. It names no drug, diagnosis, speciality, protocol or kind of visit: none is read
+here.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
 from scheduler.notify.texts import filled, text_of
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.encryption import WrongKey, decrypt, decrypt_values, encrypt
-from scheduler.services.mail.gate_mails import TOPICS
 from scheduler.services.mail.reminders import SETTLED
+from scheduler.services.mail.requirement_mails import TOPICS
 from scheduler.services.mail.told import Times, as_told
 from scheduler.services.patient.links import (
     ADDRESS,
@@ -40,7 +41,7 @@ from scheduler.services.patient.links import (
     page_url,
     unsubscribe_url,
 )
-from scheduler.services.visit.open_gates import is_missing
+from scheduler.services.visit.open_requirements import is_missing
 
 NO_ADDRESS = "no email address: on the call list"
 BAD_ADDRESS = "the email address does not work: on the call list"
@@ -54,7 +55,7 @@ SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see att
 # these stop when the patient wants no reminders, and say how to stop them
 REMINDING = (
     MessageKind.REMINDER,
-    MessageKind.GATE_MISSING,
+    MessageKind.REQUIREMENT_MISSING,
     MessageKind.DRIVER,
     MessageKind.CHECK_IN,
     MessageKind.BOOSTER,

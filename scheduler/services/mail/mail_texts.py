@@ -29,7 +29,7 @@ TITLES = {
     MessageKind.CHANGE.value: "Change",
     MessageKind.CANCELLATION.value: "Cancellation",
     MessageKind.REMINDER.value: "Reminder",
-    MessageKind.GATE_MISSING.value: "What is still missing",
+    MessageKind.REQUIREMENT_MISSING.value: "What is still missing",
     MessageKind.DRIVER.value: "Who comes along",
     MessageKind.BOOSTER.value: "Time to book",
     MessageKind.CHECK_IN.value: "How are you",

@@ -22,7 +22,7 @@ from scheduler.models.message import MessageKind
 from scheduler.models.patient import Patient
 from scheduler.services.mail.due import kind_of
 from scheduler.services.mail.reminders import calendar_of, dues_of, is_settled, is_told, quiet_hours, rules_of
-from scheduler.services.visit.open_gates import settled_on_the_way
+from scheduler.services.visit.open_requirements import settled_on_the_way
 
 Row = tuple[Due, Appointment]
 
@@ -80,7 +80,7 @@ def _visits(session: Session, patient: Patient, settings: ClinicSettings, now: d
 def _waiting(row: Row, clinic: Clinic, settings: ClinicSettings) -> Row:
     """Let what may be settled at a preparatory visit wait for it, as the tick does."""
     due, visit = row
-    later = settled_on_the_way(visit, due.due_at) if due.rule.topic is Topic.GATES else None
+    later = settled_on_the_way(visit, due.due_at) if due.rule.topic is Topic.REQUIREMENTS else None
     if later is None:
         return row
     return replace(

@@ -3,8 +3,8 @@
 One row per visit, schedule version, rule and recipient. A row that was already past when it was planned is kept as
 skipped, so the send log can say why nothing came. Rows of an earlier version are void; rows are never deleted.
 
-Rows that ask for something (a gate, a driver) are written for the visits that need it and are void while it is settled.
-A visit that is only proposed has one kind of row: that it wants to be booked.
+Rows that ask for something (a requirement, a driver) are written for the visits that need it and are void while it is
+settled. A visit that is only proposed has one kind of row: that it wants to be booked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.clinic.working_days import working_days
-from scheduler.services.visit.open_gates import asked_about, is_missing
+from scheduler.services.visit.open_requirements import asked_about, is_missing
 
 BOOKED_LATE = "booked after due"
 RULE_LATE = "rule enabled after due"
@@ -105,7 +105,7 @@ def waits(appointment: Appointment) -> bool:
 
 def is_settled(appointment: Appointment, topic: Topic) -> bool:
     """Tell whether a row that asks for something has nothing to ask for."""
-    return topic in (Topic.GATES, Topic.DRIVER) and not is_missing(appointment, topic)
+    return topic in (Topic.REQUIREMENTS, Topic.DRIVER) and not is_missing(appointment, topic)
 
 
 def is_told(appointment: Appointment, settings: ClinicSettings) -> bool:
@@ -161,7 +161,7 @@ def _ahead(clinic: Clinic, now: datetime) -> Select[Appointment]:
             Appointment.start_at > now,
             or_(Appointment.status.in_(LIVE), proposed),
         )
-        .options(course.selectinload(CarePlan.gates), course.joinedload(CarePlan.plan_definition))
+        .options(course.selectinload(CarePlan.requirements), course.joinedload(CarePlan.plan_definition))
         .order_by(Appointment.id)
     )
 

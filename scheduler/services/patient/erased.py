@@ -19,10 +19,10 @@ from scheduler.models.address_change import AddressChange
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.gate import Requirement
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
+from scheduler.models.requirement import Requirement
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 
 ERASED_VALUES: dict[str, Any] = {

@@ -26,11 +26,11 @@ from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.gate import Requirement
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.requirement import Requirement
 from scheduler.models.versions import raise_versions
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.services import idempotency, jobs, locks

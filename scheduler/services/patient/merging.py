@@ -20,11 +20,11 @@ from scheduler.errors import Invalid, RuleBroken, WrongStatus
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.address_change import AddressChange
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageState
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.versions import overtake, raise_versions
 from scheduler.services.account.permissions import allowed
@@ -36,7 +36,7 @@ from scheduler.services.mail import reminders
 from scheduler.services.patient import links
 from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
+from scheduler.services.visit import allocation
 from scheduler.services.visit.changes import changing, release_expired
 from scheduler.services.visit.events import relabelled
 
@@ -241,7 +241,7 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime) -> Non
         .values(resource_id=keep.resource_id)
         .execution_options(synchronize_session="fetch")
     )
-    occupation.hand_over(session, other.resource_id, keep.resource_id, now)
+    allocation.hand_over(session, other.resource_id, keep.resource_id, now)
 
 
 def _relabel(session: Session, planned: Merger, changed: Sequence[str], now: datetime) -> None:

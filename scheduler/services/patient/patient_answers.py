@@ -17,9 +17,9 @@ from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import CheckIn, DriverAnswer, check_in_of, driver_of
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates
+from scheduler.services.visit import requirements
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_gates import DRIVER
+from scheduler.services.visit.open_requirements import DRIVER
 
 ASKED_FROM = timedelta(hours=12)  # after the end of the visit
 ASKED_FOR = timedelta(days=2)
@@ -35,7 +35,7 @@ def tell_driver(
     name: str = "",
     phone: str = "",
 ) -> DriverAnswer:
-    """Keep who takes the patient home. A driver with a phone settles the visit's driver gate, none opens it.
+    """Keep who takes the patient home. A driver with a phone settles the visit's driver requirement, none opens it.
 
     Raises Invalid when there is a driver without a phone.
     """
@@ -101,11 +101,11 @@ def _settle(
         return
     try:
         if has_driver:
-            gates.close(
+            requirements.complete(
                 session, actor, care_plan, DRIVER, now, appointment, note="the patient named a driver"
             )
         else:
-            gates.reopen(session, actor, care_plan, DRIVER, now, appointment)
+            requirements.reopen(session, actor, care_plan, DRIVER, now, appointment)
     except NotFound:
         # the plan asks for no driver at this visit: the answer is kept all the same
         return

@@ -111,12 +111,17 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
 
 
 def _course(course: CarePlan) -> dict[str, Any]:
-    gates = [
-        _plain(gate, ["key", "closed_at", "valid_until_on", "document", "note", "waived"])
-        for gate in course.gates
+    requirements = [
+        _plain(requirement, ["key", "completed_at", "valid_until_on", "document", "note", "waived"])
+        for requirement in course.requirements
     ]
     protocol = {"key": course.plan_definition.key, "version": course.plan_definition.version}
-    return {"id": course.public_id, "plan_definition": protocol, **_plain(course, COURSE), "gates": gates}
+    return {
+        "id": course.public_id,
+        "plan_definition": protocol,
+        **_plain(course, COURSE),
+        "requirements": requirements,
+    }
 
 
 def _visit(session: Session, visit: Appointment) -> dict[str, Any]:

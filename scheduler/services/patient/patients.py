@@ -41,7 +41,7 @@ def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
     missing = [(name, "is missing") for name in ("given_name", "family_name") if name not in values]
     if missing:
         raise Invalid(missing)
-    resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PATIENT, lanes=1)
+    resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PATIENT, units=1)
     session.add(resource)
     session.flush()
     patient = Patient(clinic_id=actor.clinic.id, resource_id=resource.id, created_at=now, row_version=1)

@@ -25,9 +25,9 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.patient_request import PatientRequest, RequestKind, RequestState, open_for
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
-from scheduler.services.visit import gates, visits
+from scheduler.services.visit import requirements, visits
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_gates import DRIVER
+from scheduler.services.visit.open_requirements import DRIVER
 
 
 class TooLate(Refusal):
@@ -70,7 +70,7 @@ def choices(session: Session, clinic: Clinic, appointment: Appointment, now: dat
         confirm=ahead and appointment.response is not Response.ACCEPTED,
         move=ahead and (may_move or open_for(session, appointment) is not None),
         cancel=ahead and left >= timedelta(hours=settings.patient_cancel_hours),
-        driver=ahead and any(rule.key == DRIVER for rule in gates.rules_for(appointment)),
+        driver=ahead and any(rule.key == DRIVER for rule in requirements.rules_for(appointment)),
     )
 
 

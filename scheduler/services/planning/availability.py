@@ -18,8 +18,8 @@ from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.windows import Window
+from scheduler.models.allocation import Allocation
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.services.locks import hold_hours
 from scheduler.services.planning import calendar_cache
@@ -61,7 +61,7 @@ def _busy(
         return []
     query = select(Allocation.start_at, Allocation.end_at).where(
         Allocation.resource_id == patient.resource_id,
-        Allocation.lane == 0,  # a patient has no other, and the index has the lane before the time
+        Allocation.unit == 0,  # a patient has no other, and the index has the unit before the time
         Allocation.released_at.is_(None),
         Allocation.start_at >= day_bounds(frame.first_on, clinic.zone)[0] - timedelta(days=1),
     )

@@ -24,7 +24,7 @@ from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.calendar import Calendar, Taken
 from scheduler.domain.windows import Window
-from scheduler.models.occupation import PATIENT, Allocation
+from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.versions import CalendarVersion
 
 WORTH_KEEPING = 2_000  # rows; fewer are read in no time
@@ -41,7 +41,7 @@ VERSION = select(
     select(func.max(Allocation.id)).scalar_subquery(),
 )
 LIVE = select(
-    Allocation.id, Allocation.resource_id, Allocation.lane, Allocation.start_at, Allocation.end_at
+    Allocation.id, Allocation.resource_id, Allocation.unit, Allocation.start_at, Allocation.end_at
 ).where(
     Allocation.clinic_id == CLINIC,
     Allocation.role != PATIENT,
@@ -193,5 +193,5 @@ def _span(clinic_id: int, frame: Calendar) -> dict[str, object]:
 def _taken(
     session: Session, query: Select[int, int, int, datetime, datetime], about: dict[str, object]
 ) -> Iterator[tuple[int, Taken]]:
-    for row_id, resource_id, lane, start, end in session.execute(query, about):
-        yield row_id, (resource_id, lane, Window(start, end))
+    for row_id, resource_id, unit, start, end in session.execute(query, about):
+        yield row_id, (resource_id, unit, Window(start, end))

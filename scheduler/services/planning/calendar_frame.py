@@ -41,7 +41,7 @@ PLACES = (
     select(
         Resource.id,
         Resource.kind,
-        Resource.lanes,
+        Resource.units,
         Location.name,
         cast(Location.capabilities, Text),  # read by _places, and only when it has changed
     )
@@ -50,7 +50,7 @@ PLACES = (
     .order_by(Location.rank, Location.name)
 )
 PEOPLE = (
-    select(Practitioner.resource_id, Practitioner.name, Resource.lanes, PractitionerRole.role)
+    select(Practitioner.resource_id, Practitioner.name, Resource.units, PractitionerRole.role)
     .join(Resource, Resource.id == Practitioner.resource_id)
     .join(PractitionerRole, PractitionerRole.practitioner_id == Practitioner.id)
     .where(Practitioner.clinic_id == CLINIC, Practitioner.active)
@@ -104,7 +104,7 @@ def frame(session: Session, clinic: Clinic, first_on: date, days: int) -> Calend
         zone=clinic.zone,
         first_on=first_on,
         days=days,
-        resources=_resources(places, people, settings.nurse_lanes),
+        resources=_resources(places, people, settings.nurse_units),
         hours=_hours(weekly, dated, first_on, last_on, clinic.zone),
         closures=closed,
         notice=timedelta(minutes=settings.notice_minutes),
@@ -120,30 +120,30 @@ def _rows(session: Session, query: Select[*tuple[Any, ...]], about: Mapping[str,
 def _resources(
     places: tuple[PlaceRow, ...],
     people: tuple[PersonRow, ...],
-    nurse_lanes: int,
+    nurse_units: int,
 ) -> tuple[PlannerResource, ...]:
-    return (*_places(places), *_people(people, nurse_lanes))
+    return (*_places(places), *_people(people, nurse_units))
 
 
 def _places(rows: Iterable[PlaceRow]) -> Iterator[PlannerResource]:
-    for resource_id, kind, lanes, name, capabilities in rows:
+    for resource_id, kind, units, name, capabilities in rows:
         known = frozenset(json.loads(capabilities))
-        yield PlannerResource(resource_id, name, frozenset({Role(kind.value)}), lanes or 1, known)
+        yield PlannerResource(resource_id, name, frozenset({Role(kind.value)}), units or 1, known)
 
 
-def _people(rows: Iterable[PersonRow], nurse_lanes: int) -> Iterator[PlannerResource]:
+def _people(rows: Iterable[PersonRow], nurse_units: int) -> Iterator[PlannerResource]:
     people: dict[int, _Person] = {}
-    for resource_id, name, lanes, role in rows:
-        people.setdefault(resource_id, _Person(name, lanes)).roles.add(role)
+    for resource_id, name, units, role in rows:
+        people.setdefault(resource_id, _Person(name, units)).roles.add(role)
     for resource_id, person in people.items():
-        lanes = person.lanes or (nurse_lanes if Role.NURSE in person.roles else 1)
-        yield PlannerResource(resource_id, person.name, frozenset(person.roles), lanes)
+        units = person.units or (nurse_units if Role.NURSE in person.roles else 1)
+        yield PlannerResource(resource_id, person.name, frozenset(person.roles), units)
 
 
 @dataclass
 class _Person:
     name: str
-    lanes: int | None
+    units: int | None
     roles: set[Role] = field(default_factory=set)
 
 

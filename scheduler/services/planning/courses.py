@@ -14,9 +14,9 @@ from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Done, Placement, Request
 from scheduler.domain.plans import Plan
 from scheduler.domain.status import STEPS, AppointmentStatus, Response
+from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.occupation import of_appointment
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals

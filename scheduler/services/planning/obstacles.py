@@ -20,10 +20,10 @@ from scheduler.domain.planner.model import Segment
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
 from scheduler.models import schedule
+from scheduler.models.allocation import PATIENT, Allocation, of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import PATIENT, Allocation, of_appointment
 from scheduler.models.schedule import Closure, ClosureKind
 from scheduler.services.clinic import resources as named
 from scheduler.services.planning import availability

@@ -61,7 +61,7 @@ def place(
 
 def alone(action: Action) -> Plan:
     """Return a plan of this one action, hanging from nothing."""
-    free = replace(action, offset=None, before=None, proposed=False, gates=(), preparation=None)
+    free = replace(action, offset=None, before=None, proposed=False, requirements=(), preparation=None)
     return Plan(action.key, 1, action.title, "", "", (free,))
 
 

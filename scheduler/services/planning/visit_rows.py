@@ -14,10 +14,10 @@ from scheduler.domain.plan_files import phase_document, phase_of
 from scheduler.domain.planner.model import Done, Placement, Segment
 from scheduler.domain.plans import Action, Role
 from scheduler.domain.status import AppointmentStatus
+from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
@@ -40,7 +40,7 @@ class People:
 def planned(
     clinic: Clinic, patient: Patient, action: Action, visit: Placement, people: People, now: datetime
 ) -> Appointment:
-    """Return the row of a new visit, booked; gates may make it pending once it is part of a course."""
+    """Return the row of a new visit, booked; requirements may make it pending once it is part of a course."""
     appointment = Appointment(
         clinic_id=clinic.id,
         patient=patient,
@@ -102,7 +102,7 @@ def action_of(appointment: Appointment) -> Action:
 def visit_of(appointment: Appointment, rows: Iterable[Allocation]) -> Placement:
     """Return what these rows of a visit take up, as the planner sees it.
 
-    The lanes of one exclusive stretch are one segment.
+    The units of one exclusive stretch are one segment.
     """
     segments = {
         (row.start_at, row.resource_id, row.phase): Segment(

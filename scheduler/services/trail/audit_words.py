@@ -16,7 +16,7 @@ THINGS = {
     "database": "Database",
     "driver": "Driver",
     "feed": "Calendar feed",
-    "gate": "Gate",
+    "requirement": "Requirement",
     "location": "Chair or room",
     "membership": "Role",
     "message": "Mail",

@@ -1,4 +1,4 @@
-"""Are the books in order? Every visit that keeps its time has its occupation, no other has, and nothing overlaps.
+"""Are the books in order? Every visit that keeps its time has its allocation, no other has, and nothing overlaps.
 
 The database refuses overlaps as they are written; this looks from the other side, at what is there.
 """
@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import OCCUPYING, OFF, AppointmentStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
-from scheduler.models.occupation import Allocation
 
 S = AppointmentStatus
 LONGEST = timedelta(days=2)  # more than anything takes that a visit takes up
@@ -52,9 +52,9 @@ def _ahead(clinic_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _overlapping(clinic_id: int, now: datetime) -> Select[int]:
-    """Rows that begin before an earlier one of the same lane of the same resource has ended; each row is read once."""
+    """Rows that begin before an earlier one of the same unit of the same resource has ended; each row is read once."""
     ended = func.max(Allocation.end_at).over(
-        partition_by=(Allocation.resource_id, Allocation.lane),
+        partition_by=(Allocation.resource_id, Allocation.unit),
         order_by=(Allocation.start_at, Allocation.id),
         rows=(None, -1),
     )

@@ -42,9 +42,9 @@ from scheduler.services.locks import hold_hours, lock_resources
 from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning.visit_rows import People, put
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation
+from scheduler.services.visit import allocation
+from scheduler.services.visit.allocation import Taking
 from scheduler.services.visit.events import record_event
-from scheduler.services.visit.occupation import Taking
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
 MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed
@@ -191,7 +191,7 @@ class Changes:
         outbox.tell(self.session, clinic, concerned, now, together=together)
         if recorded or self._waiting:
             feeds = {feed for row in recorded for feed in self._feeds(row)}
-            feeds |= occupation.ever_used(
+            feeds |= allocation.ever_used(
                 self.session, recorded
             )  # an entry that is withdrawn there changes too
             raise_versions(self.session, clinic.id, feeds, now)
@@ -219,12 +219,12 @@ class Changes:
         ended = [row for row, before in self._before.items() if before and self._stops_using(row, before)]
         replaced = [row for row in self._placed if self._before[row] is not None]
         if ended or replaced:
-            occupation.release(self.session, [*ended, *replaced], self.now)
+            allocation.release(self.session, [*ended, *replaced], self.now)
         takings: dict[Patient, list[Taking]] = {}
         for row, visit in self._placed.items():
             takings.setdefault(row.patient, []).append(Taking(row, visit))
         for patient, theirs in takings.items():
-            occupation.occupy(self.session, self.actor.clinic, theirs, patient.resource_id, self.now)
+            allocation.allocate(self.session, self.actor.clinic, theirs, patient.resource_id, self.now)
 
     def _stops_using(self, row: Appointment, before: Snapshot) -> bool:
         """Tell whether it releases its time: called off or missed. What was done keeps it."""

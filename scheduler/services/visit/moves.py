@@ -19,9 +19,9 @@ from scheduler.domain.planner.model import NoFit, Placement
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEPS
 from scheduler.errors import Invalid, NoFitFound, WrongStatus
+from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
-from scheduler.models.occupation import of_appointment
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.account.overrides import may_override

@@ -13,13 +13,18 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import STEPS, AppointmentStatus
-from scheduler.errors import GateOpen, Refusal, WrongDay, WrongStatus
+from scheduler.errors import Refusal, RequirementOpen, WrongDay, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
-from scheduler.services.visit.open_gates import OpenGate, guards, may_complete, open_gates
+from scheduler.services.visit.open_requirements import (
+    OpenRequirement,
+    guards,
+    may_complete,
+    open_requirements,
+)
 
 S = AppointmentStatus
 ON_ITS_DAY = ("arrive", "check-in")
@@ -46,7 +51,7 @@ def require(
 ) -> bool:
     """Raise unless the step may be recorded now; tell whether that took an override, which is noted.
 
-    Raises WrongStatus, WrongDay, GateOpen, or Invalid for an override without a sufficient reason.
+    Raises WrongStatus, WrongDay, RequirementOpen, or Invalid for an override without a sufficient reason.
     """
     _require_status(appointment, step, now)
     refusals = list(against(appointment, step, now))
@@ -57,8 +62,8 @@ def require(
         if isinstance(refusal, WrongDay):
             audit.record(session, actor, "appointment.overridden", appointment, now, ["day"], override_reason)
         else:
-            keys = [gate["key"] for gate in refusal.details["gates"]] or [step]
-            audit.record(session, actor, "gate.overridden", appointment, now, keys, override_reason)
+            keys = [requirement["key"] for requirement in refusal.details["requirements"]] or [step]
+            audit.record(session, actor, "requirement.overridden", appointment, now, keys, override_reason)
     return bool(refusals)
 
 
@@ -92,10 +97,10 @@ def _offer(actor: Actor, appointment: Appointment, step: str, now: datetime) -> 
         return StepOption(works=appointment.start_at <= now)
     refusals = list(against(appointment, step, now))
     if step == "check-in":  # open requirements are listed once it is tried, with the form that overrides them
-        refusals = [one for one in refusals if not isinstance(one, GateOpen)]
+        refusals = [one for one in refusals if not isinstance(one, RequirementOpen)]
     if not refusals:
         return StepOption(works=True)
-    why = " ".join(one.next if isinstance(one, GateOpen) else one.words for one in refusals)
+    why = " ".join(one.next if isinstance(one, RequirementOpen) else one.words for one in refusals)
     return StepOption(False, why, may_be_overridden(actor, refusals))
 
 
@@ -104,16 +109,16 @@ def may_be_overridden(actor: Actor, refusals: Sequence[Refusal]) -> bool:
     return allowed(actor, "override") and all(_is_overridable(actor, one) for one in refusals)
 
 
-def against(appointment: Appointment, step: str, now: datetime) -> list[WrongDay | GateOpen]:
+def against(appointment: Appointment, step: str, now: datetime) -> list[WrongDay | RequirementOpen]:
     """Return what speaks against a step that fits the status, in the order in which it is said."""
-    found: list[WrongDay | GateOpen] = []
+    found: list[WrongDay | RequirementOpen] = []
     early, late = _is_early(appointment, now), is_late_entry(appointment, now)
     if step in ON_ITS_DAY and (early or late):
         found.append(_wrong_day(appointment, step, overridable=early))
     if step == "fulfill" and early:
         found.append(_wrong_day(appointment, step, overridable=False))
-    if step == "check-in" and (missing := open_gates(appointment)):
-        found.append(_gate_open(missing, "Complete what is missing, then check the patient in."))
+    if step == "check-in" and (missing := open_requirements(appointment)):
+        found.append(_requirement_open(missing, "Complete what is missing, then check the patient in."))
     if step == "fulfill" and appointment.status is not S.CHECKED_IN and guards(appointment):
         found.append(_unchecked(appointment, late))
     return found
@@ -136,7 +141,9 @@ def _is_late_entry(appointment: Appointment, now: datetime) -> bool:
 def _is_overridable(actor: Actor, refusal: Refusal) -> bool:
     if isinstance(refusal, WrongDay):
         return bool(refusal.details["overridable"])
-    return all(may_complete(actor, gate["completed_by"]) for gate in refusal.details["gates"])
+    return all(
+        may_complete(actor, requirement["completed_by"]) for requirement in refusal.details["requirements"]
+    )
 
 
 def _wrong_day(appointment: Appointment, step: str, *, overridable: bool) -> WrongDay:
@@ -159,21 +166,26 @@ def _wrong_day(appointment: Appointment, step: str, *, overridable: bool) -> Wro
     return WrongDay(words, day=day, overridable=overridable)
 
 
-def _unchecked(appointment: Appointment, late: bool) -> GateOpen:
-    missing = open_gates(appointment)
+def _unchecked(appointment: Appointment, late: bool) -> RequirementOpen:
+    missing = open_requirements(appointment)
     if late:
         what = "The patient was never checked in. A prescriber or manager can record the visit as done with a reason."
     else:
         what = "Check the patient in first."
-    return _gate_open(missing, what)
+    return _requirement_open(missing, what)
 
 
-def _gate_open(missing: list[OpenGate], what: str) -> GateOpen:
+def _requirement_open(missing: list[OpenRequirement], what: str) -> RequirementOpen:
     listed = [
-        {"key": gate.key, "title": gate.title, "why": gate.why, "completed_by": list(gate.completed_by)}
-        for gate in missing
+        {
+            "key": requirement.key,
+            "title": requirement.title,
+            "why": requirement.why,
+            "completed_by": list(requirement.completed_by),
+        }
+        for requirement in missing
     ]
-    return GateOpen(listed, what)
+    return RequirementOpen(listed, what)
 
 
 def _is_early(appointment: Appointment, now: datetime) -> bool:

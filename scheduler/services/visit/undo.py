@@ -2,7 +2,8 @@
 
 Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
 what it had let go; if somebody has that time by now, it is refused with whose it is. Whether a visit that is to come
-again is booked or pending follows from its gates as they are now. A move goes back as a whole, see undo_moves.py.
+again is booked or pending follows from its requirements as they are now. A move goes back as a whole, see
+undo_moves.py.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.status import STEPS, AppointmentStatus, Response
 from scheduler.errors import WrongStatus
+from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
-from scheduler.models.occupation import of_appointment
 from scheduler.services.actors import Actor
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.visit import step_rules
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_gates import status_by_gates
+from scheduler.services.visit.open_requirements import status_by_requirements
 from scheduler.services.visit.undo_moves import move_back
 from scheduler.services.visit.visits import reinstate
 
@@ -61,7 +62,7 @@ def latest_step(session: Session, appointment: Appointment) -> AppointmentEvent 
 def _former_status(appointment: Appointment, event: AppointmentEvent) -> AppointmentStatus:
     """Return the status before a step; what its requirements were then no longer counts, what they are now does."""
     former = AppointmentStatus(event.changes["status"][0])
-    return status_by_gates(appointment) if former.is_expected else former
+    return status_by_requirements(appointment) if former.is_expected else former
 
 
 def _stand_again(

@@ -18,9 +18,9 @@ from scheduler.domain.planner.model import Placement
 from scheduler.domain.status import Response
 from scheduler.domain.windows import Window
 from scheduler.errors import WrongStatus
+from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
-from scheduler.models.occupation import of_appointment
 from scheduler.services.actors import Actor
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.visit.moves import Move, apply_moves

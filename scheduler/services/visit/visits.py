@@ -59,9 +59,9 @@ def check_in(
     reason: str = "",
     override_reason: str = "",
 ) -> Appointment:
-    """Begin the visit. Raises GateOpen while a gate is open, WrongDay on another day.
+    """Begin the visit. Raises RequirementOpen while a requirement is open, WrongDay on another day.
 
-    A role that may passes an open gate, or checks in on an earlier day, with a reason.
+    A role that may passes an open requirement, or checks in on an earlier day, with a reason.
     """
     overridden = step_rules.require(session, actor, appointment, "check-in", now, override_reason)
     told = override_reason if overridden else reason
@@ -90,8 +90,8 @@ def fulfill(
 ) -> Appointment:
     """End the visit as done, on its day or entered later.
 
-    A visit with requirements must be checked in. Raises GateOpen otherwise, unless a role that may overrides it as at
-    check-in; WrongDay before the day of the visit.
+    A visit with requirements must be checked in. Raises RequirementOpen otherwise, unless a role that may overrides it
+    as at check-in; WrongDay before the day of the visit.
     """
     overridden = step_rules.require(session, actor, appointment, "fulfill", now, override_reason)
     told = override_reason if overridden else reason

@@ -22,11 +22,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.errors import SlotTaken
+from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
-from scheduler.models.occupation import Allocation, of_appointments
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.clinic.staff import desk
@@ -34,9 +34,9 @@ from scheduler.services.locks import change_hours
 from scheduler.services.mail import outbox
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.trail import audit
-from scheduler.services.visit import occupation, zone_drift
+from scheduler.services.visit import allocation, zone_drift
+from scheduler.services.visit.allocation import Taking
 from scheduler.services.visit.changes import changing, release_expired
-from scheduler.services.visit.occupation import Taking
 from scheduler.services.visit.zone_drift import Stray
 
 EVENT = "zone-rules"
@@ -149,7 +149,7 @@ def _go(session: Session, actor: Actor, going: Sequence[Going], now: datetime) -
     held = of_appointments(session, [one.appointment.id for one in going])
     rows = [held.get(one.appointment.id, []) for one in going]
     befores = [one.appointment.start_at for one in going]
-    occupation.release(session, [one.appointment for one in going], now)
+    allocation.release(session, [one.appointment for one in going], now)
     for one in going:
         one.appointment.end_at += one.start - one.appointment.start_at
         one.appointment.start_at = one.start
@@ -178,14 +178,14 @@ def _occupy(
         return ""  # a visit that is only proposed
     taking = Taking(one.appointment, visit_of(one.appointment, [_moved(row, later) for row in rows]))
     try:
-        occupation.occupy(session, clinic, [taking], one.appointment.patient.resource_id, now)
+        allocation.allocate(session, clinic, [taking], one.appointment.patient.resource_id, now)
     except SlotTaken as taken:
         return taken.words
     return ""
 
 
 def _moved(row: Allocation, later: timedelta) -> Allocation:
-    moved = occupation.copied(row, row.lane)
+    moved = allocation.copied(row, row.unit)
     moved.start_at += later
     moved.end_at += later
     return moved

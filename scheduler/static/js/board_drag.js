@@ -76,7 +76,7 @@ async function shade(board, held) {
     const body = column.querySelector(".col-body");
     for (const [first, last] of runs(held.starts[column.dataset.place] || [])) {
       const mark = document.createElement("i");
-      mark.className = `fits r${(first - origin) / TICK + 1} s${(last - first) / TICK + 1} w${column.dataset.lanes}`;
+      mark.className = `fits r${(first - origin) / TICK + 1} s${(last - first) / TICK + 1} w${column.dataset.units}`;
       body.append(mark);
     }
   }

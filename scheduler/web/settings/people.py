@@ -51,7 +51,7 @@ def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
     return render_template(
         "settings/people.html",
         people=practitioners.every(db.session(), actor().clinic.id),
-        ratio=actor().clinic.settings.nurse_lanes,
+        ratio=actor().clinic.settings.nurse_units,
         values=request.form,
         errors=by_field(refusal),
         wrong=wrong,
@@ -60,10 +60,10 @@ def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
 
 def _fields() -> dict[str, Any]:
     form = request.form
-    lanes, rank = form.get("lanes", ""), form.get("rank", "0")
+    units, rank = form.get("units", ""), form.get("rank", "0")
     return {
         "name": form.get("name", ""),
         "roles": form.getlist("roles"),
-        "lanes": int(lanes) if lanes.isdigit() else None,
+        "units": int(units) if units.isdigit() else None,
         "rank": int(rank) if rank.isdigit() else -1,
     }

@@ -27,7 +27,7 @@ from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
 NUMBERS = (
-    "nurse_lanes", "planning_horizon_days", "notice_minutes", "confirmation_delay_seconds", "change_delay_seconds",
+    "nurse_units", "planning_horizon_days", "notice_minutes", "confirmation_delay_seconds", "change_delay_seconds",
     "rush_hours", "reminders_most", "noshow_grace_minutes", "reservation_minutes", "arrive_early_minutes",
     "booster_days",
 )  # fmt: skip
@@ -35,7 +35,7 @@ TEXTS = ("quiet_from", "quiet_until", "visit_label", "mail_name", "digest_at")
 FLAGS = ("show_hidden_visits", "show_location", "reminders_on_closed_days")
 WHATS = (
     ("visit before-start", "Reminder, before"),
-    ("gates before-start", "What is still missing, before"),
+    ("requirements before-start", "What is still missing, before"),
     ("driver before-start", "Who comes along, before"),
     ("booster before-start", "Time to book, before"),
     ("visit after-end", "How are you, after"),

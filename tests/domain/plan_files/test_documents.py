@@ -71,7 +71,7 @@ def preparations(draw: st.DrawFn) -> Preparation:
 
 
 @st.composite
-def gates(draw: st.DrawFn) -> RequirementDefinition:
+def requirements(draw: st.DrawFn) -> RequirementDefinition:
     holds, after_visit = draw(st.sampled_from(Holds)), draw(st.booleans())
     days = draw(st.none() | st.integers(1, 99))
     lead, titles = draw(st.integers(0, 99)) * HOUR, draw(st.dictionaries(st.just("es"), words))
@@ -101,7 +101,7 @@ def plans(draw: st.DrawFn) -> Plan:
             series_length=length,
             proposed=draw(st.booleans()),
             visible=draw(st.booleans()),
-            gates=tuple(draw(st.lists(keys, max_size=2))),
+            requirements=tuple(draw(st.lists(keys, max_size=2))),
             preparation=draw(st.none() | keys),
         )
         actions.append(action)
@@ -112,7 +112,7 @@ def plans(draw: st.DrawFn) -> Plan:
         description=draw(st.just("") | words),
         source=draw(words),
         actions=tuple(actions),
-        gates=tuple(draw(st.lists(gates(), max_size=2))),
+        requirements=tuple(draw(st.lists(requirements(), max_size=2))),
         preparations=tuple(draw(st.lists(preparations(), max_size=2, unique_by=lambda each: each.key))),
     )
 
@@ -130,7 +130,7 @@ def test_defaults_are_left_out() -> None:
         "key": "talk",
         "title": "Talk",
         "source": "ours",
-        "gates": [],
+        "requirements": [],
         "actions": [
             {
                 "key": "talk-1",

@@ -26,7 +26,7 @@ def run(**fields: Any) -> dict[str, Any]:
 
 
 VISITS = [{"key": "session", "title": "Session", "phases": SESSION}]
-GATE = {"key": "driver", "title": "Driver", "holds": "per_session"}
+REQUIREMENT = {"key": "driver", "title": "Driver", "holds": "per_session"}
 
 
 def faults(broken: dict[str, Any]) -> list[tuple[str, str]]:
@@ -82,11 +82,14 @@ def test_a_key_is_given_once() -> None:
 def test_parts_are_named_once() -> None:
     text = {"key": "office", "texts": [{"language": "en", "lines": ["Come."]}]}
     broken = document(
-        plain("one", gates=["driver"]), gates=[GATE, GATE], visits=VISITS * 2, preparations=[text, text]
+        plain("one", requirements=["driver"]),
+        requirements=[REQUIREMENT, REQUIREMENT],
+        visits=VISITS * 2,
+        preparations=[text, text],
     )
 
     assert faults(broken) == [
-        ("gates[1].key", "the key driver is given twice"),
+        ("requirements[1].key", "the key driver is given twice"),
         ("visits[1].key", "the key session is given twice"),
         ("preparations[1].key", "the key office is given twice"),
     ]
@@ -95,7 +98,7 @@ def test_parts_are_named_once() -> None:
 def test_everything_that_is_named_is_there() -> None:
     broken = document(
         {"key": "one", "visit": "no-visit"},
-        plain("two", "nobody", gates=["no-gate"], preparation="no-text"),
+        plain("two", "nobody", requirements=["no-requirement"], preparation="no-text"),
         preparations=[
             {"key": "office", "extends": "no-base", "texts": [{"language": "en", "lines": ["Come."]}]}
         ],
@@ -103,7 +106,7 @@ def test_everything_that_is_named_is_there() -> None:
 
     assert faults(broken) == [
         ("actions[0].visit", "no-visit is not among the visits"),
-        ("actions[1].gates[0]", "no-gate is not among the gates"),
+        ("actions[1].requirements[0]", "no-requirement is not among the requirements"),
         ("actions[1].preparation", "no-text is not among the preparations"),
         ("preparations[0].extends", "no-base is not among the preparations"),
     ]
@@ -315,15 +318,15 @@ def test_phases_make_sense(phases: list[dict[str, Any]], path: str, reason: str)
         ),
     ],
 )
-def test_gates_make_sense(fields: dict[str, Any], path: str, reason: str) -> None:
-    broken = document(plain("one", gates=["driver"]), gates=[GATE | fields])
+def test_requirements_make_sense(fields: dict[str, Any], path: str, reason: str) -> None:
+    broken = document(plain("one", requirements=["driver"]), requirements=[REQUIREMENT | fields])
 
-    assert faults(broken) == [(f"gates[0]{path}", reason)]
+    assert faults(broken) == [(f"requirements[0]{path}", reason)]
 
 
-def test_a_gate_guards_something() -> None:
-    assert faults(document(plain("one"), gates=[GATE])) == [
-        ("gates[0]", "no visit is guarded by the gate driver")
+def test_a_requirement_guards_something() -> None:
+    assert faults(document(plain("one"), requirements=[REQUIREMENT])) == [
+        ("requirements[0]", "no visit is guarded by the requirement driver")
     ]
 
 

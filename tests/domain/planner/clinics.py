@@ -52,13 +52,13 @@ def weekdays(number: int, first: date = MONDAY) -> list[date]:
 def staff(
     chairs: int = 2, rooms: int = 1, nurses: int = 1, prescribers: int = 1, therapists: int = 1
 ) -> tuple[PlannerResource, ...]:
-    """Return resources with ids from 1, in the order of the arguments; a nurse has three lanes."""
+    """Return resources with ids from 1, in the order of the arguments; a nurse has three units."""
     kinds = [(Role.CHAIR, chairs, 1), (Role.ROOM, rooms, 1), (Role.NURSE, nurses, 3)]
     kinds += [(Role.PRESCRIBER, prescribers, 1), (Role.THERAPIST, therapists, 1)]
-    named = [(role, n + 1, lanes) for role, number, lanes in kinds for n in range(number)]
+    named = [(role, n + 1, units) for role, number, units in kinds for n in range(number)]
     return tuple(
-        PlannerResource(index, f"{role.value} {n}", frozenset({role}), lanes)
-        for index, (role, n, lanes) in enumerate(named, 1)
+        PlannerResource(index, f"{role.value} {n}", frozenset({role}), units)
+        for index, (role, n, units) in enumerate(named, 1)
     )
 
 
@@ -165,16 +165,16 @@ def crowd(
     load: float,
     shortest: int = 20,
 ) -> list[Taken]:
-    """Return made-up visits that take up about this share of every lane."""
+    """Return made-up visits that take up about this share of every unit."""
     taken: list[Taken] = []
     for resource in resources:
-        for lane in range(resource.lanes):
+        for unit in range(resource.units):
             for window in windows:
                 start = window.start
                 while start < window.end:
                     length = minutes(5 * rng.randint(shortest // 5, 18))
                     if rng.random() < load:
-                        taken.append((resource.id, lane, Window(start, min(start + length, window.end))))
+                        taken.append((resource.id, unit, Window(start, min(start + length, window.end))))
                     start += length
     return taken
 
@@ -182,7 +182,7 @@ def crowd(
 def random_calendar(
     rng: Random, days: int, load: float, resources: tuple[PlannerResource, ...], **rest: object
 ) -> Calendar:
-    """Return a calendar with everybody's lanes taken up by chance."""
+    """Return a calendar with everybody's units taken up by chance."""
     empty = replace(calendar(days, resources), **rest)  # type: ignore[arg-type]  # the fields of Calendar
     return replace(empty, occupied=crowd(rng, resources, empty.hours[None], load))
 

@@ -1,4 +1,4 @@
-"""What is not a plain chain: two visits on one day, working days in a row, tapers, dealt lanes, boosters."""
+"""What is not a plain chain: two visits on one day, working days in a row, tapers, dealt units, boosters."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -141,11 +141,11 @@ def test_a_day_with_room_for_one_of_two_is_not_taken():
     assert dates(best.visits) == [(12, 1), (12, 1)]
 
 
-def test_lanes_that_lie_unluckily_do_not_hide_a_nurse_who_has_a_hand_free():
-    """Two short visits on different lanes, one after the other: a long one has room beside them."""
+def test_units_that_lie_unluckily_do_not_hide_a_nurse_who_has_a_hand_free():
+    """Two short visits on different units, one after the other: a long one has room beside them."""
     people = staff(chairs=3)
     nurse = next(one.id for one in people if Role.NURSE in one.roles)
-    two_hands = tuple(replace(one, lanes=2) if one.id == nurse else one for one in people)
+    two_hands = tuple(replace(one, units=2) if one.id == nurse else one for one in people)
     taken = [
         (nurse, 0, Window(at(MONDAY, "09:00"), at(MONDAY, "10:00"))),
         (nurse, 1, Window(at(MONDAY, "10:00"), at(MONDAY, "11:00"))),

@@ -63,7 +63,7 @@ def shifted(calendar: Calendar) -> Calendar:
         calendar,
         first_on=calendar.first_on + WEEK,
         hours={key: [window.shifted(WEEK) for window in windows] for key, windows in calendar.hours.items()},
-        occupied=[(resource, lane, window.shifted(WEEK)) for resource, lane, window in calendar.occupied],
+        occupied=[(resource, unit, window.shifted(WEEK)) for resource, unit, window in calendar.occupied],
     )
 
 
@@ -136,7 +136,7 @@ def test_taking_a_start_away_shades_no_new_one(seed, chance):
 
 @FEW
 @given(seeds)
-def test_occupation_can_be_taken_away_and_added_again(seed):
+def test_allocation_can_be_taken_away_and_added_again(seed):
     availability = instance(seed).availability
     calendar = availability.calendar
     some = list(calendar.occupied)[::2]

@@ -9,18 +9,18 @@ def test_a_setting_is_changed_and_only_what_differs_is_kept(session, harbor):
     change(
         session,
         harbor.actor("mona"),
-        {"nurse_lanes": 4, "rush_hours": 3, "reminder_lead_hours": [2, 72]},
+        {"nurse_units": 4, "rush_hours": 3, "reminder_lead_hours": [2, 72]},
         NOW,
     )
 
-    assert harbor.clinic.settings_document == {"nurse_lanes": 4, "reminder_lead_hours": [72, 2]}
-    assert harbor.clinic.settings.nurse_lanes == 4
+    assert harbor.clinic.settings_document == {"nurse_units": 4, "reminder_lead_hours": [72, 2]}
+    assert harbor.clinic.settings.nurse_units == 4
 
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"nurse_lanes": 0}, "nurse_lanes: must be a whole number from 1 to 12"),
+        ({"nurse_units": 0}, "nurse_units: must be a whole number from 1 to 12"),
         ({"quiet_from": "late"}, "quiet_from: is not a time such as 21:00"),
         ({"reminder_lead_hours": [1, 2, 3, 4, 5, 6]}, "reminder_lead_hours: must be at most 5 times"),
         ({"visit_label": ""}, "visit_label: must not be empty"),

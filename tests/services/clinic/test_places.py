@@ -18,7 +18,7 @@ def test_a_chair_is_added_and_changed(session, harbor):
     places.update_location(session, harbor.actor("mona"), chair, {"name": "Window", "rank": 7}, NOW)
 
     assert (chair.kind, chair.name, chair.rank) == (ResourceKind.CHAIR, "Window", 7)
-    assert (chair.capabilities, chair.resource.lanes) == (["bed", "monitor"], 1)
+    assert (chair.capabilities, chair.resource.units) == (["bed", "monitor"], 1)
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_a_place_that_makes_no_sense_is_refused(session, harbor, fields, field):
 
 
 @both
-def test_a_person_has_roles_and_lanes(session, harbor):
-    fields = {"name": "Kim", "roles": ["nurse", "prescriber"], "lanes": 2}
+def test_a_person_has_roles_and_units(session, harbor):
+    fields = {"name": "Kim", "roles": ["nurse", "prescriber"], "units": 2}
     kim = places.create_practitioner(session, harbor.actor("mona"), fields, NOW)
-    changes = {"roles": ["nurse", "therapist"], "lanes": None}
+    changes = {"roles": ["nurse", "therapist"], "units": None}
     places.update_practitioner(session, harbor.actor("mona"), kim, changes, NOW)
     session.refresh(kim)
 
     assert kim.roles == frozenset({Role.NURSE, Role.THERAPIST})
-    assert kim.resource.lanes is None
+    assert kim.resource.units is None
 
 
 @pytest.mark.parametrize("roles", [[], ["chair"], "nurse", ["nurse", "pilot"]])

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, db
 from scheduler.errors import Invalid, NotFound
+from scheduler.models.allocation import Allocation
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import Allocation
 from scheduler.models.schedule import ScheduleOverride, closures, hours
 from scheduler.models.versions import calendar_version
 from scheduler.services.actors import Actor

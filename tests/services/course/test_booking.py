@@ -8,11 +8,11 @@ from sqlalchemy import func, select
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import RuleBroken, SlotTaken
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
-from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder
 from scheduler.services.course import booking
 from scheduler.services.planning import proposals
@@ -27,11 +27,11 @@ def count(session, table) -> int:
 
 
 def overlaps(session) -> int:
-    """Return how many pairs of live occupations overlap on one lane."""
+    """Return how many pairs of live allocations overlap on one unit."""
     first, second = Allocation.__table__.alias(), Allocation.__table__.alias()
     query = select(func.count()).where(
         first.c.resource_id == second.c.resource_id,
-        first.c.lane == second.c.lane,
+        first.c.unit == second.c.unit,
         first.c.id < second.c.id,
         first.c.released_at.is_(None),
         second.c.released_at.is_(None),
@@ -65,7 +65,7 @@ def test_every_gap_of_a_booked_course_is_kept(session, harbor, nora_course):
         assert therapy.end_at <= later.start_at
 
 
-def test_visits_behind_an_open_gate_are_pending_and_others_booked(session, harbor, nora_course):
+def test_visits_behind_an_open_requirement_are_pending_and_others_booked(session, harbor, nora_course):
     care_plan = nora_course
 
     assert visit(care_plan, "infusion-1").status is AppointmentStatus.PENDING
@@ -77,7 +77,7 @@ def test_visits_months_ahead_take_up_nothing(session, harbor, nora_course):
     proposed = [one for one in care_plan.appointments if one.status is AppointmentStatus.PROPOSED]
 
     assert len(proposed) == 3
-    assert all(one.book_by_on and not one.occupations for one in proposed)
+    assert all(one.book_by_on and not one.allocations for one in proposed)
 
 
 def test_a_booking_writes_reminders_one_confirmation_and_the_trail(session, harbor, nora_course):

@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import ProposalExpired, WrongStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.message import Message, MessageKind
-from scheduler.models.occupation import Allocation
 from scheduler.services.course import careplans
 from scheduler.services.visit import visits
 from tests.cast import NOW
@@ -22,7 +22,7 @@ def alice(harbor):
     return harbor.actor("alice")
 
 
-def live_occupations(session) -> int:
+def live_allocations(session) -> int:
     return session.scalar(
         select(func.count()).select_from(Allocation).where(Allocation.released_at.is_(None))
     )
@@ -44,7 +44,7 @@ def test_stopping_the_rest_frees_every_visit_with_one_mail(session, harbor, alic
     told = session.scalars(select(Message).where(Message.kind == MessageKind.CANCELLATION)).all()
     assert care_plan.status is CarePlanStatus.REVOKED
     assert {one.status for one in care_plan.appointments} == {AppointmentStatus.CANCELLED}
-    assert live_occupations(session) == 0
+    assert live_allocations(session) == 0
     assert len(told) == 1
 
 
@@ -63,7 +63,7 @@ def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, ali
     care_plan = nora_course
     uids = {one.action: one.uid for one in care_plan.appointments}
     careplans.hold(session, alice, care_plan, NOW, "ill")
-    assert live_occupations(session) == 0
+    assert live_allocations(session) == 0
     later = NOW + timedelta(days=14)
     careplans.resume(session, alice, care_plan, later)
 

@@ -9,7 +9,7 @@ import pytest
 from scheduler.domain.planner.model import Done
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, WrongStatus
-from scheduler.models.occupation import of_appointment
+from scheduler.models.allocation import of_appointment
 from scheduler.services.course import booking, boosters, lengths, make_ups
 from scheduler.services.planning import proposals
 from scheduler.services.visit import moves, visits

@@ -18,7 +18,7 @@ from scheduler.services.mail import outbox
 from scheduler.services.mail.letters import Letterhead, compose
 from scheduler.services.mail.told import last_told
 from scheduler.services.planning import courses
-from scheduler.services.visit import books, gates, visits
+from scheduler.services.visit import books, requirements, visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.courses import visit
@@ -146,15 +146,19 @@ def test_held_visits_of_the_same_kind_count_in_another_protocol(session, harbor,
     assert planned.wishes.done["infusion-2"].start == visit(course, "infusion-2").start_at
 
 
-def test_gates_that_are_settled_stay_so(session, harbor, course, later):
-    keys = [gate.key for gate in course.plan_definition.plan.gates if gate.key != "driver"]
+def test_requirements_that_are_settled_stay_so(session, harbor, course, later):
+    keys = [
+        requirement.key
+        for requirement in course.plan_definition.plan.requirements
+        if requirement.key != "driver"
+    ]
     for key in keys:
-        gates.close(session, harbor.prescriber, course, key, later)
+        requirements.complete(session, harbor.prescriber, course, key, later)
     planned = change(session, harbor, course, FAST, later)
     apply_change(session, harbor.actor("alice"), planned, "faster", later)
 
     fourth = visit(course, "infusion-4")
-    assert {gate.key for gate in gates.open_gates(fourth)} <= {"driver"}
+    assert {requirement.key for requirement in requirements.open_requirements(fourth)} <= {"driver"}
 
 
 def test_the_change_is_in_the_trail_with_its_reason(session, harbor, course, later):

@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import WrongStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.course import unbooking
 from scheduler.services.visit import visit_story, visits

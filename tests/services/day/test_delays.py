@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.domain.localtime import to_utc
 from scheduler.domain.status import AppointmentStatus, Stage
-from scheduler.models.occupation import Allocation
+from scheduler.models.allocation import Allocation
 from scheduler.models.schedule import ClosureKind
 from scheduler.services.clinic import schedules
 from scheduler.services.day import delays, lateness
@@ -101,7 +101,7 @@ def test_who_has_arrived_late_pushes_and_who_has_not_does_not(session, harbor, a
     assert told(session, day, at(harbor, 8, 50)) == {"Ann": (20, None, ""), "Bo": (20, "Ann", "")}
 
 
-def test_an_overrun_edits_no_occupation(session, harbor, paul, day):
+def test_an_overrun_edits_no_allocation(session, harbor, paul, day):
     begin(session, paul, day[0], at(harbor, 8, 50))
     before = [
         (row.start_at, row.end_at, row.released_at)

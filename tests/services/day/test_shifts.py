@@ -9,8 +9,8 @@ from sqlalchemy import select
 from scheduler.domain.localtime import to_utc
 from scheduler.domain.status import Response
 from scheduler.errors import Invalid, WrongStatus
+from scheduler.models.allocation import of_appointment
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.occupation import of_appointment
 from scheduler.services.day import shifts
 from scheduler.services.visit import moves, visits
 from scheduler.services.visit.undo import latest_step, undo

@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.ical.entries import EventStatus
-from scheduler.models.occupation import Allocation
+from scheduler.models.allocation import Allocation
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feed_events, feeds
 from tests.calendar_cast import (
@@ -200,7 +200,7 @@ def test_who_a_visit_leaves_keeps_a_tombstone_at_its_old_time(session, clinic, a
         row = Allocation(
             clinic_id=clinic.id,
             resource_id=resource.resource_id,
-            lane=0,
+            unit=0,
             appointment_id=moved.id,
             phase="infusion",
             role="nurse",

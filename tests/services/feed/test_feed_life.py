@@ -12,7 +12,7 @@ from scheduler.services.course import booking
 from scheduler.services.feed import feed_events, feed_rows, feeds
 from scheduler.services.patient import erasure, patient_requests, patients
 from scheduler.services.planning import proposals
-from scheduler.services.visit import gates, moves, visits
+from scheduler.services.visit import moves, requirements, visits
 from tests.ical.readers import Read, by_ical_js, by_icalendar, by_ics, by_vobject
 from tests.services.courses import visit, wishes
 
@@ -73,11 +73,11 @@ def test_every_parser_follows_a_course_through_its_life(session, harbor, desk, c
     third = visit(course, "infusion-3")
     assert told(session, True)[third.uid].status == "TENTATIVE"
 
-    for rule in gates.rules_for(third):
+    for rule in requirements.rules_for(third):
         own = third if rule.holds == "per_session" else None
         short = rule.holds == "days"  # such a test is done a few days before
         at, until = (third.start_at - DAY, None) if short else (NOW, date(2026, 12, 31))
-        gates.close(session, harbor.prescriber, course, rule.key, at, own, valid_until_on=until)
+        requirements.complete(session, harbor.prescriber, course, rule.key, at, own, valid_until_on=until)
     visits.confirm(session, desk, third, NOW)
     agree(session, of_nora, of_clinic)
     assert (told(session, True)[third.uid].status, third.response) == ("CONFIRMED", Response.ACCEPTED)

@@ -67,7 +67,7 @@ def test_what_is_claimed_is_not_claimed_again(session, harbor):
 
 
 @both
-def test_a_lease_that_is_over_before_the_gate_is_free_again(session, harbor):
+def test_a_lease_that_is_over_before_the_requirement_is_free_again(session, harbor):
     reminded(session, harbor)
     leases.claim(session, "token", NOW, 1)
     assert leases.recover(session, NOW, "resend") == []
@@ -121,7 +121,7 @@ def test_no_more_are_claimed_than_the_channels_rate_allows(session, harbor):
 
 
 @both
-def test_a_lease_that_is_over_after_the_gate_is_sent_once_more_and_then_shown(session, harbor):
+def test_a_lease_that_is_over_after_the_requirement_is_sent_once_more_and_then_shown(session, harbor):
     reminded(session, harbor)
     seen = []
     for _ in range(2):

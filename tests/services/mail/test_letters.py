@@ -79,7 +79,7 @@ def test_a_mail_says_nothing_about_the_treatment(session, harbor, visit, kind, l
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("kind", [MessageKind.GATE_MISSING, MessageKind.DRIVER, MessageKind.BOOSTER])
+@pytest.mark.parametrize("kind", [MessageKind.REQUIREMENT_MISSING, MessageKind.DRIVER, MessageKind.BOOSTER])
 def test_what_is_asked_for_says_nothing_about_it_either(session, harbor, kind, language, nora_course):
     care_plan = nora_course
     care_plan.patient.language = language

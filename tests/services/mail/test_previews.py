@@ -9,14 +9,14 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail import previews
 from scheduler.services.mail.due import collect
-from scheduler.services.visit import gates
+from scheduler.services.visit import requirements
 from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.services.courses import visit
 from tests.visits import add_visit
 
 DAY = timedelta(days=1)
-ASKING = (MessageKind.REMINDER, MessageKind.GATE_MISSING, MessageKind.DRIVER, MessageKind.BOOSTER)
+ASKING = (MessageKind.REMINDER, MessageKind.REQUIREMENT_MISSING, MessageKind.DRIVER, MessageKind.BOOSTER)
 
 
 def shown(session, harbor, **settings):
@@ -42,7 +42,9 @@ def played(session):
 @both
 def test_a_courses_preview_is_what_is_sent(session, harbor, nora_course):
     care_plan = nora_course
-    gates.close(session, harbor.actor("nick"), care_plan, "driver", NOW, visit(care_plan, "infusion-4"))
+    requirements.complete(
+        session, harbor.actor("nick"), care_plan, "driver", NOW, visit(care_plan, "infusion-4")
+    )
     expected = [(mail.kind, mail.due_at, {one.id for one in mail.visits}) for mail in shown(session, harbor)]
 
     assert expected == played(session)

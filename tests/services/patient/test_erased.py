@@ -15,7 +15,7 @@ from scheduler.processes.clock_jobs import erase_retained
 from scheduler.services.mail import outbox
 from scheduler.services.patient import compaction, erasure, patient_answers, patients, unsubscribing
 from scheduler.services.patient.person import Person
-from scheduler.services.visit import gates, visits
+from scheduler.services.visit import requirements, visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.courses import book, visit
@@ -55,7 +55,7 @@ def cancel_with_a_reason(session, cast, course):
 
 
 def note_a_requirement(session, cast, course):
-    gates.close(session, cast.prescriber, course, "consent", LATER, document="Nora.pdf")
+    requirements.complete(session, cast.prescriber, course, "consent", LATER, document="Nora.pdf")
 
 
 def unsubscribe(session, cast, _course):
@@ -130,7 +130,7 @@ WORDS_OF_THE_CLINIC = {
     "invitation": {"name", "answer", "public_id"},  # of members of staff
     "known_browser": {"digest"},
     "location": {"name", "capabilities", "public_id"},
-    "occupation": {"phase", "role"},
+    "allocation": {"phase", "role"},
     "plan_definition": {"key", "title", "document", "digest", "public_id"},
     "practitioner": {"name", "public_id"},
     "request_count": {"limit_name", "digest"},

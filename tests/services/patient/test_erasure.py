@@ -8,10 +8,10 @@ from sqlalchemy import func, select, text
 
 from scheduler.database import db
 from scheduler.errors import Invalid, NotFound, WrongStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, of_patient
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.processes.clock_jobs import erase_retained
@@ -19,7 +19,7 @@ from scheduler.services.clinic import clinic_settings
 from scheduler.services.feed import feeds
 from scheduler.services.patient import erasure, patients
 from scheduler.services.trail import audit_chain
-from scheduler.services.visit import books, gates, visits
+from scheduler.services.visit import books, requirements, visits
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.services.courses import book, visit
@@ -37,7 +37,7 @@ def nora(session, harbor):
     patients.update(session, alice, nora, fields, NOW)
     course = book(session, harbor)
     first = visit(course, "infusion-1")
-    gates.close(
+    requirements.complete(
         session, harbor.prescriber, course, "consent", NOW, document="Zimtstern.pdf", note="Zimtstern"
     )
     visits.cancel(session, alice, [first], NOW, "Zimtstern", "patient")

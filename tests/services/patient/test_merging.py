@@ -6,12 +6,12 @@ from sqlalchemy import func, select, text
 from scheduler.database import Model
 from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid, ProposalExpired, RuleBroken, SlotTaken, Stale, WrongStatus
+from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.calendar_feed import TitleStyle
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
-from scheduler.models.occupation import PATIENT, Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder
 from scheduler.models.versions import feed_version
@@ -96,7 +96,7 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
     }
     # hours and closures are of places and people; location and practitioner are those
     assert by_resource == {
-        "patient", "location", "practitioner", "occupation", "calendar_feed", "schedule_hours", "schedule_override",
+        "patient", "location", "practitioner", "allocation", "calendar_feed", "schedule_hours", "schedule_override",
         "closure",
     }  # fmt: skip
 

@@ -43,7 +43,7 @@ def test_a_patient_is_kept_as_given(session, harbor):
         patients.MAIL_WORDING,
     )
     assert patient.preferences == {"weekdays": [1, 5], "earliest": "09:30"}
-    assert patient.resource.lanes == 1
+    assert patient.resource.units == 1
 
 
 @pytest.mark.parametrize(

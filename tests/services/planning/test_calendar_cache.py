@@ -5,7 +5,7 @@ from sqlalchemy import event, update
 
 from scheduler.database import begin_write
 from scheduler.models import versions
-from scheduler.models.occupation import Allocation
+from scheduler.models.allocation import Allocation
 from scheduler.services.planning import availability, calendar_cache
 from tests.cast import NOW, add_person
 from tests.engines import both

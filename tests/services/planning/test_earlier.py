@@ -6,8 +6,8 @@ import pytest
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, NoFitFound, RuleBroken
-from scheduler.models.gate import Requirement
 from scheduler.models.message import Message
+from scheduler.models.requirement import Requirement
 from scheduler.services.course import booking, careplans
 from scheduler.services.course.course_pictures import picture
 from scheduler.services.planning import courses, proposals
@@ -120,13 +120,13 @@ def test_the_rest_is_booked_with_the_plans_gap_to_the_last(session, harbor):
     assert not books.faults(session, harbor.clinic.id, NOW).any
 
 
-def test_gates_and_mail_are_of_what_is_to_come_alone(session, harbor):
+def test_requirements_and_mail_are_of_what_is_to_come_alone(session, harbor):
     wanted = in_the_middle(session, harbor, known())
     best = proposals.propose(session, harbor.actor("alice"), wanted, NOW)[0]
     course = booking.book_course(session, harbor.actor("alice"), wanted, best.visits, best.projections, NOW)
 
     held = {one.id for one in course.appointments if one.start_at < NOW}
-    assert not held & {gate.appointment_id for gate in session.query(Requirement)}
+    assert not held & {requirement.appointment_id for requirement in session.query(Requirement)}
     [message] = session.query(Message)
     assert not held & {subject.appointment_id for subject in message.subjects}
 

@@ -137,12 +137,14 @@ def meddle(session, statement):
 
 @both
 def test_a_row_that_the_application_has_not_written_is_not_linked(app, session, harbor, trail):
-    forge(session, "x.happened", event="gate.overridden", user_id=harbor.users["rita"].id, actor="staff")
+    forge(
+        session, "x.happened", event="requirement.overridden", user_id=harbor.users["rita"].id, actor="staff"
+    )
     audit.record(session, harbor.command, "y.happened", harbor.clinic, NOW)
     session.commit()
     linked = audit_chain.seal(session, harbor.clinic, KEYS, NOW)
     session.commit()
-    forged = session.scalar(select(AuditEvent).where(AuditEvent.event == "gate.overridden"))
+    forged = session.scalar(select(AuditEvent).where(AuditEvent.event == "requirement.overridden"))
     found = audit_chain.verify(session, harbor.clinic, KEYS)
 
     assert (linked, forged.serial) == (1, None)

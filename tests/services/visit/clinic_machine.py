@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, engine_options
 from scheduler.errors import Refusal
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
-from scheduler.models.occupation import Allocation
 from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner

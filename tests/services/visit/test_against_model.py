@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import make_url
 
 from scheduler.database import db
-from scheduler.services.visit import occupation
+from scheduler.services.visit import allocation
 from tests.cast import add_patient, add_person, add_place
 from tests.engines import both, execute, maintenance
 from tests.services.visit.clinic_machine import ClinicMachine
@@ -66,7 +66,7 @@ def test_the_services_do_what_the_model_says(engine_name, open_clinic):
 
 
 def test_time_that_is_not_let_go_is_noticed(open_clinic, monkeypatch):
-    monkeypatch.setattr(occupation, "release", lambda *_: [])
+    monkeypatch.setattr(allocation, "release", lambda *_: [])
 
     with pytest.raises(AssertionError):
         compare(open_clinic, examples=40, steps=20, phases=[Phase.generate])

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete
 
-from scheduler.models.occupation import Allocation
+from scheduler.models.allocation import Allocation
 from scheduler.services.course import careplans
 from scheduler.services.visit import books
 from scheduler.services.visit.books import Faults

@@ -19,7 +19,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import current
 from scheduler.services.course import boosters, careplans, make_ups, protocol_change, unbooking
 from scheduler.services.feed import feed_events, feed_state, feeds
-from scheduler.services.visit import gates, moves, occupation, undo, visits
+from scheduler.services.visit import allocation, moves, requirements, undo, visits
 from tests.cast import NOW
 
 ADDRESS = "https://clinic.example/feeds"
@@ -139,10 +139,10 @@ def take_back(walk, actor):
 
 
 def settle(walk, actor):
-    gate = walk.random.choice(walk.course.gates)
-    row = walk.session.get(Appointment, gate.appointment_id) if gate.appointment_id else None
-    do = gates.reopen if gate.closed_at else gates.close
-    do(walk.session, actor, walk.course, gate.key, walk.now, row)
+    requirement = walk.random.choice(walk.course.requirements)
+    row = walk.session.get(Appointment, requirement.appointment_id) if requirement.appointment_id else None
+    do = requirements.reopen if requirement.completed_at else requirements.close
+    do(walk.session, actor, walk.course, requirement.key, walk.now, row)
 
 
 def make_up(walk, actor):
@@ -206,7 +206,7 @@ def test_calendars_history_and_trail_notice_every_change(session, harbor, nora_c
 
 
 def test_a_feed_that_is_forgotten_is_found(session, harbor, nora_course, all_feeds, monkeypatch):
-    monkeypatch.setattr(occupation, "ever_used", lambda *_: set())
+    monkeypatch.setattr(allocation, "ever_used", lambda *_: set())
 
     with pytest.raises(AssertionError, match="same ETag"):
         go(session, harbor, nora_course, all_feeds, 1, 30)

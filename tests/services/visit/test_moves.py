@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from scheduler.domain.status import Response
 from scheduler.errors import Invalid, NoFitFound, RuleBroken, StalePreview, WrongStatus
+from scheduler.models.allocation import Allocation, of_appointment
 from scheduler.models.message import Message, MessageKind
-from scheduler.models.occupation import Allocation, of_appointment
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.visit import move_tokens, moves, visits
 from tests.cast import NOW

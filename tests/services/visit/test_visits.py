@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.domain.status import AppointmentStatus, Response
-from scheduler.errors import GateOpen, SlotTaken, WrongStatus
-from scheduler.models.occupation import Allocation
+from scheduler.errors import RequirementOpen, SlotTaken, WrongStatus
+from scheduler.models.allocation import Allocation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.course import booking
 from scheduler.services.visit import undo, visits
@@ -25,7 +25,7 @@ def taken_up(session, appointment) -> int:
 
 @pytest.fixture
 def therapy(session, harbor, nora_course):
-    """A visit without gates."""
+    """A visit without requirements."""
     return visit(nora_course, "therapy-1")
 
 
@@ -59,19 +59,19 @@ def test_a_done_visit_cannot_be_cancelled(session, alice, therapy):
         visits.cancel(session, alice, [therapy], therapy.end_at)
 
 
-def test_an_open_gate_blocks_check_in_and_names_itself(session, harbor, alice, nora_course):
+def test_an_open_requirement_blocks_check_in_and_names_itself(session, harbor, alice, nora_course):
     infusion = visit(nora_course, "infusion-1")
 
-    with pytest.raises(GateOpen) as refused:
+    with pytest.raises(RequirementOpen) as refused:
         visits.check_in(session, alice, infusion, infusion.start_at)
 
-    assert "consent" in {gate["key"] for gate in refused.value.details["gates"]}
+    assert "consent" in {requirement["key"] for requirement in refused.value.details["requirements"]}
 
 
-def test_only_a_role_that_may_passes_an_open_gate(session, harbor, alice, nora_course):
+def test_only_a_role_that_may_passes_an_open_requirement(session, harbor, alice, nora_course):
     infusion = visit(nora_course, "infusion-1")
 
-    with pytest.raises(GateOpen):
+    with pytest.raises(RequirementOpen):
         visits.check_in(session, alice, infusion, infusion.start_at, override_reason="signed on paper")
     visits.check_in(
         session, harbor.prescriber, infusion, infusion.start_at, override_reason="signed on paper"

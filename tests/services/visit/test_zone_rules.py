@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.status import AppointmentStatus, Response
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.occupation import Allocation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.schedule import Closure
 from scheduler.processes.clock_jobs import keep_hours
@@ -63,7 +63,7 @@ def standing(session):
     session.expire_all()
     visits_ahead = {one.uid: one.start_at for one in session.scalars(select(Appointment))}
     query = select(Allocation).where(Allocation.released_at.is_(None))
-    held = sorted((row.resource_id, row.lane, row.start_at, row.end_at) for row in session.scalars(query))
+    held = sorted((row.resource_id, row.unit, row.start_at, row.end_at) for row in session.scalars(query))
     return visits_ahead, held
 
 
@@ -100,7 +100,7 @@ def test_visits_keep_their_time_on_the_wall_and_all_that_hangs_on_it_follows(
         assert {uid: was[uid] - now[uid] for uid in was} == {
             uid: HOUR if uid in winter else timedelta() for uid in was
         }
-        assert held_now == sorted((who, lane, start - HOUR, end - HOUR) for who, lane, start, end in held)
+        assert held_now == sorted((who, unit, start - HOUR, end - HOUR) for who, unit, start, end in held)
         assert {one.uid: to_local(one.start_at, one.zone) for one in course.appointments} == walls
         assert {one.uid: one.local_start for one in course.appointments} == walls
         assert not books.faults(session, harbor.clinic.id, LATER).any
@@ -214,7 +214,7 @@ def test_the_database_itself_refuses_what_the_service_did_not_see(session, harbo
     session.commit()
     was = standing(session)
     monkeypatch.setattr(
-        "scheduler.services.visit.occupation._live", lambda _session, ids, _whole: {i: [] for i in ids}
+        "scheduler.services.visit.allocation._live", lambda _session, ids, _whole: {i: [] for i in ids}
     )
     with new_rules():
         done = zone_rules.derive(session, harbor.command, LATER)
@@ -328,5 +328,5 @@ def test_a_newer_zone_file_is_all_it_takes(session, harbor, course, database_url
 
     assert sum(now[uid] == was[uid] - HOUR for uid in was) == len(done["moved"]) > 10
     assert done["stays"] == []
-    assert held_now == sorted((who, lane, start - HOUR, end - HOUR) for who, lane, start, end in held)
+    assert held_now == sorted((who, unit, start - HOUR, end - HOUR) for who, unit, start, end in held)
     assert run("check", newer)["strays"] == []

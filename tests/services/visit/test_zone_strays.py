@@ -16,7 +16,7 @@ from scheduler.services.mail import outbox
 from scheduler.services.visit import books, zone_drift, zone_rules, zone_strays
 from tests.cast import NOW, add_patient
 from tests.engines import both
-from tests.visits import add_visit, occupy
+from tests.visits import add_visit, allocate
 from tests.zones import other_rules
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -144,12 +144,12 @@ def test_what_a_later_part_makes_free_is_taken_in_another_round(session, harbor,
     nurse = harbor.people["Nina"].resource_id
     long = add_visit(session, harbor, "Chair 1", midnight - 2 * HOUR, minutes=240)
     short = add_visit(session, harbor, "Chair 2", midnight, harbor.patients["Bo"])
-    for visit, lane, start in ((long, 0, midnight + HOUR), (short, 0, midnight)):
-        row = occupy(visit, nurse, lane)
+    for visit, unit, start in ((long, 0, midnight + HOUR), (short, 0, midnight)):
+        row = allocate(visit, nurse, unit)
         row.role, row.exclusive = "nurse", False
         row.start_at, row.end_at = start, start + HOUR
         session.add(row)
-    session.execute(text("UPDATE resource SET lanes = 1 WHERE id = :id"), {"id": nurse})
+    session.execute(text("UPDATE resource SET units = 1 WHERE id = :id"), {"id": nurse})
     session.commit()
     turns = []
     with new_rules():

@@ -8,19 +8,19 @@ from dataclasses import replace
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.gates import Settled, held_until, why_open
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Holds, Plan, RequirementDefinition
+from scheduler.domain.requirements import Settled, held_until, why_open
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.gate import Requirement
 from scheduler.models.plan_definition import PlanDefinition
+from scheduler.models.requirement import Requirement
 
 Known = Mapping[tuple[int, int | None, str], Settled]
 
 
 def of_day(session: Session, visits: Sequence[Appointment]) -> dict[int, list[RequirementDefinition]]:
-    """Return the gates that keep pending visits waiting, by visit, in the plan's order."""
+    """Return the requirements that keep pending visits waiting, by visit, in the plan's order."""
     pending = [visit for visit in visits if visit.status is AppointmentStatus.PENDING and visit.care_plan]
     plans, settled = _plans(session, pending), _settled(session, pending)
     return {
@@ -42,7 +42,7 @@ def _settled(session: Session, visits: Sequence[Appointment]) -> Known:
         Requirement.care_plan_id,
         Requirement.appointment_id,
         Requirement.key,
-        Requirement.closed_at,
+        Requirement.completed_at,
         Requirement.valid_until_on,
         Requirement.waived,
     ).where(
@@ -51,18 +51,18 @@ def _settled(session: Session, visits: Sequence[Appointment]) -> Known:
             Requirement.appointment_id.is_(None),
             Requirement.appointment_id.in_([visit.id for visit in visits]),
         ),
-        Requirement.closed_at.is_not(None),
+        Requirement.completed_at.is_not(None),
     )
     return {
-        (course, visit, key): Settled(closed_at, until, waived)
-        for course, visit, key, closed_at, until, waived in session.execute(query)
-        if closed_at is not None
+        (course, visit, key): Settled(completed_at, until, waived)
+        for course, visit, key, completed_at, until, waived in session.execute(query)
+        if completed_at is not None
     }
 
 
 def _missing(visit: Appointment, plan: Plan, settled: Known) -> list[RequirementDefinition]:
     action = next((action for action in plan.actions if action.key == visit.action), None)
-    rules = [plan.gate(key) for key in action.gates] if action else []
+    rules = [plan.requirement(key) for key in action.requirements] if action else []
     return [rule for rule in rules if _why(visit, rule, settled)]
 
 
@@ -70,6 +70,6 @@ def _why(visit: Appointment, rule: RequirementDefinition, settled: Known) -> str
     own = visit.id if rule.holds is Holds.PER_SESSION else None
     known = settled.get((visit.care_plan_id or 0, own, rule.key))
     if known is not None:
-        until = held_until(rule, known.valid_until_on, local_on(known.closed_at, visit.zone))
+        until = held_until(rule, known.valid_until_on, local_on(known.completed_at, visit.zone))
         known = replace(known, valid_until_on=until)
     return why_open(rule, known, visit.start_at, local_on(visit.start_at, visit.zone))

@@ -1,7 +1,7 @@
-"""What is asked about gates follows the gates: once nothing is missing any more, nobody is asked.
+"""What is asked about requirements follows the requirements: once nothing is missing any more, nobody is asked.
 
-Runs in the transaction that closes or reopens a gate. A mail that has been claimed but has not passed its own gate
-loses its claim, so it cannot leave; what else it asked for waits for the next tick.
+Runs in the transaction that closes or reopens a requirement. A mail that has been claimed but has not passed its own
+requirement loses its claim, so it cannot leave; what else it asked for waits for the next tick.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from scheduler.models.message import Message, MessageKind, MessageState, Message
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.message_ends import fell_through
 from scheduler.services.mail.reminders import SETTLED
-from scheduler.services.visit.open_gates import topics_missing
+from scheduler.services.visit.open_requirements import topics_missing
 
-TOPICS = {MessageKind.GATE_MISSING: Topic.GATES, MessageKind.DRIVER: Topic.DRIVER}
+TOPICS = {MessageKind.REQUIREMENT_MISSING: Topic.REQUIREMENTS, MessageKind.DRIVER: Topic.DRIVER}
 
 
-def gates_changed(session: Session, appointments: Sequence[Appointment], now: datetime) -> None:
+def requirements_changed(session: Session, appointments: Sequence[Appointment], now: datetime) -> None:
     """Stop asking about what is settled, and ask again about what is open again and not yet due."""
     session.flush()
     by_id = {appointment.id: appointment for appointment in appointments}

@@ -1,8 +1,8 @@
-"""What a visit takes up: one lane of one resource for one phase.
+"""What a visit takes up: one unit of one resource for one phase.
 
-The database refuses two unreleased rows that overlap on one lane, whatever writes them: an exclusion constraint on
+The database refuses two unreleased rows that overlap on one unit, whatever writes them: an exclusion constraint on
 PostgreSQL, insert and update triggers on SQLite (both in the first migration). Released rows stay as history. A row is
-never edited: a move or a new lane releases, flushes, then inserts.
+never edited: a move or a new unit releases, flushes, then inserts.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ PATIENT = "patient"  # the role of the row that keeps a patient from being in tw
 
 
 class Allocation(InClinic, Model):
-    """`role` is what the resource was taken as (patient, chair, nurse ...); `exclusive` rows come on every lane."""
+    """`role` is what the resource was taken as (patient, chair, nurse ...); `exclusive` rows come on every unit."""
 
-    __tablename__ = "occupation"
+    __tablename__ = "allocation"
     __table_args__ = own(
         refers("resource_id", "resource"),
         refers("appointment_id", "appointment"),
         in_order("start_at", "end_at", "order"),
-        CheckConstraint("lane >= 0", name="lane"),
+        CheckConstraint("unit >= 0", name="unit"),
         Index(  # what the SQLite triggers and the conflict query look through
-            "ix_occupation_live",
+            "ix_allocation_live",
             "resource_id",
-            "lane",
+            "unit",
             "start_at",
             sqlite_where=text("released_at IS NULL"),
             postgresql_where=text("released_at IS NULL"),
         ),
         Index(  # the planner's calendar of some weeks
-            "ix_occupation_window",
+            "ix_allocation_window",
             "clinic_id",
             "start_at",
             sqlite_where=text("released_at IS NULL"),
             postgresql_where=text("released_at IS NULL"),
         ),
         Index(  # what the planner's calendar has lost since it was last read
-            "ix_occupation_released",
+            "ix_allocation_released",
             "clinic_id",
             "released_at",
             sqlite_where=text("released_at IS NOT NULL"),
@@ -53,7 +53,7 @@ class Allocation(InClinic, Model):
     )
 
     resource_id: Mapped[int]
-    lane: Mapped[int]
+    unit: Mapped[int]
     appointment_id: Mapped[int] = mapped_column(index=True)
     phase: Mapped[str] = mapped_column(String(40))
     role: Mapped[str] = mapped_column(String(20))

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from scheduler.database import Model, UTCDateTime
 
 
-class Tick(Model):
+class JobRun(Model):
     """`ended_at` is the app's time, `wall_at` the machine's: a shifted clock must not look dead or alive.
 
     `seconds` is the interval at which that process runs the job, `failed` how much of its last run failed (clinics,
     or 1 for all of it).
     """
 
-    __tablename__ = "tick"
+    __tablename__ = "job_run"
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     host: Mapped[str] = mapped_column(String(200), primary_key=True)

@@ -1,6 +1,6 @@
-"""Gates of a course: which are open for a visit, closing and reopening them.
+"""Requirements of a course: which are open for a visit, closing and reopening them.
 
-An open gate makes a visit tentative (pending). Closing the last one books it: the calendar's status changes, so
+An open requirement makes a visit tentative (pending). Closing the last one books it: the calendar's status changes, so
 `sequence` goes up, and no mail is sent. Rows are written with the course: one for all visits, or one for each where the
 plan says "per session".
 """
@@ -12,31 +12,37 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.gates import good_until
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Holds, RequirementDefinition
+from scheduler.domain.requirements import good_until
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.gate import Requirement
+from scheduler.models.requirement import Requirement
 from scheduler.services.account.overrides import WORDS, is_reason
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
-from scheduler.services.mail.gate_mails import gates_changed
+from scheduler.services.mail.requirement_mails import requirements_changed
 from scheduler.services.trail import audit
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_gates import OpenGate, may_complete, open_gates, rules_for, status_by_gates
+from scheduler.services.visit.open_requirements import (
+    OpenRequirement,
+    may_complete,
+    open_requirements,
+    rules_for,
+    status_by_requirements,
+)
 
-# who asks about gates need not know that reading them is a file of its own
+# who asks about requirements need not know that reading them is a file of its own
 __all__ = [
-    "OpenGate",
-    "close",
+    "OpenRequirement",
+    "complete",
     "may_complete",
-    "open_gates",
+    "open_requirements",
     "reopen",
     "rules_for",
-    "status_by_gates",
+    "status_by_requirements",
     "write_rows",
 ]
 
@@ -44,20 +50,20 @@ S = AppointmentStatus
 
 
 def write_rows(session: Session, care_plan: CarePlan, appointments: Iterable[Appointment]) -> None:
-    """Write an open gate for whatever guards these visits and has no row yet. The visits are flushed."""
-    there = {(gate.key, gate.appointment_id) for gate in care_plan.gates}
+    """Write an open requirement for whatever guards these visits and has no row yet. The visits are flushed."""
+    there = {(requirement.key, requirement.appointment_id) for requirement in care_plan.requirements}
     for appointment in appointments:
         for rule in rules_for(appointment):
             own = appointment.id if rule.holds is Holds.PER_SESSION else None
             if (rule.key, own) not in there:
                 there.add((rule.key, own))
-                care_plan.gates.append(
+                care_plan.requirements.append(
                     Requirement(clinic_id=care_plan.clinic_id, key=rule.key, appointment_id=own)
                 )
     session.flush()
 
 
-def close(
+def complete(
     session: Session,
     actor: Actor,
     care_plan: CarePlan,
@@ -69,13 +75,13 @@ def close(
     note: str = "",
     waived: bool = False,
 ) -> Requirement:
-    """Settle a gate, for the course or (per session) for one visit.
+    """Settle a requirement, for the course or (per session) for one visit.
 
-    Raises NotFound for a gate it does not have, Forbidden for a role that the protocol does not name, Invalid for a
-    date beyond what the protocol allows and for a waiver without a sufficient note.
+    Raises NotFound for a requirement it does not have, Forbidden for a role that the protocol does not name, Invalid
+    for a date beyond what the protocol allows and for a waiver without a sufficient note.
     """
-    gate = _find(care_plan, key, appointment)
-    rule = care_plan.plan_definition.plan.gate(key)
+    requirement = _find(care_plan, key, appointment)
+    rule = care_plan.plan_definition.plan.requirement(key)
     if waived:
         require(actor, "override")
     _require_role(actor, rule)
@@ -83,12 +89,14 @@ def close(
         raise Invalid([("note", WORDS)])
     today = local_on(now, actor.clinic.zone)
     _require_date(rule, valid_until_on, today)
-    gate.closed_at, gate.closed_by_id, gate.document = now, actor.user_id, document
-    gate.note, gate.waived = note, waived
-    gate.valid_until_on = valid_until_on or good_until(rule, today)
-    _settle(session, actor, care_plan, now, f"gate-closed:{key}")
-    audit.record(session, actor, "gate.closed", care_plan, now, fields=[key], reason=note if waived else "")
-    return gate
+    requirement.completed_at, requirement.completed_by_id, requirement.document = now, actor.user_id, document
+    requirement.note, requirement.waived = note, waived
+    requirement.valid_until_on = valid_until_on or good_until(rule, today)
+    _settle(session, actor, care_plan, now, f"requirement-completed:{key}")
+    audit.record(
+        session, actor, "requirement.completed", care_plan, now, fields=[key], reason=note if waived else ""
+    )
+    return requirement
 
 
 def reopen(
@@ -99,18 +107,18 @@ def reopen(
     now: datetime,
     appointment: Appointment | None = None,
 ) -> Requirement:
-    """Take back that a gate was settled. Raises Forbidden for a role that the protocol does not name."""
-    gate = _find(care_plan, key, appointment)
-    _require_role(actor, care_plan.plan_definition.plan.gate(key))
-    gate.closed_at, gate.closed_by_id, gate.valid_until_on = None, None, None
-    gate.document, gate.note, gate.waived = "", "", False
-    _settle(session, actor, care_plan, now, f"gate-reopened:{key}")
-    audit.record(session, actor, "gate.reopened", care_plan, now, fields=[key])
-    return gate
+    """Take back that a requirement was settled. Raises Forbidden for a role that the protocol does not name."""
+    requirement = _find(care_plan, key, appointment)
+    _require_role(actor, care_plan.plan_definition.plan.requirement(key))
+    requirement.completed_at, requirement.completed_by_id, requirement.valid_until_on = None, None, None
+    requirement.document, requirement.note, requirement.waived = "", "", False
+    _settle(session, actor, care_plan, now, f"requirement-reopened:{key}")
+    audit.record(session, actor, "requirement.reopened", care_plan, now, fields=[key])
+    return requirement
 
 
 def _require_role(actor: Actor, rule: RequirementDefinition) -> None:
-    """Raise Forbidden unless the protocol lets the actor's role complete a gate. A patient names their driver."""
+    """Raise Forbidden unless the protocol lets the actor's role complete it. A patient names their driver."""
     if not may_complete(actor, rule.completed_by):
         roles = " or ".join(role.replace("-", " ") for role in rule.completed_by)
         raise Forbidden(
@@ -132,24 +140,26 @@ def _require_date(rule: RequirementDefinition, valid_until_on: date | None, toda
 
 
 def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:
-    """Bring the visits ahead in line with the gates, and what is to be asked about them."""
+    """Bring the visits ahead in line with the requirements, and what is to be asked about them."""
     session.flush()
     ahead = [one for one in appointments_of(care_plan) if one.status.is_expected]
     with changing(session, actor, now, ahead) as change:
         for appointment in ahead:
-            status = status_by_gates(appointment)
+            status = status_by_requirements(appointment)
             if status is not appointment.status:
                 change.note(appointment, kind, audit=None)
                 appointment.status = status
-    gates_changed(session, ahead, now)
+    requirements_changed(session, ahead, now)
 
 
 def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Requirement:
     wanted = appointment.id if appointment else None
-    rows: Sequence[Requirement] = [gate for gate in care_plan.gates if gate.key == key]
-    for gate in rows:
-        if gate.appointment_id == wanted:
-            return gate
+    rows: Sequence[Requirement] = [
+        requirement for requirement in care_plan.requirements if requirement.key == key
+    ]
+    for requirement in rows:
+        if requirement.appointment_id == wanted:
+            return requirement
     if rows and appointment is None:
-        raise NotFound(f"The gate {key} is settled for each visit: say which")
-    raise NotFound(f"This course has no gate {key}" + (" for that visit" if appointment else ""))
+        raise NotFound(f"The requirement {key} is settled for each visit: say which")
+    raise NotFound(f"This course has no requirement {key}" + (" for that visit" if appointment else ""))

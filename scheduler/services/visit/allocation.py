@@ -1,7 +1,7 @@
 """Taking up resources for visits, and letting them go.
 
-`occupy` is called inside the booking transaction, after the resources are locked. It gives each segment a lane, deals
-lanes anew where they are fragmented, and names every conflict at once. The database's own guard comes last and is
+`occupy` is called inside the booking transaction, after the resources are locked. It gives each segment a unit, deals
+units anew where they are fragmented, and names every conflict at once. The database's own guard comes last and is
 translated here, so a caller sees SlotTaken whichever of the two noticed.
 """
 
@@ -16,14 +16,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from scheduler.domain.lanes import Held, deal, place
 from scheduler.domain.planner.model import Placement, Segment
+from scheduler.domain.units import Held, deal, place
 from scheduler.domain.windows import Window
 from scheduler.errors import SlotTaken
+from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.occupation import PATIENT, Allocation
-from scheduler.models.practitioner import lane_counts
+from scheduler.models.practitioner import unit_counts
 from scheduler.services.clinic import resources
 
 
@@ -38,11 +38,11 @@ class Wish:
     window: Window
     exclusive: bool
 
-    def row(self, lane: int) -> Allocation:
+    def row(self, unit: int) -> Allocation:
         return Allocation(
             clinic_id=self.appointment.clinic_id,
             resource_id=self.resource_id,
-            lane=lane,
+            unit=unit,
             appointment_id=self.appointment.id,
             phase=self.phase,
             role=self.role,
@@ -82,7 +82,7 @@ def resource_ids(patient_resource_id: int, visits: Iterable[Placement]) -> set[i
     return {patient_resource_id, *(s.resource_id for visit in visits for s in visit.segments)}
 
 
-def occupy(
+def allocate(
     session: Session, clinic: Clinic, takings: Sequence[Taking], patient_resource_id: int, now: datetime
 ) -> None:
     """Write what the visits take up, all or nothing.
@@ -92,7 +92,7 @@ def occupy(
     if not takings:
         return
     ids = resource_ids(patient_resource_id, (taking.visit for taking in takings))
-    lanes = lane_counts(session, clinic.id, clinic.settings.nurse_lanes, ids)
+    units = unit_counts(session, clinic.id, clinic.settings.nurse_units, ids)
     whole = Window(min(t.visit.start for t in takings), max(t.visit.end for t in takings))
     rows = _live(session, ids, whole)
     held = {resource_id: _held(listed) for resource_id, listed in rows.items()}
@@ -106,7 +106,7 @@ def occupy(
                     session,
                     rows[wish.resource_id],
                     held[wish.resource_id],
-                    lanes[wish.resource_id],
+                    units[wish.resource_id],
                     wish,
                     now,
                 )
@@ -145,7 +145,7 @@ def hand_over(session: Session, from_id: int, to_id: int, now: datetime) -> None
     try:
         with session.begin_nested():
             for row in rows:
-                written = copied(row, row.lane)
+                written = copied(row, row.unit)
                 written.resource_id = to_id
                 session.add(written)
     except IntegrityError as refused:
@@ -167,49 +167,49 @@ def _live(session: Session, ids: set[int], whole: Window) -> dict[int, list[Allo
 
 
 def _held(rows: Sequence[Allocation], first: int = 0) -> list[Held]:
-    """Return the rows from a number on as intervals on lanes, each known by its number."""
+    """Return the rows from a number on as intervals on units, each known by its number."""
     return [
-        Held(n, row.lane, Window(row.start_at, row.end_at), row.exclusive)
+        Held(n, row.unit, Window(row.start_at, row.end_at), row.exclusive)
         for n, row in enumerate(rows[first:], first)
     ]
 
 
 def _take(
-    session: Session, rows: list[Allocation], held: list[Held], lanes: int, wish: Wish, now: datetime
+    session: Session, rows: list[Allocation], held: list[Held], units: int, wish: Wish, now: datetime
 ) -> bool:
-    """Write one stretch on the lanes it gets; False when there are none. `held` follows the rows."""
-    before = next((row.lane for row in reversed(rows) if row.appointment_id == wish.appointment.id), None)
-    given = place(wish.window, lanes, held, wish.exclusive, prefer=before)
-    if given is None and not wish.exclusive and (dealt := deal(lanes, held, wish.window)):
-        _re_lane(session, rows, dealt[1], now)
+    """Write one stretch on the units it gets; False when there are none. `held` follows the rows."""
+    before = next((row.unit for row in reversed(rows) if row.appointment_id == wish.appointment.id), None)
+    given = place(wish.window, units, held, wish.exclusive, prefer=before)
+    if given is None and not wish.exclusive and (dealt := deal(units, held, wish.window)):
+        _re_unit(session, rows, dealt[1], now)
         held[:] = _held(rows)
         given = (dealt[0],)
-    for lane in given or ():
-        rows.append(wish.row(lane))
+    for unit in given or ():
+        rows.append(wish.row(unit))
         session.add(rows[-1])
         held += _held(rows, len(rows) - 1)
     return given is not None
 
 
-def _re_lane(session: Session, rows: list[Allocation], lanes: Mapping[int, int], now: datetime) -> None:
-    """Move rows to other lanes: all are released and flushed before any is written again."""
+def _re_unit(session: Session, rows: list[Allocation], units: Mapping[int, int], now: datetime) -> None:
+    """Move rows to other units: all are released and flushed before any is written again."""
     session.flush()
-    for index in lanes:
+    for index in units:
         rows[index].released_at = now
     session.flush()
-    for index, lane in lanes.items():
+    for index, unit in units.items():
         old = rows[index]
-        rows[index] = copied(old, lane)
+        rows[index] = copied(old, unit)
         session.add(rows[index])
     session.flush()
 
 
-def copied(old: Allocation, lane: int) -> Allocation:
-    """Return the same stretch as a new row, on a lane."""
+def copied(old: Allocation, unit: int) -> Allocation:
+    """Return the same stretch as a new row, on a unit."""
     return Allocation(
         clinic_id=old.clinic_id,
         resource_id=old.resource_id,
-        lane=lane,
+        unit=unit,
         appointment_id=old.appointment_id,
         phase=old.phase,
         role=old.role,

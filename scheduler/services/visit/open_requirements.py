@@ -1,7 +1,7 @@
-"""Which gates are open for a visit, and what of that the patient is asked about.
+"""Which requirements are open for a visit, and what of that the patient is asked about.
 
-The driver is asked for on its own. A gate of the whole course is not missed while a preparatory visit of the course
-(one outside every series, such as the consent) is still to come before: it is settled there as a rule.
+The driver is asked for on its own. A requirement of the whole course is not missed while a preparatory visit of the
+course (one outside every series, such as the consent) is still to come before: it is settled there as a rule.
 """
 
 from __future__ import annotations
@@ -10,21 +10,29 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.domain.gates import Settled, held_until, why_open
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import DRIVER, Holds, RequirementDefinition
 from scheduler.domain.reminders import Topic
+from scheduler.domain.requirements import Settled, held_until, why_open
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, appointments_of
-from scheduler.models.gate import Requirement
+from scheduler.models.requirement import Requirement
 from scheduler.services.actors import Actor
 
-__all__ = ["DRIVER", "OpenGate", "guards", "may_complete", "open_gates", "rules_for", "status_by_gates"]
+__all__ = [
+    "DRIVER",
+    "OpenRequirement",
+    "guards",
+    "may_complete",
+    "open_requirements",
+    "rules_for",
+    "status_by_requirements",
+]
 
 
 @dataclass(frozen=True)
-class OpenGate:
-    """A gate that is not settled for one visit, and why."""
+class OpenRequirement:
+    """A requirement that is not settled for one visit, and why."""
 
     key: str
     title: str
@@ -33,25 +41,25 @@ class OpenGate:
 
 
 def rules_for(appointment: Appointment) -> tuple[RequirementDefinition, ...]:
-    """Return the gates that guard a visit; none where its course's plan does not know its action."""
+    """Return the requirements that guard a visit; none where its course's plan does not know its action."""
     if appointment.care_plan is None:
         return ()
     plan = appointment.care_plan.plan_definition.plan
     action = next((action for action in plan.actions if action.key == appointment.action), None)
-    return tuple(plan.gate(key) for key in action.gates) if action else ()
+    return tuple(plan.requirement(key) for key in action.requirements) if action else ()
 
 
 def guards(appointment: Appointment) -> tuple[RequirementDefinition, ...]:
-    """Return the gates that hold a visit up: all but the duties that follow it."""
+    """Return the requirements that hold a visit up: all but the duties that follow it."""
     return tuple(rule for rule in rules_for(appointment) if not rule.after_visit)
 
 
 def may_complete(actor: Actor, completed_by: Collection[str]) -> bool:
-    """Tell whether the actor is one of the roles that a gate names; any role is, where it names none."""
+    """Tell whether the actor is one of the roles that a requirement names; any role is, where it names none."""
     return not completed_by or (actor.role is not None and actor.role.value in completed_by)
 
 
-def open_gates(appointment: Appointment) -> list[OpenGate]:
+def open_requirements(appointment: Appointment) -> list[OpenRequirement]:
     """Return what is not settled for a visit, in the plan's order."""
     found = []
     rows = _rows(appointment)
@@ -60,53 +68,61 @@ def open_gates(appointment: Appointment) -> list[OpenGate]:
         row = rows.get((rule.key, rule.holds is Holds.PER_SESSION))
         why = why_open(rule, _settled(rule, row, appointment), appointment.start_at, visit_on)
         if why:
-            found.append(OpenGate(rule.key, rule.title, why, rule.completed_by))
+            found.append(OpenRequirement(rule.key, rule.title, why, rule.completed_by))
     return found
 
 
-def status_by_gates(appointment: Appointment) -> AppointmentStatus:
-    """Return what a visit that stands is: pending while a gate is open, else booked."""
-    return AppointmentStatus.PENDING if open_gates(appointment) else AppointmentStatus.BOOKED
+def status_by_requirements(appointment: Appointment) -> AppointmentStatus:
+    """Return what a visit that stands is: pending while a requirement is open, else booked."""
+    return AppointmentStatus.PENDING if open_requirements(appointment) else AppointmentStatus.BOOKED
 
 
 def asked_about(appointment: Appointment) -> frozenset[Topic]:
-    """Return what can be asked about a visit: its gates, its driver, both or neither."""
+    """Return what can be asked about a visit: its requirements, its driver, both or neither."""
     keys = {rule.key for rule in rules_for(appointment) if not rule.after_visit}
     found = {Topic.DRIVER} if DRIVER in keys else set()
-    return frozenset(found | ({Topic.GATES} if keys - {DRIVER} else set()))
+    return frozenset(found | ({Topic.REQUIREMENTS} if keys - {DRIVER} else set()))
 
 
 def is_missing(appointment: Appointment, topic: Topic) -> bool:
-    """Tell whether there is something to ask about a visit: a driver, or any other open gate."""
+    """Tell whether there is something to ask about a visit: a driver, or any other open requirement."""
     return topic in topics_missing(appointment)
 
 
 def topics_missing(appointment: Appointment) -> frozenset[Topic]:
     """Return what there is to ask about a visit."""
-    return frozenset(Topic.DRIVER if gate.key == DRIVER else Topic.GATES for gate in open_gates(appointment))
+    return frozenset(
+        Topic.DRIVER if requirement.key == DRIVER else Topic.REQUIREMENTS
+        for requirement in open_requirements(appointment)
+    )
 
 
 def is_needed(appointment: Appointment, now: datetime) -> bool:
     """Tell whether the patient is told that something is still needed before a visit that has not begun.
 
-    The driver is asked about on its own, and what a preparatory visit still to come settles is left out. Which gate it
-    is stays with the staff: most are theirs to settle, and the page may be in other hands than the patient's.
+    The driver is asked about on its own, and what a preparatory visit still to come settles is left out. Which
+    requirement it is stays with the staff: most are theirs to settle, and the page may be in other hands than the
+    patient's.
     """
-    still_open = open_gates(appointment) if appointment.status.is_ahead else []
+    still_open = open_requirements(appointment) if appointment.status.is_ahead else []
     settled_there = _once(appointment) if _last_preparation(appointment, now) else frozenset()
-    return any(gate.key not in (DRIVER, *settled_there) for gate in still_open)
+    return any(requirement.key not in (DRIVER, *settled_there) for requirement in still_open)
 
 
 def settled_on_the_way(appointment: Appointment, now: datetime) -> datetime | None:
     """Return the end of the last preparatory visit still to come, when all that is missing may be settled there."""
     once = _once(appointment)
-    if any(gate.key not in once for gate in open_gates(appointment) if gate.key != DRIVER):
+    if any(
+        requirement.key not in once
+        for requirement in open_requirements(appointment)
+        if requirement.key != DRIVER
+    ):
         return None
     return _last_preparation(appointment, now)
 
 
 def _once(appointment: Appointment) -> frozenset[str]:
-    """Return the gates that hold once for the whole course."""
+    """Return the requirements that hold once for the whole course."""
     return frozenset(rule.key for rule in rules_for(appointment) if rule.holds is Holds.ONCE)
 
 
@@ -124,17 +140,17 @@ def _rows(appointment: Appointment) -> dict[tuple[str, bool], Requirement]:
     """Return the rows that count for a visit, by key and whether they are the visit's own."""
     own = appointment.id
     rows: dict[tuple[str, bool], Requirement] = {}
-    for gate in appointment.care_plan.gates if appointment.care_plan else ():
-        about = gate.appointment_id
+    for requirement in appointment.care_plan.requirements if appointment.care_plan else ():
+        about = requirement.appointment_id
         if about is None or about == own:
-            rows.setdefault((gate.key, about is not None), gate)
+            rows.setdefault((requirement.key, about is not None), requirement)
     return rows
 
 
 def _settled(
-    rule: RequirementDefinition, gate: Requirement | None, appointment: Appointment
+    rule: RequirementDefinition, requirement: Requirement | None, appointment: Appointment
 ) -> Settled | None:
-    if gate is None or gate.closed_at is None:
+    if requirement is None or requirement.completed_at is None:
         return None
-    until = held_until(rule, gate.valid_until_on, local_on(gate.closed_at, appointment.zone))
-    return Settled(gate.closed_at, until, gate.waived)
+    until = held_until(rule, requirement.valid_until_on, local_on(requirement.completed_at, appointment.zone))
+    return Settled(requirement.completed_at, until, requirement.waived)

@@ -6,21 +6,21 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from scheduler.models.occupation import Allocation
+from scheduler.models.allocation import Allocation
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
 
 HOUR = timedelta(hours=1)
 GUARDS = {
-    "sqlite": ["DROP TRIGGER occupation_overlap_insert"],
-    "postgresql": ["ALTER TABLE occupation DROP CONSTRAINT ex_occupation_overlap"],
+    "sqlite": ["DROP TRIGGER allocation_overlap_insert"],
+    "postgresql": ["ALTER TABLE allocation DROP CONSTRAINT ex_allocation_overlap"],
 }
 COPY = text("""
-    INSERT INTO occupation
-        (clinic_id, resource_id, lane, appointment_id, phase, role, exclusive, start_at, end_at, released_at)
-    SELECT clinic_id, resource_id, :lane, appointment_id, phase, role, exclusive, :start, :end, :released
-    FROM occupation WHERE appointment_id = :visit
+    INSERT INTO allocation
+        (clinic_id, resource_id, unit, appointment_id, phase, role, exclusive, start_at, end_at, released_at)
+    SELECT clinic_id, resource_id, :unit, appointment_id, phase, role, exclusive, :start, :end, :released
+    FROM allocation WHERE appointment_id = :visit
 """)
 
 
@@ -42,36 +42,36 @@ def test_an_overlap_is_not_inserted(session, visit, starts, ends):
         insert(session, visit, starts, ends)
     session.rollback()
 
-    assert session.scalar(text("SELECT count(*) FROM occupation")) == 1
+    assert session.scalar(text("SELECT count(*) FROM allocation")) == 1
 
 
 @both
 @pytest.mark.parametrize(
-    ("starts", "ends", "lane", "released"),
+    ("starts", "ends", "unit", "released"),
     [(1.0, 2.0, 0, None), (-1.0, 0.0, 0, None), (0.0, 1.0, 1, None), (0.0, 1.0, 0, NOW)],
 )
-def test_what_does_not_overlap_is_inserted(session, visit, starts, ends, lane, released):
-    insert(session, visit, starts, ends, lane, released)
+def test_what_does_not_overlap_is_inserted(session, visit, starts, ends, unit, released):
+    insert(session, visit, starts, ends, unit, released)
     session.commit()
 
-    assert session.scalar(text("SELECT count(*) FROM occupation")) == 2
+    assert session.scalar(text("SELECT count(*) FROM allocation")) == 2
 
 
 @both
 @pytest.mark.parametrize(
-    "change", ["start_at = :new_start", "end_at = :new_end", "lane = 0", "released_at = NULL"]
+    "change", ["start_at = :new_start", "end_at = :new_end", "unit = 0", "released_at = NULL"]
 )
 def test_an_overlap_is_not_made_by_an_update(session, harbor, visit, change):
-    other = {"starts": 1.0, "ends": 2.0, "lane": 0, "released": None}
-    if change.startswith("lane"):
-        other |= {"starts": 0.0, "ends": 1.0, "lane": 1}
+    other = {"starts": 1.0, "ends": 2.0, "unit": 0, "released": None}
+    if change.startswith("unit"):
+        other |= {"starts": 0.0, "ends": 1.0, "unit": 1}
     elif change.startswith("released"):
         other |= {"starts": 0.0, "ends": 1.0, "released": NOW}
     elif change.startswith("end"):
         other |= {"starts": -1.0, "ends": 0.0}
     insert(session, visit, **other)
     session.commit()
-    newest = session.scalar(text("SELECT max(id) FROM occupation"))
+    newest = session.scalar(text("SELECT max(id) FROM allocation"))
     values = {
         "id": newest,
         "new_start": stored(session, NOW + HOUR / 2),
@@ -80,21 +80,21 @@ def test_an_overlap_is_not_made_by_an_update(session, harbor, visit, change):
     used = {name: value for name, value in values.items() if f":{name}" in f"{change} :id"}
 
     with pytest.raises(IntegrityError):
-        session.execute(text(f"UPDATE occupation SET {change} WHERE id = :id"), used)
+        session.execute(text(f"UPDATE allocation SET {change} WHERE id = :id"), used)
     session.rollback()
 
 
 @both
 def test_a_row_of_another_clinic_is_not_inserted(session, harbor, hill, visit):
     with pytest.raises(IntegrityError):
-        session.execute(text("UPDATE occupation SET clinic_id = :hill"), {"hill": hill.clinic.id})
+        session.execute(text("UPDATE allocation SET clinic_id = :hill"), {"hill": hill.clinic.id})
         session.commit()
     session.rollback()
 
 
 def test_sqlite_refuses_a_time_in_another_notation(session, visit):
     with pytest.raises(DBAPIError):
-        session.execute(text("UPDATE occupation SET start_at = '2026-11-23T12:00:00Z'"))
+        session.execute(text("UPDATE allocation SET start_at = '2026-11-23T12:00:00Z'"))
     session.rollback()
 
     assert session.query(Allocation).one().start_at == NOW
@@ -107,13 +107,13 @@ def test_with_the_guard_off_the_overlap_goes_in(session, visit):
     insert(session, visit, 0.5, 1.5)
     session.commit()
 
-    assert session.scalar(text("SELECT count(*) FROM occupation")) == 2
+    assert session.scalar(text("SELECT count(*) FROM allocation")) == 2
 
 
-def insert(session, visit, starts, ends, lane=0, released=None):
+def insert(session, visit, starts, ends, unit=0, released=None):
     values = {
         "visit": visit.id,
-        "lane": lane,
+        "unit": unit,
         "start": stored(session, NOW + starts * HOUR),
         "end": stored(session, NOW + ends * HOUR),
         "released": stored(session, released),

@@ -1,4 +1,4 @@
-"""How the demo's gates are settled: by the visit that is for it, before each session, or when the patient comes."""
+"""How the demo's requirements are completed: by a visit for it, before each session, or when the patient comes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
 from scheduler.services.actors import Actor
-from scheduler.services.visit import gates
-from scheduler.services.visit.open_gates import DRIVER
+from scheduler.services.visit import requirements
+from scheduler.services.visit.open_requirements import DRIVER
 
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"
@@ -25,12 +25,14 @@ def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: date
     """Settle what no visit of the course is for: the patient brought it along, or it does not apply."""
     plan = care_plan.plan_definition.plan
     kinds = {action.kind for action in plan.actions}
-    for gate in plan.gates:
-        if gate.holds is Holds.ONCE and SETTLED_BY.get(gate.key) not in kinds:
-            _close(world, care_plan, gate, now)
-        elif gate.holds is Holds.DAYS and story.random(gate.key).random() < 0.6:
+    for requirement in plan.requirements:
+        if requirement.holds is Holds.ONCE and SETTLED_BY.get(requirement.key) not in kinds:
+            _close(world, care_plan, requirement, now)
+        elif requirement.holds is Holds.DAYS and story.random(requirement.key).random() < 0.6:
             actor = world.cast.actor(StaffRole.PRESCRIBER)
-            gates.close(world.session, actor, care_plan, gate.key, now, note=DOES_NOT_APPLY, waived=True)
+            requirements.complete(
+                world.session, actor, care_plan, requirement.key, now, note=DOES_NOT_APPLY, waived=True
+            )
 
 
 def settle_by_visit(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
@@ -38,16 +40,16 @@ def settle_by_visit(world: World, story: Story, appointment: Appointment, now: d
     care_plan = appointment.care_plan
     if care_plan is None:
         return
-    for gate in care_plan.plan_definition.plan.gates:
-        left_open = gate.key == LEFT_OPEN and story.turn is Turn.GATES_OPEN
-        if SETTLED_BY.get(gate.key) == appointment.kind and not left_open:
-            _close(world, care_plan, gate, now)
+    for requirement in care_plan.plan_definition.plan.requirements:
+        left_open = requirement.key == LEFT_OPEN and story.turn is Turn.REQUIREMENTS_OPEN
+        if SETTLED_BY.get(requirement.key) == appointment.kind and not left_open:
+            _close(world, care_plan, requirement, now)
 
 
 def plan_sessions(world: World, story: Story, appointment: Appointment) -> None:
     """Put on the timeline what is settled for this visit alone: the driver before, the form after."""
-    dice = story.random(f"gates {appointment.action}")
-    for rule in gates.rules_for(appointment):
+    dice = story.random(f"requirements {appointment.action}")
+    for rule in requirements.rules_for(appointment):
         if rule.holds is not Holds.PER_SESSION or dice.random() < 0.1:
             continue
         after = timedelta(days=dice.randint(1, 6), hours=dice.randint(0, 3))
@@ -60,8 +62,8 @@ def settle_all(world: World, appointment: Appointment, now: datetime) -> None:
     """Settle what is still open when the patient has come: the driver is there, the test is done."""
     if appointment.care_plan is None:
         return
-    for still_open in gates.open_gates(appointment):
-        rule = appointment.care_plan.plan_definition.plan.gate(still_open.key)
+    for still_open in requirements.open_requirements(appointment):
+        rule = appointment.care_plan.plan_definition.plan.requirement(still_open.key)
         _close(world, appointment.care_plan, rule, now, appointment)
 
 
@@ -85,10 +87,14 @@ def _close(
     appointment: Appointment | None = None,
 ) -> None:
     own = appointment if rule.holds is Holds.PER_SESSION else None
-    gates.close(world.session, _completer(world, rule), care_plan, rule.key, now, own)
+    requirements.complete(world.session, _completer(world, rule), care_plan, rule.key, now, own)
 
 
 def _completer(world: World, rule: RequirementDefinition) -> Actor:
-    """Return a nurse where the protocol lets nurses complete the gate, else its prescriber."""
+    """Return a nurse where the protocol lets nurses complete the requirement, else its prescriber."""
     nurse = world.cast.actor(StaffRole.NURSE)
-    return nurse if gates.may_complete(nurse, rule.completed_by) else world.cast.actor(StaffRole.PRESCRIBER)
+    return (
+        nurse
+        if requirements.may_complete(nurse, rule.completed_by)
+        else world.cast.actor(StaffRole.PRESCRIBER)
+    )

@@ -1,11 +1,11 @@
-"""Whether a gate is open for a visit."""
+"""Whether a requirement is open for a visit."""
 
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from scheduler.domain.gates import Settled, good_until, why_open
 from scheduler.domain.plans import Holds, RequirementDefinition
+from scheduler.domain.requirements import Settled, good_until, why_open
 
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 24)
@@ -17,7 +17,7 @@ FORM = RequirementDefinition("form", "Monitoring form", Holds.PER_SESSION, valid
 
 
 @pytest.mark.parametrize(
-    ("gate", "settled", "why"),
+    ("requirement", "settled", "why"),
     [
         (DRIVER, None, "Driver confirmed is missing"),
         (DRIVER, Settled(START - MINUTE), None),
@@ -39,11 +39,15 @@ FORM = RequirementDefinition("form", "Monitoring form", Holds.PER_SESSION, valid
         (FORM, None, None),
     ],
 )
-def test_a_gate_is_open_until_it_is_settled_in_time(
-    gate: RequirementDefinition, settled: Settled | None, why: str | None
+def test_a_requirement_is_open_until_it_is_settled_in_time(
+    requirement: RequirementDefinition, settled: Settled | None, why: str | None
 ) -> None:
-    assert why_open(gate, settled, START, TODAY) == why
+    assert why_open(requirement, settled, START, TODAY) == why
 
 
-def test_a_gate_is_good_for_its_days_or_for_good() -> None:
-    assert [good_until(gate, TODAY) for gate in (TEST, CONSENT, DRIVER)] == [date(2026, 12, 1), None, None]
+def test_a_requirement_is_good_for_its_days_or_for_good() -> None:
+    assert [good_until(requirement, TODAY) for requirement in (TEST, CONSENT, DRIVER)] == [
+        date(2026, 12, 1),
+        None,
+        None,
+    ]

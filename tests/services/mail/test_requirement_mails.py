@@ -1,4 +1,4 @@
-"""What is asked about gates, drivers and boosters; and that nobody is asked about what is settled."""
+"""What is asked about requirements, drivers and boosters; and that nobody is asked about what is settled."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +18,8 @@ from scheduler.services.mail import delivery, leases
 from scheduler.services.mail.due import collect
 from scheduler.services.mail.letters import Letterhead, NoLetter, compose
 from scheduler.services.mail.reminders import SETTLED
-from scheduler.services.visit import gates, visits
-from scheduler.services.visit.open_gates import settled_on_the_way
+from scheduler.services.visit import requirements, visits
+from scheduler.services.visit.open_requirements import settled_on_the_way
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, both
 from tests.reading import mail_words
@@ -70,35 +70,35 @@ def waiting(session):
 
 def close_all(session, paul, care_plan, at, but=()):
     for key in {*ONCE, "pregnancy-test"} - set(but):
-        gates.close(session, paul, care_plan, key, at)
+        requirements.complete(session, paul, care_plan, key, at)
 
 
 def test_guarded_visits_have_rows_for_what_they_need(session, care_plan):
     infusion, therapy = visit(care_plan, "infusion-1"), visit(care_plan, "therapy-1")
 
-    assert [row.rule for row in rows(session, infusion, "gates")] == ["gates-before-3w"]
+    assert [row.rule for row in rows(session, infusion, "requirements")] == ["requirements-before-3w"]
     assert infusion.start_at - due_of(session, infusion, "driver") == 2 * DAY
-    assert rows(session, therapy, "gates") + rows(session, therapy, "driver") == []
+    assert rows(session, therapy, "requirements") + rows(session, therapy, "driver") == []
 
 
 @both
-def test_an_open_gate_is_asked_about(session, care_plan):
+def test_an_open_requirement_is_asked_about(session, care_plan):
     infusion = visit(care_plan, "infusion-3")
-    come_up(session, infusion, "gates")
+    come_up(session, infusion, "requirements")
     [message] = waiting(session)
 
     assert (message.kind, [one.appointment_id for one in message.subjects]) == (
-        MessageKind.GATE_MISSING,
+        MessageKind.REQUIREMENT_MISSING,
         [infusion.id],
     )
     assert b"Psychiatric" not in compose(session, message, HEAD, message.due_at).content
 
 
-def test_a_gate_is_not_missed_while_the_visit_that_settles_it_is_ahead(session, paul, care_plan):
+def test_a_requirement_is_not_missed_while_the_visit_that_settles_it_is_ahead(session, paul, care_plan):
     infusion, consent = visit(care_plan, "infusion-1"), visit(care_plan, "consent")
-    gates.close(session, paul, care_plan, "pregnancy-test", infusion.start_at - DAY)
+    requirements.complete(session, paul, care_plan, "pregnancy-test", infusion.start_at - DAY)
     before = consent.start_at - HOUR
-    [row] = rows(session, infusion, "gates")
+    [row] = rows(session, infusion, "requirements")
     row.due_at = before
     session.flush()
     while collect(session, before):
@@ -112,11 +112,11 @@ def test_a_gate_is_not_missed_while_the_visit_that_settles_it_is_ahead(session, 
 
 def test_what_is_settled_is_not_asked_about_and_comes_back_when_it_opens_again(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-1")
-    [row] = rows(session, infusion, "gates")
+    [row] = rows(session, infusion, "requirements")
     at = row.due_at - HOUR
     close_all(session, paul, care_plan, at)
     closed = (row.state, row.reason)
-    gates.reopen(session, paul, care_plan, "consent", at)
+    requirements.reopen(session, paul, care_plan, "consent", at)
 
     assert closed == (ReminderState.VOID, SETTLED)
     assert row.state is ReminderState.PENDING
@@ -125,24 +125,24 @@ def test_what_is_settled_is_not_asked_about_and_comes_back_when_it_opens_again(s
 def test_what_opens_again_after_it_was_due_is_never_sent_late(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-1")
     close_all(session, paul, care_plan, infusion.start_at - 5 * DAY)
-    gates.reopen(session, paul, care_plan, "consent", due_of(session, infusion, "gates") + HOUR)
+    requirements.reopen(session, paul, care_plan, "consent", due_of(session, infusion, "requirements") + HOUR)
 
-    assert rows(session, infusion, "gates")[0].state is ReminderState.VOID
+    assert rows(session, infusion, "requirements")[0].state is ReminderState.VOID
 
 
 @both
-def test_a_claimed_mail_does_not_leave_once_the_gate_is_closed(session, paul, care_plan):
+def test_a_claimed_mail_does_not_leave_once_the_requirement_is_closed(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-3")
     close_all(session, paul, care_plan, infusion.start_at - 5 * DAY, but=["consent"])
-    now = come_up(session, infusion, "gates")
+    now = come_up(session, infusion, "requirements")
     [message] = leases.claim(session, "token", now, 1)
     letter = compose(session, message, HEAD, now)
     session.commit()
-    gates.close(session, paul, care_plan, "consent", now)
+    requirements.complete(session, paul, care_plan, "consent", now)
     session.commit()
 
-    assert not delivery.pass_gate(session, letter, now)
-    assert (message.state, rows(session, infusion, "gates")[0].state) == (
+    assert not delivery.passes_sending_check(session, letter, now)
+    assert (message.state, rows(session, infusion, "requirements")[0].state) == (
         MessageState.VOID,
         ReminderState.VOID,
     )
@@ -151,22 +151,24 @@ def test_a_claimed_mail_does_not_leave_once_the_gate_is_closed(session, paul, ca
 @both
 def test_without_the_closing_it_would_have_left(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-3")
-    now = come_up(session, infusion, "gates")
+    now = come_up(session, infusion, "requirements")
     [message] = leases.claim(session, "token", now, 1)
 
-    assert delivery.pass_gate(session, compose(session, message, HEAD, now), now)
+    assert delivery.passes_sending_check(session, compose(session, message, HEAD, now), now)
 
 
 @both
-def test_a_gate_that_is_being_closed_holds_up_the_mail_and_then_stops_it(app, session, paul, care_plan):
+def test_a_requirement_that_is_being_closed_holds_up_the_mail_and_then_stops_it(
+    app, session, paul, care_plan
+):
     infusion = visit(care_plan, "infusion-3")
     close_all(session, paul, care_plan, infusion.start_at - 5 * DAY, but=["consent"])
-    now = come_up(session, infusion, "gates")
+    now = come_up(session, infusion, "requirements")
     [message] = leases.claim(session, "token", now, 1)
     letter = compose(session, message, HEAD, now)
     session.commit()
     begin_write(session)
-    gates.close(session, paul, care_plan, "consent", now)
+    requirements.complete(session, paul, care_plan, "consent", now)
     with ThreadPoolExecutor(1) as other:
         passed = other.submit(Context().run, let_out, app, letter, now)
         with pytest.raises(TimeoutError):  # on PostgreSQL it waits for the row, on SQLite for the writer
@@ -176,11 +178,11 @@ def test_a_gate_that_is_being_closed_holds_up_the_mail_and_then_stops_it(app, se
 
 
 def let_out(app, letter, now):
-    """Pass the gate as a sender would, in a transaction of its own."""
+    """Pass the requirement as a sender would, in a transaction of its own."""
     with app.app_context():
         try:
             begin_write(db.session())
-            passed = delivery.pass_gate(db.session(), letter, now)
+            passed = delivery.passes_sending_check(db.session(), letter, now)
             db.session.commit()
         finally:
             db.session.remove()
@@ -190,9 +192,9 @@ def let_out(app, letter, now):
 def test_a_driver_is_asked_for_until_there_is_one(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-2")
     now = come_up(session, infusion, "driver")
-    gates.close(session, paul, care_plan, "consent", now)
+    requirements.complete(session, paul, care_plan, "consent", now)
     still = [message.kind for message in waiting(session)]
-    gates.close(session, paul, care_plan, "driver", now, infusion)
+    requirements.complete(session, paul, care_plan, "driver", now, infusion)
 
     assert still == [MessageKind.DRIVER]
     assert waiting(session) == []
@@ -206,7 +208,7 @@ def test_of_two_in_one_mail_the_other_is_asked_again(session, paul, care_plan):
     now = one.due_at
     collect(session, now)
     together = [len(message.subjects) for message in waiting(session) if message.kind is MessageKind.DRIVER]
-    gates.close(session, paul, care_plan, "driver", now, first)
+    requirements.complete(session, paul, care_plan, "driver", now, first)
     while collect(session, now):
         pass
     [again] = [message for message in waiting(session) if message.kind is MessageKind.DRIVER]
@@ -217,23 +219,25 @@ def test_of_two_in_one_mail_the_other_is_asked_again(session, paul, care_plan):
 
 def test_a_reminder_does_not_push_aside_what_is_missing(session, care_plan):
     infusion = visit(care_plan, "infusion-1")
-    now = infusion.start_at - 20 * HOUR  # after days of downtime: two reminders, a gate and a driver are due
+    now = (
+        infusion.start_at - 20 * HOUR
+    )  # after days of downtime: two reminders, a requirement and a driver are due
     collect(session, now)
     about = [one for one in waiting(session) if infusion.id in {s.appointment_id for s in one.subjects}]
 
     assert sorted(message.kind.value for message in about) == [
         "confirmation",
         "driver",
-        "gate-missing",
+        "requirement-missing",
         "reminder",
     ]
 
 
-def test_a_mail_sent_again_after_the_gate_was_closed_is_not_written(session, paul, care_plan):
+def test_a_mail_sent_again_after_the_requirement_was_closed_is_not_written(session, paul, care_plan):
     infusion = visit(care_plan, "infusion-3")
     now = come_up(session, infusion, "driver")
     [message] = waiting(session)
-    gates.close(session, paul, care_plan, "driver", now, infusion)
+    requirements.complete(session, paul, care_plan, "driver", now, infusion)
     nothing = compose(session, message, HEAD, now)
 
     assert isinstance(nothing, NoLetter)
@@ -244,7 +248,7 @@ def test_a_moved_visit_asks_by_its_new_time(session, harbor, care_plan):
     infusion = visit(care_plan, "infusion-6")
     visits.cancel(session, harbor.actor("alice"), [infusion], NOW)
 
-    assert {row.state for row in rows(session, infusion, "gates")} == {ReminderState.VOID}
+    assert {row.state for row in rows(session, infusion, "requirements")} == {ReminderState.VOID}
 
 
 def booster(care_plan):
@@ -260,7 +264,7 @@ def test_a_booster_wants_to_be_booked_and_the_mail_says_no_time(session, care_pl
 
     assert message.kind is MessageKind.BOOSTER
     assert not re.search(r"\d:\d\d|\b[AP]M\b", mail_words(letter.content))
-    assert delivery.pass_gate(session, letter, now)
+    assert delivery.passes_sending_check(session, letter, now)
 
 
 @both
@@ -273,7 +277,7 @@ def test_a_booked_booster_no_longer_asks(session, harbor, care_plan):
     boosters.book_proposed(session, harbor.actor("alice"), proposed, start, now)
     session.commit()
 
-    assert not delivery.pass_gate(session, letter, now)
+    assert not delivery.passes_sending_check(session, letter, now)
 
 
 def test_a_course_that_ends_asks_no_more(session, harbor, care_plan):
@@ -296,11 +300,13 @@ def test_switching_the_rules_on_never_sends_late(session, harbor):
     clinic_settings.change(session, harbor.command, {"reminder_rules": []}, NOW)
     care_plan = book(session, harbor)
     infusion = visit(care_plan, "infusion-1")
-    none = rows(session, infusion, "gates")
+    none = rows(session, infusion, "requirements")
     now = infusion.start_at - DAY
-    clinic_settings.change(session, harbor.command, {"reminder_rules": ["gates before-start 2 days"]}, now)
+    clinic_settings.change(
+        session, harbor.command, {"reminder_rules": ["requirements before-start 2 days"]}, now
+    )
 
     assert none == []
-    assert [(row.state.value, row.reason) for row in rows(session, infusion, "gates")] == [
+    assert [(row.state.value, row.reason) for row in rows(session, infusion, "requirements")] == [
         ("skipped", "rule enabled after due")
     ]

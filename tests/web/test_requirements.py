@@ -1,9 +1,9 @@
-"""Gates on the pages of a visit and a course: who may complete them, and until when they hold."""
+"""Requirements on the pages of a visit and a course: who may complete them, and until when they hold."""
 
 from tests.services.courses import visit
 
 
-def test_a_gate_is_offered_only_to_the_roles_that_the_protocol_names(signed_in, harbor, course):
+def test_a_requirement_is_offered_only_to_the_roles_that_the_protocol_names(signed_in, harbor, course):
     path, at_course = (
         f"/appointments/{visit(course, 'infusion-1').public_id}",
         f"/care-plans/{course.public_id}",
@@ -17,21 +17,21 @@ def test_a_gate_is_offered_only_to_the_roles_that_the_protocol_names(signed_in, 
 
     assert offered == [{"driver"}, {"driver", "consent"}]
     assert "(prescriber only)" in pages[0]
-    assert "/gates/medical-clearance" not in nick.get(at_course).text
+    assert "/requirements/medical-clearance" not in nick.get(at_course).text
     refused = [
-        alice.post(f"{path}/gates/consent"),
-        alice.post(f"{at_course}/gates/medical-clearance", data={"note": "x"}),
-        nick.post(f"{at_course}/gates/medical-clearance"),
-        alice.post(f"{at_course}/gates/consent/reopening"),
+        alice.post(f"{path}/requirements/consent"),
+        alice.post(f"{at_course}/requirements/medical-clearance", data={"note": "x"}),
+        nick.post(f"{at_course}/requirements/medical-clearance"),
+        alice.post(f"{at_course}/requirements/consent/reopening"),
     ]
     assert [answer.status_code for answer in refused] == [403] * 4
     assert "the protocol asks for a prescriber" in refused[1].text
-    assert nick.post(f"{path}/gates/consent").status_code == 303
+    assert nick.post(f"{path}/requirements/consent").status_code == 303
 
 
 def test_a_date_beyond_what_the_protocol_allows_is_refused_on_the_page(signed_in, harbor, course):
     nick, path = signed_in(harbor, "nick"), f"/care-plans/{course.public_id}"
-    answer = nick.post(f"{path}/gates/pregnancy-test", data={"valid_until_on": "2099-12-31"})
+    answer = nick.post(f"{path}/requirements/pregnancy-test", data={"valid_until_on": "2099-12-31"})
 
     assert answer.status_code == 422
     assert "must be 2026-11-30 at the latest" in answer.text

@@ -1,4 +1,4 @@
-"""Who completes a gate by the API, and for how long it holds."""
+"""Who completes a requirement by the API, and for how long it holds."""
 
 from datetime import datetime
 
@@ -35,36 +35,36 @@ def allowed(programs, path, body):
     return found
 
 
-def test_only_the_roles_that_the_protocol_names_complete_waive_or_reopen_a_gate(programs, course):
-    gates = f"/care-plans/{course['id']}/gates"
+def test_only_the_roles_that_the_protocol_names_complete_waive_or_reopen_a_requirement(programs, course):
+    requirements = f"/care-plans/{course['id']}/requirements"
 
-    assert allowed(programs, f"{gates}/medical-clearance", {"closed": True}) == {"prescriber"}
-    assert allowed(programs, f"{gates}/pregnancy-test", {"closed": True}) == {"nurse", "prescriber"}
-    assert allowed(programs, f"{gates}/psychiatric-evaluation", {"closed": True}) == {
+    assert allowed(programs, f"{requirements}/medical-clearance", {"closed": True}) == {"prescriber"}
+    assert allowed(programs, f"{requirements}/pregnancy-test", {"closed": True}) == {"nurse", "prescriber"}
+    assert allowed(programs, f"{requirements}/psychiatric-evaluation", {"closed": True}) == {
         "prescriber",
         "therapist",
     }
     waived = {"closed": True, "waived": True, "note": WHY}
-    assert allowed(programs, f"{gates}/medical-clearance", waived) == {"prescriber"}
+    assert allowed(programs, f"{requirements}/medical-clearance", waived) == {"prescriber"}
 
-    done = programs["prescriber"]("PUT", f"{gates}/medical-clearance", {"closed": True}).json
-    assert (done["closed_by"], done["completed_by"]) == ("paul@example.org", ["prescriber"])
+    done = programs["prescriber"]("PUT", f"{requirements}/medical-clearance", {"closed": True}).json
+    assert (done["recorded_by"], done["completed_by"]) == ("paul@example.org", ["prescriber"])
     reopened = [
-        programs[role]("PUT", f"{gates}/medical-clearance", {"closed": False}).status_code
+        programs[role]("PUT", f"{requirements}/medical-clearance", {"closed": False}).status_code
         for role in ("admin", "manager", "front-desk", "nurse", "therapist")
     ]
     assert reopened == [403] * 5
 
 
-def test_a_gate_holds_no_longer_than_the_protocol_allows(programs, course):
-    path, nick = f"/care-plans/{course['id']}/gates/pregnancy-test", programs["nurse"]
+def test_a_requirement_holds_no_longer_than_the_protocol_allows(programs, course):
+    path, nick = f"/care-plans/{course['id']}/requirements/pregnancy-test", programs["nurse"]
     beyond = nick("PUT", path, {"closed": True, "valid_until": "2026-12-01"})
     past = nick("PUT", path, {"closed": True, "valid_until": "2026-11-22"})
     assert (beyond.status_code, past.status_code) == (422, 422)
     assert beyond.json["errors"] == [
         {"field": "valid_until", "reason": "must be 2026-11-30 at the latest: 7 days"}
     ]
-    assert nick.get(path).json["closed_at"] is None
+    assert nick.get(path).json["completed_at"] is None
 
     kept = [
         nick("PUT", path, {"closed": True, **body}).json["valid_until"]
@@ -75,14 +75,14 @@ def test_a_gate_holds_no_longer_than_the_protocol_allows(programs, course):
 
 @pytest.mark.parametrize("note", ["", ".", "too short", "-" * 20])
 def test_a_waiver_says_why(programs, course, note):
-    path = f"/care-plans/{course['id']}/gates/medical-clearance"
+    path = f"/care-plans/{course['id']}/requirements/medical-clearance"
 
     answer = programs["prescriber"]("PUT", path, {"closed": True, "waived": True, "note": note})
 
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "note")
 
 
-def test_a_manager_overrides_no_gate_that_is_a_prescribers(programs, course, travel):
+def test_a_manager_overrides_no_requirement_that_is_a_prescribers(programs, course, travel):
     visit = next(one for one in course["appointments"] if one["action"] == "infusion-1")
     travel(datetime.fromisoformat(visit["start"]))
     path = f"/appointments/{visit['id']}/check-in"
@@ -90,5 +90,5 @@ def test_a_manager_overrides_no_gate_that_is_a_prescribers(programs, course, tra
     by_manager = programs["manager"].post(path, {"override_reason": WHY})
     by_prescriber = programs["prescriber"].post(path, {"override_reason": WHY})
 
-    assert (by_manager.status_code, by_manager.json["code"]) == (409, "gate-open")
+    assert (by_manager.status_code, by_manager.json["code"]) == (409, "requirement-open")
     assert by_prescriber.json["status"] == "checked-in"

@@ -1,7 +1,7 @@
 """What must be settled before a visit of one course: consent, clearance, a driver.
 
-One row for the whole course, or one per appointment where the plan says "per session". Which actions a gate guards, and
-for how long it holds, stands in the plan definition.
+One row for the whole course, or one per appointment where the plan says "per session". Which actions a requirement
+guards, and for how long it holds, stands in the plan definition.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from scheduler.models.columns import InClinic, own, refers
 
 
 class Requirement(InClinic, Model):
-    """Closed since `closed_at`; good up to and including `valid_until_on` (None: for good)."""
+    """Closed since `completed_at`; good up to and including `valid_until_on` (None: for good)."""
 
-    __tablename__ = "gate"
+    __tablename__ = "requirement"
     __table_args__ = own(
         refers("care_plan_id", "care_plan"),
         refers("appointment_id", "appointment"),
@@ -28,8 +28,8 @@ class Requirement(InClinic, Model):
     care_plan_id: Mapped[int] = mapped_column(index=True)
     appointment_id: Mapped[int | None] = mapped_column(index=True)
     key: Mapped[str] = mapped_column(String(60))
-    closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    closed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    completed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     valid_until_on: Mapped[date | None]
     document: Mapped[str] = mapped_column(String(300), default="")
     note: Mapped[str] = mapped_column(Text, default="")

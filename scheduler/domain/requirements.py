@@ -1,0 +1,54 @@
+"""Whether a requirement is open for a visit. What it says and how long it holds comes from the plan definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from scheduler.domain.plans import Holds, RequirementDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """That a requirement was closed: when, and up to and including which clinic-local day it is good."""
+
+    completed_at: datetime
+    valid_until_on: date | None = None
+    waived: bool = False
+
+
+def good_until(requirement: RequirementDefinition, closed_on: date) -> date | None:
+    """Return the last clinic-local day on which a requirement closed on this day is good; None is for good."""
+    if requirement.holds is Holds.DAYS and requirement.valid_days is not None:
+        return closed_on + timedelta(days=requirement.valid_days)
+    return None
+
+
+def held_until(
+    requirement: RequirementDefinition, valid_until_on: date | None, closed_on: date
+) -> date | None:
+    """Return the last day of a requirement completed on this day: never later than the plan allows."""
+    longest = good_until(requirement, closed_on)
+    return min((day for day in (valid_until_on, longest) if day is not None), default=None)
+
+
+def why_open(
+    requirement: RequirementDefinition, settled: Settled | None, visit_start: datetime, visit_on: date
+) -> str | None:
+    """Return in words why the requirement is open for a visit, None when it is closed.
+
+    `visit_on` is the visit's clinic-local day. A waived requirement is closed whatever its dates. A requirement without
+    a lead may be settled when a late patient has come, after the visit's start.
+    """
+    if requirement.after_visit:
+        return None
+    if settled is None:
+        return f"{requirement.title} is missing"
+    if settled.waived:
+        return None
+    if settled.valid_until_on is not None and visit_on > settled.valid_until_on:
+        return f"{requirement.title} is good until {settled.valid_until_on:%d %b %Y} only"
+    if requirement.lead and settled.completed_at > visit_start - requirement.lead:
+        hours = requirement.lead // timedelta(hours=1)
+        return f"{requirement.title} must be settled {hours} hours before the visit"
+    return None
