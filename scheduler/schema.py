@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
 from scheduler.database import db
-from scheduler.services.schema import is_known, newest, revision
+from scheduler.services.schema import BEFORE_RELEASE, is_before_release, is_known, newest, revision
 
 LOOK_SECONDS = 5.0  # between two looks of a web process
 MIGRATING = "db"  # whose commands look by themselves, in migrations/env.py
@@ -50,6 +50,8 @@ def fault(connection: Connection) -> str | None:
 
 def newer(present: str) -> str:
     """Return the words for a schema that this version does not know."""
+    if is_before_release(present):
+        return f"the database has schema {present} {BEFORE_RELEASE}; use a new database"
     return (
         f"the database has schema {present}, which is newer than this version (schema {newest()}); install the version"
         f" of Seriate that migrated it, or run with that version: flask db downgrade {newest()}"

@@ -12,8 +12,10 @@ from tests.cli.test_users import run
 from tests.engines import both, empty_database, test_settings
 
 NEWEST = newest()
-OLDER = "the database has schema 0091, and this version needs {}; run: flask db upgrade"
-NEWER = "the database has schema 9999, which is newer than this version (schema {}); install the version"
+OLDER = "the database has schema 0091 of the time before the first release, which no later version can read"
+NEWER = (
+    "the database has schema 9999_later, which is newer than this version (schema {}); install the version"
+)
 
 
 def migrate_to(session, revision):
@@ -21,7 +23,7 @@ def migrate_to(session, revision):
     session.commit()
 
 
-@pytest.mark.parametrize(("revision", "words"), [("0091", OLDER), ("9999", NEWER)])
+@pytest.mark.parametrize(("revision", "words"), [("0091", OLDER), ("9999_later", NEWER)])
 @pytest.mark.parametrize(
     "command",
     [
@@ -45,7 +47,7 @@ def test_a_command_says_what_to_run(app, session, command, revision, words):
 
 @both
 def test_an_upgrade_leaves_a_newer_schema_alone(app, session):
-    migrate_to(session, "9999")
+    migrate_to(session, "9999_later")
     done = run(app, "db", "upgrade")
 
     assert done.exit_code == 1
@@ -78,7 +80,7 @@ def test_a_database_that_does_not_answer_is_told_in_one_line(tmp_path):
 def test_a_running_web_process_serves_nothing_from_a_newer_schema(app, session, client, monkeypatch):
     monkeypatch.setattr(schema, "LOOK_SECONDS", 0)
     before = client.get("/login").status_code
-    migrate_to(session, "9999")
+    migrate_to(session, "9999_later")
     page, program, health = (client.get(path) for path in ("/login", "/api/v1/patients", "/healthz"))
     written = client.post("/login", data={})
     migrate_to(session, NEWEST)
@@ -87,7 +89,7 @@ def test_a_running_web_process_serves_nothing_from_a_newer_schema(app, session, 
     assert (before, after) == (200, 200)
     assert [answer.status_code for answer in (page, program, health, written)] == [503] * 4
     assert "The schedule is being updated" in page.text
-    assert (page.headers["Retry-After"], "9999" in page.text) == ("60", False)
+    assert (page.headers["Retry-After"], "9999_later" in page.text) == ("60", False)
     assert (program.mimetype, program.json["code"]) == ("application/problem+json", "other-schema")
     assert NEWER.format(NEWEST) in health.json["schema"]
 
@@ -104,4 +106,4 @@ def test_the_migrations_read_as_text_are_those_that_alembic_runs():
 
     assert newest() == scripts.get_current_head()
     assert all(is_known(script.revision) for script in scripts.walk_revisions())
-    assert not is_known("9999")
+    assert not is_known("9999_later")

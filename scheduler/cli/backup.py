@@ -138,6 +138,8 @@ def _was_ended_halfway() -> bool:
 
 def _prepare(schema: str) -> None:
     """Make the tables that the backup was taken from. Raises BadBackup unless the database is empty."""
+    if schemas.is_before_release(schema):
+        raise BadBackup(f"it has schema {schema} {schemas.BEFORE_RELEASE}")
     with db.engine.connect() as connection:
         present = schemas.revision(connection)
         filled = backup_rows.filled(connection) if present else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, select, text
+from sqlalchemy import ForeignKey, Index, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
@@ -46,7 +46,6 @@ class CarePlan(InClinic, Public, Model):
     status_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     row_version: Mapped[int] = mapped_column(default=1)
-    booking_key: Mapped[str | None] = mapped_column(String(64))
 
     patient: Mapped[Patient] = relationship(Patient, primaryjoin="foreign(CarePlan.patient_id) == Patient.id")
     plan_definition: Mapped[PlanDefinition] = relationship(

@@ -35,12 +35,15 @@ def new_public_id() -> str:
 
 
 def choice(kind: type[StrEnum], name: str) -> Enum:
-    """Return a column type that holds the values of a StrEnum, checked by the database."""
+    """Return a column type that holds the values of a StrEnum, as text.
+
+    SQLAlchemy refuses any other value. The database has no CHECK for it, so that a new value needs no migration.
+    """
     return Enum(
         kind,
         name=name,
         native_enum=False,
-        create_constraint=True,
+        create_constraint=False,
         length=24,
         values_callable=lambda members: [member.value for member in members],
     )

@@ -53,6 +53,8 @@ class Patient(InClinic, Public, Model):
     proxy_email: Mapped[str | None] = mapped_column(String(254))
     alert_note: Mapped[str] = mapped_column(String(300), default="")
     interpreter: Mapped[str] = mapped_column(String(60), default="")
+    deceased_on: Mapped[date | None]
+    active: Mapped[bool] = mapped_column(default=True)
     wheelchair: Mapped[bool] = mapped_column(default=False)
     preferences: Mapped[dict[str, Any]] = mapped_column(Document, default=dict)
     search_key: Mapped[str] = mapped_column(Text, default="")

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from scheduler import models
 
 MIGRATIONS = Path(models.__path__[0]).parent / "migrations"
+BEFORE_RELEASE = "of the time before the first release, which no later version can read"
 REVISION = re.compile(r"""^revision = ["'](\w+)["']$""", re.MULTILINE)
 DOWN_REVISION = re.compile(r"""^down_revision = ["'](\w+)["']$""", re.MULTILINE)
 
@@ -26,6 +27,11 @@ def revision(connection: Connection) -> str | None:
         return None
     present: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return present
+
+
+def is_before_release(revision: str) -> bool:
+    """Tell whether a schema is of the time before the first release, from which no migration leads here."""
+    return re.fullmatch(r"\d{4}", revision) is not None
 
 
 def is_known(revision: str) -> bool:

@@ -227,14 +227,21 @@ def test_a_database_with_anything_in_it_is_left_alone(app, booked, tmp_path):
     assert refusal(app, file).startswith("the database is not empty (clinic")
 
 
-def test_a_backup_of_an_unknown_schema_is_refused(app, booked, other, tmp_path):
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ("0999_later", "it has schema 0999_later, which this version does not know: use a newer one"),
+        ("0190", "it has schema 0190 of the time before the first release, which no later version can read"),
+    ],
+)
+def test_a_backup_of_an_unknown_schema_is_refused(app, booked, other, tmp_path, schema, words):
     file = tmp_path / "all"
     with file.open("wb") as opened:
         writer = backup_files.Writer(opened, None)
-        writer.put('{"seriate_backup":1,"schema":"9999","taken_at":"2026-11-27","tables":[]}\n')
+        writer.put(f'{{"seriate_backup":1,"schema":"{schema}","taken_at":"2026-11-27","tables":[]}}\n')
         writer.close()
 
-    assert refusal(other, file) == "it has schema 9999, which this version does not know: use a newer one"
+    assert refusal(other, file) == words
 
 
 @both

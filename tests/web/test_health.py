@@ -200,7 +200,8 @@ def test_only_what_cannot_serve_is_not_ready(client, session, harbor):
 
 @both
 @pytest.mark.parametrize(
-    ("found", "words"), [("0091", "run: flask db upgrade"), ("9999", "which is newer than this version")]
+    ("found", "words"),
+    [("0091", "before the first release"), ("9999_later", "which is newer than this version")],
 )
 def test_a_database_of_another_version_is_not_ready(app, client, session, lives, found, words):
     lives()
