@@ -30,10 +30,6 @@ class Spacing:
     def kept(self) -> bool:
         return self.offset.min <= self.amount <= self.offset.max
 
-    @property
-    def on_target(self) -> bool:
-        return self.amount == self.offset.target
-
 
 def spacings(
     plan: Plan, times: Mapping[str, Times], zone: ZoneInfo, is_working: Callable[[date], bool]

@@ -35,9 +35,6 @@ class Window:
     def contains(self, other: Window) -> bool:
         return self.start <= other.start and other.end <= self.end
 
-    def shifted(self, by: timedelta) -> Window:
-        return Window(self.start + by, self.end + by)
-
 
 def merged(windows: Iterable[Window]) -> list[Window]:
     """Return the windows in order, with those that touch or overlap made one."""

@@ -26,7 +26,6 @@ from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
 if TYPE_CHECKING:
-    from scheduler.models.allocation import Allocation
     from scheduler.models.appointment_event import AppointmentEvent
 
 
@@ -120,11 +119,6 @@ class Appointment(InClinic, Public, Model):
         primaryjoin="Appointment.id == foreign(Participant.appointment_id)",
         order_by=Participant.rank,
         cascade="all, delete-orphan",
-    )
-    allocations: Mapped[list[Allocation]] = relationship(
-        "Allocation",
-        primaryjoin="Appointment.id == foreign(Allocation.appointment_id)",
-        order_by="Allocation.start_at, Allocation.id",
     )
     events: Mapped[list[AppointmentEvent]] = relationship(
         "AppointmentEvent",

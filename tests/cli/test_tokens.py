@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from scheduler.clock import now
 from scheduler.models.api_token import ApiToken
-from scheduler.services.account.accounts import actor_for_token
+from scheduler.services.account.accounts import caller_of
 from tests.cli.test_users import run
 from tests.engines import both
 
@@ -14,7 +14,7 @@ from tests.engines import both
 def test_a_token_is_printed_once_and_acts_for_its_user(app, session, harbor):
     result = run(app, "token", "create", "--user", "alice@example.org", "--name", "phone")
 
-    actor = actor_for_token(session, result.output.strip(), now(), "")
+    actor, _ = caller_of(session, result.output.strip(), now(), "")
     assert actor.user.email == "alice@example.org"
     assert session.scalar(select(ApiToken.name)) == "phone"
 
@@ -25,8 +25,8 @@ def test_a_token_may_end(app, session, harbor):
     )
 
     text = json.loads(result.output)["token"]
-    assert actor_for_token(session, text, now() + timedelta(days=1), "") is not None
-    assert actor_for_token(session, text, now() + timedelta(days=2), "") is None
+    assert caller_of(session, text, now() + timedelta(days=1), "") is not None
+    assert caller_of(session, text, now() + timedelta(days=2), "") is None
 
 
 def test_a_token_needs_an_account(app, session, harbor, hill):

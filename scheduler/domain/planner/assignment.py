@@ -6,9 +6,8 @@ free, a place the one used before or the one that leaves the chairs least choppe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from scheduler.domain.planner.grid import ticks
 from scheduler.domain.planner.model import Placement, PlannerResource, Segment
@@ -211,14 +210,3 @@ def _busy(resource_id: int, asked: ResourceNeed, chosen: Sequence[AssignedStretc
         for turn in chosen
         for stretch in asked.stretches
     )
-
-
-def nurse_changes(visits: Sequence[Placement]) -> Mapping[str, int]:
-    """Return how many times each visit passes from one nurse to another."""
-    changes = {}
-    for visit in visits:
-        nurses = [
-            s.resource_id for s in sorted(visit.segments, key=lambda s: s.start) if s.role is Role.NURSE
-        ]
-        changes[visit.action] = sum(a != b for a, b in pairwise(nurses))
-    return changes

@@ -36,16 +36,6 @@ def eroded(free: int, length: int) -> int:
     return free
 
 
-def smeared(cells: int, length: int) -> int:
-    """Return the cells from each given cell up to `length` - 1 later ones: the opposite of eroding."""
-    done = 1
-    while done < length and cells:
-        step = min(done, length - done)
-        cells |= cells << step
-        done += step
-    return cells
-
-
 def indexes(cells: int) -> Iterator[int]:
     """Yield the members, in order."""
     while cells:

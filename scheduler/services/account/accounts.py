@@ -183,12 +183,6 @@ def revoke_all(session: Session, actor: Actor, user: User, now: datetime) -> Non
         revoke_token(session, actor, token, now)
 
 
-def actor_for_token(session: Session, text: str, now: datetime, address: str) -> Actor | None:
-    """Return who acts with this token, or None when it is not in force."""
-    found = caller_of(session, text, now, address)
-    return found[0] if found else None
-
-
 def caller_of(session: Session, text: str, now: datetime, address: str) -> tuple[Actor, ApiToken] | None:
     """Return who acts with this token, and the token.
 

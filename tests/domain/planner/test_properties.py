@@ -62,9 +62,13 @@ def shifted(calendar: Calendar) -> Calendar:
     return replace(
         calendar,
         first_on=calendar.first_on + WEEK,
-        hours={key: [window.shifted(WEEK) for window in windows] for key, windows in calendar.hours.items()},
-        occupied=[(resource, unit, window.shifted(WEEK)) for resource, unit, window in calendar.occupied],
+        hours={key: [week_later(window) for window in windows] for key, windows in calendar.hours.items()},
+        occupied=[(resource, unit, week_later(window)) for resource, unit, window in calendar.occupied],
     )
+
+
+def week_later(window: Window) -> Window:
+    return Window(window.start + WEEK, window.end + WEEK)
 
 
 def by_key(solution):

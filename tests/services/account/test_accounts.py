@@ -54,7 +54,7 @@ def test_a_weak_password_is_refused(session, harbor, password):
 def test_a_token_acts_as_its_user_in_its_clinic(session, harbor):
     _, text = accounts.create_token(session, harbor.command, harbor.users["alice"], "phone", NOW)
 
-    actor = accounts.actor_for_token(session, text, NOW, "192.0.2.1")
+    actor, _ = accounts.caller_of(session, text, NOW, "192.0.2.1")
 
     assert (actor.clinic, actor.user, actor.role) == (
         harbor.clinic,
@@ -76,7 +76,7 @@ def test_a_tokens_text_is_nowhere_in_the_database(session, harbor):
 def test_a_token_not_in_force_is_nobody(session, harbor, how):
     actor, alice = harbor.command, harbor.users["alice"]
     token, text = accounts.create_token(session, actor, alice, "phone", NOW, NOW + timedelta(days=1))
-    assert accounts.actor_for_token(session, text, NOW, "") is not None
+    assert accounts.caller_of(session, text, NOW, "") is not None
     later = NOW
     if how == "unknown":
         text += "x"
@@ -90,7 +90,7 @@ def test_a_token_not_in_force_is_nobody(session, harbor, how):
         alice.memberships.clear()
     session.flush()
 
-    assert accounts.actor_for_token(session, text, later, "") is None
+    assert accounts.caller_of(session, text, later, "") is None
 
 
 def test_a_token_is_for_members_only(session, harbor, hill):

@@ -65,7 +65,7 @@ def test_what_a_member_made_for_themself_ends_with_the_membership(app, session, 
         "of the desk": 200,
     }
     accounts.create_user(session, harbor.clinic, "nick@example.org", StaffRole.NURSE, NOW)
-    assert accounts.actor_for_token(session, text, NOW, "") is None  # not alive again with a new membership
+    assert accounts.caller_of(session, text, NOW, "") is None  # not alive again with a new membership
 
 
 def test_links_that_a_leaver_made_for_patients_end_when_the_admin_says_so(session, harbor):

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import RuleBroken, SlotTaken
-from scheduler.models.allocation import Allocation
+from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.care_plan import CarePlan
@@ -77,7 +77,8 @@ def test_visits_months_ahead_take_up_nothing(session, harbor, nora_course):
     proposed = [one for one in care_plan.appointments if one.status is AppointmentStatus.PROPOSED]
 
     assert len(proposed) == 3
-    assert all(one.book_by_on and not one.allocations for one in proposed)
+    assert all(one.book_by_on for one in proposed)
+    assert of_appointments(session, [one.id for one in proposed]) == {}
 
 
 def test_a_booking_writes_reminders_one_confirmation_and_the_trail(session, harbor, nora_course):
