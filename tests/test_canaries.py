@@ -16,10 +16,10 @@ from sqlalchemy import text
 
 from scheduler.database import begin_write
 from scheduler.models.message import Message, MessageKind
+from scheduler.services import private_links
 from scheduler.services.account import accounts, passwords, second_factors
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
-from scheduler.services.patient import links
 from scheduler.services.visit import requirements
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
@@ -79,7 +79,7 @@ def planted(app, session, harbor):
         "visit": visit(course, "infusion-2").public_id,
         "first cancelled": visit(course, "infusion-6").public_id,
         "then cancelled": visit(course, "infusion-5").public_id,
-        "link": links.page_token((SECRET_KEY,), session.get(Message, mail.id), links.VISITS),
+        "link": private_links.page_token((SECRET_KEY,), session.get(Message, mail.id), private_links.VISITS),
         "password link": link,
         "api token": token,
         **{f"{style} feed": key for style, key in feed_keys.items()},

@@ -37,6 +37,23 @@ FLOORS = {
     "cli": DOOR,
     "app": 6,
 }
+SERVICES = (  # from the lowest; a module beside the packages that is not named here is a helper
+    "helpers",
+    "trail",
+    "feed",
+    "private_links",
+    "jobs",
+    "signs_of_life",
+    "clinic",
+    "mail",
+    "account",
+    "planning",
+    "visit",
+    "course",
+    "patient",
+    "transfer",
+    "day",
+)
 # packages that a floor does not know, whatever is below it
 UNKNOWN_TO = {
     "domain": {"flask", "sqlalchemy", "config", "os"},
@@ -89,6 +106,21 @@ def test_a_planted_fault_is_found(part, source):
 )
 def test_what_points_down_is_no_fault(part, source):
     assert faults(part, source) == []
+
+
+def test_services_import_only_services_below_them():
+    assert [
+        fault for path in FILES if (rank := rank_of(path)) for fault in climbs(rank, path.read_text())
+    ] == []
+
+
+def test_a_service_that_climbs_is_found():
+    source = "from scheduler.services.trail import audit\nfrom scheduler.services.visit import moves"
+
+    assert climbs("mail", source) == ["mail imports scheduler.services.visit.moves"]
+    assert climbs("helpers", "from scheduler.services import jobs") == [
+        "helpers imports scheduler.services.jobs"
+    ]
 
 
 def test_only_the_clock_reads_the_time():
@@ -145,6 +177,28 @@ def allowed(part: str, name: str) -> bool:
     below = FLOORS[other] < FLOORS[part]
     beside = FLOORS[other] == FLOORS[part] and FLOORS[part] != DOOR
     return below or beside
+
+
+def rank_of(path: Path) -> str:
+    """Return the place of a service in SERVICES; "" for what is no service."""
+    parts = path.relative_to(ROOT / "scheduler").with_suffix("").parts
+    if parts[0] != "services" or parts[-1] == "__init__":
+        return ""
+    return parts[1] if parts[1] in SERVICES else "helpers"
+
+
+def climbs(rank: str, source: str) -> list[str]:
+    """Return the services that a service imports although they are above it."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("scheduler.services"):
+            continue
+        for name in (f"{node.module}.{alias.name}" for alias in node.names):
+            other = name.split(".")[2]
+            other = other if other in SERVICES else "helpers"
+            if SERVICES.index(other) > SERVICES.index(rank):
+                found.append(f"{rank} imports {name}")
+    return found
 
 
 def imported(source: str) -> Iterator[str]:

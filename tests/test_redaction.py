@@ -5,8 +5,8 @@ import pytest
 
 from scheduler import redaction
 from scheduler.models.message import MessageKind
+from scheduler.services import private_links
 from scheduler.services.mail import outbox
-from scheduler.services.patient import links
 from tests.calendar_cast import NOW, make_clinic, make_patient
 from tests.engines import SECRET_KEY
 
@@ -65,10 +65,10 @@ def test_without_it_the_token_would_be_there(app, log, monkeypatch):
 def test_what_flask_writes_of_an_exception_names_no_token(app, session, client, log, monkeypatch):
     clinic = make_clinic(session)
     message = outbox.enqueue(session, clinic, MessageKind.LINK, NOW, patient=make_patient(session, clinic))
-    token = links.page_token((SECRET_KEY,), message, links.VISITS)
+    token = private_links.page_token((SECRET_KEY,), message, private_links.VISITS)
     session.commit()
     app.testing, app.extensions["clock"].now = False, lambda: NOW
-    monkeypatch.setattr(links, "open_page", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(private_links, "open_page", lambda *_, **__: 1 / 0)
 
     assert client.get(f"/visits/{token}").status_code == 500
     assert token not in log.getvalue()

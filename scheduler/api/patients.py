@@ -17,9 +17,10 @@ from scheduler.database import db
 from scheduler.domain.folding import search_words
 from scheduler.http import access
 from scheduler.models.patient import Patient
+from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
-from scheduler.services.patient import links, patients
+from scheduler.services.patient import patients
 
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: Monday is 1.")]
 
@@ -196,7 +197,7 @@ def change_patient(actor: Actor, body: PatientChange, patient_id: str) -> Answer
 def end_patient_links(actor: Actor, patient_id: str) -> Answer:
     """End every private link and calendar link of a patient: they answer 410. The next mail carries a new link."""
     patient = patients.get(db.session(), actor.clinic, patient_id)
-    links.end_all(db.session(), actor, patient, clock.now())
+    private_links.end_all(db.session(), actor, patient, clock.now())
     return Answer(None)
 
 

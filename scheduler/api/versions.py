@@ -8,7 +8,7 @@ from flask import request
 
 from scheduler.database import db
 from scheduler.errors import Stale
-from scheduler.services.changes import Versioned, check_version
+from scheduler.services.row_versions import Versioned, check_version
 
 TAG = re.compile(r'"(\d{1,9})"')
 

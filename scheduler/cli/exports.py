@@ -23,9 +23,10 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.services.patient import patient_record, patients
 from scheduler.services.trail import audit
+from scheduler.services.trail.audit import BeforePage
 from scheduler.services.transfer import exports, exports_print
 
-Lines = Callable[[Session, Clinic, datetime, datetime, exports.BeforePage], Iterator[str]]
+Lines = Callable[[Session, Clinic, datetime, datetime, BeforePage], Iterator[str]]
 group = AppGroup("export", help="What is kept, as files that only their owner can read.")
 file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 first_option = click.option(

@@ -10,7 +10,7 @@ from flask.cli import AppGroup
 from scheduler import clock
 from scheduler.cli.output import writing
 from scheduler.database import db
-from scheduler.services.mail.incoming import receive as take_in
+from scheduler.services.patient.incoming_mail import receive as take_in
 
 group = AppGroup("mail", help="Mail that comes back: bounces and calendar answers.")
 

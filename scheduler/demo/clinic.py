@@ -20,7 +20,8 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.models.user import StaffRole, User
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import clinic_settings, clinics, holidays, places, schedules
+from scheduler.services.clinic import clinics, holidays, places, schedules
+from scheduler.services.mail import settings_changes
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def set_up(session: Session, document: Mapping[str, Any], today: date, since: da
         document.get("address", ""),
     )
     actor = Actor(clinic, None, None, "command")
-    clinic_settings.change(session, actor, document.get("settings", {}), since)
+    settings_changes.change(session, actor, document.get("settings", {}), since)
     schedules.set_hours(session, actor, None, calendar.weekly(document["hours"]), since)
     resources = _places(session, actor, document, since) | _people(session, actor, document, since)
     first, last = since.date(), today + timedelta(days=clinic.settings.planning_horizon_days)

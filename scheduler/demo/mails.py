@@ -16,16 +16,17 @@ from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
+from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.notify.words import LANGUAGES
 from scheduler.services.account import passwords
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import staff
-from scheduler.services.mail import digest, notices, outbox
+from scheduler.services.day import digest
+from scheduler.services.mail import notices, outbox
 from scheduler.services.mail.reminders import waits
 from scheduler.services.patient import address_changes, unsubscribing
-from scheduler.services.visit.open_requirements import is_missing
 
 MOVED = 3
 RECENT, SOON = timedelta(days=4), timedelta(days=10)

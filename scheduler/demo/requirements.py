@@ -11,10 +11,10 @@ from scheduler.demo.world import World
 from scheduler.domain.plans import Holds, RequirementDefinition
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.open_requirements import DRIVER
 from scheduler.models.user import StaffRole
 from scheduler.services.actors import Actor
 from scheduler.services.visit import requirements
-from scheduler.services.visit.open_requirements import DRIVER
 
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"
@@ -95,6 +95,6 @@ def _completer(world: World, rule: RequirementDefinition) -> Actor:
     nurse = world.cast.actor(StaffRole.NURSE)
     return (
         nurse
-        if requirements.may_complete(nurse, rule.completed_by)
+        if requirements.may_complete(nurse.role, rule.completed_by)
         else world.cast.actor(StaffRole.PRESCRIBER)
     )

@@ -7,7 +7,10 @@ belongs to the sets it fits; tests/domain/test_status.py asks every status every
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
+
+LATE_AFTER = timedelta(minutes=5)  # a patient who is expected and has not come is late from then on
 
 
 class _Status(StrEnum):

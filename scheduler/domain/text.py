@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from email_validator import EmailNotValidError, validate_email
+
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 REASONS = {
     "Cc": "holds a control character",
@@ -29,6 +31,16 @@ class BadText(ValueError):
 def clean_line(field: str, value: object, longest: int, *, required: bool = False) -> str:
     """Return one line of text of at most `longest` characters as it is kept. Raises BadText."""
     return _clean(field, value, longest, required, allowed="")
+
+
+def clean_email(field: str, value: object) -> str:
+    """Return a mail address in its usual notation. Raises BadText."""
+    line = clean_line(field, value, 254, required=True)
+    try:
+        address: str = validate_email(line, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        raise BadText(field, "is not a mail address") from None
+    return address
 
 
 def clean_note(field: str, value: object, longest: int, *, required: bool = False) -> str:

@@ -10,12 +10,13 @@ from scheduler.domain.text import masked_address
 from scheduler.models import address_change
 from scheduler.models.address_change import AddressChange
 from scheduler.patient_pages.opening import NoSuchPage, Opened, as_opened, bp, find, gone_to, opened, shown
-from scheduler.services.patient import address_changes, links
-from scheduler.services.patient.links import Closed
+from scheduler.services import private_links
+from scheduler.services.patient import address_changes
 from scheduler.services.patient.self_service import OldForm
+from scheduler.services.private_links import Closed
 
 PATH = "/visits/<token>/address"
-PURPOSE = (links.ADDRESS,)
+PURPOSE = (private_links.ADDRESS,)
 
 
 @bp.get(PATH)

@@ -23,10 +23,10 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.patient_pages.words import say
+from scheduler.services import private_links
 from scheduler.services.actors import Actor
-from scheduler.services.patient import links
-from scheduler.services.patient.links import Closed
 from scheduler.services.patient.self_service import Choices, Marked, check_mark, choices, mark
+from scheduler.services.private_links import Closed
 from scheduler.transactions import SAFE
 
 bp = Blueprint("patient_pages", __name__)
@@ -97,7 +97,7 @@ class Opened:
         check_mark(keys(), self.token, about, answer, request.form.get("mark", ""))
 
 
-def opened(token: str, purposes: Sequence[str] = (links.VISITS,), even_over: bool = False) -> Opened:
+def opened(token: str, purposes: Sequence[str] = (private_links.VISITS,), even_over: bool = False) -> Opened:
     """Return the page of a token made for one of these purposes. Raises NoSuchPage.
 
     The opening is recorded in the audit trail before anything is shown or changed, once a day. A request that may
@@ -111,7 +111,7 @@ def opened(token: str, purposes: Sequence[str] = (links.VISITS,), even_over: boo
     if page.message.opened_on != local_on(now, found.clinic.zone):
         db.session.rollback()
         begin_write(db.session())
-        links.note_opening(db.session(), found.actor, page, now)
+        private_links.note_opening(db.session(), found.actor, page, now)
         db.session.commit()
         if writes:
             begin_write(db.session())
@@ -121,15 +121,15 @@ def opened(token: str, purposes: Sequence[str] = (links.VISITS,), even_over: boo
 
 def find(
     token: str, purposes: Sequence[str], now: datetime, *, for_update: bool = False
-) -> links.PrivatePage:
+) -> private_links.PrivatePage:
     """Return what a token for one of these purposes was made for, open or closed. Raises NoSuchPage."""
-    page = links.open_page(db.session(), keys(), token, now, for_update=for_update)
+    page = private_links.open_page(db.session(), keys(), token, now, for_update=for_update)
     if page is None or page.token.purpose not in purposes:
         raise NoSuchPage
     return page
 
 
-def as_opened(token: str, page: links.PrivatePage, now: datetime) -> Opened:
+def as_opened(token: str, page: private_links.PrivatePage, now: datetime) -> Opened:
     """Return the page in its patient's language and clinic."""
     clinic = db.session.get_one(Clinic, page.patient.clinic_id)
     speech = tongue(_language(page.patient.language), clinic.zone, clinic.country)

@@ -11,10 +11,11 @@ from scheduler.domain.text import masked_address
 from scheduler.errors import Invalid
 from scheduler.notify.words import LANGUAGES, WEEKDAYS
 from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
-from scheduler.services.patient import address_changes, links, patients
+from scheduler.services import private_links
+from scheduler.services.patient import address_changes, patients
 from scheduler.services.patient.unsubscribing import subscribe, unsubscribe
 
-EITHER = (links.VISITS, links.UNSUBSCRIBE)
+EITHER = (private_links.VISITS, private_links.UNSUBSCRIBE)
 
 
 @bp.get("/visits/<token>/preferences")

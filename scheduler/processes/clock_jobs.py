@@ -25,7 +25,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, locks, signs_of_life
 from scheduler.services.account import sessions, throttles
 from scheduler.services.actors import Actor
-from scheduler.services.mail import digest
+from scheduler.services.day import digest
 from scheduler.services.patient import erasure
 from scheduler.services.visit import changes, zone_drift, zone_rules
 from scheduler.transactions import take_turns

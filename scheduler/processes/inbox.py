@@ -19,7 +19,7 @@ from config import MailServer
 from scheduler.clock import Clock
 from scheduler.database import begin_write, db
 from scheduler.services import locks
-from scheduler.services.mail.incoming import receive
+from scheduler.services.patient.incoming_mail import receive
 
 WAIT = 60  # seconds for an answer
 AT_ONCE = 100

@@ -31,8 +31,8 @@ from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.jobs import LeaseLost
 from scheduler.services.planning import improving_jobs
+from scheduler.services.progress import Progress
 from scheduler.services.transfer import import_jobs
-from scheduler.services.transfer.imports import Progress
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0  # between two looks for a job

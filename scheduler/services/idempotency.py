@@ -18,10 +18,10 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.person import Person
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, KeyInFlight, KeyReused, RecordErased
 from scheduler.models.idempotency_key import IdempotencyKey
-from scheduler.services.patient.person import Person
 
 KEPT_FOR = timedelta(hours=24)
 PAGE = 200

@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from scheduler.domain.person import Person
 from scheduler.errors import Forbidden, NotFound, RecordErased, Refusal
 from scheduler.models import job as models
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.job import Job, JobState
 from scheduler.services.actors import Actor
-from scheduler.services.mail.leases import database_time
-from scheduler.services.patient.person import Person
+from scheduler.services.database_clock import database_time
 from scheduler.services.trail import audit
 
 IMPROVE = "improve-course"

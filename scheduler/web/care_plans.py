@@ -18,9 +18,9 @@ from scheduler.models import care_plan as care_plans
 from scheduler.models import visit_answer
 from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
-from scheduler.services.changes import check_version
 from scheduler.services.course import careplans
 from scheduler.services.course.course_pictures import picture
+from scheduler.services.row_versions import check_version
 from scheduler.services.visit import requirements, visit_story
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -58,7 +58,7 @@ def show(care_plan_id: str) -> str:
         replaced={visit.replaces_id for visit in appointments_of(course) if visit.replaces_id},
         ahead=careplans.ahead(course, now),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
-        may_complete=lambda rule: requirements.may_complete(actor(), rule.completed_by),
+        may_complete=lambda rule: requirements.may_complete(actor().role, rule.completed_by),
         longest=lambda rule: good_until(rule, today),
         today=today,
         now=now,

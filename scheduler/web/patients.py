@@ -14,9 +14,10 @@ from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
+from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
-from scheduler.services.patient import address_changes, duplicates, fresh_links, links, patients
+from scheduler.services.patient import address_changes, duplicates, fresh_links, patients
 from scheduler.services.visit import visit_story
 from scheduler.transactions import only_reads
 from scheduler.web.current import actor
@@ -134,7 +135,7 @@ def update(patient_id: str) -> tuple[str, int] | Response:
 def end_links(patient_id: str) -> Response:
     """End every private link and calendar link of a patient."""
     patient = patients.get(db.session(), actor().clinic, patient_id)
-    links.end_all(db.session(), actor(), patient, clock.now())
+    private_links.end_all(db.session(), actor(), patient, clock.now())
     db.session.commit()
     flash("All private links and calendar links of this patient are ended.")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)

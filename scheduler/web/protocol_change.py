@@ -12,11 +12,11 @@ from scheduler.errors import Refusal
 from scheduler.http import signing
 from scheduler.models import plan_definition as definitions
 from scheduler.models.care_plan import CarePlan
-from scheduler.services.changes import check_version
 from scheduler.services.clinic import plans
 from scheduler.services.course import protocol_change
 from scheduler.services.course.protocol_change import ProtocolChange
 from scheduler.services.planning.earlier import line
+from scheduler.services.row_versions import check_version
 from scheduler.services.visit import move_tokens
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor

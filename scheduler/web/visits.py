@@ -26,10 +26,10 @@ from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.services.account.permissions import require
-from scheduler.services.changes import check_version
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
 from scheduler.services.day.lateness import Lateness
+from scheduler.services.row_versions import check_version
 from scheduler.services.visit import requirements, step_rules, visit_story, visits
 from scheduler.services.visit.undo import latest_step, undo
 from scheduler.web.current import actor
@@ -233,7 +233,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         open_requirements=still_open if visit.status.is_ahead or visit.status == "arrived" else [],
         settled=_settled(visit, {requirement.key for requirement in still_open}),
         last=last if last and step_rules.may_undo(visit, last.kind, now) else None,
-        may_complete=lambda requirement: requirements.may_complete(actor(), requirement.completed_by),
+        may_complete=lambda requirement: requirements.may_complete(actor().role, requirement.completed_by),
         make_up=_can_be_made_up(visit),
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),

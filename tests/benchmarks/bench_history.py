@@ -10,7 +10,8 @@ from functools import partial
 from sqlalchemy import text
 
 from scheduler.database import db
-from scheduler.services.mail import call_list, digest, send_log
+from scheduler.services.day import digest
+from scheduler.services.mail import call_list, send_log
 from scheduler.services.visit import books
 from tests.benchmarks import history
 from tests.cast import NOW

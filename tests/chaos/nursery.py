@@ -32,6 +32,7 @@ from scheduler.notify.smtp import Connection
 from scheduler.processes import dispatch as dispatching
 from scheduler.processes import sending
 from scheduler.processes.dispatch import Outbound, dispatch
+from scheduler.services.database_clock import database_time
 from scheduler.services.mail import delivery, leases, letters
 from tests import engines
 from tests.cast import NOW
@@ -193,7 +194,7 @@ def _claim_for_all(session, token, now, limit, lease, *_, **__):
     messages = list(session.scalars(unsent.order_by(Message.id).limit(limit)))
     for message in messages:
         message.state, message.lease_token = MessageState.LEASED, token
-        message.leased_until = leases.database_time(session) + lease
+        message.leased_until = database_time(session) + lease
     session.flush()
     return messages
 

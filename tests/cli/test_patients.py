@@ -1,6 +1,6 @@
 import json
 
-from scheduler.services.clinic import clinic_settings
+from scheduler.services.mail import settings_changes
 from tests.cast import NOW
 from tests.cli.test_users import run
 
@@ -20,7 +20,7 @@ def test_one_record_is_erased_with_a_reason(app, session, harbor):
 def test_who_is_kept_no_longer_is_listed_and_then_erased(app, session, harbor):
     nora = harbor.patients["Nora"]
     unset = run(app, "patients", "retention")
-    clinic_settings.change(session, harbor.actor("mona"), {"retention_years": 10}, NOW)
+    settings_changes.change(session, harbor.actor("mona"), {"retention_years": 10}, NOW)
     nora.created_at = NOW.replace(year=2010)
     session.commit()
     listed = json.loads(run(app, "patients", "retention", "--json").stdout)

@@ -12,10 +12,10 @@ from scheduler.models.invitation import Invitation
 from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
-from scheduler.services import jobs
+from scheduler.services import jobs, private_links
 from scheduler.services.account import invitations, passwords
 from scheduler.services.actors import Actor
-from scheduler.services.patient import address_changes, links
+from scheduler.services.patient import address_changes
 from scheduler.services.visit.visits import cancel
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY
@@ -48,14 +48,14 @@ def of_the_patient(session, staffed, course):
     """Return the pages behind the link in a mail to Nora."""
     nora = staffed.patients["Nora"]
     mail = session.scalars(select(Message).where(Message.patient_id == nora.id)).first()
-    home = f"/visits/{links.page_token((SECRET_KEY,), mail, links.VISITS)}"
+    home = f"/visits/{private_links.page_token((SECRET_KEY,), mail, private_links.VISITS)}"
     second = next(one for one in course.appointments if one.action == "infusion-3")
     visit = f"{home}/appointments/{second.public_id}"
     by_patient = Actor(staffed.clinic, None, None, "patient")
     asked = address_changes.ask(session, by_patient, nora, "new@example.org", NOW)
     session.commit()
     to_new = session.get_one(Message, asked.message_id)
-    address = f"/visits/{links.page_token((SECRET_KEY,), to_new, links.ADDRESS)}/address"
+    address = f"/visits/{private_links.page_token((SECRET_KEY,), to_new, private_links.ADDRESS)}/address"
     own = ["", "/done/confirmed", "/calendar", "/sheet", "/preferences", "/unsubscription"]
     about = ["/cancellation", "/check-in", "/driver", "/request"]
     return ["/visits", address, *(home + page for page in own), *(visit + page for page in about)]

@@ -1,8 +1,8 @@
 import pytest
 
 from scheduler.models.message import MessageKind
+from scheduler.services import private_links
 from scheduler.services.mail import outbox
-from scheduler.services.patient import links
 from tests.calendar_cast import NOW, make_clinic, make_patient, make_visit
 from tests.clocks import StandingClock
 from tests.engines import SECRET_KEY
@@ -37,9 +37,11 @@ def token(session, clinic, ana, visit):
     return mailed(session, clinic, ana, [visit])
 
 
-def mailed(session, clinic, patient, visits, kind=MessageKind.CONFIRMATION, purpose=links.VISITS, now=NOW):
+def mailed(
+    session, clinic, patient, visits, kind=MessageKind.CONFIRMATION, purpose=private_links.VISITS, now=NOW
+):
     message = outbox.enqueue(session, clinic, kind, now, patient=patient, about=visits)
-    token = links.page_token((SECRET_KEY,), message, purpose)
+    token = private_links.page_token((SECRET_KEY,), message, purpose)
     session.commit()
     return token
 

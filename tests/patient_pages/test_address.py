@@ -14,9 +14,10 @@ from scheduler.models.patient import Patient
 from scheduler.models.user import StaffRole
 from scheduler.notify.smtp import Connection
 from scheduler.processes.dispatch import Outbound, dispatch
+from scheduler.services import private_links
 from scheduler.services.mail import delivery
 from scheduler.services.mail.letters import Letterhead
-from scheduler.services.patient import address_changes, erasure, links, patients
+from scheduler.services.patient import address_changes, erasure, patients
 from scheduler.services.patient.patient_record import export
 from tests.calendar_cast import DAY, NOW
 from tests.cast import Cast, hire
@@ -161,7 +162,7 @@ def test_what_can_no_longer_be_confirmed_changes_nothing(client, session, at, de
     mark = mark_in(client.get(link))
     session.rollback()
     if case == "ended by the desk":
-        links.end_all(session, desk, ana, NOW)
+        private_links.end_all(session, desk, ana, NOW)
     elif case == "refused":
         address_changes.settle(session, desk, address_changes.waiting(session, desk.clinic, at.time)[0], NOW)
     session.commit()

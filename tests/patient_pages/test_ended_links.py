@@ -11,9 +11,10 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
+from scheduler.services import private_links
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feeds
-from scheduler.services.patient import erasure, links, merging, patients, self_service
+from scheduler.services.patient import erasure, merging, patients, self_service
 from tests.calendar_cast import DAY, HOUR, NOW, make_patient, make_visit
 from tests.engines import SECRET_KEY, both
 from tests.patient_pages.conftest import mailed, mark_in
@@ -60,7 +61,7 @@ def merge_into_another(session, desk, ana):
 
 
 def end_by_hand(session, desk, ana):
-    links.end_all(session, desk, ana, NOW)
+    private_links.end_all(session, desk, ana, NOW)
 
 
 @both
@@ -131,10 +132,10 @@ def _mark_of_now(session, token, ana, answer):
 
 
 def test_a_fresh_link_opens_after_the_old_one_has_ended(client, session, clinic, desk, ana, visit, token):
-    links.end_all(session, desk, ana, NOW)
+    private_links.end_all(session, desk, ana, NOW)
     message = session.scalars(select(Message)).one()
-    fresh = links.page_token((SECRET_KEY,), message, links.VISITS, 0, ana.link_epoch)
-    again = links.page_token((SECRET_KEY,), message, links.VISITS, 0, ana.link_epoch)
+    fresh = private_links.page_token((SECRET_KEY,), message, private_links.VISITS, 0, ana.link_epoch)
+    again = private_links.page_token((SECRET_KEY,), message, private_links.VISITS, 0, ana.link_epoch)
     session.commit()
 
     assert client.get(f"/visits/{fresh}").status_code == 200
@@ -142,22 +143,24 @@ def test_a_fresh_link_opens_after_the_old_one_has_ended(client, session, clinic,
 
 
 def test_an_epoch_cannot_be_written_into_a_token(client, session, desk, ana, token):
-    links.end_all(session, desk, ana, NOW)
+    private_links.end_all(session, desk, ana, NOW)
     session.commit()
-    raw = links.urlsafe_b64decode(token + "=" * (-len(token) % 4)) + b"|1"
-    forged = links.urlsafe_b64encode(raw).decode().rstrip("=")
+    raw = private_links.urlsafe_b64decode(token + "=" * (-len(token) % 4)) + b"|1"
+    forged = private_links.urlsafe_b64encode(raw).decode().rstrip("=")
 
     assert client.get(f"/visits/{forged}").status_code == 404
 
 
 def test_no_link_is_made_for_a_patient_as_such(client, session, ana, token):
     """Such a link never closed, because it was about no message."""
-    about_patient = "|".join(("patient", ana.public_id, links.VISITS, "0")).encode()
-    mac = links.hmac.digest(links._derived(SECRET_KEY, b"private page"), about_patient, links.sha256)
-    raw = links._derived(SECRET_KEY, b"key id")[: links.KEY_ID] + mac + about_patient
+    about_patient = "|".join(("patient", ana.public_id, private_links.VISITS, "0")).encode()
+    mac = private_links.hmac.digest(
+        private_links._derived(SECRET_KEY, b"private page"), about_patient, private_links.sha256
+    )
+    raw = private_links._derived(SECRET_KEY, b"key id")[: private_links.KEY_ID] + mac + about_patient
     session.commit()
 
-    forged = links.urlsafe_b64encode(raw).decode().rstrip("=")
+    forged = private_links.urlsafe_b64encode(raw).decode().rstrip("=")
     assert client.get(f"/visits/{forged}").status_code == 404
 
 
@@ -213,7 +216,7 @@ def test_an_answer_without_the_page_before_is_an_opening_too(client, session, to
 
 
 def test_an_ended_link_is_not_an_opening(client, session, desk, ana, token):
-    links.end_all(session, desk, ana, NOW)
+    private_links.end_all(session, desk, ana, NOW)
     session.commit()
     client.get(f"/visits/{token}")
     session.rollback()

@@ -1,7 +1,7 @@
 import pytest
 
 from scheduler.models.patient import Patient
-from scheduler.services.patient import links
+from scheduler.services import private_links
 from tests.calendar_cast import DAY
 from tests.patient_pages.conftest import mailed, mark_in
 
@@ -69,7 +69,7 @@ def test_reminders_are_stopped_and_wanted_again(save, ana_now, at):
 def test_a_mail_program_unsubscribes_with_one_post_and_a_scanner_with_no_get(
     client, session, clinic, ana, visit, at, ana_now
 ):
-    token = mailed(session, clinic, ana, [visit], purpose=links.UNSUBSCRIBE)
+    token = mailed(session, clinic, ana, [visit], purpose=private_links.UNSUBSCRIBE)
     path = f"/visits/{token}/unsubscription"
 
     assert "No more reminders?" in client.get(path).get_data(as_text=True)

@@ -5,7 +5,7 @@ import pytest
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import MessageKind
-from scheduler.services.patient import links
+from scheduler.services import private_links
 from tests.calendar_cast import DAY, NOW, make_clinic, make_patient, make_visit
 from tests.engines import both
 from tests.patient_pages.conftest import mailed
@@ -113,7 +113,7 @@ def test_a_token_with_one_letter_changed_opens_nothing(client, token):
 
 
 def test_a_token_for_another_purpose_does_not_open_the_page(client, clinic, ana, visit, session, token):
-    other = mailed(session, clinic, ana, [visit], purpose=links.UNSUBSCRIBE)
+    other = mailed(session, clinic, ana, [visit], purpose=private_links.UNSUBSCRIBE)
 
     assert client.get(f"/visits/{other}").status_code == 404
 

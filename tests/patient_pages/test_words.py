@@ -3,7 +3,7 @@ from pathlib import Path
 
 from scheduler.models.message import Message
 from scheduler.patient_pages.words import WORDS
-from scheduler.services.patient import links
+from scheduler.services import private_links
 from tests import cast
 from tests.engines import SECRET_KEY
 from tests.services.courses import book, visit
@@ -39,7 +39,7 @@ def test_what_is_needed_is_said_in_the_patients_language_and_not_named(client, s
     at.time = cast.NOW
     course = book(session, harbor)
     message = session.query(Message).filter(Message.patient_id == course.patient_id).first()
-    token = links.page_token((SECRET_KEY,), message, links.VISITS)
+    token = private_links.page_token((SECRET_KEY,), message, private_links.VISITS)
     session.commit()
     at.time = visit(course, "consent").end_at  # until then the preparatory visits settle it
     session.rollback()

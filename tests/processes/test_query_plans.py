@@ -5,7 +5,8 @@ from sqlalchemy import event, text
 
 from scheduler.database import begin_write, db
 from scheduler.services import wellbeing
-from scheduler.services.mail import call_list, digest, due, leases, message_ends, send_log
+from scheduler.services.day import digest
+from scheduler.services.mail import call_list, due, leases, message_ends, send_log
 from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books, changes
 from tests.cast import NOW

@@ -19,7 +19,7 @@ from scheduler.processes import clock_jobs
 from scheduler.processes.clock_jobs import ClockJob
 from scheduler.processes.sealing import seal_trails
 from scheduler.services import locks
-from scheduler.services.mail import digest
+from scheduler.services.day import digest
 from scheduler.services.patient import erasure
 from scheduler.services.visit import changes
 from tests.cast import NOW, StaffRole, add_patient, found, hire

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import event
 
 from scheduler.database import db
+from scheduler.models.open_requirements import open_requirements
 from scheduler.models.versions import calendar_version
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
 from scheduler.services.visit import requirements
-from scheduler.services.visit.open_requirements import open_requirements
 from scheduler.web.board_scale import Scale
 from tests.cast import NOW, add_patient
 from tests.services.courses import MONDAY, book, visit

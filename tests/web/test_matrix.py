@@ -15,14 +15,14 @@ from scheduler.models.message import Message, MessageKind
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
 from scheduler.models.user_session import UserSession
-from scheduler.services import jobs
+from scheduler.services import jobs, private_links
 from scheduler.services.account import accounts, invitations, passwords
 from scheduler.services.account.permissions import PERMISSIONS
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
-from scheduler.services.patient import address_changes, links, self_service
+from scheduler.services.patient import address_changes, self_service
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
 from tests.services.courses import book, visit
@@ -356,7 +356,7 @@ def objects(session, harbor, at_now):
         "invitation": invited.public_id,
         "invitation_link": invitations.link_token(invited, keys),
         "email": "rita@example.org",
-        "link": links.page_token((SECRET_KEY,), mail, links.VISITS),
+        "link": private_links.page_token((SECRET_KEY,), mail, private_links.VISITS),
         "password_link": passwords.link_token(harbor.users["rita"], timedelta(hours=1), NOW, [SECRET_KEY]),
     }
     session.commit()
@@ -562,12 +562,12 @@ def other_link(session, harbor, hill, objects, kind):
         return objects["link"][:-2] + ("AA" if not objects["link"].endswith("AA") else "BB")
     if kind == "for another purpose":
         mail = session.scalars(select(Message).where(Message.public_id == objects["mail"])).one()
-        return links.page_token((SECRET_KEY,), mail, "something-else")
+        return private_links.page_token((SECRET_KEY,), mail, "something-else")
     cast = hill if kind == "another clinic's" else harbor
     other = add_patient(session, cast, "Zelda", "Quist")
     mail = outbox.enqueue(session, cast.clinic, MessageKind.LINK, NOW, patient=other)
     session.commit()
-    return links.page_token((SECRET_KEY,), mail, links.VISITS)
+    return private_links.page_token((SECRET_KEY,), mail, private_links.VISITS)
 
 
 def program(app, session, harbor, hill, kind):

@@ -17,10 +17,10 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.user import StaffRole
 from scheduler.notify.smtp import Connection
 from scheduler.processes.dispatch import Outbound, dispatch
+from scheduler.services import private_links
 from scheduler.services.account import accounts, invitations, passwords, second_factors
 from scheduler.services.encryption import decrypt
 from scheduler.services.mail import outbox
-from scheduler.services.patient import links
 from scheduler.services.transfer import backup_files
 from tests.api.conftest import Program
 from tests.cast import NOW, PASSWORD
@@ -101,7 +101,7 @@ def of_people(app, session, harbor):
 def of_mail_in_doubt(app, session, harbor):
     """Let the server hang up after each mail, so that every one is kept to be sent again; return their links."""
     link = outbox.enqueue(session, harbor.clinic, MessageKind.LINK, NOW, patient=harbor.patients["Nora"])
-    token = links.page_token((SECRET_KEY,), link, links.VISITS)
+    token = private_links.page_token((SECRET_KEY,), link, private_links.VISITS)
     session.commit()
     script = Script(plan=dict.fromkeys(("nora", "eve", "mona", "ada", "alice"), ("content", HANG_UP)))
     with post_office(app, script, policy="hold") as post:

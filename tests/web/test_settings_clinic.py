@@ -7,9 +7,9 @@ import vobject
 
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
+from scheduler.services import private_links
 from scheduler.services.feed import feeds
 from scheduler.services.mail.letters import Letterhead, compose
-from scheduler.services.patient import links
 from tests.cast import NOW
 from tests.engines import SECRET_KEY
 
@@ -66,7 +66,7 @@ def test_a_clinic_that_is_renamed_is_renamed_everywhere(session, harbor, course,
         assert one.sequence.value == was[one.uid.value].sequence.value
 
     session.rollback()
-    token = links.page_token([SECRET_KEY], course_message(session, course), links.VISITS, 1)
+    token = private_links.page_token([SECRET_KEY], course_message(session, course), private_links.VISITS, 1)
     page = client.get(f"/visits/{token}").text
     letter = compose(session, course_message(session, course), HEAD, NOW)
     for text in (client.get("/settings").text, page, letter.subject + letter.content.decode()):

@@ -7,8 +7,7 @@ from scheduler.errors import Invalid
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import MessageKind
 from scheduler.notify import texts
-from scheduler.services.clinic import clinic_settings
-from scheduler.services.mail import mail_texts
+from scheduler.services.mail import mail_texts, settings_changes
 from tests.cast import NOW
 
 ADDRESS = "/settings/texts/reminder/en"
@@ -112,7 +111,7 @@ def test_the_text_of_a_mail_with_a_key_cannot_be_changed(session, harbor, mona, 
     assert f"/settings/texts/{kind}/" not in mona.get("/settings/texts").text
     assert texts_of(session, harbor) == {}
     with pytest.raises(Invalid):
-        clinic_settings.change(session, harbor.actor("mona"), {"mail_texts": {f"{kind}.en": body}}, NOW)
+        settings_changes.change(session, harbor.actor("mona"), {"mail_texts": {f"{kind}.en": body}}, NOW)
 
 
 def test_a_link_of_patients_cannot_be_sent_elsewhere(session, harbor, mona):

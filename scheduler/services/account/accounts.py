@@ -15,7 +15,7 @@ from flask_security import hash_password
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from scheduler.domain.text import BadText, clean_line
+from scheduler.domain.text import BadText, clean_email, clean_line
 from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models import api_token as api_tokens
 from scheduler.models import user as users
@@ -25,7 +25,6 @@ from scheduler.models.user import Membership, StaffRole, User
 from scheduler.services.account import password_strength
 from scheduler.services.account.permissions import PERMISSIONS, SERVICE_ROLES, require
 from scheduler.services.actors import Actor
-from scheduler.services.patient.patient_fields import clean_email
 from scheduler.services.trail import audit
 
 TOKEN_PREFIX = "seriate_"  # noqa: S105  (what a leaked token is recognised by, not a secret)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itsdangerous import BadSignature
 from sqlalchemy.orm import Session
 
-from scheduler.domain.text import BadText, clean_line
+from scheduler.domain.text import BadText, clean_email, clean_line
 from scheduler.errors import Invalid, LinkOver, NotFound, WrongStatus
 from scheduler.models import invitation as invitations
 from scheduler.models import user as users
@@ -26,7 +26,6 @@ from scheduler.services.actors import Actor
 from scheduler.services.encryption import encrypt_values
 from scheduler.services.limits import Limit
 from scheduler.services.mail import outbox
-from scheduler.services.patient.patient_fields import clean_email
 from scheduler.services.trail import audit
 
 GOOD_FOR = timedelta(days=7)

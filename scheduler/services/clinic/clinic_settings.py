@@ -20,21 +20,19 @@ from scheduler.notify import texts
 from scheduler.notify.words import LANGUAGES
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
-from scheduler.services.mail import reminders
+from scheduler.services.history import relabelled
 from scheduler.services.trail import audit
-from scheduler.services.visit.events import relabelled
 
 MOST_LEADS = 5
 MOST_KINDS = 50
 MOST_RULES = 12
 IN_CALENDARS = {"visit_label", "mail_name", "show_location"}
-REMINDING = {"reminder_lead_hours", "reminder_rules", "reminders_on_closed_days", "show_hidden_visits"}
 
 
 def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> ClinicSettings:
     """Change the fields that are given. Raises Invalid naming each that is unknown or out of bounds.
 
-    New reminder rules hold at once for all visits ahead, but switching one on never sends anything late.
+    Interfaces call mail/settings_changes.py, which plans the reminders again as well.
     """
     settings, before = checked(actor.clinic.settings, fields), actor.clinic.settings
     changed = [name for name in fields if getattr(before, name) != getattr(settings, name)]
@@ -44,8 +42,6 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
         if IN_CALENDARS & set(changed):
             relabelled(session, actor.clinic.id, true(), now)
         raise_versions(session, actor.clinic.id, [], now)
-        if REMINDING & set(changed):
-            reminders.rules_changed(session, actor.clinic, now)
     return settings
 
 

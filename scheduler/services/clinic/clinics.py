@@ -17,8 +17,8 @@ from scheduler.models.clinic import Clinic, by_key
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import plans
+from scheduler.services.history import relabelled
 from scheduler.services.trail import audit
-from scheduler.services.visit.events import relabelled
 
 KEY = re.compile(r"[a-z][a-z0-9-]{1,58}[a-z0-9]")
 LINES = {"name": 200, "phone": 40, "address": 300}

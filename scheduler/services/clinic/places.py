@@ -27,8 +27,8 @@ from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.user import User
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feed_ends
+from scheduler.services.history import relabelled
 from scheduler.services.trail import audit
-from scheduler.services.visit.events import relabelled
 
 PEOPLE = frozenset({Role.NURSE, Role.PRESCRIBER, Role.THERAPIST})
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.plans import RequirementDefinition, Role
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import LATE_AFTER, AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
@@ -25,8 +25,6 @@ from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
-
-LATE = timedelta(minutes=5)
 
 
 class BoardView(StrEnum):
@@ -153,7 +151,7 @@ def state_at(visit: Appointment, now: datetime, delay: Delay | None = None) -> s
             return f"{delay.phase} over by {delay.minutes} min"
         ends = phase.window.end.astimezone(visit.zone) if phase else None
         return f"{phase.name} ends {ends:%H:%M}" if phase and ends else ""
-    if visit.status.is_expected and now >= visit.start_at + LATE:
+    if visit.status.is_expected and now >= visit.start_at + LATE_AFTER:
         return f"late {_minutes(now - visit.start_at)} min" if now < visit.end_at else "did not come?"
     return ""
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from scheduler.domain.plans import TICK
+from scheduler.domain.status import LATE_AFTER
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.services.day.boards import LATE
 from scheduler.services.planning import obstacles
 from scheduler.services.planning.obstacles import THE_PATIENT, Obstacle
 
@@ -41,7 +41,7 @@ class Lateness:
 
 def of_visit(session: Session, clinic: Clinic, appointment: Appointment, now: datetime) -> Lateness | None:
     """Return how late a visit would begin now; None unless it should have begun and is not over by plan."""
-    late = appointment.start_at + LATE <= now < appointment.end_at
+    late = appointment.start_at + LATE_AFTER <= now < appointment.end_at
     if not late or not appointment.status.is_waiting:
         return None
     by = -(-(now - appointment.start_at) // TICK) * TICK

@@ -21,8 +21,9 @@ from scheduler.models.message import Message, MessageKind, MessageState, Message
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict, redacted
+from scheduler.services.database_clock import database_clock, database_time
 from scheduler.services.mail import notices
-from scheduler.services.mail.leases import backoff, database_clock, database_time
+from scheduler.services.mail.leases import backoff
 from scheduler.services.mail.letters import TO_STAFF, Letter, NoLetter
 from scheduler.services.mail.message_ends import Policy, ended, fell_through, unclear
 

@@ -21,12 +21,12 @@ from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.open_requirements import is_missing, settled_on_the_way
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.mail.reminders import SETTLED, quiet_hours, stands
-from scheduler.services.visit.open_requirements import is_missing, settled_on_the_way
 
 AT_ONCE = 200
 NEWER = "a later reminder took its place"

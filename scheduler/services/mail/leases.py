@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, or_, select, update
+from sqlalchemy import Integer, Select, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.models.channel import EMAIL
 from scheduler.models.message import Message, MessageState
 from scheduler.services import limits
+from scheduler.services.database_clock import as_instant, database_clock, database_time
 from scheduler.services.limits import Limit
 from scheduler.services.mail.message_ends import Policy, unclear
 
@@ -30,27 +31,6 @@ LEASE = timedelta(minutes=2)
 BACKOFF_MINUTES = (5, 15, 30, 60)
 STOPS_TOGETHER = 2  # after so many it is claimed alone
 STOPPED = "the sender stopped before sending"
-
-
-def database_time(session: Session) -> datetime:
-    """Return the database's clock, in UTC."""
-    return _instant(session.execute(select(database_clock(session.get_bind().dialect.name))).scalar_one())
-
-
-def _instant(time: datetime | str) -> datetime:
-    """Return what the database's clock shows; SQLite writes it as text."""
-    return (
-        time.astimezone(UTC)
-        if isinstance(time, datetime)
-        else datetime.fromisoformat(time).replace(tzinfo=UTC)
-    )
-
-
-def database_clock(dialect: str) -> ColumnElement[Any]:
-    """Return the same clock as an expression, to compare a column with."""
-    if dialect == "postgresql":
-        return func.clock_timestamp()
-    return func.strftime("%Y-%m-%d %H:%M:%f", "now")
 
 
 def claim(
@@ -71,7 +51,7 @@ def claim(
     rows = session.execute(_due(session.get_bind().dialect.name), {"now": now, "most": limit}).all()
     if not rows:
         return []
-    found, until = [row[0] for row in rows], _instant(rows[0][1]) + lease
+    found, until = [row[0] for row in rows], as_instant(rows[0][1]) + lease
     messages = list(takewhile(lambda one: not goes_alone(one), found)) or ([] if in_flight else found[:1])
     if rate is not None:
         messages = messages[: limits.take(session, rate, EMAIL, len(messages), now)]

@@ -22,6 +22,7 @@ from scheduler.models import calendar_feed as feeds
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
+from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
@@ -32,7 +33,7 @@ from scheduler.services.encryption import WrongKey, decrypt, decrypt_values, enc
 from scheduler.services.mail.reminders import SETTLED
 from scheduler.services.mail.requirement_mails import TOPICS
 from scheduler.services.mail.told import Times, as_told
-from scheduler.services.patient.links import (
+from scheduler.services.private_links import (
     ADDRESS,
     UNSUBSCRIBE,
     VISITS,
@@ -41,7 +42,6 @@ from scheduler.services.patient.links import (
     page_url,
     unsubscribe_url,
 )
-from scheduler.services.visit.open_requirements import is_missing
 
 NO_ADDRESS = "no email address: on the call list"
 BAD_ADDRESS = "the email address does not work: on the call list"

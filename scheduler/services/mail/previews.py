@@ -19,10 +19,10 @@ from scheduler.domain.status import EXPECTED
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
+from scheduler.models.open_requirements import settled_on_the_way
 from scheduler.models.patient import Patient
 from scheduler.services.mail.due import kind_of
 from scheduler.services.mail.reminders import calendar_of, dues_of, is_settled, is_told, quiet_hours, rules_of
-from scheduler.services.visit.open_requirements import settled_on_the_way
 
 Row = tuple[Due, Appointment]
 

@@ -32,10 +32,10 @@ from scheduler.domain.status import LIVE, AppointmentStatus, CarePlanStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
+from scheduler.models.open_requirements import asked_about, is_missing
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.clinic.working_days import working_days
-from scheduler.services.visit.open_requirements import asked_about, is_missing
 
 BOOKED_LATE = "booked after due"
 RULE_LATE = "rule enabled after due"

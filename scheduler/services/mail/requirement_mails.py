@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from scheduler.domain.reminders import Topic, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
+from scheduler.models.open_requirements import topics_missing
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.message_ends import fell_through
 from scheduler.services.mail.reminders import SETTLED
-from scheduler.services.visit.open_requirements import topics_missing
 
 TOPICS = {MessageKind.REQUIREMENT_MISSING: Topic.REQUIREMENTS, MessageKind.DRIVER: Topic.DRIVER}
 

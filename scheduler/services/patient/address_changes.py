@@ -18,12 +18,12 @@ from scheduler.models.address_change import AddressChange
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
-from scheduler.services import limits
+from scheduler.services import limits, private_links
 from scheduler.services.actors import Actor
 from scheduler.services.limits import HOUR, Limit
 from scheduler.services.mail import notices, outbox
 from scheduler.services.mail.letters import ADDRESS_CONFIRM, ADDRESS_NOTICE, FORMER, NEW
-from scheduler.services.patient import fresh_links, links, patients
+from scheduler.services.patient import fresh_links, patients
 from scheduler.services.patient.patient_fields import checked
 from scheduler.services.trail import audit
 
@@ -84,7 +84,7 @@ def confirm(session: Session, actor: Actor, change: AddressChange, now: datetime
         raise WrongStatus("This change of address can no longer be confirmed")
     patient = change.patient
     patients.update(session, actor, patient, {"email": change.wanted}, now)
-    links.end_sent(session, patient)
+    private_links.end_sent(session, patient)
     change.confirmed_at = now
     audit.record(session, actor, "patient.address-confirmed", patient, now, ["email"])
     notices.address_confirmed(session, patient, now)
@@ -107,7 +107,7 @@ def is_open(change: AddressChange, now: datetime) -> bool:
         change.confirmed_at is None
         and change.settled_at is None
         and change.link_epoch == change.patient.link_epoch
-        and now <= change.asked_at + links.READABLE
+        and now <= change.asked_at + private_links.READABLE
     )
 
 
@@ -144,5 +144,5 @@ def _mail(
         patient=patient,
         recipient=recipient,
         values={"words": words, "to": address, "new_address": masked_address(wanted)},
-        expires_at=now + links.READABLE,
+        expires_at=now + private_links.READABLE,
     )

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.person import Person
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, WrongStatus
@@ -33,15 +34,13 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.requirement import Requirement
 from scheduler.models.versions import raise_versions
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
-from scheduler.services import idempotency, jobs, locks
+from scheduler.services import idempotency, jobs, locks, private_links
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
-from scheduler.services.patient import links
+from scheduler.services.history import relabelled
 from scheduler.services.patient.erased import ERASED_VALUES, KEPT_WISHES, erasing
 from scheduler.services.patient.patients import shown_in
-from scheduler.services.patient.person import Person
 from scheduler.services.trail import audit
-from scheduler.services.visit.events import relabelled
 
 ERASED = "the record was made anonymous"
 RETAINED = "the retention period is over"
@@ -77,7 +76,7 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
             _erase_courses(session, actor, one, reason, now)
             _erase_visits(session, one)
             _erase_mail(session, one, now)
-            links.end_all(session, actor, one, now)
+            private_links.end_all(session, actor, one, now)
             for name, value in ERASED_VALUES.items():
                 setattr(one, name, value)
             relabelled(session, one.clinic_id, Appointment.patient_id == one.id, now)

@@ -27,18 +27,18 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.versions import overtake, raise_versions
+from scheduler.services import private_links
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
-from scheduler.services.changes import check_version
 from scheduler.services.feed import feeds
+from scheduler.services.history import relabelled
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import reminders
-from scheduler.services.patient import links
 from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
+from scheduler.services.row_versions import check_version
 from scheduler.services.trail import audit
 from scheduler.services.visit import allocation
 from scheduler.services.visit.changes import changing, release_expired
-from scheduler.services.visit.events import relabelled
 
 WAITING = (MessageState.PENDING, MessageState.LEASED)
 KEEP, OTHER, BOTH = "keep", "other", "both"
@@ -147,7 +147,7 @@ def merge(
     changed = _choose(planned, chosen)
     _move(session, actor, planned, now)
     keep.link_epoch = max(keep.link_epoch, other.link_epoch)
-    links.end_all(session, actor, keep, now)
+    private_links.end_all(session, actor, keep, now)
     other.merged_into_id = keep.id
     session.execute(
         update(Patient)

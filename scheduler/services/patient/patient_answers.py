@@ -13,13 +13,13 @@ from scheduler.errors import Invalid, NotFound
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
+from scheduler.models.open_requirements import DRIVER
 from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import CheckIn, DriverAnswer, check_in_of, driver_of
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.visit import requirements
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_requirements import DRIVER
 
 ASKED_FROM = timedelta(hours=12)  # after the end of the visit
 ASKED_FOR = timedelta(days=2)

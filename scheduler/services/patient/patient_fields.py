@@ -8,9 +8,7 @@ from datetime import date, time
 from functools import partial
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-
-from scheduler.domain.text import BadText, clean_line, clean_note
+from scheduler.domain.text import BadText, clean_email, clean_line, clean_note
 from scheduler.errors import Invalid
 
 OLDEST = 130  # years
@@ -38,16 +36,6 @@ def checked(fields: Mapping[str, Any], today: date) -> dict[str, Any]:
     if errors:
         raise Invalid(errors)
     return values
-
-
-def clean_email(field: str, value: object) -> str:
-    """Return a mail address in its usual notation. Raises BadText."""
-    line = clean_line(field, value, 254, required=True)
-    try:
-        address: str = validate_email(line, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError:
-        raise BadText(field, "is not a mail address") from None
-    return address
 
 
 def _optional_email(field: str, value: object) -> str | None:

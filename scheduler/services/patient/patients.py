@@ -23,12 +23,12 @@ from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource, ResourceKind
+from scheduler.services import private_links
 from scheduler.services.actors import Actor
-from scheduler.services.changes import check_version
-from scheduler.services.patient import links
+from scheduler.services.history import relabelled
 from scheduler.services.patient.patient_fields import checked
+from scheduler.services.row_versions import check_version
 from scheduler.services.trail import audit
-from scheduler.services.visit.events import relabelled
 
 MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
 CALLED_BY = {"given_name", "family_name", "preferred_name", "language"}  # what calendars call the visits by
@@ -78,7 +78,7 @@ def update(
         relabelled(session, patient.clinic_id, Appointment.patient_id == patient.id, now)
         versions.raise_versions(session, patient.clinic_id, shown_in(session, patient), now)
     if readdressed and actor.name != "patient":
-        links.end_all(session, actor, patient, now)
+        private_links.end_all(session, actor, patient, now)
     session.flush()
     return patient
 

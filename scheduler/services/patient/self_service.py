@@ -22,12 +22,12 @@ from scheduler.errors import Refusal
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
+from scheduler.models.open_requirements import DRIVER
 from scheduler.models.patient_request import PatientRequest, RequestKind, RequestState, open_for
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.visit import requirements, visits
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_requirements import DRIVER
 
 
 class TooLate(Refusal):

@@ -30,7 +30,7 @@ from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals
 from scheduler.services.planning.proposal_tokens import GOOD_FOR
 from scheduler.services.planning.wishes import CourseRequest, from_document
-from scheduler.services.transfer.imports import Progress
+from scheduler.services.progress import Progress
 
 KIND = jobs.IMPROVE
 MAY = "book"

@@ -7,10 +7,10 @@ what a person typed; `record_erasure` takes it away again, and the trail's seals
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, String, and_, cast, or_, select, update
 from sqlalchemy import event as events
@@ -22,6 +22,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.trail import audit_mac
 from scheduler.services.trail.audit_words import LIST, LISTED
 
+BeforePage = Callable[[list[Any]], None]  # gets what a page of a stream shows before its first line is sent
 MOST = 500  # patients that one event names
 ERASED = "patient.erased"
 BLANKED = "reason:"  # in the fields of such an event, before the digest of a reason that went

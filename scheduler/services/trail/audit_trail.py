@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from scheduler.domain.csv_cells import csv_line
 from scheduler.models.api_token import ApiToken
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -27,8 +28,8 @@ from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.user import User
 from scheduler.services.trail import audit
+from scheduler.services.trail.audit import BeforePage
 from scheduler.services.trail.audit_words import LIST, LISTED
-from scheduler.services.transfer import exports
 
 PAGE = 100  # events looked at for one page; operations are shown whole
 MOST_IDS = 500  # in one query
@@ -137,9 +138,7 @@ def of_patient(session: Session, clinic: Clinic, patient: Patient) -> tuple[list
     return list(people.values()), lines
 
 
-def csv_lines(
-    session: Session, clinic: Clinic, wanted: Wanted, before_page: exports.BeforePage
-) -> Iterator[str]:
+def csv_lines(session: Session, clinic: Clinic, wanted: Wanted, before_page: BeforePage) -> Iterator[str]:
     """Return the lines of a CSV of the events, the latest first, with cells that no spreadsheet runs.
 
     `before_page` gets the patients that a page of events names before its first line is given out.
@@ -149,16 +148,16 @@ def csv_lines(
 
 
 def _csv(
-    session: Session, clinic: Clinic, narrowed: Select[AuditEvent], before_page: exports.BeforePage
+    session: Session, clinic: Clinic, narrowed: Select[AuditEvent], before_page: BeforePage
 ) -> Iterator[str]:
-    yield exports.csv_line(COLUMNS, clinic)
+    yield csv_line(COLUMNS, clinic.zone)
     query, before = narrowed.order_by(AuditEvent.id.desc()).limit(MOST_IDS), None
     while True:
         found = list(session.scalars(query.where(AuditEvent.id < before) if before else query))
         lines = _lines(session, clinic, found)
         before_page([line.patient for line in lines if line.patient])
         for line in lines:
-            yield exports.csv_line(_cells(line), clinic)
+            yield csv_line(_cells(line), clinic.zone)
         if len(found) < MOST_IDS:
             return
         before = found[-1].id

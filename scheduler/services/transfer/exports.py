@@ -9,22 +9,21 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime
-from enum import Enum
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
+from scheduler.domain.csv_cells import cell
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
+from scheduler.services.trail.audit import BeforePage
 
 PAGE = 500  # rows of one query
-BeforePage = Callable[[list[Any]], None]  # gets the visits or mails of a page before its first line is made
-RISKY = tuple("=+-@\t\r\n＝＋－＠")
 
 VISIT_COLUMNS = (
     "id", "patient_id", "given_name", "family_name", "birth_date", "care_plan_id", "plan_definition", "action",
@@ -34,25 +33,6 @@ MESSAGE_COLUMNS = (
     "id", "kind", "patient_id", "given_name", "family_name", "recipient", "address", "subject", "state", "reason",
     "due", "ended", "attempts",
 )  # fmt: skip
-
-
-def safe(value: object, clinic: Clinic) -> str:
-    """Return a value as a cell."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.astimezone(clinic.zone).isoformat(timespec="seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    text = str(value.value if isinstance(value, Enum) else value)
-    return f"'{text}" if text.lstrip(" ").startswith(RISKY) else text
-
-
-def csv_line(values: Sequence[object], clinic: Clinic) -> str:
-    """Return values as one line of CSV, each a safe cell."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow([safe(value, clinic) for value in values])
-    return buffer.getvalue()
 
 
 def appointments(
@@ -113,7 +93,7 @@ def _lines(
     for row in rows:
         buffer.seek(0)
         buffer.truncate()
-        writer.writerow([safe(value, clinic) for value in values(row)])
+        writer.writerow([cell(value, clinic.zone) for value in values(row)])
         yield buffer.getvalue()
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
 from scheduler.services.actors import Actor
+from scheduler.services.progress import Progress, silent
 from scheduler.services.transfer import imports_patients
-from scheduler.services.transfer.imports import Progress, silent
 from scheduler.services.transfer.imports_patients import Batch
 
 KIND = "import-patients"

@@ -6,13 +6,13 @@ of a CSV file (the first is 1, the header) or an entry of a bundle (the first is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scheduler.errors import Refusal
+from scheduler.services.progress import Progress
 
-Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 STEP = 500  # rows between two words of progress
 
 
@@ -52,10 +52,6 @@ class ImportRefused(Refusal):
     def lines(self) -> list[str]:
         """Return each fault in words, such as "line 12: email: is not a mail address"."""
         return [f"{self.unit} {one.place}: {one.field}: {one.reason}" for one in self.faults]
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Tell nobody how far it is."""
 
 
 def stepping(what: str, rows: Sequence[Row], progress: Progress) -> Iterable[Row]:

@@ -33,9 +33,10 @@ from scheduler.services.course import booking
 from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.wishes import CourseRequest
+from scheduler.services.progress import Progress
 from scheduler.services.trail import audit
 from scheduler.services.transfer import imports_csv
-from scheduler.services.transfer.imports import ImportFault, ImportRefused, Progress, Row, stepping
+from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row, stepping
 
 WHO = ("patient_id", "given_name", "family_name", "birth_date")
 REQUIRED = ("plan_definition", "action", "status", "start")

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scheduler.services.transfer.imports import ImportFault, ImportRefused, Progress, Row, stepping
+from scheduler.services.progress import Progress
+from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row, stepping
 
 UNIT = "entry"
 NAME_USES = ("official", "usual", "temp", None, "nickname", "anonymous", "old", "maiden")

@@ -22,9 +22,10 @@ from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patients
 from scheduler.services.patient.patient_fields import CHECKS, checked
+from scheduler.services.progress import Progress
 from scheduler.services.trail import audit
 from scheduler.services.transfer import imports_csv, imports_fhir
-from scheduler.services.transfer.imports import ImportFault, ImportRefused, Progress, Row, stepping
+from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row, stepping
 
 PREFERENCES = ("weekdays", "earliest", "latest")
 COLUMNS = frozenset(CHECKS) - {"preferences"} | set(PREFERENCES)

@@ -38,13 +38,13 @@ from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
+from scheduler.services.history import record_event
 from scheduler.services.locks import hold_hours, lock_resources
 from scheduler.services.mail import outbox, reminders
 from scheduler.services.planning.visit_rows import People, put
 from scheduler.services.trail import audit
 from scheduler.services.visit import allocation
 from scheduler.services.visit.allocation import Taking
-from scheduler.services.visit.events import record_event
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
 MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed

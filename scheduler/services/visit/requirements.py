@@ -19,6 +19,13 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.open_requirements import (
+    OpenRequirement,
+    may_complete,
+    open_requirements,
+    rules_for,
+    status_by_requirements,
+)
 from scheduler.models.requirement import Requirement
 from scheduler.services.account.overrides import WORDS, is_reason
 from scheduler.services.account.permissions import require
@@ -26,13 +33,6 @@ from scheduler.services.actors import Actor
 from scheduler.services.mail.requirement_mails import requirements_changed
 from scheduler.services.trail import audit
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_requirements import (
-    OpenRequirement,
-    may_complete,
-    open_requirements,
-    rules_for,
-    status_by_requirements,
-)
 
 # who asks about requirements need not know that reading them is a file of its own
 __all__ = [
@@ -119,7 +119,7 @@ def reopen(
 
 def _require_role(actor: Actor, rule: RequirementDefinition) -> None:
     """Raise Forbidden unless the protocol lets the actor's role complete it. A patient names their driver."""
-    if not may_complete(actor, rule.completed_by):
+    if not may_complete(actor.role, rule.completed_by):
         roles = " or ".join(role.replace("-", " ") for role in rule.completed_by)
         raise Forbidden(
             f"{rule.title}: the protocol asks for a {roles}", completed_by=list(rule.completed_by)

@@ -15,16 +15,16 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.status import STEPS, AppointmentStatus
 from scheduler.errors import Refusal, RequirementOpen, WrongDay, WrongStatus
 from scheduler.models.appointment import Appointment
-from scheduler.services.account.overrides import may_override
-from scheduler.services.account.permissions import allowed
-from scheduler.services.actors import Actor
-from scheduler.services.trail import audit
-from scheduler.services.visit.open_requirements import (
+from scheduler.models.open_requirements import (
     OpenRequirement,
     guards,
     may_complete,
     open_requirements,
 )
+from scheduler.services.account.overrides import may_override
+from scheduler.services.account.permissions import allowed
+from scheduler.services.actors import Actor
+from scheduler.services.trail import audit
 
 S = AppointmentStatus
 ON_ITS_DAY = ("arrive", "check-in")
@@ -142,7 +142,8 @@ def _is_overridable(actor: Actor, refusal: Refusal) -> bool:
     if isinstance(refusal, WrongDay):
         return bool(refusal.details["overridable"])
     return all(
-        may_complete(actor, requirement["completed_by"]) for requirement in refusal.details["requirements"]
+        may_complete(actor.role, requirement["completed_by"])
+        for requirement in refusal.details["requirements"]
     )
 
 

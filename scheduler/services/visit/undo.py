@@ -18,11 +18,11 @@ from scheduler.errors import WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.open_requirements import status_by_requirements
 from scheduler.services.actors import Actor
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.visit import step_rules
 from scheduler.services.visit.changes import changing
-from scheduler.services.visit.open_requirements import status_by_requirements
 from scheduler.services.visit.undo_moves import move_back
 from scheduler.services.visit.visits import reinstate
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import CAME, TO_MAKE_UP
+from scheduler.domain.status import CAME, LATE_AFTER, TO_MAKE_UP
 from scheduler.domain.status import AppointmentStatus as S
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.appointment_event import AppointmentEvent
@@ -18,7 +18,6 @@ from scheduler.models.message import Message, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder
 from scheduler.models.user import User
-from scheduler.services.day.boards import LATE
 
 OVERRIDING = ("arrive", "check-in", "fulfill")  # whose reasons were mostly overrides before these were marked
 
@@ -86,7 +85,7 @@ def record_of(session: Session, patient: Patient, before: datetime) -> Record:
     came = _came(session, [visit.id for visit in visits if visit.status.has_come])
     return Record(
         done=sum(visit.status is S.FULFILLED for visit in visits),
-        late=sum(visit.id in came and came[visit.id] >= visit.start_at + LATE for visit in visits),
+        late=sum(visit.id in came and came[visit.id] >= visit.start_at + LATE_AFTER for visit in visits),
         missed=sum(visit.status is S.NOSHOW for visit in visits),
         called_off=sum(visit.status is S.CANCELLED and visit.cancel_side == "patient" for visit in visits),
     )

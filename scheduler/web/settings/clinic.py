@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
-from scheduler.services.clinic import clinic_settings, clinics
+from scheduler.services.clinic import clinics
+from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
@@ -34,7 +35,7 @@ def clinic() -> str:
 def save_clinic() -> Response | tuple[str, int]:
     told, shown = _given(TOLD), _given(WORDS) | {name: name in request.form for name in FLAGS}
     wrong: list[tuple[str, str]] = []
-    for change, fields in ((clinics.change, told), (clinic_settings.change, shown)):
+    for change, fields in ((clinics.change, told), (settings_changes.change, shown)):
         try:
             change(db.session(), actor(), fields, clock.now())
         except Invalid as refusal:

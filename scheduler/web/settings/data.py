@@ -12,7 +12,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.errors import Invalid
 from scheduler.http import access
-from scheduler.services.clinic import clinic_settings
+from scheduler.services.mail import settings_changes
 from scheduler.services.patient import erasure
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
@@ -38,7 +38,7 @@ def save_data() -> AnyResponse | tuple[str, int]:
     text = request.form.get("retention_years", "").strip()
     years = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
     try:
-        clinic_settings.change(db.session(), actor(), {"retention_years": years}, clock.now())
+        settings_changes.change(db.session(), actor(), {"retention_years": years}, clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal), refusal.status

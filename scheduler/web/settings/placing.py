@@ -10,8 +10,9 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
-from scheduler.services.clinic import clinic_settings, planner_weights
+from scheduler.services.clinic import planner_weights
 from scheduler.services.clinic.planner_weights import BOUNDS, TIMES, USUAL
+from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
@@ -90,7 +91,7 @@ def save_placing() -> Response | tuple[str, int]:
     weights: dict[str, Any] = {name: _number(form[name]) for name in BOUNDS if name in form}
     weights |= {name: form[name].strip() for name in TIMES if name in form}
     try:
-        clinic_settings.change(db.session(), actor(), {"planner_weights": weights}, clock.now())
+        settings_changes.change(db.session(), actor(), {"planner_weights": weights}, clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal), refusal.status
@@ -101,7 +102,7 @@ def save_placing() -> Response | tuple[str, int]:
 @may("settings")
 def reset_placing() -> Response:
     """Go back to the usual weights."""
-    clinic_settings.change(db.session(), actor(), {"planner_weights": {}}, clock.now())
+    settings_changes.change(db.session(), actor(), {"planner_weights": {}}, clock.now())
     return saved(".placing", "Courses are placed as usual again.")
 
 

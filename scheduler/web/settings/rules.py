@@ -17,7 +17,7 @@ from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
 from scheduler.services.clinic import clinic_settings
-from scheduler.services.mail import previews
+from scheduler.services.mail import previews, settings_changes
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.reminders import rules_of
 from scheduler.services.patient import patients
@@ -65,7 +65,7 @@ def rules() -> str:
 @may("settings")
 def save_rules() -> Response | tuple[str, int]:
     try:
-        clinic_settings.change(db.session(), actor(), _fields(), clock.now())
+        settings_changes.change(db.session(), actor(), _fields(), clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(actor().clinic.settings, refusal), refusal.status

@@ -13,7 +13,7 @@ from scheduler.database import db
 from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
-from scheduler.services.clinic import clinic_settings
+from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
@@ -32,7 +32,7 @@ def self_service() -> str:
 def save_self_service() -> Response | tuple[str, int]:
     settings = actor().clinic.settings
     try:
-        clinic_settings.change(db.session(), actor(), _fields(settings), clock.now())
+        settings_changes.change(db.session(), actor(), _fields(settings), clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(settings, refusal), refusal.status

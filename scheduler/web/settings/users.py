@@ -12,7 +12,7 @@ from scheduler.http import signing
 from scheduler.models.invitation import open_of_clinic
 from scheduler.models.user import StaffRole
 from scheduler.services.account import invitations, memberships, second_factors, sessions
-from scheduler.services.clinic import clinic_settings
+from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.passwords import public_url
 from scheduler.web.settings.blueprint import bp, by_field, saved
@@ -117,7 +117,7 @@ def end_sessions() -> Response:
 def save_second_factor() -> Response:
     """Ask everybody in the clinic for a code at sign-in, or only whose role needs one."""
     wanted = "second_factor_for_all" in request.form
-    clinic_settings.change(db.session(), actor(), {"second_factor_for_all": wanted}, clock.now())
+    settings_changes.change(db.session(), actor(), {"second_factor_for_all": wanted}, clock.now())
     return saved(".users")
 
 

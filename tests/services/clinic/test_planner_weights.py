@@ -9,8 +9,9 @@ from scheduler.domain import planner
 from scheduler.domain.planner import Weights
 from scheduler.domain.planner.reflow import MOVE
 from scheduler.errors import Invalid
-from scheduler.services.clinic import clinic_settings, planner_weights
+from scheduler.services.clinic import planner_weights
 from scheduler.services.course import lengths, make_ups
+from scheduler.services.mail import settings_changes
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.services.courses import visit
@@ -59,7 +60,7 @@ def test_all_preferences_together_weigh_less_than_one_move():
 )
 def test_what_is_out_of_bounds_is_refused_by_name(session, harbor, weights, refusal):
     with pytest.raises(Invalid) as refused:
-        clinic_settings.change(session, harbor.actor("mona"), {"planner_weights": weights}, NOW)
+        settings_changes.change(session, harbor.actor("mona"), {"planner_weights": weights}, NOW)
 
     assert str(refused.value) == refusal
     assert harbor.clinic.settings.planner_weights == {}
@@ -67,7 +68,7 @@ def test_what_is_out_of_bounds_is_refused_by_name(session, harbor, weights, refu
 
 def test_moves_and_make_ups_weigh_as_the_clinic_does(session, harbor, monkeypatch, nora_course):
     alice, care_plan = harbor.actor("alice"), nora_course
-    clinic_settings.change(session, harbor.actor("mona"), {"planner_weights": {"rhythm_tick": 40}}, NOW)
+    settings_changes.change(session, harbor.actor("mona"), {"planner_weights": {"rhythm_tick": 40}}, NOW)
     used, reflow = [], planner.reflow
 
     def noted(request, current, moved, availability, weights, **more):

@@ -7,9 +7,10 @@ import pytest
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.ical.entries import event_status
 from scheduler.models.appointment import Appointment
-from scheduler.services.clinic import clinic_settings, clinics, places
+from scheduler.services.clinic import clinics, places
 from scheduler.services.course import booking
 from scheduler.services.feed import feed_events, feed_rows, feeds
+from scheduler.services.mail import settings_changes
 from scheduler.services.patient import erasure, patient_requests, patients
 from scheduler.services.planning import proposals
 from scheduler.services.visit import moves, requirements, visits
@@ -92,7 +93,7 @@ def test_every_parser_follows_a_course_through_its_life(session, harbor, desk, c
 
     places.update_location(session, desk, third.location, {"name": LONG[:60]}, NOW + timedelta(hours=1))
     fields = {"visit_label": "Запис, نموذج; 相談 \\n", "mail_name": LONG[:50]}
-    clinic_settings.change(session, harbor.actor("mona"), fields, NOW + timedelta(hours=2))
+    settings_changes.change(session, harbor.actor("mona"), fields, NOW + timedelta(hours=2))
     patients.update(session, desk, course.patient, {"given_name": LONG[:90]}, NOW + timedelta(hours=3))
     body = agree(session, of_nora, of_clinic)
     assert max(map(len, body.split(b"\r\n"))) <= 75
@@ -145,10 +146,10 @@ def test_a_visit_that_is_only_called_something_else_has_a_new_stamp_and_the_old_
     mona, later = harbor.actor("mona"), NOW + timedelta(hours=1)
     third = visit(course, "infusion-3")
     changes = [
-        (of_nora, lambda: clinic_settings.change(session, mona, {"visit_label": "Meeting"}, later)),
+        (of_nora, lambda: settings_changes.change(session, mona, {"visit_label": "Meeting"}, later)),
         (of_nora, lambda: clinics.change(session, mona, {"name": "Pier Clinic"}, later)),
         (of_nora, lambda: clinics.change(session, mona, {"phone": "+1 555 0199"}, later)),
-        (of_nora, lambda: clinic_settings.change(session, mona, {"mail_name": "Harbor"}, later)),
+        (of_nora, lambda: settings_changes.change(session, mona, {"mail_name": "Harbor"}, later)),
         (
             of_clinic,
             lambda: places.update_location(session, desk, third.location, {"name": "Window seat"}, later),
@@ -198,7 +199,7 @@ def test_what_lay_beyond_a_feeds_end_all_along_is_not_in_it(session, desk, cours
 
 def test_a_setting_that_no_calendar_shows_moves_no_stamp(session, harbor, course, of_nora):
     before = stamps(session, of_nora)
-    clinic_settings.change(session, harbor.actor("mona"), {"rush_hours": 5}, NOW + timedelta(hours=1))
+    settings_changes.change(session, harbor.actor("mona"), {"rush_hours": 5}, NOW + timedelta(hours=1))
 
     assert stamps(session, of_nora) == before
 

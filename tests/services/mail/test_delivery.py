@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.database_clock import database_time
 from scheduler.services.mail import delivery, leases, outbox, reminders
 from scheduler.services.mail.due import collect
 from scheduler.services.mail.letters import Letterhead, compose
@@ -92,7 +93,7 @@ def test_the_requirement_is_shut_after_the_start(session, visit):
 @both
 def test_a_lost_lease_shuts_it_and_is_left_to_the_recovery(session, visit):
     letter = claimed(session)
-    over = leases.database_time(session) - timedelta(seconds=1)
+    over = database_time(session) - timedelta(seconds=1)
     session.execute(update(Message).values(leased_until=over))
 
     assert not delivery.passes_sending_check(session, letter, NOW)
@@ -136,7 +137,7 @@ def test_an_acceptance_ends_the_mail_and_its_reminders(session, visit):
 def test_an_acceptance_that_comes_late_stops_the_second_copy(session, visit):
     letter = claimed(session)
     delivery.passes_sending_check(session, letter, NOW)
-    session.execute(update(Message).values(leased_until=leases.database_time(session) - timedelta(seconds=1)))
+    session.execute(update(Message).values(leased_until=database_time(session) - timedelta(seconds=1)))
     leases.recover(session, NOW, "resend")
     assert mail(session).state is MessageState.PENDING
     delivery.accepted(session, letter, "250 ok", NOW)

@@ -12,7 +12,7 @@ from scheduler.models.message import MessageKind, MessageState
 from scheduler.notify.texts import FOLDER, check
 from scheduler.services.mail import outbox
 from scheduler.services.mail.letters import Letter, Letterhead, compose
-from scheduler.services.patient.links import open_page
+from scheduler.services.private_links import open_page
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.engines import SECRET_KEY

@@ -4,8 +4,7 @@ from sqlalchemy import select
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.reminder import Reminder
-from scheduler.services.clinic import clinic_settings
-from scheduler.services.mail import reminders
+from scheduler.services.mail import reminders, settings_changes
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
@@ -87,7 +86,7 @@ def test_who_looks_after_a_patient_is_reminded_too(session, harbor):
 
 def test_a_new_rule_never_sends_late(session, harbor):
     planned(session, harbor, NOW + 2 * DAY)
-    clinic_settings.change(
+    settings_changes.change(
         session,
         harbor.command,
         {"reminder_lead_hours": [96, 24, 2], "reminder_rules": ["after-end 1 days"]},
@@ -105,8 +104,8 @@ def test_a_new_rule_never_sends_late(session, harbor):
 
 def test_a_rule_that_is_taken_away_and_comes_back(session, harbor):
     planned(session, harbor)
-    clinic_settings.change(session, harbor.command, {"reminder_lead_hours": [24]}, NOW)
+    settings_changes.change(session, harbor.command, {"reminder_lead_hours": [24]}, NOW)
     assert rows(session)[0] == (1, "before-72h", "void", "the clinic no longer has this rule")
-    clinic_settings.change(session, harbor.command, {"reminder_lead_hours": [72, 24]}, NOW)
+    settings_changes.change(session, harbor.command, {"reminder_lead_hours": [72, 24]}, NOW)
 
     assert rows(session) == [(1, "before-72h", "pending", ""), (1, "before-24h", "pending", "")]

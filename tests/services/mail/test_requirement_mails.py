@@ -11,15 +11,14 @@ from sqlalchemy import select
 from scheduler.database import begin_write, db
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.open_requirements import settled_on_the_way
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.clinic import clinic_settings
 from scheduler.services.course import boosters, careplans
-from scheduler.services.mail import delivery, leases
+from scheduler.services.mail import delivery, leases, settings_changes
 from scheduler.services.mail.due import collect
 from scheduler.services.mail.letters import Letterhead, NoLetter, compose
 from scheduler.services.mail.reminders import SETTLED
 from scheduler.services.visit import requirements, visits
-from scheduler.services.visit.open_requirements import settled_on_the_way
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, both
 from tests.reading import mail_words
@@ -297,12 +296,12 @@ def test_a_patient_who_wants_no_reminders_gets_none_of_these(session, care_plan)
 
 
 def test_switching_the_rules_on_never_sends_late(session, harbor):
-    clinic_settings.change(session, harbor.command, {"reminder_rules": []}, NOW)
+    settings_changes.change(session, harbor.command, {"reminder_rules": []}, NOW)
     care_plan = book(session, harbor)
     infusion = visit(care_plan, "infusion-1")
     none = rows(session, infusion, "requirements")
     now = infusion.start_at - DAY
-    clinic_settings.change(
+    settings_changes.change(
         session, harbor.command, {"reminder_rules": ["requirements before-start 2 days"]}, now
     )
 

@@ -7,6 +7,7 @@ from sqlalchemy import JSON, Enum, LargeBinary, String, text
 from sqlalchemy.orm import Session
 
 from scheduler.database import db
+from scheduler.domain.person import Person
 from scheduler.errors import RecordErased
 from scheduler.models.message import MessageKind
 from scheduler.models.patient import Patient
@@ -14,7 +15,6 @@ from scheduler.models.visit_answer import DriverAnswer
 from scheduler.processes.clock_jobs import erase_retained
 from scheduler.services.mail import outbox
 from scheduler.services.patient import compaction, erasure, patient_answers, patients, unsubscribing
-from scheduler.services.patient.person import Person
 from scheduler.services.visit import requirements, visits
 from tests.cast import NOW
 from tests.engines import both

@@ -15,8 +15,8 @@ from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.processes.clock_jobs import erase_retained
-from scheduler.services.clinic import clinic_settings
 from scheduler.services.feed import feeds
+from scheduler.services.mail import settings_changes
 from scheduler.services.patient import erasure, patients
 from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books, requirements, visits
@@ -138,7 +138,7 @@ def test_records_merged_into_it_go_along(session, harbor, nora):
 def test_the_clock_erases_after_the_retention_period_only(app, session, harbor, nora, monkeypatch):
     fresh = add_patient(session, harbor, "Max", "Mustermann")
     fresh.created_at = NOW + timedelta(days=9 * 365)
-    clinic_settings.change(session, harbor.actor("mona"), {"retention_years": 10}, NOW)
+    settings_changes.change(session, harbor.actor("mona"), {"retention_years": 10}, NOW)
     last = max(one.end_at for one in of_patient(session, nora))
     session.commit()
     clock = app.extensions["clock"]

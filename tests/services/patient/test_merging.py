@@ -15,9 +15,10 @@ from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder
 from scheduler.models.versions import feed_version
+from scheduler.services import private_links
 from scheduler.services.course import booking
 from scheduler.services.feed import feed_events, feed_state, feeds
-from scheduler.services.patient import links, merging, patients
+from scheduler.services.patient import merging, patients
 from scheduler.services.planning.proposal_tokens import sign, unsign
 from scheduler.services.planning.proposals import propose
 from scheduler.services.visit import books, undo, visits
@@ -206,7 +207,7 @@ def test_it_is_one_operation_in_the_trail(session, harbor, nora, twin):
     rows = session.scalars(select(AuditEvent).where(AuditEvent.operation == actor.operation)).all()
     assert [(row.event, row.object_id, row.fields) for row in rows] == [
         ("care-plan.merged", course.public_id, ["patient"]),
-        ("private-links.ended", nora.public_id, []),
+        ("private-private_links.ended", nora.public_id, []),
         (
             "patient.merged",
             nora.public_id,
@@ -252,14 +253,14 @@ def test_mails_that_wait_follow_and_carry_a_link_that_opens(session, harbor, nor
     book(session, harbor, patient="Twin")
     session.commit()
     message = session.scalar(select(Message))
-    before = links.page_token(KEYS, message, links.VISITS)
+    before = private_links.page_token(KEYS, message, private_links.VISITS)
     merge(session, harbor, nora, twin)
     session.commit()
-    after = links.page_token(KEYS, message, links.VISITS, epoch=nora.link_epoch)
+    after = private_links.page_token(KEYS, message, private_links.VISITS, epoch=nora.link_epoch)
 
-    pages = [links.open_page(session, KEYS, token, NOW) for token in (before, after)]
+    pages = [private_links.open_page(session, KEYS, token, NOW) for token in (before, after)]
     assert [page.patient for page in pages] == [nora, nora]
-    assert [page.closed for page in pages] == [links.Closed.ENDED, None]
+    assert [page.closed for page in pages] == [private_links.Closed.ENDED, None]
     assert (message.state.value, message.patient_id) == ("pending", nora.id)
 
 

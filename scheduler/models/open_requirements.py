@@ -17,7 +17,7 @@ from scheduler.domain.requirements import Settled, held_until, why_open
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.requirement import Requirement
-from scheduler.services.actors import Actor
+from scheduler.models.user import StaffRole
 
 __all__ = [
     "DRIVER",
@@ -54,9 +54,9 @@ def guards(appointment: Appointment) -> tuple[RequirementDefinition, ...]:
     return tuple(rule for rule in rules_for(appointment) if not rule.after_visit)
 
 
-def may_complete(actor: Actor, completed_by: Collection[str]) -> bool:
-    """Tell whether the actor is one of the roles that a requirement names; any role is, where it names none."""
-    return not completed_by or (actor.role is not None and actor.role.value in completed_by)
+def may_complete(role: StaffRole | None, completed_by: Collection[str]) -> bool:
+    """Tell whether the role is one of those that a requirement names; any role is, where it names none."""
+    return not completed_by or (role is not None and role.value in completed_by)
 
 
 def open_requirements(appointment: Appointment) -> list[OpenRequirement]:

@@ -9,7 +9,7 @@ from scheduler.ical import Method, invitation
 from scheduler.models.message import MessageKind, MessageState
 from scheduler.models.patient_request import PatientRequest
 from scheduler.services.mail import call_list, outbox
-from scheduler.services.mail.incoming import receive
+from scheduler.services.patient.incoming_mail import receive
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit

@@ -20,6 +20,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind
+from scheduler.models.open_requirements import open_requirements
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.models.user import Membership, User
@@ -30,7 +31,6 @@ from scheduler.services.course import booster_tasks
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.patient import address_changes
-from scheduler.services.visit.open_requirements import open_requirements
 
 USEFUL = timedelta(hours=3)
 MOST_NAMED = 12

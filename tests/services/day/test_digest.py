@@ -5,7 +5,7 @@ from sqlalchemy import select
 from scheduler.domain.status import Response
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.user import User
-from scheduler.services.mail import digest
+from scheduler.services.day import digest
 from tests.cast import NOW
 from tests.services.courses import visit
 from tests.visits import add_visit
