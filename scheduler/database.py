@@ -12,11 +12,13 @@ from __future__ import annotations
 import os
 import random
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pysqlite3.dbapi2 as sqlite
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, event, make_url
 from sqlalchemy.engine import Connection
@@ -95,6 +97,25 @@ def begin_write(session: Session) -> None:
     if session.in_transaction():
         raise RuntimeError("a writing transaction must be begun before anything is read")
     session.connection(execution_options={"writes": True})
+
+
+@contextmanager
+def writing(app: Flask | None = None) -> Iterator[Session]:
+    """Give a session in a writing transaction, which is committed at the end and rolled back on an error.
+
+    With an app it is the session of a new context of that app, for jobs and threads. Without one it is a session of its
+    own beside the request's, which must hold no connection meanwhile.
+    """
+    with ExitStack() as stack:
+        if app is None:
+            session = stack.enter_context(Session(db.engine))
+        else:
+            stack.enter_context(app.app_context())
+            stack.callback(db.session.remove)
+            session = db.session()
+        begin_write(session)
+        yield session
+        session.commit()
 
 
 def is_writer(session: Session) -> bool:

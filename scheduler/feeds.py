@@ -11,20 +11,18 @@ from __future__ import annotations
 import gzip
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 from werkzeug import Response
 from werkzeug.http import parse_accept_header, parse_etags
 
 from config import Settings
-from scheduler.database import begin_write, db
+from scheduler.database import db, writing
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.services import limits
 from scheduler.services.feed import feed_events, feed_state, feeds
@@ -154,26 +152,17 @@ class Door:
     def _is_over(self, tally: Tally, who: str, now: datetime) -> bool:
         """Count one request and tell whether it is one too many."""
         if by := tally.due(who, now):
-            with self._writing() as session:
+            with writing(self.app) as session:
                 tally.learn(who, limits.hit(session, tally.limit, who, now, by))
         return tally.is_over(who, now)
 
     def _note(self, environ: WSGIEnvironment, state: FeedState, now: datetime) -> None:
         """Note the fetch. The answer does not depend on it: a busy database is no reason to refuse."""
         try:
-            with self._writing() as session:
+            with writing(self.app) as session:
                 feeds.note_fetch(session, state.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
         except SQLAlchemyError as error:
             log.warning("a fetch was not noted: %s", type(error).__name__)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        """Give a session in a writing transaction, committed at the end; the context's end rolls back what was not."""
-        with self.app.app_context():
-            session = db.session()
-            begin_write(session)
-            yield session
-            session.commit()
 
 
 def _known_tag(asked: str | None, state: FeedState, zipped: bool) -> str | None:

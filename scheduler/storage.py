@@ -17,11 +17,10 @@ from threading import Lock
 from flask import Flask
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from config import Settings
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db
+from scheduler.database import writing
 from scheduler.services import signs_of_life
 from scheduler.transactions import is_contention
 
@@ -96,12 +95,9 @@ def _write_row(app: Flask) -> list[str]:
     """Commit a small row. A database that is away, or that another writer holds, is not this question's business."""
     clock: Clock = app.extensions["clock"]
     try:
-        with Session(db.engine) as session:
-            begin_write(session)
-            signs_of_life.beat(
-                session, ROW, socket.gethostname()[:200], clock.now(), clock.wall(), "can be written"
-            )
-            session.commit()
+        with writing() as session:
+            host = socket.gethostname()[:200]
+            signs_of_life.beat(session, ROW, host, clock.now(), clock.wall(), "can be written")
     except SQLAlchemyError as error:
         if isinstance(error, OperationalError) and is_contention(error):
             return []

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from scheduler import clock
 from scheduler.cli.clinic_option import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say, writing
-from scheduler.database import begin_write, db
+from scheduler.database import db
+from scheduler.database import writing as writing_beside
 from scheduler.domain.localtime import day_bounds
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
@@ -107,10 +108,8 @@ def _table(
     def before_page(things: list[Any]) -> None:
         ids = {thing.patient_id for thing in things if thing.patient_id is not None}
         shown = db.session.scalars(select(Patient.public_id).where(Patient.id.in_(ids))).all()
-        with Session(db.engine) as own:
-            begin_write(own)
+        with writing_beside() as own:
             own.add_all(audit.lists(actor, f"{name} export", shown, clock.now()))
-            own.commit()
 
     rows = _write(file, lines(db.session(), clinic, start, after, before_page)) - 1
     say(f"{file}: {rows} {name}", {"file": str(file), name: rows}, as_json=as_json)

@@ -26,7 +26,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from scheduler import clock
-from scheduler.database import begin_write, db
+from scheduler.database import db, writing
 from scheduler.errors import Forbidden, Refusal
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -276,10 +276,8 @@ def _write(events: list[AuditEvent], ends_reading: bool = True) -> None:
     if ends_reading:
         # one connection, and no lock, at a time; a rollback would expire the actor, whom a stream needs further on
         db.session.close()
-    with Session(db.engine) as own:
-        begin_write(own)
+    with writing() as own:
         own.add_all(events)
-        own.commit()
 
 
 @event.listens_for(AuditEvent, "after_insert")

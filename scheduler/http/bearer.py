@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from flask import g, request
-from sqlalchemy.orm import Session
 
 from scheduler import clock
-from scheduler.database import begin_write, db, is_writer
+from scheduler.database import db, is_writer, writing
 from scheduler.http.problems import Unauthenticated
 from scheduler.models.api_token import ApiToken
 from scheduler.services.account import accounts
@@ -51,7 +50,5 @@ def _note_use(token: ApiToken) -> None:
         token.last_used_at = now
         return
     db.session.rollback()  # gives its connection back: a request that holds one and waits for another can wait forever
-    with Session(db.engine) as own:
-        begin_write(own)
+    with writing() as own:
         own.get_one(ApiToken, token_id).last_used_at = now
-        own.commit()

@@ -20,7 +20,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db, empty_log
+from scheduler.database import begin_write, db, empty_log, writing
 from scheduler.models.clinic import Clinic
 from scheduler.services import idempotency, jobs, locks, signs_of_life
 from scheduler.services.account import sessions, throttles
@@ -74,22 +74,11 @@ def run(app: Flask, job: ClockJob) -> None:
 def show_life(app: Flask, name: str, outcome: str, seconds: int = 0, failed: int | None = None) -> None:
     """Write the sign of life of a job."""
     clock: Clock = app.extensions["clock"]
-    with app.app_context():
-        try:
-            begin_write(db.session())
-            signs_of_life.beat(
-                db.session(),
-                name,
-                socket.gethostname()[:200],
-                clock.now(),
-                clock.wall(),
-                outcome,
-                seconds=seconds,
-                failed=failed,
-            )
-            db.session.commit()
-        finally:
-            db.session.remove()
+    host = socket.gethostname()[:200]
+    with writing(app) as session:
+        signs_of_life.beat(
+            session, name, host, clock.now(), clock.wall(), outcome, seconds=seconds, failed=failed
+        )
 
 
 def expire_reservations(app: Flask) -> str:
@@ -137,18 +126,12 @@ def keep_hours(app: Flask) -> str:
 def prune(app: Flask) -> str:
     """Forget what is kept for a day or a week only."""
     clock: Clock = app.extensions["clock"]
-    with app.app_context():
-        session = db.session()
-        try:
-            begin_write(session)
-            if not locks.take_job(session, "prune"):
-                return "another clock does it"
-            count = idempotency.prune(session, clock.now()) + jobs.prune(session, clock.now())
-            count += sessions.prune(session, clock.wall()) + throttles.prune(session, clock.wall())
-            count += signs_of_life.prune(session, clock.wall())
-            session.commit()
-        finally:
-            db.session.remove()
+    with writing(app) as session:
+        if not locks.take_job(session, "prune"):
+            return "another clock does it"
+        count = idempotency.prune(session, clock.now()) + jobs.prune(session, clock.now())
+        count += sessions.prune(session, clock.wall()) + throttles.prune(session, clock.wall())
+        count += signs_of_life.prune(session, clock.wall())
     return f"forgot {count}"
 
 

@@ -21,7 +21,7 @@ from uuid import uuid4
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from scheduler.database import begin_write, db
+from scheduler.database import db, writing
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
 from scheduler.processes.group_commit import GroupCommit
@@ -239,12 +239,5 @@ def _read(app: Flask, what: Callable[[Session], Result]) -> Result:
 
 
 def _write(app: Flask, what: Callable[[Session], Result]) -> Result:
-    with app.app_context():
-        session = db.session()
-        try:
-            begin_write(session)
-            result = what(session)
-            session.commit()
-        finally:
-            db.session.remove()
-        return result
+    with writing(app) as session:
+        return what(session)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from scheduler.database import begin_write, db
+from scheduler.database import writing
 
 Result = TypeVar("Result")
 Write = Callable[[Session], Any]
@@ -81,12 +81,5 @@ class GroupCommit:
             future.set_result(result)
 
     def _in_one_transaction(self, writes: list[Write]) -> list[Any]:
-        with self._app.app_context():
-            session = db.session()
-            try:
-                begin_write(session)
-                results = [what(session) for what in writes]
-                session.commit()
-            finally:
-                db.session.remove()
-            return results
+        with writing(self._app) as session:
+            return [what(session) for what in writes]

@@ -17,7 +17,7 @@ from flask import Flask
 
 from config import MailServer
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db
+from scheduler.database import writing
 from scheduler.services import locks
 from scheduler.services.patient.incoming_mail import receive
 
@@ -41,18 +41,14 @@ def read_inbox(app: Flask, server: MailServer) -> str:
 def _take_in(app: Flask, content: bytes) -> bool:
     """Return False when another clock is at it; then the mail stays unread, and is looked at again."""
     clock: Clock = app.extensions["clock"]
-    with app.app_context():
-        try:
-            begin_write(db.session())
-            if not locks.take_job(db.session(), "inbox"):
+    try:
+        with writing(app) as session:
+            if not locks.take_job(session, "inbox"):
                 return False
-            what = receive(db.session(), content, clock.now())
-            db.session.commit()
-            log.info("a mail came in: %s", what)
-        except Exception:
-            log.exception("a mail could not be taken in, and is passed over")
-        finally:
-            db.session.remove()
+            what = receive(session, content, clock.now())
+        log.info("a mail came in: %s", what)
+    except Exception:
+        log.exception("a mail could not be taken in, and is passed over")
     return True
 
 

@@ -21,7 +21,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.clock import Clock
-from scheduler.database import begin_write, db
+from scheduler.database import begin_write, db, writing
 from scheduler.errors import Refusal
 from scheduler.models.job import Job
 from scheduler.processes.clock_jobs import show_life
@@ -152,10 +152,8 @@ def _work(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) ->
     def tell(stage: str, done: int, total: int) -> None:
         if is_ending():
             raise Stopping
-        with Session(db.engine) as own:
-            begin_write(own)
+        with writing() as own:
             jobs.tell(own, job_id, token, stage, done, total)
-            own.commit()
 
     prepared = work.check(known, _now(app), tell)
     tell(jobs.WRITING, 0, 0)

@@ -23,11 +23,10 @@ from flask import (
 from flask_login import logout_user, user_logged_in, user_logged_out
 from flask_security import current_user, verify_password
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from scheduler import clock
-from scheduler.database import begin_write, db, is_writer
+from scheduler.database import db, is_writer, writing
 from scheduler.errors import NotFound
 from scheduler.models.clinic import Clinic
 from scheduler.models.invitation import open_of_user
@@ -192,10 +191,8 @@ def _note(row: UserSession) -> None:
         return
     row_id = row.id
     db.session.rollback()  # gives its connection back: a request that holds one and waits for another can wait forever
-    with Session(db.engine) as own:
-        begin_write(own)
+    with writing() as own:
         own.get_one(UserSession, row_id).seen_at = clock.wall()
-        own.commit()
 
 
 def _begin(_app: Flask, user: User, **_: Any) -> None:
