@@ -221,7 +221,7 @@ def test_a_database_of_another_version_is_not_ready(app, client, session, lives,
 
 def test_an_empty_database_is_not_ready(app, client, session):
     session.execute(text("DROP TABLE alembic_version"))
-    session.execute(text("DROP TABLE tick"))
+    session.execute(text("DROP TABLE job_run"))
     session.commit()
 
     assert client.get("/readyz").status_code == client.get("/healthz").status_code == 503

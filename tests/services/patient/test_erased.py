@@ -135,7 +135,7 @@ WORDS_OF_THE_CLINIC = {
     "practitioner": {"name", "public_id"},
     "request_count": {"limit_name", "digest"},
     "sign_in_try": {"rule", "digest"},
-    "tick": {"name", "host", "outcome"},
+    "job_run": {"name", "host", "outcome"},
     "user": {
         *("email", "name", "password", "fs_uniquifier", "last_login_ip", "current_login_ip"),
         *("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"),
