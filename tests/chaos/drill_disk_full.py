@@ -29,6 +29,7 @@ from tests.chaos.own_server import own_server
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, rounds, short_on
 from tests.engines import migrate
+from tests.http.served import served
 from tests.services.courses import book
 
 SIZES = {"sqlite": "24m", "postgresql": "160m"}
@@ -110,6 +111,25 @@ def test_disk_full(engine_name, forked, app, session, harbor, disk, server, tmp_
     assert (count.lost, count.silent, count.unflagged) == (0, 0, 0)
     assert refused > 0
     assert planted > 0
+
+
+def test_an_upload_that_finds_no_room_is_refused(disk, monkeypatch):
+    """The web server keeps large bodies in files; the disk of these is full."""
+    monkeypatch.setenv("TMPDIR", str(disk))
+    upload = (
+        b"POST /settings/imports HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + b"a" * 5_000_000
+    )
+    with served() as running:
+        (disk / "filler").write_bytes(b"x" * (20 << 20))
+        full = running.raw(upload)
+        health = running.get()[0]
+        (disk / "filler").unlink()
+        room = running.raw(upload.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+
+    assert full.startswith(b"HTTP/1.1 503")
+    assert b"The disk of the server is full. Nothing was changed." in full
+    assert health == 200
+    assert room.startswith(b"HTTP/1.1 200")
 
 
 def fill_and_free(app, session, harbor, disk, server, running):

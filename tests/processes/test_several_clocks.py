@@ -13,6 +13,7 @@ from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.audit_head import AuditHead
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.idempotency_key import IdempotencyKey
 from scheduler.models.job_run import JobRun
 from scheduler.models.message import Message, MessageKind
 from scheduler.processes import clock_jobs
@@ -23,6 +24,7 @@ from scheduler.services.day import digest
 from scheduler.services.patient import erasure
 from scheduler.services.visit import changes
 from tests.cast import NOW, StaffRole, add_patient, found, hire
+from tests.clocks import StandingClock
 from tests.engines import both
 from tests.services.courses import book
 
@@ -44,18 +46,10 @@ def two(app, session):
 @pytest.fixture
 def at(app):
     """Let the clock's jobs run at an instant."""
-
-    class Standing:
-        def now(self):
-            return self.at
-
-        def wall(self):
-            return self.at
-
-    app.extensions["clock"] = clock = Standing()
+    app.extensions["clock"] = clock = StandingClock()
 
     def at(instant):
-        clock.at = instant
+        clock.time = instant
 
     return at
 
@@ -225,3 +219,40 @@ def events(session):
 def audited(session, event):
     session.rollback()
     return session.scalar(select(func.count()).where(AuditEvent.event == event))
+
+
+def add_answer(session, cast, key, at):
+    session.add(
+        IdempotencyKey(
+            clinic_id=cast.clinic.id,
+            caller="token:1",
+            route="POST /api/v1/patients",
+            key=key,
+            body_digest="0" * 64,
+            status=201,
+            answer=None,
+            created_at=at,
+        )
+    )
+    session.commit()
+
+
+@both
+def test_pruning_forgets_what_is_kept_for_a_day(app, session, harbor, at):
+    add_answer(session, harbor, "old", NOW - timedelta(days=2))
+    add_answer(session, harbor, "new", NOW)
+    at(NOW)
+
+    assert clock_jobs.prune(app) == "forgot 1"
+    assert session.scalars(select(IdempotencyKey.key)).all() == ["new"]
+
+
+@postgresql
+def test_only_one_clock_prunes(app, session, harbor, two, at):
+    first, _ = two
+    add_answer(session, harbor, "old", NOW - timedelta(days=2))
+    at(NOW)
+    assert locks.take_job(first, "prune")
+
+    assert clock_jobs.prune(app) == "another clock does it"
+    assert session.scalars(select(IdempotencyKey.key)).all() == ["old"]
