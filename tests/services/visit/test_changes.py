@@ -141,7 +141,7 @@ def take_back(walk, actor):
 def settle(walk, actor):
     requirement = walk.random.choice(walk.course.requirements)
     row = walk.session.get(Appointment, requirement.appointment_id) if requirement.appointment_id else None
-    do = requirements.reopen if requirement.completed_at else requirements.close
+    do = requirements.reopen if requirement.completed_at else requirements.complete
     do(walk.session, actor, walk.course, requirement.key, walk.now, row)
 
 
