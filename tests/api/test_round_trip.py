@@ -146,6 +146,29 @@ def test_who_may_change_an_object_sees_all_of_it(programs, objects):
             )
 
 
+def test_a_proposal_is_booked_with_its_appointments_as_they_came(alice, wishes):
+    proposal = alice.post("/proposals", wishes()).json["items"][0]
+    body = {name: wishes()[name] for name in ("patient_id", "plan_definition")}
+    booked = alice.post("/care-plans", body | {"appointments": proposal["appointments"]})
+
+    assert booked.status_code == 201
+    firm = [one for one in booked.json["appointments"] if one["book_by"] is None]
+    names = proposal["appointments"][0].keys()
+    assert [{name: one[name] for name in names} for one in firm] == proposal["appointments"]
+
+
+def test_an_unknown_field_of_a_proposed_appointment_is_refused_by_name(alice, wishes):
+    proposal = alice.post("/proposals", wishes()).json["items"][0]
+    proposal["appointments"][1]["shade"] = "blue"
+    body = {name: wishes()[name] for name in ("patient_id", "plan_definition")}
+    answer = alice.post("/care-plans", body | {"appointments": proposal["appointments"]})
+
+    assert (answer.status_code, answer.json["errors"]) == (
+        422,
+        [{"field": "appointments.1.shade", "reason": "is not a field here"}],
+    )
+
+
 def operation(path, method):
     return openapi()["paths"][path][method]["operationId"]
 
