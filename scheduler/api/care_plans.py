@@ -12,7 +12,7 @@ from scheduler import clock
 from scheduler.api import explicit_courses
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointment_views import view as appointment_view
-from scheduler.api.explicit_courses import VisitBody
+from scheduler.api.explicit_courses import CourseVisit
 from scheduler.api.fields import At, Body, Day, Id, OverrideReason, ReasonBody, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.proposals import Key
@@ -42,7 +42,7 @@ class NewCarePlan(Body):
     token: ByToken | None = None
     patient_id: Id | None = None
     plan_definition: Key | None = None
-    appointments: list[VisitBody] = Field(default=[], max_length=100)
+    appointments: list[CourseVisit] = Field(default=[], max_length=100)
     override_reason: OverrideReason = ""
     reserve_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] | None = None
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from scheduler.api.fields import Body, Id, Instant
-from scheduler.api.proposals import Key
+from scheduler.api.proposals import Key, ProposedVisit
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Placement
 from scheduler.domain.plans import Action
@@ -33,6 +33,10 @@ class VisitBody(Body):
     start: Instant
     location_id: Id | None = None
     practitioner_ids: list[Id] = Field(default=[], max_length=20)
+
+
+class CourseVisit(VisitBody, view=ProposedVisit):
+    """A visit of a course, also as a proposal contains it."""
 
 
 def placed(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,7 +20,9 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
@@ -39,20 +41,77 @@ YEARS = range(1900, 2200)  # what arithmetic across zones can bear, and nobody h
 ID_PATTERN = "^[0-9a-hjkmnp-tv-z]{16}$"
 
 
+T = TypeVar("T")
+
+
+class ReadOnlyMark:
+    """Marks a field of an answer that a request cannot change."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "readOnly": True}
+
+
+ReadOnly = Annotated[T, ReadOnlyMark()]
+
+
+class View(BaseModel):
+    """What an answer holds. The fields that a request cannot change are `ReadOnly`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def read_only(cls) -> frozenset[str]:
+        """Return the names of the fields that a request cannot change."""
+        return frozenset(
+            name
+            for name, field in cls.model_fields.items()
+            if any(isinstance(mark, ReadOnlyMark) for mark in field.metadata)
+        )
+
+
 class Body(BaseModel):
-    """What a request sends: unknown fields are refused, and a number is not a text."""
+    """What a request sends: unknown fields are refused, and a number is not a text.
+
+    `class Change(Body, view=ThingView)` also accepts what a ThingView contains: it ignores the view's read-only fields
+    that are no fields of its own. Its subclasses do not, unless they name a view themselves.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
+    view: ClassVar[type[View] | None] = None
+
+    def __init_subclass__(cls, view: type[View] | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.view = view
+
+    @classmethod
+    def ignored(cls) -> frozenset[str]:
+        """Return the names of the fields that are accepted and ignored."""
+        return cls.view.read_only() - cls.model_fields.keys() if cls.view else frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore(cls, given: Any) -> Any:
+        if cls.view is None or not isinstance(given, dict):
+            return given
+        ignored = cls.ignored()
+        return {name: value for name, value in given.items() if name not in ignored}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        described = handler(schema)
+        if cls.view is not None:
+            shown = handler.resolve_ref_schema(handler(cls.view.__pydantic_core_schema__))["properties"]
+            properties = handler.resolve_ref_schema(described).setdefault("properties", {})
+            properties.update({name: shown[name] for name in shown if name in cls.ignored()})
+        return described
 
 
 class Query(BaseModel):
     """What stands behind the question mark."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class View(BaseModel):
-    """What an answer holds."""
 
     model_config = ConfigDict(extra="forbid")
 

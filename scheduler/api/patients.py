@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from scheduler import clock
-from scheduler.api.fields import At, Body, ClockTime, Day, Id, On, TextLine, View, at
+from scheduler.api.fields import At, Body, ClockTime, Day, Id, On, ReadOnly, TextLine, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.api.versions import check_match
@@ -32,7 +32,34 @@ class Preferences(Body):
     note: Annotated[str, TextLine(300, lines=True)] = ""
 
 
-class PatientChange(Body):
+class PatientView(View):
+    """`withheld` names the fields that are empty here because the caller's role does not see them."""
+
+    id: ReadOnly[Id]
+    given_name: str
+    family_name: str
+    preferred_name: str
+    pronunciation: str
+    birth_date: On | None
+    email: str | None
+    phone: str
+    language: str
+    email_ok: bool
+    email_ok_at: ReadOnly[At | None]
+    email_bad_at: ReadOnly[At | None]
+    unsubscribed_at: ReadOnly[At | None]
+    proxy_name: str
+    proxy_email: str | None
+    alert_note: str
+    interpreter: str
+    wheelchair: bool
+    preferences: dict[str, Any]
+    created_at: ReadOnly[At]
+    version: ReadOnly[int]
+    withheld: ReadOnly[list[str]]
+
+
+class PatientChange(Body, view=PatientView):
     """The fields to change; what is left out stays."""
 
     given_name: Annotated[str, TextLine(100, required=True)] = ""
@@ -57,33 +84,6 @@ class NewPatient(PatientChange):
 
     given_name: Annotated[str, TextLine(100, required=True)]
     family_name: Annotated[str, TextLine(100, required=True)]
-
-
-class PatientView(View):
-    """`withheld` names the fields that are empty here because the caller's role does not see them."""
-
-    id: Id
-    given_name: str
-    family_name: str
-    preferred_name: str
-    pronunciation: str
-    birth_date: On | None
-    email: str | None
-    phone: str
-    language: str
-    email_ok: bool
-    email_ok_at: At | None
-    email_bad_at: At | None
-    unsubscribed_at: At | None
-    proxy_name: str
-    proxy_email: str | None
-    alert_note: str
-    interpreter: str
-    wheelchair: bool
-    preferences: dict[str, Any]
-    created_at: At
-    version: int
-    withheld: list[str]
 
 
 DETAILS: Details = {

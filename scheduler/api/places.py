@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from scheduler import clock
-from scheduler.api.fields import Body, Id, TextLine, View
+from scheduler.api.fields import Body, Id, ReadOnly, TextLine, View
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.database import db
@@ -23,7 +23,16 @@ Role = Literal["nurse", "prescriber", "therapist"]
 ROLES: tuple[Role, ...] = ("nurse", "prescriber", "therapist")
 
 
-class LocationChange(Body):
+class LocationView(View):
+    id: ReadOnly[Id]
+    kind: ReadOnly[Literal["chair", "room"]]
+    name: str
+    capabilities: list[str]
+    rank: int
+    active: bool
+
+
+class LocationChange(Body, view=LocationView):
     """The fields to change. `active` false takes it out of use; not while it has visits ahead."""
 
     name: Annotated[str, TextLine(80, required=True)] = ""
@@ -37,21 +46,21 @@ class NewLocation(LocationChange):
     kind: Literal["chair", "room"]
 
 
-class LocationView(View):
-    id: Id
-    kind: Literal["chair", "room"]
-    name: str
-    capabilities: list[str]
-    rank: int
-    active: bool
-
-
 class LocationPage(View):
     items: list[LocationView]
     next_cursor: str | None
 
 
-class PractitionerChange(Body):
+class PractitionerView(View):
+    id: ReadOnly[Id]
+    name: str
+    roles: list[Role]
+    units: int | None
+    rank: int
+    active: bool
+
+
+class PractitionerChange(Body, view=PractitionerView):
     """The fields to change. `units` is how many patients at once; null is the clinic's ratio."""
 
     name: Annotated[str, TextLine(200, required=True)] = ""
@@ -64,15 +73,6 @@ class PractitionerChange(Body):
 class NewPractitioner(PractitionerChange):
     name: Annotated[str, TextLine(200, required=True)]
     roles: list[Role] = Field(min_length=1, max_length=3)
-
-
-class PractitionerView(View):
-    id: Id
-    name: str
-    roles: list[Role]
-    units: int | None
-    rank: int
-    active: bool
 
 
 class PractitionerPage(View):

@@ -11,7 +11,7 @@ from flask import current_app
 from pydantic import Field
 
 from scheduler import clock
-from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, View, at
+from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, ReadOnly, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.database import db
@@ -67,13 +67,13 @@ class WishBody(Body):
 
 class ProposedVisit(View):
     action: str
-    kind: str
-    title: str
+    kind: ReadOnly[str]
+    title: ReadOnly[str]
     start: At
-    end: At
+    end: ReadOnly[At]
     location_id: Id | None
     practitioner_ids: list[Id]
-    tentative: bool
+    tentative: ReadOnly[bool]
 
 
 class ProjectedVisit(View):

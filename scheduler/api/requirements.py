@@ -6,7 +6,7 @@ from typing import Annotated
 
 from scheduler import clock
 from scheduler.api.care_plans import find
-from scheduler.api.fields import At, Body, Day, Id, On, Query, TextLine, View, at
+from scheduler.api.fields import At, Body, Day, Id, On, Query, ReadOnly, TextLine, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
@@ -21,7 +21,28 @@ from scheduler.services.actors import Actor
 from scheduler.services.visit import requirements
 
 
-class RequirementBody(Body):
+class RequirementView(View):
+    """A requirement of the course, or of one visit. `completed_at` is when it was settled, `valid_until` its last day.
+
+    `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
+    `withheld` names the fields that are empty because the caller's role does not see them.
+    """
+
+    name: ReadOnly[str]
+    title: ReadOnly[str]
+    appointment_id: Id | None
+    closed: bool
+    completed_at: ReadOnly[At | None]
+    recorded_by: ReadOnly[str | None]
+    valid_until: On | None
+    document: str
+    note: str
+    waived: bool
+    completed_by: ReadOnly[list[str]]
+    withheld: ReadOnly[list[str]]
+
+
+class RequirementBody(Body, view=RequirementView):
     """`closed` settles the requirement or opens it again. `appointment_id` is needed where it holds for one visit only.
 
     `document` says where the paper is. `valid_until` may not be later than the protocol's `valid_days` from today, nor
@@ -35,26 +56,6 @@ class RequirementBody(Body):
     valid_until: Day | None = None
     note: Annotated[str, TextLine(1000, lines=True)] = ""
     waived: bool = False
-
-
-class RequirementView(View):
-    """A requirement of the course, or of one visit. `completed_at` is when it was settled, `valid_until` its last day.
-
-    `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
-    `withheld` names the fields that are empty because the caller's role does not see them.
-    """
-
-    name: str
-    title: str
-    appointment_id: Id | None
-    completed_at: At | None
-    recorded_by: str | None
-    valid_until: On | None
-    document: str
-    note: str
-    waived: bool
-    completed_by: list[str]
-    withheld: list[str]
 
 
 DETAILS: Details = {"requirement-notes": {"document": "", "note": ""}}
@@ -144,6 +145,7 @@ def _view(care_plan: CarePlan, requirement: Requirement) -> RequirementView:
         name=requirement.key,
         title=care_plan.plan_definition.plan.requirement(requirement.key).title,
         appointment_id=own.public_id if own else None,
+        closed=requirement.completed_at is not None,
         completed_at=at(requirement.completed_at) if requirement.completed_at else None,
         recorded_by=_closer(requirement),
         valid_until=requirement.valid_until_on.isoformat() if requirement.valid_until_on else None,

@@ -15,7 +15,20 @@ from sqlalchemy import select
 from scheduler import clock
 from scheduler.api.appointment_views import AppointmentView
 from scheduler.api.appointment_views import view as appointment_view
-from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, Query, TextLine, View, at
+from scheduler.api.fields import (
+    At,
+    Body,
+    ClockTime,
+    Day,
+    Id,
+    Instant,
+    On,
+    Query,
+    ReadOnly,
+    TextLine,
+    View,
+    at,
+)
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.api.resources import Scope, resource_of
@@ -26,37 +39,6 @@ from scheduler.models.schedule import Closure, ClosureKind, ScheduleOverride
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, schedules
 from scheduler.services.clinic.schedules import Hours
-
-
-class HoursBody(Body):
-    """Hours on a weekday, from `valid_from` up to and including `valid_until`."""
-
-    weekday: Weekday
-    starts: ClockTime
-    ends: ClockTime
-    valid_from: Day | None = None
-    valid_until: Day | None = None
-
-
-class SpanBody(Body):
-    starts: ClockTime
-    ends: ClockTime
-
-
-class DatedHours(Body):
-    """The hours of one date, which replace the weekly ones of that day."""
-
-    date: Day
-    hours: list[SpanBody] = Field(min_length=1, max_length=10)
-
-
-class ScheduleBody(Body):
-    """All hours at once: what is not listed is taken away. `dates` are left alone unless they are given."""
-
-    scope: Scope = "clinic"
-    scope_id: Id | None = None
-    weekly: list[HoursBody] = Field(default=[], max_length=200)
-    dates: list[DatedHours] | None = Field(default=None, max_length=400)
 
 
 class HoursView(View):
@@ -80,9 +62,40 @@ class DatedView(View):
 class ScheduleView(View):
     scope: Scope
     scope_id: Id | None
-    zone: str
+    zone: ReadOnly[str]
     weekly: list[HoursView]
     dates: list[DatedView]
+
+
+class HoursBody(Body, view=HoursView):
+    """Hours on a weekday, from `valid_from` up to and including `valid_until`."""
+
+    weekday: Weekday
+    starts: ClockTime
+    ends: ClockTime
+    valid_from: Day | None = None
+    valid_until: Day | None = None
+
+
+class SpanBody(Body, view=SpanView):
+    starts: ClockTime
+    ends: ClockTime
+
+
+class DatedHours(Body, view=DatedView):
+    """The hours of one date, which replace the weekly ones of that day."""
+
+    date: Day
+    hours: list[SpanBody] = Field(min_length=1, max_length=10)
+
+
+class ScheduleBody(Body, view=ScheduleView):
+    """All hours at once: what is not listed is taken away. `dates` are left alone unless they are given."""
+
+    scope: Scope = "clinic"
+    scope_id: Id | None = None
+    weekly: list[HoursBody] = Field(default=[], max_length=200)
+    dates: list[DatedHours] | None = Field(default=None, max_length=400)
 
 
 class ScheduleQuery(Query):

@@ -1,11 +1,11 @@
 """Who completes a requirement by the API, and for how long it holds."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from scheduler.models.user import StaffRole
-from tests.cast import hire
+from tests.cast import NOW, hire
 
 WHY = "does not apply to this patient"
 
@@ -71,6 +71,27 @@ def test_a_requirement_holds_no_longer_than_the_protocol_allows(programs, course
         for body in ({"valid_until": "2026-11-25"}, {"valid_until": "2026-11-30"}, {})
     ]
     assert kept == ["2026-11-25", "2026-11-30", "2026-11-30"]
+
+
+def test_a_requirement_is_sent_back_unchanged_after_its_last_day(programs, course, travel):
+    path, nick = f"/care-plans/{course['id']}/requirements/pregnancy-test", programs["nurse"]
+    done = nick("PUT", path, {"closed": True, "valid_until": "2026-11-25"}).json
+    travel(NOW + timedelta(days=7))
+
+    assert nick("PUT", path, done).json == done
+    renewed = nick("PUT", path, {"closed": True}).json
+    assert (renewed["valid_until"], renewed["completed_at"] > done["completed_at"]) == ("2026-12-07", True)
+
+
+def test_an_unchanged_waiver_needs_no_permission_to_override(programs, course):
+    path, body = f"/care-plans/{course['id']}/requirements/pregnancy-test", {"closed": True, "note": WHY}
+    waived = programs["prescriber"]("PUT", path, body | {"waived": True}).json
+    answers = [
+        programs["nurse"]("PUT", path, one) for one in (waived, waived | {"note": f"{WHY}, says the nurse"})
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 403]
+    assert programs["nurse"].get(path).json == waived
 
 
 @pytest.mark.parametrize("note", ["", ".", "too short", "-" * 20])

@@ -52,14 +52,17 @@ def create_location(session: Session, actor: Actor, fields: Mapping[str, Any], n
 def update_location(
     session: Session, actor: Actor, location: Location, fields: Mapping[str, Any], now: datetime
 ) -> Location:
-    """Change a chair or room; `active` false takes it out of use.
+    """Change a chair or room; `active` false takes it out of use. Equal values change nothing.
 
     Raises Invalid, and WrongStatus listing the visits ahead.
     """
-    values = _checked(fields, LOCATION_FIELDS)
-    if values.get("name", location.name) != location.name:
+    given = _checked(fields, LOCATION_FIELDS)
+    values = {name: value for name, value in given.items() if getattr(location, name) != value}
+    if not values:
+        return location
+    if "name" in values:
         _refuse_same_name(session, actor.clinic, values["name"])
-    if values.get("active") is False and location.active:
+    if values.get("active") is False:
         _refuse_with_visits_ahead(session, location.resource_id, location.name, now)
     named_in = _people_at(session, location) if "name" in values else []
     for name, value in values.items():
@@ -96,9 +99,14 @@ def update_practitioner(
 ) -> Practitioner:
     """Change a person; `active` false takes them off the plan and ends their calendar links.
 
-    Raises Invalid, and WrongStatus listing visits ahead."""
-    values = _checked(fields, PRACTITIONER_FIELDS)
-    if values.get("active") is False and person.active:
+    Equal values change nothing. Raises Invalid, and WrongStatus listing visits ahead.
+    """
+    given = _checked(fields, PRACTITIONER_FIELDS)
+    values = {name: value for name, value in given.items() if _present(person, name) != value}
+    if not values:
+        return person
+    changed = list(values)
+    if values.get("active") is False:
         _refuse_with_visits_ahead(session, person.resource_id, person.name, now)
         feed_ends.end_of_practitioner(session, actor, person, now)
     if "roles" in values:
@@ -107,7 +115,7 @@ def update_practitioner(
         person.resource.units = values.pop("units")
     for name, value in values.items():
         setattr(person, name, value)
-    audit.record(session, actor, "practitioner.changed", person, now, fields=fields)
+    audit.record(session, actor, "practitioner.changed", person, now, fields=changed)
     versions.raise_versions(session, actor.clinic.id, [person.resource_id], now)
     return person
 
@@ -156,6 +164,10 @@ def _people_at(session: Session, location: Location) -> list[int]:
         .where(Appointment.location_id == location.id)
     )
     return list(session.scalars(query.distinct()))
+
+
+def _present(person: Practitioner, name: str) -> Any:
+    return person.resource.units if name == "units" else getattr(person, name)
 
 
 def _give_roles(person: Practitioner, roles: frozenset[Role]) -> None:

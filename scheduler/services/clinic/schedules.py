@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.localtime import to_local
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, NotFound
-from scheduler.models import versions
+from scheduler.models import schedule, versions
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -42,10 +42,13 @@ class Hours:
 def set_hours(
     session: Session, actor: Actor, resource: Resource | None, hours: Sequence[Hours], now: datetime
 ) -> list[ScheduleHours]:
-    """Replace the weekly hours of the clinic (None) or of one resource. Raises Invalid."""
+    """Replace the weekly hours of the clinic (None) or of one resource. Equal hours change nothing. Raises Invalid."""
     _check_hours(hours)
     change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
+    present = schedule.hours(session, actor.clinic.id, resource_id)
+    if {_hours_of(row) for row in present} == set(hours):
+        return present
     session.execute(
         delete(ScheduleHours).where(
             ScheduleHours.clinic_id == actor.clinic.id,
@@ -80,17 +83,22 @@ def set_override(
     times: Sequence[tuple[time, time]],
     now: datetime,
 ) -> list[ScheduleOverride]:
-    """Give one date its own hours; without any it goes back to the weekly ones. Raises Invalid."""
+    """Give one date its own hours; without any it goes back to the weekly ones. Equal hours change nothing.
+
+    Raises Invalid.
+    """
     _check_hours([Hours(1, starts, ends) for starts, ends in times])
     change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
-    session.execute(
-        delete(ScheduleOverride).where(
-            ScheduleOverride.clinic_id == actor.clinic.id,
-            ScheduleOverride.resource_id.is_not_distinct_from(resource_id),
-            ScheduleOverride.on_date == on_date,
-        )
+    of_date = (
+        ScheduleOverride.clinic_id == actor.clinic.id,
+        ScheduleOverride.resource_id.is_not_distinct_from(resource_id),
+        ScheduleOverride.on_date == on_date,
     )
+    present = list(session.scalars(select(ScheduleOverride).where(*of_date)))
+    if {(row.starts, row.ends) for row in present} == set(times):
+        return present
+    session.execute(delete(ScheduleOverride).where(*of_date))
     rows = [
         ScheduleOverride(
             clinic_id=actor.clinic.id, resource_id=resource_id, on_date=on_date, starts=starts, ends=ends
@@ -170,6 +178,10 @@ def get_closure(session: Session, clinic: Clinic, public_id: str) -> Closure:
     if closure is None:
         raise NotFound
     return closure
+
+
+def _hours_of(row: ScheduleHours) -> Hours:
+    return Hours(row.weekday, row.starts, row.ends, row.valid_from, row.valid_until)
 
 
 def _check_hours(hours: Sequence[Hours]) -> None:

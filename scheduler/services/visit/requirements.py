@@ -75,23 +75,27 @@ def complete(
     note: str = "",
     waived: bool = False,
 ) -> Requirement:
-    """Settle a requirement, for the course or (per session) for one visit.
+    """Settle a requirement, for the course or (per session) for one visit. Equal values change nothing.
 
     Raises NotFound for a requirement it does not have, Forbidden for a role that the protocol does not name, Invalid
     for a date beyond what the protocol allows and for a waiver without a sufficient note.
     """
     requirement = _find(care_plan, key, appointment)
     rule = care_plan.plan_definition.plan.requirement(key)
-    if waived:
+    today = local_on(now, actor.clinic.zone)
+    valid_until = valid_until_on or good_until(rule, today)
+    equal = requirement.completed_at and _values(requirement) == (document, note, waived, valid_until)
+    if waived and not equal:
         require(actor, "override")
     _require_role(actor, rule)
+    if equal:
+        return requirement  # also when its last day is over by now
     if waived and not is_reason(note):
         raise Invalid([("note", WORDS)])
-    today = local_on(now, actor.clinic.zone)
     _require_date(rule, valid_until_on, today)
     requirement.completed_at, requirement.completed_by_id, requirement.document = now, actor.user_id, document
     requirement.note, requirement.waived = note, waived
-    requirement.valid_until_on = valid_until_on or good_until(rule, today)
+    requirement.valid_until_on = valid_until
     _settle(session, actor, care_plan, now, f"requirement-completed:{key}")
     audit.record(
         session, actor, "requirement.completed", care_plan, now, fields=[key], reason=note if waived else ""
@@ -107,14 +111,23 @@ def reopen(
     now: datetime,
     appointment: Appointment | None = None,
 ) -> Requirement:
-    """Take back that a requirement was settled. Raises Forbidden for a role that the protocol does not name."""
+    """Take back that a requirement was settled; an open one stays as it is.
+
+    Raises Forbidden for a role that the protocol does not name.
+    """
     requirement = _find(care_plan, key, appointment)
     _require_role(actor, care_plan.plan_definition.plan.requirement(key))
+    if requirement.completed_at is None:
+        return requirement
     requirement.completed_at, requirement.completed_by_id, requirement.valid_until_on = None, None, None
     requirement.document, requirement.note, requirement.waived = "", "", False
     _settle(session, actor, care_plan, now, f"requirement-reopened:{key}")
     audit.record(session, actor, "requirement.reopened", care_plan, now, fields=[key])
     return requirement
+
+
+def _values(requirement: Requirement) -> tuple[str, str, bool, date | None]:
+    return requirement.document, requirement.note, requirement.waived, requirement.valid_until_on
 
 
 def _require_role(actor: Actor, rule: RequirementDefinition) -> None:
