@@ -228,8 +228,8 @@ def test_a_reminder_does_not_push_aside_what_is_missing(session, care_plan):
     assert sorted(message.kind.value for message in about) == [
         "confirmation",
         "driver",
-        "requirement-missing",
         "reminder",
+        "requirement-missing",
     ]
 
 
