@@ -31,7 +31,7 @@ class RequirementView(View):
     name: ReadOnly[str]
     title: ReadOnly[str]
     appointment_id: Id | None
-    closed: bool
+    completed: bool
     completed_at: ReadOnly[At | None]
     recorded_by: ReadOnly[str | None]
     valid_until: On | None
@@ -43,14 +43,14 @@ class RequirementView(View):
 
 
 class RequirementBody(Body, view=RequirementView):
-    """`closed` settles the requirement or opens it again. `appointment_id` is needed where it holds for one visit only.
+    """`completed` completes the requirement or opens it again. `appointment_id` is needed where it holds for one visit only.
 
     `document` says where the paper is. `valid_until` may not be later than the protocol's `valid_days` from today, nor
     before today. `waived` passes it without, which needs the permission `override` and a note of at least 10 characters
     that are not only punctuation. Where the protocol names roles (`completed_by`), only they do any of this.
     """
 
-    closed: bool
+    completed: bool
     appointment_id: Id | None = None
     document: Annotated[str, TextLine(300)] = ""
     valid_until: Day | None = None
@@ -111,7 +111,7 @@ def put_requirement(actor: Actor, body: RequirementBody, care_plan_id: str, name
     """
     care_plan, now = find(actor, care_plan_id), clock.now()
     visit = _visit(care_plan, body.appointment_id)
-    if not body.closed:
+    if not body.completed:
         return Answer(_view(care_plan, requirements.reopen(db.session(), actor, care_plan, name, now, visit)))
     requirement = requirements.complete(
         db.session(),
@@ -145,7 +145,7 @@ def _view(care_plan: CarePlan, requirement: Requirement) -> RequirementView:
         name=requirement.key,
         title=care_plan.plan_definition.plan.requirement(requirement.key).title,
         appointment_id=own.public_id if own else None,
-        closed=requirement.completed_at is not None,
+        completed=requirement.completed_at is not None,
         completed_at=at(requirement.completed_at) if requirement.completed_at else None,
         recorded_by=_closer(requirement),
         valid_until=requirement.valid_until_on.isoformat() if requirement.valid_until_on else None,

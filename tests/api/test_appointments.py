@@ -195,7 +195,7 @@ def test_an_open_requirement_blocks_check_in_until_it_is_closed(alice, paul, vis
     for requirement in alice.get(requirements).json["items"]:
         own = requirement["appointment_id"]
         if own in (None, visit["id"]):
-            body = {"closed": True} | ({"appointment_id": own} if own else {})
+            body = {"completed": True} | ({"appointment_id": own} if own else {})
             assert paul("PUT", f"{requirements}/{requirement['name']}", body).status_code == 200
     again = alice.post(f"{path}/check-in", {})
 
@@ -223,9 +223,9 @@ def test_a_role_that_may_passes_an_open_requirement_with_a_reason(paul, visit, t
 def test_a_requirement_is_closed_reopened_and_shown(paul, course):
     path = f"/care-plans/{course['id']}/requirements"
     name = next(one["name"] for one in paul.get(path).json["items"] if one["appointment_id"] is None)
-    closed = paul("PUT", f"{path}/{name}", {"closed": True, "document": "shelf 3", "note": "a\nb"}).json
+    closed = paul("PUT", f"{path}/{name}", {"completed": True, "document": "shelf 3", "note": "a\nb"}).json
     shown = paul.get(f"{path}/{name}").json
-    reopened = paul("PUT", f"{path}/{name}", {"closed": False}).json
+    reopened = paul("PUT", f"{path}/{name}", {"completed": False}).json
 
     assert (closed["document"], closed["note"], closed["recorded_by"]) == (
         "shelf 3",
@@ -239,7 +239,7 @@ def test_a_requirement_is_closed_reopened_and_shown(paul, course):
 def test_waiving_a_requirement_needs_its_own_permission(alice, course):
     path = f"/care-plans/{course['id']}/requirements"
     name = next(one["name"] for one in alice.get(path).json["items"] if one["appointment_id"] is None)
-    answer = alice("PUT", f"{path}/{name}", {"closed": True, "waived": True, "note": "x"})
+    answer = alice("PUT", f"{path}/{name}", {"completed": True, "waived": True, "note": "x"})
 
     assert (answer.status_code, answer.json["permission"]) == (403, "override")
 

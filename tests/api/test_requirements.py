@@ -29,7 +29,7 @@ def allowed(programs, path, body):
         assert answer.status_code in (200, 403), answer.text
         if answer.status_code == 200:
             found.add(role)
-            assert programs["prescriber"]("PUT", path, {"closed": False}).status_code == 200
+            assert programs["prescriber"]("PUT", path, {"completed": False}).status_code == 200
         elif "completed_by" in answer.json:
             assert answer.json["completed_by"]
     return found
@@ -38,19 +38,19 @@ def allowed(programs, path, body):
 def test_only_the_roles_that_the_protocol_names_complete_waive_or_reopen_a_requirement(programs, course):
     requirements = f"/care-plans/{course['id']}/requirements"
 
-    assert allowed(programs, f"{requirements}/medical-clearance", {"closed": True}) == {"prescriber"}
-    assert allowed(programs, f"{requirements}/pregnancy-test", {"closed": True}) == {"nurse", "prescriber"}
-    assert allowed(programs, f"{requirements}/psychiatric-evaluation", {"closed": True}) == {
+    assert allowed(programs, f"{requirements}/medical-clearance", {"completed": True}) == {"prescriber"}
+    assert allowed(programs, f"{requirements}/pregnancy-test", {"completed": True}) == {"nurse", "prescriber"}
+    assert allowed(programs, f"{requirements}/psychiatric-evaluation", {"completed": True}) == {
         "prescriber",
         "therapist",
     }
-    waived = {"closed": True, "waived": True, "note": WHY}
+    waived = {"completed": True, "waived": True, "note": WHY}
     assert allowed(programs, f"{requirements}/medical-clearance", waived) == {"prescriber"}
 
-    done = programs["prescriber"]("PUT", f"{requirements}/medical-clearance", {"closed": True}).json
+    done = programs["prescriber"]("PUT", f"{requirements}/medical-clearance", {"completed": True}).json
     assert (done["recorded_by"], done["completed_by"]) == ("paul@example.org", ["prescriber"])
     reopened = [
-        programs[role]("PUT", f"{requirements}/medical-clearance", {"closed": False}).status_code
+        programs[role]("PUT", f"{requirements}/medical-clearance", {"completed": False}).status_code
         for role in ("admin", "manager", "front-desk", "nurse", "therapist")
     ]
     assert reopened == [403] * 5
@@ -58,8 +58,8 @@ def test_only_the_roles_that_the_protocol_names_complete_waive_or_reopen_a_requi
 
 def test_a_requirement_holds_no_longer_than_the_protocol_allows(programs, course):
     path, nick = f"/care-plans/{course['id']}/requirements/pregnancy-test", programs["nurse"]
-    beyond = nick("PUT", path, {"closed": True, "valid_until": "2026-12-01"})
-    past = nick("PUT", path, {"closed": True, "valid_until": "2026-11-22"})
+    beyond = nick("PUT", path, {"completed": True, "valid_until": "2026-12-01"})
+    past = nick("PUT", path, {"completed": True, "valid_until": "2026-11-22"})
     assert (beyond.status_code, past.status_code) == (422, 422)
     assert beyond.json["errors"] == [
         {"field": "valid_until", "reason": "must be 2026-11-30 at the latest: 7 days"}
@@ -67,7 +67,7 @@ def test_a_requirement_holds_no_longer_than_the_protocol_allows(programs, course
     assert nick.get(path).json["completed_at"] is None
 
     kept = [
-        nick("PUT", path, {"closed": True, **body}).json["valid_until"]
+        nick("PUT", path, {"completed": True, **body}).json["valid_until"]
         for body in ({"valid_until": "2026-11-25"}, {"valid_until": "2026-11-30"}, {})
     ]
     assert kept == ["2026-11-25", "2026-11-30", "2026-11-30"]
@@ -75,16 +75,16 @@ def test_a_requirement_holds_no_longer_than_the_protocol_allows(programs, course
 
 def test_a_requirement_is_sent_back_unchanged_after_its_last_day(programs, course, travel):
     path, nick = f"/care-plans/{course['id']}/requirements/pregnancy-test", programs["nurse"]
-    done = nick("PUT", path, {"closed": True, "valid_until": "2026-11-25"}).json
+    done = nick("PUT", path, {"completed": True, "valid_until": "2026-11-25"}).json
     travel(NOW + timedelta(days=7))
 
     assert nick("PUT", path, done).json == done
-    renewed = nick("PUT", path, {"closed": True}).json
+    renewed = nick("PUT", path, {"completed": True}).json
     assert (renewed["valid_until"], renewed["completed_at"] > done["completed_at"]) == ("2026-12-07", True)
 
 
 def test_an_unchanged_waiver_needs_no_permission_to_override(programs, course):
-    path, body = f"/care-plans/{course['id']}/requirements/pregnancy-test", {"closed": True, "note": WHY}
+    path, body = f"/care-plans/{course['id']}/requirements/pregnancy-test", {"completed": True, "note": WHY}
     waived = programs["prescriber"]("PUT", path, body | {"waived": True}).json
     answers = [
         programs["nurse"]("PUT", path, one) for one in (waived, waived | {"note": f"{WHY}, says the nurse"})
@@ -98,7 +98,7 @@ def test_an_unchanged_waiver_needs_no_permission_to_override(programs, course):
 def test_a_waiver_says_why(programs, course, note):
     path = f"/care-plans/{course['id']}/requirements/medical-clearance"
 
-    answer = programs["prescriber"]("PUT", path, {"closed": True, "waived": True, "note": note})
+    answer = programs["prescriber"]("PUT", path, {"completed": True, "waived": True, "note": note})
 
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "note")
 

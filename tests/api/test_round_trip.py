@@ -84,9 +84,9 @@ def fill(programs, ids):
             "/schedules",
             {"scope": "practitioner", "scope_id": ids["practitioner_id"], "weekly": [day]},
         ),
-        paul("PUT", f"{requirements}/consent", {"closed": True, "document": "shelf 3", "note": "a\nb"}),
-        paul("PUT", f"{requirements}/medical-clearance", {"closed": True, "waived": True, "note": WHY}),
-        paul("PUT", f"{requirements}/pregnancy-test", {"closed": True, "valid_until": "2026-11-25"}),
+        paul("PUT", f"{requirements}/consent", {"completed": True, "document": "shelf 3", "note": "a\nb"}),
+        paul("PUT", f"{requirements}/medical-clearance", {"completed": True, "waived": True, "note": WHY}),
+        paul("PUT", f"{requirements}/pregnancy-test", {"completed": True, "valid_until": "2026-11-25"}),
     ]
     assert [answer.status_code for answer in made] == [200] * len(made)
 
