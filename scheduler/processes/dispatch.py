@@ -22,6 +22,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, db
+from scheduler.domain.message_reasons import HoldReason, Reason
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
 from scheduler.processes.group_commit import GroupCommit
@@ -137,7 +138,7 @@ class Run:
         except Exception as trouble:
             log.exception("message %d cannot be composed", message_id)
             session.rollback()
-            letter = NoLetter(message_id, token, f"cannot be composed: {type(trouble).__name__}", again=True)
+            letter = NoLetter(message_id, token, Reason.NOT_COMPOSED, type(trouble).__name__, again=True)
         if isinstance(letter, NoLetter):
             self._writer.write(partial(not_sent, nothing=letter, now=out.clock()))
             self._let_go(message_id)
@@ -213,8 +214,8 @@ def dispatch(out: Outbound) -> str:
     jump = out.jump()
     if abs(jump) > LARGEST_JUMP:
         hours = jump.total_seconds() / 3600
-        words = f"the clock jumped by {hours:+.1f} hours; see that it is right, then `flask clock agree`"
-        _write(out.app, lambda session: channels.hold(session, words, out.clock()))
+        jumped = HoldReason.CLOCK_JUMPED
+        _write(out.app, lambda session: channels.hold(session, jumped, out.clock(), f"{hours:+.1f}"))
     if _read(out.app, channels.is_held):
         return "held: the clock jumped"
     return Run(out).go()

@@ -17,6 +17,7 @@ from functools import cache
 from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -25,19 +26,15 @@ from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.outbox import enqueue
-from scheduler.services.mail.reminders import SETTLED, quiet_hours, stands
+from scheduler.services.mail.reminders import quiet_hours, stands
 from scheduler.services.visit.open_requirements import is_missing, settled_on_the_way
 
 AT_ONCE = 200
-NEWER = "a later reminder took its place"
-TOO_LATE = "too late: it came up when its time was over"
-CHANGED = "the visit has changed"
 KINDS = {
     Topic.REQUIREMENTS: MessageKind.REQUIREMENT_MISSING,
     Topic.DRIVER: MessageKind.DRIVER,
     Topic.BOOSTER: MessageKind.BOOSTER,
 }
-ENOUGH = "{most} reminders in 24 hours are enough: on the call list"
 LATELY = timedelta(days=1)
 UNDERWAY = (MessageState.PENDING, MessageState.LEASED, MessageState.SENT, MessageState.UNCERTAIN)
 Row = tuple[Reminder, Appointment]
@@ -64,9 +61,10 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
     for (patient_id, recipient), group in groups.items():
         patient = patients[patient_id]
         clinic = clinics[patient.clinic_id]
-        most = clinic.settings.reminders_most
-        enough = ENOUGH.format(most=most) if reminded[patient_id, recipient] >= most else None
-        for kind, together in _by_kind(patient, recipient, group, now, enough).items():
+        why_not = _why_not(
+            patient, recipient, reminded[patient_id, recipient], clinic.settings.reminders_most
+        )
+        for kind, together in _by_kind(group, now, why_not).items():
             mail = _draft(session, clinic, patient, recipient, kind, together, now)
             mails.append((mail, together))
     session.flush()  # once: the mails get their ids
@@ -105,16 +103,23 @@ def _lately() -> Select[int | None, str, int]:
     )
 
 
+def _why_not(patient: Patient, recipient: str, reminded: int, most: int) -> tuple[Reason, str] | None:
+    """Return why this person gets no reminder now, with a detail for the words."""
+    if unreachable := no_letter_to(patient, recipient, reminding=True):
+        return unreachable, ""
+    return (Reason.DAILY_LIMIT, str(most)) if reminded >= most else None
+
+
 def _by_kind(
-    patient: Patient, recipient: str, rows: list[Row], now: datetime, enough: str | None
+    rows: list[Row], now: datetime, why_not: tuple[Reason, str] | None
 ) -> dict[MessageKind, list[Row]]:
     """Return what to send of a patient's rows; the others end here, each with its reason."""
     good = _newest_only([row for row in rows if _still_holds(*row, now)])
-    why_not = no_letter_to(patient, recipient, reminding=True) or enough
     by_kind: dict[MessageKind, list[Row]] = {}
     for reminder, appointment in good:
         if why_not:
-            reminder.state, reminder.reason = ReminderState.SKIPPED, why_not
+            reminder.state = ReminderState.SKIPPED
+            reminder.explain(*why_not)
         else:
             by_kind.setdefault(kind_of(reminder.rule), []).append((reminder, appointment))
     return by_kind
@@ -199,11 +204,14 @@ def _of_the_same_patients() -> Select[Reminder, Appointment]:
 def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
     topic = topic_of(reminder.rule)
     if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
-        reminder.state, reminder.reason = ReminderState.VOID, CHANGED
+        reminder.state = ReminderState.VOID
+        reminder.explain(Reason.VISIT_CHANGED)
     elif topic in (Topic.REQUIREMENTS, Topic.DRIVER) and not is_missing(appointment, topic):
-        reminder.state, reminder.reason = ReminderState.VOID, SETTLED
+        reminder.state = ReminderState.VOID
+        reminder.explain(Reason.NOTHING_MISSING)
     elif reminder.expires_at <= now:
-        reminder.state, reminder.reason = ReminderState.FAILED, TOO_LATE
+        reminder.state = ReminderState.FAILED
+        reminder.explain(Reason.DUE_TOO_LATE)
     elif topic is Topic.REQUIREMENTS and (later := settled_on_the_way(appointment, now)):
         reminder.due_at = later
         return False
@@ -214,7 +222,8 @@ def _newest_only(rows: list[Row]) -> list[Row]:
     in_order = sorted(rows, key=lambda row: (row[0].due_at, row[0].id))
     newest, overtaken = newest_of_each(in_order, lambda row: (row[1].id, topic_of(row[0].rule)))
     for reminder, _ in overtaken:
-        reminder.state, reminder.reason = ReminderState.SKIPPED, NEWER
+        reminder.state = ReminderState.SKIPPED
+        reminder.explain(Reason.NEWER_REMINDER)
     return newest
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.database import begin_write, db
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
@@ -17,7 +18,6 @@ from scheduler.services.course import boosters, careplans
 from scheduler.services.mail import delivery, leases
 from scheduler.services.mail.due import collect
 from scheduler.services.mail.letters import Letterhead, NoLetter, compose
-from scheduler.services.mail.reminders import SETTLED
 from scheduler.services.visit import requirements, visits
 from scheduler.services.visit.open_requirements import settled_on_the_way
 from tests.cast import NOW
@@ -115,10 +115,10 @@ def test_what_is_settled_is_not_asked_about_and_comes_back_when_it_opens_again(s
     [row] = rows(session, infusion, "requirements")
     at = row.due_at - HOUR
     close_all(session, paul, care_plan, at)
-    closed = (row.state, row.reason)
+    closed = (row.state, row.reason_code)
     requirements.reopen(session, paul, care_plan, "consent", at)
 
-    assert closed == (ReminderState.VOID, SETTLED)
+    assert closed == (ReminderState.VOID, Reason.NOTHING_MISSING)
     assert row.state is ReminderState.PENDING
 
 
@@ -198,7 +198,7 @@ def test_a_driver_is_asked_for_until_there_is_one(session, paul, care_plan):
 
     assert still == [MessageKind.DRIVER]
     assert waiting(session) == []
-    assert rows(session, infusion, "driver")[0].reason == SETTLED
+    assert rows(session, infusion, "driver")[0].reason_code == Reason.NOTHING_MISSING
 
 
 def test_of_two_in_one_mail_the_other_is_asked_again(session, paul, care_plan):
@@ -228,8 +228,8 @@ def test_a_reminder_does_not_push_aside_what_is_missing(session, care_plan):
     assert sorted(message.kind.value for message in about) == [
         "confirmation",
         "driver",
-        "requirement-missing",
         "reminder",
+        "requirement-missing",
     ]
 
 
@@ -241,7 +241,7 @@ def test_a_mail_sent_again_after_the_requirement_was_closed_is_not_written(sessi
     nothing = compose(session, message, HEAD, now)
 
     assert isinstance(nothing, NoLetter)
-    assert nothing.reason == SETTLED
+    assert nothing.reason is Reason.NOTHING_MISSING
 
 
 def test_a_moved_visit_asks_by_its_new_time(session, harbor, care_plan):
