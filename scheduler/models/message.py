@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
+from scheduler.domain.message_kinds import MessageKind as MessageKind  # noqa: PLC0414  (many import it with Message)
 from scheduler.models.channel import EMAIL
 from scheduler.models.columns import Document, InClinic, Public, choice, own, refers
 from scheduler.models.reasoned import Reasoned
@@ -31,22 +32,6 @@ from scheduler.models.reasoned import Reasoned
 UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"
 # in the index's own words, without parameters: SQLite takes a partial index only then
 IS_UNSETTLED = text("message.settled_at IS NULL AND message.state IN ('failed', 'uncertain', 'skipped')")
-
-
-class MessageKind(StrEnum):
-    CONFIRMATION = "confirmation"
-    CHANGE = "change"
-    CANCELLATION = "cancellation"
-    REMINDER = "reminder"
-    REQUIREMENT_MISSING = "requirement-missing"
-    DRIVER = "driver"
-    BOOSTER = "booster"
-    CHECK_IN = "check-in"
-    LINK = "link"
-    ADDRESS = "address"
-    DIGEST = "digest"
-    NOTICE = "notice"
-    ACCOUNT = "account"
 
 
 class MessageState(StrEnum):

@@ -18,7 +18,7 @@ from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.message_reasons import Reason
-from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
+from scheduler.domain.reminders import KIND_OF_TOPIC, TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
@@ -30,11 +30,6 @@ from scheduler.services.mail.reminders import quiet_hours, stands
 from scheduler.services.visit.open_requirements import is_missing, settled_on_the_way
 
 AT_ONCE = 200
-KINDS = {
-    Topic.REQUIREMENTS: MessageKind.REQUIREMENT_MISSING,
-    Topic.DRIVER: MessageKind.DRIVER,
-    Topic.BOOSTER: MessageKind.BOOSTER,
-}
 LATELY = timedelta(days=1)
 UNDERWAY = (MessageState.PENDING, MessageState.LEASED, MessageState.SENT, MessageState.UNCERTAIN)
 Row = tuple[Reminder, Appointment]
@@ -95,7 +90,7 @@ def _lately() -> Select[int | None, str, int]:
         select(Message.patient_id, Message.recipient, func.count())
         .where(
             Message.patient_id.in_(bindparam("patients", expanding=True)),
-            Message.kind.in_((MessageKind.REMINDER, MessageKind.CHECK_IN, *KINDS.values())),
+            Message.kind.in_((MessageKind.CHECK_IN, *KIND_OF_TOPIC.values())),
             Message.state.in_(UNDERWAY),
             Message.created_at > bindparam("since"),
         )
@@ -127,8 +122,7 @@ def _by_kind(
 
 def kind_of(rule: str) -> MessageKind:
     """Return the kind of mail that a rule asks for: by its topic; rules after the end check in, the others remind."""
-    plain = MessageKind.CHECK_IN if rule.startswith("after-") else MessageKind.REMINDER
-    return KINDS.get(topic_of(rule), plain)
+    return MessageKind.CHECK_IN if rule.startswith("after-") else KIND_OF_TOPIC[topic_of(rule)]
 
 
 def _draft(
