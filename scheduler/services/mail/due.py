@@ -26,8 +26,8 @@ from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.outbox import enqueue
-from scheduler.services.mail.reminders import quiet_hours, stands
-from scheduler.services.visit.open_requirements import is_missing, settled_on_the_way
+from scheduler.services.mail.reminders import is_settled, quiet_hours, stands
+from scheduler.services.visit.open_requirements import settled_on_the_way
 
 AT_ONCE = 200
 LATELY = timedelta(days=1)
@@ -43,13 +43,13 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
         return False
     # while they are held here, the session does not forget them
     clinics = {clinic.id: clinic for *_, clinic in rows}
-    in_time = [row for row in rows if not _hold_if_quiet(row[3], row[0], now)]
+    in_time = [row for row in rows if not _postpone_in_quiet_hours(row[3], row[0], now)]
     patients = {patient.id: patient for _, _, patient, _ in in_time}
     due = [(reminder, appointment) for reminder, appointment, _, _ in in_time]
     groups = _grouped(due)
     for key, row in _soon(session, due, now):
         # one that shares a mail with nothing would go early, perhaps in the night
-        if any(_still_holds(*one, now) for one in groups.get(key, ())):
+        if any(_is_sent_now(*one, now) for one in groups.get(key, ())):
             groups[key].append(row)
     reminded = _reminded_lately(session, patients, now)
     mails = []
@@ -109,7 +109,7 @@ def _by_kind(
     rows: list[Row], now: datetime, why_not: tuple[Reason, str] | None
 ) -> dict[MessageKind, list[Row]]:
     """Return what to send of a patient's rows; the others end here, each with its reason."""
-    good = _newest_only([row for row in rows if _still_holds(*row, now)])
+    good = _skip_older([row for row in rows if _end_or_postpone(*row, now)])
     by_kind: dict[MessageKind, list[Row]] = {}
     for reminder, appointment in good:
         if why_not:
@@ -195,24 +195,44 @@ def _of_the_same_patients() -> Select[Reminder, Appointment]:
     )
 
 
-def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
-    topic = topic_of(reminder.rule)
-    if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
-        reminder.state = ReminderState.VOID
-        reminder.explain(Reason.VISIT_CHANGED)
-    elif topic in (Topic.REQUIREMENTS, Topic.DRIVER) and not is_missing(appointment, topic):
-        reminder.state = ReminderState.VOID
-        reminder.explain(Reason.NOTHING_MISSING)
-    elif reminder.expires_at <= now:
-        reminder.state = ReminderState.FAILED
-        reminder.explain(Reason.DUE_TOO_LATE)
-    elif topic is Topic.REQUIREMENTS and (later := settled_on_the_way(appointment, now)):
+def _is_sent_now(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+    return (
+        _end_of(reminder, appointment, now) is None and _postponed_until(reminder, appointment, now) is None
+    )
+
+
+def _end_or_postpone(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+    """Close or postpone a reminder that must not be sent now; return whether it is sent now."""
+    if end := _end_of(reminder, appointment, now):
+        reminder.state, reason = end
+        reminder.explain(reason)
+        return False
+    if later := _postponed_until(reminder, appointment, now):
         reminder.due_at = later
         return False
-    return reminder.state is ReminderState.PENDING
+    return True
 
 
-def _newest_only(rows: list[Row]) -> list[Row]:
+def _end_of(
+    reminder: Reminder, appointment: Appointment, now: datetime
+) -> tuple[ReminderState, Reason] | None:
+    """Return how and why a reminder ends unsent, None when it may still be sent."""
+    topic = topic_of(reminder.rule)
+    if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
+        return ReminderState.VOID, Reason.VISIT_CHANGED
+    if is_settled(appointment, topic):
+        return ReminderState.VOID, Reason.NOTHING_MISSING
+    return (ReminderState.FAILED, Reason.DUE_TOO_LATE) if reminder.expires_at <= now else None
+
+
+def _postponed_until(reminder: Reminder, appointment: Appointment, now: datetime) -> datetime | None:
+    """Return the end of a preparatory visit at which what is missing is completed as a rule."""
+    asks = topic_of(reminder.rule) is Topic.REQUIREMENTS
+    return settled_on_the_way(appointment, now) if asks else None
+
+
+def _skip_older(rows: list[Row]) -> list[Row]:
+    """Skip each reminder that a newer one of the same visit and topic replaces; return the others."""
     in_order = sorted(rows, key=lambda row: (row[0].due_at, row[0].id))
     newest, overtaken = newest_of_each(in_order, lambda row: (row[1].id, topic_of(row[0].rule)))
     for reminder, _ in overtaken:
@@ -221,8 +241,8 @@ def _newest_only(rows: list[Row]) -> list[Row]:
     return newest
 
 
-def _hold_if_quiet(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:
-    """Move a late reminder to the end of the quiet hours when that is early enough."""
+def _postpone_in_quiet_hours(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:
+    """Move a late reminder to the end of the quiet hours when that is early enough; return whether it was moved."""
     if reminder.expires_at <= now:
         return False
     later = outside_quiet(now, reminder.expires_at, clinic.zone, quiet_hours(clinic.settings))
