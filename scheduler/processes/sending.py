@@ -25,7 +25,7 @@ from scheduler.notify.breaker import Breaker
 from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict
 from scheduler.notify.smtp import Envelope
 from scheduler.processes.group_commit import GroupCommit, PendingWrite
-from scheduler.services.mail.delivery import accepted, failed, passes_sending_check, refused_by_sending_check
+from scheduler.services.mail.delivery import accepted, failed, pass_sending_check, refused_by_sending_check
 from scheduler.services.mail.leases import hand_back
 from scheduler.services.mail.letters import Letter
 from scheduler.services.mail.message_ends import Policy
@@ -161,7 +161,7 @@ class Sender:
 
 def _pass_or_close(session: Session, letter: Letter, now: datetime) -> bool:
     """Let the letter through the sending check, or close it. Returns whether its content may be sent."""
-    if passes_sending_check(session, letter, now):
+    if pass_sending_check(session, letter, now):
         return True
     refused_by_sending_check(session, letter, now)
     return False

@@ -164,7 +164,7 @@ class Year:
             letter = compose(self.session, message, HEAD, self.now)
             if not isinstance(letter, Letter):
                 delivery.not_sent(self.session, letter, self.now)
-            elif delivery.passes_sending_check(self.session, letter, self.now):
+            elif delivery.pass_sending_check(self.session, letter, self.now):
                 self.sent.append(letter.rfc_message_id)
                 delivery.accepted(self.session, letter, "250 ok", self.now)
             else:

@@ -31,7 +31,7 @@ from scheduler.services.mail.message_ends import Policy, ended, fell_through, un
 MOST_ATTEMPTS = 20
 
 
-def passes_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
+def pass_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
     """Let the letter out, or not. The caller commits before the content is sent, and sends nothing if that fails."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":

@@ -141,7 +141,7 @@ def test_a_claimed_mail_does_not_leave_once_the_requirement_is_closed(session, p
     requirements.complete(session, paul, care_plan, "consent", now)
     session.commit()
 
-    assert not delivery.passes_sending_check(session, letter, now)
+    assert not delivery.pass_sending_check(session, letter, now)
     assert (message.state, rows(session, infusion, "requirements")[0].state) == (
         MessageState.VOID,
         ReminderState.VOID,
@@ -154,7 +154,7 @@ def test_without_the_closing_it_would_have_left(session, paul, care_plan):
     now = come_up(session, infusion, "requirements")
     [message] = leases.claim(session, "token", now, 1)
 
-    assert delivery.passes_sending_check(session, compose(session, message, HEAD, now), now)
+    assert delivery.pass_sending_check(session, compose(session, message, HEAD, now), now)
 
 
 @both
@@ -182,7 +182,7 @@ def let_out(app, letter, now):
     with app.app_context():
         try:
             begin_write(db.session())
-            passed = delivery.passes_sending_check(db.session(), letter, now)
+            passed = delivery.pass_sending_check(db.session(), letter, now)
             db.session.commit()
         finally:
             db.session.remove()
@@ -264,7 +264,7 @@ def test_a_booster_wants_to_be_booked_and_the_mail_says_no_time(session, care_pl
 
     assert message.kind is MessageKind.BOOSTER
     assert not re.search(r"\d:\d\d|\b[AP]M\b", mail_words(letter.content))
-    assert delivery.passes_sending_check(session, letter, now)
+    assert delivery.pass_sending_check(session, letter, now)
 
 
 @both
@@ -277,7 +277,7 @@ def test_a_booked_booster_no_longer_asks(session, harbor, care_plan):
     boosters.book_proposed(session, harbor.actor("alice"), proposed, start, now)
     session.commit()
 
-    assert not delivery.passes_sending_check(session, letter, now)
+    assert not delivery.pass_sending_check(session, letter, now)
 
 
 def test_a_course_that_ends_asks_no_more(session, harbor, care_plan):
