@@ -43,7 +43,7 @@ class RequirementView(View):
 
 
 class RequirementBody(Body, view=RequirementView):
-    """`completed` completes the requirement or opens it again. `appointment_id` is needed where it holds for one visit only.
+    """`completed` completes the requirement or opens it again. `appointment_id` is needed where each visit has its own.
 
     `document` says where the paper is. `valid_until` may not be later than the protocol's `valid_days` from today, nor
     before today. `waived` passes it without, which needs the permission `override` and a note of at least 10 characters

@@ -7,15 +7,14 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
+from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.mail.letters import NO_ADDRESS
 from scheduler.services.mail.message_ends import ended
-
-REASON = "demo history"
 
 
 def silence(session: Session, clinic: Clinic, now: datetime) -> None:
@@ -27,7 +26,7 @@ def silence(session: Session, clinic: Clinic, now: datetime) -> None:
         Message.clinic_id == clinic.id, Message.state == MessageState.PENDING, Message.due_at <= now
     )
     for message in session.scalars(due.order_by(Message.id)).all():
-        ended(session, message, MessageState.SKIPPED, REASON, now)
+        ended(session, message, MessageState.SKIPPED, Reason.DEMO, now)
     overdue = (
         Reminder.clinic_id == clinic.id,
         Reminder.state == ReminderState.PENDING,
@@ -39,5 +38,6 @@ def silence(session: Session, clinic: Clinic, now: datetime) -> None:
         .where(Appointment.clinic_id == clinic.id, Patient.email.is_(None))
     )
     to_call = (*overdue, Reminder.recipient == "patient", Reminder.appointment_id.in_(unreachable))
-    for where, reason in ((to_call, NO_ADDRESS), (overdue, REASON)):
-        session.execute(update(Reminder).where(*where).values(state=ReminderState.SKIPPED, reason=reason))
+    for where, reason in ((to_call, Reason.NO_ADDRESS), (overdue, Reason.DEMO)):
+        values = {"state": ReminderState.SKIPPED, **reason_columns(reason)}
+        session.execute(update(Reminder).where(*where).values(values))

@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.message_kinds import MessageKind
 from scheduler.domain.plans import Unit
 
 BEFORE_QUIET = timedelta(minutes=15)  # a pulled-forward reminder leaves this long before the quiet hours
@@ -43,6 +44,14 @@ class Topic(StrEnum):
     REQUIREMENTS = "requirements"
     DRIVER = "driver"
     BOOSTER = "booster"
+
+
+KIND_OF_TOPIC = {
+    Topic.VISIT: MessageKind.REMINDER,
+    Topic.REQUIREMENTS: MessageKind.REQUIREMENT_MISSING,
+    Topic.DRIVER: MessageKind.DRIVER,
+    Topic.BOOSTER: MessageKind.BOOSTER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,6 @@ KEY = re.compile(
     r"(?:(?P<topic>requirements|driver|booster)-)?(?:booking|(?P<edge>before|after)-(?P<amount>\d+)(?P<unit>[hdw]))"
     r"(?:-[0-9a-f]{6})?"
 )
-ABOUT = {"requirements": "what is missing", "driver": "who comes along", "booster": "time to book"}
 LARGEST = {Unit.HOURS: 2000, Unit.DAYS: 90, Unit.WORKING_DAYS: 60}
 
 
@@ -157,8 +165,8 @@ def words_of(key: str) -> str:
     if found["amount"]:
         unit = NAMES[found["unit"]]
         when = f"{found['amount']} {unit if found['amount'] != '1' else unit[:-1]} {found['edge']}"
-    about = ABOUT.get(found["topic"], "")
-    return f"{about}, {when}" if about else when
+    topic = topic_of(key)
+    return when if topic is Topic.VISIT else f"{KIND_OF_TOPIC[topic].words_inside}, {when}"
 
 
 def by_lead_hours(lead_hours: Iterable[int]) -> tuple[ReminderRule, ...]:

@@ -161,3 +161,26 @@ CARE_PLAN_STEPS: dict[str, frozenset[CarePlanStatus]] = {
     "complete": frozenset({CarePlanStatus.ACTIVE}),
     "activate": frozenset({CarePlanStatus.DRAFT}),
 }
+STEP_REFUSALS = {
+    "confirm": "it cannot be confirmed",
+    "arrive": "the patient cannot be marked as arrived",
+    "check-in": "the patient cannot be checked in",
+    "fulfill": "it cannot be marked as done",
+    "no-show": "it cannot be marked as a no-show",
+    "cancel": "it cannot be canceled",
+    "reschedule": "it cannot be moved",
+    "hold": "it cannot be put on hold",
+    "resume": "it cannot be resumed",
+    "revoke": "it cannot be stopped",
+    "complete": "it cannot be completed",
+    "activate": "it cannot be activated",
+}
+STEP_NAMES = {
+    "confirm": "the confirmation",
+    "arrive": "the arrival",
+    "check-in": "the check-in",
+    "fulfill": "the completion",
+    "no-show": "the no-show",
+    "cancel": "the cancellation",
+    "reschedule": "the move",
+}

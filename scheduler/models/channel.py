@@ -16,7 +16,10 @@ EMAIL = "email"
 
 
 class Channel(Model):
-    """`open_until` and `reason` are the breaker's; `held_at` is when a jump of the clock stopped all sending."""
+    """`open_until` and `reason` are the breaker's; `held_at` is when all sending stopped.
+
+    `held_code` is the HoldReason, `held_reason` its words for people.
+    """
 
     __tablename__ = "channel"
 
@@ -26,4 +29,5 @@ class Channel(Model):
     reason: Mapped[str] = mapped_column(String(300), default="")
     held_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     held_reason: Mapped[str] = mapped_column(String(300), default="")
+    held_code: Mapped[str] = mapped_column(String(40), default="")
     changed_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -24,27 +24,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
+from scheduler.domain.message_kinds import MessageKind as MessageKind  # noqa: PLC0414  (many import it with Message)
+from scheduler.models.channel import EMAIL
 from scheduler.models.columns import Document, InClinic, Public, choice, own, refers
+from scheduler.models.reasoned import Reasoned
 
 UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"
 # in the index's own words, without parameters: SQLite takes a partial index only then
 IS_UNSETTLED = text("message.settled_at IS NULL AND message.state IN ('failed', 'uncertain', 'skipped')")
-
-
-class MessageKind(StrEnum):
-    CONFIRMATION = "confirmation"
-    CHANGE = "change"
-    CANCELLATION = "cancellation"
-    REMINDER = "reminder"
-    REQUIREMENT_MISSING = "requirement-missing"
-    DRIVER = "driver"
-    BOOSTER = "booster"
-    CHECK_IN = "check-in"
-    LINK = "link"
-    ADDRESS = "address"
-    DIGEST = "digest"
-    NOTICE = "notice"
-    ACCOUNT = "account"
 
 
 class MessageState(StrEnum):
@@ -71,7 +58,7 @@ class MessageSubject(InClinic, Model):
     schedule_version: Mapped[int]
 
 
-class Message(InClinic, Public, Model):
+class Message(InClinic, Public, Reasoned, Model):
     """`recipient` is patient, proxy or user; the address is read from them when it is sent, and kept in `address`.
 
     A mail about a change of address goes to `values["to"]` instead, and its recipient is new or former.
@@ -100,7 +87,7 @@ class Message(InClinic, Public, Model):
             "ix_message_unsettled",
             "clinic_id",
             "state",
-            "reason",
+            "reason_code",
             sqlite_where=text(UNSETTLED),
             postgresql_where=text(UNSETTLED),
         ),
@@ -117,11 +104,11 @@ class Message(InClinic, Public, Model):
     patient_id: Mapped[int | None] = mapped_column(index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     recipient: Mapped[str] = mapped_column(String(20), default="patient")
+    channel: Mapped[str] = mapped_column(String(20), default=EMAIL)
     address: Mapped[str | None] = mapped_column(String(254))
     subject_line: Mapped[str] = mapped_column(String(200), default="")
     values: Mapped[dict[str, Any]] = mapped_column(Document, default=dict)
     state: Mapped[MessageState] = mapped_column(choice(MessageState, "state"))
-    reason: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)
     urgent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

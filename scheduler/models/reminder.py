@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import InClinic, Public, choice, own, refers
+from scheduler.models.reasoned import Reasoned
 
 UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'skipped')"
 # as in message.py
@@ -36,7 +37,7 @@ class ReminderState(StrEnum):
     VOID = "void"
 
 
-class Reminder(InClinic, Public, Model):
+class Reminder(InClinic, Public, Reasoned, Model):
     __tablename__ = "reminder"
     __table_args__ = own(
         refers("appointment_id", "appointment"),
@@ -53,7 +54,7 @@ class Reminder(InClinic, Public, Model):
             "ix_reminder_unsettled",
             "clinic_id",
             "state",
-            "reason",
+            "reason_code",
             sqlite_where=text(UNSETTLED),
             postgresql_where=text(UNSETTLED),
         ),
@@ -66,7 +67,6 @@ class Reminder(InClinic, Public, Model):
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     state: Mapped[ReminderState] = mapped_column(choice(ReminderState, "state"))
-    reason: Mapped[str] = mapped_column(String(200), default="")
     message_id: Mapped[int | None] = mapped_column(index=True)
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))

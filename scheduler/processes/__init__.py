@@ -35,7 +35,7 @@ def agree() -> None:
     """Let sending go on after a jump of the machine's clock or a restore has been looked at."""
     begin_write(db.session())
     if restored.is_unfinished(db.session().connection()):
-        raise click.ClickException(restored.UNFINISHED)
+        raise click.ClickException(restored.UNFINISHED.words())
     held = channels.release(db.session(), now())
     db.session.commit()
     click.echo("sending goes on" if held else "sending was not held")

@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.database import db, writing
+from scheduler.domain.message_reasons import HoldReason, Reason
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
 from scheduler.processes.group_commit import GroupCommit
@@ -39,6 +39,7 @@ BATCH = 32
 COLLECT_EVERY = 5.0  # seconds between two looks for reminders that fall due during a long run
 PAUSE = 0.02
 LARGEST_JUMP = timedelta(hours=1)
+Params = ParamSpec("Params")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Run:
         """Claim a batch, compose it, hand it to the senders. Returns False when nothing was due."""
         token = str(uuid4())
         limit = 1 if self.out.breaker.probing else BATCH
-        ids, self._alone = self._writer.write(partial(self._claimed, token=token, limit=limit))
+        ids, self._alone = self._writer.write(self._claim, token, limit)
         with self._lock:
             self.held.update(dict.fromkeys(ids, token))
         with self.out.app.app_context():
@@ -123,7 +124,7 @@ class Run:
                 db.session.remove()
         return bool(ids)
 
-    def _claimed(self, session: Session, token: str, limit: int) -> tuple[list[int], bool]:
+    def _claim(self, session: Session, token: str, limit: int) -> tuple[list[int], bool]:
         out, busy = self.out, bool(self.held)
         claimed = claim(session, token, out.clock(), limit, out.lease, out.rate, in_flight=busy)
         return [message.id for message in claimed], any(map(goes_alone, claimed))
@@ -137,9 +138,9 @@ class Run:
         except Exception as trouble:
             log.exception("message %d cannot be composed", message_id)
             session.rollback()
-            letter = NoLetter(message_id, token, f"cannot be composed: {type(trouble).__name__}", again=True)
+            letter = NoLetter(message_id, token, Reason.NOT_COMPOSED, type(trouble).__name__, again=True)
         if isinstance(letter, NoLetter):
-            self._writer.write(partial(not_sent, nothing=letter, now=out.clock()))
+            self._writer.write(not_sent, letter, out.clock())
             self._let_go(message_id)
         else:
             self._letters.put(letter)
@@ -176,7 +177,7 @@ class Run:
             return self._letters.get()
 
     def _hand_back(self, letter: Letter) -> None:
-        self._writer.write(lambda session: hand_back(session, [letter.message_id], [letter.lease_token]))
+        self._writer.write(hand_back, [letter.message_id], [letter.lease_token])
         self._let_go(letter.message_id)
 
     def _let_go(self, message_id: int) -> None:
@@ -189,9 +190,7 @@ class Run:
         if breaker.failures == breaker.noted:
             return
         now, failures = self.out.clock(), breaker.failures
-        self._writer.write(
-            lambda session: channels.note(session, failures, breaker.open_until, breaker.reason, now)
-        )
+        self._writer.write(channels.note, failures, breaker.open_until, breaker.reason, now)
         breaker.noted = failures
 
     def _keep_house(self) -> None:
@@ -205,7 +204,7 @@ class Run:
             tokens = set(self.held.values())
         if tokens and moment - self._renewed >= self.out.lease.total_seconds() / 6:
             self._renewed = moment
-            self._writer.write(lambda session: renew(session, tokens, self.out.lease))
+            self._writer.write(renew, tokens, self.out.lease)
 
 
 def dispatch(out: Outbound) -> str:
@@ -213,8 +212,7 @@ def dispatch(out: Outbound) -> str:
     jump = out.jump()
     if abs(jump) > LARGEST_JUMP:
         hours = jump.total_seconds() / 3600
-        words = f"the clock jumped by {hours:+.1f} hours; see that it is right, then `flask clock agree`"
-        _write(out.app, lambda session: channels.hold(session, words, out.clock()))
+        _write(out.app, channels.hold, HoldReason.CLOCK_JUMPED, out.clock(), f"{hours:+.1f}")
     if _read(out.app, channels.is_held):
         return "held: the clock jumped"
     return Run(out).go()
@@ -223,9 +221,9 @@ def dispatch(out: Outbound) -> str:
 def prepare(out: Outbound) -> None:
     """Free old leases, close what is too late, and turn due reminders into messages."""
     now = out.clock()
-    _write(out.app, lambda session: len(recover(session, now, out.policy)))
+    _write(out.app, _recover, now, out.policy)
     for step in (expire, collect):
-        while _write(out.app, lambda session, step=step: step(session, now)):  # type: ignore[misc]
+        while _write(out.app, step, now):
             if out.stopping.is_set():
                 return
 
@@ -238,6 +236,16 @@ def _read(app: Flask, what: Callable[[Session], Result]) -> Result:
             db.session.remove()
 
 
-def _write(app: Flask, what: Callable[[Session], Result]) -> Result:
+def _recover(session: Session, now: datetime, policy: Policy) -> None:
+    recover(session, now, policy)  # no row leaves the session
+
+
+def _write(
+    app: Flask,
+    write: Callable[Concatenate[Session, Params], Result],
+    *args: Params.args,
+    **kwargs: Params.kwargs,
+) -> Result:
+    """Run `write` with a session and these arguments in a transaction of its own."""
     with writing(app) as session:
-        return what(session)
+        return write(session, *args, **kwargs)

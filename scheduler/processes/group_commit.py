@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -20,8 +21,18 @@ from sqlalchemy.orm import Session
 from scheduler.database import writing
 
 Result = TypeVar("Result")
-Write = Callable[[Session], Any]
+Params = ParamSpec("Params")
 LARGEST_GROUP = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PendingWrite:
+    """A function that writes, its arguments after the session, and its result to come."""
+
+    write: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    future: Future[Any] = field(default_factory=Future)
 
 
 class GroupCommit:
@@ -29,7 +40,7 @@ class GroupCommit:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._waiting: SimpleQueue[tuple[Write, Future[Any]] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[PendingWrite | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="group-commit", daemon=True)
 
     def __enter__(self) -> GroupCommit:
@@ -40,15 +51,26 @@ class GroupCommit:
         self._waiting.put(None)
         self._thread.join()
 
-    def submit(self, what: Callable[[Session], Result]) -> Future[Result]:
-        """Run `what` in a writing transaction; its result is there after the commit."""
-        future: Future[Result] = Future()
-        self._waiting.put((what, future))
-        return future
+    def submit(
+        self,
+        write: Callable[Concatenate[Session, Params], Result],
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> PendingWrite:
+        """Run `write` with a session and these arguments; `future` has the result after the commit."""
+        pending = PendingWrite(write, args, kwargs)
+        self._waiting.put(pending)
+        return pending
 
-    def write(self, what: Callable[[Session], Result]) -> Result:
-        """Run `what` in a writing transaction; return its result after the commit, or raise what went wrong."""
-        return self.submit(what).result()
+    def write(
+        self,
+        write: Callable[Concatenate[Session, Params], Result],
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> Result:
+        """Do the same, wait for the commit, and return the result or raise the error."""
+        result: Result = self.submit(write, *args, **kwargs).future.result()
+        return result
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
@@ -67,19 +89,19 @@ class GroupCommit:
             if last:
                 return
 
-    def _commit(self, group: list[tuple[Write, Future[Any]]]) -> None:
+    def _commit(self, group: list[PendingWrite]) -> None:
         try:
-            results = self._in_one_transaction([what for what, _ in group])
+            results = self._in_one_transaction(group)
         except Exception as trouble:
             if len(group) == 1:
-                group[0][1].set_exception(trouble)
+                group[0].future.set_exception(trouble)
                 return
             for one in group:
                 self._commit([one])
             return
-        for (_, future), result in zip(group, results, strict=True):
-            future.set_result(result)
+        for one, result in zip(group, results, strict=True):
+            one.future.set_result(result)
 
-    def _in_one_transaction(self, writes: list[Write]) -> list[Any]:
+    def _in_one_transaction(self, group: list[PendingWrite]) -> list[Any]:
         with writing(self._app) as session:
-            return [what(session) for what in writes]
+            return [one.write(session, *one.args, **one.kwargs) for one in group]

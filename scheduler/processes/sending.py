@@ -14,11 +14,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -26,12 +24,13 @@ from sqlalchemy.orm import Session
 from scheduler.notify.breaker import Breaker
 from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict
 from scheduler.notify.smtp import Envelope
-from scheduler.processes.group_commit import GroupCommit
-from scheduler.services.mail.delivery import accepted, failed, passes_sending_check, refused_by_sending_check
+from scheduler.processes.group_commit import GroupCommit, PendingWrite
+from scheduler.services.mail.delivery import accepted, failed, pass_sending_check, refused_by_sending_check
 from scheduler.services.mail.leases import hand_back
 from scheduler.services.mail.letters import Letter
 from scheduler.services.mail.message_ends import Policy
 
+Params = ParamSpec("Params")
 RECORD_TRIES = 6
 SERVER_TROUBLE = (Verdict.CHANNEL, Verdict.PAUSE)
 log = logging.getLogger(__name__)
@@ -51,8 +50,7 @@ class Result:
     """How a letter ended, on its way to the disk."""
 
     message_id: int
-    record: Callable[[Session], None]
-    recorded: Future[None]
+    record: PendingWrite
 
 
 class Sender:
@@ -76,22 +74,20 @@ class Sender:
     def send(self, letter: Letter) -> None:
         """Bring one claimed letter to its end for now, and let go of it once that is recorded."""
         if not self._breaker.allows(self._clock()):
-            self._record(letter, partial(hand_back, ids=[letter.message_id], tokens=[letter.lease_token]))
+            self._record(letter, hand_back, [letter.message_id], [letter.lease_token])
             return
         try:
             reply = self._attempt(letter)
         except SendFault as fault:
             self._note(fault)
-            self._record(
-                letter, partial(failed, letter=letter, fault=fault, now=self._clock(), policy=self._policy)
-            )
+            self._record(letter, failed, letter, fault, self._clock(), self._policy)
             return
         if reply is None:
             self._let_go(letter.message_id)
             return
         self.sent += 1
         self._breaker.succeeded()
-        self._record(letter, partial(accepted, letter=letter, reply=reply, now=self._clock()))
+        self._record(letter, accepted, letter, reply, self._clock())
 
     def settle(self) -> None:
         """Wait until the last letter's result is recorded; try again for a while if it cannot be."""
@@ -113,7 +109,7 @@ class Sender:
         """Return the server's reply, None when the sending check was shut. Raises SendFault."""
         channel = self._offered(Envelope(letter.envelope_sender, letter.recipient))
         self.settle()
-        if not self._writer.write(partial(_sending_check, letter=letter, now=self._clock())):
+        if not self._writer.write(_pass_or_close, letter, self._clock()):
             return None
         return channel.deliver(letter.content)
 
@@ -139,26 +135,33 @@ class Sender:
             needs_a_person = fault.verdict is Verdict.PAUSE
             self._breaker.failed(self._clock(), str(fault), needs_a_person=needs_a_person)
 
-    def _record(self, letter: Letter, record: Callable[[Session], None]) -> None:
+    def _record(
+        self,
+        letter: Letter,
+        record: Callable[Concatenate[Session, Params], None],
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> None:
         self.settle()
-        self._unsettled = Result(letter.message_id, record, self._writer.submit(record))
+        self._unsettled = Result(letter.message_id, self._writer.submit(record, *args, **kwargs))
 
     def _see_to(self, result: Result) -> None:
-        recorded = result.recorded
+        record = result.record
         for attempt in range(RECORD_TRIES):
             try:
-                recorded.result()
+                record.future.result()
             except SQLAlchemyError:
                 log.exception("a result could not be recorded (try %d)", attempt + 1)
                 time.sleep(0.2 * 2**attempt)
-                recorded = self._writer.submit(result.record)
+                record = self._writer.submit(record.write, *record.args, **record.kwargs)
             else:
                 return
         log.error("a result was given up: its lease will run out")
 
 
-def _sending_check(session: Session, letter: Letter, now: datetime) -> bool:
-    if passes_sending_check(session, letter, now):
+def _pass_or_close(session: Session, letter: Letter, now: datetime) -> bool:
+    """Let the letter through the sending check, or close it. Returns whether its content may be sent."""
+    if pass_sending_check(session, letter, now):
         return True
     refused_by_sending_check(session, letter, now)
     return False

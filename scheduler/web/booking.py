@@ -23,6 +23,7 @@ from scheduler.models.patient import Patient
 from scheduler.services.course import booking, unbooking
 from scheduler.services.patient import patients
 from scheduler.services.planning import improving_jobs, proposals
+from scheduler.services.planning.earlier import LastVisitMissing
 from scheduler.services.planning.proposal_tokens import unsign
 from scheduler.transactions import only_reads, reads_first
 from scheduler.web import wish_form
@@ -173,6 +174,7 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
         "plan": found.plan,
         "refusal": refusal,
         "errors": {error["field"]: error["reason"] for error in errors},
+        "asks_last_visit": isinstance(refusal, LastVisitMissing),
         "pins": _read(wish_form.pins, form),
         "bends": _read(wish_form.bends, form),
         "earlier": _earlier(form),

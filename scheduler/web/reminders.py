@@ -18,7 +18,6 @@ from scheduler.models.message import Message
 from scheduler.services.actors import Actor
 from scheduler.services.course import booster_tasks
 from scheduler.services.mail import call_list, channels, send_log
-from scheduler.services.mail.mail_texts import TITLES
 from scheduler.services.patient import patients
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
@@ -59,7 +58,6 @@ def index() -> str:
         held=channel.held_reason if channel and channel.held_at else "",
         now=now,
         rule_words=words_of,
-        titles=TITLES,
     )
 
 

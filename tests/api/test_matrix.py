@@ -48,7 +48,12 @@ TABLE = {
     "revoke_care_plan": ("cancel", "/care-plans/{course}/revocation", {}, True),
     "list_requirements": ("view", "/care-plans/{course}/requirements", None, True),
     "get_requirement": ("view", "/care-plans/{course}/requirements/consent", None, True),
-    "put_requirement": ("requirements", "/care-plans/{course}/requirements/driver", {"completed": True}, True),
+    "put_requirement": (
+        "requirements",
+        "/care-plans/{course}/requirements/driver",
+        {"completed": True},
+        True,
+    ),
     "list_appointments": ("view", "/appointments?patient_id={patient}", None, True),
     "book_appointment": ("book", "/appointments", VISIT, True),
     "get_appointment": ("view", "/appointments/{visit}", None, True),

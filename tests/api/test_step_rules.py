@@ -125,7 +125,9 @@ def test_an_undo_does_not_bring_back_what_the_requirements_no_longer_allow(
     travel(starts(visit))
     for requirement in visit["open_requirements"]:
         own = {"appointment_id": visit["id"]} if requirement["key"] == "driver" else {}
-        assert paul("PUT", f"{requirements}/{requirement['key']}", {"completed": True, **own}).status_code == 200
+        assert (
+            paul("PUT", f"{requirements}/{requirement['key']}", {"completed": True, **own}).status_code == 200
+        )
     assert alice.get(path).json["status"] == "booked"
     alice.post(f"{path}/arrival", {})
     paul("PUT", f"{requirements}/consent", {"completed": False})

@@ -11,6 +11,7 @@ from itertools import count
 from sqlalchemy import select
 
 from scheduler.database import begin_write, db
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageSubject
@@ -118,7 +119,7 @@ def _cancel(app, address):
         visit.status = AppointmentStatus.CANCELLED
         visit.schedule_version += 1
         db.session.flush()
-        reminders.void_for(db.session(), [visit], "cancelled")
+        reminders.void_for(db.session(), [visit], Reason.CANCELED)
         mails = db.session.scalars(
             select(Message)
             .join(MessageSubject, MessageSubject.message_id == Message.id)

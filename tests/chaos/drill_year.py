@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from scheduler.database import begin_write
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState
@@ -163,7 +164,7 @@ class Year:
             letter = compose(self.session, message, HEAD, self.now)
             if not isinstance(letter, Letter):
                 delivery.not_sent(self.session, letter, self.now)
-            elif delivery.passes_sending_check(self.session, letter, self.now):
+            elif delivery.pass_sending_check(self.session, letter, self.now):
                 self.sent.append(letter.rfc_message_id)
                 delivery.accepted(self.session, letter, "250 ok", self.now)
             else:
@@ -200,7 +201,7 @@ class Year:
         if visit := self._visit(number):
             visit.status = AppointmentStatus.CANCELLED
             visit.schedule_version += 1
-            reminders.void_for(self.session, [visit], "cancelled")
+            reminders.void_for(self.session, [visit], Reason.CANCELED)
             outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 
     def _move(self, number, hours):
@@ -209,7 +210,7 @@ class Year:
             visit.start_at += hours * HOUR
             visit.end_at += hours * HOUR
             visit.schedule_version += 1
-            reminders.void_for(self.session, [visit], "moved")
+            reminders.void_for(self.session, [visit], Reason.MOVED)
             reminders.plan_for(self.session, self.cast.clinic, [visit], self.now)
             outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 

@@ -165,21 +165,21 @@ def _bury():
 def _plant(control):
     """Put a bug into the senders."""
     if control == "check-not-written":  # the sending check lets everybody through and leaves no trace
-        sending.passes_sending_check = lambda *_: True
+        sending.pass_sending_check = lambda *_: True
     elif control == "recorded-first":  # the result is recorded before the content is sent
-        sending.passes_sending_check = _recorded_first
+        sending.pass_sending_check = _recorded_first
     elif control == "check-blind":  # the sending check does not look at the visits
         delivery._is_stale = lambda: Message.id < 0
         delivery._sending_check.cache_clear()  # built with the other while the SQL was compiled
     elif (
         control == "check-asks-no-lease"
     ):  # the sending check lets out also what somebody else has claimed meanwhile
-        sending.passes_sending_check = _check_without_lease
+        sending.pass_sending_check = _check_without_lease
     elif control == "drops-all":  # a sender that is asked to end drops what it has in hand
         signal.signal = lambda number, _: _signal(number, lambda *_: os._exit(0))
     elif control == "claims-for-all":  # a claim takes what somebody else has claimed
         dispatching.claim = _claim_for_all
-        sending.passes_sending_check = lambda *_: True
+        sending.pass_sending_check = lambda *_: True
     elif control.startswith("killer="):  # a mail to this address ends every sender that composes it
         dispatching.compose = partial(_killed_by, control.partition("=")[2])
     elif control.startswith("killer-in-company="):  # and it is never claimed alone
@@ -214,7 +214,7 @@ def _killed_by(address, session, message, head, now):
 
 
 def _recorded_first(session, letter, now):
-    if not delivery.passes_sending_check(session, letter, now):
+    if not delivery.pass_sending_check(session, letter, now):
         return False
     delivery.accepted(session, letter, "250 said too early", now)
     return True

@@ -293,7 +293,7 @@ def test_a_restore_that_was_ended_halfway_is_finished_first(app, booked, other, 
     refused = run(other, "clock", "agree")
     back = restore(other, file)
 
-    assert (refused.exit_code, refused.output) == (1, f"Error: {restored.UNFINISHED}\n")
+    assert (refused.exit_code, refused.output) == (1, f"Error: {restored.UNFINISHED.words()}\n")
     assert ("rows" in back, back["signed_out"]) == (False, 0)
     assert run(other, "clock", "agree").output == "sending goes on\n"
 

@@ -8,7 +8,14 @@ import pytest
 
 from scheduler.api.appointment_views import Status
 from scheduler.domain import status
-from scheduler.domain.status import AppointmentStatus, CarePlanStatus
+from scheduler.domain.status import (
+    CARE_PLAN_STEPS,
+    STEP_NAMES,
+    STEP_REFUSALS,
+    STEPS,
+    AppointmentStatus,
+    CarePlanStatus,
+)
 from scheduler.ical.entries import EventStatus, event_status
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +73,16 @@ def test_a_status_has_a_color(one):
     styles = "".join(path.read_text() for path in (ROOT / "scheduler" / "static" / "css").glob("*.css"))
 
     assert re.search(rf"\.is-{one}\b", styles)
+
+
+@pytest.mark.parametrize("step", [*STEPS, *CARE_PLAN_STEPS])
+def test_a_step_has_words_for_its_refusal(step):
+    assert re.fullmatch("(it|the patient) cannot be [a-z -]+", STEP_REFUSALS[step])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_of_a_visit_has_a_name(step):
+    assert re.fullmatch("the [a-z-]+", STEP_NAMES[step])
 
 
 def test_the_api_and_calendars_know_every_status():

@@ -229,7 +229,9 @@ def test_a_refusal_is_noted_whatever_the_interface(session, harbor, canaries, ap
         "/fhir/Patient": lambda: narrow.client.get("/fhir/Patient", headers=narrow.headers),
         "/api/v1/patients": lambda: narrow.get("/patients"),
         "waive": lambda: narrow(
-            "PUT", f"/care-plans/{objects['course']}/requirements/consent", {"completed": True, "waived": True}
+            "PUT",
+            f"/care-plans/{objects['course']}/requirements/consent",
+            {"completed": True, "waived": True},
         ),
         "page": lambda: nick.get("/patients/new"),
         "undo": lambda: nick.post(f"/appointments/{objects['visit']}/undo", data={"step": "cancel"}),

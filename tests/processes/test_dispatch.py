@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from config import MailServer
 from scheduler.database import begin_write, db
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -153,7 +154,7 @@ def test_a_moved_visit_is_reminded_at_its_new_time_only(app, session, harbor):
         visit.start_at += DAY
         visit.end_at += DAY
         visit.schedule_version += 1
-        reminders.void_for(session, [visit], "moved")
+        reminders.void_for(session, [visit], Reason.MOVED)
         reminders.plan_for(session, harbor.clinic, [visit], NOW)
         outbox.tell(session, harbor.clinic, [visit], NOW)
         post.run(NOW + 5 * MINUTE)
@@ -232,7 +233,7 @@ def test_a_bad_address_is_marked_and_said(app, session, harbor):
     assert harbor.patients["Nora"].email_bad_at == NOW + MINUTE
     assert [row.reason for row in session.scalars(select(Reminder).order_by(Reminder.id))] == [
         "a later reminder took its place",
-        "the email address does not work: on the call list",
+        "the email address does not work",
     ]
 
 
@@ -304,9 +305,9 @@ def test_a_patient_without_email_is_on_the_call_list(app, session, harbor):
     with post_office(app) as post:
         post.run(visit.start_at - timedelta(hours=24))
     assert post.script.received == []
-    assert {row.reason for row in session.scalars(select(Message))} == {"no email address: on the call list"}
+    assert {row.reason for row in session.scalars(select(Message))} == {"no email address"}
     [_late, row] = session.scalars(select(Reminder).order_by(Reminder.id))
-    assert (row.state, row.reason) == (ReminderState.SKIPPED, "no email address: on the call list")
+    assert (row.state, row.reason) == (ReminderState.SKIPPED, "no email address")
 
 
 def test_without_consent_a_mail_says_only_that_there_is_a_message(app, session, harbor):

@@ -14,7 +14,7 @@ from scheduler.services.mail import call_list
 from tests.cast import NOW
 from tests.engines import both
 from tests.imap_server import PASSWORD, USER, Mailbox, imap_server
-from tests.services.mail.test_incoming import answer, report, sent
+from tests.services.patient.test_incoming_mail import answer, report, sent
 from tests.visits import add_visit
 
 DAY = timedelta(days=1)

@@ -6,6 +6,7 @@ import io
 import pytest
 from sqlalchemy import select
 
+from scheduler.domain.message_reasons import HoldReason
 from scheduler.models.message import Message, MessageState
 from scheduler.services.mail import channels
 from tests.cast import NOW
@@ -86,7 +87,7 @@ def test_only_an_admin_lets_sending_go_on(session, harbor, signed_in):
     session.rollback()
     ada = signed_in(harbor, "ada")
     session.rollback()
-    channels.hold(session, "the clock jumped by +2.0 hours", NOW)
+    channels.hold(session, HoldReason.CLOCK_JUMPED, NOW, "+2.0")
     session.commit()
     refused = alice.post("/reminders/agreement")
     page = ada.get("/reminders").text

@@ -116,6 +116,7 @@ def upgrade() -> None:
     sa.Column('reason', sa.String(length=300), nullable=False),
     sa.Column('held_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('held_reason', sa.String(length=300), nullable=False),
+    sa.Column('held_code', sa.String(length=40), nullable=False),
     sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_channel'))
     )
@@ -588,11 +589,11 @@ def upgrade() -> None:
     sa.Column('patient_id', sa.Integer(), nullable=True),
     sa.Column('user_id', sa.Integer(), nullable=True),
     sa.Column('recipient', sa.String(length=20), nullable=False),
+    sa.Column('channel', sa.String(length=20), nullable=False),
     sa.Column('address', sa.String(length=254), nullable=True),
     sa.Column('subject_line', sa.String(length=200), nullable=False),
     sa.Column('values', DOCUMENT, nullable=False),
     sa.Column('state', sa.String(length=24), nullable=False),
-    sa.Column('reason', sa.String(length=200), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('urgent_at', sa.DateTime(timezone=True), nullable=True),
@@ -614,6 +615,8 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('clinic_id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('reason_code', sa.String(length=40), nullable=False),
     sa.ForeignKeyConstraint(['clinic_id', 'patient_id'], ['patient.clinic_id', 'patient.id'], name=op.f('fk_message_clinic_id_patient_id')),
     sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_message_clinic_id')),
     sa.ForeignKeyConstraint(['settled_by_id'], ['user.id'], name=op.f('fk_message_settled_by_id')),
@@ -628,7 +631,7 @@ def upgrade() -> None:
     op.create_index('ix_message_leased', 'message', ['leased_until'], sqlite_where=sa.text("state = 'leased'"), postgresql_where=sa.text("state = 'leased'"))
     op.create_index('ix_message_log', 'message', ['clinic_id', 'due_at'])
     op.create_index(op.f('ix_message_patient_id'), 'message', ['patient_id'])
-    op.create_index('ix_message_unsettled', 'message', ['clinic_id', 'state', 'reason'], sqlite_where=sa.text("settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"), postgresql_where=sa.text("settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"))
+    op.create_index('ix_message_unsettled', 'message', ['clinic_id', 'state', 'reason_code'], sqlite_where=sa.text("settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"), postgresql_where=sa.text("settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"))
     op.create_index('ix_message_user', 'message', ['user_id', 'created_at'], sqlite_where=sa.text('user_id IS NOT NULL'), postgresql_where=sa.text('user_id IS NOT NULL'))
     op.create_table('practitioner_role',
     sa.Column('practitioner_id', sa.Integer(), nullable=False),
@@ -856,7 +859,6 @@ def upgrade() -> None:
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('state', sa.String(length=24), nullable=False),
-    sa.Column('reason', sa.String(length=200), nullable=False),
     sa.Column('message_id', sa.Integer(), nullable=True),
     sa.Column('settled_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('settled_by_id', sa.Integer(), nullable=True),
@@ -864,6 +866,8 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('clinic_id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('reason_code', sa.String(length=40), nullable=False),
     sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_reminder_clinic_id_appointment_id')),
     sa.ForeignKeyConstraint(['clinic_id', 'message_id'], ['message.clinic_id', 'message.id'], name=op.f('fk_reminder_clinic_id_message_id')),
     sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_reminder_clinic_id')),
@@ -878,7 +882,7 @@ def upgrade() -> None:
     op.create_index('ix_reminder_due', 'reminder', ['due_at'], sqlite_where=sa.text("state = 'pending'"), postgresql_where=sa.text("state = 'pending'"))
     op.create_index('ix_reminder_log', 'reminder', ['clinic_id', 'due_at'])
     op.create_index(op.f('ix_reminder_message_id'), 'reminder', ['message_id'])
-    op.create_index('ix_reminder_unsettled', 'reminder', ['clinic_id', 'state', 'reason'], sqlite_where=sa.text("settled_at IS NULL AND state IN ('failed', 'skipped')"), postgresql_where=sa.text("settled_at IS NULL AND state IN ('failed', 'skipped')"))
+    op.create_index('ix_reminder_unsettled', 'reminder', ['clinic_id', 'state', 'reason_code'], sqlite_where=sa.text("settled_at IS NULL AND state IN ('failed', 'skipped')"), postgresql_where=sa.text("settled_at IS NULL AND state IN ('failed', 'skipped')"))
     op.create_table('requirement',
     sa.Column('care_plan_id', sa.Integer(), nullable=False),
     sa.Column('appointment_id', sa.Integer(), nullable=True),

@@ -13,7 +13,13 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain.planner.model import Placement
-from scheduler.domain.status import CARE_PLAN_STEPS, AppointmentStatus, CarePlanStatus, Response
+from scheduler.domain.status import (
+    CARE_PLAN_STEPS,
+    STEP_REFUSALS,
+    AppointmentStatus,
+    CarePlanStatus,
+    Response,
+)
 from scheduler.errors import ProposalExpired, WrongStatus
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -141,4 +147,4 @@ def _become(
 
 def _require(care_plan: CarePlan, step: str) -> None:
     if care_plan.status not in CARE_PLAN_STEPS[step]:
-        raise WrongStatus(f"The course is {care_plan.status.words}: {step} does not fit")
+        raise WrongStatus(f"The course is {care_plan.status.words}: {STEP_REFUSALS[step]}")

@@ -13,12 +13,14 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import NEEDS_CALL, Reason
 from scheduler.errors import NotFound, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import IS_UNSETTLED as unsettled_messages
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
+from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import IS_UNSETTLED as unsettled_reminders
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.actors import Actor
@@ -26,8 +28,7 @@ from scheduler.services.mail import outbox
 from scheduler.services.mail.message_ends import ended, wipe
 from scheduler.services.trail import audit
 
-CALL = "on the call list"  # the end of every reason for which nothing was sent and somebody must call
-DISCARDED = "discarded by the desk: the first try counts as arrived"
+CALLED_ABOUT = sorted(reason.value for reason in NEEDS_CALL)
 UNSENT = (MessageState.FAILED, MessageState.UNCERTAIN)
 
 
@@ -112,13 +113,14 @@ def resend(session: Session, actor: Actor, message: Message, now: datetime) -> M
 def release(session: Session, actor: Actor, message: Message, now: datetime) -> None:
     """Send a held mail once more, with the same Message-ID. Raises WrongStatus."""
     _must_be_uncertain(message)
-    message.state, message.reason, message.ended_at = MessageState.PENDING, "released by the desk", None
+    message.explain(Reason.RELEASED)
+    message.state, message.ended_at = MessageState.PENDING, None
     message.due_at, message.data_at = now, None
     message.resends += 1
     session.execute(
         update(Reminder)
         .where(Reminder.message_id == message.id, Reminder.state == ReminderState.UNCERTAIN)
-        .values(state=ReminderState.QUEUED, reason="")
+        .values(state=ReminderState.QUEUED, **reason_columns(Reason.NONE))
     )
     audit.record(session, actor, "message.released", message, now)
     session.flush()
@@ -127,7 +129,7 @@ def release(session: Session, actor: Actor, message: Message, now: datetime) -> 
 def discard(session: Session, actor: Actor, message: Message, now: datetime) -> None:
     """Take a held mail's first try for arrived. Raises WrongStatus."""
     _must_be_uncertain(message)
-    ended(session, message, MessageState.UNCERTAIN, DISCARDED, now)
+    ended(session, message, MessageState.UNCERTAIN, Reason.DISCARDED, now)
     wipe(message)
     message.settled_at, message.settled_by_id = now, actor.user_id
     audit.record(session, actor, "message.discarded", message, now)
@@ -163,12 +165,12 @@ def _of_reminders(session: Session, clinic: Clinic, now: datetime) -> Sequence[t
 
 
 def _bad_message() -> ColumnElement[bool]:
-    skipped = (Message.state == MessageState.SKIPPED) & Message.reason.endswith(CALL)
+    skipped = (Message.state == MessageState.SKIPPED) & Message.reason_code.in_(CALLED_ABOUT)
     return and_(unsettled_messages, or_(Message.state.in_(UNSENT), skipped))
 
 
 def _bad_reminder() -> ColumnElement[bool]:
-    skipped = (Reminder.state == ReminderState.SKIPPED) & Reminder.reason.endswith(CALL)
+    skipped = (Reminder.state == ReminderState.SKIPPED) & Reminder.reason_code.in_(CALLED_ABOUT)
     return and_(unsettled_reminders, or_(Reminder.state == ReminderState.FAILED, skipped))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import HoldReason
 from scheduler.models.channel import EMAIL, Channel
 
 
@@ -21,11 +22,12 @@ def note(session: Session, failures: int, open_until: datetime | None, reason: s
     session.flush()
 
 
-def hold(session: Session, reason: str, now: datetime) -> None:
+def hold(session: Session, reason: HoldReason, now: datetime, detail: str = "") -> None:
     """Stop all sending until a person agrees; nothing happens if it is held."""
     row = _row(session, now)
     if row.held_at is None:
-        row.held_at, row.held_reason, row.changed_at = now, reason[:300], now
+        row.held_code, row.held_reason = reason.value, reason.words(detail)[:300]
+        row.held_at = row.changed_at = now
     session.flush()
 
 
@@ -34,7 +36,7 @@ def release(session: Session, now: datetime) -> bool:
     row = state(session)
     if row is None or row.held_at is None:
         return False
-    row.held_at, row.held_reason, row.changed_at = None, "", now
+    row.held_at, row.held_reason, row.held_code, row.changed_at = None, "", "", now
     session.flush()
     return True
 
@@ -66,6 +68,6 @@ def troubles(session: Session, now: datetime) -> list[str]:
 def _row(session: Session, now: datetime) -> Channel:
     row = state(session)
     if row is None:
-        row = Channel(name=EMAIL, failures=0, reason="", held_reason="", changed_at=now)
+        row = Channel(name=EMAIL, failures=0, reason="", held_reason="", held_code="", changed_at=now)
         session.add(row)
     return row

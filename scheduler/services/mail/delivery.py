@@ -15,10 +15,12 @@ from typing import Any
 from sqlalchemy import Integer, Select, Update, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
+from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict, redacted
 from scheduler.services.database_clock import database_clock, database_time
@@ -30,7 +32,7 @@ from scheduler.services.mail.message_ends import Policy, ended, fell_through, un
 MOST_ATTEMPTS = 20
 
 
-def passes_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
+def pass_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
     """Let the letter out, or not. The caller commits before the content is sent, and sends nothing if that fails."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
@@ -108,7 +110,7 @@ def accepted(session: Session, letter: Letter, reply: str, now: datetime) -> Non
     message = session.get_one(Message, letter.message_id, with_for_update=True, populate_existing=True)
     waiting = message.state in (MessageState.PENDING, MessageState.UNCERTAIN)
     if message.lease_token == letter.lease_token or (waiting and message.resends > 0):
-        ended(session, message, MessageState.SENT, "", now)
+        ended(session, message, MessageState.SENT, Reason.NONE, now)
         message.smtp_reply = redacted(reply)
         session.flush()
 
@@ -139,7 +141,7 @@ def _record() -> Update:
         )
         .values(
             state=MessageState.SENT,
-            reason="",
+            **reason_columns(Reason.NONE),
             smtp_reply=bindparam("reply"),
             ended_at=bindparam("moment"),
             content=None,
@@ -154,7 +156,7 @@ def _record_reminders() -> Update:
     return (
         update(Reminder)
         .where(Reminder.message_id == bindparam("letter_id"), Reminder.state == ReminderState.QUEUED)
-        .values(state=ReminderState.SENT, reason="")
+        .values(state=ReminderState.SENT, **reason_columns(Reason.NONE))
     )
 
 
@@ -164,9 +166,9 @@ def not_sent(session: Session, nothing: NoLetter, now: datetime) -> None:
     if message is None:
         return
     if not nothing.again:
-        ended(session, message, MessageState.SKIPPED, nothing.reason, now)
+        ended(session, message, MessageState.SKIPPED, nothing.reason, now, nothing.detail)
     else:
-        _again(session, message, nothing.reason, now)
+        _again(session, message, nothing.reason, now, nothing.detail)
 
 
 def failed(session: Session, letter: Letter, fault: SendFault, now: datetime, policy: Policy) -> None:
@@ -179,21 +181,29 @@ def failed(session: Session, letter: Letter, fault: SendFault, now: datetime, po
         unclear(session, message, now, policy)
     elif fault.verdict is Verdict.BAD_ADDRESS:
         _mark_address(session, message, now)
-        ended(session, message, MessageState.FAILED, f"failed: address ({fault})", now)
+        ended(session, message, MessageState.FAILED, Reason.ADDRESS_REFUSED, now, str(fault))
     elif fault.verdict is Verdict.REFUSED:
-        cause = "content" if fault.phase is DeliveryPhase.CONTENT else "refused"
-        ended(session, message, MessageState.FAILED, f"failed: {cause} ({fault})", now)
+        by_content = fault.phase is DeliveryPhase.CONTENT
+        reason = Reason.CONTENT_REFUSED if by_content else Reason.REFUSED
+        ended(session, message, MessageState.FAILED, reason, now, str(fault))
     else:
         innocent = fault.verdict in (Verdict.CHANNEL, Verdict.PAUSE)
-        _again(session, message, str(fault), now, costs_an_attempt=not innocent)
+        _again(session, message, Reason.SERVER_TROUBLE, now, str(fault), costs_an_attempt=not innocent)
     session.flush()
 
 
 def _again(
-    session: Session, message: Message, reason: str, now: datetime, *, costs_an_attempt: bool = True
+    session: Session,
+    message: Message,
+    reason: Reason,
+    now: datetime,
+    detail: str,
+    *,
+    costs_an_attempt: bool = True,
 ) -> None:
     """Put the message back: nothing has been delivered. Trouble of the server's costs it no attempt."""
-    message.state, message.data_at, message.reason = MessageState.PENDING, None, reason[:200]
+    message.state, message.data_at = MessageState.PENDING, None
+    message.explain(reason, detail)
     message.lease_token, message.leased_until = None, None
     if message.resends == 0:
         message.content = None  # composed anew: names and texts may have changed meanwhile
@@ -203,7 +213,7 @@ def _again(
     message.due_at = now + backoff(message.attempts)
     over = message.expires_at is not None and message.due_at >= message.expires_at
     if over or message.attempts >= MOST_ATTEMPTS:
-        ended(session, message, MessageState.FAILED, f"failed: not accepted in time ({reason})", now)
+        ended(session, message, MessageState.FAILED, Reason.NOT_ACCEPTED, now, reason.words(detail))
 
 
 def _mark_address(session: Session, message: Message, now: datetime) -> None:

@@ -17,27 +17,19 @@ from functools import cache
 from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.reminders import TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
+from scheduler.domain.message_reasons import Reason
+from scheduler.domain.reminders import KIND_OF_TOPIC, TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.open_requirements import is_missing, settled_on_the_way
+from scheduler.models.open_requirements import settled_on_the_way
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.outbox import enqueue
-from scheduler.services.mail.reminders import SETTLED, quiet_hours, stands
+from scheduler.services.mail.reminders import is_settled, quiet_hours, stands
 
 AT_ONCE = 200
-NEWER = "a later reminder took its place"
-TOO_LATE = "too late: it came up when its time was over"
-CHANGED = "the visit has changed"
-KINDS = {
-    Topic.REQUIREMENTS: MessageKind.REQUIREMENT_MISSING,
-    Topic.DRIVER: MessageKind.DRIVER,
-    Topic.BOOSTER: MessageKind.BOOSTER,
-}
-ENOUGH = "{most} reminders in 24 hours are enough: on the call list"
 LATELY = timedelta(days=1)
 UNDERWAY = (MessageState.PENDING, MessageState.LEASED, MessageState.SENT, MessageState.UNCERTAIN)
 Row = tuple[Reminder, Appointment]
@@ -51,22 +43,23 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
         return False
     # while they are held here, the session does not forget them
     clinics = {clinic.id: clinic for *_, clinic in rows}
-    in_time = [row for row in rows if not _hold_if_quiet(row[3], row[0], now)]
+    in_time = [row for row in rows if not _postpone_in_quiet_hours(row[3], row[0], now)]
     patients = {patient.id: patient for _, _, patient, _ in in_time}
     due = [(reminder, appointment) for reminder, appointment, _, _ in in_time]
     groups = _grouped(due)
     for key, row in _soon(session, due, now):
         # one that shares a mail with nothing would go early, perhaps in the night
-        if any(_still_holds(*one, now) for one in groups.get(key, ())):
+        if any(_is_sent_now(*one, now) for one in groups.get(key, ())):
             groups[key].append(row)
     reminded = _reminded_lately(session, patients, now)
     mails = []
     for (patient_id, recipient), group in groups.items():
         patient = patients[patient_id]
         clinic = clinics[patient.clinic_id]
-        most = clinic.settings.reminders_most
-        enough = ENOUGH.format(most=most) if reminded[patient_id, recipient] >= most else None
-        for kind, together in _by_kind(patient, recipient, group, now, enough).items():
+        why_not = _why_not(
+            patient, recipient, reminded[patient_id, recipient], clinic.settings.reminders_most
+        )
+        for kind, together in _by_kind(group, now, why_not).items():
             mail = _draft(session, clinic, patient, recipient, kind, together, now)
             mails.append((mail, together))
     session.flush()  # once: the mails get their ids
@@ -97,7 +90,7 @@ def _lately() -> Select[int | None, str, int]:
         select(Message.patient_id, Message.recipient, func.count())
         .where(
             Message.patient_id.in_(bindparam("patients", expanding=True)),
-            Message.kind.in_((MessageKind.REMINDER, MessageKind.CHECK_IN, *KINDS.values())),
+            Message.kind.in_((MessageKind.CHECK_IN, *KIND_OF_TOPIC.values())),
             Message.state.in_(UNDERWAY),
             Message.created_at > bindparam("since"),
         )
@@ -105,16 +98,23 @@ def _lately() -> Select[int | None, str, int]:
     )
 
 
+def _why_not(patient: Patient, recipient: str, reminded: int, most: int) -> tuple[Reason, str] | None:
+    """Return why this person gets no reminder now, with a detail for the words."""
+    if unreachable := no_letter_to(patient, recipient, reminding=True):
+        return unreachable, ""
+    return (Reason.DAILY_LIMIT, str(most)) if reminded >= most else None
+
+
 def _by_kind(
-    patient: Patient, recipient: str, rows: list[Row], now: datetime, enough: str | None
+    rows: list[Row], now: datetime, why_not: tuple[Reason, str] | None
 ) -> dict[MessageKind, list[Row]]:
     """Return what to send of a patient's rows; the others end here, each with its reason."""
-    good = _newest_only([row for row in rows if _still_holds(*row, now)])
-    why_not = no_letter_to(patient, recipient, reminding=True) or enough
+    good = _skip_older([row for row in rows if _end_or_postpone(*row, now)])
     by_kind: dict[MessageKind, list[Row]] = {}
     for reminder, appointment in good:
         if why_not:
-            reminder.state, reminder.reason = ReminderState.SKIPPED, why_not
+            reminder.state = ReminderState.SKIPPED
+            reminder.explain(*why_not)
         else:
             by_kind.setdefault(kind_of(reminder.rule), []).append((reminder, appointment))
     return by_kind
@@ -122,8 +122,7 @@ def _by_kind(
 
 def kind_of(rule: str) -> MessageKind:
     """Return the kind of mail that a rule asks for: by its topic; rules after the end check in, the others remind."""
-    plain = MessageKind.CHECK_IN if rule.startswith("after-") else MessageKind.REMINDER
-    return KINDS.get(topic_of(rule), plain)
+    return MessageKind.CHECK_IN if rule.startswith("after-") else KIND_OF_TOPIC[topic_of(rule)]
 
 
 def _draft(
@@ -196,30 +195,54 @@ def _of_the_same_patients() -> Select[Reminder, Appointment]:
     )
 
 
-def _still_holds(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
-    topic = topic_of(reminder.rule)
-    if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
-        reminder.state, reminder.reason = ReminderState.VOID, CHANGED
-    elif topic in (Topic.REQUIREMENTS, Topic.DRIVER) and not is_missing(appointment, topic):
-        reminder.state, reminder.reason = ReminderState.VOID, SETTLED
-    elif reminder.expires_at <= now:
-        reminder.state, reminder.reason = ReminderState.FAILED, TOO_LATE
-    elif topic is Topic.REQUIREMENTS and (later := settled_on_the_way(appointment, now)):
+def _is_sent_now(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+    return (
+        _end_of(reminder, appointment, now) is None and _postponed_until(reminder, appointment, now) is None
+    )
+
+
+def _end_or_postpone(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+    """Close or postpone a reminder that must not be sent now; return whether it is sent now."""
+    if end := _end_of(reminder, appointment, now):
+        reminder.state, reason = end
+        reminder.explain(reason)
+        return False
+    if later := _postponed_until(reminder, appointment, now):
         reminder.due_at = later
         return False
-    return reminder.state is ReminderState.PENDING
+    return True
 
 
-def _newest_only(rows: list[Row]) -> list[Row]:
+def _end_of(
+    reminder: Reminder, appointment: Appointment, now: datetime
+) -> tuple[ReminderState, Reason] | None:
+    """Return how and why a reminder ends unsent, None when it may still be sent."""
+    topic = topic_of(reminder.rule)
+    if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
+        return ReminderState.VOID, Reason.VISIT_CHANGED
+    if is_settled(appointment, topic):
+        return ReminderState.VOID, Reason.NOTHING_MISSING
+    return (ReminderState.FAILED, Reason.DUE_TOO_LATE) if reminder.expires_at <= now else None
+
+
+def _postponed_until(reminder: Reminder, appointment: Appointment, now: datetime) -> datetime | None:
+    """Return the end of a preparatory visit at which what is missing is completed as a rule."""
+    asks = topic_of(reminder.rule) is Topic.REQUIREMENTS
+    return settled_on_the_way(appointment, now) if asks else None
+
+
+def _skip_older(rows: list[Row]) -> list[Row]:
+    """Skip each reminder that a newer one of the same visit and topic replaces; return the others."""
     in_order = sorted(rows, key=lambda row: (row[0].due_at, row[0].id))
     newest, overtaken = newest_of_each(in_order, lambda row: (row[1].id, topic_of(row[0].rule)))
     for reminder, _ in overtaken:
-        reminder.state, reminder.reason = ReminderState.SKIPPED, NEWER
+        reminder.state = ReminderState.SKIPPED
+        reminder.explain(Reason.NEWER_REMINDER)
     return newest
 
 
-def _hold_if_quiet(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:
-    """Move a late reminder to the end of the quiet hours when that is early enough."""
+def _postpone_in_quiet_hours(clinic: Clinic, reminder: Reminder, now: datetime) -> bool:
+    """Move a late reminder to the end of the quiet hours when that is early enough; return whether it was moved."""
     if reminder.expires_at <= now:
         return False
     later = outside_quiet(now, reminder.expires_at, clinic.zone, quiet_hours(clinic.settings))

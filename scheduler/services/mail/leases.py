@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.models.channel import EMAIL
 from scheduler.models.message import Message, MessageState
 from scheduler.services import limits
@@ -30,7 +31,6 @@ from scheduler.services.mail.message_ends import Policy, unclear
 LEASE = timedelta(minutes=2)
 BACKOFF_MINUTES = (5, 15, 30, 60)
 STOPS_TOGETHER = 2  # after so many it is claimed alone
-STOPPED = "the sender stopped before sending"
 
 
 def claim(
@@ -129,7 +129,8 @@ def recover(session: Session, now: datetime, policy: Policy) -> Sequence[Message
 
 def postpone_poison(message: Message, now: datetime) -> None:
     """Put back a message whose sender stopped; one with which it stopped alone waits longer each time."""
-    message.state, message.reason = MessageState.PENDING, STOPPED
+    message.state = MessageState.PENDING
+    message.explain(Reason.SENDER_STOPPED)
     message.lease_token, message.leased_until = None, None
     message.stops += 1
     if message.stops > STOPS_TOGETHER:

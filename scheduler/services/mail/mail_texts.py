@@ -25,20 +25,8 @@ from scheduler.services.mail.letters import CALENDAR_NOTE, FOOTER, PRIVATE
 from scheduler.services.trail import audit
 
 TITLES = {
-    MessageKind.CONFIRMATION.value: "Confirmation",
-    MessageKind.CHANGE.value: "Change",
-    MessageKind.CANCELLATION.value: "Cancellation",
-    MessageKind.REMINDER.value: "Reminder",
-    MessageKind.REQUIREMENT_MISSING.value: "What is still missing",
-    MessageKind.DRIVER.value: "Who comes along",
-    MessageKind.BOOSTER.value: "Time to book",
-    MessageKind.CHECK_IN.value: "How are you",
-    MessageKind.LINK.value: "Fresh link",
-    MessageKind.ADDRESS.value: "Change of address",
-    PRIVATE: "Any mail to who did not agree to plain mail",
-    MessageKind.DIGEST.value: "Morning mail to the desk",
-    MessageKind.NOTICE.value: "Notice to the desk",
-    MessageKind.ACCOUNT.value: "Link to choose a new password",
+    **{kind.value: kind.words for kind in MessageKind},
+    PRIVATE: "Mail to patients without email consent",
 }
 SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
 

@@ -14,12 +14,14 @@ from typing import Literal
 from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.reminders import topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
+from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.mail.outbox import CHANGED, tell
+from scheduler.services.mail.outbox import tell
 from scheduler.services.mail.reminders import stands
 from scheduler.services.mail.told import ANNOUNCING
 
@@ -27,21 +29,21 @@ Policy = Literal["resend", "hold"]
 MOST_RESENDS = 1
 AT_ONCE = 500
 WIPED = ("secret", "lines")  # what a mail to staff said; the send log does not show it
-RESENT = "sent again: the end of the first try is unclear"
-UNCLEAR = "the end of the try is unclear: the mail may have arrived"
-TOO_LATE = "too late: its time was over before the mail server took it"
 
 
-def ended(session: Session, message: Message, state: MessageState, reason: str, now: datetime) -> None:
+def ended(
+    session: Session, message: Message, state: MessageState, reason: Reason, now: datetime, detail: str = ""
+) -> None:
     """Close the message and its reminders. Its content goes, unless staff may still want it sent again."""
-    message.state, message.reason, message.ended_at = state, reason[:200], now
+    message.state, message.ended_at = state, now
+    message.explain(reason, detail)
     message.lease_token, message.leased_until = None, None
     if state is not MessageState.UNCERTAIN:
         wipe(message)
     if state in (MessageState.FAILED, MessageState.SKIPPED, MessageState.VOID):
         message.data_at = None  # nothing of it has reached anybody
     session.flush()
-    end_reminders(session, message.id, state, reason)
+    end_reminders(session, message.id, state, reason, detail)
 
 
 def wipe(message: Message) -> None:
@@ -50,21 +52,24 @@ def wipe(message: Message) -> None:
     message.values = {name: value for name, value in message.values.items() if name not in WIPED}
 
 
-def end_reminders(session: Session, message_id: int, state: MessageState, reason: str) -> None:
+def end_reminders(
+    session: Session, message_id: int, state: MessageState, reason: Reason, detail: str = ""
+) -> None:
     """Let the reminders that a message carries end as it ends."""
     session.execute(
         update(Reminder)
         .where(Reminder.message_id == message_id, Reminder.state == ReminderState.QUEUED)
-        .values(state=ReminderState(state.value), reason=reason[:200])
+        .values(state=ReminderState(state.value), **reason_columns(reason, detail))
     )
 
 
 def unclear(session: Session, message: Message, now: datetime, policy: Policy) -> None:
     """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff."""
     if policy == "hold" or message.resends >= MOST_RESENDS:
-        ended(session, message, MessageState.UNCERTAIN, UNCLEAR, now)
+        ended(session, message, MessageState.UNCERTAIN, Reason.UNCLEAR, now)
         return
-    message.state, message.reason = MessageState.PENDING, RESENT
+    message.state = MessageState.PENDING
+    message.explain(Reason.RESENT)
     message.lease_token, message.leased_until, message.data_at = None, None, None
     message.resends += 1
     session.flush()
@@ -74,10 +79,10 @@ def fell_through(session: Session, message: Message, now: datetime) -> None:
     """Close a message that may not go: its time is over, or a visit has changed. Keep what still holds."""
     over = message.expires_at is not None and message.expires_at <= now
     _free_reminders(session, message, now)
-    state, reason = (MessageState.FAILED, TOO_LATE) if over else (MessageState.VOID, CHANGED)
-    if over and message.reason:
-        reason = f"{TOO_LATE}; {message.reason}"
-    ended(session, message, state, reason, now)
+    if over:
+        ended(session, message, MessageState.FAILED, Reason.SENT_TOO_LATE, now, message.reason)
+    else:
+        ended(session, message, MessageState.VOID, Reason.CHANGED_UNSENT, now)
     if message.kind in ANNOUNCING and not over:
         clinic = session.get_one(Clinic, message.clinic_id)
         tell(session, clinic, _appointments(session, message), now)

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
@@ -25,7 +26,6 @@ from scheduler.models.user import User
 from scheduler.services.mail.reminders import is_told, recipients
 from scheduler.services.mail.told import ANNOUNCING, LastNotification, last_told, times_document
 
-CHANGED = "the visit or the address changed before this left"
 AFTER_START = timedelta(days=1)  # a cancellation or change is still worth reading this long after the start
 
 
@@ -159,7 +159,8 @@ def _void_empty(unsent: Iterable[Message], now: datetime) -> None:
     """Close the messages that no visit was put back into."""
     for message in unsent:
         if not message.subjects:
-            message.state, message.reason, message.ended_at = MessageState.VOID, CHANGED, now
+            message.state, message.ended_at = MessageState.VOID, now
+            message.explain(Reason.CHANGED_UNSENT)
 
 
 def _tell_about(

@@ -16,6 +16,7 @@ from functools import cache
 from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.reminders import (
     Due,
     QuietHours,
@@ -34,13 +35,10 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.open_requirements import asked_about, is_missing
 from scheduler.models.patient import Patient
+from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.clinic.working_days import working_days
 
-BOOKED_LATE = "booked after due"
-RULE_LATE = "rule enabled after due"
-RULE_GONE = "the clinic no longer has this rule"
-SETTLED = "nothing is missing any more"
 OPEN = (ReminderState.PENDING, ReminderState.QUEUED)
 
 
@@ -49,7 +47,7 @@ def plan_for(
     clinic: Clinic,
     appointments: Sequence[Appointment],
     now: datetime,
-    late: str = BOOKED_LATE,
+    late: Reason = Reason.BOOKED_LATE,
 ) -> None:
     """Write the due rows for the present schedule version of those visits that the patient sees."""
     session.flush()
@@ -66,7 +64,7 @@ def plan_for(
     session.flush()
 
 
-def void_for(session: Session, appointments: Iterable[Appointment], reason: str) -> None:
+def void_for(session: Session, appointments: Iterable[Appointment], reason: Reason) -> None:
     """Make void every open row of these visits that no longer holds: an earlier version, or a visit that is off."""
     session.flush()
     by_id = {appointment.id: appointment for appointment in appointments}
@@ -77,7 +75,8 @@ def void_for(session: Session, appointments: Iterable[Appointment], reason: str)
             appointment, topic_of(row.rule)
         )
         if not holds:
-            row.state, row.reason = ReminderState.VOID, reason[:200]
+            row.state = ReminderState.VOID
+            row.explain(reason)
     session.flush()
 
 
@@ -141,14 +140,15 @@ def rules_changed(session: Session, clinic: Clinic, now: datetime) -> None:
     ahead = list(session.scalars(_ahead(clinic, now)))
     query = select(Reminder).where(Reminder.appointment_id.in_([visit.id for visit in ahead]))
     for row in session.scalars(query):
-        gone = row.state is ReminderState.VOID and row.reason == RULE_GONE
+        gone = row.state is ReminderState.VOID and row.reason_code == Reason.RULE_REMOVED
         if row.rule not in wanted and row.state is ReminderState.PENDING:
-            row.state, row.reason = ReminderState.VOID, RULE_GONE
+            row.state = ReminderState.VOID
+            row.explain(Reason.RULE_REMOVED)
         elif row.rule in wanted and gone:
             late = row.due_at < now
             row.state = ReminderState.SKIPPED if late else ReminderState.PENDING
-            row.reason = RULE_LATE if late else ""
-    plan_for(session, clinic, ahead, now, RULE_LATE)
+            row.explain(Reason.RULE_LATE if late else Reason.NONE)
+    plan_for(session, clinic, ahead, now, Reason.RULE_LATE)
 
 
 def _ahead(clinic: Clinic, now: datetime) -> Select[Appointment]:
@@ -184,12 +184,12 @@ def _of_visits() -> Select[int, int, str, str]:
     ).where(Reminder.appointment_id.in_(bindparam("visits", expanding=True)))
 
 
-def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late: str) -> Reminder:
-    state, reason = ReminderState.PENDING, ""
+def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late: Reason) -> Reminder:
+    state, reason = ReminderState.PENDING, Reason.NONE
     if due.due_at < now:
         state, reason = ReminderState.SKIPPED, late
     elif is_settled(appointment, due.rule.topic):
-        state, reason = ReminderState.VOID, SETTLED
+        state, reason = ReminderState.VOID, Reason.NOTHING_MISSING
     return Reminder(
         clinic_id=appointment.clinic_id,
         appointment_id=appointment.id,
@@ -199,6 +199,6 @@ def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late
         due_at=due.due_at,
         expires_at=due.expires_at,
         state=state,
-        reason=reason,
+        **reason_columns(reason),
         created_at=now,
     )

@@ -12,13 +12,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.reminders import Topic, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.open_requirements import topics_missing
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.message_ends import fell_through
-from scheduler.services.mail.reminders import SETTLED
 
 TOPICS = {MessageKind.REQUIREMENT_MISSING: Topic.REQUIREMENTS, MessageKind.DRIVER: Topic.DRIVER}
 
@@ -35,10 +35,16 @@ def requirements_changed(session: Session, appointments: Sequence[Appointment], 
     for row in _rows(session, by_id):
         missing = topic_of(row.rule) in still_open[row.appointment_id]
         if row.state is ReminderState.PENDING and not missing:
-            row.state, row.reason = ReminderState.VOID, SETTLED
-        elif row.state is ReminderState.VOID and row.reason == SETTLED and missing and row.due_at > now:
-            row.state, row.reason, row.message_id = ReminderState.PENDING, "", None
+            row.state = ReminderState.VOID
+            row.explain(Reason.NOTHING_MISSING)
+        elif _was_complete(row) and missing and row.due_at > now:
+            row.state, row.message_id = ReminderState.PENDING, None
+            row.explain(Reason.NONE)
     session.flush()
+
+
+def _was_complete(row: Reminder) -> bool:
+    return row.state is ReminderState.VOID and row.reason_code == Reason.NOTHING_MISSING
 
 
 def _unsent(session: Session, by_id: dict[int, Appointment]) -> Sequence[Message]:

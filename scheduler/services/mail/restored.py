@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from scheduler.database import UTCDateTime
+from scheduler.domain.message_reasons import HoldReason, Reason
 from scheduler.models import clinic as clinics
 from scheduler.models.appointment import Appointment
 from scheduler.models.channel import EMAIL
@@ -30,9 +31,7 @@ from scheduler.services.mail.due import kind_of
 from scheduler.services.mail.message_ends import ended
 from scheduler.services.trail import audit
 
-UNFINISHED = "a restore has not ended; run `flask restore` with the same file again"
-HELD = "restored from the backup of {taken_at}; look at what is uncertain in the send log, then `flask clock agree`"
-DOUBTFUL = "restored: it may have left after the backup was taken"
+UNFINISHED = HoldReason.RESTORE_UNFINISHED
 CHANNEL = table(  # as every schema has it that a backup can be of
     "channel",
     column("name", String()),
@@ -40,6 +39,7 @@ CHANNEL = table(  # as every schema has it that a backup can be of
     column("reason", String()),
     column("held_at", UTCDateTime()),
     column("held_reason", String()),
+    column("held_code", String()),
     column("changed_at", UTCDateTime()),
 )
 
@@ -54,7 +54,12 @@ class Doubts:
 
 def hold_at_once(connection: Connection, now: datetime) -> None:
     """Hold all sending, in the transaction that brings the rows: the database may be at an older schema yet."""
-    values = {"held_at": now, "held_reason": UNFINISHED, "changed_at": now}
+    values = {
+        "held_at": now,
+        "held_reason": UNFINISHED.words(),
+        "held_code": UNFINISHED.value,
+        "changed_at": now,
+    }
     found = connection.execute(update(CHANNEL).where(CHANNEL.c.name == EMAIL).values(values))
     if found.rowcount == 0:
         connection.execute(insert(CHANNEL).values(name=EMAIL, failures=0, reason="", **values))
@@ -62,7 +67,7 @@ def hold_at_once(connection: Connection, now: datetime) -> None:
 
 def is_unfinished(connection: Connection) -> bool:
     """Tell whether rows were brought in and not looked through yet."""
-    return connection.scalar(select(CHANNEL.c.held_reason).where(CHANNEL.c.name == EMAIL)) == UNFINISHED
+    return connection.scalar(select(CHANNEL.c.held_code).where(CHANNEL.c.name == EMAIL)) == UNFINISHED
 
 
 def look_through(session: Session, taken_at: str, now: datetime) -> Doubts:
@@ -72,7 +77,7 @@ def look_through(session: Session, taken_at: str, now: datetime) -> Doubts:
     for one in open_sessions:
         one.ended_at = now
     channels.release(session, now)
-    channels.hold(session, HELD.format(taken_at=taken_at), now)
+    channels.hold(session, HoldReason.RESTORED, now, taken_at)
     for clinic in clinics.every(session):
         actor = Actor(clinic=clinic, user=None, role=None, name="command")
         audit.record(session, actor, "database.restored", clinic, now, reason=f"backup of {taken_at}")
@@ -112,5 +117,5 @@ def _doubt(session: Session, clinic: Clinic, now: datetime) -> int:
     )
     messages = session.scalars(waiting.order_by(Message.id)).all()
     for message in messages:
-        ended(session, message, MessageState.UNCERTAIN, DOUBTFUL, now)
+        ended(session, message, MessageState.UNCERTAIN, Reason.RESTORED, now)
     return len(messages)

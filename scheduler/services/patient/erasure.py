@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.person import Person
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.domain.text import BadText, clean_line
@@ -30,6 +31,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
+from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.requirement import Requirement
 from scheduler.models.versions import raise_versions
@@ -42,7 +44,6 @@ from scheduler.services.patient.erased import ERASED_VALUES, KEPT_WISHES, erasin
 from scheduler.services.patient.patients import shown_in
 from scheduler.services.trail import audit
 
-ERASED = "the record was made anonymous"
 RETAINED = "the retention period is over"
 AT_ONCE = 50  # patients of one tick
 SHORTEST_CONTACT = 6  # characters; what is shorter is in other texts by chance
@@ -222,7 +223,7 @@ def _erase_visits(session: Session, patient: Patient) -> None:
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
         update(Reminder)
         .where(Reminder.appointment_id.in_(visits), Reminder.state == ReminderState.PENDING)
-        .values(state=ReminderState.VOID, reason=ERASED),
+        .values(state=ReminderState.VOID, **reason_columns(Reason.ERASED)),
     ):
         session.execute(statement.execution_options(synchronize_session="fetch"))
 
@@ -233,7 +234,13 @@ def _erase_mail(session: Session, patient: Patient, now: datetime) -> None:
     for statement in (
         update(Message)
         .where(theirs, Message.state.in_(waiting))
-        .values(state=MessageState.VOID, reason=ERASED, ended_at=now, lease_token=None, leased_until=None),
+        .values(
+            state=MessageState.VOID,
+            **reason_columns(Reason.ERASED),
+            ended_at=now,
+            lease_token=None,
+            leased_until=None,
+        ),
         update(Message)
         .where(theirs)
         .values(address=None, subject_line="", values={}, content=None, smtp_reply=""),

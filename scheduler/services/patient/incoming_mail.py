@@ -20,6 +20,7 @@ from icalendar import Calendar, Component
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.status import Response
 from scheduler.errors import Refusal
 from scheduler.models.appointment import Appointment
@@ -62,11 +63,11 @@ def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
         return f"delayed: {status}"
     if message.state is not MessageState.SENT:
         return f"known: {status}"
-    reason = f"bounced: {status}"
-    ended(session, message, MessageState.FAILED, reason, now)
+    ended(session, message, MessageState.FAILED, Reason.BOUNCED, now, status)
     for reminder in session.scalars(select(Reminder).where(Reminder.message_id == message.id)):
         if reminder.state is ReminderState.SENT:
-            reminder.state, reminder.reason = ReminderState.FAILED, reason
+            reminder.state = ReminderState.FAILED
+            reminder.explain(Reason.BOUNCED, status)
     of_patient = message.patient_id if message.kind is not MessageKind.ADDRESS else None
     patient = session.get(Patient, of_patient) if of_patient else None
     if patient and patient.erased_at is None:
@@ -74,7 +75,7 @@ def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
             patient.email_bad_at = now
         notices.bounced(session, patient, now)
     session.flush()
-    return reason
+    return message.reason
 
 
 def _delivery_status(mail: EmailMessage) -> str | None:

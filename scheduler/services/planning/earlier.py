@@ -30,6 +30,10 @@ DAY = timedelta(days=1)
 WAITS = (3, 7, 14)  # days after the first day asked for
 
 
+class LastVisitMissing(Invalid):
+    """Visits were before, and nothing says when the last of them was."""
+
+
 @dataclass(frozen=True)
 class Before:
     """What the desk was told: the last visit held, days by action (that of the last one at least), the usual time of
@@ -100,7 +104,7 @@ def earlier(plan: Plan, before: Before, first_on: date, zone: ZoneInfo, now: dat
 
 def _days(held: list[Action], before: Before) -> dict[str, date]:
     if before.last not in before.on:
-        raise Invalid([("last_on", "is missing")])
+        raise LastVisitMissing([("last_on", "is missing")])
     days = {before.last: before.on[before.last]}
     for action, following in zip(reversed(held[:-1]), reversed(held), strict=False):
         days[action.key] = before.on.get(action.key) or _back(days[following.key], following.offset)

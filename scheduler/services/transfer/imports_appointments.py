@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.folding import folded
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_utc
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.planner.model import Done, Placement
 from scheduler.domain.planner.projections import project
 from scheduler.domain.plans import Action
@@ -42,7 +43,6 @@ WHO = ("patient_id", "given_name", "family_name", "birth_date")
 REQUIRED = ("plan_definition", "action", "status", "start")
 COLUMNS = frozenset({*WHO, *REQUIRED, "course", "end", "location", "practitioners"})
 STATUSES = ("done", "booked")
-TOLD = "the patient knew before the import"
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,8 @@ def _silence(session: Session, appointment_ids: Sequence[int], now: datetime) ->
         Message.state == MessageState.PENDING,
     )
     for message in session.scalars(query):
-        message.state, message.reason, message.ended_at = MessageState.VOID, TOLD, now
+        message.state, message.ended_at = MessageState.VOID, now
+        message.explain(Reason.IMPORTED)
     session.flush()
 
 

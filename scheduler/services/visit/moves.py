@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain import planner
 from scheduler.domain.planner.model import NoFit, Placement
 from scheduler.domain.plans import Role
-from scheduler.domain.status import STEPS
+from scheduler.domain.status import STEP_REFUSALS, STEPS
 from scheduler.errors import Invalid, NoFitFound, WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
@@ -225,6 +225,6 @@ def _require_movable(appointment: Appointment, scope: str, now: datetime) -> Non
     if scope not in SCOPES:
         raise Invalid([("scope", f"must be one of {', '.join(SCOPES)}")])
     if appointment.status not in STEPS["reschedule"]:
-        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: it cannot be moved")
+        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {STEP_REFUSALS['reschedule']}")
     if appointment.start_at <= now:
         raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")

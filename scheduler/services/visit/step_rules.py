@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.status import STEPS, AppointmentStatus
+from scheduler.domain.status import STEP_REFUSALS, STEPS, AppointmentStatus
 from scheduler.errors import Refusal, RequirementOpen, WrongDay, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.open_requirements import (
@@ -131,7 +131,7 @@ def _require_status(appointment: Appointment, step: str, now: datetime) -> None:
         if _is_late_entry(appointment, now):
             return
         raise WrongStatus(f"{appointment.title} is {appointment.status.words}: check the patient in first")
-    raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {step} does not fit")
+    raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {STEP_REFUSALS[step]}")
 
 
 def _is_late_entry(appointment: Appointment, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import STEPS, AppointmentStatus, Response
+from scheduler.domain.status import STEP_NAMES, STEPS, AppointmentStatus, Response
 from scheduler.errors import WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
@@ -33,7 +33,7 @@ def undo(session: Session, actor: Actor, appointment: Appointment, step: str, no
     """Take a step back. Raises WrongStatus unless it is the visit's latest, SlotTaken when its time is gone."""
     event = latest_step(session, appointment)
     if event is None or event.kind != step:
-        raise WrongStatus(f"{appointment.title}: the last step was not {step}")
+        raise WrongStatus(f"{appointment.title}: the last step was not {STEP_NAMES[step]}")
     step_rules.require_undo(appointment, step, now)
     if step == "reschedule":
         move_back(session, actor, event, now)

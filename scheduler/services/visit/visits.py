@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import STEPS, AppointmentStatus, Response, Stage
+from scheduler.domain.status import STEP_REFUSALS, STEPS, AppointmentStatus, Response, Stage
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.services.actors import Actor
@@ -171,4 +171,4 @@ def _step(
 
 def _require(appointment: Appointment, step: str) -> None:
     if appointment.status not in STEPS[step]:
-        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {step} does not fit")
+        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {STEP_REFUSALS[step]}")

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.message_kinds import MessageKind
 from scheduler.domain.plans import Unit
-from scheduler.domain.reminders import Anchor, ReminderRule, Topic, write_rule
+from scheduler.domain.reminders import KIND_OF_TOPIC, Anchor, ReminderRule, Topic, write_rule
 from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
@@ -34,12 +35,9 @@ NUMBERS = (
 TEXTS = ("quiet_from", "quiet_until", "visit_label", "mail_name", "digest_at")
 FLAGS = ("show_hidden_visits", "show_location", "reminders_on_closed_days")
 WHATS = (
-    ("visit before-start", "Reminder, before"),
-    ("requirements before-start", "What is still missing, before"),
-    ("driver before-start", "Who comes along, before"),
-    ("booster before-start", "Time to book, before"),
-    ("visit after-end", "How are you, after"),
-    ("visit at-booking", "Reminder, at booking"),
+    *((f"{topic.value} before-start", f"{KIND_OF_TOPIC[topic].words}, before") for topic in Topic),
+    ("visit after-end", f"{MessageKind.CHECK_IN.words}, after"),
+    ("visit at-booking", f"{MessageKind.REMINDER.words}, at booking"),
 )
 UNITS = ((Unit.HOURS, "hours"), (Unit.DAYS, "days"), (Unit.WORKING_DAYS, "working days"))
 ROWS = 16

@@ -99,5 +99,5 @@ def test_a_course_on_hold_cannot_be_held_again(session, harbor, alice, nora_cour
     care_plan = nora_course
     careplans.hold(session, alice, care_plan, NOW)
 
-    with pytest.raises(WrongStatus, match="is on hold"):
+    with pytest.raises(WrongStatus, match="is on hold: it cannot be put on hold"):
         careplans.hold(session, alice, care_plan, NOW)

@@ -3,11 +3,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from scheduler.domain.message_reasons import NEEDS_CALL, Reason
 from scheduler.errors import WrongStatus
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail import call_list, outbox, reminders
-from scheduler.services.mail.letters import NO_ADDRESS
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
@@ -22,11 +22,12 @@ def visit(session, harbor):
     return visit
 
 
-def mail(session, harbor, visit, state, reason=""):
+def mail(session, harbor, visit, state, reason=Reason.NONE, detail=""):
     message = outbox.enqueue(
         session, harbor.clinic, MessageKind.CONFIRMATION, NOW, patient=visit.patient, about=[visit]
     )
-    message.state, message.reason = state, reason
+    message.state = state
+    message.explain(reason, detail)
     session.flush()
     return message
 
@@ -37,47 +38,54 @@ def listed(session, harbor, now=NOW):
 
 @both
 def test_who_did_not_get_a_mail_is_on_the_list_until_called(session, harbor, visit):
-    mail(session, harbor, visit, MessageState.FAILED, "failed: address")
+    mail(session, harbor, visit, MessageState.FAILED, Reason.ADDRESS_REFUSED, "550")
     for row in session.scalars(select(Reminder)):
-        row.state, row.reason = ReminderState.SKIPPED, NO_ADDRESS
+        row.state = ReminderState.SKIPPED
+        row.explain(Reason.NO_ADDRESS)
     mail(session, harbor, visit, MessageState.SENT)
-    assert listed(session, harbor) == [("Nora Lindqvist", ["failed: address", NO_ADDRESS])]
+    assert listed(session, harbor) == [("Nora Lindqvist", ["failed: address (550)", "no email address"])]
 
     assert call_list.settle(session, harbor.actor("alice"), visit.patient, NOW) == 3
     assert listed(session, harbor) == []
 
 
 def test_nobody_is_called_about_what_has_begun(session, harbor, visit):
-    mail(session, harbor, visit, MessageState.FAILED, "failed: address")
+    mail(session, harbor, visit, MessageState.FAILED, Reason.ADDRESS_REFUSED, "550")
 
     assert listed(session, harbor, visit.start_at) == []
 
 
 def test_other_clinics_are_not_on_the_list(session, harbor, hill, visit):
-    mail(session, harbor, visit, MessageState.FAILED, "failed: address")
+    mail(session, harbor, visit, MessageState.FAILED, Reason.ADDRESS_REFUSED, "550")
 
     assert call_list.calls(session, hill.clinic, NOW) == []
 
 
-def test_what_was_replaced_is_not_on_the_list(session, harbor, visit):
+@both
+@pytest.mark.parametrize("reason", Reason)
+def test_a_code_decides_who_is_called_whatever_the_words_are(session, harbor, visit, reason):
+    skipped = mail(session, harbor, visit, MessageState.SKIPPED, reason)
+    skipped.reason = "other words"
     for row in session.scalars(select(Reminder)):
-        row.state, row.reason = ReminderState.SKIPPED, "a later reminder took its place"
+        row.state, row.reason_code, row.reason = ReminderState.SKIPPED, reason.value, "reworded"
+    session.flush()
 
-    assert listed(session, harbor) == []
+    expected = [("Nora Lindqvist", ["other words", "reworded"])] if reason in NEEDS_CALL else []
+    assert listed(session, harbor) == expected
 
 
 @both
 def test_a_held_mail_is_released_once_more_or_taken_for_arrived(session, harbor, visit):
     actor = harbor.actor("alice")
-    held = mail(session, harbor, visit, MessageState.UNCERTAIN, "unclear")
+    held = mail(session, harbor, visit, MessageState.UNCERTAIN, Reason.UNCLEAR)
     call_list.release(session, actor, held, NOW)
     assert (held.state, held.resends) == (MessageState.PENDING, 1)
 
-    other = mail(session, harbor, visit, MessageState.UNCERTAIN, "unclear")
+    other = mail(session, harbor, visit, MessageState.UNCERTAIN, Reason.UNCLEAR)
     call_list.discard(session, actor, other, NOW)
-    assert (other.state, other.reason, other.settled_by_id) == (
+    assert (other.state, other.reason_code, other.settled_by_id) == (
         MessageState.UNCERTAIN,
-        call_list.DISCARDED,
+        Reason.DISCARDED,
         actor.user_id,
     )
     with pytest.raises(WrongStatus):
@@ -85,7 +93,7 @@ def test_a_held_mail_is_released_once_more_or_taken_for_arrived(session, harbor,
 
 
 def test_a_failed_mail_is_sent_again_as_a_new_one(session, harbor, visit):
-    failed = mail(session, harbor, visit, MessageState.FAILED, "failed: content")
+    failed = mail(session, harbor, visit, MessageState.FAILED, Reason.CONTENT_REFUSED, "554")
     again = call_list.resend(session, harbor.actor("alice"), failed, NOW)
 
     assert (again.state, again.kind, [one.appointment_id for one in again.subjects]) == (
@@ -97,7 +105,7 @@ def test_a_failed_mail_is_sent_again_as_a_new_one(session, harbor, visit):
 
 
 def test_old_news_is_not_sent_again(session, harbor, visit):
-    failed = mail(session, harbor, visit, MessageState.FAILED, "failed: content")
+    failed = mail(session, harbor, visit, MessageState.FAILED, Reason.CONTENT_REFUSED, "554")
     visit.schedule_version += 1
     with pytest.raises(WrongStatus):
         call_list.resend(session, harbor.actor("alice"), failed, NOW)

@@ -41,7 +41,7 @@ def mail(session):
 def test_the_requirement_lets_out_what_still_holds(session, visit):
     letter = claimed(session)
 
-    assert delivery.passes_sending_check(session, letter, NOW)
+    assert delivery.pass_sending_check(session, letter, NOW)
     assert (mail(session).data_at, mail(session).content) == (NOW, letter.encrypted)
 
 
@@ -49,8 +49,8 @@ def test_the_requirement_lets_out_what_still_holds(session, visit):
 def test_nobody_passes_twice(session, visit):
     letter = claimed(session)
 
-    assert delivery.passes_sending_check(session, letter, NOW)
-    assert not delivery.passes_sending_check(session, letter, NOW)
+    assert delivery.pass_sending_check(session, letter, NOW)
+    assert not delivery.pass_sending_check(session, letter, NOW)
 
 
 @both
@@ -67,7 +67,7 @@ def test_the_requirement_is_shut_when_a_visit_changed(session, visit, change):
     change(visit)
     session.flush()
 
-    assert not delivery.passes_sending_check(session, letter, NOW)
+    assert not delivery.pass_sending_check(session, letter, NOW)
     delivery.refused_by_sending_check(session, letter, NOW)
     assert mail(session).state is MessageState.VOID
 
@@ -78,14 +78,14 @@ def test_confirming_or_arriving_does_not_shut_it(session, visit):
     visit.status, visit.row_version, visit.sequence = AppointmentStatus.ARRIVED, 5, 5
     session.flush()
 
-    assert delivery.passes_sending_check(session, letter, NOW)
+    assert delivery.pass_sending_check(session, letter, NOW)
 
 
 @both
 def test_the_requirement_is_shut_after_the_start(session, visit):
     letter = claimed(session)
 
-    assert not delivery.passes_sending_check(session, letter, visit.start_at)
+    assert not delivery.pass_sending_check(session, letter, visit.start_at)
     delivery.refused_by_sending_check(session, letter, visit.start_at)
     assert (mail(session).state, mail(session).reason[:8]) == (MessageState.FAILED, "too late")
 
@@ -96,7 +96,7 @@ def test_a_lost_lease_shuts_it_and_is_left_to_the_recovery(session, visit):
     over = database_time(session) - timedelta(seconds=1)
     session.execute(update(Message).values(leased_until=over))
 
-    assert not delivery.passes_sending_check(session, letter, NOW)
+    assert not delivery.pass_sending_check(session, letter, NOW)
     delivery.refused_by_sending_check(session, letter, NOW)
     assert mail(session).state is MessageState.LEASED
 
@@ -112,16 +112,16 @@ def test_a_cancellation_passes_only_while_the_visit_is_off(session, harbor, visi
     letter = claimed(session)
     visit.status = AppointmentStatus.BOOKED
     session.flush()
-    assert not delivery.passes_sending_check(session, letter, NOW)
+    assert not delivery.pass_sending_check(session, letter, NOW)
     visit.status = AppointmentStatus.CANCELLED
     session.flush()
-    assert delivery.passes_sending_check(session, letter, NOW)
+    assert delivery.pass_sending_check(session, letter, NOW)
 
 
 @both
 def test_an_acceptance_ends_the_mail_and_its_reminders(session, visit):
     letter = claimed(session)
-    delivery.passes_sending_check(session, letter, NOW)
+    delivery.pass_sending_check(session, letter, NOW)
     delivery.accepted(session, letter, "250 2.0.0 for <nora@example.org> queued", NOW)
     [reminder] = session.scalars(select(Reminder).where(Reminder.message_id == letter.message_id))
 
@@ -136,7 +136,7 @@ def test_an_acceptance_ends_the_mail_and_its_reminders(session, visit):
 @both
 def test_an_acceptance_that_comes_late_stops_the_second_copy(session, visit):
     letter = claimed(session)
-    delivery.passes_sending_check(session, letter, NOW)
+    delivery.pass_sending_check(session, letter, NOW)
     session.execute(update(Message).values(leased_until=database_time(session) - timedelta(seconds=1)))
     leases.recover(session, NOW, "resend")
     assert mail(session).state is MessageState.PENDING

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.database import begin_write, db
+from scheduler.domain.message_reasons import Reason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.open_requirements import settled_on_the_way
@@ -17,7 +18,6 @@ from scheduler.services.course import boosters, careplans
 from scheduler.services.mail import delivery, leases, settings_changes
 from scheduler.services.mail.due import collect
 from scheduler.services.mail.letters import Letterhead, NoLetter, compose
-from scheduler.services.mail.reminders import SETTLED
 from scheduler.services.visit import requirements, visits
 from tests.cast import NOW
 from tests.engines import SECRET_KEY, both
@@ -114,10 +114,10 @@ def test_what_is_settled_is_not_asked_about_and_comes_back_when_it_opens_again(s
     [row] = rows(session, infusion, "requirements")
     at = row.due_at - HOUR
     close_all(session, paul, care_plan, at)
-    closed = (row.state, row.reason)
+    closed = (row.state, row.reason_code)
     requirements.reopen(session, paul, care_plan, "consent", at)
 
-    assert closed == (ReminderState.VOID, SETTLED)
+    assert closed == (ReminderState.VOID, Reason.NOTHING_MISSING)
     assert row.state is ReminderState.PENDING
 
 
@@ -140,7 +140,7 @@ def test_a_claimed_mail_does_not_leave_once_the_requirement_is_closed(session, p
     requirements.complete(session, paul, care_plan, "consent", now)
     session.commit()
 
-    assert not delivery.passes_sending_check(session, letter, now)
+    assert not delivery.pass_sending_check(session, letter, now)
     assert (message.state, rows(session, infusion, "requirements")[0].state) == (
         MessageState.VOID,
         ReminderState.VOID,
@@ -153,7 +153,7 @@ def test_without_the_closing_it_would_have_left(session, paul, care_plan):
     now = come_up(session, infusion, "requirements")
     [message] = leases.claim(session, "token", now, 1)
 
-    assert delivery.passes_sending_check(session, compose(session, message, HEAD, now), now)
+    assert delivery.pass_sending_check(session, compose(session, message, HEAD, now), now)
 
 
 @both
@@ -181,7 +181,7 @@ def let_out(app, letter, now):
     with app.app_context():
         try:
             begin_write(db.session())
-            passed = delivery.passes_sending_check(db.session(), letter, now)
+            passed = delivery.pass_sending_check(db.session(), letter, now)
             db.session.commit()
         finally:
             db.session.remove()
@@ -197,7 +197,7 @@ def test_a_driver_is_asked_for_until_there_is_one(session, paul, care_plan):
 
     assert still == [MessageKind.DRIVER]
     assert waiting(session) == []
-    assert rows(session, infusion, "driver")[0].reason == SETTLED
+    assert rows(session, infusion, "driver")[0].reason_code == Reason.NOTHING_MISSING
 
 
 def test_of_two_in_one_mail_the_other_is_asked_again(session, paul, care_plan):
@@ -240,7 +240,7 @@ def test_a_mail_sent_again_after_the_requirement_was_closed_is_not_written(sessi
     nothing = compose(session, message, HEAD, now)
 
     assert isinstance(nothing, NoLetter)
-    assert nothing.reason == SETTLED
+    assert nothing.reason is Reason.NOTHING_MISSING
 
 
 def test_a_moved_visit_asks_by_its_new_time(session, harbor, care_plan):
@@ -263,7 +263,7 @@ def test_a_booster_wants_to_be_booked_and_the_mail_says_no_time(session, care_pl
 
     assert message.kind is MessageKind.BOOSTER
     assert not re.search(r"\d:\d\d|\b[AP]M\b", mail_words(letter.content))
-    assert delivery.passes_sending_check(session, letter, now)
+    assert delivery.pass_sending_check(session, letter, now)
 
 
 @both
@@ -276,7 +276,7 @@ def test_a_booked_booster_no_longer_asks(session, harbor, care_plan):
     boosters.book_proposed(session, harbor.actor("alice"), proposed, start, now)
     session.commit()
 
-    assert not delivery.passes_sending_check(session, letter, now)
+    assert not delivery.pass_sending_check(session, letter, now)
 
 
 def test_a_course_that_ends_asks_no_more(session, harbor, care_plan):

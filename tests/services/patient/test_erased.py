@@ -121,13 +121,14 @@ def test_what_slipped_in_beside_the_erasure_is_erased_by_the_clock(app, session,
 WORDS_OF_THE_CLINIC = {
     "api_token": {"name", "prefix", "digest", "scopes", "made_via", "public_id"},
     "audit_head": {"seal"},
-    "channel": {"name", "reason", "held_reason"},  # the mail server's words, redacted
+    "channel": {"name", "reason", "held_reason", "held_code"},  # the mail server's words, redacted
     "clinic": {
         *("key", "name", "zone_name", "country", "subdivision", "phone", "address"),
         *("settings_document", "public_id"),
     },
     "closure": {"reason", "public_id"},
     "invitation": {"name", "answer", "public_id"},  # of members of staff
+    "job_run": {"name", "host", "outcome"},
     "known_browser": {"digest"},
     "location": {"name", "capabilities", "public_id"},
     "allocation": {"phase", "role"},
@@ -135,7 +136,6 @@ WORDS_OF_THE_CLINIC = {
     "practitioner": {"name", "public_id"},
     "request_count": {"limit_name", "digest"},
     "sign_in_try": {"rule", "digest"},
-    "job_run": {"name", "host", "outcome"},
     "user": {
         *("email", "name", "password", "fs_uniquifier", "last_login_ip", "current_login_ip"),
         *("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"),

@@ -11,7 +11,7 @@ from scheduler.models.requirement import Requirement
 from scheduler.services.course import booking, careplans
 from scheduler.services.course.course_pictures import picture
 from scheduler.services.planning import courses, proposals
-from scheduler.services.planning.earlier import Before, earlier, longer_gap, sides
+from scheduler.services.planning.earlier import Before, LastVisitMissing, earlier, longer_gap, sides
 from scheduler.services.visit import books
 from tests.cast import NOW, shipped
 from tests.engines import both
@@ -96,7 +96,7 @@ def test_what_cannot_be_is_named(case, errors):
 
 
 def test_without_the_day_of_the_last_nothing_is_known():
-    with pytest.raises(Invalid, match="last_on: is missing"):
+    with pytest.raises(LastVisitMissing, match="last_on: is missing"):
         earlier(PLAN, Before("infusion-3", {}, time(10)), TUESDAY, ZONE, NOW)
 
 

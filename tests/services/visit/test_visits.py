@@ -55,7 +55,7 @@ def test_a_done_visit_cannot_be_cancelled(session, alice, therapy):
     visits.check_in(session, alice, therapy, therapy.start_at)
     visits.fulfill(session, alice, therapy, therapy.end_at)
 
-    with pytest.raises(WrongStatus, match="is done"):
+    with pytest.raises(WrongStatus, match="is done: it cannot be canceled"):
         visits.cancel(session, alice, [therapy], therapy.end_at)
 
 
@@ -118,11 +118,27 @@ def test_taking_a_cancellation_back_is_refused_once_the_time_is_taken(session, h
     assert {conflict["resource"] for conflict in refused.value.details["conflicts"]} == {"Room A", "Theo"}
 
 
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (visits.check_in, "Therapy session is a no-show: the patient cannot be checked in"),
+        (visits.confirm, "Therapy session is a no-show: it cannot be confirmed"),
+    ],
+)
+def test_a_refusal_names_the_status_and_the_step_in_words(session, alice, therapy, step, words):
+    therapy.title = "Therapy session"
+    visits.mark_noshow(session, alice, therapy, therapy.end_at)
+
+    with pytest.raises(WrongStatus) as refused:
+        step(session, alice, therapy, therapy.end_at)
+    assert refused.value.words == words
+
+
 def test_only_the_latest_step_is_taken_back(session, alice, therapy):
     visits.arrive(session, alice, therapy, therapy.start_at)
     visits.check_in(session, alice, therapy, therapy.start_at)
 
-    with pytest.raises(WrongStatus, match="last step was not arrive"):
+    with pytest.raises(WrongStatus, match="last step was not the arrival"):
         undo.undo(session, alice, therapy, "arrive", therapy.start_at)
     undo.undo(session, alice, therapy, "check-in", therapy.start_at)
     undo.undo(session, alice, therapy, "arrive", therapy.start_at)

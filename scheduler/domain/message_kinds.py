@@ -1,0 +1,48 @@
+"""The kinds of messages, and the words for each wherever a person reads of one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class MessageKind(StrEnum):
+    CONFIRMATION = "confirmation"
+    CHANGE = "change"
+    CANCELLATION = "cancellation"
+    REMINDER = "reminder"
+    REQUIREMENT_MISSING = "requirement-missing"
+    DRIVER = "driver"
+    BOOSTER = "booster"
+    CHECK_IN = "check-in"
+    LINK = "link"
+    ADDRESS = "address"
+    DIGEST = "digest"
+    NOTICE = "notice"
+    ACCOUNT = "account"
+
+    @property
+    def words(self) -> str:
+        return _WORDS[self]
+
+    @property
+    def words_inside(self) -> str:
+        """The words within a sentence."""
+        return self.words[0].lower() + self.words[1:]
+
+
+_K = MessageKind
+_WORDS = {
+    _K.CONFIRMATION: "Confirmation",
+    _K.CHANGE: "Change",
+    _K.CANCELLATION: "Cancellation",
+    _K.REMINDER: "Reminder",
+    _K.REQUIREMENT_MISSING: "What is still missing",
+    _K.DRIVER: "Who comes along",
+    _K.BOOSTER: "Time to book",
+    _K.CHECK_IN: "How are you",
+    _K.LINK: "Fresh link",
+    _K.ADDRESS: "Change of address",
+    _K.DIGEST: "Morning mail to the desk",
+    _K.NOTICE: "Notice to the desk",
+    _K.ACCOUNT: "Link to choose a new password",
+}

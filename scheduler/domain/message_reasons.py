@@ -1,0 +1,126 @@
+"""Why a message or reminder is in its state, and why sending is on hold: codes for programs, words for people.
+
+Code decides by the code. The words are written beside it in the row and may be changed here at any time.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+LONGEST = 200  # characters of a reason in the database
+
+
+class Reason(StrEnum):
+    NONE = ""
+    # skipped
+    NO_ADDRESS = "no-address"
+    BAD_ADDRESS = "bad-address"
+    OPTED_OUT = "opted-out"
+    DAILY_LIMIT = "daily-limit"
+    NEWER_REMINDER = "newer-reminder"
+    BOOKED_LATE = "booked-late"
+    RULE_LATE = "rule-late"
+    DEMO = "demo"
+    # void
+    NOTHING_MISSING = "nothing-missing"
+    RULE_REMOVED = "rule-removed"
+    MOVED = "moved"
+    CANCELED = "canceled"
+    BOOKED = "booked"
+    MISSED = "missed"
+    VISIT_CHANGED = "visit-changed"
+    CHANGED_UNSENT = "changed-unsent"
+    IMPORTED = "imported"
+    ERASED = "erased"
+    # failed
+    DUE_TOO_LATE = "due-too-late"
+    SENT_TOO_LATE = "sent-too-late"
+    NOT_ACCEPTED = "not-accepted"
+    ADDRESS_REFUSED = "address-refused"
+    CONTENT_REFUSED = "content-refused"
+    REFUSED = "refused"
+    BOUNCED = "bounced"
+    # pending again
+    SERVER_TROUBLE = "server-trouble"
+    NOT_COMPOSED = "not-composed"
+    SENDER_STOPPED = "sender-stopped"
+    RESENT = "resent"
+    RELEASED = "released"
+    # uncertain
+    UNCLEAR = "unclear"
+    RESTORED = "restored"
+    DISCARDED = "discarded"
+
+    def words(self, detail: str = "") -> str:
+        """Return what people read. The detail stands where the words have a gap for it, or else after them."""
+        words = _WORDS[self]
+        if "{}" in words:
+            words = words.format(detail)
+        elif detail:
+            words = f"{words}; {detail}"
+        return words[:LONGEST]
+
+    @property
+    def needs_call(self) -> bool:
+        """Nothing was sent, and staff must call the patient instead."""
+        return self in NEEDS_CALL
+
+
+class HoldReason(StrEnum):
+    """Why all sending waits until a person agrees."""
+
+    NONE = ""
+    CLOCK_JUMPED = "clock-jumped"
+    RESTORE_UNFINISHED = "restore-unfinished"
+    RESTORED = "restored"
+
+    def words(self, detail: str = "") -> str:
+        return _HOLD_WORDS[self].format(detail)
+
+
+_R = Reason
+NEEDS_CALL = frozenset({_R.NO_ADDRESS, _R.BAD_ADDRESS, _R.OPTED_OUT, _R.DAILY_LIMIT})
+_WORDS = {
+    _R.NONE: "",
+    _R.NO_ADDRESS: "no email address",
+    _R.BAD_ADDRESS: "the email address does not work",
+    _R.OPTED_OUT: "opted out of reminders",
+    _R.DAILY_LIMIT: "{} reminders in 24 hours are enough",
+    _R.NEWER_REMINDER: "a later reminder took its place",
+    _R.BOOKED_LATE: "booked after due",
+    _R.RULE_LATE: "rule enabled after due",
+    _R.DEMO: "demo history",
+    _R.NOTHING_MISSING: "nothing is missing any more",
+    _R.RULE_REMOVED: "the clinic no longer has this rule",
+    _R.MOVED: "moved",
+    _R.CANCELED: "canceled",
+    _R.BOOKED: "booked",
+    _R.MISSED: "the patient did not come",
+    _R.VISIT_CHANGED: "the visit has changed",
+    _R.CHANGED_UNSENT: "the visit or the address changed before this left",
+    _R.IMPORTED: "the patient knew before the import",
+    _R.ERASED: "the record was made anonymous",
+    _R.DUE_TOO_LATE: "too late: it came up when its time was over",
+    _R.SENT_TOO_LATE: "too late: its time was over before the mail server took it",
+    _R.NOT_ACCEPTED: "failed: not accepted in time ({})",
+    _R.ADDRESS_REFUSED: "failed: address ({})",
+    _R.CONTENT_REFUSED: "failed: content ({})",
+    _R.REFUSED: "failed: refused ({})",
+    _R.BOUNCED: "bounced: {}",
+    _R.SERVER_TROUBLE: "{}",
+    _R.NOT_COMPOSED: "cannot be composed: {}",
+    _R.SENDER_STOPPED: "the sender stopped before sending",
+    _R.RESENT: "sent again: the end of the first try is unclear",
+    _R.RELEASED: "released by the desk",
+    _R.UNCLEAR: "the end of the try is unclear: the mail may have arrived",
+    _R.RESTORED: "restored: it may have left after the backup was taken",
+    _R.DISCARDED: "discarded by the desk: the first try counts as arrived",
+}
+_HOLD_WORDS = {
+    HoldReason.NONE: "",
+    HoldReason.CLOCK_JUMPED: ("the clock jumped by {} hours; see that it is right, then `flask clock agree`"),
+    HoldReason.RESTORE_UNFINISHED: ("a restore has not ended; run `flask restore` with the same file again"),
+    HoldReason.RESTORED: (
+        "restored from the backup of {}; look at what is uncertain in the send log, then `flask clock agree`"
+    ),
+}
