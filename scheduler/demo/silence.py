@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
@@ -26,7 +26,7 @@ def silence(session: Session, clinic: Clinic, now: datetime) -> None:
         Message.clinic_id == clinic.id, Message.state == MessageState.PENDING, Message.due_at <= now
     )
     for message in session.scalars(due.order_by(Message.id)).all():
-        ended(session, message, MessageState.SKIPPED, Reason.DEMO, now)
+        ended(session, message, MessageState.SKIPPED, MessageReason.DEMO, now)
     overdue = (
         Reminder.clinic_id == clinic.id,
         Reminder.state == ReminderState.PENDING,
@@ -38,6 +38,6 @@ def silence(session: Session, clinic: Clinic, now: datetime) -> None:
         .where(Appointment.clinic_id == clinic.id, Patient.email.is_(None))
     )
     to_call = (*overdue, Reminder.recipient == "patient", Reminder.appointment_id.in_(unreachable))
-    for where, reason in ((to_call, Reason.NO_ADDRESS), (overdue, Reason.DEMO)):
+    for where, reason in ((to_call, MessageReason.NO_ADDRESS), (overdue, MessageReason.DEMO)):
         values = {"state": ReminderState.SKIPPED, **reason_columns(reason)}
         session.execute(update(Reminder).where(*where).values(values))

@@ -10,7 +10,7 @@ from enum import StrEnum
 LONGEST = 200  # characters of a reason in the database
 
 
-class Reason(StrEnum):
+class MessageReason(StrEnum):
     NONE = ""
     # skipped
     NO_ADDRESS = "no-address"
@@ -78,7 +78,7 @@ class HoldReason(StrEnum):
         return _HOLD_WORDS[self].format(detail)
 
 
-_R = Reason
+_R = MessageReason
 NEEDS_CALL = frozenset({_R.NO_ADDRESS, _R.BAD_ADDRESS, _R.OPTED_OUT, _R.DAILY_LIMIT})
 _WORDS = {
     _R.NONE: "",

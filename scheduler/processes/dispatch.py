@@ -21,7 +21,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from scheduler.database import db, writing
-from scheduler.domain.message_reasons import HoldReason, Reason
+from scheduler.domain.message_reasons import HoldReason, MessageReason
 from scheduler.models.message import Message
 from scheduler.notify.breaker import Breaker
 from scheduler.processes.group_commit import GroupCommit
@@ -138,7 +138,9 @@ class Run:
         except Exception as trouble:
             log.exception("message %d cannot be composed", message_id)
             session.rollback()
-            letter = NoLetter(message_id, token, Reason.NOT_COMPOSED, type(trouble).__name__, again=True)
+            letter = NoLetter(
+                message_id, token, MessageReason.NOT_COMPOSED, type(trouble).__name__, again=True
+            )
         if isinstance(letter, NoLetter):
             self._writer.write(not_sent, letter, out.clock())
             self._let_go(message_id)

@@ -11,7 +11,7 @@ from itertools import count
 from sqlalchemy import select
 
 from scheduler.database import begin_write, db
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageSubject
@@ -119,7 +119,7 @@ def _cancel(app, address):
         visit.status = AppointmentStatus.CANCELLED
         visit.schedule_version += 1
         db.session.flush()
-        reminders.void_for(db.session(), [visit], Reason.CANCELED)
+        reminders.void_for(db.session(), [visit], MessageReason.CANCELED)
         mails = db.session.scalars(
             select(Message)
             .join(MessageSubject, MessageSubject.message_id == Message.id)

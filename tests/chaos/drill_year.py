@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from scheduler.database import begin_write
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState
@@ -201,7 +201,7 @@ class Year:
         if visit := self._visit(number):
             visit.status = AppointmentStatus.CANCELLED
             visit.schedule_version += 1
-            reminders.void_for(self.session, [visit], Reason.CANCELED)
+            reminders.void_for(self.session, [visit], MessageReason.CANCELED)
             outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 
     def _move(self, number, hours):
@@ -210,7 +210,7 @@ class Year:
             visit.start_at += hours * HOUR
             visit.end_at += hours * HOUR
             visit.schedule_version += 1
-            reminders.void_for(self.session, [visit], Reason.MOVED)
+            reminders.void_for(self.session, [visit], MessageReason.MOVED)
             reminders.plan_for(self.session, self.cast.clinic, [visit], self.now)
             outbox.tell(self.session, self.cast.clinic, [visit], self.now)
 

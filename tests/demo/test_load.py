@@ -10,7 +10,7 @@ from scheduler.database import begin_write
 from scheduler.demo.load import play
 from scheduler.demo.mails import one_of_each
 from scheduler.domain.localtime import local_on
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.plans import Unit
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Stage
 from scheduler.models.allocation import Allocation
@@ -94,7 +94,7 @@ def _nothing_proposed_takes_up_time(session: Session) -> None:
 
 def _nobody_was_written_to(session: Session) -> None:
     sent = select(Message.state, Message.reason_code).where(Message.due_at <= TUESDAY)
-    assert {tuple(row) for row in session.execute(sent)} == {(MessageState.SKIPPED, Reason.DEMO)}
+    assert {tuple(row) for row in session.execute(sent)} == {(MessageState.SKIPPED, MessageReason.DEMO)}
     due = select(Reminder.state).where(Reminder.due_at <= TUESDAY)
     assert set(session.scalars(due)) <= {ReminderState.SKIPPED, ReminderState.VOID}
     ahead = select(func.count(Reminder.id)).where(

@@ -4,31 +4,31 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.domain.message_reasons import LONGEST, HoldReason, Reason
+from scheduler.domain.message_reasons import LONGEST, HoldReason, MessageReason
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = {"reason", "held_reason"}
 READERS = ("services/mail", "services/patient", "services/visit", "processes", "web")
 
 
-@pytest.mark.parametrize("reason", [one for one in (*Reason, *HoldReason) if one])
+@pytest.mark.parametrize("reason", [one for one in (*MessageReason, *HoldReason) if one])
 def test_each_reason_has_a_short_code_and_words(reason):
     assert re.fullmatch(r"[a-z-]{1,40}", reason.value)
     assert "detail" in reason.words("detail") or reason.words()
 
 
 def test_no_reason_has_no_words():
-    assert (Reason.NONE.words(), HoldReason.NONE.words()) == ("", "")
+    assert (MessageReason.NONE.words(), HoldReason.NONE.words()) == ("", "")
 
 
 @pytest.mark.parametrize(
     ("reason", "detail", "words"),
     [
-        (Reason.DAILY_LIMIT, "6", "6 reminders in 24 hours are enough"),
-        (Reason.NO_ADDRESS, "", "no email address"),
-        (Reason.MOVED, "by the clinic", "moved; by the clinic"),
-        (Reason.SERVER_TROUBLE, "451 {later}", "451 {later}"),
-        (Reason.REFUSED, "5" * 300, "failed: refused (" + "5" * (LONGEST - 17)),
+        (MessageReason.DAILY_LIMIT, "6", "6 reminders in 24 hours are enough"),
+        (MessageReason.NO_ADDRESS, "", "no email address"),
+        (MessageReason.MOVED, "by the clinic", "moved; by the clinic"),
+        (MessageReason.SERVER_TROUBLE, "451 {later}", "451 {later}"),
+        (MessageReason.REFUSED, "5" * 300, "failed: refused (" + "5" * (LONGEST - 17)),
     ],
 )
 def test_a_detail_is_part_of_the_words(reason, detail, words):
@@ -36,7 +36,7 @@ def test_a_detail_is_part_of_the_words(reason, detail, words):
 
 
 def test_these_reasons_need_a_call():
-    assert {one.value for one in Reason if one.needs_call} == {
+    assert {one.value for one in MessageReason if one.needs_call} == {
         "no-address",
         "bad-address",
         "opted-out",

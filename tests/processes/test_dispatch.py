@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from config import MailServer
 from scheduler.database import begin_write, db
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -154,7 +154,7 @@ def test_a_moved_visit_is_reminded_at_its_new_time_only(app, session, harbor):
         visit.start_at += DAY
         visit.end_at += DAY
         visit.schedule_version += 1
-        reminders.void_for(session, [visit], Reason.MOVED)
+        reminders.void_for(session, [visit], MessageReason.MOVED)
         reminders.plan_for(session, harbor.clinic, [visit], NOW)
         outbox.tell(session, harbor.clinic, [visit], NOW)
         post.run(NOW + 5 * MINUTE)

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import NEEDS_CALL, Reason
+from scheduler.domain.message_reasons import NEEDS_CALL, MessageReason
 from scheduler.errors import NotFound, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -113,14 +113,14 @@ def resend(session: Session, actor: Actor, message: Message, now: datetime) -> M
 def release(session: Session, actor: Actor, message: Message, now: datetime) -> None:
     """Send a held mail once more, with the same Message-ID. Raises WrongStatus."""
     _must_be_uncertain(message)
-    message.explain(Reason.RELEASED)
+    message.explain(MessageReason.RELEASED)
     message.state, message.ended_at = MessageState.PENDING, None
     message.due_at, message.data_at = now, None
     message.resends += 1
     session.execute(
         update(Reminder)
         .where(Reminder.message_id == message.id, Reminder.state == ReminderState.UNCERTAIN)
-        .values(state=ReminderState.QUEUED, **reason_columns(Reason.NONE))
+        .values(state=ReminderState.QUEUED, **reason_columns(MessageReason.NONE))
     )
     audit.record(session, actor, "message.released", message, now)
     session.flush()
@@ -129,7 +129,7 @@ def release(session: Session, actor: Actor, message: Message, now: datetime) -> 
 def discard(session: Session, actor: Actor, message: Message, now: datetime) -> None:
     """Take a held mail's first try for arrived. Raises WrongStatus."""
     _must_be_uncertain(message)
-    ended(session, message, MessageState.UNCERTAIN, Reason.DISCARDED, now)
+    ended(session, message, MessageState.UNCERTAIN, MessageReason.DISCARDED, now)
     wipe(message)
     message.settled_at, message.settled_by_id = now, actor.user_id
     audit.record(session, actor, "message.discarded", message, now)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, Update, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
@@ -110,7 +110,7 @@ def accepted(session: Session, letter: Letter, reply: str, now: datetime) -> Non
     message = session.get_one(Message, letter.message_id, with_for_update=True, populate_existing=True)
     waiting = message.state in (MessageState.PENDING, MessageState.UNCERTAIN)
     if message.lease_token == letter.lease_token or (waiting and message.resends > 0):
-        ended(session, message, MessageState.SENT, Reason.NONE, now)
+        ended(session, message, MessageState.SENT, MessageReason.NONE, now)
         message.smtp_reply = redacted(reply)
         session.flush()
 
@@ -141,7 +141,7 @@ def _record() -> Update:
         )
         .values(
             state=MessageState.SENT,
-            **reason_columns(Reason.NONE),
+            **reason_columns(MessageReason.NONE),
             smtp_reply=bindparam("reply"),
             ended_at=bindparam("moment"),
             content=None,
@@ -156,7 +156,7 @@ def _record_reminders() -> Update:
     return (
         update(Reminder)
         .where(Reminder.message_id == bindparam("letter_id"), Reminder.state == ReminderState.QUEUED)
-        .values(state=ReminderState.SENT, **reason_columns(Reason.NONE))
+        .values(state=ReminderState.SENT, **reason_columns(MessageReason.NONE))
     )
 
 
@@ -181,21 +181,21 @@ def failed(session: Session, letter: Letter, fault: SendFault, now: datetime, po
         unclear(session, message, now, policy)
     elif fault.verdict is Verdict.BAD_ADDRESS:
         _mark_address(session, message, now)
-        ended(session, message, MessageState.FAILED, Reason.ADDRESS_REFUSED, now, str(fault))
+        ended(session, message, MessageState.FAILED, MessageReason.ADDRESS_REFUSED, now, str(fault))
     elif fault.verdict is Verdict.REFUSED:
         by_content = fault.phase is DeliveryPhase.CONTENT
-        reason = Reason.CONTENT_REFUSED if by_content else Reason.REFUSED
+        reason = MessageReason.CONTENT_REFUSED if by_content else MessageReason.REFUSED
         ended(session, message, MessageState.FAILED, reason, now, str(fault))
     else:
         innocent = fault.verdict in (Verdict.CHANNEL, Verdict.PAUSE)
-        _again(session, message, Reason.SERVER_TROUBLE, now, str(fault), costs_an_attempt=not innocent)
+        _again(session, message, MessageReason.SERVER_TROUBLE, now, str(fault), costs_an_attempt=not innocent)
     session.flush()
 
 
 def _again(
     session: Session,
     message: Message,
-    reason: Reason,
+    reason: MessageReason,
     now: datetime,
     detail: str,
     *,
@@ -213,7 +213,7 @@ def _again(
     message.due_at = now + backoff(message.attempts)
     over = message.expires_at is not None and message.due_at >= message.expires_at
     if over or message.attempts >= MOST_ATTEMPTS:
-        ended(session, message, MessageState.FAILED, Reason.NOT_ACCEPTED, now, reason.words(detail))
+        ended(session, message, MessageState.FAILED, MessageReason.NOT_ACCEPTED, now, reason.words(detail))
 
 
 def _mark_address(session: Session, message: Message, now: datetime) -> None:

@@ -17,7 +17,7 @@ from functools import cache
 from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import KIND_OF_TOPIC, TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -98,15 +98,15 @@ def _lately() -> Select[int | None, str, int]:
     )
 
 
-def _why_not(patient: Patient, recipient: str, reminded: int, most: int) -> tuple[Reason, str] | None:
+def _why_not(patient: Patient, recipient: str, reminded: int, most: int) -> tuple[MessageReason, str] | None:
     """Return why this person gets no reminder now, with a detail for the words."""
     if unreachable := no_letter_to(patient, recipient, reminding=True):
         return unreachable, ""
-    return (Reason.DAILY_LIMIT, str(most)) if reminded >= most else None
+    return (MessageReason.DAILY_LIMIT, str(most)) if reminded >= most else None
 
 
 def _by_kind(
-    rows: list[Row], now: datetime, why_not: tuple[Reason, str] | None
+    rows: list[Row], now: datetime, why_not: tuple[MessageReason, str] | None
 ) -> dict[MessageKind, list[Row]]:
     """Return what to send of a patient's rows; the others end here, each with its reason."""
     good = _skip_older([row for row in rows if _end_or_postpone(*row, now)])
@@ -215,14 +215,14 @@ def _end_or_postpone(reminder: Reminder, appointment: Appointment, now: datetime
 
 def _end_of(
     reminder: Reminder, appointment: Appointment, now: datetime
-) -> tuple[ReminderState, Reason] | None:
+) -> tuple[ReminderState, MessageReason] | None:
     """Return how and why a reminder ends unsent, None when it may still be sent."""
     topic = topic_of(reminder.rule)
     if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
-        return ReminderState.VOID, Reason.VISIT_CHANGED
+        return ReminderState.VOID, MessageReason.VISIT_CHANGED
     if is_settled(appointment, topic):
-        return ReminderState.VOID, Reason.NOTHING_MISSING
-    return (ReminderState.FAILED, Reason.DUE_TOO_LATE) if reminder.expires_at <= now else None
+        return ReminderState.VOID, MessageReason.NOTHING_MISSING
+    return (ReminderState.FAILED, MessageReason.DUE_TOO_LATE) if reminder.expires_at <= now else None
 
 
 def _postponed_until(reminder: Reminder, appointment: Appointment, now: datetime) -> datetime | None:
@@ -237,7 +237,7 @@ def _skip_older(rows: list[Row]) -> list[Row]:
     newest, overtaken = newest_of_each(in_order, lambda row: (row[1].id, topic_of(row[0].rule)))
     for reminder, _ in overtaken:
         reminder.state = ReminderState.SKIPPED
-        reminder.explain(Reason.NEWER_REMINDER)
+        reminder.explain(MessageReason.NEWER_REMINDER)
     return newest
 
 

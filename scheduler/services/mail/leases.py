@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.models.channel import EMAIL
 from scheduler.models.message import Message, MessageState
 from scheduler.services import limits
@@ -130,7 +130,7 @@ def recover(session: Session, now: datetime, policy: Policy) -> Sequence[Message
 def postpone_poison(message: Message, now: datetime) -> None:
     """Put back a message whose sender stopped; one with which it stopped alone waits longer each time."""
     message.state = MessageState.PENDING
-    message.explain(Reason.SENDER_STOPPED)
+    message.explain(MessageReason.SENDER_STOPPED)
     message.lease_token, message.leased_until = None, None
     message.stops += 1
     if message.stops > STOPS_TOGETHER:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.ical import Method, course_calendar, invitation
 from scheduler.models import calendar_feed as feeds
 from scheduler.models.appointment import Appointment
@@ -100,7 +100,7 @@ class NoLetter:
 
     message_id: int
     lease_token: str
-    reason: Reason
+    reason: MessageReason
     detail: str = ""
     again: bool = False  # the fault is ours: try again later
 
@@ -120,10 +120,10 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
     token = message.lease_token or ""
     patient = session.get_one(Patient, message.patient_id) if message.patient_id else None
     reader = _reader(session, message, patient)
-    if isinstance(reader, Reason):
+    if isinstance(reader, MessageReason):
         return NoLetter(message.id, token, reader)
     if message.kind in TOPICS and not _is_anything_missing(session, message):
-        return NoLetter(message.id, token, Reason.NOTHING_MISSING)
+        return NoLetter(message.id, token, MessageReason.NOTHING_MISSING)
     mail = _mail(session, message, patient, reader, head, now)
     stored = _stored(message, head)
     content = stored or as_bytes(mail)
@@ -191,25 +191,27 @@ def _visits() -> Select[Appointment]:
     return select(Appointment).where(Appointment.id.in_(bindparam("ids", expanding=True)))
 
 
-def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> Reason | None:
+def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> MessageReason | None:
     """Return why this person cannot be written to, None when they can."""
     address = patient.proxy_email if recipient == "proxy" else patient.email
     if not address:
-        return Reason.NO_ADDRESS
+        return MessageReason.NO_ADDRESS
     if recipient == "patient" and patient.email_bad_at:
-        return Reason.BAD_ADDRESS
-    return Reason.OPTED_OUT if reminding and patient.unsubscribed_at else None
+        return MessageReason.BAD_ADDRESS
+    return MessageReason.OPTED_OUT if reminding and patient.unsubscribed_at else None
 
 
-def _reader(session: Session, message: Message, patient: Patient | None) -> Reader | Reason:
+def _reader(session: Session, message: Message, patient: Patient | None) -> Reader | MessageReason:
     if message.kind in TO_STAFF:
         user = session.get(User, message.user_id) if message.user_id else None
-        return Reader(user.email, user.name, "en", in_the_open=True) if user else Reason.NO_ADDRESS
+        return Reader(user.email, user.name, "en", in_the_open=True) if user else MessageReason.NO_ADDRESS
     if patient is None:
         raise ValueError(f"a {message.kind} is for a patient, and names none")
     if message.kind is MessageKind.ADDRESS:
         address = str(message.values.get("to", ""))
-        return Reader(address, "", patient.language, patient.email_ok) if address else Reason.NO_ADDRESS
+        return (
+            Reader(address, "", patient.language, patient.email_ok) if address else MessageReason.NO_ADDRESS
+        )
     if why := no_letter_to(patient, message.recipient, message.kind in REMINDING):
         return why
     if message.recipient == "proxy":

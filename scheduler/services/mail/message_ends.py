@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -32,7 +32,12 @@ WIPED = ("secret", "lines")  # what a mail to staff said; the send log does not 
 
 
 def ended(
-    session: Session, message: Message, state: MessageState, reason: Reason, now: datetime, detail: str = ""
+    session: Session,
+    message: Message,
+    state: MessageState,
+    reason: MessageReason,
+    now: datetime,
+    detail: str = "",
 ) -> None:
     """Close the message and its reminders. Its content goes, unless staff may still want it sent again."""
     message.state, message.ended_at = state, now
@@ -53,7 +58,7 @@ def wipe(message: Message) -> None:
 
 
 def end_reminders(
-    session: Session, message_id: int, state: MessageState, reason: Reason, detail: str = ""
+    session: Session, message_id: int, state: MessageState, reason: MessageReason, detail: str = ""
 ) -> None:
     """Let the reminders that a message carries end as it ends."""
     session.execute(
@@ -66,10 +71,10 @@ def end_reminders(
 def unclear(session: Session, message: Message, now: datetime, policy: Policy) -> None:
     """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff."""
     if policy == "hold" or message.resends >= MOST_RESENDS:
-        ended(session, message, MessageState.UNCERTAIN, Reason.UNCLEAR, now)
+        ended(session, message, MessageState.UNCERTAIN, MessageReason.UNCLEAR, now)
         return
     message.state = MessageState.PENDING
-    message.explain(Reason.RESENT)
+    message.explain(MessageReason.RESENT)
     message.lease_token, message.leased_until, message.data_at = None, None, None
     message.resends += 1
     session.flush()
@@ -80,9 +85,9 @@ def fell_through(session: Session, message: Message, now: datetime) -> None:
     over = message.expires_at is not None and message.expires_at <= now
     _free_reminders(session, message, now)
     if over:
-        ended(session, message, MessageState.FAILED, Reason.SENT_TOO_LATE, now, message.reason)
+        ended(session, message, MessageState.FAILED, MessageReason.SENT_TOO_LATE, now, message.reason)
     else:
-        ended(session, message, MessageState.VOID, Reason.CHANGED_UNSENT, now)
+        ended(session, message, MessageState.VOID, MessageReason.CHANGED_UNSENT, now)
     if message.kind in ANNOUNCING and not over:
         clinic = session.get_one(Clinic, message.clinic_id)
         tell(session, clinic, _appointments(session, message), now)

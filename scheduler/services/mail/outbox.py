@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
@@ -160,7 +160,7 @@ def _void_empty(unsent: Iterable[Message], now: datetime) -> None:
     for message in unsent:
         if not message.subjects:
             message.state, message.ended_at = MessageState.VOID, now
-            message.explain(Reason.CHANGED_UNSENT)
+            message.explain(MessageReason.CHANGED_UNSENT)
 
 
 def _tell_about(

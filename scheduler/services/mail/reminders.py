@@ -16,7 +16,7 @@ from functools import cache
 from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import (
     Due,
     QuietHours,
@@ -47,7 +47,7 @@ def plan_for(
     clinic: Clinic,
     appointments: Sequence[Appointment],
     now: datetime,
-    late: Reason = Reason.BOOKED_LATE,
+    late: MessageReason = MessageReason.BOOKED_LATE,
 ) -> None:
     """Write the due rows for the present schedule version of those visits that the patient sees."""
     session.flush()
@@ -64,7 +64,7 @@ def plan_for(
     session.flush()
 
 
-def void_for(session: Session, appointments: Iterable[Appointment], reason: Reason) -> None:
+def void_for(session: Session, appointments: Iterable[Appointment], reason: MessageReason) -> None:
     """Make void every open row of these visits that no longer holds: an earlier version, or a visit that is off."""
     session.flush()
     by_id = {appointment.id: appointment for appointment in appointments}
@@ -140,15 +140,15 @@ def rules_changed(session: Session, clinic: Clinic, now: datetime) -> None:
     ahead = list(session.scalars(_ahead(clinic, now)))
     query = select(Reminder).where(Reminder.appointment_id.in_([visit.id for visit in ahead]))
     for row in session.scalars(query):
-        gone = row.state is ReminderState.VOID and row.reason_code == Reason.RULE_REMOVED
+        gone = row.state is ReminderState.VOID and row.reason_code == MessageReason.RULE_REMOVED
         if row.rule not in wanted and row.state is ReminderState.PENDING:
             row.state = ReminderState.VOID
-            row.explain(Reason.RULE_REMOVED)
+            row.explain(MessageReason.RULE_REMOVED)
         elif row.rule in wanted and gone:
             late = row.due_at < now
             row.state = ReminderState.SKIPPED if late else ReminderState.PENDING
-            row.explain(Reason.RULE_LATE if late else Reason.NONE)
-    plan_for(session, clinic, ahead, now, Reason.RULE_LATE)
+            row.explain(MessageReason.RULE_LATE if late else MessageReason.NONE)
+    plan_for(session, clinic, ahead, now, MessageReason.RULE_LATE)
 
 
 def _ahead(clinic: Clinic, now: datetime) -> Select[Appointment]:
@@ -184,12 +184,12 @@ def _of_visits() -> Select[int, int, str, str]:
     ).where(Reminder.appointment_id.in_(bindparam("visits", expanding=True)))
 
 
-def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late: Reason) -> Reminder:
-    state, reason = ReminderState.PENDING, Reason.NONE
+def _row(appointment: Appointment, due: Due, recipient: str, now: datetime, late: MessageReason) -> Reminder:
+    state, reason = ReminderState.PENDING, MessageReason.NONE
     if due.due_at < now:
         state, reason = ReminderState.SKIPPED, late
     elif is_settled(appointment, due.rule.topic):
-        state, reason = ReminderState.VOID, Reason.NOTHING_MISSING
+        state, reason = ReminderState.VOID, MessageReason.NOTHING_MISSING
     return Reminder(
         clinic_id=appointment.clinic_id,
         appointment_id=appointment.id,

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import Topic, topic_of
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
@@ -36,15 +36,15 @@ def requirements_changed(session: Session, appointments: Sequence[Appointment], 
         missing = topic_of(row.rule) in still_open[row.appointment_id]
         if row.state is ReminderState.PENDING and not missing:
             row.state = ReminderState.VOID
-            row.explain(Reason.NOTHING_MISSING)
+            row.explain(MessageReason.NOTHING_MISSING)
         elif _was_complete(row) and missing and row.due_at > now:
             row.state, row.message_id = ReminderState.PENDING, None
-            row.explain(Reason.NONE)
+            row.explain(MessageReason.NONE)
     session.flush()
 
 
 def _was_complete(row: Reminder) -> bool:
-    return row.state is ReminderState.VOID and row.reason_code == Reason.NOTHING_MISSING
+    return row.state is ReminderState.VOID and row.reason_code == MessageReason.NOTHING_MISSING
 
 
 def _unsent(session: Session, by_id: dict[int, Appointment]) -> Sequence[Message]:

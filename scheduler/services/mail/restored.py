@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from scheduler.database import UTCDateTime
-from scheduler.domain.message_reasons import HoldReason, Reason
+from scheduler.domain.message_reasons import HoldReason, MessageReason
 from scheduler.models import clinic as clinics
 from scheduler.models.appointment import Appointment
 from scheduler.models.channel import EMAIL
@@ -117,5 +117,5 @@ def _doubt(session: Session, clinic: Clinic, now: datetime) -> int:
     )
     messages = session.scalars(waiting.order_by(Message.id)).all()
     for message in messages:
-        ended(session, message, MessageState.UNCERTAIN, Reason.RESTORED, now)
+        ended(session, message, MessageState.UNCERTAIN, MessageReason.RESTORED, now)
     return len(messages)

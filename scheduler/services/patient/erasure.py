@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.person import Person
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.domain.text import BadText, clean_line
@@ -223,7 +223,7 @@ def _erase_visits(session: Session, patient: Patient) -> None:
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
         update(Reminder)
         .where(Reminder.appointment_id.in_(visits), Reminder.state == ReminderState.PENDING)
-        .values(state=ReminderState.VOID, **reason_columns(Reason.ERASED)),
+        .values(state=ReminderState.VOID, **reason_columns(MessageReason.ERASED)),
     ):
         session.execute(statement.execution_options(synchronize_session="fetch"))
 
@@ -236,7 +236,7 @@ def _erase_mail(session: Session, patient: Patient, now: datetime) -> None:
         .where(theirs, Message.state.in_(waiting))
         .values(
             state=MessageState.VOID,
-            **reason_columns(Reason.ERASED),
+            **reason_columns(MessageReason.ERASED),
             ended_at=now,
             lease_token=None,
             leased_until=None,

@@ -20,7 +20,7 @@ from icalendar import Calendar, Component
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import Response
 from scheduler.errors import Refusal
 from scheduler.models.appointment import Appointment
@@ -63,11 +63,11 @@ def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
         return f"delayed: {status}"
     if message.state is not MessageState.SENT:
         return f"known: {status}"
-    ended(session, message, MessageState.FAILED, Reason.BOUNCED, now, status)
+    ended(session, message, MessageState.FAILED, MessageReason.BOUNCED, now, status)
     for reminder in session.scalars(select(Reminder).where(Reminder.message_id == message.id)):
         if reminder.state is ReminderState.SENT:
             reminder.state = ReminderState.FAILED
-            reminder.explain(Reason.BOUNCED, status)
+            reminder.explain(MessageReason.BOUNCED, status)
     of_patient = message.patient_id if message.kind is not MessageKind.ADDRESS else None
     patient = session.get(Patient, of_patient) if of_patient else None
     if patient and patient.erased_at is None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.folding import folded
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_utc
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.planner.model import Done, Placement
 from scheduler.domain.planner.projections import project
 from scheduler.domain.plans import Action
@@ -166,7 +166,7 @@ def _silence(session: Session, appointment_ids: Sequence[int], now: datetime) ->
     )
     for message in session.scalars(query):
         message.state, message.ended_at = MessageState.VOID, now
-        message.explain(Reason.IMPORTED)
+        message.explain(MessageReason.IMPORTED)
     session.flush()
 
 

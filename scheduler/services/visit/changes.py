@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.planner.model import Placement
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response, Stage
 from scheduler.ical.entries import EventStatus, event_status
@@ -248,10 +248,10 @@ class Changes:
             audit.record(self.session, self.actor, note.audit, row, self.now, fields, note.reason)
         return True
 
-    def _void_reason(self, rows: Sequence[Appointment]) -> Reason:
+    def _void_reason(self, rows: Sequence[Appointment]) -> MessageReason:
         """Return why the reminders of these appointments are void: what was done to the first of them."""
         kinds = [self._notes[row].kind for row in rows]
-        return VOID_REASONS.get(kinds[0], Reason.VISIT_CHANGED) if kinds else Reason.NONE
+        return VOID_REASONS.get(kinds[0], MessageReason.VISIT_CHANGED) if kinds else MessageReason.NONE
 
     def _concerns_patient(self, row: Appointment) -> bool:
         """Tell whether the patient may have to hear of it: not that they did not come, nor what had begun."""
@@ -266,13 +266,13 @@ class Changes:
 
 
 VOID_REASONS = {
-    "reschedule": Reason.MOVED,
-    "zone-rules": Reason.MOVED,
-    "zone-hour": Reason.MOVED,
-    "cancel": Reason.CANCELED,
-    "hold": Reason.CANCELED,
-    "book": Reason.BOOKED,
-    "no-show": Reason.MISSED,
+    "reschedule": MessageReason.MOVED,
+    "zone-rules": MessageReason.MOVED,
+    "zone-hour": MessageReason.MOVED,
+    "cancel": MessageReason.CANCELED,
+    "hold": MessageReason.CANCELED,
+    "book": MessageReason.BOOKED,
+    "no-show": MessageReason.MISSED,
 }
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from scheduler.domain.message_reasons import NEEDS_CALL, Reason
+from scheduler.domain.message_reasons import NEEDS_CALL, MessageReason
 from scheduler.errors import WrongStatus
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
@@ -22,7 +22,7 @@ def visit(session, harbor):
     return visit
 
 
-def mail(session, harbor, visit, state, reason=Reason.NONE, detail=""):
+def mail(session, harbor, visit, state, reason=MessageReason.NONE, detail=""):
     message = outbox.enqueue(
         session, harbor.clinic, MessageKind.CONFIRMATION, NOW, patient=visit.patient, about=[visit]
     )
@@ -38,10 +38,10 @@ def listed(session, harbor, now=NOW):
 
 @both
 def test_who_did_not_get_a_mail_is_on_the_list_until_called(session, harbor, visit):
-    mail(session, harbor, visit, MessageState.FAILED, Reason.ADDRESS_REFUSED, "550")
+    mail(session, harbor, visit, MessageState.FAILED, MessageReason.ADDRESS_REFUSED, "550")
     for row in session.scalars(select(Reminder)):
         row.state = ReminderState.SKIPPED
-        row.explain(Reason.NO_ADDRESS)
+        row.explain(MessageReason.NO_ADDRESS)
     mail(session, harbor, visit, MessageState.SENT)
     assert listed(session, harbor) == [("Nora Lindqvist", ["failed: address (550)", "no email address"])]
 
@@ -50,19 +50,19 @@ def test_who_did_not_get_a_mail_is_on_the_list_until_called(session, harbor, vis
 
 
 def test_nobody_is_called_about_what_has_begun(session, harbor, visit):
-    mail(session, harbor, visit, MessageState.FAILED, Reason.ADDRESS_REFUSED, "550")
+    mail(session, harbor, visit, MessageState.FAILED, MessageReason.ADDRESS_REFUSED, "550")
 
     assert listed(session, harbor, visit.start_at) == []
 
 
 def test_other_clinics_are_not_on_the_list(session, harbor, hill, visit):
-    mail(session, harbor, visit, MessageState.FAILED, Reason.ADDRESS_REFUSED, "550")
+    mail(session, harbor, visit, MessageState.FAILED, MessageReason.ADDRESS_REFUSED, "550")
 
     assert call_list.calls(session, hill.clinic, NOW) == []
 
 
 @both
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", MessageReason)
 def test_a_code_decides_who_is_called_whatever_the_words_are(session, harbor, visit, reason):
     skipped = mail(session, harbor, visit, MessageState.SKIPPED, reason)
     skipped.reason = "other words"
@@ -77,15 +77,15 @@ def test_a_code_decides_who_is_called_whatever_the_words_are(session, harbor, vi
 @both
 def test_a_held_mail_is_released_once_more_or_taken_for_arrived(session, harbor, visit):
     actor = harbor.actor("alice")
-    held = mail(session, harbor, visit, MessageState.UNCERTAIN, Reason.UNCLEAR)
+    held = mail(session, harbor, visit, MessageState.UNCERTAIN, MessageReason.UNCLEAR)
     call_list.release(session, actor, held, NOW)
     assert (held.state, held.resends) == (MessageState.PENDING, 1)
 
-    other = mail(session, harbor, visit, MessageState.UNCERTAIN, Reason.UNCLEAR)
+    other = mail(session, harbor, visit, MessageState.UNCERTAIN, MessageReason.UNCLEAR)
     call_list.discard(session, actor, other, NOW)
     assert (other.state, other.reason_code, other.settled_by_id) == (
         MessageState.UNCERTAIN,
-        Reason.DISCARDED,
+        MessageReason.DISCARDED,
         actor.user_id,
     )
     with pytest.raises(WrongStatus):
@@ -93,7 +93,7 @@ def test_a_held_mail_is_released_once_more_or_taken_for_arrived(session, harbor,
 
 
 def test_a_failed_mail_is_sent_again_as_a_new_one(session, harbor, visit):
-    failed = mail(session, harbor, visit, MessageState.FAILED, Reason.CONTENT_REFUSED, "554")
+    failed = mail(session, harbor, visit, MessageState.FAILED, MessageReason.CONTENT_REFUSED, "554")
     again = call_list.resend(session, harbor.actor("alice"), failed, NOW)
 
     assert (again.state, again.kind, [one.appointment_id for one in again.subjects]) == (
@@ -105,7 +105,7 @@ def test_a_failed_mail_is_sent_again_as_a_new_one(session, harbor, visit):
 
 
 def test_old_news_is_not_sent_again(session, harbor, visit):
-    failed = mail(session, harbor, visit, MessageState.FAILED, Reason.CONTENT_REFUSED, "554")
+    failed = mail(session, harbor, visit, MessageState.FAILED, MessageReason.CONTENT_REFUSED, "554")
     visit.schedule_version += 1
     with pytest.raises(WrongStatus):
         call_list.resend(session, harbor.actor("alice"), failed, NOW)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder
 from scheduler.services.limits import Limit
@@ -78,7 +78,7 @@ def test_a_lease_that_is_over_before_the_requirement_is_free_again(session, harb
     assert (message.state, message.resends, message.reason_code) == (
         MessageState.PENDING,
         0,
-        Reason.SENDER_STOPPED,
+        MessageReason.SENDER_STOPPED,
     )
     assert message.due_at == NOW
 

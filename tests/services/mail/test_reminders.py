@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.reminder import Reminder
 from scheduler.services.mail import reminders, settings_changes
@@ -51,7 +51,7 @@ def test_what_is_past_at_booking_says_so(session, harbor):
 def test_a_move_makes_the_old_rows_void_and_writes_new_ones(session, harbor):
     visit = planned(session, harbor)
     visit.start_at, visit.end_at, visit.schedule_version = visit.start_at + DAY, visit.end_at + DAY, 2
-    reminders.void_for(session, [visit], Reason.MOVED)
+    reminders.void_for(session, [visit], MessageReason.MOVED)
     reminders.plan_for(session, harbor.clinic, [visit], NOW)
 
     assert rows(session) == [
@@ -65,7 +65,7 @@ def test_a_move_makes_the_old_rows_void_and_writes_new_ones(session, harbor):
 def test_a_cancelled_visit_reminds_nobody(session, harbor):
     visit = planned(session, harbor)
     visit.status = AppointmentStatus.CANCELLED
-    reminders.void_for(session, [visit], Reason.CANCELED)
+    reminders.void_for(session, [visit], MessageReason.CANCELED)
 
     assert {row[2] for row in rows(session)} == {"void"}
 

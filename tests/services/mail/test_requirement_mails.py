@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.database import begin_write, db
-from scheduler.domain.message_reasons import Reason
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.open_requirements import settled_on_the_way
@@ -117,7 +117,7 @@ def test_what_is_settled_is_not_asked_about_and_comes_back_when_it_opens_again(s
     closed = (row.state, row.reason_code)
     requirements.reopen(session, paul, care_plan, "consent", at)
 
-    assert closed == (ReminderState.VOID, Reason.NOTHING_MISSING)
+    assert closed == (ReminderState.VOID, MessageReason.NOTHING_MISSING)
     assert row.state is ReminderState.PENDING
 
 
@@ -197,7 +197,7 @@ def test_a_driver_is_asked_for_until_there_is_one(session, paul, care_plan):
 
     assert still == [MessageKind.DRIVER]
     assert waiting(session) == []
-    assert rows(session, infusion, "driver")[0].reason_code == Reason.NOTHING_MISSING
+    assert rows(session, infusion, "driver")[0].reason_code == MessageReason.NOTHING_MISSING
 
 
 def test_of_two_in_one_mail_the_other_is_asked_again(session, paul, care_plan):
@@ -240,7 +240,7 @@ def test_a_mail_sent_again_after_the_requirement_was_closed_is_not_written(sessi
     nothing = compose(session, message, HEAD, now)
 
     assert isinstance(nothing, NoLetter)
-    assert nothing.reason is Reason.NOTHING_MISSING
+    assert nothing.reason is MessageReason.NOTHING_MISSING
 
 
 def test_a_moved_visit_asks_by_its_new_time(session, harbor, care_plan):

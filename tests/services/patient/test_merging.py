@@ -207,7 +207,7 @@ def test_it_is_one_operation_in_the_trail(session, harbor, nora, twin):
     rows = session.scalars(select(AuditEvent).where(AuditEvent.operation == actor.operation)).all()
     assert [(row.event, row.object_id, row.fields) for row in rows] == [
         ("care-plan.merged", course.public_id, ["patient"]),
-        ("private-private_links.ended", nora.public_id, []),
+        ("private-links.ended", nora.public_id, []),
         (
             "patient.merged",
             nora.public_id,
