@@ -15,7 +15,7 @@ def test_reminders_are_listed_with_state_and_reason(alice, course):
     assert {one["status"] for one in every} <= {"pending", "skipped"}
     assert [one["due_at"] for one in every] == sorted((one["due_at"] for one in every), reverse=True)
     assert [one["id"] for one in void] == [one["id"] for one in own if one["status"] == "pending"]
-    assert {one["reason"] for one in void} <= {"cancelled"}
+    assert {one["reason"] for one in void} <= {"canceled"}
 
 
 @both

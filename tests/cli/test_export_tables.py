@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from scheduler.domain import csv_cells
 from scheduler.models.audit_event import AuditEvent
 from scheduler.services.transfer import exports
 from tests.cast import NOW, add_patient
@@ -65,8 +66,8 @@ def test_messages_are_written(app, session, harbor, tmp_path, nora_course):
 
 @pytest.mark.parametrize("risky", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "  =1", "＝1"])
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(harbor, risky):
-    assert exports.safe(risky, harbor.clinic) == f"'{risky}"
-    assert exports.safe(f"x{risky}", harbor.clinic) == f"x{risky}"
+    assert csv_cells.cell(risky, harbor.clinic.zone) == f"'{risky}"
+    assert csv_cells.cell(f"x{risky}", harbor.clinic.zone) == f"x{risky}"
 
 
 def test_a_record_to_print_holds_no_markup_of_ours(app, session, harbor, tmp_path):

@@ -9,6 +9,7 @@ Neither runs inside a transaction, so this takes the engine and not a session. E
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -27,6 +28,7 @@ from scheduler.services.patient.erased import PERSONAL
 KINDS: tuple[type[Any], ...] = (*PERSONAL, AuditEvent, CalendarFeed, IdempotencyKey, Job, Reminder)
 TABLES = sorted(kind.__tablename__ for kind in KINDS)
 LOCK_SECONDS = 60
+OLDER_SECONDS = 30.0  # to wait for transactions that may still see what was erased
 OWNS_DATABASE = text(
     "SELECT pg_has_role(current_user, datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()"
 )
@@ -34,9 +36,9 @@ OWNS_TABLES = text(
     "SELECT bool_and(pg_has_role(current_user, relowner, 'MEMBER')) FROM pg_class"
     " WHERE relname = ANY(:names) AND relnamespace = current_schema()::regnamespace"
 )
-OLDER = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND xact_start < :began"
+OLDER = text(  # the start of a transaction of another role, such as autovacuum, is not shown to everybody
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xmin IS NOT NULL"
+    " AND pid <> pg_backend_pid() AND coalesce(xact_start < :began, true)"
 )
 
 
@@ -80,7 +82,7 @@ def _rewrite(connection: Connection) -> None:
     owns_database = connection.scalar(OWNS_DATABASE)
     if not owns_database and not connection.scalar(OWNS_TABLES, {"names": TABLES}):
         raise NotCompacted("the tables belong to another role; run this as their owner, or the database's")
-    began = connection.scalar(text("SELECT clock_timestamp()"))
+    _wait_for_older(connection)
     for name in TABLES:
         connection.execute(text(f"VACUUM (FULL, ANALYZE) {name}"))
     if not owns_database:
@@ -88,7 +90,18 @@ def _rewrite(connection: Connection) -> None:
             "pg_statistic holds sample values; as the database's owner, run: VACUUM FULL pg_statistic"
         )
     connection.execute(text("VACUUM FULL pg_statistic"))
-    if connection.scalar(OLDER, {"began": began}):
-        raise NotCompacted(
-            "a transaction that began earlier is still open, and rows that it can see were kept; give the command again"
-        )
+
+
+def _wait_for_older(connection: Connection) -> None:
+    """Wait until every transaction has ended that may still see erased rows: VACUUM keeps these for it.
+
+    Those that begin later do not see them. Raises NotCompacted when one stays open.
+    """
+    began = connection.scalar(text("SELECT clock_timestamp()"))
+    last = time.monotonic() + OLDER_SECONDS
+    while connection.scalar(OLDER, {"began": began}):
+        if time.monotonic() > last:
+            raise NotCompacted(
+                "a transaction that began earlier is still open and may see what was erased; give the command again"
+            )
+        time.sleep(0.1)
