@@ -185,9 +185,10 @@ class Changes:
         self._allocate()
         recorded = [row for row, before in self._before.items() if self._record(row, before)]
         clinic, now = self.actor.clinic, self.now
-        reminders.void_for(self.session, rescheduled, self._void_reason(rescheduled))
-        ahead = [row for row in dict.fromkeys([*rescheduled, *self._waiting]) if row.start_at > now]
-        reminders.plan_for(self.session, clinic, ahead, now)
+        if rescheduled:
+            reminders.void_for(self.session, rescheduled, self._void_reason(rescheduled))
+        if ahead := [row for row in dict.fromkeys([*rescheduled, *self._waiting]) if row.start_at > now]:
+            reminders.plan_for(self.session, clinic, ahead, now)
         concerned = [row for row in rescheduled if self._concerns_patient(row)]
         outbox.tell(self.session, clinic, concerned, now, together=together)
         if recorded or self._waiting:
