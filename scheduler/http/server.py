@@ -20,6 +20,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import Error
 
 from scheduler.http import body
@@ -42,6 +43,7 @@ BODY_SECONDS = 30.0  # from the first byte of a request to its end, and a second
 SLOWEST = 10_000  # bytes a second that a body must bring to be waited for any longer
 IDLE_SECONDS = 75  # between two requests of a connection; a proxy that keeps connections closes them earlier
 UNREAD_SECONDS = 120  # for a client that does not read its answer
+LINGER_SECONDS = 2.0  # in which what a refused client still sends is dropped
 LONGEST_HEAD = 32_768  # bytes
 CONNECTIONS = 500  # of one process
 CROWDED = CONNECTIONS * 9 // 10  # from here on the oldest connections without a complete request are closed
@@ -113,11 +115,23 @@ class Task(WSGITask):  # type: ignore[misc]
         log.debug("%s %s%s %s", asked.command, asked.path, query, self.status)
 
 
+class RefusalTask(ErrorTask):  # type: ignore[misc]
+    """One refusal by the server itself."""
+
+    def execute(self) -> None:
+        """Answer, and let the client read it."""
+        self.channel.is_refused = True
+        super().execute()
+
+
 class TimedChannel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
     parser_class = Parser
     task_class = Task
+    error_task_class = RefusalTask
+    is_refused = False
+    lingers_until: float | None = None
     request: Any
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -131,6 +145,8 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc]
 
     def is_overdue(self, now: float) -> bool:
         """Tell whether the client has had its time for the next step."""
+        if self.lingers_until is not None:
+            return now > self.lingers_until
         if self.total_outbufs_len:
             return now - self.heard > UNREAD_SECONDS
         if not self.is_waiting:
@@ -151,13 +167,36 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc]
         except OSError:
             self.handle_close()
             return
-        if data:
+        if self.lingers_until is not None:
+            if not data:
+                self.handle_close()
+        elif data:
             self.heard = time.monotonic()
             self.received(data)
         elif self.request is not None and self.is_waiting:
             self.refuse(400, "Bad Request", "bad-request", "The request ended before it was complete.")
         else:
             self.handle_close()
+
+    def readable(self) -> bool:
+        """Tell whether bytes of the client are wanted."""
+        return self.lingers_until is not None or bool(super().readable())
+
+    def writable(self) -> bool:
+        """Tell whether there is something to send, or the connection is to be closed."""
+        return self.will_close if self.lingers_until is not None else bool(super().writable())
+
+    def handle_close(self) -> None:
+        """Close. After a refusal only when the client has stopped sending, or has had LINGER_SECONDS.
+
+        The system resets a connection that is closed while bytes still arrive: a proxy then answers 502 instead.
+        """
+        if self.is_refused and self.lingers_until is None and self.connected and not self.total_outbufs_len:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+                self.lingers_until, self.will_close = time.monotonic() + LINGER_SECONDS, False
+                return
+        super().handle_close()
 
     def write_soon(self, data: Any) -> int:
         """Take bytes of the answer; the client's time to read begins with the first that it has not had."""

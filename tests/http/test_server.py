@@ -160,6 +160,32 @@ def test_a_broken_or_too_large_request_is_refused_by_name(server, sent, ends, st
     assert first.split()[1] == str(status).encode()
 
 
+def test_a_client_that_goes_on_sending_sees_why_it_was_refused(server):
+    began = time.monotonic()
+    with server.open(sized("/visits", 8_000_000) + b"a" * 8_000_000) as line:  # a reset would raise here
+        answer = read(line)
+
+    assert answer.split()[1] == b"413"
+    assert b"larger than this address takes" in answer
+    assert time.monotonic() - began < 10
+
+
+def test_a_refused_client_that_never_stops_is_cut_off(server):
+    with server.open(sized("/visits", 10**12)) as line:
+        threading.Thread(target=drip, args=[line], daemon=True).start()
+        began = time.monotonic()
+        answer = read(line)
+        while time.monotonic() - began < 20 and Path(f"/proc/{server.process.pid}").exists():
+            try:
+                line.sendall(b"a")
+            except OSError:
+                break
+            time.sleep(0.1)
+
+    assert answer.split()[1] == b"413"
+    assert time.monotonic() - began < 10
+
+
 @pytest.mark.parametrize(
     "sent",
     [
