@@ -10,6 +10,7 @@ import pwd
 import re
 import subprocess
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ from tools import processes
 POOL = 5
 BOOKERS = 4
 MAILS = 60
+SENT, UNDELIVERED = {MessageState.SENT}, {MessageState.FAILED, MessageState.UNCERTAIN}
+LATER = timedelta(minutes=30)
 ERRORS = re.compile(r"^\S*(?:Error|Statement\w*|Exception)\b.*|.*\bERROR\b.*", re.MULTILINE)
 CONFIG = """[databases]
 * = host={socket} user={user}
@@ -88,8 +91,11 @@ def test_pooler(engine_name, app, system, pooled, session, harbor, tmp_path):
         crew.stop()
         lost, unknown = crew.lost()
         found = figures(crew.answered())
+    system.travel(
+        NOW + LATER
+    )  # mails about changes leave three minutes later, so that a change can be taken back
     system.wait(lambda: waiting(session) == 0)
-    sent = ended(session)
+    sent, undelivered = ended(session, SENT), ended(session, UNDELIVERED)
     wrong = books.faults(session, harbor.clinic.id, NOW).overlapping
     errors = [
         line for name in ("web", "clock", "worker") for line in ERRORS.findall(system.log(name).read_text())
@@ -107,7 +113,8 @@ def test_pooler(engine_name, app, system, pooled, session, harbor, tmp_path):
 
     assert errors == []
     assert (found["asked again"], lost, unknown, wrong) == (0, 0, 0, 0)
-    assert sent == MAILS
+    assert sent >= MAILS  # beside those about bookings
+    assert undelivered == 0
     assert planted > 0
 
 
@@ -134,5 +141,5 @@ def waiting(session):
     return session.scalar(mails) + session.scalar(reminders)
 
 
-def ended(session):
-    return session.scalar(select(func.count()).where(Message.state == MessageState.SENT))
+def ended(session, states):
+    return session.scalar(select(func.count()).where(Message.state.in_(states)))
