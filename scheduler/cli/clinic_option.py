@@ -38,5 +38,5 @@ def chosen(session: Session, key: str | None) -> Clinic:
 
 
 def commander(clinic: Clinic) -> Actor:
-    """Return whoever runs commands on this machine, in a clinic."""
+    """Return the actor of commands, in a clinic."""
     return Actor(clinic=clinic, user=None, role=None, name="command")

@@ -1,10 +1,10 @@
-"""Giving out the units of one resource.
+"""Assigning the units of one resource.
 
 A resource with k units serves k visits at once. Counting is enough to know that a visit fits; which unit it gets is
-settled here. Intervals that stay on their units can fragment them, so that something fits by count and by no
-single unit. Then the units are dealt anew: taking intervals by start and giving each the lowest free unit always
-succeeds when no instant asks for more than k (interval graphs are perfect). An exclusive interval takes every unit
-and stays where it is.
+decided here. Intervals that stay on their units can fragment them, so that something fits by count but on no single
+unit. Then the units are reassigned: taking intervals by start and giving each the lowest free unit always succeeds
+when no instant asks for more than k (interval graphs are perfect). An exclusive interval takes every unit and stays
+where it is.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def place(
 
 
 def deal(units: int, held: Sequence[Held], new: Window) -> tuple[int, dict[int, int]] | None:
-    """Deal the units anew so that one more interval fits.
+    """Reassign the units so that one more interval fits.
 
     Returns the new interval's unit and, by key, the unit of each interval that must change; None when some instant
     asks for too many. Only intervals joined to the new one by overlaps are touched.

@@ -25,7 +25,7 @@ def lock_resources(session: Session, whole: Iterable[int], days: Iterable[tuple[
     """Hold resources until the transaction ends: the first wholly, the others on a clinic-local day each.
 
     A patient is held wholly, because the rules look at all their visits; a chair or a nurse only on the days wanted, so
-    that two bookings wait for each other only when they may collide. Whoever holds a resource wholly does not wait for
+    that two bookings wait for each other only when they may collide. Holding a resource wholly does not wait for
     those who hold a day of it. One statement takes all locks, in sorted order.
     """
     if session.get_bind().dialect.name != "postgresql":

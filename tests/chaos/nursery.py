@@ -171,9 +171,7 @@ def _plant(control):
     elif control == "check-blind":  # the sending check does not look at the visits
         delivery._is_stale = lambda: Message.id < 0
         delivery._sending_check.cache_clear()  # built with the other while the SQL was compiled
-    elif (
-        control == "check-asks-no-lease"
-    ):  # the sending check lets out also what somebody else has claimed meanwhile
+    elif control == "check-asks-no-lease":  # the check passes messages that another sender has claimed since
         sending.pass_sending_check = _check_without_lease
     elif control == "drops-all":  # a sender that is asked to end drops what it has in hand
         signal.signal = lambda number, _: _signal(number, lambda *_: os._exit(0))

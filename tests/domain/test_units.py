@@ -1,4 +1,4 @@
-"""Units of one resource: placing, and dealing anew when they are fragmented."""
+"""Units of one resource: assigning them, and reassigning them when they are fragmented."""
 
 from datetime import UTC, datetime, timedelta
 

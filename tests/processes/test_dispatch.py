@@ -53,7 +53,7 @@ class Post:
         return outcome
 
     def meanwhile(self, visit, change):
-        """Let somebody change a visit when the dispatch job has claimed its mail and now connects."""
+        """Change a visit when the dispatch job has claimed its mail and connects."""
         visit_id, plain = visit.id, self.out.connect
 
         def connect():

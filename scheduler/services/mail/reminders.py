@@ -4,7 +4,7 @@ One row per visit, schedule version, rule and recipient. A row that was already 
 skipped, so the send log can say why nothing came. Rows of an earlier version are void; rows are never deleted.
 
 Rows that ask for something (a requirement, a driver) are written for the visits that need it and are void while it is
-settled. A visit that is only proposed has one kind of row: that it wants to be booked.
+complete. A proposed visit has one kind of row: that it is to be booked.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Taking up resources for visits, and letting them go.
+"""Allocating resources to appointments, and releasing them.
 
-`occupy` is called inside the booking transaction, after the resources are locked. It gives each segment a unit, deals
-units anew where they are fragmented, and names every conflict at once. The database's own guard comes last and is
-translated here, so a caller sees SlotTaken whichever of the two noticed.
+`allocate` is called inside the booking transaction, after the resources are locked. It gives each segment a unit,
+reassigns units where they are fragmented, and names every conflict at once. The database's own guard comes last and is
+translated here, so a caller gets SlotTaken in both cases.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ appointment is compared with what it was, and these steps follow in this order:
 5. the versions of the calendar and of every feed that shows the appointment now or showed it before.
 
 The rules of the protocol are checked by the use case inside the block, when the locks are held. No other module may
-call the functions of these steps; tests/test_layers.py holds the list.
+call the functions of these steps; tests/test_one_writer.py enforces it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,11 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.planner.model import Placement
-from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response, Stage
-from scheduler.ical.entries import EventStatus, event_status
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.location import Location
 from scheduler.models.patient import Patient
-from scheduler.models.practitioner import Practitioner
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
 from scheduler.services.history import record_event
@@ -46,63 +43,12 @@ from scheduler.services.planning.visit_rows import People, put
 from scheduler.services.trail import audit
 from scheduler.services.visit import allocation
 from scheduler.services.visit.allocation import Taking
+from scheduler.services.visit.snapshots import Snapshot, differences
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
 MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed
 EXPIRED = "the reservation ran out"
 Wanted = tuple[Patient, Iterable[Placement]]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is compared of an appointment. `practitioners` are in order; `feeds` are resource ids."""
-
-    patient: Patient
-    status: AppointmentStatus
-    stage: Stage | None
-    response: Response
-    start: datetime
-    end: datetime
-    local_start: datetime
-    location: Location | None
-    practitioners: tuple[Practitioner, ...]
-    labels: tuple[Any, ...]
-    feeds: frozenset[int]
-
-    @classmethod
-    def of(cls, row: Appointment) -> Snapshot:
-        practitioners = tuple(row.practitioners)
-        feeds = {row.patient.resource_id, *(one.resource_id for one in practitioners)}
-        if row.location is not None:
-            feeds.add(row.location.resource_id)
-        return cls(
-            row.patient,
-            row.status,
-            row.stage,
-            row.response,
-            row.start_at,
-            row.end_at,
-            row.local_start,
-            row.location,
-            practitioners,
-            (row.title, row.kind, row.visible, row.position, row.series_length),
-            frozenset(feeds),
-        )
-
-    @property
-    def shown_as(self) -> EventStatus | None:
-        """The iCalendar status under which calendars show it."""
-        return event_status(self.status)
-
-    @property
-    def times(self) -> tuple[datetime, datetime]:
-        return self.start, self.end
-
-    @property
-    def in_calendars(self) -> tuple[Any, ...]:
-        """What its calendar entry says, and in whose calendars it stands."""
-        times = (*self.times, self.local_start)
-        return (self.shown_as, times, self.location, set(self.practitioners), self.labels)
 
 
 @dataclass(frozen=True)
@@ -229,12 +175,12 @@ class Changes:
             allocation.allocate(self.session, self.actor.clinic, theirs, patient.resource_id, self.now)
 
     def _stops_using(self, row: Appointment, before: Snapshot) -> bool:
-        """Tell whether it releases its time: called off or missed. What was done keeps it."""
+        """Tell whether a canceled or missed appointment must release its time. A fulfilled one keeps it."""
         return row not in self._placed and row.status.is_off and not before.status.is_off
 
     def _record(self, row: Appointment, before: Snapshot | None) -> bool:
         """Write history and audit of one appointment; tell whether there was anything to write."""
-        changes = dict(_differences(before, Snapshot.of(row))) if before else {}
+        changes = dict(differences(before, Snapshot.of(row))) if before else {}
         note = self._notes.get(row)
         if note is None and (changes or before is None):
             raise AssertionError(f"the change of {row.action} was not noted: {', '.join(changes) or 'new'}")
@@ -251,11 +197,10 @@ class Changes:
 
     def _void_reason(self, rows: Sequence[Appointment]) -> MessageReason:
         """Return why the reminders of these appointments are void: what was done to the first of them."""
-        kinds = [self._notes[row].kind for row in rows]
-        return VOID_REASONS.get(kinds[0], MessageReason.VISIT_CHANGED) if kinds else MessageReason.NONE
+        return VOID_REASONS.get(self._notes[rows[0]].kind, MessageReason.VISIT_CHANGED)
 
     def _concerns_patient(self, row: Appointment) -> bool:
-        """Tell whether the patient may have to hear of it: not that they did not come, nor what had begun."""
+        """Tell whether the patient may have to be notified: not of a no-show, nor of what had begun."""
         before = self._before[row]
         if row.status is AppointmentStatus.NOSHOW:
             return False
@@ -289,7 +234,7 @@ def changing(
 ) -> Iterator[Changes]:
     """Change these appointments. `wanted` are the placements that will be used, by patient: they are locked.
 
-    Raises SlotTaken at the end of the block, with every conflict, when somebody else uses what is wanted.
+    Raises SlotTaken at the end of the block, with every conflict, when another appointment uses what is wanted.
     """
     if wanted:
         lock(session, actor.clinic, wanted)
@@ -347,31 +292,3 @@ def clinics_with_expired(session: Session, now: datetime) -> Sequence[int]:
 
 def _over(now: datetime) -> tuple[TextClause, ColumnElement[bool]]:
     return text("care_plan.status = 'draft'"), CarePlan.expires_at <= now  # the index's own words
-
-
-def _differences(before: Snapshot, after: Snapshot) -> Mapping[str, tuple[Any, Any]]:
-    """Return (old, new) of what changed, by field; a new time comes with both ends."""
-    found: dict[str, tuple[Any, Any]] = {}
-    if before.times != after.times:
-        found["start"], found["end"] = (before.start, after.start), (before.end, after.end)
-    elif before.local_start != after.local_start:
-        found["hour"] = (before.local_start, after.local_start)
-    for name in ("status", "stage", "response"):
-        if getattr(before, name) is not getattr(after, name):
-            found[name] = (getattr(before, name), getattr(after, name))
-    if before.location is not after.location:
-        found["location"] = (_name(before.location), _name(after.location))
-    if before.practitioners != after.practitioners:
-        found["practitioners"] = (
-            [one.name for one in before.practitioners],
-            [one.name for one in after.practitioners],
-        )
-    if before.patient is not after.patient:
-        found["patient"] = (before.patient.public_id, after.patient.public_id)
-    if before.labels[0] != after.labels[0]:
-        found["title"] = (before.labels[0], after.labels[0])
-    return found
-
-
-def _name(location: Location | None) -> str | None:
-    return location.name if location else None
