@@ -9,7 +9,6 @@ own. A machine that has neither fails the tests; nothing is skipped.
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
@@ -283,8 +282,7 @@ def _postgresql(shared: Path) -> str:
     written = shared / "postgresql-address"
     with _once(shared, written.name) as missing:
         if missing:
-            # a path short enough for a socket, and open to the user that the server runs as
-            folder = Path(tempfile.mkdtemp(prefix="seriate-pg-"))
+            folder = postgres_server.new_folder()
             controller = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
             postgres_server.start(folder, until=controller)
             written.write_text(postgres_server.address(folder))
