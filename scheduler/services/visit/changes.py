@@ -133,8 +133,8 @@ class Changes:
         clinic, now = self.actor.clinic, self.now
         if rescheduled:
             reminders.void_for(self.session, rescheduled, self._void_reason(rescheduled))
-        if ahead := [row for row in dict.fromkeys([*rescheduled, *self._waiting]) if row.start_at > now]:
-            reminders.plan_for(self.session, clinic, ahead, now)
+        if waiting := list(dict.fromkeys([*rescheduled, *self._waiting])):
+            reminders.plan_for(self.session, clinic, waiting, now)
         concerned = [row for row in rescheduled if self._concerns_patient(row)]
         outbox.tell(self.session, clinic, concerned, now, together=together)
         if recorded or self._waiting:

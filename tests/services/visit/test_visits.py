@@ -10,6 +10,7 @@ from scheduler.errors import RequirementOpen, SlotTaken, WrongStatus
 from scheduler.models.allocation import Allocation
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.course import booking
+from scheduler.services.mail import settings_changes
 from scheduler.services.visit import undo, visits
 from tests.cast import NOW, add_patient
 from tests.engines import both
@@ -157,3 +158,15 @@ def test_a_missed_visit_frees_its_time_and_stays_in_the_calendar_as_it_was(sessi
     assert therapy.status is AppointmentStatus.NOSHOW
     assert therapy.sequence == before
     assert taken_up(session, therapy) == 0
+
+
+def test_what_is_sent_after_a_visit_waits_again_once_a_missed_visit_was_none(session, alice, therapy):
+    settings_changes.change(session, alice, {"reminder_rules": ["after-end 1 days"]}, NOW)
+    an_hour_in = therapy.start_at + timedelta(hours=1)
+    visits.mark_noshow(session, alice, therapy, an_hour_in)
+    undo.undo(session, alice, therapy, "no-show", an_hour_in)
+
+    waiting = select(Reminder.rule).where(
+        Reminder.appointment_id == therapy.id, Reminder.state == ReminderState.PENDING
+    )
+    assert session.scalars(waiting).all() == ["after-1d"]
