@@ -18,6 +18,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from scheduler.app import create_app
+from tests import forked
 from tests.browser import Desks
 from tests.clocks import NOW, travel
 from tests.engines import SECRET_KEY, share_what_is_compiled, test_settings
@@ -57,7 +58,8 @@ class Running:
     folder: Path
     environ: dict[str, str]
     commands: dict[str, list[str]]
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    open: Callable[[list[str], dict[str, str], Path], Any] = forked.run
+    processes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -65,15 +67,7 @@ class Running:
 
     def start(self, *names: str) -> None:
         for name in names or self.commands:
-            with self.log(name).open("ab") as log:
-                self.processes[name] = subprocess.Popen(
-                    self.commands[name],
-                    cwd=ROOT,
-                    env=self.environ,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
+            self.processes[name] = self.open(self.commands[name], self.environ, self.log(name))
 
     def stop(self, *names: str) -> None:
         """End processes as an operator would, and wait for them."""
@@ -129,6 +123,14 @@ class Running:
         return self.folder / f"{name}.log"
 
 
+def spawned(command: list[str], environ: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a command as an operator would, with its imports."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
+
+
 @pytest.fixture
 def system(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[Running]:
     """The whole system, not started: load what the test needs, then `start()`."""
@@ -146,6 +148,8 @@ def system(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[Running]
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     travel(tmp_path / "clock", NOW)
     system = Running(tmp_path, inherited | environ, processes.commands(port, workers=2))
+    if os.environ.get("CHAOS") == "full":
+        system.open = spawned
     yield system
     desks.close()
     system.stop()

@@ -28,10 +28,10 @@ from scheduler.services.account import accounts
 from tests.api.conftest import Program
 from tests.cast import NOW, add_patient
 from tests.chaos.blindness import blind
-from tests.chaos.children import Child, ask
 from tests.chaos.warm import forked_app
 from tests.clocks import StandingClock
 from tests.engines import test_settings
+from tests.forked import Child, ask
 
 PEOPLE = 24
 QUARTERS = 28  # starts of a day, from nine
@@ -68,7 +68,10 @@ class Bookers:
 
     def start_all(self):
         log = str(self.folder / "bookers.log")
-        self.processes = [Child(ask("program", module="bookers", plan=plan, log=log)) for plan in self.plans]
+        self.processes = [
+            Child(ask("tests.chaos.forked_programs.program", module="bookers", plan=plan, log=log))
+            for plan in self.plans
+        ]
 
     def answered(self):
         """Return what the bookers have been answered so far."""

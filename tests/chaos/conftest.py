@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tests.chaos.children import ask
 from tests.engines import filled_database
+from tests.forked import ask
 
 LONG = ["drill_clock_jobs.py", "drill_pooler.py", "drill_proxies.py", "drill_slow_requests.py"]
 _warm: set[str] = set()
@@ -20,5 +20,5 @@ def forked(engine_name, shared_folder, tmp_path_factory):
     if engine_name not in _warm:
         folder = tmp_path_factory.mktemp("warm")
         with filled_database(engine_name, shared_folder, folder, ("harbor",)) as url:
-            ask("warm", folder=str(folder), database=url)
+            ask("tests.chaos.warm.warm", folder=str(folder), database=url)
         _warm.add(engine_name)

@@ -20,9 +20,9 @@ from scheduler.services.clinic import schedules
 from scheduler.services.visit import books
 from tests.api.test_same_slot import OVERLAPS
 from tests.cast import NOW, add_patient, add_person, add_place
-from tests.chaos.children import Child, ask
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds, seconds, short_on
+from tests.forked import Child, ask
 from tests.models.test_allocation import GUARDS
 from tests.running import open_url
 
@@ -73,7 +73,9 @@ class Storm:
             "seed": SEED,
         }
         log = folder / "log"
-        code = Child(ask("program", module="storm", plan=plan, log=str(log))).wait()
+        code = Child(
+            ask("tests.chaos.forked_programs.program", module="storm", plan=plan, log=str(log))
+        ).wait()
         self.log = log.read_text()[-3000:]
         assert code == 0, self.log
         return [json.loads(file.read_text()) for file in sorted(folder.glob("storm-*.json"))]
@@ -208,7 +210,9 @@ def serve(system, instead="wsgi"):
         system.start("web")
     else:
         log = str(system.log("web"))
-        system.processes["web"] = Child(ask("web", module=instead, environ=system.environ, log=log))
+        system.processes["web"] = Child(
+            ask("tests.chaos.forked_programs.web", module=instead, environ=system.environ, log=log)
+        )
     system.wait(lambda: answers(f"{system.url}/login"))
 
 

@@ -22,7 +22,7 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.processes.dispatch import BATCH
 from tests.cast import NOW
 from tests.chaos import crowd
-from tests.chaos.children import ask
+from tests.forked import ask
 from tests.smtp_server import Script, smtp_server
 
 VISIBLE = {"sent", "failed", "uncertain", "skipped", "void"}
@@ -74,7 +74,9 @@ class Drill:
         return self._start(self._epoch, self.control)
 
     def _start(self, epoch, control):
-        self._started.append(ask("sender", plan=self.plan | {"epoch": epoch, "control": control}))
+        self._started.append(
+            ask("tests.chaos.forked_programs.sender", plan=self.plan | {"epoch": epoch, "control": control})
+        )
         return self._started[-1]
 
     def end(self, process, how=signal.SIGKILL):
@@ -85,7 +87,7 @@ class Drill:
         for process in self._started:
             with suppress(FileNotFoundError, ProcessLookupError):
                 command = Path(f"/proc/{process}/cmdline").read_bytes()
-                if b"tests.chaos.nursery" in command:  # else the number is somebody else's by now
+                if b"tests.nursery" in command:  # else the number is somebody else's by now
                     self.end(process)
 
     def stand_still(self):

@@ -1,4 +1,4 @@
-"""The drills' side of the nursery: one for each run, and the processes that it has forked."""
+"""The tests' side of tests/nursery.py: one for each worker, and the processes that it has forked."""
 
 import atexit
 import json
@@ -10,34 +10,48 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @cache
 def _nursery():
-    """Return the nursery of this run, which ends with it."""
-    command = [sys.executable, "-m", "tests.chaos.nursery"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    """Return the nursery of this worker, which ends with it."""
+    command = [sys.executable, "-m", "tests.nursery"]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(process.communicate)
     return process
 
 
 def ask(do, **what):
-    """Give the nursery a command; return its answer."""
+    """Let the nursery call a function, `module.name`; return its answer."""
     nursery = _nursery()
     nursery.stdin.write(f"{json.dumps({'do': do, **what})}\n")
     nursery.stdin.flush()
     return json.loads(nursery.stdout.readline())
 
 
+def run(command, environ, log):
+    """Fork what a command such as [python, "-m", "flask", "clock"] does."""
+    module, *arguments = command[2:]
+    log.touch()
+    return Child(ask("tests.nursery.run", module=module, arguments=arguments, environ=environ, log=str(log)))
+
+
 @dataclass(frozen=True)
 class Child:
-    """A process that the nursery has forked, with what the drills use of subprocess.Popen."""
+    """A process that the nursery has forked, with what the tests use of subprocess.Popen."""
 
     pid: int
 
+    @property
+    def returncode(self):
+        return self.poll()
+
     def poll(self):
         """Return how it ended, None while it runs."""
-        return ask("status", child=self.pid)
+        return ask("tests.nursery.status", child=self.pid)
 
     def wait(self, seconds=36_000):
         last = time.monotonic() + seconds

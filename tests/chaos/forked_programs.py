@@ -1,32 +1,24 @@
-"""A process that has everything imported and forks what the drills ask for: senders, bookers, storms, web servers.
+"""What the nursery forks for the drills: senders, bookers, storms, web servers.
 
-Each line on its standard input is a command, as JSON, which it answers with a line. Importing the application takes
-seconds, forking a process that has it takes milliseconds. One nursery serves all drills of a run; what still runs when
-its standard input ends is killed.
-
-A sender runs the real dispatch tick again and again over the plan's database and mail server, and is ended by a signal.
+A sender runs the real dispatch job again and again over the plan's database and mail server, and is ended by a signal.
 A plan's `control` plants a bug in it, which the drill must catch.
 """
 
-import gc
-import json
 import os
 import signal
 import sys
 import time
-import traceback
-from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import select, update
 
 from config import MailServer
 from scheduler.database import db
-from scheduler.http import server as web
+from scheduler.http import server
 from scheduler.models.message import Message, MessageState
 from scheduler.notify.smtp import Connection
 from scheduler.processes import dispatch as dispatching
@@ -34,97 +26,41 @@ from scheduler.processes import sending
 from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.database_clock import database_time
 from scheduler.services.mail import delivery, leases, letters
-from tests import engines
 from tests.cast import NOW
 from tests.chaos import bookers, storm
-from tests.chaos.warm import FINAL_WAIT, HEAD, forked_app, share, warm
+from tests.chaos.warm import FINAL_WAIT, HEAD, forked_app, share
 from tests.engines import test_settings
+from tests.nursery import fork, take
 from tools.processes import LOOPBACK
 
 PAUSE = 0.05
 WORKERS = 2  # of a web server
 _signal = signal.signal
-_children: dict[int, int | None] = {}
-"""The status of each child, None while it runs."""
 
 
-def main():
-    for line in sys.stdin:
-        gc.collect()
-        gc.freeze()  # a child need not go through what is here already
-        command = json.loads(line)
-        answer = COMMANDS[command.pop("do")](**command)
-        _bury()
-        print(json.dumps(answer), flush=True)
-    _bury()
-    for child, status in _children.items():
-        if status is None:
-            os.kill(child, signal.SIGKILL)
-
-
-def _sender(plan):
+def sender(plan):
     plan = SimpleNamespace(**plan)
     app = _app(plan.folder, plan.database)
-    return _fork(partial(_send_until_killed, app, plan), plan.log)
+    return fork(partial(_send_until_killed, app, plan), plan.log)
 
 
-def _program(module, plan, log):
+def program(module, plan, log):
     """Fork a booker or a storm."""
-    return _fork(partial({"bookers": bookers, "storm": storm}[module].run, SimpleNamespace(**plan)), log)
+    return fork(partial({"bookers": bookers, "storm": storm}[module].run, SimpleNamespace(**plan)), log)
 
 
-def _web(module, environ, log):
+def web(module, environ, log):
     """Fork a web server with the app of a module."""
-    return _fork(partial(_serve, module, environ), log)
+    return fork(partial(_serve, module, environ), log)
 
 
 def _serve(module, environ):
-    event.remove(Engine, "connect", engines._need_not_survive)
-    os.environ.clear()
-    os.environ.update(environ)
+    take(environ)
     app = import_module(module).app
     share(app)
     with app.app_context():
         db.engine.dispose()  # no connection is shared by the processes of the server
-    web.serve(app, web.listen(LOOPBACK, int(environ["PORT"])), WORKERS)
-
-
-def _status(child):
-    """Return how a child ended, None while it runs."""
-    _bury()
-    return _children[child]
-
-
-COMMANDS = {"warm": warm, "sender": _sender, "program": _program, "web": _web, "status": _status}
-
-
-def _fork(work, log):
-    """Return the process id of a child that does the work, with its output in a log."""
-    child = os.fork()
-    if child:
-        _children[child] = None
-        return child
-    code = 1
-    try:
-        _leave(log)
-        work()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        with suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
-
-
-def _leave(log):
-    """Replace the standard streams that this child shares with the nursery."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    with Path(log).open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    server.serve(app, server.listen(LOOPBACK, int(environ["PORT"])), WORKERS)
 
 
 @lru_cache(maxsize=2)
@@ -135,10 +71,10 @@ def _app(folder, database):
 def _send_until_killed(app, plan):
     _plant(plan.control)
     dispatching.BATCH = plan.batch
-    server = MailServer("127.0.0.1", plan.port, "plain")
+    post = MailServer("127.0.0.1", plan.port, "plain")
     out = Outbound(
         app,
-        lambda: Connection(server, FINAL_WAIT),
+        lambda: Connection(post, FINAL_WAIT),
         HEAD,
         plan.policy,
         clock=lambda: NOW + timedelta(seconds=time.monotonic() - plan.epoch),
@@ -153,13 +89,6 @@ def _send_until_killed(app, plan):
             print(f"{type(trouble).__name__}: {trouble}"[:300], file=sys.stderr)
         time.sleep(PAUSE)
     os._exit(0)
-
-
-def _bury():
-    """Collect the children that have ended."""
-    with suppress(ChildProcessError):
-        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            _children[ended[0]] = os.waitstatus_to_exitcode(ended[1])
 
 
 def _plant(control):
@@ -216,7 +145,3 @@ def _recorded_first(session, letter, now):
         return False
     delivery.accepted(session, letter, "250 said too early", now)
     return True
-
-
-if __name__ == "__main__":
-    main()
