@@ -43,6 +43,7 @@ def init_app(app: Flask) -> None:
         CSRFProtect(app)
     security = Security(login_form=SignInForm, totp_cls=second_factors.Codes)
     security.init_app(app, SQLAlchemyUserDatastore(db, User, NoRole))
+    security.principal.skip_static = True  # a style sheet does not ask the database who wants it
     # a request carries no identity but its session's; the API reads its own tokens
     security.login_manager.request_loader(lambda _: None)
     security.want_json(lambda _: False)

@@ -42,7 +42,7 @@ from scheduler.web.current import sign_in_first
 
 bp = Blueprint("sessions", __name__, url_prefix="/account")
 KEPT = "sid"
-OPEN_WHILE_LOCKED = frozenset({"sessions.locked", "sessions.unlock", "security.logout", "static"})
+OPEN_WHILE_LOCKED = frozenset({"sessions.locked", "sessions.unlock", "security.logout"})
 NOT_OURS = frozenset({"api", "api_docs", "patient_pages", "health"})  # doors that look at no session
 
 
@@ -161,7 +161,7 @@ def unlock() -> Response | tuple[str, int]:
 @again_as_writer
 def _watch() -> Response | None:
     """End what is over, stop what is locked, and note that the person is there."""
-    if "_user_id" not in session or request.blueprint in NOT_OURS:
+    if "_user_id" not in session or request.blueprint in NOT_OURS or request.endpoint == "static":
         return None
     row = _row()
     if row is None:

@@ -1,8 +1,9 @@
 """Every page for every kind of caller: who may see it, who is sent away, and that nobody sees another clinic."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
+from scheduler.database import db
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
@@ -207,3 +208,16 @@ def test_looking_at_a_patient_is_audited(session, harbor, signed_in):
     session.rollback()  # see what the request wrote
     seen = list(session.scalars(select(AuditEvent).where(AuditEvent.event == "patient.viewed")))
     assert [(event.object_id, event.user_id) for event in seen] == [(nora, harbor.users["alice"].id)]
+
+
+def test_a_file_of_the_pages_is_served_without_a_question_to_the_database(harbor, signed_in):
+    client, asked = signed_in(harbor, "alice"), []
+    listener = lambda *arguments: asked.append(arguments[2])  # noqa: E731  (removed by its name)
+    event.listen(db.engine, "before_cursor_execute", listener)
+    with client.get("/static/css/app.css") as file:
+        by_file = list(asked)
+    client.get("/patients")
+    event.remove(db.engine, "before_cursor_execute", listener)
+
+    assert (file.status_code, by_file) == (200, [])
+    assert asked != []
