@@ -1,4 +1,4 @@
-"""The demo played as a whole, on both engines."""
+"""The demo played as a whole. That it loads into either engine is tested with its command."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ from scheduler.services.mail import call_list
 from scheduler.services.patient import patient_requests
 from scheduler.services.planning.courses import is_projected
 from tests.demo_scene import PATIENTS, TUESDAY, played
-from tests.engines import SECRET_KEY, both
+from tests.engines import SECRET_KEY
 
 SUNDAY = datetime(2026, 11, 22, 15, 20, tzinfo=UTC)
 ENDED = {AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW, AppointmentStatus.CANCELLED}
@@ -49,7 +49,6 @@ def overlaps(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-@both
 def test_a_tuesday_is_lively(session: Session, tuesday: Clinic) -> None:
     visits = list(session.scalars(select(Appointment)))
     today = [one for one in visits if local_on(one.start_at, tuesday.zone) == TUESDAY.date()]

@@ -58,9 +58,10 @@ def test_it_greets_answers_and_ends_with_all_its_processes(environ, demo):
     assert [process for process in started if alive(process)] == []
 
 
-def test_a_second_terminal_sees_the_same_settings(environ, demo):
+def test_a_second_terminal_sees_the_same_settings_and_cannot_take_the_port(environ, demo):
     read_until(demo, "Stop ")
     second = {name: environ[name] for name in ("INSTANCE_PATH",)}
+    kept = (Path(environ["INSTANCE_PATH"]) / "env").read_text()
 
     seen = config.load(second)
 
@@ -68,19 +69,13 @@ def test_a_second_terminal_sees_the_same_settings(environ, demo):
     assert seen.public_url == f"http://127.0.0.1:{environ['PORT']}"
     assert flask(environ | second, "status").returncode == 0
 
+    another, port = start(environ), int(environ["PORT"])
 
-def test_a_second_run_on_the_same_port_is_one_line_and_leaves_the_first_alone(environ, demo):
-    read_until(demo, "Stop ")
-    settings = (Path(environ["INSTANCE_PATH"]) / "env").read_text()
-
-    second = start(environ)
-
-    port = int(environ["PORT"])
-    assert second.communicate(timeout=60)[0] == (
+    assert another.communicate(timeout=60)[0] == (
         f"seriate: port {port} is in use: stop what uses it, or take another: PORT={port + 1} make run\n"
     )
-    assert second.returncode == 1
-    assert (Path(environ["INSTANCE_PATH"]) / "env").read_text() == settings
+    assert another.returncode == 1
+    assert (Path(environ["INSTANCE_PATH"]) / "env").read_text() == kept
     assert demo.poll() is None
 
 
