@@ -92,6 +92,17 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
+class DosingGap:
+    """The fewest clinic-local days between a visit that gives the drug and the patient's previous one.
+
+    A `hard` gap cannot be overridden.
+    """
+
+    days: int
+    hard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One visit of the plan.
 
@@ -99,6 +110,7 @@ class Action:
     before this one has ended (a therapy session falls before the next infusion). `series` and `position` are for
     people: "infusion 3 of 6". A `proposed` action is months ahead: it gets a date to book by, and occupies nothing.
     `visible` is False for what the patient's calendar leaves out unless the clinic says so (a check-in call).
+    `dosing` is set for a visit that gives the drug.
     """
 
     key: str
@@ -114,6 +126,7 @@ class Action:
     visible: bool = True
     requirements: tuple[str, ...] = ()
     preparation: str | None = None
+    dosing: DosingGap | None = None
 
     @property
     def length(self) -> timedelta:

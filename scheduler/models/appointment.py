@@ -18,6 +18,7 @@ from sqlalchemy import Index, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship, selectinload
 
 from scheduler.database import Model, UTCDateTime
+from scheduler.domain.plans import DosingGap
 from scheduler.domain.status import AppointmentStatus, Response, Stage
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.columns import Document, InClinic, Public, choice, in_order, own, refers
@@ -53,7 +54,8 @@ class Appointment(InClinic, Public, Model):
     """`end_at` is when the patient may leave; what is occupied may go on (turnover).
 
     `phases` is a snapshot of [{name, minutes, attended}], so a later change of the protocol moves nothing. `uid` is for
-    life. `replaces_id` is the cancelled or missed visit that this one makes up for.
+    life. `replaces_id` is the cancelled or missed visit that this one makes up for. `dosing_gap_days` is the fewest
+    local days since the patient's previous visit that gives the drug; None for a visit that gives none.
     """
 
     __tablename__ = "appointment"
@@ -94,6 +96,8 @@ class Appointment(InClinic, Public, Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     pinned: Mapped[bool] = mapped_column(default=False)
+    dosing_gap_days: Mapped[int | None]
+    dosing_gap_hard: Mapped[bool] = mapped_column(default=False)
     cancelled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     cancel_side: Mapped[str | None] = mapped_column(String(12))
     status_reason: Mapped[str] = mapped_column(Text, default="")
@@ -129,6 +133,17 @@ class Appointment(InClinic, Public, Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.zone_name)
+
+    @property
+    def dosing(self) -> DosingGap | None:
+        """The gap that its protocol asks for before a visit that gives the drug."""
+        days = self.dosing_gap_days
+        return None if days is None else DosingGap(days, self.dosing_gap_hard)
+
+    @dosing.setter
+    def dosing(self, gap: DosingGap | None) -> None:
+        self.dosing_gap_days = gap.days if gap else None
+        self.dosing_gap_hard = gap is not None and gap.hard
 
     @property
     def practitioners(self) -> list[Practitioner]:

@@ -22,7 +22,7 @@ from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
 from scheduler.services.course import booking, unbooking
 from scheduler.services.patient import patients
-from scheduler.services.planning import improving_jobs, proposals
+from scheduler.services.planning import course_rules, improving_jobs, proposals
 from scheduler.services.planning.earlier import LastVisitMissing
 from scheduler.services.planning.proposal_tokens import unsign
 from scheduler.transactions import only_reads, reads_first
@@ -165,6 +165,8 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
     """Return what the page and its part with the proposals both show."""
     refusal = found.refusal
     errors = refusal.details.get("errors", []) if refusal else []
+    bends = _read(wish_form.bends, form)
+    second = course_rules.second_courses(db.session(), patient, found.plan) if found.plan else []
     return {
         "patient": patient,
         "values": form,
@@ -176,7 +178,9 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
         "errors": {error["field"]: error["reason"] for error in errors},
         "asks_last_visit": isinstance(refusal, LastVisitMissing),
         "pins": _read(wish_form.pins, form),
-        "bends": _read(wish_form.bends, form),
+        "bends": bends,
+        "second_courses": second,
+        "needs_override": bool(bends or second),
         "earlier": _earlier(form),
         "group": _group(),
     }

@@ -13,7 +13,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Action
-from scheduler.errors import Invalid, NoFitFound, Refusal, SlotTaken
+from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken
 from scheduler.models import location as locations
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
@@ -23,13 +23,14 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.services.clinic import places
 from scheduler.services.course import booking
 from scheduler.services.patient import patients
+from scheduler.services.planning.course_rules import without_course
 from scheduler.services.planning.placing import free_starts
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time
 from scheduler.web.shell import may
 
 bp = Blueprint("single_visits", __name__)
-EXPLAINED = (Invalid, NoFitFound, SlotTaken)
+EXPLAINED = (Invalid, NoFitFound, RuleBroken, SlotTaken)
 NEAREST = 6
 
 
@@ -83,12 +84,12 @@ def _nearest(patient: Patient) -> Sequence[datetime]:
 
 
 def _kinds() -> list[tuple[str, str, Action]]:
-    """Return what can be booked alone: of each protocol, one visit of each title."""
+    """Return what can be booked alone: of each protocol, one visit of each title that needs no course."""
     found = []
     for definition in definitions.all_current(db.session(), actor().clinic.id):
         seen: set[str] = set()
         for action in definition.plan.firm:
-            if action.title not in seen:
+            if action.title not in seen and not without_course(action):
                 seen.add(action.title)
                 key, words = f"{definition.key}/{action.key}", f"{action.title} ({definition.title})"
                 found.append((key, words, action))

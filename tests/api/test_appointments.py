@@ -115,7 +115,6 @@ def test_a_cancelled_visit_comes_back_unless_its_time_is_taken(alice, api, harbo
             "care_plan_id": consult["care_plan_id"],
             "action": "consult",
             "start": consult["start"],
-            "replaces_id": consult["id"],
         },
     )
     refused = alice("DELETE", f"{path}/cancellation")

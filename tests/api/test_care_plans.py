@@ -56,10 +56,14 @@ def test_a_course_is_booked_once_however_often_it_is_asked_for(alice, session, p
 
 
 @both
-def test_taken_time_is_named_and_nothing_is_written(alice, session, proposal):
-    alice.post("/care-plans", {"token": proposal["token"]})
+def test_taken_time_is_named_and_nothing_is_written(api, harbor, session, wishes):
+    mona = api(harbor, "mona")
+    proposal = mona.post("/proposals", wishes()).json["items"][0]
+    mona.post("/care-plans", {"token": proposal["token"]})
     before = counts(session)
-    second = alice.post("/care-plans", {"token": proposal["token"]})
+    second = mona.post(
+        "/care-plans", {"token": proposal["token"], "override_reason": "a second course is intended"}
+    )
 
     assert (second.status_code, second.json["code"]) == (409, "slot-taken")
     assert second.json["conflicts"][0]["resource"] == "the patient"

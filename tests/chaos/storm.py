@@ -51,7 +51,7 @@ BLOCKS = 2  # at most, for each program
 SWEEP = 5  # seconds
 SAVED = 200  # attempts
 ZONE = ZoneInfo("America/New_York")  # of the cast's clinic
-KINDS = (("therapy-6", "therapy-1", "room"), ("iv-depression-6", "infusion-1", "chair"))
+KINDS = (("therapy-6", "therapy-1", "room"), ("iv-depression-6", "assessment", "chair"))
 
 
 class Refused(Exception):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from scheduler.domain.plan_files.dosing import with_dosing_gaps
 from scheduler.domain.plan_files.fault import Fault
 from scheduler.domain.plan_files.order import in_plan_order
 from scheduler.domain.plan_files.rules import plan_faults
@@ -59,7 +60,9 @@ def from_document(document: Fields, version: int = 1) -> Plan:
         title=document["title"],
         description=document.get("description", ""),
         source=document["source"],
-        actions=tuple(_action(step.action) for step in steps),
+        actions=with_dosing_gaps(
+            [(_action(step.action), step.action.get("dosing", False)) for step in steps]
+        ),
         requirements=tuple(_requirement(requirement) for requirement in document.get("requirements", ())),
         preparations=preparations_of(document),
     )
@@ -112,6 +115,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         proposed=action.proposed,
         requirements=list(action.requirements),
         preparation=action.preparation,
+        dosing=action.dosing is not None,
     )
     return document if action.visible else document | {"visible": False}
 

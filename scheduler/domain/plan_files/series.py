@@ -17,7 +17,7 @@ from scheduler.domain.plan_files.fault import Path
 
 Fields = Mapping[str, Any]
 
-FROM_VISIT = ("kind", "title", "phases", "requirements", "preparation", "visible")
+FROM_VISIT = ("kind", "title", "phases", "requirements", "preparation", "visible", "dosing")
 
 
 @dataclass(frozen=True, slots=True)

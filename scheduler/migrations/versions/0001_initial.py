@@ -696,6 +696,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('pinned', sa.Boolean(), nullable=False),
+    sa.Column('dosing_gap_days', sa.Integer(), nullable=True),
+    sa.Column('dosing_gap_hard', sa.Boolean(), nullable=False),
     sa.Column('cancelled_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('cancel_side', sa.String(length=12), nullable=True),
     sa.Column('status_reason', sa.Text(), nullable=False),

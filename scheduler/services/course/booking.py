@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Placement, Projection, Violation
+from scheduler.domain.planner.model import Placement, Projection
 from scheduler.domain.plans import Action
 from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
@@ -23,8 +23,8 @@ from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
 from scheduler.services.mail import reminders
-from scheduler.services.planning import assignments, proposals, rules
-from scheduler.services.planning.courses import is_projected, latest, under_way
+from scheduler.services.planning import assignments, course_rules, proposals, rules
+from scheduler.services.planning.courses import latest
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
 from scheduler.services.planning.wishes import CourseRequest
@@ -52,10 +52,17 @@ def book_course(
     they do not keep the plan's rules.
     """
     _require_over(wishes, now)
-    with changing(session, actor, now, wanted=[(wishes.patient, visits)]) as change:
+    wanted = [(wishes.patient, visits)]
+    with changing(session, actor, now, wanted=wanted, override_reason=override_reason) as change:
         calendar = proposals.load(session, actor, wishes, now)
         asked = replace(wishes.request(), slack={})  # a bent gap is judged as what it is
-        broken = rules.check(actor, asked, calendar, visits, now, override_reason)
+        plan = wishes.plan_definition.plan
+        present = {*(visit.action for visit in visits), *wishes.done, *wishes.skipped}
+        course = [
+            *course_rules.missing_steps(plan, present),
+            *course_rules.second_courses(session, wishes.patient, plan),
+        ]
+        broken = rules.check(actor, asked, calendar, visits, now, override_reason, others=course)
         care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
         appointments = _write(change, care_plan, visits)
         _write_done(change, care_plan, wishes, imported)
@@ -93,8 +100,14 @@ def book_visit(
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
     release_expired(session, actor.clinic, now)
     visit = place(session, actor, patient, action, start, now, chosen)
-    with changing(session, actor, now, wanted=[(patient, [visit])]) as change:
-        broken = _check_place(session, actor, care_plan, visit, now, override_reason)
+    with changing(
+        session, actor, now, wanted=[(patient, [visit])], override_reason=override_reason
+    ) as change:
+        if care_plan is None:
+            broken = course_rules.without_course(action)
+            rules.require(actor, broken, override_reason)
+        else:
+            broken = course_rules.check_joining(session, actor, care_plan, visit, now, override_reason)
         people = People(session, actor.clinic, [visit])
         appointment = planned(actor.clinic, patient, action, visit, people, now)
         appointment.care_plan, appointment.replaces_id = care_plan, replaces.id if replaces else None
@@ -128,31 +141,6 @@ def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | N
         raise WrongStatus(f"{replaces.title} is {replaces.status.words}: there is nothing to make up")
     if latest(care_plan).get(action.key) is not replaces:
         raise WrongStatus(f"{replaces.title} has been made up for already")
-
-
-def _check_place(
-    session: Session,
-    actor: Actor,
-    care_plan: CarePlan | None,
-    visit: Placement,
-    now: datetime,
-    override_reason: str,
-) -> list[Violation]:
-    """Check the gaps of a course with this visit in it; return what an override breaks.
-
-    A visit beside one that stands for the same step (one more therapy) has no place of its own in the count.
-    """
-    if care_plan is None:
-        return []
-    standing = latest(care_plan).get(visit.action)
-    if standing is not None and standing.status not in TO_MAKE_UP and not is_projected(standing):
-        return []
-    course = under_way(session, actor, care_plan, now)
-    request = replace(
-        course.request, done={k: v for k, v in course.request.done.items() if k != visit.action}
-    )
-    before, after = list(course.visits.values()), [*course.visits.values(), visit]
-    return rules.check_change(actor, request, course.calendar, before, after, now, override_reason)
 
 
 def _care_plan(

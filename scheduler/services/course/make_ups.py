@@ -58,6 +58,8 @@ def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetim
     except NoFit as refused:
         raise no_fit(refused) from refused
     placed = {visit.action: visit for visit in result.proposal.visits}
+    if gone.action not in placed:
+        raise WrongStatus(f"{gone.title} follows a visit that has no time yet: book that visit first")
     moves = [
         Move(course.rows[move.action], placed[move.action], WHY[move.why])
         for move in result.moves

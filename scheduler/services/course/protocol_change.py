@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -121,6 +121,8 @@ def plan_change(
         slack={},
         count=1,
     )
+    if not any(action.dosing for action in plan.actions if action.key in wishes.done):
+        wishes = replace(wishes, not_before=max(today, _rested_on(care_plan, plan, now)))
     rows = {key: row for key, row in course.rows.items() if key not in wishes.done}
     firm = {action.key for action in plan.firm}
     current = {key: course.visits[key] for key in rows if key in firm}
@@ -190,6 +192,17 @@ def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> 
     for one in appointments_of(care_plan):
         if one.status.is_live and one.start_at <= now < one.end_at:
             raise WrongStatus(f"{one.title} is under way: change the protocol when it is over")
+
+
+def _rested_on(care_plan: CarePlan, plan: Plan, now: datetime) -> date:
+    """Return the first day on which a protocol that starts from its beginning may give its drug."""
+    first = next((action.dosing.days for action in plan.firm if action.dosing), 0)
+    given = [
+        one.local_start.date() + timedelta(days=max(one.dosing.days, first))
+        for one in appointments_of(care_plan)
+        if one.dosing and one.status.is_live and one.start_at <= now
+    ]
+    return max(given, default=date.min) if first else date.min
 
 
 def _held(care_plan: CarePlan, course: OngoingCourse) -> list[Appointment]:
@@ -278,7 +291,7 @@ def _write(change: Changes, care_plan: CarePlan, placed: Placed, people: People,
     change.note(row, kind, reason, trail, always=False)
     row.kind, row.title, row.series = action.kind, action.title, action.series
     row.position, row.series_length, row.visible = action.position, action.series_length, action.visible
-    row.phases = [phase_document(phase) for phase in action.phases]
+    row.phases, row.dosing = [phase_document(phase) for phase in action.phases], action.dosing
     if placed.moves:
         change.put(row, placed.visit, people)
     return row

@@ -35,6 +35,7 @@ from scheduler.services.history import relabelled
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import reminders
 from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
+from scheduler.services.planning.course_rules import open_dosing_courses
 from scheduler.services.row_versions import check_version
 from scheduler.services.trail import audit
 from scheduler.services.visit import allocation
@@ -145,7 +146,7 @@ def merge(
     _require_one_course(actor, planned, reason)
     shown = shown_in(session, keep) | shown_in(session, other)
     changed = _choose(planned, chosen)
-    _move(session, actor, planned, now)
+    _move(session, actor, planned, now, reason)
     keep.link_epoch = max(keep.link_epoch, other.link_epoch)
     private_links.end_all(session, actor, keep, now)
     other.merged_into_id = keep.id
@@ -213,9 +214,9 @@ def _choose(planned: Merger, chosen: Mapping[str, str]) -> list[str]:
     return changed
 
 
-def _move(session: Session, actor: Actor, planned: Merger, now: datetime) -> None:
+def _move(session: Session, actor: Actor, planned: Merger, now: datetime, override_reason: str) -> None:
     keep, other = planned.keep, planned.other
-    with changing(session, actor, now, planned.visits) as change:
+    with changing(session, actor, now, planned.visits, override_reason=override_reason) as change:
         for visit in planned.visits:
             change.note(visit, "merge", audit=None)
             visit.patient = keep
@@ -279,10 +280,15 @@ def _clashes(session: Session, keep: Patient, other: Patient) -> list[Appointmen
 
 
 def _twice(session: Session, keep: Patient, other: Patient) -> list[CarePlan]:
-    """Return the other's open courses of which the kept record has one of the same kind open."""
+    """Return the other's open courses that may not go on beside one of the kept record's: the same, or both dosing."""
     mine = {one.plan_definition.key for one in care_plans.of_patient(session, keep) if one.status.is_open}
-    theirs = care_plans.of_patient(session, other)
-    return [one for one in theirs if one.status.is_open and one.plan_definition.key in mine]
+    same = [
+        one
+        for one in care_plans.of_patient(session, other)
+        if one.status.is_open and one.plan_definition.key in mine
+    ]
+    dosing = open_dosing_courses(session, other) if open_dosing_courses(session, keep) else ()
+    return list(dict.fromkeys([*same, *dosing]))
 
 
 def _require_one_place(planned: Merger) -> None:

@@ -28,19 +28,27 @@ def check(
     now: datetime,
     override_reason: str = "",
     accepted: Collection[Violation] = (),
+    others: Collection[Violation] = (),
 ) -> list[Violation]:
     """Return the soft rules that an override breaks. `accepted` were broken before and stay as they are.
+
+    `others` are broken rules that the planner does not know; they are treated like those that it finds.
 
     Raises RuleBroken with every violation when a hard rule is broken, or a soft one without the right or the reason;
     Invalid when the reason is too short to be one.
     """
     found = planner.check(request, calendar, visits, now=now)
     violations = [v for v in found if v.rule not in LEFT_TO_OCCUPY and v not in accepted]
-    if any(violation.hard for violation in violations):
-        raise _broken(violations)
-    if violations and not may_override(actor, override_reason):
-        raise _broken(violations)
+    violations += others
+    require(actor, violations, override_reason)
     return violations
+
+
+def require(actor: Actor, violations: Sequence[Violation], override_reason: str) -> None:
+    """Raise RuleBroken when a hard rule is broken, or a soft one that the actor may not or does not override."""
+    hard = any(violation.hard for violation in violations)
+    if hard or (violations and not may_override(actor, override_reason)):
+        raise _broken(violations)
 
 
 def check_change(

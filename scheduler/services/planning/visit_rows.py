@@ -51,6 +51,7 @@ def planned(
         position=action.position,
         series_length=action.series_length,
         visible=action.visible,
+        dosing=action.dosing,
         status=AppointmentStatus.BOOKED,
         zone_name=clinic.zone_name,
         phases=[phase_document(phase) for phase in action.phases],
@@ -96,6 +97,7 @@ def action_of(appointment: Appointment) -> Action:
         position=appointment.position,
         series_length=appointment.series_length,
         visible=appointment.visible,
+        dosing=appointment.dosing,
     )
 
 

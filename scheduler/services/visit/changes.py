@@ -4,14 +4,15 @@
 case then changes rows, gives them placements and notes what it did. When the block ends without an error, each
 appointment is compared with what it was, and these steps follow in this order:
 
-1. counters: `sequence` and `changed_at` when a calendar shows something else, `schedule_version` when the time changed
+1. the rules between all dosing visits of a patient (services/visit/judge.py);
+2. counters: `sequence` and `changed_at` when a calendar shows something else, `schedule_version` when the time changed
    or the appointment became live or not live, `row_version` for any change;
-2. allocations: release, flush, then insert, because the database refuses an overlap at once;
-3. history and audit, one entry each for every appointment that changed;
-4. reminders and the outbox;
-5. the versions of the calendar and of every feed that shows the appointment now or showed it before.
+3. allocations: release, flush, then insert, because the database refuses an overlap at once;
+4. history and audit, one entry each for every appointment that changed;
+5. reminders and the outbox;
+6. the versions of the calendar and of every feed that shows the appointment now or showed it before.
 
-The rules of the protocol are checked by the use case inside the block, when the locks are held. No other module may
+The rules inside a course are checked by the use case in the block, when the locks are held. No other module may
 call the functions of these steps; tests/test_one_writer.py enforces it.
 """
 
@@ -43,6 +44,7 @@ from scheduler.services.planning.visit_rows import People, put
 from scheduler.services.trail import audit
 from scheduler.services.visit import allocation
 from scheduler.services.visit.allocation import Taking
+from scheduler.services.visit.judge import require_dosing_gaps
 from scheduler.services.visit.snapshots import Snapshot, differences
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
@@ -65,8 +67,8 @@ class Note:
 class Changes:
     """The appointments that one use case changes. Use `changing`."""
 
-    def __init__(self, session: Session, actor: Actor, now: datetime) -> None:
-        self.session, self.actor, self.now = session, actor, now
+    def __init__(self, session: Session, actor: Actor, now: datetime, override_reason: str = "") -> None:
+        self.session, self.actor, self.now, self.override_reason = session, actor, now, override_reason
         self._before: dict[Appointment, Snapshot | None] = {}
         self._placed: dict[Appointment, Placement] = {}
         self._moved: set[Appointment] = set()
@@ -127,6 +129,7 @@ class Changes:
         if not self._before:
             return
         self.session.flush()
+        require_dosing_gaps(self.session, self.actor, self._before, self.now, self.override_reason)
         rescheduled = [row for row, before in self._before.items() if self._count(row, before)]
         self._allocate()
         recorded = [row for row, before in self._before.items() if self._record(row, before)]
@@ -231,15 +234,17 @@ def changing(
     wanted: Sequence[Wanted] = (),
     *,
     together: bool = False,
+    override_reason: str = "",
 ) -> Iterator[Changes]:
     """Change these appointments. `wanted` are the placements that will be used, by patient: they are locked.
 
-    Raises SlotTaken at the end of the block, with every conflict, when another appointment uses what is wanted.
+    Raises at the end of the block SlotTaken, with every conflict, when another appointment uses what is wanted, and
+    RuleBroken when dosing visits come too close, unless that is overridden.
     """
     if wanted:
         lock(session, actor.clinic, wanted)
         release_expired(session, actor.clinic, now)
-    changes = Changes(session, actor, now)
+    changes = Changes(session, actor, now, override_reason)
     changes.take(rows)
     yield changes
     changes.finish(together=together)

@@ -73,8 +73,8 @@ def plan_move(
         visit = _place(session, actor, appointment, start, now, location, practitioners)
         return [Move(appointment, visit, ASKED)]
     course = under_way(session, actor, care_plan, now)
-    if scope == "following":
-        moves = _reflow(actor, course, appointment, start, now, override_reason)
+    moves = _reflow(actor, course, appointment, start, now, override_reason) if scope == "following" else []
+    if moves:
         if location is not None or practitioners is not None:
             going = frozenset(move.appointment.id for move in moves)
             visit = _place(session, actor, appointment, start, now, location, practitioners, going)
@@ -93,7 +93,10 @@ def _reflow(
     now: datetime,
     override_reason: str,
 ) -> list[Move]:
-    """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound."""
+    """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound.
+
+    Nothing when the visit follows one that has no time yet (a later booster): then it has no place in the course.
+    """
     if start < now:
         raise Invalid([("start", "is in the past")])
     bend = may_override(actor, override_reason)
@@ -112,6 +115,8 @@ def _reflow(
     except NoFit as refused:
         raise no_fit(refused) from refused
     placed = {visit.action: visit for visit in result.proposal.visits}
+    if appointment.action not in placed:
+        return []
     others = [
         Move(course.rows[move.action], placed[move.action], WHY[move.why])
         for move in result.moves
@@ -146,7 +151,7 @@ def apply_moves(
         return
     if not allowed(actor, "override"):  # who may not override a rule gives a reason like any other
         reason, override_reason = reason or override_reason, ""
-    with changing(session, actor, now, wanted=wanted(moves)) as change:
+    with changing(session, actor, now, wanted=wanted(moves), override_reason=override_reason) as change:
         write(change, moves, reason, undone, override_reason)
 
 

@@ -29,6 +29,7 @@ class Snapshot:
     location: Location | None
     practitioners: tuple[Practitioner, ...]
     labels: tuple[Any, ...]
+    is_reserved: bool
     feeds: frozenset[int]
 
     @classmethod
@@ -48,6 +49,7 @@ class Snapshot:
             row.location,
             practitioners,
             (row.title, row.kind, row.visible, row.position, row.series_length),
+            row.status is AppointmentStatus.PROPOSED and row.expires_at is not None,
             frozenset(feeds),
         )
 

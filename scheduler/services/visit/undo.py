@@ -1,8 +1,9 @@
 """Taking the last step of a visit back.
 
 Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
-what it had let go; if somebody has that time by now, it is refused with whose it is. Whether a visit that is to come
-again is booked or pending follows from its requirements as they are now. A move goes back as a whole, see
+what it had let go; if somebody has that time by now, it is refused with whose it is, and so it is when the clinic is
+closed then, when its people are away, and when it would break the spacing of the course. Whether a visit that is to
+come again is booked or pending follows from its requirements as they are now. A move goes back as a whole, see
 undo_moves.py.
 """
 
@@ -13,14 +14,26 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import STEP_NAMES, STEPS, AppointmentStatus, Response
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.model import Placement, Request
+from scheduler.domain.status import (
+    LIVE,
+    STEP_NAMES,
+    STEPS,
+    AppointmentStatus,
+    CarePlanStatus,
+    Response,
+)
 from scheduler.errors import WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.open_requirements import status_by_requirements
 from scheduler.services.actors import Actor
-from scheduler.services.planning.visit_rows import visit_of
+from scheduler.services.planning import availability, course_rules, rules
+from scheduler.services.planning.courses import latest
+from scheduler.services.planning.placing import alone
+from scheduler.services.planning.visit_rows import action_of, visit_of
 from scheduler.services.visit import step_rules
 from scheduler.services.visit.changes import changing
 from scheduler.services.visit.undo_moves import move_back
@@ -68,8 +81,36 @@ def _former_status(appointment: Appointment, event: AppointmentEvent) -> Appoint
 def _stand_again(
     session: Session, actor: Actor, appointment: Appointment, event: AppointmentEvent, now: datetime
 ) -> None:
+    _require_place_in_course(session, appointment)
     visit = visit_of(appointment, of_appointment(session, appointment.id, released_at=event.at))
+    if appointment.start_at > now:
+        _require_rules(session, actor, appointment, visit, now)
     with changing(session, actor, now, [appointment], [(appointment.patient, [visit])]) as change:
         reinstate(appointment, _former_status(appointment, event))
         change.allocate(appointment, visit)
         change.note(appointment, "undo", audit="appointment.undone", also={"event": (event.id, None)})
+
+
+def _require_place_in_course(session: Session, appointment: Appointment) -> None:
+    """Raise WrongStatus when the visit was made up for, or when its course does not go on."""
+    made_up = select(Appointment.id).where(
+        Appointment.replaces_id == appointment.id, Appointment.status.in_(LIVE)
+    )
+    if session.scalars(made_up.limit(1)).first() is not None:
+        raise WrongStatus(f"{appointment.title} has been made up for: cancel the make-up first")
+    course = appointment.care_plan
+    if course is not None and course.status is not CarePlanStatus.ACTIVE:
+        raise WrongStatus(f"The course is {course.status.words}: {appointment.title} cannot be restored")
+
+
+def _require_rules(
+    session: Session, actor: Actor, appointment: Appointment, visit: Placement, now: datetime
+) -> None:
+    """Raise RuleBroken unless the clinic, the place and the people are there, and the course keeps its gaps."""
+    if appointment.care_plan is not None and latest(appointment.care_plan).get(visit.action) is appointment:
+        course_rules.check_joining(session, actor, appointment.care_plan, visit, now)
+        return
+    on = local_on(visit.start, actor.clinic.zone)
+    calendar = availability.load(session, actor.clinic, on, 1, now, appointment.patient)
+    request = Request(plan=alone(action_of(appointment)), not_before=on, count=1)
+    rules.check_change(actor, request, calendar, [], [visit], now)

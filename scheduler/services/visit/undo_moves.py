@@ -22,8 +22,9 @@ from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.services.actors import Actor
+from scheduler.services.planning.courses import under_way
 from scheduler.services.planning.visit_rows import visit_of
-from scheduler.services.visit.moves import Move, apply_moves
+from scheduler.services.visit.moves import Move, apply_moves, judge
 
 BACK = "taken back"
 
@@ -31,7 +32,8 @@ BACK = "taken back"
 def move_back(session: Session, actor: Actor, event: AppointmentEvent, now: datetime) -> list[Appointment]:
     """Undo the move that this event is part of; return its visits.
 
-    Raises WrongStatus when it cannot be undone, SlotTaken when somebody has the former time.
+    Raises WrongStatus when it cannot be undone, SlotTaken when somebody has the former time, RuleBroken when the
+    course would break a rule there.
     """
     events = _of_operation(session, event)
     rows = {row.id: row for row in _rows(session, [one.appointment_id for one in events])}
@@ -40,12 +42,22 @@ def move_back(session: Session, actor: Actor, event: AppointmentEvent, now: date
     moves = [
         Move(row, _former(session, row, one), BACK) for one in events for row in [rows[one.appointment_id]]
     ]
+    _require_rules(session, actor, moves, now)
     apply_moves(session, actor, moves, now, undone={one.appointment_id: one.id for one in events})
     for one in events:
         if "response" in one.changes:
             rows[one.appointment_id].response = Response(one.changes["response"][0])
     session.flush()
     return list(rows.values())
+
+
+def _require_rules(session: Session, actor: Actor, moves: Sequence[Move], now: datetime) -> None:
+    """Raise RuleBroken when a course would break a rule at the former times that it keeps now."""
+    courses = dict.fromkeys(move.appointment.care_plan for move in moves)
+    for care_plan in (one for one in courses if one is not None):
+        course = under_way(session, actor, care_plan, now)
+        back = {m.appointment.action: m.visit for m in moves if m.appointment in course.rows.values()}
+        judge(actor, course, {**course.visits, **back}, now, "")
 
 
 def _of_operation(session: Session, event: AppointmentEvent) -> Sequence[AppointmentEvent]:

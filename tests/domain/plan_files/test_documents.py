@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.domain.plan_files import from_document, to_document
@@ -117,6 +117,7 @@ def plans(draw: st.DrawFn) -> Plan:
     )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(plans())
 def test_a_plan_comes_back_from_its_document(plan: Plan) -> None:
     assert from_document(to_document(plan), plan.version) == plan

@@ -106,3 +106,15 @@ def test_a_missed_infusion_that_is_made_up_keeps_every_gap(session, alice, care_
     assert made in standing
     assert all(2 <= gap <= 4 for gap in after)
     assert overlaps(session) == 0
+
+
+def test_a_booster_that_follows_an_unbooked_one_is_not_made_up_for_and_moves_alone(session, alice, care_plan):
+    second = visit(care_plan, "booster-2")
+    boosters.book_proposed(session, alice, second, second.start_at, NOW)
+    later = second.start_at + timedelta(minutes=15)
+    moved = moves.plan_move(session, alice, second, later, NOW, scope="following")
+    visits.cancel(session, alice, [second], NOW, "ill", "patient")
+
+    assert [(one.appointment, one.visit.start) for one in moved] == [(second, later)]
+    with pytest.raises(WrongStatus, match="book that visit first"):
+        make_ups.plan_make_up(session, alice, second, NOW)
