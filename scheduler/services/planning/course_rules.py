@@ -1,0 +1,103 @@
+"""The rules that a course keeps as a whole: complete, one at a time, each visit with its gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.planner.model import Placement, Violation
+from scheduler.domain.plans import Action, Plan
+from scheduler.domain.status import TO_MAKE_UP
+from scheduler.models import care_plan as care_plans
+from scheduler.models.care_plan import CarePlan
+from scheduler.models.patient import Patient
+from scheduler.services.actors import Actor
+from scheduler.services.planning import rules
+from scheduler.services.planning.courses import is_projected, latest, under_way
+
+LONGEST_LIST = 5
+
+
+def check_joining(
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    visit: Placement,
+    now: datetime,
+    override_reason: str = "",
+) -> list[Violation]:
+    """Check a course with this visit in it; return what an override breaks. Raises RuleBroken as rules.check does.
+
+    A visit beside one that stands for the same step (one more therapy) has no place of its own in the count.
+    """
+    standing = latest(care_plan).get(visit.action)
+    if standing is not None and standing.status not in TO_MAKE_UP and not is_projected(standing):
+        return []
+    course = under_way(session, actor, care_plan, now)
+    done = {action: known for action, known in course.request.done.items() if action != visit.action}
+    before, after = list(course.visits.values()), [*course.visits.values(), visit]
+    request = replace(course.request, done=done)
+    return rules.check_change(actor, request, course.calendar, before, after, now, override_reason)
+
+
+def missing_steps(plan: Plan, present: Collection[str]) -> list[Violation]:
+    """Return the firm steps that a new course lacks, as one violation; hard where a hard gap hangs on one of them."""
+    missing = [action for action in plan.firm if action.key not in present]
+    if not missing:
+        return []
+    keys = {action.key for action in missing}
+    hard = any(
+        action.offset is not None and action.offset.hard and action.offset.after in keys
+        for action in plan.firm
+        if action.key in present
+    )
+    names = [_name(action) for action in missing[:LONGEST_LIST]]
+    more = len(missing) - len(names)
+    listed = ", ".join(names) + (f" and {more} more" if more else "")
+    return [Violation(missing[0].key, "incomplete", f"The course lacks {listed}.", hard)]
+
+
+def second_courses(session: Session, patient: Patient, plan: Plan) -> list[Violation]:
+    """Return a violation for each open course that gives the patient a drug already, when this plan gives one too."""
+    first = next((action.key for action in plan.firm if action.dosing), None)
+    if first is None:
+        return []
+    return [
+        Violation(
+            first,
+            "one-course",
+            f"The patient has an open course already: {one.plan_definition.title}. End it first.",
+            False,
+        )
+        for one in open_dosing_courses(session, patient)
+    ]
+
+
+def open_dosing_courses(session: Session, patient: Patient) -> Sequence[CarePlan]:
+    """Return the open courses of a patient whose protocol gives a drug."""
+    return [
+        one
+        for one in care_plans.of_patient(session, patient)
+        if one.status.is_open and any(action.dosing for action in one.plan_definition.plan.actions)
+    ]
+
+
+def without_course(action: Action) -> list[Violation]:
+    """Return a violation for a visit that only a course may hold: one that gives a drug, or has requirements."""
+    if action.dosing is None and not action.requirements:
+        return []
+    return [
+        Violation(
+            action.key,
+            "no-course",
+            f"{action.title} is part of a course: book the course, or add the visit to one.",
+            False,
+        )
+    ]
+
+
+def _name(action: Action) -> str:
+    return action.title if action.position is None else f"{action.title} {action.position}"
