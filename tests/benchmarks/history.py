@@ -23,6 +23,7 @@ HOURS_ON = {
 STATE = """CASE WHEN s.n / 100 >= :hours THEN 'pending' WHEN s.n % 1000 < 40 THEN 'skipped'
     WHEN s.n % 1000 < 44 THEN 'failed' WHEN s.n % 1000 = 44 THEN '{unclear}' ELSE 'sent' END"""
 REASON = "CASE WHEN s.n % 1000 < 40 THEN 'booked after due' WHEN s.n % 1000 < 45 THEN 'mailbox' ELSE '' END"
+CODE = "CASE WHEN s.n % 1000 < 40 THEN 'booked-late' WHEN s.n % 1000 < 45 THEN 'address-refused' ELSE '' END"
 
 
 def write(session, cast, visits, now):
@@ -50,6 +51,11 @@ def write(session, cast, visits, now):
         given = {name: value for name, value in values.items() if f":{name}" in statement}
         session.execute(text(statement), given)
         session.commit()
+    if engine == "postgresql":  # the rows brought ids of their own
+        for table in ("appointment", "message"):
+            session.execute(
+                text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), :last)"), {"last": visits}
+            )
     session.execute(text("ANALYZE"))
     session.commit()
 
@@ -66,16 +72,16 @@ STATEMENTS = (
     SELECT :clinic, :chair + s.n % 100, 0, s.n + 1, 'infusion', 'chair', FALSE, {start}, {end} FROM s""",
     """INSERT INTO allocation (clinic_id, resource_id, unit, appointment_id, phase, role, exclusive, start_at, end_at)
     SELECT :clinic, :patient + s.n % 200, 0, s.n + 1, 'visit', 'patient', FALSE, {start}, {end} FROM s""",
-    f"""INSERT INTO message (id, clinic_id, public_id, kind, patient_id, recipient, subject_line, "values", state,
-        reason, created_at, due_at, urgent_at, attempts, stops, resends, smtp_reply)
-    SELECT s.n + 1, :clinic, 'm' || s.n, 'reminder', :person + s.n % 200, 'patient', '', {{object}},
-        {STATE.format(unclear="uncertain")}, {REASON}, {{start}}, {{start}}, {{start}}, 1, 0, 0, '' FROM s""",
+    f"""INSERT INTO message (id, clinic_id, public_id, kind, channel, patient_id, recipient, subject_line, "values",
+        state, reason, reason_code, created_at, due_at, urgent_at, attempts, stops, resends, smtp_reply)
+    SELECT s.n + 1, :clinic, 'm' || s.n, 'reminder', 'email', :person + s.n % 200, 'patient', '', {{object}},
+        {STATE.format(unclear="uncertain")}, {REASON}, {CODE}, {{start}}, {{start}}, {{start}}, 1, 0, 0, '' FROM s""",
     """INSERT INTO message_subject (clinic_id, message_id, appointment_id, schedule_version)
     SELECT :clinic, s.n + 1, s.n + 1, 1 FROM s""",
     f"""INSERT INTO reminder (clinic_id, public_id, appointment_id, schedule_version, rule, recipient, due_at,
-        expires_at, state, reason, created_at)
+        expires_at, state, reason, reason_code, created_at)
     SELECT :clinic, 'r' || s.n, s.n + 1, 1, 'day-before', 'patient', {{start}}, {{end}},
-        {STATE.format(unclear="failed")}, {REASON}, {{start}} FROM s""",
+        {STATE.format(unclear="failed")}, {REASON}, {CODE}, {{start}} FROM s""",
 )  # fmt: skip
 
 
