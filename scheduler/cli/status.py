@@ -21,7 +21,7 @@ from scheduler.models import clinic as clinics
 from scheduler.services import schema, signs_of_life
 from scheduler.services.signs_of_life import DISPATCH
 from scheduler.services.trail import audit_chain
-from scheduler.services.visit import books
+from scheduler.services.visit import books, judge
 from scheduler.system_health import Health
 
 
@@ -71,6 +71,12 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         if count
     ]
     troubles += [f"the books of {key} are not in order" for key, faults in wrong.items() if faults.any]
+    close = {clinic.key: judge.unrecorded(session, clinic, clock.now()) for clinic in every}
+    troubles += [
+        f"{len(pairs)} pairs of dosing visits of {key} are closer than their protocols allow, without an override"
+        for key, pairs in close.items()
+        if pairs
+    ]
     found: dict[str, object] = {
         "clock_age": next((job.age for job in health.jobs if job.name == DISPATCH), None),
         "jobs": {job.name: asdict(job) for job in health.jobs},
@@ -79,6 +85,7 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         "mail": health.mail,
         "free_bytes": health.storage.free,
         "books": {key: asdict(faults) for key, faults in wrong.items()},
+        "dosing_too_close": {key: [asdict(pair) for pair in pairs] for key, pairs in close.items()},
         "forged_audit_rows": forged,
         "engine": session.get_bind().dialect.name,
         "sqlite": sqlite.sqlite_version,

@@ -5,10 +5,11 @@ The rules inside one course are the planner's (services/planning/rules.py), chec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain import dosing
@@ -17,11 +18,16 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Violation
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.planning import rules
 from scheduler.services.trail import audit
 from scheduler.services.visit.snapshots import Snapshot
+
+OVERRIDDEN, FIELD = "appointment.overridden", f"override:{dosing.RULE}"
+LONGEST_GAP = timedelta(days=120)  # more than any shipped protocol asks for between two dosing visits
 
 
 def require_dosing_gaps(
@@ -44,10 +50,57 @@ def require_dosing_gaps(
         for changed in sorted(
             {one.id for pair in pairs for one in (pair.earlier, pair.later) if one.changed}
         ):
-            fields = [f"override:{dosing.RULE}"]
-            audit.record(
-                session, actor, "appointment.overridden", rows[changed], now, fields, override_reason
-            )
+            audit.record(session, actor, OVERRIDDEN, rows[changed], now, [FIELD], override_reason)
+
+
+@dataclass(frozen=True)
+class CloseVisits:
+    """Two dosing visits that are closer than allowed, by their public ids, without a recorded override."""
+
+    earlier: str
+    later: str
+    days: int
+    needed: int
+
+
+def unrecorded(session: Session, clinic: Clinic, now: datetime) -> list[CloseVisits]:
+    """Return what is ahead in a clinic's calendar and too close, although no override was recorded."""
+    rows: dict[int, list[Appointment]] = {}
+    patients = select(Appointment.patient_id).where(*_dosing_from(clinic, now)).distinct()
+    query = select(Appointment).where(*_dosing_from(clinic, now - LONGEST_GAP))
+    for row in session.scalars(query.where(Appointment.patient_id.in_(patients))):
+        rows.setdefault(row.patient_id, []).append(row)
+    found = []
+    for theirs in rows.values():
+        by_id = {row.id: row for row in theirs}
+        new: dict[Appointment, Snapshot | None] = dict.fromkeys(theirs)
+        pairs = dosing.too_close([_visit(row, new) for row in theirs], local_on(now, clinic.zone))
+        found += [
+            CloseVisits(earlier.public_id, later.public_id, pair.days, pair.needed.days)
+            for pair in pairs
+            for earlier, later in [(by_id[pair.earlier.id], by_id[pair.later.id])]
+            if not _is_overridden(session, (earlier, later))
+        ]
+    return found
+
+
+def _is_overridden(session: Session, rows: Sequence[Appointment]) -> bool:
+    query = select(AuditEvent.fields).where(
+        AuditEvent.clinic_id == rows[0].clinic_id,
+        AuditEvent.object_type == Appointment.__name__,
+        AuditEvent.event == OVERRIDDEN,
+        AuditEvent.object_id.in_([row.public_id for row in rows]),
+    )
+    return any(FIELD in (fields or ()) for fields in session.scalars(query))
+
+
+def _dosing_from(clinic: Clinic, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Appointment.clinic_id == clinic.id,
+        Appointment.start_at > since,
+        Appointment.status.in_(LIVE),
+        Appointment.dosing_gap_days.is_not(None),
+    )
 
 
 def _newly_placed(row: Appointment, before: Snapshot | None) -> bool:

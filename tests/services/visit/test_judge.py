@@ -7,18 +7,19 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from scheduler.domain.plans import DosingGap
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, RuleBroken, WrongStatus
+from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.plan_definition import current
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking, careplans, make_ups
 from scheduler.services.patient import merging
 from scheduler.services.planning.wishes import CourseRequest
-from scheduler.services.visit import moves, undo, visits
+from scheduler.services.visit import judge, moves, undo, visits
 from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.services.courses import book, visit
@@ -253,6 +254,32 @@ def test_a_reservation_counts_before_it_is_booked(session, harbor, alice):
     with pytest.raises(RuleBroken) as caught:
         booking.book_visit(session, alice, nora, action, at_hour(first, 13, 1), NOW, care_plan=course)
     assert broken(caught) == {"dosing-gap"}
+
+
+@both
+def test_what_was_written_around_the_services_is_found(session, harbor, nora_course):
+    first, second = visit(nora_course, "infusion-1"), visit(nora_course, "infusion-2")
+    assert judge.unrecorded(session, harbor.clinic, NOW) == []
+    next_day = {
+        "local_start": first.local_start + DAY,
+        "start_at": first.start_at + DAY,
+        "end_at": first.end_at + DAY,
+    }
+    session.execute(update(Appointment).where(Appointment.id == second.id).values(**next_day))
+    session.expire_all()
+
+    found = judge.unrecorded(session, harbor.clinic, NOW)
+    assert found == [judge.CloseVisits(first.public_id, second.public_id, 1, 2)]
+
+
+def test_an_override_that_was_recorded_is_not_reported(session, harbor, nora_course):
+    first, second = visit(nora_course, "infusion-1"), visit(nora_course, "infusion-2")
+    planned = moves.plan_move(
+        session, harbor.prescriber, second, at_hour(first, 12, 1), NOW, override_reason=REASON
+    )
+    moves.apply_moves(session, harbor.prescriber, planned, NOW, override_reason=REASON)
+
+    assert judge.unrecorded(session, harbor.clinic, NOW) == []
 
 
 # U1: what came back on closed days, without people, and in courses that had been stopped
