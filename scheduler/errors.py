@@ -93,6 +93,12 @@ class RequirementOpen(Refusal):
         super().__init__(f"{whys}. {next}" if whys else next, requirements=list(requirements))
 
 
+class StepMissing(Refusal):
+    """An earlier visit of the course was canceled or missed: `steps` lists {id, action, title, status}."""
+
+    code, title = "step-missing", "An earlier visit of the course is missing"
+
+
 class WrongStatus(Refusal):
     """The object's status does not allow the step."""
 

@@ -79,6 +79,9 @@ def arrive_appointment(actor: Actor, body: Overridden, appointment_id: str) -> A
 def check_in_appointment(actor: Actor, body: Overridden, appointment_id: str) -> Answer:
     """Begin the visit. 409 `requirement-open` while a requirement is open, 409 `wrong-day` on another day.
 
+    409 `step-missing` while a visit that it follows was canceled or missed and is not made up for; a role with
+    `override` passes it with `override_reason`.
+
     A role that may passes an open requirement, or checks in on an earlier day, with `override_reason`; where the
     protocol names roles for a requirement (`completed_by`), only they pass it.
     """

@@ -20,6 +20,7 @@ from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.course import careplans
 from scheduler.services.course.course_pictures import picture
+from scheduler.services.planning.courses import missing_steps
 from scheduler.services.row_versions import check_version
 from scheduler.services.visit import requirements, visit_story
 from scheduler.web.current import actor
@@ -57,6 +58,7 @@ def show(care_plan_id: str) -> str:
         messages=visit_story.messages_of_course(db.session(), course),
         replaced={visit.replaces_id for visit in appointments_of(course) if visit.replaces_id},
         ahead=careplans.ahead(course, now),
+        missing=missing_steps(course),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         may_complete=lambda rule: requirements.may_complete(actor().role, rule.completed_by),
         longest=lambda rule: good_until(rule, today),

@@ -21,7 +21,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.status import STEPS, CarePlanStatus, Stage
 from scheduler.domain.windows import Window
-from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, WrongDay
+from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, StepMissing, WrongDay
 from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
@@ -114,7 +114,7 @@ def _step(visit_id: str, what: str) -> Response | tuple[str, int]:
         reasons["override_reason"] = _text("override_reason")
     try:
         act(db.session(), actor(), visit, now, **reasons)
-    except (RequirementOpen, WrongDay, Invalid) as refusal:
+    except (RequirementOpen, StepMissing, WrongDay, Invalid) as refusal:
         db.session.rollback()
         visit = find(visit_id)
         return _page(visit, blocked=_blocked(visit, what, now, refusal)), refusal.status
@@ -128,7 +128,7 @@ def _blocked(visit: Appointment, what: str, now: datetime, refusal: Refusal) -> 
     name = STEP_OF[what][0]
     against = step_rules.against(visit, name, now)
     listed = [requirement for one in against for requirement in one.details.get("requirements", ())]
-    days = [one.words for one in against if isinstance(one, WrongDay)]
+    days = [one.words for one in against if isinstance(one, StepMissing | WrongDay)]
     if isinstance(refusal, Invalid):
         words = [error["reason"] for error in refusal.details["errors"]]
         days.append("The reason " + "; ".join(words) + ".")

@@ -13,7 +13,7 @@ from scheduler.domain.planner import Weights
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import Done, Placement, Request
 from scheduler.domain.plans import Plan
-from scheduler.domain.status import STEPS, AppointmentStatus, Response
+from scheduler.domain.status import STEPS, TO_MAKE_UP, AppointmentStatus, Response
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -76,6 +76,38 @@ def latest(care_plan: CarePlan) -> dict[str, Appointment]:
         for one in appointments_of(care_plan)
         if one.id not in replaced and one.action in known
     }
+
+
+def missing_before(appointment: Appointment) -> list[Appointment]:
+    """Return the single visits that this one follows, directly or not, that were canceled or missed: first ones first.
+
+    One that another visit makes up for is not missing, and neither is one that the course was booked without. Members
+    of a series (infusion 2 before infusion 3) keep their place in the count instead.
+    """
+    course = appointment.care_plan
+    if course is None:
+        return []
+    visits, skipped = latest(course), course.wishes.get("skipped", ())
+    actions = {action.key: action for action in course.plan_definition.plan.actions}
+    found: list[Appointment] = []
+    step = actions.get(appointment.action)
+    while step is not None and step.offset is not None:
+        step = actions[step.offset.after]
+        visit = visits.get(step.key)
+        is_single = step.series is None and step.key not in skipped
+        if is_single and visit is not None and visit.status in TO_MAKE_UP:
+            found.append(visit)
+    return found[::-1]
+
+
+def missing_steps(care_plan: CarePlan) -> list[tuple[Appointment, Appointment]]:
+    """Return the visits of a course that are missing, each with the first visit ahead that cannot take place."""
+    found: dict[int, tuple[Appointment, Appointment]] = {}
+    for visit in sorted(latest(care_plan).values(), key=lambda one: (one.start_at, one.id)):
+        if visit.status.is_expected:
+            for missing in missing_before(visit):
+                found.setdefault(missing.id, (missing, visit))
+    return list(found.values())
 
 
 def anchors(care_plan: CarePlan, moving: Collection[str]) -> Mapping[str, Done]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import STEP_REFUSALS, STEPS, AppointmentStatus
-from scheduler.errors import Refusal, RequirementOpen, WrongDay, WrongStatus
+from scheduler.errors import Refusal, RequirementOpen, StepMissing, WrongDay, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.open_requirements import (
     OpenRequirement,
@@ -24,6 +24,7 @@ from scheduler.models.open_requirements import (
 from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
+from scheduler.services.planning.courses import missing_before
 from scheduler.services.trail import audit
 
 S = AppointmentStatus
@@ -51,7 +52,7 @@ def require(
 ) -> bool:
     """Raise unless the step may be recorded now; tell whether that took an override, which is noted.
 
-    Raises WrongStatus, WrongDay, RequirementOpen, or Invalid for an override without a sufficient reason.
+    Raises WrongStatus, WrongDay, StepMissing, RequirementOpen, or Invalid for an override without a sufficient reason.
     """
     _require_status(appointment, step, now)
     refusals = list(against(appointment, step, now))
@@ -61,6 +62,9 @@ def require(
     for refusal in refusals:
         if isinstance(refusal, WrongDay):
             audit.record(session, actor, "appointment.overridden", appointment, now, ["day"], override_reason)
+        elif isinstance(refusal, StepMissing):
+            fields = [f"override:missing:{one['action']}" for one in refusal.details["steps"]]
+            audit.record(session, actor, "appointment.overridden", appointment, now, fields, override_reason)
         else:
             keys = [requirement["key"] for requirement in refusal.details["requirements"]] or [step]
             audit.record(session, actor, "requirement.overridden", appointment, now, keys, override_reason)
@@ -109,14 +113,19 @@ def may_be_overridden(actor: Actor, refusals: Sequence[Refusal]) -> bool:
     return allowed(actor, "override") and all(_is_overridable(actor, one) for one in refusals)
 
 
-def against(appointment: Appointment, step: str, now: datetime) -> list[WrongDay | RequirementOpen]:
+def against(
+    appointment: Appointment, step: str, now: datetime
+) -> list[WrongDay | StepMissing | RequirementOpen]:
     """Return what speaks against a step that fits the status, in the order in which it is said."""
-    found: list[WrongDay | RequirementOpen] = []
+    found: list[WrongDay | StepMissing | RequirementOpen] = []
     early, late = _is_early(appointment, now), is_late_entry(appointment, now)
     if step in ON_ITS_DAY and (early or late):
         found.append(_wrong_day(appointment, step, overridable=early))
     if step == "fulfill" and early:
         found.append(_wrong_day(appointment, step, overridable=False))
+    begins = step == "check-in" or (step == "fulfill" and appointment.status is not S.CHECKED_IN)
+    if begins and (steps := missing_before(appointment)):
+        found.append(_step_missing(appointment, steps))
     if step == "check-in" and (missing := open_requirements(appointment)):
         found.append(_requirement_open(missing, "Complete what is missing, then check the patient in."))
     if step == "fulfill" and appointment.status is not S.CHECKED_IN and guards(appointment):
@@ -141,10 +150,25 @@ def _is_late_entry(appointment: Appointment, now: datetime) -> bool:
 def _is_overridable(actor: Actor, refusal: Refusal) -> bool:
     if isinstance(refusal, WrongDay):
         return bool(refusal.details["overridable"])
+    if isinstance(refusal, StepMissing):
+        return True
     return all(
         may_complete(actor.role, requirement["completed_by"])
         for requirement in refusal.details["requirements"]
     )
+
+
+def _step_missing(appointment: Appointment, steps: Sequence[Appointment]) -> StepMissing:
+    listed = [
+        {"id": one.public_id, "action": one.action, "title": one.title, "status": one.status.value}
+        for one in steps
+    ]
+    names = " and ".join(f"{one.title} ({one.status.words})" for one in steps)
+    words = (
+        f"Missing before {appointment.title}: {names}. Make up for it first, or ask a prescriber or manager to "
+        "override this with a reason."
+    )
+    return StepMissing(words, steps=listed)
 
 
 def _wrong_day(appointment: Appointment, step: str, *, overridable: bool) -> WrongDay:
