@@ -1,6 +1,7 @@
 """What a patient asked for on their private page and the desk must decide: another time, or a call.
 
-`schedule_version` is the visit's when it was asked: a visit that has moved since answers the request by itself.
+`schedule_version` is the visit's when it was asked, so that the desk sees when the visit has changed since. A request
+is open until a person settles it.
 `wanted_at` is the start that was chosen; None asks the desk to find one with the patient.
 """
 

@@ -26,6 +26,7 @@ def index() -> str:
     return render_template(
         "requests/index.html",
         waiting=patient_requests.waiting(db.session(), actor()),
+        has_changed=patient_requests.has_changed,
         addresses=address_changes.waiting(db.session(), actor().clinic, clock.now()),
     )
 

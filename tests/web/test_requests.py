@@ -1,11 +1,14 @@
 """The desk's list of what patients ask for."""
 
+from datetime import timedelta
+
 import pytest
 
 from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patient_requests, self_service
+from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.services.courses import book, visit
 
@@ -78,3 +81,21 @@ def test_who_may_not_move_visits_sees_no_requests(harbor, ask, signed_in):
 
     assert client.get("/requests").status_code == 403
     assert client.post(f"/requests/{request_id}/approval").status_code == 403
+
+
+def test_a_request_whose_visit_changed_says_so(session, harbor, third, ask, signed_in):
+    ask()
+    client = signed_in(harbor, "alice")
+    alice = harbor.actor("alice")
+    later = third.start_at + timedelta(minutes=5)
+    moves.apply_moves(session, alice, moves.plan_move(session, alice, third, later, NOW), NOW)
+    session.commit()
+    moved = client.get("/requests").text
+    visits.cancel(session, alice, [third], NOW)
+    session.commit()
+    canceled = client.get("/requests").text
+
+    assert "mornings &lt;b&gt;please&lt;/b&gt;" in moved
+    assert "Moved to this time since the request" in moved
+    assert "Canceled since the request" in canceled or "Cancelled since the request" in canceled
+    assert "/approval" not in canceled

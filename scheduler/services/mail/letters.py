@@ -25,6 +25,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
+from scheduler.models.patient_request import open_for
 from scheduler.models.user import User
 from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
@@ -45,6 +46,7 @@ from scheduler.services.private_links import (
 
 PRIVATE = "private"
 SAME_HOUR = "same-hour"
+ASKED = "reminder-asked"  # the words of a reminder of a visit for which the patient asked for another time
 ADDRESS_CONFIRM, ADDRESS_NOTICE = "address-confirm", "address-notice"
 NEW, FORMER = "new", "former"  # recipients of mail about a change of address
 WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
@@ -239,6 +241,8 @@ def _mail(
         kind = str(message.values.get("words", kind))  # some notices have words of their own
     elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
         kind = SAME_HOUR
+    elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
+        kind = ASKED
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
     calendar = _calendar(session, clinic, message, patient, about, reader, speech, head, now)
     values = _values(message, patient, clinic, reader, about, speech, head, now)

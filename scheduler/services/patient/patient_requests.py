@@ -52,8 +52,14 @@ def starts(session: Session, actor: Actor, appointment: Appointment, now: dateti
 
 
 def waiting(session: Session, actor: Actor) -> list[PatientRequest]:
-    """Return what waits for the desk, the nearest visit first; a visit that moved or is off answers by itself."""
-    return [request for request in open_in(session, actor.clinic.id) if _still_asked(request)]
+    """Return what waits for the desk, the nearest visit first, until a person settles it, whatever moves meanwhile."""
+    return open_in(session, actor.clinic.id)
+
+
+def has_changed(request: PatientRequest) -> bool:
+    """Tell whether the visit was moved, canceled or begun since the patient asked."""
+    visit = request.appointment
+    return not visit.status.is_expected or visit.schedule_version != request.schedule_version
 
 
 def approve(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> list[moves.Move]:
@@ -97,13 +103,8 @@ def _scope(appointment: Appointment) -> str:
     return "following" if appointment.care_plan is not None else "one"
 
 
-def _still_asked(request: PatientRequest) -> bool:
-    appointment = request.appointment
-    return appointment.status.is_expected and appointment.schedule_version == request.schedule_version
-
-
 def _require_open(request: PatientRequest) -> None:
-    if request.state is not RequestState.OPEN or not _still_asked(request):
+    if request.state is not RequestState.OPEN:
         raise WrongStatus("This request is settled already")
 
 

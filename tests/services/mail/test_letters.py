@@ -10,8 +10,10 @@ from scheduler.models.calendar_feed import CalendarFeed, TitleStyle
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind, MessageState
 from scheduler.notify.texts import FOLDER, check
+from scheduler.services.actors import Actor
 from scheduler.services.mail import outbox
 from scheduler.services.mail.letters import Letter, Letterhead, compose
+from scheduler.services.patient import self_service
 from scheduler.services.private_links import open_page
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
@@ -283,3 +285,19 @@ def event_of(session, kind, visit):
         "DTSTAMP": event.decoded("DTSTAMP"),
         "STATUS": str(event["STATUS"]),
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "We received your request"), ("es", "Recibimos su solicitud")]
+)
+def test_a_reminder_of_a_visit_for_which_another_time_was_asked_says_so(
+    session, harbor, visit, language, words
+):
+    nora = harbor.patients["Nora"]
+    nora.language = language
+    self_service.ask(session, Actor(harbor.clinic, None, None, "patient"), visit, NOW, None, "Friday please")
+
+    text = text_of(letter(session, MessageKind.REMINDER, [visit])[0])
+    assert words in text
+    assert "one tap" not in text
+    assert "Friday" not in text.replace("Friday, ", "")

@@ -6,7 +6,7 @@ from scheduler.errors import WrongStatus
 from scheduler.models.patient_request import RequestState
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patient_requests, self_service
-from scheduler.services.visit import visits
+from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.services.course.test_booking import overlaps
 from tests.services.courses import book, visit
@@ -61,14 +61,25 @@ def test_a_wish_for_a_call_is_settled_by_hand(session, harbor, nora, third):
     assert request.state is RequestState.DECLINED
 
 
-def test_a_visit_that_is_off_waits_for_nobody(session, harbor, nora, third):
+def test_a_request_stays_until_a_person_settles_it_whatever_happens_to_the_visit(
+    session, harbor, nora, third
+):
     alice = harbor.actor("alice")
-    request = self_service.ask(session, nora, third, NOW)
-    visits.cancel(session, alice, [third], NOW)
+    wanted = patient_requests.starts(session, nora, third, NOW)[0]
+    request = self_service.ask(session, nora, third, NOW, wanted, "Friday please")
+    assert not patient_requests.has_changed(request)
 
-    assert patient_requests.waiting(session, alice) == []
+    later = third.start_at + timedelta(minutes=5)
+    moves.apply_moves(session, alice, moves.plan_move(session, alice, third, later, NOW), NOW)
+    assert patient_requests.waiting(session, alice) == [request]
+    assert patient_requests.has_changed(request)
+
+    visits.cancel(session, alice, [third], NOW)
+    assert patient_requests.waiting(session, alice) == [request]
     with pytest.raises(WrongStatus):
         patient_requests.approve(session, alice, request, NOW)
+    patient_requests.decline(session, alice, request, NOW)
+    assert patient_requests.waiting(session, alice) == []
 
 
 def test_nobody_asks_too_often_or_too_late(session, harbor, nora, third):
