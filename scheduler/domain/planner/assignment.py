@@ -174,34 +174,22 @@ class Assigner:
     def _segments(self, action: Action, turns: Sequence[AssignedStretch], cell: int) -> Iterator[Segment]:
         begin = self.availability.grid.instant(cell)
         at = 0
-        for phase in action.phases:
-            for need in phase.needs:
+        for number, phase in enumerate(action.phases):
+            for rank, need in enumerate(phase.needs):
                 if need.presence:
                     continue
                 until = at + ticks(need.length or phase.length)
-                for turn in self._of(need.role, need.exclusive, at, until, turns):
-                    start, end = max(turn.start, at), min(turn.end, until)
-                    yield Segment(
-                        turn.resource_id,
-                        need.role,
-                        phase.name,
-                        begin + start * TICK,
-                        begin + end * TICK,
-                        need.exclusive,
-                    )
+                for turn in turns:
+                    if (number, rank) in turn.asked.needs and turn.start < until and at < turn.end:
+                        yield Segment(
+                            turn.resource_id,
+                            need.role,
+                            phase.name,
+                            begin + max(turn.start, at) * TICK,
+                            begin + min(turn.end, until) * TICK,
+                            need.exclusive,
+                        )
             at += ticks(phase.length)
-
-    def _of(
-        self, role: Role, exclusive: bool, at: int, until: int, turns: Sequence[AssignedStretch]
-    ) -> list[AssignedStretch]:
-        return [
-            turn
-            for turn in turns
-            if turn.asked.role is role
-            and turn.exclusive == exclusive
-            and turn.start < until
-            and at < turn.end
-        ]
 
 
 def _busy(resource_id: int, asked: ResourceNeed, chosen: Sequence[AssignedStretch]) -> bool:

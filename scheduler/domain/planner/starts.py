@@ -9,7 +9,7 @@ throughout and the persons are tried against each other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
 
@@ -31,13 +31,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class ResourceNeed:
-    """One thing a visit asks for: one resource of `role` for all `stretches` (`kept`), or whoever is free at each
-    tick."""
+    """One thing a visit asks for: one resource of `role` for all `stretches` (`kept`), or any that is free at each
+    tick. `needs` are the numbers of the phases and, within each, of the need that it stands for.
+    """
 
     role: Role
     stretches: tuple[Stretch, ...]
     kept: bool
     capabilities: frozenset[str] = frozenset()
+    needs: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
     def meets(self, other: ResourceNeed) -> bool:
         """Tell whether both are asked for at one time."""
@@ -56,30 +58,41 @@ class Demand:
 
 
 def demand_of(action: Action) -> Demand:
-    """Return what the phases ask for, with touching stretches of one kept resource joined."""
-    kept: dict[tuple[Role, int], tuple[list[Stretch], set[str]]] = {}
+    """Return what the phases ask for, with touching stretches of one kept resource joined.
+
+    Where several phases ask for two of one role, the first of each is one resource and the second another.
+    """
+    kept: dict[tuple[Role, int], list[ResourceNeed]] = {}
     shared: list[ResourceNeed] = []
     presence = []
     at = 0
-    for phase in action.phases:
+    for number, phase in enumerate(action.phases):
         twice: dict[Role, int] = {}
-        for need in phase.needs:
+        for rank, need in enumerate(phase.needs):
             stretch = Stretch(at, at + ticks(need.length or phase.length), need.exclusive)
             if need.presence:
                 presence.append((need.role, stretch))
-            elif need.role is Role.NURSE:
-                shared.append(ResourceNeed(need.role, (stretch,), need.exclusive, _set(need.capability)))
+                continue
+            is_kept = need.role is not Role.NURSE or need.exclusive
+            one = ResourceNeed(need.role, (stretch,), is_kept, _set(need.capability), ((number, rank),))
+            if need.role is Role.NURSE:
+                shared.append(one)
             else:
                 twice[need.role] = twice.get(need.role, -1) + 1
-                stretches, capabilities = kept.setdefault((need.role, twice[need.role]), ([], set()))
-                stretches.append(stretch)
-                capabilities |= _set(need.capability)
+                kept.setdefault((need.role, twice[need.role]), []).append(one)
         at += ticks(phase.length)
-    whole = [
-        ResourceNeed(role, _joined(stretches), True, frozenset(capabilities))
-        for (role, _), (stretches, capabilities) in kept.items()
-    ]
-    return Demand((*whole, *_joined_shared(shared)), tuple(presence))
+    return Demand((*map(_whole, kept.values()), *_joined_shared(shared)), tuple(presence))
+
+
+def _whole(parts: Sequence[ResourceNeed]) -> ResourceNeed:
+    """Return the needs of several phases as one, for one resource."""
+    return ResourceNeed(
+        parts[0].role,
+        _joined([stretch for part in parts for stretch in part.stretches]),
+        True,
+        frozenset(capability for part in parts for capability in part.capabilities),
+        tuple(need for part in parts for need in part.needs),
+    )
 
 
 def _set(capability: str | None) -> frozenset[str]:
@@ -104,7 +117,8 @@ def _joined_shared(asked: list[ResourceNeed]) -> list[ResourceNeed]:
         if last and not last.kept and not one.kept and last.capabilities == one.capabilities:
             joined = _joined((*last.stretches, *one.stretches))
             if len(joined) == 1:
-                result[-1] = ResourceNeed(one.role, joined, False, one.capabilities)
+                needs = (*last.needs, *one.needs)
+                result[-1] = ResourceNeed(one.role, joined, False, one.capabilities, needs)
                 continue
         result.append(one)
     return result
