@@ -48,7 +48,8 @@ class Assigner:
             self.used[turn.resource_id] = self.used.get(turn.resource_id, 0) + 1
         start = self.availability.grid.instant(cell)
         segments = tuple(self._segments(action, turns, cell))
-        return Placement(action.key, start, start + action.length, start + action.attended_length, segments)
+        end, leaves = start + action.length_from_start, start + action.attended_length
+        return Placement(action.key, start, end, leaves, segments)
 
     def _turns(self, demand: Demand, cell: int) -> list[AssignedStretch] | None:
         kept = [asked for asked in demand.asked if asked.kept and asked.role is not Role.NURSE]
@@ -173,7 +174,7 @@ class Assigner:
 
     def _segments(self, action: Action, turns: Sequence[AssignedStretch], cell: int) -> Iterator[Segment]:
         begin = self.availability.grid.instant(cell)
-        at = 0
+        at = -ticks(action.lead)
         for number, phase in enumerate(action.phases):
             for rank, need in enumerate(phase.needs):
                 if need.presence:

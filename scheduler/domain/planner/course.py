@@ -36,8 +36,17 @@ class Step:
         return self.action.key
 
     @property
+    def lead(self) -> int:
+        """The ticks before the patient comes."""
+        return ticks(self.action.lead)
+
+    @property
     def length(self) -> int:
         return ticks(self.action.length)
+
+    @property
+    def length_from_start(self) -> int:
+        return ticks(self.action.length_from_start)
 
     @property
     def attended(self) -> int:

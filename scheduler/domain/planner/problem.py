@@ -19,6 +19,9 @@ from scheduler.domain.planner.starts import Starts
 from scheduler.domain.planner.terms import Bill
 from scheduler.domain.planner.weights import Weights
 from scheduler.domain.planner.wishes import StartMasks
+from scheduler.domain.plans import Action, Role
+
+Times = tuple[datetime, datetime]  # from, until
 
 
 class PlanningProblem:
@@ -86,7 +89,7 @@ class PlanningProblem:
         visit = current.get(step.key)
         if visit is None or self.availability.grid.cell(visit.start) != cell:
             return None
-        if visit.end - visit.start != step.action.length:  # the visit takes longer or shorter from now on
+        if not _is_as_needed(step.action, visit):
             return None
         free = all(self._is_free(s.resource_id, s.start, s.end, s.exclusive) for s in visit.segments)
         return visit if free else None
@@ -100,6 +103,32 @@ class PlanningProblem:
         length = int((end - start).total_seconds()) // 300
         wanted = ((1 << length) - 1) << first
         return levels[-1 if exclusive else 1] & wanted == wanted
+
+
+def _is_as_needed(action: Action, visit: Placement) -> bool:
+    """Tell whether a visit's times are those that the action's phases ask for, which may have changed since."""
+    if visit.end - visit.start != action.length_from_start:
+        return False
+    needed = needed_times(action, visit.start)
+    given: dict[tuple[str, Role], Times] = {}
+    for segment in visit.segments:
+        key = segment.phase, segment.role
+        first, last = given.get(key, (segment.start, segment.end))
+        given[key] = min(first, segment.start), max(last, segment.end)
+    return all(needed.get(key) == times for key, times in given.items())
+
+
+def needed_times(action: Action, start: datetime) -> dict[tuple[str, Role], Times]:
+    """Return from when to when each phase needs each role, if the patient comes at `start`."""
+    needed: dict[tuple[str, Role], Times] = {}
+    at = start - action.lead
+    for phase in action.phases:
+        for need in phase.needs:
+            if not need.presence:
+                end = at + (need.length or phase.length)
+                needed[phase.name, need.role] = at, max(end, needed.get((phase.name, need.role), (at, at))[1])
+        at += phase.length
+    return needed
 
 
 def _shared(cells: int, known: list[int]) -> int:

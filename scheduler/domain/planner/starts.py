@@ -14,7 +14,7 @@ from functools import reduce
 from itertools import pairwise
 
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.bitsets import eroded
+from scheduler.domain.planner.bitsets import earlier, eroded
 from scheduler.domain.planner.grid import ticks
 from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.plans import Action, Phase, Role
@@ -22,7 +22,7 @@ from scheduler.domain.plans import Action, Phase, Role
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Cells from `start` up to `end` after the visit's start; `exclusive` asks for every unit."""
+    """Cells from `start` up to `end` after the patient comes (before, if negative); `exclusive` asks for every unit."""
 
     start: int
     end: int
@@ -65,7 +65,7 @@ def demand_of(action: Action) -> Demand:
     kept: dict[tuple[Role, int], list[ResourceNeed]] = {}
     shared: list[ResourceNeed] = []
     presence = []
-    at = 0
+    at = -ticks(action.lead)
     for number, phase in enumerate(action.phases):
         twice: dict[Role, int] = {}
         for rank, need in enumerate(phase.needs):
@@ -183,7 +183,7 @@ class Starts:
         cells = self.availability.open
         for role, stretch in demand.presence:
             duty = reduce(int.__or__, (self.availability.duty[r.id] for r in self.availability.pool(role)), 0)
-            cells &= eroded(duty, stretch.end - stretch.start) >> stretch.start
+            cells &= earlier(eroded(duty, stretch.end - stretch.start), stretch.start)
         return cells
 
     def anyone(self, asked: ResourceNeed) -> int:
@@ -201,7 +201,7 @@ class Starts:
         free = reduce(int.__or__, (self.availability.at_least[r.id][1] for r in self.pool(asked)), 0)
         cells = -1
         for stretch in asked.stretches:
-            cells &= eroded(free, stretch.end - stretch.start) >> stretch.start
+            cells &= earlier(eroded(free, stretch.end - stretch.start), stretch.start)
         return cells
 
     def one(self, asked: ResourceNeed, resource: PlannerResource) -> int:
@@ -209,7 +209,7 @@ class Starts:
         cells = -1
         for stretch in asked.stretches:
             free = self.availability.free_for(resource.id, stretch.end - stretch.start, stretch.exclusive)
-            cells &= free >> stretch.start
+            cells &= earlier(free, stretch.start)
             if not cells:
                 break
         return cells
@@ -287,8 +287,8 @@ class Starts:
             if cells:
                 free = self.availability.at_least[place.id][1]
                 roomy = self.availability.free_for(place.id, usable, False)
-                before = (~(free << 1) | (roomy << usable)) >> stretch.start
-                after = (~free | roomy) >> stretch.end
+                before = earlier(~(free << 1) | (roomy << usable), stretch.start)
+                after = earlier(~free | roomy, stretch.end)
                 neat |= cells & before & after
                 fair |= cells & (before | after)
         return neat, fair

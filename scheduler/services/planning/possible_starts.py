@@ -56,9 +56,11 @@ def _by_place(calendar: Availability, action: Action, starts: tuple[datetime, ..
     if not needs:
         return {None: starts}
     capabilities = frozenset(need.capability for need in needs if need.capability)
-    length = action.length // TICK
+    lead, length = action.lead // TICK, action.length // TICK
     return {
-        place.id: tuple(start for start in starts if _is_free(calendar, place.id, start, length))
+        place.id: tuple(
+            start for start in starts if _is_free(calendar, place.id, start - lead * TICK, length)
+        )
         for place in calendar.pool(needs[0].role, capabilities)
     }
 
