@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Step
+from scheduler.domain.planner.demands import Demand
 from scheduler.domain.planner.grid import Grid
 from scheduler.domain.planner.model import Request
-from scheduler.domain.planner.starts import Demand, Starts
+from scheduler.domain.planner.starts import Starts
 from scheduler.domain.planner.weights import Weights
 
 Costs = NDArray[np.int64]
