@@ -1,6 +1,6 @@
-"""Where a visit may go on one day, or some: exactly the starts from which the rest of its course still fits.
+"""Where a visit may go on one day, or some: the starts from which the rest of its course still fits.
 
-For the course the planner's slot map answers; for each place it is cut to when that place is free. A visit outside a
+For the course the planner's slot map answers (planner.slot_map says when it lists too many); for each place it is cut to when that place is free. A visit outside a
 course goes wherever its own resources are free.
 """
 
