@@ -1,7 +1,7 @@
 """Where a visit may go on one day, or some: the starts from which the rest of its course still fits.
 
-For the course the planner's slot map answers (planner.slot_map says when it lists too many); for each place it is cut to when that place is free. A visit outside a
-course goes wherever its own resources are free.
+For the course the planner's slot map answers (planner.slot_map says when it lists too many); for each place it is cut
+to when that place is free. A visit outside a course goes wherever its own resources are free.
 """
 
 from __future__ import annotations
