@@ -121,7 +121,8 @@ def line_of(plan: Plan) -> frozenset[str]:
     """Return the keys of the visits that carry the course, from the first action on.
 
     After a visit of a series comes the next of that series. After the last of a series, and after a visit of none,
-    comes the action from which the longest chain goes on; where only single visits follow a series, the line ends.
+    comes the action from which the longest chain goes on; where only single visits follow a series, the line ends. Of
+    several that could be next, the one with the longest chain is, or else the first in the plan.
     """
     children: dict[str, list[Action]] = {action.key: [] for action in plan.firm}
     depth = dict.fromkeys(children, 1)
@@ -139,10 +140,8 @@ def line_of(plan: Plan) -> frozenset[str]:
 
 def _onward(at: Action, children: list[Action], depth: Mapping[str, int]) -> Action | None:
     if at.series:
-        same = next((child for child in children if child.series == at.series), None)
-        if same is not None:
-            return same
-        children = [child for child in children if depth[child.key] > 1]
+        same = [child for child in children if child.series == at.series]
+        children = same or [child for child in children if depth[child.key] > 1]
     return max(children, key=lambda child: depth[child.key], default=None)
 
 
