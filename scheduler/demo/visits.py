@@ -40,7 +40,7 @@ def _plan_stages(world: World, appointment: Appointment) -> None:
     """Let the board of the lively day show who is where. Before that day nobody asks."""
     if local_on(appointment.start_at, world.cast.clinic.zone) != world.lively_on:
         return
-    start = appointment.start_at
+    start = appointment.start_at - appointment.lead
     for phase in appointment.phases:
         if (stage := STAGES.get(phase["name"])) is not None:
             _plan(world, appointment, start, _staging(world, appointment, stage))

@@ -7,9 +7,11 @@ live in the YAML files and in the database, each with its source, never here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from itertools import takewhile
 
 TICK = timedelta(minutes=5)
 DRIVER = "driver"  # the key of the requirement that a patient can settle
@@ -65,7 +67,8 @@ class Need:
 class Phase:
     """A stretch of a visit (set-up, infusion, observation, turnover ...) and what it takes up.
 
-    `attended` tells whether the patient is there: turnover is not, so the visit a patient sees ends before it.
+    `attended` tells whether the patient is needed: not while a room is prepared or a chair is cleaned. The patient is
+    there from the start of the first attended phase to the end of the last, all between included.
     """
 
     name: str
@@ -129,14 +132,31 @@ class Action:
     dosing: DosingGap | None = None
 
     @property
+    def lead(self) -> timedelta:
+        """How long before the patient comes the first phase starts. A visit starts when the patient comes."""
+        return lead_of(self.phases)
+
+    @property
     def length(self) -> timedelta:
         """From the start of the first phase to the end of the last."""
         return sum((phase.length for phase in self.phases), timedelta())
 
     @property
+    def length_from_start(self) -> timedelta:
+        """From the moment the patient comes to the end of the last phase."""
+        return self.length - self.lead
+
+    @property
     def attended_length(self) -> timedelta:
-        """From the start to the moment the patient may leave."""
-        return sum((phase.length for phase in self.phases if phase.attended), timedelta())
+        """From the moment the patient comes to the moment the patient may leave."""
+        return self.length - self.lead - lead_of(self.phases[::-1])
+
+
+def lead_of(phases: Sequence[Phase]) -> timedelta:
+    """Return how long it takes until the first attended phase; nothing if there is none."""
+    if not any(phase.attended for phase in phases):
+        return timedelta()
+    return sum((phase.length for phase in takewhile(lambda one: not one.attended, phases)), timedelta())
 
 
 class Holds(StrEnum):

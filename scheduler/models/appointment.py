@@ -9,7 +9,8 @@ kept beside the instant, because zone rules change under bookings.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -144,6 +145,12 @@ class Appointment(InClinic, Public, Model):
     def dosing(self, gap: DosingGap | None) -> None:
         self.dosing_gap_days = gap.days if gap else None
         self.dosing_gap_hard = gap is not None and gap.hard
+
+    @property
+    def lead(self) -> timedelta:
+        """How long before the patient comes the first phase starts (a room is prepared)."""
+        before = takewhile(lambda phase: not phase.get("attended", True), self.phases)
+        return timedelta(minutes=sum(phase["minutes"] for phase in before))
 
     @property
     def practitioners(self) -> list[Practitioner]:

@@ -7,27 +7,17 @@ free, a place the one used before or the one that leaves the chairs least choppe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from scheduler.domain.planner.demands import Demand, ResourceNeed, Stretch
 from scheduler.domain.planner.grid import ticks
+from scheduler.domain.planner.joint import AssignedStretch, JointAssignment, Task
 from scheduler.domain.planner.model import Placement, PlannerResource, Segment
-from scheduler.domain.planner.starts import Demand, ResourceNeed, Starts, Stretch
+from scheduler.domain.planner.starts import Starts
 from scheduler.domain.plans import TICK, Action, Role
 
 
 class Unassignable(Exception):
     """Nobody is free for something that the start set promised."""
-
-
-@dataclass(frozen=True, slots=True)
-class AssignedStretch:
-    """A stretch of a visit given to one resource."""
-
-    asked: ResourceNeed
-    resource_id: int
-    start: int
-    end: int
-    exclusive: bool
 
 
 class Assigner:
@@ -40,18 +30,45 @@ class Assigner:
 
     def visit(self, action: Action, cell: int) -> Placement:
         """Return the visit of an action at a cell. Raises Unassignable."""
-        demand = self.starts.demand(action)
-        turns = self._turns(demand, cell)
+        turns = self._turns(self.starts.demand(action), cell)
+        return self.visits([(action, cell)])[0] if turns is None else self._visit(action, cell, turns)
+
+    def visits(
+        self, placed: Sequence[tuple[Action, int]], beside: Sequence[Placement] = ()
+    ) -> list[Placement]:
+        """Return visits whose phases overlap, each with its own resources and none of those of `beside`.
+
+        Raises Unassignable.
+        """
+        tasks = [
+            Task(
+                number,
+                asked,
+                cell,
+                self._ranked(asked, cell) if asked.kept else list(self.starts.pool(asked)),
+            )
+            for number, (action, cell) in enumerate(placed)
+            for asked in self.starts.demand(action).asked
+        ]
+        turns = JointAssignment(self.availability, tasks, beside).find()
         if turns is None:
-            raise Unassignable(action.key)
+            raise Unassignable(", ".join(action.key for action, _ in placed))
+        return [
+            self._visit(action, cell, [turn for task, turn in turns if task.visit == number])
+            for number, (action, cell) in enumerate(placed)
+        ]
+
+    def _visit(self, action: Action, cell: int, turns: Sequence[AssignedStretch]) -> Placement:
         for turn in turns:
             self.used[turn.resource_id] = self.used.get(turn.resource_id, 0) + 1
         start = self.availability.grid.instant(cell)
         segments = tuple(self._segments(action, turns, cell))
-        return Placement(action.key, start, start + action.length, start + action.attended_length, segments)
+        end, leaves = start + action.length_from_start, start + action.attended_length
+        return Placement(action.key, start, end, leaves, segments)
 
     def _turns(self, demand: Demand, cell: int) -> list[AssignedStretch] | None:
         kept = [asked for asked in demand.asked if asked.kept and asked.role is not Role.NURSE]
+        kept.sort(key=lambda asked: asked.role is not Role.THERAPIST)  # the course's own is taken first
         nurses = sorted(
             (asked for asked in demand.asked if asked.role is Role.NURSE), key=lambda a: a.stretches[0].start
         )
@@ -173,35 +190,23 @@ class Assigner:
 
     def _segments(self, action: Action, turns: Sequence[AssignedStretch], cell: int) -> Iterator[Segment]:
         begin = self.availability.grid.instant(cell)
-        at = 0
-        for phase in action.phases:
-            for need in phase.needs:
+        at = -ticks(action.lead)
+        for number, phase in enumerate(action.phases):
+            for rank, need in enumerate(phase.needs):
                 if need.presence:
                     continue
                 until = at + ticks(need.length or phase.length)
-                for turn in self._of(need.role, need.exclusive, at, until, turns):
-                    start, end = max(turn.start, at), min(turn.end, until)
-                    yield Segment(
-                        turn.resource_id,
-                        need.role,
-                        phase.name,
-                        begin + start * TICK,
-                        begin + end * TICK,
-                        need.exclusive,
-                    )
+                for turn in turns:
+                    if (number, rank) in turn.asked.needs and turn.start < until and at < turn.end:
+                        yield Segment(
+                            turn.resource_id,
+                            need.role,
+                            phase.name,
+                            begin + max(turn.start, at) * TICK,
+                            begin + min(turn.end, until) * TICK,
+                            need.exclusive,
+                        )
             at += ticks(phase.length)
-
-    def _of(
-        self, role: Role, exclusive: bool, at: int, until: int, turns: Sequence[AssignedStretch]
-    ) -> list[AssignedStretch]:
-        return [
-            turn
-            for turn in turns
-            if turn.asked.role is role
-            and turn.exclusive == exclusive
-            and turn.start < until
-            and at < turn.end
-        ]
 
 
 def _busy(resource_id: int, asked: ResourceNeed, chosen: Sequence[AssignedStretch]) -> bool:

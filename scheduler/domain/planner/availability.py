@@ -30,8 +30,8 @@ class Availability:
     """The bitsets of one calendar.
 
     `open` are the cells in which the clinic works; `duty[id]` those in which a resource does, busy or not;
-    `at_least[id][n]` those in which it has n units free or more (n from 1 to its units); `taken[id][unit]` those in
-    which a unit is taken.
+    `at_least[id][n]` those in which it has n units free or more (n from 1 to its units, or to 1 if it has none);
+    `taken[id][unit]` those in which a unit is taken.
     """
 
     def __init__(self, calendar: Calendar) -> None:
@@ -75,7 +75,7 @@ class Availability:
                 used[n] |= used[n - 1] & unit
         duty = self.duty[resource.id]
         free = (duty & ~used[resource.units - n + 1] for n in range(1, resource.units + 1))
-        return (duty, *free)
+        return (duty, *free) if resource.units else (duty, 0)
 
     def changed(self, calendar: Calendar, added: Iterable[Taken], removed: Iterable[Taken]) -> Availability:
         """Return the same with some allocation more and some less; the calendar is the new one, otherwise equal."""
@@ -109,6 +109,11 @@ class Availability:
     def forget(self) -> None:
         """Drop what was worked out and kept, so that a benchmark measures all of the work."""
         self._eroded.clear()
+
+    def free(self, resource_id: int, units: int) -> int:
+        """Return the cells in which a resource has so many units free."""
+        levels = self.at_least[resource_id]
+        return levels[units] if units < len(levels) else 0
 
     def free_for(self, resource_id: int, length: int, exclusive: bool) -> int:
         """Return the cells from which one unit (or, exclusively, every unit) stays free for `length` cells."""

@@ -36,6 +36,11 @@ def eroded(free: int, length: int) -> int:
     return free
 
 
+def earlier(cells: int, by: int) -> int:
+    """Return the cells `by` places before these (after them, if negative)."""
+    return cells >> by if by >= 0 else cells << -by
+
+
 def indexes(cells: int) -> Iterator[int]:
     """Yield the members, in order."""
     while cells:

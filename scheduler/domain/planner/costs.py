@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from scheduler.domain.planner.bitsets import to_bools
 from scheduler.domain.planner.course import Step
+from scheduler.domain.planner.demands import Demand
 from scheduler.domain.planner.grid import Grid
 from scheduler.domain.planner.model import Request
-from scheduler.domain.planner.starts import Demand, Starts
+from scheduler.domain.planner.starts import Starts
 from scheduler.domain.planner.weights import Weights
 
 Costs = NDArray[np.int64]
@@ -51,7 +52,7 @@ class Pricing:
         self._cells: dict[Demand, Costs] = {}
         self._therapists: dict[Demand, dict[int, int]] = {}
         self._aways: dict[tuple[Demand, tuple[int, ...]], NDArray[np.bool_]] = {}
-        self._times: dict[tuple[int, bool, bool], Costs] = {}
+        self._times: dict[tuple[int, int, bool, bool], Costs] = {}
 
     def of(self, step: Step, first: int, past: int) -> Costs:
         """Return the cost of each start in the rows from `first` up to `past`, without that of the therapist."""
@@ -90,20 +91,20 @@ class Pricing:
 
     def _time_of_day(self, step: Step) -> Costs:
         placed = any(need.role.is_place for phase in step.action.phases for need in phase.needs)
-        key = (step.length, placed, step.on_line)
+        key = (step.lead, step.length, placed, step.on_line)
         known = self._times.get(key)
         if known is None:
             known = self._times[key] = self._tick_costs(*key)
         return known
 
-    def _tick_costs(self, length: int, placed: bool, on_line: bool) -> Costs:
+    def _tick_costs(self, lead: int, length: int, placed: bool, on_line: bool) -> Costs:
         grid, weights = self.grid, self.weights
         tick = np.arange(grid.low, grid.low + grid.width, dtype=np.int64)
         costs: Costs = weights.quarter * (tick % 3 != 0).astype(np.int64)
         if placed:
             low, high = whole_tick(weights.midday_from), whole_tick(weights.midday_until)
             costs += weights.midday_tick * np.maximum(
-                np.minimum(tick + length, high) - np.maximum(tick, low), 0
+                np.minimum(tick - lead + length, high) - np.maximum(tick - lead, low), 0
             )
         if on_line and self.request.preferred:
             costs += weights.preferred_tick * np.abs(tick - whole_tick(self.request.preferred))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from scheduler.domain.planner.grid import ticks
 from scheduler.domain.planner.model import Done, Request
+from scheduler.domain.planner.starts import Starts
 from scheduler.domain.plans import Action, Offset, Plan
 
 
@@ -36,8 +37,17 @@ class Step:
         return self.action.key
 
     @property
+    def lead(self) -> int:
+        """The ticks before the patient comes."""
+        return ticks(self.action.lead)
+
+    @property
     def length(self) -> int:
         return ticks(self.action.length)
+
+    @property
+    def length_from_start(self) -> int:
+        return ticks(self.action.length_from_start)
 
     @property
     def attended(self) -> int:
@@ -71,16 +81,17 @@ class CourseTree:
     groups: tuple[Group, ...]
     order: tuple[tuple[Step, Step], ...]
     finish: Step | None
+    starts: Starts
     _apart: dict[tuple[Step, Step], int] = field(default_factory=dict)
     _by_shape: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def apart(self, first: Step, second: Step) -> int:
-        """Return the separation of two steps, worked out once."""
+        """Return the least separation of two steps, worked out once."""
         known = self._apart.get((first, second))
         if known is None:
             shapes = (id(first.action.phases), id(second.action.phases))
             if shapes not in self._by_shape:
-                self._by_shape[shapes] = separation(first.action, second.action)
+                self._by_shape[shapes] = separation(first.action, second.action, self.starts)
             known = self._apart[first, second] = self._by_shape[shapes]
         return known
 
@@ -92,24 +103,26 @@ class CourseTree:
         raise KeyError(key)
 
 
-def separation(first: Action, second: Action) -> int:
-    """Return how many ticks after the start of `first` the same patient's `second` may start, on one day.
+def separation(first: Action, second: Action, starts: Starts) -> int:
+    """Return how many ticks after the start of `first` the same patient's `second` may start at the earliest.
 
-    The patient is free when the attended part is over; where the second visit may need the very place or person that
-    the first still takes up (turnover), it starts after all of it.
+    The patient is free when `first` needs the patient no longer. Until its last phase is over, `second` may start only
+    if the people and places there are could do both. Whether they are free at that time is for clashes.py to find.
     """
-    kept = {
-        need.role for phase in first.phases if not phase.attended for need in phase.needs if not need.presence
-    }
-    wanted = {need.role for phase in second.phases for need in phase.needs if not need.presence}
-    return ticks(first.length if kept & wanted else first.attended_length)
+    least = ticks(first.attended_length)
+    clear = ticks(first.length_from_start) + ticks(second.lead)
+    one, other = starts.demand(first), starts.demand(second)
+    return next(
+        (by for by in range(least, clear) if starts.could_be_together(((one, 0), (other, by)))), clear
+    )
 
 
 def line_of(plan: Plan) -> frozenset[str]:
     """Return the keys of the visits that carry the course, from the first action on.
 
     After a visit of a series comes the next of that series. After the last of a series, and after a visit of none,
-    comes the action from which the longest chain goes on; where only single visits follow a series, the line ends.
+    comes the action from which the longest chain goes on; where only single visits follow a series, the line ends. Of
+    several that could be next, the one with the longest chain is, or else the first in the plan.
     """
     children: dict[str, list[Action]] = {action.key: [] for action in plan.firm}
     depth = dict.fromkeys(children, 1)
@@ -127,14 +140,12 @@ def line_of(plan: Plan) -> frozenset[str]:
 
 def _onward(at: Action, children: list[Action], depth: Mapping[str, int]) -> Action | None:
     if at.series:
-        same = next((child for child in children if child.series == at.series), None)
-        if same is not None:
-            return same
-        children = [child for child in children if depth[child.key] > 1]
+        same = [child for child in children if child.series == at.series]
+        children = same or [child for child in children if depth[child.key] > 1]
     return max(children, key=lambda child: depth[child.key], default=None)
 
 
-def course_of(request: Request, keys: Container[str] | None = None) -> CourseTree:
+def course_of(request: Request, starts: Starts, keys: Container[str] | None = None) -> CourseTree:
     """Return the tree of what the request asks to place, or of some of its actions.
 
     A proposed action, and what hangs from it, is left out.
@@ -152,7 +163,7 @@ def course_of(request: Request, keys: Container[str] | None = None) -> CourseTre
     groups = _groups(list(steps.values()))
     order = _order(steps)
     finish = next((step for step in reversed(steps.values()) if step.on_line), None)
-    return CourseTree(tuple(steps.values()), groups, order, finish)
+    return CourseTree(tuple(steps.values()), groups, order, finish, starts)
 
 
 def relaxed(action: Action, request: Request) -> Offset | None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import combinations
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
-from scheduler.domain.planner.bitsets import from_bools, span, to_bools
+from scheduler.domain.planner.bitsets import earlier, from_bools, indexes, span, to_bools
+from scheduler.domain.planner.clashes import Shortage
 from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.gaps import HOUR_TICKS
 from scheduler.domain.planner.optimum import Sets, Solution
@@ -219,17 +221,38 @@ class _Model:
         solver.parameters.max_time_in_seconds = seconds
         solver.parameters.random_seed = seed
         solver.parameters.num_workers = 1
-        status = self._watched(solver, watch) if watch else solver.solve(self.model)
-        if status == self.cp.UNKNOWN:
-            raise TimeoutError(f"nothing found in {seconds} seconds")
-        if status not in (self.cp.OPTIMAL, self.cp.FEASIBLE):
-            return None
-        cells: Mapping[Step, int] = {step: solver.value(var) for step, var in self.start.items()}
+        ends = monotonic() + seconds
+        while True:
+            status = self._watched(solver, watch) if watch else solver.solve(self.model)
+            if status == self.cp.UNKNOWN:
+                raise TimeoutError(f"nothing found in {seconds} seconds")
+            if status not in (self.cp.OPTIMAL, self.cp.FEASIBLE):
+                return None
+            cells: Mapping[Step, int] = {step: solver.value(var) for step, var in self.start.items()}
+            if not self._forbid_shortage(cells):
+                break
+            solver.parameters.max_time_in_seconds = max(ends - monotonic(), 0.0)
         own = next(
             (t for t, chosen in zip(self.therapists, self.own, strict=True) if solver.value(chosen)), None
         )
         cost = solver.value(total)
         return Solution(cells, cost, own, status == self.cp.OPTIMAL and below is None)
+
+    def _forbid_shortage(self, cells: Mapping[Step, int]) -> bool:
+        """Forbid the starts at which two of these visits overlap without resources for both; tell whether any do."""
+        clashes = self.problem.optimum.clashes
+        clash = clashes.find(cells)
+        if not isinstance(clash, Shortage):
+            return False
+        forbidden = [tuple(cells[step] for step in clash.steps)]
+        if len(clash.steps) == 2:
+            first, second = clash.steps
+            for by in clashes.overlaps(first, second):
+                alone = self.sets[first] & earlier(self.sets[second], by)
+                lacking = alone & ~clashes.supplied(first, second, by, self.sets)
+                forbidden += [(cell, cell + by) for cell in indexes(lacking)]
+        self.model.add_forbidden_assignments([self.start[step] for step in clash.steps], forbidden)
+        return True
 
     def _watched(self, solver: Any, watch: Watch) -> Any:
         """Solve in another thread, so that somebody may look meanwhile and end it."""

@@ -55,7 +55,7 @@ _kept: WeakKeyDictionary[Ruler, dict[CourseTree, Families | None]] = WeakKeyDict
 def families(course: CourseTree, starts: Mapping[Step, int], ruler: Ruler) -> Families | None:
     """Return what hangs from each step; None if some of it is beyond these passes."""
     grid = ruler.grid
-    alike = {(id(starts[step]), step.length): starts[step] for step in course.steps}
+    alike = {(id(starts[step]), step.length_from_start): starts[step] for step in course.steps}
     if any(cells & grid.band(grid.width - length, grid.width) for (_, length), cells in alike.items()):
         return None  # a visit would run into the next day
     kept = _kept.setdefault(ruler, {})

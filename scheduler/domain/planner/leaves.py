@@ -65,7 +65,7 @@ class Leaves:
         return (
             self.starts[step],
             self.pricing.starts.demand(step.action),
-            (step.on_line, step.action.visible, step.same_series, step.length),
+            (step.on_line, step.action.visible, step.same_series, step.lead, step.length),
             (offset.unit, offset.min, offset.target, offset.max, gap.apart, gap.from_end),
         )
 

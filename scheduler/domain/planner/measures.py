@@ -1,11 +1,10 @@
-"""What the validator measures with: windows within windows, cover without a gap, the visits that carry a course."""
+"""What the validator measures with: windows within windows, the visits that carry a course."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from scheduler.domain.planner.model import Segment
 from scheduler.domain.plans import Action, Offset, Plan, Unit
 from scheduler.domain.windows import Window
 
@@ -50,16 +49,6 @@ def both(some: Sequence[Window], others: Sequence[Window]) -> list[Window]:
             common.append(Window(max(one.start, other.start), min(one.end, other.end)))
         (left if one.end <= other.end else right).pop()
     return common
-
-
-def covers(segments: Sequence[Segment], window: Window, times: int) -> bool:
-    """Tell whether at every moment of the window so many of the segments run, none of them for one resource twice."""
-    moments = {window.start, *(s.end for s in segments if s.end < window.end)}
-    for at in moments:
-        running = [s.resource_id for s in segments if s.start <= at < s.end]
-        if len(running) != times or len(set(running)) != times:
-            return False
-    return True
 
 
 def in_minutes(length: timedelta) -> int:

@@ -1,8 +1,8 @@
 """What goes into the planner and what comes out.
 
-Times are aware UTC instants; days are clinic-local dates. A Placement runs from `start` to `end` of all its phases, of
-which the patient is there until `attended_end`. Segments say who or what is taken up when; units are given out later,
-by booking, inside its transaction.
+Times are aware UTC instants; days are clinic-local dates. In a Placement the patient comes at `start` and leaves at
+`attended_end`; the last phase is over at `end`, and phases before the patient comes are before `start`. Segments say
+who or what is taken up when; units are given out later, by booking, inside its transaction.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ class Placement:
     end: datetime
     attended_end: datetime
     segments: tuple[Segment, ...]
+
+    @property
+    def first_use(self) -> datetime:
+        """When the first of its resources is needed, or the patient."""
+        return min([self.start, *(segment.start for segment in self.segments)])
 
     @property
     def location_id(self) -> int | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 
-from scheduler.domain.planner.clashes import Clash, Clashes, Sets
+from scheduler.domain.planner.clashes import Clash, Clashes, Sets, Shortage
 from scheduler.domain.planner.costs import Pricing
 from scheduler.domain.planner.course import CourseTree
 from scheduler.domain.planner.gaps import Ruler
@@ -52,7 +52,7 @@ class Optimum:
 
     def __init__(self, course: CourseTree, ruler: Ruler, pricing: Pricing, weights: Weights) -> None:
         self.course, self.pricing = course, pricing
-        self.clashes = Clashes(course, ruler.grid)
+        self.clashes = Clashes(course, ruler.grid, pricing.starts)
         self.horizon = Horizon(course, ruler, pricing, weights)
         self.tangled = False
         self._candidates: list[int] | None = None
@@ -137,7 +137,7 @@ class Cases:
         if found:
             self._push(Case(sets, found, depth))
 
-    def split(self, case: Case, clash: Clash) -> None:
+    def split(self, case: Case, clash: Clash | Shortage) -> None:
         """Queue the cases into which this one falls when one of its clashes is ruled out."""
         for sets in self._optimum.clashes.without(clash, case.found.cells, case.sets):
             self.add(sets, case.depth + 1)

@@ -4,13 +4,14 @@ Upwards, a start survives if its children can be placed after it: within their g
 over before the next visit where they must be, none at the same time as another. Downwards, a child's start survives if
 some surviving start of its parent reaches it with room for the other children. What a parent allows its child is one
 range of cells, so for each order in which the children may come it is enough to place those before as early and those
-after as late as they go. Exact unless visits that hang from different ones can meet, or from one more than four do;
-then the map may shade too much, and never too little.
+after as late as they go. Where more than four visits follow one, each of them is looked at alone. Then, and where
+visits that follow different ones can meet, a start may survive that belongs to no complete course; no start of a
+complete course is ever lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,26 +92,26 @@ class Passes:
         if not all(len(self.cells[child]) for child in children):
             return np.zeros(len(cells), np.bool_)
         rooms = {child: self._room(node, child, cells) for child in children}
-        if len(children) < 2:
+        if not _ordered(children):
             return (
                 np.all([room.first < room.past for room in rooms.values()], axis=0)
                 if children
                 else _all(cells)
             )
         able: NDArray[np.bool_] = np.any(
-            [self._earliest(one, rooms)[1] for one in self._orders(node)], axis=0
+            [self._earliest(one, rooms)[1] for one in orders_of(node, children)], axis=0
         )
         return able
 
     def _narrow(self, node: Node, cells: Cells) -> None:
         rooms = {child: self._room(node, child, cells) for child in node.children()}
-        if len(rooms) < 2:
+        if not _ordered(rooms):
             for child, room in rooms.items():
                 self._keep(child, [room.first], [room.past])
             return
         first: dict[Step, list[Cells]] = {child: [] for child in rooms}
         past: dict[Step, list[Cells]] = {child: [] for child in rooms}
-        for order in self._orders(node):
+        for order in orders_of(node, list(rooms)):
             earliest, fits = self._earliest(order, rooms)
             latest = self._latest(order, rooms)
             for child in order:
@@ -118,14 +119,6 @@ class Passes:
                 past[child].append(latest[child][fits] + 1)
         for child in rooms:
             self._keep(child, first[child], past[child])
-
-    def _orders(self, node: Node) -> list[tuple[Step, ...]]:
-        """Return the orders of time in which a node's children may come."""
-        children = list(node.children())
-        if len(children) > MOST_ORDERED:
-            children.sort(key=lambda child: child.index)
-            return [tuple(children)]
-        return list(orders_of(node, children))
 
     def _earliest(
         self, order: tuple[Step, ...], rooms: Mapping[Step, Room]
@@ -175,6 +168,11 @@ def reach(course: CourseTree, ruler: Ruler, node: Node, child: Step, cells: Cell
         return np.array([0]), np.array([ruler.grid.size])
     low, high = ruler.anchor_range(child.offset, node.anchor)
     return np.array([low]), np.array([high])
+
+
+def _ordered(children: Collection[Step]) -> bool:
+    """Tell whether all orders in which these may come are tried; else each child is looked at alone."""
+    return 2 <= len(children) <= MOST_ORDERED
 
 
 def _all(cells: Cells) -> NDArray[np.bool_]:

@@ -68,7 +68,11 @@ class PossibleStarts(Mapping[str, tuple[datetime, ...]]):
 def slot_map(
     request: Request, availability: Availability, *, now: datetime
 ) -> Mapping[str, tuple[datetime, ...]]:
-    """Return, for every action to place, exactly the starts that belong to some complete course."""
+    """Return, for every action to place, the starts that belong to some complete course.
+
+    None of those is missing. A start that belongs to none may be among them where visits that follow different ones can
+    be on one day, where more than four visits follow one, and where phases without the patient overlap another visit.
+    """
     return PossibleStarts(PlanningProblem(request, availability, DEFAULT, now))
 
 

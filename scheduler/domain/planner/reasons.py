@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from scheduler.domain.planner.course import Step
+from scheduler.domain.planner.demands import Demand
 from scheduler.domain.planner.model import Reason
 from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.planner.slotmap import SlotMap
-from scheduler.domain.planner.starts import Demand
 from scheduler.domain.planner.words import label
 from scheduler.domain.plans import Role
 

@@ -81,11 +81,11 @@ def _price(key: str, keep: frozenset[str], number: int) -> int:
 def _settled(
     request: Request, current: Mapping[str, Placement], moved: Mapping[str, datetime], now: datetime
 ) -> Request:
-    """Return the request with the visits that have begun as done."""
+    """Return the request with the visits that have begun, or whose first phase has, as done."""
     begun = {
         key: Done(key, visit.start, visit.attended_end)
         for key, visit in current.items()
-        if visit.start < now and key not in moved
+        if visit.first_use < now and key not in moved
     }
     return replace(request, done={**begun, **request.done})
 

@@ -23,6 +23,7 @@ from scheduler.domain.planner.passes import Node
 from scheduler.domain.planner.tables import Tables
 
 Chosen = dict[Step, int]
+Options = dict[Step, tuple[Cells, Costs]]  # the starts of branches, and what each start costs
 Successors = Iterator[tuple[int, int, int, int]]  # promised, cell, relaxed, ahead: see Pair
 
 
@@ -208,7 +209,7 @@ class Search:
     def _settle(self, state: State, cell: int) -> tuple[int, Chosen] | None:
         """Place the branches of a state whose next visit starts at `cell`: their least cost together, and where."""
         following = state.node.next
-        options = []
+        options: Options = {}
         for branch in state.node.branches:
             starts, costs = self._branch(state, branch)
             if following is not None:
@@ -216,29 +217,45 @@ class Search:
                 if not branch.deadline:
                     clear |= starts >= cell + self.apart(following, branch)
                 starts, costs = starts[clear], costs[clear]
-            options.append((branch, starts, costs))
-        return self._together(options, [])
+            options[branch] = starts, costs
+        return self._together(options, int(NEVER))
 
-    def _together(
-        self, options: list[tuple[Step, Cells, Costs]], placed: list[tuple[Step, int]]
-    ) -> tuple[int, Chosen] | None:
+    def _together(self, options: Options, bound: int) -> tuple[int, Chosen] | None:
+        """Return the starts that cost least together, or None if all cost `bound` or more.
+
+        The branch with the fewest starts left is placed first; what that leaves of the others bounds their cost.
+        """
         if not options:
-            return 0, {}
-        (branch, starts, costs), rest = options[0], options[1:]
-        for other, at in placed:
-            clear = (starts + self.apart(branch, other) <= at) | (starts >= at + self.apart(other, branch))
-            starts, costs = starts[clear], costs[clear]
-        floor = sum(int(others.min(initial=NEVER)) for _, _, others in rest)
+            return (0, {}) if bound > 0 else None
+        least = {branch: int(costs.min(initial=NEVER)) for branch, (_, costs) in options.items()}
+        if sum(least.values()) >= min(bound, int(NEVER)):
+            return None
+        branch = min(options, key=lambda one: len(options[one][0]))
+        starts, costs = options[branch]
+        floor = sum(least.values()) - least[branch]
         best: tuple[int, Chosen] | None = None
         for at in np.argsort(costs, kind="stable"):
-            if costs[at] >= NEVER or (best and costs[at] + floor >= best[0]):
+            if int(costs[at]) + floor >= min(bound, int(NEVER)):
                 break
             cell = int(starts[at])
             found = self._subtree(branch, cell, int(costs[at]))
-            others = self._together(rest, [*placed, (branch, cell)]) if found else None
-            if found and others and (best is None or found[0] + others[0] < best[0]):
-                best = found[0] + others[0], {branch: cell, **found[1], **others[1]}
+            others = (
+                self._together(self._clear_of(branch, cell, options), bound - found[0]) if found else None
+            )
+            if found and others:
+                bound = found[0] + others[0]
+                best = bound, {branch: cell, **found[1], **others[1]}
         return best
+
+    def _clear_of(self, placed: Step, cell: int, options: Options) -> Options:
+        """Return the starts of the other branches that one at a cell leaves."""
+        left: Options = {}
+        for branch, (starts, costs) in options.items():
+            if branch is not placed:
+                clear = starts + self.apart(branch, placed) <= cell
+                clear |= starts >= cell + self.apart(placed, branch)
+                left[branch] = starts[clear], costs[clear]
+        return left
 
     def _subtree(self, branch: Step, cell: int, promised: int) -> tuple[int, Chosen] | None:
         """Return the true cost of a branch at a cell, its gap included, and where what hangs from it goes."""

@@ -1,4 +1,4 @@
-"""The slot map: for every step, exactly the starts that belong to some complete course.
+"""The slot map: for every step, the starts that belong to some complete course (and seldom others, see passes.py).
 
 Two passes over the tree: upwards, a start survives if what hangs from it can be placed after it; downwards, if some
 surviving start of its parent reaches it and leaves room for the others. Over whole rows of cells at once where the

@@ -1,113 +1,24 @@
 """Start sets: the cells at which a visit can start, by erosion of everyone's free time.
 
 A place, a therapist and a prescriber are kept for all phases that ask for them; a nurse who shares her attention may
-hand over within and between phases, so for them it is enough that at every tick somebody has a unit free. Exact as long
-as nobody is asked for twice at once; where two needs of one visit could meet in one person, each is given one person
-throughout and the persons are tried against each other.
+hand over within and between phases, so for them it is enough that at every tick one of them has a unit free. Where one
+resource could be asked for twice at once, sharing.py tells which starts leave one for each need. The sets are exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import reduce
 from itertools import pairwise
 
 from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.bitsets import eroded
-from scheduler.domain.planner.grid import ticks
+from scheduler.domain.planner.bitsets import earlier, eroded
+from scheduler.domain.planner.demands import Demand, ResourceNeed, demand_of
 from scheduler.domain.planner.model import PlannerResource
+from scheduler.domain.planner.sharing import Claim, entangled, meeting
 from scheduler.domain.plans import Action, Phase, Role
 
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Cells from `start` up to `end` after the visit's start; `exclusive` asks for every unit."""
-
-    start: int
-    end: int
-    exclusive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceNeed:
-    """One thing a visit asks for: one resource of `role` for all `stretches` (`kept`), or whoever is free at each
-    tick."""
-
-    role: Role
-    stretches: tuple[Stretch, ...]
-    kept: bool
-    capabilities: frozenset[str] = frozenset()
-
-    def meets(self, other: ResourceNeed) -> bool:
-        """Tell whether both are asked for at one time."""
-        return any(a.start < b.end and b.start < a.end for a in self.stretches for b in other.stretches)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Demand:
-    """All that a visit of one shape asks for; `presence` are the roles that must be on duty, and when.
-
-    Compared by identity: Starts makes one for each shape.
-    """
-
-    asked: tuple[ResourceNeed, ...]
-    presence: tuple[tuple[Role, Stretch], ...]
-
-
-def demand_of(action: Action) -> Demand:
-    """Return what the phases ask for, with touching stretches of one kept resource joined."""
-    kept: dict[tuple[Role, int], tuple[list[Stretch], set[str]]] = {}
-    shared: list[ResourceNeed] = []
-    presence = []
-    at = 0
-    for phase in action.phases:
-        twice: dict[Role, int] = {}
-        for need in phase.needs:
-            stretch = Stretch(at, at + ticks(need.length or phase.length), need.exclusive)
-            if need.presence:
-                presence.append((need.role, stretch))
-            elif need.role is Role.NURSE:
-                shared.append(ResourceNeed(need.role, (stretch,), need.exclusive, _set(need.capability)))
-            else:
-                twice[need.role] = twice.get(need.role, -1) + 1
-                stretches, capabilities = kept.setdefault((need.role, twice[need.role]), ([], set()))
-                stretches.append(stretch)
-                capabilities |= _set(need.capability)
-        at += ticks(phase.length)
-    whole = [
-        ResourceNeed(role, _joined(stretches), True, frozenset(capabilities))
-        for (role, _), (stretches, capabilities) in kept.items()
-    ]
-    return Demand((*whole, *_joined_shared(shared)), tuple(presence))
-
-
-def _set(capability: str | None) -> frozenset[str]:
-    return frozenset() if capability is None else frozenset({capability})
-
-
-def _joined(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
-    result: list[Stretch] = []
-    for stretch in stretches:
-        last = result[-1] if result else None
-        if last and last.end == stretch.start and last.exclusive == stretch.exclusive:
-            result[-1] = Stretch(last.start, stretch.end, last.exclusive)
-        else:
-            result.append(stretch)
-    return tuple(result)
-
-
-def _joined_shared(asked: list[ResourceNeed]) -> list[ResourceNeed]:
-    result: list[ResourceNeed] = []
-    for one in asked:
-        last = result[-1] if result else None
-        if last and not last.kept and not one.kept and last.capabilities == one.capabilities:
-            joined = _joined((*last.stretches, *one.stretches))
-            if len(joined) == 1:
-                result[-1] = ResourceNeed(one.role, joined, False, one.capabilities)
-                continue
-        result.append(one)
-    return result
+Visits = tuple[tuple[Demand, int], ...]  # and how many cells after the first each starts
 
 
 class Starts:
@@ -123,6 +34,7 @@ class Starts:
         self._single: dict[Demand, int] = {}
         self._snugs: dict[tuple[Demand, int], tuple[int, int]] = {}
         self._shapes: dict[Demand, int] = {}
+        self._together: dict[Visits, int] = {}
 
     def demand(self, action: Action) -> Demand:
         """Return what an action asks for: the same object for all actions of one shape."""
@@ -152,24 +64,49 @@ class Starts:
 
     def _all(self, demand: Demand) -> int:
         cells = self.present(demand)
-        clashing = [a for a in demand.asked if any(self._clash(a, b) for b in demand.asked if b is not a)]
-        for asked in demand.asked:
+        for group in entangled(self._claims(((demand, 0),))):
             if not cells:
                 return 0
-            if asked not in clashing:
-                cells &= self.anyone(asked)
-        return self._told_apart(clashing, cells) if clashing and cells else cells
+            one = group[0]
+            cells &= self.anyone(one.asked) if len(group) == 1 else meeting(group, self._free, cells)
+        return cells
 
-    def _clash(self, one: ResourceNeed, other: ResourceNeed) -> bool:
-        shared = {r.id for r in self.pool(one)} & {r.id for r in self.pool(other)}
-        return bool(shared) and one.meets(other)
+    def _claims(self, visits: Visits) -> list[Claim]:
+        return [
+            Claim(number, asked, by, self.pool(asked))
+            for number, (demand, by) in enumerate(visits)
+            for asked in demand.asked
+        ]
+
+    def _free(self, resource: PlannerResource, units: int) -> int:
+        return self.availability.free(resource.id, units)
+
+    def together(self, visits: Visits) -> int:
+        """Return the cells for the first visit at which all of these visits of one patient find their resources."""
+        known = self._together.get(visits)
+        if known is None:
+            cells = reduce(int.__and__, (earlier(self.resources(demand), by) for demand, by in visits))
+            for group in self._common(visits):
+                cells = meeting(group, self._free, cells)
+            known = self._together[visits] = cells
+        return known
+
+    def could_be_together(self, visits: Visits) -> bool:
+        """Tell whether these visits could find their resources if everything were free at all times."""
+        groups = self._common(visits)
+        return all(meeting(group, lambda one, units: -(units <= one.units), 1) for group in groups)
+
+    def _common(self, visits: Visits) -> list[list[Claim]]:
+        """Return the claims of different visits that could be given to one resource at one time."""
+        groups = entangled(self._claims(visits))
+        return [group for group in groups if len({claim.visit for claim in group}) > 1]
 
     def present(self, demand: Demand) -> int:
         """Return the cells at which somebody with each role asked to be present is on duty throughout."""
         cells = self.availability.open
         for role, stretch in demand.presence:
             duty = reduce(int.__or__, (self.availability.duty[r.id] for r in self.availability.pool(role)), 0)
-            cells &= eroded(duty, stretch.end - stretch.start) >> stretch.start
+            cells &= earlier(eroded(duty, stretch.end - stretch.start), stretch.start)
         return cells
 
     def anyone(self, asked: ResourceNeed) -> int:
@@ -187,7 +124,7 @@ class Starts:
         free = reduce(int.__or__, (self.availability.at_least[r.id][1] for r in self.pool(asked)), 0)
         cells = -1
         for stretch in asked.stretches:
-            cells &= eroded(free, stretch.end - stretch.start) >> stretch.start
+            cells &= earlier(eroded(free, stretch.end - stretch.start), stretch.start)
         return cells
 
     def one(self, asked: ResourceNeed, resource: PlannerResource) -> int:
@@ -195,32 +132,10 @@ class Starts:
         cells = -1
         for stretch in asked.stretches:
             free = self.availability.free_for(resource.id, stretch.end - stretch.start, stretch.exclusive)
-            cells &= free >> stretch.start
+            cells &= earlier(free, stretch.start)
             if not cells:
                 break
         return cells
-
-    def _told_apart(self, clashing: list[ResourceNeed], cells: int) -> int:
-        found = 0
-        taken: list[tuple[ResourceNeed, int]] = []
-
-        def place(left: Sequence[ResourceNeed], cells: int) -> None:
-            nonlocal found
-            if not cells & ~found:
-                return
-            if not left:
-                found |= cells
-                return
-            asked = left[0]
-            busy = {resource_id for other, resource_id in taken if other.meets(asked)}
-            for resource in self.pool(asked):
-                if resource.id not in busy:
-                    taken.append((asked, resource.id))
-                    place(left[1:], cells & self.one(asked, resource))
-                    taken.pop()
-
-        place(clashing, cells)
-        return found
 
     def single_nurse(self, demand: Demand) -> int:
         """Return the cells at which one nurse can see the whole visit through (-1 if none is asked for)."""
@@ -244,10 +159,19 @@ class Starts:
 
     def therapists(self, demand: Demand) -> dict[int, int]:
         """Return, for each therapist who may be asked, the cells at which he or she is free for the visit."""
-        parts = [asked for asked in demand.asked if asked.role is Role.THERAPIST]
-        if len(parts) != 1:
+        claims = self._claims(((demand, 0),))
+        asking = [claim for claim in claims if claim.asked.role is Role.THERAPIST]
+        if len(asking) != 1:
             return {}
-        return {resource.id: self.one(parts[0], resource) for resource in self.pool(parts[0])}
+        (asked,) = asking
+        (group,) = (group for group in entangled(claims) if asked in group)
+        free = {resource.id: self.one(asked.asked, resource) for resource in asked.pool}
+        if len(group) > 1:
+            others = [claim for claim in group if claim is not asked]
+            for resource in asked.pool:
+                held = Claim(0, asked.asked, 0, (resource,))
+                free[resource.id] = meeting([held, *others], self._free, free[resource.id])
+        return free
 
     def snug(self, demand: Demand, usable: int) -> tuple[int, int]:
         """Return the cells at which some place is left with no gap shorter than `usable`, and with one at most."""
@@ -273,8 +197,8 @@ class Starts:
             if cells:
                 free = self.availability.at_least[place.id][1]
                 roomy = self.availability.free_for(place.id, usable, False)
-                before = (~(free << 1) | (roomy << usable)) >> stretch.start
-                after = (~free | roomy) >> stretch.end
+                before = earlier(~(free << 1) | (roomy << usable), stretch.start)
+                after = earlier(~free | roomy, stretch.end)
                 neat |= cells & before & after
                 fair |= cells & (before | after)
         return neat, fair

@@ -155,7 +155,7 @@ def _more_hours(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> Iterat
 
 def _fits_with(problem: PlanningProblem, role: Role, cells: int) -> bool:
     """Tell whether the course fits with one more resource of this role, at work in these cells."""
-    units = max((r.units for r in problem.availability.pool(role)), default=1)
+    units = max([1, *(r.units for r in problem.availability.pool(role))])
     more = PlannerResource(
         ANOTHER, f"another {role.value}", frozenset({role}), units, _capabilities(problem, role)
     )

@@ -206,7 +206,8 @@ class Bill:
         for step in self.visits:
             if any(need.role.is_place for phase in step.action.phases for need in phase.needs):
                 low, high = whole_tick(self.weights.midday_from), whole_tick(self.weights.midday_until)
-                ticks += max(min(self._tick(step) + step.length, high) - max(self._tick(step), low), 0)
+                first = self._tick(step) - step.lead
+                ticks += max(min(first + step.length, high) - max(first, low), 0)
         words = "clear of the busy middle of the day"
         if ticks:
             words = f"{spaced(timedelta(minutes=5 * ticks))} in the busy middle of the day"

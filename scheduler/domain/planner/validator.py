@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from scheduler.domain.localtime import day_bounds, local_on, to_local
 from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.measures import amount, both, covers, in_minutes, line_visits, within
+from scheduler.domain.planner.measures import amount, both, in_minutes, line_visits, within
 from scheduler.domain.planner.model import Placement, PlannerResource, Request, Segment, Violation
 from scheduler.domain.plans import Action, Edge, Need, Phase, Role, Unit
 from scheduler.domain.windows import Window, merged, subtract
@@ -48,7 +48,7 @@ class _Judge:
                 )
                 continue
             yield from self._shape(action, visit)
-            yield from self._time(visit)
+            yield from self._time(action, visit)
             yield from self._needs(action, visit)
             yield from self._gaps(action, visit)
             yield from self._wishes(action, visit)
@@ -56,66 +56,108 @@ class _Judge:
         yield from self._capacity()
 
     def _shape(self, action: Action, visit: Placement) -> Iterator[Violation]:
-        length, attended = timedelta(), timedelta()
-        for phase in action.phases:
-            length += phase.length
-            attended += phase.length if phase.attended else timedelta()
-        if visit.end - visit.start != length or visit.attended_end - visit.start != attended:
-            yield Violation(action.key, "length", f"{action.title} takes {in_minutes(length)} minutes.", True)
+        comes, leaves, ends = _course_of_phases(action, visit.start)
+        if (visit.start, visit.attended_end, visit.end) != (comes, leaves, ends):
+            minutes = in_minutes(sum((phase.length for phase in action.phases), timedelta()))
+            yield Violation(action.key, "length", f"{action.title} takes {minutes} minutes.", True)
         pinned = self.request.pinned.get(action.key)
         if pinned is not None and pinned != visit.start:
             yield Violation(action.key, "pinned", f"{action.title} was to stay at {self._at(pinned)}.", False)
 
-    def _time(self, visit: Placement) -> Iterator[Violation]:
-        if visit.start < self.now:
+    def _time(self, action: Action, visit: Placement) -> Iterator[Violation]:
+        begins = first_phase_at(action, visit.start)
+        if begins < self.now:
             yield Violation(visit.action, "past", f"{self._at(visit.start)} is over.", True)
         elif visit.start < self.now + self.calendar.notice:
             yield Violation(visit.action, "notice", f"{self._at(visit.start)} is too soon.", False)
         horizon = day_bounds(self.calendar.first_on + timedelta(days=self.calendar.days - 1), self.zone)[1]
-        if visit.end > horizon or local_on(visit.start, self.zone) < self.calendar.first_on:
+        if visit.end > horizon or local_on(begins, self.zone) < self.calendar.first_on:
             yield Violation(
                 visit.action, "horizon", f"{self._at(visit.start)} is beyond the planned weeks.", True
             )
-        if not within(Window(visit.start, visit.end), self.open):
+        if not within(Window(begins, visit.end), self.open):
             yield Violation(
                 visit.action, "closed", f"The clinic is not open for all of {self._at(visit.start)}.", True
             )
 
     def _needs(self, action: Action, visit: Placement) -> Iterator[Violation]:
-        at = visit.start
-        holders: dict[tuple[Role, int], set[int]] = defaultdict(set)
+        at = first_phase_at(action, visit.start)
+        given: dict[Role, list[set[int]]] = defaultdict(list)
         for phase in action.phases:
-            seen: dict[tuple[Role, bool], int] = defaultdict(int)
-            for need in phase.needs:
+            for need in dict.fromkeys(phase.needs):
                 window = Window(at, at + (need.length or phase.length))
                 if need.presence:
                     yield from self._presence(action, need, window)
-                    continue
-                rank = seen[need.role, need.exclusive]
-                seen[need.role, need.exclusive] += 1
-                segments = self._segments(visit, phase, need, window)
-                wanted = phase.needs.count(need)
-                if not covers(segments, window, wanted):
+                elif not self._is_met(visit, phase, need, window):
                     words = f"{action.title}: nobody is given as {need.role.value} for {phase.name}."
                     yield Violation(action.key, "role", words, True)
-                if need.role is not Role.NURSE and wanted == 1:
-                    holders[need.role, rank] |= {segment.resource_id for segment in segments}
-                yield from self._people(action, phase, need, segments)
+            for role in {need.role for need in phase.needs if not need.presence}:
+                given[role].append(
+                    {s.resource_id for s in visit.segments if (s.phase, s.role) == (phase.name, role)}
+                )
+            yield from self._phase(action, phase, at, [s for s in visit.segments if s.phase == phase.name])
             at += phase.length
-        for (role, _), ids in holders.items():
-            if len(ids) > 1:
+        for role, by_phase in given.items():
+            if role is not Role.NURSE and not _nested(by_phase):
                 words = f"{action.title} changes its {role.value} between phases."
                 yield Violation(action.key, "same-resource", words, True)
-        if any(not self._asked_for(action, segment) for segment in visit.segments):
+        for one, other in combinations(visit.segments, 2):
+            if one.resource_id == other.resource_id and one.start < other.end and other.start < one.end:
+                words = f"{action.title} uses one resource twice at {self._at(max(one.start, other.start))}."
+                yield Violation(action.key, "twice", words, True)
+        names = [phase.name for phase in action.phases]
+        if any(segment.phase not in names for segment in visit.segments):
             yield Violation(action.key, "segment", f"{action.title} takes up more than it needs.", True)
 
-    def _asked_for(self, action: Action, segment: Segment) -> bool:
-        return any(
-            phase.name == segment.phase and need.role is segment.role and need.exclusive == segment.exclusive
-            for phase in action.phases
-            for need in phase.needs
-            if not need.presence
-        )
+    def _is_met(self, visit: Placement, phase: Phase, need: Need, window: Window) -> bool:
+        """Tell whether at every moment of a need there are as many resources as the phase then asks for."""
+        alike = [
+            other
+            for other in phase.needs
+            if other.role is need.role and other.exclusive == need.exclusive and not other.presence
+        ]
+        segments = [
+            segment
+            for segment in visit.segments
+            if (segment.phase, segment.role, segment.exclusive) == (phase.name, need.role, need.exclusive)
+        ]
+        moments = {window.start, *(moment for s in segments for moment in (s.start, s.end))}
+        moments |= {window.start + other.length for other in alike if other.length}
+        for moment in moments:
+            if window.start <= moment < window.end:
+                running = [s for s in segments if s.start <= moment < s.end]
+                wanted = [o for o in alike if moment < window.start + (o.length or phase.length)]
+                if len(running) != len(wanted) or len({s.resource_id for s in running}) != len(wanted):
+                    return False
+        return True
+
+    def _phase(
+        self, action: Action, phase: Phase, at: datetime, segments: Sequence[Segment]
+    ) -> Iterator[Violation]:
+        """Judge each segment of a phase, and that nobody who stays is replaced within it."""
+        for role, exclusive in dict.fromkeys((segment.role, segment.exclusive) for segment in segments):
+            alike = [n for n in phase.needs if not n.presence and (n.role, n.exclusive) == (role, exclusive)]
+            used = [s for s in segments if (s.role, s.exclusive) == (role, exclusive)]
+            last = max((at + (need.length or phase.length) for need in alike), default=at)
+            if any(segment.start < at or segment.end > last for segment in used):
+                yield Violation(action.key, "segment", f"{action.title} takes up more than it needs.", True)
+            stays = role is not Role.NURSE or exclusive
+            if stays and alike and len({segment.resource_id for segment in used}) > len(alike):
+                words = f"{action.title} changes its {role.value} during {phase.name}."
+                yield Violation(action.key, "same-resource", words, True)
+            yield from self._capable(action, alike, used)
+        for segment in segments:
+            yield from self._person(action, phase, segment)
+
+    def _capable(
+        self, action: Action, needs: Sequence[Need], segments: Sequence[Segment]
+    ) -> Iterator[Violation]:
+        used = {segment.resource_id for segment in segments}
+        for capability in {need.capability for need in needs if need.capability is not None}:
+            capable = [r for r in self.calendar.resources if r.id in used and capability in r.capabilities]
+            if len(capable) < sum(need.capability == capability for need in needs):
+                words = f"{action.title} needs {capability}, which what it is given does not have."
+                yield Violation(action.key, "capability", words, True)
 
     def _presence(self, action: Action, need: Need, window: Window) -> Iterator[Violation]:
         if not within(window, self._anyone(need.role)):
@@ -136,32 +178,14 @@ class _Judge:
             self.duties[resource.id] = subtract(working, self.calendar.closures.get(resource.id, ()))
         return self.duties[resource.id]
 
-    def _segments(self, visit: Placement, phase: Phase, need: Need, window: Window) -> list[Segment]:
-        return [
-            segment
-            for segment in visit.segments
-            if segment.phase == phase.name
-            and segment.role is need.role
-            and segment.exclusive == need.exclusive
-            and window.start <= segment.start
-            and segment.end <= window.end
-        ]
-
-    def _people(
-        self, action: Action, phase: Phase, need: Need, segments: Sequence[Segment]
-    ) -> Iterator[Violation]:
-        for segment in segments:
-            resource = self.calendar.resource(segment.resource_id)
-            if resource is None or need.role not in resource.roles:
-                words = f"{action.title}: {phase.name} is given to somebody who is no {need.role.value}."
-                yield Violation(action.key, "role", words, True)
-                continue
-            if need.capability is not None and need.capability not in resource.capabilities:
-                words = f"{action.title} needs {need.capability}, which {resource.name} does not have."
-                yield Violation(action.key, "capability", words, True)
-            if not within(Window(segment.start, segment.end), self._duty(resource)):
-                words = f"{resource.name} is not on duty for {action.title} at {self._at(segment.start)}."
-                yield Violation(action.key, "off-duty", words, True)
+    def _person(self, action: Action, phase: Phase, segment: Segment) -> Iterator[Violation]:
+        resource = self.calendar.resource(segment.resource_id)
+        if resource is None or segment.role not in resource.roles:
+            words = f"{action.title}: {phase.name} is given to somebody who is no {segment.role.value}."
+            yield Violation(action.key, "role", words, True)
+        elif not within(Window(segment.start, segment.end), self._duty(resource)):
+            words = f"{resource.name} is not on duty for {action.title} at {self._at(segment.start)}."
+            yield Violation(action.key, "off-duty", words, True)
 
     def _gaps(self, action: Action, visit: Placement) -> Iterator[Violation]:
         following = self._times(action.before) if action.before else None
@@ -285,3 +309,27 @@ class _Judge:
 
     def _at(self, instant: datetime) -> str:
         return f"{to_local(instant, self.zone):%a %d %b %H:%M}"
+
+
+def first_phase_at(action: Action, start: datetime) -> datetime:
+    """Return when the first phase begins, if the patient comes at `start`: for the first attended phase."""
+    for phase in action.phases:
+        if phase.attended:
+            break
+        start -= phase.length
+    return start
+
+
+def _course_of_phases(action: Action, start: datetime) -> tuple[datetime, datetime, datetime]:
+    """Return when the patient comes, when the patient leaves and when the last phase ends."""
+    at = leaves = first_phase_at(action, start)
+    for phase in action.phases:
+        at += phase.length
+        if phase.attended:
+            leaves = at
+    return start, leaves, at
+
+
+def _nested(sets: Sequence[set[int]]) -> bool:
+    """Tell whether of every two sets one holds the other: nobody who stays is replaced by another."""
+    return all(one <= other or other <= one for one, other in combinations(sets, 2))

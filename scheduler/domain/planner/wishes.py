@@ -27,7 +27,8 @@ class StartMasks:
         self.weekdays = grid.days_in(request.weekdays) if request.weekdays else -1
         fixed = [Window(done.start, done.end) for done in request.done.values() if done.end > done.start]
         self.free = availability.patient_free & ~grid.touched(fixed)
-        self._free_for: dict[tuple[int, int, bool], int] = {}
+        self._coming = int(np.searchsorted(grid.utc, ceil_tick(now)))
+        self._free_for: dict[tuple[int, int, int, bool], int] = {}
 
     def mask(self, step: Step) -> int:
         """Return the cells at which nothing but the resources can stand in the way of this step.
@@ -37,7 +38,7 @@ class StartMasks:
         if step.key in self.request.pinned:
             return self.pinned(step)
         visible = step.action.visible
-        shape = (step.length, step.attended, visible)
+        shape = (step.lead, step.length, step.attended, visible)
         cells = self._free_for.get(shape)
         if cells is None:
             cells = self._free_for[shape] = self._general(step)
@@ -54,16 +55,21 @@ class StartMasks:
     def at(self, step: Step, start: datetime) -> int:
         """Return the cell of this start, or none if the clinic, the patient or the past stands in the way."""
         cell = self.availability.grid.cell(start)
-        if cell is None or start < self.now:
+        if cell is None or start - step.action.lead < self.now:
             return 0
-        cells = eroded(self.availability.open, step.length) & eroded(self.free, step.attended) & 1 << cell
+        cells = self._open(step) & eroded(self.free, step.attended) & 1 << cell
         for limit in self._limits(step):
             cells &= limit
         return cells
 
     def _general(self, step: Step) -> int:
-        cells = self.days & eroded(self.availability.open, step.length) & eroded(self.free, step.attended)
+        cells = self.days & self._open(step) & eroded(self.free, step.attended)
+        cells &= span(self._coming + step.lead, self.availability.grid.size)
         return cells & self._times(step.attended) if step.action.visible else cells
+
+    def _open(self, step: Step) -> int:
+        """Return the cells at which the clinic is open for all phases of a step."""
+        return eroded(self.availability.open, step.length) << step.lead
 
     def _times(self, attended: int) -> int:
         grid, request = self.availability.grid, self.request

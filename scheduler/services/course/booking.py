@@ -232,4 +232,5 @@ def write_projections(change: Changes, care_plan: CarePlan, projections: Sequenc
 
 def _projected(action: Action, projection: Projection) -> Placement:
     start = projection.start
-    return Placement(action.key, start, start + action.length, start + action.attended_length, ())
+    end, leaves = start + action.length_from_start, start + action.attended_length
+    return Placement(action.key, start, end, leaves, ())

@@ -128,7 +128,7 @@ def _stands(visit: Appointment) -> bool:
 def stretches(visit: Appointment) -> tuple[PhaseWindow, ...]:
     """Return a visit's phases with their times, one after the other."""
     found = []
-    start = visit.start_at
+    start = visit.start_at - visit.lead
     for phase in visit.phases:
         end = start + timedelta(minutes=phase["minutes"])
         found.append(PhaseWindow(phase["name"], Window(start, end), phase.get("attended", True)))
@@ -168,11 +168,11 @@ def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -
             place.name,
             place.kind.value,
             1,
-            tuple(_whole(visit) for visit in visits if visit.location_id == place.id),
+            tuple(block for visit in visits if visit.location_id == place.id for block in blocks(visit)),
         )
         for place in locations.active(session, clinic.id)
     ]
-    elsewhere = [_whole(visit) for visit in visits if visit.location_id is None]
+    elsewhere = [block for visit in visits if visit.location_id is None for block in blocks(visit)]
     if elsewhere:
         dealt = _side_by_side(elsewhere)
         units = max(block.unit for block in dealt) + 1
@@ -223,9 +223,13 @@ def _held_blocks(rows: Iterable[Allocation], visits: dict[int, Appointment]) -> 
     return blocks
 
 
-def _whole(visit: Appointment) -> BoardEntry:
+def blocks(visit: Appointment) -> list[BoardEntry]:
+    """Return a visit's block from its start on, and one for each phase before the patient comes."""
     phases = stretches(visit)
-    return BoardEntry(visit, Window(visit.start_at, max(visit.end_at, phases[-1].window.end)), phases)
+    before = [phase for phase in phases if phase.window.end <= visit.start_at]
+    rest = phases[len(before) :]
+    window = Window(visit.start_at, max(visit.end_at, rest[-1].window.end))
+    return [*(BoardEntry(visit, phase.window, (phase,)) for phase in before), BoardEntry(visit, window, rest)]
 
 
 def _side_by_side(blocks: Iterable[BoardEntry]) -> list[BoardEntry]:

@@ -86,7 +86,9 @@ def _own(visit: Appointment, began: tuple[str, datetime] | None, now: datetime) 
 
 
 def _attended(visit: Appointment) -> tuple[list[timedelta], list[str]]:
-    phases = [phase for phase in visit.phases if phase.get("attended", True)]
+    """Return the phases from the first to the last that the patient is needed for, with all between."""
+    numbers = [n for n, phase in enumerate(visit.phases) if phase.get("attended", True)]
+    phases = visit.phases[numbers[0] : numbers[-1] + 1] if numbers else []
     return [timedelta(minutes=phase["minutes"]) for phase in phases], [phase["name"] for phase in phases]
 
 
@@ -119,4 +121,5 @@ def _pass_on(visits: Sequence[Appointment], found: dict[int, Delay]) -> None:
 
 def _place_end(visit: Appointment) -> datetime:
     """Return when a visit's place is free again by plan, cleaned."""
-    return visit.start_at + timedelta(minutes=sum(phase["minutes"] for phase in visit.phases))
+    length = timedelta(minutes=sum(phase["minutes"] for phase in visit.phases))
+    return visit.start_at - visit.lead + length

@@ -1,7 +1,7 @@
-"""Where a visit may go on one day, or some: exactly the starts from which the rest of its course still fits.
+"""Where a visit may go on one day, or some: the starts from which the rest of its course still fits.
 
-For the course the planner's slot map answers; for each place it is cut to when that place is free. A visit outside a
-course goes wherever its own resources are free.
+For the course the planner's slot map answers (planner.slot_map says when it lists too many); for each place it is cut
+to when that place is free. A visit outside a course goes wherever its own resources are free.
 """
 
 from __future__ import annotations
@@ -56,9 +56,11 @@ def _by_place(calendar: Availability, action: Action, starts: tuple[datetime, ..
     if not needs:
         return {None: starts}
     capabilities = frozenset(need.capability for need in needs if need.capability)
-    length = action.length // TICK
+    lead, length = action.lead // TICK, action.length // TICK
     return {
-        place.id: tuple(start for start in starts if _is_free(calendar, place.id, start, length))
+        place.id: tuple(
+            start for start in starts if _is_free(calendar, place.id, start - lead * TICK, length)
+        )
         for place in calendar.pool(needs[0].role, capabilities)
     }
 

@@ -93,7 +93,7 @@ def allocate(
         return
     ids = resource_ids(patient_resource_id, (taking.visit for taking in takings))
     units = unit_counts(session, clinic.id, clinic.settings.nurse_units, ids)
-    whole = Window(min(t.visit.start for t in takings), max(t.visit.end for t in takings))
+    whole = Window(min(t.visit.first_use for t in takings), max(t.visit.end for t in takings))
     rows = _live(session, ids, whole)
     held = {resource_id: _held(listed) for resource_id, listed in rows.items()}
     try:

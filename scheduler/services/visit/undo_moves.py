@@ -100,7 +100,7 @@ def _former(session: Session, row: Appointment, event: AppointmentEvent) -> Plac
     """Return the visit as it was: its former time, with what it let go of when it moved."""
     start = datetime.fromisoformat(event.changes["start"][0])
     windows: dict[str, Window] = {}
-    begins = start
+    begins = start - row.lead
     for phase in row.phases:
         ends = begins + timedelta(minutes=phase["minutes"])
         windows[phase["name"]] = Window(begins, ends)

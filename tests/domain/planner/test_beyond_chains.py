@@ -9,7 +9,7 @@ from scheduler.domain.localtime import to_local
 from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, slot_map
 from scheduler.domain.planner.model import NoFit, Request
 from scheduler.domain.planner.problem import PlanningProblem
-from scheduler.domain.plans import Action, Role
+from scheduler.domain.plans import Action, Role, Unit
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import (
     MONDAY,
@@ -20,6 +20,7 @@ from tests.domain.planner.clinics import (
     course,
     day,
     days_after,
+    hours_after,
     phase,
     plan,
     protocol,
@@ -169,3 +170,34 @@ def test_a_course_bent_by_a_pin_keeps_the_pin_and_every_gap():
 
     assert {v.action: v.start for v in best.visits}["infusion-2"] == pinned["infusion-2"]
     assert check(request, availability, best.visits, now=NOW) == []
+
+
+def test_five_visits_after_one_are_placed_in_the_best_order_of_time():
+    """That order is not the plan's. Nothing is off target but the therapy: 24 hours after 09:40 is no quarter hour."""
+    infusion = (phase("infusion", 40, Role.CHAIR, Role.NURSE),)
+    talk = (phase("session", 50, Role.ROOM, Role.THERAPIST),)
+    call = (phase("call", 10, Role.NURSE),)
+    five = plan(
+        Action("infusion-1", "infusion", "Infusion", infusion, series="infusion"),
+        Action("therapy", "therapy", "Therapy", talk, hours_after("infusion-1", 24, 24, 72)),
+        Action("week-call", "call", "Call", call, days_after("infusion-1", 6, 7, 8)),
+        Action("day-call", "call", "Call", call, days_after("infusion-1", 1, 1, 1, Unit.WORKING_DAYS)),
+        Action("lab", "lab", "Lab", call, days_after("infusion-1", 2, 3, 4)),
+        Action(
+            "infusion-2",
+            "infusion",
+            "Infusion",
+            infusion,
+            days_after("infusion-1", 9, 10, 12),
+            series="infusion",
+        ),
+    )
+    availability = Availability(calendar(14))
+    request = Request(five, MONDAY)
+
+    best = propose(request, availability, now=NOW)[0]
+
+    assert best.proven and best.cost == 10 * Weights().completion_day + Weights().gap_tick
+    assert check(request, availability, best.visits, now=NOW) == []
+    shaded = slot_map(request, availability, now=NOW)
+    assert all(visit.start in shaded[visit.action] for visit in best.visits)
