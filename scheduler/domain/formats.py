@@ -16,6 +16,7 @@ from babel.dates import (
     format_date,
     format_interval,
     format_skeleton,
+    format_time,
     get_day_names,
     get_timezone_location,
     parse_pattern,
@@ -50,6 +51,12 @@ class Formats:
         """Return such as "9:30 AM" or "09:30"."""
         return _time(self, self._clock, at.hour, at.minute)
 
+    def split_time(self, at: dt.time | dt.datetime) -> tuple[str, str]:
+        """Return a time and its half of the day apart: "9:30" and "AM"; no half where hours run to 24."""
+        whole = self.time(at)
+        half = "" if self.uses_24_hours else _half(self, at.hour)
+        return whole.removesuffix(half).rstrip(), half
+
     def hour(self, at: dt.time | dt.datetime) -> str:
         """Return a full hour as short as an axis needs it: "9 AM" or "09:00"."""
         return self.time(at) if self.uses_24_hours or at.minute else _time(self, "h", at.hour, 0)
@@ -78,9 +85,9 @@ class Formats:
         """Return such as "Monday, November 30, 2026"."""
         return format_date(_day(on), "full", locale=self._babel)
 
-    def month(self, on: dt.date) -> str:
-        """Return such as "Nov"."""
-        return _skeleton(self, "MMM", on.year, on.month, 1)
+    def month_day(self, on: dt.date) -> str:
+        """Return such as "Nov 30"."""
+        return _skeleton(self, "MMMd", on.year, on.month, on.day)
 
     def moment(self, local: dt.datetime) -> str:
         """Return such as "Mon, Nov 30, 9:30 AM"."""
@@ -155,6 +162,11 @@ def _is_known(code: str) -> bool:
 @lru_cache(maxsize=8192)
 def _time(formats: Formats, skeleton: str, hour: int, minute: int) -> str:
     return format_skeleton(skeleton, dt.time(hour, minute), locale=_locale(formats.locale)).translate(SPACES)
+
+
+@lru_cache(maxsize=512)
+def _half(formats: Formats, hour: int) -> str:
+    return format_time(dt.time(hour), "a", locale=_locale(formats.locale)).translate(SPACES)
 
 
 @lru_cache(maxsize=8192)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.models.appointment import appointments_of
+from scheduler.domain.localtime import local_on, to_local
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.patient import Patient
+from scheduler.notify.words import Tongue, tongue
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
 from scheduler.services.visit import preparations
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
-from scheduler.web.local import local_date, local_time, read_date
+from scheduler.web.local import read_date
 from scheduler.web.shell import may
 
 bp = Blueprint("prints", __name__)
@@ -31,12 +34,13 @@ def course(care_plan_id: str) -> str:
         for visit in appointments_of(found)
         if visit.end_at > now and visit.visible and visit.status.is_live
     ]
-    language = found.patient.language
+    clinic = actor().clinic
+    speech = tongue(found.patient.language, clinic.zone, clinic.formats)
     return render_template(
         "prints/course.html",
         course=found,
         patient=found.patient,
-        visits=[(visit, _lines(preparations.steps(visit, language))) for visit in ahead],
+        visits=[(visit, _lines(visit, speech)) for visit in ahead],
         now=now,
     )
 
@@ -72,8 +76,17 @@ def _name(patient: Patient) -> str:
     return patient.name
 
 
-def _lines(steps: list[preparations.PreparationLine]) -> list[str]:
+def _lines(visit: Appointment, speech: Tongue) -> list[str]:
     return [
-        step.text.replace("{time}", f"{local_time(step.at)}, {local_date(step.at)}") if step.at else step.text
-        for step in steps
+        step.text.replace("{time}", _when(step.at, visit, speech)).replace("m..", "m.")
+        if step.at
+        else step.text
+        for step in preparations.steps(visit, speech.language)
     ]
+
+
+def _when(at: datetime, visit: Appointment, speech: Tongue) -> str:
+    """Return a time before a visit in the patient's language: with its day where that is another."""
+    local = to_local(at, speech.zone)
+    same_day = local.date() == local_on(visit.start_at, speech.zone)
+    return speech.formats.time(local) if same_day else speech.formats.moment(local)

@@ -25,7 +25,7 @@ def test_american_english_is_the_usual():
             USUAL.dated,
             USUAL.date,
             USUAL.long,
-            USUAL.month,
+            USUAL.month_day,
             USUAL.moment,
             USUAL.dated_moment,
         )
@@ -34,7 +34,7 @@ def test_american_english_is_the_usual():
         "Thu, Dec 10, 2026",
         "Dec 10, 2026",
         "Thursday, December 10, 2026",
-        "Dec",
+        "Dec 10",
         "Thu, Dec 10, 9:30 AM",
         "Thu, Dec 10, 2026, 9:30 AM",
     ]
@@ -75,6 +75,20 @@ def test_the_switch_writes_24_hours_and_changes_no_date():
 )
 def test_a_stretch_names_the_half_of_the_day_once_unless_it_changes(start, end, usual, longer):
     assert (USUAL.times(start, end), LONGER.times(start, end)) == (usual, longer)
+
+
+@pytest.mark.parametrize(
+    ("formats", "parts"),
+    [
+        (USUAL, ("9:30", "AM")),
+        (Formats("en-CA"), ("9:30", "a.m.")),
+        (Formats("en-AU"), ("9:30", "am")),
+        (LONGER, ("09:30", "")),
+        (Formats("en-GB"), ("09:30", "")),
+    ],
+)
+def test_the_half_of_the_day_can_be_left_out_where_there_is_no_room(formats, parts):
+    assert formats.split_time(MORNING) == parts
 
 
 def test_an_hour_of_an_axis_is_short_but_keeps_its_minutes():
