@@ -15,6 +15,7 @@ from scheduler.domain.localtime import to_local
 
 LANGUAGES = ("en", "es")
 ZONE = {"en": "{city} time, {name}", "es": "hora de {city}, {name}"}
+ON = {"en": "{time} on {day}", "es": "{time} del {day}"}
 UNTIL = {"en": "{start} to {end}", "es": "{start} a {end}"}
 
 
@@ -35,6 +36,19 @@ class Tongue:
 
     def times(self, start: datetime, end: datetime) -> str:
         return UNTIL[self.language].format(start=self.time(start), end=self.time(end))
+
+    def time_for(self, at: datetime, visit_start: datetime) -> str:
+        """Return a time that belongs to a visit: with its day where that is not the visit's."""
+        time, day = self.time(at), self.day(at)
+        return time if day == self.day(visit_start) else ON[self.language].format(time=time, day=day)
+
+    def preparation(self, text: str, at: datetime | None, visit_start: datetime) -> str:
+        """Return a line of a preparation with its time in the place of {time}; the Spanish "p.m." may end it."""
+        return (
+            text
+            if at is None
+            else text.replace("{time}", self.time_for(at, visit_start)).replace("m..", "m.")
+        )
 
     def zone_of(self, instant: datetime) -> str:
         """Return the zone as people say it, with what its clocks show on that day: "New York time, EST"."""

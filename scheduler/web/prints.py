@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.localtime import local_on, to_local
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.patient import Patient
 from scheduler.notify.words import Tongue, tongue
@@ -77,16 +75,5 @@ def _name(patient: Patient) -> str:
 
 
 def _lines(visit: Appointment, speech: Tongue) -> list[str]:
-    return [
-        step.text.replace("{time}", _when(step.at, visit, speech)).replace("m..", "m.")
-        if step.at
-        else step.text
-        for step in preparations.steps(visit, speech.language)
-    ]
-
-
-def _when(at: datetime, visit: Appointment, speech: Tongue) -> str:
-    """Return a time before a visit in the patient's language: with its day where that is another."""
-    local = to_local(at, speech.zone)
-    same_day = local.date() == local_on(visit.start_at, speech.zone)
-    return speech.formats.time(local) if same_day else speech.formats.moment(local)
+    steps = preparations.steps(visit, speech.language)
+    return [speech.preparation(step.text, step.at, visit.start_at) for step in steps]
