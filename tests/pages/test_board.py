@@ -255,10 +255,10 @@ def test_a_drop_on_a_taken_chair_says_whose_it_is_and_offers_what_fits(
     way = page.locator("#panel").get_by_role("alert")
     expect(way).to_contain_text("It does not fit there at that time")
     expect(way).to_contain_text("Chair 1: Ann Muster, infusion")
-    expect(way).to_contain_text("09:00–11:05")
+    expect(way).to_contain_text("9:00–11:05 AM")
     fits = page.get_by_role("region", name="The nearest times that fit")
-    fits.get_by_role("button", name="10:35, Chair").first.click()
-    expect(page.locator("#moves")).to_contain_text("10:35")
+    fits.get_by_role("button", name="10:35 AM, Chair").first.click()
+    expect(page.locator("#moves")).to_contain_text("10:35 AM")
     page.locator("#confirm-move").click()
 
     expect(page.get_by_role("status")).to_contain_text("Bo Muster: moved.")

@@ -115,6 +115,24 @@ def test_the_axis_and_the_cards_write_times_as_the_clinic_does(
     assert card.format(*harbor.clinic.formats.split_time(start)) in shown
 
 
+@pytest.mark.parametrize(
+    ("settings", "week", "first"),
+    [
+        ({}, "Nov 22, 2026 to Nov 28, 2026", "Sun"),
+        ({"locale": "en-GB"}, "23 Nov 2026 to 29 Nov 2026", "Mon"),
+    ],
+)
+def test_a_week_begins_on_the_first_weekday_of_the_region(session, harbor, signed_in, settings, week, first):
+    harbor.clinic.settings_document = settings
+    patient = add_patient(session, harbor, "Ada", "Quill")
+    session.commit()
+    client = signed_in(harbor, "alice")
+
+    assert week in client.get("/board/2026-11-25/week").text
+    form = client.get(f"/care-plans/new?patient={patient.public_id}").text
+    assert re.findall(r'<label for="weekdays-\d">(\w+)<', form)[0] == first
+
+
 def test_a_late_and_an_overdue_visit_say_so(session, course):
     infusion = visit(course, "infusion-1")
 
