@@ -217,7 +217,7 @@ def _meant(local: datetime) -> str:
     except AmbiguousTime as error:
         instants = list(error.choices)
     except NonexistentTime as error:
-        return str(error)
+        return error.words(caller().clinic.formats)
     return f"in {zone.key} that is " + " or ".join(at(instant) for instant in instants)
 
 
@@ -230,7 +230,7 @@ def _refuse_skipped(told: datetime) -> None:
         return
     except NonexistentTime as error:
         if offset in {local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}:
-            raise _bad(str(error)) from None
+            raise _bad(error.words(caller().clinic.formats)) from None
 
 
 def _zone() -> ZoneInfo:

@@ -232,7 +232,7 @@ def _overrides(actor: Actor, resource_id: int | None) -> list[ScheduleOverride]:
 
 
 def _clock_time(value: time) -> str:
-    return f"{value:%H:%M}"
+    return value.isoformat("minutes")
 
 
 def _leave(actor: Actor, closure: Closure) -> LeaveView:

@@ -70,6 +70,6 @@ def close_holidays(year: int, only: tuple[str, ...], clinic_key: str | None, as_
         actor = commander(chosen(db.session(), clinic_key))
         first, last = holidays.year_of(year)
         added = holidays.close_public(db.session(), actor, first, last, clock.now(), only or None)
-        values = {"closed": [{"on": f"{one.local_start:%Y-%m-%d}", "name": one.reason} for one in added]}
+        values = {"closed": [{"on": one.local_start.date().isoformat(), "name": one.reason} for one in added]}
     listed = ", ".join(f"{one['on']} {one['name']}" for one in values["closed"])
     say(f"closed on {listed}" if listed else "nothing to close", values, as_json=as_json)

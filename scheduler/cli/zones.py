@@ -50,7 +50,7 @@ def derive(clinic_key: str | None, as_json: bool) -> None:
 
 def _lines(strays: Sequence[Stray]) -> list[str]:
     return [
-        f"  {one.appointment.public_id}  {one.appointment.local_start:%Y-%m-%d %H:%M}  {one.why}".rstrip()
+        f"  {one.appointment.public_id}  {one.appointment.local_start.isoformat(' ', 'minutes')}  {one.why}".rstrip()
         for one in strays
     ]
 

@@ -10,15 +10,22 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.formats import Formats
+
 
 class NonexistentTime(ValueError):
     """A wall-clock time that the zone skips; `nearest` are the last time before and the first after the gap."""
 
     def __init__(self, local: datetime, nearest: tuple[datetime, datetime]) -> None:
         self.local, self.nearest = local, nearest
-        before, after = (f"{near:%H:%M}" for near in nearest)
-        super().__init__(
-            f"{local:%Y-%m-%d %H:%M} does not exist (the clocks change); nearest are {before} and {after}"
+        super().__init__(f"{local.isoformat()} does not exist")
+
+    def words(self, formats: Formats) -> str:
+        """Return the refusal for a person."""
+        before, after = map(formats.time, self.nearest)
+        return (
+            f"{formats.dated_moment(self.local)} does not exist (the clocks change); "
+            f"nearest are {before} and {after}"
         )
 
 
@@ -27,8 +34,12 @@ class AmbiguousTime(ValueError):
 
     def __init__(self, local: datetime, choices: tuple[datetime, datetime]) -> None:
         self.local, self.choices = local, choices
-        super().__init__(
-            f"{local:%Y-%m-%d %H:%M} happens twice (the clocks change); say which, with an offset"
+        super().__init__(f"{local.isoformat()} happens twice")
+
+    def words(self, formats: Formats) -> str:
+        """Return the refusal for a person."""
+        return (
+            f"{formats.dated_moment(self.local)} happens twice (the clocks change); say which, with an offset"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.plans import Holds, RequirementDefinition
 
 
@@ -33,7 +34,11 @@ def held_until(
 
 
 def why_open(
-    requirement: RequirementDefinition, settled: Settled | None, visit_start: datetime, visit_on: date
+    requirement: RequirementDefinition,
+    settled: Settled | None,
+    visit_start: datetime,
+    visit_on: date,
+    formats: Formats,
 ) -> str | None:
     """Return in words why the requirement is open for a visit, None when it is closed.
 
@@ -47,7 +52,7 @@ def why_open(
     if settled.waived:
         return None
     if settled.valid_until_on is not None and visit_on > settled.valid_until_on:
-        return f"{requirement.title} is good until {settled.valid_until_on:%d %b %Y} only"
+        return f"{requirement.title} is good until {formats.date(settled.valid_until_on)} only"
     if requirement.lead and settled.completed_at > visit_start - requirement.lead:
         hours = requirement.lead // timedelta(hours=1)
         return f"{requirement.title} must be settled {hours} hours before the visit"

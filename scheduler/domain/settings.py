@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from scheduler.domain.formats import DEFAULT_LOCALE, Formats
+
 # Reminders at 3 days and 1 day: 4.4 % missed, 1 day only 5.3 %, 3 days only 5.8 % (54,066 visits; Steiner 2018,
 # PubMed 30130032).
 LEAD_HOURS = (72, 24)
@@ -25,6 +27,8 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class ClinicSettings:
+    locale: str = DEFAULT_LOCALE  # how dates and times are written, and on which day a week begins
+    clock_24_hours: bool = False  # 14:30 for 2:30 PM, whatever the locale does
     nurse_units: int = 3
     planning_horizon_days: int = 182
     notice_minutes: int = 0
@@ -81,6 +85,10 @@ class ClinicSettings:
     def label(self, language: str) -> str:
         """Return what a calendar in this language calls a visit: the clinic's own word, the usual one translated."""
         return LABELS.get(language, USUAL_LABEL) if self.visit_label == USUAL_LABEL else self.visit_label
+
+    @property
+    def formats(self) -> Formats:
+        return Formats(self.locale, self.clock_24_hours)
 
     def to_document(self) -> dict[str, Any]:
         """Return what differs from the defaults, as JSON."""

@@ -16,12 +16,22 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Index, String, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy.orm import (
+    Mapped,
+    Session,
+    joinedload,
+    mapped_column,
+    object_session,
+    relationship,
+    selectinload,
+)
 
 from scheduler.database import Model, UTCDateTime
+from scheduler.domain.formats import USUAL, Formats
 from scheduler.domain.plans import DosingGap
 from scheduler.domain.status import AppointmentStatus, Response, Stage
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
 from scheduler.models.columns import Document, InClinic, Public, choice, in_order, own, refers
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
@@ -151,6 +161,13 @@ class Appointment(InClinic, Public, Model):
         """How long before the patient comes the first phase starts (a room is prepared)."""
         before = takewhile(lambda phase: not phase.get("attended", True), self.phases)
         return timedelta(minutes=sum(phase["minutes"] for phase in before))
+
+    @property
+    def formats(self) -> Formats:
+        """How its clinic writes dates and times."""
+        session = object_session(self)
+        clinic = session.get(Clinic, self.clinic_id) if session else None
+        return clinic.formats if clinic else USUAL
 
     @property
     def practitioners(self) -> list[Practitioner]:

@@ -12,6 +12,7 @@ from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from scheduler.database import Model
+from scheduler.domain.formats import Formats
 from scheduler.domain.settings import ClinicSettings
 from scheduler.models.columns import Document, Public
 
@@ -42,6 +43,11 @@ class Clinic(Public, Model):
     @property
     def settings(self) -> ClinicSettings:
         return _settings_of(json.dumps(self.settings_document))
+
+    @property
+    def formats(self) -> Formats:
+        """How dates and times are written for its staff."""
+        return self.settings.formats
 
 
 @lru_cache(maxsize=256)

@@ -62,11 +62,11 @@ def may_complete(role: StaffRole | None, completed_by: Collection[str]) -> bool:
 def open_requirements(appointment: Appointment) -> list[OpenRequirement]:
     """Return what is not settled for a visit, in the plan's order."""
     found = []
-    rows = _rows(appointment)
+    rows, formats = _rows(appointment), appointment.formats
     visit_on = local_on(appointment.start_at, appointment.zone)
     for rule in rules_for(appointment):
         row = rows.get((rule.key, rule.holds is Holds.PER_SESSION))
-        why = why_open(rule, _settled(rule, row, appointment), appointment.start_at, visit_on)
+        why = why_open(rule, _settled(rule, row, appointment), appointment.start_at, visit_on, formats)
         if why:
             found.append(OpenRequirement(rule.key, rule.title, why, rule.completed_by))
     return found

@@ -1,120 +1,65 @@
-"""Dates and times as people read them, in the language of the mail, always with the zone's name.
+"""Dates and times as people read them in mails and on patients' pages, always with the zone's name.
 
-Written out with the weekday, because 03/04 is two different days on two sides of an ocean. The 12-hour clock is used
-where people of that language and country read it, else the 24-hour clock.
+Written out with the weekday, because 03/04 is two different days on two sides of an ocean. Which clock is used follows
+the clinic's locale and its switch for 24-hour times (domain/formats.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.formats import Formats
+from scheduler.domain.localtime import to_local
+
 LANGUAGES = ("en", "es")
-WEEKDAYS = {
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    "es": ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
-}
-MONTHS = {
-    "en": (
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ),
-    "es": (
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-    ),
-}
 ZONE = {"en": "{city} time, {name}", "es": "hora de {city}, {name}"}
+ON = {"en": "{time} on {day}", "es": "{time} del {day}"}
 UNTIL = {"en": "{start} to {end}", "es": "{start} a {end}"}
-TWELVE_HOUR_COUNTRIES = {
-    "en": frozenset({"US", "CA", "AU", "NZ", "PH", "IN"}),
-    "es": frozenset({"US", "PR", "MX", "CO", "VE", "PE", "DO", "GT", "SV", "HN", "NI", "PA"}),
-}
-HALVES = {"en": ("AM", "PM"), "es": ("a.\N{NO-BREAK SPACE}m.", "p.\N{NO-BREAK SPACE}m.")}
-# cities that give a zone its name and are called otherwise in Spanish
-SPANISH_CITIES = {
-    "Asuncion": "Asunción",
-    "Berlin": "Berlín",
-    "Bogota": "Bogotá",
-    "Brussels": "Bruselas",
-    "Cancun": "Cancún",
-    "Copenhagen": "Copenhague",
-    "Havana": "La Habana",
-    "Lisbon": "Lisboa",
-    "London": "Londres",
-    "Los Angeles": "Los Ángeles",
-    "Mazatlan": "Mazatlán",
-    "Merida": "Mérida",
-    "Mexico City": "Ciudad de México",
-    "New York": "Nueva York",
-    "Panama": "Panamá",
-    "Paris": "París",
-    "Rome": "Roma",
-    "Sydney": "Sídney",
-    "Vienna": "Viena",
-    "Zurich": "Zúrich",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
-    """The language, zone and clock in which a mail speaks."""
+    """The language, zone and formats in which a mail speaks."""
 
     language: str
     zone: ZoneInfo
-    country: str
-
-    def date(self, on: date) -> str:
-        weekday, month = WEEKDAYS[self.language][on.weekday()], MONTHS[self.language][on.month - 1]
-        if self.language == "es":
-            return f"{weekday}, {on.day} de {month} de {on.year}"
-        return f"{weekday}, {month} {on.day}, {on.year}"
+    formats: Formats
 
     def day(self, instant: datetime) -> str:
-        return self.date(instant.astimezone(self.zone).date())
+        """Return such as "Monday, November 30, 2026"."""
+        return self.formats.long(to_local(instant, self.zone))
 
     def time(self, instant: datetime) -> str:
-        local = instant.astimezone(self.zone)
-        if self.country in TWELVE_HOUR_COUNTRIES[self.language]:
-            return f"{local.hour % 12 or 12}:{local:%M} {HALVES[self.language][local.hour // 12]}"
-        return f"{local:%H:%M}"
+        return self.formats.time(to_local(instant, self.zone))
 
     def times(self, start: datetime, end: datetime) -> str:
         return UNTIL[self.language].format(start=self.time(start), end=self.time(end))
 
+    def time_for(self, at: datetime, visit_start: datetime) -> str:
+        """Return a time that belongs to a visit: with its day where that is not the visit's."""
+        time, day = self.time(at), self.day(at)
+        return time if day == self.day(visit_start) else ON[self.language].format(time=time, day=day)
+
+    def preparation(self, text: str, at: datetime | None, visit_start: datetime) -> str:
+        """Return a line of a preparation with its time in the place of {time}; the Spanish "p.m." may end it."""
+        return (
+            text
+            if at is None
+            else text.replace("{time}", self.time_for(at, visit_start)).replace("m..", "m.")
+        )
+
     def zone_of(self, instant: datetime) -> str:
         """Return the zone as people say it, with what its clocks show on that day: "New York time, EST"."""
-        city = self.zone.key.rpartition("/")[2].replace("_", " ")
-        if self.language == "es":
-            city = SPANISH_CITIES.get(city, city)
         name = instant.astimezone(self.zone).tzname() or "UTC"
         if name[0] in "+-":
             name = f"UTC{name[:3]}:{name[3:] or '00'}"
-        return ZONE[self.language].format(city=city, name=name)
+        return ZONE[self.language].format(city=self.formats.city(self.zone.key), name=name)
 
 
-def tongue(language: str, zone: ZoneInfo, country: str) -> Tongue:
-    """Return the patient's language if mails exist in it, else English."""
+def tongue(language: str, zone: ZoneInfo, formats: Formats) -> Tongue:
+    """Return the patient's language if mails exist in it, else English, with the forms of the clinic's country."""
     short = language.partition("-")[0].lower()
-    return Tongue(short if short in LANGUAGES else "en", zone, country)
+    spoken = short if short in LANGUAGES else "en"
+    return Tongue(spoken, zone, formats.in_language(spoken))

@@ -14,6 +14,7 @@ from sqlalchemy import or_, select
 
 from scheduler import clock
 from scheduler.database import begin_write, db
+from scheduler.domain.formats import USUAL
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import OCCUPYING
 from scheduler.http.signing import keys
@@ -132,7 +133,7 @@ def find(
 def as_opened(token: str, page: private_links.PrivatePage, now: datetime) -> Opened:
     """Return the page in its patient's language and clinic."""
     clinic = db.session.get_one(Clinic, page.patient.clinic_id)
-    speech = tongue(_language(page.patient.language), clinic.zone, clinic.country)
+    speech = tongue(_language(page.patient.language), clinic.zone, clinic.formats)
     return Opened(token, page.patient, clinic, speech, page.appointments, page.message.id, now)
 
 
@@ -185,7 +186,7 @@ def _shown(clinic: Clinic) -> Any:
 def spoken(language: str = "en") -> Tongue:
     """Return the language of a page that belongs to nobody yet: asked for, else the browser's."""
     asked = _language(request.accept_languages.best_match(LANGUAGES) or language)
-    return tongue(asked, ZoneInfo("Etc/UTC"), "US")
+    return tongue(asked, ZoneInfo("Etc/UTC"), USUAL)
 
 
 @bp.errorhandler(NoSuchPage)

@@ -9,7 +9,7 @@ from flask import Response, request
 from scheduler.database import db
 from scheduler.domain.text import masked_address
 from scheduler.errors import Invalid
-from scheduler.notify.words import LANGUAGES, WEEKDAYS
+from scheduler.notify.words import LANGUAGES
 from scheduler.patient_pages.opening import Opened, bp, gone_to, opened, shown
 from scheduler.services import private_links
 from scheduler.services.patient import address_changes, patients
@@ -55,14 +55,14 @@ def tell_unsubscribe(token: str) -> Response:
 
 
 def _form(page: Opened, status: int = 200, wrong: list[str] | None = None) -> Response:
-    days = list(enumerate(WEEKDAYS[page.speech.language], start=1))
+    formats = page.speech.formats
     changes = address_changes.of_patient(db.session(), page.patient, page.now)
     return shown(
         "patient_pages/preferences.html",
         page,
         status,
         wrong=wrong or [],
-        days=days,
+        days=[(number, formats.weekday(number)) for number in formats.week],
         languages=LANGUAGES,
         address=masked_address(page.patient.email) if page.patient.email else "",
         waiting=[masked_address(one.wanted) for one in changes if one.confirmed_at is None],

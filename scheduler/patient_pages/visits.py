@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 from flask import Response, current_app
 
 from config import Settings
@@ -43,7 +40,6 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         needed={visit.public_id for visit in standing if is_needed(visit, page.now)},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
-        when=_when(page),
     )
 
 
@@ -57,7 +53,6 @@ def sheet(token: str) -> Response:
         "patient_pages/sheet.html",
         page,
         visits=[(visit, drivers[visit.id], steps(visit, page.speech.language)) for visit in standing],
-        when=_when(page),
     )
 
 
@@ -85,13 +80,3 @@ def _driver(page: Opened, visit: Appointment) -> DriverAnswer | None:
     if not page.choices(visit).driver:
         return None
     return driver_of(db.session(), visit) or DriverAnswer(has_driver=False)
-
-
-def _when(page: Opened) -> Callable[[datetime, Appointment], str]:
-    """Return how the page tells a time before a visit: with its day where that is another."""
-
-    def when(at: datetime, visit: Appointment) -> str:
-        time, day = page.speech.time(at), page.speech.day(at)
-        return time if day == page.speech.day(visit.start_at) else page.say("on", time=time, day=day)
-
-    return when

@@ -54,18 +54,18 @@ def day(on: str) -> str:
 @bp.get("/board/<on>/week")
 @may("view")
 def week(on: str) -> str:
-    """Seven days from the Monday of the date."""
+    """The week of the date, from the weekday on which a week begins here."""
     asked = read_date("date", on)
-    monday = asked - timedelta(days=asked.weekday())
     clinic, now = actor().clinic, clock.now()
+    first = clinic.formats.week_start(asked)
     return render_template(
         "board/week.html",
-        days=weeks.week(db.session(), clinic, monday, now),
+        days=weeks.week(db.session(), clinic, first, now),
         on=asked,
-        monday=monday,
+        first=first,
         today=local_on(now, clinic.zone),
-        before=monday - timedelta(days=7),
-        after=monday + timedelta(days=7),
+        before=first - timedelta(days=7),
+        after=first + timedelta(days=7),
     )
 
 

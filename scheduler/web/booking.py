@@ -29,6 +29,7 @@ from scheduler.transactions import only_reads, reads_first
 from scheduler.web import wish_form
 from scheduler.web.current import actor
 from scheduler.web.earlier_form import EarlierForm, earlier_form
+from scheduler.web.local import iso_time, local_time
 from scheduler.web.offers import NOTHING, Found, find
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
@@ -78,15 +79,21 @@ def improvement(job_id: str) -> tuple[str, int]:
 @may("book")
 @only_reads
 def starts() -> Response:
-    """Where one visit may go with the rest of the course around it, for a drag or the arrows: local starts by day."""
+    """Where one visit may go with the rest of the course around it, for a drag or the arrows.
+
+    `starts` are local times by day, `labels` how each of these times is shown.
+    """
     form, action = request.form, request.form.get("action", "")
     patient = patients.get(db.session(), actor().clinic, form.get("patient", ""))
     wishes = wish_form.read(db.session(), actor(), patient, _without_pin(form, action), clock.now())
     found: dict[str, list[str]] = {}
+    labels: dict[str, str] = {}
     for start in proposals.slot_map(db.session(), actor(), wishes, clock.now()).get(action, ()):
         local = to_local(start, actor().clinic.zone)
-        found.setdefault(local.date().isoformat(), []).append(f"{local:%H:%M}")
-    return jsonify(found)
+        at = iso_time(local.time())
+        found.setdefault(local.date().isoformat(), []).append(at)
+        labels[at] = local_time(local.time())
+    return jsonify(starts=found, labels=labels)
 
 
 @bp.post("/care-plans")

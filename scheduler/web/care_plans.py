@@ -51,7 +51,7 @@ def show(care_plan_id: str) -> str:
         course=course,
         patient=course.patient,
         picture=shown,
-        drawn=timeline(shown, actor().clinic.zone, now),
+        drawn=timeline(shown, actor().clinic.zone, actor().clinic.formats, now),
         wellbeing=plots(check_ins, actor().clinic.zone),
         check_ins=check_ins,
         drivers=visit_answer.drivers_ahead(db.session(), course.id, now),

@@ -9,7 +9,7 @@ from flask import Flask
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.services.trail import audit_words
 from scheduler.services.visit import visit_story
-from scheduler.web.local import local_date, local_time
+from scheduler.web.local import local_moment
 
 WORDS = {
     "arrive": "arrived",
@@ -66,5 +66,5 @@ def _moved(start: list[str], place: list[str] | None) -> str:
     old, new = start
     if old != new:
         was = datetime.fromisoformat(old)
-        return f"moved from {local_date(was)} {local_time(was)}"
+        return f"moved from {local_moment(was)}"
     return f"moved from {place[0]} to {place[1]}" if place else "given to somebody else"

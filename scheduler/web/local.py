@@ -1,17 +1,21 @@
 """Times and languages for people: the filters of the templates, and the way back from forms.
 
-Everything is said in the clinic's zone. A page of a signed-in person takes the zone of their clinic; any other page
-hands the zone to the filter.
+Everything is said in the clinic's zone and formats. A page of a signed-in person takes those of their clinic; any other
+page hands the zone to the filter. What a machine reads (iso_date, iso_time) is ISO 8601.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Flask
 
-from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_local, to_utc
+from scheduler import clock
+from scheduler.domain.formats import USUAL, Formats
+from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_local, to_utc
+from scheduler.domain.plans import TICK
 from scheduler.errors import Invalid
 from scheduler.web.current import actor
 
@@ -64,39 +68,104 @@ FIELDS = {  # what a form calls a field, where that is another word than its nam
     "preferred_name": "Called",
     "proxy_email": "Their email",
 }
-DATES = {
-    "short": "%a %-d %b",
-    "long": "%A %-d %B %Y",
-    "dense": "%-d %b %Y",
-    "dated": "%a %-d %b %Y",
-    "iso": "%Y-%m-%d",
+DATES: dict[str, Callable[[Formats, date], str]] = {
+    "short": Formats.day,  # Mon, Nov 30
+    "dated": Formats.dated,  # Mon, Nov 30, 2026
+    "dense": Formats.date,  # Nov 30, 2026
+    "long": Formats.long,  # Monday, November 30, 2026
+    "month": Formats.month_day,  # Nov 30
 }
 
 
 def register(app: Flask) -> None:
     """Add the filters."""
-    app.add_template_filter(local_date)
-    app.add_template_filter(local_time)
+    for shown in (
+        local_date,
+        local_time,
+        split_time,
+        local_times,
+        local_moment,
+        local_hour,
+        local_steps,
+        spoken,
+    ):
+        app.add_template_filter(shown)
+    for machine_readable in (iso_date, iso_time):
+        app.add_template_filter(machine_readable)
+    app.add_template_filter(weekday_name)
+    app.add_template_global(week_days)
     app.add_template_filter(language_name)
     app.add_template_filter(field_name)
 
 
 def local_date(value: date | datetime | None, style: str = "short", zone: ZoneInfo | None = None) -> str:
-    """Return a date, or the clinic-local date of an instant, in words; nothing for None."""
+    """Return a date, or the clinic-local date of an instant, in a style of DATES; nothing for None.
+
+    The short style adds the year to a date that is more than half a year away.
+    """
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        value = to_local(value, zone or _zone()).date()
-    return value.strftime(DATES[style])
+    on = _date(value, zone)
+    if style == "short" and zone is None:
+        return _formats().day_near(on, local_on(clock.now(), _zone()))
+    return DATES[style](_formats(zone), on)
 
 
-def local_time(value: time | datetime | None, zone: ZoneInfo | None = None) -> str:
-    """Return a wall-clock time, or that of an instant, as 09:30; nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        value = to_local(value, zone or _zone()).time()
-    return value.strftime("%H:%M")
+def local_time(value: time | datetime | str | None, zone: ZoneInfo | None = None) -> str:
+    """Return a clinic-local time, or that of an instant, as 9:30 AM; nothing for None. Settings hold it as text."""
+    if isinstance(value, str):
+        value = time.fromisoformat(value)
+    return "" if value is None else _formats(zone).time(_time(value, zone))
+
+
+def split_time(value: datetime) -> tuple[str, str]:
+    """Return the clinic-local time of an instant and its half of the day apart; see templates/_clock.html."""
+    return _formats().split_time(_time(value))
+
+
+def local_times(start: datetime, end: datetime) -> str:
+    """Return the clinic-local times of a stretch, as 9:30–11:40 AM."""
+    return _formats().times(_time(start), _time(end))
+
+
+def local_moment(value: datetime | None, style: str = "short", zone: ZoneInfo | None = None) -> str:
+    """Return the clinic-local date and time of an instant; nothing for None."""
+    return "" if value is None else f"{local_date(value, style, zone)}, {local_time(value, zone)}"
+
+
+def local_hour(value: datetime) -> str:
+    """Return the clinic-local hour of an instant, as 9 AM."""
+    return _formats().hour(_time(value))
+
+
+def local_steps(hour: datetime) -> str:
+    """Return the times of an hour, one for each row of the board, for the label of a dragged visit."""
+    return "|".join(local_time(hour + n * TICK) for n in range(timedelta(hours=1) // TICK))
+
+
+def spoken(value: datetime) -> str:
+    """Return the clinic-local date and time of an instant as it is read aloud."""
+    return _formats().spoken(to_local(value, _zone()))
+
+
+def iso_date(value: date | datetime) -> str:
+    """Return a date, or the clinic-local date of an instant, for a form field or an address."""
+    return _date(value).isoformat()
+
+
+def iso_time(value: time | datetime) -> str:
+    """Return a time, or the clinic-local time of an instant, for a form field: 09:30."""
+    return _time(value).isoformat("minutes")
+
+
+def week_days() -> tuple[int, ...]:
+    """Return the ISO weekdays (Monday is 1) in the order of the clinic's week."""
+    return _formats().week
+
+
+def weekday_name(number: int, style: str = "long") -> str:
+    """Return the name of an ISO weekday; `style` is long or short."""
+    return _formats().short_weekday(number) if style == "short" else _formats().weekday(number)
 
 
 def language_name(code: str) -> str:
@@ -136,8 +205,21 @@ def read_instant(field: str, on: date, at: time, zone: ZoneInfo | None = None) -
     try:
         return to_utc(datetime.combine(on, at), zone or _zone())
     except (NonexistentTime, AmbiguousTime) as error:
-        raise Invalid([(field, str(error))]) from None
+        raise Invalid([(field, error.words(_formats(zone)))]) from None
+
+
+def _date(value: date | datetime, zone: ZoneInfo | None = None) -> date:
+    return to_local(value, zone or _zone()).date() if isinstance(value, datetime) else value
+
+
+def _time(value: time | datetime, zone: ZoneInfo | None = None) -> time:
+    return to_local(value, zone or _zone()).time() if isinstance(value, datetime) else value
 
 
 def _zone() -> ZoneInfo:
     return actor().clinic.zone
+
+
+def _formats(zone: ZoneInfo | None = None) -> Formats:
+    """Return the clinic's formats; the usual ones where a zone is given because nobody is signed in."""
+    return actor().clinic.formats if zone is None else USUAL

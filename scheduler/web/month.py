@@ -1,4 +1,4 @@
-"""A course on a small calendar: weeks from Monday, each day with what happens on it."""
+"""A course on a small calendar: weeks as the clinic counts them, each day with what happens on it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 
 Item = TypeVar("Item")
@@ -25,7 +26,11 @@ class CalendarDay(Generic[Item]):
 
 
 def weeks(
-    items: Iterable[Item], start: Callable[[Item], datetime], zone: ZoneInfo, closed: Mapping[date, str]
+    items: Iterable[Item],
+    start: Callable[[Item], datetime],
+    zone: ZoneInfo,
+    formats: Formats,
+    closed: Mapping[date, str],
 ) -> list[list[CalendarDay[Item]]]:
     """Return the weeks from the first item's to the last one's."""
     by_day: dict[date, list[Item]] = defaultdict(list)
@@ -34,20 +39,20 @@ def weeks(
     if not by_day:
         return []
     first, last = min(by_day), max(by_day)
-    monday = first - timedelta(days=first.weekday())
+    begins = formats.week_start(first)
     found: list[list[CalendarDay[Item]]] = []
-    while monday <= last:
-        days = [monday + timedelta(days=n) for n in range(7)]
+    while begins <= last:
+        days = [begins + timedelta(days=n) for n in range(7)]
         found.append(
             [
                 CalendarDay(
                     on,
                     tuple(by_day.get(on, ())),
                     closed.get(on, ""),
-                    on.day == 1 or (on == monday and not found),
+                    on.day == 1 or (on == begins and not found),
                 )
                 for on in days
             ]
         )
-        monday += timedelta(days=7)
+        begins += timedelta(days=7)
     return found

@@ -129,12 +129,12 @@ def _offers(wishes: CourseRequest, found: Sequence[Proposal]) -> list[ShownPropo
     now = clock.now()
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
     names = resources.names(db.session(), actor().clinic.id, ids)
-    zone, closed = actor().clinic.zone, _closed([visit for one in found for visit in one.visits])
+    clinic, closed = actor().clinic, _closed([visit for one in found for visit in one.visits])
     return [
         ShownProposal(
             proposal,
             sign(proposal, wishes, actor(), signing.keys(), now),
-            weeks(proposal.visits, lambda visit: visit.start, zone, closed),
+            weeks(proposal.visits, lambda visit: visit.start, clinic.zone, clinic.formats, closed),
             names,
             _within(proposal, closed),
         )

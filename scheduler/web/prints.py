@@ -8,14 +8,15 @@ from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.models.appointment import appointments_of
+from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.patient import Patient
+from scheduler.notify.words import Tongue, tongue
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
 from scheduler.services.visit import preparations
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
-from scheduler.web.local import local_date, local_time, read_date
+from scheduler.web.local import read_date
 from scheduler.web.shell import may
 
 bp = Blueprint("prints", __name__)
@@ -31,12 +32,13 @@ def course(care_plan_id: str) -> str:
         for visit in appointments_of(found)
         if visit.end_at > now and visit.visible and visit.status.is_live
     ]
-    language = found.patient.language
+    clinic = actor().clinic
+    speech = tongue(found.patient.language, clinic.zone, clinic.formats)
     return render_template(
         "prints/course.html",
         course=found,
         patient=found.patient,
-        visits=[(visit, _lines(preparations.steps(visit, language))) for visit in ahead],
+        visits=[(visit, _lines(visit, speech)) for visit in ahead],
         now=now,
     )
 
@@ -72,8 +74,6 @@ def _name(patient: Patient) -> str:
     return patient.name
 
 
-def _lines(steps: list[preparations.PreparationLine]) -> list[str]:
-    return [
-        step.text.replace("{time}", f"{local_time(step.at)}, {local_date(step.at)}") if step.at else step.text
-        for step in steps
-    ]
+def _lines(visit: Appointment, speech: Tongue) -> list[str]:
+    steps = preparations.steps(visit, speech.language)
+    return [speech.preparation(step.text, step.at, visit.start_at) for step in steps]

@@ -112,7 +112,7 @@ def export() -> Response:
     audit.record(session, who, "messages.exported", None, now)
     session.commit()
     lines = exports.messages(session, who.clinic, now - EXPORTED, now + EXPORTED, access.page_notes())
-    return csv_file(session, lines, f"mails-{now:%Y-%m-%d}.csv")
+    return csv_file(session, lines, f"mails-{now.date()}.csv")
 
 
 @bp.post("/reminders/agreement")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Edge, Offset, Unit
 from scheduler.models.appointment import Appointment
@@ -56,7 +57,7 @@ class TimelineRow:
 
 @dataclass(frozen=True)
 class Label:
-    """A Monday on the axis."""
+    """The first day of a week on the axis."""
 
     x: float
     on: date
@@ -73,7 +74,7 @@ class Timeline:
     now_x: float | None
 
 
-def timeline(picture: Picture, zone: ZoneInfo, now: datetime) -> Timeline | None:
+def timeline(picture: Picture, zone: ZoneInfo, formats: Formats, now: datetime) -> Timeline | None:
     """Return the picture of a course's visits that are or were firm; None for a course without any."""
     steps = [step for step in picture.steps if step.visit.status != "proposed" or step.visit.expires_at]
     if not steps:
@@ -93,7 +94,7 @@ def timeline(picture: Picture, zone: ZoneInfo, now: datetime) -> Timeline | None
         tuple(
             Label(axis.x(datetime.combine(on, time.min, zone)), on)
             for on in (first + DAY * n for n in range(days))
-            if on.weekday() == 0
+            if on == formats.week_start(on)
         ),
         now_x if LEFT <= now_x <= end else None,
     )

@@ -62,7 +62,7 @@ def test_a_requirement_holds_no_longer_than_the_protocol_allows(programs, course
     past = nick("PUT", path, {"completed": True, "valid_until": "2026-11-22"})
     assert (beyond.status_code, past.status_code) == (422, 422)
     assert beyond.json["errors"] == [
-        {"field": "valid_until", "reason": "must be 2026-11-30 at the latest: 7 days"}
+        {"field": "valid_until", "reason": "must be Mon, Nov 30, 2026 at the latest: 7 days"}
     ]
     assert nick.get(path).json["completed_at"] is None
 

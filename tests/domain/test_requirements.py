@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from scheduler.domain.formats import USUAL
 from scheduler.domain.plans import Holds, RequirementDefinition
 from scheduler.domain.requirements import Settled, good_until, why_open
 
@@ -33,7 +34,7 @@ FORM = RequirementDefinition("form", "Monitoring form", Holds.PER_SESSION, valid
         (
             TEST,
             Settled(START - HOUR, valid_until_on=date(2026, 11, 23)),
-            "Pregnancy test is good until 23 Nov 2026 only",
+            "Pregnancy test is good until Nov 23, 2026 only",
         ),
         (TEST, Settled(START - HOUR, valid_until_on=date(2026, 11, 23), waived=True), None),
         (FORM, None, None),
@@ -42,7 +43,7 @@ FORM = RequirementDefinition("form", "Monitoring form", Holds.PER_SESSION, valid
 def test_a_requirement_is_open_until_it_is_settled_in_time(
     requirement: RequirementDefinition, settled: Settled | None, why: str | None
 ) -> None:
-    assert why_open(requirement, settled, START, TODAY) == why
+    assert why_open(requirement, settled, START, TODAY, USUAL) == why
 
 
 def test_a_requirement_is_good_for_its_days_or_for_good() -> None:

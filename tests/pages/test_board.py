@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from scheduler.domain.formats import USUAL
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, by_public_id
@@ -132,6 +133,7 @@ def test_a_dragged_visit_shades_what_fits_and_shows_what_moves_along(alice, sess
     assert [one.bounding_box() for one in page.locator(".col").all()] == layout
     page.mouse.move(box["x"] + 30, box["y"] + 8 + 24 * tick, steps=5)
     expect(page.locator(".ghost.fits-here")).to_be_visible()
+    expect(page.locator(".ghost-time")).to_have_text(USUAL.time(wall(infusion) + timedelta(hours=2)))
     page.mouse.up()
 
     preview = page.locator("#moves")
@@ -253,10 +255,10 @@ def test_a_drop_on_a_taken_chair_says_whose_it_is_and_offers_what_fits(
     way = page.locator("#panel").get_by_role("alert")
     expect(way).to_contain_text("It does not fit there at that time")
     expect(way).to_contain_text("Chair 1: Ann Muster, infusion")
-    expect(way).to_contain_text("09:00–11:05")
+    expect(way).to_contain_text("9:00–11:05 AM")
     fits = page.get_by_role("region", name="The nearest times that fit")
-    fits.get_by_role("button", name="10:35, Chair").first.click()
-    expect(page.locator("#moves")).to_contain_text("10:35")
+    fits.get_by_role("button", name="10:35 AM, Chair").first.click()
+    expect(page.locator("#moves")).to_contain_text("10:35 AM")
     page.locator("#confirm-move").click()
 
     expect(page.get_by_role("status")).to_contain_text("Bo Muster: moved.")
@@ -413,7 +415,7 @@ def test_keys_lead_to_days_search_booking_and_help(alice):
     expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("t")
-    expect(page.get_by_role("heading", name="Monday 23 November 2026")).to_be_visible()
+    expect(page.get_by_role("heading", name="Monday, November 23, 2026")).to_be_visible()
     page.wait_for_load_state()  # the keys' script comes after the heading
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Find a patient")).to_be_focused()
@@ -429,7 +431,7 @@ def test_the_board_is_in_the_clinics_time_wherever_the_browser_is(open_page, liv
     page.goto(board_of(infusion))
 
     block = page.locator(f'[data-visit="{infusion.public_id}"]').first
-    expect(block).to_contain_text(f"{wall(infusion):%H:%M}")
+    expect(block).to_contain_text(USUAL.time(wall(infusion)))
 
 
 def test_a_day_is_printed_with_initials_unless_names_are_asked_for(alice, infusion):

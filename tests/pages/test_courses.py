@@ -1,5 +1,7 @@
 """Courses in a browser: booked by keys alone, pinned, kept while the patient decides, stopped."""
 
+import re
+
 from playwright.sync_api import expect
 from sqlalchemy import select
 
@@ -101,6 +103,7 @@ def test_a_visit_is_dragged_to_another_day_and_the_rest_follows(alice, staffed):
     to = target.bounding_box()
     page.mouse.move(to["x"] + to["width"] / 2, to["y"] + to["height"] / 2, steps=6)
     page.locator(".chip-ghost.fits-here").wait_for()
+    expect(page.locator(".chip-ghost time")).to_have_text(re.compile(r"^1?\d:\d\d [AP]M$"))
     with solved_again(page):
         page.mouse.up()
 
@@ -160,12 +163,12 @@ def test_a_course_is_booked_from_its_middle(alice, staffed, faults):
     expect(page.get_by_text("Say when the last visit was")).to_be_visible()
     with solved_again(page):
         page.get_by_label("It was on").fill("2026-11-20")
-    expect(page.locator("#recorded summary")).to_contain_text("the last on Fri 20 Nov")
+    expect(page.locator("#recorded summary")).to_contain_text("the last on Fri, Nov 20")
     page.get_by_role("button", name="Book these").first.click()
 
     expect(page.get_by_role("status")).to_contain_text("for Nora Lindqvist.")
     infusions = page.locator(".course > li", has=page.locator("strong", has_text="Infusion"))
-    expect(infusions.nth(2)).to_contain_text("Fri 20 Nov")
+    expect(infusions.nth(2)).to_contain_text("Fri, Nov 20")
     expect(infusions.nth(2)).to_contain_text("Done")
     expect(infusions.nth(3)).to_contain_text("after infusion 3")
 
@@ -185,7 +188,7 @@ def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, 
     page = booking_page(alice, staffed, "therapy-6")
     page.get_by_role("button", name="Keep them while the patient decides").first.click()
     expect(page.get_by_role("status")).to_contain_text("Reserved: 6 visits for Nora Lindqvist.")
-    expect(page.get_by_text("Kept until Mon 23 Nov")).to_be_visible()
+    expect(page.get_by_text("Kept until Mon, Nov 23")).to_be_visible()
     page.get_by_role("button", name="Book it").click()
 
     expect(page.get_by_role("status")).to_contain_text("The course is booked.")

@@ -161,6 +161,7 @@ def test_names_are_shown_as_text(client, session, ana, token):
 
 def test_the_clock_is_the_clinics(client, session, ana):
     tokyo = make_clinic(session, "tokyo", "Asia/Tokyo", country="JP")
+    tokyo.settings_document = {"clock_24_hours": True}
     kei = make_patient(session, tokyo, "Kei")
     there = make_visit(session, tokyo, kei, "2026-03-09T09:00", uid="t1")
     token = mailed(session, tokyo, kei, [there])

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from scheduler.database import db
+from scheduler.domain.formats import USUAL
 from scheduler.models.open_requirements import open_requirements
 from scheduler.models.versions import calendar_version
 from scheduler.services.day import boards
@@ -92,6 +93,46 @@ def test_polling_answers_nothing_while_nothing_changes(session, harbor, signed_i
     assert f'data-version="{calendar_version(session, harbor.clinic.id)}"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("settings", "hours", "first", "card"),
+    [
+        ({}, ["8 AM", "9 AM"], "8:00 AM|8:05 AM|", '<time>{}<span class="half"> {}</span></time>'),
+        ({"clock_24_hours": True}, ["08:00", "09:00"], "08:00|08:05|", "<time>{}</time>"),
+    ],
+)
+def test_the_axis_and_the_cards_write_times_as_the_clinic_does(
+    session, harbor, course, signed_in, settings, hours, first, card
+):
+    harbor.clinic.settings_document = settings
+    session.commit()
+    infusion = visit(course, "infusion-1")
+    start = infusion.start_at.astimezone(infusion.zone)
+    shown = signed_in(harbor, "alice").get(f"/board/{start.date()}").text
+
+    assert re.findall(r'<span class="hour [^>]*>([^<]*)<', shown)[:2] == hours
+    assert f'data-times="{first}' in shown
+    assert 'data-opens="08:00"' in shown  # the move's form and its script read ISO
+    assert card.format(*harbor.clinic.formats.split_time(start)) in shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "week", "first"),
+    [
+        ({}, "Nov 22, 2026 to Nov 28, 2026", "Sun"),
+        ({"locale": "en-GB"}, "23 Nov 2026 to 29 Nov 2026", "Mon"),
+    ],
+)
+def test_a_week_begins_on_the_first_weekday_of_the_region(session, harbor, signed_in, settings, week, first):
+    harbor.clinic.settings_document = settings
+    patient = add_patient(session, harbor, "Ada", "Quill")
+    session.commit()
+    client = signed_in(harbor, "alice")
+
+    assert week in client.get("/board/2026-11-25/week").text
+    form = client.get(f"/care-plans/new?patient={patient.public_id}").text
+    assert re.findall(r'<label for="weekdays-\d">(\w+)<', form)[0] == first
+
+
 def test_a_late_and_an_overdue_visit_say_so(session, course):
     infusion = visit(course, "infusion-1")
 
@@ -102,7 +143,7 @@ def test_a_late_and_an_overdue_visit_say_so(session, course):
     session.refresh(infusion)
     during = infusion.start_at + timedelta(minutes=20)
     ends = (infusion.start_at + timedelta(minutes=55)).astimezone(infusion.zone)
-    assert boards.state_at(infusion, during) == f"infusion ends {ends:%H:%M}"
+    assert boards.state_at(infusion, during) == f"infusion ends {USUAL.time(ends)}"
     assert boards.state_at(infusion, infusion.end_at + timedelta(minutes=7)) == "over by 7 min"
 
 

@@ -150,7 +150,7 @@ def test_what_came_before_is_shown_and_recorded(session, harbor, wishes, signed_
     client.post("/care-plans", data=middle | {"token": token})
     session.rollback()
 
-    assert "6 earlier visits are recorded with the course, the last on Fri 20 Nov" in offered
+    assert "6 earlier visits are recorded with the course, the last on Fri, Nov 20" in offered
     held = select(Appointment.action).where(Appointment.status_reason == "recorded from before this course")
     assert session.scalars(held.order_by(Appointment.start_at)).all() == [
         "consult", "assessment", "consent", "infusion-1", "infusion-2", "infusion-3",
@@ -166,10 +166,13 @@ def test_the_starts_of_a_visit_are_by_day_with_its_own_pin_away(harbor, wishes, 
     found = client.post("/care-plans/starts", data=pinned, headers=HX).json
     nothing = client.post("/care-plans/starts", data=wishes | {"action": "no-such"}, headers=HX).json
 
-    assert len(found) > 3
-    assert "10:00" in found["2026-12-10"]
-    assert min(found) > "2026-12-01"
-    assert nothing == {}
+    starts, labels = found["starts"], found["labels"]
+    assert len(starts) > 3
+    assert "10:00" in starts["2026-12-10"]
+    assert min(starts) > "2026-12-01"
+    assert labels["10:00"] == "10:00 AM"
+    assert labels.keys() == {at for times in starts.values() for at in times}
+    assert nothing == {"starts": {}, "labels": {}}
 
 
 def test_closed_days_within_the_course_are_listed(session, harbor, wishes, signed_in):
@@ -178,7 +181,7 @@ def test_closed_days_within_the_course_are_listed(session, harbor, wishes, signe
     session.commit()
     page = signed_in(harbor, "alice").post("/care-plans/proposals", data=wishes, headers=HX).text
 
-    assert "Skipped, the clinic is closed: Tue 8 Dec (Staff day)" in " ".join(page.split())
+    assert "Skipped, the clinic is closed: Tue, Dec 8 (Staff day)" in " ".join(page.split())
 
 
 def test_a_booking_can_be_taken_back_from_its_toast(session, harbor, wishes, signed_in):

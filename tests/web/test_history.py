@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+from scheduler.domain.formats import USUAL
 from scheduler.models.user import StaffRole
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
@@ -39,7 +40,7 @@ def test_a_move_says_from_when(signed_in, session, harbor, course):
     moves.apply_moves(session, desk, planned, NOW, "asked for it")
     session.commit()
 
-    was = f"moved from {before:%a} {before.day} {before:%b} {before:%H:%M}"
+    was = f"moved from {USUAL.moment(before)}"
     assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [was, "booked"]
 
 

@@ -34,5 +34,5 @@ def test_a_date_beyond_what_the_protocol_allows_is_refused_on_the_page(signed_in
     answer = nick.post(f"{path}/requirements/pregnancy-test", data={"valid_until_on": "2099-12-31"})
 
     assert answer.status_code == 422
-    assert "must be 2026-11-30 at the latest" in answer.text
+    assert "must be Mon, Nov 30, 2026 at the latest" in answer.text
     assert 'max="2026-11-30"' in nick.get(path).text

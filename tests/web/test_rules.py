@@ -92,7 +92,7 @@ def test_the_preview_shows_the_rules_of_the_form_and_saves_nothing(session, harb
     nobody = mona.post("/settings/rules/preview", data=PLAIN | {"preview_for": "zzz"})
 
     assert "Nora Lindqvist" in shown.text
-    assert "<time>Thu 26 Nov" in shown.text
+    assert "<time>Thu, Nov 26" in shown.text
     assert 'name="rule-0-amount" value="48"' in shown.text
     assert "Nobody by that name." in nobody.text
     assert kept(session, harbor) == before

@@ -5,6 +5,7 @@ import re
 import pytest
 import vobject
 
+from scheduler.domain.formats import Formats
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.services import private_links
@@ -22,8 +23,11 @@ def form(client, **changes):
     """Return what the page's form would send, with changes."""
     text = client.get(PAGE).text
     sent = dict(re.findall(r'name="(\w+)" type="(?:text|tel)" value="([^"]*)"', text))
+    chosen = re.findall(
+        r'<select class="form-select" id="(\w+)".*?<option value="([^"]*)" selected', text, re.S
+    )
     ticked = re.findall(r'type="checkbox" id="(\w+)" name="\1" value="yes" checked', text)
-    return sent | dict.fromkeys(ticked, "yes") | changes
+    return sent | dict(chosen) | dict.fromkeys(ticked, "yes") | changes
 
 
 @pytest.fixture
@@ -100,3 +104,30 @@ def test_what_cannot_be_kept_is_named_and_nothing_is_saved(session, harbor, sign
     assert 'name="address" type="text" value="x"' in answer.text
     session.rollback()
     assert (harbor.clinic.name, harbor.clinic.address) == ("Harbor Clinic", "")
+
+
+def test_the_clinic_chooses_how_dates_and_times_are_written(session, harbor, course, signed_in):
+    client = signed_in(harbor, "mona")
+    visit = course.appointments[0]
+    page = f"/appointments/{visit.public_id}"
+    token = private_links.page_token([SECRET_KEY], course_message(session, course), private_links.VISITS, 1)
+    start = visit.start_at.astimezone(harbor.clinic.zone)
+
+    for chosen, formats in (
+        ({}, Formats()),
+        ({"clock_24_hours": "yes"}, Formats(twenty_four=True)),
+        ({"locale": "en-GB"}, Formats("en-GB", twenty_four=True)),
+    ):
+        assert client.post(PAGE, data=form(client, **chosen)).status_code == 303
+        assert f"say: {formats.spoken(start)}" in client.get(page).text
+        patients_page = client.get(f"/visits/{token}").text
+        assert formats.long(start) in patients_page and f"{formats.time(start)} to " in patients_page
+        session.rollback()
+        assert (
+            formats.long(start)
+            in compose(session, course_message(session, course), HEAD, NOW).content.decode()
+        )
+
+    first, *_ = re.findall(r'<th scope="row">(\w+)</th>', client.get("/settings/hours").text)
+    assert first == "Monday"
+    assert client.post(PAGE, data=form(client, locale="de-DE")).status_code == 422

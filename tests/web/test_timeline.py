@@ -14,7 +14,9 @@ from tests.services.courses import visit
 
 @pytest.fixture
 def drawn(session, harbor, course):
-    return timeline(picture(session, harbor.clinic, course, NOW), harbor.clinic.zone, NOW)
+    return timeline(
+        picture(session, harbor.clinic, course, NOW), harbor.clinic.zone, harbor.clinic.formats, NOW
+    )
 
 
 def firm(course):

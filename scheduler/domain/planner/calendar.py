@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
+from scheduler.domain.formats import USUAL, Formats
 from scheduler.domain.planner.model import PlannerResource
 from scheduler.domain.windows import Window
 
@@ -24,7 +25,7 @@ class Calendar:
     `hours` holds when the clinic is open (None) and when each resource works; a resource without an entry works
     whenever the clinic is open. `closures` takes time away again, from the clinic or from one resource.
     `patient_busy` is when the patient has other appointments. `notice` is how long before its start a visit must be
-    planned.
+    planned. `formats` is how the answers write dates and times.
     """
 
     zone: ZoneInfo
@@ -36,6 +37,7 @@ class Calendar:
     occupied: Collection[Taken] = ()
     patient_busy: Sequence[Window] = ()
     notice: timedelta = timedelta()
+    formats: Formats = USUAL
 
     def resource(self, resource_id: int) -> PlannerResource | None:
         return next((resource for resource in self.resources if resource.id == resource_id), None)

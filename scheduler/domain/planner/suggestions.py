@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.planner.availability import Availability
 from scheduler.domain.planner.model import GaveUp, PlannerResource, Reason, Request, Suggestion
 from scheduler.domain.planner.problem import PlanningProblem
-from scheduler.domain.planner.words import day, label, wall
+from scheduler.domain.planner.words import label
 from scheduler.domain.plans import Role, Unit
 
 MOST = 4
@@ -65,9 +66,10 @@ def _changes(
     if request.practitioner_ids:
         yield _change("Anybody may treat", ["person"], practitioner_ids=frozenset())
     yield from _other_days(request, availability)
-    yield from _other_hours(request)
+    formats = availability.calendar.formats
+    yield from _other_hours(request, formats)
     for on in sorted(request.blocked_on):
-        text = f"The patient can come on {day(on)} after all"
+        text = f"The patient can come on {formats.day(on)} after all"
         yield _change(text, [f"{on}"], blocked_on=request.blocked_on - {on})
     for key in request.pinned:
         rest = {other: start for other, start in request.pinned.items() if other != key}
@@ -85,11 +87,12 @@ def _other_days(request: Request, availability: Availability) -> Iterator[Reques
         return
     worked = {availability.grid.on(row).isoweekday() for row in _open_rows(availability)}
     missing = sorted(worked - request.weekdays)
+    name = availability.calendar.formats.weekday
     for weekday in missing:
         days = request.weekdays | {weekday}
-        yield _change(f"{_name(weekday)} is possible too", [_name(weekday)], weekdays=days)
+        yield _change(f"{name(weekday)} is possible too", [name(weekday)], weekdays=days)
     if len(missing) > 1:
-        yield _change("Any day of the week", map(_name, missing), weekdays=frozenset())
+        yield _change("Any day of the week", map(name, missing), weekdays=frozenset())
 
 
 def _open_rows(availability: Availability) -> list[int]:
@@ -97,16 +100,16 @@ def _open_rows(availability: Availability) -> list[int]:
     return [row for row in range(availability.grid.days) if working[row] > (working[row - 1] if row else 0)]
 
 
-def _other_hours(request: Request) -> Iterator[RequestChange]:
+def _other_hours(request: Request, formats: Formats) -> Iterator[RequestChange]:
     if request.earliest:
         for hours in (1, 2):
             at = request.earliest.replace(hour=max(request.earliest.hour - hours, 0))
-            yield _change(f"The patient can come from {wall(at)}", ["earlier"], earliest=at)
+            yield _change(f"The patient can come from {formats.time(at)}", ["earlier"], earliest=at)
         yield _change("The patient can come at any early hour", ["earlier"], earliest=None)
     if request.latest:
         for hours in (1, 2):
             at = request.latest.replace(hour=min(request.latest.hour + hours, 23))
-            yield _change(f"The patient can stay until {wall(at)}", ["until"], latest=at)
+            yield _change(f"The patient can stay until {formats.time(at)}", ["until"], latest=at)
         yield _change("The patient can stay as late as needed", ["until"], latest=None)
     if request.earliest and request.latest:
         yield _change("Any time of day", ["earlier", "until"], earliest=None, latest=None)
@@ -137,14 +140,14 @@ def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Reques
 
 def _more_hours(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> Iterator[Suggestion]:
     """Yield the half-days of a week on which one more of the blocking role, all else as it is, makes room."""
-    grid = problem.availability.grid
+    grid, name = problem.availability.grid, problem.availability.calendar.formats.weekday
     noon = NOON - grid.low
     halves = (("morning", grid.band(0, noon)), ("afternoon", grid.band(noon, grid.width)))
     for role in dict.fromkeys(Role(reason.resource) for reason in reasons if reason.resource):
         if not _fits_with(problem, role, grid.real):
             continue
         some = [
-            f"One more {role.value} every {_name(weekday)} {words}"
+            f"One more {role.value} every {name(weekday)} {words}"
             for weekday in range(1, 8)
             for words, half in halves
             if _fits_with(problem, role, grid.days_in(frozenset({weekday})) & half)
@@ -166,8 +169,3 @@ def _fits_with(problem: PlanningProblem, role: Role, cells: int) -> bool:
 def _capabilities(problem: PlanningProblem, role: Role) -> frozenset[str]:
     needs = (n for action in problem.request.plan.firm for phase in action.phases for n in phase.needs)
     return frozenset(n.capability for n in needs if n.role is role and n.capability)
-
-
-def _name(weekday: int) -> str:
-    names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-    return names[weekday - 1]

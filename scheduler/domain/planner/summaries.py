@@ -9,7 +9,7 @@ from scheduler.domain.planner.course import Step
 from scheduler.domain.planner.model import Proposal
 from scheduler.domain.planner.optimum import Solution
 from scheduler.domain.planner.problem import PlanningProblem
-from scheduler.domain.planner.words import counted, day, wall, weekdays
+from scheduler.domain.planner.words import counted, weekdays
 
 
 def summarized(
@@ -26,7 +26,7 @@ def _summary(problem: PlanningProblem, solution: Solution, first: Solution) -> s
     if last is None:
         return rhythm
     if solution is first:
-        on = day(problem.availability.grid.on(last))
+        on = problem.availability.calendar.formats.day(problem.availability.grid.on(last))
         return f"{rhythm}, done by {on}" if rhythm else f"done by {on}"
     later = last - (_last(problem, first.cells) or 0)
     finish = (
@@ -49,14 +49,14 @@ def _last(problem: PlanningProblem, cells: Mapping[Step, int]) -> int | None:
 
 
 def _rhythm(problem: PlanningProblem, cells: Mapping[Step, int]) -> str:
-    grid = problem.availability.grid
+    grid, formats = problem.availability.grid, problem.availability.calendar.formats
     series = [cells[step] for step in cells if step.on_line and step.action.series]
     series = series or [cells[step] for step in cells if step.on_line]
     if not series:
         return ""
-    days = weekdays([grid.on(cell // grid.width).isoweekday() for cell in series])
+    days = weekdays([grid.on(cell // grid.width).isoweekday() for cell in series], formats)
     walls = sorted({grid.wall(cell) for cell in series})
-    times = wall(walls[0]) if len(walls) == 1 else f"{wall(walls[0])}-{wall(walls[-1])}"
+    times = formats.time(walls[0]) if len(walls) == 1 else formats.times(walls[0], walls[-1])
     return f"{days} {times}"
 
 

@@ -13,7 +13,7 @@ from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.gaps import HOUR_TICKS, Ruler
 from scheduler.domain.planner.model import Done, Term
 from scheduler.domain.planner.weights import Weights
-from scheduler.domain.planner.words import counted, day, label, listed, spaced, wall
+from scheduler.domain.planner.words import counted, label, listed, spaced
 from scheduler.domain.plans import Edge, Unit
 
 
@@ -30,7 +30,7 @@ class Bill:
             weights,
             cells,
         )
-        self.grid = ruler.grid
+        self.grid, self.formats = ruler.grid, pricing.starts.availability.calendar.formats
         self.visits = sorted(cells, key=lambda step: cells[step])
 
     def terms(self, therapist: int | None) -> tuple[Term, ...]:
@@ -75,7 +75,7 @@ class Bill:
         request = self.pricing.request
         row = self._row(finish)
         days = row - self.grid.row_of(request.not_before)
-        on = day(self.grid.on(row))
+        on = self.formats.day(self.grid.on(row))
         words = f"{label(finish.action)} is on {on}, {counted(days, 'day')} after the first day asked for"
         return Term("completion", self.weights.completion_day * days, words)
 
@@ -141,9 +141,10 @@ class Bill:
         if not series:
             return "no series to keep at one time of day"
         walls = sorted({self.grid.wall(self.cells[step]) for step in series})
-        if len(walls) == 1:
-            return f"always at {wall(walls[0])}" if not cost else f"at {wall(walls[0])}, unlike before"
-        return f"between {wall(walls[0])} and {wall(walls[-1])}"
+        first, last = self.formats.time(walls[0]), self.formats.time(walls[-1])
+        if first == last:
+            return f"always at {first}" if not cost else f"at {first}, unlike before"
+        return f"between {first} and {last}"
 
     def _preferred(self) -> Term | None:
         preferred = self.pricing.request.preferred
@@ -151,9 +152,9 @@ class Bill:
             return None
         away = [abs(self._tick(s) - whole_tick(preferred)) for s in self.visits if s.on_line]
         worst = max(away, default=0)
-        words = f"always at {wall(preferred)}"
+        words = f"always at {self.formats.time(preferred)}"
         if worst:
-            words = f"at most {spaced(timedelta(minutes=5 * worst))} from {wall(preferred)}"
+            words = f"at most {spaced(timedelta(minutes=5 * worst))} from {self.formats.time(preferred)}"
         return Term("preferred", self.weights.preferred_tick * sum(away), words)
 
     def _weekdays(self) -> Term | None:

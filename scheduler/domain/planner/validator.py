@@ -32,7 +32,7 @@ class _Judge:
         self, request: Request, calendar: Calendar, visits: Sequence[Placement], now: datetime
     ) -> None:
         self.request, self.calendar, self.visits, self.now = request, calendar, visits, now
-        self.zone = calendar.zone
+        self.zone, self.formats = calendar.zone, calendar.formats
         self.by_key = {visit.action: visit for visit in visits}
         self.open = subtract(calendar.hours.get(None, ()), calendar.closures.get(None, ()))
         self.duties: dict[int, list[Window]] = {}
@@ -236,24 +236,31 @@ class _Judge:
                 action.key, "not-before", f"{self._at(visit.start)} is before the first day asked for.", False
             )
         if start.date() in request.blocked_on:
-            yield Violation(action.key, "blocked", f"The patient cannot come on {start:%A, %d %B}.", False)
+            yield Violation(
+                action.key, "blocked", f"The patient cannot come on {self.formats.day(start)}.", False
+            )
         if (
             request.weekdays
             and start.isoweekday() not in request.weekdays
             and action.key in line_visits(request.plan)
         ):
-            yield Violation(action.key, "weekday", f"The patient did not ask for a {start:%A}.", False)
+            yield Violation(
+                action.key, "weekday", f"The patient did not ask for a {self._weekday(start)}.", False
+            )
         if not action.visible:
             return
         if request.earliest and start.time() < request.earliest:
             yield Violation(
-                action.key, "too-early", f"{start:%H:%M} is earlier than the patient can come.", False
+                action.key,
+                "too-early",
+                f"{self.formats.time(start)} is earlier than the patient can come.",
+                False,
             )
         if request.latest and (leave.date() > start.date() or leave.time() > request.latest):
             yield Violation(
                 action.key,
                 "too-late",
-                f"The visit lasts until {leave:%H:%M}, too late for the patient.",
+                f"The visit lasts until {self.formats.time(leave)}, too late for the patient.",
                 False,
             )
 
@@ -308,7 +315,10 @@ class _Judge:
         return self.request.plan.action(key).title
 
     def _at(self, instant: datetime) -> str:
-        return f"{to_local(instant, self.zone):%a %d %b %H:%M}"
+        return self.formats.moment(to_local(instant, self.zone))
+
+    def _weekday(self, on: date) -> str:
+        return self.formats.weekday(on.isoweekday())
 
 
 def first_phase_at(action: Action, start: datetime) -> datetime:

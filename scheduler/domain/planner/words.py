@@ -1,22 +1,12 @@
-"""Plain words for dates, times and amounts in the planner's answers. English; catalogues may translate them later."""
+"""Plain words for amounts and visits in the planner's answers. English; catalogues may translate them later."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, time, timedelta
+from datetime import timedelta
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.plans import Action
-
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-def day(on: date) -> str:
-    """Return a date such as "Fri 18 Dec"."""
-    return f"{on:%a} {on.day} {on:%b}"
-
-
-def wall(at: time) -> str:
-    return f"{at:%H:%M}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -46,6 +36,6 @@ def label(action: Action) -> str:
     return f"{action.title} {action.position}" if action.series and action.position else action.title
 
 
-def weekdays(numbers: Sequence[int]) -> str:
-    """Return ISO weekday numbers such as "Tue/Fri"."""
-    return "/".join(WEEKDAYS[number - 1] for number in sorted(set(numbers)))
+def weekdays(numbers: Sequence[int], formats: Formats) -> str:
+    """Return ISO weekday numbers such as "Tue/Fri", in the order of the clinic's week."""
+    return "/".join(formats.short_weekday(number) for number in formats.week if number in numbers)

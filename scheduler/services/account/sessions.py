@@ -142,7 +142,7 @@ def _announce(session: Session, user: User, wall: datetime, address: str, agent:
     if any(_browser(row.agent, row.address) == _browser(agent, address) for row in former):
         return
     clinic = user.memberships[0].clinic
-    speech = tongue("en", clinic.zone, clinic.country)
+    speech = tongue("en", clinic.zone, clinic.formats)
     when = f"{speech.day(wall)}, at {speech.time(wall)} ({speech.zone_of(wall)})"
     words = f"Your account was used on {when} in a browser or at a place that was not seen before."
     account_notices.tell(session, clinic, user, words, now)

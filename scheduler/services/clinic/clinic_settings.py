@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
+from scheduler.domain.formats import LOCALES
 from scheduler.domain.reminders import read_rule
 from scheduler.domain.settings import ClinicSettings
 from scheduler.domain.text import BadText, clean_line, clean_note
@@ -91,6 +92,12 @@ def _flag(field: str, value: Any) -> bool:
     return value
 
 
+def _locale(field: str, value: Any) -> str:
+    if value not in LOCALES:
+        raise BadText(field, f"must be one of {', '.join(LOCALES)}")
+    return str(value)
+
+
 def _leads(field: str, value: Any) -> tuple[int, ...]:
     if len(value) > MOST_LEADS:
         raise BadText(field, f"must be at most {MOST_LEADS} times")
@@ -143,7 +150,7 @@ def _time(field: str, value: Any) -> str:
         told = time.fromisoformat(clean_line(field, value, 8, required=True))
     except ValueError:
         raise BadText(field, "is not a time such as 21:00") from None
-    return f"{told:%H:%M}"
+    return told.isoformat("minutes")
 
 
 def _line(longest: int, required: bool) -> Callable[[str, Any], str]:
@@ -155,6 +162,8 @@ def _between(least: int, most: int) -> Callable[[str, Any], int]:
 
 
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "locale": _locale,
+    "clock_24_hours": _flag,
     "nurse_units": _between(1, 12),
     "planning_horizon_days": _between(14, 400),
     "notice_minutes": _between(0, 7 * 24 * 60),

@@ -111,7 +111,7 @@ def close_day(session: Session, actor: Actor, on: date, now: datetime) -> list[A
     clinic = actor.clinic
     names = public(clinic.country, clinic.subdivision, on, on)
     if on not in names:
-        raise Invalid([("date", f"{on} is not a public holiday here")])
+        raise Invalid([("date", f"{clinic.formats.dated(on)} is not a public holiday here")])
     start, end = day_bounds(on, clinic.zone)
     if _closing(clinic, closures(session, clinic.id, start, end), on) is not None:
         return []
@@ -127,7 +127,9 @@ def open_day(session: Session, actor: Actor, on: date, now: datetime) -> None:
     for closure in closures(session, actor.clinic.id, start, end):
         if _covers(closure, start, end):
             if not _is_one_holiday(closure):
-                raise WrongStatus(f"{on:%A, %d %B} is closed by {closure.reason or 'a longer closure'}")
+                raise WrongStatus(
+                    f"{actor.clinic.formats.dated(on)} is closed by {closure.reason or 'a longer closure'}"
+                )
             schedules.reopen(session, actor, closure, now)
 
 

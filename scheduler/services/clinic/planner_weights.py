@@ -69,11 +69,11 @@ def clean(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_document(weights: Weights) -> dict[str, Any]:
     """Return all weights, times as 11:30."""
-    return {name: f"{v:%H:%M}" if isinstance(v, time) else v for name, v in asdict(weights).items()}
+    return {name: v.isoformat("minutes") if isinstance(v, time) else v for name, v in asdict(weights).items()}
 
 
 def _is_time(value: Any) -> bool:
     try:
-        return isinstance(value, str) and f"{time.fromisoformat(value):%H:%M}" == value
+        return isinstance(value, str) and time.fromisoformat(value).isoformat("minutes") == value
     except ValueError:
         return False

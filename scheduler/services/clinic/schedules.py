@@ -14,6 +14,7 @@ from datetime import date, datetime, time
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import to_local
 from scheduler.domain.text import BadText, clean_line
 from scheduler.errors import Invalid, NotFound
@@ -43,7 +44,7 @@ def set_hours(
     session: Session, actor: Actor, resource: Resource | None, hours: Sequence[Hours], now: datetime
 ) -> list[ScheduleHours]:
     """Replace the weekly hours of the clinic (None) or of one resource. Equal hours change nothing. Raises Invalid."""
-    _check_hours(hours)
+    _check_hours(hours, actor.clinic.formats)
     change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
     present = schedule.hours(session, actor.clinic.id, resource_id)
@@ -87,7 +88,8 @@ def set_override(
 
     Raises Invalid.
     """
-    _check_hours([Hours(1, starts, ends) for starts, ends in times])
+    weekday = on_date.isoweekday()
+    _check_hours([Hours(weekday, starts, ends) for starts, ends in times], actor.clinic.formats)
     change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
     of_date = (
@@ -184,7 +186,7 @@ def _hours_of(row: ScheduleHours) -> Hours:
     return Hours(row.weekday, row.starts, row.ends, row.valid_from, row.valid_until)
 
 
-def _check_hours(hours: Sequence[Hours]) -> None:
+def _check_hours(hours: Sequence[Hours], formats: Formats) -> None:
     errors = [("weekday", "must be from 1 (Monday) to 7") for day in hours if not 1 <= day.weekday <= 7]
     errors += [("ends", "must be after the start") for day in hours if day.ends <= day.starts]
     errors += [
@@ -194,7 +196,7 @@ def _check_hours(hours: Sequence[Hours]) -> None:
     ]
     for one, other in _neighbours(hours):
         if other.starts < one.ends and _valid_together(one, other):
-            errors.append(("hours", f"overlap on weekday {one.weekday}"))
+            errors.append(("hours", f"overlap on {formats.weekday(one.weekday)}"))
     if errors:
         raise Invalid(errors)
 

@@ -150,7 +150,7 @@ def state_at(visit: Appointment, now: datetime, delay: Delay | None = None) -> s
         if delay and delay.phase:
             return f"{delay.phase} over by {delay.minutes} min"
         ends = phase.window.end.astimezone(visit.zone) if phase else None
-        return f"{phase.name} ends {ends:%H:%M}" if phase and ends else ""
+        return f"{phase.name} ends {visit.formats.time(ends)}" if phase and ends else ""
     if visit.status.is_expected and now >= visit.start_at + LATE_AFTER:
         return f"late {_minutes(now - visit.start_at)} min" if now < visit.end_at else "did not come?"
     return ""

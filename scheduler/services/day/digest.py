@@ -76,7 +76,7 @@ def enqueue_due(session: Session, clinic: Clinic, now: datetime) -> int:
 def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     """Return what the desk should know this morning, one line each; what is not the case is left out."""
     start, end = day_bounds(local_on(now, clinic.zone), clinic.zone)
-    speech = tongue("en", clinic.zone, clinic.country)
+    speech = tongue("en", clinic.zone, clinic.formats)
     today = _visits(session, clinic, start, end)
     ahead = [visit for visit in today if visit.status.is_ahead]
     quiet = [visit for visit in ahead if visit.response is not Response.ACCEPTED]
@@ -88,7 +88,7 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
         *_named("Not confirmed", quiet, speech),
         *_named("Something is missing", missing, speech),
         *_numbers(session, clinic, now),
-        *channels.troubles(session, now),
+        *channels.troubles(session, now, clinic),
     ]
 
 

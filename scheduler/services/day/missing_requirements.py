@@ -72,4 +72,4 @@ def _why(visit: Appointment, rule: RequirementDefinition, settled: Known) -> str
     if known is not None:
         until = held_until(rule, known.valid_until_on, local_on(known.completed_at, visit.zone))
         known = replace(known, valid_until_on=until)
-    return why_open(rule, known, visit.start_at, local_on(visit.start_at, visit.zone))
+    return why_open(rule, known, visit.start_at, local_on(visit.start_at, visit.zone), visit.formats)

@@ -42,16 +42,16 @@ class WeekDay:
         return 100 * used // there if there else 0
 
 
-def week(session: Session, clinic: Clinic, monday: date, now: datetime) -> list[WeekDay]:
+def week(session: Session, clinic: Clinic, first_on: date, now: datetime) -> list[WeekDay]:
     """Return the seven days from a date."""
-    start = day_bounds(monday, clinic.zone)[0]
-    end = day_bounds(monday + timedelta(days=DAYS - 1), clinic.zone)[1]
+    start = day_bounds(first_on, clinic.zone)[0]
+    end = day_bounds(first_on + timedelta(days=DAYS - 1), clinic.zone)[1]
     visits = boards.standing(boards.visits_between(session, clinic, Window(start, end)))
-    free = availability.load(session, clinic, monday, DAYS, now)
+    free = availability.load(session, clinic, first_on, DAYS, now)
     shut = [row for row in closures(session, clinic.id, start, end) if row.resource_id is None]
     days = []
     for row in range(DAYS):
-        on = monday + timedelta(days=row)
+        on = first_on + timedelta(days=row)
         own = [visit for visit in visits if local_on(visit.start_at, clinic.zone) == on]
         days.append(_day(on, own, free, row, _reason(shut, on)))
     return days

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.localtime import to_local
 from scheduler.domain.message_reasons import HoldReason
 from scheduler.models.channel import EMAIL, Channel
+from scheduler.models.clinic import Clinic
 
 
 def state(session: Session) -> Channel | None:
@@ -47,8 +49,11 @@ def is_held(session: Session) -> bool:
     return row is not None and row.held_at is not None
 
 
-def troubles(session: Session, now: datetime) -> list[str]:
-    """Return what keeps mails from leaving, in words; nothing while all is well."""
+def troubles(session: Session, now: datetime, clinic: Clinic | None = None) -> list[str]:
+    """Return what keeps mails from leaving, in words; nothing while all is well.
+
+    Times are the clinic's; in UTC where no clinic is given, for whoever runs the server.
+    """
     row = state(session)
     if row is None:
         return []
@@ -56,13 +61,16 @@ def troubles(session: Session, now: datetime) -> list[str]:
     if row.held_at is not None:
         found.append(f"Sending is held: {row.held_reason}")
     if row.failures > 0:
-        until = (
-            ""
-            if row.open_until is None or row.open_until <= now
-            else f", next try {row.open_until:%H:%M} UTC"
-        )
+        next_at = row.open_until if row.open_until is not None and row.open_until > now else None
+        until = f", next try {_time(next_at, clinic)}" if next_at else ""
         found.append(f"The mail server does not take mail ({row.reason}){until}.")
     return found
+
+
+def _time(at: datetime, clinic: Clinic | None) -> str:
+    if clinic is None:
+        return f"{at.astimezone(UTC).time().isoformat('minutes')} UTC"
+    return clinic.formats.time(to_local(at, clinic.zone))
 
 
 def _row(session: Session, now: datetime) -> Channel:

@@ -234,7 +234,7 @@ def _mail(
     now: datetime,
 ) -> Mail:
     clinic = session.get_one(Clinic, message.clinic_id)
-    speech = tongue(reader.language, clinic.zone, clinic.country)
+    speech = tongue(reader.language, clinic.zone, clinic.formats)
     about = _appointments(session, message)
     kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
     if message.kind in (*TO_STAFF, MessageKind.ADDRESS):

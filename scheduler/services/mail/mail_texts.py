@@ -107,7 +107,7 @@ def sample(clinic: Clinic, text: Text, body: str, now: datetime) -> Sample:
     """Return how a mail with this body would look. Raises BadMailText as saving would refuse it."""
     texts.check(text.kind, body, text.language)
     words = texts.parsed(body, texts.text_of(text.kind, text.language))
-    speech = tongue(text.language, clinic.zone, clinic.country)
+    speech = tongue(text.language, clinic.zone, clinic.formats)
     values = _values(clinic, speech, text.language, now)
     found = blocks(words.paragraphs, values, _visits(text.kind, speech, now))
     subject, footer = texts.filled(text.subject, values), FOOTER[text.language]

@@ -296,7 +296,7 @@ def _require_one_place(planned: Merger) -> None:
         first = planned.clashes[0].keep
         local = first.start_at.astimezone(first.zone)
         raise WrongStatus(
-            f"Both have a visit on {local:%a %-d %b %Y at %H:%M}: move or cancel one, or they are two people"
+            f"Both have a visit on {first.formats.dated_moment(local)}: move or cancel one, or they are two people"
         )
 
 

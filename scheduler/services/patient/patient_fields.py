@@ -105,7 +105,7 @@ def _time(field: str, value: object) -> str:
         raise BadText(field, "is not a time such as 14:30") from None
     if told.tzinfo is not None:
         raise BadText(field, "must be a wall-clock time, without a zone")
-    return f"{told:%H:%M}"
+    return told.isoformat("minutes")
 
 
 def _line(longest: int, required: bool = False) -> Callable[[str, object], str]:

@@ -108,6 +108,7 @@ def frame(session: Session, clinic: Clinic, first_on: date, days: int) -> Calend
         hours=_hours(weekly, dated, first_on, last_on, clinic.zone),
         closures=closed,
         notice=timedelta(minutes=settings.notice_minutes),
+        formats=settings.formats,
     )
 
 

@@ -68,11 +68,16 @@ def check_dates(actor: Actor, wishes: CourseRequest, now: datetime) -> None:
     """Raise Invalid naming each wish that lies in the past or beyond the planning horizon."""
     today = local_on(now, actor.clinic.zone)
     last = today + timedelta(days=actor.clinic.settings.planning_horizon_days)
-    faults = []
+    faults, formats = [], actor.clinic.formats
     if wishes.not_before < today:
-        faults.append(("not_before", f"{wishes.not_before} is in the past"))
+        faults.append(("not_before", f"{formats.dated(wishes.not_before)} is in the past"))
     if wishes.not_before >= last:
-        faults.append(("not_before", f"{wishes.not_before} is beyond the planning horizon, {last}"))
+        faults.append(
+            (
+                "not_before",
+                f"{formats.dated(wishes.not_before)} is beyond the planning horizon, {formats.dated(last)}",
+            )
+        )
     actions = {action.key for action in wishes.plan_definition.plan.actions}
     for action, start in wishes.pinned.items():
         if action not in actions:
@@ -80,7 +85,7 @@ def check_dates(actor: Actor, wishes: CourseRequest, now: datetime) -> None:
         elif start < now:
             faults.append((f"pinned.{action}", "is in the past"))
         elif local_on(start, actor.clinic.zone) >= last:
-            faults.append((f"pinned.{action}", f"is beyond the planning horizon, {last}"))
+            faults.append((f"pinned.{action}", f"is beyond the planning horizon, {formats.dated(last)}"))
     if wishes.earliest and wishes.latest and wishes.earliest >= wishes.latest:
         faults.append(("latest", "must be after earliest"))
     if faults:

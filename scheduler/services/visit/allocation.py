@@ -240,5 +240,5 @@ def _refuse(session: Session, clinic: Clinic, conflicts: list[dict[str, Any]]) -
     ]
     first = told[0]
     local = first["start"].astimezone(clinic.zone)
-    words = f"{first['title']}: {first['resource']} is taken at {local:%a %d %b %H:%M}"
+    words = f"{first['title']}: {first['resource']} is taken at {clinic.formats.moment(local)}"
     raise SlotTaken(words, conflicts=told)

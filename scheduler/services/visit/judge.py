@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import dosing
 from scheduler.domain.dosing import DosingVisit, TooClose
+from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Violation
 from scheduler.domain.status import LIVE, AppointmentStatus
@@ -46,7 +47,7 @@ def require_dosing_gaps(
         rows = {row.id: row for row in _dosing_rows(session, patient)}
         visits = [_visit(row, before) for row in rows.values()]
         pairs = dosing.too_close(visits, since=today)
-        rules.require(actor, [_violation(pair) for pair in pairs], override_reason)
+        rules.require(actor, [_violation(pair, actor.clinic.formats) for pair in pairs], override_reason)
         for changed in sorted(
             {one.id for pair in pairs for one in (pair.earlier, pair.later) if one.changed}
         ):
@@ -135,17 +136,14 @@ def _visit(row: Appointment, before: Mapping[Appointment, Snapshot | None]) -> D
     return DosingVisit(row.id, row.action, row.title, row.care_plan_id, on, former, gap)
 
 
-def _violation(pair: TooClose) -> Violation:
+def _violation(pair: TooClose, formats: Formats) -> Violation:
+    on, earlier_on = formats.month_day(pair.later.on), formats.month_day(pair.earlier.on)
     days = "day" if pair.needed.days == 1 else "days"
     words = (
-        f"{pair.later.title} on {_day(pair.later.on)} and {pair.earlier.title} on {_day(pair.earlier.on)} are too "
+        f"{pair.later.title} on {on} and {pair.earlier.title} on {earlier_on} are too "
         f"close: at least {pair.needed.days} {days} must be between them."
         if pair.days
-        else f"{pair.later.title} and {pair.earlier.title} are both on {_day(pair.later.on)}: at least "
+        else f"{pair.later.title} and {pair.earlier.title} are both on {on}: at least "
         f"{pair.needed.days} {days} must be between them."
     )
     return Violation(pair.later.action, dosing.RULE, words, pair.needed.hard)
-
-
-def _day(on: date) -> str:
-    return f"{on:%b} {on.day}"

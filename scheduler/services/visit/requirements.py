@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Holds, RequirementDefinition
 from scheduler.domain.requirements import good_until
@@ -92,7 +93,7 @@ def complete(
         return requirement  # also when its last day is over by now
     if waived and not is_reason(note):
         raise Invalid([("note", WORDS)])
-    _require_date(rule, valid_until_on, today)
+    _require_date(rule, valid_until_on, today, actor.clinic.formats)
     requirement.completed_at, requirement.completed_by_id, requirement.document = now, actor.user_id, document
     requirement.note, requirement.waived = note, waived
     requirement.valid_until_on = valid_until
@@ -139,17 +140,19 @@ def _require_role(actor: Actor, rule: RequirementDefinition) -> None:
         )
 
 
-def _require_date(rule: RequirementDefinition, valid_until_on: date | None, today: date) -> None:
+def _require_date(
+    rule: RequirementDefinition, valid_until_on: date | None, today: date, formats: Formats
+) -> None:
     """Raise Invalid for a last day beyond what the protocol allows from today, or before today."""
     longest = good_until(rule, today)
     if valid_until_on is None:
         return
     if longest is not None and valid_until_on > longest:
         raise Invalid(
-            [("valid_until", f"must be {longest.isoformat()} at the latest: {rule.valid_days} days")]
+            [("valid_until", f"must be {formats.dated(longest)} at the latest: {rule.valid_days} days")]
         )
     if valid_until_on < today:
-        raise Invalid([("valid_until", f"is before today, {today.isoformat()}")])
+        raise Invalid([("valid_until", f"is before today, {formats.dated(today)}")])
 
 
 def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, kind: str) -> None:

@@ -173,7 +173,7 @@ def _step_missing(appointment: Appointment, steps: Sequence[Appointment]) -> Ste
 
 def _wrong_day(appointment: Appointment, step: str, *, overridable: bool) -> WrongDay:
     day = _day(appointment)
-    on = f"{day:%a, %b} {day.day}, {day.year}"
+    on = appointment.formats.dated(day)
     if step in FROM_ITS_DAY:
         words = (
             f"{WORDS[step]} is recorded from its day on, {on}. If it is held today, move it to today first."

@@ -131,7 +131,7 @@ def _stray(appointment: Appointment, now: datetime) -> Stray:
     try:
         start = to_utc(appointment.local_start, appointment.zone)
     except (NonexistentTime, AmbiguousTime) as refused:
-        return Stray(appointment, None, str(refused))
+        return Stray(appointment, None, refused.words(appointment.formats))
     return Stray(appointment, start) if start > now else Stray(appointment, None, BEGUN)
 
 

@@ -110,15 +110,20 @@ function follow(board, held, event) {
   const row = Math.min(Math.max(Math.round((event.clientY - held.grip - body.top) / height), 0), Number(board.dataset.rows) - 1);
   held.minute = Date.parse(board.dataset.start) / 60000 + row * TICK;
   place(held, body.left + 2, body.top + row * height);
-  const wall = wallTime(board, row);
-  held.label.textContent = wall;
-  held.target = { date: board.dataset.on, time: wall, location: column.dataset.place };
+  held.label.textContent = label(board, row);
+  held.target = { date: board.dataset.on, time: wallTime(board, row), location: column.dataset.place };
   judge(held);
 }
 
 function place(held, left, top) {
   // a transform, because moving by left and top counts as a shift of the layout
   Object.assign(held.ghost.style, { transform: `translate(${left}px, ${top}px)`, width: `${held.box.width}px`, height: `${held.box.height}px` });
+}
+
+// What the clinic writes for the time of a row: the server gives the twelve times of each hour with the axis.
+function label(board, row) {
+  const hour = board.querySelectorAll(".axis .hour")[Math.floor((row * TICK) / 60)];
+  return hour.dataset.times.split("|")[row % (60 / TICK)];
 }
 
 // The first row's wall-clock time is the clinic's, whatever zone this browser is in.

@@ -5,7 +5,7 @@ const form = document.getElementById("wishes");
 const proposals = document.getElementById("proposals");
 const THRESHOLD = 5; // pixels: less is a click
 const SIDES = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 };
-let known = new Map(); // possible starts of each visit, as long as the same proposals stand
+let known = new Map(); // possible starts of each visit and how they are shown, as long as the same proposals stand
 let held = null;
 let wanted = null; // the visit that has the focus back when the new proposals are there
 
@@ -36,7 +36,7 @@ async function ask(action) {
   const body = new FormData(form);
   body.set("action", action);
   const answer = await fetch("/care-plans/starts", { method: "POST", body, headers: { "HX-Request": "true" } });
-  return answer.ok ? answer.json() : {};
+  return answer.ok ? answer.json() : { starts: {}, labels: {} };
 }
 
 // The start on that day which is nearest to the visit's own time of day; the first of two that are as near.
@@ -74,7 +74,7 @@ proposals?.addEventListener("keydown", async (event) => {
   event.preventDefault();
   event.stopPropagation();
   const { on, at } = chip.dataset;
-  const starts = await startsOf(chip.dataset.action);
+  const { starts } = await startsOf(chip.dataset.action);
   if (!chip.isConnected) return;
   if (event.key === "ArrowUp" || event.key === "ArrowDown") {
     const times = starts[on] ?? [];
@@ -91,7 +91,7 @@ proposals?.addEventListener("keydown", async (event) => {
 proposals?.addEventListener("pointerdown", (event) => {
   const chip = event.target.closest(".chip");
   if (!chip || event.button !== 0 || event.pointerType === "touch") return;
-  held = { chip, x: event.clientX, y: event.clientY, ghost: null, starts: null, cell: null };
+  held = { chip, x: event.clientX, y: event.clientY, ghost: null, possible: null, cell: null };
 });
 
 document.addEventListener("pointermove", (event) => {
@@ -110,9 +110,9 @@ document.addEventListener("pointermove", (event) => {
 
 document.addEventListener("pointerup", () => {
   if (!held) return;
-  const { chip, ghost, cell, starts } = held;
+  const { chip, ghost, cell, possible } = held;
   letGo();
-  const times = ghost && cell ? starts?.[cell.dataset.on] : null;
+  const times = ghost && cell ? possible?.starts[cell.dataset.on] : null;
   if (times) pin(chip, cell.dataset.on, nearest(times, chip.dataset.at));
 });
 
@@ -135,19 +135,19 @@ async function lift(drag) {
   document.body.append(drag.ghost);
   document.body.classList.add("dragging");
   chip.dataset.dragged = "yes";
-  drag.starts = await startsOf(chip.dataset.action);
+  drag.possible = await startsOf(chip.dataset.action);
   if (held !== drag) return;
   for (const cell of proposals.querySelectorAll(".offer[open] .cal td")) {
-    cell.classList.toggle("fits-day", Boolean(drag.starts[cell.dataset.on]));
+    cell.classList.toggle("fits-day", Boolean(drag.possible.starts[cell.dataset.on]));
   }
   judge(drag);
 }
 
-function judge({ ghost, cell, starts, chip }) {
-  const times = cell && starts?.[cell.dataset.on];
+function judge({ ghost, cell, possible, chip }) {
+  const times = cell && possible?.starts[cell.dataset.on];
   ghost.classList.toggle("fits-here", Boolean(times));
-  ghost.classList.toggle("fits-not", Boolean(starts) && !times);
-  if (times) ghost.querySelector("time").textContent = nearest(times, chip.dataset.at);
+  ghost.classList.toggle("fits-not", Boolean(possible) && !times);
+  if (times) ghost.querySelector("time").textContent = possible.labels[nearest(times, chip.dataset.at)];
 }
 
 function letGo() {

@@ -1,4 +1,4 @@
-"""What the clinic is called, where it is, and how it appears in patients' mail and calendars."""
+"""What the clinic is called, where it is, how it writes dates, and how it appears in patients' mail and calendars."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.formats import LOCALES, locale_name
+from scheduler.domain.localtime import to_local
 from scheduler.errors import Invalid
 from scheduler.services.clinic import clinics
 from scheduler.services.mail import settings_changes
@@ -19,7 +21,8 @@ from scheduler.web.shell import may
 
 TOLD = ("name", "phone", "address")
 WORDS = ("mail_name", "visit_label")
-FLAGS = ("show_location", "show_hidden_visits")
+CHOICES = ("locale",)
+FLAGS = ("clock_24_hours", "show_location", "show_hidden_visits")
 
 
 @bp.get("/clinic")
@@ -27,13 +30,14 @@ FLAGS = ("show_location", "show_hidden_visits")
 def clinic() -> str:
     own = actor().clinic
     values = {name: getattr(own, name) for name in TOLD}
-    return _page(values | {name: getattr(own.settings, name) for name in (*WORDS, *FLAGS)})
+    return _page(values | {name: getattr(own.settings, name) for name in (*WORDS, *CHOICES, *FLAGS)})
 
 
 @bp.post("/clinic")
 @may("settings")
 def save_clinic() -> Response | tuple[str, int]:
     told, shown = _given(TOLD), _given(WORDS) | {name: name in request.form for name in FLAGS}
+    shown |= {name: request.form[name] for name in CHOICES if name in request.form}
     wrong: list[tuple[str, str]] = []
     for change, fields in ((clinics.change, told), (settings_changes.change, shown)):
         try:
@@ -44,7 +48,7 @@ def save_clinic() -> Response | tuple[str, int]:
         db.session.rollback()
         refused = Invalid(wrong)
         return _page(told | shown, refused), refused.status
-    return saved(".clinic", "Saved. Mail and calendars follow.")
+    return saved(".clinic", "Saved. Pages, mail and calendars follow.")
 
 
 def _given(names: tuple[str, ...]) -> dict[str, Any]:
@@ -52,4 +56,10 @@ def _given(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _page(values: Mapping[str, Any], refusal: Invalid | None = None) -> str:
-    return render_template("settings/clinic.html", values=values, errors=by_field(refusal))
+    return render_template(
+        "settings/clinic.html",
+        values=values,
+        errors=by_field(refusal),
+        locales=[(code, locale_name(code)) for code in LOCALES],
+        example=actor().clinic.formats.spoken(to_local(clock.now(), actor().clinic.zone)),
+    )

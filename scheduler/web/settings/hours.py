@@ -16,12 +16,11 @@ from scheduler.models.schedule import hours as hours_of
 from scheduler.services.clinic import places, schedules
 from scheduler.services.clinic.schedules import Hours
 from scheduler.web.current import actor
-from scheduler.web.local import read_time
+from scheduler.web.local import read_time, weekday_name
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
 STRETCHES = 2
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @bp.get("/hours")
@@ -69,7 +68,6 @@ def _page(resource: Resource | None, name: str, refusal: Invalid | None = None) 
     return render_template(
         "settings/hours.html",
         name=name,
-        days=DAYS,
         stretches=STRETCHES,
         values=request.form if refusal else _values(rows),
         errors=by_field(refusal),
@@ -82,14 +80,15 @@ def _values(rows: list[ScheduleHours]) -> Mapping[str, str]:
     for row in rows:
         place = next((n for n in range(STRETCHES) if f"starts-{row.weekday}-{n}" not in values), None)
         if place is not None and row.valid_until is None:
-            values[f"starts-{row.weekday}-{place}"] = f"{row.starts:%H:%M}"
-            values[f"ends-{row.weekday}-{place}"] = f"{row.ends:%H:%M}"
+            values[f"starts-{row.weekday}-{place}"] = row.starts.isoformat("minutes")
+            values[f"ends-{row.weekday}-{place}"] = row.ends.isoformat("minutes")
     return values
 
 
 def _read(form: Mapping[str, str]) -> list[Hours]:
     found, errors = [], []
-    for weekday, name in enumerate(DAYS, start=1):
+    for weekday in range(1, 8):
+        name = weekday_name(weekday)
         for n in range(STRETCHES):
             starts, ends = form.get(f"starts-{weekday}-{n}", ""), form.get(f"ends-{weekday}-{n}", "")
             if not starts and not ends:

@@ -203,4 +203,4 @@ def test_a_side_series_at_other_times_does_not_make_the_line_irregular():
     rhythm = next(term for term in course.terms if term.key == "rhythm")
 
     assert rhythm.cost > 0
-    assert rhythm.words == "always at 09:00"
+    assert rhythm.words == "always at 9:00 AM"

@@ -1,5 +1,6 @@
 import pytest
 
+from scheduler.domain.formats import LOCALES
 from scheduler.errors import Invalid
 from scheduler.services.clinic.clinic_settings import change
 from tests.cast import NOW
@@ -27,6 +28,8 @@ def test_a_setting_is_changed_and_only_what_differs_is_kept(session, harbor):
         ({"show_location": "yes"}, "show_location: must be true or false"),
         ({"patient_fixed_kinds": "infusion"}, "patient_fixed_kinds: must be a list of at most 50 kinds"),
         ({"check_in_kinds": [""]}, "check_in_kinds: must not be empty"),
+        ({"locale": "de-DE"}, f"locale: must be one of {', '.join(LOCALES)}"),
+        ({"clock_24_hours": 1}, "clock_24_hours: must be true or false"),
         ({"colour": "red"}, "colour: is not a setting of a clinic"),
     ],
 )
