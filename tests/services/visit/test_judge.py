@@ -18,6 +18,7 @@ from scheduler.models.plan_definition import current
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking, careplans, make_ups
 from scheduler.services.patient import merging
+from scheduler.services.planning.placing import place
 from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.visit import judge, moves, undo, visits
 from tests.cast import NOW, add_patient
@@ -130,8 +131,6 @@ def test_the_same_infusion_twice_on_a_day_is_refused(session, harbor, alice, nor
 
 def explicit(session, harbor, starts, key="iv-depression-6", patient="Nora"):
     """Return wishes and visits of a course of which only these steps are given, by local start."""
-    from scheduler.services.planning.placing import place  # noqa: PLC0415
-
     plan = definition(session, harbor, key)
     person = harbor.patients[patient]
     placed = [
