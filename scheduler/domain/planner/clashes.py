@@ -103,7 +103,8 @@ class Clashes:
             both = self.supplied(first, second, by, sets)
             firsts |= both
             seconds |= earlier(both, -by)
-            besides |= (both >> at & 1) << at + by
+            if both >> at & 1:
+                besides |= 1 << at + by
         if besides:
             yield {**sets, first: 1 << at, second: besides}
         if firsts & ~(1 << at):
