@@ -589,6 +589,9 @@ def program(app, session, harbor, hill, kind):
 
 
 def ask(client, route, objects):
+    """Return the answer to a row's request, without what an earlier one left to be said on the next page."""
+    with client.session_transaction() as kept:
+        kept.pop("_flashes", None)
     method, (_, address, fields, _) = route.partition(" ")[0], TABLE[route]
     filled = {name: value.format(**objects) for name, value in (fields or {}).items()}
     return client.open(address.format(**objects), method=method, data=filled or None, buffered=True)

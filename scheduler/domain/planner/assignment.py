@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from scheduler.domain.planner.demands import Demand, ResourceNeed, Stretch
 from scheduler.domain.planner.grid import ticks
-from scheduler.domain.planner.joint import AssignedStretch, JointAssignment, Task
+from scheduler.domain.planner.joint import AssignedStretch, JointAssignment, PlacedNeed
 from scheduler.domain.planner.model import Placement, PlannerResource, Segment
 from scheduler.domain.planner.starts import Starts
 from scheduler.domain.plans import TICK, Action, Role
@@ -41,7 +41,7 @@ class Assigner:
         Raises Unassignable.
         """
         tasks = [
-            Task(
+            PlacedNeed(
                 number,
                 asked,
                 cell,

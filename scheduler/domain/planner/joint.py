@@ -31,7 +31,7 @@ class AssignedStretch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Task:
+class PlacedNeed:
     """A need of a visit at a cell, and who may be asked, the best first."""
 
     visit: int
@@ -54,14 +54,14 @@ class Task:
         )
 
 
-Turns = list[tuple[Task, AssignedStretch]]
+Turns = list[tuple[PlacedNeed, AssignedStretch]]
 
 
 class JointAssignment:
     """Gives out tasks together; `beside` are visits that keep what they use."""
 
     def __init__(
-        self, availability: Availability, tasks: Sequence[Task], beside: Sequence[Placement]
+        self, availability: Availability, tasks: Sequence[PlacedNeed], beside: Sequence[Placement]
     ) -> None:
         self.availability = availability
         self.kept = sorted((task for task in tasks if task.asked.kept), key=_order)
@@ -102,12 +102,12 @@ class JointAssignment:
                 self._use(task, resource, -1)
         return None
 
-    def _use(self, task: Task, resource: PlannerResource, sign: int) -> None:
+    def _use(self, task: PlacedNeed, resource: PlannerResource, sign: int) -> None:
         for cell in task.cells():
             self.load[resource.id, cell] += sign * task.units(resource, cell)
             self.present[task.visit, resource.id, cell] += sign
 
-    def _is_free(self, task: Task, resource: PlannerResource, cell: int) -> bool:
+    def _is_free(self, task: PlacedNeed, resource: PlannerResource, cell: int) -> bool:
         if self.present[task.visit, resource.id, cell]:
             return False
         units = self.load[resource.id, cell] + task.units(resource, cell)
@@ -115,7 +115,7 @@ class JointAssignment:
 
     def _relay(self) -> Turns | None:
         """Return who does the tasks that may be handed over, with few turns."""
-        turns: dict[Task, list[AssignedStretch]] = {task: [] for task in self.relayed}
+        turns: dict[PlacedNeed, list[AssignedStretch]] = {task: [] for task in self.relayed}
         for cell in sorted({cell for task in self.relayed for cell in task.cells()}):
             asking = [task for task in self.relayed if task.asks(cell)]
             chosen = self._choose(asking, cell, turns, ())
@@ -131,11 +131,11 @@ class JointAssignment:
 
     def _choose(
         self,
-        left: Sequence[Task],
+        left: Sequence[PlacedNeed],
         cell: int,
-        turns: dict[Task, list[AssignedStretch]],
-        chosen: tuple[tuple[Task, PlannerResource], ...],
-    ) -> tuple[tuple[Task, PlannerResource], ...] | None:
+        turns: dict[PlacedNeed, list[AssignedStretch]],
+        chosen: tuple[tuple[PlacedNeed, PlannerResource], ...],
+    ) -> tuple[tuple[PlacedNeed, PlannerResource], ...] | None:
         if not left:
             return chosen
         task = left[0]
@@ -155,5 +155,5 @@ class JointAssignment:
         return (~free & (free + 1)).bit_length() - 1
 
 
-def _order(task: Task) -> tuple[bool, int]:
+def _order(task: PlacedNeed) -> tuple[bool, int]:
     return task.asked.role is not Role.THERAPIST, len(task.pool)
