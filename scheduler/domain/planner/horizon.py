@@ -164,7 +164,7 @@ class Horizon:
     ) -> Solution | None:
         for make, states in ((Tables, EASY), (CoupledTables, STATES)):
             tables = self._tables(make, view, rows, therapists)
-            limited = Budget(min(states, budget.left))
+            limited = Budget(min(states, budget.left), budget.choices)
             best = self._cheapest(tables, therapists, limited, known)
             if not limited.spent:
                 break

@@ -81,6 +81,7 @@ class Optimum:
         try:
             found = self._cheapest(starts, candidates)
         except GaveUp:
+            self.tangled = True
             if way_out is None:
                 raise
             return way_out(starts, candidates, None)

@@ -19,9 +19,12 @@ import numpy as np
 from scheduler.domain.planner.costs import NEVER, Costs
 from scheduler.domain.planner.course import Group, Step
 from scheduler.domain.planner.gaps import Cells
+from scheduler.domain.planner.model import GaveUp
 from scheduler.domain.planner.passes import Node
 from scheduler.domain.planner.tables import Tables
 
+FEW = 3  # branches that are placed together without counting
+CHOICES = 10_000  # a few seconds
 Chosen = dict[Step, int]
 Options = dict[Step, tuple[Cells, Costs]]  # the starts of branches, and what each start costs
 Successors = Iterator[tuple[int, int, int, int]]  # promised, cell, relaxed, ahead: see Pair
@@ -57,10 +60,20 @@ class Pair:
 
 
 class Budget:
-    """How many states may still be opened; when it is used up the search dives, and nothing is proven any more."""
+    """How many states may still be opened; when it is used up the search dives, and nothing is proven any more.
 
-    def __init__(self, states: int) -> None:
+    `choices` counts how often one of many branches was chosen to be placed next, in all searches for one answer.
+    """
+
+    def __init__(self, states: int, choices: list[int] | None = None) -> None:
         self.left = states
+        self.choices = [0] if choices is None else choices
+
+    def choose(self) -> None:
+        """Count a choice. Raises GaveUp when there were too many."""
+        self.choices[0] += 1
+        if self.choices[0] > CHOICES:
+            raise GaveUp
 
     @property
     def spent(self) -> bool:
@@ -230,6 +243,8 @@ class Search:
         least = {branch: int(costs.min(initial=NEVER)) for branch, (_, costs) in options.items()}
         if sum(least.values()) >= min(bound, int(NEVER)):
             return None
+        if len(options) > FEW:
+            self.budget.choose()
         branch = min(options, key=lambda one: len(options[one][0]))
         starts, costs = options[branch]
         floor = sum(least.values()) - least[branch]

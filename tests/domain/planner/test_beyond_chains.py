@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from scheduler.domain.localtime import to_local
-from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, slot_map
+from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, search, slot_map, way_out
 from scheduler.domain.planner.model import NoFit, Request
 from scheduler.domain.planner.problem import PlanningProblem
 from scheduler.domain.plans import Action, Role, Unit
@@ -170,6 +170,18 @@ def test_a_course_bent_by_a_pin_keeps_the_pin_and_every_gap():
 
     assert {v.action: v.start for v in best.visits}["infusion-2"] == pinned["infusion-2"]
     assert check(request, availability, best.visits, now=NOW) == []
+
+
+def test_too_many_ways_to_place_the_visits_after_one_end_without_a_verdict(monkeypatch):
+    monkeypatch.setattr(search, "CHOICES", 0)
+    monkeypatch.setattr(way_out, "is_installed", lambda: False)
+    call = (phase("call", 10, Role.NURSE),)
+    many = [Action(f"call-{n}", "call", "Call", call, days_after("first", 1, 1, 1)) for n in range(6)]
+    request = Request(plan(Action("first", "call", "Call", call), *many), MONDAY)
+
+    with pytest.raises(NoFit) as refused:
+        propose(request, Availability(calendar(3)), now=NOW)
+    assert not refused.value.proven
 
 
 def test_five_visits_after_one_are_placed_in_the_best_order_of_time():
