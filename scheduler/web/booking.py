@@ -25,6 +25,7 @@ from scheduler.services.patient import patients
 from scheduler.services.planning import course_rules, improving_jobs, proposals
 from scheduler.services.planning.earlier import LastVisitMissing
 from scheduler.services.planning.proposal_tokens import unsign
+from scheduler.services.visit import judge
 from scheduler.transactions import only_reads, reads_first
 from scheduler.web import wish_form
 from scheduler.web.current import actor
@@ -187,10 +188,28 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
         "pins": _read(wish_form.pins, form),
         "bends": bends,
         "second_courses": second,
+        "too_close": _too_close(patient, found) if second else [],
         "needs_override": bool(bends or second),
         "earlier": _earlier(form),
         "group": _group(),
     }
+
+
+def _too_close(patient: Patient, found: Found) -> list[list[str]]:
+    """Return of each offer, in words, which visits are too close to what the patient has booked already."""
+    plan = found.plan
+    if plan is None:
+        return []
+    now = clock.now()
+    return [
+        [
+            one.words
+            for one in judge.too_close_to_booked(
+                db.session(), actor(), patient, plan, offer.proposal.visits, now
+            )
+        ]
+        for offer in found.offers
+    ]
 
 
 def _earlier(form: Fields) -> EarlierForm | None:

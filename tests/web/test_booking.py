@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from scheduler.domain.planner import optimum
 from scheduler.models.appointment import Appointment
+from scheduler.models.audit_event import AuditEvent
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.job import Job
 from scheduler.processes import worker
@@ -304,3 +305,26 @@ def test_a_kept_course_is_let_go_in_words_of_its_own(session, harbor, signed_in)
     assert "Kept until" in shown
     assert "The course is let go; its time is free again." in after
     assert "Kept until" not in after
+
+
+def test_a_second_course_names_what_is_too_close_and_asks_a_manager_for_a_reason(
+    session, harbor, nora_course, wishes, signed_in
+):
+    nasal = wishes | {"plan_definition": "esketamine-nasal"}
+    to_manager = signed_in(harbor, "mona").post("/care-plans/proposals", data=nasal, headers=HX).text
+    to_desk = signed_in(harbor, "alice").post("/care-plans/proposals", data=nasal, headers=HX).text
+
+    assert "Too close to visits that are booked already" in to_manager
+    assert "must be between them" in to_manager
+    assert 'name="override_reason"' in to_manager
+    assert "A manager or a prescriber can book a second course, with a reason." in to_desk
+    token = findall(r'name="token" value="([^"]+)"', to_manager)[0]
+    client = signed_in(harbor, "mona")
+    without = client.post("/care-plans", data=nasal | {"token": token})
+    booked = client.post(
+        "/care-plans", data=nasal | {"token": token, "override_reason": "changes to the spray next week"}
+    )
+
+    assert (without.status_code, booked.status_code) == (422, 303)
+    events = session.scalars(select(AuditEvent).where(AuditEvent.event == "care-plan.booked"))
+    assert "override:one-course" in [field for event in events for field in event.fields]

@@ -16,7 +16,8 @@ from scheduler.domain import dosing
 from scheduler.domain.dosing import DosingVisit, TooClose
 from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Violation
+from scheduler.domain.planner.model import Placement, Violation
+from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -52,6 +53,29 @@ def require_dosing_gaps(
             {one.id for pair in pairs for one in (pair.earlier, pair.later) if one.changed}
         ):
             audit.record(session, actor, OVERRIDDEN, rows[changed], now, [FIELD], override_reason)
+
+
+def too_close_to_booked(
+    session: Session, actor: Actor, patient: Patient, plan: Plan, visits: Sequence[Placement], now: datetime
+) -> list[Violation]:
+    """Return what a proposed course would break with the dosing visits that the patient has booked already."""
+    booked = [_visit(row, {}) for row in _dosing_rows(session, patient)]
+    proposed = [
+        DosingVisit(
+            -number, action.key, _name(action), 0, local_on(visit.start, actor.clinic.zone), None, gap
+        )
+        for number, visit in enumerate(visits, start=1)
+        for action in [plan.action(visit.action)]
+        for gap in [action.dosing]
+        if gap is not None
+    ]
+    pairs = dosing.too_close([*booked, *proposed], since=local_on(now, actor.clinic.zone))
+    between = [pair for pair in pairs if (pair.earlier.id < 0) != (pair.later.id < 0)]
+    return [_violation(pair, actor.clinic.formats) for pair in between]
+
+
+def _name(action: Action) -> str:
+    return action.title if action.position is None else f"{action.title} {action.position}"
 
 
 @dataclass(frozen=True)
@@ -133,7 +157,8 @@ def _visit(row: Appointment, before: Mapping[Appointment, Snapshot | None]) -> D
     on, gap = row.local_start.date(), row.dosing
     assert gap is not None  # noqa: S101  (for the type: only such rows are read)
     former = _former_day(row, before[row]) if row in before else on
-    return DosingVisit(row.id, row.action, row.title, row.care_plan_id, on, former, gap)
+    title = row.title if row.position is None else f"{row.title} {row.position}"
+    return DosingVisit(row.id, row.action, title, row.care_plan_id, on, former, gap)
 
 
 def _violation(pair: TooClose, formats: Formats) -> Violation:
