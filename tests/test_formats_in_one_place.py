@@ -16,7 +16,7 @@ MACHINE = {  # file: why it writes or reads a form of its own
     "scheduler/demo/calendar.py": "reads the weekdays of clinic.yaml",
     "scheduler/ical/vtimezone.py": "writes the weekdays of RFC 5545",
     "scheduler/cli/zones.py": "a command's list, in ISO 8601 like all output of commands",
-    "scheduler/services/mail/channels.py": "UTC for whoever runs the server",
+    "scheduler/services/mail/channels.py": "UTC for the operator of the server",
 }
 NAMES = re.compile(
     r"(mon|tue|wed|thu|fri|sat|sun)\w*day$|(mon|tue|wed|thu|fri|sat|sun|mo|tu|we|th|fr|sa|su)$", re.I

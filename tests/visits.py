@@ -40,7 +40,7 @@ def add_visit(session, cast, place, start, patient=None, minutes=60) -> Appointm
 
 
 def single(session, cast, patient, action, start, place, key="iv-depression-6", now=NOW) -> Appointment:
-    """Book one visit outside a course, on a chair or room, as somebody does who may override that rule."""
+    """Book one visit outside a course, on a chair or room, as a user who may override that rule."""
     step = next(one for one in current(session, cast.clinic.id, key).plan.actions if one.key == action)
     location = cast.places[place]
     reason = "one visit is enough for a test"

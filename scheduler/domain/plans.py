@@ -137,6 +137,11 @@ class Action:
         return lead_of(self.phases)
 
     @property
+    def numbered_title(self) -> str:
+        """The title with its number in the series, such as "Infusion 3"."""
+        return self.title if self.position is None else f"{self.title} {self.position}"
+
+    @property
     def length(self) -> timedelta:
         """From the start of the first phase to the end of the last."""
         return sum((phase.length for phase in self.phases), timedelta())

@@ -87,7 +87,7 @@ class Drill:
         for process in self._started:
             with suppress(FileNotFoundError, ProcessLookupError):
                 command = Path(f"/proc/{process}/cmdline").read_bytes()
-                if b"tests.nursery" in command:  # else the number is somebody else's by now
+                if b"tests.nursery" in command:  # else another process has the number now
                     self.end(process)
 
     def stand_still(self):

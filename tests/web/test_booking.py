@@ -315,7 +315,7 @@ def test_a_second_course_names_what_is_too_close_and_asks_a_manager_for_a_reason
     to_desk = signed_in(harbor, "alice").post("/care-plans/proposals", data=nasal, headers=HX).text
 
     assert "Too close to visits that are booked already" in to_manager
-    assert "must be between them" in to_manager
+    assert "they must be at least 2 days apart" in to_manager
     assert 'name="override_reason"' in to_manager
     assert "A manager or a prescriber can book a second course, with a reason." in to_desk
     token = findall(r'name="token" value="([^"]+)"', to_manager)[0]

@@ -181,7 +181,7 @@ class _Judge:
     def _person(self, action: Action, phase: Phase, segment: Segment) -> Iterator[Violation]:
         resource = self.calendar.resource(segment.resource_id)
         if resource is None or segment.role not in resource.roles:
-            words = f"{action.title}: {phase.name} is given to somebody who is no {segment.role.value}."
+            words = f"{action.title}: {phase.name} has a resource that is not a {segment.role.value}."
             yield Violation(action.key, "role", words, True)
         elif not within(Window(segment.start, segment.end), self._duty(resource)):
             words = f"{resource.name} is not on duty for {action.title} at {self._at(segment.start)}."

@@ -52,7 +52,7 @@ def is_held(session: Session) -> bool:
 def troubles(session: Session, now: datetime, clinic: Clinic | None = None) -> list[str]:
     """Return what keeps mails from leaving, in words; nothing while all is well.
 
-    Times are the clinic's; in UTC where no clinic is given, for whoever runs the server.
+    Times are in the clinic's zone, or in UTC without a clinic, for the operator of the server.
     """
     row = state(session)
     if row is None:

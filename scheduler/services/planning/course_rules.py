@@ -54,7 +54,7 @@ def missing_steps(plan: Plan, present: Collection[str]) -> list[Violation]:
         for action in plan.firm
         if action.key in present
     )
-    names = [_name(action) for action in missing[:LONGEST_LIST]]
+    names = [action.numbered_title for action in missing[:LONGEST_LIST]]
     more = len(missing) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more else "")
     return [Violation(missing[0].key, "incomplete", f"The course lacks {listed}.", hard)]
@@ -97,7 +97,3 @@ def without_course(action: Action) -> list[Violation]:
             False,
         )
     ]
-
-
-def _name(action: Action) -> str:
-    return action.title if action.position is None else f"{action.title} {action.position}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
@@ -17,7 +17,7 @@ from scheduler.domain.dosing import DosingVisit, TooClose
 from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import Placement, Violation
-from scheduler.domain.plans import Action, Plan
+from scheduler.domain.plans import Plan
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -29,7 +29,6 @@ from scheduler.services.trail import audit
 from scheduler.services.visit.snapshots import Snapshot
 
 OVERRIDDEN, FIELD = "appointment.overridden", f"override:{dosing.RULE}"
-LONGEST_GAP = timedelta(days=120)  # more than any shipped protocol asks for between two dosing visits
 
 
 def require_dosing_gaps(
@@ -62,7 +61,7 @@ def too_close_to_booked(
     booked = [_visit(row, {}) for row in _dosing_rows(session, patient)]
     proposed = [
         DosingVisit(
-            -number, action.key, _name(action), 0, local_on(visit.start, actor.clinic.zone), None, gap
+            -number, action.key, action.numbered_title, 0, local_on(visit.start, actor.clinic.zone), None, gap
         )
         for number, visit in enumerate(visits, start=1)
         for action in [plan.action(visit.action)]
@@ -72,10 +71,6 @@ def too_close_to_booked(
     pairs = dosing.too_close([*booked, *proposed], since=local_on(now, actor.clinic.zone))
     between = [pair for pair in pairs if (pair.earlier.id < 0) != (pair.later.id < 0)]
     return [_violation(pair, actor.clinic.formats) for pair in between]
-
-
-def _name(action: Action) -> str:
-    return action.title if action.position is None else f"{action.title} {action.position}"
 
 
 @dataclass(frozen=True)
@@ -91,9 +86,9 @@ class CloseVisits:
 def unrecorded(session: Session, clinic: Clinic, now: datetime) -> list[CloseVisits]:
     """Return what is ahead in a clinic's calendar and too close, although no override was recorded."""
     rows: dict[int, list[Appointment]] = {}
-    patients = select(Appointment.patient_id).where(*_dosing_from(clinic, now)).distinct()
-    query = select(Appointment).where(*_dosing_from(clinic, now - LONGEST_GAP))
-    for row in session.scalars(query.where(Appointment.patient_id.in_(patients))):
+    patients = select(Appointment.patient_id).where(*_dosing(clinic), Appointment.start_at > now).distinct()
+    query = select(Appointment).where(*_dosing(clinic), Appointment.patient_id.in_(patients))
+    for row in session.scalars(query):
         rows.setdefault(row.patient_id, []).append(row)
     found = []
     for theirs in rows.values():
@@ -119,10 +114,9 @@ def _is_overridden(session: Session, rows: Sequence[Appointment]) -> bool:
     return any(FIELD in (fields or ()) for fields in session.scalars(query))
 
 
-def _dosing_from(clinic: Clinic, since: datetime) -> tuple[ColumnElement[bool], ...]:
+def _dosing(clinic: Clinic) -> tuple[ColumnElement[bool], ...]:
     return (
         Appointment.clinic_id == clinic.id,
-        Appointment.start_at > since,
         Appointment.status.in_(LIVE),
         Appointment.dosing_gap_days.is_not(None),
     )
@@ -165,10 +159,10 @@ def _violation(pair: TooClose, formats: Formats) -> Violation:
     on, earlier_on = formats.month_day(pair.later.on), formats.month_day(pair.earlier.on)
     days = "day" if pair.needed.days == 1 else "days"
     words = (
-        f"{pair.later.title} on {on} and {pair.earlier.title} on {earlier_on} are too "
-        f"close: at least {pair.needed.days} {days} must be between them."
+        f"{pair.later.title} on {on} and {pair.earlier.title} on {earlier_on} are too close: "
+        f"they must be at least {pair.needed.days} {days} apart."
         if pair.days
-        else f"{pair.later.title} and {pair.earlier.title} are both on {on}: at least "
-        f"{pair.needed.days} {days} must be between them."
+        else f"{pair.later.title} and {pair.earlier.title} are both on {on}: "
+        f"they must be at least {pair.needed.days} {days} apart."
     )
     return Violation(pair.later.action, dosing.RULE, words, pair.needed.hard)

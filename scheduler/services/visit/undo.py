@@ -1,8 +1,8 @@
 """Taking the last step of a visit back.
 
 Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
-what it had let go; if somebody has that time by now, it is refused with whose it is, and so it is when the clinic is
-closed then, when its people are away, and when it would break the spacing of the course. Whether a visit that is to
+what it used before. The undo is refused, with the reason, when another visit uses that time, when the clinic is closed
+then, when its practitioners are away, and when it would break the spacing of the course. Whether a visit that is to
 come again is booked or pending follows from its requirements as they are now. A move goes back as a whole, see
 undo_moves.py.
 """

@@ -32,7 +32,7 @@ BACK = "taken back"
 def move_back(session: Session, actor: Actor, event: AppointmentEvent, now: datetime) -> list[Appointment]:
     """Undo the move that this event is part of; return its visits.
 
-    Raises WrongStatus when it cannot be undone, SlotTaken when somebody has the former time, RuleBroken when the
+    Raises WrongStatus when it cannot be undone, SlotTaken when another visit uses the former time, RuleBroken when the
     course would break a rule there.
     """
     events = _of_operation(session, event)
