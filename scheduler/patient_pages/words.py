@@ -69,7 +69,7 @@ WORDS: dict[str, dict[str, str]] = {
         "unbooked-what": "It is time to arrange this appointment. Please call us, or tell us your wishes below.",
         "save": "Save",
         "notice-driver": "Thank you. We have noted who takes you home.",
-        "notice-check-in": "Thank you for telling us.",
+        "notice-check-in": "Thank you for telling us. Your team reads the answers, but not at once.",
         "notice-preferences": "Your wishes are saved.",
         "notice-address": "Your wishes are saved. To use the new email address, open the mail that we sent there "
         "and press its button. Until then, our mail goes where it went before.",
@@ -88,6 +88,7 @@ WORDS: dict[str, dict[str, str]] = {
         "often-3": "Nearly every day",
         "check-in-mood": "Your mood today, from 0 (worst) to 10 (best)",
         "check-in-note": "Anything you would like to say",
+        "check-in-urgent": "Please have someone contact me soon about this",
         "preferences": "My wishes: address, language, days, reminders",
         "preferences-title": "Your wishes",
         "email": "New email address",
@@ -243,7 +244,7 @@ WORDS: dict[str, dict[str, str]] = {
         "unbooked-what": "Es momento de reservar esta cita. Llámenos o indíquenos más abajo sus preferencias.",
         "save": "Guardar",
         "notice-driver": "Gracias. Hemos anotado quién le lleva a casa.",
-        "notice-check-in": "Gracias por contárnoslo.",
+        "notice-check-in": "Gracias por contárnoslo. Su equipo lee las respuestas, pero no al momento.",
         "notice-preferences": "Sus preferencias están guardadas.",
         "notice-address": "Sus preferencias están guardadas. Para usar la nueva dirección, abra el correo que le "
         "enviamos allí y pulse su botón. Hasta entonces, nuestro correo va adonde iba.",
@@ -264,6 +265,7 @@ WORDS: dict[str, dict[str, str]] = {
         "often-3": "Casi todos los días",
         "check-in-mood": "Su ánimo hoy, de 0 (el peor) a 10 (el mejor)",
         "check-in-note": "Algo que quiera decirnos",
+        "check-in-urgent": "Quiero que alguien se comunique pronto conmigo sobre esto",
         "preferences": "Mis preferencias: correo, idioma, días, recordatorios",
         "preferences-title": "Sus preferencias",
         "email": "Nueva dirección de correo",

@@ -20,6 +20,7 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "cancel": frozenset({_ADMIN, _MANAGER, _DESK}),
     "progress": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
     "requirements": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
+    "tasks": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
     "override": frozenset({_ADMIN, _MANAGER, StaffRole.PRESCRIBER}),
     "patients": frozenset({_ADMIN, _MANAGER, _DESK}),
     "records": frozenset({_ADMIN, _MANAGER}),
@@ -42,6 +43,7 @@ WORDS = {
     "cancel": "Cancel visits, hold, resume, stop and complete courses",
     "progress": "Confirmed, arrived, checked in, done, no-show",
     "requirements": "Close and reopen requirements",
+    "tasks": "See what is to do, take tasks and mark them done",
     "override": "Break a soft rule or pass an open requirement, with a reason",
     "patients": "Add and change patients",
     "records": "Hand out a patient's whole record, make it anonymous",
@@ -72,7 +74,7 @@ FIELDS: dict[str, frozenset[StaffRole]] = {
     "request-notes": frozenset({_ADMIN, _MANAGER, _DESK}),
 }
 FIELD_WORDS = {
-    "answers": "What patients answer after a visit: mood, PHQ-2, their note",
+    "answers": "What patients answer after a visit (mood, PHQ-2, their note), and the tasks that follow",
     "override-reasons": "Why a rule or an open requirement was overridden",
     "reasons": "Why a visit or course was cancelled, moved, missed, held or stopped",
     "alert-note": "The note shown on every visit",
