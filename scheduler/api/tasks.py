@@ -87,24 +87,21 @@ def get_task(actor: Actor, task_id: str) -> Answer:
     return Answer(_view(tasks.find(db.session(), actor, task_id)))
 
 
-@call("POST", "/tasks/<task_id>/assignment", may="tasks", gives=TaskView, refuses=(409,))
+@call("POST", "/tasks/<task_id>/assignment", may="answers", gives=TaskView, refuses=(409,))
 def take_task(actor: Actor, task_id: str) -> Answer:
-    """Take a task: it no longer escalates. 409 `wrong-status` when another person has it, or it is done.
-
-    403 `forbidden` for a role that does not see patients' answers.
-    """
+    """Take a task: it no longer escalates. 409 `wrong-status` when another person has it, or it is done."""
     task = tasks.find(db.session(), actor, task_id)
     return Answer(_view(tasks.take(db.session(), actor, task, clock.now())))
 
 
-@call("DELETE", "/tasks/<task_id>/assignment", may="tasks", gives=TaskView, refuses=(409,))
+@call("DELETE", "/tasks/<task_id>/assignment", may="answers", gives=TaskView, refuses=(409,))
 def give_back_task(actor: Actor, task_id: str) -> Answer:
     """Let others take a task again."""
     task = tasks.find(db.session(), actor, task_id)
     return Answer(_view(tasks.give_back(db.session(), actor, task, clock.now())))
 
 
-@call("POST", "/tasks/<task_id>/completion", may="tasks", body=Completion, gives=TaskView, refuses=(409,))
+@call("POST", "/tasks/<task_id>/completion", may="answers", body=Completion, gives=TaskView, refuses=(409,))
 def complete_task(actor: Actor, body: Completion, task_id: str) -> Answer:
     """Complete a task with what came of it, whoever has taken it. 409 `wrong-status` when it is done."""
     task = tasks.find(db.session(), actor, task_id)

@@ -33,7 +33,7 @@ def show(task_id: str) -> str:
 
 
 @bp.post("/<task_id>/assignment")
-@may("tasks")
+@may("answers")
 def take(task_id: str) -> Response:
     task = tasks.find(db.session(), actor(), task_id)
     tasks.take(db.session(), actor(), task, clock.now())
@@ -43,7 +43,7 @@ def take(task_id: str) -> Response:
 
 
 @bp.post("/<task_id>/release")
-@may("tasks")
+@may("answers")
 def give_back(task_id: str) -> Response:
     task = tasks.find(db.session(), actor(), task_id)
     tasks.give_back(db.session(), actor(), task, clock.now())
@@ -53,7 +53,7 @@ def give_back(task_id: str) -> Response:
 
 
 @bp.post("/<task_id>/completion")
-@may("tasks")
+@may("answers")
 def complete(task_id: str) -> Response | tuple[str, int]:
     task = tasks.find(db.session(), actor(), task_id)
     try:
