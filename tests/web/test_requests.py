@@ -94,7 +94,7 @@ def test_another_time_is_suggested(session, harbor, third, wanted, ask, signed_i
     session.rollback()
     asked = session.query(PatientRequest).one()
     assert (asked.state, asked.suggested_at) == (RequestState.OPEN, wanted)
-    assert "Waits for the patient." in client.get("/requests").text
+    assert "Waiting for the patient." in client.get("/requests").text
 
 
 def test_a_refusal_asks_for_a_reason(session, harbor, ask, signed_in):
