@@ -15,6 +15,7 @@ class MessageKind(StrEnum):
     BOOSTER = "booster"
     CHECK_IN = "check-in"
     LINK = "link"
+    REQUEST_ANSWER = "request-answer"
     ADDRESS = "address"
     DIGEST = "digest"
     NOTICE = "notice"
@@ -41,6 +42,7 @@ _WORDS = {
     _K.BOOSTER: "Time to book",
     _K.CHECK_IN: "How are you",
     _K.LINK: "Fresh link",
+    _K.REQUEST_ANSWER: "Answer to a request",
     _K.ADDRESS: "Change of address",
     _K.DIGEST: "Morning mail to the desk",
     _K.NOTICE: "Notice to the desk",

@@ -87,7 +87,7 @@ FEED = ["title_style", "created_at", "revoked_at", "last_fetched_at", "last_clie
 DRIVER = ["has_driver", "name", "phone", "answered_at"]
 CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "urgent", "answered_at"]
 TASK = ["kind", "details", "created_at", "due_at", "taken_at", "done_at", "outcome"]
-REQUEST = ["kind", "state", "wanted_at", "note", "created_at", "decided_at"]
+REQUEST = ["kind", "state", "wanted_at", "note", "suggested_at", "answer", "created_at", "decided_at"]
 EVENT = ["kind", "at", "by", "reason", "changes"]
 TRAIL = ["at", "actor", "event", "object_type", "object_id", "fields", "address", "reason"]
 
