@@ -94,7 +94,7 @@ def build_passwords(session) -> None:
 
 @pytest.fixture
 def harbor(session) -> Cast:
-    """Harbor with its people, hours, chairs and the six protocols."""
+    """Harbor with its people, hours, chairs and the shipped protocols."""
     return stored(session, cast_of(session, "harbor") or built(session, "harbor"))
 
 
