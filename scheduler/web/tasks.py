@@ -11,6 +11,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models import task as models
+from scheduler.services.day import duties
 from scheduler.services.task import tasks
 from scheduler.web.current import actor
 from scheduler.web.shell import may
@@ -22,7 +23,8 @@ bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 @may("tasks")
 def index() -> str:
     now = clock.now()
-    return _page(models.open_in(db.session(), actor().clinic.id, now), heading="To do")
+    found = models.open_in(db.session(), actor().clinic.id, now)
+    return _page(found, heading="To do", duties=duties.of_clinic(db.session(), actor().clinic, now))
 
 
 @bp.get("/<task_id>")
