@@ -78,7 +78,7 @@ def chosen_resources(
 def _actions(definition: PlanDefinition, bodies: Sequence[VisitBody]) -> list[Action]:
     known = {action.key: action for action in definition.plan.firm}
     errors = [
-        (f"appointments.{place}.action", f"the plan has no visit {body.action} to book")
+        (f"appointments.{place}.action", f"the protocol has no visit {body.action} to book")
         for place, body in enumerate(bodies)
         if body.action not in known
     ]

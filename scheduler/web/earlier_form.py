@@ -35,7 +35,7 @@ def earlier_form(form: Fields, plan: Plan) -> EarlierForm:
     return EarlierForm(
         key,
         last,
-        [("", "none: the course starts here"), *((action.key, _counted(action)) for action in order)],
+        [("", "Nothing yet"), *((action.key, _counted(action)) for action in order)],
         [(action, label(action)) for action in reversed(held)],
         sorted(sides(plan).items(), key=lambda one: one[1]) if last else [],
         form.get("earlier_for") != key,

@@ -151,7 +151,7 @@ def revoke(feed_id: str) -> Response:
     back = _subject_of(feed).page
     feeds.revoke(db.session(), actor(), feed, clock.now())
     db.session.commit()
-    flash("The calendar address is switched off.")
+    flash("Calendar link turned off.")
     return redirect(back, 303)
 
 

@@ -40,7 +40,7 @@ def settle_address(change_id: str) -> Response:
         raise NotFound
     address_changes.settle(db.session(), actor(), change, clock.now())
     db.session.commit()
-    done = "the new address is in use" if change.confirmed_at else "the new address is refused"
+    done = "new address in use" if change.confirmed_at else "new address rejected"
     flash(f"{change.patient.name}: {done}.")
     return redirect(url_for(".index"), 303)
 
@@ -57,8 +57,8 @@ def approve(request_id: str) -> Response:
         flash(f"{name}: not moved. {refusal.words}", "error")
         return redirect(url_for(".index"), 303)
     db.session.commit()
-    also = f", and {len(moves) - 1} more with it" if len(moves) > 1 else ""
-    flash(f"{name}: moved{also}. The patient is told by mail.")
+    also = f", with {len(moves) - 1} more" if len(moves) > 1 else ""
+    flash(f"{name}: moved{also}. The patient is notified by email.")
     return redirect(url_for(".index"), 303)
 
 
@@ -68,7 +68,7 @@ def settle(request_id: str) -> Response:
     asked = _find(request_id)
     patient_requests.decline(db.session(), actor(), asked, clock.now())
     db.session.commit()
-    flash(f"{asked.appointment.patient.name}: settled.")
+    flash(f"{asked.appointment.patient.name}: handled.")
     return redirect(url_for(".index"), 303)
 
 

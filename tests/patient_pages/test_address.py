@@ -126,7 +126,7 @@ def test_a_click_on_the_button_confirms_and_opening_the_link_does_not(
 
     assert (done.status_code, address_now(session, ana)) == (303, NEW)
     for _ in range(2):  # opened again, it still says so
-        assert "Our mail now goes to this address" in client.get(link).get_data(as_text=True)
+        assert "We now send email to this address" in client.get(link).get_data(as_text=True)
     assert client.post(link, data={"mark": mark_in(page)}).status_code == 410
     mails = post()
     texts = {recipient: body(mail) for recipient, mail in mails}

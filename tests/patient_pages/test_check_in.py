@@ -22,7 +22,7 @@ def answer(client, session, path, **fields):
 
 def test_the_day_after_the_page_asks_until_it_is_answered(client, session, at, path, token, visit):
     def asks():
-        return "Tell us how you are" in client.get(f"/visits/{token}").get_data(as_text=True)
+        return "Answer the check-in questions" in client.get(f"/visits/{token}").get_data(as_text=True)
 
     assert asks()
     answer(client, session, path, mood="7")

@@ -58,4 +58,4 @@ def test_a_mail_server_that_takes_nothing(session, harbor, banner):
     channels.note(session, 3, NOW + timedelta(minutes=2), "connection refused", NOW)
     session.commit()
 
-    assert "The mail server does not take mail (connection refused)" in banner()
+    assert "The mail server is not accepting email (connection refused)" in banner()

@@ -80,7 +80,7 @@ def test_each_program_has_one_button_and_two_lines_of_help(harbor, alice):
         how, soon = re.search(r"<p[^>]*>(.*?)<br />(.*?)</p>", one, re.S).groups()
         assert how.strip().endswith(".")
         assert soon.strip().startswith("Shows a change")
-    assert 'aria-label="QR code of the address"' in page
+    assert 'aria-label="QR code of the link"' in page
 
 
 def test_staff_may_see_initials_and_choose_how_much(session, harbor, course, alice):

@@ -93,7 +93,7 @@ def test_a_clock_that_is_dead_while_the_worker_lives_is_told_in_one_sentence(
     lives(**{name: limit(name) + 1 for name in CLOCK})
     page = alice.get("/patients").text
 
-    assert "Nothing is being sent: the clock process does not run." in page
+    assert "Emails are not being sent. Tell your administrator (the clock process is not running)." in page
     assert client.get("/healthz").json["worker"] == "ok"
 
 

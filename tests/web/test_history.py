@@ -59,7 +59,7 @@ def test_the_history_of_an_erased_record_can_still_be_read(signed_in, session, h
     assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [
         "cancelled",
         "confirmed",
-        "last step taken back",
+        "last step undone",
         "confirmed",
         "moved",
         "booked",

@@ -45,7 +45,7 @@ def test_one_click_moves_the_visit(session, harbor, third, ask, signed_in):
     assert session.get(Appointment, third.id, populate_existing=True).start_at == wanted
     listed = client.get("/requests").text
     assert "Nora Lindqvist: moved" in listed
-    assert "Nobody waits for an answer." in listed
+    assert "No open requests." in listed
 
 
 def test_what_can_no_longer_be_is_said_and_nothing_moves(session, harbor, third, ask, signed_in):

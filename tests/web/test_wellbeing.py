@@ -128,7 +128,7 @@ def test_the_driver_is_on_the_visit_and_on_the_course(session, harbor, course, n
     session.commit()
     for page in pages:
         text = client.get(page).text
-        assert "nobody yet, says the patient" in text
+        assert "patient has no driver yet" in text
         assert "Sam" not in text
 
 

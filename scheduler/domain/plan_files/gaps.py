@@ -31,7 +31,7 @@ def tree_faults(steps: Sequence[SourcedAction]) -> Iterator[Fault]:
     """Return circles, and actions that hang from nothing."""
     by_key = {step.key: step for step in steps}
     for circle in circles(steps):
-        yield Fault(by_key[circle[0]].path, f"the gaps run in a circle: {' -> '.join(circle)}")
+        yield Fault(by_key[circle[0]].path, f"the gaps form a cycle: {' -> '.join(circle)}")
     starting = [step for step in steps if follows(step) is None]
     for step in starting[1:]:
         yield Fault(

@@ -13,7 +13,7 @@ LONGEST = 128
 LOOKED_AT = 72  # characters: zxcvbn's time grows with the square of the length
 TELLING = 4  # letters: Al and Ann are in many words
 FEWEST_GUESSES = 10**9  # ten times zxcvbn's own bar for what is safe behind a limit on tries
-COMMON = "is among the first that are tried; a few words that do not belong together are better"
+COMMON = "is too easy to guess; use a few unrelated words"
 
 
 def refusal(password: str, own: Collection[str] = (), near: Collection[str] = ()) -> str | None:
@@ -24,7 +24,7 @@ def refusal(password: str, own: Collection[str] = (), near: Collection[str] = ()
     if not SHORTEST <= len(password) <= LONGEST:
         return f"must have {SHORTEST} to {LONGEST} characters"
     if any(len(word) >= TELLING and word.lower() in password.lower() for word in own):
-        return "must not hold your own name"
+        return "must not contain your name"
     from zxcvbn import zxcvbn  # noqa: PLC0415  (its lists take a moment to load, and only this needs them)
 
     found = zxcvbn(password[:LOOKED_AT], user_inputs=[*own, *near])

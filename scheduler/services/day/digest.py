@@ -86,7 +86,7 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     return [
         f"{_counted(len(today), 'visit')} today{when}",
         *_named("Not confirmed", quiet, speech),
-        *_named("Something is missing", missing, speech),
+        *_named("Open requirements", missing, speech),
         *_numbers(session, clinic, now),
         *channels.troubles(session, now, clinic),
     ]
@@ -128,11 +128,11 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
         (
             len(address_changes.waiting(session, clinic, now)),
             "patient",
-            "with a new email address to look at",
+            "with a new email address to review",
         ),
-        (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
+        (len(booster_tasks.to_book(session, clinic, now)), "booster", "due to book"),
         (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
-        (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),
+        (_count(session, Patient, *stopped), "patient", "opted out of reminders since yesterday"),
         (send_log.unclear(session, clinic), "mail", "may not have arrived"),
     )
     return [f"{_counted(count, what)} {words}" for count, what, words in numbers if count]

@@ -69,11 +69,11 @@ def approve(session: Session, actor: Actor, request: PatientRequest, now: dateti
     """
     _require_open(request)
     if request.wanted_at is None:
-        raise WrongStatus("The patient asks to be called: agree on a time and move the visit")
+        raise WrongStatus("The patient asks for a call: agree on a time, then move the visit")
     planned = moves.plan_move(
         session, actor, request.appointment, request.wanted_at, now, scope=_scope(request.appointment)
     )
-    moves.apply_moves(session, actor, planned, now, "asked for by the patient")
+    moves.apply_moves(session, actor, planned, now, "requested by the patient")
     _decide(session, actor, request, RequestState.APPROVED, now)
     return planned
 
@@ -105,7 +105,7 @@ def _scope(appointment: Appointment) -> str:
 
 def _require_open(request: PatientRequest) -> None:
     if request.state is not RequestState.OPEN:
-        raise WrongStatus("This request is settled already")
+        raise WrongStatus("This request is already handled")
 
 
 def _decide(

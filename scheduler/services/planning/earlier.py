@@ -81,9 +81,9 @@ def earlier(plan: Plan, before: Before, first_on: date, zone: ZoneInfo, now: dat
     order = line(plan)
     keys = [action.key for action in order]
     if before.last not in keys:
-        raise Invalid([("had", "is no visit of this protocol")])
+        raise Invalid([("had", "is not a visit of this protocol")])
     if before.last == keys[-1]:
-        raise Invalid([("had", "leaves nothing to book")])
+        raise Invalid([("had", "leaves no visits to book")])
     held = order[: keys.index(before.last) + 1]
     days = _days(held, before)
     _require_order(held, before, days, local_on(now, zone))

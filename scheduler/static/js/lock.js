@@ -26,7 +26,7 @@ function curtain() {
   const trouble = element("p", { role: "alert", class: "small" });
   form.append(
     element("h2", { id: "lock-title" }, "Locked"),
-    element("p", {}, "Nobody has used this page for a while. Give your password to go on; your draft is kept."),
+    element("p", {}, "Screen locked. Enter your password to continue; your entries are kept."),
     element("label", { for: "lock-password" }, "Password"),
     field, trouble,
     element("button", { class: "btn btn-primary" }, "Unlock"),
@@ -57,8 +57,8 @@ async function unlock(event, dialog, field, trouble) {
   }
   const wait = answer.headers.get("Retry-After");
   trouble.textContent = wait
-    ? `Too many wrong passwords. Try again in ${wait} seconds.`
-    : "The password is not right.";
+    ? `Too many attempts. Try again in ${wait} seconds.`
+    : "Incorrect password.";
   field.focus();
 }
 

@@ -55,7 +55,7 @@ def load_protocol() -> Response | tuple[str, int]:
         return _again(text, refused), 422
     write_now()  # reading a file takes long: nobody waits for it
     definition, added = plans.load(db.session(), actor(), plan, clock.now())
-    words = f"{definition.title}: version {definition.version}." if added else "That is what it says already."
+    words = f"{definition.title}: version {definition.version}." if added else "No changes to save."
     return saved(".protocols", words)
 
 

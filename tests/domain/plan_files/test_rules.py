@@ -66,8 +66,8 @@ def test_a_circle_of_gaps_is_named_from_its_first_member() -> None:
     )
 
     assert faults(broken) == [
-        ("actions[2]", "the gaps run in a circle: a -> b -> c -> a"),
-        ("actions[5]", "the gaps run in a circle: self -> self"),
+        ("actions[2]", "the gaps form a cycle: a -> b -> c -> a"),
+        ("actions[5]", "the gaps form a cycle: self -> self"),
     ]
 
 
@@ -261,7 +261,7 @@ def test_a_plan_has_an_end() -> None:
         (
             [{"name": "a", "minutes": 5, "needs": ["chair", "room"]}],
             "",
-            "needs chair and room; a visit stays in one place",
+            "needs chair and room; a visit uses one location",
         ),
         (
             [{"name": "a", "minutes": 5, "attended": False, "needs": []}],
@@ -287,7 +287,7 @@ def test_a_plan_has_an_end() -> None:
         (
             [{"name": "a", "minutes": 5, "needs": [{"role": "nurse", "presence": True, "exclusive": True}]}],
             "[0].needs[0]",
-            "presence takes nobody up; leave out exclusive and minutes, or add a second need",
+            "presence uses no capacity; leave out exclusive and minutes, or add a second need",
         ),
         (
             [{"name": "a", "minutes": 15, "needs": [{"role": "prescriber", "minutes": 20}]}],
@@ -326,7 +326,7 @@ def test_requirements_make_sense(fields: dict[str, Any], path: str, reason: str)
 
 def test_a_requirement_guards_something() -> None:
     assert faults(document(plain("one"), requirements=[REQUIREMENT])) == [
-        ("requirements[0]", "no visit is guarded by the requirement driver")
+        ("requirements[0]", "no visit requires driver")
     ]
 
 
@@ -372,8 +372,8 @@ def test_preparations_do_not_extend_each_other_in_a_circle() -> None:
     circle = [{"key": key, "extends": base, "texts": texts} for key, base in ("ab", "ba")]
 
     assert faults(document(plain("one"), preparations=circle)) == [
-        ("preparations[0].extends", "a extends itself, in a circle"),
-        ("preparations[1].extends", "b extends itself, in a circle"),
+        ("preparations[0].extends", "a extends itself in a cycle"),
+        ("preparations[1].extends", "b extends itself in a cycle"),
     ]
 
 
