@@ -16,7 +16,7 @@ OUTAGES: dict[type[Outage], tuple[str, str]] = {
     Busy: ("The system is busy", "Nothing was changed. Try again in a moment."),
     DatabaseAway: ("The system is temporarily unavailable", "Nothing was changed. Try again in a minute."),
     StorageFull: (
-        "The server has run out of disk space",
+        "The server disk is full",
         "Nothing was changed. Please tell your administrator.",
     ),
 }

@@ -69,7 +69,7 @@ def test_a_full_disk_is_503_and_says_so(app, session, harbor, api):
     assert (program.status_code, program.json["code"]) == (503, "storage-full")
     assert program.headers["Retry-After"] == "60"
     assert page.status_code == 503
-    assert "The server has run out of disk space" in page.text
+    assert "The server disk is full" in page.text
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_steps_are_taken_in_the_panel_and_the_last_is_undone(alice, session, inf
 
     page.get_by_role("button", name="Undo “arrived”").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Last step undone")
     assert fresh(session, infusion).status is AppointmentStatus.PENDING
 
 
@@ -309,7 +309,7 @@ def test_a_late_arrival_shifts_the_rest_of_the_chairs_day_and_back(alice, sessio
     assert fresh(session, bo).start_at == before + timedelta(minutes=20)
 
     page.get_by_role("status").get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Last step undone")
     assert fresh(session, bo).start_at == before
 
 

@@ -65,9 +65,9 @@ def test_the_best_offer_stays_open_when_the_same_offers_come_again(alice, staffe
 def test_the_rest_of_a_course_is_stopped_at_once(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
-    page.locator("summary", has_text="Stop the rest").click()
+    page.locator("summary", has_text="End course").click()
     page.get_by_label("Reason").last.fill("moves away")
-    page.get_by_role("button", name="Stop the rest").click()
+    page.get_by_role("button", name="End course").click()
 
     expect(page.get_by_role("status")).to_contain_text("Course ended. Upcoming visits are canceled.")
     session.rollback()
@@ -186,7 +186,7 @@ def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, 
     page = booking_page(alice, staffed, "therapy-6")
     page.get_by_role("button", name="Keep them while the patient decides").first.click()
     expect(page.get_by_role("status")).to_contain_text("Reserved: 6 visits for Nora Lindqvist.")
-    expect(page.get_by_text("Kept until Mon, Nov 23")).to_be_visible()
+    expect(page.get_by_text("Held until Mon, Nov 23")).to_be_visible()
     page.get_by_role("button", name="Book").click()
 
     expect(page.get_by_role("status")).to_contain_text("Course booked.")
@@ -198,7 +198,7 @@ def test_a_reservation_that_ran_out_says_so(alice, staffed, tmp_path, faults):
     faults.expect("status of 409")
     page = booking_page(alice, staffed, "therapy-6")
     page.get_by_role("button", name="Keep them while the patient decides").first.click()
-    page.get_by_text("Kept until").wait_for()
+    page.get_by_text("Held until").wait_for()
     kept = tmp_path / "clock"
     kept.write_text(str(float(kept.read_text()) + 3 * 3600))  # three hours on
     page.get_by_role("button", name="Book").click()
@@ -211,7 +211,7 @@ def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
     page.get_by_role("button", name="Book these 6 visits").first.click()
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Taken back: nothing is booked")
+    expect(page.get_by_role("status")).to_contain_text("Booking undone")
     session.rollback()
     assert [course.status for course in session.scalars(select(CarePlan))] == [
         CarePlanStatus.ENTERED_IN_ERROR
@@ -225,7 +225,7 @@ def test_a_course_goes_on_with_another_protocol(alice, session, course):
     page.get_by_label("New protocol").select_option(value="esketamine-nasal")
     page.get_by_role("button", name="Preview changes").click()
     expect(page.get_by_label("Last visit already completed")).to_have_value("")
-    expect(page.get_by_role("row", name="Infusion 1")).to_contain_text("called off")
+    expect(page.get_by_role("row", name="Infusion 1")).to_contain_text("canceled")
     page.get_by_label("New protocol").select_option(value="iv-depression-6-fast")
     page.get_by_role("button", name="Preview again").click()
     expect(page.get_by_role("row", name="Infusion 3")).to_contain_text("of 1–3")

@@ -44,7 +44,7 @@ def test_a_move_is_taken_back_from_its_toast_with_all_that_moved(alice, session,
     assert fresh(session, infusion).start_at == later
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Last step undone")
     page.wait_for_load_state()
     assert {one.id: one.start_at for one in fresh(session, infusion).care_plan.appointments} == before
 

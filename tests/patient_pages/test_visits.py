@@ -77,7 +77,7 @@ def test_all_visits_ahead_in_order_and_the_mails_own_even_if_it_is_off(
     articles = text.split("<article")[1:]  # each says its day once, the next one below its heading
     days = [re.findall(r"\w+day, March \d+, 2026", article) for article in articles]
     assert days[:2] == [["Monday, March 9, 2026"], ["Thursday, March 12, 2026"]]
-    assert text.index("Cancelled") < text.index("Your next appointment")
+    assert text.index("Canceled") < text.index("Your next appointment")
 
 
 def test_nothing_ahead_is_said_in_words(client, at, visit, token):

@@ -351,7 +351,7 @@ def test_a_jump_of_the_clock_holds_all_sending_until_somebody_agrees(app, sessio
         )
         session.rollback()
 
-        assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending goes on\n"
+        assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending resumed\n"
         assert post.run(NOW + MINUTE) == "sent 1"
 
 

@@ -300,11 +300,11 @@ def test_a_kept_course_is_let_go_in_words_of_its_own(session, harbor, signed_in)
     shown = client.get(page).text
     after = client.post(f"{page}/revocation", data={"reason": ""}, follow_redirects=True).text
 
-    assert "Let it go" in shown
-    assert "Stop the rest" not in shown
-    assert "Kept until" in shown
+    assert "Release" in shown
+    assert "End course" not in shown
+    assert "Held until" in shown
     assert "Course released." in after
-    assert "Kept until" not in after
+    assert "Held until" not in after
 
 
 def test_a_second_course_names_what_is_too_close_and_asks_a_manager_for_a_reason(

@@ -69,7 +69,7 @@ def test_the_call_list_empties_as_patients_are_called(session, harbor, signed_in
     after = alice.get("/reminders?view=calls").text
 
     assert ("Nora Lindqvist" in before, "failed: address (550 no such user)" in before) == (True, True)
-    assert "Nobody needs a call" in after
+    assert "No one needs a call" in after
 
 
 def test_the_log_comes_as_csv(session, harbor, signed_in, mail):

@@ -51,7 +51,7 @@ def test_faults_are_listed_by_line_and_nobody_is_added(app, session, mona):
     worker.work_once(app, "one")
     page = mona.get(asked.location)
 
-    assert words(page) == "2 faults, nobody added"
+    assert words(page) == "2 faults, no patients added"
     assert re.findall(r"<td>([^<]*)</td><td>([^<]*)</td>", page.text) == [
         ("line 4", "birth date"),
         ("line 4", "family name"),

@@ -174,7 +174,7 @@ def _side_day(action: Action, done: Mapping[str, Done], zone: ZoneInfo, now: dat
     """Return about when a side visit was: by its best gap, but neither after what it comes before nor after today."""
     offset = action.offset
     if offset is None:
-        raise AssertionError("what is over hangs from something")
+        raise AssertionError("a past visit depends on an earlier one")
     days = -(-offset.target // 24) if offset.unit is Unit.HOURS else offset.target
     on = local_on(done[offset.after].start, zone) + DAY * days
     latest = [local_on(now, zone) - DAY]

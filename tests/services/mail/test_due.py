@@ -52,7 +52,7 @@ def test_nobody_gets_more_reminders_in_a_day_than_the_clinic_says(session, harbo
     reminded_before(session, harbor, visit.patient, 6)
     collect(session, NOW)
 
-    reason = "6 reminders in 24 hours are enough"
+    reason = "limit of 6 reminders in 24 hours reached"
     assert ends(session, visit) == [(ReminderState.SKIPPED, reason)]
     assert [call.patient for call in call_list.calls(session, harbor.clinic, NOW)] == [visit.patient]
 

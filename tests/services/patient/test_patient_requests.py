@@ -47,7 +47,7 @@ def test_a_request_is_approved_with_one_step_and_moves_the_visit(session, harbor
     assert (request.state, request.decided_by_id) == (RequestState.APPROVED, alice.user_id)
     assert patient_requests.waiting(session, alice) == []
     assert overlaps(session) == 0
-    with pytest.raises(WrongStatus, match="settled already"):
+    with pytest.raises(WrongStatus, match="already handled"):
         patient_requests.approve(session, alice, request, NOW)
 
 
