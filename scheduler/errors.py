@@ -65,7 +65,7 @@ class RuleBroken(Refusal):
 
 
 class ProposalExpired(Refusal):
-    """The proposal's time is over, or it was made for somebody or something else."""
+    """The proposal's time is over, or it was made for someone or something else."""
 
     code, title = "proposal-expired", "This option is no longer valid; search again"
 
@@ -77,7 +77,7 @@ class StalePreview(Refusal):
 
 
 class Stale(Refusal):
-    """Somebody changed the object meanwhile: `changes` says who and what."""
+    """Someone changed the object meanwhile: `changes` says who and what."""
 
     code, status, title = "stale", 412, "This was just changed by another user"
 

@@ -1,6 +1,6 @@
 """Courses that a program laid out itself: each visit with its start, and maybe its place and people.
 
-What is not given is chosen: whoever is free then. Whether the visits keep the plan's rules is booking's to check.
+What is not given is chosen: anyone who is free then. Whether the visits keep the plan's rules is booking's to check.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ group = AppGroup("zones", help="Update upcoming visits after a change of time zo
 @clinic_option
 @json_option
 def check(clinic_key: str | None, as_json: bool) -> None:
-    """List the visits ahead that no longer stand at their time on the wall; nothing is written."""
+    """List the visits ahead that no longer stand at their local time; nothing is written."""
     clinic = chosen(db.session(), clinic_key)
     found = zone_drift.strays(db.session(), clinic, clock.now())
     lines = [f"{len(found)} visits are at a different local time than agreed", *_lines(found)]

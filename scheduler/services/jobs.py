@@ -1,7 +1,7 @@
 """Jobs: asked for, taken by a worker under a lease, told how far they are, and ended.
 
 Leases are counted by the database's clock (leases.py). A job whose lease is over is begun again; one on which workers
-stop again and again is given up. Whoever asked is looked up anew when the work is done: their role may have changed.
+stop again and again is given up. The user is looked up again when the work is done: their role may have changed.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class GivenUp(Refusal):
 
 
 class AskedAnew(Refusal):
-    """Whoever asked has asked for something else since."""
+    """The user who asked has asked for something else since."""
 
-    code, title = "asked-anew", "Replaced by a newer search"
+    code, title = "asked-again", "Replaced by a newer search"
 
 
 class LeaseLost(Exception):

@@ -1,4 +1,4 @@
-"""Working in another clinic: for whoever belongs to several."""
+"""Working in another clinic: for anyone who belongs to several."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from scheduler.web.wish_form import Fields, had
 class EarlierForm:
     """`choices` for the last visit before; the ones before it, latest first; the series that may have gone with them.
 
-    `key` says for what these fields are. Where the form was sent with other ones, they must be shown anew: `changed`.
+    `key` says for what these fields are. Where the form was sent with other ones, they must be shown again: `changed`.
     """
 
     key: str

@@ -62,7 +62,7 @@ def index() -> str:
 @bp.get("/calendars/mine")
 @may("feeds")
 def mine() -> Response:
-    """Go to one's own calendar; whoever treats nobody sees the list."""
+    """Go to one's own calendar; anyone who treats no one sees the list."""
     person = _mine()
     return redirect(
         url_for(".of_person", person_id=person.public_id) if person else url_for(".index"),

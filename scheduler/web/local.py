@@ -222,5 +222,5 @@ def _zone() -> ZoneInfo:
 
 
 def _formats(zone: ZoneInfo | None = None) -> Formats:
-    """Return the clinic's formats; the usual ones where a zone is given because nobody is signed in."""
+    """Return the clinic's formats; the usual ones where a zone is given because no one is signed in."""
     return actor().clinic.formats if zone is None else USUAL

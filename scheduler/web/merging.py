@@ -1,4 +1,4 @@
-"""Pages for records of one person: which may be, both side by side with what goes along, and the merger."""
+"""Pages for records of one person: which may be, both side by side with what moves too, and the merger."""
 
 from __future__ import annotations
 

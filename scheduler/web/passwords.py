@@ -1,4 +1,4 @@
-"""Choosing a password: by the link of a mail, after asking for one, or by somebody who knows the present one."""
+"""Choosing a password: by the link of a mail, after asking for one, or by someone who knows the present one."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ def choose_by_link(token: str) -> Response | tuple[str, int]:
 def mine() -> str:
     """Ask for the present and the new password."""
     user = actor().user
-    assert user is not None  # noqa: S101  (whoever is signed in is somebody)
+    assert user is not None  # noqa: S101  (anyone who is signed in is someone)
     return _form(user)
 
 
 @bp.post("/password")
 @reads_first
 def choose_mine() -> Response | tuple[str, int]:
-    """Change the password of somebody who knows the present one; it ends every session, this one too."""
+    """Change the password of someone who knows the present one; it ends every session, this one too."""
     user = actor().user
-    assert user is not None  # noqa: S101  (whoever is signed in is somebody)
+    assert user is not None  # noqa: S101  (anyone who is signed in is someone)
     attempt = throttle.begin(user.email, PASSWORDS, here=sessions.here())
     if isinstance(attempt, str):
         return _form(user, errors={"present": attempt}), 422

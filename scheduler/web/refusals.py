@@ -80,7 +80,7 @@ def _outage(error: Exception) -> Response:
 
 
 def _ask_nothing() -> None:
-    """Let the page of an error be made without the database: no frame, nobody signed in."""
+    """Let the page of an error be made without the database: no frame, no one signed in."""
     db.session.rollback()
     g.frameless = True
     g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]  # what Flask-Login keeps

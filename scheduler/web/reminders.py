@@ -64,7 +64,7 @@ def index() -> str:
 @bp.get("/reminders/counts")
 @may("send-log")
 def counts() -> str:
-    """Return what waits for the desk, for the board: whom to call, what to book, what nobody knows."""
+    """Return what waits for the desk, for the board: whom to call, what to book, what no one knows."""
     clinic, now = actor().clinic, clock.now()
     return render_template(
         "reminders/_counts.html",

@@ -65,7 +65,7 @@ class Authenticator(TfPluginBase):
         return [(name, name)] if user.has_second_factor else []
 
     def tf_login(self, user: User, json_payload: dict[str, Any], next_loc: str | None) -> Response:  # type: ignore[override]
-        """Send whoever gave the right password to the second step."""
+        """Send anyone who gave the right password to the second step."""
         del json_payload
         session["tf_state"] = ASKED if user.has_second_factor else ENROLLING
         session[BEGUN] = int(clock.wall().timestamp())
@@ -210,7 +210,7 @@ def _not_proven(user: User) -> dict[str, str]:
 
 
 def _wrong_code(user: User, text: str) -> str | None:
-    """Return why this code lets nobody in, None (and a writer) for a right one."""
+    """Return why this code lets no one in, None (and a writer) for a right one."""
     return _tried(user, lambda: second_factors.passes(db.session(), _codes(), user, text[:60]))
 
 

@@ -218,7 +218,7 @@ def _end(_app: Flask, **_: Any) -> None:
 
 
 def _forget(response: Any) -> Any:
-    """Let the browser drop pages and drafts of whoever signed out; its cookies say only that it is known."""
+    """Let the browser drop pages and drafts of the user who signed out; its cookies say only that it is known."""
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 

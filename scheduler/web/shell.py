@@ -33,7 +33,7 @@ def register(app: Flask) -> None:
 def viewer() -> Actor | None:
     """Return who is signed in, if anybody is."""
     if not (current_user and current_user.is_authenticated and current_user.memberships):
-        return None  # a refusal to somebody without a clinic is a page too
+        return None  # a refusal to someone without a clinic is a page too
     return actor()
 
 

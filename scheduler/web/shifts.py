@@ -1,6 +1,6 @@
 """Running late: the rest of a day of a chair, room or person begins later, with a preview.
 
-As with a single move, the shift is planned anew when it is confirmed and refused if it would then differ.
+As with a single move, the shift is planned again when it is confirmed and refused if it would then differ.
 """
 
 from __future__ import annotations

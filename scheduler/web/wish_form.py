@@ -112,7 +112,7 @@ def had(form: Fields, plan: Plan) -> str:
 
 
 def bends(form: Fields) -> list[GapOverride]:
-    """Return the gaps that are bent, without those taken back. Raises Invalid."""
+    """Return the gaps that are bent, without those undone. Raises Invalid."""
     taken_back = set(form.getlist("unbend"))
     found = (_bend(text) for text in form.getlist("slack")[:MOST_PINS])
     return [bend for bend in found if bend.action not in taken_back]

@@ -38,7 +38,8 @@ def derive() -> Response:
     done = zone_rules.derive(db.session(), actor(), clock.now(), take_turns)
     db.session.commit()
     went = "1 visit moved" if len(done.moved) == 1 else f"{len(done.moved)} visits moved"
-    flash(f"{went} to the agreed local time. {len(done.stays) or 'None'} could not be moved.")
+    left = f" {len(done.stays)} could not be moved." if done.stays else ""
+    flash(f"{went} to the agreed local time.{left}")
     return redirect(url_for(".index"), 303)
 
 

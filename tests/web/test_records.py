@@ -47,7 +47,7 @@ def test_with_visits_ahead_it_is_refused(harbor, course, signed_in):
     )
 
     assert answer.status_code == 409
-    assert "visits are ahead" in answer.text
+    assert "visits are upcoming" in answer.text
 
 
 def test_a_table_is_streamed_with_safe_cells(session, harbor, course, signed_in):

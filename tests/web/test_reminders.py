@@ -39,10 +39,10 @@ def test_an_uncertain_mail_is_released_or_counted_as_arrived(session, harbor, si
     mail(MessageState.UNCERTAIN)
     alice.post(f"/reminders/{held}/discard")
 
-    assert ("Resend" in page.text, "Mark as delivered" in page.text) == (True, True)
+    assert ("Send again" in page.text, "Mark as delivered" in page.text) == (True, True)
     assert released == [(MessageState.PENDING, "sent again by the front desk")]
     assert states(session)[0][0] is MessageState.UNCERTAIN
-    assert "Resend" not in alice.get("/reminders").text
+    assert "Send again" not in alice.get("/reminders").text
 
 
 def test_a_failed_mail_goes_out_again_as_a_new_one(session, harbor, signed_in, mail):
@@ -104,8 +104,8 @@ def test_the_board_counts_what_waits_for_the_desk(session, harbor, signed_in, ma
     mail(MessageState.UNCERTAIN, "unclear")
     some = alice.get("/reminders/counts").text
 
-    assert "in doubt" not in none
-    assert ("1 mail in doubt" in some, "1 to call" in some) == (True, True)
+    assert "unknown delivery" not in none
+    assert ("1 email with unknown delivery" in some, "1 to call" in some) == (True, True)
     assert 'hx-get="/reminders/counts"' in alice.get("/board/2026-11-30").text
     assert 'hx-get="/reminders/counts"' not in nick.get("/board/2026-11-30").text
 

@@ -61,7 +61,7 @@ def test_what_can_no_longer_be_is_said_and_nothing_moves(session, harbor, third,
 
 def test_a_wish_for_a_call_is_settled_by_hand(session, harbor, ask, signed_in):
     request_id, client = ask(), signed_in(harbor, "alice")
-    assert "A call" in client.get("/requests").text
+    assert "Asks for a call" in client.get("/requests").text
 
     client.post(f"/requests/{request_id}/settlement")
     session.rollback()

@@ -104,8 +104,8 @@ def test_it_says_when_no_worker_has_been_seen(app, mona):
     page = mona.get("/settings/imports").text
     worker.show_life(app, "worker", "nothing to do")
 
-    assert "No worker has been seen" in page
-    assert "No worker has been seen" not in mona.get("/settings/imports").text
+    assert "Imports are not running" in page
+    assert "Imports are not running" not in mona.get("/settings/imports").text
 
 
 def test_who_may_not_change_settings_sends_nothing(session, harbor, signed_in):

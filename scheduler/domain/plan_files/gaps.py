@@ -28,7 +28,7 @@ def limit_faults(document: Fields) -> Iterator[Fault]:
 
 
 def tree_faults(steps: Sequence[SourcedAction]) -> Iterator[Fault]:
-    """Return circles, and actions that hang from nothing."""
+    """Return circles, and actions that depend on nothing."""
     by_key = {step.key: step for step in steps}
     for circle in circles(steps):
         yield Fault(by_key[circle[0]].path, f"the gaps form a cycle: {' -> '.join(circle)}")

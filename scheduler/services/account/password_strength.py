@@ -1,7 +1,7 @@
 """Whether a password may be chosen: long enough, and not among those that are tried first.
 
 No rule asks for odd signs, and none for a new password every so often. What is tried first is judged by zxcvbn with
-its lists of common passwords, names, words and keyboard patterns: it needs no network, so nothing is told to anybody.
+its lists of common passwords, names, words and keyboard patterns: it needs no network, so nothing leaves the server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COMMON = "is too easy to guess; use a few unrelated words"
 def refusal(password: str, own: Collection[str] = (), near: Collection[str] = ()) -> str | None:
     """Return why this password cannot be chosen, None when it can.
 
-    `own` are the person's names, which it must not hold; `near` are words that somebody who knows them would try.
+    `own` are the person's names, which it must not hold; `near` are words that someone who knows them would try.
     """
     if not SHORTEST <= len(password) <= LONGEST:
         return f"must have {SHORTEST} to {LONGEST} characters"

@@ -2,7 +2,7 @@
 
 The app's secret is kept encrypted with a key derived from the installation's. A recovery code has 120 random bits, so
 its SHA-256 is enough to keep; each is good for once. A code of the app is taken once as well: the counter of the last
-one is kept. Every change is told to the person by mail, and stands in the audit trail of each clinic of theirs.
+one is kept. Every change is notified to the person by mail, and stands in the audit trail of each clinic of theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ISSUER = "Seriate"
 PURPOSE = b"seriate second factor"
 DRIFT = 30  # seconds that a phone's clock may be off
 RECOVERY_CODES = 10
-LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 signs that nobody takes for one another
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 signs that no one takes for one another
 CODE_LENGTH = 24  # of 5 bits each
 GROUP = 6
 

@@ -53,7 +53,7 @@ def begin(session: Session, user: User, wall: datetime, address: str, agent: str
 
 
 def find(session: Session, text: str, user_id: int, now: datetime) -> UserSession | None:
-    """Return the session of a browser's text, unless it is unknown, somebody else's, ended or over."""
+    """Return the session of a browser's text, unless it is unknown, someone else's, ended or over."""
     row = user_sessions.by_digest(session, digest_of(text))
     if row is None or row.user_id != user_id or row.ended_at is not None or now >= row.created_at + WHOLE:
         return None

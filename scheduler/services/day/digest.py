@@ -1,7 +1,7 @@
 """The morning digest for the desk: the day in numbers and where to look. Initials at most, never a name.
 
 One mail per member of staff and clinic day, at the clinic's hour. After downtime it still comes for a few hours, and
-not later: yesterday's numbers help nobody.
+not later: yesterday's numbers help no one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_NAMED = 12
 
 
 def due_clinics(session: Session, now: datetime) -> Sequence[int]:
-    """Return the ids of the clinics where somebody at the desk has no digest yet although it is due."""
+    """Return the ids of the clinics where someone at the desk has no digest yet although it is due."""
     open_ones = clinics.where(session, lambda clinic: _due_at(clinic, now))
     query = select(Membership.clinic_id).where(
         *IS_AT_DESK,

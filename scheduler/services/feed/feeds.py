@@ -1,4 +1,4 @@
-"""Private calendar feeds: made, handed out once, taken back, and what they show.
+"""Private calendar feeds: made, handed out once, revoked, and what they show.
 
 A token has 256 random bits and is kept as its SHA-256. A patient's feed goes 90 days back and as far ahead as there
 are visits; one of a practitioner, a place or the clinic 14 days back and 180 ahead, because it may hold thousands; each

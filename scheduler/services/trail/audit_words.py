@@ -1,4 +1,4 @@
-"""The events of the audit trail in words that somebody reads who does not know their names."""
+"""The events of the audit trail in words that someone reads who does not know their names."""
 
 from __future__ import annotations
 

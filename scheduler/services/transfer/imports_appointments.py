@@ -157,7 +157,7 @@ def _booked(
 
 
 def _silence(session: Session, appointment_ids: Sequence[int], now: datetime) -> None:
-    """Take back the confirmation of what the patient knows."""
+    """Undo the confirmation of what the patient knows."""
     about = select(MessageSubject.message_id).where(MessageSubject.appointment_id.in_(appointment_ids))
     query = select(Message).where(
         Message.id.in_(about),

@@ -1,5 +1,5 @@
 // Asks for the password over the open page when the session locks, so that a draft is kept.
-// The server decides; this only shows it in time, and tells the server that somebody is typing.
+// The server decides; this only shows it in time, and tells the server that someone is typing.
 const IDLE = 15 * 60 * 1000;
 const TELL_EVERY = 60 * 1000;
 let lastInput = Date.now();
