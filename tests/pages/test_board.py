@@ -324,7 +324,7 @@ def test_the_head_of_a_column_leads_to_running_late(alice, two_in_a_chair):
     expect(page.locator("#panel")).to_be_empty()
     page.keyboard.press("l")
     expect(page.get_by_role("heading", name="Running late")).to_be_focused()
-    expect(page.get_by_label("Provider or chair").locator("option:checked")).to_have_text("choose")
+    expect(page.get_by_label("Provider or chair").locator("option:checked")).to_have_text("Choose")
 
 
 def test_a_panel_that_arrives_late_leaves_the_search_field_its_focus(alice, infusion):

@@ -283,7 +283,7 @@ def test_a_cancelled_visit_is_made_up_for_and_a_booster_gets_its_time(alice, ses
     session.commit()
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
-    page.get_by_role("link", name="Reschedule for Infusion 2").click()
+    page.get_by_role("link", name="Reschedule Infusion 2").click()
     page.get_by_role("button", name="Book").click()
     expect(page.get_by_role("status")).to_contain_text("Infusion: rescheduled.")
     page.get_by_role("link", name="Book Booster 1").click()

@@ -25,7 +25,7 @@ def test_a_newcomer_sets_it_up_and_signs_in_with_it(session, staffed, open_page,
     app = TOTP(key=page.locator(".key").inner_text().replace("-", "").replace(" ", ""))
     grave = findings(page)
     used = app.generate()
-    page.get_by_label("Code of the app").fill(used.token)
+    page.get_by_label("Code from the app").fill(used.token)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("heading", name="Save these codes").wait_for()
     codes = page.locator(".codes code").all_inner_texts()

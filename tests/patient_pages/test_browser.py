@@ -111,7 +111,7 @@ def test_wishes_and_another_language(phone, ana, fresh):
 def test_a_calendar_of_ones_own(phone):
     phone.get_by_role("link", name="Add to calendar").click()
     phone.get_by_role("button", name="Create calendar link").click()
-    expect(phone.get_by_label("Address")).to_have_value(re.compile("/feeds/"))
+    expect(phone.get_by_label("Link")).to_have_value(re.compile("/feeds/"))
     apple = phone.get_by_role("link", name="Add to Apple Calendar")
     expect(apple).to_have_attribute("href", re.compile("^webcal:"))
 
@@ -127,13 +127,13 @@ def test_one_of_two_calendars_is_switched_off(phone, session, clinic, ana, fresh
     new, _ = feeds.create(session, actor, ana.resource_id, "neutral", NOW)
     session.commit()
     phone.get_by_role("link", name="Add to calendar").click()
-    apple = phone.get_by_role("region", name=re.compile("^Apple Calendar, made on"))
+    apple = phone.get_by_role("region", name=re.compile("^Apple Calendar, created on"))
     expect(phone.get_by_role("region")).to_have_count(2)
     apple.get_by_role("button", name=re.compile("^Turn off.*Apple Calendar")).click()
 
     expect(phone.get_by_role("status")).to_have_text("The link is turned off.")
     expect(phone.get_by_role("region")).to_have_count(1)
-    expect(phone.get_by_role("region", name=re.compile("^Not read yet, made on"))).to_be_visible()
+    expect(phone.get_by_role("region", name=re.compile("^Not used yet, created on"))).to_be_visible()
     assert [fresh(CalendarFeed, one.id).revoked_at is None for one in (old, new)] == [False, True]
 
 

@@ -36,7 +36,7 @@ def test_what_was_answered_is_never_shown(client, session, path):
     answer(client, session, path, little_interest="2", feeling_down="1", mood="6", note="slept well")
     shown = client.get(path).get_data(as_text=True)
 
-    assert "You have answered this already." in shown
+    assert "You have already answered." in shown
     assert not [one for one in (empty, shown) if "checked" in one or "slept well" in one]
 
 

@@ -116,7 +116,7 @@ def test_one_visit_for_the_own_calendar(phone, third):
 def test_a_calendar_address_is_renewed(phone, session, client):
     phone.get_by_role("link", name="Add to calendar").click()
     phone.get_by_role("button", name="Create calendar link").click()
-    address = phone.get_by_label("Address")
+    address = phone.get_by_label("Link")
     first = address.input_value()
     phone.get_by_role("button", name="Replace with a new link").click()
     expect(address).not_to_have_value(first)

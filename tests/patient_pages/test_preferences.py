@@ -46,7 +46,7 @@ def test_what_cannot_be_is_asked_again_and_nothing_is_saved(save, ana_now):
     wrong = save(email="not an address", language="es")
 
     assert wrong.status_code == 422
-    assert "This doesn't look like an email address." in wrong.get_data(as_text=True)
+    assert "This doesn&#39;t look like an email address." in wrong.get_data(as_text=True)
     assert (ana_now().email, ana_now().language) == ("ana@patients.example", "en")
 
 

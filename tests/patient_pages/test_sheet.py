@@ -65,7 +65,7 @@ def test_on_paper_it_is_black_on_white_without_what_is_for_the_screen(open_page,
     page = open_page(live_server, color_scheme=scheme, java_script_enabled=False, **PHONE)
     page.goto(link)
     page.get_by_role("link", name="Print").click()
-    how = page.get_by_text("To print it, use your browser")
+    how = page.get_by_text("To print this page, use your browser")
     expect(how).to_be_visible()
     page.emulate_media(media="print")
 

@@ -117,7 +117,7 @@ def test_who_read_it_last_is_told(session, harbor, alice):
     alice.get(path, headers={"User-Agent": "Mozilla/5.0 Gecko/20100101 Thunderbird/153.0"})
 
     for seen in (alice.get(page), alice.get("/calendars")):
-        assert re.search(r"ast read Mon, Nov 23, 8:00 AM", seen.text)
+        assert re.search(r"ast used Mon, Nov 23, 8:00 AM", seen.text)
     assert re.search(r"by\s+Thunderbird", alice.get(page).text)
 
 

@@ -67,7 +67,7 @@ def test_the_desk_settles_them_where_they_are_named(session, harbor, hill, days,
         twice = alice.post(f"/zone-rules/{left.public_id}/agreement")
         history = alice.get(f"/appointments/{left.public_id}").text
 
-    assert "Bo Berg: agreed on this hour." in agreed
+    assert "Bo Berg: current time kept." in agreed
     assert "None. All upcoming visits are at the agreed time." in agreed
     assert "new local time agreed after a time zone change" in history
     assert twice.status_code == 409

@@ -127,7 +127,7 @@ def test_the_first_of_a_series_follows_an_action_that_is_there() -> None:
 
 def test_an_action_without_a_visit_says_everything_itself() -> None:
     assert faults(document({"key": "one", "title": "One"})) == [
-        ("actions[0]", "must name a visit, or say kind, phases itself")
+        ("actions[0]", "must name a visit, or set kind, phases")
     ]
 
 
@@ -277,7 +277,7 @@ def test_a_plan_has_an_end() -> None:
         (
             [{"name": "a", "minutes": 5, "needs": [{"role": "chair", "presence": True}]}],
             "[0].needs[0]",
-            "a chair is taken for the whole phase; say nothing but its capability",
+            "a chair is used for the whole phase; give only its capability",
         ),
         (
             [{"name": "a", "minutes": 5, "needs": [{"role": "nurse", "capability": "bed"}]}],
@@ -336,11 +336,11 @@ def test_a_requirement_guards_something() -> None:
         ("Stop at {time}.", "shows {time} but does not say when; add `when`, such as `6 h before start`"),
         (
             {"text": "Stop.", "when": "2 h before start"},
-            "has a time that the text does not show; write {time} where it belongs",
+            "has a time that the text does not show; add {time} to the text",
         ),
-        ("Dear {name}", "only {time} may stand in curly brackets"),
-        ("Dear {", "only {time} may stand in curly brackets"),
-        ({"text": "{time.tzinfo}", "when": "2 h before start"}, "only {time} may stand in curly brackets"),
+        ("Dear {name}", "only {time} may be used in curly brackets"),
+        ("Dear {", "only {time} may be used in curly brackets"),
+        ({"text": "{time.tzinfo}", "when": "2 h before start"}, "only {time} may be used in curly brackets"),
     ],
 )
 def test_lines_show_their_time(line: str | dict[str, str], reason: str) -> None:

@@ -43,7 +43,7 @@ def ends(session, visit):
     query = select(Reminder.state, Reminder.reason).where(
         Reminder.appointment_id == visit.id, Reminder.due_at <= NOW
     )
-    return [(state, reason) for state, reason in session.execute(query) if "booked after" not in reason]
+    return [(state, reason) for state, reason in session.execute(query) if "booked too late" not in reason]
 
 
 @both
