@@ -28,7 +28,7 @@ def test_the_tick_seals_and_the_command_finds_what_was_changed(app, session, har
 
     assert (whole.exit_code, again.exit_code, changed.exit_code, untouched.exit_code) == (0, 0, 1, 0)
     assert changed.output.splitlines()[1:] == [
-        "2: the event is not what was sealed, or stands in another's place"
+        "2: the event differs from what was sealed, or is in the wrong position"
     ]
 
 

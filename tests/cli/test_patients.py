@@ -30,7 +30,7 @@ def test_who_is_kept_no_longer_is_listed_and_then_erased(app, session, harbor):
     erased = json.loads(run(app, "patients", "retention", "--erase", "--json").stdout)
     session.rollback()
 
-    assert unset.output == "records are kept until somebody erases them\n"
+    assert unset.output == "records are kept until a person anonymizes them\n"
     assert listed == {"years": 10, "erased": False, "patients": [nora.public_id]}
     assert erased == {"years": 10, "erased": True, "patients": [nora.public_id]}
     assert (before, nora.given_name) == ("Nora", "Erased")

@@ -69,7 +69,7 @@ def test_a_wrong_file_is_refused_by_line_and_nothing_is_loaded(
 
     for command in ("check", "load"):
         result = run(app, command, str(file))
-        assert result.stderr == f"{file}: line 8: actions[1]: the gaps run in a circle: one -> two -> one\n"
+        assert result.stderr == f"{file}: line 8: actions[1]: the gaps form a cycle: one -> two -> one\n"
         assert (result.stdout, result.exit_code) == ("", 1)
     assert stored() == []
 

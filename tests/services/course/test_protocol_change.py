@@ -135,7 +135,7 @@ def test_the_mail_strikes_through_what_is_off(session, harbor, course, later):
     letter = compose(session, message, head, later)
     off = sum(one.id in message.values["off"] for one in course.appointments)
 
-    assert letter.content.decode().count("(cancelled)") >= off > 0
+    assert letter.content.decode().count("(canceled)") >= off > 0
 
 
 def test_held_visits_of_the_same_kind_count_in_another_protocol(session, harbor, course, later):

@@ -152,7 +152,7 @@ def test_a_course_of_one_sixth_infusion_is_refused(session, harbor, alice):  # d
         booking.book_course(session, alice, wishes, placed, (), NOW)
 
     assert broken(caught) == {"incomplete"}
-    assert "The course lacks Consultation, Medical assessment, Consent and plan, Infusion 1" in str(
+    assert "The course is missing Consultation, Medical assessment, Consent and plan, Infusion 1" in str(
         caught.value
     )
 
