@@ -55,7 +55,7 @@ def test_a_wish_for_a_call_is_settled_by_hand(session, harbor, nora, third):
     alice = harbor.actor("alice")
     request = self_service.ask(session, nora, third, NOW, note="after work")
 
-    with pytest.raises(WrongStatus, match="asks to be called"):
+    with pytest.raises(WrongStatus, match="asks for a call"):
         patient_requests.approve(session, alice, request, NOW)
     patient_requests.decline(session, alice, request, NOW)
     assert request.state is RequestState.DECLINED
