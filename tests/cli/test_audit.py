@@ -52,6 +52,6 @@ def test_a_row_that_sql_put_into_the_trail_is_reported(app, session, harbor):
     assert verified.exit_code == 1
     assert "was not written by Seriate: not linked" in verified.output
     assert (
-        "rows in the audit trail of harbor that Seriate has not written: 1 (flask audit verify)"
+        "rows in the audit trail of harbor were not written by Seriate: 1 (flask audit verify)"
         in status["troubles"]
     )

@@ -97,7 +97,7 @@ def test_a_small_table_is_imported(bring, session):
     [
         ("", ["line 1: file: is empty"]),
         ("given_name,surname\nA,B\n", ["line 1: family_name: is missing", "line 1: surname: is not a column here"]),
-        ("given_name,family_name,given_name\n", ["line 1: given_name: stands there twice"]),
+        ("given_name,family_name,given_name\n", ["line 1: given_name: is listed twice"]),
         ("given_name,family_name\nA\n", ["line 2: file: has 1 cells, the first line has 2"]),
         ("given_name,family_name\nA,\n", ["line 2: family_name: is missing"]),
         ('given_name,family_name\nA,B\n"C,D\n', ["line 3: file: is not CSV: unexpected end of data"]),

@@ -13,7 +13,7 @@ def test_one_record_is_erased_with_a_reason(app, session, harbor):
     session.rollback()
 
     assert (refused.exit_code, refused.output) == (1, "Error: reason: must not be empty\n")
-    assert (done.exit_code, done.output) == (0, f"{nora.public_id} is anonymous now\n")
+    assert (done.exit_code, done.output) == (0, f"{nora.public_id} is anonymized\n")
     assert (again.exit_code, nora.given_name) == (1, "Erased")
 
 

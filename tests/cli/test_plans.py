@@ -50,7 +50,7 @@ def stored() -> list[tuple[str, int]]:
 def test_a_right_file_is_right(app: Flask) -> None:
     result = run(app, "check", SHIPPED_FILE)
 
-    assert result.output == f"{SHIPPED_FILE} is right: iv-depression-6, 21 visits and 3 proposed.\n"
+    assert result.output == f"{SHIPPED_FILE} is valid: iv-depression-6, 21 visits and 3 proposed.\n"
     assert result.exit_code == 0
     assert stored() == []
 

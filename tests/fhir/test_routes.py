@@ -7,7 +7,7 @@ from tests.cast import add_patient
 from tests.engines import both
 from tests.fhir.conftest import check, faults
 
-NOT_FOUND = (404, "not-found", "There is nothing here")
+NOT_FOUND = (404, "not-found", "Not found")
 
 
 def issue(answer):

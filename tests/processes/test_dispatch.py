@@ -347,7 +347,7 @@ def test_a_jump_of_the_clock_holds_all_sending_until_somebody_agrees(app, sessio
         post.out.jump = timedelta
         assert post.run(NOW + MINUTE) == "held: the clock jumped"
         assert channels.troubles(session, NOW)[0].startswith(
-            "Sending is paused: the clock jumped by -2.0 hours"
+            "Sending is paused: the server clock jumped by -2.0 hours"
         )
         session.rollback()
 

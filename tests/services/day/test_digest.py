@@ -66,7 +66,7 @@ def test_it_tells_what_is_missing_today_and_what_to_book(session, harbor, nora_c
     later = digest.lines_of(session, harbor.clinic, proposed.start_at - timedelta(days=20))
 
     assert any(line.startswith("Open requirements (1): N.L.") for line in today)
-    assert "1 proposed visit to book" in later
+    assert "1 booster due to book" in later
 
 
 def test_another_clinics_day_is_not_told(session, harbor, hill):
