@@ -5,6 +5,9 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run test setup lint format strings lock audit bench chaos interop screenshots
 
+# Where it is set, each process compiles every module again: 4 s of a core.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON_IN = .venv/bin/python
 WORKERS ?= 3
 

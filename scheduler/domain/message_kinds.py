@@ -15,6 +15,7 @@ class MessageKind(StrEnum):
     BOOSTER = "booster"
     CHECK_IN = "check-in"
     LINK = "link"
+    REQUEST_ANSWER = "request-answer"
     ADDRESS = "address"
     DIGEST = "digest"
     NOTICE = "notice"
@@ -41,6 +42,7 @@ _WORDS = {
     _K.BOOSTER: "Booster due",
     _K.CHECK_IN: "Check-in questions",
     _K.LINK: "New link",
+    _K.REQUEST_ANSWER: "Answer to a request",
     _K.ADDRESS: "Change of address",
     _K.DIGEST: "Daily email to the front desk",
     _K.NOTICE: "Alert to the front desk",

@@ -6,7 +6,7 @@ page hands the zone to the filter. What a machine reads (iso_date, iso_time) is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -199,6 +199,12 @@ def read_time(field: str, text: str) -> time:
     if value.tzinfo is not None:
         raise Invalid([(field, "must be a time in the clinic's zone, such as 09:30")])
     return value
+
+
+def read_start(form: Mapping[str, str]) -> datetime:
+    """Return the moment that the fields `date` and `time` of a form mean, as `read_instant` does."""
+    on = read_date("date", form.get("date", ""))
+    return read_instant("time", on, read_time("time", form.get("time", "")))
 
 
 def read_instant(field: str, on: date, at: time, zone: ZoneInfo | None = None) -> datetime:

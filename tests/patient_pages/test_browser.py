@@ -65,7 +65,7 @@ def test_cancelling_after_thinking_again(phone, visit, fresh):
     assert fresh(Appointment, visit.id).status is AppointmentStatus.BOOKED
 
     phone.get_by_role("link", name="Cancel").click()
-    phone.get_by_label("Would you tell us why?").fill("a cold")
+    phone.get_by_label("Reason (optional)").fill("a cold")
     phone.get_by_role("button", name="Yes, cancel").click()
     expect(phone.get_by_role("status")).to_have_text("Your appointment is canceled.")
     assert fresh(Appointment, visit.id).status_reason == "a cold"
@@ -98,7 +98,7 @@ def test_saying_how_one_is(phone, session, at, visit):
 
 
 def test_wishes_and_another_language(phone, ana, fresh):
-    phone.get_by_role("link", name="My wishes").click()
+    phone.get_by_role("link", name="Preferences").click()
     phone.get_by_label("Tuesday").check()
     phone.get_by_label("Español", exact=True).check()
     phone.get_by_role("button", name="Save").click()

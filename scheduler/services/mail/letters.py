@@ -241,6 +241,8 @@ def _mail(
         kind = str(message.values.get("words", kind))  # some notices have words of their own
     elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
         kind = SAME_HOUR
+    elif kind == MessageKind.REQUEST_ANSWER:
+        kind = str(message.values["words"])
     elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
         kind = ASKED
     words = text_of(kind, speech.language, clinic.settings.mail_texts)

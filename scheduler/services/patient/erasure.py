@@ -218,7 +218,7 @@ def _erase_visits(session: Session, patient: Patient) -> None:
         .where(AppointmentEvent.appointment_id.in_(visits), AppointmentEvent.kind != "undo")
         .values(changes={}),
         update(Requirement).where(Requirement.care_plan_id.in_(courses)).values(document="", note=""),
-        update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note=""),
+        update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note="", answer=""),
         delete(DriverAnswer).where(DriverAnswer.appointment_id.in_(visits)),
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
         update(Reminder)

@@ -111,6 +111,7 @@ def ask(
         session.add(request)
     request.kind = RequestKind.MOVE if wanted_at else RequestKind.CALL
     request.wanted_at, request.note = wanted_at, _note(note)
+    request.suggested_at, request.answer = None, ""
     request.schedule_version, request.created_at = appointment.schedule_version, now
     session.flush()
     with changing(session, actor, now, [appointment]) as change:
