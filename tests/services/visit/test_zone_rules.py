@@ -143,7 +143,7 @@ def test_reminders_are_planned_anew_and_the_patient_is_told_that_the_hour_stays(
         mail = compose(session, message, HEAD, LATER)
     assert "Same times, new calendar entries for" in mail.subject
     text = mail.content.decode()
-    assert "Before:" not in text
+    assert "Old time:" not in text
     assert f"{third.local_start:%A, %B} {third.local_start.day}, 2026" in text
 
 
@@ -170,7 +170,7 @@ def test_a_mail_about_another_hour_says_which_it_was_by_the_wall(session, harbor
             Message.kind == MessageKind.CHANGE, Message.state == MessageState.PENDING
         )
         text = compose(session, session.scalars(query).one(), HEAD, LATER).content.decode()
-    assert f"Before: {wall:%A, %B} {wall.day}, {wall.year}, {wall.hour % 12 or 12}:{wall:%M}" in text
+    assert f"Old time: {wall:%A, %B} {wall.day}, {wall.year}, {wall.hour % 12 or 12}:{wall:%M}" in text
 
 
 @both
