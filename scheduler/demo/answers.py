@@ -17,7 +17,7 @@ from scheduler.models.visit_answer import check_in_of
 from scheduler.services.patient import patient_answers, patient_requests, self_service
 from scheduler.services.task import tasks
 
-DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbour")
+DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbor")
 ANSWERED = 0.75  # of the check-ins
 NOTES = ("", "", "", "", "slept well", "a bit dizzy in the evening", "a calm day")
 CALLED = "Called: a bad night, safe now, will come on the agreed day."

@@ -59,16 +59,16 @@ def why_open(
     title = requirement.title
     if settled is None:
         known = asked or not requirement.if_applies
-        return f"{title} is missing" if known else f"{title}: nobody has asked whether it applies"
+        return f"{title} not recorded" if known else f"{title}: not asked yet whether it applies"
     if settled.waived:
         return None
     if settled.valid_until_on is not None and visit_on > settled.valid_until_on:
-        return f"{title} is good until {formats.date(settled.valid_until_on)} only"
+        return f"{title} is valid only through {formats.date(settled.valid_until_on)}"
     if settled.valid_from_on is not None and visit_on < settled.valid_from_on:
-        return f"{title} is good from {formats.date(settled.valid_from_on)} on"
+        return f"{title} is valid from {formats.date(settled.valid_from_on)} on"
     if settled.visits is not None and number is not None and number > settled.visits:
-        return f"{title} is good for {settled.visits} visits, and this is number {number}"
+        return f"{title} is valid for {settled.visits} visits, and this is number {number}"
     if requirement.lead and settled.completed_at > visit_start - requirement.lead:
         hours = requirement.lead // timedelta(hours=1)
-        return f"{title} must be settled {hours} hours before the visit"
+        return f"{title} must be completed {hours} hours before the visit"
     return None

@@ -77,7 +77,7 @@ def one_calendar(token: str, visit_id: str) -> Response:
 
 
 def _driver(page: Opened, visit: Appointment) -> DriverAnswer | None:
-    """Return who takes the patient home, an empty answer while nobody is named, None where it does not matter."""
+    """Return who takes the patient home, an empty answer while no one is named, None where it does not matter."""
     if not page.choices(visit).driver:
         return None
     return driver_of(db.session(), visit) or DriverAnswer(has_driver=False)

@@ -64,9 +64,9 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
         patient, with_for_update=True
     )  # what others are writing about the patient is seen, or refused
     if patient.erased_at is not None:
-        raise WrongStatus("this record has been made anonymous already")
+        raise WrongStatus("this record is already anonymized")
     if _has_anything_ahead(session, patient, now):
-        raise WrongStatus("visits are ahead: cancel them, or stop the rest of the course, first")
+        raise WrongStatus("visits are upcoming: cancel them or end the course first")
     shown = shown_in(session, patient)
     merged = select(Patient).where(
         Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id

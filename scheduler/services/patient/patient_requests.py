@@ -59,7 +59,7 @@ def starts(session: Session, actor: Actor, appointment: Appointment, now: dateti
 
 
 def waiting(session: Session, actor: Actor) -> list[PatientRequest]:
-    """Return what waits for the desk, the nearest visit first, until a person answers it, whatever moves meanwhile."""
+    """Return what waits for the desk, the nearest visit first, until a person answers it, even when the visit moves."""
     return open_in(session, actor.clinic.id)
 
 

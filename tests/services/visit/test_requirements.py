@@ -79,7 +79,7 @@ def test_an_unknown_requirement_is_refused_by_name(session, paul, care_plan):
 
 
 def test_a_requirement_per_session_asks_for_the_visit(session, paul, care_plan):
-    with pytest.raises(NotFound, match="say which"):
+    with pytest.raises(NotFound, match="specify the visit"):
         requirements.complete(session, paul, care_plan, "driver", NOW)
 
 
@@ -114,7 +114,7 @@ def test_an_authorization_covers_as_many_visits_as_were_approved(session, harbor
 
     assert standing(authorized) == ["booked"] * 4 + ["pending"] * 2
     assert (count.left, count.used, count.planned, count.beyond) == (4, 0, 6, 2)
-    assert "is good for 4 visits, and this is number 5" in why(authorized, "therapy-5")
+    assert "is valid for 4 visits, and this is number 5" in why(authorized, "therapy-5")
 
 
 def why(course, action):
