@@ -36,6 +36,10 @@ WORDS: dict[str, dict[str, str]] = {
         "cancel-title": "Cancel this appointment?",
         "cancel-what": "We will give this time to somebody else. "
         "If another time would suit you better, you can ask for one.",
+        "cancel-blocks": "Your appointment on {day} cannot take place without this one. "
+        "If you cancel, we will contact you about a new time for both.",
+        "step-missing": "This appointment can only take place after an earlier one that was canceled or missed. "
+        "Please call us about a new time for it.",
         "cancel-reason": "Would you tell us why? (Only if you like.)",
         "cancel-yes": "Yes, cancel it",
         "cancel-no": "No, keep it",
@@ -211,6 +215,10 @@ WORDS: dict[str, dict[str, str]] = {
         "back": "Volver a mis citas",
         "cancel-title": "¿Cancelar esta cita?",
         "cancel-what": "Daremos esta hora a otra persona. Si le conviene más otra hora, puede pedirla.",
+        "cancel-blocks": "Su cita del {day} no puede realizarse sin esta. "
+        "Si la cancela, nos comunicaremos con usted para buscar una nueva hora para ambas.",
+        "step-missing": "Esta cita solo puede realizarse después de una anterior que se canceló o a la que no asistió. "
+        "Llámenos para buscarle una nueva hora.",
         "cancel-reason": "¿Nos dice por qué? (No es obligatorio.)",
         "cancel-yes": "Sí, cancelarla",
         "cancel-no": "No, mantenerla",

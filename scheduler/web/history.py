@@ -15,7 +15,7 @@ WORDS = {
     "arrive": "arrived",
     "ask-to-move": "asked for another time",
     "book": "booked",
-    "cancel": "cancelled",
+    "cancel": "canceled",
     "check-in": "checked in",
     "confirm": "confirmed",
     "decline": "declined in a calendar",
@@ -59,6 +59,8 @@ def history_words(event: AppointmentEvent) -> str:
         return f"{kind.replace('-', ' ')}: {what.replace('-', ' ')}"
     words = WORDS.get(event.kind, event.kind.replace("-", " "))
     words += ", entered after its day" if "late" in event.changes else ""
+    words += ", to be skipped" if event.changes.get("course_effect", [None, None])[1] == "skip" else ""
+    words += ", without notifying the patient" if "notify" in event.changes else ""
     return words + (", by an override" if "override" in event.changes else "")
 
 

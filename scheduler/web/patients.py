@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
@@ -18,6 +19,7 @@ from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
 from scheduler.services.patient import address_changes, duplicates, fresh_links, patients
+from scheduler.services.planning.courses import missing_steps
 from scheduler.services.visit import visit_story
 from scheduler.transactions import only_reads
 from scheduler.web.current import actor
@@ -97,10 +99,13 @@ def show(patient_id: str) -> str | Response:
     if patient.public_id != patient_id:  # merged: one address for one person
         return redirect(url_for(".show", patient_id=patient.public_id), 308)
     now = clock.now()
+    courses = care_plans.of_patient(db.session(), patient)
+    running = [course for course in courses if course.status is CarePlanStatus.ACTIVE]
     return render_template(
         "patients/show.html",
         patient=patient,
-        courses=care_plans.of_patient(db.session(), patient),
+        courses=courses,
+        missing=[pair for course in running for pair in missing_steps(course)],
         visits=appointments.of_patient(db.session(), patient),
         record=visit_story.record_of(db.session(), patient, now),
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),

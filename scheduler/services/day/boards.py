@@ -25,6 +25,7 @@ from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
+from scheduler.services.planning.courses import missing_before_each
 
 
 class BoardView(StrEnum):
@@ -78,6 +79,7 @@ class Day:
     called_off: tuple[Appointment, ...]
     delays: Mapping[int, Delay] = field(default_factory=dict)
     missing: Mapping[int, Sequence[RequirementDefinition]] = field(default_factory=dict)
+    missing_steps: Mapping[int, Sequence[Appointment]] = field(default_factory=dict)
 
 
 def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datetime | None = None) -> Day:
@@ -94,7 +96,8 @@ def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datet
     if now is None:
         return Day(on, view, bounds, tuple(columns), visits, called_off)
     late, missing = delays.of_day(session, visits, now), missing_requirements.of_day(session, visits)
-    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing)
+    steps = missing_before_each(session, visits)
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing, steps)
 
 
 def standing(visits: Iterable[Appointment]) -> list[Appointment]:

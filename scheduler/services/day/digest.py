@@ -27,7 +27,7 @@ from scheduler.models.user import Membership, User
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services import locks
 from scheduler.services.clinic.staff import IS_AT_DESK, initials
-from scheduler.services.course import booster_tasks
+from scheduler.services.course import booster_tasks, make_ups
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.patient import address_changes
@@ -131,6 +131,7 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
             "with a new email address to look at",
         ),
         (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
+        (len(make_ups.to_make_up(session, clinic)), "canceled or missed visit", "to make up for"),
         (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
         (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),
         (send_log.unclear(session, clinic), "mail", "may not have arrived"),
