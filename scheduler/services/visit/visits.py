@@ -118,7 +118,7 @@ def mark_noshow(
     """
     _require(appointment, "no-show")
     if now < appointment.start_at:
-        raise WrongStatus(f"{appointment.title} has not begun yet: cancel it instead")
+        raise WrongStatus(f"{appointment.title} has not started yet: cancel it instead")
     _require_skip(session, actor, [appointment], now, course_effect, override_reason)
     along = _taken_along([appointment])
     effect = course_effect if appointment.care_plan is not None else None
