@@ -29,7 +29,7 @@ bp = Blueprint("patients", __name__)
 FOUND = 50
 TEXTS = (
     "given_name", "family_name", "preferred_name", "pronunciation", "birth_date", "email", "phone",
-    "language", "proxy_name", "proxy_email", "alert_note", "interpreter",
+    "language", "proxy_name", "proxy_email", "alert_note", "interpreter", "deceased_on",
 )  # fmt: skip
 
 
@@ -184,7 +184,8 @@ def _form(
 
 def _fields(form: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: form[name].strip() for name in TEXTS if name in form}
-    return fields | {name: name in form for name in ("email_ok", "wheelchair")}
+    flags = {name: name in form for name in ("email_ok", "wheelchair")}
+    return fields | flags | ({"active": "left" not in form} if "deceased_on" in form else {})
 
 
 def _named(text: str) -> dict[str, str]:

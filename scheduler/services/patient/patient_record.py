@@ -49,6 +49,8 @@ FIELDS = [
     "interpreter",
     "wheelchair",
     "preferences",
+    "deceased_on",
+    "active",
     "created_at",
 ]
 VISIT = [
