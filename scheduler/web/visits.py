@@ -26,6 +26,7 @@ from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.services.account.permissions import require
+from scheduler.services.clinic import displaced
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
 from scheduler.services.day.lateness import Lateness
@@ -277,6 +278,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         last=last if last and step_rules.may_undo(visit, last.kind, now) else None,
         may_complete=lambda requirement: requirements.may_complete(actor().role, requirement.completed_by),
         make_up=_can_be_made_up(visit),
+        displaced=next(iter(displaced.among(db.session(), actor().clinic, [visit])), None),
         missing=missing_before(visit) if visit.status.is_expected else [],
         blocks=blocked_by(visit) if visit.status.is_ahead else [],
         depends=bool(depending(visit)) if visit.status.is_live or visit.status.is_ahead else False,

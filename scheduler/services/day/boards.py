@@ -23,6 +23,7 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
+from scheduler.services.clinic import displaced
 from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
 from scheduler.services.planning.courses import missing_before_each
@@ -80,6 +81,7 @@ class Day:
     delays: Mapping[int, Delay] = field(default_factory=dict)
     missing: Mapping[int, Sequence[RequirementDefinition]] = field(default_factory=dict)
     missing_steps: Mapping[int, Sequence[Appointment]] = field(default_factory=dict)
+    displaced: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datetime | None = None) -> Day:
@@ -97,7 +99,8 @@ def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datet
         return Day(on, view, bounds, tuple(columns), visits, called_off)
     late, missing = delays.of_day(session, visits, now), missing_requirements.of_day(session, visits)
     steps = missing_before_each(session, visits)
-    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing, steps)
+    gone = {one.visit.id: one.unavailable for one in displaced.among(session, clinic, visits)}
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing, steps, gone)
 
 
 def standing(visits: Iterable[Appointment]) -> list[Appointment]:
