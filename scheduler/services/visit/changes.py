@@ -49,7 +49,7 @@ from scheduler.services.visit.judge import require_dosing_gaps
 from scheduler.services.visit.snapshots import Snapshot, differences
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
-MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed
+MARKS = ("event", "override", "late", "notify")  # what an event's changes hold beside the fields that changed
 EXPIRED = "the hold expired"
 Wanted = tuple[Patient, Iterable[Placement]]
 
