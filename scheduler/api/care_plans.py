@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from scheduler import clock
 from scheduler.api import explicit_courses
-from scheduler.api.appointment_views import AppointmentView
+from scheduler.api.appointment_views import AppointmentView, Status
 from scheduler.api.appointment_views import view as appointment_view
 from scheduler.api.explicit_courses import CourseVisit
 from scheduler.api.fields import At, Body, Day, Id, OverrideReason, ReasonBody, View, at
@@ -77,7 +77,7 @@ class MissingStepView(View):
     id: Id
     action: str
     title: str
-    status: Literal["cancelled", "noshow"]
+    status: Status
     blocks: Id
 
 
