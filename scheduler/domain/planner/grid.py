@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, to_utc
 from scheduler.domain.planner.bitsets import from_bools, indexes, span, spans
-from scheduler.domain.planner.rowbits import RowBits
 from scheduler.domain.plans import TICK
 from scheduler.domain.windows import Window
 
@@ -59,7 +58,6 @@ class Grid:
         self.size = days * self.width
         self.utc, self.real = self._instants()
         self.bounds: dict[tuple[int, int, int], tuple[Ticks, Ticks]] = {}  # of gaps in hours, by gaps.py
-        self._bits: dict[int, RowBits] = {}
 
     def _instants(self) -> tuple[Ticks, int]:
         midnights = [
@@ -105,13 +103,6 @@ class Grid:
         by_row = self.utc.reshape(self.days, self.width)
         regular = (by_row - by_row[:, :1] == np.arange(self.width)).all()
         return by_row[:, 0] if regular else None
-
-    def bits(self, days: int) -> RowBits:
-        """Return the arithmetic of the first `days` rows."""
-        known = self._bits.get(days)
-        if known is None:
-            known = self._bits[days] = RowBits(days, self.width)
-        return known
 
     @cached_property
     def columns(self) -> int:

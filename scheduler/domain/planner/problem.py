@@ -46,7 +46,7 @@ class PlanningProblem:
 
     @cached_property
     def sets(self) -> Mapping[Step, int]:
-        """The cells at which each step could start if it were alone. Equal sets are one object: see rowpasses.py."""
+        """The cells at which each step could start if it were alone. Equal sets are one object."""
         known: list[int] = []
         return {step: _shared(self._starts(step), known) for step in self.course.steps}
 

@@ -20,7 +20,7 @@ from scheduler.domain.planner.costs import NEVER, Costs
 from scheduler.domain.planner.course import Group, Step
 from scheduler.domain.planner.gaps import Cells
 from scheduler.domain.planner.model import GaveUp
-from scheduler.domain.planner.passes import Node
+from scheduler.domain.planner.slotmap import Node
 from scheduler.domain.planner.tables import Tables
 
 FEW = 3  # branches that are placed together without counting
