@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 from scheduler.domain.planner.bitsets import span
 from scheduler.domain.planner.costs import NEVER, Pricing
-from scheduler.domain.planner.coupled import CoupledTables
 from scheduler.domain.planner.course import CourseTree, Step
 from scheduler.domain.planner.gaps import Ruler
 from scheduler.domain.planner.leaves import Leaves
-from scheduler.domain.planner.pruning import worthwhile
 from scheduler.domain.planner.pulls import Pulls
 from scheduler.domain.planner.search import Budget, Chosen, Search
 from scheduler.domain.planner.slotmap import SlotMap
@@ -25,7 +23,6 @@ from scheduler.domain.plans import Unit
 
 FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
 FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
-EASY = 120  # states to open on the plain tables before the tighter ones are worked out
 STATES = 20_000
 
 
@@ -114,17 +111,7 @@ class Horizon:
         limits = self._limits(found.cost)
         if _covered(limits, rows, slots):
             return found
-        if len(therapists) > 1:
-            limits = self._narrowed(view, limits, found.cost)
-            if _covered(limits, rows, slots):
-                return found
         return self._within(view, self._rows(slots, limits), therapists, budget, found) or found
-
-    def _narrowed(self, view: HorizonView, limits: dict[Step, int], cost: int) -> dict[Step, int]:
-        """Return tighter limits, from tables that leave the choice of therapist open."""
-        tables = self._tables(Tables, view, self._rows(view.slots, limits), [])
-        last = worthwhile(tables, cost)
-        return {step: min(limit, last.get(step, limit)) for step, limit in limits.items()}
 
     def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
         rows: dict[Step, tuple[int, int]] = {}
@@ -162,17 +149,11 @@ class Horizon:
         budget: Budget,
         known: Solution | None = None,
     ) -> Solution | None:
-        for make, states in ((Tables, EASY), (CoupledTables, STATES)):
-            tables = self._tables(make, view, rows, therapists)
-            limited = Budget(min(states, budget.left), budget.choices)
-            best = self._cheapest(tables, therapists, limited, known)
-            if not limited.spent:
-                break
+        tables = Tables(self.course, view.slots, self.pricing, self.weights, view.leaves, rows, therapists)
+        limited = Budget(min(STATES, budget.left), budget.choices)
+        best = self._cheapest(tables, therapists, limited, known)
         budget.left -= STATES if limited.spent else 0
         return best
-
-    def _tables(self, make: type[Tables], view: HorizonView, rows: Rows, therapists: list[int]) -> Tables:
-        return make(self.course, view.slots, self.pricing, self.weights, view.leaves, rows, therapists)
 
     def _cheapest(
         self, tables: Tables, therapists: list[int], budget: Budget, known: Solution | None
