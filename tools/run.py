@@ -1,6 +1,6 @@
 """`make run`: the demo clinic with its web, clock, worker and mail processes, until Ctrl-C.
 
-A demo mails nobody: its mail server is a catcher on a free port of this machine, chosen before anything starts.
+A demo mails no one: its mail server is a catcher on a free port of this machine, chosen before anything starts.
 """
 
 import multiprocessing

@@ -84,4 +84,4 @@ def _action(actor: Actor, query: AvailabilityQuery) -> Action:
         for action in definition.plan.actions:
             if action.key == query.action or action.kind == query.kind:
                 return action
-    raise NotFound("There is no such visit in any protocol")
+    raise NotFound("No protocol has this visit")

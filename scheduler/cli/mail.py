@@ -12,7 +12,7 @@ from scheduler.cli.output import writing
 from scheduler.database import db
 from scheduler.services.patient.incoming_mail import receive as take_in
 
-group = AppGroup("mail", help="Mail that comes back: bounces and calendar answers.")
+group = AppGroup("mail", help="Incoming mail: bounces and calendar replies.")
 
 
 @group.command("receive")

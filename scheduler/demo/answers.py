@@ -12,7 +12,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.services.patient import patient_answers, patient_requests, self_service
 
-DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbour")
+DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbor")
 ANSWERED = 0.75  # of the check-ins
 NOTES = ("", "", "", "", "slept well", "a bit dizzy in the evening", "a calm day")
 ASKED = 3  # requests that wait at the desk when the demo is loaded

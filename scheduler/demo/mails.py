@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -26,7 +27,7 @@ from scheduler.services.clinic import staff
 from scheduler.services.day import digest
 from scheduler.services.mail import notices, outbox
 from scheduler.services.mail.reminders import waits
-from scheduler.services.patient import address_changes, unsubscribing
+from scheduler.services.patient import address_changes, patient_requests, unsubscribing
 
 MOVED = 3
 RECENT, SOON = timedelta(days=4), timedelta(days=10)
@@ -35,7 +36,7 @@ Fits = Callable[[Appointment], bool]
 
 
 def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str, keys: Sequence[str]) -> int:
-    """Put the mails into the outbox, those to patients in each language where somebody speaks it. Returns how many."""
+    """Put the mails into the outbox, those to patients in each language where someone speaks it. Returns how many."""
     before = (Appointment.status.in_(LIVE), Appointment.end_at < now, Appointment.end_at > now - RECENT)
     ahead = (Appointment.status.in_(LIVE), Appointment.start_at > now, Appointment.start_at < now + SOON)
     proposed = (Appointment.status == AppointmentStatus.PROPOSED, Appointment.start_at > now)
@@ -43,7 +44,12 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
     count = 0
     for kind in WRITTEN_TO:
         count += _about(session, clinic, kind, ahead, now, lambda _: True)
-    count += _about(session, clinic, MessageKind.CHANGE, ahead, now, lambda _: True, _a_day_earlier)
+    for kind, values in (
+        (MessageKind.CHANGE, lambda one: {"before": {str(one.id): _a_day_earlier(one)}}),
+        (MessageKind.REQUEST_ANSWER, lambda _: {"words": patient_requests.SUGGESTED}),
+        (MessageKind.REQUEST_ANSWER, lambda _: {"words": patient_requests.DECLINED}),
+    ):
+        count += _about(session, clinic, kind, ahead, now, lambda _: True, values)
     count += _about(session, clinic, MessageKind.CANCELLATION, off, now, lambda _: True)
     count += _about(
         session,
@@ -72,7 +78,7 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
 
 
 def _of_courses(session: Session, clinic: Clinic, now: datetime) -> int:
-    """Put mails about several visits at once into the outbox: a course, one that moved, one called off."""
+    """Put mails about several visits at once into the outbox: a course, one that moved, one canceled."""
     ahead = (Appointment.status.in_(LIVE), Appointment.start_at > now)
     off = (Appointment.status == AppointmentStatus.CANCELLED, Appointment.start_at > now)
     count = 0
@@ -117,15 +123,16 @@ def _about(
     where: tuple[ColumnElement[bool], ...],
     now: datetime,
     fits: Fits,
-    before: Callable[[Appointment], list[str]] | None = None,
+    values: Callable[[Appointment], dict[str, Any]] = lambda _: {},
 ) -> int:
     found = 0
     for language in LANGUAGES:
         visit = next((one for one in _visits(session, clinic, where, language) if fits(one)), None)
         if visit is not None:
-            values = {"before": {str(visit.id): before(visit)}} if before else {}
             about = [] if kind is MessageKind.LINK else [visit]
-            outbox.enqueue(session, clinic, kind, now, patient=visit.patient, values=values, about=about)
+            outbox.enqueue(
+                session, clinic, kind, now, patient=visit.patient, values=values(visit), about=about
+            )
             found += 1
     return found
 

@@ -15,6 +15,7 @@ class MessageKind(StrEnum):
     BOOSTER = "booster"
     CHECK_IN = "check-in"
     LINK = "link"
+    REQUEST_ANSWER = "request-answer"
     ADDRESS = "address"
     DIGEST = "digest"
     NOTICE = "notice"
@@ -36,13 +37,14 @@ _WORDS = {
     _K.CHANGE: "Change",
     _K.CANCELLATION: "Cancellation",
     _K.REMINDER: "Reminder",
-    _K.REQUIREMENT_MISSING: "What is still missing",
-    _K.DRIVER: "Who comes along",
-    _K.BOOSTER: "Time to book",
-    _K.CHECK_IN: "How are you",
-    _K.LINK: "Fresh link",
+    _K.REQUIREMENT_MISSING: "Missing items",
+    _K.DRIVER: "Driver request",
+    _K.BOOSTER: "Booster due",
+    _K.CHECK_IN: "Check-in questions",
+    _K.LINK: "New link",
+    _K.REQUEST_ANSWER: "Answer to a request",
     _K.ADDRESS: "Change of address",
-    _K.DIGEST: "Morning mail to the desk",
-    _K.NOTICE: "Notice to the desk",
-    _K.ACCOUNT: "Link to choose a new password",
+    _K.DIGEST: "Daily email to the front desk",
+    _K.NOTICE: "Alert to the front desk",
+    _K.ACCOUNT: "Password reset link",
 }

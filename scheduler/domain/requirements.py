@@ -48,12 +48,12 @@ def why_open(
     if requirement.after_visit:
         return None
     if settled is None:
-        return f"{requirement.title} is missing"
+        return f"{requirement.title} not recorded"
     if settled.waived:
         return None
     if settled.valid_until_on is not None and visit_on > settled.valid_until_on:
-        return f"{requirement.title} is good until {formats.date(settled.valid_until_on)} only"
+        return f"{requirement.title} is valid only through {formats.date(settled.valid_until_on)}"
     if requirement.lead and settled.completed_at > visit_start - requirement.lead:
         hours = requirement.lead // timedelta(hours=1)
-        return f"{requirement.title} must be settled {hours} hours before the visit"
+        return f"{requirement.title} must be completed {hours} hours before the visit"
     return None

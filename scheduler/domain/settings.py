@@ -51,7 +51,7 @@ class ClinicSettings:
     quiet_until: str = "08:00"
     noshow_grace_minutes: int = 30
     reservation_minutes: int = 60
-    retention_years: int = 0  # after which a record is made anonymous; 0 keeps it until somebody decides
+    retention_years: int = 0  # after which a record is made anonymous; 0 keeps it until someone decides
     second_factor_for_all: bool = False  # a code at sign-in for every role, not only for admins and managers
     visit_label: str = USUAL_LABEL
     mail_name: str = ""  # how mails call the clinic; empty is its name

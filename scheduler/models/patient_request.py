@@ -1,8 +1,10 @@
 """What a patient asked for on their private page and the desk must decide: another time, or a call.
 
 `schedule_version` is the visit's when it was asked, so that the desk sees when the visit has changed since. A request
-is open until a person settles it.
-`wanted_at` is the start that was chosen; None asks the desk to find one with the patient.
+is open until a person answers it.
+`wanted_at` is the start that the patient chose; None asks the desk to find one with the patient. `suggested_at` is the
+start that the desk proposes instead, until the patient accepts it or asks again. `answer` is what the desk wrote with a
+suggestion or a refusal; the patient reads it on the private page.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ class PatientRequest(InClinic, Public, Model):
     state: Mapped[RequestState] = mapped_column(choice(RequestState, "state"), default=RequestState.OPEN)
     wanted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     note: Mapped[str] = mapped_column(String(500), default="")
+    suggested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    answer: Mapped[str] = mapped_column(String(300), default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
@@ -64,6 +68,15 @@ def open_for(session: Session, appointment: Appointment) -> PatientRequest | Non
         PatientRequest.appointment_id == appointment.id, PatientRequest.state == RequestState.OPEN
     )
     return session.scalar(query)
+
+
+def last_declined(session: Session, appointment: Appointment) -> PatientRequest | None:
+    """Return the latest request about a visit if the desk declined it."""
+    query = select(PatientRequest).where(
+        PatientRequest.appointment_id == appointment.id, PatientRequest.state != RequestState.WITHDRAWN
+    )
+    latest = session.scalar(query.order_by(PatientRequest.id.desc()).limit(1))
+    return latest if latest is not None and latest.state is RequestState.DECLINED else None
 
 
 def about(session: Session, appointment: Appointment) -> list[PatientRequest]:

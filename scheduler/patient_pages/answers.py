@@ -20,7 +20,17 @@ from scheduler.services.patient.address_changes import TooOften
 from scheduler.services.patient.self_service import OldForm, TooLate
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
-DONE = ("confirmed", "cancelled", "asked", "driver", "check-in", "preferences", "address")
+DONE = (
+    "confirmed",
+    "cancelled",
+    "asked",
+    "accepted",
+    "withdrawn",
+    "driver",
+    "check-in",
+    "preferences",
+    "address",
+)
 
 
 @bp.post(f"{VISIT}/confirmation")
@@ -77,6 +87,31 @@ def move(token: str, visit_id: str) -> Response:
     wanted = _wanted(page, visit)
     self_service.ask(db.session(), page.actor, visit, page.now, wanted, request.form.get("note", ""))
     return gone_to(page, "asked")
+
+
+@bp.post(f"{VISIT}/request/acceptance")
+def accept(token: str, visit_id: str) -> Response:
+    """Take the start that the clinic suggested. A form that is sent twice finds the request closed."""
+    page = opened(token)
+    visit = page.visit(visit_id)
+    asked = open_for(db.session(), visit)
+    if asked is None or asked.suggested_at is None:
+        raise OldForm
+    page.check(visit, f"acceptance of {asked.suggested_at.isoformat()}")
+    patient_requests.accept(db.session(), page.actor, asked, page.now)
+    return gone_to(page, "accepted")
+
+
+@bp.post(f"{VISIT}/request/withdrawal")
+def withdraw(token: str, visit_id: str) -> Response:
+    """Take the request back; the visit stays as it is."""
+    page = opened(token)
+    visit = page.visit(visit_id)
+    page.check(visit, "withdrawal")
+    asked = open_for(db.session(), visit)
+    if asked is not None:
+        patient_requests.withdraw(db.session(), page.actor, asked, page.now)
+    return gone_to(page, "withdrawn")
 
 
 def _wanted(page: Opened, visit: Appointment) -> datetime | None:

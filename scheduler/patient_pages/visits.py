@@ -9,7 +9,7 @@ from scheduler.database import db
 from scheduler.ical import course_calendar
 from scheduler.models.appointment import Appointment
 from scheduler.models.open_requirements import is_needed
-from scheduler.models.patient_request import open_for
+from scheduler.models.patient_request import last_declined, open_for
 from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
 from scheduler.services.patient.patient_answers import waiting_check_in
@@ -35,7 +35,8 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         notice=notice,
         next_id=standing[0].public_id if standing else "",
         asked_about={visit.public_id for visit in page.about} if len(page.about) <= FEW else set(),
-        asked={visit.public_id for visit in standing if open_for(db.session(), visit)},
+        requests={visit.public_id: open_for(db.session(), visit) for visit in standing},
+        declined={visit.public_id: last_declined(db.session(), visit) for visit in standing},
         drivers={visit.public_id: driver_of(db.session(), visit) for visit in standing},
         needed={visit.public_id for visit in standing if is_needed(visit, page.now)},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
@@ -76,7 +77,7 @@ def one_calendar(token: str, visit_id: str) -> Response:
 
 
 def _driver(page: Opened, visit: Appointment) -> DriverAnswer | None:
-    """Return who takes the patient home, an empty answer while nobody is named, None where it does not matter."""
+    """Return who takes the patient home, an empty answer while no one is named, None where it does not matter."""
     if not page.choices(visit).driver:
         return None
     return driver_of(db.session(), visit) or DriverAnswer(has_driver=False)

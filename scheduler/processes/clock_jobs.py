@@ -120,7 +120,7 @@ def keep_hours(app: Flask) -> str:
         return len(done.moved)
 
     moved = in_each_clinic(app, "zones", "moved", zone_drift.due_clinics, derive)
-    return f"{moved}, {stays} could not"
+    return f"{moved}, {stays} could not be moved"
 
 
 def prune(app: Flask) -> str:
@@ -128,7 +128,7 @@ def prune(app: Flask) -> str:
     clock: Clock = app.extensions["clock"]
     with writing(app) as session:
         if not locks.take_job(session, "prune"):
-            return "another clock does it"
+            return "another clock process runs it"
         count = idempotency.prune(session, clock.now()) + jobs.prune(session, clock.now())
         count += sessions.prune(session, clock.wall()) + throttles.prune(session, clock.wall())
         count += signs_of_life.prune(session, clock.wall())

@@ -58,7 +58,7 @@ def run_jobs(app: Flask, out: Outbound, jobs: Sequence[ClockJob]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     clock = scheduler(app, jobs)
     clock.start()
-    log.info("the clock ticks")
+    log.info("the clock is running")
     signal.sigwait(ENDING)
     out.stopping.set()
     clock.shutdown(wait=True)

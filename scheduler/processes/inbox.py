@@ -48,7 +48,7 @@ def _take_in(app: Flask, content: bytes) -> bool:
             what = receive(session, content, clock.now())
         log.info("a mail came in: %s", what)
     except Exception:
-        log.exception("a mail could not be taken in, and is passed over")
+        log.exception("a message could not be read and is skipped")
     return True
 
 
@@ -71,5 +71,5 @@ def _mailbox(server: MailServer) -> Iterator[imaplib.IMAP4]:
         try:
             mailbox.logout()
         except (OSError, imaplib.IMAP4.error):
-            log.info("the mailbox was gone before we were")
+            log.info("the connection to the mailbox ended early")
             mailbox.shutdown()

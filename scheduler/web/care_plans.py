@@ -32,10 +32,10 @@ from scheduler.web.wellbeing import plots
 
 bp = Blueprint("care_plans", __name__, url_prefix="/care-plans")
 STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
-    "hold": (careplans.hold, "The course is on hold; its visits ahead have let go of their time."),
-    "resumption": (careplans.resume, "The course goes on; its visits are planned again."),
-    "revocation": (careplans.revoke, "The course is stopped; every visit ahead is free again."),
-    "completion": (careplans.complete, "The course is complete."),
+    "hold": (careplans.hold, "Course paused. Upcoming visits are released."),
+    "resumption": (careplans.resume, "Course resumed. Its visits are planned again."),
+    "revocation": (careplans.revoke, "Course ended. Upcoming visits are canceled."),
+    "completion": (careplans.complete, "Course completed."),
 }
 
 
@@ -74,7 +74,7 @@ def step(care_plan_id: str, what: str) -> Response:
     check_version(db.session(), course, request.form.get("row_version", type=int))
     act, words = STEPS[what]
     if what == "revocation" and course.status is CarePlanStatus.DRAFT:
-        words = "The course is let go; its time is free again."
+        words = "Course released."
     from_day = request.form.get("not_before", "") if what == "resumption" else ""
     more = {"not_before": read_date("not_before", from_day)} if from_day else {}
     act(db.session(), actor(), course, clock.now(), reason=_text("reason"), **more)
@@ -86,7 +86,7 @@ def step(care_plan_id: str, what: str) -> Response:
 def activate(care_plan_id: str) -> Response:
     course = find(care_plan_id)
     careplans.activate(db.session(), actor(), course, clock.now())
-    return _saved(course, "The course is booked.")
+    return _saved(course, "Course booked.")
 
 
 @bp.post("/<care_plan_id>/requirements/<key>")
@@ -105,7 +105,7 @@ def complete_requirement(care_plan_id: str, key: str) -> Response:
         read_date("valid_until_on", until) if until else None,
         _text("note"),
     )
-    return _saved(course, f"{course.plan_definition.plan.requirement(key).title}: settled.", "requirements")
+    return _saved(course, f"{course.plan_definition.plan.requirement(key).title}: complete.", "requirements")
 
 
 @bp.post("/<care_plan_id>/requirements/<key>/reopening")
@@ -114,7 +114,9 @@ def reopen_requirement(care_plan_id: str, key: str) -> Response:
     course = find(care_plan_id)
     requirements.reopen(db.session(), actor(), course, key, clock.now(), _visit())
     return _saved(
-        course, f"{course.plan_definition.plan.requirement(key).title}: open again.", "requirements"
+        course,
+        f"{course.plan_definition.plan.requirement(key).title}: marked as not complete.",
+        "requirements",
     )
 
 

@@ -6,7 +6,7 @@ page hands the zone to the filter. What a machine reads (iso_date, iso_time) is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -57,15 +57,16 @@ LANGUAGES = {
     "zh": "Chinese",
 }
 FIELDS = {  # what a form calls a field, where that is another word than its name
-    "birth_date": "Born",
-    "blocked": "A day the patient cannot come",
+    "birth_date": "Date of birth",
+    "blocked": "Unavailable date",
     "earliest": "From",
-    "family_name": "Family name",
-    "last_at": "The hour of the last visit",
-    "last_on": "The day of the last visit",
+    "family_name": "Last name",
+    "given_name": "First name",
+    "last_at": "Time of the last visit",
+    "last_on": "Date of the last visit",
     "latest": "Until",
-    "preferred": "Best at",
-    "preferred_name": "Called",
+    "preferred": "Preferred time",
+    "preferred_name": "Preferred name",
     "proxy_email": "Their email",
 }
 DATES: dict[str, Callable[[Formats, date], str]] = {
@@ -200,6 +201,12 @@ def read_time(field: str, text: str) -> time:
     return value
 
 
+def read_start(form: Mapping[str, str]) -> datetime:
+    """Return the moment that the fields `date` and `time` of a form mean, as `read_instant` does."""
+    on = read_date("date", form.get("date", ""))
+    return read_instant("time", on, read_time("time", form.get("time", "")))
+
+
 def read_instant(field: str, on: date, at: time, zone: ZoneInfo | None = None) -> datetime:
     """Return the instant of a clinic-local date and time. Raises Invalid at a clock change, naming what is possible."""
     try:
@@ -221,5 +228,5 @@ def _zone() -> ZoneInfo:
 
 
 def _formats(zone: ZoneInfo | None = None) -> Formats:
-    """Return the clinic's formats; the usual ones where a zone is given because nobody is signed in."""
+    """Return the clinic's formats; the usual ones where a zone is given because no one is signed in."""
     return actor().clinic.formats if zone is None else USUAL

@@ -1,6 +1,7 @@
 """Moving a visit: a form, a preview of all that moves with it, and the move itself.
 
-The move is planned anew when it is confirmed; if it would then differ from what was previewed, it is refused.
+The move is planned again when it is confirmed; if it would then differ from what was previewed, it is refused. A move
+that answers a patient's request carries its id in `request`, and closes it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from scheduler.http import signing
 from scheduler.models import location as locations
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
+from scheduler.models.patient_request import PatientRequest, open_for
 from scheduler.services.clinic import places
 from scheduler.services.course.course_pictures import changed_gaps
+from scheduler.services.patient import patient_requests
 from scheduler.services.planning import obstacles
 from scheduler.services.planning.nearest_fits import NearestFit, nearest_fits
 from scheduler.services.planning.obstacles import Obstacle
@@ -30,7 +33,7 @@ from scheduler.services.visit import move_tokens, moves
 from scheduler.services.visit.moves import Move
 from scheduler.transactions import only_reads
 from scheduler.web.current import actor
-from scheduler.web.local import read_date, read_instant, read_time
+from scheduler.web.local import read_date, read_start
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 from scheduler.web.visits import find
@@ -91,8 +94,11 @@ def move(visit_id: str) -> Response | tuple[str, int]:
     except EXPLAINED as refusal:
         db.session.rollback()
         return _form(find(visit_id), refusal=refusal), refusal.status
+    asked = _asked(visit)
+    if asked is not None:
+        patient_requests.agree(db.session(), actor(), asked, now)
     db.session.commit()
-    return _moved(visit, len(planned))
+    return _moved(visit, len(planned), asked is not None)
 
 
 def _plan(visit: Appointment) -> list[Move]:
@@ -100,7 +106,7 @@ def _plan(visit: Appointment) -> list[Move]:
         db.session(),
         actor(),
         visit,
-        _start(),
+        read_start(request.form),
         clock.now(),
         location=_place(),
         scope=request.form.get("scope", "following"),
@@ -108,13 +114,15 @@ def _plan(visit: Appointment) -> list[Move]:
     )
 
 
+def _asked(visit: Appointment) -> PatientRequest | None:
+    """Return the patient's open request that this move answers, if it was opened from one."""
+    wanted = request.values.get("request", "")
+    asked = open_for(db.session(), visit) if wanted else None
+    return asked if asked is not None and asked.public_id == wanted else None
+
+
 def _text(name: str) -> str:
     return request.form.get(name, "").strip()[:300]
-
-
-def _start() -> datetime:
-    on = read_date("date", request.form.get("date", ""))
-    return read_instant("time", on, read_time("time", request.form.get("time", "")))
 
 
 def _place() -> Location | None:
@@ -140,13 +148,14 @@ def _form(visit: Appointment, planned: Sequence[Move] | None = None, refusal: Re
         obstacles=_in_the_way(visit, wanted),
         fits=_fits(visit, wanted),
         values=request.form or request.args,
+        asked=_asked(visit),
     )
 
 
 def _wanted() -> tuple[datetime, Location | None] | None:
     """Return where the refused move was to go, when the form says that at all."""
     try:
-        return _start(), _place()
+        return read_start(request.form), _place()
     except (Invalid, NotFound):
         return None
 
@@ -165,13 +174,13 @@ def _fits(visit: Appointment, wanted: tuple[datetime, Location | None] | None) -
     return nearest_fits(db.session(), actor(), visit, start, clock.now(), place)
 
 
-def _moved(visit: Appointment, count: int) -> Response:
+def _moved(visit: Appointment, count: int, answers: bool) -> Response:
     words = f"{visit.patient.name}: moved." if count == 1 else f"{visit.patient.name}: {count} visits moved."
     page = url_for("visits.show", visit_id=visit.public_id)
     undo_at = url_for("visits.take_back", visit_id=visit.public_id)
     if not is_partial():
         flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept
-        return redirect(page, 303)
+        return redirect(url_for("requests.index") if answers else page, 303)
     response = make_response("")
     response.headers["HX-Trigger"] = json.dumps(
         {"toast": {"words": words, "undo": undo_at}, "board:changed": {"open": visit.public_id}}

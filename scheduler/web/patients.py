@@ -84,7 +84,7 @@ def create() -> str | tuple[str, int] | Response:
         db.session.rollback()
         return page, 409
     db.session.commit()
-    flash(f"{patient.name} is in.")
+    flash(f"Patient added: {patient.name}.")
     if request.form.get("then") == "book":
         return redirect(url_for("booking.new", patient=patient.public_id), 303)
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
@@ -137,7 +137,7 @@ def end_links(patient_id: str) -> Response:
     patient = patients.get(db.session(), actor().clinic, patient_id)
     private_links.end_all(db.session(), actor(), patient, clock.now())
     db.session.commit()
-    flash("All private links and calendar links of this patient are ended.")
+    flash("All private links and calendar links of this patient have ended.")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
 
 
@@ -149,7 +149,7 @@ def send_link(patient_id: str) -> Response:
     if patient.email:
         fresh_links.enqueue(db.session(), patient, "patient", clock.now())
         db.session.commit()
-        flash("A fresh link is on its way.")
+        flash("A new link was sent.")
     else:
         flash("This patient has no email address.", "error")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)

@@ -64,7 +64,7 @@ def index() -> str:
 @bp.get("/reminders/counts")
 @may("send-log")
 def counts() -> str:
-    """Return what waits for the desk, for the board: whom to call, what to book, what nobody knows."""
+    """Return what waits for the desk, for the board: whom to call, what to book, what no one knows."""
     clinic, now = actor().clinic, clock.now()
     return render_template(
         "reminders/_counts.html",
@@ -77,19 +77,19 @@ def counts() -> str:
 @bp.post("/reminders/<message_id>/resend")
 @may("send-log")
 def resend(message_id: str) -> AnyResponse:
-    return _done(message_id, call_list.resend, "It goes out again as a new mail.")
+    return _done(message_id, call_list.resend, "Sent again as a new email.")
 
 
 @bp.post("/reminders/<message_id>/release")
 @may("send-log")
 def release(message_id: str) -> AnyResponse:
-    return _done(message_id, call_list.release, "It is sent once more, with the same Message-ID.")
+    return _done(message_id, call_list.release, "Sending again.")
 
 
 @bp.post("/reminders/<message_id>/discard")
 @may("send-log")
 def discard(message_id: str) -> AnyResponse:
-    return _done(message_id, call_list.discard, "It counts as arrived.")
+    return _done(message_id, call_list.discard, "Marked as delivered.")
 
 
 @bp.post("/reminders/calls/<patient_id>/settlement")
@@ -99,7 +99,7 @@ def settle(patient_id: str) -> AnyResponse:
     patient = patients.get(db.session(), actor().clinic, patient_id)
     call_list.settle(db.session(), actor(), patient, clock.now())
     db.session.commit()
-    flash(f"{patient.name}: called.")
+    flash(f"Call logged: {patient.name}.")
     return redirect(url_for(".index", view="calls"), 303)
 
 
@@ -123,7 +123,7 @@ def agree() -> AnyResponse:
     if channels.release(db.session(), now):
         audit.record(db.session(), actor(), "sending.agreed", actor().clinic, now)
     db.session.commit()
-    flash("Sending goes on.")
+    flash("Sending resumed.")
     return redirect(url_for(".index"), 303)
 
 
@@ -133,7 +133,7 @@ def _done(message_id: str, deed: Deed, words: str) -> AnyResponse:
         deed(db.session(), actor(), message, clock.now())
     except Refusal as refusal:
         db.session.rollback()
-        flash(f"Nothing was done: {refusal.words}.", "error")
+        flash(f"Nothing was changed: {refusal.words}.", "error")
     else:
         db.session.commit()
         flash(words)

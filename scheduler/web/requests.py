@@ -1,20 +1,22 @@
-"""What patients ask for on their private pages: another time or a call, approved with one click or settled by hand.
+"""What patients ask for on their private pages: another time or a call.
 
-New email addresses that were given there are listed too, so that the desk sees each.
+The desk approves by moving the visit (moves.py), suggests another time, declines with a reason, or closes it after a
+call. New email addresses that were given there are listed too, so that the desk sees each.
 """
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.errors import NotFound, Refusal
+from scheduler.errors import NotFound
 from scheduler.models import address_change, patient_request
 from scheduler.models.patient_request import PatientRequest
 from scheduler.services.patient import address_changes, patient_requests
 from scheduler.web.current import actor
+from scheduler.web.local import local_moment, read_start
 from scheduler.web.shell import may
 
 bp = Blueprint("requests", __name__, url_prefix="/requests")
@@ -40,39 +42,44 @@ def settle_address(change_id: str) -> Response:
         raise NotFound
     address_changes.settle(db.session(), actor(), change, clock.now())
     db.session.commit()
-    done = "the new address is in use" if change.confirmed_at else "the new address is refused"
+    done = "new address in use" if change.confirmed_at else "new address rejected"
     flash(f"{change.patient.name}: {done}.")
     return redirect(url_for(".index"), 303)
 
 
-@bp.post("/<request_id>/approval")
+@bp.post("/<request_id>/suggestion")
 @may("move")
-def approve(request_id: str) -> Response:
-    asked = _find(request_id)
-    name = asked.appointment.patient.name
-    try:
-        moves = patient_requests.approve(db.session(), actor(), asked, clock.now())
-    except Refusal as refusal:
-        db.session.rollback()
-        flash(f"{name}: not moved. {refusal.words}", "error")
-        return redirect(url_for(".index"), 303)
+def suggest(request_id: str) -> Response:
+    """Propose another start to the patient; the form is below the preview of a move."""
+    asked = find(request_id)
+    at = read_start(request.form)
+    patient_requests.suggest(db.session(), actor(), asked, at, request.form.get("answer", ""), clock.now())
     db.session.commit()
-    also = f", and {len(moves) - 1} more with it" if len(moves) > 1 else ""
-    flash(f"{name}: moved{also}. The patient is told by mail.")
+    flash(f"{asked.appointment.patient.name}: suggested {local_moment(at)}. The patient gets an email.")
     return redirect(url_for(".index"), 303)
 
 
-@bp.post("/<request_id>/settlement")
+@bp.post("/<request_id>/refusal")
 @may("move")
-def settle(request_id: str) -> Response:
-    asked = _find(request_id)
-    patient_requests.decline(db.session(), actor(), asked, clock.now())
+def decline(request_id: str) -> Response:
+    asked = find(request_id)
+    patient_requests.decline(db.session(), actor(), asked, request.form.get("answer", ""), clock.now())
     db.session.commit()
-    flash(f"{asked.appointment.patient.name}: settled.")
+    flash(f"{asked.appointment.patient.name}: declined. The patient gets an email.")
     return redirect(url_for(".index"), 303)
 
 
-def _find(request_id: str) -> PatientRequest:
+@bp.post("/<request_id>/closing")
+@may("move")
+def close(request_id: str) -> Response:
+    asked = find(request_id)
+    patient_requests.close(db.session(), actor(), asked, clock.now())
+    db.session.commit()
+    flash(f"{asked.appointment.patient.name}: request closed.")
+    return redirect(url_for(".index"), 303)
+
+
+def find(request_id: str) -> PatientRequest:
     asked = patient_request.by_public_id(db.session(), actor().clinic.id, request_id)
     if asked is None:
         raise NotFound

@@ -33,7 +33,7 @@ def register(app: Flask) -> None:
 def viewer() -> Actor | None:
     """Return who is signed in, if anybody is."""
     if not (current_user and current_user.is_authenticated and current_user.memberships):
-        return None  # a refusal to somebody without a clinic is a page too
+        return None  # a refusal to someone without a clinic is a page too
     return actor()
 
 
@@ -78,6 +78,6 @@ def _strays(person: Actor) -> list[str]:
     count = zone_drift.count(db.session(), person.clinic, clock.now())
     if not count:
         return []
-    visits = "1 visit stands" if count == 1 else f"{count} visits stand"
-    words = f"The rules of the time zone have changed, and {visits} at another hour than was agreed on:"
+    visits = "1 visit is" if count == 1 else f"{count} visits are"
+    words = f"The daylight-saving rules have changed, and {visits} at a different local time than agreed:"
     return [Markup('{} <a href="{}">see which</a>.').format(words, url_for("zone_rules.index"))]

@@ -6,7 +6,7 @@ from scheduler.http.access import PATIENT, PATIENT_AGAIN, Shows, listing, nothin
 
 _SETTINGS = nothing("settings hold no patient")
 _ACCOUNT = nothing("the reader's own account")
-_OPEN = nothing("open to everybody, holds no patient")
+_OPEN = nothing("public, shows no patient")
 _REDIRECT = nothing("answers with a redirect")
 _DEMO = nothing("the demo's mailbox; production does not have it")
 

@@ -43,8 +43,8 @@ SAID = {
     "arrive": "has arrived",
     "check-in": "is checked in",
     "fulfill": "is done",
-    "no-show": "did not come",
-    "cancel": "is cancelled",
+    "no-show": "is marked as a no-show",
+    "cancel": "is canceled",
 }
 NEEDS = {"cancel": "cancel", "reschedule": "move"}  # to take a step back, beyond what all steps need
 STEP_OF: dict[str, tuple[str, Callable[..., Appointment]]] = {
@@ -158,7 +158,7 @@ def cancel(visit_id: str) -> Response:
         db.session(), actor(), [visit], clock.now(), _text("reason"), request.form.get("side", "clinic")
     )
     db.session.commit()
-    return answer(visit, f"{visit.patient.name}, {visit.title}: cancelled.", "cancel")
+    return answer(visit, f"{visit.patient.name}, {visit.title}: canceled.", "cancel")
 
 
 @bp.post("/<visit_id>/undo")
@@ -168,12 +168,12 @@ def take_back(visit_id: str) -> Response:
     last = latest_step(db.session(), visit)
     name = request.form.get("step") or (last.kind if last else "")
     if name not in STEPS:
-        raise NotFound("There is no step to take back")
+        raise NotFound("There is no step to undo")
     if name in NEEDS:
         require(actor(), NEEDS[name])
     undo(db.session(), actor(), visit, name, clock.now())
     db.session.commit()
-    return answer(visit, f"Taken back: {visit.patient.name} is as before.")
+    return answer(visit, f"Last step undone: {visit.patient.name}.")
 
 
 @bp.post("/<visit_id>/requirements/<key>")
@@ -191,7 +191,7 @@ def settle(visit_id: str, key: str) -> Response:
         db.session(), actor(), visit.care_plan, key, clock.now(), own, _text("document"), note=_text("note")
     )
     db.session.commit()
-    return answer(visit, f"{rule.title}: settled.")
+    return answer(visit, f"{rule.title}: complete.")
 
 
 def find(visit_id: str) -> Appointment:
@@ -276,7 +276,7 @@ def _late(visit: Appointment, now: datetime) -> VisitDelays:
 def _how_late(late: Lateness | None) -> str:
     if late is None:
         return ""
-    return f", {late.minutes} min late" + ("" if late.fits else ": it no longer fits, see what is in the way")
+    return f", {late.minutes} min late" + ("" if late.fits else ": not enough time left, see the conflicts")
 
 
 def _check_version(visit: Appointment) -> None:

@@ -137,7 +137,7 @@ def test_a_whole_round_on_a_sunday_shows_every_kind_of_course(session: Session) 
     assert (loaded.counts["patients"], loaded.counts["courses"]) == (72, 70)
     assert all(
         loaded.counts[what] > 0
-        for what in ("no-shows", "made up for", "boosters booked", "cancelled", "moved")
+        for what in ("no-shows", "rescheduled", "boosters booked", "cancelled", "moved")
     )
     waiting = patient_requests.waiting(session, Actor(loaded.clinic, None, None, "command"))
     assert [one.kind for one in waiting].count(RequestKind.MOVE) == 2

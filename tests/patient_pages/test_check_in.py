@@ -22,7 +22,7 @@ def answer(client, session, path, **fields):
 
 def test_the_day_after_the_page_asks_until_it_is_answered(client, session, at, path, token, visit):
     def asks():
-        return "Tell us how you are" in client.get(f"/visits/{token}").get_data(as_text=True)
+        return "Answer the check-in questions" in client.get(f"/visits/{token}").get_data(as_text=True)
 
     assert asks()
     answer(client, session, path, mood="7")
@@ -36,7 +36,7 @@ def test_what_was_answered_is_never_shown(client, session, path):
     answer(client, session, path, little_interest="2", feeling_down="1", mood="6", note="slept well")
     shown = client.get(path).get_data(as_text=True)
 
-    assert "You have answered this already." in shown
+    assert "You have already answered." in shown
     assert not [one for one in (empty, shown) if "checked" in one or "slept well" in one]
 
 

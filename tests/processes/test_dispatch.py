@@ -232,7 +232,7 @@ def test_a_bad_address_is_marked_and_said(app, session, harbor):
     )
     assert harbor.patients["Nora"].email_bad_at == NOW + MINUTE
     assert [row.reason for row in session.scalars(select(Reminder).order_by(Reminder.id))] == [
-        "a later reminder took its place",
+        "replaced by a later reminder",
         "the email address does not work",
     ]
 
@@ -347,11 +347,11 @@ def test_a_jump_of_the_clock_holds_all_sending_until_somebody_agrees(app, sessio
         post.out.jump = timedelta
         assert post.run(NOW + MINUTE) == "held: the clock jumped"
         assert channels.troubles(session, NOW)[0].startswith(
-            "Sending is held: the clock jumped by -2.0 hours"
+            "Sending is paused: the server clock jumped by -2.0 hours"
         )
         session.rollback()
 
-        assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending goes on\n"
+        assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending resumed\n"
         assert post.run(NOW + MINUTE) == "sent 1"
 
 
@@ -391,7 +391,7 @@ def test_others_see_that_the_mail_server_is_away(app, session, harbor):
     with post_office(app, Script(greeting=b"421 4.3.2 not now")) as post:
         post.run(NOW + MINUTE)
         assert channels.troubles(session, post.now) == [
-            "The mail server does not take mail (connect: 421 4.3.2 not now), next try 13:01 UTC."
+            "The mail server is not accepting email (connect: 421 4.3.2 not now), next try 13:01 UTC."
         ]
         session.rollback()
         post.script.greeting = b"220 hello"

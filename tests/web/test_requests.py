@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler.models.appointment import Appointment
+from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patient_requests, self_service
@@ -31,48 +32,94 @@ def ask(session, harbor, third):
     return ask
 
 
-def test_one_click_moves_the_visit(session, harbor, third, ask, signed_in):
-    nora = Actor(harbor.clinic, None, None, "patient")
-    wanted = patient_requests.starts(session, nora, third, NOW)[0]
+def form_of(request_id, at, zone):
+    local = at.astimezone(zone)
+    return {
+        "request": request_id,
+        "date": f"{local:%Y-%m-%d}",
+        "time": f"{local:%H:%M}",
+        "scope": "following",
+    }
+
+
+@pytest.fixture
+def wanted(session, harbor, third):
+    wanted = patient_requests.starts(session, Actor(harbor.clinic, None, None, "patient"), third, NOW)[0]
     session.rollback()
+    return wanted
+
+
+def test_a_request_is_approved_through_the_preview_of_a_move(session, harbor, third, wanted, ask, signed_in):
     request_id, client = ask(wanted), signed_in(harbor, "alice")
     listed = client.get("/requests").text
     assert "Nora Lindqvist" in listed
     assert "mornings &lt;b&gt;please&lt;/b&gt;" in listed
+    form, address = form_of(request_id, wanted, harbor.clinic.zone), f"/appointments/{third.public_id}/time"
 
-    assert client.post(f"/requests/{request_id}/approval").status_code == 303
+    preview = client.post(f"{address}/preview", data=form).text
+    assert "Nora Lindqvist asks for" in preview
+    token = preview.split('name="token" value="')[1].split('"')[0]
+    assert session.query(PatientRequest).one().state is RequestState.OPEN
+    session.rollback()
+    assert client.post(address, data={**form, "token": token}).location == "/requests"
     session.rollback()
     assert session.get(Appointment, third.id, populate_existing=True).start_at == wanted
+    assert session.query(PatientRequest).one().state is RequestState.APPROVED
     listed = client.get("/requests").text
-    assert "Nora Lindqvist: moved" in listed
-    assert "Nobody waits for an answer." in listed
+    assert "moved" in listed
+    assert "No open requests." in listed
 
 
-def test_what_can_no_longer_be_is_said_and_nothing_moves(session, harbor, third, ask, signed_in):
-    before = third.start_at
-    request_id, client = ask(before.replace(hour=3)), signed_in(harbor, "alice")
+def test_a_time_that_is_gone_says_why_and_leaves_the_request_open(session, harbor, third, ask, signed_in):
+    night = third.start_at.replace(hour=8)
+    request_id, client = ask(night), signed_in(harbor, "alice")
 
-    client.post(f"/requests/{request_id}/approval")
+    answer = client.post(
+        f"/appointments/{third.public_id}/time/preview",
+        data=form_of(request_id, night, harbor.clinic.zone),
+    )
+    assert answer.status_code == 409
+    assert "Nora Lindqvist asks for" in answer.text
+    assert "Nearest available times" in answer.text
     session.rollback()
-    assert session.get(Appointment, third.id, populate_existing=True).start_at == before
     assert session.query(PatientRequest).one().state is RequestState.OPEN
-    assert "Nora Lindqvist: not moved." in client.get("/requests").text
 
 
-def test_a_wish_for_a_call_is_settled_by_hand(session, harbor, ask, signed_in):
+def test_another_time_is_suggested(session, harbor, third, wanted, ask, signed_in):
     request_id, client = ask(), signed_in(harbor, "alice")
-    assert "A call" in client.get("/requests").text
+    assert "Asks for a call" in client.get("/requests").text
 
-    client.post(f"/requests/{request_id}/settlement")
+    form = {**form_of(request_id, wanted, harbor.clinic.zone), "answer": "Chair 2 is free then."}
+    client.post(f"/requests/{request_id}/suggestion", data=form)
+    session.rollback()
+    asked = session.query(PatientRequest).one()
+    assert (asked.state, asked.suggested_at) == (RequestState.OPEN, wanted)
+    assert "Waiting for the patient." in client.get("/requests").text
+
+
+def test_a_refusal_asks_for_a_reason(session, harbor, ask, signed_in):
+    request_id, client = ask(), signed_in(harbor, "alice")
+
+    assert client.post(f"/requests/{request_id}/refusal", data={"answer": ""}).status_code == 422
+    assert client.post(f"/requests/{request_id}/refusal", data={"answer": "We are full."}).status_code == 303
+    session.rollback()
+    assert session.query(PatientRequest).one().answer == "We are full."
+
+
+def test_a_request_that_was_answered_by_phone_is_closed(session, harbor, ask, signed_in):
+    request_id, client = ask(), signed_in(harbor, "alice")
+
+    client.post(f"/requests/{request_id}/closing")
     session.rollback()
     assert session.query(PatientRequest).one().state is RequestState.DECLINED
+    assert session.query(Message).filter_by(kind=MessageKind.REQUEST_ANSWER).count() == 0
 
 
 def test_another_clinics_requests_are_not_there(session, harbor, hill, ask, signed_in):
     request_id, client = ask(), signed_in(hill, "oscar")
 
     assert "Nora" not in client.get("/requests").text
-    for what in ("approval", "settlement"):
+    for what in ("suggestion", "refusal", "closing"):
         assert client.post(f"/requests/{request_id}/{what}").status_code == 404
 
 
@@ -80,7 +127,7 @@ def test_who_may_not_move_visits_sees_no_requests(harbor, ask, signed_in):
     request_id, client = ask(), signed_in(harbor, "nick")
 
     assert client.get("/requests").status_code == 403
-    assert client.post(f"/requests/{request_id}/approval").status_code == 403
+    assert client.post(f"/requests/{request_id}/closing").status_code == 403
 
 
 def test_a_request_whose_visit_changed_says_so(session, harbor, third, ask, signed_in):
@@ -98,4 +145,4 @@ def test_a_request_whose_visit_changed_says_so(session, harbor, third, ask, sign
     assert "mornings &lt;b&gt;please&lt;/b&gt;" in moved
     assert "Moved to this time since the request" in moved
     assert "Canceled since the request" in canceled or "Cancelled since the request" in canceled
-    assert "/approval" not in canceled
+    assert "/preview" not in canceled

@@ -104,7 +104,7 @@ def test_closing_a_holiday_says_how_many_visits_must_move(session, harbor, cours
     client.post("/settings/holidays/2026-12-25/closure", data={})
 
     assert infusion.status.is_live
-    assert "must be moved: see Closures" in client.get("/settings/holidays?year=2026").text
+    assert "See Closures to reschedule" in client.get("/settings/holidays?year=2026").text
 
 
 def test_all_of_a_years_holidays_are_closed_at_once(harbor, signed_in):

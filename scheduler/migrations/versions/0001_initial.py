@@ -838,6 +838,8 @@ def upgrade() -> None:
     sa.Column('state', sa.String(length=24), nullable=False),
     sa.Column('wanted_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('note', sa.String(length=500), nullable=False),
+    sa.Column('suggested_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('answer', sa.String(length=300), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('decided_by_id', sa.Integer(), nullable=True),

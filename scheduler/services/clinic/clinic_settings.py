@@ -114,7 +114,7 @@ def _rules(field: str, value: Any) -> tuple[str, ...]:
         except ValueError as error:
             raise BadText(field, str(error)) from None
         if key in keys:
-            raise BadText(field, f"{text}: is there twice")
+            raise BadText(field, f"{text}: is listed twice")
         keys.add(key)
     return tuple(value)
 
@@ -129,7 +129,7 @@ def _texts(field: str, value: Any) -> dict[str, str]:
     for name, text in value.items():
         kind, _, language = name.partition(".")
         if kind not in texts.EDITABLE or language not in LANGUAGES:
-            raise BadText(field, f"{name} is not a mail")
+            raise BadText(field, f"{name} is not a kind of message")
         try:
             texts.check(kind, clean_note(field, text, 4000), language)
         except texts.BadMailText as error:

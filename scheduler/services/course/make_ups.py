@@ -40,9 +40,9 @@ def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetim
     """Return the best make-up; nothing is written. Raises WrongStatus or NoFitFound."""
     care_plan = gone.care_plan
     if care_plan is None or gone.status not in TO_MAKE_UP:
-        raise WrongStatus(f"{gone.title} is {gone.status.words}: there is nothing to make up")
+        raise WrongStatus(f"{gone.title} is {gone.status.words}: it cannot be rescheduled")
     if latest(care_plan).get(gone.action) is not gone:
-        raise WrongStatus(f"{gone.title} has been made up for already")
+        raise WrongStatus(f"{gone.title} is already rescheduled")
     course = under_way(session, actor, care_plan, now)
     plan = course.request.plan
     own = {gone.action: action_of(gone)}
@@ -59,7 +59,7 @@ def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetim
         raise no_fit(refused) from refused
     placed = {visit.action: visit for visit in result.proposal.visits}
     if gone.action not in placed:
-        raise WrongStatus(f"{gone.title} follows a visit that has no time yet: book that visit first")
+        raise WrongStatus(f"{gone.title} follows a visit that is not booked yet: book that visit first")
     moves = [
         Move(course.rows[move.action], placed[move.action], WHY[move.why])
         for move in result.moves

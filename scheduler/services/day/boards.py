@@ -146,13 +146,17 @@ def state_at(visit: Appointment, now: datetime, delay: Delay | None = None) -> s
     if visit.status is AppointmentStatus.CHECKED_IN:
         phase = phase_at(visit, now)
         if now >= visit.end_at:
-            return f"over by {_minutes(now - visit.end_at)} min"
+            return f"{_minutes(now - visit.end_at)} min over"
         if delay and delay.phase:
-            return f"{delay.phase} over by {delay.minutes} min"
+            return f"{delay.phase} {delay.minutes} min over"
         ends = phase.window.end.astimezone(visit.zone) if phase else None
         return f"{phase.name} ends {visit.formats.time(ends)}" if phase and ends else ""
     if visit.status.is_expected and now >= visit.start_at + LATE_AFTER:
-        return f"late {_minutes(now - visit.start_at)} min" if now < visit.end_at else "did not come?"
+        return (
+            f"{_minutes(now - visit.start_at)} min late"
+            if now < visit.end_at
+            else "not arrived (possible no-show)"
+        )
     return ""
 
 
@@ -176,7 +180,7 @@ def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -
     if elsewhere:
         dealt = _side_by_side(elsewhere)
         units = max(block.unit for block in dealt) + 1
-        columns.append(Column(None, "", "No chair or room", "elsewhere", units, tuple(dealt)))
+        columns.append(Column(None, "", "Phone and virtual", "elsewhere", units, tuple(dealt)))
     return columns
 
 

@@ -1,7 +1,7 @@
 """The morning digest for the desk: the day in numbers and where to look. Initials at most, never a name.
 
 One mail per member of staff and clinic day, at the clinic's hour. After downtime it still comes for a few hours, and
-not later: yesterday's numbers help nobody.
+not later: yesterday's numbers help no one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_NAMED = 12
 
 
 def due_clinics(session: Session, now: datetime) -> Sequence[int]:
-    """Return the ids of the clinics where somebody at the desk has no digest yet although it is due."""
+    """Return the ids of the clinics where someone at the desk has no digest yet although it is due."""
     open_ones = clinics.where(session, lambda clinic: _due_at(clinic, now))
     query = select(Membership.clinic_id).where(
         *IS_AT_DESK,
@@ -86,7 +86,7 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     return [
         f"{_counted(len(today), 'visit')} today{when}",
         *_named("Not confirmed", quiet, speech),
-        *_named("Something is missing", missing, speech),
+        *_named("Open requirements", missing, speech),
         *_numbers(session, clinic, now),
         *channels.troubles(session, now, clinic),
     ]
@@ -128,11 +128,11 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
         (
             len(address_changes.waiting(session, clinic, now)),
             "patient",
-            "with a new email address to look at",
+            "with a new email address to review",
         ),
-        (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
+        (len(booster_tasks.to_book(session, clinic, now)), "booster", "due to book"),
         (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
-        (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),
+        (_count(session, Patient, *stopped), "patient", "opted out of reminders since yesterday"),
         (send_log.unclear(session, clinic), "mail", "may not have arrived"),
     )
     return [f"{_counted(count, what)} {words}" for count, what, words in numbers if count]

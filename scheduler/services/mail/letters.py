@@ -61,11 +61,11 @@ REMINDING = (
 )
 TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
 CALENDAR_NOTE = {
-    "en": "To have this in your calendar, open the attached file.",
+    "en": "To add this to your calendar, open the attached file.",
     "es": "Para tenerlo en su calendario, abra el archivo adjunto.",
 }
 FOOTER = {
-    "en": "Sent automatically. Mail is not confidential: please put nothing private into a reply.",
+    "en": "Email isn't secure. Please don't reply with personal information.",
     "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
 }
 
@@ -241,6 +241,8 @@ def _mail(
         kind = str(message.values.get("words", kind))  # some notices have words of their own
     elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
         kind = SAME_HOUR
+    elif kind == MessageKind.REQUEST_ANSWER:
+        kind = str(message.values["words"])
     elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
         kind = ASKED
     words = text_of(kind, speech.language, clinic.settings.mail_texts)

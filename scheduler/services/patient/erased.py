@@ -56,7 +56,7 @@ PERSONAL: dict[type[Any], tuple[str, ...]] = {
     CarePlan: ("wishes", "status_reason", "override_reason"),
     Requirement: ("document", "note"),
     Message: ("address", "subject_line", "values", "content", "smtp_reply"),
-    PatientRequest: ("note",),
+    PatientRequest: ("note", "answer"),
     DriverAnswer: ("has_driver", "name", "phone"),
     CheckIn: ("little_interest", "feeling_down", "mood", "note"),
 }

@@ -63,9 +63,9 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
         patient, with_for_update=True
     )  # what others are writing about the patient is seen, or refused
     if patient.erased_at is not None:
-        raise WrongStatus("this record has been made anonymous already")
+        raise WrongStatus("this record is already anonymized")
     if _has_anything_ahead(session, patient, now):
-        raise WrongStatus("visits are ahead: cancel them, or stop the rest of the course, first")
+        raise WrongStatus("visits are upcoming: cancel them or end the course first")
     shown = shown_in(session, patient)
     merged = select(Patient).where(
         Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
@@ -218,7 +218,7 @@ def _erase_visits(session: Session, patient: Patient) -> None:
         .where(AppointmentEvent.appointment_id.in_(visits), AppointmentEvent.kind != "undo")
         .values(changes={}),
         update(Requirement).where(Requirement.care_plan_id.in_(courses)).values(document="", note=""),
-        update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note=""),
+        update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note="", answer=""),
         delete(DriverAnswer).where(DriverAnswer.appointment_id.in_(visits)),
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
         update(Reminder)

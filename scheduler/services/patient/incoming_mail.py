@@ -38,7 +38,7 @@ VERP = re.compile(r"\+([0-9a-z]{16})@")
 STATUS = re.compile(r"\b([245])\.\d{1,3}\.\d{1,3}\b")
 LARGEST = 10_000_000
 COMES_TO = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
-DECLINED = "Declined in their calendar program."
+DECLINED = "Declined in the patient's calendar app."
 
 
 def receive(session: Session, content: bytes, now: datetime) -> str:

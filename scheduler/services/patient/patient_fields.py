@@ -24,7 +24,7 @@ def checked(fields: Mapping[str, Any], today: date) -> dict[str, Any]:
     for name, value in fields.items():
         check = CHECKS.get(name)
         if check is None:
-            errors.append((name, "is not a field of a patient"))
+            errors.append((name, "is not a patient field"))
             continue
         try:
             values[name] = check(name, value)

@@ -85,7 +85,7 @@ ADDRESS_CHANGE = ["former", "wanted", "asked_at", "confirmed_at", "settled_at"]
 FEED = ["title_style", "created_at", "revoked_at", "last_fetched_at", "last_client"]
 DRIVER = ["has_driver", "name", "phone", "answered_at"]
 CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "answered_at"]
-REQUEST = ["kind", "state", "wanted_at", "note", "created_at", "decided_at"]
+REQUEST = ["kind", "state", "wanted_at", "note", "suggested_at", "answer", "created_at", "decided_at"]
 EVENT = ["kind", "at", "by", "reason", "changes"]
 TRAIL = ["at", "actor", "event", "object_type", "object_id", "fields", "address", "reason"]
 

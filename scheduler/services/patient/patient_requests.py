@@ -1,7 +1,8 @@
 """Another time for a visit: which starts a patient may choose from, and what the desk makes of the request.
 
 A start is offered when the rest of the course can still be kept with it, the later visits moving along where they must.
-Approving moves the visit as a hand at the desk would, with one mail for all that moves.
+The desk approves by moving the visit, with the preview that every move has, or suggests another start, or declines with
+a reason. The reason is for the private page; the mail says only that there is an answer.
 """
 
 from __future__ import annotations
@@ -15,17 +16,23 @@ from sqlalchemy.orm import Session
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.model import NoFit
-from scheduler.errors import WrongStatus
+from scheduler.errors import Invalid, WrongStatus
+from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.message import MessageKind
 from scheduler.models.patient_request import PatientRequest, RequestState, open_in
 from scheduler.services.actors import Actor
+from scheduler.services.mail import outbox
+from scheduler.services.mail.reminders import recipients
 from scheduler.services.planning import proposals
 from scheduler.services.planning.courses import latest, plan_of, rest, under_way
 from scheduler.services.trail import audit
 from scheduler.services.visit import moves
 
 OFFERED, A_DAY = 12, 3
+MOST_ANSWER = 300
+SUGGESTED, DECLINED = "request-suggested", "request-declined"  # the words of the mails that answer a request
 
 
 def starts(session: Session, actor: Actor, appointment: Appointment, now: datetime) -> list[datetime]:
@@ -52,7 +59,7 @@ def starts(session: Session, actor: Actor, appointment: Appointment, now: dateti
 
 
 def waiting(session: Session, actor: Actor) -> list[PatientRequest]:
-    """Return what waits for the desk, the nearest visit first, until a person settles it, whatever moves meanwhile."""
+    """Return what waits for the desk, the nearest visit first, until a person answers it, even when the visit moves."""
     return open_in(session, actor.clinic.id)
 
 
@@ -62,26 +69,64 @@ def has_changed(request: PatientRequest) -> bool:
     return not visit.status.is_expected or visit.schedule_version != request.schedule_version
 
 
-def approve(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> list[moves.Move]:
-    """Move the visit to the start that was asked for, with what must move along; return the moves.
+def agree(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> None:
+    """Close a request because its visit has been moved in answer; the mail about the move is the patient's answer."""
+    _require_open(request)
+    _decide(session, actor, request, RequestState.APPROVED, now)
 
-    Raises WrongStatus for a request that is decided or asks for a call, and what moving raises.
+
+def suggest(
+    session: Session, actor: Actor, request: PatientRequest, at: datetime, answer: str, now: datetime
+) -> None:
+    """Propose another start to the patient, who accepts it on the private page. The time is not held meanwhile.
+
+    Raises WrongStatus for a request that is closed, and what moving the visit there raises.
     """
     _require_open(request)
-    if request.wanted_at is None:
-        raise WrongStatus("The patient asks to be called: agree on a time and move the visit")
+    moves.plan_move(session, actor, request.appointment, at, now, scope=_scope(request.appointment))
+    request.suggested_at, request.answer = at, line(answer)[:MOST_ANSWER]
+    audit.record(session, actor, "request.suggested", request, now)
+    _write_to_patient(session, actor, request, SUGGESTED, now)
+
+
+def accept(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> list[moves.Move]:
+    """Move the visit to the start that the desk suggested, for its patient; return the moves.
+
+    Raises WrongStatus where nothing is suggested, and what moving raises when the time has been taken meanwhile.
+    """
+    _require_open(request)
+    if request.suggested_at is None:
+        raise WrongStatus("The clinic has suggested no time")
     planned = moves.plan_move(
-        session, actor, request.appointment, request.wanted_at, now, scope=_scope(request.appointment)
+        session, actor, request.appointment, request.suggested_at, now, scope=_scope(request.appointment)
     )
-    moves.apply_moves(session, actor, planned, now, "asked for by the patient")
+    moves.apply_moves(session, actor, planned, now, "suggested by the clinic, accepted by the patient")
     _decide(session, actor, request, RequestState.APPROVED, now)
     return planned
 
 
-def decline(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> None:
-    """Close a request without moving: it was settled by phone, or cannot be."""
+def decline(session: Session, actor: Actor, request: PatientRequest, answer: str, now: datetime) -> None:
+    """Close a request without moving the visit, and notify the patient. Raises Invalid without a reason."""
+    _require_open(request)
+    answer = line(answer)[:MOST_ANSWER]
+    if not answer:
+        raise Invalid([("answer", "say why: the patient reads it on the private page")])
+    request.answer = answer
+    _decide(session, actor, request, RequestState.DECLINED, now)
+    if request.appointment.status.is_expected:
+        _write_to_patient(session, actor, request, DECLINED, now)
+
+
+def close(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> None:
+    """Close a request that was answered by phone: the patient gets no mail about it."""
     _require_open(request)
     _decide(session, actor, request, RequestState.DECLINED, now)
+
+
+def withdraw(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> None:
+    """Take a request back, as its patient wishes; nothing happens to one that is closed."""
+    if request.state is RequestState.OPEN:
+        _decide(session, actor, request, RequestState.WITHDRAWN, now)
 
 
 def _possible(
@@ -105,12 +150,33 @@ def _scope(appointment: Appointment) -> str:
 
 def _require_open(request: PatientRequest) -> None:
     if request.state is not RequestState.OPEN:
-        raise WrongStatus("This request is settled already")
+        raise WrongStatus("This request has been answered already")
 
 
 def _decide(
     session: Session, actor: Actor, request: PatientRequest, state: RequestState, now: datetime
 ) -> None:
     request.state, request.decided_at, request.decided_by_id = state, now, actor.user_id
+    request.suggested_at = None
     audit.record(session, actor, f"request.{state.value}", request, now)
     session.flush()
+
+
+def _write_to_patient(
+    session: Session, actor: Actor, request: PatientRequest, words: str, now: datetime
+) -> None:
+    """Mail the answer to those who are written to about this visit. It ends with the visit's start or its next move."""
+    visit = request.appointment
+    for recipient in recipients(visit.patient):
+        outbox.enqueue(
+            session,
+            actor.clinic,
+            MessageKind.REQUEST_ANSWER,
+            now,
+            patient=visit.patient,
+            recipient=recipient,
+            values={"words": words},
+            about=[visit],
+            due_at=now + timedelta(seconds=actor.clinic.settings.change_delay_seconds),
+            expires_at=visit.start_at,
+        )

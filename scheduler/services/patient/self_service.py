@@ -39,7 +39,7 @@ class TooLate(Refusal):
 class OldForm(Refusal):
     """The visit has changed since the page was shown."""
 
-    code, title = "old-form", "This visit has changed meanwhile"
+    code, title = "old-form", "This visit has changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,7 @@ def ask(
         session.add(request)
     request.kind = RequestKind.MOVE if wanted_at else RequestKind.CALL
     request.wanted_at, request.note = wanted_at, _note(note)
+    request.suggested_at, request.answer = None, ""
     request.schedule_version, request.created_at = appointment.schedule_version, now
     session.flush()
     with changing(session, actor, now, [appointment]) as change:

@@ -161,7 +161,7 @@ def _of_segment(
 def _not_there(calendar: Availability, segment: Segment, name: str, closed: Sequence[Closure]) -> Obstacle:
     """Say why a resource that nobody takes up cannot be had: what closes it or the clinic, or the hours of either."""
     window = Window(segment.start, segment.end)
-    why = "not in use" if segment.role.is_place else "not at work"
+    why = "not active" if segment.role.is_place else "not at work"
     if not _is_open(calendar, window):
         why = "the clinic is not open"
     for one in closed:

@@ -81,7 +81,7 @@ def check_dates(actor: Actor, wishes: CourseRequest, now: datetime) -> None:
     actions = {action.key for action in wishes.plan_definition.plan.actions}
     for action, start in wishes.pinned.items():
         if action not in actions:
-            faults.append((f"pinned.{action}", "the plan has no such action"))
+            faults.append((f"pinned.{action}", "the protocol has no such action"))
         elif start < now:
             faults.append((f"pinned.{action}", "is in the past"))
         elif local_on(start, actor.clinic.zone) >= last:

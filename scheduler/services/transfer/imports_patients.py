@@ -123,7 +123,7 @@ def _duplicates(session: Session, clinic: Clinic, unit: str, rows: Sequence[Row]
         keys = _keys(row.fields)
         double = next((known[key] for key in keys if key in known), None)
         if double is not None:
-            found.append(ImportFault(row.place, "duplicate", f"is there already ({double})"))
+            found.append(ImportFault(row.place, "duplicate", f"already exists ({double})"))
         known.update((key, f"{unit} {row.place}") for key in keys if key not in known)
     return found
 

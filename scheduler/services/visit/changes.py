@@ -49,7 +49,7 @@ from scheduler.services.visit.snapshots import Snapshot, differences
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
 MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed
-EXPIRED = "the reservation ran out"
+EXPIRED = "the hold expired"
 Wanted = tuple[Patient, Iterable[Placement]]
 
 

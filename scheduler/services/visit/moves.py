@@ -35,9 +35,9 @@ from scheduler.services.planning.visit_rows import People, action_of
 from scheduler.services.visit.changes import Changes, changing, release_expired
 
 SCOPES = ("one", "following")
-ASKED = "asked for"
+ASKED = "requested"
 NOTHING: Mapping[int, int] = MappingProxyType({})
-WHY = {"follows": "keeps the spacing", "resources": "other people or place, same time"}
+WHY = {"follows": "keeps the spacing", "resources": "other staff or room, same time"}
 
 
 @dataclass(frozen=True)

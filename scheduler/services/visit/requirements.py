@@ -136,7 +136,7 @@ def _require_role(actor: Actor, rule: RequirementDefinition) -> None:
     if not may_complete(actor.role, rule.completed_by):
         roles = " or ".join(role.replace("-", " ") for role in rule.completed_by)
         raise Forbidden(
-            f"{rule.title}: the protocol asks for a {roles}", completed_by=list(rule.completed_by)
+            f"{rule.title}: the protocol requires a {roles}", completed_by=list(rule.completed_by)
         )
 
 
@@ -177,5 +177,5 @@ def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Req
         if requirement.appointment_id == wanted:
             return requirement
     if rows and appointment is None:
-        raise NotFound(f"The requirement {key} is settled for each visit: say which")
+        raise NotFound(f"The requirement {key} is completed for each visit: specify the visit")
     raise NotFound(f"This course has no requirement {key}" + (" for that visit" if appointment else ""))

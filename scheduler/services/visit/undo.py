@@ -97,7 +97,7 @@ def _require_place_in_course(session: Session, appointment: Appointment) -> None
         Appointment.replaces_id == appointment.id, Appointment.status.in_(LIVE)
     )
     if session.scalars(made_up.limit(1)).first() is not None:
-        raise WrongStatus(f"{appointment.title} has been made up for: cancel the make-up first")
+        raise WrongStatus(f"{appointment.title} is already rescheduled: cancel the new visit first")
     course = appointment.care_plan
     if course is not None and course.status is not CarePlanStatus.ACTIVE:
         raise WrongStatus(f"The course is {course.status.words}: {appointment.title} cannot be restored")

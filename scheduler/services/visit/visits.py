@@ -104,7 +104,7 @@ def mark_noshow(
     """Note that the patient did not come, once the visit has begun; its time is free again."""
     _require(appointment, "no-show")
     if now < appointment.start_at:
-        raise WrongStatus(f"{appointment.title} has not begun yet: cancel it instead")
+        raise WrongStatus(f"{appointment.title} has not started yet: cancel it instead")
     return _step(session, actor, appointment, "no-show", AppointmentStatus.NOSHOW, now, reason)
 
 

@@ -36,7 +36,7 @@ def save_self_service() -> Response | tuple[str, int]:
     except Invalid as refusal:
         db.session.rollback()
         return _page(settings, refusal), refusal.status
-    return saved(".self_service", "Saved. It holds for every patient from now on.")
+    return saved(".self_service", "Saved.")
 
 
 def _page(settings: ClinicSettings, refusal: Invalid | None = None) -> str:

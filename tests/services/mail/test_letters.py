@@ -14,6 +14,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.mail import outbox
 from scheduler.services.mail.letters import Letter, Letterhead, compose
 from scheduler.services.patient import self_service
+from scheduler.services.patient.patient_requests import DECLINED, SUGGESTED
 from scheduler.services.private_links import open_page
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
@@ -88,6 +89,16 @@ def test_what_is_asked_for_says_nothing_about_it_either(session, harbor, kind, l
     infusion = next(one for one in care_plan.appointments if one.action == "infusion-2")
 
     assert said_of_the_treatment(*letter(session, kind, [infusion])[:2]) == []
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("words", [SUGGESTED, DECLINED])
+def test_an_answer_to_a_request_says_nothing_either_and_leads_to_the_page(visit, session, words, language):
+    visit.patient.language = language
+    mail, composed, _ = letter(session, MessageKind.REQUEST_ANSWER, [visit], values={"words": words})
+
+    assert said_of_the_treatment(mail, composed) == []
+    assert "/visits/" in text_of(mail)
 
 
 def said_of_the_treatment(mail, composed):
@@ -223,12 +234,12 @@ def test_the_same_row_gives_the_same_bytes(session, visit):
 
 def test_a_change_shows_the_time_that_was_told(session, harbor, visit):
     mail, _, message = letter(session, MessageKind.CHANGE, [visit])
-    assert "Before" not in text_of(mail)
+    assert "Old time" not in text_of(mail)
 
     before = [(visit.start_at - DAY).isoformat(), (visit.end_at - DAY).isoformat()]
     message.values = {**message.values, "before": {str(visit.id): before}}
     text = text_of(message_from_bytes(compose(session, message, HEAD, NOW).content, policy=default))
-    assert "Before: Friday, November 27, 2026, 8:00 AM to 9:00 AM" in text
+    assert "Old time: Friday, November 27, 2026, 8:00 AM to 9:00 AM" in text
 
 
 def test_a_name_cannot_break_out_of_the_html(session, visit):
@@ -248,8 +259,8 @@ def test_a_proxy_is_written_to_by_their_own_name(session, visit):
 
 def test_every_kind_of_mail_has_its_text_in_every_language():
     for language in ("en", "es"):
-        kinds = {kind.value for kind in MessageKind} - {"address"}
-        for kind in sorted(kinds | {"private", "address-confirm", "address-notice"}):
+        kinds = {kind.value for kind in MessageKind} - {"address", "request-answer"}
+        for kind in sorted(kinds | {"private", "address-confirm", "address-notice", SUGGESTED, DECLINED}):
             check(kind, (FOLDER / language / f"{kind}.txt").read_text())
 
 

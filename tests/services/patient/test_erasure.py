@@ -116,7 +116,7 @@ def test_who_erased_it_and_why_is_kept(session, harbor, nora):
 
 
 def test_a_patient_with_visits_ahead_is_kept(session, harbor, nora):
-    with pytest.raises(WrongStatus, match="visits are ahead"):
+    with pytest.raises(WrongStatus, match="visits are upcoming"):
         erasure.erase(session, harbor.actor("ada"), nora, "asked for by letter", NOW)
     assert nora.family_name == "Lindqvist"
 

@@ -122,7 +122,7 @@ def test_a_worker_that_is_told_to_stop_gives_the_search_back(app, session, harbo
         looks.append(1)
         return len(looks) > 1
 
-    assert worker.work_once(app, "one", is_ending) == "gave a job back"
+    assert worker.work_once(app, "one", is_ending) == "returned a job to the queue"
     assert (again(session, job).state, len(looks)) == ("waiting", 2)
 
 

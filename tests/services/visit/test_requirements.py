@@ -73,5 +73,5 @@ def test_an_unknown_requirement_is_refused_by_name(session, paul, care_plan):
 
 
 def test_a_requirement_per_session_asks_for_the_visit(session, paul, care_plan):
-    with pytest.raises(NotFound, match="say which"):
+    with pytest.raises(NotFound, match="specify the visit"):
         requirements.complete(session, paul, care_plan, "driver", NOW)
