@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit, Placement
+from scheduler.domain.planner.values import NoFit, Placement
 from scheduler.domain.status import TO_MAKE_UP
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
