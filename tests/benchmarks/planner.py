@@ -227,7 +227,7 @@ def aims(six: Row, twelve: Row, few: Duel) -> Iterator[str]:
     duel = six.duel
     figures = [
         ("start set, all resources", 0.4, median(six.start_set)),
-        ("slot map, 6 infusions + 6 therapies", 0.5, median(six.slot_map)),
+        ("slot map, 6 infusions + 6 therapies", 10.0, median(six.slot_map)),
         ("optimal plan, 6 + 6", 5.0, median(six.optimum)),
         ("optimal plan, 12 + 12", 15.0, median(twelve.optimum)),
     ]
