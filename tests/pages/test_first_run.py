@@ -61,7 +61,7 @@ def test_the_empty_pages_of_a_new_clinic_say_what_to_do(page, fresh):
         "/patients/duplicates": "No two records share",
         "/care-plans/new": "No patients yet.",
         "/requests": "No open requests.",
-        "/reminders": "Nothing here.",
+        "/reminders": "No messages.",
         "/settings/places": "None yet. Add the first chair below.",
         "/settings/people": "No staff yet.",
         "/settings/protocols": "None yet.",

@@ -15,7 +15,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit, Placement
+from scheduler.domain.planner.values import NoFit, Placement
 from scheduler.domain.status import TO_MAKE_UP, CarePlanStatus, CourseEffect
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Weights
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, Placement, Request
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Done, Placement, Request
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import STEPS, TO_MAKE_UP, AppointmentStatus, CourseEffect, Response
 from scheduler.models.allocation import of_appointment

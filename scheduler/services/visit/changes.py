@@ -29,7 +29,7 @@ from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import Session
 
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.domain.planner.model import Placement
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Placement, Request
+from scheduler.domain.planner.values import Placement, Request
 from scheduler.domain.status import (
     LIVE,
     STEP_NAMES,

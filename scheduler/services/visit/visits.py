@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Violation
+from scheduler.domain.planner.values import Violation
 from scheduler.domain.status import STEP_REFUSALS, STEPS, AppointmentStatus, CourseEffect, Response, Stage
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
