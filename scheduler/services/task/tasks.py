@@ -1,7 +1,7 @@
 """Taking a task, giving it back, and recording what came of it.
 
-Anyone who may take a task may also complete it, even if another person has taken it: what must be done soon does not wait for one
-person.
+Anyone who may take a task may also complete it, even if another person has taken it: what must be done soon does not
+wait for one person.
 """
 
 from __future__ import annotations
