@@ -29,7 +29,8 @@ class TaskKind(StrEnum):
 class Task(InClinic, Public, Model):
     """`patient_id` and `appointment_id` are its subject. `details` is what the person must know, by kind.
 
-    `escalates_at` is when others are notified of a task that is not taken; None once it is. `escalations` counts that.
+    `escalates_at` is when others are notified because it was not taken; None once it is taken. `escalations` counts
+    that.
     """
 
     __tablename__ = "task"
