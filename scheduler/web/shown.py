@@ -107,6 +107,7 @@ SHOWS: dict[str, Shows] = {
             "patients.send_link",
             "requests.settle",
             "requests.settle_address",
+            "requests.finish_mail",
             "zone_rules.agree",
             "zone_rules.derive",
         ),
