@@ -3,7 +3,10 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test setup lint format lock audit bench chaos interop screenshots
+.PHONY: help run test setup lint format strings lock audit bench chaos interop screenshots
+
+# Where it is set, each process compiles every module again: 4 s of a core.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_IN = .venv/bin/python
 WORKERS ?= 3
@@ -28,6 +31,9 @@ lint: ## ruff, mypy, djlint and bandit
 
 format: ## put the code into ruff's format
 	@$(ready) test && $(PYTHON_IN) -m ruff check --fix-only --quiet . && $(PYTHON_IN) -m ruff format .
+
+strings: ## every text that people read, with file and line (ARGS= some files or folders)
+	@$(ready) test && exec $(PYTHON_IN) -m tools.strings $(ARGS)
 
 lock: ## write the hashed locks from requirements/*.in (UPGRADE=1 takes newer versions)
 	@$(ready) test && exec $(PYTHON_IN) -m tools.lock $(if $(UPGRADE),--upgrade)

@@ -217,16 +217,16 @@ def _keep_safe(settings: Settings, values: Mapping[str, str]) -> None:
     """Refuse what is fine elsewhere and dangerous in this APP_ENV."""
     if settings.app_env != "production":
         if not _is_loopback(settings.smtp.host):
-            raise ConfigError("SMTP_URL", "must be on this machine: a demo or a test mails nobody else")
+            raise ConfigError("SMTP_URL", "must be on this machine: a demo or a test sends no email elsewhere")
         return
     if settings.clock_file:
-        raise ConfigError("CLOCK_FILE", "is for tests and the demo: production does not travel in time")
+        raise ConfigError("CLOCK_FILE", "is only for tests and the demo")
     if values.get("FLASK_DEBUG", "0").lower() not in ("0", "false", "no"):
         raise ConfigError("FLASK_DEBUG", "must not be on in production: its error pages run code")
     if not settings.https and not _is_loopback(urlsplit(settings.public_url).hostname or ""):
-        raise ConfigError("PUBLIC_URL", "must be https in production: links in mails carry keys")
+        raise ConfigError("PUBLIC_URL", "must be https in production: links in emails contain keys")
     if settings.second_factor != "required":
-        raise ConfigError("SECOND_FACTOR", "must be required in production: a password alone opens no clinic")
+        raise ConfigError("SECOND_FACTOR", "must be required in production: a password alone is not enough")
     if settings.smtp_final_wait < 600:
         raise ConfigError("SMTP_FINAL_WAIT", "must be at least 600 in production (RFC 5321, 4.5.3.2.6)")
 

@@ -7,7 +7,7 @@ The nouns are FHIR R5's, the calendar words RFC 5545's:
     PlanDefinition, Action, Offset       a protocol, its visits, the gaps between them (relatedAction)
     CarePlan                             one patient's course; its status is a FHIR request-status
     Appointment                          one visit; its status is a FHIR appointmentstatus
-    Allocation                           what a visit takes up: resource, unit, window (FHIR Slot is its free/busy view)
+    Allocation                           what a visit uses: resource, unit, window (FHIR Slot is its free/busy view)
     RequirementDefinition, Requirement   what must be in place before a visit: in the protocol, and for one course
     Placement                            where the planner puts an action
     Reminder, Message                    a due row, and a mail (FHIR Communication)

@@ -4,7 +4,7 @@ SQLite runs through pysqlite3, because the SQLite of many systems (3.7.0 to 3.51
 connections write and checkpoint at once (fixed in 3.51.3, 3.50.7 and 3.44.6). With a fixed version the journal is WAL,
 otherwise TRUNCATE. The driver's own transactions are switched off: readers begin plainly, writers begin IMMEDIATE, so a
 writer waits for its turn at the start instead of failing in the middle. It asks about every hundredth of a second then:
-SQLite's own waiting asks ever more seldom, so that whoever has just written is first again and others starve.
+SQLite's own waiting asks ever more seldom, so that anyone who has just written is first again and others starve.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _wait_for_turn(connection: Connection) -> None:
             except sqlite.OperationalError as error:
                 if "locked" not in str(error):
                     break
-            time.sleep(random.uniform(*TURN_SECONDS))  # noqa: S311  (so that nobody is always first)
+            time.sleep(random.uniform(*TURN_SECONDS))  # noqa: S311  (so that no one is always first)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         driver.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")

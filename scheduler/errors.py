@@ -27,7 +27,7 @@ class Refusal(Exception):
 class NotFound(Refusal):
     """No such object here. Objects of other clinics answer the same."""
 
-    code, status, title = "not-found", 404, "There is nothing here"
+    code, status, title = "not-found", 404, "Not found"
 
 
 class Forbidden(Refusal):
@@ -39,7 +39,7 @@ class Forbidden(Refusal):
 class Invalid(Refusal):
     """Bad input: `errors` is a list of {field, reason}."""
 
-    code, status, title = "invalid", 422, "Something in the request is not right"
+    code, status, title = "invalid", 422, "Please check the entries"
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         listed = [{"field": field, "reason": reason} for field, reason in errors]
@@ -55,37 +55,37 @@ class SlotTaken(Refusal):
 class NoFitFound(Refusal):
     """No placement keeps every rule: `reasons` and `suggestions` say why and what would help."""
 
-    code, title = "no-fit", "No course fits"
+    code, title = "no-fit", "No times available"
 
 
 class RuleBroken(Refusal):
     """The visits break rules: `violations` lists {action, rule, words, hard}."""
 
-    code, status, title = "rule-broken", 422, "The plan's rules are not kept"
+    code, status, title = "rule-broken", 422, "Outside the protocol's spacing"
 
 
 class ProposalExpired(Refusal):
-    """The proposal's time is over, or it was made for somebody or something else."""
+    """The proposal's time is over, or it was made for someone or something else."""
 
-    code, title = "proposal-expired", "This proposal is no longer valid; ask for a new one"
+    code, title = "proposal-expired", "This option is no longer valid; search again"
 
 
 class StalePreview(Refusal):
     """Applying the change would now move something else than the preview said."""
 
-    code, title = "stale-preview", "The calendar has changed since this was previewed"
+    code, title = "stale-preview", "The calendar has changed since the preview"
 
 
 class Stale(Refusal):
-    """Somebody changed the object meanwhile: `changes` says who and what."""
+    """Someone changed the object meanwhile: `changes` says who and what."""
 
-    code, status, title = "stale", 412, "Somebody else changed this meanwhile"
+    code, status, title = "stale", 412, "This was just changed by another user"
 
 
 class RequirementOpen(Refusal):
     """A requirement blocks the visit: `requirements` lists {key, title, why, completed_by}; `next` says what to do."""
 
-    code, title = "requirement-open", "Something must be settled first"
+    code, title = "requirement-open", "Requirements are not complete"
 
     def __init__(self, requirements: Sequence[dict[str, Any]], next: str) -> None:
         self.next = next
@@ -102,7 +102,7 @@ class StepMissing(Refusal):
 class WrongStatus(Refusal):
     """The object's status does not allow the step."""
 
-    code, title = "wrong-status", "This step does not fit the present status"
+    code, title = "wrong-status", "This step isn't possible in the current status"
 
 
 class WrongDay(Refusal):
@@ -126,10 +126,10 @@ class KeyInFlight(Refusal):
 class LinkOver(Refusal):
     """A link from a mail that is too old, was used already, or is not ours."""
 
-    code, status, title = "link-over", 410, "This link is no longer valid; ask for a new one"
+    code, status, title = "link-over", 410, "This link is no longer valid; request a new one"
 
 
 class RecordErased(Refusal):
     """The patient's record was erased; nothing about the patient is kept or written again."""
 
-    code, status, title = "record-erased", 410, "This patient's record was erased"
+    code, status, title = "record-erased", 410, "This patient's record was anonymized"

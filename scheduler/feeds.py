@@ -102,7 +102,7 @@ class Door:
         if state is None:
             return self._unknown(environ, now)
         if state.revoked:
-            return self._plain(410, "This calendar was switched off. Ask the clinic for a new address.")
+            return self._plain(410, "This calendar link was turned off. Ask the clinic for a new link.")
         if self._is_over(self.fetches, str(state.feed_id), now):
             return self._too_many(FETCHES, now)
         zipped = _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -141,7 +141,7 @@ class Door:
         """Answer what is no token of ours. Guessing is counted by address; a good token behind it is not affected."""
         if self._is_over(self.guesses, limits.network(environ.get("REMOTE_ADDR")), now):
             return self._too_many(GUESSES, now)
-        return self._plain(404, "There is no such calendar.")
+        return self._plain(404, "Calendar not found.")
 
     def _too_many(self, limit: Limit, now: datetime) -> Response:
         return self._plain(429, "Too many requests.", {"Retry-After": str(limit.ends_in(now))})

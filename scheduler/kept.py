@@ -1,4 +1,4 @@
-"""One connection for each thread that stays open, for a question that is asked all the time and must be answered anew.
+"""One connection for each thread that stays open, for a question that is asked all the time and must be answered again.
 
 A pool's checking out, pinging and rolling back would take longer than the answer. Such a connection has no transaction:
 each question sees what has been committed by then. One that the database has closed meanwhile is replaced once.

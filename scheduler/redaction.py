@@ -1,5 +1,5 @@
-"""Private addresses are kept out of logs: whoever reads a log must not be able to open a calendar or a patient's page,
-to choose somebody's password, or to read whom the desk looked for.
+"""Private addresses are kept out of logs: a reader of logs must not be able to open a calendar or a patient's page,
+to choose someone's password, or to read whom the desk looked for.
 
 It works on every record of every logger (our own, Flask's, the web server's, werkzeug's), because an address can
 turn up in any of them; a filter on one logger would be forgotten on the next.
@@ -13,7 +13,7 @@ from typing import Any
 
 SECRET = re.compile(
     r"(/(?:feeds|visits|account/password|account/invitations/by-mail)/"  # a private address
-    r"|\b(?:search|name|given|family|email|phone|birthdate|who|to)(?:=|%3D)"  # whom somebody looked for
+    r"|\b(?:search|name|given|family|email|phone|birthdate|who|to)(?:=|%3D)"  # whom someone looked for
     r"|\bseriate_)"  # an API token
     r"[^\s/?&\"'#]+"
 )
@@ -21,7 +21,7 @@ HIDDEN = r"\1[hidden]"
 
 
 def redact(text: str) -> str:
-    """Return the text with tokens, and what people typed to find somebody, hidden."""
+    """Return the text with tokens, and what people typed to find someone, hidden."""
     return SECRET.sub(HIDDEN, text)
 
 

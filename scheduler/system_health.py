@@ -30,10 +30,11 @@ PURPOSES = {
     "prune": "deleting what is kept for a short time",
     "retention": "erasing records after their retention period",
     "seal": "sealing the audit trail",
+    "tasks": "notifying more people of tasks that were not taken",
     "worker": "imports and longer searches",
     "zones": "changes of time zone rules",
 }
-STOPPED = "Nothing is being sent: the clock process does not run."
+STOPPED = "Emails are not being sent. Tell your administrator: the clock process is not running."
 
 
 @dataclass
@@ -129,7 +130,7 @@ def banner(app: Flask, session: Session) -> list[str]:
     if all(job.late for job in found.jobs if job.name != WORKER):
         return [STOPPED, *found.channel]
     words = [
-        "Nothing is being sent: the job that sends mail "
+        "Emails are not being sent. Tell your administrator: the sending job "
         + ("has never run." if job.age is None else f"last ran {signs_of_life.span(job.age)} ago.")
         for job in late
         if job.name == DISPATCH
@@ -137,9 +138,9 @@ def banner(app: Flask, session: Session) -> list[str]:
     rest = [job for job in found.jobs if job.trouble and not (job.late and job.name == DISPATCH)]
     if rest:
         named = ", ".join(f"{job.name} ({PURPOSES[job.name]})" for job in rest)
-        words.append(f"Background work is late or fails: {named}. Tell whoever runs this system.")
+        words.append(f"Background tasks are delayed or failing: {named}. Tell your administrator.")
     if found.is_mail_late and not words:
-        words.append("Mail is late: something that was due is still waiting.")
+        words.append("Emails are delayed. Tell your administrator.")
     return [*words, *found.channel]
 
 

@@ -1,11 +1,11 @@
 """When a request's transaction begins, how it ends, and when it is tried again.
 
 A request that may change something reads first: its body, within limits; its CSRF token; the session or API token of
-the caller. Only then, right before its view, does it begin as a writer, so that on SQLite nobody waits for a client
+the caller. Only then, right before its view, does it begin as a writer, so that on SQLite no one waits for a client
 that sends slowly or is unknown. What it reads from then on stays true until it commits; the checks of the caller marked
 with `again_as_writer` are made once more, because it may have waited seconds for its turn. A view that only computes
 although it is asked by POST (a proposal) is marked with `only_reads`; one that looks at a password before it writes is
-marked with `reads_first`, so that nobody waits for the slow hash. An interface commits once; the rest is rolled back.
+marked with `reads_first`, so that no one waits for the slow hash. An interface commits once; the rest is rolled back.
 
 A writer that the database turned away only because of another writer (SQLite busy; PostgreSQL's deadlock, 40P01, and
 serialization failure, 40001) is run again a few times from its beginning: nothing of it was kept.
@@ -51,7 +51,7 @@ def again_as_writer(check: View) -> View:
 
 
 def write_now() -> None:
-    """Go on as a writer. What was read before is read anew when it is looked at again."""
+    """Go on as a writer. What was read before is read again when it is looked at again."""
     db.session.rollback()
     begin_write(db.session())
 

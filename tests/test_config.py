@@ -107,7 +107,7 @@ def test_demo_and_test_mail_nobody(demo, app_env, url):
 
     assert refusal(demo | change) == (
         "SMTP_URL",
-        "must be on this machine: a demo or a test mails nobody else",
+        "must be on this machine: a demo or a test sends no email elsewhere",
     )
 
 

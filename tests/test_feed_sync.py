@@ -138,7 +138,7 @@ def test_a_subscriber_follows_a_course_from_booking_to_rotation(session, harbor,
     assert (sooner, "CONFIRMED", 1) in subscriber.has()
     assert (last.start_at, "CANCELLED", 1) in subscriber.has()
     assert f"{sooner.astimezone(harbor.clinic.zone):%Y-%m-%d %H:%M} Appointment" in subscriber.lists()
-    assert any(line.endswith("Cancelled: Appointment") for line in subscriber.lists())
+    assert any(line.endswith("Canceled: Appointment") for line in subscriber.lists())
 
     kept = subscriber.has()
     _, fresh = feeds.rotate(session, alice, feed, NOW)

@@ -225,7 +225,7 @@ def test_whatever_is_no_token_of_ours_answers_the_same(client, feed, name):
     known, answer = client.get("/feeds/" + "B" * 43 + ".ics"), client.get(f"/feeds/{name}")
 
     assert answer.status_code == known.status_code == 404
-    assert answer.data == known.data == b"There is no such calendar.\n"
+    assert answer.data == known.data == b"Calendar not found.\n"
     assert dict(answer.headers) == dict(known.headers)
     assert client.get("/feeds").data == known.data
 

@@ -1,7 +1,7 @@
 """The settings of a demo, kept in `instance/env` so that commands in a second terminal see the same ones.
 
 The file has two parts. The upper one lasts: APP_ENV, the generated SECRET_KEY, and what a person adds. The lower one
-is what the last `make run` was given or chose, and every run writes it anew.
+is what the last `make run` was given or chose, and every run writes it again.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import config
 from tools.places import Refused
 
-LAST_RUN = "# of the last `make run`, written anew by each"
+LAST_RUN = "# of the last `make run`, written again by each"
 CARRIED = tuple(name for name in config.NAMES if name not in ("APP_ENV", "INSTANCE_PATH"))
 
 
@@ -37,7 +37,7 @@ def save(file: Path, text: str) -> None:
 
 def _first() -> list[str]:
     return [
-        "# Settings of the demo, below the real environment. One NAME=value a line, taken as it stands.",
+        "# Settings of the demo, below the real environment. One NAME=value a line, taken as it is.",
         "APP_ENV=demo",
         f"SECRET_KEY={secrets.token_hex(32)}",
     ]

@@ -1,6 +1,6 @@
 """Every kind of mail in the demo's mailbox page, narrow and wide, light and dark, for eyes that look for what is wrong.
 
-A mail is known again by the text that it was made of. A kind that no mail of the demo is of ends the command: nobody
+A mail is known again by the text that it was made of. A kind that no mail of the demo is of ends the command: no one
 would look at it.
 """
 
@@ -57,7 +57,7 @@ def _several(page: Page, name: str) -> str:
 
 
 def _new_browser(browser: Browser, address: str, folder: Path) -> None:
-    """Invite somebody, and sign in with a browser and another one."""
+    """Invite someone, and sign in with a browser and another one."""
     for agent in ("Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0", "Mozilla/5.0 (iPhone) Safari/605.1.15"):
         page = browser.new_page(base_url=address, user_agent=agent)
         kept = (folder / "demo-credentials.txt").read_text(encoding="utf-8").splitlines()

@@ -1,6 +1,6 @@
 """`make run`: the demo clinic with its web, clock, worker and mail processes, until Ctrl-C.
 
-A demo mails nobody: its mail server is a catcher on a free port of this machine, chosen before anything starts.
+A demo mails no one: its mail server is a catcher on a free port of this machine, chosen before anything starts.
 """
 
 import multiprocessing
@@ -97,7 +97,7 @@ def _greet(settings: config.Settings) -> None:
         print(
             f"\n  Seriate is at  {settings.public_url}\n"
             f"  Sign in with   an address and password of {credentials}\n"
-            f"  Read the mail  {settings.public_url}/demo/mailbox\n"
+            f"  Open mailbox   {settings.public_url}/demo/mailbox\n"
             "  Stop           Ctrl-C\n",
             flush=True,
         )

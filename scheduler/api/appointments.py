@@ -143,7 +143,7 @@ def _action(plan: Plan, key: str) -> Action:
     try:
         return plan.action(key)
     except KeyError:
-        raise Invalid([("action", f"the plan has no visit {key}")]) from None
+        raise Invalid([("action", f"the protocol has no visit {key}")]) from None
 
 
 def _narrowed(actor: Actor, query: AppointmentQuery) -> Select[Appointment]:

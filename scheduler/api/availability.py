@@ -14,7 +14,7 @@ from scheduler.api.proposals import Key
 from scheduler.database import db
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Request
+from scheduler.domain.planner.values import Request
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import plan_definition as definitions
@@ -84,4 +84,4 @@ def _action(actor: Actor, query: AvailabilityQuery) -> Action:
         for action in definition.plan.actions:
             if action.key == query.action or action.kind == query.kind:
                 return action
-    raise NotFound("There is no such visit in any protocol")
+    raise NotFound("No protocol has this visit")

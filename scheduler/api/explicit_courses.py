@@ -1,6 +1,6 @@
 """Courses that a program laid out itself: each visit with its start, and maybe its place and people.
 
-What is not given is chosen: whoever is free then. Whether the visits keep the plan's rules is booking's to check.
+What is not given is chosen: anyone who is free then. Whether the visits keep the plan's rules is booking's to check.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduler.api.fields import Body, Id, Instant
 from scheduler.api.proposals import Key, ProposedVisit
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Placement
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, SlotTaken
 from scheduler.models.patient import Patient
@@ -78,7 +78,7 @@ def chosen_resources(
 def _actions(definition: PlanDefinition, bodies: Sequence[VisitBody]) -> list[Action]:
     known = {action.key: action for action in definition.plan.firm}
     errors = [
-        (f"appointments.{place}.action", f"the plan has no visit {body.action} to book")
+        (f"appointments.{place}.action", f"the protocol has no visit {body.action} to book")
         for place, body in enumerate(bodies)
         if body.action not in known
     ]

@@ -37,7 +37,7 @@ RFC3339 = re.compile(
 )
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:00)?", re.ASCII)
-YEARS = range(1900, 2200)  # what arithmetic across zones can bear, and nobody has a visit outside
+YEARS = range(1900, 2200)  # what arithmetic across zones can bear, and no one has a visit outside
 ID_PATTERN = "^[0-9a-hjkmnp-tv-z]{16}$"
 
 

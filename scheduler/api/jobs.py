@@ -56,10 +56,10 @@ class JobView(View):
 def get_job(actor: Actor, job_id: str) -> Answer:
     """Show a job: whether it waits for a worker, runs, is done or has failed.
 
-    One that looked for a better course (`improve-course`) shows it to whoever asked, who needs the permission `book`
-    too. Its `outcome` is `better`, `same` (what was proposed is proven to be the best), `nothing` (it is proven that
-    nothing fits) or `open` (the time was up). `proposal` is the better course with its token, for a quarter of an hour
-    and while it has a place on the calendar; `null` otherwise.
+    One that looked for a better course (`improve-course`) shows it to the user who asked, who needs the permission
+    `book` too. Its `outcome` is `better`, `same` (what was proposed is proven to be the best), `nothing` (it is proven
+    that nothing fits) or `open` (the time was up). `proposal` is the better course with its token, for a quarter of an
+    hour and while it has a place on the calendar; `null` otherwise.
     """
     job = jobs.get(db.session(), actor.clinic, job_id)
     if job.kind != improving_jobs.KIND:
@@ -81,7 +81,7 @@ def _improvement(actor: Actor, job: Job) -> JobView:
 
 
 def accepted(job: Job) -> Answer:
-    """Return the answer to whoever asked for a job: where to look."""
+    """Return the answer to the user who asked for a job: where to look."""
     return Answer(view(job), location=f"/api/v1/jobs/{job.public_id}")
 
 

@@ -29,18 +29,16 @@ IF_MATCH = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
-    "description": "The ETag that was seen: refused with 412 when somebody was faster.",
+    "description": "The ETag of the version that was read; 412 if it has changed since.",
 }
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]*[!-~][ -~]*$"},
-    "description": "Repeating a request with its key within 24 hours gives the first answer again.",
+    "description": "A repeated request with the same key within 24 hours returns the first response.",
 }
-ONCE = (
-    " A repeated answer has null for {fields}, which are shown once and not stored, and says so in `notice`."
-)
+ONCE = " A repeated response has null for {fields}, which are shown once and not stored, and says so in `notice`."
 
 
 def register(app: Flask) -> None:

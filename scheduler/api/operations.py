@@ -303,7 +303,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 def _words(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
-        return "is not a field here"
+        return "is not a known field"
     if error["type"] == "missing":
         return "is missing"
     words: str = error["msg"]

@@ -95,7 +95,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _fault() -> Response:
-    return problem(500, "internal", "Something broke on our side", "Nothing was changed.")
+    return problem(500, "internal", "Internal error", "Nothing was changed.")
 
 
 def _unrouted(error: HTTPException) -> Any:

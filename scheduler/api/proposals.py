@@ -15,7 +15,7 @@ from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, Read
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.database import db
-from scheduler.domain.planner.model import Done, Placement, Projection, Proposal
+from scheduler.domain.planner.values import Done, Placement, Projection, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.http import access, signing
@@ -208,7 +208,7 @@ def _field(name: str, value: Any) -> tuple[str, Any]:
             return name, value.isoformat()
         case "earliest" | "latest":
             return name, value.isoformat("minutes") if value else None
-    raise ValueError(f"no field of the body is {name}")
+    raise ValueError(f"the body has no field {name}")
 
 
 def _slack(plan: Plan, bends: Sequence[Bend]) -> dict[str, tuple[int, int]]:
@@ -216,9 +216,9 @@ def _slack(plan: Plan, bends: Sequence[Bend]) -> dict[str, tuple[int, int]]:
     faults = []
     for place, bend in enumerate(bends):
         if bend.action not in offsets:
-            faults.append((f"slack.{place}.action", f"the plan has no gap before {bend.action}"))
+            faults.append((f"slack.{place}.action", f"the protocol has no spacing before {bend.action}"))
         elif offsets[bend.action].hard:
-            faults.append((f"slack.{place}.action", f"the gap before {bend.action} cannot be bent"))
+            faults.append((f"slack.{place}.action", f"the spacing before {bend.action} cannot be changed"))
         if bend.longest < bend.shortest:
             faults.append((f"slack.{place}.longest", "must not be less than shortest"))
     if faults:
@@ -230,7 +230,7 @@ def _done(plan: Plan, pin: Pin, now: datetime) -> Done:
     try:
         action = plan.action(pin.action)
     except KeyError:
-        raise Invalid([(f"done.{pin.action}", "the plan has no such action")]) from None
+        raise Invalid([(f"done.{pin.action}", "the protocol has no such action")]) from None
     done = Done(pin.action, pin.start, pin.start + action.attended_length)
     if done.end > now:
         raise Invalid([(f"done.{pin.action}", "is not over yet")])

@@ -1,6 +1,6 @@
 """Hours: weekly ones of the clinic or of one location or practitioner, and those of single dates.
 
-Times are wall-clock times in the clinic's zone. Whoever has no hours of their own works whenever the clinic is open.
+Times are wall-clock times in the clinic's zone. Anyone who has no hours of their own works whenever the clinic is open.
 Leave is a closure of a practitioner.
 """
 

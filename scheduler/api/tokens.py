@@ -65,7 +65,7 @@ def create_token(actor: Actor, body: NewToken) -> Answer:
     """Make a token that acts for the caller, or for a service account."""
     user = users.by_email(db.session(), body.user) if body.user else actor.user
     if user is None:
-        raise NotFound("There is no such member of this clinic")
+        raise NotFound("No such member of this clinic")
     token, text = accounts.create_token(
         db.session(), actor, user, body.name, clock.now(), body.expires_at, body.scopes, "api"
     )

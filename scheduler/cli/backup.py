@@ -22,7 +22,7 @@ from scheduler.services.mail import restored
 from scheduler.services.transfer import backup_files, backup_rows
 from scheduler.services.transfer.backup_rows import BadBackup, Progress, Summary
 
-KEY_HELP = "A file that holds a key of at least 32 characters. Who loses it cannot read the backup again."
+KEY_HELP = "A file that holds a key of at least 32 characters. Without the key the backup cannot be read."
 quiet_option = click.option(
     "--quiet", is_flag=True, help="Show no progress; none is shown without a terminal."
 )
@@ -73,7 +73,7 @@ def restore(file: Path, key_file: Path | None, quiet: bool, as_json: bool) -> No
     migrating.upgrade(_app())
     with writing():
         doubts = restored.look_through(db.session(), taken_at, clock.now())
-    waiting = f"{doubts.held} mails wait in the send log, and all sending for: flask clock agree"
+    waiting = f"{doubts.held} messages with unknown delivery; sending is paused until: flask clock agree"
     rows = f"{told['rows']} rows, checksum {told['checksum']}" if told else "its last step"
     values = {"taken_at": taken_at, **told, **asdict(doubts)}
     say(f"restored the backup of {taken_at}: {rows}; {waiting}", values, as_json=as_json)

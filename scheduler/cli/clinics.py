@@ -41,7 +41,7 @@ def create(
         )
         values = {"key": clinic.key, "name": clinic.name, "zone": clinic.zone_name, "id": clinic.public_id}
     say(
-        f"{clinic.name} is founded; add its first account: flask user create EMAIL --role admin",
+        f"{clinic.name} is created; add its first account: flask user create EMAIL --role admin",
         values,
         as_json=as_json,
     )

@@ -25,7 +25,9 @@ STEPS = 1000
 
 
 @click.command("load")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Which made-up past.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the fictional history."
+)
 @click.option(
     "--patients", type=click.IntRange(1, 2000), default=72, show_default=True, help="How many patients."
 )
@@ -55,7 +57,7 @@ def load(seed: int, patients: int, as_json: bool) -> None:
 def _require_demo() -> None:
     app_env = current_app.config["SETTINGS"].app_env
     if app_env not in ("demo", "test"):
-        raise click.ClickException(f"APP_ENV is {app_env}: made-up patients are only for demo and test.")
+        raise click.ClickException(f"APP_ENV is {app_env}: fictional patients are only for demo and test.")
 
 
 def _played(seed: int, patients: int, as_json: bool) -> Loaded:
@@ -63,7 +65,7 @@ def _played(seed: int, patients: int, as_json: bool) -> Loaded:
 
     if as_json:
         return play(db.session(), clock.now(), seed, patients, lambda _: None)
-    with click.progressbar(length=STEPS, label="Playing eleven weeks of a clinic") as bar:
+    with click.progressbar(length=STEPS, label="Creating eleven weeks of clinic history") as bar:
         return play(
             db.session(), clock.now(), seed, patients, lambda part: bar.update(int(part * STEPS) - bar.pos)
         )
@@ -85,4 +87,4 @@ def _described(loaded: Loaded, file: Path) -> str:
     lines = [f"{loaded.clinic.name} is ready: {counts}.", "Sign in with:"]
     width = max(len(account.email) for account in loaded.accounts)
     lines += [f"  {account.email:{width}}  {account.password}" for account in loaded.accounts]
-    return "\n".join([*lines, f"These are kept in {file}."])
+    return "\n".join([*lines, f"These are stored in {file}."])

@@ -17,7 +17,7 @@ def mail() -> None:
     """Catch mail at SMTP_URL for the mailbox page, until stopped."""
     settings: Settings = current_app.config["SETTINGS"]
     if settings.app_env == "production":
-        raise click.ClickException("APP_ENV is production: mail is sent there, not caught.")
+        raise click.ClickException("APP_ENV is production: email is really sent there.")
     if settings.smtp.security != "plain":
         raise click.ClickException("SMTP_URL must be smtp:// on this machine.")
     clock: Clock = current_app.extensions["clock"]

@@ -28,7 +28,7 @@ from scheduler.services.trail.audit import BeforePage
 from scheduler.services.transfer import exports, exports_print
 
 Lines = Callable[[Session, Clinic, datetime, datetime, BeforePage], Iterator[str]]
-group = AppGroup("export", help="What is kept, as files that only their owner can read.")
+group = AppGroup("export", help="Export data as files that only their owner can read.")
 file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 first_option = click.option(
     "--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, clinic-local."
@@ -56,7 +56,7 @@ def patient(patient_id: str, file: Path, as_page: bool, clinic_key: str | None, 
         "appointments": len(record["appointments"]),
         "courses": len(record["courses"]),
     }
-    line = f"{file}: {values['courses']} courses, {values['appointments']} appointments, and all that belongs to them"
+    line = f"{file}: {values['courses']} courses, {values['appointments']} appointments, with all related records"
     say(line, values, as_json=as_json)
 
 

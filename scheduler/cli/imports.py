@@ -18,7 +18,7 @@ from scheduler.services.account.overrides import WORDS, is_reason
 from scheduler.services.transfer import imports_appointments, imports_patients
 from scheduler.services.transfer.imports import ImportRefused
 
-group = AppGroup("import", help="Bring patients and appointments in from files, all or nothing.")
+group = AppGroup("import", help="Import patients and appointments from files, all or nothing.")
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 dry_run_option = click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
 
@@ -26,7 +26,9 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Check everything 
 @group.command("patients")
 @file_argument
 @dry_run_option
-@click.option("--skip-duplicates", is_flag=True, help="Leave out who is here already, or twice in the file.")
+@click.option(
+    "--skip-duplicates", is_flag=True, help="Skip patients who already exist or appear twice in the file."
+)
 @clinic_option
 @json_option
 def patients(file: Path, dry_run: bool, skip_duplicates: bool, clinic_key: str | None, as_json: bool) -> None:

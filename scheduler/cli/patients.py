@@ -11,12 +11,12 @@ from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db, empty_log
 from scheduler.services.patient import erasure, patients
 
-group = AppGroup("patients", help="Records that are kept no longer.")
+group = AppGroup("patients", help="Anonymize records.")
 
 
 @group.command("retention")
 @click.option(
-    "--erase", is_flag=True, help="Make them anonymous now; the clock does it within the hour anyway."
+    "--erase", is_flag=True, help="Anonymize them now; otherwise the clock does it within the hour."
 )
 @clinic_option
 @json_option
@@ -35,9 +35,9 @@ def retention(erase: bool, clinic_key: str | None, as_json: bool) -> None:
     if erase:
         empty_log(db.engine)
     if not years:
-        say("records are kept until somebody erases them", {"years": 0, "patients": []}, as_json=as_json)
+        say("records are kept until a person anonymizes them", {"years": 0, "patients": []}, as_json=as_json)
         return
-    verb = "made anonymous" if erase else "due to be made anonymous"
+    verb = "anonymized" if erase else "due to be anonymized"
     lines = "\n".join(f"  {one}" for one in ids)
     values = {"years": years, "erased": erase, "patients": ids}
     say(f"{len(ids)} records are {verb} ({years} years)\n{lines}".rstrip(), values, as_json=as_json)
@@ -45,7 +45,7 @@ def retention(erase: bool, clinic_key: str | None, as_json: bool) -> None:
 
 @group.command("erase")
 @click.argument("patient_id")
-@click.option("--reason", required=True, help="Why, for the audit trail; name nobody in it.")
+@click.option("--reason", required=True, help="Reason, for the audit trail; no patient names.")
 @clinic_option
 @json_option
 def erase(patient_id: str, reason: str, clinic_key: str | None, as_json: bool) -> None:
@@ -55,4 +55,4 @@ def erase(patient_id: str, reason: str, clinic_key: str | None, as_json: bool) -
         patient = patients.get(db.session(), actor.clinic, patient_id)
         erasure.erase(db.session(), actor, patient, reason, clock.now())
     empty_log(db.engine)
-    say(f"{patient_id} is anonymous now", {"patient": patient_id, "erased": True}, as_json=as_json)
+    say(f"{patient_id} is anonymized", {"patient": patient_id, "erased": True}, as_json=as_json)

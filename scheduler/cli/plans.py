@@ -27,7 +27,7 @@ file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=Fal
 def check(file: Path, as_json: bool) -> None:
     """Say what is wrong with FILE, line by line, and change nothing."""
     plan = _read(file, as_json)
-    say(f"{file} is right: {plan.key}, {_described(plan)}.", {"ok": True, **_facts(plan)}, as_json=as_json)
+    say(f"{file} is valid: {plan.key}, {_described(plan)}.", {"ok": True, **_facts(plan)}, as_json=as_json)
 
 
 @group.command("load")

@@ -19,6 +19,7 @@ from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.models import clinic as clinics
 from scheduler.services import schema, signs_of_life
+from scheduler.services.clinic import displaced
 from scheduler.services.signs_of_life import DISPATCH
 from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books, judge
@@ -57,7 +58,7 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
     every = clinics.every(session)
     wrong = {clinic.key: books.faults(session, clinic.id, clock.now()) for clinic in every}
     troubles = [
-        f"{clinic.zone_strays} visits of {clinic.key} stand at another hour than was agreed on (flask zones check)"
+        f"{clinic.zone_strays} visits of {clinic.key} are at a different local time than agreed (flask zones check)"
         for clinic in every
         if clinic.zone_strays
     ]
@@ -66,18 +67,20 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         for clinic in every
     }
     troubles += [
-        f"rows in the audit trail of {key} that Seriate has not written: {count} (flask audit verify)"
+        f"rows in the audit trail of {key} were not written by Seriate: {count} (flask audit verify)"
         for key, count in forged.items()
         if count
     ]
-    troubles += [f"the books of {key} are not in order" for key, faults in wrong.items() if faults.any]
+    troubles += [f"the integrity check of {key} found faults" for key, faults in wrong.items() if faults.any]
     close = {clinic.key: judge.unrecorded(session, clinic, clock.now()) for clinic in every}
     troubles += [
         f"{len(pairs)} pairs of dosing visits of {key} are closer than their protocols allow, without an override"
         for key, pairs in close.items()
         if pairs
     ]
+    moved_out = {clinic.key: len(displaced.ahead(session, clinic, clock.now())) for clinic in every}
     found: dict[str, object] = {
+        "displaced": moved_out,
         "clock_age": next((job.age for job in health.jobs if job.name == DISPATCH), None),
         "jobs": {job.name: asdict(job) for job in health.jobs},
         "due": health.due,

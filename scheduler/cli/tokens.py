@@ -19,15 +19,13 @@ group = AppGroup("token", help="API tokens.")
 
 
 @group.command("create")
-@click.option(
-    "--user", "email", required=True, help="The mail address of the account that the token acts for."
-)
-@click.option("--name", required=True, help="What the token is for.")
+@click.option("--user", "email", required=True, help="The email address of the account the token acts for.")
+@click.option("--name", required=True, help="Purpose of the token.")
 @click.option(
     "--scope", "scopes", multiple=True, help="A permission that it has; may be repeated (default: all)."
 )
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="End after so many days."
+    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Days until the token ends."
 )
 @clinic_option
 @json_option

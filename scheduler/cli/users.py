@@ -24,7 +24,7 @@ group = AppGroup("user", help="Accounts.")
 @click.argument("email")
 @click.option("--role", required=True, type=click.Choice([role.value for role in StaffRole]))
 @click.option("--name", default="", help="The person's name.")
-@click.option("--password", envvar="SERIATE_PASSWORD", help="Else one is made and printed once.")
+@click.option("--password", envvar="SERIATE_PASSWORD", help="If omitted, one is generated and printed once.")
 @clinic_option
 @json_option
 def create(
@@ -54,10 +54,10 @@ def reset_second_factor(email: str, clinic_key: str | None, as_json: bool) -> No
         actor = commander(chosen(db.session(), clinic_key))
         user = by_email(db.session(), email)
         if user is None or member(db.session(), user.id, actor.clinic.id) is None:
-            raise NotFound(f"{email} is no member of {actor.clinic.name}")
+            raise NotFound(f"{email} is not a member of {actor.clinic.name}")
         second_factors.reset(db.session(), actor, user, clock.now())
         values = {"email": user.email}
-    say(f"{values['email']} sets up the second step when they sign in next", values, as_json=as_json)
+    say(f"{values['email']} sets up two-step verification at the next sign-in", values, as_json=as_json)
 
 
 @group.command("end-sessions")

@@ -12,9 +12,9 @@ from scheduler.http import server
 
 
 @click.command("web")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve.")
-@click.option("--port", type=click.IntRange(1, 65535), help="PORT unless given.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Processes; WEB_CONCURRENCY unless given.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: PORT.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Number of processes. Default: WEB_CONCURRENCY.")
 @with_appcontext
 def web(host: str, port: int | None, workers: int | None) -> None:
     """Serve pages, API and feeds until SIGTERM or Ctrl-C."""
@@ -24,6 +24,6 @@ def web(host: str, port: int | None, workers: int | None) -> None:
     try:
         listening = server.listen(host, port)
     except OSError as error:
-        raise click.ClickException(f"{host}, port {port}, cannot be served: {error.strerror}") from None
+        raise click.ClickException(f"{host}, port {port}, cannot be used: {error.strerror}") from None
     db.engine.dispose()  # the processes are forked: none may share a connection that the check of the schema opened
     server.serve(app, listening, workers or settings.web_concurrency)

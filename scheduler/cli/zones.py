@@ -16,17 +16,17 @@ from scheduler.services.visit.zone_drift import Stray
 from scheduler.services.visit.zone_rules import Moved
 from scheduler.transactions import take_turns
 
-group = AppGroup("zones", help="Visits ahead, when the rules of a time zone have changed.")
+group = AppGroup("zones", help="Update upcoming visits after a change of time zone rules.")
 
 
 @group.command("check")
 @clinic_option
 @json_option
 def check(clinic_key: str | None, as_json: bool) -> None:
-    """List the visits ahead that no longer stand at their time on the wall; nothing is written."""
+    """List the visits ahead that no longer stand at their local time; nothing is written."""
     clinic = chosen(db.session(), clinic_key)
     found = zone_drift.strays(db.session(), clinic, clock.now())
-    lines = [f"{len(found)} visits stand at another time on the wall than was agreed on", *_lines(found)]
+    lines = [f"{len(found)} visits are at a different local time than agreed", *_lines(found)]
     say("\n".join(lines), {"strays": [_stray(one) for one in found]}, as_json=as_json)
 
 
@@ -43,8 +43,8 @@ def derive(clinic_key: str | None, as_json: bool) -> None:
             "stays": [_stray(one) for one in done.stays],
             "closures": done.closures,
         }
-        told = f"{len(done.moved)} visits and {done.closures} closures went along"
-        lines = [f"{told}, {len(done.stays)} visits could not", *_lines(done.stays)]
+        told = f"{len(done.moved)} visits and {done.closures} closures moved"
+        lines = [f"{told}, {len(done.stays)} visits could not be moved", *_lines(done.stays)]
     say("\n".join(lines), values, as_json=as_json)
 
 

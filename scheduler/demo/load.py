@@ -33,7 +33,7 @@ class Loaded:
 def play(session: Session, now: datetime, seed: int, patients: int, progress: Progress) -> Loaded:
     """Make the demo clinic, in a database without a clinic, and play its past up to now.
 
-    `progress` is told the part that is done, from 0 to 1.
+    `progress` is called with the part that is done, from 0 to 1.
     """
     document = files.read("clinic")
     names = files.read("patients")
@@ -47,5 +47,6 @@ def play(session: Session, now: datetime, seed: int, patients: int, progress: Pr
         progress((at - since) / HISTORY)
     silence(session, cast.clinic, now)
     answers.ask_for_other_times(world)
+    answers.leave_a_task(world)
     progress(1)
     return Loaded(cast.clinic, cast.accounts, dict(world.told))

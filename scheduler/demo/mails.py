@@ -36,7 +36,7 @@ Fits = Callable[[Appointment], bool]
 
 
 def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str, keys: Sequence[str]) -> int:
-    """Put the mails into the outbox, those to patients in each language where somebody speaks it. Returns how many."""
+    """Put the mails into the outbox, those to patients in each language where someone speaks it. Returns how many."""
     before = (Appointment.status.in_(LIVE), Appointment.end_at < now, Appointment.end_at > now - RECENT)
     ahead = (Appointment.status.in_(LIVE), Appointment.start_at > now, Appointment.start_at < now + SOON)
     proposed = (Appointment.status == AppointmentStatus.PROPOSED, Appointment.start_at > now)
@@ -78,7 +78,7 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
 
 
 def _of_courses(session: Session, clinic: Clinic, now: datetime) -> int:
-    """Put mails about several visits at once into the outbox: a course, one that moved, one called off."""
+    """Put mails about several visits at once into the outbox: a course, one that moved, one canceled."""
     ahead = (Appointment.status.in_(LIVE), Appointment.start_at > now)
     off = (Appointment.status == AppointmentStatus.CANCELLED, Appointment.start_at > now)
     count = 0

@@ -14,7 +14,7 @@ def fields_of(names: Sequence[Fields], index: int, seed: int, today: date) -> Fi
     """Return the fields of the patient with this number, the same for the same seed.
 
     Every ninth has no mail address and every eleventh has not agreed to unencrypted mail, so that the call list and the
-    short mails have somebody.
+    short mails have someone.
     """
     choose = Random(f"patient {seed} {index}")  # noqa: S311  (made-up people, nothing secret)
     entry = names[index % len(names)]

@@ -18,7 +18,7 @@ from scheduler.services.mail.message_ends import ended
 
 
 def silence(session: Session, clinic: Clinic, now: datetime) -> None:
-    """End as skipped what would have been sent by now. It counts as told, so a later change is told as a change.
+    """End as skipped what would have been sent by now. It counts as told, so a later change is sent as a change.
 
     Patients without an address come onto the call list, as they would have.
     """

@@ -81,7 +81,7 @@ def _make_up(case: CourseStory, missed: Appointment, at: datetime) -> None:
         except NoFitFound:
             return
         again = make_ups.book_make_up(session, actor, planned, now)
-        case.world.told["made up for"] += 1
+        case.world.told["rescheduled"] += 1
         for appointment in (again, *(move.appointment for move in planned.moves)):
             lives.live(case.world, case.story, appointment)
 

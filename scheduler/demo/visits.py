@@ -16,12 +16,12 @@ from scheduler.models.user import StaffRole
 from scheduler.services.visit import visits
 
 STAGES = {"infusion": Stage.INFUSING, "dosing": Stage.INFUSING, "observation": Stage.OBSERVING}
-RECENT = timedelta(days=14)  # before that, nobody asks who had confirmed
+RECENT = timedelta(days=14)  # before that, no one asks who had confirmed
 CONFIRMED = 0.75  # of those that the patient sees
 
 
 def live(world: World, story: Story, appointment: Appointment) -> None:
-    """Put everything that happens to a visit on the timeline. A visit that is moved meanwhile lives anew."""
+    """Put everything that happens to a visit on the timeline. A visit that is moved meanwhile lives again."""
     requirements.plan_sessions(world, story, appointment)
     dice = story.random(f"visit {appointment.action} {appointment.schedule_version}")
     recent = appointment.start_at > world.now - RECENT
@@ -37,7 +37,7 @@ def live(world: World, story: Story, appointment: Appointment) -> None:
 
 
 def _plan_stages(world: World, appointment: Appointment) -> None:
-    """Let the board of the lively day show who is where. Before that day nobody asks."""
+    """Let the board of the lively day show who is where. Before that day no one asks."""
     if local_on(appointment.start_at, world.cast.clinic.zone) != world.lively_on:
         return
     start = appointment.start_at - appointment.lead

@@ -21,6 +21,9 @@ class MessageReason(StrEnum):
     BOOKED_LATE = "booked-late"
     RULE_LATE = "rule-late"
     DEMO = "demo"
+    DECEASED = "deceased"
+    LEFT = "left"
+    DISPLACED = "displaced"
     # void
     NOTHING_MISSING = "nothing-missing"
     RULE_REMOVED = "rule-removed"
@@ -79,29 +82,32 @@ class HoldReason(StrEnum):
 
 
 _R = MessageReason
-NEEDS_CALL = frozenset({_R.NO_ADDRESS, _R.BAD_ADDRESS, _R.OPTED_OUT, _R.DAILY_LIMIT})
+NEEDS_CALL = frozenset({_R.NO_ADDRESS, _R.BAD_ADDRESS, _R.OPTED_OUT, _R.DAILY_LIMIT, _R.DISPLACED})
 _WORDS = {
     _R.NONE: "",
     _R.NO_ADDRESS: "no email address",
     _R.BAD_ADDRESS: "the email address does not work",
     _R.OPTED_OUT: "opted out of reminders",
-    _R.DAILY_LIMIT: "{} reminders in 24 hours are enough",
-    _R.NEWER_REMINDER: "a later reminder took its place",
-    _R.BOOKED_LATE: "booked after due",
-    _R.RULE_LATE: "rule enabled after due",
+    _R.DAILY_LIMIT: "limit of {} reminders in 24 hours reached",
+    _R.NEWER_REMINDER: "replaced by a later reminder",
+    _R.BOOKED_LATE: "booked too late for this reminder",
+    _R.RULE_LATE: "rule added too late for this reminder",
     _R.DEMO: "demo history",
-    _R.NOTHING_MISSING: "nothing is missing any more",
-    _R.RULE_REMOVED: "the clinic no longer has this rule",
+    _R.DECEASED: "the patient has died",
+    _R.LEFT: "the patient has left the clinic",
+    _R.DISPLACED: "the visit is affected by a closure or an absence",
+    _R.NOTHING_MISSING: "nothing is missing anymore",
+    _R.RULE_REMOVED: "rule was removed",
     _R.MOVED: "moved",
     _R.CANCELED: "canceled",
     _R.BOOKED: "booked",
-    _R.MISSED: "the patient did not come",
+    _R.MISSED: "patient did not come",
     _R.VISIT_CHANGED: "the visit has changed",
-    _R.CHANGED_UNSENT: "the visit or the address changed before this left",
-    _R.IMPORTED: "the patient knew before the import",
-    _R.ERASED: "the record was made anonymous",
-    _R.DUE_TOO_LATE: "too late: it came up when its time was over",
-    _R.SENT_TOO_LATE: "too late: its time was over before the mail server took it",
+    _R.CHANGED_UNSENT: "visit or address changed before sending",
+    _R.IMPORTED: "patient was informed before the import",
+    _R.ERASED: "record was anonymized",
+    _R.DUE_TOO_LATE: "too late: came due after its time",
+    _R.SENT_TOO_LATE: "too late: not accepted by the mail server in time",
     _R.NOT_ACCEPTED: "failed: not accepted in time ({})",
     _R.ADDRESS_REFUSED: "failed: address ({})",
     _R.CONTENT_REFUSED: "failed: content ({})",
@@ -109,18 +115,20 @@ _WORDS = {
     _R.BOUNCED: "bounced: {}",
     _R.SERVER_TROUBLE: "{}",
     _R.NOT_COMPOSED: "cannot be composed: {}",
-    _R.SENDER_STOPPED: "the sender stopped before sending",
-    _R.RESENT: "sent again: the end of the first try is unclear",
-    _R.RELEASED: "released by the desk",
-    _R.UNCLEAR: "the end of the try is unclear: the mail may have arrived",
-    _R.RESTORED: "restored: it may have left after the backup was taken",
-    _R.DISCARDED: "discarded by the desk: the first try counts as arrived",
+    _R.SENDER_STOPPED: "sending was interrupted",
+    _R.RESENT: "sent again: delivery of the first try is unknown",
+    _R.RELEASED: "sent again by the front desk",
+    _R.UNCLEAR: "delivery unknown: the email may have arrived",
+    _R.RESTORED: "restored from a backup: may already have been sent",
+    _R.DISCARDED: "marked as delivered by the front desk",
 }
 _HOLD_WORDS = {
     HoldReason.NONE: "",
-    HoldReason.CLOCK_JUMPED: ("the clock jumped by {} hours; see that it is right, then `flask clock agree`"),
-    HoldReason.RESTORE_UNFINISHED: ("a restore has not ended; run `flask restore` with the same file again"),
+    HoldReason.CLOCK_JUMPED: ("the server clock jumped by {} hours; check it, then run `flask clock agree`"),
+    HoldReason.RESTORE_UNFINISHED: (
+        "a restore was interrupted; run `flask restore` with the same file again"
+    ),
     HoldReason.RESTORED: (
-        "restored from the backup of {}; look at what is uncertain in the send log, then `flask clock agree`"
+        "restored from the backup of {}; check the messages with unknown delivery, then run `flask clock agree`"
     ),
 }

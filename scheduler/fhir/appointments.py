@@ -110,7 +110,7 @@ def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:
     if name == "location":
         return _at_places(actor, values.ids(name, value, "Location"))
     if "/" not in value:
-        raise BadSearch("actor: say of which kind, such as Patient/x")
+        raise BadSearch("actor: give the kind too, such as Patient/x")
     wanted = values.ids(name, value, "Patient", "Practitioner", "Location")
     return _of_patients(actor, wanted) | _of_people(actor, wanted) | _at_places(actor, wanted)
 

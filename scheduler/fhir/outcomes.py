@@ -38,7 +38,7 @@ class ReadOnly(Refusal):
 class NotAcceptable(Refusal):
     """The caller wants another format than JSON."""
 
-    code, status, title = "not-acceptable", 406, "Only application/fhir+json is spoken here"
+    code, status, title = "not-acceptable", 406, "Only application/fhir+json is supported"
 
 
 def answer_errors(blueprint: Blueprint) -> None:
@@ -71,4 +71,4 @@ def _http(error: HTTPException) -> Response:
 
 
 def _fault() -> Response:
-    return outcome(500, "Something broke on our side.")
+    return outcome(500, "Internal error.")

@@ -38,7 +38,7 @@ def paged(resources: list[Element], asked: SearchRequest) -> SearchPage:
     if asked.after is not None:
         places = [place for place, one in enumerate(resources) if one["id"] == asked.after]
         if not places:
-            raise BadSearch("_after: that place is gone; search anew")
+            raise BadSearch("_after: that position no longer exists; search again")
         start = places[0] + 1
     rows = resources[start : start + asked.count]
     more = start + asked.count < len(resources) and rows

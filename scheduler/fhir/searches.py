@@ -57,7 +57,9 @@ def read(given: Sequence[tuple[str, str]], known: Mapping[str, str]) -> SearchRe
         elif name in known or name == "_id":
             asked.append((name, value))
         else:
-            raise BadSearch(f"{name} is not a search parameter here; known are {', '.join(['_id', *known])}")
+            raise BadSearch(
+                f"{name} is not a supported search parameter; supported are {', '.join(['_id', *known])}"
+            )
     return SearchRequest(asked, count, after)
 
 

@@ -1,4 +1,4 @@
-"""Errors of the database and of the disk that are nobody's mistake: busy, away, full. Each is a 503 of its own.
+"""Errors of the database and of the disk that are no one's mistake: busy, away, full. Each is a 503 of its own.
 
 One place decides which error is which; pages, API and FHIR only differ in how they say it.
 """

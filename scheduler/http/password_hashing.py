@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 
 def options(settings: Settings) -> dict[str, Any]:
-    """Return what Flask-Security is told about hashing, and that its commands are not ours."""
+    """Return Flask-Security's settings for hashing; its commands are left out."""
     cost = ARGON2_IN_TESTS if settings.app_env == "test" else ARGON2
     return {
         "SECURITY_PASSWORD_SCHEMES": ["argon2"],

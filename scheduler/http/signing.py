@@ -1,4 +1,4 @@
-"""The keys that sign what a page hands out and takes back."""
+"""The keys that sign what a page hands out and accepts again."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def called(clinic: Clinic) -> str:
 def event_status(status: AppointmentStatus) -> EventStatus | None:
     """Return what a calendar says of a visit, or None for one that is in no calendar.
 
-    A missed visit stays as it was. One entered in error is taken back like a cancelled one.
+    A missed visit stays as it was. One entered in error is withdrawn like a canceled one.
     """
     if status is AppointmentStatus.PENDING:
         return EventStatus.TENTATIVE

@@ -1,7 +1,7 @@
 """What a patient asked for on their private page and the desk must decide: another time, or a call.
 
 `schedule_version` is the visit's when it was asked, so that the desk sees when the visit has changed since. A request
-is open until a person settles it.
+is open until a person answers it.
 `wanted_at` is the start that the patient chose; None asks the desk to find one with the patient. `suggested_at` is the
 start that the desk proposes instead, until the patient accepts it or asks again. `answer` is what the desk wrote with a
 suggestion or a refusal; the patient reads it on the private page.

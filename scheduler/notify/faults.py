@@ -1,4 +1,4 @@
-"""What a failed attempt means: whose trouble it is, and whether the mail may have been delivered all the same.
+"""What a failed attempt means: whose trouble it is, and whether the mail may have been delivered anyway.
 
 The classes follow the phase in which it failed. Before the final dot nothing has been delivered for certain; after it,
 silence proves nothing (RFC 1047).

@@ -18,9 +18,9 @@ from scheduler.notify.texts import BUTTON, FOLDER, VISITS, filled
 
 WIDTH = 76
 HOUR_AND_HALF = re.compile(r"(\d) ([AP]M\b|[ap]\.)")
-BEFORE = {"en": "Before", "es": "Antes"}
+BEFORE = {"en": "Old time", "es": "Antes"}
 ALL_TIMES = {"en": "All times: {zone}", "es": "Todas las horas: {zone}"}
-CANCELLED = {"en": "cancelled", "es": "cancelada"}
+CANCELLED = {"en": "canceled", "es": "cancelada"}
 
 
 def _capital(words: str) -> str:

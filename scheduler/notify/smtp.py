@@ -25,7 +25,7 @@ TROUBLE = (OSError, smtplib.SMTPException, EOFError)
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who the server is told the mail is from and to; the content has its own headers."""
+    """The sender and the recipient of the SMTP dialog; the content has its own headers."""
 
     sender: str
     recipient: str

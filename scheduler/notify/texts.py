@@ -7,7 +7,7 @@ neutral. Placeholders are only ever looked up by name, never evaluated, and one 
 text is saved.
 
 A link is a key to a private page or an account. So it can only be the target of a button, and no placeholder can be
-part of another address: nobody who words a mail can have the key sent elsewhere. The mails that carry keys to accounts,
+part of another address: no one who words a mail can have the key sent elsewhere. The mails that carry keys to accounts,
 and those about a change of address, cannot be reworded at all. A stored text that breaks these rules is not used.
 """
 
@@ -50,6 +50,7 @@ OWN = {
     "digest": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
+    "task-notice": STAFF,
 }
 
 

@@ -25,7 +25,7 @@ def ask_address(token: str) -> Response:
     page = find(token, PURPOSE, now)
     change = address_change.of_message(db.session(), page.message.id)
     if change is not None and change.confirmed_at is not None and page.patient.email == change.wanted:
-        # its link has ended with the confirmation, and whoever opens it again should not read that it failed
+        # its link has ended with the confirmation, and anyone who opens it again should not read that it failed
         return shown("patient_pages/address.html", as_opened(token, page, now), done=True)
     return _question(*_open(token))
 

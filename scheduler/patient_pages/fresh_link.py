@@ -1,6 +1,6 @@
-"""`/visits`: a fresh link for somebody whose link is lost or over, mailed to an address that we know.
+"""`/visits`: a fresh link for someone whose link is lost or over, mailed to an address that we know.
 
-Everybody gets the same answer, so the page tells nobody who is a patient here.
+Everybody gets the same answer, so the page tells no one who is a patient here.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def _shown(clinic: Clinic) -> Any:
 
 
 def spoken(language: str = "en") -> Tongue:
-    """Return the language of a page that belongs to nobody yet: asked for, else the browser's."""
+    """Return the language of a page that belongs to no one yet: asked for, else the browser's."""
     asked = _language(request.accept_languages.best_match(LANGUAGES) or language)
     return tongue(asked, ZoneInfo("Etc/UTC"), USUAL)
 

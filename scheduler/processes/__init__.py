@@ -38,7 +38,7 @@ def agree() -> None:
         raise click.ClickException(restored.UNFINISHED.words())
     held = channels.release(db.session(), now())
     db.session.commit()
-    click.echo("sending goes on" if held else "sending was not held")
+    click.echo("sending resumed" if held else "sending was not held")
 
 
 @click.command("worker")

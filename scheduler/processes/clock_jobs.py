@@ -27,6 +27,7 @@ from scheduler.services.account import sessions, throttles
 from scheduler.services.actors import Actor
 from scheduler.services.day import digest
 from scheduler.services.patient import erasure, mail_to_read
+from scheduler.services.task import answers
 from scheduler.services.visit import changes, zone_drift, zone_rules
 from scheduler.transactions import take_turns
 
@@ -91,6 +92,11 @@ def write_digests(app: Flask) -> str:
     return in_each_clinic(app, "digest", "wrote", digest.due_clinics, digest.enqueue_due)
 
 
+def escalate_tasks(app: Flask) -> str:
+    """Notify more people of tasks that were not taken in time."""
+    return in_each_clinic(app, "tasks", "escalated", answers.due_clinics, answers.escalate_due)
+
+
 def erase_retained(app: Flask) -> str:
     """Make anonymous whom the clinics keep no longer, and remove what is left of those erased lately."""
     outcome = in_each_clinic(app, "retention", "erased", erasure.due_clinics, erasure.erase_due)
@@ -120,7 +126,7 @@ def keep_hours(app: Flask) -> str:
         return len(done.moved)
 
     moved = in_each_clinic(app, "zones", "moved", zone_drift.due_clinics, derive)
-    return f"{moved}, {stays} could not"
+    return f"{moved}, {stays} could not be moved"
 
 
 def prune(app: Flask) -> str:
@@ -128,7 +134,7 @@ def prune(app: Flask) -> str:
     clock: Clock = app.extensions["clock"]
     with writing(app) as session:
         if not locks.take_job(session, "prune"):
-            return "another clock does it"
+            return "another clock process runs it"
         count = idempotency.prune(session, clock.now()) + jobs.prune(session, clock.now())
         count += sessions.prune(session, clock.wall()) + throttles.prune(session, clock.wall())
         count += signs_of_life.prune(session, clock.wall())

@@ -23,6 +23,7 @@ from scheduler.notify.smtp import Connection
 from scheduler.processes.clock_jobs import (
     ClockJob,
     erase_retained,
+    escalate_tasks,
     expire_reservations,
     keep_hours,
     prune,
@@ -58,7 +59,7 @@ def run_jobs(app: Flask, out: Outbound, jobs: Sequence[ClockJob]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     clock = scheduler(app, jobs)
     clock.start()
-    log.info("the clock ticks")
+    log.info("the clock is running")
     signal.sigwait(ENDING)
     out.stopping.set()
     clock.shutdown(wait=True)
@@ -73,6 +74,7 @@ def clock_jobs(app: Flask, out: Outbound) -> list[ClockJob]:
         "seal": partial(seal_trails, app),
         "expiry": partial(expire_reservations, app),
         "digest": partial(write_digests, app),
+        "tasks": partial(escalate_tasks, app),
         "prune": partial(prune, app),
         "retention": partial(erase_retained, app),
         "zones": partial(keep_hours, app),

@@ -132,5 +132,5 @@ def _mailbox(server: MailServer) -> Iterator[imaplib.IMAP4]:
         try:
             mailbox.logout()
         except (OSError, imaplib.IMAP4.error):
-            log.info("the mailbox was gone before we were")
+            log.info("the connection to the mailbox ended early")
             mailbox.shutdown()

@@ -156,7 +156,7 @@ class Sender:
                 record = self._writer.submit(record.write, *record.args, **record.kwargs)
             else:
                 return
-        log.error("a result was given up: its lease will run out")
+        log.error("a result could not be recorded: its lease will expire")
 
 
 def _pass_or_close(session: Session, letter: Letter, now: datetime) -> bool:

@@ -129,7 +129,7 @@ def _do(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) -> s
         return "lost a job to another worker"
     except Stopping:
         _with_job(job_id, token, lambda job: jobs.hand_back(db.session(), job))
-        return "gave a job back"
+        return "returned a job to the queue"
     except Refusal as refusal:
         problem = jobs.problem_of(refusal)
         _with_job(job_id, token, lambda job: jobs.fail(db.session(), job, problem, _now(app)))

@@ -1,7 +1,7 @@
 """Jobs: asked for, taken by a worker under a lease, told how far they are, and ended.
 
 Leases are counted by the database's clock (leases.py). A job whose lease is over is begun again; one on which workers
-stop again and again is given up. Whoever asked is looked up anew when the work is done: their role may have changed.
+stop again and again is given up. The user is looked up again when the work is done: their role may have changed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scheduler.services.database_clock import database_time
 from scheduler.services.trail import audit
 
 IMPROVE = "improve-course"
-ERASED = "it names a patient whose record was erased; ask again without that patient"
+ERASED = "it includes a patient whose record was anonymized; try again without that patient"
 LEASE = timedelta(minutes=10)  # renewed at each word of progress, and not while everything is written
 MOST_ATTEMPTS = 3
 WRITING = "writing"  # the stage of a job whose result is being written, all in one transaction
@@ -36,13 +36,13 @@ KEPT_SHORTLY = timedelta(hours=1)  # what is good for a quarter of an hour only
 class GivenUp(Refusal):
     """A job was begun as often as it may be, and never came to an end. Nothing of it is written."""
 
-    code, status, title = "given-up", 500, "The job was begun several times and never came to an end"
+    code, status, title = "given-up", 500, "The job failed several times"
 
 
 class AskedAnew(Refusal):
-    """Whoever asked has asked for something else since."""
+    """The user who asked has asked for something else since."""
 
-    code, title = "asked-anew", "Something else has been asked since"
+    code, title = "asked-again", "Replaced by a newer search"
 
 
 class LeaseLost(Exception):
@@ -198,7 +198,7 @@ def asker(session: Session, job: Job) -> Actor:
         return Actor(job.clinic, None, None, "command", job.address)
     membership = users.member(session, job.user.id, job.clinic_id)
     if membership is None or not job.user.active:
-        raise Forbidden("Whoever asked for this is no member of the clinic any more")
+        raise Forbidden("The user who started this is no longer a member of the clinic")
     return Actor(job.clinic, job.user, membership.role, "staff", job.address)
 
 

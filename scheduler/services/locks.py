@@ -1,9 +1,9 @@
 """Taking turns on PostgreSQL, where writers run side by side.
 
 Two bookings that share a resource wait for each other here, in sorted order so that they cannot wait in a circle; the
-exclusion constraint stays the last word. Whoever writes by a clinic's hours and closures holds them meanwhile, side by
-side with others who do; whoever changes them waits for these, and they for him, so that no visit slips into an hour
-that is being closed. On SQLite a writer is alone already (BEGIN IMMEDIATE).
+exclusion constraint stays the last word. A writer that depends on a clinic's hours and closures locks them in share
+mode; a writer that changes them locks them exclusively, so that no visit is booked into an hour that is being closed.
+On SQLite a writer is alone already (BEGIN IMMEDIATE).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def lock_resources(session: Session, whole: Iterable[int], days: Iterable[tuple[
 
 
 def hold_hours(session: Session, clinic_id: int) -> None:
-    """Let nobody change the clinic's hours and closures until the transaction ends."""
+    """Let no one change the clinic's hours and closures until the transaction ends."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock_shared(HOURS, clinic_id)))
 
 
 def change_hours(session: Session, clinic_id: int) -> None:
-    """Wait for everybody who writes by the clinic's hours and closures, and let nobody begin until this ends."""
+    """Wait for everybody who writes by the clinic's hours and closures, and let no one begin until this ends."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(HOURS, clinic_id)))
 

@@ -8,4 +8,4 @@ Progress = Callable[[str, int, int], None]  # what is done, how many are, of how
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Tell nobody how far it is."""
+    """Tell no one how far it is."""

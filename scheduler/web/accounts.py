@@ -78,7 +78,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "SECURITY_LOGOUT_METHODS": ["POST"],
         "SECURITY_LOGOUT_CSRF": True,
         "SECURITY_MSG_UNAUTHENTICATED": ("Sign in to see this page.", "info"),
-        "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("The address or the password is not right.", "error"),
+        "SECURITY_MSG_GENERIC_AUTHN_FAILED": ("Incorrect email or password.", "error"),
         "WTF_CSRF_TIME_LIMIT": None,  # the session's own limits end a form
         "WTF_CSRF_SSL_STRICT": settings.https,
     }

@@ -118,7 +118,7 @@ def book() -> str | tuple[str, int] | Response:
         db.session.rollback()
         return _again(refusal)
     db.session.commit()
-    words = f"{'Reserved' if reserve else 'Booked'}: {len(held.visits)} visits for {course.patient.name}."
+    words = f"{'Held' if reserve else 'Booked'}: {len(held.visits)} visits for {course.patient.name}."
     undo_at = url_for(".take_back", care_plan_id=course.public_id)
     flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept
     return redirect(url_for("care_plans.show", care_plan_id=course.public_id), 303)
@@ -133,7 +133,7 @@ def take_back(care_plan_id: str) -> Response:
         raise NotFound
     unbooking.unbook(db.session(), actor(), course, clock.now())
     db.session.commit()
-    flash(f"Taken back: nothing is booked for {course.patient.name}.")
+    flash(f"Booking undone for {course.patient.name}.")
     return redirect(url_for(".new", patient=course.patient.public_id), 303)
 
 

@@ -32,10 +32,10 @@ from scheduler.web.wellbeing import plots
 
 bp = Blueprint("care_plans", __name__, url_prefix="/care-plans")
 STEPS: dict[str, tuple[Callable[..., CarePlan], str]] = {
-    "hold": (careplans.hold, "The course is on hold; its visits ahead have let go of their time."),
-    "resumption": (careplans.resume, "The course goes on; its visits are planned again."),
-    "revocation": (careplans.revoke, "The course is stopped; every visit ahead is free again."),
-    "completion": (careplans.complete, "The course is complete."),
+    "hold": (careplans.hold, "Course paused. Upcoming visits are released."),
+    "resumption": (careplans.resume, "Course resumed. Its visits are planned again."),
+    "revocation": (careplans.revoke, "Course ended. Upcoming visits are canceled."),
+    "completion": (careplans.complete, "Course completed."),
 }
 
 
@@ -61,6 +61,7 @@ def show(care_plan_id: str) -> str:
         missing=missing_steps(course),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         may_complete=lambda rule: requirements.may_complete(actor().role, rule.completed_by),
+        count_of=lambda one: requirements.count_of(course, one.rule, one.row),
         longest=lambda rule: good_until(rule, today),
         today=today,
         now=now,
@@ -74,7 +75,7 @@ def step(care_plan_id: str, what: str) -> Response:
     check_version(db.session(), course, request.form.get("row_version", type=int))
     act, words = STEPS[what]
     if what == "revocation" and course.status is CarePlanStatus.DRAFT:
-        words = "The course is let go; its time is free again."
+        words = "Course released."
     from_day = request.form.get("not_before", "") if what == "resumption" else ""
     more = {"not_before": read_date("not_before", from_day)} if from_day else {}
     act(db.session(), actor(), course, clock.now(), reason=_text("reason"), **more)
@@ -86,26 +87,21 @@ def step(care_plan_id: str, what: str) -> Response:
 def activate(care_plan_id: str) -> Response:
     course = find(care_plan_id)
     careplans.activate(db.session(), actor(), course, clock.now())
-    return _saved(course, "The course is booked.")
+    return _saved(course, "Course booked.")
 
 
 @bp.post("/<care_plan_id>/requirements/<key>")
 @may("requirements")
 def complete_requirement(care_plan_id: str, key: str) -> Response:
-    course = find(care_plan_id)
-    until = request.form.get("valid_until_on", "")
-    requirements.complete(
-        db.session(),
-        actor(),
-        course,
-        key,
-        clock.now(),
-        _visit(),
-        _text("document"),
-        read_date("valid_until_on", until) if until else None,
-        _text("note"),
-    )
-    return _saved(course, f"{course.plan_definition.plan.requirement(key).title}: settled.", "requirements")
+    course, applies = find(care_plan_id), request.form.get("applies", "")
+    if applies == "yes":  # and it is still open
+        requirements.reopen(db.session(), actor(), course, key, clock.now(), _visit(), applies=True)
+        words = f"{course.plan_definition.plan.requirement(key).title}: applies."
+        return _saved(course, words, "requirements")
+    given = {"applies": False} if applies == "no" else _details()
+    visit, note = _visit(), _text("note")
+    requirements.complete(db.session(), actor(), course, key, clock.now(), visit, note=note, **given)
+    return _saved(course, f"{course.plan_definition.plan.requirement(key).title}: complete.", "requirements")
 
 
 @bp.post("/<care_plan_id>/requirements/<key>/reopening")
@@ -114,7 +110,9 @@ def reopen_requirement(care_plan_id: str, key: str) -> Response:
     course = find(care_plan_id)
     requirements.reopen(db.session(), actor(), course, key, clock.now(), _visit())
     return _saved(
-        course, f"{course.plan_definition.plan.requirement(key).title}: open again.", "requirements"
+        course,
+        f"{course.plan_definition.plan.requirement(key).title}: marked as not complete.",
+        "requirements",
     )
 
 
@@ -124,6 +122,15 @@ def find(care_plan_id: str) -> CarePlan:
     if course is None:
         raise NotFound
     return course
+
+
+def _details() -> dict[str, Any]:
+    days = {name: request.form.get(name, "") for name in ("valid_until_on", "valid_from_on")}
+    return {
+        "document": _text("document"),
+        "approved_visits": request.form.get("approved_visits", type=int),
+        **{name: read_date(name, text) if text else None for name, text in days.items()},
+    }
 
 
 def _visit() -> Any:

@@ -1,4 +1,4 @@
-"""Working in another clinic: for whoever belongs to several."""
+"""Working in another clinic: for anyone who belongs to several."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def choose() -> Response:
     choose_clinic(request.form.get("clinic", ""))
     audit.record(db.session(), actor(), "user.switched-here", actor().clinic, clock.now())
     db.session.commit()
-    flash(f"You now work at {actor().clinic.name}.")
+    flash(f"You are now in {actor().clinic.name}.")
     return redirect(url_for("board.today"), 303)
 
 

@@ -70,13 +70,13 @@ def book_make_up(visit_id: str) -> Response | tuple[str, int]:
     try:
         planned = make_ups.plan_make_up(db.session(), actor(), visit, now)
         if request.form.get("start") != planned.visit.start.isoformat():
-            raise SlotTaken("The best time has changed since it was shown; look again")
+            raise SlotTaken("The suggested time has changed; please check it again")
         booked = make_ups.book_make_up(db.session(), actor(), planned, now)
     except EXPLAINED as refusal:
         db.session.rollback()
         page = render_template("courses_ahead/make_up.html", visit=find_visit(visit_id), refusal=refusal)
         return page, refusal.status
-    return _done(booked, f"{booked.title}: made up for.")
+    return _done(booked, f"{booked.title}: rescheduled.")
 
 
 @bp.get("/care-plans/<care_plan_id>/lengths")
@@ -114,7 +114,7 @@ def save_length(care_plan_id: str) -> Response | tuple[str, int]:
         db.session.rollback()
         return _length(find(care_plan_id), refusal=refusal), refusal.status
     db.session.commit()
-    flash("Saved for the rest of the course.")
+    flash("Visit length changed for the rest of the course.")
     return redirect(url_for("care_plans.show", care_plan_id=care_plan_id), 303)
 
 

@@ -1,7 +1,7 @@
 """Who is asking: the signed-in person, acting in one of their clinics.
 
-Somebody who belongs to several clinics works in the one that the session names, the first unless chosen. Whoever is not
-signed in is sent to sign in and back; htmx is told to load the whole page.
+A member of several clinics works in the one that the session names, the first unless chosen. Anyone who is not
+signed in is sent to sign in and back; htmx loads the whole page.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _memberships() -> list[Membership]:
 
 
 def sign_in_first() -> NoReturn:
-    """Send whoever asks to sign in, and back afterwards."""
+    """Send anyone who asks to sign in, and back afterwards."""
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     address = url_for("security.login", next=wanted)
     if "HX-Request" in request.headers:

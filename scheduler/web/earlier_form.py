@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.domain.planner.words import label
+from scheduler.domain.planner.answers.words import label
 from scheduler.domain.plans import Action, Plan
 from scheduler.services.planning.earlier import line, sides
 from scheduler.web.wish_form import Fields, had
@@ -15,7 +15,7 @@ from scheduler.web.wish_form import Fields, had
 class EarlierForm:
     """`choices` for the last visit before; the ones before it, latest first; the series that may have gone with them.
 
-    `key` says for what these fields are. Where the form was sent with other ones, they must be shown anew: `changed`.
+    `key` says for what these fields are. Where the form was sent with other ones, they must be shown again: `changed`.
     """
 
     key: str
@@ -35,7 +35,7 @@ def earlier_form(form: Fields, plan: Plan) -> EarlierForm:
     return EarlierForm(
         key,
         last,
-        [("", "none: the course starts here"), *((action.key, _counted(action)) for action in order)],
+        [("", "Nothing yet"), *((action.key, _counted(action)) for action in order)],
         [(action, label(action)) for action in reversed(held)],
         sorted(sides(plan).items(), key=lambda one: one[1]) if last else [],
         form.get("earlier_for") != key,

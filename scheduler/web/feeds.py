@@ -62,7 +62,7 @@ def index() -> str:
 @bp.get("/calendars/mine")
 @may("feeds")
 def mine() -> Response:
-    """Go to one's own calendar; whoever treats nobody sees the list."""
+    """Go to one's own calendar; anyone who treats no one sees the list."""
     person = _mine()
     return redirect(
         url_for(".of_person", person_id=person.public_id) if person else url_for(".index"),
@@ -151,7 +151,7 @@ def revoke(feed_id: str) -> Response:
     back = _subject_of(feed).page
     feeds.revoke(db.session(), actor(), feed, clock.now())
     db.session.commit()
-    flash("The calendar address is switched off.")
+    flash("Calendar link turned off.")
     return redirect(back, 303)
 
 

@@ -11,7 +11,7 @@ from scheduler.web.current import actor
 from scheduler.web.shell import may, viewer
 
 bp = Blueprint("first_steps", __name__)
-COMPLETE = "complete clinics"  # kept by the process: whoever has everything is not asked again
+COMPLETE = "complete clinics"  # kept by the process: anyone who has everything is not asked again
 
 
 def register(app: Flask) -> None:
@@ -31,7 +31,7 @@ def index() -> str:
 
 
 def missing_steps() -> FirstSteps | None:
-    """Return how far the clinic is, for somebody who can do something about it; None once all is there."""
+    """Return how far the clinic is, for someone who can do something about it; None once all is there."""
     person = viewer()
     known: set[int] = current_app.extensions[COMPLETE]
     if person is None or person.clinic.id in known or not allowed(person, "settings"):

@@ -1,7 +1,7 @@
 """/livez, /readyz, /healthz and /metrics: for those who run it, without a patient's name in any.
 
 /livez asks nothing of anybody: a process that answers it need not be restarted. /readyz tells a balancer whether this
-process can serve. /healthz tells a monitor whether somebody must look, at whichever process.
+process can serve. /healthz tells a monitor whether someone must look, at whichever process.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def readyz() -> tuple[Response, int]:
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    """200 only while nobody must look."""
+    """200 only while no one must look."""
     found = system_health.look(_app(), db.session(), _storage())
     well = not found.troubles
     return (

@@ -15,26 +15,26 @@ WORDS = {
     "arrive": "arrived",
     "ask-to-move": "asked for another time",
     "book": "booked",
-    "cancel": "cancelled",
+    "cancel": "canceled",
     "check-in": "checked in",
     "confirm": "confirmed",
     "decline": "declined in a calendar",
-    "driver": "told about the driver",
-    "expire": "reservation ran out",
+    "driver": "gave driver's name",
+    "expire": "hold expired",
     "fulfill": "done",
     "import": "imported from a file",
     "merge": "record merged",
-    "no-show": "did not come",
-    "propose": "planned for later, to be booked",
+    "no-show": "marked as no-show",
+    "propose": "to be booked later",
     "protocol": "continued under another protocol",
-    "record": "entered as it was",
+    "record": "recorded from before the course",
     "reschedule": "moved",
     "reserve": "time held",
-    "resume": "taken up again",
-    "unbook": "booking taken back",
-    "undo": "last step taken back",
-    "zone-rules": "kept its hour when the zone’s rules changed",
-    "zone-hour": "agreed on the hour where the zone’s new rules left it",
+    "resume": "resumed",
+    "unbook": "booking undone",
+    "undo": "last step undone",
+    "zone-rules": "kept its local time after a time zone change",
+    "zone-hour": "new local time agreed after a time zone change",
 }
 
 
@@ -58,8 +58,10 @@ def history_words(event: AppointmentEvent) -> str:
     if what:
         return f"{kind.replace('-', ' ')}: {what.replace('-', ' ')}"
     words = WORDS.get(event.kind, event.kind.replace("-", " "))
-    words += ", entered after its day" if "late" in event.changes else ""
-    return words + (", by an override" if "override" in event.changes else "")
+    words += ", entered after the day" if "late" in event.changes else ""
+    words += ", to be skipped" if event.changes.get("course_effect", [None, None])[1] == "skip" else ""
+    words += ", without notifying the patient" if "notify" in event.changes else ""
+    return words + (", with an override" if "override" in event.changes else "")
 
 
 def _moved(start: list[str], place: list[str] | None) -> str:
@@ -67,4 +69,4 @@ def _moved(start: list[str], place: list[str] | None) -> str:
     if old != new:
         was = datetime.fromisoformat(old)
         return f"moved from {local_moment(was)}"
-    return f"moved from {place[0]} to {place[1]}" if place else "given to somebody else"
+    return f"moved from {place[0]} to {place[1]}" if place else "moved to other staff"

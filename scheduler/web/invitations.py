@@ -38,7 +38,7 @@ def accept(invitation_id: str) -> Response:
     invitations.accept(db.session(), invitation, clock.now(), request.remote_addr or "")
     db.session.commit()
     choose_clinic(invitation.clinic.public_id)
-    flash(f"You are a member of {invitation.clinic.name} and now work there.")
+    flash(f"You joined {invitation.clinic.name} and are signed in there.")
     return redirect(url_for("board.today"), 303)
 
 
@@ -48,7 +48,7 @@ def decline(invitation_id: str) -> Response:
     invitation = invitations.get_own(db.session(), _signed_in(), invitation_id, clock.now())
     invitations.decline(db.session(), invitation, clock.now())
     db.session.commit()
-    flash(f"You declined the invitation to {invitation.clinic.name}.")
+    flash(f"You declined the invitation from {invitation.clinic.name}.")
     return redirect(url_for(".index"), 303)
 
 
@@ -72,7 +72,7 @@ def accept_by_link(token: str) -> Response | tuple[str, int]:
         return _form(invitation, token, errors), 422
     invitations.accept(db.session(), invitation, clock.now(), request.remote_addr or "")
     db.session.commit()
-    flash(f"You are a member of {invitation.clinic.name}. Sign in with your password.")
+    flash(f"You joined {invitation.clinic.name}. Sign in with your password.")
     return redirect(url_for("security.login"), 303)
 
 

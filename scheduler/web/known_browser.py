@@ -1,6 +1,6 @@
 """The cookie by which a browser is known for the accounts that have signed in in it. It opens nothing.
 
-Whoever knows it only has a throttle of their own (`services.account.throttles`), so it outlives the session.
+Anyone who knows it only has a throttle of their own (`services.account.throttles`), so it outlives the session.
 """
 
 from __future__ import annotations

@@ -57,15 +57,16 @@ LANGUAGES = {
     "zh": "Chinese",
 }
 FIELDS = {  # what a form calls a field, where that is another word than its name
-    "birth_date": "Born",
-    "blocked": "A day the patient cannot come",
+    "birth_date": "Date of birth",
+    "blocked": "Unavailable date",
     "earliest": "From",
-    "family_name": "Family name",
-    "last_at": "The hour of the last visit",
-    "last_on": "The day of the last visit",
+    "family_name": "Last name",
+    "given_name": "First name",
+    "last_at": "Time of the last visit",
+    "last_on": "Date of the last visit",
     "latest": "Until",
-    "preferred": "Best at",
-    "preferred_name": "Called",
+    "preferred": "Preferred time",
+    "preferred_name": "Preferred name",
     "proxy_email": "Their email",
 }
 DATES: dict[str, Callable[[Formats, date], str]] = {
@@ -227,5 +228,5 @@ def _zone() -> ZoneInfo:
 
 
 def _formats(zone: ZoneInfo | None = None) -> Formats:
-    """Return the clinic's formats; the usual ones where a zone is given because nobody is signed in."""
+    """Return the clinic's formats; the usual ones where a zone is given because no one is signed in."""
     return actor().clinic.formats if zone is None else USUAL

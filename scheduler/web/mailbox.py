@@ -136,7 +136,7 @@ def _folder() -> Any:
 
 
 def _zone() -> ZoneInfo:
-    """Return the first clinic's zone: nobody needs to be signed in here."""
+    """Return the first clinic's zone: no one needs to be signed in here."""
     every = clinics.every(db.session())
     return every[0].zone if every else ZoneInfo("UTC")
 

@@ -1,4 +1,4 @@
-"""Pages for records of one person: which may be, both side by side with what goes along, and the merger."""
+"""Pages for records of one person: which may be, both side by side with what moves too, and the merger."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from scheduler.web.shell import may
 bp = Blueprint("merging", __name__)
 FOUND = 12
 LABELS = {
-    "given_name": "Given name",
-    "family_name": "Family name",
+    "given_name": "First name",
+    "family_name": "Last name",
     "preferred_name": "Called",
     "pronunciation": "Pronounced",
     "birth_date": "Born",
     "phone": "Phone",
     "email": "Email",
-    "email_ok": "Unencrypted mail",
+    "email_ok": "OK to email details",
     "language": "Language",
     "interpreter": "Interpreter",
     "wheelchair": "Wheelchair",
-    "alert_note": "Note on every visit",
-    "proxy_name": "Also told",
-    "preferences": "Weekdays and hours",
+    "alert_note": "Alert on every visit",
+    "proxy_name": "Also notify",
+    "preferences": "Preferred days and times",
+    "deceased_on": "Date of death",
+    "active": "Patient of the clinic",
 }
 
 
@@ -76,7 +78,7 @@ def merge(patient_id: str, other_id: str) -> tuple[str, int] | Response:
     versions = form.get("keep_version", type=int), form.get("other_version", type=int)
     try:
         if versions[0] is None or versions[1] is None:
-            raise Invalid([("version", "is missing: look at both records first")])
+            raise Invalid([("version", "is missing: compare both records first")])
         known = (versions[0], versions[1])
         reason = form.get("reason", "").strip()[:300]
         merging.merge(db.session(), actor(), keep, other, form, now, known, reason)
@@ -87,7 +89,7 @@ def merge(patient_id: str, other_id: str) -> tuple[str, int] | Response:
             return redirect(url_for("patients.show", patient_id=keep.public_id), 303)
         return _page(keep, other, refusal), refusal.status
     db.session.commit()
-    flash(f"{keep.name}: both records are one now.")
+    flash(f"{keep.name}: records merged.")
     return redirect(url_for("patients.show", patient_id=keep.public_id), 303)
 
 

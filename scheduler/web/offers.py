@@ -16,7 +16,7 @@ from flask import current_app, url_for
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Placement, Proposal
+from scheduler.domain.planner.values import Placement, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
 from scheduler.http import signing
@@ -117,7 +117,7 @@ def _improvement(form: Fields, wishes: CourseRequest) -> tuple[Job | None, Propo
 
 
 def _improve(wishes: CourseRequest, cost: int | None) -> Job | None:
-    """Put the search for a better course in line. Objects read before are read anew after this."""
+    """Put the search for a better course in line. Objects read before are read again after this."""
     seconds = current_app.config["SETTINGS"].solver_seconds
     write_now()
     job = improving_jobs.ask(db.session(), actor(), wishes, cost, seconds, clock.now())

@@ -1,4 +1,4 @@
-"""Choosing a password: by the link of a mail, after asking for one, or by somebody who knows the present one."""
+"""Choosing a password: by the link of a mail, after asking for one, or by someone who knows the present one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scheduler.web import known_browser, sessions, throttle
 from scheduler.web.current import actor
 
 bp = Blueprint("passwords", __name__, url_prefix="/account")
-SENT = "If there is an account with this address, a mail with a link is on its way."
+SENT = "If there is an account with this address, we sent an email with a link."
 
 
 @bp.get("/forgotten")
@@ -64,26 +64,26 @@ def choose_by_link(token: str) -> Response | tuple[str, int]:
 def mine() -> str:
     """Ask for the present and the new password."""
     user = actor().user
-    assert user is not None  # noqa: S101  (whoever is signed in is somebody)
+    assert user is not None  # noqa: S101  (anyone who is signed in is someone)
     return _form(user)
 
 
 @bp.post("/password")
 @reads_first
 def choose_mine() -> Response | tuple[str, int]:
-    """Change the password of somebody who knows the present one; it ends every session, this one too."""
+    """Change the password of someone who knows the present one; it ends every session, this one too."""
     user = actor().user
-    assert user is not None  # noqa: S101  (whoever is signed in is somebody)
+    assert user is not None  # noqa: S101  (anyone who is signed in is someone)
     attempt = throttle.begin(user.email, PASSWORDS, here=sessions.here())
     if isinstance(attempt, str):
         return _form(user, errors={"present": attempt}), 422
     if not verify_password(request.form.get("present", ""), user.password or ""):
         throttle.failed(attempt)
-        return _form(user, errors={"present": "is not right"}), 422
+        return _form(user, errors={"present": "is incorrect"}), 422
     verified = user.password
     write_now()
     if user.password != verified:
-        return _form(user, errors={"present": "is not right"}), 422
+        return _form(user, errors={"present": "is incorrect"}), 422
     throttle.passed(attempt)
     return _choose(user)
 
@@ -98,7 +98,7 @@ def _choose(user: User, token: str | None = None) -> Response | tuple[str, int]:
     if errors:
         return _form(user, token=token, errors=errors), 422
     db.session.commit()
-    flash("Your password is set. Sign in with it.")
+    flash("Password changed. Sign in with your new password.")
     return redirect(url_for("security.login"), 303)
 
 
@@ -107,7 +107,7 @@ def set_password(user: User, *, keep_tokens: bool = False) -> dict[str, str]:
     wanted = request.form.get("password", "")
     try:
         if wanted != request.form.get("again", ""):
-            raise Invalid([("again", "is not the same")])
+            raise Invalid([("again", "does not match")])
         passwords.choose(db.session(), user, wanted, clock.now(), clock.wall(), keep_tokens=keep_tokens)
     except Invalid as refusal:
         return {error["field"]: error["reason"] for error in refusal.details["errors"]}

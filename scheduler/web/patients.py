@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
@@ -18,6 +19,7 @@ from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
 from scheduler.services.patient import address_changes, duplicates, fresh_links, patients
+from scheduler.services.planning.courses import missing_steps
 from scheduler.services.visit import visit_story
 from scheduler.transactions import only_reads
 from scheduler.web.current import actor
@@ -27,7 +29,7 @@ bp = Blueprint("patients", __name__)
 FOUND = 50
 TEXTS = (
     "given_name", "family_name", "preferred_name", "pronunciation", "birth_date", "email", "phone",
-    "language", "proxy_name", "proxy_email", "alert_note", "interpreter",
+    "language", "proxy_name", "proxy_email", "alert_note", "interpreter", "deceased_on",
 )  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def create() -> str | tuple[str, int] | Response:
         db.session.rollback()
         return page, 409
     db.session.commit()
-    flash(f"{patient.name} is in.")
+    flash(f"Patient added: {patient.name}.")
     if request.form.get("then") == "book":
         return redirect(url_for("booking.new", patient=patient.public_id), 303)
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
@@ -97,10 +99,13 @@ def show(patient_id: str) -> str | Response:
     if patient.public_id != patient_id:  # merged: one address for one person
         return redirect(url_for(".show", patient_id=patient.public_id), 308)
     now = clock.now()
+    courses = care_plans.of_patient(db.session(), patient)
+    running = [course for course in courses if course.status is CarePlanStatus.ACTIVE]
     return render_template(
         "patients/show.html",
         patient=patient,
-        courses=care_plans.of_patient(db.session(), patient),
+        courses=courses,
+        missing=[pair for course in running for pair in missing_steps(course)],
         visits=appointments.of_patient(db.session(), patient),
         record=visit_story.record_of(db.session(), patient, now),
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
@@ -137,7 +142,7 @@ def end_links(patient_id: str) -> Response:
     patient = patients.get(db.session(), actor().clinic, patient_id)
     private_links.end_all(db.session(), actor(), patient, clock.now())
     db.session.commit()
-    flash("All private links and calendar links of this patient are ended.")
+    flash("All private links and calendar links of this patient have ended.")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
 
 
@@ -149,7 +154,7 @@ def send_link(patient_id: str) -> Response:
     if patient.email:
         fresh_links.enqueue(db.session(), patient, "patient", clock.now())
         db.session.commit()
-        flash("A fresh link is on its way.")
+        flash("A new link was sent.")
     else:
         flash("This patient has no email address.", "error")
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
@@ -179,7 +184,8 @@ def _form(
 
 def _fields(form: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: form[name].strip() for name in TEXTS if name in form}
-    return fields | {name: name in form for name in ("email_ok", "wheelchair")}
+    flags = {name: name in form for name in ("email_ok", "wheelchair")}
+    return fields | flags | ({"active": "left" not in form} if "deceased_on" in form else {})
 
 
 def _named(text: str) -> dict[str, str]:

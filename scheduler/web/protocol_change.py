@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.planner.words import label
+from scheduler.domain.planner.answers.words import label
 from scheduler.errors import Refusal
 from scheduler.http import signing
 from scheduler.models import plan_definition as definitions
@@ -61,7 +61,7 @@ def save(care_plan_id: str) -> Response | tuple[str, int]:
         db.session.rollback()
         return _page(find(care_plan_id), refusal=refusal), refusal.status
     db.session.commit()
-    flash(f"The course goes on as {planned.definition.title}.")
+    flash(f"Protocol changed to {planned.definition.title}.")
     return redirect(url_for("care_plans.show", care_plan_id=care_plan_id), 303)
 
 
@@ -81,7 +81,8 @@ def _page(
         "protocol_change/form.html",
         course=course,
         choices=[(one.key, one.title) for one in known if one.id != course.plan_definition_id],
-        reached=[("", "nothing: it begins")] + [(a.key, label(a)) for a in line(planned.definition.plan)[:-1]]
+        reached=[("", "none: starts at the beginning")]
+        + [(a.key, label(a)) for a in line(planned.definition.plan)[:-1]]
         if planned
         else [],
         planned=planned,

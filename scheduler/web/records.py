@@ -51,13 +51,13 @@ def erase(patient_id: str) -> AnyResponse | tuple[str, int]:
     patient = _find(patient_id)
     try:
         if request.form.get("name", "").strip().casefold() != patient.family_name.casefold():
-            raise Invalid([("name", "is not the family name of this patient")])
+            raise Invalid([("name", "is not the last name of this patient")])
         erasure.erase(db.session(), actor(), patient, request.form.get("reason", ""), clock.now())
     except Refusal as refusal:
         return _page(patient, refusal), refusal.status
     db.session.commit()
     empty_log(db.engine)
-    flash("The record is anonymous now. Its visits still count in the books.")
+    flash("Record anonymized. Its visits still count in reports.")
     return redirect(url_for("patients.index"), 303)
 
 

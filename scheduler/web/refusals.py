@@ -13,23 +13,23 @@ from scheduler.http import access
 from scheduler.http.outages import Busy, DatabaseAway, Outage, StorageFull, noted
 
 OUTAGES: dict[type[Outage], tuple[str, str]] = {
-    Busy: ("The database is busy", "Nothing was changed. Try again in a moment."),
-    DatabaseAway: ("The database cannot be reached", "Nothing was changed. Try again in a minute."),
+    Busy: ("The system is busy", "Nothing was changed. Try again in a moment."),
+    DatabaseAway: ("The system is temporarily unavailable", "Nothing was changed. Try again in a minute."),
     StorageFull: (
-        "The server has run out of disk space",
-        "Nothing was changed. Tell the people who run this; they have to make room.",
+        "The server disk is full",
+        "Nothing was changed. Please tell your administrator.",
     ),
 }
 WORDS = {
-    400: ("That request makes no sense here", "Go back and try again."),
-    403: ("Your role does not allow this", "Ask a manager of the clinic if you need it."),
-    404: ("There is nothing here", "The address may be wrong, or the thing is gone."),
-    405: ("That cannot be done at this address", "Go back and use the button on the page."),
-    413: ("That is too much at once", "Send less."),
-    429: ("Too many tries", "Wait a minute, then try again."),
+    400: ("This request isn't valid", "Go back and try again."),
+    403: ("Your role does not allow this", "Ask a manager if you need access."),
+    404: ("Page not found", "The link may be wrong, or the page no longer exists."),
+    405: ("This action isn't available here", "Go back and use the button on the page."),
+    413: ("Too large", "Reduce the size and try again."),
+    429: ("Too many attempts", "Wait a minute, then try again."),
     500: (
-        "Something broke on our side",
-        "Nothing was changed. It has been written down for those who run this.",
+        "Something went wrong",
+        "Nothing was changed. The error was logged for your administrator.",
     ),
 }
 
@@ -57,8 +57,8 @@ def is_partial() -> bool:
 
 
 def _stale_form(_error: CSRFError) -> tuple[str, int]:
-    words = "The page was open for too long, or you signed out meanwhile. Load it again; nothing was changed."
-    return _show("This form is no longer valid", words, 400, "csrf")
+    words = "You may have been signed out. Sign in, then open the page again. Nothing was changed."
+    return _show("This page has expired", words, 400, "csrf")
 
 
 def _http(error: HTTPException) -> tuple[str, int] | HTTPException:
@@ -80,7 +80,7 @@ def _outage(error: Exception) -> Response:
 
 
 def _ask_nothing() -> None:
-    """Let the page of an error be made without the database: no frame, nobody signed in."""
+    """Let the page of an error be made without the database: no frame, no one signed in."""
     db.session.rollback()
     g.frameless = True
     g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]  # what Flask-Login keeps

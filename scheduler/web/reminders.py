@@ -16,9 +16,10 @@ from scheduler.errors import Refusal
 from scheduler.http import access
 from scheduler.models.message import Message
 from scheduler.services.actors import Actor
-from scheduler.services.course import booster_tasks
+from scheduler.services.course import booster_tasks, make_ups
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.patient import patients
+from scheduler.services.planning.courses import blocked_by
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
 from scheduler.web.csv_files import csv_file
@@ -26,7 +27,7 @@ from scheduler.web.current import actor
 from scheduler.web.shell import may
 
 bp = Blueprint("reminders", __name__)
-VIEWS = ("mails", "planned", "calls", "boosters")
+VIEWS = ("mails", "planned", "calls", "boosters", "make-ups")
 EXPORTED = timedelta(days=30)
 Deed = Callable[[Session, Actor, Message, datetime], object]
 
@@ -55,6 +56,8 @@ def index() -> str:
         counts=send_log.counts(db.session(), clinic, now),
         calls=call_list.calls(db.session(), clinic, now),
         boosters=booster_tasks.to_book(db.session(), clinic, now),
+        make_ups=make_ups.to_make_up(db.session(), clinic),
+        blocked_without=blocked_by,
         held=channel.held_reason if channel and channel.held_at else "",
         now=now,
         rule_words=words_of,
@@ -64,12 +67,13 @@ def index() -> str:
 @bp.get("/reminders/counts")
 @may("send-log")
 def counts() -> str:
-    """Return what waits for the desk, for the board: whom to call, what to book, what nobody knows."""
+    """Return what waits for the desk, for the board: whom to call, what to book, what no one knows."""
     clinic, now = actor().clinic, clock.now()
     return render_template(
         "reminders/_counts.html",
         calls=len(call_list.calls(db.session(), clinic, now)),
         boosters=len(booster_tasks.to_book(db.session(), clinic, now)),
+        make_ups=len(make_ups.to_make_up(db.session(), clinic)),
         unclear=send_log.unclear(db.session(), clinic),
     )
 
@@ -77,19 +81,19 @@ def counts() -> str:
 @bp.post("/reminders/<message_id>/resend")
 @may("send-log")
 def resend(message_id: str) -> AnyResponse:
-    return _done(message_id, call_list.resend, "It goes out again as a new mail.")
+    return _done(message_id, call_list.resend, "Sent again as a new email.")
 
 
 @bp.post("/reminders/<message_id>/release")
 @may("send-log")
 def release(message_id: str) -> AnyResponse:
-    return _done(message_id, call_list.release, "It is sent once more, with the same Message-ID.")
+    return _done(message_id, call_list.release, "Sending again.")
 
 
 @bp.post("/reminders/<message_id>/discard")
 @may("send-log")
 def discard(message_id: str) -> AnyResponse:
-    return _done(message_id, call_list.discard, "It counts as arrived.")
+    return _done(message_id, call_list.discard, "Marked as delivered.")
 
 
 @bp.post("/reminders/calls/<patient_id>/settlement")
@@ -99,7 +103,7 @@ def settle(patient_id: str) -> AnyResponse:
     patient = patients.get(db.session(), actor().clinic, patient_id)
     call_list.settle(db.session(), actor(), patient, clock.now())
     db.session.commit()
-    flash(f"{patient.name}: called.")
+    flash(f"Call logged: {patient.name}.")
     return redirect(url_for(".index", view="calls"), 303)
 
 
@@ -123,7 +127,7 @@ def agree() -> AnyResponse:
     if channels.release(db.session(), now):
         audit.record(db.session(), actor(), "sending.agreed", actor().clinic, now)
     db.session.commit()
-    flash("Sending goes on.")
+    flash("Sending resumed.")
     return redirect(url_for(".index"), 303)
 
 
@@ -133,7 +137,7 @@ def _done(message_id: str, deed: Deed, words: str) -> AnyResponse:
         deed(db.session(), actor(), message, clock.now())
     except Refusal as refusal:
         db.session.rollback()
-        flash(f"Nothing was done: {refusal.words}.", "error")
+        flash(f"Nothing was changed: {refusal.words}.", "error")
     else:
         db.session.commit()
         flash(words)

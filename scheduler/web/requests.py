@@ -43,7 +43,7 @@ def settle_address(change_id: str) -> Response:
         raise NotFound
     address_changes.settle(db.session(), actor(), change, clock.now())
     db.session.commit()
-    done = "the new address is in use" if change.confirmed_at else "the new address is refused"
+    done = "new address in use" if change.confirmed_at else "new address rejected"
     flash(f"{change.patient.name}: {done}.")
     return redirect(url_for(".index"), 303)
 

@@ -44,7 +44,7 @@ ASKED, ENROLLING = "ready", "setup_from_login"  # Flask-Security's names of the 
 SECRET = "tf_totp_secret"  # noqa: S105  (where Flask-Security keeps an encrypted secret that is not confirmed yet)
 BEGUN = "tf_begun"
 PATIENCE = 600  # seconds from the password to the code
-WRONG = "That code is not right. A code is good for half a minute, and once."
+WRONG = "Incorrect code. Each code works once, for 30 seconds."
 SHUT = (
     "two_factor_setup",
     "two_factor_setup_validate",
@@ -65,7 +65,7 @@ class Authenticator(TfPluginBase):
         return [(name, name)] if user.has_second_factor else []
 
     def tf_login(self, user: User, json_payload: dict[str, Any], next_loc: str | None) -> Response:  # type: ignore[override]
-        """Send whoever gave the right password to the second step."""
+        """Send anyone who gave the right password to the second step."""
         del json_payload
         session["tf_state"] = ASKED if user.has_second_factor else ENROLLING
         session[BEGUN] = int(clock.wall().timestamp())
@@ -99,7 +99,7 @@ def answer() -> Response | tuple[str, int]:
     left = second_factors.remaining(user)
     db.session.commit()
     if left < 3:
-        flash(f"You have {left} recovery codes left: make new ones under your name.")
+        flash(f"You have {left} recovery codes left. Create new ones under Two-step verification.")
     return redirect(safe(request.form.get("next", "")) or "/", 303)
 
 
@@ -159,7 +159,7 @@ def remove() -> Response | tuple[str, int]:
         return _status(user, errors), 422
     second_factors.remove(db.session(), user, clock.now(), request.remote_addr or "", enforced=_enforced())
     db.session.commit()
-    flash("Signing in asks for no code any more.")
+    flash("Two-step verification is off.")
     return redirect(url_for(".index"), 303)
 
 
@@ -195,11 +195,11 @@ def _not_proven(user: User) -> dict[str, str]:
         return {"present": attempt}
     if not verify_password(request.form.get("present", ""), user.password or ""):
         throttle.failed(attempt)
-        return {"present": "is not right"}
+        return {"present": "is incorrect"}
     verified = user.password
     write_now()  # a hash takes long, and SQLite has one writer at a time
     if user.password != verified:
-        return {"present": "is not right"}
+        return {"present": "is incorrect"}
     throttle.passed(attempt)
     db.session.commit()
     if user.has_second_factor and (wrong := _wrong_code(user, request.form.get("present_code", ""))):
@@ -210,7 +210,7 @@ def _not_proven(user: User) -> dict[str, str]:
 
 
 def _wrong_code(user: User, text: str) -> str | None:
-    """Return why this code lets nobody in, None (and a writer) for a right one."""
+    """Return why this code lets no one in, None (and a writer) for a right one."""
     return _tried(user, lambda: second_factors.passes(db.session(), _codes(), user, text[:60]))
 
 

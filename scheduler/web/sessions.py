@@ -75,7 +75,7 @@ def end(public_id: str) -> Response:
         if row.public_id == public_id and row is not here:
             sessions.end(db.session(), row, clock.wall())
             db.session.commit()
-            flash("That session has ended.")
+            flash("That device is signed out.")
             return redirect(url_for(".index"), 303)
     raise NotFound
 
@@ -86,7 +86,7 @@ def end_others() -> Response:
     here = _here()
     sessions.end_others(db.session(), here.user, clock.wall(), but=here)
     db.session.commit()
-    flash("Every other session has ended.")
+    flash("All other devices are signed out.")
     return redirect(url_for(".index"), 303)
 
 
@@ -218,7 +218,7 @@ def _end(_app: Flask, **_: Any) -> None:
 
 
 def _forget(response: Any) -> Any:
-    """Let the browser drop pages and drafts of whoever signed out; its cookies say only that it is known."""
+    """Let the browser drop pages and drafts of the user who signed out; its cookies say only that it is known."""
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 

@@ -1,6 +1,6 @@
 """Running late: the rest of a day of a chair, room or person begins later, with a preview.
 
-As with a single move, the shift is planned anew when it is confirmed and refused if it would then differ.
+As with a single move, the shift is planned again when it is confirmed and refused if it would then differ.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def shift(on: str) -> Response | tuple[str, int]:
 def _plan(on: date) -> Shift:
     key = request.form.get("resource", "")
     if not key:
-        raise Invalid([("resource", "must be a chair, a room or a person of the clinic")])
+        raise Invalid([("resource", "must be a chair, a room or a staff member of the clinic")])
     late = _chosen(key)
     if late is None:
         raise NotFound
@@ -149,7 +149,7 @@ def _page(on: date, planned: Shift | None = None, refusal: Refusal | None = None
 def _shifted(on: date, planned: Shift) -> Response:
     first = planned.moves[0].appointment
     count = len(planned.moves)
-    words = "1 visit begins later." if count == 1 else f"{count} visits begin later."
+    words = "1 visit pushed back." if count == 1 else f"{count} visits pushed back."
     undo_at = url_for("visits.take_back", visit_id=first.public_id)
     if not is_partial():
         flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept

@@ -6,7 +6,7 @@ from scheduler.http.access import PATIENT, PATIENT_AGAIN, Shows, listing, nothin
 
 _SETTINGS = nothing("settings hold no patient")
 _ACCOUNT = nothing("the reader's own account")
-_OPEN = nothing("open to everybody, holds no patient")
+_OPEN = nothing("public, shows no patient")
 _REDIRECT = nothing("answers with a redirect")
 _DEMO = nothing("the demo's mailbox; production does not have it")
 
@@ -50,6 +50,7 @@ SHOWS: dict[str, Shows] = {
             "records.show",
             "single_visits.book",
             "single_visits.form",
+            "tasks.show",
             "visits.cancel",
             "visits.check_in",
             "visits.settle",
@@ -86,6 +87,8 @@ SHOWS: dict[str, Shows] = {
     "settings.export_data": listing("export"),
     "settings.holidays": listing("holidays"),
     "settings.preview_rules": listing("preview of reminders"),
+    "tasks.complete": listing("tasks"),
+    "tasks.index": listing("tasks"),
     "shifts.form": listing("late day"),
     "shifts.preview": listing("late day"),
     "shifts.shift": listing("late day"),
@@ -102,12 +105,15 @@ SHOWS: dict[str, Shows] = {
             "reminders.release",
             "reminders.resend",
             "reminders.settle",
-            "requests.approve",
             "patients.end_links",
             "patients.send_link",
-            "requests.settle",
+            "requests.close",
+            "requests.decline",
             "requests.settle_address",
             "requests.finish_mail",
+            "requests.suggest",
+            "tasks.give_back",
+            "tasks.take",
             "zone_rules.agree",
             "zone_rules.derive",
         ),

@@ -62,9 +62,9 @@ def _page(patient: Patient, refusal: Refusal | None = None) -> str:
         "single_visits/form.html",
         patient=patient,
         kinds=[(key, words) for key, words, _ in _kinds()],
-        places=[("", "wherever it fits")]
+        places=[("", "Any place")]
         + [(one.public_id, one.name) for one in locations.active(db.session(), clinic.id)],
-        people=[("", "whoever is free")]
+        people=[("", "Any provider")]
         + [(one.public_id, one.name) for one in practitioners.active(db.session(), clinic.id)],
         today=local_on(clock.now(), clinic.zone),
         nearest=_nearest(patient) if isinstance(refusal, NoFitFound | SlotTaken) else (),
@@ -100,7 +100,7 @@ def _action() -> Action:
     wanted = request.form.get("kind", "")
     action = next((one for key, _, one in _kinds() if key == wanted), None)
     if action is None:
-        raise Invalid([("kind", "is no visit of a protocol")])
+        raise Invalid([("kind", "is not a visit of a protocol")])
     return replace(action, series=None, position=None, series_length=None)  # it counts in no course
 
 

@@ -39,7 +39,7 @@ class Try:
 class SignInForm(LoginForm):
     """Flask-Security's form, slowed after wrong passwords and without "remember me".
 
-    The password is hashed in a reading transaction: SQLite has one writer at a time, and nobody is to wait for a hash.
+    The password is hashed in a reading transaction: SQLite has one writer at a time, and no one is to wait for a hash.
     """
 
     def validate(self, **kwargs: Any) -> bool:

@@ -133,7 +133,7 @@ def _group(visit: Appointment) -> str:
 
 
 def _title(visit: Appointment) -> str:
-    return visit.title if visit.series else "Before and beside"
+    return visit.title if visit.series else "Prep visits"
 
 
 def _band(step: SpacedVisit, standing: dict[str, Appointment], axis: _Axis, zone: ZoneInfo) -> Band | None:

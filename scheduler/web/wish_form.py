@@ -85,7 +85,7 @@ def _slack(form: Fields, plan: Plan) -> dict[str, tuple[int, int]]:
     bent = {bend.action: (bend.least, bend.most) for bend in bends(form)}
     known = {action.key for action in plan.firm if action.offset}
     if unknown := bent.keys() - known:
-        raise Invalid([("slack", f"{min(unknown)} has no gap in this protocol")])
+        raise Invalid([("slack", f"{min(unknown)} has no spacing in this protocol")])
     return bent
 
 
@@ -112,7 +112,7 @@ def had(form: Fields, plan: Plan) -> str:
 
 
 def bends(form: Fields) -> list[GapOverride]:
-    """Return the gaps that are bent, without those taken back. Raises Invalid."""
+    """Return the gaps that are bent, without those undone. Raises Invalid."""
     taken_back = set(form.getlist("unbend"))
     found = (_bend(text) for text in form.getlist("slack")[:MOST_PINS])
     return [bend for bend in found if bend.action not in taken_back]
@@ -145,7 +145,7 @@ def _as_fields(name: str, value: Any, values: Fields) -> tuple[str, list[str]]:
             return name, [value.isoformat()]
         case "earliest" | "latest":
             return name, [value.isoformat("minutes") if value else ""]
-    raise ValueError(f"no field of the form is {name}")
+    raise ValueError(f"the form has no field {name}")
 
 
 def pins(form: Fields) -> list[PinnedStart]:
@@ -184,7 +184,7 @@ def _bend(text: str) -> GapOverride:
     action, _, gap = text[:120].partition(":")
     least, _, most = gap.partition(":")
     if not (least.isdecimal() and most.isdecimal() and len(gap) < LONGEST):
-        raise Invalid([("slack", "must be a visit with its shortest and longest gap")])
+        raise Invalid([("slack", "must be a visit with its minimum and maximum spacing")])
     return GapOverride(action, int(least), int(most), text)
 
 

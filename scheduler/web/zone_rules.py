@@ -37,8 +37,9 @@ def derive() -> Response:
     """Try again at once what the clock tries every hour: the desk has made room."""
     done = zone_rules.derive(db.session(), actor(), clock.now(), take_turns)
     db.session.commit()
-    went = "1 visit went" if len(done.moved) == 1 else f"{len(done.moved)} visits went"
-    flash(f"{went} to the hour that was agreed on. {len(done.stays) or 'None'} could not.")
+    went = "1 visit moved" if len(done.moved) == 1 else f"{len(done.moved)} visits moved"
+    left = f" {len(done.stays)} could not be moved." if done.stays else ""
+    flash(f"{went} to the agreed local time.{left}")
     return redirect(url_for(".index"), 303)
 
 
@@ -48,5 +49,5 @@ def agree(visit_id: str) -> Response:
     visit = find(visit_id)
     zone_strays.agree(db.session(), actor(), visit, clock.now())
     db.session.commit()
-    flash(f"{visit.patient.name}: agreed on this hour. The patient is told of it.")
+    flash(f"{visit.patient.name}: current time kept. The patient is notified.")
     return redirect(url_for(".index"), 303)

@@ -120,7 +120,7 @@ def test_unknown_fields_are_refused_by_name(programs, objects, session):
             field = ".".join(map(str, (*place, "shade")))
             assert (answer.status_code, answer.json["errors"]) == (
                 422,
-                [{"field": field, "reason": "is not a field here"}],
+                [{"field": field, "reason": "is not a known field"}],
             )
         assert {address: stored(session)} == {address: rows}
 
@@ -165,7 +165,7 @@ def test_an_unknown_field_of_a_proposed_appointment_is_refused_by_name(alice, wi
 
     assert (answer.status_code, answer.json["errors"]) == (
         422,
-        [{"field": "appointments.1.shade", "reason": "is not a field here"}],
+        [{"field": "appointments.1.shade", "reason": "is not a known field"}],
     )
 
 

@@ -22,7 +22,8 @@ HOURS_ON = {
 }
 STATE = """CASE WHEN s.n / 100 >= :hours THEN 'pending' WHEN s.n % 1000 < 40 THEN 'skipped'
     WHEN s.n % 1000 < 44 THEN 'failed' WHEN s.n % 1000 = 44 THEN '{unclear}' ELSE 'sent' END"""
-REASON = "CASE WHEN s.n % 1000 < 40 THEN 'booked after due' WHEN s.n % 1000 < 45 THEN 'mailbox' ELSE '' END"
+REASON = """CASE WHEN s.n % 1000 < 40 THEN 'booked too late for this reminder'
+    WHEN s.n % 1000 < 45 THEN 'mailbox' ELSE '' END"""
 CODE = "CASE WHEN s.n % 1000 < 40 THEN 'booked-late' WHEN s.n % 1000 < 45 THEN 'address-refused' ELSE '' END"
 
 

@@ -114,6 +114,6 @@ def sent_by(app):
     """Let the restored clinic's clock send what it may, once somebody has agreed; return who gets a mail."""
     script = Script()
     with smtp_server(script) as port:
-        assert run(app, "clock", "agree").output == "sending goes on\n"
+        assert run(app, "clock", "agree").output == "sending resumed\n"
         tick(app, port)
     return {one.recipient for one in script.received}

@@ -28,7 +28,7 @@ def test_the_tick_seals_and_the_command_finds_what_was_changed(app, session, har
 
     assert (whole.exit_code, again.exit_code, changed.exit_code, untouched.exit_code) == (0, 0, 1, 0)
     assert changed.output.splitlines()[1:] == [
-        "2: the event is not what was sealed, or stands in another's place"
+        "2: the event differs from what was sealed, or is in the wrong position"
     ]
 
 
@@ -52,6 +52,6 @@ def test_a_row_that_sql_put_into_the_trail_is_reported(app, session, harbor):
     assert verified.exit_code == 1
     assert "was not written by Seriate: not linked" in verified.output
     assert (
-        "rows in the audit trail of harbor that Seriate has not written: 1 (flask audit verify)"
+        "rows in the audit trail of harbor were not written by Seriate: 1 (flask audit verify)"
         in status["troubles"]
     )

@@ -265,7 +265,7 @@ def test_nothing_that_was_due_is_sent_again(app, session, harbor, other, tmp_pat
             db.session.remove()
         tick(other, port)
 
-    assert (back["held"], agreed.output, before) == (3, "sending goes on\n", 0)
+    assert (back["held"], agreed.output, before) == (3, "sending resumed\n", 0)
     assert [one.recipient for one in script.received] == ["p0@example.org"]
 
 
@@ -295,7 +295,7 @@ def test_a_restore_that_was_ended_halfway_is_finished_first(app, booked, other, 
 
     assert (refused.exit_code, refused.output) == (1, f"Error: {restored.UNFINISHED.words()}\n")
     assert ("rows" in back, back["signed_out"]) == (False, 0)
-    assert run(other, "clock", "agree").output == "sending goes on\n"
+    assert run(other, "clock", "agree").output == "sending resumed\n"
 
 
 def end_here(*_):

@@ -39,7 +39,7 @@ def test_an_empty_database_becomes_a_clinic_with_accounts(app: Flask) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     printed = dict(line.split() for line in result.stdout.splitlines() if line.startswith("  "))
     assert printed == kept
-    assert result.stdout.splitlines()[-1] == f"These are kept in {file}."
+    assert result.stdout.splitlines()[-1] == f"These are stored in {file}."
     assert db.session.scalar(select(func.count(Patient.id))) == 2
     for email, password in kept.items():
         user = users.by_email(db.session(), email)
@@ -96,5 +96,5 @@ def test_production_has_no_demo(tmp_path: Path, database_url: str) -> None:
         db.session.remove()
         db.engine.dispose()
 
-    assert result.stderr == "Error: APP_ENV is production: made-up patients are only for demo and test.\n"
+    assert result.stderr == "Error: APP_ENV is production: fictional patients are only for demo and test.\n"
     assert (result.exit_code, made) == (1, 0)

@@ -48,4 +48,4 @@ def test_a_patient_of_another_clinic_is_not_there(app, harbor, hill, tmp_path):
     otto = hill.patients["Otto"].public_id
     result = run(app, "export", "patient", otto, str(tmp_path / "x.json"), "--clinic", "harbor")
 
-    assert (result.exit_code, result.output) == (1, "Error: There is nothing here\n")
+    assert (result.exit_code, result.output) == (1, "Error: Not found\n")

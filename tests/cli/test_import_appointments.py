@@ -90,7 +90,7 @@ def test_what_is_wrong_is_named_by_line_and_nothing_is_booked(bring, half_done):
     code, _, faults = bring(wrong)
 
     assert faults == [
-        "visits.csv: line 2: patient: is not here; import the patients first",
+        "visits.csv: line 2: patient: does not exist; import the patients first",
         "visits.csv: line 3: plan_definition: there is no protocol iv-hope",
         "visits.csv: line 4: status: must be done or booked",
         "visits.csv: line 5: start: is not a time such as 2026-12-01 09:30",

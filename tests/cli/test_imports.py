@@ -97,11 +97,11 @@ def test_a_small_table_is_imported(bring, session):
     [
         ("", ["line 1: file: is empty"]),
         ("given_name,surname\nA,B\n", ["line 1: family_name: is missing", "line 1: surname: is not a column here"]),
-        ("given_name,family_name,given_name\n", ["line 1: given_name: stands there twice"]),
+        ("given_name,family_name,given_name\n", ["line 1: given_name: is listed twice"]),
         ("given_name,family_name\nA\n", ["line 2: file: has 1 cells, the first line has 2"]),
         ("given_name,family_name\nA,\n", ["line 2: family_name: is missing"]),
         ('given_name,family_name\nA,B\n"C,D\n', ["line 3: file: is not CSV: unexpected end of data"]),
-        ("given_name,family_name\nA,B\na,b\n", ["line 3: duplicate: is there already (line 2)"]),
+        ("given_name,family_name\nA,B\na,b\n", ["line 3: duplicate: already exists (line 2)"]),
         ('given_name,family_name\nA,"B\nC"\nD,\n',
          ["line 2: family_name: holds a line break", "line 4: family_name: is missing"]),
         ("given_name,family_name,email_ok\nA,B,perhaps\n", ["line 2: email_ok: must be true or false"]),

@@ -13,7 +13,7 @@ def test_one_record_is_erased_with_a_reason(app, session, harbor):
     session.rollback()
 
     assert (refused.exit_code, refused.output) == (1, "Error: reason: must not be empty\n")
-    assert (done.exit_code, done.output) == (0, f"{nora.public_id} is anonymous now\n")
+    assert (done.exit_code, done.output) == (0, f"{nora.public_id} is anonymized\n")
     assert (again.exit_code, nora.given_name) == (1, "Erased")
 
 
@@ -30,7 +30,7 @@ def test_who_is_kept_no_longer_is_listed_and_then_erased(app, session, harbor):
     erased = json.loads(run(app, "patients", "retention", "--erase", "--json").stdout)
     session.rollback()
 
-    assert unset.output == "records are kept until somebody erases them\n"
+    assert unset.output == "records are kept until a person anonymizes them\n"
     assert listed == {"years": 10, "erased": False, "patients": [nora.public_id]}
     assert erased == {"years": 10, "erased": True, "patients": [nora.public_id]}
     assert (before, nora.given_name) == ("Nora", "Erased")

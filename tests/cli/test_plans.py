@@ -50,7 +50,7 @@ def stored() -> list[tuple[str, int]]:
 def test_a_right_file_is_right(app: Flask) -> None:
     result = run(app, "check", SHIPPED_FILE)
 
-    assert result.output == f"{SHIPPED_FILE} is right: iv-depression-6, 21 visits and 3 proposed.\n"
+    assert result.output == f"{SHIPPED_FILE} is valid: iv-depression-6, 21 visits and 3 proposed.\n"
     assert result.exit_code == 0
     assert stored() == []
 
@@ -69,7 +69,7 @@ def test_a_wrong_file_is_refused_by_line_and_nothing_is_loaded(
 
     for command in ("check", "load"):
         result = run(app, command, str(file))
-        assert result.stderr == f"{file}: line 8: actions[1]: the gaps run in a circle: one -> two -> one\n"
+        assert result.stderr == f"{file}: line 8: actions[1]: the gaps form a cycle: one -> two -> one\n"
         assert (result.stdout, result.exit_code) == ("", 1)
     assert stored() == []
 

@@ -34,6 +34,6 @@ def test_a_token_needs_an_account(app, session, harbor, hill):
     foreign = run(app, "token", "create", "--user", "oscar@example.org", "--name", "x", "--clinic", "harbor")
 
     assert unknown.output == "Error: there is no account eve@example.org\n"
-    assert foreign.output == "Error: There is no such member of this clinic\n"
+    assert foreign.output == "Error: No such member of this clinic\n"
     assert (unknown.exit_code, foreign.exit_code) == (1, 1)
     assert session.scalar(select(func.count(ApiToken.id))) == 0

@@ -24,7 +24,7 @@ def test_no_reason_has_no_words():
 @pytest.mark.parametrize(
     ("reason", "detail", "words"),
     [
-        (MessageReason.DAILY_LIMIT, "6", "6 reminders in 24 hours are enough"),
+        (MessageReason.DAILY_LIMIT, "6", "limit of 6 reminders in 24 hours reached"),
         (MessageReason.NO_ADDRESS, "", "no email address"),
         (MessageReason.MOVED, "by the clinic", "moved; by the clinic"),
         (MessageReason.SERVER_TROUBLE, "451 {later}", "451 {later}"),

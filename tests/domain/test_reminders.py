@@ -145,8 +145,8 @@ def test_a_rule_that_makes_no_sense_is_refused(text):
     [
         ("before-start 24 hours", "24 hours before"),
         ("before-start 1 days", "1 day before"),
-        ("requirements before-start 3 working_days", "what is still missing, 3 working days before"),
-        ("driver before-start 2 days: infusion", "who comes along, 2 days before"),
+        ("requirements before-start 3 working_days", "missing items, 3 working days before"),
+        ("driver before-start 2 days: infusion", "driver request, 2 days before"),
         ("after-end 1 hours: infusion, session", "1 hour after"),
         ("at-booking", "at booking"),
     ],

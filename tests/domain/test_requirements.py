@@ -20,21 +20,21 @@ FORM = RequirementDefinition("form", "Monitoring form", Holds.PER_SESSION, valid
 @pytest.mark.parametrize(
     ("requirement", "settled", "why"),
     [
-        (DRIVER, None, "Driver confirmed is missing"),
+        (DRIVER, None, "Driver confirmed not recorded"),
         (DRIVER, Settled(START - MINUTE), None),
         (DRIVER, Settled(START + 10 * MINUTE), None),
         (CONSENT, Settled(START - 24 * HOUR), None),
         (
             CONSENT,
             Settled(START - 24 * HOUR + MINUTE),
-            "Signed consent must be settled 24 hours before the visit",
+            "Signed consent must be completed 24 hours before the visit",
         ),
         (CONSENT, Settled(START, waived=True), None),
         (TEST, Settled(START - HOUR, valid_until_on=TODAY), None),
         (
             TEST,
             Settled(START - HOUR, valid_until_on=date(2026, 11, 23)),
-            "Pregnancy test is good until Nov 23, 2026 only",
+            "Pregnancy test is valid only through Nov 23, 2026",
         ),
         (TEST, Settled(START - HOUR, valid_until_on=date(2026, 11, 23), waived=True), None),
         (FORM, None, None),

@@ -7,7 +7,7 @@ from tests.cast import add_patient
 from tests.engines import both
 from tests.fhir.conftest import check, faults
 
-NOT_FOUND = (404, "not-found", "There is nothing here")
+NOT_FOUND = (404, "not-found", "Not found")
 
 
 def issue(answer):
@@ -62,13 +62,13 @@ def test_a_search_for_a_foreign_patient_finds_nothing(fhir, hill, course):
         ("/Patient/x/_history", "GET", NOT_FOUND),
         ("/Patient", "POST", (405, "not-supported", "FHIR is read-only here; changes go through /api/v1")),
         ("/Patient/x", "DELETE", (405, "not-supported", "FHIR is read-only here; changes go through /api/v1")),
-        ("/Patient?_format=xml", "GET", (406, "not-supported", "Only application/fhir+json is spoken here")),
+        ("/Patient?_format=xml", "GET", (406, "not-supported", "Only application/fhir+json is supported")),
         ("/Patient?_count=-1", "GET", (400, "invalid", "_count: must be a whole number")),
         ("/Patient?birthdate=1990-02-30", "GET",
          (400, "invalid", "birthdate: '1990-02-30' is not a date: day is out of range for month")),
         ("/Slot?start=ge2026-01-01&start=lt2027-01-01", "GET",
          (400, "invalid", "start: ask for at most 93 days at once")),
-        ("/Schedule?_after=gone", "GET", (400, "invalid", "_after: that place is gone; search anew")),
+        ("/Schedule?_after=gone", "GET", (400, "invalid", "_after: that position no longer exists; search again")),
         ("/Appointment?_after=x~y", "GET", (400, "invalid", "_after: is not a place in this list")),
         ("/Appointment?patient=Group/1", "GET", (400, "invalid", "patient: must be a reference to Patient")),
         ("/Patient?name=%00", "GET", (400, "invalid", "'name' holds a control character")),
@@ -82,7 +82,7 @@ def test_an_unknown_parameter_is_refused_and_not_ignored(rita):
     status, code, words = issue(rita("/Patient?phone=1"))
 
     assert (status, code) == (400, "invalid")
-    assert words == "phone is not a search parameter here; known are _id, name, birthdate, email"
+    assert words == "phone is not a supported search parameter; supported are _id, name, birthdate, email"
 
 
 def test_without_a_token_or_its_permission_nothing_is_shown(fhir, harbor):

@@ -87,7 +87,7 @@ def test_a_visit_that_cannot_be_named_is_busy_and_the_others_stand(clinic, cours
         ("c", "Appointment"),
         ("a", "Busy"),
         ("b", "Appointment"),
-        ("d", "Cancelled: Appointment"),
+        ("d", "Canceled: Appointment"),
     ]
     assert [record.getMessage() for record in caplog.records] == ["visit a is shown as busy"]
 
@@ -108,7 +108,7 @@ def test_a_visit_that_cannot_be_written_is_busy_and_the_others_stand(clinic, cou
         "Appointment",
         "Appointment",
         "Busy",
-        "Cancelled: Appointment",
+        "Canceled: Appointment",
     ]
 
 

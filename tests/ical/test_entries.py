@@ -46,7 +46,7 @@ def test_a_cancelled_visit_says_so_and_rings_no_more(clinic, booked):
     look = look_of(clinic, alarm_minutes=90)
     shown = entry(booked("2026-03-05T09:00"), EventStatus.CANCELLED, "Appointment", look)
 
-    assert (shown.summary, shown.alarm_minutes, shown.description) == ("Cancelled: Appointment", None, "")
+    assert (shown.summary, shown.alarm_minutes, shown.description) == ("Canceled: Appointment", None, "")
 
 
 def test_words_in_the_patients_language_or_else_in_english(clinic, booked):
@@ -56,7 +56,7 @@ def test_words_in_the_patients_language_or_else_in_english(clinic, booked):
         for language in ("es", "en", "tlh")
     ]
 
-    assert titles == ["Cancelada: Cita", "Cancelled: Cita", "Cancelled: Cita"]
+    assert titles == ["Cancelada: Cita", "Canceled: Cita", "Canceled: Cita"]
 
 
 def test_a_clinic_may_keep_its_place_to_itself(clinic):

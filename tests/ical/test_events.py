@@ -48,7 +48,7 @@ def test_a_tombstone_takes_no_time(shown):
     cancelled = lines(shown(status=EventStatus.CANCELLED))
 
     assert [line for line in cancelled if line.startswith(("STATUS", "TRANSP", "SUMMARY"))] == [
-        "SUMMARY:Cancelled: Appointment",
+        "SUMMARY:Canceled: Appointment",
         "STATUS:CANCELLED",
         "TRANSP:TRANSPARENT",
     ]

@@ -75,7 +75,7 @@ def test_steps_are_taken_in_the_panel_and_the_last_is_undone(alice, session, inf
     page = alice
     page.goto(board_of(infusion))
     page.locator(f'[data-visit="{infusion.public_id}"]').first.click()
-    page.get_by_role("button", name="Will come").click()
+    page.get_by_role("button", name="Mark confirmed").click()
     expect(page.get_by_role("status")).to_contain_text("Nora Lindqvist is confirmed.")
     page.get_by_role("button", name="Arrived").click()
     expect(page.locator("#panel .panel-marks")).to_contain_text("Arrived")
@@ -83,7 +83,7 @@ def test_steps_are_taken_in_the_panel_and_the_last_is_undone(alice, session, inf
 
     page.get_by_role("button", name="Undo “arrived”").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Last step undone")
     assert fresh(session, infusion).status is AppointmentStatus.PENDING
 
 
@@ -97,10 +97,10 @@ def test_an_open_requirement_stops_check_in_until_a_prescriber_gives_a_reason(
     page.get_by_role("button", name="Check in").click()
 
     refused = page.get_by_role("alert")
-    expect(refused).to_contain_text("Something must be settled before check-in.")
+    expect(refused).to_contain_text("Can't check in yet")
     expect(refused).to_contain_text("Driver confirmed")
     expect(refused).to_be_focused()
-    refused.get_by_label("Reason for the override").fill("the prescriber knows")
+    refused.get_by_label("Reason for override").fill("the prescriber knows")
     refused.get_by_role("button", name="Check in anyway").click()
 
     expect(page.locator("#panel .panel-marks")).to_contain_text("Checked in")
@@ -139,7 +139,7 @@ def test_a_dragged_visit_shades_what_fits_and_shows_what_moves_along(alice, sess
     preview = page.locator("#moves")
     expect(preview).to_contain_text("Infusion 2")
     expect(preview).to_contain_text("Therapy session 2")
-    expect(preview).to_contain_text("Every gap of the course stays as it is.")
+    expect(preview).to_contain_text("Spacing doesn't change.")
     assert fresh(session, infusion).start_at == before
     page.locator("#confirm-move").click()
 
@@ -253,10 +253,10 @@ def test_a_drop_on_a_taken_chair_says_whose_it_is_and_offers_what_fits(
     page.mouse.up()
 
     way = page.locator("#panel").get_by_role("alert")
-    expect(way).to_contain_text("It does not fit there at that time")
+    expect(way).to_contain_text("That time isn't available")
     expect(way).to_contain_text("Chair 1: Ann Muster, infusion")
     expect(way).to_contain_text("9:00–11:05 AM")
-    fits = page.get_by_role("region", name="The nearest times that fit")
+    fits = page.get_by_role("region", name="Nearest available times")
     fits.get_by_role("button", name="10:35 AM, Chair").first.click()
     expect(page.locator("#moves")).to_contain_text("10:35 AM")
     page.locator("#confirm-move").click()
@@ -276,7 +276,7 @@ def test_the_form_explains_a_conflict_by_keys_as_the_drop_does(alice, two_in_a_c
     page.get_by_label("Start").fill("10:30")
     page.get_by_label("Start").press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("Chair 1: Ann Muster")
-    fits = page.get_by_role("region", name="The nearest times that fit").get_by_role("button")
+    fits = page.get_by_role("region", name="Nearest available times").get_by_role("button")
     fits.first.focus()
     page.keyboard.press("Enter")
 
@@ -293,23 +293,23 @@ def test_a_late_arrival_shifts_the_rest_of_the_chairs_day_and_back(alice, sessio
     expect(page.locator("#lateness")).to_contain_text("20 minutes late.")
     expect(page.locator("#lateness")).to_contain_text("Chair 1: Bo Muster")
     page.get_by_role("button", name="Arrived").click()
-    expect(page.get_by_role("status")).to_contain_text("20 min late: it no longer fits")
+    expect(page.get_by_role("status")).to_contain_text("20 min late: not enough time left")
     expect(page.locator(f'[data-visit="{bo.public_id}"]').first).to_contain_text("behind Ann Muster")
 
     page.get_by_role("link", name="Shift the rest of Chair 1’s day").click()
     expect(page.get_by_label("Minutes late")).to_have_value("20")
-    page.get_by_role("button", name="See what it takes").click()
+    page.get_by_role("button", name="Preview changes").click()
     shift = page.locator("#shift")
     expect(shift).to_be_focused()
     expect(shift).to_contain_text("1 visit begins later")
     expect(shift).to_contain_text("Bo Muster: call")
     assert fresh(session, bo).start_at == before
     page.locator("#confirm-shift").click()
-    expect(page.get_by_role("status")).to_contain_text("1 visit begins later.")
+    expect(page.get_by_role("status")).to_contain_text("1 visit pushed back.")
     assert fresh(session, bo).start_at == before + timedelta(minutes=20)
 
     page.get_by_role("status").get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Last step undone")
     assert fresh(session, bo).start_at == before
 
 
@@ -319,12 +319,12 @@ def test_the_head_of_a_column_leads_to_running_late(alice, two_in_a_chair):
     page.get_by_role("link", name="Chair 1 is running late").click()
 
     expect(page.get_by_role("heading", name="Running late")).to_be_focused()
-    expect(page.get_by_label("Who or what").locator("option:checked")).to_have_text("Chair 1")
+    expect(page.get_by_label("Provider or chair").locator("option:checked")).to_have_text("Chair 1")
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_empty()
     page.keyboard.press("l")
     expect(page.get_by_role("heading", name="Running late")).to_be_focused()
-    expect(page.get_by_label("Who or what").locator("option:checked")).to_have_text("choose")
+    expect(page.get_by_label("Provider or chair").locator("option:checked")).to_have_text("Choose")
 
 
 def test_a_panel_that_arrives_late_leaves_the_search_field_its_focus(alice, infusion):
@@ -372,16 +372,16 @@ def test_a_stale_step_says_that_somebody_was_faster(
     other = sign_in(open_page(live_server), "mona@example.org")
     other.goto(address)
     alice.goto(address)
-    other.get_by_role("button", name="Will come").click()
+    other.get_by_role("button", name="Mark confirmed").click()
     expect(other.get_by_role("status")).to_contain_text("confirmed")
     who = staffed.users["mona"].name or "mona@example.org"
 
     alice.get_by_role("button", name="Arrived").click()
 
-    expect(alice.get_by_role("alert")).to_contain_text("Somebody else changed this meanwhile")
+    expect(alice.get_by_role("alert")).to_contain_text("This was just changed by another user")
     expect(alice.get_by_role("alert")).to_contain_text(who)
     assert fresh(session, infusion).status is AppointmentStatus.PENDING
-    alice.get_by_role("link", name="Show it as it is now").click()
+    alice.get_by_role("link", name="Reload").click()
     expect(alice.locator(".panel-marks")).to_contain_text("confirmed")
 
 

@@ -65,13 +65,11 @@ def test_the_best_offer_stays_open_when_the_same_offers_come_again(alice, staffe
 def test_the_rest_of_a_course_is_stopped_at_once(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
-    page.locator("summary", has_text="Stop the rest").click()
+    page.locator("summary", has_text="End course").click()
     page.get_by_label("Reason").last.fill("moves away")
-    page.get_by_role("button", name="Stop the rest").click()
+    page.get_by_role("button", name="End course").click()
 
-    expect(page.get_by_role("status")).to_contain_text(
-        "The course is stopped; every visit ahead is free again."
-    )
+    expect(page.get_by_role("status")).to_contain_text("Course ended. Upcoming visits are canceled.")
     session.rollback()
     session.expire_all()
     assert {one.status for one in course.appointments} == {AppointmentStatus.CANCELLED}
@@ -159,10 +157,10 @@ def test_a_course_is_booked_from_its_middle(alice, staffed, faults):
     faults.expect("status of 422")  # while the day of the last visit is missing
     page = booking_page(alice, staffed)
     with solved_again(page):
-        page.get_by_label("Earlier visits, the last of them").select_option(label="Infusion 3 of 6")
-    expect(page.get_by_text("Say when the last visit was")).to_be_visible()
+        page.get_by_label("Already completed elsewhere").select_option(label="Infusion 3 of 6")
+    expect(page.get_by_text("Enter the date of the last visit")).to_be_visible()
     with solved_again(page):
-        page.get_by_label("It was on").fill("2026-11-20")
+        page.get_by_label("Date of that visit").fill("2026-11-20")
     expect(page.locator("#recorded summary")).to_contain_text("the last on Fri, Nov 20")
     page.get_by_role("button", name="Book these").first.click()
 
@@ -186,12 +184,12 @@ def test_a_suggestion_is_taken_with_one_click(alice, staffed, faults):
 
 def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, staffed):
     page = booking_page(alice, staffed, "therapy-6")
-    page.get_by_role("button", name="Keep them while the patient decides").first.click()
+    page.get_by_role("button", name=re.compile("^Hold for")).first.click()
     expect(page.get_by_role("status")).to_contain_text("Reserved: 6 visits for Nora Lindqvist.")
-    expect(page.get_by_text("Kept until Mon, Nov 23")).to_be_visible()
-    page.get_by_role("button", name="Book it").click()
+    expect(page.get_by_text("Held until Mon, Nov 23")).to_be_visible()
+    page.get_by_role("button", name="Book").click()
 
-    expect(page.get_by_role("status")).to_contain_text("The course is booked.")
+    expect(page.get_by_role("status")).to_contain_text("Course booked.")
     session.rollback()
     assert [course.status for course in session.scalars(select(CarePlan))] == [CarePlanStatus.ACTIVE]
 
@@ -199,13 +197,13 @@ def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, 
 def test_a_reservation_that_ran_out_says_so(alice, staffed, tmp_path, faults):
     faults.expect("status of 409")
     page = booking_page(alice, staffed, "therapy-6")
-    page.get_by_role("button", name="Keep them while the patient decides").first.click()
-    page.get_by_text("Kept until").wait_for()
+    page.get_by_role("button", name=re.compile("^Hold for")).first.click()
+    page.get_by_text("Held until").wait_for()
     kept = tmp_path / "clock"
     kept.write_text(str(float(kept.read_text()) + 3 * 3600))  # three hours on
-    page.get_by_role("button", name="Book it").click()
+    page.get_by_role("button", name="Book").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("The reservation has run out; plan the course again")
+    expect(page.get_by_role("alert")).to_contain_text("The hold has expired; search for times again")
 
 
 def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
@@ -213,7 +211,7 @@ def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
     page.get_by_role("button", name="Book these 6 visits").first.click()
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Taken back: nothing is booked")
+    expect(page.get_by_role("status")).to_contain_text("Booking undone")
     session.rollback()
     assert [course.status for course in session.scalars(select(CarePlan))] == [
         CarePlanStatus.ENTERED_IN_ERROR
@@ -224,18 +222,18 @@ def test_a_course_goes_on_with_another_protocol(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
     page.get_by_role("link", name="Protocol").click()
-    page.get_by_label("Goes on with").select_option(value="esketamine-nasal")
-    page.get_by_role("button", name="See what it takes").click()
-    expect(page.get_by_label("Counts as held so far, up to")).to_have_value("")
-    expect(page.get_by_role("row", name="Infusion 1")).to_contain_text("called off")
-    page.get_by_label("Goes on with").select_option(value="iv-depression-6-fast")
-    page.get_by_role("button", name="See it again").click()
+    page.get_by_label("New protocol").select_option(value="esketamine-nasal")
+    page.get_by_role("button", name="Preview changes").click()
+    expect(page.get_by_label("Last visit already completed")).to_have_value("")
+    expect(page.get_by_role("row", name="Infusion 1")).to_contain_text("canceled")
+    page.get_by_label("New protocol").select_option(value="iv-depression-6-fast")
+    page.get_by_role("button", name="Preview again").click()
     expect(page.get_by_role("row", name="Infusion 3")).to_contain_text("of 1–3")
     expect(page.get_by_role("row", name="Infusion 3")).to_contain_text("moves")
-    page.get_by_label("Why another protocol").fill("responds well")
-    page.get_by_role("button", name="Change the protocol").click()
+    page.get_by_label("Reason for the change").fill("responds well")
+    page.get_by_role("button", name="Change protocol").click()
 
-    expect(page.get_by_role("status")).to_contain_text("The course goes on as")
+    expect(page.get_by_role("status")).to_contain_text("Protocol changed to")
     expect(page.locator(".course > li", has_text="of 1–3 after infusion 2").first).to_be_visible()
     session.rollback()
     session.refresh(course)
@@ -246,15 +244,15 @@ def test_a_preview_that_no_longer_holds_is_shown_again(alice, session, course, f
     faults.expect("status of 412")
     page = alice
     page.goto(f"/care-plans/{course.public_id}/protocol")
-    page.get_by_label("Goes on with").select_option(value="iv-depression-6-fast")
-    page.get_by_role("button", name="See what it takes").click()
-    page.get_by_label("Why another protocol").fill("responds well")
+    page.get_by_label("New protocol").select_option(value="iv-depression-6-fast")
+    page.get_by_role("button", name="Preview changes").click()
+    page.get_by_label("Reason for the change").fill("responds well")
     session.rollback()
     course.row_version += 1
     session.commit()
-    page.get_by_role("button", name="Change the protocol").click()
+    page.get_by_role("button", name="Change protocol").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("Somebody else changed this meanwhile")
+    expect(page.get_by_role("alert")).to_contain_text("This was just changed by another user")
     session.rollback()
     session.refresh(course)
     assert course.plan_definition.key == "iv-depression-6"
@@ -264,15 +262,13 @@ def test_a_phase_gets_another_length_for_the_rest(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
     page.get_by_role("link", name="Length").click()
-    page.get_by_label("What takes longer or shorter").select_option(label="Infusion: infusion, now 40 min")
-    page.get_by_label("Minutes from now on").fill("60")
-    page.get_by_role("button", name="See what it takes").click()
-    expect(page.get_by_label("What takes longer or shorter")).to_contain_text(
-        "Infusion: infusion, now 40 min"
-    )
-    page.get_by_role("button", name="Save for the rest").click()
+    page.get_by_label("Part of the visit").select_option(label="Infusion: infusion, now 40 min")
+    page.get_by_label("New length in minutes").fill("60")
+    page.get_by_role("button", name="Preview changes").click()
+    expect(page.get_by_label("Part of the visit")).to_contain_text("Infusion: infusion, now 40 min")
+    page.get_by_role("button", name="Save for the rest of the course").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Saved for the rest of the course.")
+    expect(page.get_by_role("status")).to_contain_text("Visit length changed for the rest of the course.")
     session.rollback()
     session.expire_all()
     infusions = [one for one in course.appointments if one.action.startswith("infusion")]
@@ -287,9 +283,9 @@ def test_a_cancelled_visit_is_made_up_for_and_a_booster_gets_its_time(alice, ses
     session.commit()
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
-    page.get_by_role("link", name="Make up for Infusion 2").click()
-    page.get_by_role("button", name="Book it").click()
-    expect(page.get_by_role("status")).to_contain_text("Infusion: made up for.")
+    page.get_by_role("link", name="Reschedule Infusion 2").click()
+    page.get_by_role("button", name="Book").click()
+    expect(page.get_by_role("status")).to_contain_text("Infusion: rescheduled.")
     page.get_by_role("link", name="Book Booster 1").click()
     page.get_by_label("Start").fill("10:00")
     page.get_by_role("button", name="Book", exact=True).click()
@@ -303,13 +299,13 @@ def test_a_cancelled_visit_is_made_up_for_and_a_booster_gets_its_time(alice, ses
 
 def test_a_day_that_cannot_be_asked_for_says_so_and_nothing_found_before_is_booked(alice, staffed):
     page = booking_page(alice, staffed)
-    page.get_by_label("Not before").fill("2020-01-01")
-    page.get_by_label("Best at").focus()
+    page.get_by_label("Earliest start date").fill("2020-01-01")
+    page.get_by_label("Preferred time").focus()
 
     expect(page.locator("#proposals")).to_have_attribute("inert", "")
     with solved_again(page):
-        page.get_by_label("Not before").fill("2026-12-01")
-        page.get_by_label("Best at").focus()
+        page.get_by_label("Earliest start date").fill("2026-12-01")
+        page.get_by_label("Preferred time").focus()
     expect(page.locator("#proposals")).not_to_have_attribute("inert", "")
     expect(page.locator(".offer[open] .chip").first).to_be_visible()
 
@@ -317,8 +313,8 @@ def test_a_day_that_cannot_be_asked_for_says_so_and_nothing_found_before_is_book
 def test_a_form_is_sent_once_however_often_its_button_is_pressed(alice, staffed):
     page = alice
     page.goto("/patients/new")
-    page.get_by_label("Given name").fill("Dora")
-    page.get_by_label("Family name").fill("Twice")
+    page.get_by_label("First name").fill("Dora")
+    page.get_by_label("Last name").fill("Twice")
     sent = page.get_by_role("button", name="Save", exact=True).evaluate(
         """button => {
             let sent = 0;

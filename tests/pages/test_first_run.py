@@ -30,7 +30,7 @@ def test_a_new_clinic_is_led_to_its_first_patient(page, fresh):
     with_axe(page)
     sign_in_by_form(page, "ada@example.org")
     expect(page.get_by_role("heading", level=1)).to_have_text("Setting up Fresh Clinic")
-    expect(current_step(page)).to_have_text("When the clinic is open")
+    expect(current_step(page)).to_have_text("Opening hours")
     assert findings(page) == []
 
     page.get_by_role("link", name="Set the hours").click()
@@ -38,17 +38,17 @@ def test_a_new_clinic_is_led_to_its_first_patient(page, fresh):
     times.nth(0).fill("08:00")
     times.nth(1).fill("18:00")
     page.locator(".settings-page").get_by_role("button", name="Save").first.click()
-    page.get_by_role("link", name="Next: the chairs and rooms").click()
-    expect(page.get_by_text("1 of 5 done.")).to_be_visible()
+    page.get_by_role("link", name="Next: chairs and rooms").click()
+    expect(page.get_by_text("1 of 6 done.")).to_be_visible()
     page.goto("/patients/new")
-    page.get_by_label("Given name").fill("Asha")
-    page.get_by_label("Family name").fill("Rao")
+    page.get_by_label("First name").fill("Asha")
+    page.get_by_label("Last name").fill("Rao")
     page.get_by_role("button", name="Save", exact=True).click()
 
-    expect(page.get_by_text("2 of 5 done.")).to_be_visible()
+    expect(page.get_by_text("2 of 6 done.")).to_be_visible()
     page.get_by_role("link", name="Setting up").click()
-    expect(current_step(page)).to_have_text("The chairs and rooms")
-    expect(page.get_by_text("2 of 5 done")).to_be_visible()
+    expect(current_step(page)).to_have_text("Chairs and rooms")
+    expect(page.get_by_text("2 of 6 done")).to_be_visible()
 
 
 def test_the_empty_pages_of_a_new_clinic_say_what_to_do(page, fresh):
@@ -56,14 +56,14 @@ def test_the_empty_pages_of_a_new_clinic_say_what_to_do(page, fresh):
     sign_in(page, "ada@example.org")
     found = {}
     said = {
-        "/board/2026-11-23": "There is no chair or room yet.",
+        "/board/2026-11-23": "No chairs or rooms yet.",
         "/patients": "No patients yet.",
         "/patients/duplicates": "No two records share",
         "/care-plans/new": "No patients yet.",
-        "/requests": "Nobody waits for an answer.",
-        "/reminders": "Nothing here.",
+        "/requests": "No open requests.",
+        "/reminders": "No messages.",
         "/settings/places": "None yet. Add the first chair below.",
-        "/settings/people": "Nobody yet.",
+        "/settings/people": "No staff yet.",
         "/settings/protocols": "None yet.",
     }
     for address, words in said.items():

@@ -21,15 +21,15 @@ def test_a_course_is_booked_confirmed_by_mail_and_in_a_feed(staffed, system, ope
     # a new patient
     page.keyboard.press("n")
     page.get_by_role("link", name="New patient").click()
-    page.get_by_label("Given name").fill("Zoë")
-    page.get_by_label("Family name").fill("O’Brien")
+    page.get_by_label("First name").fill("Zoë")
+    page.get_by_label("Last name").fill("O’Brien")
     page.get_by_label("Email", exact=True).fill("zoe@example.org")
-    page.get_by_label("May be written to by unencrypted email").check()
+    page.get_by_label("OK to email appointment details").check()
     page.get_by_role("button", name="Save and book a course").click()
 
     # three courses, and the first is booked
     page.get_by_label("Protocol").select_option("iv-depression-6")
-    page.get_by_label("Not before").fill("2026-11-30")
+    page.get_by_label("Earliest start date").fill("2026-11-30")
     expect(page.get_by_role("heading", name="3 courses fit")).to_be_visible()
     page.get_by_role("button", name="Book these 21 visits").click()
     expect(page.get_by_role("status")).to_contain_text("Booked: 21 visits for Zoë O’Brien.")
@@ -49,8 +49,8 @@ def test_a_course_is_booked_confirmed_by_mail_and_in_a_feed(staffed, system, ope
     # the calendar of the patient
     page.goto("/patients?search=obrien")
     page.get_by_role("link", name="Zoë O’Brien", exact=True).click()
-    page.get_by_role("button", name="Make a calendar address").click()
-    address = page.get_by_label("Address, for any calendar that subscribes").input_value()
+    page.get_by_role("button", name="Create link").click()
+    address = page.get_by_label("Link, for any calendar app that can subscribe").input_value()
     with open_url(address, timeout=10) as answer:
         feed = Calendar.from_ical(answer.read())
     events = feed.walk("VEVENT")

@@ -22,11 +22,11 @@ def test_the_desk_finds_compares_and_merges_two_records(mona, session, staffed, 
     page.goto("/patients")
     page.get_by_role("link", name="Duplicates").click()
     page.get_by_role("link", name="Compare Nora Lindqvist and Noora Lindqvist").click()
-    expect(page.get_by_text("visits: 6 ahead, 0 before")).to_be_visible()
+    expect(page.get_by_text("visits: 6 upcoming, 0 past")).to_be_visible()
     page.get_by_role("row", name="Phone").get_by_label("555 0177").check()
-    page.get_by_role("button", name="Merge into one record").click()
+    page.get_by_role("button", name="Merge records").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Nora Lindqvist: both records are one now.")
+    expect(page.get_by_role("status")).to_contain_text("Nora Lindqvist: records merged.")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Nora Lindqvist")
     expect(page.get_by_role("link", name="555 0177")).to_be_visible()
     session.rollback()
@@ -41,7 +41,7 @@ def test_the_other_record_can_be_the_one_that_is_kept(mona, staffed, twin):
     page = mona
     nora = staffed.patients["Nora"].public_id
     page.goto(f"/patients/{nora}/merger/{twin.public_id}")
-    page.get_by_role("link", name="Keep the other one").click()
+    page.get_by_role("link", name="Keep the other record").click()
 
     expect(page).to_have_url(re.compile(f"/patients/{twin.public_id}/merger/{nora}$"))
     expect(page.get_by_role("columnheader", name="Kept: Noora Lindqvist")).to_be_visible()
@@ -55,7 +55,7 @@ def test_anybody_can_be_searched_for_as_the_other_record(mona, session, staffed)
     page.get_by_role("link", name="Merge").click()
     page.wait_for_url("**/duplicates")
     page.wait_for_load_state()  # what is typed before the page's scripts have come is not searched for
-    page.get_by_label("Name, phone or birth date of the other record").press_sequentially("berg")
+    page.get_by_label("Name, phone or date of birth of the other record").press_sequentially("berg")
     page.locator("#found").get_by_role("link", name="Eleonora Berg").click()
 
     page.wait_for_url(f"**/merger/{other.public_id}")

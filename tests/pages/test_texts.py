@@ -17,7 +17,7 @@ def test_the_preview_follows_the_typing_and_back_leads_back(mona):
         expect(preview(page).locator(".card")).to_contain_text(words.replace("{first_name}", "Maria"))
     page.go_back()
 
-    expect(page.get_by_role("heading", name="Texts of the mails")).to_be_visible()
+    expect(page.get_by_role("heading", name="Email texts")).to_be_visible()
 
 
 def test_the_preview_names_what_it_does_not_know(mona):
@@ -34,8 +34,8 @@ def test_a_text_is_saved_and_taken_back(mona):
     page.get_by_label("Text", exact=True).fill("Hello {first_name}")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("Saved.")
-    page.get_by_role("link", name="Reminder, English: your own").click()
-    page.get_by_role("button", name="Back to our text").click()
+    page.get_by_role("link", name="Reminder, English: custom").click()
+    page.get_by_role("button", name="Restore default").click()
 
     expect(page.get_by_role("link", name="Reminder, English: ours")).to_be_visible()
 
@@ -45,7 +45,7 @@ def test_the_preview_of_rules_takes_the_focus_and_enter_saves(mona, session, sta
     page.goto("/settings/rules")
     page.get_by_label("Rule 1: how long").fill("48")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator("#preview")).to_contain_text("Nobody has a visit ahead.")
+    expect(page.locator("#preview")).to_contain_text("No patient has an upcoming visit.")
     page.get_by_label("Rule 1: how long").press("Enter")
 
     expect(page.get_by_role("status")).to_contain_text("Saved.")

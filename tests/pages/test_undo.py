@@ -16,13 +16,13 @@ from tests.services.courses import visit
 def test_a_booked_course_is_taken_back_from_its_toast(alice, session, staffed):
     page = alice
     page.goto(f"/care-plans/new?patient={staffed.patients['Nora'].public_id}&plan_definition=therapy-6")
-    page.get_by_label("Not before").fill("2026-11-30")
+    page.get_by_label("Earliest start date").fill("2026-11-30")
     page.get_by_role("button", name="Book these").first.click()
     toast = page.get_by_role("status")
     expect(toast).to_contain_text("Booked:")
     toast.get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Taken back: nothing is booked for Nora Lindqvist.")
+    expect(page.get_by_role("status")).to_contain_text("Booking undone for Nora Lindqvist.")
     page.wait_for_load_state()
     session.rollback()
     assert set(session.scalars(select(Appointment.status))) == {AppointmentStatus.ENTERED_IN_ERROR}
@@ -38,13 +38,13 @@ def test_a_move_is_taken_back_from_its_toast_with_all_that_moved(alice, session,
     later = infusion.start_at.astimezone(infusion.zone) + timedelta(hours=2)
     page.goto(f"/appointments/{infusion.public_id}/time")
     page.get_by_label("Start").fill(f"{later:%H:%M}")
-    page.get_by_role("button", name="See what it takes").click()
+    page.get_by_role("button", name="Preview changes").click()
     page.locator("#confirm-move").click()
     expect(page.get_by_role("status")).to_contain_text("moved.")
     assert fresh(session, infusion).start_at == later
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Last step undone")
     page.wait_for_load_state()
     assert {one.id: one.start_at for one in fresh(session, infusion).care_plan.appointments} == before
 
@@ -57,5 +57,5 @@ def test_a_link_to_the_board_opens_the_visit_that_it_names(alice, course):
 
     expect(page.locator("#panel-title")).to_contain_text("Nora Lindqvist")
     expect(page).to_have_url(re.compile(re.escape(board_of(infusion)) + r"(\?|$)"))
-    page.get_by_role("link", name="This visit on a page of its own").click()
+    page.get_by_role("link", name="Open this visit on its own page").click()
     page.wait_for_url(f"**/appointments/{infusion.public_id}")

@@ -24,7 +24,7 @@ def test_what_could_not_go_along_is_read_by_all_and_settled(alice, session, staf
                 expect(page.locator(f"html[data-bs-theme={scheme}]")).to_have_count(1)
                 assert findings(page) == []
             assert page.evaluate("() => document.documentElement.scrollWidth") <= width
-        stray.get_by_role("button", name="Agreed on 11:00 AM").click()
+        stray.get_by_role("button", name="Keep 11:00 AM").click()
 
         expect(page.get_by_role("row").filter(has_text="Bo Berg")).to_have_count(0)
     session.refresh(left)

@@ -104,7 +104,7 @@ def test_the_holder_of_a_link_cannot_readdress_the_mail_silently(
     assert "a...@elsewhere.example" in texts["ana@patients.example"]
     assert "please call us now" in texts["ana@patients.example"]
     assert "/visits/" not in texts["ana@patients.example"]
-    assert "a new email address was given on the private page" in texts["alice@example.org"]
+    assert "a new email address was entered on the private page" in texts["alice@example.org"]
     assert NEW in texts
     assert client.post("/visits", data={"email": NEW}).status_code == 200  # no fresh link for it
     assert NEW not in {recipient for recipient, _ in post()}
@@ -126,11 +126,11 @@ def test_a_click_on_the_button_confirms_and_opening_the_link_does_not(
 
     assert (done.status_code, address_now(session, ana)) == (303, NEW)
     for _ in range(2):  # opened again, it still says so
-        assert "Our mail now goes to this address" in client.get(link).get_data(as_text=True)
+        assert "We now send email to this address" in client.get(link).get_data(as_text=True)
     assert client.post(link, data={"mark": mark_in(page)}).status_code == 410
     mails = post()
     texts = {recipient: body(mail) for recipient, mail in mails}
-    assert "mail now goes to the new email address" in texts["alice@example.org"]
+    assert "emails now go to the new address" in texts["alice@example.org"]
     fresh = LINK.search(texts[NEW])[1]
     assert [client.get(path).status_code for path in (f"/visits/{token}", fresh)] == [410, 200]
 
@@ -186,8 +186,8 @@ def test_the_page_masks_the_address_and_says_what_waits(client, ask, token):
     ask()
     after = client.get(ask.path).get_data(as_text=True)
 
-    assert "Our mail goes to a...@patients.example." in before
-    assert "a...@elsewhere.example waits to be confirmed" in " ".join(after.split())
+    assert "We send email to a...@patients.example." in before
+    assert "a...@elsewhere.example is not confirmed yet" in " ".join(after.split())
     assert not [one for one in (before, after) if "ana@" in one or NEW in one]
 
 

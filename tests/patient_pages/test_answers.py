@@ -48,8 +48,8 @@ def test_a_visit_is_confirmed(client, session, answer, now_is, token):
     assert now_is().response is Response.ACCEPTED
     text = client.get(done.location).get_data(as_text=True)
     assert "Thank you. We look forward to seeing you." in text
-    assert "You confirmed" in text
-    assert "I am coming" not in text
+    assert "Confirmed" in text
+    assert ">Confirm<" not in text
     (event,) = session.query(AppointmentEvent)
     assert (event.kind, event.by, event.user_id) == ("confirm", "patient", None)
 
@@ -71,7 +71,7 @@ def test_a_visit_is_cancelled_in_two_steps(client, session, answer, now_is, toke
     assert (done.status_code, done.location) == (303, f"/visits/{token}/done/cancelled")
     row = now_is()
     assert (row.status, row.cancel_side, row.status_reason) == (S.CANCELLED, "patient", "a cold")
-    assert "Your appointment is cancelled." in client.get(done.location).get_data(as_text=True)
+    assert "Your appointment is canceled." in client.get(done.location).get_data(as_text=True)
 
 
 def test_cancelling_twice_is_cancelling_once(client, session, answer, now_is, token, visit):
@@ -91,7 +91,7 @@ def test_the_notice_period_is_kept(client, answer, at, now_is, token, visit):
     assert "It is too late to change this here. Please call us." in late.get_data(as_text=True)
     assert now_is().status is S.BOOKED
     text = client.get(f"/visits/{token}").get_data(as_text=True)
-    assert "I cannot come" not in text
+    assert "Cancel" not in text
     assert "To change this appointment, please call us." in text
     at.time = visit.start_at - timedelta(hours=4)
     assert answer("cancellation", mark).status_code == 303
@@ -105,7 +105,7 @@ def test_another_time_is_asked_for(client, session, answer, token, visit):
     request = session.query(PatientRequest).one()
     assert (request.kind, request.note, request.wanted_at) == (RequestKind.CALL, "mornings <b>only</b>", None)
     assert (request.appointment_id, request.schedule_version) == (visit.id, 1)
-    assert "You asked for another time" in client.get(f"/visits/{token}").get_data(as_text=True)
+    assert "You asked to reschedule" in client.get(f"/visits/{token}").get_data(as_text=True)
 
 
 def test_asking_again_changes_what_was_asked(session, answer):
@@ -122,7 +122,7 @@ def test_a_visit_that_stays_where_it_is_cannot_be_asked_to_move(client, session,
     clinic.settings_document = {"patient_fixed_kinds": ["infusion"]}
     session.commit()
 
-    assert "I need another time" not in client.get(f"/visits/{token}").get_data(as_text=True)
+    assert "Reschedule" not in client.get(f"/visits/{token}").get_data(as_text=True)
     assert client.post(base, data={"mark": mark, "note": "x"}).status_code == 409
     assert session.query(PatientRequest).count() == 0
 

@@ -51,32 +51,32 @@ def fresh(session):
 
 
 def test_confirming(phone, visit, fresh):
-    phone.get_by_role("button", name="I am coming").click()
+    phone.get_by_role("button", name="Confirm").click()
 
     expect(phone.get_by_role("status")).to_have_text("Thank you. We look forward to seeing you.")
-    expect(phone.get_by_role("button", name="I am coming")).to_have_count(0)
+    expect(phone.get_by_role("button", name="Confirm")).to_have_count(0)
     assert fresh(Appointment, visit.id).response is Response.ACCEPTED
 
 
 def test_cancelling_after_thinking_again(phone, visit, fresh):
-    phone.get_by_role("link", name="I cannot come").click()
+    phone.get_by_role("link", name="Cancel").click()
     phone.get_by_role("link", name="No, keep it").click()
-    expect(phone.get_by_role("button", name="I am coming")).to_be_visible()
+    expect(phone.get_by_role("button", name="Confirm")).to_be_visible()
     assert fresh(Appointment, visit.id).status is AppointmentStatus.BOOKED
 
-    phone.get_by_role("link", name="I cannot come").click()
-    phone.get_by_label("Would you tell us why?").fill("a cold")
-    phone.get_by_role("button", name="Yes, cancel it").click()
-    expect(phone.get_by_role("status")).to_have_text("Your appointment is cancelled.")
+    phone.get_by_role("link", name="Cancel").click()
+    phone.get_by_label("Reason (optional)").fill("a cold")
+    phone.get_by_role("button", name="Yes, cancel").click()
+    expect(phone.get_by_role("status")).to_have_text("Your appointment is canceled.")
     assert fresh(Appointment, visit.id).status_reason == "a cold"
 
 
 def test_asking_for_another_time(phone, session):
-    phone.get_by_role("link", name="I need another time").click()
-    phone.get_by_label("Days and times that are good for you").fill("Tuesdays after nine")
-    phone.get_by_role("button", name="Send to the clinic").click()
+    phone.get_by_role("link", name="Reschedule").click()
+    phone.get_by_label("Days and times that work for you").fill("Tuesdays after nine")
+    phone.get_by_role("button", name="Send request").click()
 
-    expect(phone.get_by_text("You asked for another time").first).to_be_visible()
+    expect(phone.get_by_text("You asked to reschedule").first).to_be_visible()
     session.rollback()
     assert session.query(PatientRequest).one().note == "Tuesdays after nine"
 
@@ -86,19 +86,22 @@ def test_saying_how_one_is(phone, session, at, visit):
     session.commit()
     at.time = visit.end_at + 20 * HOUR
     phone.reload()
-    phone.get_by_role("link", name="Tell us how you are").click()
+    phone.get_by_role("link", name="Answer the check-in questions").click()
     phone.get_by_role("group", name="Little interest").get_by_label("Several days").check()
     phone.get_by_role("group", name="Your mood").get_by_label("8", exact=True).check()
     phone.get_by_role("button", name="Save").click()
 
-    expect(phone.get_by_role("status")).to_have_text("Thank you for telling us.")
+    expect(phone.get_by_role("status")).to_have_text(
+        "Thank you for your answers. Your team reads them, but not right away."
+    )
+    expect(phone.get_by_role("link", name="Call 988")).to_be_visible()
     session.rollback()
     row = session.query(CheckIn).one()
     assert (row.little_interest, row.feeling_down, row.mood) == (1, None, 8)
 
 
 def test_wishes_and_another_language(phone, ana, fresh):
-    phone.get_by_role("link", name="My wishes").click()
+    phone.get_by_role("link", name="Preferences").click()
     phone.get_by_label("Tuesday").check()
     phone.get_by_label("Español", exact=True).check()
     phone.get_by_role("button", name="Save").click()
@@ -109,14 +112,14 @@ def test_wishes_and_another_language(phone, ana, fresh):
 
 
 def test_a_calendar_of_ones_own(phone):
-    phone.get_by_role("link", name="Put my appointments into my calendar").click()
-    phone.get_by_role("button", name="Make an address for my calendar").click()
-    expect(phone.get_by_label("Address")).to_have_value(re.compile("/feeds/"))
+    phone.get_by_role("link", name="Add to calendar").click()
+    phone.get_by_role("button", name="Create calendar link").click()
+    expect(phone.get_by_label("Link")).to_have_value(re.compile("/feeds/"))
     apple = phone.get_by_role("link", name="Add to Apple Calendar")
     expect(apple).to_have_attribute("href", re.compile("^webcal:"))
 
-    phone.get_by_role("button", name="Switch it off").click()
-    expect(phone.get_by_role("status")).to_have_text("The address is switched off.")
+    phone.get_by_role("button", name="Turn off").click()
+    expect(phone.get_by_role("status")).to_have_text("The link is turned off.")
 
 
 def test_one_of_two_calendars_is_switched_off(phone, session, clinic, ana, fresh):
@@ -126,14 +129,14 @@ def test_one_of_two_calendars_is_switched_off(phone, session, clinic, ana, fresh
     feeds.note_fetch(session, old.id, "iOS/18 dataaccessd/1.0", NOW)
     new, _ = feeds.create(session, actor, ana.resource_id, "neutral", NOW)
     session.commit()
-    phone.get_by_role("link", name="Put my appointments into my calendar").click()
-    apple = phone.get_by_role("region", name=re.compile("^Apple Calendar, made on"))
+    phone.get_by_role("link", name="Add to calendar").click()
+    apple = phone.get_by_role("region", name=re.compile("^Apple Calendar, created on"))
     expect(phone.get_by_role("region")).to_have_count(2)
-    apple.get_by_role("button", name=re.compile("^Switch it off.*Apple Calendar")).click()
+    apple.get_by_role("button", name=re.compile("^Turn off.*Apple Calendar")).click()
 
-    expect(phone.get_by_role("status")).to_have_text("The address is switched off.")
+    expect(phone.get_by_role("status")).to_have_text("The link is turned off.")
     expect(phone.get_by_role("region")).to_have_count(1)
-    expect(phone.get_by_role("region", name=re.compile("^Not read yet, made on"))).to_be_visible()
+    expect(phone.get_by_role("region", name=re.compile("^Not used yet, created on"))).to_be_visible()
     assert [fresh(CalendarFeed, one.id).revoked_at is None for one in (old, new)] == [False, True]
 
 

@@ -63,9 +63,9 @@ def test_an_address_is_made_shown_once_and_serves_the_visits(client, make):
     assert '<svg class="qr"' in text
     again = client.get(make.path).get_data(as_text=True)
     assert feed not in again
-    assert "Made on Monday, March 2, 2026 at" in again
+    assert "Created on Monday, March 2, 2026 at" in again
     assert "<h3>Werkzeug</h3>" in again
-    assert "Last read on Monday, March 2, 2026 at" in again
+    assert "Last used on Monday, March 2, 2026 at" in again
 
 
 def test_a_new_address_switches_off_the_one_that_it_replaces(client, make, own):
@@ -77,7 +77,7 @@ def test_a_new_address_switches_off_the_one_that_it_replaces(client, make, own):
 
 def test_each_address_is_switched_off_by_itself(client, make, own):
     paths = [path_of(make()), path_of(make())]
-    assert "The address is switched off." in make(f"{own()[1]}/revocation").get_data(as_text=True)
+    assert "The link is turned off." in make(f"{own()[1]}/revocation").get_data(as_text=True)
 
     assert [client.get(path).status_code for path in paths] == [200, 410]
 
@@ -94,7 +94,7 @@ def test_switching_off_twice_is_switching_off_once(client, session, make, own):
 
 def test_all_are_switched_off_at_once(client, make):
     paths = [path_of(make()), path_of(make())]
-    assert "All addresses are switched off." in make("/revocation").get_data(as_text=True)
+    assert "All links are turned off." in make("/revocation").get_data(as_text=True)
 
     assert [client.get(path).status_code for path in paths] == [410, 410]
 
@@ -109,10 +109,10 @@ def test_every_button_says_which_address_it_is_for(client, at, make):
     said = [re.sub(r"<[^>]+>", "", name) for name in names]
 
     assert len(said) == len(set(said)) == 6
-    assert said[1].startswith("Replace by a new address: Apple Calendar, made on Monday, March 2, 2026 at")
-    assert said[4].startswith("Switch it off: Not read yet, made on Tuesday, March 3, 2026 at")
+    assert said[1].startswith("Replace with a new link: Apple Calendar, created on Monday, March 2, 2026 at")
+    assert said[4].startswith("Turn off: Not used yet, created on Tuesday, March 3, 2026 at")
     sections = re.findall(r'<section class="visit" aria-label="([^"]+)"', page)
-    assert [one.partition(",")[0] for one in sections] == ["Apple Calendar", "Not read yet"]
+    assert [one.partition(",")[0] for one in sections] == ["Apple Calendar", "Not used yet"]
 
 
 def test_another_patients_address_is_not_there(client, session, clinic, make, own):
@@ -134,8 +134,8 @@ def test_the_kind_and_an_alarm_are_by_choice(client, session, make, own):
     assert b"SUMMARY:Appointment" in plain
     assert b"SUMMARY:Appointment" not in told
     page = client.get(make.path).get_data(as_text=True)
-    assert "Each appointment says what it is." in page
-    assert "It rings 120 minutes before." in page
+    assert "Each appointment shows its type." in page
+    assert "Alarm 120 minutes before." in page
     client.get(path_of(make(title_style="initials", alarm_minutes="7")))
     latest = session.query(CalendarFeed).order_by(CalendarFeed.id.desc()).first()
     assert (latest.title_style, latest.alarm_minutes) == ("neutral", None)

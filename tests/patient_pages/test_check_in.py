@@ -1,6 +1,7 @@
 import pytest
 
 from scheduler.domain.status import AppointmentStatus
+from scheduler.models.task import Task
 from scheduler.models.visit_answer import CheckIn
 from tests.calendar_cast import DAY, HOUR
 from tests.patient_pages.conftest import mark_in
@@ -22,7 +23,7 @@ def answer(client, session, path, **fields):
 
 def test_the_day_after_the_page_asks_until_it_is_answered(client, session, at, path, token, visit):
     def asks():
-        return "Tell us how you are" in client.get(f"/visits/{token}").get_data(as_text=True)
+        return "Answer the check-in questions" in client.get(f"/visits/{token}").get_data(as_text=True)
 
     assert asks()
     answer(client, session, path, mood="7")
@@ -36,7 +37,7 @@ def test_what_was_answered_is_never_shown(client, session, path):
     answer(client, session, path, little_interest="2", feeling_down="1", mood="6", note="slept well")
     shown = client.get(path).get_data(as_text=True)
 
-    assert "You have answered this already." in shown
+    assert "You have already answered." in shown
     assert not [one for one in (empty, shown) if "checked" in one or "slept well" in one]
 
 
@@ -73,6 +74,24 @@ def test_who_is_in_danger_is_told_whom_to_call(client, session, clinic, path):
     clinic.country = "DE"
     session.commit()
     assert "988" not in client.get(path).get_data(as_text=True)
+
+
+def test_the_thank_you_page_says_whom_to_call_whatever_was_answered(client, session, path):
+    pages = [
+        client.get(answer(client, session, path, **given).headers["Location"]).get_data(as_text=True)
+        for given in ({"mood": "0", "note": "I feel terrible"}, {"mood": "9"})
+    ]
+
+    assert [('href="tel:988"' in page, 'href="tel:911"' in page) for page in pages] == [(True, True)] * 2
+    assert pages[0] == pages[1]
+    assert "Your team reads them, but not right away." in pages[0]
+
+
+def test_an_urgent_answer_opens_a_task(client, session, path, visit):
+    answer(client, session, path, mood="9", note="Please call me", urgent="yes")
+    task = session.query(Task).one()
+
+    assert (task.appointment_id, task.answers[0]["urgent"]) == (visit.id, True)
 
 
 def test_a_link_that_is_over_asks_no_more(client, at, path):

@@ -46,7 +46,7 @@ def tell(client, session, harbor, infusion):
 
 
 def test_a_driver_with_a_phone_settles_the_requirement_and_none_opens_it(client, session, infusion, tell):
-    assert "Please tell us who takes you home." in client.get(tell.page).get_data(as_text=True)
+    assert "Please tell us who is driving you home." in client.get(tell.page).get_data(as_text=True)
 
     assert tell(has_driver="yes", name="Bo <i>", phone="+1 555 0199").status_code == 303
     answer, requirement = session.query(DriverAnswer).one(), _requirement(session, infusion)
@@ -54,7 +54,7 @@ def test_a_driver_with_a_phone_settles_the_requirement_and_none_opens_it(client,
     assert requirement.completed_at is not None
     assert infusion.status is AppointmentStatus.BOOKED
     shown = [client.get(f"{tell.page}{end}").get_data(as_text=True) for end in ("", "/sheet", tell.form)]
-    assert all("You have " in page for page in shown)
+    assert all("You told us" in page or "You have already answered" in page for page in shown)
     assert not [page for page in shown if "Bo &lt;i&gt;" in page or "555 0199" in page]
 
     assert tell(has_driver="no").status_code == 303
@@ -67,15 +67,15 @@ def test_a_driver_without_a_phone_is_asked_again(session, infusion, tell):
     refused = tell(has_driver="yes", name="Bo", phone="later")
 
     assert refused.status_code == 422
-    assert "Please give us a phone number." in refused.get_data(as_text=True)
+    assert "Please enter a phone number." in refused.get_data(as_text=True)
     assert session.query(DriverAnswer).count() == 0
     assert _requirement(session, infusion).completed_at is None
 
 
 def test_a_visit_that_needs_no_driver_does_not_ask(client, token, visit):
-    assert "Who takes me home" not in client.get(f"/visits/{token}").get_data(as_text=True)
+    assert "Add my driver" not in client.get(f"/visits/{token}").get_data(as_text=True)
     page = client.get(f"/visits/{token}/appointments/{visit.public_id}/driver").get_data(as_text=True)
-    assert "Who takes you home?" not in page
+    assert "Who is driving you home?" not in page
 
 
 def _requirement(session, infusion):

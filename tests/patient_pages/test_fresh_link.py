@@ -28,7 +28,7 @@ def test_a_known_address_gets_a_link_and_everybody_the_same_answer(session, ask,
 
     assert known.status_code == unknown.status_code == 200
     assert known.data == unknown.data
-    assert "Look into your mail" in known.get_data(as_text=True)
+    assert "Check your email" in known.get_data(as_text=True)
     assert mails(session) == [(MessageKind.LINK, ana.id, "patient")]
 
 

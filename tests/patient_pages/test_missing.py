@@ -7,7 +7,7 @@ from tests.cast import NOW
 from tests.patient_pages.conftest import mailed
 from tests.services.courses import book, visit
 
-NEEDED = "We still need something before this appointment"
+NEEDED = "We still need something from you before this appointment"
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_free_time_is_chosen_and_not_shown_again(client, session, path):
     request = session.query(PatientRequest).one()
     assert (request.kind, request.wanted_at.isoformat()) == (RequestKind.MOVE, wanted)
     again = client.get(path).get_data(as_text=True)
-    assert "You have answered this already." in again
+    assert "You have already answered." in again
     assert "checked" not in again.split(f'value="{wanted}"')[1].split("/>")[0]
 
 

@@ -43,7 +43,7 @@ def test_every_visit_that_stands_is_on_it_with_how_to_prepare(client, session, c
     page = client.get(f"{link}/sheet").get_data(as_text=True)
 
     assert page.count("<article") == len(standing) > 10
-    assert page.count("You have told us who takes you home.") == 1
+    assert page.count("You told us who is driving you home.") == 1
     third = page.partition(f'id="visit-{visit(course, "infusion-3").public_id}"')[2].partition("</article>")[
         0
     ]
@@ -64,8 +64,8 @@ def test_it_is_there_in_spanish(client, link):
 def test_on_paper_it_is_black_on_white_without_what_is_for_the_screen(open_page, live_server, link, scheme):
     page = open_page(live_server, color_scheme=scheme, java_script_enabled=False, **PHONE)
     page.goto(link)
-    page.get_by_role("link", name="A sheet to print").click()
-    how = page.get_by_text("To print it, use your browser")
+    page.get_by_role("link", name="Print").click()
+    how = page.get_by_text("To print this page, use your browser")
     expect(how).to_be_visible()
     page.emulate_media(media="print")
 

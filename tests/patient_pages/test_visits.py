@@ -25,9 +25,9 @@ def test_the_page_says_when_and_where_and_who_to_call(client, token):
         "12 Harbor Street, Portland",
         "https://www.google.com/maps/search/?api=1&amp;query=12%20Harbor%20Street%2C%20Portland",
         'href="tel:+15550100"',
-        "I am coming",
-        "I need another time",
-        "I cannot come",
+        "Confirm",
+        "Reschedule",
+        "Cancel",
     ):
         assert words in text
 
@@ -57,7 +57,7 @@ def test_in_spanish_when_the_patient_or_the_reader_wants_it(client, session, ana
     for text in (asked, own):
         assert '<html lang="es">' in text
         assert "lunes, 9 de marzo de 2026" in text
-        assert "Sí, asistiré" in text
+        assert "Confirmar" in text
     assert f"/visits/{token}/appointments" in asked
     assert "lang=es" in asked.split('action="')[1].split('"')[0]
 
@@ -77,13 +77,13 @@ def test_all_visits_ahead_in_order_and_the_mails_own_even_if_it_is_off(
     articles = text.split("<article")[1:]  # each says its day once, the next one below its heading
     days = [re.findall(r"\w+day, March \d+, 2026", article) for article in articles]
     assert days[:2] == [["Monday, March 9, 2026"], ["Thursday, March 12, 2026"]]
-    assert text.index("Cancelled") < text.index("Your next appointment")
+    assert text.index("Canceled") < text.index("Your next appointment")
 
 
 def test_nothing_ahead_is_said_in_words(client, at, visit, token):
     at.time = visit.end_at
 
-    assert "You have no appointments ahead." in client.get(f"/visits/{token}").get_data(as_text=True)
+    assert "You have no upcoming appointments." in client.get(f"/visits/{token}").get_data(as_text=True)
 
 
 def test_a_link_is_good_until_two_days_after_the_visit(client, at, visit, token):

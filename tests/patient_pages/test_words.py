@@ -46,6 +46,6 @@ def test_what_is_needed_is_said_in_the_patients_language_and_not_named(client, s
     spanish, english = (client.get(f"/visits/{token}?lang={one}").text for one in ("es", "en"))
 
     assert "Todavía necesitamos algo antes de esta cita." in spanish
-    assert "We still need something before this appointment." in english
+    assert "We still need something from you before this appointment." in english
     named = ("Psychiatric", "psiquiátrica", "Medical clearance", "Autorización", "Pregnancy", "embarazo")
     assert not [word for word in named if word in spanish + english]

@@ -41,7 +41,7 @@ def test_a_reminder_is_in_the_mailbox_soon_after_it_is_due(system, session, harb
     booked(session, harbor, due_at + timedelta(hours=24))
     system.travel(NOW)
     system.start("mail", "clock")
-    system.wait(lambda: "the clock ticks" in system.log("clock").read_text())
+    system.wait(lambda: "the clock is running" in system.log("clock").read_text())
     system.travel(due_at - timedelta(seconds=2))
 
     [at] = system.wait(lambda: received(system, "Reminder"))
@@ -55,7 +55,7 @@ def test_a_clock_that_stood_still_for_an_hour_sends_late_and_once(system, sessio
     booked(session, harbor, due_at + timedelta(hours=24))
     system.travel(NOW + timedelta(minutes=2))
     system.start("mail", "clock")
-    system.wait(lambda: "the clock ticks" in system.log("clock").read_text())
+    system.wait(lambda: "the clock is running" in system.log("clock").read_text())
     assert len(system.wait(lambda: received(system, "Appointment"))) == 1
     system.stop("clock")
     system.travel(NOW + timedelta(hours=1))
@@ -71,7 +71,7 @@ def test_a_clock_that_stood_still_for_an_hour_sends_late_and_once(system, sessio
 
 def test_the_clock_ends_when_it_is_told_to(system):
     system.start("mail", "clock")
-    system.wait(lambda: "the clock ticks" in system.log("clock").read_text())
+    system.wait(lambda: "the clock is running" in system.log("clock").read_text())
     clock = system.processes["clock"]
     system.stop("clock")
 

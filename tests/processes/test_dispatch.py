@@ -5,7 +5,8 @@ from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import delete, select
 
 from config import MailServer
 from scheduler.database import begin_write, db
@@ -15,6 +16,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.schedule import ScheduleHours
 from scheduler.notify.smtp import Connection
 from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.actors import Actor
@@ -23,6 +25,7 @@ from scheduler.services.mail import channels, outbox, reminders
 from scheduler.services.mail.leases import STOPS_TOGETHER
 from scheduler.services.mail.letters import Letterhead
 from scheduler.services.patient import patients
+from tests.answering import needing
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.smtp_server import HANG_UP, Script, smtp_server
@@ -31,6 +34,13 @@ from tests.visits import add_visit
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 HEAD = Letterhead("https://seriate.example", (SECRET_KEY,), "Seriate <clinic@seriate.example>")
+
+
+@pytest.fixture(autouse=True)
+def never_closed(session, harbor):
+    """Visits stand at any hour of any day here; without hours the clinic is always open."""
+    session.execute(delete(ScheduleHours))
+    session.commit()
 
 
 class Post:
@@ -232,7 +242,7 @@ def test_a_bad_address_is_marked_and_said(app, session, harbor):
     )
     assert harbor.patients["Nora"].email_bad_at == NOW + MINUTE
     assert [row.reason for row in session.scalars(select(Reminder).order_by(Reminder.id))] == [
-        "a later reminder took its place",
+        "replaced by a later reminder",
         "the email address does not work",
     ]
 
@@ -347,11 +357,11 @@ def test_a_jump_of_the_clock_holds_all_sending_until_somebody_agrees(app, sessio
         post.out.jump = timedelta
         assert post.run(NOW + MINUTE) == "held: the clock jumped"
         assert channels.troubles(session, NOW)[0].startswith(
-            "Sending is held: the clock jumped by -2.0 hours"
+            "Sending is paused: the server clock jumped by -2.0 hours"
         )
         session.rollback()
 
-        assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending goes on\n"
+        assert app.test_cli_runner().invoke(args=["clock", "agree"]).output == "sending resumed\n"
         assert post.run(NOW + MINUTE) == "sent 1"
 
 
@@ -391,9 +401,20 @@ def test_others_see_that_the_mail_server_is_away(app, session, harbor):
     with post_office(app, Script(greeting=b"421 4.3.2 not now")) as post:
         post.run(NOW + MINUTE)
         assert channels.troubles(session, post.now) == [
-            "The mail server does not take mail (connect: 421 4.3.2 not now), next try 13:01 UTC."
+            "The mail server is not accepting email (connect: 421 4.3.2 not now), next try 13:01 UTC."
         ]
         session.rollback()
         post.script.greeting = b"220 hello"
         post.run(NOW + 2 * MINUTE)
         assert channels.troubles(session, post.now) == []
+
+
+def test_an_answer_that_needs_a_person_is_accepted_by_the_mail_server_at_once(app, session, harbor):
+    visit = add_visit(session, harbor, "Chair 1", NOW - DAY)
+    task = needing(session, Actor(harbor.clinic, None, None, "patient"), visit)
+    with post_office(app) as post:
+        post.run(NOW)
+
+        first = post.mails()[0]
+    assert first[0] == "mona@example.org"
+    assert f"/tasks/{task.public_id}" in first[1].get_body(("plain",)).get_content()

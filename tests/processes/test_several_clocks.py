@@ -254,5 +254,5 @@ def test_only_one_clock_prunes(app, session, harbor, two, at):
     at(NOW)
     assert locks.take_job(first, "prune")
 
-    assert clock_jobs.prune(app) == "another clock does it"
+    assert clock_jobs.prune(app) == "another clock process runs it"
     assert session.scalars(select(IdempotencyKey.key)).all() == ["old"]

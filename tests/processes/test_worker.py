@@ -128,7 +128,12 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back(app, session, asked):
     outcome = worker.work_once(app, "one", lambda: True)
     back = job(session, job_id)
 
-    assert (outcome, back.state, back.attempts, patients(session)) == ("gave a job back", "waiting", 0, 0)
+    assert (outcome, back.state, back.attempts, patients(session)) == (
+        "returned a job to the queue",
+        "waiting",
+        0,
+        0,
+    )
     worker.work_once(app, "two")
     assert patients(session) == 600
 

@@ -47,7 +47,7 @@ def test_it_greets_answers_and_ends_with_all_its_processes(environ, demo):
     address = f"http://127.0.0.1:{environ['PORT']}"
 
     assert f"  Seriate is at  {address}\n" in said
-    assert f"  Read the mail  {address}/demo/mailbox\n" in said
+    assert f"  Open mailbox   {address}/demo/mailbox\n" in said
     assert open_url(f"{address}/healthz", timeout=30).status == 200
     started = children(demo.pid)
     assert len(started) >= 3
@@ -98,7 +98,7 @@ def test_a_process_that_dies_ends_the_others_and_is_told(environ, demo):
         ({"PORT": "eighty"}, "PORT must be a whole number from 1 to 65535"),
         (
             {"SMTP_URL": "smtp://mail.example"},
-            "SMTP_URL must be on this machine: a demo or a test mails nobody else",
+            "SMTP_URL must be on this machine: a demo or a test sends no email elsewhere",
         ),
     ],
 )

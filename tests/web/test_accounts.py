@@ -42,7 +42,7 @@ def test_a_wrong_address_and_a_wrong_password_answer_the_same(client, alice, ema
     answer = sign_in(client, email, password)
 
     assert answer.status_code == 200
-    assert "The address or the password is not right." in answer.text
+    assert "Incorrect email or password." in answer.text
 
 
 def test_signing_in_needs_a_token_of_the_form(client, alice):

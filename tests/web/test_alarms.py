@@ -41,7 +41,7 @@ def test_all_is_well(banner):
 
 def test_a_clock_that_does_not_tick(banner):
     assert banner(timedelta(seconds=50)) == ""
-    assert "the clock process does not run" in banner(timedelta(seconds=70))
+    assert "the clock process is not running" in banner(timedelta(seconds=70))
 
 
 def test_mail_that_is_late(session, harbor, banner):
@@ -50,7 +50,7 @@ def test_mail_that_is_late(session, harbor, banner):
     due_since(session, harbor, timedelta(minutes=10, seconds=1))
 
     assert in_time == ""
-    assert "Mail is late" in banner()
+    assert "Emails are delayed" in banner()
 
 
 def test_a_mail_server_that_takes_nothing(session, harbor, banner):
@@ -58,4 +58,4 @@ def test_a_mail_server_that_takes_nothing(session, harbor, banner):
     channels.note(session, 3, NOW + timedelta(minutes=2), "connection refused", NOW)
     session.commit()
 
-    assert "The mail server does not take mail (connection refused)" in banner()
+    assert "The mail server is not accepting email (connection refused)" in banner()

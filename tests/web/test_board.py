@@ -137,14 +137,14 @@ def test_a_late_and_an_overdue_visit_say_so(session, course):
     infusion = visit(course, "infusion-1")
 
     assert boards.state_at(infusion, infusion.start_at) == ""
-    assert boards.state_at(infusion, infusion.start_at + timedelta(minutes=12)) == "late 12 min"
+    assert boards.state_at(infusion, infusion.start_at + timedelta(minutes=12)) == "12 min late"
     infusion.status = "checked-in"
     session.flush()
     session.refresh(infusion)
     during = infusion.start_at + timedelta(minutes=20)
     ends = (infusion.start_at + timedelta(minutes=55)).astimezone(infusion.zone)
     assert boards.state_at(infusion, during) == f"infusion ends {USUAL.time(ends)}"
-    assert boards.state_at(infusion, infusion.end_at + timedelta(minutes=7)) == "over by 7 min"
+    assert boards.state_at(infusion, infusion.end_at + timedelta(minutes=7)) == "7 min over"
 
 
 def test_the_board_says_what_is_missing_as_the_requirements_do(session, harbor, course, signed_in):
@@ -167,7 +167,7 @@ def test_the_board_says_what_is_missing_as_the_requirements_do(session, harbor, 
         requirement.key for requirement in still
     ]
     page = " ".join(signed_in(harbor, "alice").get(f"/board/{on}").text.split())
-    assert f"Missing: {', '.join(requirement.title for requirement in still).lower()}" in page
+    assert f"Needs: {', '.join(requirement.title for requirement in still).lower()}" in page
 
 
 def test_a_wrong_date_is_refused_in_words(harbor, signed_in):

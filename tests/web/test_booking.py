@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import func, select
 
-from scheduler.domain.planner import optimum
+from scheduler.domain.planner.search import optimum
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.care_plan import CarePlan
@@ -102,9 +102,9 @@ def test_the_desk_without_the_role_is_told_who_can_book_it(harbor, wishes, signe
     page = client.post("/care-plans/proposals", data=bent, headers=HX).text
     taken_back = client.post("/care-plans/proposals", data=bent | {"unbend": "infusion-4"}, headers=HX).text
 
-    assert "Infusion 4 may once come 2 to 9 days after infusion 3; the protocol allows 2 to 4." in page
-    assert ("a manager or a prescriber can book this" in page, "Book these" in page) == (True, False)
-    assert ("may once come" in taken_back, "Book these" in taken_back) == (False, True)
+    assert "Infusion 4 would be 2 to 9 days after infusion 3 this time; the protocol allows 2 to 4." in page
+    assert ("a manager or prescriber can book this" in page, "Book these" in page) == (True, False)
+    assert ("would be 2 to 9 days" in taken_back, "Book these" in taken_back) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_the_fields_about_earlier_visits_follow_the_protocol(harbor, wishes, sig
         True,
         True,
     ]
-    assert (asked.status_code, "Say when the last visit was" in asked.text) == (422, True)
-    assert ('value="infusion-2" selected' in asked.text, "Held with them" in other) == (True, False)
+    assert (asked.status_code, "Enter the date of the last visit" in asked.text) == (422, True)
+    assert ('value="infusion-2" selected' in asked.text, "Other visits completed" in other) == (True, False)
 
 
 def test_what_came_before_is_shown_and_recorded(session, harbor, wishes, signed_in):
@@ -182,7 +182,7 @@ def test_closed_days_within_the_course_are_listed(session, harbor, wishes, signe
     session.commit()
     page = signed_in(harbor, "alice").post("/care-plans/proposals", data=wishes, headers=HX).text
 
-    assert "Skipped, the clinic is closed: Tue, Dec 8 (Staff day)" in " ".join(page.split())
+    assert "Clinic closed, days skipped: Tue, Dec 8 (Staff day)" in " ".join(page.split())
 
 
 def test_a_booking_can_be_taken_back_from_its_toast(session, harbor, wishes, signed_in):
@@ -233,9 +233,9 @@ def test_where_the_search_gives_up_the_worker_goes_on_and_what_it_finds_is_shown
     token = findall(r'name="token" value="([^"]+)"', page.text)[0]
 
     assert (refused.status_code, waiting.status_code, waiting.text) == (409, 204, "")
-    assert "A better course was found" in found and improvement(found) is None
+    assert "A better option was found" in found and improvement(found) is None
     assert page.status_code == 200 and improvement(page.text) is None
-    assert "The first is the better one that was found, proven to be the best." in page.text
+    assert "Option 1 is the better option that was found, and the best match." in page.text
     assert client.post("/care-plans", data=tangled | {"token": token}).status_code == 303
     assert session.scalar(select(func.count()).select_from(CarePlan)) == 1
 
@@ -249,7 +249,7 @@ def test_a_search_asked_for_again_is_the_same_job(session, harbor, tangled, sign
     )
 
     assert first == second != third
-    assert "Something else has been asked since" in client.get(first, headers=HX).text
+    assert "Replaced by a newer search" in client.get(first, headers=HX).text
     session.rollback()
     assert session.scalar(select(func.count()).select_from(Job)) == 2
 
@@ -270,7 +270,7 @@ def test_a_proven_course_says_so_and_starts_no_search(session, harbor, wishes, s
     show_worker(session)
     page = signed_in(harbor, "alice").post("/care-plans/proposals", data=wishes, headers=HX).text
 
-    assert "The first is proven to be the best." in page
+    assert "Option 1 is the best match." in page
     assert improvement(page) is None
 
 
@@ -300,11 +300,11 @@ def test_a_kept_course_is_let_go_in_words_of_its_own(session, harbor, signed_in)
     shown = client.get(page).text
     after = client.post(f"{page}/revocation", data={"reason": ""}, follow_redirects=True).text
 
-    assert "Let it go" in shown
-    assert "Stop the rest" not in shown
-    assert "Kept until" in shown
-    assert "The course is let go; its time is free again." in after
-    assert "Kept until" not in after
+    assert "Release" in shown
+    assert "End course" not in shown
+    assert "Held until" in shown
+    assert "Course released." in after
+    assert "Held until" not in after
 
 
 def test_a_second_course_names_what_is_too_close_and_asks_a_manager_for_a_reason(
@@ -314,10 +314,10 @@ def test_a_second_course_names_what_is_too_close_and_asks_a_manager_for_a_reason
     to_manager = signed_in(harbor, "mona").post("/care-plans/proposals", data=nasal, headers=HX).text
     to_desk = signed_in(harbor, "alice").post("/care-plans/proposals", data=nasal, headers=HX).text
 
-    assert "Too close to visits that are booked already" in to_manager
+    assert "Too close to visits already booked" in to_manager
     assert "they must be at least 2 days apart" in to_manager
     assert 'name="override_reason"' in to_manager
-    assert "A manager or a prescriber can book a second course, with a reason." in to_desk
+    assert "A manager or prescriber can book a second course with a reason." in to_desk
     token = findall(r'name="token" value="([^"]+)"', to_manager)[0]
     client = signed_in(harbor, "mona")
     without = client.post("/care-plans", data=nasal | {"token": token})

@@ -79,8 +79,8 @@ def test_each_program_has_one_button_and_two_lines_of_help(harbor, alice):
     for one in programs:
         how, soon = re.search(r"<p[^>]*>(.*?)<br />(.*?)</p>", one, re.S).groups()
         assert how.strip().endswith(".")
-        assert soon.strip().startswith("Shows a change")
-    assert 'aria-label="QR code of the address"' in page
+        assert soon.strip().startswith("Updates ")
+    assert 'aria-label="QR code of the link"' in page
 
 
 def test_staff_may_see_initials_and_choose_how_much(session, harbor, course, alice):
@@ -113,11 +113,11 @@ def test_what_cannot_be_made_says_why_and_keeps_the_form(harbor, alice):
 def test_who_read_it_last_is_told(session, harbor, alice):
     page = pages(harbor)["person"]
     path = made(alice, page)
-    assert "Not read yet" in alice.get(page).text
+    assert "Never used" in alice.get(page).text
     alice.get(path, headers={"User-Agent": "Mozilla/5.0 Gecko/20100101 Thunderbird/153.0"})
 
     for seen in (alice.get(page), alice.get("/calendars")):
-        assert re.search(r"ast read Mon, Nov 23, 8:00 AM", seen.text)
+        assert re.search(r"ast used Mon, Nov 23, 8:00 AM", seen.text)
     assert re.search(r"by\s+Thunderbird", alice.get(page).text)
 
 

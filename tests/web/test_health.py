@@ -73,7 +73,7 @@ def test_each_job_that_stops_is_named_although_all_others_live(
     assert told.exit_code == 1
     assert f"{name}: last ran" in told.output
     banner = page.partition('class="alarm"')[2].partition("</div>")[0]
-    assert ("the job that sends mail last ran" if name == "dispatch" else f"{name} (") in banner
+    assert ("the sending job last ran" if name == "dispatch" else f"{name} (") in banner
 
 
 @pytest.mark.parametrize("name", CLOCK)
@@ -93,7 +93,7 @@ def test_a_clock_that_is_dead_while_the_worker_lives_is_told_in_one_sentence(
     lives(**{name: limit(name) + 1 for name in CLOCK})
     page = alice.get("/patients").text
 
-    assert "Nothing is being sent: the clock process does not run." in page
+    assert "Emails are not being sent. Tell your administrator: the clock process is not running." in page
     assert client.get("/healthz").json["worker"] == "ok"
 
 

@@ -57,9 +57,9 @@ def test_the_history_of_an_erased_record_can_still_be_read(signed_in, session, h
     session.commit()
 
     assert [words.strip() for words in told(signed_in(harbor, "alice"), visit)] == [
-        "cancelled",
+        "canceled",
         "confirmed",
-        "last step taken back",
+        "last step undone",
         "confirmed",
         "moved",
         "booked",

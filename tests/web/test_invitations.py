@@ -99,7 +99,7 @@ def test_a_person_who_declines_is_no_member_and_is_not_named(session, harbor, hi
     assert declined.status_code == 303
     assert roles(session, harbor.users["alice"]) == {harbor.clinic.id: StaffRole.FRONT_DESK}
     assert (row.clinic_id, row.user_id, row.address) == (hill.clinic.id, None, "")
-    assert "There is no invitation" in alice.get("/account/invitations").text
+    assert "You have no open invitations" in alice.get("/account/invitations").text
 
 
 def test_nobody_answers_the_invitation_of_another(session, harbor, signed_in, oscar):

@@ -27,7 +27,7 @@ def listed(client, **query):
 
 
 def test_an_empty_mailbox_says_so(client):
-    assert "No mail yet" in client.get("/demo/mailbox").text
+    assert "No emails yet" in client.get("/demo/mailbox").text
     assert listed(client) == []
 
 

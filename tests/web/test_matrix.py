@@ -24,6 +24,7 @@ from scheduler.services.clinic import schedules
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
 from scheduler.services.patient import address_changes, incoming_mail, self_service
+from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
 from tests.services.courses import book, visit
@@ -188,7 +189,7 @@ TABLE = {
     "POST requests.close": ("move", "/requests/{request}/closing", {}, True),
     "POST requests.decline": ("move", "/requests/{request}/refusal", {"answer": "Nothing is free."}, True),
     "POST requests.suggest": ("move", "/requests/{request}/suggestion", WHEN, True),
-    "POST requests.finish_mail": ("move", "/requests/mail/{mail}/done", {}, True),
+    "POST requests.finish_mail": ("move", "/requests/mail/{incoming}/done", {}, True),
     "POST requests.settle_address": ("patients", "/requests/addresses/{address}/settlement", {}, True),
     "GET second_factor.ask": (ANYONE, "/account/second-factor/code", None, False),
     "POST second_factor.answer": (ANYONE, "/account/second-factor/code", {"code": "1"}, False),
@@ -285,6 +286,11 @@ TABLE = {
     "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
     "GET single_visits.form": ("book", "/patients/{patient}/visits/new", None, True),
     "POST single_visits.book": ("book", "/patients/{patient}/visits", {}, True),
+    "GET tasks.index": ("tasks", "/tasks", None, False),
+    "GET tasks.show": ("tasks", "/tasks/{task}", None, True),
+    "POST tasks.take": ("answers", "/tasks/{task}/assignment", {}, True),
+    "POST tasks.give_back": ("answers", "/tasks/{task}/release", {}, True),
+    "POST tasks.complete": ("answers", "/tasks/{task}/completion", {}, True),
     "GET static": (ANYONE, "/static/css/app.css", None, False),
     "GET visits.panel": ("view", "/appointments/{visit}/panel", None, True),
     "GET visits.show": ("view", "/appointments/{visit}", None, True),
@@ -328,7 +334,7 @@ def objects(session, harbor, at_now):
     asked = self_service.ask(session, patient, third, NOW, None, "Yes, please")
     address = address_changes.ask(session, patient, nora, "nora.new@example.org", NOW)
     incoming_mail.receive(session, b"From: nora@example.org\n\nPlease call me.\n", NOW)
-    [mail] = open_in(session, harbor.clinic.id)
+    [incoming] = open_in(session, harbor.clinic.id)
     feed, _ = feeds.create(session, harbor.command, nora.resource_id, "neutral", NOW)
     token, _ = accounts.create_token(session, harbor.command, harbor.users["rita"], "x", NOW)
     closure, _ = schedules.close(session, harbor.command, NOW + timedelta(40), NOW + timedelta(41), NOW)
@@ -348,7 +354,7 @@ def objects(session, harbor, at_now):
         "course": course.public_id,
         "visit": visit(course, "infusion-2").public_id,
         "booster": visit(course, "booster-1").public_id,
-        "mail": mail.public_id,
+        "incoming": incoming.public_id,
         "request": asked.public_id,
         "address": address.public_id,
         "mail": mail.public_id,
@@ -364,6 +370,7 @@ def objects(session, harbor, at_now):
         "invitation": invited.public_id,
         "invitation_link": invitations.link_token(invited, keys),
         "email": "rita@example.org",
+        "task": needing(session, patient, visit(course, "infusion-1")).public_id,
         "link": private_links.page_token((SECRET_KEY,), mail, private_links.VISITS),
         "password_link": passwords.link_token(harbor.users["rita"], timedelta(hours=1), NOW, [SECRET_KEY]),
     }

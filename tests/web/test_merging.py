@@ -86,5 +86,5 @@ def test_two_at_once_are_named_and_cannot_be_merged(session, harbor, nora, twin,
     page = client.get(f"/patients/{nora}/merger/{twin}").text
     answer = client.post(f"/patients/{nora}/merger/{twin}", data={"keep_version": 1, "other_version": 1})
 
-    assert ("Both are somewhere at the same time" in page, "Merge into one record" in page) == (True, False)
+    assert ("Visits at the same time" in page, "Merge records" in page) == (True, False)
     assert (answer.status_code, merged(session)) == (409, [])

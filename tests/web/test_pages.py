@@ -184,7 +184,7 @@ def test_a_change_without_the_forms_token_is_refused(app, session, harbor, cours
     ]
 
     assert [answer.status_code for answer in answers] == [400] * len(POSTS)
-    assert "This form is no longer valid" in answers[0].text
+    assert "This page has expired" in answers[0].text
 
 
 def test_signed_in_pages_are_not_kept_and_run_nothing_inline(harbor, signed_in):

@@ -34,7 +34,7 @@ def test_erasing_asks_for_the_name_and_says_what_is_wrong(session, harbor, signe
     session.rollback()
     done = client.post(f"/patients/{nora}/record/erasure", data={"name": " lindqvist ", "reason": "asked"})
 
-    assert (wrong.status_code, "is not the family name of this patient" in wrong.text) == (422, True)
+    assert (wrong.status_code, "is not the last name of this patient" in wrong.text) == (422, True)
     assert (missing.status_code, "must not be empty" in missing.text, kept) == (422, True, "Lindqvist")
     assert (done.status_code, done.location) == (303, "/patients")
     assert client.get(f"/patients/{nora}").status_code == 404
@@ -47,7 +47,7 @@ def test_with_visits_ahead_it_is_refused(harbor, course, signed_in):
     )
 
     assert answer.status_code == 409
-    assert "visits are ahead" in answer.text
+    assert "visits are upcoming" in answer.text
 
 
 def test_a_table_is_streamed_with_safe_cells(session, harbor, course, signed_in):

@@ -39,10 +39,10 @@ def test_an_uncertain_mail_is_released_or_counted_as_arrived(session, harbor, si
     mail(MessageState.UNCERTAIN)
     alice.post(f"/reminders/{held}/discard")
 
-    assert ("Send once more" in page.text, "It has arrived" in page.text) == (True, True)
-    assert released == [(MessageState.PENDING, "released by the desk")]
+    assert ("Send again" in page.text, "Mark as delivered" in page.text) == (True, True)
+    assert released == [(MessageState.PENDING, "sent again by the front desk")]
     assert states(session)[0][0] is MessageState.UNCERTAIN
-    assert "Send once more" not in alice.get("/reminders").text
+    assert "Send again" not in alice.get("/reminders").text
 
 
 def test_a_failed_mail_goes_out_again_as_a_new_one(session, harbor, signed_in, mail):
@@ -57,7 +57,7 @@ def test_what_cannot_be_done_says_so_and_changes_nothing(session, harbor, signed
     alice, waiting = signed_in(harbor, "alice"), mail(MessageState.PENDING)
     answer = alice.post(f"/reminders/{waiting}/resend", follow_redirects=True)
 
-    assert "Nothing was done: this mail has not ended yet." in answer.text
+    assert "Nothing was changed: this message is still being sent." in answer.text
     assert [state for state, _ in states(session)] == [MessageState.PENDING]
 
 
@@ -69,7 +69,7 @@ def test_the_call_list_empties_as_patients_are_called(session, harbor, signed_in
     after = alice.get("/reminders?view=calls").text
 
     assert ("Nora Lindqvist" in before, "failed: address (550 no such user)" in before) == (True, True)
-    assert "Nobody needs a call" in after
+    assert "No one needs a call" in after
 
 
 def test_the_log_comes_as_csv(session, harbor, signed_in, mail):
@@ -94,7 +94,7 @@ def test_only_an_admin_lets_sending_go_on(session, harbor, signed_in):
     ada.post("/reminders/agreement")
 
     assert refused.status_code == 403
-    assert "I have looked: let sending go on" in page
+    assert "Resume sending" in page
     assert channels.troubles(session, NOW) == []
 
 
@@ -104,8 +104,8 @@ def test_the_board_counts_what_waits_for_the_desk(session, harbor, signed_in, ma
     mail(MessageState.UNCERTAIN, "unclear")
     some = alice.get("/reminders/counts").text
 
-    assert "in doubt" not in none
-    assert ("1 mail in doubt" in some, "1 to call" in some) == (True, True)
+    assert "unknown delivery" not in none
+    assert ("1 email with unknown delivery" in some, "1 to call" in some) == (True, True)
     assert 'hx-get="/reminders/counts"' in alice.get("/board/2026-11-30").text
     assert 'hx-get="/reminders/counts"' not in nick.get("/board/2026-11-30").text
 

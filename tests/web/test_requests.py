@@ -69,7 +69,7 @@ def test_a_request_is_approved_through_the_preview_of_a_move(session, harbor, th
     assert session.query(PatientRequest).one().state is RequestState.APPROVED
     listed = client.get("/requests").text
     assert "moved" in listed
-    assert "Nobody waits for an answer." in listed
+    assert "No open requests." in listed
 
 
 def test_a_time_that_is_gone_says_why_and_leaves_the_request_open(session, harbor, third, ask, signed_in):
@@ -82,21 +82,21 @@ def test_a_time_that_is_gone_says_why_and_leaves_the_request_open(session, harbo
     )
     assert answer.status_code == 409
     assert "Nora Lindqvist asks for" in answer.text
-    assert "The nearest times that fit" in answer.text
+    assert "Nearest available times" in answer.text
     session.rollback()
     assert session.query(PatientRequest).one().state is RequestState.OPEN
 
 
 def test_another_time_is_suggested(session, harbor, third, wanted, ask, signed_in):
     request_id, client = ask(), signed_in(harbor, "alice")
-    assert "A call" in client.get("/requests").text
+    assert "Asks for a call" in client.get("/requests").text
 
     form = {**form_of(request_id, wanted, harbor.clinic.zone), "answer": "Chair 2 is free then."}
     client.post(f"/requests/{request_id}/suggestion", data=form)
     session.rollback()
     asked = session.query(PatientRequest).one()
     assert (asked.state, asked.suggested_at) == (RequestState.OPEN, wanted)
-    assert "Waits for the patient." in client.get("/requests").text
+    assert "Waiting for the patient." in client.get("/requests").text
 
 
 def test_a_refusal_asks_for_a_reason(session, harbor, ask, signed_in):

@@ -25,7 +25,7 @@ def test_a_requirement_is_offered_only_to_the_roles_that_the_protocol_names(sign
         alice.post(f"{at_course}/requirements/consent/reopening"),
     ]
     assert [answer.status_code for answer in refused] == [403] * 4
-    assert "the protocol asks for a prescriber" in refused[1].text
+    assert "the protocol requires a prescriber" in refused[1].text
     assert nick.post(f"{path}/requirements/consent").status_code == 303
 
 

@@ -94,12 +94,12 @@ def test_the_preview_shows_the_rules_of_the_form_and_saves_nothing(session, harb
     assert "Nora Lindqvist" in shown.text
     assert "<time>Thu, Nov 26" in shown.text
     assert 'name="rule-0-amount" value="48"' in shown.text
-    assert "Nobody by that name." in nobody.text
+    assert "No patient by that name." in nobody.text
     assert kept(session, harbor) == before
 
 
 def test_the_preview_takes_whoever_comes_next(session, harbor, mona):
-    assert "Nobody has a visit ahead." in mona.post("/settings/rules/preview", data=PLAIN).text
+    assert "No patient has an upcoming visit." in mona.post("/settings/rules/preview", data=PLAIN).text
     session.rollback()
     add_visit(session, harbor, "Chair 1", NOW + timedelta(days=5))
     session.commit()

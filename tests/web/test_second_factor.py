@@ -209,7 +209,7 @@ def test_a_person_switches_it_on_renews_the_codes_and_switches_it_off(app, sessi
     session.rollback()
     assert not by_email(session, "alice@example.org").has_second_factor
     told = [row.values["lines"] for row in session.scalars(select(Message).order_by(Message.id))]
-    assert [line.split()[0] for line in told] == ["Signing", "Your", "Signing"]
+    assert [line.split()[0] for line in told] == ["Two-step", "Your", "Two-step"]
 
 
 def test_whose_role_needs_it_cannot_switch_it_off(app, strict, phone):

@@ -167,7 +167,7 @@ def test_a_password_changed_while_it_is_looked_at_opens_nothing(app, session, al
     answer = sign_in(app.test_client(), "alice@example.org", PASSWORD)
 
     assert answer.status_code == 200
-    assert "is not right" in answer.text
+    assert "Incorrect email or password." in answer.text
 
 
 @both

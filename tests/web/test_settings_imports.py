@@ -51,7 +51,7 @@ def test_faults_are_listed_by_line_and_nobody_is_added(app, session, mona):
     worker.work_once(app, "one")
     page = mona.get(asked.location)
 
-    assert words(page) == "2 faults, nobody added"
+    assert words(page) == "2 faults, no patients added"
     assert re.findall(r"<td>([^<]*)</td><td>([^<]*)</td>", page.text) == [
         ("line 4", "birth date"),
         ("line 4", "family name"),
@@ -104,8 +104,8 @@ def test_it_says_when_no_worker_has_been_seen(app, mona):
     page = mona.get("/settings/imports").text
     worker.show_life(app, "worker", "nothing to do")
 
-    assert "No worker has been seen" in page
-    assert "No worker has been seen" not in mona.get("/settings/imports").text
+    assert "Imports are not running" in page
+    assert "Imports are not running" not in mona.get("/settings/imports").text
 
 
 def test_who_may_not_change_settings_sends_nothing(session, harbor, signed_in):

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from scheduler.models.audit_event import AuditEvent
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals
-from tests.cast import NOW
+from tests.cast import NOW, SETTINGS
 from tests.services.courses import wishes
 
 
@@ -60,7 +60,7 @@ def test_the_usual_weights_come_back(session, harbor, signed_in):
     session.rollback()
 
     assert answer.status_code == 303
-    assert harbor.clinic.settings_document == {}
+    assert harbor.clinic.settings_document == SETTINGS
 
 
 def test_the_trail_names_the_weight(session, harbor, signed_in):
@@ -104,7 +104,7 @@ def test_closing_a_holiday_says_how_many_visits_must_move(session, harbor, cours
     client.post("/settings/holidays/2026-12-25/closure", data={})
 
     assert infusion.status.is_live
-    assert "must be moved: see Closures" in client.get("/settings/holidays?year=2026").text
+    assert "See Closures to reschedule" in client.get("/settings/holidays?year=2026").text
 
 
 def test_all_of_a_years_holidays_are_closed_at_once(harbor, signed_in):

@@ -46,7 +46,7 @@ def test_where_it_does_not_fit_the_nearest_starts_that_do_are_offered(session, h
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kind": "no/such"}, "is no visit of a protocol"),
+        ({"kind": "no/such"}, "is not a visit of a protocol"),
         ({"date": "soon"}, "must be a date"),
         ({"time": ""}, "must be a time"),
         ({"date": "2026-11-20"}, "is in the past"),
@@ -63,7 +63,7 @@ def test_on_a_day_when_the_clinic_is_closed_nothing_fits(harbor, asked, signed_i
     nora = harbor.patients["Nora"].public_id
     answer = signed_in(harbor, "alice").post(f"/patients/{nora}/visits", data=asked | {"date": "2026-11-28"})
 
-    assert (answer.status_code, "Nothing else fits on that day." in answer.text) == (409, True)
+    assert (answer.status_code, "No other times are available that day." in answer.text) == (409, True)
 
 
 def test_who_cannot_take_the_visit_is_refused_and_not_replaced(session, harbor, asked, signed_in):

@@ -70,7 +70,7 @@ def test_an_earlier_day_takes_a_role_and_a_reason(signed_in, session, harbor, in
     assert status(session, harbor, public_id) == "arrived"
     query = select(AuditEvent.fields, AuditEvent.reason).where(AuditEvent.event == "appointment.overridden")
     assert [tuple(row) for row in session.execute(query)] == [(["day"], WHY)]
-    assert "arrived, by an override" in client.get(path).text
+    assert "arrived, with an override" in client.get(path).text
 
 
 def test_done_is_not_offered_before_check_in(app, signed_in, session, harbor, infusion):
@@ -104,4 +104,4 @@ def test_the_day_after_only_what_is_entered_later_is_offered(
     assert client.post(f"{path}/fulfillment").status_code == 303
 
     assert status(session, harbor, public_id) == "fulfilled"
-    assert "done, entered after its day" in client.get(path).text
+    assert "done, entered after the day" in client.get(path).text

@@ -68,7 +68,7 @@ def test_our_text_comes_back(session, harbor, mona):
     page = mona.get("/settings/texts").text
     mona.post(f"{ADDRESS}/reset")
 
-    assert "your own" in page
+    assert "custom" in page
     assert texts_of(session, harbor) == {}
 
 
@@ -80,7 +80,7 @@ def test_saving_our_text_keeps_nothing(session, harbor, mona):
 
 
 def test_every_kind_of_mail_has_a_title_and_all_but_those_with_keys_can_be_worded():
-    always_ours = {"account", "address"}
+    always_ours = {"account", "address", "request-answer"}
 
     assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "private"}
     assert set(mail_texts.TITLES) - always_ours == texts.EDITABLE
@@ -132,15 +132,15 @@ def test_a_stored_text_that_breaks_the_rule_is_not_sent_and_the_page_says_so(ses
     listed, editor = mona.get("/settings/texts").text, mona.get(ADDRESS).text
 
     assert texts.text_of("reminder", "en", stored) == texts.text_of("reminder", "en")
-    assert "your text is not used, ours is sent instead" in listed
-    assert "This text is not used, ours is sent instead" in editor
+    assert "your text can't be used, so the default is sent" in listed
+    assert "This text can't be used, so the default is sent" in editor
     assert "evil.example" in editor
     assert (
         mona.post("/settings/texts/change/en", data={"body": OWN}).status_code == 303
     )  # another one is free
     assert texts_of(session, harbor) == stored | {"change.en": OWN}
     mona.post(ADDRESS, data={"body": OWN})
-    assert "is not used" not in mona.get("/settings/texts").text
+    assert "can't be used" not in mona.get("/settings/texts").text
 
 
 @pytest.mark.parametrize("address", ["/settings/texts/nothing/en", "/settings/texts/reminder/fr"])

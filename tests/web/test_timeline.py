@@ -69,5 +69,5 @@ def test_a_broken_gap_is_said(session, harbor, course, signed_in):
 
     page = signed_in(harbor, "alice").get(f"/care-plans/{course.public_id}").text
 
-    assert "outside its gap" in page
+    assert "outside the protocol's spacing" in page
     assert page.count('class="gap-broken"') >= 1

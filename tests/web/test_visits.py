@@ -94,7 +94,7 @@ def test_a_cancelled_visit_says_who_called_it_off_and_leads_to_a_make_up(signed_
     client.post(f"{page}/cancellation", data={"side": "patient", "reason": "flu"})
     after = client.get(page).text
 
-    assert "called off by the patient" in after
+    assert "canceled by the patient" in after
     assert f'href="{page}/make-up"' in after
     assert client.post(f"{page}/make-up", data={"start": planned(client, page)}).status_code == 303
     assert 'id="make-up"' not in client.get(page).text

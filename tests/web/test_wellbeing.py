@@ -83,12 +83,12 @@ def test_the_page_says_in_words_what_it_draws(harbor, course, told, signed_in):
     section = page[page.index('id="wellbeing-title"') :]
 
     assert [int(value) for value in re.findall(r'data-value="(\d+)"', page)] == [2, 4, 7, 0, 10, 6, 3, 2, 0]
-    words = re.findall(r"mood\s+(not said|\d+ of 10), PHQ-2\s+(not said|\d of 6)", section)
+    words = re.findall(r"mood\s+(not answered|\d+ of 10), PHQ-2\s+(not answered|\d of 6)", section)
     assert words == [
         ("10 of 10", "0 of 6"),
         ("0 of 10", "2 of 6"),
-        ("7 of 10", "not said"),
-        ("not said", "not said"),
+        ("7 of 10", "not answered"),
+        ("not answered", "not answered"),
         ("4 of 10", "3 of 6"),
         ("2 of 10", "6 of 6"),
     ]
@@ -116,19 +116,19 @@ def test_the_driver_is_on_the_visit_and_on_the_course(session, harbor, course, n
     pages = [f"/appointments/{infusion.public_id}", f"/care-plans/{course.public_id}"]
     for page in pages:
         assert re.search(r'Sam,\s+<a href="tel:\+1 503 555 0100">\+1 503 555 0100</a>', client.get(page).text)
-        assert "said before the visit changed" not in client.get(page).text
+        assert "given before the visit was moved" not in client.get(page).text
 
     session.rollback()  # what a test has read must not stand between it and writing
     infusion.schedule_version += 1
     session.commit()
-    assert all("said before the visit changed" in client.get(page).text for page in pages)
+    assert all("given before the visit was moved" in client.get(page).text for page in pages)
 
     session.rollback()
     patient_answers.tell_driver(session, nora, infusion, NOW, False)
     session.commit()
     for page in pages:
         text = client.get(page).text
-        assert "nobody yet, says the patient" in text
+        assert "patient has no driver yet" in text
         assert "Sam" not in text
 
 

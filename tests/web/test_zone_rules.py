@@ -27,7 +27,7 @@ def test_the_desk_sees_what_could_not_go_along_and_what_did(
     alice, oscar = signed_in(harbor, "alice"), signed_in(hill, "oscar")
     signs_of_life.beat(session, "dispatch", "here", NOW, NOW, "sent 0")
     session.commit()
-    assert "None: every visit ahead stands at its hour" in alice.get("/zone-rules").text
+    assert "None. All upcoming visits are at the agreed time." in alice.get("/zone-rules").text
     with other_rules(tmp_path / "zones", "America/New_York", "EDT4"):
         zone_rules.derive(session, harbor.command, NOW)
         session.commit()
@@ -36,9 +36,9 @@ def test_the_desk_sees_what_could_not_go_along_and_what_did(
         theirs = oscar.get("/zone-rules").text
         history = alice.get(f"/appointments/{gone.public_id}").text
 
-    assert "1 visit stands at another hour than was agreed on" in banner
+    assert "1 visit is at a different local time than agreed" in banner
     assert 'href="/zone-rules"' in banner
-    strays, _, lately = page.partition("Went along")
+    strays, _, lately = page.partition("Updated visits")
     assert ("Bo Berg" in strays, "Cy Berg" in strays) == (True, False)
     assert re.findall(r"\d\d:\d\d", strays.partition("<tbody>")[2])[:4] == ["10:00"] * 2 + ["11:00"] * 2
     assert ">Nora Lindqvist</a>, infusion" in strays  # whose visit is in the way
@@ -46,7 +46,7 @@ def test_the_desk_sees_what_could_not_go_along_and_what_did(
     assert ("Bo Berg" in lately, "Cy Berg" in lately) == (False, True)
     assert "16:00, 15:00" in lately
     assert "Berg" not in theirs
-    assert "kept its hour when the zone’s rules changed" in history
+    assert "kept its local time after a time zone change" in history
 
 
 def test_the_desk_settles_them_where_they_are_named(session, harbor, hill, days, signed_in, tmp_path):
@@ -61,15 +61,15 @@ def test_the_desk_settles_them_where_they_are_named(session, harbor, hill, days,
         page = alice.get("/zone-rules").text
         assert f"/appointments/{left.public_id}/time?date=2026-11-23&amp;time=10:00" in page
         again = alice.post("/zone-rules/derivation", follow_redirects=True).text
-        assert "0 visits went to the hour that was agreed on. 1 could not." in again
+        assert "0 visits moved to the agreed local time. 1 could not be moved." in again
         assert oscar.post(f"/zone-rules/{left.public_id}/agreement").status_code == 404
         agreed = alice.post(f"/zone-rules/{left.public_id}/agreement", follow_redirects=True).text
         twice = alice.post(f"/zone-rules/{left.public_id}/agreement")
         history = alice.get(f"/appointments/{left.public_id}").text
 
-    assert "Bo Berg: agreed on this hour." in agreed
-    assert "None: every visit ahead stands at its hour" in agreed
-    assert "agreed on the hour where the zone’s new rules left it" in history
+    assert "Bo Berg: current time kept." in agreed
+    assert "None. All upcoming visits are at the agreed time." in agreed
+    assert "new local time agreed after a time zone change" in history
     assert twice.status_code == 409
     session.refresh(left)
     assert left.start_at == stood
@@ -86,10 +86,10 @@ def test_where_room_was_made_the_desk_need_not_wait_for_the_clock(session, harbo
         visits.fulfill(session, harbor.actor("alice"), here, here.start_at)
         allocation.release(session, [here], NOW)
         session.commit()
-        assert "Nothing any more" in alice.get("/zone-rules").text
+        assert "None anymore" in alice.get("/zone-rules").text
         told = alice.post("/zone-rules/derivation", follow_redirects=True).text
 
-    assert "1 visit went to the hour that was agreed on. None could not." in told
+    assert "1 visit moved to the agreed local time." in told
 
 
 def test_a_long_list_shows_the_nearest_and_how_many_there_are(
@@ -103,8 +103,8 @@ def test_a_long_list_shows_the_nearest_and_how_many_there_are(
     with other_rules(tmp_path / "zones", "America/New_York", "EDT4"):
         page = alice.get("/zone-rules").text
 
-    assert "These are the nearest 2 of 3" in page
-    assert page.count("Move it<span") == 2
+    assert "Showing the first 2 of 3" in page
+    assert page.count("Move visit<span") == 2
 
 
 def test_who_only_reads_sees_them_and_settles_none(session, harbor, days, signed_in, tmp_path):
@@ -114,4 +114,4 @@ def test_who_only_reads_sees_them_and_settles_none(session, harbor, days, signed
         session.commit()
         page = rita.get("/zone-rules").text
 
-    assert ("Bo Berg" in page, "Move it" in page, "agreement" in page) == (True, False, False)
+    assert ("Bo Berg" in page, "Move visit" in page, "agreement" in page) == (True, False, False)

@@ -1,7 +1,7 @@
 """Plan definitions as documents: reading, writing, and the rules that a plan file must keep.
 
 A document is a mapping as a plan file or the database holds it (scheduler/protocols/plan-
-definition.schema.json says its shape). `checked_plan` reads what somebody wrote, `from_document` what was
+definition.schema.json says its shape). `checked_plan` reads what someone wrote, `from_document` what was
 checked before, `to_document` writes.
 """
 

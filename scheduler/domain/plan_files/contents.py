@@ -34,7 +34,7 @@ def _phase_lists(document: Fields) -> Iterator[tuple[Path, Sequence[Fields]]]:
 def _phases_faults(path: Path, phases: Sequence[Fields]) -> Iterator[Fault]:
     places = {role for phase in phases for role in map(_role, phase["needs"]) if Role(role).is_place}
     if len(places) > 1:
-        yield Fault(path, f"needs {' and '.join(sorted(places))}; a visit stays in one place")
+        yield Fault(path, f"needs {' and '.join(sorted(places))}; a visit uses one location")
     if not any(phase.get("attended", True) for phase in phases):
         yield Fault(path, "the patient must be there in at least one phase")
     if (total := sum(phase["minutes"] for phase in phases)) >= LONGEST_VISIT:
@@ -52,11 +52,11 @@ def _need_faults(path: Path, need: str | Fields, phase: Fields) -> Iterator[Faul
         return
     is_place = Role(need["role"]).is_place
     if is_place and (need.get("exclusive") or need.get("presence") or "minutes" in need):
-        yield Fault(path, f"a {need['role']} is taken for the whole phase; say nothing but its capability")
+        yield Fault(path, f"a {need['role']} is used for the whole phase; give only its capability")
     if not is_place and "capability" in need:
         yield Fault((*path, "capability"), "only a chair or a room has capabilities")
     if need.get("presence") and (need.get("exclusive") or "minutes" in need):
-        yield Fault(path, "presence takes nobody up; leave out exclusive and minutes, or add a second need")
+        yield Fault(path, "presence uses no capacity; leave out exclusive and minutes, or add a second need")
     if need.get("minutes", 0) > phase["minutes"]:
         yield Fault((*path, "minutes"), f"is longer than the phase, which takes {phase['minutes']} minutes")
 
@@ -70,10 +70,14 @@ def _requirement_faults(path: Path, requirement: Fields, guards: bool) -> Iterat
         requirement["holds"] != "per_session" or "lead_hours" in requirement
     ):
         yield Fault(path, "a duty that follows each visit holds per_session and has no lead_hours")
+    if requirement.get("after_visit") and requirement.get("if_applies"):
+        yield Fault((*path, "if_applies"), "a duty that follows each visit always applies")
+    if requirement["key"] == DRIVER and (requirement.get("reference") or requirement.get("if_applies")):
+        yield Fault(path, "patients name their driver themselves; leave reference and if_applies out")
     if requirement["key"] == DRIVER and "completed_by" in requirement:
         yield Fault((*path, "completed_by"), "patients name their driver themselves; leave completed_by out")
     if not guards:
-        yield Fault(path, f"no visit is guarded by the requirement {requirement['key']}")
+        yield Fault(path, f"no visit requires {requirement['key']}")
 
 
 def _text_faults(path: Path, entry: Fields, by_key: Fields) -> Iterator[Fault]:
@@ -97,9 +101,9 @@ def _line_faults(path: Path, line: str | Fields) -> Iterator[Fault]:
     except ValueError:
         fields = ["{"]
     if any(name != "time" for name in fields):
-        yield Fault(path, "only {time} may stand in curly brackets")
+        yield Fault(path, "only {time} may be used in curly brackets")
     elif timed and not fields:
-        yield Fault(path, "has a time that the text does not show; write {time} where it belongs")
+        yield Fault(path, "has a time that the text does not show; add {time} to the text")
     elif fields and not timed:
         yield Fault(path, "shows {time} but does not say when; add `when`, such as `6 h before start`")
 

@@ -28,10 +28,10 @@ def limit_faults(document: Fields) -> Iterator[Fault]:
 
 
 def tree_faults(steps: Sequence[SourcedAction]) -> Iterator[Fault]:
-    """Return circles, and actions that hang from nothing."""
+    """Return circles, and actions that depend on nothing."""
     by_key = {step.key: step for step in steps}
     for circle in circles(steps):
-        yield Fault(by_key[circle[0]].path, f"the gaps run in a circle: {' -> '.join(circle)}")
+        yield Fault(by_key[circle[0]].path, f"the gaps form a cycle: {' -> '.join(circle)}")
     starting = [step for step in steps if follows(step) is None]
     for step in starting[1:]:
         yield Fault(

@@ -47,7 +47,7 @@ def _unknown_visits(document: Fields) -> Iterator[Fault]:
             if entry["visit"] not in visits:
                 yield _unknown((*path, "visit"), entry["visit"], "visits")
         elif path[-1] != "first" and (missing := [field for field in WITHOUT_VISIT if field not in entry]):
-            yield Fault(path, f"must name a visit, or say {', '.join(missing)} itself")
+            yield Fault(path, f"must name a visit, or set {', '.join(missing)}")
 
 
 def _unknown_details(document: Fields) -> Iterator[Fault]:
@@ -84,7 +84,7 @@ def _unknown_preparations(document: Fields) -> Iterator[Fault]:
         if base is not None and base not in bases:
             yield _unknown(("preparations", index, "extends"), base, "preparations")
         elif _comes_back(entry["key"], bases):
-            yield Fault(("preparations", index, "extends"), f"{entry['key']} extends itself, in a circle")
+            yield Fault(("preparations", index, "extends"), f"{entry['key']} extends itself in a cycle")
 
 
 def _comes_back(key: str, bases: Fields) -> bool:

@@ -8,7 +8,7 @@ from scheduler.domain.plan_files.series import SourcedAction
 
 
 def in_plan_order(steps: Sequence[SourcedAction]) -> list[SourcedAction]:
-    """Return the steps so that each follows the one it hangs from, else in the order given."""
+    """Return the steps so that each follows the one it depends on, else in the order given."""
     ordered, stuck = ordered_and_stuck(steps)
     return ordered + stuck
 
@@ -31,7 +31,7 @@ def ordered_and_stuck(steps: Sequence[SourcedAction]) -> tuple[list[SourcedActio
 
 
 def follows(step: SourcedAction) -> str | None:
-    """Return the key of the action that a step hangs from; None for the first."""
+    """Return the key of the action that a step depends on; None for the first."""
     after = step.action.get("after")
     return None if after is None else str(after["action"])
 

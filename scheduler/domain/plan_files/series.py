@@ -1,7 +1,7 @@
 """The short form of a plan file, written out.
 
 A file names its kinds of visit once and writes a run of visits as one `series` entry with companions that
-hang from its members. Written out, every visit is a plain action. Each keeps the path of the entry it came
+depend on its members. Written out, every visit is a plain action. Each keeps the path of the entry it came
 from, so that whatever is wrong with it can be shown at its line. Expects a document that keeps the JSON
 Schema.
 """

@@ -67,7 +67,7 @@ def new_user(session: Session, email: str, name: str, now: datetime) -> User:
 def set_password(session: Session, user: User, password: str) -> None:
     """Give the user this password and end every session made with the former one. Raises Invalid."""
     if user.is_service:
-        raise Invalid([("password", "a service account has none: it acts by tokens")])
+        raise Invalid([("password", "a service account has no sign-in; it uses API tokens")])
     own = [user.email.split("@")[0], *user.name.split()]
     near = [word for row in user.memberships for word in (row.clinic.name, row.clinic.key)]
     if reason := password_strength.refusal(password, own, near):
@@ -114,7 +114,7 @@ def create_token(
     """
     membership = users.member(session, user.id, actor.clinic.id)
     if membership is None:
-        raise NotFound("There is no such member of this clinic")
+        raise NotFound("No such member of this clinic")
     _check_maker(actor, user)
     granted = _granted(actor, membership, scopes)
     ends_at = _end(actor, expires_at, now)
@@ -215,7 +215,7 @@ def _check_maker(actor: Actor, user: User) -> None:
     if actor.name == "command" or actor.user_id == user.id:
         return
     if not user.is_service:
-        raise Forbidden("You make tokens for yourself only; for a program, make a service account")
+        raise Forbidden("You can create tokens only for yourself. For a program, create a service account")
     require(actor, "users")
 
 
@@ -230,9 +230,9 @@ def _granted(actor: Actor, membership: Membership, scopes: Collection[str] | Non
         most &= actor.scopes
         scopes = most if scopes is None else scopes
     if wider := sorted(set(scopes or ()) - most):
-        raise Invalid([("scopes", f"{wider[0]} is more than you may give")])
+        raise Invalid([("scopes", f"{wider[0]} exceeds your own permissions")])
     if scopes is not None and not scopes:
-        raise Invalid([("scopes", "nothing of what you may give is in this role")])
+        raise Invalid([("scopes", "this role has none of your permissions")])
     return None if scopes is None else sorted(set(scopes))
 
 

@@ -108,7 +108,7 @@ def get_own(session: Session, user: User, public_id: str, now: datetime) -> Invi
     """Return an invitation that this person can answer now. Raises NotFound."""
     invitation = invitations.by_public_id(session, public_id)
     if invitation is None or invitation.user_id != user.id or not _is_open(invitation, now):
-        raise NotFound("There is no such invitation; it may have been answered, withdrawn, or have expired")
+        raise NotFound("This invitation was not found. It may have been answered, withdrawn or expired")
     return invitation
 
 
@@ -162,7 +162,7 @@ def _mail(
     keys: Sequence[str],
 ) -> None:
     if limits.hit(session, MAILS, f"{clinic.id} {invitation.user_id}", now) > MAILS.most:
-        raise WrongStatus("This person was sent three invitations today; try again tomorrow")
+        raise WrongStatus("Three invitations were sent to this person today. Try again tomorrow")
     link = f"{public_url}/account/invitations/by-mail/{link_token(invitation, keys)}"
     outbox.enqueue(
         session,

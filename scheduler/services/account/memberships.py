@@ -116,4 +116,4 @@ def _keep_an_admin(session: Session, membership: Membership) -> None:
         Membership.clinic_id == membership.clinic_id, Membership.role == StaffRole.ADMIN
     )
     if session.scalar(query) == 1:
-        raise WrongStatus("This is the clinic's only admin: make somebody else one first")
+        raise WrongStatus("This is the clinic's only admin. Make another user an admin first")

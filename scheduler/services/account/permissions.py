@@ -20,6 +20,8 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "cancel": frozenset({_ADMIN, _MANAGER, _DESK}),
     "progress": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
     "requirements": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
+    "tasks": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
+    "answers": frozenset({_ADMIN, _MANAGER, *_CLINICAL}),
     "override": frozenset({_ADMIN, _MANAGER, StaffRole.PRESCRIBER}),
     "patients": frozenset({_ADMIN, _MANAGER, _DESK}),
     "records": frozenset({_ADMIN, _MANAGER}),
@@ -38,20 +40,22 @@ SERVICE_ROLES = frozenset(StaffRole) - PERMISSIONS["override"] - PERMISSIONS["us
 WORDS = {
     "view": "See the calendar, patients and courses",
     "book": "Book courses and single visits",
-    "move": "Move visits, with what must move along",
-    "cancel": "Cancel visits, hold, resume, stop and complete courses",
-    "progress": "Confirmed, arrived, checked in, done, no-show",
-    "requirements": "Close and reopen requirements",
-    "override": "Break a soft rule or pass an open requirement, with a reason",
-    "patients": "Add and change patients",
-    "records": "Hand out a patient's whole record, make it anonymous",
-    "feeds": "Make and revoke calendar feeds",
-    "send-log": "See what was sent, resend and release",
-    "agree": "Let sending go on after it was held",
+    "move": "Move visits and adjust later visits",
+    "cancel": "Cancel visits; pause, resume, end and complete courses",
+    "progress": "Mark visits as confirmed, arrived, checked in, done or no-show",
+    "requirements": "Complete and reopen requirements",
+    "tasks": "See the to-do list",
+    "answers": "Take and complete tasks about check-in answers",
+    "override": "Override a rule or an open requirement, with a reason",
+    "patients": "Add and edit patients",
+    "records": "Export or anonymize patient records",
+    "feeds": "Create and turn off calendar links",
+    "send-log": "See, resend and release messages",
+    "agree": "Resume sending after a pause",
     "settings": "Hours, closures, chairs, protocols, texts, imports",
-    "people": "Practitioners and their shifts",
+    "people": "Staff and their hours",
     "users": "Accounts and roles",
-    "tokens": "See and end the clinic's API tokens, make one's own and service accounts",
+    "tokens": "See and revoke API tokens, create tokens and service accounts",
     "audit": "The audit trail",
 }
 
@@ -72,16 +76,16 @@ FIELDS: dict[str, frozenset[StaffRole]] = {
     "request-notes": frozenset({_ADMIN, _MANAGER, _DESK}),
 }
 FIELD_WORDS = {
-    "answers": "What patients answer after a visit: mood, PHQ-2, their note",
-    "override-reasons": "Why a rule or an open requirement was overridden",
-    "reasons": "Why a visit or course was cancelled, moved, missed, held or stopped",
-    "alert-note": "The note shown on every visit",
-    "driver": "Who takes the patient home, with a phone number",
+    "answers": "Check-in answers (mood, PHQ-2, comment) and the tasks they open",
+    "override-reasons": "Reasons for overrides",
+    "reasons": "Reasons why visits or courses were canceled, moved, missed, paused or ended",
+    "alert-note": "Alert shown on every visit",
+    "driver": "Driver's name and phone number",
     "requirement-notes": "Notes and documents of requirements",
-    "contact": "Birth date, phone, email, proxy, and searching by them",
+    "contact": "Date of birth, phone, email, family or caregiver, and search by these",
     "needs": "Interpreter, wheelchair, preferred days and times",
-    "messages": "What was sent about a visit, and what came of it",
-    "request-notes": "What patients write when they ask for another time",
+    "messages": "Messages about visits and their delivery",
+    "request-notes": "Messages from patients in requests",
 }
 
 
@@ -102,4 +106,6 @@ def allowed(actor: Actor, permission: str) -> bool:
 def require(actor: Actor, permission: str) -> None:
     """Raise Forbidden unless the actor's role has the permission."""
     if not allowed(actor, permission):
-        raise Forbidden(f"Your role does not allow this (it needs: {permission})", permission=permission)
+        raise Forbidden(
+            f"Your role does not allow this (required permission: {permission})", permission=permission
+        )

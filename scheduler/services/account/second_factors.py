@@ -2,7 +2,7 @@
 
 The app's secret is kept encrypted with a key derived from the installation's. A recovery code has 120 random bits, so
 its SHA-256 is enough to keep; each is good for once. A code of the app is taken once as well: the counter of the last
-one is kept. Every change is told to the person by mail, and stands in the audit trail of each clinic of theirs.
+one is kept. Every change is notified to the person by mail, and stands in the audit trail of each clinic of theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ISSUER = "Seriate"
 PURPOSE = b"seriate second factor"
 DRIFT = 30  # seconds that a phone's clock may be off
 RECOVERY_CODES = 10
-LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 signs that nobody takes for one another
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 signs that no one takes for one another
 CODE_LENGTH = 24  # of 5 bits each
 GROUP = 6
 
@@ -75,7 +75,7 @@ def passes(session: Session, codes: Totp, user: User, text: str) -> bool:
 def enrol(session: Session, user: User, secret: str, now: datetime, address: str = "") -> list[str]:
     """Ask this person for codes of the app with this secret from now on; return their recovery codes, shown once."""
     user.tf_totp_secret, user.tf_primary_method = secret, AUTHENTICATOR
-    words = "Signing in to your account now asks for a code."
+    words = "Two-step verification is now on for your account."
     _tell(session, user, "user.second-factor-enrolled", words, now, address)
     return _fresh_codes(session, user)
 
@@ -89,9 +89,16 @@ def renew_recovery_codes(session: Session, user: User, now: datetime, address: s
 def remove(session: Session, user: User, now: datetime, address: str = "", *, enforced: bool) -> None:
     """Stop asking for codes. Raises WrongStatus where a clinic or a role asks for them."""
     if user.must_have_second_factor(enforced=enforced):
-        raise WrongStatus("Your role or your clinic asks for a second step, so it cannot be switched off")
+        raise WrongStatus("Your role or clinic requires two-step verification, so it cannot be turned off")
     _forget(session, user)
-    _tell(session, user, "user.second-factor-removed", "Signing in asks for no code any more.", now, address)
+    _tell(
+        session,
+        user,
+        "user.second-factor-removed",
+        "Two-step verification was turned off for your account.",
+        now,
+        address,
+    )
 
 
 def reset(session: Session, actor: Actor, user: User, now: datetime) -> None:
@@ -99,13 +106,13 @@ def reset(session: Session, actor: Actor, user: User, now: datetime) -> None:
 
     Raises WrongStatus unless the actor is an admin in all clinics of this person.
     """
-    otherwise = "Whoever runs this server can do it with flask user reset-second-factor."
+    otherwise = "The administrator of the server can do this with: flask user reset-second-factor"
     memberships.require_admin_of_all(session, actor, user, otherwise)
     _forget(session, user)
     for membership in user.memberships:
         there = replace(actor, clinic=membership.clinic)
         audit.record(session, there, "user.second-factor-reset", there.clinic, now, [f"user:{user.id}"])
-    words = "An administrator took away the second step of signing in, so that you can set it up again."
+    words = "An administrator reset your two-step verification, so that you can set it up again."
     account_notices.tell(session, actor.clinic, user, words, now)
 
 

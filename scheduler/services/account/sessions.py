@@ -53,7 +53,7 @@ def begin(session: Session, user: User, wall: datetime, address: str, agent: str
 
 
 def find(session: Session, text: str, user_id: int, now: datetime) -> UserSession | None:
-    """Return the session of a browser's text, unless it is unknown, somebody else's, ended or over."""
+    """Return the session of a browser's text, unless it is unknown, someone else's, ended or over."""
     row = user_sessions.by_digest(session, digest_of(text))
     if row is None or row.user_id != user_id or row.ended_at is not None or now >= row.created_at + WHOLE:
         return None
@@ -107,7 +107,7 @@ def end_by_admin(session: Session, actor: Actor, user: User, wall: datetime, now
     Raises WrongStatus unless the actor is an admin in all clinics of this person.
     """
     otherwise = (
-        "They can end their sessions themselves; whoever runs this server can, with flask user end-sessions."
+        "They can do this themselves. The administrator of the server can, with: flask user end-sessions"
     )
     memberships.require_admin_of_all(session, actor, user, otherwise)
     end_others(session, user, wall)
@@ -144,7 +144,7 @@ def _announce(session: Session, user: User, wall: datetime, address: str, agent:
     clinic = user.memberships[0].clinic
     speech = tongue("en", clinic.zone, clinic.formats)
     when = f"{speech.day(wall)}, at {speech.time(wall)} ({speech.zone_of(wall)})"
-    words = f"Your account was used on {when} in a browser or at a place that was not seen before."
+    words = f"Your account was used on {when} from a new device or location."
     account_notices.tell(session, clinic, user, words, now)
 
 

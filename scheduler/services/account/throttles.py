@@ -1,4 +1,4 @@
-"""Guessing passwords and codes is slow, and nobody can keep the right person out by guessing.
+"""Guessing passwords and codes is slow, and no one can keep the right person out by guessing.
 
 A try is counted before it is looked at, in one short transaction that locks what it counts, so parallel tries get no
 more looks than single ones; a right one is taken off again. After some free tries each further one must wait, twice
@@ -106,7 +106,7 @@ Attempt = tuple[Count, ...]
 
 
 def in_session(rules: Rules, row: UserSession) -> Attempt:
-    """Return what a try in a signed-in session counts for: nobody else can slow it down."""
+    """Return what a try in a signed-in session counts for: no one else can slow it down."""
     return (_count(rules.own, "session", row.digest),)
 
 

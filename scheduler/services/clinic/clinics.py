@@ -89,7 +89,7 @@ def _cleaned(fields: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str,
     for name, value in fields.items():
         try:
             if name not in LINES:
-                raise BadText(name, "is not told of a clinic")
+                raise BadText(name, "is not a detail of a clinic")
             told[name] = clean_line(name, value, LINES[name], required=name == "name")
         except BadText as bad:
             wrong.append((bad.field, bad.reason))

@@ -121,7 +121,7 @@ def close_day(session: Session, actor: Actor, on: date, now: datetime) -> list[A
 def open_day(session: Session, actor: Actor, on: date, now: datetime) -> None:
     """Work on a public holiday after all; on a day that is open nothing changes.
 
-    Raises WrongStatus when the day is part of something that closes longer, which is taken back as a whole.
+    Raises WrongStatus when the day is part of something that closes longer, which is undone as a whole.
     """
     start, end = day_bounds(on, actor.clinic.zone)
     for closure in closures(session, actor.clinic.id, start, end):

@@ -178,14 +178,16 @@ def _give_roles(person: Practitioner, roles: frozenset[Role]) -> None:
 
 def _refuse_same_name(session: Session, clinic: Clinic, name: str) -> None:
     if session.scalar(select(Location.id).where(Location.clinic_id == clinic.id, Location.name == name)):
-        raise Invalid([("name", "is taken by another chair or room")])
+        raise Invalid([("name", "is already used by another chair or room")])
 
 
 def _refuse_with_visits_ahead(session: Session, resource_id: int, name: str, now: datetime) -> None:
     ahead = visits_ahead(session, resource_id, now)
     if ahead:
         visits = [{"id": visit.public_id, "start": visit.start_at.isoformat()} for visit in ahead]
-        raise WrongStatus(f"{name} still has {len(ahead)} visits ahead; move them first", appointments=visits)
+        raise WrongStatus(
+            f"{name} still has {len(ahead)} upcoming visits; move them first", appointments=visits
+        )
 
 
 def _need(values: Mapping[str, Any], *names: str) -> None:
@@ -199,7 +201,7 @@ def _checked(fields: Mapping[str, Any], checks: Mapping[str, Callable[[str, Any]
     errors: list[tuple[str, str]] = []
     for name, value in fields.items():
         if name not in checks:
-            errors.append((name, "is not a field here"))
+            errors.append((name, "is not a known field"))
             continue
         try:
             values[name] = checks[name](name, value)

@@ -67,7 +67,7 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
 def _unknown(name: str, known: list[str]) -> str:
     close = get_close_matches(name, known, n=1)
     guess = f"; did you mean {close[0]}?" if close else f"; possible here: {', '.join(known)}"
-    return f"is not known here{guess}"
+    return f"is not a known name{guess}"
 
 
 def _reason(keyword: str, expected: Any, schema: Fields) -> str:

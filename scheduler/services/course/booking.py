@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Placement, Projection
+from scheduler.domain.planner.values import Placement, Projection
 from scheduler.domain.plans import Action
 from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
@@ -92,7 +92,7 @@ def book_visit(
 
     A free place and free people are found unless they are given. Raises Invalid or NoFitFound when it cannot be there,
     SlotTaken when somebody was faster, RuleBroken when it takes its place in the course and breaks the gaps there, and
-    WrongStatus when there is nothing to make up for.
+    WrongStatus when it cannot be rescheduled for.
     """
     if replaces is not None:
         _require_gone(replaces, action, care_plan)
@@ -138,9 +138,9 @@ def _require_gone(replaces: Appointment, action: Action, care_plan: CarePlan | N
     if care_plan is None or replaces.care_plan is not care_plan or replaces.action != action.key:
         raise Invalid([("replaces_id", "is not this step of this course")])
     if replaces.status not in TO_MAKE_UP:
-        raise WrongStatus(f"{replaces.title} is {replaces.status.words}: there is nothing to make up")
+        raise WrongStatus(f"{replaces.title} is {replaces.status.words}: it cannot be rescheduled")
     if latest(care_plan).get(action.key) is not replaces:
-        raise WrongStatus(f"{replaces.title} has been made up for already")
+        raise WrongStatus(f"{replaces.title} is already rescheduled")
 
 
 def _care_plan(
@@ -183,6 +183,7 @@ def _write(change: Changes, care_plan: CarePlan, visits: Sequence[Placement]) ->
             change.note(row, "reserve", audit=None)
         appointments.append(row)
     change.session.flush()
+    requirements.write_rows(change.session, care_plan, appointments)
     return appointments
 
 
@@ -206,7 +207,7 @@ def _write_done(change: Changes, care_plan: CarePlan, wishes: CourseRequest, imp
         row = planned(change.actor.clinic, care_plan.patient, action, visit, nobody, change.now)
         row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
         if action.key in wishes.skipped:
-            row.status, row.status_reason = AppointmentStatus.CANCELLED, "not held before this course"
+            row.status, row.status_reason = AppointmentStatus.CANCELLED, "not done before this course"
             row.cancelled_at, row.visible = done.end, False
         if imported:
             row.imported_at = change.now

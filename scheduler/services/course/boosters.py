@@ -32,9 +32,7 @@ def book_proposed(
 ) -> Appointment:
     """Give a proposed visit its time, place and people. Raises WrongStatus, Invalid, NoFitFound or SlotTaken."""
     if not is_projected(appointment):
-        raise WrongStatus(
-            f"{appointment.title} is {appointment.status.words}: it is not waiting to be booked"
-        )
+        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: it cannot be booked")
     assignments.require(action_of(appointment), location, practitioners)
     chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
     patient = appointment.patient

@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Placement
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.status import (
     CARE_PLAN_STEPS,
     STEP_REFUSALS,
@@ -41,7 +41,7 @@ def activate(session: Session, actor: Actor, care_plan: CarePlan, now: datetime)
     """Book a reservation for good. Raises ProposalExpired once it has run out."""
     release_expired(session, actor.clinic, now)
     if care_plan.status is CarePlanStatus.REVOKED and care_plan.expires_at:
-        raise ProposalExpired("The reservation has run out; plan the course again")
+        raise ProposalExpired("The hold has expired; search for times again")
     _require(care_plan, "activate")
     kept = [one for one in appointments_of(care_plan) if one.expires_at is not None]
     with changing(session, actor, now, kept) as change:
@@ -103,7 +103,7 @@ def complete(
     left = ahead(care_plan, now)
     firm = [one for one in left if one.status.is_live]
     if firm:
-        raise WrongStatus(f"{len(firm)} visits are still ahead: cancel or finish them first")
+        raise WrongStatus(f"{len(firm)} visits are still upcoming: cancel or finish them first")
     visits.cancel(session, actor, left, now, reason)
     return _become(session, actor, care_plan, CarePlanStatus.COMPLETED, now, reason)
 

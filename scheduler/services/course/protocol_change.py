@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on, to_local, to_minute
 from scheduler.domain.plan_files import phase_document
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, NoFit, Placement, Projection
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Done, NoFit, Placement, Projection
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import CarePlanStatus
@@ -143,7 +143,7 @@ def plan_change(
         raise no_fit(refused) from refused
     proposal = result.proposal
     if not proposal.visits:
-        raise WrongStatus("Nothing of that protocol is left to book")
+        raise WrongStatus("Nothing is left to book under this protocol")
     projected = [one for one in appointments_of(care_plan) if is_projected(one)]
     off = [row for key, row in course.rows.items() if key not in current]
     return ProtocolChange(
@@ -163,10 +163,10 @@ def apply_change(
 ) -> CarePlan:
     """Do what was planned, in one transaction with one mail. Raises Invalid without a reason, SlotTaken, RuleBroken."""
     if not reason.strip():
-        raise Invalid([("reason", "is missing: why another protocol")])
+        raise Invalid([("reason", "is missing: give the reason for the change")])
     care_plan, patient = change.care_plan, change.care_plan.patient
     visits_ahead = [one.visit for one in change.placed]
-    title = f"goes on as {change.definition.title}"[:300]
+    title = f"continued under {change.definition.title}"[:300]
     with changing(session, actor, now, change.off, [(patient, visits_ahead)], together=True) as written:
         rules.check(actor, change.wishes.request(), change.calendar, visits_ahead, now)
         visits.call_off(written, change.off, title)
@@ -191,7 +191,7 @@ def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> 
         raise WrongStatus("The course follows this protocol already")
     for one in appointments_of(care_plan):
         if one.status.is_live and one.start_at <= now < one.end_at:
-            raise WrongStatus(f"{one.title} is under way: change the protocol when it is over")
+            raise WrongStatus(f"{one.title} is in progress: change the protocol when it is over")
 
 
 def _rested_on(care_plan: CarePlan, plan: Plan, now: datetime) -> date:
@@ -235,7 +235,7 @@ def _known(actor: Actor, plan: Plan, held: Sequence[Appointment], last: str, now
     zone = actor.clinic.zone
     keys = [action.key for action in line(plan)]
     if last not in keys or not held:
-        raise Invalid([("last", "is no visit of this protocol that can have been held")])
+        raise Invalid([("last", "is not a visit of this protocol that can be done already")])
     pairs = dict(zip(reversed(keys[: keys.index(last) + 1]), reversed(held), strict=False))
     days = {key: local_on(row.start_at, zone) for key, row in pairs.items()}
     at = to_local(held[-1].start_at, zone).time()

@@ -44,12 +44,12 @@ def unbook(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -
 
 def _require(session: Session, care_plan: CarePlan, now: datetime) -> None:
     if care_plan.status not in (CarePlanStatus.ACTIVE, CarePlanStatus.DRAFT):
-        raise WrongStatus(f"The course is {care_plan.status.words}: its booking cannot be taken back")
+        raise WrongStatus(f"The course is {care_plan.status.words}: its booking cannot be undone")
     if now > care_plan.created_at + GOOD_FOR:
-        raise WrongStatus("It is too late to take the booking back: stop the course instead")
+        raise WrongStatus("It is too late to undo the booking: end the course instead")
     others = select(func.count()).where(
         AppointmentEvent.appointment_id.in_([row.id for row in appointments_of(care_plan)]),
         AppointmentEvent.kind.not_in(MADE),
     )
     if session.scalar(others):
-        raise WrongStatus("Something has happened to its visits since: stop the course instead")
+        raise WrongStatus("Its visits have changed since: end the course instead")

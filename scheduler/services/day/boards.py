@@ -20,11 +20,14 @@ from scheduler.domain.status import LATE_AFTER, AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
+from scheduler.models import task
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
+from scheduler.services.clinic import displaced
 from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
+from scheduler.services.planning.courses import missing_before_each
 
 
 class BoardView(StrEnum):
@@ -78,6 +81,9 @@ class Day:
     called_off: tuple[Appointment, ...]
     delays: Mapping[int, Delay] = field(default_factory=dict)
     missing: Mapping[int, Sequence[RequirementDefinition]] = field(default_factory=dict)
+    with_task: frozenset[int] = frozenset()  # patients about whom a task is open
+    missing_steps: Mapping[int, Sequence[Appointment]] = field(default_factory=dict)
+    displaced: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datetime | None = None) -> Day:
@@ -94,7 +100,10 @@ def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datet
     if now is None:
         return Day(on, view, bounds, tuple(columns), visits, called_off)
     late, missing = delays.of_day(session, visits, now), missing_requirements.of_day(session, visits)
-    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing)
+    with_task = task.with_open(session, clinic.id, {visit.patient_id for visit in visits})
+    steps = missing_before_each(session, visits)
+    gone = {one.visit.id: one.unavailable for one in displaced.among(session, clinic, visits)}
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing, with_task, steps, gone)
 
 
 def standing(visits: Iterable[Appointment]) -> list[Appointment]:
@@ -146,13 +155,17 @@ def state_at(visit: Appointment, now: datetime, delay: Delay | None = None) -> s
     if visit.status is AppointmentStatus.CHECKED_IN:
         phase = phase_at(visit, now)
         if now >= visit.end_at:
-            return f"over by {_minutes(now - visit.end_at)} min"
+            return f"{_minutes(now - visit.end_at)} min over"
         if delay and delay.phase:
-            return f"{delay.phase} over by {delay.minutes} min"
+            return f"{delay.phase} {delay.minutes} min over"
         ends = phase.window.end.astimezone(visit.zone) if phase else None
         return f"{phase.name} ends {visit.formats.time(ends)}" if phase and ends else ""
     if visit.status.is_expected and now >= visit.start_at + LATE_AFTER:
-        return f"late {_minutes(now - visit.start_at)} min" if now < visit.end_at else "did not come?"
+        return (
+            f"{_minutes(now - visit.start_at)} min late"
+            if now < visit.end_at
+            else "not arrived (possible no-show)"
+        )
     return ""
 
 
@@ -176,7 +189,7 @@ def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -
     if elsewhere:
         dealt = _side_by_side(elsewhere)
         units = max(block.unit for block in dealt) + 1
-        columns.append(Column(None, "", "No chair or room", "elsewhere", units, tuple(dealt)))
+        columns.append(Column(None, "", "Phone and virtual", "elsewhere", units, tuple(dealt)))
     return columns
 
 

@@ -1,6 +1,6 @@
 """Who runs late on a day, and who waits behind them.
 
-Nothing is edited: what a visit takes up stays as planned, and the board warns. A checked-in visit ends later than
+Nothing is edited: what a visit uses stays as planned, and the board warns. A checked-in visit ends later than
 planned when it began late or when its stage has lasted beyond its time, an arrived one when it should have begun. Who
 comes next in the same place, or is the same patient, begins later by what the visits before leave no room for.
 """

@@ -1,7 +1,7 @@
 """The morning digest for the desk: the day in numbers and where to look. Initials at most, never a name.
 
 One mail per member of staff and clinic day, at the clinic's hour. After downtime it still comes for a few hours, and
-not later: yesterday's numbers help nobody.
+not later: yesterday's numbers help no one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.reminders import at_local
 from scheduler.domain.status import LIVE, Response
 from scheduler.models import clinic as clinics
+from scheduler.models import task
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
@@ -26,8 +27,9 @@ from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.models.user import Membership, User
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services import locks
+from scheduler.services.clinic import displaced
 from scheduler.services.clinic.staff import IS_AT_DESK, initials
-from scheduler.services.course import booster_tasks
+from scheduler.services.course import booster_tasks, make_ups
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.patient import address_changes
@@ -37,7 +39,7 @@ MOST_NAMED = 12
 
 
 def due_clinics(session: Session, now: datetime) -> Sequence[int]:
-    """Return the ids of the clinics where somebody at the desk has no digest yet although it is due."""
+    """Return the ids of the clinics where someone at the desk has no digest yet although it is due."""
     open_ones = clinics.where(session, lambda clinic: _due_at(clinic, now))
     query = select(Membership.clinic_id).where(
         *IS_AT_DESK,
@@ -85,11 +87,16 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     when = f", the first at {speech.time(first)} ({speech.zone_of(first)})" if today else ""
     return [
         f"{_counted(len(today), 'visit')} today{when}",
+        *_named("Affected by a closure or an absence", _displaced(session, clinic, today), speech),
         *_named("Not confirmed", quiet, speech),
-        *_named("Something is missing", missing, speech),
+        *_named("Open requirements", missing, speech),
         *_numbers(session, clinic, now),
         *channels.troubles(session, now, clinic),
     ]
+
+
+def _displaced(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Appointment]:
+    return [one.visit for one in displaced.among(session, clinic, visits)]
 
 
 def _visits(session: Session, clinic: Clinic, start: datetime, end: datetime) -> Sequence[Appointment]:
@@ -124,15 +131,18 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     asked = (PatientRequest.clinic_id == clinic.id, PatientRequest.state == RequestState.OPEN)
     numbers = (
         (len(call_list.calls(session, clinic, now)), "patient", "to call"),
+        (task.count_open(session, clinic.id, now)[0], "open task", "to do"),
         (_count(session, PatientRequest, *asked), "request", "from patients to answer"),
         (
             len(address_changes.waiting(session, clinic, now)),
             "patient",
-            "with a new email address to look at",
+            "with a new email address to review",
         ),
-        (len(booster_tasks.to_book(session, clinic, now)), "proposed visit", "to book"),
+        (len(booster_tasks.to_book(session, clinic, now)), "booster", "due to book"),
+        (len(displaced.ahead(session, clinic, now)), "visit", "affected by a closure or an absence"),
+        (len(make_ups.to_make_up(session, clinic)), "canceled or missed visit", "to make up for"),
         (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
-        (_count(session, Patient, *stopped), "patient", "stopped the reminders since yesterday"),
+        (_count(session, Patient, *stopped), "patient", "opted out of reminders since yesterday"),
         (send_log.unclear(session, clinic), "mail", "may not have arrived"),
     )
     return [f"{_counted(count, what)} {words}" for count, what, words in numbers if count]

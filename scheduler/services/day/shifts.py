@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import day_bounds, local_on
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.calendar import Taken
-from scheduler.domain.planner.model import NoFit, Placement, Request
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import NoFit, Placement, Request, Taken
 from scheduler.domain.plans import TICK
 from scheduler.domain.status import STEPS, AppointmentStatus
 from scheduler.domain.windows import Window
@@ -41,7 +40,7 @@ from scheduler.services.visit.moves import Move
 
 LONGEST = 240  # minutes
 LATE = "running late"
-BEYOND = 1_000  # units that nobody has: only how many are taken counts here, booking gives out the real ones
+BEYOND = 1_000  # units that no one has: only how many are taken counts here, booking gives out the real ones
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def plan_shift(
     pauses: bool = False,
     override_reason: str = "",
 ) -> Shift:
-    """Return what moves, what does not fit, and who is told; nothing is written.
+    """Return what moves, what does not fit, and who is notified; nothing is written.
 
     With `pauses`, pauses between visits take up the delay. A course whose gaps would break keeps its visit where it is,
     unless a role that may breaks them with a reason. Raises Invalid for a delay that is none.
@@ -223,7 +222,7 @@ def _place(
 
 
 def _taken(calendar: Availability, visit: Placement, number: int) -> list[Taken]:
-    """Return what a placed visit takes up, on units of its own: an exclusive stretch on as many as there are."""
+    """Return what a placed visit uses, on units of its own: an exclusive stretch on as many as there are."""
     units = {resource.id: resource.units for resource in calendar.resources}
     found: list[Taken] = []
     for segment in visit.segments:

@@ -192,7 +192,7 @@ def left(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[Fe
 
 
 def _stone(visit: FeedVisit, start_at: datetime, end_at: datetime, left_at: datetime) -> FeedVisit:
-    """Return the visit as it was here, taken back. Its SEQUENCE is the present one, which is higher."""
+    """Return the visit as it was here, canceled. Its SEQUENCE is the present one, which is higher."""
     return FeedVisit(
         uid=visit.uid,
         status=AppointmentStatus.CANCELLED,

@@ -1,4 +1,4 @@
-"""Private calendar feeds: made, handed out once, taken back, and what they show.
+"""Private calendar feeds: made, handed out once, revoked, and what they show.
 
 A token has 256 random bits and is kept as its SHA-256. A patient's feed goes 90 days back and as far ahead as there
 are visits; one of a practitioner, a place or the clinic 14 days back and 180 ahead, because it may hold thousands; each
@@ -82,7 +82,7 @@ def revoke(session: Session, actor: Actor, feed: CalendarFeed, now: datetime) ->
 def rotate(session: Session, actor: Actor, feed: CalendarFeed, now: datetime) -> tuple[CalendarFeed, str]:
     """Switch a feed off and make one like it, with a new token. Raises WrongStatus for one that is off already."""
     if feed.revoked_at is not None:
-        raise WrongStatus("This calendar address is switched off already")
+        raise WrongStatus("This calendar link is already turned off")
     revoke(session, actor, feed, now)
     alike = (feed.alarm_minutes, feed.days_back, feed.days_ahead)
     return create(session, actor, feed.resource_id, feed.title_style, now, *alike)

@@ -30,5 +30,5 @@ def token_made(session: Session, token: ApiToken, now: datetime) -> None:
     if token.user.is_service:
         return
     how = "by a command on the server" if token.made_via == "command" else "under your name"
-    words = f"An API token was made {how}: with it a program acts as you. You can end it on the page below."
+    words = f"An API token was created {how}. A program can use it to act as you. You can end it on the page below."
     tell(session, session.get_one(Clinic, token.clinic_id), token.user, words, now)

@@ -86,12 +86,12 @@ def find(session: Session, clinic: Clinic, public_id: str) -> Message:
 def resend(session: Session, actor: Actor, message: Message, now: datetime) -> Message:
     """Send the same news again as a new mail about those visits that are still as it said. Raises WrongStatus."""
     if message.kind is MessageKind.ADDRESS:
-        raise WrongStatus("the patient can give the new address again on the private page")
+        raise WrongStatus("the patient can enter the new address again on the private page")
     if message.state not in (*UNSENT, MessageState.SENT, MessageState.SKIPPED):
-        raise WrongStatus("this mail has not ended yet")
+        raise WrongStatus("this message is still being sent")
     about = _unchanged(session, message)
     if message.subjects and not about:
-        raise WrongStatus("the visits that it tells of have changed")
+        raise WrongStatus("its visits have changed")
     clinic = actor.clinic
     patient = session.get(Patient, message.patient_id) if message.patient_id else None
     again = outbox.enqueue(
@@ -138,7 +138,7 @@ def discard(session: Session, actor: Actor, message: Message, now: datetime) -> 
 
 def _must_be_uncertain(message: Message) -> None:
     if message.state is not MessageState.UNCERTAIN or message.settled_at is not None:
-        raise WrongStatus("only a mail whose end is unclear waits for a decision")
+        raise WrongStatus("only a message with unknown delivery needs a decision")
 
 
 def _of_messages(session: Session, clinic: Clinic, now: datetime) -> Sequence[tuple[Appointment, str]]:

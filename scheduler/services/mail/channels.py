@@ -59,11 +59,11 @@ def troubles(session: Session, now: datetime, clinic: Clinic | None = None) -> l
         return []
     found = []
     if row.held_at is not None:
-        found.append(f"Sending is held: {row.held_reason}")
+        found.append(f"Sending is paused: {row.held_reason}")
     if row.failures > 0:
         next_at = row.open_until if row.open_until is not None and row.open_until > now else None
         until = f", next try {_time(next_at, clinic)}" if next_at else ""
-        found.append(f"The mail server does not take mail ({row.reason}){until}.")
+        found.append(f"The mail server is not accepting email ({row.reason}){until}.")
     return found
 
 

@@ -26,7 +26,7 @@ from scheduler.services.trail import audit
 
 TITLES = {
     **{kind.value: kind.words for kind in MessageKind},
-    PRIVATE: "Mail to patients without email consent",
+    PRIVATE: "Email to patients without email consent",
 }
 SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
 
@@ -83,7 +83,7 @@ def save(session: Session, actor: Actor, text: Text, body: str, now: datetime) -
     own = {key: value for key, value in actor.clinic.settings.mail_texts.items() if key != name}
     body = body.replace("\r\n", "\n").strip()
     if body.startswith("Subject:"):
-        raise Invalid([("body", "must not bring a subject of its own: others see it")])
+        raise Invalid([("body", "must not have its own subject")])
     if body != texts.body_of(texts.text_of(text.kind, text.language)):
         own[name] = body
     try:

@@ -21,7 +21,7 @@ PAGE = "/reminders?view=calls"
 REQUESTS = "/requests"
 USEFUL = timedelta(days=2)
 MOST_LINES = 30
-AND_MORE = "... and more, on the page."
+AND_MORE = "... and more on the page."
 
 
 def bounced(session: Session, patient: Patient, now: datetime, *, bad: bool = True) -> None:
@@ -46,20 +46,20 @@ def wrote(session: Session, patient: Patient, now: datetime) -> None:
 
 def unsubscribed(session: Session, patient: Patient, now: datetime) -> None:
     """Tell the desk that this patient wants no more reminders."""
-    _tell(session, patient, f"{initials(patient)}: no more reminders by mail, as the patient wishes.", now)
+    _tell(session, patient, f"{initials(patient)}: opted out of email reminders.", now)
 
 
 def address_asked(session: Session, patient: Patient, now: datetime) -> None:
     """Tell the desk that a new email address was given on this patient's private page."""
-    line = f"{initials(patient)}: a new email address was given on the private page. It is not confirmed yet."
+    line = (
+        f"{initials(patient)}: a new email address was entered on the private page. It is not confirmed yet."
+    )
     _tell(session, patient, line, now, REQUESTS)
 
 
 def address_confirmed(session: Session, patient: Patient, now: datetime) -> None:
     """Tell the desk that this patient's mail goes to the new address from now on."""
-    line = (
-        f"{initials(patient)}: mail now goes to the new email address. It was confirmed by a link sent there."
-    )
+    line = f"{initials(patient)}: emails now go to the new address, which was confirmed by a link."
     _tell(session, patient, line, now, REQUESTS)
 
 

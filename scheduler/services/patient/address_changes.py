@@ -81,7 +81,7 @@ def confirm(session: Session, actor: Actor, change: AddressChange, now: datetime
     if change.confirmed_at is not None:
         return
     if not is_open(change, now):
-        raise WrongStatus("This change of address can no longer be confirmed")
+        raise WrongStatus("This address change can no longer be confirmed")
     patient = change.patient
     patients.update(session, actor, patient, {"email": change.wanted}, now)
     private_links.end_sent(session, patient)

@@ -25,8 +25,8 @@ from scheduler.services.actors import Actor
 from scheduler.services.patient import patient_requests, self_service
 from scheduler.services.visit.changes import changing
 
-DECLINED = "Declined in their calendar program."
-PROPOSED = "Proposed in their calendar program."
+DECLINED = "Declined in the patient's calendar app."
+PROPOSED = "Proposed in the patient's calendar app."
 SAID = {
     "ACCEPTED": "Accepted",
     "DECLINED": "Declined",
@@ -94,14 +94,14 @@ def _take(
     wanted = answer.start if method == "COUNTER" else None
     what = SAID.get(answer.said, "An answer without a decision")
     if why := _why_not(visit, answer, method, sender, doubtful):
-        reason = f"{what} in a calendar program; not applied, because {why}."
+        reason = f"{what} in a calendar app; not applied, because {why}."
         return Outcome(f"for a person: {why}", visit, reason, answer.comment, wanted)
     actor = Actor(session.get_one(Clinic, visit.clinic_id), None, None, "patient")
     try:
         with session.begin_nested():
             return _apply(session, actor, visit, answer, now)
     except Refusal as refusal:
-        reason = f"{what} in a calendar program; not applied: {refusal.words}."[:200]
+        reason = f"{what} in a calendar app; not applied: {refusal.words}."[:200]
         return Outcome(f"for a person: {refusal.code}", visit, reason, answer.comment, wanted)
 
 
@@ -132,7 +132,7 @@ def _apply(session: Session, actor: Actor, visit: Appointment, answer: _Answer, 
         if asked is not None and declined_before:
             patient_requests.withdraw(session, actor, asked, now)
         return Outcome(
-            "accepted", visit, "Accepted in a calendar program, with a comment." if comment else "", comment
+            "accepted", visit, "Accepted in a calendar app, with a comment." if comment else "", comment
         )
     if answer.said == "DECLINED":
         return _decline(session, actor, visit, answer, now)
@@ -140,12 +140,12 @@ def _apply(session: Session, actor: Actor, visit: Appointment, answer: _Answer, 
         self_service.ask(session, actor, visit, now, answer.start, f"{PROPOSED} {comment}")
         return Outcome("another time proposed", visit)
     what = SAID.get(answer.said, "An answer without a decision")
-    return Outcome("no decision", visit, f"{what} in a calendar program.", comment, None)
+    return Outcome("no decision", visit, f"{what} in a calendar app.", comment, None)
 
 
 def _decline(session: Session, actor: Actor, visit: Appointment, answer: _Answer, now: datetime) -> Outcome:
     comment, again = answer.comment, visit.response is Response.DECLINED
-    with_comment = "Declined in a calendar program, with a comment." if comment else ""
+    with_comment = "Declined in a calendar app, with a comment." if comment else ""
     if not again:
         with changing(session, actor, now, [visit]) as change:
             change.note(visit, "decline")
@@ -158,7 +158,7 @@ def _decline(session: Session, actor: Actor, visit: Appointment, answer: _Answer
     try:
         self_service.ask(session, actor, visit, now, note=f"{DECLINED} {comment}")
     except Refusal:
-        reason = "Declined in a calendar program, too late to ask for another time on the private page."
+        reason = "Declined in a calendar app, too late to ask for another time on the private page."
         return Outcome("declined, too late to ask for another time", visit, reason, comment)
     return Outcome("declined", visit)
 

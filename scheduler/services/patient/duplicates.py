@@ -1,4 +1,4 @@
-"""Records that may be of one person: the same name and birth date, the same phone, or the same mail address.
+"""Records that may be of one person: the same name and date of birth, the same phone, or the same mail address.
 
 Names are compared folded (accents, case, punctuation) and in any order of their words, phones by the digits that count
 without a country code. A phone or an address alone may be a family's: it is a reason to look, not an answer.
@@ -20,7 +20,7 @@ from scheduler.domain.folding import LONGEST_NUMBER, folded
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 
-NAME, PHONE, EMAIL = "same name and birth date", "same phone", "same email"
+NAME, PHONE, EMAIL = "same name and date of birth", "same phone", "same email"
 LARGEST = (
     12  # records of one phone or address: more are a practice's or a home's, and say nothing of a person
 )

@@ -27,6 +27,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.incoming_mail import IncomingMail
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
+from scheduler.models.task import Task
 from scheduler.models.versions import overtake, raise_versions
 from scheduler.services import private_links
 from scheduler.services.account.permissions import allowed
@@ -60,6 +61,8 @@ FIELDS: dict[str, tuple[str, ...]] = {  # what is chosen, and what goes with it
     "alert_note": (),
     "proxy_name": ("proxy_email",),
     "preferences": (),
+    "deceased_on": (),
+    "active": (),
 }
 
 
@@ -106,7 +109,7 @@ def plan_merger(session: Session, actor: Actor, keep: Patient, other: Patient) -
     if keep.id == other.id:
         raise WrongStatus("Both are the same record")
     if any(one.merged_into_id is not None or one.erased_at is not None for one in (keep, other)):
-        raise WrongStatus("One of the records is no longer there")
+        raise WrongStatus("One of the records no longer exists")
     return Merger(
         keep,
         other,
@@ -238,6 +241,12 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime, overri
         .execution_options(synchronize_session="fetch")
     )
     session.execute(
+        update(Task)
+        .where(Task.clinic_id == keep.clinic_id, Task.patient_id == other.id)
+        .values(patient_id=keep.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    session.execute(
         update(AddressChange)
         .where(AddressChange.clinic_id == keep.clinic_id, AddressChange.patient_id == other.id)
         .values(patient_id=keep.id)
@@ -303,15 +312,15 @@ def _require_one_place(planned: Merger) -> None:
         first = planned.clashes[0].keep
         local = first.start_at.astimezone(first.zone)
         raise WrongStatus(
-            f"Both have a visit on {first.formats.dated_moment(local)}: move or cancel one, or they are two people"
+            f"Both have a visit on {first.formats.dated_moment(local)}: move or cancel one, or keep both records"
         )
 
 
 def _require_one_course(actor: Actor, planned: Merger, reason: str) -> None:
     if planned.twice and not (reason and allowed(actor, "override")):
         titles = ", ".join(one.plan_definition.title for one in planned.twice)
-        violation = {"action": None, "rule": "one-course", "words": f"both go on: {titles}", "hard": False}
+        violation = {"action": None, "rule": "one-course", "words": f"both continue: {titles}", "hard": False}
         raise RuleBroken(
-            f"Both have an open course of the same kind ({titles}): stop one first, or give a reason why both go on",
+            f"Both have an open course of the same kind ({titles}): end one first, or give a reason to keep both",
             violations=[violation],
         )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import NoFit
+from scheduler.domain.planner.values import NoFit
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
@@ -59,7 +59,7 @@ def starts(session: Session, actor: Actor, appointment: Appointment, now: dateti
 
 
 def waiting(session: Session, actor: Actor) -> list[PatientRequest]:
-    """Return what waits for the desk, the nearest visit first, until a person answers it, whatever moves meanwhile."""
+    """Return what waits for the desk, the nearest visit first, until a person answers it, even when the visit moves."""
     return open_in(session, actor.clinic.id)
 
 

@@ -39,7 +39,7 @@ class TooLate(Refusal):
 class OldForm(Refusal):
     """The visit has changed since the page was shown."""
 
-    code, title = "old-form", "This visit has changed meanwhile"
+    code, title = "old-form", "This visit has changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def require_for_course(actions: Sequence[Action], practitioners: Iterable[Practi
 
 def _location_fault(action: Action, location: Location, needs: Sequence[Need]) -> str:
     if not location.active:
-        return f"{location.name} is not in use"
+        return f"{location.name} is not active"
     asked = [need for need in needs if need.role.is_place]
     if not any(need.role.value == location.kind.value for need in asked):
         kinds = " or ".join(sorted({need.role.value for need in asked})) or "no chair or room"
@@ -89,7 +89,7 @@ def _people_faults(action: Action, people: Sequence[Practitioner], needs: Sequen
 
 
 def _gone(person: Practitioner) -> str:
-    return f"{person.name} is no longer at work"
+    return f"{person.name} is no longer active"
 
 
 def _lacks(what: str, person: Practitioner, needed: Iterable[Role]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Placement, Violation
+from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import TO_MAKE_UP
 from scheduler.models import care_plan as care_plans
@@ -57,7 +57,7 @@ def missing_steps(plan: Plan, present: Collection[str]) -> list[Violation]:
     names = [action.numbered_title for action in missing[:LONGEST_LIST]]
     more = len(missing) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more else "")
-    return [Violation(missing[0].key, "incomplete", f"The course lacks {listed}.", hard)]
+    return [Violation(missing[0].key, "incomplete", f"The course is missing {listed}.", hard)]
 
 
 def second_courses(session: Session, patient: Patient, plan: Plan) -> list[Violation]:
@@ -69,7 +69,7 @@ def second_courses(session: Session, patient: Patient, plan: Plan) -> list[Viola
         Violation(
             first,
             "one-course",
-            f"The patient has an open course already: {one.plan_definition.title}. End it first.",
+            f"The patient already has an open course: {one.plan_definition.title}. End it first.",
             False,
         )
         for one in open_dosing_courses(session, patient)

@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.course import line_of
-from scheduler.domain.planner.model import Done, Suggestion
-from scheduler.domain.planner.words import label
+from scheduler.domain.planner.answers.words import label
+from scheduler.domain.planner.search.course import line_of
+from scheduler.domain.planner.values import Done, Suggestion
 from scheduler.domain.plans import Action, Edge, Offset, Plan, Unit
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.services.actors import Actor
@@ -81,9 +81,9 @@ def earlier(plan: Plan, before: Before, first_on: date, zone: ZoneInfo, now: dat
     order = line(plan)
     keys = [action.key for action in order]
     if before.last not in keys:
-        raise Invalid([("had", "is no visit of this protocol")])
+        raise Invalid([("had", "is not a visit of this protocol")])
     if before.last == keys[-1]:
-        raise Invalid([("had", "leaves nothing to book")])
+        raise Invalid([("had", "leaves no visits to book")])
     held = order[: keys.index(before.last) + 1]
     days = _days(held, before)
     _require_order(held, before, days, local_on(now, zone))
@@ -174,7 +174,7 @@ def _side_day(action: Action, done: Mapping[str, Done], zone: ZoneInfo, now: dat
     """Return about when a side visit was: by its best gap, but neither after what it comes before nor after today."""
     offset = action.offset
     if offset is None:
-        raise AssertionError("what is over hangs from something")
+        raise AssertionError("a past visit depends on an earlier one")
     days = -(-offset.target // 24) if offset.unit is Unit.HOURS else offset.target
     on = local_on(done[offset.after].start, zone) + DAY * days
     latest = [local_on(now, zone) - DAY]

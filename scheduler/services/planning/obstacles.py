@@ -14,9 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.grid import ticks
-from scheduler.domain.planner.model import Segment
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.grid.grid import ticks
+from scheduler.domain.planner.values import Segment
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
 from scheduler.models import schedule
@@ -161,7 +161,7 @@ def _of_segment(
 def _not_there(calendar: Availability, segment: Segment, name: str, closed: Sequence[Closure]) -> Obstacle:
     """Say why a resource that nobody takes up cannot be had: what closes it or the clinic, or the hours of either."""
     window = Window(segment.start, segment.end)
-    why = "not in use" if segment.role.is_place else "not at work"
+    why = "not active" if segment.role.is_place else "not at work"
     if not _is_open(calendar, window):
         why = "the clinic is not open"
     for one in closed:

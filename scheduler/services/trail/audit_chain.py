@@ -124,10 +124,10 @@ def verify(session: Session, clinic: Clinic, keys: Sequence[str], noted: str | N
             before = ""  # what came before is gone, so this row's own seal cannot be recomputed
         if before and kept not in {seal_of(event, serial, before, key) for key in derived}:
             faults.append(
-                ChainFault(serial, "the event is not what was sealed, or stands in another's place")
+                ChainFault(serial, "the event differs from what was sealed, or is in the wrong position")
             )
         elif event.mac is not None and not audit_mac.is_genuine(event, signers):
-            faults.append(ChainFault(serial, "the event does not carry the MAC of an event of ours"))
+            faults.append(ChainFault(serial, "the event has no valid MAC"))
         if not _has_its_reason(event):
             faults.append(ChainFault(serial, "the reason is not the one that was sealed"))
         if wanted and wanted[0] == serial and wanted[1] != kept:

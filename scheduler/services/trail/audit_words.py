@@ -1,4 +1,4 @@
-"""The events of the audit trail in words that somebody reads who does not know their names."""
+"""The events of the audit trail in words that someone reads who does not know their names."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ THINGS = {
     "closure": "Closure",
     "database": "Database",
     "driver": "Driver",
-    "feed": "Calendar feed",
+    "feed": "Calendar link",
     "requirement": "Requirement",
     "location": "Chair or room",
     "membership": "Role",
-    "message": "Mail",
-    "messages": "Mails",
+    "message": "Message",
+    "messages": "Messages",
     "patient": "Patient's record",
     "patients": "Patients",
     "plan-definition": "Protocol",
     "private-link": "Private link",
     "private-links": "Private links",
-    "practitioner": "Person",
+    "practitioner": "Staff member",
     "request": "Patient's request",
     "schedule": "Hours",
     "sending": "Sending",
+    "task": "Task",
     "token": "API token",
     "user": "Account",
 }

@@ -106,7 +106,7 @@ class Summary:
 
 
 def snapshot(connection: Connection) -> Connection:
-    """Return the connection set to read one state of the database, whoever writes meanwhile."""
+    """Return the connection set to read one state of the database, regardless of later writes."""
     if connection.dialect.name == "postgresql":
         return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return connection

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from scheduler.domain.folding import folded
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_utc
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.domain.planner.model import Done, Placement
-from scheduler.domain.planner.projections import project
+from scheduler.domain.planner.answers.projections import project
+from scheduler.domain.planner.values import Done, Placement
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken
 from scheduler.models import location as locations
@@ -157,7 +157,7 @@ def _booked(
 
 
 def _silence(session: Session, appointment_ids: Sequence[int], now: datetime) -> None:
-    """Take back the confirmation of what the patient knows."""
+    """Undo the confirmation of what the patient knows."""
     about = select(MessageSubject.message_id).where(MessageSubject.appointment_id.in_(appointment_ids))
     query = select(Message).where(
         Message.id.in_(about),
@@ -249,7 +249,7 @@ def _patient(known: Known, cells: Mapping[str, Any]) -> Patient:
         key += (_day(cells["birth_date"]),) if "birth_date" in cells else ()
     found = known.patients.get(key, ())
     if not found:
-        raise Invalid([("patient", "is not here; import the patients first")])
+        raise Invalid([("patient", "does not exist; import the patients first")])
     if len(found) > 1:
         raise Invalid([("patient", f"could be {len(found)} people; give birth_date or patient_id")])
     return found[0]
@@ -260,7 +260,7 @@ def _resources(known: Known, cells: Mapping[str, Any]) -> tuple[int, ...]:
     named = [("location", cells["location"])] if "location" in cells else []
     named += [("practitioners", name) for name in people]
     errors = [
-        (field, f"there is no {name} at work") for field, name in named if folded(name) not in known.resources
+        (field, f"there is no active {name}") for field, name in named if folded(name) not in known.resources
     ]
     if errors:
         raise Invalid(errors)

@@ -61,7 +61,7 @@ def _names(cells: list[str], columns: Collection[str], required: Collection[str]
     names = [cell.strip().lower().replace(" ", "_") for cell in cells]
     faults = [ImportFault(1, name or "file", "is not a column here") for name in names if name not in columns]
     faults += [
-        ImportFault(1, name, "stands there twice") for name in {one for one in names if names.count(one) > 1}
+        ImportFault(1, name, "is listed twice") for name in {one for one in names if names.count(one) > 1}
     ]
     faults += [ImportFault(1, name, "is missing") for name in required if name not in names]
     if faults:

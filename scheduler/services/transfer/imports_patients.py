@@ -106,7 +106,7 @@ def _checked(
 def _from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
     """Return a line's cells as fields: flags in words, weekdays as numbers, wishes together."""
     fields = {name: value for name, value in cells.items() if name not in PREFERENCES}
-    for name in ("email_ok", "wheelchair"):
+    for name in ("email_ok", "wheelchair", "active"):
         if name in fields:
             fields[name] = FLAGS.get(fields[name].lower(), fields[name])
     wishes = {name: cells[name] for name in PREFERENCES if name in cells}
@@ -123,7 +123,7 @@ def _duplicates(session: Session, clinic: Clinic, unit: str, rows: Sequence[Row]
         keys = _keys(row.fields)
         double = next((known[key] for key in keys if key in known), None)
         if double is not None:
-            found.append(ImportFault(row.place, "duplicate", f"is there already ({double})"))
+            found.append(ImportFault(row.place, "duplicate", f"already exists ({double})"))
         known.update((key, f"{unit} {row.place}") for key in keys if key not in known)
     return found
 

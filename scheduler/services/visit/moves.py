@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit, Placement
+from scheduler.domain.planner.values import NoFit, Placement
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEP_REFUSALS, STEPS
 from scheduler.errors import Invalid, NoFitFound, WrongStatus
@@ -35,9 +35,9 @@ from scheduler.services.planning.visit_rows import People, action_of
 from scheduler.services.visit.changes import Changes, changing, release_expired
 
 SCOPES = ("one", "following")
-ASKED = "asked for"
+ASKED = "requested"
 NOTHING: Mapping[int, int] = MappingProxyType({})
-WHY = {"follows": "keeps the spacing", "resources": "other people or place, same time"}
+WHY = {"follows": "keeps the spacing", "resources": "other staff or room, same time"}
 
 
 @dataclass(frozen=True)

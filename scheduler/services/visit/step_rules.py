@@ -127,7 +127,7 @@ def against(
     if begins and (steps := missing_before(appointment)):
         found.append(_step_missing(appointment, steps))
     if step == "check-in" and (missing := open_requirements(appointment)):
-        found.append(_requirement_open(missing, "Complete what is missing, then check the patient in."))
+        found.append(_requirement_open(missing, "Complete the requirements, then check the patient in."))
     if step == "fulfill" and appointment.status is not S.CHECKED_IN and guards(appointment):
         found.append(_unchecked(appointment, late))
     return found
@@ -165,7 +165,7 @@ def _step_missing(appointment: Appointment, steps: Sequence[Appointment]) -> Ste
     ]
     names = " and ".join(f"{one.title} ({one.status.words})" for one in steps)
     words = (
-        f"Missing before {appointment.title}: {names}. Make up for it first, or ask a prescriber or manager to "
+        f"Missing before {appointment.title}: {names}. Reschedule it first, or ask a prescriber or manager to "
         "override this with a reason."
     )
     return StepMissing(words, steps=listed)
@@ -175,9 +175,7 @@ def _wrong_day(appointment: Appointment, step: str, *, overridable: bool) -> Wro
     day = _day(appointment)
     on = appointment.formats.dated(day)
     if step in FROM_ITS_DAY:
-        words = (
-            f"{WORDS[step]} is recorded from its day on, {on}. If it is held today, move it to today first."
-        )
+        words = f"{WORDS[step]} is recorded on the day of the visit or later, {on}. If it takes place today, move it."
     elif overridable:
         words = (
             f"Arrival and check-in are recorded on the day of the visit, {on}. Move the visit to today, or ask a "

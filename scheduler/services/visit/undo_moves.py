@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Placement
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.status import Response
 from scheduler.domain.windows import Window
 from scheduler.errors import WrongStatus
@@ -26,7 +26,7 @@ from scheduler.services.planning.courses import under_way
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.visit.moves import Move, apply_moves, judge
 
-BACK = "taken back"
+BACK = "undone"
 
 
 def move_back(session: Session, actor: Actor, event: AppointmentEvent, now: datetime) -> list[Appointment]:
@@ -67,7 +67,7 @@ def _of_operation(session: Session, event: AppointmentEvent) -> Sequence[Appoint
     )
     events = list(session.scalars(query.order_by(AppointmentEvent.id)))
     if any(one.kind != "reschedule" for one in events):
-        raise WrongStatus("This move was part of something else: move the visit instead")
+        raise WrongStatus("This move was part of a larger change: move the visit instead")
     return sorted(events, key=lambda one: one.id != event.id)
 
 
@@ -81,13 +81,13 @@ def _require(session: Session, row: Appointment, event: AppointmentEvent, now: d
     )
     since = session.scalars(later.limit(1)).first()
     if since is not None:
-        raise WrongStatus(f"{row.title}: something happened since the move ({since})")
+        raise WrongStatus(f"{row.title}: the visit changed after the move ({since})")
     start = datetime.fromisoformat(event.changes["start"][0])
     if min(start, row.start_at) <= now:
-        raise WrongStatus(f"{row.title}: its time has begun")
+        raise WrongStatus(f"{row.title}: it has started")
     lengths = {datetime.fromisoformat(one) - first for one, first in _ends(event)}
     if len(lengths) > 1:
-        raise WrongStatus(f"{row.title} had another length: change that instead")
+        raise WrongStatus(f"{row.title} had a different length: change the length instead")
 
 
 def _ends(event: AppointmentEvent) -> list[tuple[str, datetime]]:

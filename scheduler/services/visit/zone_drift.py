@@ -21,7 +21,7 @@ from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.schedule import Closure
 
-BEGUN = "by the new rules it would have begun already"
+BEGUN = "under the new rules it would already have started"
 TOGETHER = 40  # visits of several days in one part
 
 

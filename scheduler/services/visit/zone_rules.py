@@ -192,10 +192,12 @@ def _moved(row: Allocation, later: timedelta) -> Allocation:
 
 
 def _tell_desk(session: Session, clinic: Clinic, moved: int, left: int, now: datetime) -> None:
-    kept = f"{moved} {'visit keeps its' if moved == 1 else 'visits keep their'} time on the wall."
-    lines = [f"The clocks of {clinic.zone_name} follow new rules. {kept}"]
+    kept = f"{moved} {'visit keeps its' if moved == 1 else 'visits keep their'} local time."
+    lines = [f"The clocks of {clinic.zone_name} follow new daylight-saving rules. {kept}"]
     if left:
-        lines.append(f"{left} cannot, and are at another time than was agreed on: please look.")
+        lines.append(
+            f"{left} could not be updated and are at a different local time than agreed. Please review them."
+        )
     for user in desk(session, clinic):
         outbox.enqueue(
             session,

@@ -54,7 +54,7 @@ def agree(session: Session, actor: Actor, appointment: Appointment, now: datetim
     """
     wall = to_local(appointment.start_at, appointment.zone)
     if appointment.local_start == wall or not appointment.status.is_ahead or appointment.start_at <= now:
-        raise WrongStatus("This visit stands at its hour already")
+        raise WrongStatus("This visit is already at its agreed time")
     with changing(session, actor, now, [appointment]) as change:
         appointment.local_start, appointment.response = wall, Response.NEEDS_ACTION
         change.note(appointment, EVENT, audit="appointment.zone-hour")

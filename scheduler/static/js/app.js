@@ -62,7 +62,7 @@ const ONCE_FOR = 5000; // milliseconds: an answer may be a file, and the page st
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post") return; // htmx has taken it, or nothing is changed by it
-  if (event.submitter?.formTarget) return; // into a frame beside it: a preview, as often as somebody types
+  if (event.submitter?.formTarget) return; // into a frame beside it: a preview, as often as someone types
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "yes";
   setTimeout(() => delete form.dataset.sent, ONCE_FOR);

@@ -62,7 +62,7 @@ async function refresh(since) {
   if (answer.status === 200) draw(await answer.text());
 }
 
-// The visit beside the board is fetched anew when its block has changed, unless somebody is typing there.
+// The visit beside the board is fetched again when its block has changed, unless someone is typing there.
 async function refreshPanel(before) {
   const shown = panel.querySelector("[data-panel]");
   const after = shown && look(shown.dataset.panel);
@@ -91,6 +91,7 @@ function draw(html) {
   const focused = document.activeElement?.closest("#board .visit")?.dataset.visit;
   board.outerHTML = html;
   board = document.getElementById("board");
+  document.getElementById("board-count").textContent = board.dataset.count;
   window.htmx.process(board);
   board.scrollTop = scrollTop;
   board.scrollLeft = scrollLeft;

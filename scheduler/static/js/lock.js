@@ -1,5 +1,5 @@
 // Asks for the password over the open page when the session locks, so that a draft is kept.
-// The server decides; this only shows it in time, and tells the server that somebody is typing.
+// The server decides; this only shows it in time, and tells the server that someone is typing.
 const IDLE = 15 * 60 * 1000;
 const TELL_EVERY = 60 * 1000;
 let lastInput = Date.now();
@@ -26,7 +26,7 @@ function curtain() {
   const trouble = element("p", { role: "alert", class: "small" });
   form.append(
     element("h2", { id: "lock-title" }, "Locked"),
-    element("p", {}, "Nobody has used this page for a while. Give your password to go on; your draft is kept."),
+    element("p", {}, "Screen locked. Enter your password to continue; your entries are kept."),
     element("label", { for: "lock-password" }, "Password"),
     field, trouble,
     element("button", { class: "btn btn-primary" }, "Unlock"),
@@ -57,8 +57,8 @@ async function unlock(event, dialog, field, trouble) {
   }
   const wait = answer.headers.get("Retry-After");
   trouble.textContent = wait
-    ? `Too many wrong passwords. Try again in ${wait} seconds.`
-    : "The password is not right.";
+    ? `Too many attempts. Try again in ${wait} seconds.`
+    : "Incorrect password.";
   field.focus();
 }
 

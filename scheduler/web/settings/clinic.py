@@ -48,7 +48,7 @@ def save_clinic() -> Response | tuple[str, int]:
         db.session.rollback()
         refused = Invalid(wrong)
         return _page(told | shown, refused), refused.status
-    return saved(".clinic", "Saved. Pages, mail and calendars follow.")
+    return saved(".clinic", "Saved.")
 
 
 def _given(names: tuple[str, ...]) -> dict[str, Any]:

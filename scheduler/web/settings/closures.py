@@ -51,8 +51,8 @@ def add_closure() -> Response | tuple[str, int]:
         db.session.rollback()
         return _page(refusal), refusal.status
     if touched:
-        return saved(".closures", f"Closed. {len(touched)} booked visits lie in it and must be moved.")
-    return saved(".closures", "Closed. No booked visit lies in it.")
+        return saved(".closures", f"Added. {len(touched)} visits are booked then and need to be rescheduled.")
+    return saved(".closures", "Added. No visits are booked then.")
 
 
 @bp.post("/closures/<closure_id>/removal")
@@ -60,7 +60,7 @@ def add_closure() -> Response | tuple[str, int]:
 def remove_closure(closure_id: str) -> Response:
     closure = schedules.get_closure(db.session(), actor().clinic, closure_id)
     schedules.reopen(db.session(), actor(), closure, clock.now())
-    return saved(".closures", "Open again.")
+    return saved(".closures", "Removed.")
 
 
 def _page(refusal: Invalid | None = None) -> str:
@@ -80,7 +80,7 @@ def _page(refusal: Invalid | None = None) -> str:
 def _choices() -> list[tuple[str, str]]:
     places = [(place.public_id, place.name) for place in locations.active(db.session(), actor().clinic.id)]
     people = [(one.public_id, one.name) for one in practitioners.active(db.session(), actor().clinic.id)]
-    return [("", "the whole clinic"), *places, *people]
+    return [("", "Whole clinic"), *places, *people]
 
 
 def _names() -> dict[int, str]:

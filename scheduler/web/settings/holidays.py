@@ -38,7 +38,7 @@ def save_holiday_region() -> Response | tuple[str, int]:
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal), refusal.status
-    return saved(".holidays", "Saved. These are the holidays there; what was closed stays closed.")
+    return saved(".holidays", "Saved. Existing closures didn't change.")
 
 
 @bp.post("/holidays/<on>/closure")
@@ -54,7 +54,7 @@ def close_holiday(on: str) -> Response:
 def open_holiday(on: str) -> Response:
     day = read_date("date", on)
     public.open_day(db.session(), actor(), day, clock.now())
-    return _back(day.year, "Open on that day.")
+    return _back(day.year, "The clinic is open on that day.")
 
 
 @bp.post("/holidays/<int:year>/all")
@@ -82,7 +82,7 @@ def _page(refusal: Invalid | None = None) -> str:
         year=year,
         years=range(today.year, today.year + YEARS_AHEAD + 1),
         countries=public.countries(),
-        states=[("", "The whole country"), *public.subdivisions(clinic.country)],
+        states=[("", "Whole country"), *public.subdivisions(clinic.country)],
         values=values | (request.form.to_dict() if refusal else {}),
         errors=by_field(refusal),
     )
@@ -108,9 +108,9 @@ def _known(year: int) -> int:
 
 def _told(visits: int) -> str:
     if not visits:
-        return "Closed. No booked visit lies in it."
-    lie = "visit lies" if visits == 1 else "visits lie"
-    return f"Closed. {visits} booked {lie} in it and must be moved: see Closures."
+        return "Closed. No visits are booked then."
+    lie = "visit is" if visits == 1 else "visits are"
+    return f"Closed. {visits} {lie} booked then. See Closures to reschedule."
 
 
 def _back(year: int, words: str) -> Response:

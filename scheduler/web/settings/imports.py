@@ -40,7 +40,7 @@ def ask_import() -> Response | tuple[str, int]:
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal), refusal.status
-    write_now()  # the file is here: nobody waits while it comes
+    write_now()  # the file is here: no one waits while it comes
     job = jobs.ask(db.session(), actor(), import_jobs.KIND, asked, clock.now())
     db.session.commit()
     return redirect(url_for(".import_job", job_id=job.public_id), 303)

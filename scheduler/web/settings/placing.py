@@ -20,19 +20,23 @@ from scheduler.web.shell import may
 # Each weight by the part of the page it stands in: what it counts, and what more of it brings.
 PARTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
-        "Days and gaps",
+        "Days and spacing",
         (
-            ("completion_day", "Each day until the course ends", "More: courses end sooner"),
-            ("gap_day", "Each day away from an ideal gap", "More: gaps are kept closer, courses may wait"),
+            ("completion_day", "Each day until the end of the course", "Higher: courses end sooner"),
+            (
+                "gap_day",
+                "Each day away from the ideal spacing",
+                "Higher: closer to the ideal spacing, but courses may start later",
+            ),
             (
                 "gap_tick",
-                "Each five minutes away, where the protocol counts a gap in hours",
-                "More: therapy comes closer to its best hour after an infusion",
+                "Each 5 minutes away from the ideal, for spacing in hours",
+                "Higher: therapy is closer to its ideal time after an infusion",
             ),
             (
                 "weekday",
-                "A therapy or a call on a day not asked for",
-                "More: patients come on fewer other days",
+                "A therapy visit or call on a day the patient did not ask for",
+                "Higher: fewer visits on other days",
             ),
         ),
     ),
@@ -41,22 +45,22 @@ PARTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             (
                 "rhythm_tick",
-                "Each five minutes between one visit’s time of day and the next one’s",
-                "More: a course keeps to one time of day",
+                "Each 5 minutes between the times of day of two visits in a row",
+                "Higher: visits stay at one time of day",
             ),
             (
                 "preferred_tick",
-                "Each five minutes away from the time that the patient prefers",
-                "More: closer to their wish, perhaps later",
+                "Each 5 minutes away from the patient's preferred time",
+                "Higher: closer to the preferred time, but courses may end later",
             ),
-            ("quarter", "A start off the quarter hour", "More: 09:15 rather than 09:20"),
+            ("quarter", "A start not on a quarter hour", "Higher: 9:15 rather than 9:20"),
         ),
     ),
     (
         "People",
         (
-            ("therapist", "A session with another therapist than the course’s own", "More: one therapist"),
-            ("handover", "A visit that no single nurse can see through", "More: fewer hand-overs"),
+            ("therapist", "A session with a different therapist", "Higher: one therapist"),
+            ("handover", "A visit with a nurse handoff", "Higher: fewer handoffs"),
         ),
     ),
     (
@@ -64,13 +68,13 @@ PARTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             (
                 "fragment",
-                "A gap at a chair or in a room that is too short to use",
-                "More: days are packed closer",
+                "An unused gap of a chair or room that is too short to book",
+                "Higher: days are filled more tightly",
             ),
             (
                 "midday_tick",
-                "Each five minutes at a chair or in a room at midday",
-                "More: midday stays calmer",
+                "Each 5 minutes of a chair or room at midday",
+                "Higher: fewer visits at midday",
             ),
         ),
     ),
@@ -95,7 +99,7 @@ def save_placing() -> Response | tuple[str, int]:
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal), refusal.status
-    return saved(".placing", "Saved. It holds for every course that is planned or moved from now on.")
+    return saved(".placing", "Saved. Applies to courses planned or moved from now on.")
 
 
 @bp.post("/placing/reset")
@@ -103,7 +107,7 @@ def save_placing() -> Response | tuple[str, int]:
 def reset_placing() -> Response:
     """Go back to the usual weights."""
     settings_changes.change(db.session(), actor(), {"planner_weights": {}}, clock.now())
-    return saved(".placing", "Courses are placed as usual again.")
+    return saved(".placing", "Defaults restored.")
 
 
 def _page(refusal: Invalid | None = None) -> str:

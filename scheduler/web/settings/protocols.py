@@ -53,9 +53,9 @@ def load_protocol() -> Response | tuple[str, int]:
         plan = next((one for one in plans.shipped() if one.key == key), None) or plans.read(text.encode())
     except FileRefused as refused:
         return _again(text, refused), 422
-    write_now()  # reading a file takes long: nobody waits for it
+    write_now()  # reading a file takes long: no one waits for it
     definition, added = plans.load(db.session(), actor(), plan, clock.now())
-    words = f"{definition.title}: version {definition.version}." if added else "That is what it says already."
+    words = f"{definition.title}: version {definition.version}." if added else "No changes to save."
     return saved(".protocols", words)
 
 

@@ -63,7 +63,7 @@ def save_text(kind: str, language: str) -> AnyResponse | tuple[str, int]:
 def reset_text(kind: str, language: str) -> AnyResponse:
     found = mail_texts.find(actor().clinic, kind, language)
     mail_texts.reset(db.session(), actor(), found, clock.now())
-    return saved(".texts", "The text is ours again.")
+    return saved(".texts", "Default text restored.")
 
 
 @bp.post("/texts/<kind>/<language>/preview")

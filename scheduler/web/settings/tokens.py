@@ -60,7 +60,7 @@ def add_service_account() -> Response | tuple[str, int]:
         db.session.rollback()
         errors = {"service_name" if name == "name" else name: why for name, why in by_field(refusal).items()}
         return _page(refusal, errors=errors), refusal.status
-    return saved(".tokens", "The service account is made. Now make a token for it.")
+    return saved(".tokens", "Service account created. Now create a token for it.")
 
 
 @bp.post("/tokens/<token_id>/revocation")
@@ -68,13 +68,13 @@ def add_service_account() -> Response | tuple[str, int]:
 def revoke_token(token_id: str) -> Response:
     token = accounts.get_token(db.session(), actor().clinic, token_id)
     accounts.revoke_token(db.session(), actor(), token, clock.now())
-    return saved(".tokens", "Revoked: it opens nothing any more.")
+    return saved(".tokens", "Token revoked.")
 
 
 def _ends(now: datetime) -> datetime:
     chosen = request.form.get("ends", "90")
     if chosen not in ENDS:
-        raise Invalid([("ends", "is not one of those offered")])
+        raise Invalid([("ends", "is not one of the choices")])
     return now + timedelta(days=int(chosen))
 
 

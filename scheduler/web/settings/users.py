@@ -54,7 +54,7 @@ def send_invitation(invitation_id: str) -> Response:
     """Mail an invitation again."""
     invitation = invitations.get(db.session(), actor().clinic, invitation_id)
     invitations.send_again(db.session(), actor(), invitation, clock.now(), public_url(), signing.keys())
-    return saved(".users", "The invitation is on its way again.")
+    return saved(".users", "Invitation sent again.")
 
 
 @bp.post("/users/invitations/<invitation_id>/withdrawal")
@@ -62,7 +62,7 @@ def send_invitation(invitation_id: str) -> Response:
 def withdraw_invitation(invitation_id: str) -> Response:
     invitation = invitations.get(db.session(), actor().clinic, invitation_id)
     invitations.withdraw(db.session(), actor(), invitation, clock.now())
-    return saved(".users", "The invitation is withdrawn.")
+    return saved(".users", "Invitation withdrawn.")
 
 
 @bp.post("/users/role")
@@ -100,7 +100,7 @@ def reset_second_factor() -> Response:
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
     second_factors.reset(db.session(), actor(), membership.user, clock.now())
     sessions.end_others(db.session(), membership.user, clock.wall())
-    return saved(".users", "They set up the second step when they sign in next.")
+    return saved(".users", "Two-step verification is reset. They set it up at their next sign-in.")
 
 
 @bp.post("/users/sessions/end")
@@ -109,7 +109,7 @@ def end_sessions() -> Response:
     """End every session of a member, such as one whose laptop is lost."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
     sessions.end_by_admin(db.session(), actor(), membership.user, clock.wall(), clock.now())
-    return saved(".users", "They are signed out everywhere, and are notified by mail.")
+    return saved(".users", "They are signed out everywhere and notified by email.")
 
 
 @bp.post("/users/second-factor")

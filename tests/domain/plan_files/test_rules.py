@@ -66,8 +66,8 @@ def test_a_circle_of_gaps_is_named_from_its_first_member() -> None:
     )
 
     assert faults(broken) == [
-        ("actions[2]", "the gaps run in a circle: a -> b -> c -> a"),
-        ("actions[5]", "the gaps run in a circle: self -> self"),
+        ("actions[2]", "the gaps form a cycle: a -> b -> c -> a"),
+        ("actions[5]", "the gaps form a cycle: self -> self"),
     ]
 
 
@@ -127,7 +127,7 @@ def test_the_first_of_a_series_follows_an_action_that_is_there() -> None:
 
 def test_an_action_without_a_visit_says_everything_itself() -> None:
     assert faults(document({"key": "one", "title": "One"})) == [
-        ("actions[0]", "must name a visit, or say kind, phases itself")
+        ("actions[0]", "must name a visit, or set kind, phases")
     ]
 
 
@@ -261,7 +261,7 @@ def test_a_plan_has_an_end() -> None:
         (
             [{"name": "a", "minutes": 5, "needs": ["chair", "room"]}],
             "",
-            "needs chair and room; a visit stays in one place",
+            "needs chair and room; a visit uses one location",
         ),
         (
             [{"name": "a", "minutes": 5, "attended": False, "needs": []}],
@@ -277,7 +277,7 @@ def test_a_plan_has_an_end() -> None:
         (
             [{"name": "a", "minutes": 5, "needs": [{"role": "chair", "presence": True}]}],
             "[0].needs[0]",
-            "a chair is taken for the whole phase; say nothing but its capability",
+            "a chair is used for the whole phase; give only its capability",
         ),
         (
             [{"name": "a", "minutes": 5, "needs": [{"role": "nurse", "capability": "bed"}]}],
@@ -287,7 +287,7 @@ def test_a_plan_has_an_end() -> None:
         (
             [{"name": "a", "minutes": 5, "needs": [{"role": "nurse", "presence": True, "exclusive": True}]}],
             "[0].needs[0]",
-            "presence takes nobody up; leave out exclusive and minutes, or add a second need",
+            "presence uses no capacity; leave out exclusive and minutes, or add a second need",
         ),
         (
             [{"name": "a", "minutes": 15, "needs": [{"role": "prescriber", "minutes": 20}]}],
@@ -326,7 +326,7 @@ def test_requirements_make_sense(fields: dict[str, Any], path: str, reason: str)
 
 def test_a_requirement_guards_something() -> None:
     assert faults(document(plain("one"), requirements=[REQUIREMENT])) == [
-        ("requirements[0]", "no visit is guarded by the requirement driver")
+        ("requirements[0]", "no visit requires driver")
     ]
 
 
@@ -336,11 +336,11 @@ def test_a_requirement_guards_something() -> None:
         ("Stop at {time}.", "shows {time} but does not say when; add `when`, such as `6 h before start`"),
         (
             {"text": "Stop.", "when": "2 h before start"},
-            "has a time that the text does not show; write {time} where it belongs",
+            "has a time that the text does not show; add {time} to the text",
         ),
-        ("Dear {name}", "only {time} may stand in curly brackets"),
-        ("Dear {", "only {time} may stand in curly brackets"),
-        ({"text": "{time.tzinfo}", "when": "2 h before start"}, "only {time} may stand in curly brackets"),
+        ("Dear {name}", "only {time} may be used in curly brackets"),
+        ("Dear {", "only {time} may be used in curly brackets"),
+        ({"text": "{time.tzinfo}", "when": "2 h before start"}, "only {time} may be used in curly brackets"),
     ],
 )
 def test_lines_show_their_time(line: str | dict[str, str], reason: str) -> None:
@@ -372,8 +372,8 @@ def test_preparations_do_not_extend_each_other_in_a_circle() -> None:
     circle = [{"key": key, "extends": base, "texts": texts} for key, base in ("ab", "ba")]
 
     assert faults(document(plain("one"), preparations=circle)) == [
-        ("preparations[0].extends", "a extends itself, in a circle"),
-        ("preparations[1].extends", "b extends itself, in a circle"),
+        ("preparations[0].extends", "a extends itself in a cycle"),
+        ("preparations[1].extends", "b extends itself in a cycle"),
     ]
 
 

@@ -32,7 +32,7 @@ def test_it_is_neither_short_nor_endless(length, why):
 
 
 def test_it_does_not_hold_the_persons_name():
-    assert refusal("Alice lives here now", ["alice"]) == "must not hold your own name"
+    assert refusal("Alice lives here now", ["alice"]) == "must not contain your name"
     assert refusal("a quiet cup of tea", ["al"]) is None
 
 

@@ -84,7 +84,7 @@ colour: red
         "line 3: days[1]: must be one of mon, tue",
         "line 4: name: must have at most 4 characters",
         "line 5: open: must be true or false",
-        "line 6: colour: is not known here; possible here: days, key, name, open, size",
+        "line 6: colour: is not a known name; possible here: days, key, name, open, size",
     ]
 
 
@@ -98,7 +98,7 @@ colour: red
         ("key: a\nsize: 5\ndays:\n  - mon\n  - mon", "line 3: days: must not name anything twice"),
         ("key: a\nsize: 5\ndays: mon", "line 3: days: must be a list"),
         ("key: a\nsize: 5\nname: x", "line 3: name: must have at least 2 characters"),
-        ("key: a\nsize: 5\nnome: xyz", "line 3: nome: is not known here; did you mean name?"),
+        ("key: a\nsize: 5\nnome: xyz", "line 3: nome: is not a known name; did you mean name?"),
         ("key: 12\nsize: 5", "line 1: key: must be text"),
         ("days: [mon]", "line 1: (file): must have key, size"),
         ("- key", "line 1: (file): must be a group of names with values"),

@@ -74,7 +74,7 @@ def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, ali
 
 
 def test_a_course_with_visits_ahead_is_not_complete(session, harbor, alice, nora_course):
-    with pytest.raises(WrongStatus, match="21 visits are still ahead"):
+    with pytest.raises(WrongStatus, match="21 visits are still upcoming"):
         careplans.complete(session, alice, nora_course, NOW)
 
 
@@ -91,7 +91,7 @@ def test_a_reservation_becomes_a_course(session, harbor, alice):
 def test_a_reservation_that_ran_out_is_no_more(session, harbor, alice):
     care_plan = book(session, harbor, reserve_minutes=30)
 
-    with pytest.raises(ProposalExpired, match="run out"):
+    with pytest.raises(ProposalExpired, match="The hold has expired"):
         careplans.activate(session, alice, care_plan, NOW + timedelta(minutes=31))
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from scheduler.domain.planner.model import Done
+from scheduler.domain.planner.values import Done
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.allocation import of_appointment
@@ -47,7 +47,7 @@ def test_what_was_made_up_is_not_made_up_twice(session, alice, care_plan):
     make_ups.book_make_up(session, alice, make_ups.plan_make_up(session, alice, gone, NOW), NOW)
     session.expire(care_plan)
 
-    with pytest.raises(WrongStatus, match="made up for already"):
+    with pytest.raises(WrongStatus, match="is already rescheduled"):
         make_ups.plan_make_up(session, alice, gone, NOW)
 
 

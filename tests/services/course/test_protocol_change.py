@@ -135,7 +135,7 @@ def test_the_mail_strikes_through_what_is_off(session, harbor, course, later):
     letter = compose(session, message, head, later)
     off = sum(one.id in message.values["off"] for one in course.appointments)
 
-    assert letter.content.decode().count("(cancelled)") >= off > 0
+    assert letter.content.decode().count("(canceled)") >= off > 0
 
 
 def test_held_visits_of_the_same_kind_count_in_another_protocol(session, harbor, course, later):
@@ -187,7 +187,7 @@ def test_a_course_on_hold_or_the_same_protocol_is_refused(session, harbor, cours
 def test_while_a_visit_is_under_way_nothing_changes(session, harbor, course):
     third = visit(course, "infusion-3")
 
-    with pytest.raises(WrongStatus, match="is under way"):
+    with pytest.raises(WrongStatus, match="is in progress"):
         change(session, harbor, course, FAST, third.start_at + timedelta(minutes=20))
 
 
@@ -213,7 +213,7 @@ def test_where_nothing_is_left_to_book_nothing_changes(session, harbor, course, 
     ahead = [one for one in course.appointments if one.start_at > later and one.status.is_live]
     visits.cancel(session, harbor.actor("alice"), ahead, later)
 
-    with pytest.raises(WrongStatus, match="Nothing of that protocol is left"):
+    with pytest.raises(WrongStatus, match="Nothing is left to book under this protocol"):
         change(session, harbor, course, FAST, later)
 
 

@@ -79,7 +79,7 @@ def test_what_has_happened_to_a_visit_keeps_the_course(session, harbor, alice, n
     course = nora_course
     visits.confirm(session, alice, visit(course, "infusion-1"), SOON)
 
-    with pytest.raises(WrongStatus, match="happened to its visits"):
+    with pytest.raises(WrongStatus, match="Its visits have changed since"):
         unbooking.unbook(session, alice, course, SOON)
 
 

@@ -54,7 +54,7 @@ def test_it_holds_numbers_and_initials_and_no_names(session, harbor):
     assert lines == [
         "2 visits today, the first at 8:00 AM (New York time, EST)",
         "Not confirmed (1): N.L. 8:00 AM",
-        "1 patient stopped the reminders since yesterday",
+        "1 patient opted out of reminders since yesterday",
     ]
     assert first.patient.family_name not in "".join(lines)
 
@@ -65,8 +65,8 @@ def test_it_tells_what_is_missing_today_and_what_to_book(session, harbor, nora_c
     today = digest.lines_of(session, harbor.clinic, infusion.start_at - timedelta(hours=2))
     later = digest.lines_of(session, harbor.clinic, proposed.start_at - timedelta(days=20))
 
-    assert any(line.startswith("Something is missing (1): N.L.") for line in today)
-    assert "1 proposed visit to book" in later
+    assert any(line.startswith("Open requirements (1): N.L.") for line in today)
+    assert "1 booster due to book" in later
 
 
 def test_another_clinics_day_is_not_told(session, harbor, hill):

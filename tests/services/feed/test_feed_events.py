@@ -227,7 +227,7 @@ def test_a_patient_reads_the_usual_word_in_their_language_and_the_clinics_own_as
         return {entry.summary for entry in feed_events.events(session, feed(owner), URL, NOW)}
 
     assert titles(eva) == {"Cita", "Cancelada: Cita"}
-    assert titles(None) == {"Appointment", "Cancelled: Appointment"}
+    assert titles(None) == {"Appointment", "Canceled: Appointment"}
     clinic.settings_document = {"visit_label": "Termin"}
     assert titles(eva) == {"Termin", "Cancelada: Termin"}
 

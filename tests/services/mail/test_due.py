@@ -43,7 +43,7 @@ def ends(session, visit):
     query = select(Reminder.state, Reminder.reason).where(
         Reminder.appointment_id == visit.id, Reminder.due_at <= NOW
     )
-    return [(state, reason) for state, reason in session.execute(query) if "booked after" not in reason]
+    return [(state, reason) for state, reason in session.execute(query) if "booked too late" not in reason]
 
 
 @both
@@ -52,7 +52,7 @@ def test_nobody_gets_more_reminders_in_a_day_than_the_clinic_says(session, harbo
     reminded_before(session, harbor, visit.patient, 6)
     collect(session, NOW)
 
-    reason = "6 reminders in 24 hours are enough"
+    reason = "limit of 6 reminders in 24 hours reached"
     assert ends(session, visit) == [(ReminderState.SKIPPED, reason)]
     assert [call.patient for call in call_list.calls(session, harbor.clinic, NOW)] == [visit.patient]
 

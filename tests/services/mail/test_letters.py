@@ -234,12 +234,12 @@ def test_the_same_row_gives_the_same_bytes(session, visit):
 
 def test_a_change_shows_the_time_that_was_told(session, harbor, visit):
     mail, _, message = letter(session, MessageKind.CHANGE, [visit])
-    assert "Before" not in text_of(mail)
+    assert "Old time" not in text_of(mail)
 
     before = [(visit.start_at - DAY).isoformat(), (visit.end_at - DAY).isoformat()]
     message.values = {**message.values, "before": {str(visit.id): before}}
     text = text_of(message_from_bytes(compose(session, message, HEAD, NOW).content, policy=default))
-    assert "Before: Friday, November 27, 2026, 8:00 AM to 9:00 AM" in text
+    assert "Old time: Friday, November 27, 2026, 8:00 AM to 9:00 AM" in text
 
 
 def test_a_name_cannot_break_out_of_the_html(session, visit):

@@ -42,7 +42,7 @@ def test_what_is_past_at_booking_says_so(session, harbor):
     planned(session, harbor, NOW + 2 * DAY)
 
     assert rows(session) == [
-        (1, "before-72h", "skipped", "booked after due"),
+        (1, "before-72h", "skipped", "booked too late for this reminder"),
         (1, "before-24h", "pending", ""),
     ]
 
@@ -95,8 +95,8 @@ def test_a_new_rule_never_sends_late(session, harbor):
     )
 
     assert rows(session) == [
-        (1, "before-96h", "skipped", "rule enabled after due"),
-        (1, "before-72h", "skipped", "booked after due"),
+        (1, "before-96h", "skipped", "rule added too late for this reminder"),
+        (1, "before-72h", "skipped", "booked too late for this reminder"),
         (1, "before-24h", "pending", ""),
         (1, "before-2h", "pending", ""),
         (1, "after-1d", "pending", ""),
@@ -106,7 +106,7 @@ def test_a_new_rule_never_sends_late(session, harbor):
 def test_a_rule_that_is_taken_away_and_comes_back(session, harbor):
     planned(session, harbor)
     settings_changes.change(session, harbor.command, {"reminder_lead_hours": [24]}, NOW)
-    assert rows(session)[0] == (1, "before-72h", "void", "the clinic no longer has this rule")
+    assert rows(session)[0] == (1, "before-72h", "void", "rule was removed")
     settings_changes.change(session, harbor.command, {"reminder_lead_hours": [72, 24]}, NOW)
 
     assert rows(session) == [(1, "before-72h", "pending", ""), (1, "before-24h", "pending", "")]

@@ -307,5 +307,5 @@ def test_switching_the_rules_on_never_sends_late(session, harbor):
 
     assert none == []
     assert [(row.state.value, row.reason) for row in rows(session, infusion, "requirements")] == [
-        ("skipped", "rule enabled after due")
+        ("skipped", "rule added too late for this reminder")
     ]

@@ -172,7 +172,7 @@ def test_a_comment_with_a_refusal_is_kept(session, harbor, visit):
     receive(session, edited(content, ("END:VEVENT", "COMMENT:I have the flu\r\nEND:VEVENT")), NOW)
 
     assert [asked.note for asked in requests(session)] == [
-        "Declined in their calendar program. I have the flu"
+        "Declined in the patient's calendar app. I have the flu"
     ]
 
 
@@ -194,21 +194,21 @@ def moved(content, visit):
 @pytest.mark.parametrize(
     ("partstat", "change", "reason"),
     [
-        ("TENTATIVE", lambda content, _: content, "Not sure yet in a calendar program."),
+        ("TENTATIVE", lambda content, _: content, "Not sure yet in a calendar app."),
         (
             "DECLINED",
             lambda content, _: edited(content, ("nora@example.org", "nora+cal@example.org")),
-            "Declined in a calendar program; not applied, because it does not come from the invited address.",
+            "Declined in a calendar app; not applied, because it does not come from the invited address.",
         ),
         (
             "DECLINED",
             lambda content, _: b"Authentication-Results: mx; dmarc=fail\r\n" + content,
-            "Declined in a calendar program; not applied, because the sender could not be verified.",
+            "Declined in a calendar app; not applied, because the sender could not be verified.",
         ),
         (
             "ACCEPTED",
             moved,
-            "Accepted in a calendar program; not applied, because it is about another time than the present one.",
+            "Accepted in a calendar app; not applied, because it is about another time than the present one.",
         ),
         (
             "ACCEPTED",

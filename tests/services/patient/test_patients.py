@@ -70,7 +70,7 @@ def test_a_patient_is_kept_as_given(session, harbor):
             NORA | {"preferences": {"earliest": "25:00"}},
             [("preferences.earliest", "is not a time such as 14:30")],
         ),
-        (NORA | {"row_version": 9}, [("row_version", "is not a field of a patient")]),
+        (NORA | {"row_version": 9}, [("row_version", "is not a patient field")]),
         (
             {"given_name": 1, "family_name": "Li\u202e"},
             [("given_name", "must be text"), ("family_name", "holds a character that reorders text")],

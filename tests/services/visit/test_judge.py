@@ -152,7 +152,7 @@ def test_a_course_of_one_sixth_infusion_is_refused(session, harbor, alice):  # d
         booking.book_course(session, alice, wishes, placed, (), NOW)
 
     assert broken(caught) == {"incomplete"}
-    assert "The course lacks Consultation, Medical assessment, Consent and plan, Infusion 1" in str(
+    assert "The course is missing Consultation, Medical assessment, Consent and plan, Infusion 1" in str(
         caught.value
     )
 
@@ -210,7 +210,7 @@ def test_an_infusion_that_was_made_up_for_does_not_come_back(session, harbor, al
     visits.cancel(session, alice, [sixth], NOW, "not well")
     make_ups.book_make_up(session, alice, make_ups.plan_make_up(session, alice, sixth, NOW), NOW)
 
-    with pytest.raises(WrongStatus, match="made up for"):
+    with pytest.raises(WrongStatus, match="is already rescheduled"):
         undo.undo(session, alice, sixth, "cancel", NOW)
 
 

@@ -147,7 +147,7 @@ def test_only_the_latest_step_is_taken_back(session, alice, therapy):
 
 
 def test_a_visit_that_has_not_begun_cannot_be_missed(session, alice, therapy):
-    with pytest.raises(WrongStatus, match="has not begun"):
+    with pytest.raises(WrongStatus, match="has not started"):
         visits.mark_noshow(session, alice, therapy, NOW)
 
 
