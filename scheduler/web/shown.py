@@ -107,6 +107,7 @@ SHOWS: dict[str, Shows] = {
             "reminders.settle",
             "patients.end_links",
             "patients.send_link",
+            "patients.trust_address",
             "requests.close",
             "requests.decline",
             "requests.settle_address",
