@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import compat32, default
 from email.utils import getaddresses, parseaddr
 from hashlib import sha256
@@ -266,7 +266,7 @@ def _is_calendar(part: EmailMessage) -> bool:
     return part.get_content_type() in CALENDARS or (part.get_filename() or "").lower().endswith(".ics")
 
 
-def _bytes_of(part: EmailMessage) -> bytes:
+def _bytes_of(part: MIMEPart) -> bytes:
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
 
@@ -290,7 +290,7 @@ def _attached(mail: EmailMessage) -> Iterator[str]:
             yield line(name)
 
 
-def _charset(part: EmailMessage) -> str:
+def _charset(part: MIMEPart) -> str:
     charset = part.get_content_charset("utf-8")
     try:
         "".encode(charset)
