@@ -30,7 +30,8 @@ from scheduler.models.incoming_mail import IncomingMail, MailKind, is_known
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.notify.failure_notices import FAILED, notice_text, read_notice, written_by_a_server
-from scheduler.services.mail import bounces, notices
+from scheduler.services.mail import notices
+from scheduler.services.patient import bounces
 from scheduler.services.patient.calendar_answers import Outcome, take_answers
 
 VERP = re.compile(r"\+([0-9a-z]{16})@", re.IGNORECASE)
