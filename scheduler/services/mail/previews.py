@@ -80,12 +80,18 @@ def _visits(session: Session, patient: Patient, settings: ClinicSettings, now: d
 def _waiting(row: Row, clinic: Clinic, settings: ClinicSettings) -> Row:
     """Let what may be settled at a preparatory visit wait for it, as the tick does."""
     due, visit = row
-    later = settled_on_the_way(visit, due.due_at) if due.rule.topic is Topic.REQUIREMENTS else None
+    later = _waits_until(row, due.due_at)
     if later is None:
         return row
     return replace(
         due, due_at=outside_quiet(later, due.expires_at, clinic.zone, quiet_hours(settings))
     ), visit
+
+
+def _waits_until(row: Row, at: datetime) -> datetime | None:
+    """Return the end of the preparatory visit for which what is asked for would wait at this time, if any."""
+    due, visit = row
+    return settled_on_the_way(visit, at) if due.rule.topic is Topic.REQUIREMENTS else None
 
 
 def _mails(rows: Sequence[Row]) -> list[Expected]:
@@ -94,8 +100,9 @@ def _mails(rows: Sequence[Row]) -> list[Expected]:
     left = sorted(rows, key=lambda row: (row[0].due_at, row[0].rule.key))
     while left:
         first = left[0][0].due_at
-        soon = [row for row in left if row[0].due_at <= first + TOGETHER]
-        left = left[len(soon) :]
+        near = [row for row in left[1:] if row[0].due_at <= first + TOGETHER and not _waits_until(row, first)]
+        soon = [left[0], *near]
+        left = [row for row in left if row not in soon]
         kept, _ = newest_of_each(soon, lambda row: (row[1].id, row[0].rule.topic))
         kinds = dict.fromkeys(kind_of(due.rule.key) for due, _ in kept)
         for kind in kinds:
