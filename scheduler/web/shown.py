@@ -52,6 +52,7 @@ SHOWS: dict[str, Shows] = {
             "single_visits.form",
             "tasks.show",
             "visits.cancel",
+            "visits.miss",
             "visits.check_in",
             "visits.settle",
             "visits.show",

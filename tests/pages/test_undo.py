@@ -28,7 +28,7 @@ def test_a_booked_course_is_taken_back_from_its_toast(alice, session, staffed):
     assert set(session.scalars(select(Appointment.status))) == {AppointmentStatus.ENTERED_IN_ERROR}
     assert set(session.scalars(select(Message.state))) == {MessageState.VOID}
     page.goto(f"/patients/{staffed.patients['Nora'].public_id}")
-    expect(page.get_by_text("No visits ahead.")).to_be_visible()
+    expect(page.get_by_text("No upcoming visits.")).to_be_visible()
 
 
 def test_a_move_is_taken_back_from_its_toast_with_all_that_moved(alice, session, course):
