@@ -127,6 +127,7 @@ WORDS_OF_THE_CLINIC = {
         *("settings_document", "public_id"),
     },
     "closure": {"reason", "public_id"},
+    "inbox_position": {"mailbox"},
     "invitation": {"name", "answer", "public_id"},  # of members of staff
     "job_run": {"name", "host", "outcome"},
     "known_browser": {"digest"},

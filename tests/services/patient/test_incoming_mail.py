@@ -6,10 +6,11 @@ from sqlalchemy import select
 
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.ical import Method, invitation
-from scheduler.models.incoming_mail import MailKind, open_in
+from scheduler.models.incoming_mail import IncomingMail, MailKind, open_in
 from scheduler.models.message import MessageKind, MessageState
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.mail import call_list, outbox
+from scheduler.services.patient.erasure import erase
 from scheduler.services.patient.incoming_mail import UNMATCHED, receive
 from tests.cast import NOW
 from tests.engines import both
@@ -381,3 +382,14 @@ def test_a_complaint_stops_reminders_and_is_shown(session, harbor, visit):
     assert [(kind, patient) for kind, patient, *_ in listed(session, harbor)] == [
         (MailKind.COMPLAINT, "Nora")
     ]
+
+
+def test_what_a_patient_wrote_goes_when_the_record_is_erased(session, harbor):
+    nora = harbor.patients["Nora"]
+    for head in (b"From: nora@example.org", b"From: Sam <nora@example.org>\nSubject: Hi"):
+        receive(session, head + b"\n\nPlease call me.\n", NOW)
+    erase(session, harbor.command, nora, "as the patient asked", NOW)
+
+    session.expire_all()
+    kept = session.scalars(select(IncomingMail)).all()
+    assert {(mail.sender, mail.subject, mail.body, mail.done_at) for mail in kept} == {("", "", "", NOW)}

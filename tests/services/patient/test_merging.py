@@ -92,6 +92,7 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
         ("address_change", "patient_id"),
         ("appointment", "patient_id"),
         ("care_plan", "patient_id"),
+        ("incoming_mail", "patient_id"),
         ("message", "patient_id"),
         ("patient", "merged_into_id"),
         ("task", "patient_id"),
