@@ -293,10 +293,10 @@ def test_a_late_arrival_shifts_the_rest_of_the_chairs_day_and_back(alice, sessio
     expect(page.locator("#lateness")).to_contain_text("20 minutes late.")
     expect(page.locator("#lateness")).to_contain_text("Chair 1: Bo Muster")
     page.get_by_role("button", name="Arrived").click()
-    expect(page.get_by_role("status")).to_contain_text("20 min late: it no longer fits")
+    expect(page.get_by_role("status")).to_contain_text("20 min late: not enough time left")
     expect(page.locator(f'[data-visit="{bo.public_id}"]').first).to_contain_text("behind Ann Muster")
 
-    page.get_by_role("link", name="Shift the rest of Chair 1’s day").click()
+    page.get_by_role("link", name="Push back the rest of the day: Chair 1").click()
     expect(page.get_by_label("Minutes late")).to_have_value("20")
     page.get_by_role("button", name="Preview changes").click()
     shift = page.locator("#shift")

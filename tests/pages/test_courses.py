@@ -158,7 +158,7 @@ def test_a_course_is_booked_from_its_middle(alice, staffed, faults):
     page = booking_page(alice, staffed)
     with solved_again(page):
         page.get_by_label("Already completed elsewhere").select_option(label="Infusion 3 of 6")
-    expect(page.get_by_text("Say when the last visit was")).to_be_visible()
+    expect(page.get_by_text("Enter the date of the last visit")).to_be_visible()
     with solved_again(page):
         page.get_by_label("Date of that visit").fill("2026-11-20")
     expect(page.locator("#recorded summary")).to_contain_text("the last on Fri, Nov 20")
@@ -184,8 +184,8 @@ def test_a_suggestion_is_taken_with_one_click(alice, staffed, faults):
 
 def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, staffed):
     page = booking_page(alice, staffed, "therapy-6")
-    page.get_by_role("button", name="Keep them while the patient decides").first.click()
-    expect(page.get_by_role("status")).to_contain_text("Reserved: 6 visits for Nora Lindqvist.")
+    page.get_by_role("button", name="Hold for 1 hour").first.click()
+    expect(page.get_by_role("status")).to_contain_text("Held: 6 visits for Nora Lindqvist.")
     expect(page.get_by_text("Held until Mon, Nov 23")).to_be_visible()
     page.get_by_role("button", name="Book").click()
 
@@ -197,7 +197,7 @@ def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, 
 def test_a_reservation_that_ran_out_says_so(alice, staffed, tmp_path, faults):
     faults.expect("status of 409")
     page = booking_page(alice, staffed, "therapy-6")
-    page.get_by_role("button", name="Keep them while the patient decides").first.click()
+    page.get_by_role("button", name="Hold for 1 hour").first.click()
     page.get_by_text("Held until").wait_for()
     kept = tmp_path / "clock"
     kept.write_text(str(float(kept.read_text()) + 3 * 3600))  # three hours on
@@ -233,7 +233,7 @@ def test_a_course_goes_on_with_another_protocol(alice, session, course):
     page.get_by_label("Reason for the change").fill("responds well")
     page.get_by_role("button", name="Change protocol").click()
 
-    expect(page.get_by_role("status")).to_contain_text("The course goes on as")
+    expect(page.get_by_role("status")).to_contain_text("Protocol changed to")
     expect(page.locator(".course > li", has_text="of 1–3 after infusion 2").first).to_be_visible()
     session.rollback()
     session.refresh(course)
@@ -299,12 +299,12 @@ def test_a_cancelled_visit_is_made_up_for_and_a_booster_gets_its_time(alice, ses
 
 def test_a_day_that_cannot_be_asked_for_says_so_and_nothing_found_before_is_booked(alice, staffed):
     page = booking_page(alice, staffed)
-    page.get_by_label("Not before").fill("2020-01-01")
+    page.get_by_label("Earliest start date").fill("2020-01-01")
     page.get_by_label("Preferred time").focus()
 
     expect(page.locator("#proposals")).to_have_attribute("inert", "")
     with solved_again(page):
-        page.get_by_label("Not before").fill("2026-12-01")
+        page.get_by_label("Earliest start date").fill("2026-12-01")
         page.get_by_label("Preferred time").focus()
     expect(page.locator("#proposals")).not_to_have_attribute("inert", "")
     expect(page.locator(".offer[open] .chip").first).to_be_visible()

@@ -38,7 +38,7 @@ def test_a_new_clinic_is_led_to_its_first_patient(page, fresh):
     times.nth(0).fill("08:00")
     times.nth(1).fill("18:00")
     page.locator(".settings-page").get_by_role("button", name="Save").first.click()
-    page.get_by_role("link", name="Next: the chairs and rooms").click()
+    page.get_by_role("link", name="Next: chairs and rooms").click()
     expect(page.get_by_text("1 of 5 done.")).to_be_visible()
     page.goto("/patients/new")
     page.get_by_label("First name").fill("Asha")
@@ -61,7 +61,7 @@ def test_the_empty_pages_of_a_new_clinic_say_what_to_do(page, fresh):
         "/patients/duplicates": "No two records share",
         "/care-plans/new": "No patients yet.",
         "/requests": "No open requests.",
-        "/reminders": "Nothing here.",
+        "/reminders": "No messages.",
         "/settings/places": "None yet. Add the first chair below.",
         "/settings/people": "No staff yet.",
         "/settings/protocols": "None yet.",

@@ -22,7 +22,7 @@ def test_the_desk_finds_compares_and_merges_two_records(mona, session, staffed, 
     page.goto("/patients")
     page.get_by_role("link", name="Duplicates").click()
     page.get_by_role("link", name="Compare Nora Lindqvist and Noora Lindqvist").click()
-    expect(page.get_by_text("visits: 6 ahead, 0 before")).to_be_visible()
+    expect(page.get_by_text("visits: 6 upcoming, 0 past")).to_be_visible()
     page.get_by_role("row", name="Phone").get_by_label("555 0177").check()
     page.get_by_role("button", name="Merge records").click()
 

@@ -34,7 +34,7 @@ def test_a_text_is_saved_and_taken_back(mona):
     page.get_by_label("Text", exact=True).fill("Hello {first_name}")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("Saved.")
-    page.get_by_role("link", name="Reminder, English: your own").click()
+    page.get_by_role("link", name="Reminder, English: custom").click()
     page.get_by_role("button", name="Restore default").click()
 
     expect(page.get_by_role("link", name="Reminder, English: ours")).to_be_visible()

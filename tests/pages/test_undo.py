@@ -16,7 +16,7 @@ from tests.services.courses import visit
 def test_a_booked_course_is_taken_back_from_its_toast(alice, session, staffed):
     page = alice
     page.goto(f"/care-plans/new?patient={staffed.patients['Nora'].public_id}&plan_definition=therapy-6")
-    page.get_by_label("Not before").fill("2026-11-30")
+    page.get_by_label("Earliest start date").fill("2026-11-30")
     page.get_by_role("button", name="Book these").first.click()
     toast = page.get_by_role("status")
     expect(toast).to_contain_text("Booked:")
@@ -28,7 +28,7 @@ def test_a_booked_course_is_taken_back_from_its_toast(alice, session, staffed):
     assert set(session.scalars(select(Appointment.status))) == {AppointmentStatus.ENTERED_IN_ERROR}
     assert set(session.scalars(select(Message.state))) == {MessageState.VOID}
     page.goto(f"/patients/{staffed.patients['Nora'].public_id}")
-    expect(page.get_by_text("No visits ahead.")).to_be_visible()
+    expect(page.get_by_text("No upcoming visits.")).to_be_visible()
 
 
 def test_a_move_is_taken_back_from_its_toast_with_all_that_moved(alice, session, course):
