@@ -301,7 +301,7 @@ def test_a_late_arrival_shifts_the_rest_of_the_chairs_day_and_back(alice, sessio
     page.get_by_role("button", name="Preview changes").click()
     shift = page.locator("#shift")
     expect(shift).to_be_focused()
-    expect(shift).to_contain_text("1 visit begins later")
+    expect(shift).to_contain_text("1 visit starts later")
     expect(shift).to_contain_text("Bo Muster: call")
     assert fresh(session, bo).start_at == before
     page.locator("#confirm-shift").click()
