@@ -26,6 +26,7 @@ from tests.clocks import NOW
 from tests.engines import SCENES, scene
 
 PASSWORD = "a quiet cup of tea"
+SETTINGS = {"answer_contacts": ["mona@example.org"]}  # of Harbor: what set-up asks for
 
 
 @dataclass
@@ -65,6 +66,7 @@ def build_harbor(session) -> None:
     }
     for name, role in roles.items():
         hire(session, cast, name, role)
+    cast.clinic.settings_document = SETTINGS
     for name in ("Chair 1", "Chair 2", "Chair 3"):
         add_place(session, cast, name, "chair")
     add_place(session, cast, "Room A", "room")
@@ -92,7 +94,7 @@ def build_passwords(session) -> None:
 
 @pytest.fixture
 def harbor(session) -> Cast:
-    """Harbor with its people, hours, chairs and the six protocols."""
+    """Harbor with its people, hours, chairs and the shipped protocols."""
     return stored(session, cast_of(session, "harbor") or built(session, "harbor"))
 
 

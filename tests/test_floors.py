@@ -47,6 +47,7 @@ SERVICES = (  # from the lowest; a module beside the packages that is not named 
     "clinic",
     "mail",
     "account",
+    "task",
     "planning",
     "visit",
     "course",

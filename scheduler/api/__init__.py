@@ -28,6 +28,7 @@ from scheduler.api import (
     requirements,
     schedules,
     shown,
+    tasks,
     tokens,
 )
 from scheduler.api.operations import bp
@@ -51,6 +52,7 @@ RESOURCES = (
     proposals,
     reminders,
     schedules,
+    tasks,
     tokens,
 )  # importing them hangs their calls in
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from scheduler import clock
 from scheduler.api.care_plans import find
 from scheduler.api.fields import At, Body, Day, Id, On, Query, ReadOnly, TextLine, View, at
@@ -24,6 +26,9 @@ from scheduler.services.visit import requirements
 class RequirementView(View):
     """A requirement of the course, or of one visit. `completed_at` is when it was settled, `valid_until` its last day.
 
+    `applies` is null while no one has said whether it does, where the protocol asks. An authorization is good for
+    `approved_visits` from `valid_from` on (null: all of the course): `used` took place, `planned` are ahead.
+
     `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.
     `withheld` names the fields that are empty because the caller's role does not see them.
     """
@@ -31,10 +36,15 @@ class RequirementView(View):
     name: ReadOnly[str]
     title: ReadOnly[str]
     appointment_id: Id | None
+    applies: bool | None
     completed: bool
     completed_at: ReadOnly[At | None]
     recorded_by: ReadOnly[str | None]
+    valid_from: On | None
     valid_until: On | None
+    approved_visits: int | None
+    used: ReadOnly[int | None]
+    planned: ReadOnly[int | None]
     document: str
     note: str
     waived: bool
@@ -47,11 +57,16 @@ class RequirementBody(Body, view=RequirementView):
 
     `document` says where the paper is. `valid_until` may not be later than the protocol's `valid_days` from today, nor
     before today. `waived` passes it without, which needs the permission `override` and a note of at least 10 characters
-    that are not only punctuation. Where the protocol names roles (`completed_by`), only they do any of this.
+    that are not only punctuation. `applies` false notes that it does not apply, which completes it;
+    with `completed` false, true says that it does. Where the protocol names roles (`completed_by`), only they
+    do any of this.
     """
 
     completed: bool
     appointment_id: Id | None = None
+    applies: bool | None = None
+    valid_from: Day | None = None
+    approved_visits: Annotated[int, Field(ge=1, le=1000)] | None = None
     document: Annotated[str, TextLine(300)] = ""
     valid_until: Day | None = None
     note: Annotated[str, TextLine(1000, lines=True)] = ""
@@ -112,7 +127,8 @@ def put_requirement(actor: Actor, body: RequirementBody, care_plan_id: str, name
     care_plan, now = find(actor, care_plan_id), clock.now()
     visit = _visit(care_plan, body.appointment_id)
     if not body.completed:
-        return Answer(_view(care_plan, requirements.reopen(db.session(), actor, care_plan, name, now, visit)))
+        reopened = requirements.reopen(db.session(), actor, care_plan, name, now, visit, body.applies)
+        return Answer(_view(care_plan, reopened))
     requirement = requirements.complete(
         db.session(),
         actor,
@@ -124,6 +140,9 @@ def put_requirement(actor: Actor, body: RequirementBody, care_plan_id: str, name
         valid_until_on=body.valid_until,
         note=body.note,
         waived=body.waived,
+        applies=body.applies is not False,
+        approved_visits=body.approved_visits,
+        valid_from_on=body.valid_from,
     )
     return Answer(_view(care_plan, requirement))
 
@@ -141,18 +160,26 @@ def _view(care_plan: CarePlan, requirement: Requirement) -> RequirementView:
     access.touch(care_plan)
     visits = {visit.id: visit for visit in appointments_of(care_plan)}
     own = visits.get(requirement.appointment_id) if requirement.appointment_id else None
+    rule = care_plan.plan_definition.plan.requirement(requirement.key)
+    count = requirements.count_of(care_plan, rule, requirement)
+    from_on, until_on = requirement.valid_from_on, requirement.valid_until_on
     shown = RequirementView(
         name=requirement.key,
-        title=care_plan.plan_definition.plan.requirement(requirement.key).title,
+        title=rule.title,
         appointment_id=own.public_id if own else None,
+        applies=requirement.applies if rule.if_applies else True,
         completed=requirement.completed_at is not None,
         completed_at=at(requirement.completed_at) if requirement.completed_at else None,
         recorded_by=_closer(requirement),
-        valid_until=requirement.valid_until_on.isoformat() if requirement.valid_until_on else None,
+        valid_from=from_on.isoformat() if from_on else None,
+        valid_until=until_on.isoformat() if until_on else None,
+        approved_visits=requirement.approved_visits,
+        used=count.used if count else None,
+        planned=count.planned if count else None,
         document=requirement.document,
         note=requirement.note,
         waived=requirement.waived,
-        completed_by=list(care_plan.plan_definition.plan.requirement(requirement.key).completed_by),
+        completed_by=list(rule.completed_by),
         withheld=[],
     )
     return withhold(shown, DETAILS)

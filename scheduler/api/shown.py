@@ -35,6 +35,10 @@ SHOWS: dict[str, Shows] = {
             "api.resume_care_plan",
             "api.revoke_care_plan",
             "api.set_appointment_phase",
+            "api.complete_task",
+            "api.get_task",
+            "api.give_back_task",
+            "api.take_task",
             "api.undo_arrival",
             "api.undo_cancellation",
             "api.undo_check_in",
@@ -50,6 +54,7 @@ SHOWS: dict[str, Shows] = {
     "api.list_appointments": listing("appointments"),
     "api.list_patients": listing("patients"),
     "api.list_reminders": listing("reminders"),
+    "api.list_tasks": listing("tasks"),
     "api.list_audit_events": nothing("ids and field names; that the trail was read is an event of its own"),
     "api.list_free_starts": nothing("free times only"),
     **dict.fromkeys(

@@ -7,14 +7,27 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from scheduler.demo.stories import Story
+from scheduler.demo.timeline import Happening
 from scheduler.demo.world import World
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment
+from scheduler.models.task import Task, TaskKind, open_of
+from scheduler.models.user import StaffRole
+from scheduler.models.visit_answer import check_in_of
 from scheduler.services.patient import patient_answers, patient_requests, self_service
+from scheduler.services.task import tasks
 
 DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbor")
 ANSWERED = 0.75  # of the check-ins
 NOTES = ("", "", "", "", "slept well", "a bit dizzy in the evening", "a calm day")
+CALLED = "Called: a bad night, safe now, will come on the agreed day."
+UNWELL = {
+    "little_interest": "3",
+    "feeling_down": "3",
+    "mood": "1",
+    "note": "I did not sleep and feel hopeless",
+    "urgent": "yes",
+}
 ASKED = 3  # requests that wait at the desk when the demo is loaded
 
 
@@ -33,16 +46,47 @@ def plan_check_in(world: World, story: Story, appointment: Appointment, now: dat
         return
     better = 0.45 * (appointment.position or 1)
     answers = {
-        "little_interest": round(min(3.0, max(0.0, dice.gauss(2.6 - better, 0.5)))),
-        "feeling_down": round(min(3.0, max(0.0, dice.gauss(2.4 - better, 0.5)))),
-        "mood": round(min(10.0, max(0.0, dice.gauss(3 + 2 * better, 0.9)))),
+        "little_interest": round(min(3.0, max(0.0, dice.gauss(2.3 - better, 0.5)))),
+        "feeling_down": round(min(3.0, max(0.0, dice.gauss(2.1 - better, 0.5)))),
+        "mood": round(min(10.0, max(0.0, dice.gauss(4 + 2 * better, 0.9)))),
     }
     told = {name: str(number) for name, number in answers.items()} | {"note": dice.choice(NOTES)}
 
     def happens(at: datetime) -> None:
         patient_answers.check_in(world.session, world.cast.patient(), appointment, at, told)
+        task = open_of(world.session, TaskKind.ANSWER, appointment.id)
+        if task is not None:
+            world.timeline.add(at + timedelta(minutes=dice.randint(5, 50)), _called(world, task))
 
     world.timeline.add(now + timedelta(hours=dice.randint(16, 30)), happens)
+
+
+def _called(world: World, task: Task) -> Happening:
+    """Let a nurse take a task and call the patient."""
+
+    def happens(at: datetime) -> None:
+        nurse = world.cast.actor(StaffRole.NURSE)
+        tasks.take(world.session, nurse, task, at)
+        tasks.complete(world.session, nurse, task, CALLED, at + timedelta(minutes=10))
+
+    return happens
+
+
+def leave_a_task(world: World) -> None:
+    """Let one patient have answered lately that someone should call."""
+    query = select(Appointment).where(
+        Appointment.clinic_id == world.cast.clinic.id,
+        Appointment.status == AppointmentStatus.FULFILLED,
+        Appointment.kind.in_(world.cast.clinic.settings.check_in_kinds),
+        Appointment.end_at < world.now - patient_answers.ASKED_FROM,
+        Appointment.end_at > world.now - timedelta(days=4),
+    )
+    for appointment in world.session.scalars(query.order_by(Appointment.end_at.desc(), Appointment.id)):
+        if check_in_of(world.session, appointment) is None:
+            at = world.now - timedelta(minutes=25)
+            patient_answers.check_in(world.session, world.cast.patient(), appointment, at, UNWELL)
+            world.told["answers that need a person"] += 1
+            return
 
 
 def ask_for_other_times(world: World) -> None:

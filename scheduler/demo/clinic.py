@@ -72,7 +72,10 @@ def set_up(session: Session, document: Mapping[str, Any], today: date, since: da
     holidays.close_public(session, actor, first, last, since, document.get("holidays", ()))
     _open_extra_days(session, actor, document, resources, first, last, since)
     _send_away(session, actor, document, resources, today, since)
-    return Cast(clinic, _accounts(session, clinic, document, resources, since))
+    accounts = _accounts(session, clinic, document, resources, since)
+    contacts = {"answer_contacts": document["answer_contacts"]}
+    settings_changes.change(session, actor, contacts, since)
+    return Cast(clinic, accounts)
 
 
 def _places(

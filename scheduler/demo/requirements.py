@@ -18,7 +18,6 @@ from scheduler.services.visit import requirements
 
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"
-DOES_NOT_APPLY = "does not apply"
 
 
 def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: datetime) -> None:
@@ -30,9 +29,7 @@ def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: date
             _close(world, care_plan, requirement, now)
         elif requirement.holds is Holds.DAYS and story.random(requirement.key).random() < 0.6:
             actor = world.cast.actor(StaffRole.PRESCRIBER)
-            requirements.complete(
-                world.session, actor, care_plan, requirement.key, now, note=DOES_NOT_APPLY, waived=True
-            )
+            requirements.complete(world.session, actor, care_plan, requirement.key, now, applies=False)
 
 
 def settle_by_visit(world: World, story: Story, appointment: Appointment, now: datetime) -> None:

@@ -52,7 +52,7 @@ class Need:
 
     A place is kept for all phases that need one, and so is a therapist or prescriber who takes part; nurses may hand
     over between phases and within one. `exclusive` takes every unit of the person (a nurse setting up), otherwise one.
-    `presence` asks only that somebody with the role is on duty throughout, and occupies nobody. `length` limits the
+    `presence` asks only that someone with the role is on duty throughout, and occupies no one. `length` limits the
     need to the first part of the phase (a prescriber for 10 of the 15 minutes of set-up); None is all of it.
     """
 
@@ -165,11 +165,13 @@ def lead_of(phases: Sequence[Phase]) -> timedelta:
 
 
 class Holds(StrEnum):
-    """For how long a closed requirement stays closed."""
+    """For how long a requirement that was completed stays complete."""
 
     ONCE = "once"
     PER_SESSION = "per_session"
     DAYS = "days"
+    UNTIL = "until"  # a date that is given when it is completed
+    VISITS = "visits"  # so many visits, and until a date if one is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class RequirementDefinition:
     With Holds.DAYS it is good for `valid_days` local days after it was closed. `lead` is how long before the visit
     it must be closed. `after_visit` marks a duty that follows the visit (a monitoring form) and does not block it; it
     is due within `valid_days` local days, if that is given. `titles` are (language, title) for patients. Only the staff
-    roles in `completed_by` close, waive or override it; any role that may, where it is empty.
+    roles in `completed_by` close, waive or override it; any role that may, where it is empty. `if_applies` marks one of
+    which someone must first say whether it applies to the patient; `reference` one that needs a document or number.
     """
 
     key: str
@@ -190,6 +193,8 @@ class RequirementDefinition:
     after_visit: bool = False
     titles: tuple[tuple[str, str], ...] = ()
     completed_by: tuple[str, ...] = ()
+    if_applies: bool = False
+    reference: bool = False
 
     def titled(self, language: str) -> str:
         """Return what patients who read this language see: its own title where the plan has one."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from scheduler.domain.answers import MOOD_TO, PHQ2_FROM, Thresholds
 from scheduler.domain.formats import DEFAULT_LOCALE, Formats
 
 # Reminders at 3 days and 1 day: 4.4 % missed, 1 day only 5.3 %, 3 days only 5.8 % (54,066 visits; Steiner 2018,
@@ -68,6 +69,11 @@ class ClinicSettings:
         "session",
         "dosing",
     )  # after these a patient is asked how they are
+    # which answers open a task for a person, and who is notified where the course's prescriber has no account
+    answer_phq2_from: int = PHQ2_FROM
+    answer_mood_to: int = MOOD_TO
+    answer_due_minutes: int = 60  # after which everyone who may take such a task is notified, and again
+    answer_contacts: tuple[str, ...] = ()  # accounts of the clinic, by their addresses; set-up asks for one
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ClinicSettings:
@@ -85,6 +91,10 @@ class ClinicSettings:
     def label(self, language: str) -> str:
         """Return what a calendar in this language calls a visit: the clinic's own word, the usual one translated."""
         return LABELS.get(language, USUAL_LABEL) if self.visit_label == USUAL_LABEL else self.visit_label
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(self.answer_phq2_from, self.answer_mood_to)
 
     @property
     def formats(self) -> Formats:

@@ -104,7 +104,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return taken
 
 
-class Task(WSGITask):  # type: ignore[misc]
+class WatchedTask(WSGITask):  # type: ignore[misc]
     """One answer of the application, noted in the log at level debug."""
 
     def finish(self) -> None:
@@ -128,7 +128,7 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
     parser_class = Parser
-    task_class = Task
+    task_class = WatchedTask
     error_task_class = RefusalTask
     is_refused = False
     lingers_until: float | None = None

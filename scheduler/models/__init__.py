@@ -29,6 +29,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     resource,
     schedule,
     sign_in_try,
+    task,
     user,
     user_session,
     versions,

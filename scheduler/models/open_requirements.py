@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import DRIVER, Holds, RequirementDefinition
 from scheduler.domain.reminders import Topic
 from scheduler.domain.requirements import Settled, held_until, why_open
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import ATTENDED, AppointmentStatus
 from scheduler.models.appointment import Appointment, appointments_of
+from scheduler.models.care_plan import CarePlan
 from scheduler.models.requirement import Requirement
 from scheduler.models.user import StaffRole
 
 __all__ = [
     "DRIVER",
     "OpenRequirement",
+    "VisitCount",
+    "count_of",
+    "counts_visits",
     "guards",
     "may_complete",
+    "number_of",
     "open_requirements",
     "rules_for",
     "status_by_requirements",
@@ -32,12 +37,36 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OpenRequirement:
-    """A requirement that is not settled for one visit, and why."""
+    """A requirement that is not settled for one visit, and why.
+
+    `applies` is None while no one has said whether it does: patients and shared screens are not told of such a one.
+    """
 
     key: str
     title: str
     why: str
     completed_by: tuple[str, ...] = ()
+    applies: bool | None = True
+
+
+@dataclass(frozen=True)
+class VisitCount:
+    """How an authorization is used. `expires_before` is the first visit ahead after its last day."""
+
+    approved: int
+    used: int
+    planned: int
+    until_on: date | None
+    expires_before: Appointment | None
+
+    @property
+    def left(self) -> int:
+        return max(self.approved - self.used, 0)
+
+    @property
+    def beyond(self) -> int:
+        """How many planned visits it does not cover by their number."""
+        return max(self.planned - self.left, 0)
 
 
 def rules_for(appointment: Appointment) -> tuple[RequirementDefinition, ...]:
@@ -66,10 +95,53 @@ def open_requirements(appointment: Appointment) -> list[OpenRequirement]:
     visit_on = local_on(appointment.start_at, appointment.zone)
     for rule in rules_for(appointment):
         row = rows.get((rule.key, rule.holds is Holds.PER_SESSION))
-        why = why_open(rule, _settled(rule, row, appointment), appointment.start_at, visit_on, formats)
+        settled = _settled(rule, row, appointment)
+        asked = row is not None and row.applies is not None
+        number = number_of(appointment, rule, settled)
+        why = why_open(rule, settled, appointment.start_at, visit_on, formats, asked=asked, number=number)
         if why:
-            found.append(OpenRequirement(rule.key, rule.title, why, rule.completed_by))
+            applies = None if rule.if_applies and settled is None and not asked else True
+            found.append(OpenRequirement(rule.key, rule.title, why, rule.completed_by, applies))
     return found
+
+
+def number_of(appointment: Appointment, rule: RequirementDefinition, settled: Settled | None) -> int | None:
+    """Return a visit's place, from 1, among those that count for an authorization; None where none is counted."""
+    if settled is None or settled.visits is None:
+        return None
+    counted = _counted(appointment.care_plan, rule, settled.valid_from_on)
+    return counted.index(appointment) + 1 if appointment in counted else None
+
+
+def count_of(care_plan: CarePlan, rule: RequirementDefinition, row: Requirement) -> VisitCount | None:
+    """Return how an authorization is used; None for one that counts no visits or is not complete."""
+    if row.completed_at is None or row.approved_visits is None or row.waived:
+        return None
+    counted = _counted(care_plan, rule, row.valid_from_on)
+    used = [one for one in counted if one.status in ATTENDED]
+    planned = [one for one in counted if one.status not in ATTENDED]
+    until = row.valid_until_on
+    late = [one for one in planned if until is not None and local_on(one.start_at, one.zone) > until]
+    return VisitCount(row.approved_visits, len(used), len(planned), until, late[0] if late else None)
+
+
+def counts_visits(care_plan: CarePlan) -> bool:
+    """Tell whether a course has a requirement that is good for a number of visits."""
+    return any(row.approved_visits is not None for row in care_plan.requirements)
+
+
+def _counted(
+    care_plan: CarePlan | None, rule: RequirementDefinition, from_on: date | None
+) -> list[Appointment]:
+    """Return the guarded visits of a course that took place or will, in order of time."""
+    found = [
+        one
+        for one in (appointments_of(care_plan) if care_plan else ())
+        if one.status.is_live
+        and rule in rules_for(one)
+        and (from_on is None or local_on(one.start_at, one.zone) >= from_on)
+    ]
+    return sorted(found, key=lambda one: (one.start_at, one.id))
 
 
 def status_by_requirements(appointment: Appointment) -> AppointmentStatus:
@@ -94,6 +166,7 @@ def topics_missing(appointment: Appointment) -> frozenset[Topic]:
     return frozenset(
         Topic.DRIVER if requirement.key == DRIVER else Topic.REQUIREMENTS
         for requirement in open_requirements(appointment)
+        if requirement.applies
     )
 
 
@@ -106,7 +179,9 @@ def is_needed(appointment: Appointment, now: datetime) -> bool:
     """
     still_open = open_requirements(appointment) if appointment.status.is_ahead else []
     settled_there = _once(appointment) if _last_preparation(appointment, now) else frozenset()
-    return any(requirement.key not in (DRIVER, *settled_there) for requirement in still_open)
+    return any(
+        requirement.applies and requirement.key not in (DRIVER, *settled_there) for requirement in still_open
+    )
 
 
 def settled_on_the_way(appointment: Appointment, now: datetime) -> datetime | None:
@@ -115,7 +190,7 @@ def settled_on_the_way(appointment: Appointment, now: datetime) -> datetime | No
     if any(
         requirement.key not in once
         for requirement in open_requirements(appointment)
-        if requirement.key != DRIVER
+        if requirement.key != DRIVER and requirement.applies
     ):
         return None
     return _last_preparation(appointment, now)
@@ -153,4 +228,10 @@ def _settled(
     if requirement is None or requirement.completed_at is None:
         return None
     until = held_until(rule, requirement.valid_until_on, local_on(requirement.completed_at, appointment.zone))
-    return Settled(requirement.completed_at, until, requirement.waived)
+    return Settled(
+        requirement.completed_at,
+        until,
+        requirement.waived or requirement.applies is False,
+        requirement.valid_from_on,
+        requirement.approved_visits,
+    )

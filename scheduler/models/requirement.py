@@ -16,7 +16,11 @@ from scheduler.models.columns import InClinic, own, refers
 
 
 class Requirement(InClinic, Model):
-    """Closed since `completed_at`; good up to and including `valid_until_on` (None: for good)."""
+    """Closed since `completed_at`; good up to and including `valid_until_on` (None: for good).
+
+    `applies` is None until someone has said whether it does, where the plan asks that. An authorization is good for
+    `approved_visits` visits from `valid_from_on` on (None: all of the course).
+    """
 
     __tablename__ = "requirement"
     __table_args__ = own(
@@ -30,6 +34,9 @@ class Requirement(InClinic, Model):
     key: Mapped[str] = mapped_column(String(60))
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     completed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    applies: Mapped[bool | None]
+    approved_visits: Mapped[int | None]
+    valid_from_on: Mapped[date | None]
     valid_until_on: Mapped[date | None]
     document: Mapped[str] = mapped_column(String(300), default="")
     note: Mapped[str] = mapped_column(Text, default="")

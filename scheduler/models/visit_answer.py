@@ -1,7 +1,8 @@
 """What a patient tells about a visit on their private page: who drives them home, and how they are the day after.
 
 The check-in is the PHQ-2 (Kroenke 2003, PubMed 14583691: two questions, each 0 to 3, over the last two weeks) and a
-mood from 0 to 10. It is shown to staff and decides nothing.
+mood from 0 to 10. `urgent` says that the patient asks to be contacted soon. Answers beyond the clinic's thresholds open
+a task for a person (domain/answers.py); they decide nothing else.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class CheckIn(InClinic, Model):
     feeling_down: Mapped[int | None]
     mood: Mapped[int | None]
     note: Mapped[str] = mapped_column(Text, default="")
+    urgent: Mapped[bool] = mapped_column(default=False)
     answered_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     appointment: Mapped[Appointment] = relationship(

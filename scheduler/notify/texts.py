@@ -50,6 +50,7 @@ OWN = {
     "digest": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
+    "task-notice": STAFF,
 }
 
 

@@ -74,7 +74,7 @@ WORDS: dict[str, dict[str, str]] = {
         "unbooked-what": "It's time to schedule this appointment. Please call us, or enter your preferences below.",
         "save": "Save",
         "notice-driver": "Thank you. We saved your driver's details.",
-        "notice-check-in": "Thank you for your answers.",
+        "notice-check-in": "Thank you for your answers. Your team reads them, but not right away.",
         "notice-preferences": "Your preferences are saved.",
         "notice-address": "Your preferences are saved. To use the new email address, open the email we sent to it "
         "and confirm. Until then, we use your current address.",
@@ -93,6 +93,7 @@ WORDS: dict[str, dict[str, str]] = {
         "often-3": "Nearly every day",
         "check-in-mood": "Your mood today, from 0 (worst) to 10 (best)",
         "check-in-note": "Anything else you would like to tell us",
+        "check-in-urgent": "Please have someone contact me soon about this",
         "preferences": "Preferences: email, language, days, reminders",
         "preferences-title": "Preferences",
         "email": "New email address",
@@ -254,7 +255,7 @@ WORDS: dict[str, dict[str, str]] = {
         "unbooked-what": "Es momento de reservar esta cita. Llámenos o indíquenos más abajo sus preferencias.",
         "save": "Guardar",
         "notice-driver": "Gracias. Hemos anotado quién le lleva a casa.",
-        "notice-check-in": "Gracias por contárnoslo.",
+        "notice-check-in": "Gracias por contárnoslo. Su equipo lee las respuestas, pero no al momento.",
         "notice-preferences": "Sus preferencias están guardadas.",
         "notice-address": "Sus preferencias están guardadas. Para usar la nueva dirección, abra el correo que le "
         "enviamos allí y pulse su botón. Hasta entonces, nuestro correo va adonde iba.",
@@ -275,6 +276,7 @@ WORDS: dict[str, dict[str, str]] = {
         "often-3": "Casi todos los días",
         "check-in-mood": "Su ánimo hoy, de 0 (el peor) a 10 (el mejor)",
         "check-in-note": "Algo que quiera decirnos",
+        "check-in-urgent": "Quiero que alguien se comunique pronto conmigo sobre esto",
         "preferences": "Mis preferencias: correo, idioma, días, recordatorios",
         "preferences-title": "Sus preferencias",
         "email": "Nueva dirección de correo",

@@ -27,6 +27,7 @@ from scheduler.services.account import sessions, throttles
 from scheduler.services.actors import Actor
 from scheduler.services.day import digest
 from scheduler.services.patient import erasure
+from scheduler.services.task import answers
 from scheduler.services.visit import changes, zone_drift, zone_rules
 from scheduler.transactions import take_turns
 
@@ -89,6 +90,11 @@ def expire_reservations(app: Flask) -> str:
 def write_digests(app: Flask) -> str:
     """Put the morning digests that are due into the outbox."""
     return in_each_clinic(app, "digest", "wrote", digest.due_clinics, digest.enqueue_due)
+
+
+def escalate_tasks(app: Flask) -> str:
+    """Notify more people of tasks that no one took in time."""
+    return in_each_clinic(app, "tasks", "escalated", answers.due_clinics, answers.escalate_due)
 
 
 def erase_retained(app: Flask) -> str:

@@ -23,6 +23,7 @@ from scheduler.notify.smtp import Connection
 from scheduler.processes.clock_jobs import (
     ClockJob,
     erase_retained,
+    escalate_tasks,
     expire_reservations,
     keep_hours,
     prune,
@@ -73,6 +74,7 @@ def clock_jobs(app: Flask, out: Outbound) -> list[ClockJob]:
         "seal": partial(seal_trails, app),
         "expiry": partial(expire_reservations, app),
         "digest": partial(write_digests, app),
+        "tasks": partial(escalate_tasks, app),
         "prune": partial(prune, app),
         "retention": partial(erase_retained, app),
         "zones": partial(keep_hours, app),

@@ -36,6 +36,7 @@ from scheduler.web import (
     shifts,
     shown,
     single_visits,
+    tasks,
     visits,
     zone_rules,
 )
@@ -68,6 +69,7 @@ def register(app: Flask) -> None:
         settings,
         shifts,
         single_visits,
+        tasks,
         visits,
         zone_rules,
     ):

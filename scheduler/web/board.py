@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -13,6 +14,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.models import practitioner as practitioners
 from scheduler.models import versions
 from scheduler.models.appointment import Appointment
+from scheduler.services.account.permissions import allowed
 from scheduler.services.clinic.first_steps import SetupStep
 from scheduler.services.clinic.working_days import next_working_day
 from scheduler.services.day import boards, day_load, weeks
@@ -111,6 +113,8 @@ def ticks() -> Response:
 def _board(on: date, template: str = "board/day.html") -> str:
     clinic, now = actor().clinic, clock.now()
     board = boards.load(db.session(), clinic, on, _view(), now)
+    if not allowed(actor(), "tasks"):
+        board = replace(board, with_task=frozenset())
     free = availability.load(db.session(), clinic, on, 1, now)
     scale, only = scale_of(clinic.zone, board, free), _only()
     wanted = {visit.id for visit in board.visits if _is_wanted(visit, *_person_and_kind(only))}

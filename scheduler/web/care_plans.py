@@ -61,6 +61,7 @@ def show(care_plan_id: str) -> str:
         missing=missing_steps(course),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         may_complete=lambda rule: requirements.may_complete(actor().role, rule.completed_by),
+        count_of=lambda one: requirements.count_of(course, one.rule, one.row),
         longest=lambda rule: good_until(rule, today),
         today=today,
         now=now,
@@ -92,19 +93,14 @@ def activate(care_plan_id: str) -> Response:
 @bp.post("/<care_plan_id>/requirements/<key>")
 @may("requirements")
 def complete_requirement(care_plan_id: str, key: str) -> Response:
-    course = find(care_plan_id)
-    until = request.form.get("valid_until_on", "")
-    requirements.complete(
-        db.session(),
-        actor(),
-        course,
-        key,
-        clock.now(),
-        _visit(),
-        _text("document"),
-        read_date("valid_until_on", until) if until else None,
-        _text("note"),
-    )
+    course, applies = find(care_plan_id), request.form.get("applies", "")
+    if applies == "yes":  # and it is still open
+        requirements.reopen(db.session(), actor(), course, key, clock.now(), _visit(), applies=True)
+        words = f"{course.plan_definition.plan.requirement(key).title}: applies."
+        return _saved(course, words, "requirements")
+    given = {"applies": False} if applies == "no" else _details()
+    visit, note = _visit(), _text("note")
+    requirements.complete(db.session(), actor(), course, key, clock.now(), visit, note=note, **given)
     return _saved(course, f"{course.plan_definition.plan.requirement(key).title}: complete.", "requirements")
 
 
@@ -126,6 +122,15 @@ def find(care_plan_id: str) -> CarePlan:
     if course is None:
         raise NotFound
     return course
+
+
+def _details() -> dict[str, Any]:
+    days = {name: request.form.get(name, "") for name in ("valid_until_on", "valid_from_on")}
+    return {
+        "document": _text("document"),
+        "approved_visits": request.form.get("approved_visits", type=int),
+        **{name: read_date(name, text) if text else None for name, text in days.items()},
+    }
 
 
 def _visit() -> Any:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.models import task
 from scheduler.services.account.permissions import allowed, require, sees
 from scheduler.services.actors import Actor
 from scheduler.services.visit import zone_drift
@@ -64,13 +65,28 @@ def _may_write() -> None:
 
 def _frame() -> dict[str, Any]:
     person = None if g.get("frameless") else viewer()
-    alarmed = [*alarms(), *_strays(person)] if person and not is_partial() else []
+    whole = person is not None and not is_partial()
+    open_tasks, answers = _tasks(person) if person and whole else (0, [])
+    alarmed = [*answers, *alarms(), *_strays(person)] if person and whole else []
     return {
         "viewer": person,
         "alarms": alarmed,
+        "open_tasks": open_tasks,
         "may": lambda permission: bool(person and allowed(person, permission)),
         "sees": lambda field: bool(person and sees(person, field)),
     }
+
+
+def _tasks(person: Actor) -> tuple[int, list[str]]:
+    """Return how many tasks are open, and that answers of patients wait; nothing for who works on none."""
+    if not allowed(person, "tasks"):
+        return 0, []
+    count, waiting = task.count_open(db.session(), person.clinic.id, clock.now())
+    if not waiting:
+        return count, []
+    answers = "A patient’s answer needs" if waiting == 1 else f"{waiting} patients’ answers need"
+    words = Markup('{} a person, and no one has taken it: <a href="{}">see what is to do</a>.')
+    return count, [words.format(answers, url_for("tasks.index"))]
 
 
 def _strays(person: Actor) -> list[str]:

@@ -25,7 +25,8 @@ from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, StepMi
 from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
-from scheduler.services.account.permissions import require
+from scheduler.models.task import open_about
+from scheduler.services.account.permissions import allowed, require
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
 from scheduler.services.day.lateness import Lateness
@@ -240,6 +241,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         reminders=visit_story.reminders(db.session(), visit),
         driver=visit_answer.driver_of(db.session(), visit),
         how_after=visit_answer.check_in_of(db.session(), visit),
+        tasks=open_about(db.session(), visit.patient_id) if allowed(actor(), "tasks") else [],
         record=visit_story.record_of(db.session(), visit.patient, now),
         lateness=late_by,
         behind_key=key_of(late_by.behind.resource_id) if late_by and late_by.behind else "",

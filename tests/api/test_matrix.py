@@ -11,9 +11,12 @@ from sqlalchemy import select
 
 from scheduler.api.operations import CALLS
 from scheduler.models.api_token import ApiToken
+from scheduler.models.appointment import by_public_id
 from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
 from scheduler.services.account.permissions import PERMISSIONS
+from scheduler.services.actors import Actor
+from tests.answering import needing
 from tests.api.conftest import Program
 from tests.cast import NOW, hire
 
@@ -99,6 +102,11 @@ TABLE = {
     "list_leave": ("view", "/practitioners/{person}/leave", None, True),
     "create_leave": ("people", "/practitioners/{person}/leave", WINDOW, True),
     "delete_leave": ("people", "/practitioners/{person}/leave/{leave}", None, True),
+    "list_tasks": ("tasks", "/tasks", None, False),
+    "get_task": ("tasks", "/tasks/{task}", None, True),
+    "take_task": ("answers", "/tasks/{task}/assignment", None, True),
+    "give_back_task": ("answers", "/tasks/{task}/assignment", None, True),
+    "complete_task": ("answers", "/tasks/{task}/completion", {"outcome": "called"}, True),
     "list_audit_events": ("audit", "/audit", None, False),
     "create_token": ("tokens", "/tokens", {"user": "ada@example.org", "name": "x"}, True),
     "list_tokens": ("tokens", "/tokens", None, False),
@@ -122,7 +130,11 @@ def objects(api, harbor, wishes, session):
     course = ada.post("/care-plans", {"token": token}).json
     nina = harbor.people["Nina"].public_id
     session.rollback()
+    first = by_public_id(session, harbor.clinic.id, course["appointments"][0]["id"])
+    task = needing(session, Actor(harbor.clinic, None, None, "patient"), first).public_id
+    session.commit()
     return {
+        "task": task,
         "patient": course["patient_id"],
         "course": course["id"],
         "visit": course["appointments"][0]["id"],

@@ -1,3 +1,4 @@
+from tests.cast import shipped
 from tests.engines import both
 
 
@@ -6,14 +7,7 @@ def test_every_protocol_is_listed_with_its_source(alice):
     found = alice.get("/plan-definitions").json["items"]
     iv = alice.get("/plan-definitions/iv-depression-6").json
 
-    assert {one["key"] for one in found} == {
-        "iv-depression-6",
-        "iv-depression-6-fast",
-        "esketamine-nasal",
-        "crps-10-day",
-        "kap-im-6",
-        "therapy-6",
-    }
+    assert {one["key"] for one in found} == {plan.key for plan in shipped()}
     assert all(one["source"] and one["actions"] for one in found)
     assert iv in found
     assert sum(action["kind"] == "infusion" and not action.get("proposed") for action in iv["actions"]) == 6

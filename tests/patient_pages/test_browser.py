@@ -91,7 +91,10 @@ def test_saying_how_one_is(phone, session, at, visit):
     phone.get_by_role("group", name="Your mood").get_by_label("8", exact=True).check()
     phone.get_by_role("button", name="Save").click()
 
-    expect(phone.get_by_role("status")).to_have_text("Thank you for your answers.")
+    expect(phone.get_by_role("status")).to_have_text(
+        "Thank you for your answers. Your team reads them, but not right away."
+    )
+    expect(phone.get_by_role("link", name="Call 988")).to_be_visible()
     session.rollback()
     row = session.query(CheckIn).one()
     assert (row.little_interest, row.feeling_down, row.mood) == (1, None, 8)

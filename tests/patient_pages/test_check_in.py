@@ -1,6 +1,7 @@
 import pytest
 
 from scheduler.domain.status import AppointmentStatus
+from scheduler.models.task import Task
 from scheduler.models.visit_answer import CheckIn
 from tests.calendar_cast import DAY, HOUR
 from tests.patient_pages.conftest import mark_in
@@ -73,6 +74,24 @@ def test_who_is_in_danger_is_told_whom_to_call(client, session, clinic, path):
     clinic.country = "DE"
     session.commit()
     assert "988" not in client.get(path).get_data(as_text=True)
+
+
+def test_the_thank_you_page_says_whom_to_call_whatever_was_answered(client, session, path):
+    pages = [
+        client.get(answer(client, session, path, **given).headers["Location"]).get_data(as_text=True)
+        for given in ({"mood": "0", "note": "I feel terrible"}, {"mood": "9"})
+    ]
+
+    assert [('href="tel:988"' in page, 'href="tel:911"' in page) for page in pages] == [(True, True)] * 2
+    assert pages[0] == pages[1]
+    assert "Your team reads them, but not right away." in pages[0]
+
+
+def test_an_urgent_answer_opens_a_task(client, session, path, visit):
+    answer(client, session, path, mood="9", note="Please call me", urgent="yes")
+    task = session.query(Task).one()
+
+    assert (task.appointment_id, task.answers[0]["urgent"]) == (visit.id, True)
 
 
 def test_a_link_that_is_over_asks_no_more(client, at, path):

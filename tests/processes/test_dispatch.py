@@ -23,6 +23,7 @@ from scheduler.services.mail import channels, outbox, reminders
 from scheduler.services.mail.leases import STOPS_TOGETHER
 from scheduler.services.mail.letters import Letterhead
 from scheduler.services.patient import patients
+from tests.answering import needing
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY, both
 from tests.smtp_server import HANG_UP, Script, smtp_server
@@ -397,3 +398,14 @@ def test_others_see_that_the_mail_server_is_away(app, session, harbor):
         post.script.greeting = b"220 hello"
         post.run(NOW + 2 * MINUTE)
         assert channels.troubles(session, post.now) == []
+
+
+def test_an_answer_that_needs_a_person_is_accepted_by_the_mail_server_at_once(app, session, harbor):
+    visit = add_visit(session, harbor, "Chair 1", NOW - DAY)
+    task = needing(session, Actor(harbor.clinic, None, None, "patient"), visit)
+    with post_office(app) as post:
+        post.run(NOW)
+
+        first = post.mails()[0]
+    assert first[0] == "mona@example.org"
+    assert f"/tasks/{task.public_id}" in first[1].get_body(("plain",)).get_content()

@@ -14,7 +14,23 @@ from scheduler.services.clinic.yaml_source import read_schema, read_yaml
 
 FOLDER = Path(scheduler.__file__).parent / "protocols"
 SCHEMA = read_schema(FOLDER / "plan-definition.schema.json")
-KEYS = ["crps-10-day", "esketamine-nasal", "iv-depression-6", "iv-depression-6-fast", "kap-im-6", "therapy-6"]
+KEYS = [
+    "crps-10-day",
+    "esketamine-nasal",
+    "iv-anxiety-6",
+    "iv-depression-6",
+    "iv-depression-6-fast",
+    "iv-depression-6-therapy",
+    "iv-fibromyalgia-5",
+    "iv-maintenance",
+    "iv-migraine-5",
+    "iv-ocd-6",
+    "iv-ptsd-6",
+    "kap-im-6",
+    "lozenge-6",
+    "therapy-6",
+]
+PREPARED = {"consult": 1, "assessment": 1, "consent": 1}
 SHORT = {Unit.HOURS: "h", Unit.DAYS: "d", Unit.WORKING_DAYS: "wd"}
 
 
@@ -86,7 +102,15 @@ def test_each_text_is_there_in_english_and_spanish(key: str) -> None:
             {"consult": 1, "assessment": 1, "consent": 1, "infusion": 6, "therapy": 2, "call": 6},
             3,
         ),
+        *(
+            (key, {**PREPARED, "infusion": 6, "therapy": 6, "call": 6}, 3)
+            for key in ("iv-anxiety-6", "iv-depression-6-therapy", "iv-ocd-6")
+        ),
+        *((key, {**PREPARED, "infusion": 5, "call": 1}, 3) for key in ("iv-fibromyalgia-5", "iv-migraine-5")),
+        ("iv-maintenance", {**PREPARED, "infusion": 4, "therapy": 4, "call": 4}, 6),
+        ("iv-ptsd-6", {**PREPARED, "infusion": 6, "therapy": 2, "call": 6}, 3),
         ("kap-im-6", {"preparation": 2, "dosing": 6, "integration": 6}, 0),
+        ("lozenge-6", {"preparation": 1, "dosing": 6, "integration": 6}, 0),
         ("therapy-6", {"therapy": 6}, 0),
     ],
 )
@@ -251,3 +275,24 @@ def test_clinical_requirements_name_who_completes_them(key):
     assert named.get("medical-clearance", {"prescriber"}) == {"prescriber"}
     assert named.get("pregnancy-test", {"nurse", "prescriber"}) == {"nurse", "prescriber"}
     assert named.get("psychiatric-evaluation", {"prescriber", "therapist"}) == {"prescriber", "therapist"}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_marks_what_is_ours(key: str) -> None:
+    assert "ours" in plan(key).source.lower()
+
+
+def test_six_infusions_for_ptsd_take_two_weeks() -> None:
+    infusions = [action for action in plan("iv-ptsd-6").firm if action.kind == "infusion"]
+    later = [action.offset for action in infusions[1:] if action.offset]
+
+    assert sum(offset.target for offset in later) <= 14
+    assert minutes(infusions[0])[1] == ("infusion", 40)
+
+
+def test_long_therapy_sessions_and_long_infusions_are_as_long_as_they_say() -> None:
+    therapy = plan("iv-depression-6-therapy").action("therapy-1")
+    migraine = plan("iv-migraine-5").action("infusion-1")
+
+    assert minutes(therapy) == [("session", 90)]
+    assert dict(minutes(migraine))["infusion"] == 240

@@ -23,6 +23,7 @@ from scheduler.services.clinic import schedules
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
 from scheduler.services.patient import address_changes, self_service
+from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
 from tests.services.courses import book, visit
@@ -283,6 +284,11 @@ TABLE = {
     "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
     "GET single_visits.form": ("book", "/patients/{patient}/visits/new", None, True),
     "POST single_visits.book": ("book", "/patients/{patient}/visits", {}, True),
+    "GET tasks.index": ("tasks", "/tasks", None, False),
+    "GET tasks.show": ("tasks", "/tasks/{task}", None, True),
+    "POST tasks.take": ("answers", "/tasks/{task}/assignment", {}, True),
+    "POST tasks.give_back": ("answers", "/tasks/{task}/release", {}, True),
+    "POST tasks.complete": ("answers", "/tasks/{task}/completion", {}, True),
     "GET static": (ANYONE, "/static/css/app.css", None, False),
     "GET visits.panel": ("view", "/appointments/{visit}/panel", None, True),
     "GET visits.show": ("view", "/appointments/{visit}", None, True),
@@ -359,6 +365,7 @@ def objects(session, harbor, at_now):
         "invitation": invited.public_id,
         "invitation_link": invitations.link_token(invited, keys),
         "email": "rita@example.org",
+        "task": needing(session, patient, visit(course, "infusion-1")).public_id,
         "link": private_links.page_token((SECRET_KEY,), mail, private_links.VISITS),
         "password_link": passwords.link_token(harbor.users["rita"], timedelta(hours=1), NOW, [SECRET_KEY]),
     }

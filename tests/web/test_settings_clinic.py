@@ -11,7 +11,7 @@ from scheduler.models.message import Message
 from scheduler.services import private_links
 from scheduler.services.feed import feeds
 from scheduler.services.mail.letters import Letterhead, compose
-from tests.cast import NOW
+from tests.cast import NOW, SETTINGS
 from tests.engines import SECRET_KEY
 
 PAGE = "/settings/clinic"
@@ -44,7 +44,7 @@ def test_a_form_that_is_sent_back_as_it_came_changes_nothing(session, harbor, si
     assert sent["name"] == "Harbor Clinic"
     assert client.post(PAGE, data=sent).status_code == 303
     session.rollback()
-    assert (harbor.clinic.name, harbor.clinic.settings_document) == ("Harbor Clinic", {})
+    assert (harbor.clinic.name, harbor.clinic.settings_document) == ("Harbor Clinic", SETTINGS)
     assert not [row for row in session.query(AuditEvent) if row.event == "clinic.changed"]
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from scheduler.models.audit_event import AuditEvent
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals
-from tests.cast import NOW
+from tests.cast import NOW, SETTINGS
 from tests.services.courses import wishes
 
 
@@ -60,7 +60,7 @@ def test_the_usual_weights_come_back(session, harbor, signed_in):
     session.rollback()
 
     assert answer.status_code == 303
-    assert harbor.clinic.settings_document == {}
+    assert harbor.clinic.settings_document == SETTINGS
 
 
 def test_the_trail_names_the_weight(session, harbor, signed_in):

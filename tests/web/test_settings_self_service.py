@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.models.audit_event import AuditEvent
 from scheduler.services.patient import self_service
-from tests.cast import NOW
+from tests.cast import NOW, SETTINGS
 from tests.services.courses import visit
 
 PAGE = "/settings/self-service"
@@ -15,9 +15,9 @@ PAGE = "/settings/self-service"
 def form(client, **changes):
     """Return what the page's form would send, with changes."""
     text = client.get(PAGE).text
-    sent = dict(re.findall(r'name="(patient_\w+)"[^>]*?value="(\d+)"', text))
-    for name in ("movable", "asked"):
-        sent[name] = re.findall(rf'name="{name}" value="([\w-]+)" checked', text)
+    sent = dict(re.findall(r'name="((?:patient|answer)_\w+)"[^>]*?value="(\d+)"', text))
+    for name in ("movable", "asked", "answer_contacts"):
+        sent[name] = re.findall(rf'name="{name}" value="([\w@.-]+)" checked', text)
     return sent | changes
 
 
@@ -78,6 +78,8 @@ def test_what_is_saved_holds_for_the_patient(session, harbor, course, signed_in)
         ({"patient_cancel_hours": "337"}, "patient_cancel_hours"),
         ({"patient_move_hours": "soon"}, "patient_move_hours"),
         ({"patient_moves_most": ""}, "patient_moves_most"),
+        ({"answer_phq2_from": "0"}, "answer_phq2_from"),
+        ({"answer_mood_to": "10"}, "answer_mood_to"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_the_form_kept(session, harbor, signed_in, changes, wrong):
@@ -88,14 +90,27 @@ def test_what_makes_no_sense_is_refused_and_the_form_kept(session, harbor, signe
     assert re.findall(r'id="(\w+)-wrong"', answer.text) == [wrong]
     assert re.findall(r'name="movable" value="([\w-]+)" checked', answer.text) == ["infusion"]
     session.rollback()
-    assert harbor.clinic.settings_document == {}
+    assert harbor.clinic.settings_document == SETTINGS
 
 
 def test_kinds_that_no_protocol_has_are_not_forgotten(session, harbor, signed_in):
-    harbor.clinic.settings_document = {"patient_fixed_kinds": ["laser"]}
+    harbor.clinic.settings_document = SETTINGS | {"patient_fixed_kinds": ["laser"]}
     session.commit()
     client = signed_in(harbor, "mona")
 
     assert client.post(PAGE, data=form(client)).status_code == 303
     session.rollback()
     assert harbor.clinic.settings.patient_fixed_kinds == ("laser",)
+
+
+@pytest.mark.parametrize("contacts", [[], ["alice@example.org"], ["nobody@example.org"]])
+def test_answers_must_reach_someone_who_may_read_them(session, harbor, signed_in, contacts):
+    client = signed_in(harbor, "mona")
+    answer = client.post(PAGE, data=form(client, answer_contacts=contacts))
+    session.rollback()
+
+    assert answer.status_code == 422
+    assert harbor.clinic.settings.answer_contacts == ("mona@example.org",)
+    assert client.post(PAGE, data=form(client, answer_contacts=["nick@example.org"])).status_code == 303
+    session.rollback()
+    assert harbor.clinic.settings.answer_contacts == ("nick@example.org",)

@@ -70,6 +70,10 @@ def _requirement_faults(path: Path, requirement: Fields, guards: bool) -> Iterat
         requirement["holds"] != "per_session" or "lead_hours" in requirement
     ):
         yield Fault(path, "a duty that follows each visit holds per_session and has no lead_hours")
+    if requirement.get("after_visit") and requirement.get("if_applies"):
+        yield Fault((*path, "if_applies"), "a duty that follows each visit always applies")
+    if requirement["key"] == DRIVER and (requirement.get("reference") or requirement.get("if_applies")):
+        yield Fault(path, "patients name their driver themselves; leave reference and if_applies out")
     if requirement["key"] == DRIVER and "completed_by" in requirement:
         yield Fault((*path, "completed_by"), "patients name their driver themselves; leave completed_by out")
     if not guards:

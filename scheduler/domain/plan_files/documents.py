@@ -185,6 +185,8 @@ def _requirement(fields: Fields) -> RequirementDefinition:
         after_visit=fields.get("after_visit", False),
         titles=tuple(sorted(fields.get("titles", {}).items())),
         completed_by=tuple(sorted(fields.get("completed_by", ()))),
+        if_applies=fields.get("if_applies", False),
+        reference=fields.get("reference", False),
     )
 
 
@@ -201,7 +203,8 @@ def _requirement_document(requirement: RequirementDefinition) -> dict[str, Any]:
         "titles": dict(requirement.titles),
         "completed_by": list(requirement.completed_by),
     }
-    return document | _given(**given, lead_hours=lead_hours, after_visit=requirement.after_visit)
+    flags = {"if_applies": requirement.if_applies, "reference": requirement.reference}
+    return document | _given(**given, lead_hours=lead_hours, after_visit=requirement.after_visit, **flags)
 
 
 def _given(**fields: Any) -> dict[str, Any]:

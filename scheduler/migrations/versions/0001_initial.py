@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('requirement', 'reminder', 'patient_request', 'participant', 'message_subject', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'job_run', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'participant', 'message_subject', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'job_run', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -774,6 +774,7 @@ def upgrade() -> None:
     sa.Column('feeling_down', sa.Integer(), nullable=True),
     sa.Column('mood', sa.Integer(), nullable=True),
     sa.Column('note', sa.Text(), nullable=False),
+    sa.Column('urgent', sa.Boolean(), nullable=False),
     sa.Column('answered_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('clinic_id', sa.Integer(), nullable=False),
@@ -893,6 +894,9 @@ def upgrade() -> None:
     sa.Column('key', sa.String(length=60), nullable=False),
     sa.Column('completed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('completed_by_id', sa.Integer(), nullable=True),
+    sa.Column('applies', sa.Boolean(), nullable=True),
+    sa.Column('approved_visits', sa.Integer(), nullable=True),
+    sa.Column('valid_from_on', sa.Date(), nullable=True),
     sa.Column('valid_until_on', sa.Date(), nullable=True),
     sa.Column('document', sa.String(length=300), nullable=False),
     sa.Column('note', sa.Text(), nullable=False),
@@ -910,6 +914,37 @@ def upgrade() -> None:
     op.create_index(op.f('ix_requirement_appointment_id'), 'requirement', ['appointment_id'])
     op.create_index(op.f('ix_requirement_care_plan_id'), 'requirement', ['care_plan_id'])
     op.create_index(op.f('ix_requirement_clinic_id'), 'requirement', ['clinic_id'])
+    op.create_table('task',
+    sa.Column('kind', sa.String(length=24), nullable=False),
+    sa.Column('patient_id', sa.Integer(), nullable=True),
+    sa.Column('appointment_id', sa.Integer(), nullable=True),
+    sa.Column('details', DOCUMENT, nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('taken_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('taken_by_id', sa.Integer(), nullable=True),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('done_by_id', sa.Integer(), nullable=True),
+    sa.Column('snoozed_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('escalates_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('escalations', sa.Integer(), nullable=False),
+    sa.Column('outcome', sa.String(length=500), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_task_clinic_id_appointment_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'patient_id'], ['patient.clinic_id', 'patient.id'], name=op.f('fk_task_clinic_id_patient_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_task_clinic_id')),
+    sa.ForeignKeyConstraint(['done_by_id'], ['user.id'], name=op.f('fk_task_done_by_id')),
+    sa.ForeignKeyConstraint(['taken_by_id'], ['user.id'], name=op.f('fk_task_taken_by_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_task')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_task_clinic_id_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_task_public_id'))
+    )
+    op.create_index(op.f('ix_task_clinic_id'), 'task', ['clinic_id'])
+    op.create_index('ix_task_open', 'task', ['clinic_id', 'due_at'], sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_index('ix_task_open_subject', 'task', ['appointment_id', 'kind'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_index('ix_task_patient', 'task', ['patient_id'])
     guard_allocations()
     guard_trail()
 

@@ -20,6 +20,8 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "cancel": frozenset({_ADMIN, _MANAGER, _DESK}),
     "progress": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
     "requirements": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
+    "tasks": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
+    "answers": frozenset({_ADMIN, _MANAGER, *_CLINICAL}),
     "override": frozenset({_ADMIN, _MANAGER, StaffRole.PRESCRIBER}),
     "patients": frozenset({_ADMIN, _MANAGER, _DESK}),
     "records": frozenset({_ADMIN, _MANAGER}),
@@ -42,6 +44,8 @@ WORDS = {
     "cancel": "Cancel visits; pause, resume, end and complete courses",
     "progress": "Mark visits as confirmed, arrived, checked in, done or no-show",
     "requirements": "Complete and reopen requirements",
+    "tasks": "See the to-do list",
+    "answers": "Take and complete tasks about check-in answers",
     "override": "Override a rule or an open requirement, with a reason",
     "patients": "Add and edit patients",
     "records": "Export or anonymize patient records",
@@ -72,7 +76,7 @@ FIELDS: dict[str, frozenset[StaffRole]] = {
     "request-notes": frozenset({_ADMIN, _MANAGER, _DESK}),
 }
 FIELD_WORDS = {
-    "answers": "Check-in answers: mood, PHQ-2, comment",
+    "answers": "Check-in answers (mood, PHQ-2, comment) and the tasks they open",
     "override-reasons": "Reasons for overrides",
     "reasons": "Reasons why visits or courses were canceled, moved, missed, paused or ended",
     "alert-note": "Alert shown on every visit",

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
+from scheduler.domain.answers import MOOD_MOST, PHQ2_MOST
 from scheduler.domain.formats import LOCALES
 from scheduler.domain.reminders import read_rule
 from scheduler.domain.settings import ClinicSettings
@@ -21,12 +22,14 @@ from scheduler.notify import texts
 from scheduler.notify.words import LANGUAGES
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
+from scheduler.services.clinic.staff import answering
 from scheduler.services.history import relabelled
 from scheduler.services.trail import audit
 
 MOST_LEADS = 5
 MOST_KINDS = 50
 MOST_RULES = 12
+MOST_CONTACTS = 20
 IN_CALENDARS = {"visit_label", "mail_name", "show_location"}
 
 
@@ -36,6 +39,8 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
     Interfaces call mail/settings_changes.py, which plans the reminders again as well.
     """
     settings, before = checked(actor.clinic.settings, fields), actor.clinic.settings
+    if "answer_contacts" in fields:
+        _require_contacts(session, actor, settings.answer_contacts)
     changed = [name for name in fields if getattr(before, name) != getattr(settings, name)]
     if changed:
         actor.clinic.settings_document = settings.to_document()
@@ -44,6 +49,20 @@ def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
             relabelled(session, actor.clinic.id, true(), now)
         raise_versions(session, actor.clinic.id, [], now)
     return settings
+
+
+def _require_contacts(session: Session, actor: Actor, addresses: Sequence[str]) -> None:
+    """Raise Invalid unless there is a contact, and each may read patients' answers at this clinic."""
+    if not addresses:
+        raise Invalid([("answer_contacts", "choose at least one person: answers must reach someone")])
+    known = {user.email for user in answering(session, actor.clinic)}
+    errors = [
+        ("answer_contacts", f"{one} has no account here that may read patients' answers")
+        for one in addresses
+        if one not in known
+    ]
+    if errors:
+        raise Invalid(errors)
 
 
 def checked(settings: ClinicSettings, fields: Mapping[str, Any]) -> ClinicSettings:
@@ -125,6 +144,12 @@ def _kinds(field: str, value: Any) -> tuple[str, ...]:
     return tuple(sorted({clean_line(field, kind, 40, required=True) for kind in value}))
 
 
+def _contacts(field: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or len(value) > MOST_CONTACTS:
+        raise BadText(field, f"must be a list of at most {MOST_CONTACTS} addresses")
+    return tuple(sorted({clean_line(field, address, 254, required=True).lower() for address in value}))
+
+
 def _texts(field: str, value: Any) -> dict[str, str]:
     for name, text in value.items():
         kind, _, language = name.partition(".")
@@ -194,4 +219,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "patient_moves_most": _between(0, 20),
     "patient_fixed_kinds": _kinds,
     "check_in_kinds": _kinds,
+    "answer_phq2_from": _between(1, PHQ2_MOST),
+    "answer_mood_to": _between(0, MOOD_MOST - 1),
+    "answer_due_minutes": _between(5, 24 * 60),
+    "answer_contacts": _contacts,
 }

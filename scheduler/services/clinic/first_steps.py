@@ -21,6 +21,7 @@ class SetupStep(StrEnum):
     PLACES = "places"
     PEOPLE = "people"
     PROTOCOL = "protocol"
+    CONTACTS = "contacts"
     PATIENT = "patient"
 
 
@@ -52,4 +53,5 @@ def first_steps(session: Session, clinic: Clinic) -> FirstSteps:
         SetupStep.PATIENT: select(Patient.id).where(Patient.clinic_id == clinic.id),
     }
     row = session.execute(select(*(query.exists().label(step.value) for step, query in there.items()))).one()
-    return FirstSteps(frozenset(step for step in SetupStep if row._mapping[step.value]))
+    done = {step for step in there if row._mapping[step.value]}
+    return FirstSteps(frozenset(done | ({SetupStep.CONTACTS} if clinic.settings.answer_contacts else set())))

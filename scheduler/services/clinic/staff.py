@@ -1,4 +1,4 @@
-"""The people at a clinic's desk, who get its morning mail and notices; and how mail names a patient to them."""
+"""Who at a clinic gets mail: the desk, and who reads patients' answers; and how mail names a patient to them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from scheduler.models.patient import Patient
 from scheduler.models.user import Membership, StaffRole, User
 
 DESK = (StaffRole.ADMIN, StaffRole.MANAGER, StaffRole.FRONT_DESK)
+ANSWERING = (
+    StaffRole.ADMIN,
+    StaffRole.MANAGER,
+    StaffRole.NURSE,
+    StaffRole.PRESCRIBER,
+    StaffRole.THERAPIST,
+)  # who sees what patients answer (services/account/permissions.py)
 IS_AT_DESK = (Membership.user_id == User.id, Membership.role.in_(DESK), User.active, ~User.is_service)
 
 
@@ -18,6 +25,18 @@ def desk(session: Session, clinic: Clinic) -> list[User]:
     return list(
         session.scalars(select(User).where(Membership.clinic_id == clinic.id, *IS_AT_DESK).order_by(User.id))
     )
+
+
+def answering(session: Session, clinic: Clinic) -> list[User]:
+    """Return the people who may read patients' answers at this clinic, in order of id."""
+    query = select(User).where(
+        Membership.clinic_id == clinic.id,
+        Membership.user_id == User.id,
+        Membership.role.in_(ANSWERING),
+        User.active,
+        ~User.is_service,
+    )
+    return list(session.scalars(query.order_by(User.id)))
 
 
 def initials(patient: Patient) -> str:

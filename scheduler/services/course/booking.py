@@ -183,6 +183,7 @@ def _write(change: Changes, care_plan: CarePlan, visits: Sequence[Placement]) ->
             change.note(row, "reserve", audit=None)
         appointments.append(row)
     change.session.flush()
+    requirements.write_rows(change.session, care_plan, appointments)
     return appointments
 
 

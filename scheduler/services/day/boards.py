@@ -20,6 +20,7 @@ from scheduler.domain.status import LATE_AFTER, AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
+from scheduler.models import task
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
@@ -78,6 +79,7 @@ class Day:
     called_off: tuple[Appointment, ...]
     delays: Mapping[int, Delay] = field(default_factory=dict)
     missing: Mapping[int, Sequence[RequirementDefinition]] = field(default_factory=dict)
+    with_task: frozenset[int] = frozenset()  # patients about whom a task is open
 
 
 def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datetime | None = None) -> Day:
@@ -94,7 +96,8 @@ def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datet
     if now is None:
         return Day(on, view, bounds, tuple(columns), visits, called_off)
     late, missing = delays.of_day(session, visits, now), missing_requirements.of_day(session, visits)
-    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing)
+    with_task = task.with_open(session, clinic.id, {visit.patient_id for visit in visits})
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing, with_task)
 
 
 def standing(visits: Iterable[Appointment]) -> list[Appointment]:

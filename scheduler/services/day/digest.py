@@ -16,6 +16,7 @@ from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.reminders import at_local
 from scheduler.domain.status import LIVE, Response
 from scheduler.models import clinic as clinics
+from scheduler.models import task
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
@@ -124,6 +125,7 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     asked = (PatientRequest.clinic_id == clinic.id, PatientRequest.state == RequestState.OPEN)
     numbers = (
         (len(call_list.calls(session, clinic, now)), "patient", "to call"),
+        (task.count_open(session, clinic.id, now)[0], "open task", "to do"),
         (_count(session, PatientRequest, *asked), "request", "from patients to answer"),
         (
             len(address_changes.waiting(session, clinic, now)),

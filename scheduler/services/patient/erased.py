@@ -23,6 +23,7 @@ from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.requirement import Requirement
+from scheduler.models.task import Task
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 
 ERASED_VALUES: dict[str, Any] = {
@@ -58,7 +59,8 @@ PERSONAL: dict[type[Any], tuple[str, ...]] = {
     Message: ("address", "subject_line", "values", "content", "smtp_reply"),
     PatientRequest: ("note", "answer"),
     DriverAnswer: ("has_driver", "name", "phone"),
-    CheckIn: ("little_interest", "feeling_down", "mood", "note"),
+    CheckIn: ("little_interest", "feeling_down", "mood", "note", "urgent"),
+    Task: ("details", "outcome"),
 }
 STILL_WRITTEN = (Patient, AppointmentEvent)  # a new one is no news about the person by itself
 KEPT_WISHES = {"not_before"}  # the first day, by which a course is read
@@ -116,7 +118,7 @@ def _patient_id(session: Session, row: Any) -> int | None:
         return row.id
     if isinstance(row, Appointment | CarePlan):
         return row.patient_id or (row.patient.id if row.patient else None)
-    if isinstance(row, Message | AddressChange):
+    if isinstance(row, Message | AddressChange | Task):
         return row.patient_id
     parent: Any = CarePlan if isinstance(row, Requirement) else Appointment
     parent_id = row.care_plan_id if isinstance(row, Requirement) else row.appointment_id

@@ -34,6 +34,7 @@ from scheduler.models.patient_request import PatientRequest
 from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.models.requirement import Requirement
+from scheduler.models.task import Task
 from scheduler.models.versions import raise_versions
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.services import idempotency, jobs, locks, private_links
@@ -75,7 +76,7 @@ def erase(session: Session, actor: Actor, patient: Patient, reason: str, now: da
             audit.record_erasure(session, actor, one, _ids(session, one), now, reason)
             _forget(session, one, now)
             _erase_courses(session, actor, one, reason, now)
-            _erase_visits(session, one)
+            _erase_visits(session, one, now)
             _erase_mail(session, one, now)
             private_links.end_all(session, actor, one, now)
             for name, value in ERASED_VALUES.items():
@@ -114,7 +115,7 @@ def erase_again(session: Session, clinic: Clinic, now: datetime) -> None:
     with erasing(session):
         for patient in session.scalars(lately).all():
             _forget(session, patient, now)
-            _erase_visits(session, patient)
+            _erase_visits(session, patient, now)
             _erase_mail(session, patient, now)
             for name, value in ERASED_VALUES.items():
                 setattr(patient, name, value)
@@ -160,7 +161,7 @@ def _has_anything_ahead(session: Session, patient: Patient, now: datetime) -> bo
 def _ids(session: Session, patient: Patient) -> set[str]:
     """Return the public ids by which the audit trail knows the patient and what is theirs."""
     found = {patient.public_id}
-    for kind in (Appointment, CarePlan, Message):
+    for kind in (Appointment, CarePlan, Message, Task):
         found.update(session.scalars(select(kind.public_id).where(kind.patient_id == patient.id)))
     return found
 
@@ -206,7 +207,7 @@ def _erase_courses(session: Session, actor: Actor, patient: Patient, reason: str
     session.flush()
 
 
-def _erase_visits(session: Session, patient: Patient) -> None:
+def _erase_visits(session: Session, patient: Patient, now: datetime) -> None:
     visits = select(Appointment.id).where(Appointment.patient_id == patient.id)
     courses = select(CarePlan.id).where(CarePlan.patient_id == patient.id)
     for statement in (
@@ -221,6 +222,10 @@ def _erase_visits(session: Session, patient: Patient) -> None:
         update(PatientRequest).where(PatientRequest.appointment_id.in_(visits)).values(note="", answer=""),
         delete(DriverAnswer).where(DriverAnswer.appointment_id.in_(visits)),
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
+        update(Task).where(Task.patient_id == patient.id).values(details={}, outcome=""),
+        update(Task)
+        .where(Task.patient_id == patient.id, Task.done_at.is_(None))
+        .values(done_at=now, escalates_at=None),
         update(Reminder)
         .where(Reminder.appointment_id.in_(visits), Reminder.state == ReminderState.PENDING)
         .values(state=ReminderState.VOID, **reason_columns(MessageReason.ERASED)),

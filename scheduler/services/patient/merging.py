@@ -26,6 +26,7 @@ from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
+from scheduler.models.task import Task
 from scheduler.models.versions import overtake, raise_versions
 from scheduler.services import private_links
 from scheduler.services.account.permissions import allowed
@@ -227,6 +228,12 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime, overri
     session.execute(
         update(Message)
         .where(Message.clinic_id == keep.clinic_id, Message.patient_id == other.id)
+        .values(patient_id=keep.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    session.execute(
+        update(Task)
+        .where(Task.clinic_id == keep.clinic_id, Task.patient_id == other.id)
         .values(patient_id=keep.id)
         .execution_options(synchronize_session="fetch")
     )

@@ -17,6 +17,7 @@ from scheduler.models.open_requirements import DRIVER
 from scheduler.models.patient import Patient
 from scheduler.models.visit_answer import CheckIn, DriverAnswer, check_in_of, driver_of
 from scheduler.services.actors import Actor
+from scheduler.services.task import answers as answer_tasks
 from scheduler.services.trail import audit
 from scheduler.services.visit import requirements
 from scheduler.services.visit.changes import changing
@@ -73,7 +74,10 @@ def waiting_check_in(session: Session, clinic: Clinic, patient: Patient, now: da
 def check_in(
     session: Session, actor: Actor, appointment: Appointment, now: datetime, answers: Mapping[str, str]
 ) -> CheckIn:
-    """Keep a check-in; each question may be left out, and answering again replaces it. Raises Invalid."""
+    """Keep a check-in; each question may be left out, and answering again replaces it. Raises Invalid.
+
+    Answers beyond the clinic's thresholds, or marked urgent, open a task for a person.
+    """
     row = check_in_of(session, appointment) or CheckIn(
         clinic_id=appointment.clinic_id, appointment_id=appointment.id
     )
@@ -87,9 +91,11 @@ def check_in(
     if errors:
         raise Invalid(errors)
     row.note, row.answered_at = line(answers.get("note", ""))[:1000], now
+    row.urgent = answers.get("urgent") == "yes"
     session.add(row)
     session.flush()
     audit.record(session, actor, "check-in.answered", appointment, now)
+    answer_tasks.check(session, actor, appointment, row, now)
     return row
 
 

@@ -23,6 +23,7 @@ from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import about as requests_about
 from scheduler.models.reminder import Reminder
+from scheduler.models.task import of_patient as tasks_of
 from scheduler.models.user import User
 from scheduler.models.visit_answer import check_in_of, driver_of
 from scheduler.services.actors import Actor
@@ -84,7 +85,8 @@ MESSAGE = [
 ADDRESS_CHANGE = ["former", "wanted", "asked_at", "confirmed_at", "settled_at"]
 FEED = ["title_style", "created_at", "revoked_at", "last_fetched_at", "last_client"]
 DRIVER = ["has_driver", "name", "phone", "answered_at"]
-CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "answered_at"]
+CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "urgent", "answered_at"]
+TASK = ["kind", "details", "created_at", "due_at", "taken_at", "done_at", "outcome"]
 REQUEST = ["kind", "state", "wanted_at", "note", "suggested_at", "answer", "created_at", "decided_at"]
 EVENT = ["kind", "at", "by", "reason", "changes"]
 TRAIL = ["at", "actor", "event", "object_type", "object_id", "fields", "address", "reason"]
@@ -95,6 +97,7 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
     audit.record(session, actor, "patient.exported", patient, now)
     session.flush()
     visits, courses = of_patient(session, patient), courses_of(session, patient)
+    tasks = tasks_of(session, patient.id)
     return {
         "id": patient.public_id,
         "former_ids": _former_ids(session, patient),
@@ -103,10 +106,11 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
         "patient": _plain(patient, FIELDS),
         "courses": [_course(course) for course in courses],
         "appointments": [_visit(session, visit) for visit in visits],
+        "tasks": [_plain(row, TASK) for row in tasks],
         "messages": [_plain(row, MESSAGE) for row in _messages(session, patient)],
         "address_changes": [_plain(row, ADDRESS_CHANGE) for row in address_changes_of(session, patient)],
         "calendar_feeds": [_plain(row, FEED) for row in _feeds(session, patient)],
-        "audit_trail": _trail(session, patient, [*visits, *courses]),
+        "audit_trail": _trail(session, patient, [*visits, *courses, *tasks]),
     }
 
 

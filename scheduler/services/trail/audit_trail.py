@@ -26,6 +26,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
+from scheduler.models.task import Task
 from scheduler.models.user import User
 from scheduler.services.trail import audit
 from scheduler.services.trail.audit import BeforePage
@@ -34,7 +35,7 @@ from scheduler.services.trail.audit_words import LIST, LISTED
 PAGE = 100  # events looked at for one page; operations are shown whole
 MOST_IDS = 500  # in one query
 ACTORS = ("staff", "patient", "clock", "command")
-OF_PATIENTS = (Appointment, CarePlan, Message)
+OF_PATIENTS = (Appointment, CarePlan, Message, Task)
 LOOKS = (".viewed", ".listed", ".exported", ".access-reported")
 NAMED = re.compile(r"user:(\d+)")
 COLUMNS = (

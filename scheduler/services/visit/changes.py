@@ -34,6 +34,7 @@ from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
+from scheduler.models.open_requirements import counts_visits, status_by_requirements
 from scheduler.models.patient import Patient
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
@@ -129,6 +130,7 @@ class Changes:
         if not self._before:
             return
         self.session.flush()
+        self._count_visits()
         require_dosing_gaps(self.session, self.actor, self._before, self.now, self.override_reason)
         rescheduled = [row for row, before in self._before.items() if self._count(row, before)]
         self._allocate()
@@ -146,6 +148,17 @@ class Changes:
                 self.session, recorded
             )  # an entry that is withdrawn there changes too
             raise_versions(self.session, clinic.id, feeds, now)
+
+    def _count_visits(self) -> None:
+        """Let an authorization that counts visits cover those that come first now."""
+        courses = {row.care_plan for row in self._before if row.care_plan and counts_visits(row.care_plan)}
+        for row in [one for course in courses for one in appointments_of(course) if one.status.is_expected]:
+            status = status_by_requirements(row)
+            if status is not row.status:
+                self.take([row])
+                row.status = status
+                if row not in self._notes:
+                    self.note(row, "requirements-counted", audit=None)
 
     def _count(self, row: Appointment, before: Snapshot | None) -> bool:
         """Raise the counters that calendars, mails and reminders go by; tell whether reminders must be planned."""

@@ -22,6 +22,8 @@ from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.open_requirements import (
     OpenRequirement,
+    VisitCount,
+    count_of,
     may_complete,
     open_requirements,
     rules_for,
@@ -38,7 +40,9 @@ from scheduler.services.visit.changes import changing
 # who asks about requirements need not know that reading them is a file of its own
 __all__ = [
     "OpenRequirement",
+    "VisitCount",
     "complete",
+    "count_of",
     "may_complete",
     "open_requirements",
     "reopen",
@@ -75,17 +79,23 @@ def complete(
     valid_until_on: date | None = None,
     note: str = "",
     waived: bool = False,
+    applies: bool = True,
+    approved_visits: int | None = None,
+    valid_from_on: date | None = None,
 ) -> Requirement:
     """Settle a requirement, for the course or (per session) for one visit. Equal values change nothing.
 
-    Raises NotFound for a requirement it does not have, Forbidden for a role that the protocol does not name, Invalid
-    for a date beyond what the protocol allows and for a waiver without a sufficient note.
+    Without `applies` it is noted that it does not apply to the patient. An authorization is for `approved_visits` from
+    `valid_from_on` on. Raises NotFound for a requirement it does not have, Forbidden for a role that the protocol does
+    not name, Invalid for a date beyond what the protocol allows, for what the protocol asks for and is not given, and
+    for a waiver without a sufficient note.
     """
     requirement = _find(care_plan, key, appointment)
     rule = care_plan.plan_definition.plan.requirement(key)
     today = local_on(now, actor.clinic.zone)
-    valid_until = valid_until_on or good_until(rule, today)
-    equal = requirement.completed_at and _values(requirement) == (document, note, waived, valid_until)
+    valid_until = valid_until_on or (good_until(rule, today) if applies else None)
+    values = (document, note, waived, valid_until, applies, approved_visits, valid_from_on)
+    equal = requirement.completed_at and _values(requirement) == values
     if waived and not equal:
         require(actor, "override")
     _require_role(actor, rule)
@@ -94,6 +104,9 @@ def complete(
     if waived and not is_reason(note):
         raise Invalid([("note", WORDS)])
     _require_date(rule, valid_until_on, today, actor.clinic.formats)
+    _require_details(rule, values)
+    requirement.applies = applies
+    requirement.approved_visits, requirement.valid_from_on = approved_visits, valid_from_on
     requirement.completed_at, requirement.completed_by_id, requirement.document = now, actor.user_id, document
     requirement.note, requirement.waived = note, waived
     requirement.valid_until_on = valid_until
@@ -111,15 +124,22 @@ def reopen(
     key: str,
     now: datetime,
     appointment: Appointment | None = None,
+    applies: bool | None = None,
 ) -> Requirement:
-    """Take back that a requirement was settled; an open one stays as it is.
+    """Take back that a requirement was settled; an open one stays as it is. `applies` None: no one has asked yet.
 
-    Raises Forbidden for a role that the protocol does not name.
+    Raises Forbidden for a role that the protocol does not name, Invalid for one that is open and does not apply.
     """
     requirement = _find(care_plan, key, appointment)
-    _require_role(actor, care_plan.plan_definition.plan.requirement(key))
-    if requirement.completed_at is None:
+    rule = care_plan.plan_definition.plan.requirement(key)
+    _require_role(actor, rule)
+    if applies is False:
+        raise Invalid([("applies", "is complete when it does not apply")])
+    applies = applies if rule.if_applies else None
+    if requirement.completed_at is None and requirement.applies is applies:
         return requirement
+    requirement.applies = applies
+    requirement.approved_visits = requirement.valid_from_on = None
     requirement.completed_at, requirement.completed_by_id, requirement.valid_until_on = None, None, None
     requirement.document, requirement.note, requirement.waived = "", "", False
     _settle(session, actor, care_plan, now, f"requirement-reopened:{key}")
@@ -127,8 +147,43 @@ def reopen(
     return requirement
 
 
-def _values(requirement: Requirement) -> tuple[str, str, bool, date | None]:
-    return requirement.document, requirement.note, requirement.waived, requirement.valid_until_on
+Values = tuple[str, str, bool, date | None, bool, int | None, date | None]
+
+
+def _values(requirement: Requirement) -> Values:
+    return (
+        requirement.document,
+        requirement.note,
+        requirement.waived,
+        requirement.valid_until_on,
+        requirement.applies is not False,
+        requirement.approved_visits,
+        requirement.valid_from_on,
+    )
+
+
+def _require_details(rule: RequirementDefinition, values: Values) -> None:
+    """Raise Invalid, naming each field, unless what the protocol asks for is there and nothing else."""
+    document, _note, waived, until, applies, approved, from_on = values
+    faults = []
+    if not applies and not rule.if_applies:
+        faults.append(("applies", "the protocol does not ask whether it applies"))
+    counts = rule.holds is Holds.VISITS
+    if not counts and approved is not None:
+        faults.append(("approved_visits", "the protocol counts no visits for it"))
+    if not counts and from_on is not None:
+        faults.append(("valid_from", "the protocol counts no visits for it"))
+    if from_on is not None and until is not None and until < from_on:
+        faults.append(("valid_until", "is before its first day"))
+    if applies and not waived:
+        if rule.reference and not document:
+            faults.append(("document", "is missing: the protocol asks for a document or number"))
+        if counts and not approved:
+            faults.append(("approved_visits", "is missing: how many visits are approved"))
+        if rule.holds is Holds.UNTIL and until is None:
+            faults.append(("valid_until", "is missing: until when it holds"))
+    if faults:
+        raise Invalid(faults)
 
 
 def _require_role(actor: Actor, rule: RequirementDefinition) -> None:

@@ -1,4 +1,4 @@
-"""What patients may do themselves on their private page: until when, how often, and with which kinds of visit."""
+"""What patients may do themselves on their private page, and which of their answers a person must see."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from scheduler.database import db
 from scheduler.domain.settings import ClinicSettings
 from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
+from scheduler.services.clinic.staff import answering
 from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
-NUMBERS = ("patient_cancel_hours", "patient_move_hours", "patient_moves_most")
+NUMBERS = (
+    "patient_cancel_hours",
+    "patient_move_hours",
+    "patient_moves_most",
+    "answer_phq2_from",
+    "answer_mood_to",
+    "answer_due_minutes",
+)
 
 
 @bp.get("/self-service")
@@ -47,6 +55,8 @@ def _page(settings: ClinicSettings, refusal: Invalid | None = None) -> str:
         values=fields | (request.form.to_dict() if refusal else {}),
         fixed=fields["patient_fixed_kinds"],
         asked=fields["check_in_kinds"],
+        people=answering(db.session(), actor().clinic),
+        contacts=fields["answer_contacts"],
         errors=by_field(refusal),
     )
 
@@ -57,6 +67,7 @@ def _fields(settings: ClinicSettings) -> dict[str, Any]:
     return {name: _number(form.get(name, "")) for name in NUMBERS} | {
         "patient_fixed_kinds": tuple(kind for kind in kinds if kind not in movable),
         "check_in_kinds": tuple(kind for kind in kinds if kind in asked),
+        "answer_contacts": tuple(form.getlist("answer_contacts")),
     }
 
 

@@ -3,7 +3,7 @@ import pytest
 from scheduler.domain.formats import LOCALES
 from scheduler.errors import Invalid
 from scheduler.services.clinic.clinic_settings import change
-from tests.cast import NOW
+from tests.cast import NOW, SETTINGS
 
 
 def test_a_setting_is_changed_and_only_what_differs_is_kept(session, harbor):
@@ -14,7 +14,10 @@ def test_a_setting_is_changed_and_only_what_differs_is_kept(session, harbor):
         NOW,
     )
 
-    assert harbor.clinic.settings_document == {"nurse_units": 4, "reminder_lead_hours": [72, 2]}
+    assert harbor.clinic.settings_document == SETTINGS | {
+        "nurse_units": 4,
+        "reminder_lead_hours": [72, 2],
+    }
     assert harbor.clinic.settings.nurse_units == 4
 
 
@@ -38,4 +41,4 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(session, harbor, fie
         change(session, harbor.actor("mona"), {"rush_hours": 5, **fields}, NOW)
 
     assert str(refused.value) == reason
-    assert harbor.clinic.settings_document == {}
+    assert harbor.clinic.settings_document == SETTINGS

@@ -1,10 +1,11 @@
 from datetime import time
 
 from scheduler.models.clinic import Clinic
-from scheduler.services.clinic import plans, schedules
+from scheduler.models.user import StaffRole
+from scheduler.services.clinic import clinic_settings, plans, schedules
 from scheduler.services.clinic.first_steps import SetupStep, first_steps
 from scheduler.services.clinic.schedules import Hours
-from tests.cast import NOW, Cast, add_patient, add_person, add_place, shipped
+from tests.cast import NOW, Cast, add_patient, add_person, add_place, hire, shipped
 from tests.engines import both
 
 
@@ -28,6 +29,9 @@ def test_each_step_counts_once_it_is_done_and_only_in_its_clinic(session, harbor
     seen.append(now())
     plans.load(session, cast.command, shipped()[0], NOW)
     seen.append(now())
+    hire(session, cast, "ada", StaffRole.ADMIN)
+    clinic_settings.change(session, cast.command, {"answer_contacts": ["ada@example.org"]}, NOW)
+    seen.append(now())
     add_patient(session, cast, "Asha", "Rao")
     seen.append(now())
 
@@ -36,8 +40,9 @@ def test_each_step_counts_once_it_is_done_and_only_in_its_clinic(session, harbor
         (1, SetupStep.PLACES),
         (2, SetupStep.PEOPLE),
         (3, SetupStep.PROTOCOL),
-        (4, SetupStep.PATIENT),
-        (5, None),
+        (4, SetupStep.CONTACTS),
+        (5, SetupStep.PATIENT),
+        (6, None),
     ]
     assert first_steps(session, harbor.clinic).next is None
 

@@ -10,7 +10,7 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail import previews
 from scheduler.services.mail.due import collect
 from scheduler.services.visit import requirements
-from tests.cast import NOW, add_patient
+from tests.cast import NOW, SETTINGS, add_patient
 from tests.engines import both
 from tests.services.courses import visit
 from tests.visits import add_visit
@@ -56,7 +56,7 @@ def test_other_rules_are_tried_without_being_saved(session, harbor):
     tried = shown(session, harbor, reminder_lead_hours=(), reminder_rules=("before-start 2 days",))
 
     assert [(mail.kind, visit.start_at - mail.due_at) for mail in tried] == [(MessageKind.REMINDER, 2 * DAY)]
-    assert (harbor.clinic.settings_document, session.scalar(select(func.count(Reminder.id)))) == ({}, 0)
+    assert (harbor.clinic.settings_document, session.scalar(select(func.count(Reminder.id)))) == (SETTINGS, 0)
 
 
 def test_what_was_due_before_the_booking_is_shown_as_late(session, harbor):

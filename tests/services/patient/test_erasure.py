@@ -13,6 +13,7 @@ from scheduler.models.appointment import Appointment, of_patient
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
+from scheduler.models.task import Task, TaskKind
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
 from scheduler.processes.clock_jobs import erase_retained
 from scheduler.services.feed import feeds
@@ -53,6 +54,16 @@ def nora(session, harbor):
                 answered_at=NOW,
             ),
             CheckIn(clinic_id=nora.clinic_id, appointment_id=first.id, note="Zimtstern", answered_at=NOW),
+            Task(
+                clinic_id=nora.clinic_id,
+                kind=TaskKind.ANSWER,
+                patient_id=nora.id,
+                appointment_id=first.id,
+                details={"answers": [{"at": NOW.isoformat(), "note": "Zimtstern"}]},
+                created_at=NOW,
+                due_at=NOW,
+                outcome="Zimtstern",
+            ),
         ]
     )
     feeds.create(session, alice, nora.resource_id, "neutral", NOW)

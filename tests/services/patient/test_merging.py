@@ -94,6 +94,7 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
         ("care_plan", "patient_id"),
         ("message", "patient_id"),
         ("patient", "merged_into_id"),
+        ("task", "patient_id"),
     }
     # hours and closures are of places and people; location and practitioner are those
     assert by_resource == {

@@ -1,0 +1,54 @@
+import pytest
+
+from scheduler.models.task import Task
+from scheduler.services.actors import Actor
+from tests.answering import needing
+from tests.services.courses import visit
+
+
+@pytest.fixture
+def task(session, harbor, course):
+    actor = Actor(harbor.clinic, None, None, "patient")
+    found = needing(session, actor, visit(course, "infusion-1")).public_id
+    session.commit()
+    return found
+
+
+def test_every_page_says_that_an_answer_waits_until_it_is_taken(harbor, task, signed_in):
+    nick = signed_in(harbor, "nick")
+    words = "A patient\u2019s answer needs a person, and no one has taken it"
+
+    assert words in nick.get("/patients").text
+    assert nick.post(f"/tasks/{task}/assignment").status_code == 303
+    assert words not in nick.get("/patients").text
+    assert words not in signed_in(harbor, "rita").get("/patients").text
+
+
+def test_the_list_shows_what_was_answered_to_those_who_see_answers(harbor, task, signed_in):
+    nurse, desk = (signed_in(harbor, who).get("/tasks").text for who in ("nick", "alice"))
+
+    assert ("PHQ-2 6 of 6, mood 0 of 10" in nurse, "I feel terrible" in nurse) == (True, True)
+    assert ("Nora Lindqvist" in desk, "PHQ-2" in desk, "terrible" in desk) == (True, False, False)
+    assert ("/assignment" in nurse, "/assignment" in desk) == (True, False)
+
+
+def test_a_task_is_done_with_what_came_of_it(session, harbor, task, signed_in):
+    nick = signed_in(harbor, "nick")
+    assert nick.post(f"/tasks/{task}/completion", data={"outcome": ""}).status_code == 422
+    assert nick.post(f"/tasks/{task}/completion", data={"outcome": "Called, safe"}).status_code == 303
+
+    assert "Nothing to do." in nick.get("/tasks").text
+    assert "Called, safe" in nick.get(f"/tasks/{task}").text
+    session.rollback()
+    assert session.query(Task).one().outcome == "Called, safe"
+
+
+def test_the_visits_of_the_patient_are_marked(harbor, course, task, signed_in):
+    second = visit(course, "infusion-2")
+    pages = (f"/appointments/{second.public_id}", f"/board/{second.local_start.date()}")
+    nurse = [signed_in(harbor, "nick").get(page).text for page in pages]
+    reader = [signed_in(harbor, "rita").get(page).text for page in pages]
+
+    assert "An answer of this patient needs a person" in nurse[0]
+    assert "Open task" in nurse[1]
+    assert not [page for page in reader if "needs a person" in page or "Open task" in page]
