@@ -30,7 +30,7 @@ PURPOSES = {
     "prune": "deleting what is kept for a short time",
     "retention": "erasing records after their retention period",
     "seal": "sealing the audit trail",
-    "tasks": "notifying more people of tasks that no one took",
+    "tasks": "notifying more people of tasks that were not taken",
     "worker": "imports and longer searches",
     "zones": "changes of time zone rules",
 }

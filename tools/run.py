@@ -97,7 +97,7 @@ def _greet(settings: config.Settings) -> None:
         print(
             f"\n  Seriate is at  {settings.public_url}\n"
             f"  Sign in with   an address and password of {credentials}\n"
-            f"  Read the mail  {settings.public_url}/demo/mailbox\n"
+            f"  Open mailbox   {settings.public_url}/demo/mailbox\n"
             "  Stop           Ctrl-C\n",
             flush=True,
         )

@@ -12,16 +12,31 @@ from scheduler.api.fields import Body, OverrideReason, ReasonBody
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
-from scheduler.domain.status import Stage
+from scheduler.domain.status import CourseEffect, Stage
 from scheduler.models.appointment import Appointment
 from scheduler.services.actors import Actor
 from scheduler.services.visit import undo, visits
 
 
-class Cancellation(ReasonBody):
-    """`side` says who cancelled."""
+class Missed(ReasonBody):
+    """`course_effect` says whether a visit of a course is to be made up for, or skipped.
+
+    Skipping a visit that later ones depend on needs `override_reason` and a role with `override`.
+    """
+
+    course_effect: Literal["make_up", "skip"] = "make_up"
+    override_reason: OverrideReason = ""
+
+
+class Cancellation(Missed):
+    """`side` says who canceled. Without `notify` the patient gets no mail; that needs a `reason`.
+
+    `course_effect` says whether a visit of a course is to be made up for, or skipped. Skipping a visit that later ones
+    depend on needs `override_reason` and a role with `override`.
+    """
 
     side: Literal["patient", "clinic", "provider"] = "clinic"
+    notify: bool = True
 
 
 class Overridden(ReasonBody):
@@ -109,18 +124,38 @@ def fulfill_appointment(actor: Actor, body: Overridden, appointment_id: str) -> 
     return answer(done)
 
 
-@_taken("no-show", "progress", ReasonBody)
-def miss_appointment(actor: Actor, body: ReasonBody, appointment_id: str) -> Answer:
-    """Note that the patient did not come; the time is free again."""
+@_taken("no-show", "progress", Missed)
+def miss_appointment(actor: Actor, body: Missed, appointment_id: str) -> Answer:
+    """Note that the patient did not come; the time is free again, and its check-in call is canceled.
+
+    422 `rule-broken` for skipping a visit that later ones depend on.
+    """
     visit = _matched(actor, appointment_id)
-    return answer(visits.mark_noshow(db.session(), actor, visit, clock.now(), body.reason))
+    effect = CourseEffect(body.course_effect)
+    missed = visits.mark_noshow(
+        db.session(), actor, visit, clock.now(), body.reason, effect, body.override_reason
+    )
+    return answer(missed)
 
 
 @_taken("cancellation", "cancel", Cancellation)
 def cancel_appointment(actor: Actor, body: Cancellation, appointment_id: str) -> Answer:
-    """Cancel the visit; the patient is told, and its time is free at once."""
+    """Cancel the visit, with its check-in call. The patient is notified, and the time is free at once.
+
+    422 `rule-broken` for skipping a visit that later ones depend on.
+    """
     visit = _matched(actor, appointment_id)
-    visits.cancel(db.session(), actor, [visit], clock.now(), body.reason, body.side)
+    visits.cancel(
+        db.session(),
+        actor,
+        [visit],
+        clock.now(),
+        body.reason,
+        body.side,
+        course_effect=CourseEffect(body.course_effect),
+        override_reason=body.override_reason,
+        notify=body.notify,
+    )
     return answer(visit)
 
 
@@ -156,7 +191,10 @@ def undo_no_show(actor: Actor, appointment_id: str) -> Answer:
 
 @_taken_back("cancellation", "cancel")
 def undo_cancellation(actor: Actor, appointment_id: str) -> Answer:
-    """Take a cancellation back. 409 `slot-taken` when the time is somebody else's by now."""
+    """Take a cancellation back, with the check-in call that was canceled because of it.
+
+    409 `slot-taken` when another visit uses the time now.
+    """
     return _undone(actor, appointment_id, "cancel")
 
 

@@ -36,8 +36,9 @@ class AppointmentView(View):
     """`end` is when the patient may leave; `tentative` while a requirement is open or the date is only proposed.
 
     `sequence` counts what calendars show, `version` every edit (the ETag). `stage` says where a checked-in patient is.
-    `imported_at` is when a past visit was entered from a file: it was not checked in here. `withheld` names the fields
-    that are empty because the caller's role does not see them.
+    `course_effect` says of a canceled or missed visit whether it is to be made up for or skipped. `imported_at` is when
+    a past visit was entered from a file: it was not checked in here. `withheld` names the fields that are empty because
+    the caller's role does not see them.
     """
 
     id: Id
@@ -65,6 +66,7 @@ class AppointmentView(View):
     expires_at: At | None
     cancelled_at: At | None
     cancel_side: str | None
+    course_effect: Literal["make_up", "skip"] | None
     reason: str
     uid: str
     sequence: int
@@ -112,6 +114,7 @@ def view(visit: Appointment) -> AppointmentView:
         expires_at=at(visit.expires_at) if visit.expires_at else None,
         cancelled_at=at(visit.cancelled_at) if visit.cancelled_at else None,
         cancel_side=visit.cancel_side,
+        course_effect=visit.course_effect.value if visit.course_effect else None,
         reason=visit.status_reason,
         uid=visit.uid,
         sequence=visit.sequence,

@@ -14,7 +14,7 @@ from scheduler.api.proposals import Key
 from scheduler.database import db
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Request
+from scheduler.domain.planner.values import Request
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import plan_definition as definitions

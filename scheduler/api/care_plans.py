@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from scheduler import clock
 from scheduler.api import explicit_courses
-from scheduler.api.appointment_views import AppointmentView
+from scheduler.api.appointment_views import AppointmentView, Status
 from scheduler.api.appointment_views import view as appointment_view
 from scheduler.api.explicit_courses import CourseVisit
 from scheduler.api.fields import At, Body, Day, Id, OverrideReason, ReasonBody, View, at
@@ -29,6 +29,7 @@ from scheduler.services.clinic import plans
 from scheduler.services.course import booking, careplans
 from scheduler.services.patient import patients
 from scheduler.services.planning import proposals
+from scheduler.services.planning.courses import missing_steps
 
 ByToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,60000}$")]
 
@@ -67,6 +68,19 @@ class Resumption(ReasonBody):
     not_before: Day | None = None
 
 
+class MissingStepView(View):
+    """A visit of the course that was canceled or missed; `blocks` is the first visit that cannot take place without it.
+
+    Checking that visit in is refused (409 `step-missing`) until this one is made up for, or skipped.
+    """
+
+    id: Id
+    action: str
+    title: str
+    status: Status
+    blocks: Id
+
+
 class CarePlanView(View):
     """`withheld` names the fields that are empty here because the caller's role does not see them."""
 
@@ -82,6 +96,7 @@ class CarePlanView(View):
     status_at: At
     expires_at: At | None
     version: int
+    missing_steps: list[MissingStepView]
     appointments: list[AppointmentView]
     withheld: list[str]
 
@@ -105,6 +120,16 @@ def view(care_plan: CarePlan) -> CarePlanView:
         status_at=at(care_plan.status_at),
         expires_at=at(care_plan.expires_at) if care_plan.expires_at else None,
         version=care_plan.row_version,
+        missing_steps=[
+            MissingStepView(
+                id=gone.public_id,
+                action=gone.action,
+                title=gone.title,
+                status=gone.status.value,
+                blocks=blocked.public_id,
+            )
+            for gone, blocked in missing_steps(care_plan)
+        ],
         appointments=[appointment_view(visit) for visit in _in_order(care_plan)],
         withheld=[],
     )

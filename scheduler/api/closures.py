@@ -17,7 +17,7 @@ from scheduler.api.resources import Scope, naming, resource_of
 from scheduler.database import db
 from scheduler.models.schedule import Closure, ClosureKind
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import schedules
+from scheduler.services.clinic import displaced, schedules
 
 
 class NewClosure(Body):
@@ -46,6 +46,17 @@ class ClosureWithConflicts(ClosureView):
     """A closure and the visits that it touches, in order of time."""
 
     affected: list[AppointmentView]
+
+
+class DisplacedView(View):
+    """A visit ahead, with the names of what is not available at its time: the clinic, places and people."""
+
+    appointment: AppointmentView
+    unavailable: list[str]
+
+
+class DisplacedList(View):
+    items: list[DisplacedView]
 
 
 class ClosurePage(View):
@@ -96,6 +107,20 @@ def get_closure(actor: Actor, closure_id: str) -> Answer:
     touched = schedules.affected(db.session(), actor.clinic, closure)
     visits = [appointment_view(visit) for visit in touched]
     return Answer(ClosureWithConflicts(**_view(actor, closure).model_dump(), affected=visits))
+
+
+@call("GET", "/displaced", may="view", gives=DisplacedList)
+def list_displaced(actor: Actor) -> Answer:
+    """List the visits ahead whose clinic, location or practitioner is not available, in order of start.
+
+    Their reminders wait until they are moved, or until what closes them is taken back.
+    """
+    found = displaced.ahead(db.session(), actor.clinic, clock.now())
+    items = [
+        DisplacedView(appointment=appointment_view(one.visit), unavailable=list(one.unavailable))
+        for one in found
+    ]
+    return Answer(DisplacedList(items=items))
 
 
 @call("DELETE", "/closures/<closure_id>", may="settings", status=204)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduler.api.fields import Body, Id, Instant
 from scheduler.api.proposals import Key, ProposedVisit
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Placement
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, SlotTaken
 from scheduler.models.patient import Patient

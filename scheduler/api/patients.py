@@ -33,7 +33,10 @@ class Preferences(Body):
 
 
 class PatientView(View):
-    """`withheld` names the fields that are empty here because the caller's role does not see them."""
+    """Nothing is sent to a patient with `deceased_on`, or to one who is not `active` (left the clinic).
+
+    `withheld` names the fields that are empty here because the caller's role does not see them.
+    """
 
     id: ReadOnly[Id]
     given_name: str
@@ -53,6 +56,8 @@ class PatientView(View):
     alert_note: str
     interpreter: str
     wheelchair: bool
+    deceased_on: On | None
+    active: bool
     preferences: dict[str, Any]
     created_at: ReadOnly[At]
     version: ReadOnly[int]
@@ -76,6 +81,8 @@ class PatientChange(Body, view=PatientView):
     alert_note: Annotated[str, TextLine(300)] = ""
     interpreter: Annotated[str, TextLine(60)] = ""
     wheelchair: bool = False
+    deceased_on: Day | None = None
+    active: bool = True
     preferences: Preferences = Preferences()
 
 
@@ -138,6 +145,8 @@ def view(patient: Patient) -> PatientView:
         email_bad_at=at(patient.email_bad_at) if patient.email_bad_at else None,
         unsubscribed_at=at(patient.unsubscribed_at) if patient.unsubscribed_at else None,
         wheelchair=patient.wheelchair,
+        deceased_on=patient.deceased_on.isoformat() if patient.deceased_on else None,
+        active=patient.active,
         preferences=dict(patient.preferences),
         created_at=at(patient.created_at),
         version=patient.row_version,

@@ -15,7 +15,7 @@ from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, Read
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.database import db
-from scheduler.domain.planner.model import Done, Placement, Projection, Proposal
+from scheduler.domain.planner.values import Done, Placement, Projection, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.http import access, signing

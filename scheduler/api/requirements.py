@@ -26,7 +26,7 @@ from scheduler.services.visit import requirements
 class RequirementView(View):
     """A requirement of the course, or of one visit. `completed_at` is when it was settled, `valid_until` its last day.
 
-    `applies` is null while no one has said whether it does, where the protocol asks. An authorization is good for
+    `applies` is null until staff have said whether it does, where the protocol asks. An authorization is good for
     `approved_visits` from `valid_from` on (null: all of the course): `used` took place, `planned` are ahead.
 
     `completed_by` are the roles that may settle, waive or override it; empty: every role that has the permission.

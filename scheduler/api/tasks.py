@@ -30,7 +30,7 @@ class TaskAnswerView(View):
 
 
 class TaskView(View):
-    """A task. No one has it while `taken_by` is null; it is open until `done_at`.
+    """A task. It is free while `taken_by` is null; it is open until `done_at`.
 
     `answers` are those that opened it or were added to it, the earliest first. `withheld` names the fields that are
     empty because the caller's role does not see them.
@@ -103,7 +103,7 @@ def give_back_task(actor: Actor, task_id: str) -> Answer:
 
 @call("POST", "/tasks/<task_id>/completion", may="answers", body=Completion, gives=TaskView, refuses=(409,))
 def complete_task(actor: Actor, body: Completion, task_id: str) -> Answer:
-    """Complete a task with what came of it, even if another user took it. 409 `wrong-status` when it is done."""
+    """Complete a task with what came of it, even if another person has taken it. 409 `wrong-status` when it is done."""
     task = tasks.find(db.session(), actor, task_id)
     return Answer(_view(tasks.complete(db.session(), actor, task, body.outcome, clock.now())))
 

@@ -19,6 +19,7 @@ from scheduler.clock import Clock
 from scheduler.database import db
 from scheduler.models import clinic as clinics
 from scheduler.services import schema, signs_of_life
+from scheduler.services.clinic import displaced
 from scheduler.services.signs_of_life import DISPATCH
 from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books, judge
@@ -77,7 +78,9 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         for key, pairs in close.items()
         if pairs
     ]
+    moved_out = {clinic.key: len(displaced.ahead(session, clinic, clock.now())) for clinic in every}
     found: dict[str, object] = {
+        "displaced": moved_out,
         "clock_age": next((job.age for job in health.jobs if job.name == DISPATCH), None),
         "jobs": {job.name: asdict(job) for job in health.jobs},
         "due": health.due,

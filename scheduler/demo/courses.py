@@ -13,7 +13,7 @@ from scheduler.demo.stories import Story, Turn
 from scheduler.demo.turns import CourseStory
 from scheduler.demo.world import World
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Proposal
+from scheduler.domain.planner.values import Proposal
 from scheduler.errors import NoFitFound
 from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan

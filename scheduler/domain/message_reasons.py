@@ -21,6 +21,9 @@ class MessageReason(StrEnum):
     BOOKED_LATE = "booked-late"
     RULE_LATE = "rule-late"
     DEMO = "demo"
+    DECEASED = "deceased"
+    LEFT = "left"
+    DISPLACED = "displaced"
     # void
     NOTHING_MISSING = "nothing-missing"
     RULE_REMOVED = "rule-removed"
@@ -79,7 +82,7 @@ class HoldReason(StrEnum):
 
 
 _R = MessageReason
-NEEDS_CALL = frozenset({_R.NO_ADDRESS, _R.BAD_ADDRESS, _R.OPTED_OUT, _R.DAILY_LIMIT})
+NEEDS_CALL = frozenset({_R.NO_ADDRESS, _R.BAD_ADDRESS, _R.OPTED_OUT, _R.DAILY_LIMIT, _R.DISPLACED})
 _WORDS = {
     _R.NONE: "",
     _R.NO_ADDRESS: "no email address",
@@ -90,6 +93,9 @@ _WORDS = {
     _R.BOOKED_LATE: "booked too late for this reminder",
     _R.RULE_LATE: "rule added too late for this reminder",
     _R.DEMO: "demo history",
+    _R.DECEASED: "the patient has died",
+    _R.LEFT: "the patient has left the clinic",
+    _R.DISPLACED: "the visit is affected by a closure or an absence",
     _R.NOTHING_MISSING: "nothing is missing anymore",
     _R.RULE_REMOVED: "rule was removed",
     _R.MOVED: "moved",

@@ -182,7 +182,7 @@ class RequirementDefinition:
     it must be closed. `after_visit` marks a duty that follows the visit (a monitoring form) and does not block it; it
     is due within `valid_days` local days, if that is given. `titles` are (language, title) for patients. Only the staff
     roles in `completed_by` close, waive or override it; any role that may, where it is empty. `if_applies` marks one of
-    which someone must first say whether it applies to the patient; `reference` one that needs a document or number.
+    which staff must first say whether it applies to the patient; `reference` one that needs a document or number.
     """
 
     key: str

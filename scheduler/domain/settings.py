@@ -33,7 +33,7 @@ class ClinicSettings:
     nurse_units: int = 3
     planning_horizon_days: int = 182
     notice_minutes: int = 0
-    # how much each way of falling short counts when courses are placed, where it is not as usual (planner/weights.py)
+    # how much each way of falling short counts when courses are placed, where it is not as usual (planner/values.py)
     planner_weights: dict[str, Any] = field(default_factory=dict, hash=False)
     reminder_lead_hours: tuple[int, ...] = LEAD_HOURS
     # rules beside the lead times, as domain/reminders.py reads them: "after-end 1 days: infusion"

@@ -110,6 +110,13 @@ class Response(StrEnum):
     DECLINED = "declined"
 
 
+class CourseEffect(StrEnum):
+    """What a canceled or missed visit leaves in its course."""
+
+    MAKE_UP = "make_up"  # it is to be made up for
+    SKIP = "skip"  # the course goes on without it
+
+
 class Stage(StrEnum):
     """Where a checked-in patient is."""
 

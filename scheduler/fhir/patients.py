@@ -46,9 +46,10 @@ def view(patient: Patient) -> Element:
         "id": patient.public_id,
         "meta": meta(patient.row_version, redacted=not reached),
         **filled(
-            active=patient.merged_into_id is None and patient.erased_at is None,
+            active=patient.merged_into_id is None and patient.erased_at is None and patient.active,
             name=_names(patient),
             telecom=_telecom(patient) if reached else [],
+            deceasedDateTime=patient.deceased_on.isoformat() if patient.deceased_on else None,
             birthDate=patient.birth_date.isoformat() if reached and patient.birth_date else None,
             communication=[
                 {"language": coded(patient.language, LANGUAGES, patient.language), "preferred": True}

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds, from_minute, local_on, to_minute
-from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.planner.values import Calendar
 from scheduler.domain.windows import Window, merged, subtract
 from scheduler.errors import NotFound
 from scheduler.fhir import values

@@ -29,7 +29,7 @@ from sqlalchemy.orm import (
 from scheduler.database import Model, UTCDateTime
 from scheduler.domain.formats import USUAL, Formats
 from scheduler.domain.plans import DosingGap
-from scheduler.domain.status import AppointmentStatus, Response, Stage
+from scheduler.domain.status import AppointmentStatus, CourseEffect, Response, Stage
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.columns import Document, InClinic, Public, choice, in_order, own, refers
@@ -66,7 +66,8 @@ class Appointment(InClinic, Public, Model):
 
     `phases` is a snapshot of [{name, minutes, attended}], so a later change of the protocol moves nothing. `uid` is for
     life. `replaces_id` is the cancelled or missed visit that this one makes up for. `dosing_gap_days` is the fewest
-    local days since the patient's previous visit that gives the drug; None for a visit that gives none.
+    local days since the patient's previous visit that gives the drug; None for a visit that gives none. `course_effect`
+    is set for a canceled or missed visit of a course; None: there is nothing to make up.
     """
 
     __tablename__ = "appointment"
@@ -110,8 +111,10 @@ class Appointment(InClinic, Public, Model):
     dosing_gap_days: Mapped[int | None]
     dosing_gap_hard: Mapped[bool] = mapped_column(default=False)
     cancelled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    cancelled_quietly: Mapped[bool] = mapped_column(default=False)  # the patient gets no mail about it
     cancel_side: Mapped[str | None] = mapped_column(String(12))
     status_reason: Mapped[str] = mapped_column(Text, default="")
+    course_effect: Mapped[CourseEffect | None] = mapped_column(choice(CourseEffect, "course_effect"))
     book_by_on: Mapped[date | None]
     imported_at: Mapped[datetime | None] = mapped_column(
         UTCDateTime

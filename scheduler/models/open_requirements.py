@@ -39,7 +39,7 @@ __all__ = [
 class OpenRequirement:
     """A requirement that is not settled for one visit, and why.
 
-    `applies` is None while no one has said whether it does: patients and shared screens are not told of such a one.
+    `applies` is None until staff have said whether it does: patients and shared screens do not show such a one.
     """
 
     key: str

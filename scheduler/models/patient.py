@@ -2,6 +2,7 @@
 
 `search_key` is the folded text that the desk's search looks through (see domain/folding.py). `email_ok_*` record that
 the person agreed to unencrypted mail, when, and to which wording. `preferences` holds weekdays, earliest, latest.
+To a patient with `deceased_on`, or one who left the clinic (not `active`), nothing is sent.
 """
 
 from __future__ import annotations
@@ -69,6 +70,11 @@ class Patient(InClinic, Public, Model):
     resource: Mapped[Resource] = relationship(
         Resource, primaryjoin="foreign(Patient.resource_id) == Resource.id"
     )
+
+    @property
+    def may_be_notified(self) -> bool:
+        """Tell whether anything at all may be sent: not once the patient died or left the clinic."""
+        return self.active and self.deceased_on is None
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ from scheduler.models.columns import InClinic, own, refers
 class Requirement(InClinic, Model):
     """Closed since `completed_at`; good up to and including `valid_until_on` (None: for good).
 
-    `applies` is None until someone has said whether it does, where the plan asks that. An authorization is good for
+    `applies` is None until staff have said whether it does, where the plan asks that. An authorization is good for
     `approved_visits` visits from `valid_from_on` on (None: all of the course).
     """
 

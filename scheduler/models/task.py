@@ -29,7 +29,8 @@ class TaskKind(StrEnum):
 class Task(InClinic, Public, Model):
     """`patient_id` and `appointment_id` are its subject. `details` is what the person must know, by kind.
 
-    `escalates_at` is when others are notified because no one took it; None once it is taken. `escalations` counts that.
+    `escalates_at` is when others are notified because it was not taken; None once it is taken. `escalations` counts
+    that.
     """
 
     __tablename__ = "task"
@@ -96,7 +97,7 @@ def open_in(session: Session, clinic_id: int, now: datetime) -> list[Task]:
 
 
 def count_open(session: Session, clinic_id: int, now: datetime) -> tuple[int, int]:
-    """Return how many tasks are open, and how many of them are answers that no one has taken."""
+    """Return how many tasks are open, and how many of them are answers that are not taken."""
     waits = case((and_(Task.kind == TaskKind.ANSWER, Task.taken_by_id.is_(None)), 1), else_=0)
     query = select(func.count(), func.coalesce(func.sum(waits), 0)).select_from(Task)
     count, waiting = session.execute(query.where(_is_open(clinic_id, now))).one()

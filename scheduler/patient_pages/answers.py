@@ -18,6 +18,7 @@ from scheduler.patient_pages.visits import overview
 from scheduler.services.patient import patient_answers, patient_requests, self_service
 from scheduler.services.patient.address_changes import TooOften
 from scheduler.services.patient.self_service import OldForm, TooLate
+from scheduler.services.planning.courses import blocked_by
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
 DONE = (
@@ -48,7 +49,8 @@ def ask_cancel(token: str, visit_id: str) -> Response:
     visit = page.visit(visit_id)
     if not page.choices(visit).cancel:
         return overview(page)
-    return shown("patient_pages/cancel.html", page, visit=visit)
+    blocks = [one for one in blocked_by(visit) if one.visible]
+    return shown("patient_pages/cancel.html", page, visit=visit, blocks=blocks)
 
 
 @bp.post(f"{VISIT}/cancellation")

@@ -12,7 +12,9 @@ from scheduler.models.open_requirements import is_needed
 from scheduler.models.patient_request import last_declined, open_for
 from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
+from scheduler.services.clinic.displaced import among
 from scheduler.services.patient.patient_answers import waiting_check_in
+from scheduler.services.planning.courses import missing_before_each
 from scheduler.services.visit.preparations import steps
 
 FEW = 3  # a mail about no more visits opens the page with these unfolded
@@ -38,6 +40,8 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         requests={visit.public_id: open_for(db.session(), visit) for visit in standing},
         declined={visit.public_id: last_declined(db.session(), visit) for visit in standing},
         drivers={visit.public_id: driver_of(db.session(), visit) for visit in standing},
+        displaced={one.visit.id for one in among(db.session(), page.clinic, standing)},
+        blocked=missing_before_each(db.session(), standing),
         needed={visit.public_id for visit in standing if is_needed(visit, page.now)},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],

@@ -36,6 +36,11 @@ WORDS: dict[str, dict[str, str]] = {
         "cancel-title": "Cancel this appointment?",
         "cancel-what": "This time will be offered to another patient. If you need a different time, you can "
         "reschedule instead.",
+        "cancel-blocks": "Your appointment on {day} cannot take place without this one. "
+        "If you cancel, we will contact you about a new time for both.",
+        "displaced": "We will contact you about this appointment.",
+        "step-missing": "This appointment can only take place after an earlier one that was canceled or missed. "
+        "Please call us about a new time for it.",
         "cancel-reason": "Reason (optional)",
         "cancel-yes": "Yes, cancel",
         "cancel-no": "No, keep it",
@@ -217,6 +222,11 @@ WORDS: dict[str, dict[str, str]] = {
         "back": "Volver a mis citas",
         "cancel-title": "¿Cancelar esta cita?",
         "cancel-what": "Daremos esta hora a otra persona. Si le conviene más otra hora, puede pedirla.",
+        "cancel-blocks": "Su cita del {day} no puede realizarse sin esta. "
+        "Si la cancela, nos comunicaremos con usted para buscar una nueva hora para ambas.",
+        "displaced": "Nos comunicaremos con usted sobre esta cita.",
+        "step-missing": "Esta cita solo puede realizarse después de una anterior que se canceló o a la que no asistió. "
+        "Llámenos para buscarle una nueva hora.",
         "cancel-reason": "¿Nos dice por qué? (No es obligatorio.)",
         "cancel-yes": "Sí, cancelarla",
         "cancel-no": "No, mantenerla",

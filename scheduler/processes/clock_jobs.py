@@ -93,7 +93,7 @@ def write_digests(app: Flask) -> str:
 
 
 def escalate_tasks(app: Flask) -> str:
-    """Notify more people of tasks that no one took in time."""
+    """Notify more people of tasks that were not taken in time."""
     return in_each_clinic(app, "tasks", "escalated", answers.due_clinics, answers.escalate_due)
 
 

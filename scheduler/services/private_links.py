@@ -211,7 +211,7 @@ def _appointments(
 def _why_closed(
     token: PageToken, patient: Patient, message: Message, about: tuple[Appointment, ...], now: datetime
 ) -> Closed | None:
-    if token.epoch != patient.link_epoch or patient.erased_at is not None:
+    if token.epoch != patient.link_epoch or patient.erased_at is not None or not patient.may_be_notified:
         return Closed.ENDED
     # a link to confirm an address has nothing to do with how long the visits go on
     ends = [] if token.purpose == ADDRESS else [appointment.end_at for appointment in about]

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.localtime import to_local
-from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.plans import TICK
 from scheduler.domain.windows import Window
 from scheduler.services.day.boards import Day

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scheduler.domain.planner.words import label
+from scheduler.domain.planner.answers.words import label
 from scheduler.domain.plans import Action, Plan
 from scheduler.services.planning.earlier import line, sides
 from scheduler.web.wish_form import Fields, had

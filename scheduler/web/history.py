@@ -59,6 +59,8 @@ def history_words(event: AppointmentEvent) -> str:
         return f"{kind.replace('-', ' ')}: {what.replace('-', ' ')}"
     words = WORDS.get(event.kind, event.kind.replace("-", " "))
     words += ", entered after the day" if "late" in event.changes else ""
+    words += ", to be skipped" if event.changes.get("course_effect", [None, None])[1] == "skip" else ""
+    words += ", without notifying the patient" if "notify" in event.changes else ""
     return words + (", with an override" if "override" in event.changes else "")
 
 

@@ -31,6 +31,8 @@ LABELS = {
     "alert_note": "Alert on every visit",
     "proxy_name": "Also notify",
     "preferences": "Preferred days and times",
+    "deceased_on": "Date of death",
+    "active": "Patient of the clinic",
 }
 
 

@@ -16,7 +16,7 @@ from flask import current_app, url_for
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Placement, Proposal
+from scheduler.domain.planner.values import Placement, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
 from scheduler.http import signing

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
@@ -18,6 +19,7 @@ from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
 from scheduler.services.patient import address_changes, duplicates, fresh_links, patients
+from scheduler.services.planning.courses import missing_steps
 from scheduler.services.visit import visit_story
 from scheduler.transactions import only_reads
 from scheduler.web.current import actor
@@ -27,7 +29,7 @@ bp = Blueprint("patients", __name__)
 FOUND = 50
 TEXTS = (
     "given_name", "family_name", "preferred_name", "pronunciation", "birth_date", "email", "phone",
-    "language", "proxy_name", "proxy_email", "alert_note", "interpreter",
+    "language", "proxy_name", "proxy_email", "alert_note", "interpreter", "deceased_on",
 )  # fmt: skip
 
 
@@ -97,10 +99,13 @@ def show(patient_id: str) -> str | Response:
     if patient.public_id != patient_id:  # merged: one address for one person
         return redirect(url_for(".show", patient_id=patient.public_id), 308)
     now = clock.now()
+    courses = care_plans.of_patient(db.session(), patient)
+    running = [course for course in courses if course.status is CarePlanStatus.ACTIVE]
     return render_template(
         "patients/show.html",
         patient=patient,
-        courses=care_plans.of_patient(db.session(), patient),
+        courses=courses,
+        missing=[pair for course in running for pair in missing_steps(course)],
         visits=appointments.of_patient(db.session(), patient),
         record=visit_story.record_of(db.session(), patient, now),
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
@@ -179,7 +184,8 @@ def _form(
 
 def _fields(form: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: form[name].strip() for name in TEXTS if name in form}
-    return fields | {name: name in form for name in ("email_ok", "wheelchair")}
+    flags = {name: name in form for name in ("email_ok", "wheelchair")}
+    return fields | flags | ({"active": "left" not in form} if "deceased_on" in form else {})
 
 
 def _named(text: str) -> dict[str, str]:

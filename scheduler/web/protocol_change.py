@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.planner.words import label
+from scheduler.domain.planner.answers.words import label
 from scheduler.errors import Refusal
 from scheduler.http import signing
 from scheduler.models import plan_definition as definitions

@@ -16,9 +16,10 @@ from scheduler.errors import Refusal
 from scheduler.http import access
 from scheduler.models.message import Message
 from scheduler.services.actors import Actor
-from scheduler.services.course import booster_tasks
+from scheduler.services.course import booster_tasks, make_ups
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.patient import patients
+from scheduler.services.planning.courses import blocked_by
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
 from scheduler.web.csv_files import csv_file
@@ -26,7 +27,7 @@ from scheduler.web.current import actor
 from scheduler.web.shell import may
 
 bp = Blueprint("reminders", __name__)
-VIEWS = ("mails", "planned", "calls", "boosters")
+VIEWS = ("mails", "planned", "calls", "boosters", "make-ups")
 EXPORTED = timedelta(days=30)
 Deed = Callable[[Session, Actor, Message, datetime], object]
 
@@ -55,6 +56,8 @@ def index() -> str:
         counts=send_log.counts(db.session(), clinic, now),
         calls=call_list.calls(db.session(), clinic, now),
         boosters=booster_tasks.to_book(db.session(), clinic, now),
+        make_ups=make_ups.to_make_up(db.session(), clinic),
+        blocked_without=blocked_by,
         held=channel.held_reason if channel and channel.held_at else "",
         now=now,
         rule_words=words_of,
@@ -70,6 +73,7 @@ def counts() -> str:
         "reminders/_counts.html",
         calls=len(call_list.calls(db.session(), clinic, now)),
         boosters=len(booster_tasks.to_book(db.session(), clinic, now)),
+        make_ups=len(make_ups.to_make_up(db.session(), clinic)),
         unclear=send_log.unclear(db.session(), clinic),
     )
 

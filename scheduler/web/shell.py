@@ -85,7 +85,7 @@ def _tasks(person: Actor) -> tuple[int, list[str]]:
     if not waiting:
         return count, []
     answers = "A patient’s answer needs" if waiting == 1 else f"{waiting} patients’ answers need"
-    words = Markup('{} a person, and no one has taken it: <a href="{}">see what is to do</a>.')
+    words = Markup('{} a person, and it is not taken yet: <a href="{}">see what is to do</a>.')
     return count, [words.format(answers, url_for("tasks.index"))]
 
 

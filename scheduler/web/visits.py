@@ -19,17 +19,19 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
-from scheduler.domain.status import STEPS, CarePlanStatus, Stage
+from scheduler.domain.status import STEPS, CarePlanStatus, CourseEffect, Stage
 from scheduler.domain.windows import Window
-from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, StepMissing, WrongDay
+from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, RuleBroken, StepMissing, WrongDay
 from scheduler.models import appointment as appointments
 from scheduler.models import visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.task import open_about
 from scheduler.services.account.permissions import allowed, require
+from scheduler.services.clinic import displaced
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
 from scheduler.services.day.lateness import Lateness
+from scheduler.services.planning.courses import blocked_by, depending, followers, missing_before
 from scheduler.services.row_versions import check_version
 from scheduler.services.visit import requirements, step_rules, visit_story, visits
 from scheduler.services.visit.undo import latest_step, undo
@@ -53,7 +55,6 @@ STEP_OF: dict[str, tuple[str, Callable[..., Appointment]]] = {
     "arrival": ("arrive", visits.arrive),
     "check-in": ("check-in", visits.check_in),
     "fulfillment": ("fulfill", visits.fulfill),
-    "no-show": ("no-show", visits.mark_noshow),
 }
 
 
@@ -92,7 +93,7 @@ def panel(visit_id: str) -> str:
     return _page(find(visit_id))
 
 
-@bp.post("/<visit_id>/<any(confirmation, arrival, fulfillment, 'no-show'):what>")
+@bp.post("/<visit_id>/<any(confirmation, arrival, fulfillment):what>")
 @may("progress")
 def step(visit_id: str, what: str) -> Response | tuple[str, int]:
     return _step(visit_id, what)
@@ -152,14 +153,56 @@ def stage(visit_id: str) -> Response:
 
 @bp.post("/<visit_id>/cancellation")
 @may("cancel")
-def cancel(visit_id: str) -> Response:
+def cancel(visit_id: str) -> Response | tuple[str, int]:
     visit = find(visit_id)
     _check_version(visit)
-    visits.cancel(
-        db.session(), actor(), [visit], clock.now(), _text("reason"), request.form.get("side", "clinic")
-    )
+    try:
+        visits.cancel(
+            db.session(),
+            actor(),
+            [visit],
+            clock.now(),
+            _text("reason"),
+            request.form.get("side", "clinic"),
+            **_effect(),
+            notify=request.form.get("notify", "yes") != "no",
+        )
+    except (RuleBroken, Invalid) as refusal:
+        return _not_canceled(visit_id, refusal)
     db.session.commit()
     return answer(visit, f"{visit.patient.name}, {visit.title}: canceled.", "cancel")
+
+
+@bp.post("/<visit_id>/no-show")
+@may("progress")
+def miss(visit_id: str) -> Response | tuple[str, int]:
+    visit = find(visit_id)
+    _check_version(visit)
+    try:
+        visits.mark_noshow(db.session(), actor(), visit, clock.now(), _text("reason"), **_effect())
+    except (RuleBroken, Invalid) as refusal:
+        return _not_canceled(visit_id, refusal)
+    db.session.commit()
+    return answer(visit, f"{visit.patient.name} {SAID['no-show']}.", "no-show")
+
+
+def _effect() -> dict[str, Any]:
+    """Return what the form says about the course; the reason of a skipped step is the reason of its override."""
+    effect = request.form.get("course_effect") or CourseEffect.MAKE_UP
+    if effect not in set(CourseEffect):
+        raise Invalid([("course_effect", f"must be one of {', '.join(CourseEffect)}")])
+    skips = effect == CourseEffect.SKIP
+    return {"course_effect": CourseEffect(effect), "override_reason": _text("reason") if skips else ""}
+
+
+def _not_canceled(visit_id: str, refusal: Refusal) -> tuple[str, int]:
+    db.session.rollback()
+    details = refusal.details
+    if isinstance(refusal, RuleBroken):
+        words = [one["words"] for one in details["violations"]]
+    else:
+        words = [f"The reason {one['reason']}." for one in details["errors"]]
+    return _page(find(visit_id), not_canceled=" ".join(words)), refusal.status
 
 
 @bp.post("/<visit_id>/undo")
@@ -236,6 +279,11 @@ def _page(visit: Appointment, **more: Any) -> str:
         last=last if last and step_rules.may_undo(visit, last.kind, now) else None,
         may_complete=lambda requirement: requirements.may_complete(actor().role, requirement.completed_by),
         make_up=_can_be_made_up(visit),
+        displaced=next(iter(displaced.among(db.session(), actor().clinic, [visit])), None),
+        missing=missing_before(visit) if visit.status.is_expected else [],
+        blocks=blocked_by(visit) if visit.status.is_ahead else [],
+        depends=bool(depending(visit)) if visit.status.is_live or visit.status.is_ahead else False,
+        along=[one for one in followers(visit) if one.status.is_ahead],
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),
         reminders=visit_story.reminders(db.session(), visit),

@@ -54,8 +54,8 @@ def test_a_refusal_that_is_not_proven_names_a_job_too(alice, asked, gives_up):
 @pytest.fixture
 def gives_up(monkeypatch):
     """Let the search give up at once."""
-    monkeypatch.setattr("scheduler.domain.planner.optimum.CASES", 1)
-    monkeypatch.setattr("scheduler.domain.planner.optimum.DIVES", 1)
+    monkeypatch.setattr("scheduler.domain.planner.search.optimum.CASES", 1)
+    monkeypatch.setattr("scheduler.domain.planner.search.optimum.DIVES", 1)
 
 
 def test_a_proven_answer_names_none(alice, asked):

@@ -78,6 +78,7 @@ TABLE = {
     "create_closure": ("settings", "/closures", WINDOW, False),
     "list_closures": ("view", "/closures", None, False),
     "get_closure": ("view", "/closures/{closure}", None, True),
+    "list_displaced": ("view", "/displaced", None, False),
     "delete_closure": ("settings", "/closures/{closure}", None, True),
     "list_reminders": ("send-log", "/reminders?appointment_id={visit}", None, True),
     "create_patient_feed": ("feeds", "/patients/{patient}/feeds", {}, True),

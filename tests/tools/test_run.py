@@ -47,7 +47,7 @@ def test_it_greets_answers_and_ends_with_all_its_processes(environ, demo):
     address = f"http://127.0.0.1:{environ['PORT']}"
 
     assert f"  Seriate is at  {address}\n" in said
-    assert f"  Open the mailbox  {address}/demo/mailbox\n" in said
+    assert f"  Open mailbox   {address}/demo/mailbox\n" in said
     assert open_url(f"{address}/healthz", timeout=30).status == 200
     started = children(demo.pid)
     assert len(started) >= 3

@@ -24,7 +24,7 @@ def test_a_new_clinics_admin_is_led_to_the_checklist(fresh, signed_in):
     home, start, patients = (client.get(page) for page in ("/", "/start", "/patients"))
 
     assert (home.status_code, home.location) == (303, "/start")
-    assert ("0 of 6 done" in start.text, "Next: when the clinic is open" in patients.text) == (True, True)
+    assert ("0 of 6 done" in start.text, "Next: opening hours" in patients.text) == (True, True)
 
 
 def test_whoever_cannot_set_up_is_not_led(fresh, signed_in):

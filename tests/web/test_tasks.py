@@ -16,7 +16,7 @@ def task(session, harbor, course):
 
 def test_every_page_says_that_an_answer_waits_until_it_is_taken(harbor, task, signed_in):
     nick = signed_in(harbor, "nick")
-    words = "A patient\u2019s answer needs a person, and no one has taken it"
+    words = "A patient\u2019s answer needs a person, and it is not taken yet"
 
     assert words in nick.get("/patients").text
     assert nick.post(f"/tasks/{task}/assignment").status_code == 303

@@ -1,15 +1,14 @@
 """The planner: whole courses placed on a live calendar, with reasons when they do not fit.
 
 Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`. The values that go in and come out are in
-model.py, the clinic's calendar in calendar.py and availability.py.
+values.py. Imports go one way: answers, then search, then grid, then values. docs/planner.md explains it all.
 """
 
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.improving import Improvement, improve, placed
-from scheduler.domain.planner.proposals import check, propose, slot_map
-from scheduler.domain.planner.reflow import Reflow, reflow
-from scheduler.domain.planner.weights import Weights
+from scheduler.domain.planner.answers.improving import Improvement, improve, placed
+from scheduler.domain.planner.answers.proposals import check, propose, slot_map
+from scheduler.domain.planner.answers.reflow import Reflow, reflow
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Calendar, Weights
 
 __all__ = [
     "Availability",

@@ -13,9 +13,8 @@ from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 
 from scheduler.domain.localtime import day_bounds, local_on, to_local
-from scheduler.domain.planner.calendar import Calendar
 from scheduler.domain.planner.measures import amount, both, in_minutes, line_visits, within
-from scheduler.domain.planner.model import Placement, PlannerResource, Request, Segment, Violation
+from scheduler.domain.planner.values import Calendar, Placement, PlannerResource, Request, Segment, Violation
 from scheduler.domain.plans import Action, Edge, Need, Phase, Role, Unit
 from scheduler.domain.windows import Window, merged, subtract
 

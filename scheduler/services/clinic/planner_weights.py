@@ -1,7 +1,7 @@
 """What a clinic prefers when courses are placed: the planner's weights, each within bounds.
 
 A clinic keeps only the weights that differ from ours. The bounds keep all preferences together far below the price of
-moving a visit (planner/reflow.py), so that a re-flow never moves one more visit for the sake of a nicer course.
+moving a visit (planner/answers/reflow.py), so that a re-flow never moves one more visit for the sake of a nicer course.
 """
 
 from __future__ import annotations

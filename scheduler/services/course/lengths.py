@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit
+from scheduler.domain.planner.values import NoFit
 from scheduler.domain.plans import TICK
 from scheduler.errors import Invalid
 from scheduler.models.appointment import Appointment

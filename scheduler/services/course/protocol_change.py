@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on, to_local, to_minute
 from scheduler.domain.plan_files import phase_document
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, NoFit, Placement, Projection
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Done, NoFit, Placement, Projection
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import CarePlanStatus

@@ -24,8 +24,10 @@ from scheduler.models import task
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
+from scheduler.services.clinic import displaced
 from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
+from scheduler.services.planning.courses import missing_before_each
 
 
 class BoardView(StrEnum):
@@ -80,6 +82,8 @@ class Day:
     delays: Mapping[int, Delay] = field(default_factory=dict)
     missing: Mapping[int, Sequence[RequirementDefinition]] = field(default_factory=dict)
     with_task: frozenset[int] = frozenset()  # patients about whom a task is open
+    missing_steps: Mapping[int, Sequence[Appointment]] = field(default_factory=dict)
+    displaced: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datetime | None = None) -> Day:
@@ -97,7 +101,9 @@ def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datet
         return Day(on, view, bounds, tuple(columns), visits, called_off)
     late, missing = delays.of_day(session, visits, now), missing_requirements.of_day(session, visits)
     with_task = task.with_open(session, clinic.id, {visit.patient_id for visit in visits})
-    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing, with_task)
+    steps = missing_before_each(session, visits)
+    gone = {one.visit.id: one.unavailable for one in displaced.among(session, clinic, visits)}
+    return Day(on, view, bounds, tuple(columns), visits, called_off, late, missing, with_task, steps, gone)
 
 
 def standing(visits: Iterable[Appointment]) -> list[Appointment]:

@@ -12,8 +12,8 @@ from datetime import datetime, time, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.bitsets import to_bools
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.grid.bitsets import to_bools
 from scheduler.domain.plans import TICK, Role
 from scheduler.domain.windows import Window
 

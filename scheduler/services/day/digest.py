@@ -27,8 +27,9 @@ from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.models.user import Membership, User
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services import locks
+from scheduler.services.clinic import displaced
 from scheduler.services.clinic.staff import IS_AT_DESK, initials
-from scheduler.services.course import booster_tasks
+from scheduler.services.course import booster_tasks, make_ups
 from scheduler.services.mail import call_list, channels, send_log
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.patient import address_changes
@@ -86,11 +87,16 @@ def lines_of(session: Session, clinic: Clinic, now: datetime) -> list[str]:
     when = f", the first at {speech.time(first)} ({speech.zone_of(first)})" if today else ""
     return [
         f"{_counted(len(today), 'visit')} today{when}",
+        *_named("Affected by a closure or an absence", _displaced(session, clinic, today), speech),
         *_named("Not confirmed", quiet, speech),
         *_named("Open requirements", missing, speech),
         *_numbers(session, clinic, now),
         *channels.troubles(session, now, clinic),
     ]
+
+
+def _displaced(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Appointment]:
+    return [one.visit for one in displaced.among(session, clinic, visits)]
 
 
 def _visits(session: Session, clinic: Clinic, start: datetime, end: datetime) -> Sequence[Appointment]:
@@ -133,6 +139,8 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
             "with a new email address to review",
         ),
         (len(booster_tasks.to_book(session, clinic, now)), "booster", "due to book"),
+        (len(displaced.ahead(session, clinic, now)), "visit", "affected by a closure or an absence"),
+        (len(make_ups.to_make_up(session, clinic)), "canceled or missed visit", "to make up for"),
         (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
         (_count(session, Patient, *stopped), "patient", "opted out of reminders since yesterday"),
         (send_log.unclear(session, clinic), "mail", "may not have arrived"),

@@ -24,7 +24,7 @@ Known = Mapping[tuple[int, int | None, str], Settled | None]  # None: it applies
 def of_day(session: Session, visits: Sequence[Appointment]) -> dict[int, list[RequirementDefinition]]:
     """Return the requirements that keep pending visits waiting, by visit, in the plan's order.
 
-    One of which no one has said whether it applies is left out: the board may be on a shared screen.
+    One for which it is not known whether it applies is left out: the board may be on a shared screen.
     """
     pending = [visit for visit in visits if visit.status is AppointmentStatus.PENDING and visit.care_plan]
     plans, settled = _plans(session, pending), _settled(session, pending)

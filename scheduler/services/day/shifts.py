@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import day_bounds, local_on
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.calendar import Taken
-from scheduler.domain.planner.model import NoFit, Placement, Request
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import NoFit, Placement, Request, Taken
 from scheduler.domain.plans import TICK
 from scheduler.domain.status import STEPS, AppointmentStatus
 from scheduler.domain.windows import Window

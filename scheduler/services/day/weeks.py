@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds, local_on
-from scheduler.domain.planner.availability import Availability
+from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.status import AppointmentStatus
 from scheduler.domain.windows import Window
 from scheduler.models.appointment import Appointment

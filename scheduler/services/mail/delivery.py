@@ -1,9 +1,10 @@
 """The sending check that a claimed message passes right before its content is sent, and the recording of how it ended.
 
 The sending check is one UPDATE: it asks for the lease, for every visit in the version that the letter tells of, for the
-link epoch that its links carry (an address that the desk has just corrected gets nothing more), and for the time not to
-be over; it sets `data_at`. Only when it has been committed may the content leave. On PostgreSQL the visits are locked
-first, so a cancellation that commits while the sending check runs is either seen by it or comes after it.
+link epoch that its links carry (an address that the desk has just corrected gets nothing more), for a patient who has
+neither died nor left, and for the time not to be over; it sets `data_at`. Only when it has been committed may the
+content leave. On PostgreSQL the visits are locked first, so a cancellation that commits while the sending check runs is
+either seen by it or comes after it. A reminder of a displaced visit (a closure, an absence) is refused too.
 """
 
 from __future__ import annotations
@@ -18,22 +19,28 @@ from sqlalchemy.orm import Session
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict, redacted
+from scheduler.services.clinic.displaced import among
 from scheduler.services.database_clock import database_clock, database_time
+from scheduler.services.locks import hold_hours
 from scheduler.services.mail import notices
 from scheduler.services.mail.leases import backoff
 from scheduler.services.mail.letters import TO_STAFF, Letter, NoLetter
 from scheduler.services.mail.message_ends import Policy, ended, fell_through, unclear
 
 MOST_ATTEMPTS = 20
+BEFORE_A_VISIT = (MessageKind.REMINDER, MessageKind.REQUIREMENT_MISSING, MessageKind.DRIVER)
 
 
 def pass_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
     """Let the letter out, or not. The caller commits before the content is sent, and sends nothing if that fails."""
+    if _is_displaced(session, letter):
+        return False
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         connection.execute(_visits(), {"about_message": letter.message_id}).all()
@@ -51,6 +58,26 @@ def pass_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
     return connection.execute(_sending_check(connection.dialect.name), passing).rowcount == 1
 
 
+def _is_displaced(session: Session, letter: Letter) -> bool:
+    """Tell whether a reminder is about a visit that is displaced now. Hours and closures stay as they are meanwhile."""
+    visits = session.scalars(_reminded_of(), {"about_message": letter.message_id}).all()
+    if not visits:
+        return False
+    clinic = session.get_one(Clinic, visits[0].clinic_id)
+    hold_hours(session, clinic.id)
+    return bool(among(session, clinic, visits))
+
+
+@cache
+def _reminded_of() -> Select[Appointment]:
+    return (
+        select(Appointment)
+        .join(MessageSubject, MessageSubject.appointment_id == Appointment.id)
+        .join(Message, Message.id == MessageSubject.message_id)
+        .where(Message.id == bindparam("about_message"), Message.kind.in_(BEFORE_A_VISIT))
+    )
+
+
 @cache  # built once: half of a sending check's time would go into building the same statement
 def _sending_check(dialect: str) -> Update:
     return (
@@ -64,7 +91,12 @@ def _sending_check(dialect: str) -> Update:
             or_(Message.expires_at.is_(None), Message.expires_at > bindparam("moment")),
             ~exists().where(_is_stale()),
             ~exists().where(
-                Patient.id == Message.patient_id, Patient.link_epoch != bindparam("epoch", type_=Integer)
+                Patient.id == Message.patient_id,
+                or_(
+                    Patient.link_epoch != bindparam("epoch", type_=Integer),
+                    Patient.deceased_on.is_not(None),
+                    ~Patient.active,
+                ),
             ),
         )
         .values(

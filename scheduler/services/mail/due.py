@@ -4,7 +4,8 @@ Reminders of one patient that fall due within two hours share a mail. Of one vis
 and nothing after the start: after hours of downtime nobody gets a three-day and a one-day reminder together. A late
 one that comes up in the quiet hours waits for their end if that is early enough. What asks for something is sent only
 while it is missing, and waits for a preparatory visit at which it is settled as a rule. Nobody gets more than a
-clinic's number of such mails in 24 hours: somebody calls instead. What is not sent says why.
+clinic's number of such mails in 24 hours: somebody calls instead. A reminder of a visit that is displaced by a closure
+or an absence waits while it is, and ends as one to call about. What is not sent says why.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.open_requirements import settled_on_the_way
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.clinic.displaced import among
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.mail.reminders import is_settled, quiet_hours, stands
 
 AT_ONCE = 200
 LATELY = timedelta(days=1)
+NEXT_LOOK = timedelta(minutes=5)  # until a reminder of a displaced visit is looked at again
 UNDERWAY = (MessageState.PENDING, MessageState.LEASED, MessageState.SENT, MessageState.UNCERTAIN)
 Row = tuple[Reminder, Appointment]
 Key = tuple[int, str]  # the patient, and who is written to
@@ -45,9 +48,15 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
     clinics = {clinic.id: clinic for *_, clinic in rows}
     in_time = [row for row in rows if not _postpone_in_quiet_hours(row[3], row[0], now)]
     patients = {patient.id: patient for _, _, patient, _ in in_time}
-    due = [(reminder, appointment) for reminder, appointment, _, _ in in_time]
+    all_due = [(reminder, appointment) for reminder, appointment, _, _ in in_time]
+    displaced = _displaced(session, clinics.values(), all_due)
+    due = [row for row in all_due if row[1].id not in displaced or not _is_held_back(*row, now)]
     groups = _grouped(due)
-    for key, row in _soon(session, due, now):
+    soon = _soon(session, due, now)
+    displaced |= _displaced(session, clinics.values(), [row for _, row in soon])
+    for key, row in soon:
+        if row[1].id in displaced:
+            continue
         # one that shares a mail with nothing would go early, perhaps in the night
         if any(_is_sent_now(*one, now) for one in groups.get(key, ())):
             groups[key].append(row)
@@ -68,6 +77,28 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
             reminder.state, reminder.message_id = ReminderState.QUEUED, mail.id
     session.flush()
     return len(rows) == limit
+
+
+def _displaced(session: Session, clinics: Iterable[Clinic], rows: Iterable[Row]) -> set[int]:
+    """Return the ids of the displaced visits that these reminders are about."""
+    visits = {visit.id: visit for _, visit in rows}.values()
+    found: set[int] = set()
+    for clinic in clinics:
+        theirs = [visit for visit in visits if visit.clinic_id == clinic.id]
+        found |= {one.visit.id for one in among(session, clinic, theirs)}
+    return found
+
+
+def _is_held_back(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+    """Let a reminder of a displaced visit wait, or end at its expiry as one to call about. One that is void goes on."""
+    if reminder.schedule_version != appointment.schedule_version:
+        return False
+    if reminder.expires_at <= now + NEXT_LOOK:
+        reminder.state = ReminderState.SKIPPED
+        reminder.explain(MessageReason.DISPLACED)
+    else:
+        reminder.due_at = now + NEXT_LOOK
+    return True
 
 
 def _grouped(rows: Iterable[Row]) -> dict[Key, list[Row]]:

@@ -193,8 +193,17 @@ def _visits() -> Select[Appointment]:
     return select(Appointment).where(Appointment.id.in_(bindparam("ids", expanding=True)))
 
 
+def not_notified(patient: Patient) -> MessageReason | None:
+    """Return why nothing at all is sent to this patient, None when it may be."""
+    if patient.may_be_notified:
+        return None
+    return MessageReason.DECEASED if patient.deceased_on else MessageReason.LEFT
+
+
 def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> MessageReason | None:
     """Return why this person cannot be written to, None when they can."""
+    if why := not_notified(patient):
+        return why
     address = patient.proxy_email if recipient == "proxy" else patient.email
     if not address:
         return MessageReason.NO_ADDRESS
@@ -210,6 +219,8 @@ def _reader(session: Session, message: Message, patient: Patient | None) -> Read
     if patient is None:
         raise ValueError(f"a {message.kind} is for a patient, and names none")
     if message.kind is MessageKind.ADDRESS:
+        if why := not_notified(patient):
+            return why
         address = str(message.values.get("to", ""))
         return (
             Reader(address, "", patient.language, patient.email_ok) if address else MessageReason.NO_ADDRESS

@@ -2,9 +2,9 @@
 
 What a patient must hear follows from what they were last told and what holds now, so every change of a visit ends in
 the same question (`_need`). Nothing told yet and it stands: confirm. Told another time: say it changed. Told that it
-stands and it is off: say it is cancelled. Told what still holds: nothing. So an undo within the delay leaves no mail,
-and moving a visit whose confirmation has not left yet changes that confirmation. Mails that have not left are merged
-by kind: a re-flow of eight visits is one mail.
+stands and it is off: say it is cancelled, unless it was canceled quietly. Told what still holds: nothing. So an undo
+within the delay leaves no mail, and moving a visit whose confirmation has not left yet changes that confirmation. Mails
+that have not left are merged by kind: a re-flow of eight visits is one mail.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _need(appointment: Appointment, told: LastNotification | None) -> MessageKin
     if told is None:
         return MessageKind.CONFIRMATION if stands else None
     if not stands:
-        return MessageKind.CANCELLATION if told.stands else None
+        return MessageKind.CANCELLATION if told.stands and not appointment.cancelled_quietly else None
     if told.still_holds(appointment):
         return None
     return MessageKind.CHANGE

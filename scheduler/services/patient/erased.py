@@ -46,6 +46,7 @@ ERASED_VALUES: dict[str, Any] = {
     "interpreter": "",
     "wheelchair": False,
     "preferences": {},
+    "deceased_on": None,
     "search_key": "",
 }
 # what says something about a person, in rows that stay

@@ -60,6 +60,8 @@ FIELDS: dict[str, tuple[str, ...]] = {  # what is chosen, and what goes with it
     "alert_note": (),
     "proxy_name": ("proxy_email",),
     "preferences": (),
+    "deceased_on": (),
+    "active": (),
 }
 
 

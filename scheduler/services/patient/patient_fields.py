@@ -33,6 +33,8 @@ def checked(fields: Mapping[str, Any], today: date) -> dict[str, Any]:
     born = values.get("birth_date")
     if born is not None and (born > today or born.year < today.year - OLDEST):
         errors.append(("birth_date", "is not the birth date of a living person"))
+    if (died := values.get("deceased_on")) is not None and (died > today or (born and died < born)):
+        errors.append(("deceased_on", "must be between the birth date and today"))
     if errors:
         raise Invalid(errors)
     return values
@@ -128,4 +130,6 @@ CHECKS: dict[str, Callable[[str, object], Any]] = {
     "interpreter": _line(60),
     "wheelchair": _flag,
     "preferences": _preferences,
+    "deceased_on": _date,
+    "active": _flag,
 }

@@ -50,6 +50,8 @@ FIELDS = [
     "interpreter",
     "wheelchair",
     "preferences",
+    "deceased_on",
+    "active",
     "created_at",
 ]
 VISIT = [

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import NoFit
+from scheduler.domain.planner.values import NoFit
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment

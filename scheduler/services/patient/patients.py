@@ -62,7 +62,8 @@ def update(
 ) -> Patient:
     """Change the fields that are given. Raises Invalid, and Stale when `expected_version` is not the present one.
 
-    Replacing or removing an address ends the links that were sent to it, unless the patient confirmed the new one.
+    Replacing or removing an address ends the links that were sent to it, unless the patient confirmed the new one. All
+    links end when the patient died or left.
     """
     check_version(session, patient, expected_version)
     values = checked(fields, now.astimezone(actor.clinic.zone).date())
@@ -71,13 +72,15 @@ def update(
         return patient
     shown = CALLED_BY & changed.keys()
     readdressed = any(getattr(patient, name) for name in ADDRESSES & changed.keys())
+    notified = patient.may_be_notified
     _apply(patient, changed, now)
+    gone = notified and not patient.may_be_notified
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)
     if shown:
         relabelled(session, patient.clinic_id, Appointment.patient_id == patient.id, now)
         versions.raise_versions(session, patient.clinic_id, shown_in(session, patient), now)
-    if readdressed and actor.name != "patient":
+    if gone or (readdressed and actor.name != "patient"):
         private_links.end_all(session, actor, patient, now)
     session.flush()
     return patient

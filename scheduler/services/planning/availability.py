@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import is_writer
 from scheduler.domain.localtime import day_bounds
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.calendar import Calendar
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Calendar
 from scheduler.domain.windows import Window
 from scheduler.models.allocation import Allocation
 from scheduler.models.clinic import Clinic

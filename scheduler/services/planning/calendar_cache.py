@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import is_writer
 from scheduler.domain.localtime import day_bounds
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.calendar import Calendar, Taken
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Calendar, Taken
 from scheduler.domain.windows import Window
 from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.versions import CalendarVersion

@@ -19,8 +19,7 @@ from sqlalchemy import BindParameter, Select, Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds
-from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.model import PlannerResource
+from scheduler.domain.planner.values import Calendar, PlannerResource
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window, merged
 from scheduler.models.clinic import Clinic

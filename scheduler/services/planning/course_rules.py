@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Placement, Violation
+from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import TO_MAKE_UP
 from scheduler.models import care_plan as care_plans

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Weights
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Done, Placement, Request
-from scheduler.domain.plans import Plan
-from scheduler.domain.status import STEPS, TO_MAKE_UP, AppointmentStatus, Response
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Done, Placement, Request
+from scheduler.domain.plans import Action, Plan
+from scheduler.domain.status import STEPS, TO_MAKE_UP, AppointmentStatus, CourseEffect, Response
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -81,23 +82,97 @@ def latest(care_plan: CarePlan) -> dict[str, Appointment]:
 def missing_before(appointment: Appointment) -> list[Appointment]:
     """Return the single visits that this one follows, directly or not, that were canceled or missed: first ones first.
 
-    One that another visit makes up for is not missing, and neither is one that the course was booked without. Members
-    of a series (infusion 2 before infusion 3) keep their place in the count instead.
+    One that another visit makes up for is not missing, and neither is one that the course was booked without or that
+    was skipped. Members of a series (infusion 2 before infusion 3) keep their place in the count instead.
     """
     course = appointment.care_plan
     if course is None:
         return []
     visits, skipped = latest(course), course.wishes.get("skipped", ())
-    actions = {action.key: action for action in course.plan_definition.plan.actions}
     found: list[Appointment] = []
-    step = actions.get(appointment.action)
-    while step is not None and step.offset is not None:
-        step = actions[step.offset.after]
+    for step in _steps_before(course, appointment.action):
         visit = visits.get(step.key)
         is_single = step.series is None and step.key not in skipped
-        if is_single and visit is not None and visit.status in TO_MAKE_UP:
+        if is_single and visit is not None and _is_missing(visit):
             found.append(visit)
     return found[::-1]
+
+
+def blocked_by(appointment: Appointment) -> list[Appointment]:
+    """Return the visits ahead that could not take place without this one: those that ask for it as a preparation."""
+    course = appointment.care_plan
+    if course is None or latest(course).get(appointment.action) is not appointment:
+        return []
+    step = course.plan_definition.plan.action(appointment.action)
+    return depending(appointment) if step.series is None else []
+
+
+def depending(appointment: Appointment) -> list[Appointment]:
+    """Return the later visits ahead that follow this one in its course, directly or not, but not only from it."""
+    course = appointment.care_plan
+    if course is None or latest(course).get(appointment.action) is not appointment:
+        return []
+    only = followers(appointment)
+    ahead = [one for one in latest(course).values() if one.status.is_expected and one not in only]
+    return sorted(
+        (one for one in ahead if any(s.key == appointment.action for s in _steps_before(course, one.action))),
+        key=lambda one: (one.start_at, one.id),
+    )
+
+
+def followers(appointment: Appointment) -> list[Appointment]:
+    """Return the visits of a course that are held only because of this one: its check-in call.
+
+    The patient does not come for them, and no other step follows them. What was canceled is among them.
+    """
+    course = appointment.care_plan
+    if course is None or latest(course).get(appointment.action) is not appointment:
+        return []
+    plan, visits = course.plan_definition.plan, latest(course)
+    followed = {action.offset.after for action in plan.actions if action.offset is not None}
+    return [
+        visits[action.key]
+        for action in plan.actions
+        if action.offset is not None
+        and action.offset.after == appointment.action
+        and not action.visible
+        and action.dosing is None
+        and action.key not in followed
+        and action.key in visits
+    ]
+
+
+def _is_missing(visit: Appointment) -> bool:
+    return visit.status in TO_MAKE_UP and visit.course_effect is not CourseEffect.SKIP
+
+
+def _steps_before(course: CarePlan, key: str) -> Iterator[Action]:
+    """Yield the steps from which a step is counted, directly or not, the nearest first."""
+    actions = {action.key: action for action in course.plan_definition.plan.actions}
+    step = actions.get(key)
+    while step is not None and step.offset is not None:
+        step = actions[step.offset.after]
+        yield step
+
+
+def missing_before_each(
+    session: Session, appointments: Sequence[Appointment]
+) -> dict[int, list[Appointment]]:
+    """Return what is missing before each of these visits, by the id of the visit; most have no entry.
+
+    Two queries, whatever their number: only courses in which something was canceled or missed are read.
+    """
+    expected = [one for one in appointments if one.status.is_expected and one.care_plan_id is not None]
+    gone = select(Appointment.care_plan_id).where(
+        Appointment.care_plan_id.in_({one.care_plan_id for one in expected}),
+        Appointment.status.in_(TO_MAKE_UP),
+        Appointment.course_effect.is_distinct_from(CourseEffect.SKIP),
+    )
+    courses = select(CarePlan).where(CarePlan.id.in_(gone))
+    options = (selectinload(CarePlan.appointments), joinedload(CarePlan.plan_definition))
+    kept = {course.id: course for course in session.scalars(courses.options(*options))} if expected else {}
+    found = {one.id: missing_before(one) for one in expected if one.care_plan_id in kept}
+    return {key: missing for key, missing in found.items() if missing}
 
 
 def missing_steps(care_plan: CarePlan) -> list[tuple[Appointment, Appointment]]:

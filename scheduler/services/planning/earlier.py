@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.course import line_of
-from scheduler.domain.planner.model import Done, Suggestion
-from scheduler.domain.planner.words import label
+from scheduler.domain.planner.answers.words import label
+from scheduler.domain.planner.search.course import line_of
+from scheduler.domain.planner.values import Done, Suggestion
 from scheduler.domain.plans import Action, Edge, Offset, Plan, Unit
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.services.actors import Actor

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import from_minute, to_minute
-from scheduler.domain.planner import Availability, Improvement, Weights, way_out
-from scheduler.domain.planner.model import Proposal, Request
+from scheduler.domain.planner import Availability, Improvement, Weights
+from scheduler.domain.planner.search import solver_fallback
+from scheduler.domain.planner.values import Proposal, Request
 from scheduler.errors import NotFound
 from scheduler.models.job import Job, JobState
 from scheduler.models.patient import by_public_id as patient_by_public_id
@@ -58,7 +59,7 @@ class ImprovementInput:
 
 def can_go_on(session: Session, now: datetime) -> bool:
     """Tell whether there is a solver, and a worker to run it."""
-    return way_out.is_installed() and not signs_of_life.is_worker_gone(session, now)
+    return solver_fallback.is_installed() and not signs_of_life.is_worker_gone(session, now)
 
 
 def ask(

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.grid import ticks
-from scheduler.domain.planner.model import Segment
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.grid.grid import ticks
+from scheduler.domain.planner.values import Segment
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
 from scheduler.models import schedule

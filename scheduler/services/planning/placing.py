@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import NoFit, Placement, Request
+from scheduler.domain.planner.values import NoFit, Placement, Request
 from scheduler.domain.plans import Action, Plan
 from scheduler.errors import Invalid
 from scheduler.models.patient import Patient

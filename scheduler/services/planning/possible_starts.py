@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Request
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Request
 from scheduler.domain.plans import TICK, Action
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment

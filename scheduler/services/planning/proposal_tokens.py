@@ -15,7 +15,7 @@ from itsdangerous import BadSignature
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import from_minute, to_minute
-from scheduler.domain.planner.model import Placement, Projection, Proposal, Segment
+from scheduler.domain.planner.values import Placement, Projection, Proposal, Segment
 from scheduler.domain.plans import Role
 from scheduler.errors import ProposalExpired
 from scheduler.models.patient import by_public_id as patient_by_public_id

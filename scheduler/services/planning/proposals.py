@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import NoFit, Proposal
-from scheduler.domain.planner.way_out import AtOnce
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.search.solver_fallback import AtOnce
+from scheduler.domain.planner.values import NoFit, Proposal
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights

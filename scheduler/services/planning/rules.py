@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from scheduler.domain import planner
-from scheduler.domain.planner.availability import Availability
-from scheduler.domain.planner.model import Placement, Request, Violation
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.values import Placement, Request, Violation
 from scheduler.errors import RuleBroken
 from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.plan_files import phase_document, phase_of
-from scheduler.domain.planner.model import Done, Placement, Segment
+from scheduler.domain.planner.values import Done, Placement, Segment
 from scheduler.domain.plans import Action, Role
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.allocation import PATIENT, Allocation

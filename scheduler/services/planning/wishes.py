@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import from_minute, to_minute
-from scheduler.domain.planner.model import Done, Request
+from scheduler.domain.planner.values import Done, Request
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition

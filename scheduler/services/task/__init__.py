@@ -1,1 +1,1 @@
-"""What people must do: opening tasks, taking them, and what happens when no one does."""
+"""What people must do: opening tasks, taking them, and what happens when they are not taken."""

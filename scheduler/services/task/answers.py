@@ -84,13 +84,13 @@ def first_readers(session: Session, clinic: Clinic, appointment: Appointment) ->
 
 
 def due_clinics(session: Session, now: datetime) -> Sequence[int]:
-    """Return the ids of the clinics with tasks that no one took in time."""
+    """Return the ids of the clinics with tasks that were not taken in time."""
     query = select(Task.clinic_id).where(Task.done_at.is_(None), Task.escalates_at <= now)
     return session.scalars(query.distinct().order_by(Task.clinic_id)).all()
 
 
 def escalate_due(session: Session, clinic: Clinic, now: datetime) -> int:
-    """Notify everyone who leads, and the contacts, of each task that no one took in time, and again later."""
+    """Notify everyone who leads, and the contacts, of each task that were not taken in time, and again later."""
     if not locks.take_job(session, "tasks", clinic.id):
         return 0
     query = select(Task).where(Task.clinic_id == clinic.id, Task.done_at.is_(None), Task.escalates_at <= now)
@@ -114,7 +114,7 @@ def _notify(session: Session, clinic: Clinic, task: Task, readers: Sequence[User
     visit = session.get_one(Appointment, task.appointment_id)
     formats, zone = clinic.formats, clinic.zone
     day, due = formats.dated(to_local(visit.start_at, zone)), formats.moment(to_local(task.due_at, zone))
-    late = " No one has taken this yet." if task.escalations else ""
+    late = " It is not taken yet." if task.escalations else ""
     line = f"{initials(patient)}, visit of {day}: please read what the patient answered. Due {due}.{late}"
     for user in readers:
         values = {"words": WORDS, "lines": line, "path": f"/tasks/{task.public_id}"}

@@ -1,7 +1,7 @@
 """Taking a task, giving it back, and recording what came of it.
 
-Anyone who may take a task may also complete it, even if another user took it: urgent work does not wait for
-one person.
+Anyone who may take a task may also complete it, even if another person has taken it: what must be done soon does not
+wait for one person.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def may_take(actor: Actor, task: Task) -> bool:
 
 
 def take(session: Session, actor: Actor, task: Task, now: datetime) -> Task:
-    """Take a task; taking one's own again changes nothing. No one is notified further that it waits.
+    """Take a task; taking one's own again changes nothing. It no longer escalates.
 
     Raises WrongStatus when it is done or another person has it.
     """
@@ -52,7 +52,7 @@ def take(session: Session, actor: Actor, task: Task, now: datetime) -> Task:
 
 
 def give_back(session: Session, actor: Actor, task: Task, now: datetime) -> Task:
-    """Let others take a task again; from then on it escalates as before. Nothing happens if no one has it."""
+    """Let others take a task again; from then on it escalates as before. Nothing happens if it is free."""
     _lock(session, actor, task)
     if task.taken_by_id is None:
         return task

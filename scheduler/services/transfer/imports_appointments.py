@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from scheduler.domain.folding import folded
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_utc
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.domain.planner.model import Done, Placement
-from scheduler.domain.planner.projections import project
+from scheduler.domain.planner.answers.projections import project
+from scheduler.domain.planner.values import Done, Placement
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken
 from scheduler.models import location as locations

@@ -19,7 +19,10 @@ PHONE_USES = ("mobile", "home", None, "work", "temp", "old")
 
 
 def read(content: bytes, progress: Progress) -> tuple[list[Row], int]:
-    """Return the patients' rows and how many other resources there are. Raises ImportRefused."""
+    """Return the patients' rows and how many other resources there are, replaced patients among them.
+
+    Raises ImportRefused.
+    """
     entries = _entries(content)
     resources = [Row(place, _resource(place, entry)) for place, entry in enumerate(entries)]
     patients = [row for row in resources if row.fields.get("resourceType") == "Patient"]
@@ -29,13 +32,13 @@ def read(content: bytes, progress: Progress) -> tuple[list[Row], int]:
         found = _shape_faults(row)
         if found:
             faults += found
-        else:
+        elif not _is_replaced(row.fields):
             rows.append(Row(row.place, _fields(row.fields)))
     if faults:
         raise ImportRefused(UNIT, faults)
     if not rows:
         raise ImportRefused(UNIT, [ImportFault(0, "file", "holds no Patient")])
-    return rows, len(resources) - len(patients)
+    return rows, len(resources) - len(rows)
 
 
 def _entries(content: bytes) -> list[Any]:
@@ -93,7 +96,21 @@ def _fields(patient: Mapping[str, Any]) -> dict[str, Any]:
         "preferred_name": called if called != given else "",
         **contact,
     }
-    return {field: value for field, value in fields.items() if value}
+    return {field: value for field, value in fields.items() if value} | _gone(patient)
+
+
+def _gone(patient: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says that nothing may be sent: died, on a known day or not, or no longer a patient."""
+    if died := patient.get("deceasedDateTime"):
+        full = len(died) >= len("2026-11-30")
+        return {"deceased_on": died[:10]} if full else {"active": False}
+    is_active = patient.get("active", True) and not patient.get("deceasedBoolean", False)
+    return {} if is_active else {"active": False}
+
+
+def _is_replaced(patient: Mapping[str, Any]) -> bool:
+    """Tell whether another record goes on instead of this one."""
+    return any(link.get("type") == "replaced-by" for link in patient.get("link", []))
 
 
 def _preferred(listed: list[Any], uses: tuple[str | None, ...]) -> Any:

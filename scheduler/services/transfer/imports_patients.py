@@ -106,7 +106,7 @@ def _checked(
 def _from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
     """Return a line's cells as fields: flags in words, weekdays as numbers, wishes together."""
     fields = {name: value for name, value in cells.items() if name not in PREFERENCES}
-    for name in ("email_ok", "wheelchair"):
+    for name in ("email_ok", "wheelchair", "active"):
         if name in fields:
             fields[name] = FLAGS.get(fields[name].lower(), fields[name])
     wishes = {name: cells[name] for name in PREFERENCES if name in cells}

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from scheduler.domain.planner.model import Placement, Segment
+from scheduler.domain.planner.values import Placement, Segment
 from scheduler.domain.units import Held, deal, place
 from scheduler.domain.windows import Window
 from scheduler.errors import SlotTaken

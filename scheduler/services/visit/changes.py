@@ -29,7 +29,7 @@ from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import Session
 
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.domain.planner.model import Placement
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -49,7 +49,7 @@ from scheduler.services.visit.judge import require_dosing_gaps
 from scheduler.services.visit.snapshots import Snapshot, differences
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
-MARKS = ("event", "override", "late")  # what an event's changes hold beside the fields that changed
+MARKS = ("event", "override", "late", "notify")  # what an event's changes hold beside the fields that changed
 EXPIRED = "the hold expired"
 Wanted = tuple[Patient, Iterable[Placement]]
 

@@ -16,7 +16,7 @@ from scheduler.domain import dosing
 from scheduler.domain.dosing import DosingVisit, TooClose
 from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Placement, Violation
+from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Plan
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.model import NoFit, Placement
+from scheduler.domain.planner.values import NoFit, Placement
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEP_REFUSALS, STEPS
 from scheduler.errors import Invalid, NoFitFound, WrongStatus

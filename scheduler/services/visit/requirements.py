@@ -126,7 +126,7 @@ def reopen(
     appointment: Appointment | None = None,
     applies: bool | None = None,
 ) -> Requirement:
-    """Take back that a requirement was settled; an open one stays as it is. `applies` None: no one has asked yet.
+    """Take back that a requirement was settled; an open one stays as it is. `applies` None: not asked yet.
 
     Raises Forbidden for a role that the protocol does not name, Invalid for one that is open and does not apply.
     """

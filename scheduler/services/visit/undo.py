@@ -2,9 +2,9 @@
 
 Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
 what it used before. The undo is refused, with the reason, when another visit uses that time, when the clinic is closed
-then, when its practitioners are away, and when it would break the spacing of the course. Whether a visit that is to
-come again is booked or pending follows from its requirements as they are now. A move goes back as a whole, see
-undo_moves.py.
+then, when its practitioners are away, and when it would break the spacing of the course. What was canceled because of
+it (its check-in call) comes back with it. Whether a visit that is to come again is booked or pending follows from its
+requirements as they are now. A move goes back as a whole, see undo_moves.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.planner.model import Placement, Request
+from scheduler.domain.planner.values import Placement, Request
 from scheduler.domain.status import (
     LIVE,
     STEP_NAMES,
@@ -31,7 +31,7 @@ from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.open_requirements import status_by_requirements
 from scheduler.services.actors import Actor
 from scheduler.services.planning import availability, course_rules, rules
-from scheduler.services.planning.courses import latest
+from scheduler.services.planning.courses import followers, latest
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of, visit_of
 from scheduler.services.visit import step_rules
@@ -52,7 +52,7 @@ def undo(session: Session, actor: Actor, appointment: Appointment, step: str, no
         move_back(session, actor, event, now)
         return appointment
     if step in RELEASING:
-        _stand_again(session, actor, appointment, event, now)
+        _restore(session, actor, appointment, event, now)
         return appointment
     with changing(session, actor, now, [appointment]) as change:
         if step == "confirm":
@@ -78,17 +78,33 @@ def _former_status(appointment: Appointment, event: AppointmentEvent) -> Appoint
     return status_by_requirements(appointment) if former.is_expected else former
 
 
-def _stand_again(
+def _restore(
     session: Session, actor: Actor, appointment: Appointment, event: AppointmentEvent, now: datetime
 ) -> None:
+    """Restore a visit, with the visits that were canceled because of it and can still take place."""
     _require_place_in_course(session, appointment)
-    visit = visit_of(appointment, of_appointment(session, appointment.id, released_at=event.at))
+    back = [(appointment, event), *_taken_along(session, appointment, event, now)]
+    visits = {row: visit_of(row, of_appointment(session, row.id, released_at=event.at)) for row, _ in back}
     if appointment.start_at > now:
-        _require_rules(session, actor, appointment, visit, now)
-    with changing(session, actor, now, [appointment], [(appointment.patient, [visit])]) as change:
-        reinstate(appointment, _former_status(appointment, event))
-        change.allocate(appointment, visit)
-        change.note(appointment, "undo", audit="appointment.undone", also={"event": (event.id, None)})
+        _require_rules(session, actor, appointment, visits[appointment], now)
+    with changing(session, actor, now, visits, [(appointment.patient, list(visits.values()))]) as change:
+        for row, its_event in back:
+            reinstate(row, _former_status(row, its_event))
+            change.allocate(row, visits[row])
+            change.note(row, "undo", audit="appointment.undone", also={"event": (its_event.id, None)})
+
+
+def _taken_along(
+    session: Session, appointment: Appointment, event: AppointmentEvent, now: datetime
+) -> list[tuple[Appointment, AppointmentEvent]]:
+    """Return the visits ahead that the same act canceled because they only follow from this one."""
+    found = []
+    for row in followers(appointment):
+        step = latest_step(session, row)
+        same = step is not None and (step.operation, step.at) == (event.operation, event.at)
+        if step is not None and same and step.kind == "cancel" and row.start_at > now:
+            found.append((row, step))
+    return found
 
 
 def _require_place_in_course(session: Session, appointment: Appointment) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import CAME, LATE_AFTER, TO_MAKE_UP
@@ -75,10 +75,10 @@ def reminders(session: Session, visit: Appointment) -> list[Reminder]:
 
 
 def record_of(session: Session, patient: Patient, before: datetime) -> Record:
-    """Return how a patient kept appointments up to now."""
+    """Return how a patient kept appointments up to now. A cancellation counts at once, not when its day is over."""
     query = select(Appointment).where(
         Appointment.patient_id == patient.id,
-        Appointment.start_at < before,
+        or_(Appointment.start_at < before, Appointment.status == S.CANCELLED),
         Appointment.status.in_(CAME | TO_MAKE_UP),
     )
     visits = list(session.scalars(query))

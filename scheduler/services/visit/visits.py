@@ -11,14 +11,19 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.status import STEP_REFUSALS, STEPS, AppointmentStatus, Response, Stage
+from scheduler.domain.planner.values import Violation
+from scheduler.domain.status import STEP_REFUSALS, STEPS, AppointmentStatus, CourseEffect, Response, Stage
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.services.actors import Actor
+from scheduler.services.planning import rules
+from scheduler.services.planning.courses import depending, followers
+from scheduler.services.trail import audit
 from scheduler.services.visit import step_rules
 from scheduler.services.visit.changes import Changes, changing
 
 SIDES = ("patient", "clinic", "provider")
+SKIPPED = "skipped-step"
 
 
 def confirm(
@@ -99,13 +104,31 @@ def fulfill(
 
 
 def mark_noshow(
-    session: Session, actor: Actor, appointment: Appointment, now: datetime, reason: str = ""
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    now: datetime,
+    reason: str = "",
+    course_effect: CourseEffect = CourseEffect.MAKE_UP,
+    override_reason: str = "",
 ) -> Appointment:
-    """Note that the patient did not come, once the visit has begun; its time is free again."""
+    """Note that the patient did not come, once the visit has begun; its time is free again.
+
+    What only follows from the visit is canceled with it. Raises as `cancel` does.
+    """
     _require(appointment, "no-show")
     if now < appointment.start_at:
         raise WrongStatus(f"{appointment.title} has not started yet: cancel it instead")
-    return _step(session, actor, appointment, "no-show", AppointmentStatus.NOSHOW, now, reason)
+    _require_skip(session, actor, [appointment], now, course_effect, override_reason)
+    along = _taken_along([appointment])
+    effect = course_effect if appointment.care_plan is not None else None
+    late = {"late": (None, True)} if step_rules.is_late_entry(appointment, now) else {}
+    with changing(session, actor, now, [appointment, *along]) as change:
+        change.note(appointment, "no-show", override_reason or reason, also=late | _effect_note(effect))
+        appointment.status, appointment.stage = AppointmentStatus.NOSHOW, None
+        appointment.course_effect = effect
+        call_off(change, along, reason)
+    return appointment
 
 
 def cancel(
@@ -116,17 +139,32 @@ def cancel(
     reason: str = "",
     side: str = "clinic",
     kind: str = "cancel",
+    *,
+    course_effect: CourseEffect = CourseEffect.MAKE_UP,
+    override_reason: str = "",
+    notify: bool = True,
 ) -> None:
     """Cancel visits at once: their time is free, nothing more is reminded of, and the patient gets one mail.
 
-    `side` says who cancelled: patient, clinic or provider. Raises WrongStatus naming the first that cannot be.
+    `side` says who canceled: patient, clinic or provider. What only follows from a visit, such as its check-in call,
+    is canceled with it. `course_effect` says whether a visit of a course is to be made up for or skipped; skipping one
+    that later steps depend on needs the permission to override and `override_reason`. Without `notify`, which needs a
+    reason, the patient gets no mail.
+
+    Raises WrongStatus naming the first that cannot be canceled, RuleBroken for a step that may not be skipped.
     """
     if side not in SIDES:
         raise Invalid([("side", f"must be one of {', '.join(SIDES)}")])
+    if not notify and not reason.strip():
+        raise Invalid([("reason", "must say why the patient is not notified")])
     for appointment in appointments:
         _require(appointment, "cancel")
-    with changing(session, actor, now, appointments) as change:
-        call_off(change, appointments, reason, side, kind)
+    _require_skip(session, actor, appointments, now, course_effect, override_reason)
+    along = _taken_along(appointments)
+    effect = course_effect if kind == "cancel" else None
+    with changing(session, actor, now, [*appointments, *along]) as change:
+        call_off(change, appointments, override_reason or reason, side, kind, effect, notify=notify)
+        call_off(change, along, reason, kind=kind, notify=notify)
 
 
 def call_off(
@@ -135,18 +173,66 @@ def call_off(
     reason: str,
     side: str = "clinic",
     kind: str = "cancel",
+    course_effect: CourseEffect | None = None,
+    *,
+    notify: bool = True,
 ) -> None:
     """Cancel appointments as part of a larger change."""
     for appointment in appointments:
-        change.note(appointment, kind, reason, "appointment.cancelled")
+        effect = course_effect if appointment.care_plan is not None else None
+        also = _effect_note(effect) | ({} if notify else {"notify": (True, False)})
+        change.note(appointment, kind, reason, "appointment.cancelled", also=also)
         appointment.status, appointment.cancelled_at = AppointmentStatus.CANCELLED, change.now
         appointment.cancel_side, appointment.status_reason = side, reason
+        appointment.course_effect, appointment.cancelled_quietly = effect, not notify
+
+
+def _require_skip(
+    session: Session,
+    actor: Actor,
+    appointments: Sequence[Appointment],
+    now: datetime,
+    effect: CourseEffect,
+    override_reason: str,
+) -> None:
+    """Raise RuleBroken for skipping a step that later ones depend on, unless that is overridden, which is noted."""
+    if effect is not CourseEffect.SKIP:
+        return
+    for appointment in appointments:
+        later = [one for one in depending(appointment) if one not in appointments]
+        if not later:
+            continue
+        words = (
+            f"{_numbered(later[0])} follows {_numbered(appointment)}: make up for it, or ask a prescriber or manager "
+            "to skip it with a reason."
+        )
+        broken = [Violation(appointment.action, SKIPPED, words, hard=False)]
+        rules.require(actor, broken, override_reason)
+        fields = [f"override:{SKIPPED}:{appointment.action}"]
+        audit.record(session, actor, "appointment.overridden", appointment, now, fields, override_reason)
+
+
+def _taken_along(appointments: Sequence[Appointment]) -> list[Appointment]:
+    """Return the visits ahead that only follow from these and are canceled with them."""
+    along = [one for gone in appointments for one in followers(gone) if one.status in STEPS["cancel"]]
+    return [one for one in along if one not in appointments]
+
+
+def _effect_note(effect: CourseEffect | None) -> dict[str, tuple[object, object]]:
+    return {"course_effect": (None, effect)} if effect else {}
+
+
+def _numbered(appointment: Appointment) -> str:
+    return (
+        appointment.title if appointment.position is None else f"{appointment.title} {appointment.position}"
+    )
 
 
 def reinstate(appointment: Appointment, status: AppointmentStatus) -> None:
     """Give a cancelled or missed appointment its status back: the same row, the same uid."""
     appointment.status, appointment.cancelled_at = status, None
     appointment.cancel_side, appointment.status_reason = None, ""
+    appointment.course_effect, appointment.cancelled_quietly = None, False
 
 
 def _step(

@@ -91,6 +91,7 @@ function draw(html) {
   const focused = document.activeElement?.closest("#board .visit")?.dataset.visit;
   board.outerHTML = html;
   board = document.getElementById("board");
+  document.getElementById("board-count").textContent = board.dataset.count;
   window.htmx.process(board);
   board.scrollTop = scrollTop;
   board.scrollLeft = scrollLeft;

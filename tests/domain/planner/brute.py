@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import combinations, product
 
-from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.model import Placement, Request, Segment
 from scheduler.domain.planner.validator import check_plan
+from scheduler.domain.planner.values import Calendar, Placement, Request, Segment
 from scheduler.domain.plans import TICK, Action, Need
 
 

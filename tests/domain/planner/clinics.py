@@ -13,8 +13,7 @@ import yaml
 
 from scheduler.domain.localtime import to_utc
 from scheduler.domain.plan_files import checked_plan
-from scheduler.domain.planner.calendar import Calendar, Taken
-from scheduler.domain.planner.model import PlannerResource
+from scheduler.domain.planner.values import Calendar, PlannerResource, Taken
 from scheduler.domain.plans import Action, Edge, Need, Offset, Phase, Plan, Role, Unit
 from scheduler.domain.windows import Window
 

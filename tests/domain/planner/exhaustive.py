@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.planner.measures import line_visits
-from scheduler.domain.planner.problem import PlanningProblem
+from scheduler.domain.planner.search.problem import PlanningProblem
 from scheduler.domain.plans import Action, Edge, Offset, Role, Unit
 from scheduler.domain.windows import Window, merged, subtract
 from tests.domain.planner.trees import moments

@@ -6,8 +6,8 @@ from datetime import time
 from random import Random
 
 from scheduler.domain.planner import Availability, Weights
-from scheduler.domain.planner.model import Request
-from scheduler.domain.planner.problem import PlanningProblem
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import Request
 from scheduler.domain.plans import Role
 from tests.domain.planner.clinics import (
     MONDAY,

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from scheduler.domain.localtime import to_local
-from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, search, slot_map, way_out
-from scheduler.domain.planner.model import NoFit, Request
-from scheduler.domain.planner.problem import PlanningProblem
+from scheduler.domain.planner import Availability, Weights, check, propose, slot_map
+from scheduler.domain.planner.search import chains, cpsat, solver_fallback
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import NoFit, Request
 from scheduler.domain.plans import Action, Role, Unit
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import (
@@ -173,8 +174,8 @@ def test_a_course_bent_by_a_pin_keeps_the_pin_and_every_gap():
 
 
 def test_too_many_ways_to_place_the_visits_after_one_end_without_a_verdict(monkeypatch):
-    monkeypatch.setattr(search, "CHOICES", 0)
-    monkeypatch.setattr(way_out, "is_installed", lambda: False)
+    monkeypatch.setattr(chains, "CHOICES", 0)
+    monkeypatch.setattr(solver_fallback, "is_installed", lambda: False)
     call = (phase("call", 10, Role.NURSE),)
     many = [Action(f"call-{n}", "call", "Call", call, days_after("first", 1, 1, 1)) for n in range(6)]
     request = Request(plan(Action("first", "call", "Call", call), *many), MONDAY)

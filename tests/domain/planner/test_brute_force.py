@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from scheduler.domain.planner import Availability, Weights, propose, slot_map
-from scheduler.domain.planner.model import NoFit, Request
-from scheduler.domain.planner.problem import PlanningProblem
-from scheduler.domain.planner.terms import Bill
+from scheduler.domain.planner.answers.cost_breakdown import CostBreakdown
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import NoFit, Request
 from scheduler.domain.plans import Action, Role, Unit
 from tests.domain.planner.brute import every_course, possible
 from tests.domain.planner.clinics import (
@@ -79,7 +79,7 @@ def cost(problem, visits):
     """Return what the bill of a placement comes to, for the best choice of the course's own therapist."""
     grid = problem.availability.grid
     cells = {problem.course.step(visit.action): grid.cell(visit.start) for visit in visits}
-    bill = Bill(problem.course, problem.ruler, problem.pricing, problem.weights, cells)
+    bill = CostBreakdown(problem.course, problem.gap_ranges, problem.pricing, problem.weights, cells)
     owners = problem.optimum.therapists() or [None]
     return min(sum(term.cost for term in bill.terms(owner)) for owner in owners)
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from scheduler.domain.planner import check, cpsat
+from scheduler.domain.planner import check
+from scheduler.domain.planner.answers.placements import proposal_of
+from scheduler.domain.planner.search import cpsat
 from tests.domain.planner.clinics import NOW
 from tests.domain.planner.instances import instance
 
@@ -22,7 +24,7 @@ def test_the_objective_equals_that_of_cp_sat(first):
             continue
         assert theirs.proven and ours.proven, seed
         assert ours.cost == theirs.cost, seed
-        proposal = problem.proposal(ours)
+        proposal = proposal_of(problem, ours)
         assert check(problem.request, problem.availability, proposal.visits, now=NOW) == []
         assert sum(term.cost for term in proposal.terms) == ours.cost
 

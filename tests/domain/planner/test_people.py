@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, reflow
-from scheduler.domain.planner.model import NoFit, PlannerResource, Request
-from scheduler.domain.planner.problem import PlanningProblem
+from scheduler.domain.planner import Availability, Weights, check, propose, reflow
+from scheduler.domain.planner.search import cpsat
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import NoFit, PlannerResource, Request
 from scheduler.domain.plans import Action, Role
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import (

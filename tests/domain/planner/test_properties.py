@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.domain.planner import Availability, Weights
-from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.problem import PlanningProblem
-from scheduler.domain.planner.slotmap import SlotMap
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.search.slotmap import SlotMap
+from scheduler.domain.planner.values import Calendar
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import NOW
 from tests.domain.planner.instances import instance
@@ -98,7 +98,7 @@ def test_without_one_shaded_start_exactly_what_is_still_shaded_can_be_completed(
     step = chance.choice(problem.course.steps)
     gone = int(chance.choice(problem.slots.cells[step]))
     without = {**problem.sets, step: problem.sets[step] & ~(1 << gone)}
-    left = SlotMap(problem.course, without, problem.ruler)
+    left = SlotMap(problem.course, without, problem.gap_ranges)
     other = chance.choice(problem.course.steps)
     start = int(chance.choice(problem.slots.cells[other]))
     still = left.complete and start in left.cells[other].tolist()
@@ -129,7 +129,9 @@ def test_taking_a_start_away_shades_no_new_one(seed, chance):
         return
     step = chance.choice(problem.course.steps)
     gone = int(chance.choice(problem.slots.cells[step]))
-    left = SlotMap(problem.course, {**problem.sets, step: problem.sets[step] & ~(1 << gone)}, problem.ruler)
+    left = SlotMap(
+        problem.course, {**problem.sets, step: problem.sets[step] & ~(1 << gone)}, problem.gap_ranges
+    )
 
     if left.complete:
         for each in problem.course.steps:

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.planner import Availability, check, propose
-from scheduler.domain.planner.model import Done, NoFit, Request
+from scheduler.domain.planner.values import Done, NoFit, Request
 from tests.domain.planner.clinics import (
     MONDAY,
     NEW_YORK,

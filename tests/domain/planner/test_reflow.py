@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from scheduler.domain.planner import Availability, check, propose, reflow, slot_map
-from scheduler.domain.planner.model import Done, NoFit, Request
+from scheduler.domain.planner.values import Done, NoFit, Request
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, random_calendar, staff
 

@@ -4,7 +4,7 @@ from datetime import time
 import pytest
 
 from scheduler.domain.planner import Availability, propose
-from scheduler.domain.planner.model import NoFit, Request
+from scheduler.domain.planner.values import NoFit, Request
 from scheduler.domain.plans import Role
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, day, hours, staff
 

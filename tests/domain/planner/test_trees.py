@@ -9,9 +9,10 @@ from collections import Counter
 import pytest
 
 from scheduler.domain.planner import check
-from scheduler.domain.planner.course import line_of
+from scheduler.domain.planner.answers.placements import proposal_of
 from scheduler.domain.planner.measures import line_visits
-from scheduler.domain.planner.model import GaveUp
+from scheduler.domain.planner.search.course import line_of
+from scheduler.domain.planner.values import GaveUp
 from tests.domain.planner.exhaustive import Exhaustive, Undecided, tick
 from tests.domain.planner.trees import tree
 
@@ -33,7 +34,7 @@ def agrees(seed: int) -> str:
             step.key
         ], seed
     if ours is not None:
-        proposal = problem.proposal(ours)
+        proposal = proposal_of(problem, ours)
         assert not broken(problem, proposal.visits), seed
         assert sum(term.cost for term in proposal.terms) == ours.cost, seed
         for step, cell in ours.cells.items():

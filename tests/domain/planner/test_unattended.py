@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from scheduler.domain.planner import Availability, check, propose, reflow, slot_map
-from scheduler.domain.planner.model import Request
+from scheduler.domain.planner.values import Request
 from scheduler.domain.plans import Action, Role
 from tests.domain.planner.clinics import MONDAY, NOW, at, calendar, days_after, minutes, phase, plan, staff
 

@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 import pytest
 
 from scheduler.domain.planner import Availability, check, propose
-from scheduler.domain.planner.model import Done, Placement, Request, Segment
+from scheduler.domain.planner.values import Done, Placement, Request, Segment
 from scheduler.domain.plans import Action, Edge, Role, Unit, lead_of
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import (

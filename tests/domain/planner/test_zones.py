@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from scheduler.domain.localtime import to_local
-from scheduler.domain.planner import Availability, Weights, check, cpsat, propose, slot_map
-from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.grid import Grid
-from scheduler.domain.planner.model import Done, Request
-from scheduler.domain.planner.problem import PlanningProblem
+from scheduler.domain.planner import Availability, Weights, check, propose, slot_map
+from scheduler.domain.planner.answers.placements import proposal_of
+from scheduler.domain.planner.grid.grid import Grid
+from scheduler.domain.planner.search import cpsat
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import Calendar, Done, Request
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import INFUSION, at, course, crowd, day, day_and_night, hours, staff
 from tests.domain.planner.instances import SHORT as BRIEF
@@ -116,7 +117,7 @@ def test_a_busy_clinic_across_the_change_gets_the_same_answer_from_cp_sat(name, 
 
     assert ours.proven and theirs.proven
     assert ours.cost == theirs.cost
-    visits = problem.proposal(ours).visits
+    visits = proposal_of(problem, ours).visits
     assert check(problem.request, problem.availability, visits, now=problem.now) == []
 
 

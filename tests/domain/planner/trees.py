@@ -13,9 +13,8 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.planner import Availability, Weights
-from scheduler.domain.planner.calendar import Calendar
-from scheduler.domain.planner.model import Done, PlannerResource, Request
-from scheduler.domain.planner.problem import PlanningProblem
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import Calendar, Done, PlannerResource, Request
 from scheduler.domain.plans import Action, Edge, Offset, Phase, Plan, Role, Unit
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import MONDAY, at, crowd, day, minutes, need, phase, plan, staff

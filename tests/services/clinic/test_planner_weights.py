@@ -7,7 +7,7 @@ import pytest
 
 from scheduler.domain import planner
 from scheduler.domain.planner import Weights
-from scheduler.domain.planner.reflow import MOVE
+from scheduler.domain.planner.answers.reflow import MOVE
 from scheduler.errors import Invalid
 from scheduler.services.clinic import planner_weights
 from scheduler.services.course import lengths, make_ups

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from scheduler.domain.planner.model import Done
+from scheduler.domain.planner.values import Done
 from scheduler.domain.status import AppointmentStatus
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.allocation import of_appointment

@@ -99,7 +99,7 @@ def test_the_same_question_is_one_job_and_another_takes_it_back(session, harbor,
     later = ask(replace(wishes, not_before=date(2026, 12, 7)))
 
     assert first.id == same.id
-    assert again(session, first).problem["code"] == "asked-anew"
+    assert again(session, first).problem["code"] == "asked-again"
     assert [again(session, one).state for one in (of_olga, of_mona, later)] == ["waiting"] * 3
 
 
@@ -139,7 +139,7 @@ def test_a_search_ends_when_something_else_is_asked(app, session, harbor, ask):
         return False
 
     assert worker.work_once(app, "one", ask_anew) == "lost a job to another worker"
-    assert again(session, job).problem["code"] == "asked-anew"
+    assert again(session, job).problem["code"] == "asked-again"
 
 
 @pytest.fixture

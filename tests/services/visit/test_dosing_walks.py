@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from sqlalchemy import select
 
-from scheduler.domain.status import LIVE, CarePlanStatus
+from scheduler.domain.status import LIVE, CarePlanStatus, CourseEffect
 from scheduler.domain.status import AppointmentStatus as S
 from scheduler.errors import Refusal
 from scheduler.models.appointment import Appointment
@@ -93,7 +93,18 @@ def move(walk, actor):
 
 
 def cancel(walk, actor):
-    visits.cancel(walk.session, actor, [walk.visit(S.PENDING, S.BOOKED, S.PROPOSED)], walk.now, "ill")
+    row, effect = walk.visit(S.PENDING, S.BOOKED, S.PROPOSED), walk.random.choice(tuple(CourseEffect))
+    quietly, reason = walk.random.random() < 0.2, walk.random.choice(("", "the patient is well again"))
+    visits.cancel(
+        walk.session,
+        actor,
+        [row],
+        walk.now,
+        "ill",
+        course_effect=effect,
+        override_reason=reason if effect is CourseEffect.SKIP else "",
+        notify=not quietly,
+    )
 
 
 def take_back(walk, actor):

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.database import begin_write
-from scheduler.domain.planner.model import Placement, Segment
+from scheduler.domain.planner.values import Placement, Segment
 from scheduler.domain.plans import Role
 from scheduler.errors import SlotTaken
 from scheduler.models.allocation import Allocation

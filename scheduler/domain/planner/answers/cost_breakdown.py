@@ -1,0 +1,234 @@
+"""The parts of a finished plan's cost, each with the words that a front-desk person reads.
+
+Counted visit by visit from the plan itself, not from the search's tables; the sum is the search's cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from scheduler.domain.planner.answers.words import counted, label, listed, spaced
+from scheduler.domain.planner.grid.gaps import HOUR_TICKS, GapRanges
+from scheduler.domain.planner.search.costs import Pricing, whole_tick
+from scheduler.domain.planner.search.course import CourseTree, Step
+from scheduler.domain.planner.values import Done, Term, Weights
+from scheduler.domain.plans import Edge, Unit
+
+
+class CostBreakdown:
+    """The terms of one placement."""
+
+    def __init__(
+        self,
+        course: CourseTree,
+        gap_ranges: GapRanges,
+        pricing: Pricing,
+        weights: Weights,
+        cells: Mapping[Step, int],
+    ) -> None:
+        self.course, self.gap_ranges, self.pricing, self.weights, self.cells = (
+            course,
+            gap_ranges,
+            pricing,
+            weights,
+            cells,
+        )
+        self.grid, self.formats = gap_ranges.grid, pricing.starts.availability.calendar.formats
+        self.visits = sorted(cells, key=lambda step: cells[step])
+
+    def terms(self, therapist: int | None) -> tuple[Term, ...]:
+        """Return the terms in the order in which people care."""
+        return tuple(
+            term
+            for term in (
+                self._moves(),
+                self._completion(),
+                self._gaps(),
+                self._rhythm(),
+                self._preferred(),
+                self._weekdays(),
+                self._therapist(therapist),
+                self._handovers(),
+                self._quarters(),
+                self._midday(),
+                self._fragments(),
+            )
+            if term is not None
+        )
+
+    def _row(self, step: Step) -> int:
+        return self.cells[step] // self.grid.width
+
+    def _tick(self, step: Step) -> int:
+        return self.cells[step] % self.grid.width + self.grid.low
+
+    def _moves(self) -> Term | None:
+        staying = self.pricing.staying
+        if staying is None:
+            return None
+        moved = [s for s in self.visits if s.key in staying.price and staying.at.get(s.key) != self.cells[s]]
+        cost = sum(staying.price[step.key] for step in moved)
+        words = f"moves {listed([label(s.action) for s in moved])}" if moved else "moves nothing else"
+        return Term("moves", cost, words)
+
+    def _completion(self) -> Term | None:
+        finish = self.course.finish
+        if finish is None:
+            return None
+        request = self.pricing.request
+        row = self._row(finish)
+        days = row - self.grid.row_of(request.not_before)
+        on = self.formats.day(self.grid.on(row))
+        words = f"{label(finish.action)} is on {on}, {counted(days, 'day')} after the first day asked for"
+        return Term("completion", self.weights.completion_day * days, words)
+
+    def _distance(self, step: Step) -> tuple[int, int] | None:
+        """Return a step's gap and its target, in ticks or in days as its offset counts; None if it hangs from
+        nothing."""
+        offset = step.offset
+        if offset is None:
+            return None
+        if offset.unit is Unit.HOURS:
+            start = self._origin_tick(step)
+            return int(self.grid.utc[self.cells[step]]) - start, offset.target * HOUR_TICKS
+        numbers = self.gap_ranges.day_number(offset)
+        if step.parent is not None:
+            origin = int(numbers[self._row(step.parent)])
+        else:
+            origin = self.gap_ranges.anchor_number(offset, self._anchor(step))
+        return int(numbers[self._row(step)]) - origin, offset.target
+
+    def _origin_tick(self, step: Step) -> int:
+        from_end = step.offset is not None and step.offset.edge is Edge.END
+        if step.parent is not None:
+            return int(self.grid.utc[self.cells[step.parent]]) + (step.parent.attended if from_end else 0)
+        anchor = self._anchor(step)
+        return int((anchor.end if from_end else anchor.start).timestamp() // 300)
+
+    def _anchor(self, step: Step) -> Done:
+        if step.anchor is None:
+            raise ValueError(f"{step.key} hangs from nothing")
+        return step.anchor
+
+    def _gaps(self) -> Term:
+        cost, off, worst = 0, 0, timedelta()
+        for step in self.visits:
+            distance = self._distance(step)
+            if distance is None or step.offset is None or distance[0] == distance[1]:
+                continue
+            away = abs(distance[0] - distance[1])
+            in_hours = step.offset.unit is Unit.HOURS
+            cost += away * (self.weights.gap_tick if in_hours else self.weights.gap_day)
+            off += 1
+            worst = max(worst, timedelta(minutes=5 * away) if in_hours else timedelta(days=away))
+        if not off:
+            return Term("gaps", cost, "every gap is the ideal one")
+        gaps = "1 gap is" if off == 1 else f"{off} gaps are"
+        return Term("gaps", cost, f"{gaps} not the ideal one, by {spaced(worst)} at most")
+
+    def _rhythm(self) -> Term:
+        cost = line = 0
+        for step in self.visits:
+            if not step.same_series or step.offset is None or step.offset.unit is Unit.HOURS:
+                continue
+            parent = step.parent
+            earlier = self._tick(parent) if parent else self.gap_ranges.anchor_tick(self._anchor(step))
+            apart = self.weights.rhythm_tick * abs(self._tick(step) - earlier)
+            cost += apart
+            line += apart if step.on_line else 0
+        return Term("rhythm", cost, self._times(line))
+
+    def _times(self, cost: int) -> str:
+        """Return the times of day on the plan's line, which other ones there `cost`; side visits have no word."""
+        series = [step for step in self.visits if step.on_line and step.action.series]
+        if not series:
+            return "no series to keep at one time of day"
+        walls = sorted({self.grid.wall(self.cells[step]) for step in series})
+        first, last = self.formats.time(walls[0]), self.formats.time(walls[-1])
+        if first == last:
+            return f"always at {first}" if not cost else f"at {first}, unlike before"
+        return f"between {first} and {last}"
+
+    def _preferred(self) -> Term | None:
+        preferred = self.pricing.request.preferred
+        if preferred is None:
+            return None
+        away = [abs(self._tick(s) - whole_tick(preferred)) for s in self.visits if s.on_line]
+        worst = max(away, default=0)
+        words = f"always at {self.formats.time(preferred)}"
+        if worst:
+            words = f"at most {spaced(timedelta(minutes=5 * worst))} from {self.formats.time(preferred)}"
+        return Term("preferred", self.weights.preferred_tick * sum(away), words)
+
+    def _weekdays(self) -> Term | None:
+        weekdays = self.pricing.request.weekdays
+        if not weekdays:
+            return None
+        side = [s for s in self.visits if not s.on_line and s.action.visible]
+        off = [s for s in side if self.grid.on(self._row(s)).isoweekday() not in weekdays]
+        words = (
+            f"{counted(len(off), 'other visit')} on days not asked for"
+            if off
+            else "every visit on a day asked for"
+        )
+        return Term("weekdays", self.weights.weekday * len(off), words)
+
+    def _therapist(self, therapist: int | None) -> Term | None:
+        if therapist is None:
+            return None
+        asking = [s for s in self.visits if self.pricing.therapists_of(s)]
+        away = [s for s in asking if (self.pricing.away(s, therapist) or 0) >> self.cells[s] & 1]
+        name = next(r.name for r in self.pricing.starts.availability.resources if r.id == therapist)
+        with_own = len(asking) - len(away)
+        words = (
+            f"all sessions with {name}" if not away else f"{with_own} of {len(asking)} sessions with {name}"
+        )
+        return Term("therapist", self.weights.therapist * len(away), words)
+
+    def _handovers(self) -> Term:
+        handed = [step for step in self.visits if self._handed_over(step)]
+        words = (
+            f"{counted(len(handed), 'visit')} passed from nurse to nurse"
+            if handed
+            else "one nurse for each visit"
+        )
+        return Term("handovers", self.weights.handover * len(handed), words)
+
+    def _handed_over(self, step: Step) -> bool:
+        single = self.pricing.starts.single_nurse(self.pricing.starts.demand(step.action))
+        return not single >> self.cells[step] & 1
+
+    def _quarters(self) -> Term:
+        off = [step for step in self.visits if self._tick(step) % 3]
+        words = (
+            f"{counted(len(off), 'start')} off the quarter hour" if off else "every start on the quarter hour"
+        )
+        return Term("quarters", self.weights.quarter * len(off), words)
+
+    def _midday(self) -> Term:
+        ticks = 0
+        for step in self.visits:
+            if any(need.role.is_place for phase in step.action.phases for need in phase.needs):
+                low, high = whole_tick(self.weights.midday_from), whole_tick(self.weights.midday_until)
+                first = self._tick(step) - step.lead
+                ticks += max(min(first + step.length, high) - max(first, low), 0)
+        words = "clear of the busy middle of the day"
+        if ticks:
+            words = f"{spaced(timedelta(minutes=5 * ticks))} in the busy middle of the day"
+        return Term("midday", self.weights.midday_tick * ticks, words)
+
+    def _fragments(self) -> Term:
+        scraps = sum(self._scraps(step) for step in self.visits)
+        words = (
+            f"leaves {counted(scraps, 'gap')} too short to use"
+            if scraps
+            else "leaves no gap too short to use"
+        )
+        return Term("fragments", self.weights.fragment * scraps, words)
+
+    def _scraps(self, step: Step) -> int:
+        demand = self.pricing.starts.demand(step.action)
+        neat, fair = self.pricing.starts.snug(demand, self.weights.usable_ticks)
+        at = self.cells[step]
+        return 0 if neat >> at & 1 else 1 if fair >> at & 1 else 2

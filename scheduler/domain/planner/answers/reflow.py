@@ -1,0 +1,159 @@
+"""Moving one visit and putting the rest of the course right with as few other moves as can be.
+
+The price of moving a visit outweighs everything else a plan can cost, and that of a visit to keep (confirmed, pinned)
+outweighs all other moves together; among the plans with the fewest moves the usual preferences decide. Visits that are
+over are never touched. Gaps and wishes that were bent before the move may stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.answers import reasons
+from scheduler.domain.planner.answers.placements import proposal_of
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.grid.gaps import weekdays_between
+from scheduler.domain.planner.search import solver_fallback
+from scheduler.domain.planner.search.costs import staying_at
+from scheduler.domain.planner.search.course import line_of
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import (
+    Done,
+    GaveUp,
+    NoFit,
+    Placement,
+    PlacementChange,
+    Proposal,
+    Request,
+    Weights,
+)
+from scheduler.domain.plans import Edge, Offset, Unit
+
+MOVE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Reflow:
+    """The course after the move: all visits still to come, and those among them that change, in order of time."""
+
+    proposal: Proposal
+    moves: tuple[PlacementChange, ...]
+
+
+def reflow(
+    request: Request,
+    current: Mapping[str, Placement],
+    moved: Mapping[str, datetime],
+    availability: Availability,
+    weights: Weights | None = None,
+    *,
+    now: datetime,
+    keep: frozenset[str] = frozenset(),
+    bend: bool = False,
+    anew: bool = False,
+) -> Reflow:
+    """Return the course with the `moved` visits at their new starts and as few others moved as possible.
+
+    `current` are the visits as they stand, by action; an action of the plan that is in neither `current` nor
+    `request.done` is placed anew (a visit to make up). The availability must count the time of `current` as free.
+    Visits of the line before the first moved one stay; `bend` lets a moved visit break the gap to them (a soft rule
+    that a role overrides). `anew` holds every visit to the plan's gaps, whatever they were: the plan is another one.
+    Raises NoFit when no set of moves restores the plan.
+    """
+    settled = _settled(request, current, moved, now)
+    coming = {key: visit for key, visit in current.items() if key not in settled.done}
+    earlier = _before(settled, coming, moved)
+    starts = {key: visit.start for key, visit in coming.items()}
+    price = {key: _price(key, keep, len(coming)) for key in coming if key not in moved and key not in earlier}
+    staying = staying_at(availability.grid, {key: starts[key] for key in price}, price)
+    pinned = {**settled.pinned, **{key: starts[key] for key in earlier}, **moved}
+    kept = {} if anew else {**starts, **(moved if bend else {})}
+    slack = _slack(settled, kept, availability, () if bend else moved)
+    bent = replace(settled, pinned=pinned, slack=slack)
+    problem = PlanningProblem(bent, availability, weights or Weights(), now, staying)
+    try:
+        solution = solver_fallback.best(problem)
+    except GaveUp:
+        raise NoFit(reasons.gave_up(problem), proven=False) from None
+    if solution is None:
+        raise NoFit(reasons.reasons(problem))
+    proposal = proposal_of(problem, solution, coming)
+    return Reflow(proposal, tuple(_moves(proposal, current, moved)))
+
+
+def _price(key: str, keep: frozenset[str], number: int) -> int:
+    return MOVE * (number + 1) if key in keep else MOVE
+
+
+def _settled(
+    request: Request, current: Mapping[str, Placement], moved: Mapping[str, datetime], now: datetime
+) -> Request:
+    """Return the request with the visits that have begun, or whose first phase has, as done."""
+    begun = {
+        key: Done(key, visit.start, visit.attended_end)
+        for key, visit in current.items()
+        if visit.first_use < now and key not in moved
+    }
+    return replace(request, done={**begun, **request.done})
+
+
+def _before(
+    request: Request, coming: Mapping[str, Placement], moved: Mapping[str, datetime]
+) -> frozenset[str]:
+    """Return the visits of the line that lie before the first moved one: those are not to follow it about."""
+    line = line_of(request.plan)
+    first = min((coming[key].start for key in moved if key in coming), default=None)
+    if first is None:
+        return frozenset()
+    return frozenset(key for key, visit in coming.items() if key in line and visit.start < first)
+
+
+def _slack(
+    request: Request, starts: Mapping[str, datetime], availability: Availability, but: Container[str]
+) -> dict[str, tuple[int, int]]:
+    """Return gaps wide enough for what is bent between these starts, `but` for those from or to some actions."""
+    plan = request.plan
+    times = {key: (done.start, done.end) for key, done in request.done.items()}
+    times.update({key: (start, start + plan.action(key).attended_length) for key, start in starts.items()})
+    slack = dict(request.slack)
+    for key, start in starts.items():
+        offset = plan.action(key).offset
+        if offset is None or offset.hard or key in but or offset.after in but or offset.after not in times:
+            continue
+        least, most = slack.get(key, (offset.min, offset.max))
+        gap = _gap(offset, times[offset.after], start, availability)
+        slack[key] = min(least, int(gap // 1)), max(most, int(-(-gap // 1)))
+    return slack
+
+
+def _gap(
+    offset: Offset, earlier: tuple[datetime, datetime], start: datetime, availability: Availability
+) -> float:
+    origin = earlier[1] if offset.edge is Edge.END else earlier[0]
+    if offset.unit is Unit.HOURS:
+        return (start - origin) / timedelta(hours=1)
+    zone = availability.grid.zone
+    first, last = local_on(origin, zone), local_on(start, zone)
+    if offset.unit is Unit.DAYS:
+        return (last - first).days
+    grid, working = availability.grid, availability.working
+    number = int(working[grid.row_of(last)])
+    row = grid.row_of(first)
+    return number - int(working[row]) if row >= 0 else number + weekdays_between(first, grid.first_on)
+
+
+def _moves(
+    proposal: Proposal, current: Mapping[str, Placement], moved: Mapping[str, datetime]
+) -> list[PlacementChange]:
+    moves = []
+    for visit in proposal.visits:
+        before = current.get(visit.action)
+        if before is None or before.start != visit.start:
+            why = "moved" if visit.action in moved else "follows" if before else "placed"
+            moves.append(PlacementChange(visit.action, before.start if before else None, visit.start, why))
+        elif before.segments != visit.segments:
+            moves.append(PlacementChange(visit.action, before.start, visit.start, "resources"))
+    return moves

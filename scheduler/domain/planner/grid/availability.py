@@ -1,0 +1,160 @@
+"""Free time as bitsets: who can be asked for what, at each cell of the grid.
+
+Made once from a Calendar and then only read, so one Availability can serve many requests; what depends on a resource
+and a length alone is worked out once and kept.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from copy import copy
+from datetime import datetime, time, timedelta
+from functools import cached_property
+
+import numpy as np
+
+from scheduler.domain.localtime import to_local
+from scheduler.domain.planner.grid.bitsets import eroded, to_bools
+from scheduler.domain.planner.grid.grid import Grid, ceil_tick
+from scheduler.domain.planner.grid.workdays import Workdays
+from scheduler.domain.planner.values import Calendar, PlannerResource, Taken
+from scheduler.domain.plans import Role
+from scheduler.domain.windows import Window
+
+__all__ = ["Availability", "Calendar", "Grid"]
+
+
+class Availability:
+    """The bitsets of one calendar.
+
+    `open` are the cells in which the clinic works; `duty[id]` those in which a resource does, busy or not;
+    `at_least[id][n]` those in which it has n units free or more (n from 1 to its units, or to 1 if it has none);
+    `taken[id][unit]` those in which a unit is taken.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        self.resources = calendar.resources
+        opens, closes = open_band(calendar)
+        self.grid = Grid(calendar.zone, calendar.first_on, calendar.days, opens, closes)
+        self.open = self._hours(None)
+        self.duty = {
+            resource.id: self._hours(resource.id) & self.open
+            if resource.id in calendar.hours
+            else self.open & ~self._closed(resource.id)
+            for resource in self.resources
+        }
+        self.taken = self._taken()
+        self.at_least = {resource.id: self._levels(resource) for resource in self.resources}
+        self.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
+        self._eroded: dict[tuple[int, int, int], int] = {}
+
+    def _hours(self, resource_id: int | None) -> int:
+        open_cells = self.grid.inside(self.calendar.hours.get(resource_id, ()))
+        return open_cells & ~self._closed(resource_id)
+
+    def _closed(self, resource_id: int | None) -> int:
+        return self.grid.touched(self.calendar.closures.get(resource_id, ()))
+
+    def _taken(self) -> dict[int, dict[int, int]]:
+        by_unit: dict[int, dict[int, list[Window]]] = defaultdict(lambda: defaultdict(list))
+        for resource_id, unit, window in self.calendar.occupied:
+            by_unit[resource_id][unit].append(window)
+        return {
+            resource_id: {unit: self.grid.touched(windows) for unit, windows in units.items()}
+            for resource_id, units in by_unit.items()
+        }
+
+    def _levels(self, resource: PlannerResource) -> tuple[int, ...]:
+        units = self.taken.get(resource.id, {}).values()
+        used = [self.grid.real, *[0] * (max(len(units), resource.units) + 1)]
+        for unit in units:  # used[n]: cells in which n units or more are taken
+            for n in range(len(used) - 1, 0, -1):
+                used[n] |= used[n - 1] & unit
+        duty = self.duty[resource.id]
+        free = (duty & ~used[resource.units - n + 1] for n in range(1, resource.units + 1))
+        return (duty, *free) if resource.units else (duty, 0)
+
+    def changed(self, calendar: Calendar, added: Iterable[Taken], removed: Iterable[Taken]) -> Availability:
+        """Return the same with some allocation more and some less; the calendar is the new one, otherwise equal."""
+        after = copy(self)
+        after.calendar = calendar
+        after.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
+        touched: dict[int, dict[int, int]] = {}
+        for resource_id, unit, window in removed:
+            units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
+            units[unit] = units.get(unit, 0) & ~self.grid.inside((window,))
+        for resource_id, unit, window in added:
+            units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
+            units[unit] = units.get(unit, 0) | self.grid.touched((window,))
+        if touched:
+            after.taken = {**self.taken, **touched}
+            levels = {r.id: after._levels(r) for r in self.resources if r.id in touched}
+            after.at_least = {**self.at_least, **levels}
+            after._eroded = {key: cells for key, cells in self._eroded.items() if key[0] not in touched}
+        return after
+
+    def plus(self, resource: PlannerResource, cells: int) -> Availability:
+        """Return the same with one more resource, on duty and free in these cells of the clinic's hours."""
+        more = copy(self)
+        duty = cells & self.open
+        more.resources = (*self.resources, resource)
+        more.duty = {**self.duty, resource.id: duty}
+        more.at_least = {**self.at_least, resource.id: (duty,) * (resource.units + 1)}
+        more._eroded = {}
+        return more
+
+    def forget(self) -> None:
+        """Drop what was worked out and kept, so that a benchmark measures all of the work."""
+        self._eroded.clear()
+
+    def free(self, resource_id: int, units: int) -> int:
+        """Return the cells in which a resource has so many units free."""
+        levels = self.at_least[resource_id]
+        return levels[units] if units < len(levels) else 0
+
+    def free_for(self, resource_id: int, length: int, exclusive: bool) -> int:
+        """Return the cells from which one unit (or, exclusively, every unit) stays free for `length` cells."""
+        levels = self.at_least[resource_id]
+        level = len(levels) - 1 if exclusive else 1
+        key = (resource_id, level, length)
+        known = self._eroded.get(key)
+        if known is None:
+            known = self._eroded[key] = eroded(levels[level], length)
+        return known
+
+    def pool(self, role: Role, capabilities: frozenset[str] = frozenset()) -> tuple[PlannerResource, ...]:
+        """Return the resources with this role and all these capabilities."""
+        return tuple(r for r in self.resources if role in r.roles and capabilities <= r.capabilities)
+
+    @cached_property
+    def working(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """For each row, on how many days up to and including it the clinic works."""
+        rows = to_bools(self.open, self.grid.size).reshape(self.grid.days, self.grid.width)
+        return np.cumsum(rows.any(axis=1), dtype=np.int64)
+
+    @cached_property
+    def workdays(self) -> Workdays:
+        """On which dates the clinic works, beyond the calendar too."""
+        return Workdays(self.calendar)
+
+    def first_cell(self, now: datetime) -> int:
+        """Return the first cell that starts at or after `now` and the clinic's notice."""
+        return int(np.searchsorted(self.grid.utc, ceil_tick(now + self.calendar.notice)))
+
+
+def open_band(calendar: Calendar) -> tuple[time, time]:
+    """Return the earliest opening and the latest closing, in wall-clock time (00:00 as an end is midnight)."""
+    windows: Sequence[Window] = calendar.hours.get(None, ())
+    if not windows:
+        return time.min, time.min
+    opens, closes = time.max, time.min
+    for window in windows:
+        start, end = to_local(window.start, calendar.zone), to_local(window.end, calendar.zone)
+        if end - timedelta(microseconds=1) >= datetime.combine(start.date() + timedelta(days=1), time.min):
+            return time.min, time.min
+        if end.date() > start.date():
+            end = end.replace(hour=23, minute=59, second=59)
+        opens, closes = min(opens, start.time()), max(closes, end.time())
+    return opens, closes if closes < time(23, 55) else time.min

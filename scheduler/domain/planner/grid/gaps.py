@@ -1,0 +1,153 @@
+"""Gaps as ranges of cells: from where to where on the grid a child may start, and what each distance costs.
+
+For every kind of gap the allowed starts after a given start are one range of cells, because cells are in order of time:
+whole days for days and working days, elapsed ticks for hours. A child never starts before its parent's patient is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.domain.localtime import local_on, to_local
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.grid.grid import TICK_SECONDS, Grid, floor_tick
+from scheduler.domain.planner.values import Done, Weights
+from scheduler.domain.plans import Edge, Offset, Unit
+
+Cells = NDArray[np.int64]
+HOUR_TICKS = 3600 // TICK_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The gap between a parent and a child. `apart` is the least distance in ticks on one day."""
+
+    offset: Offset
+    apart: int
+    from_end: int
+
+    @property
+    def in_hours(self) -> bool:
+        return self.offset.unit is Unit.HOURS
+
+
+class GapRanges:
+    """Measures gaps on one availability's grid."""
+
+    def __init__(self, availability: Availability) -> None:
+        self.availability = availability
+        self.grid: Grid = availability.grid
+        self.working = availability.working
+        self._rows: dict[tuple[Unit, int, int], tuple[Cells, Cells]] = {}
+
+    def range(self, gap: Gap, cells: Cells) -> tuple[Cells, Cells]:
+        """Return, for each start, the first cell at which the child may start and the one past the last."""
+        if gap.in_hours:
+            low, high = self._hour_cells(gap.offset.min, gap.offset.max, gap.from_end)
+            return np.maximum(low[cells], cells + gap.apart), high[cells]
+        firsts, lasts = self.rows(gap.offset)
+        rows = cells // self.grid.width
+        return np.maximum(firsts[rows] * self.grid.width, cells + gap.apart), (
+            lasts[rows] + 1
+        ) * self.grid.width
+
+    def _hour_cells(self, least: int, most: int, from_end: int) -> tuple[Cells, Cells]:
+        """Return the bounds of a gap in hours for every cell of the grid, worked out once for a grid."""
+        key = (least, most, from_end)
+        known = self.grid.bounds.get(key)
+        if known is None:
+            start = self.grid.utc + from_end
+            low = np.searchsorted(self.grid.utc, start + least * HOUR_TICKS)
+            high = np.searchsorted(self.grid.utc, start + most * HOUR_TICKS, side="right")
+            known = self.grid.bounds[key] = low, high
+        return known
+
+    def rows(self, offset: Offset) -> tuple[Cells, Cells]:
+        """Return, for each row, the first and the last row of the children of a gap in days (cut to the grid)."""
+        key = (offset.unit, offset.min, offset.max)
+        known = self._rows.get(key)
+        if known is None:
+            known = self._rows[key] = self._day_rows(offset)
+        return known
+
+    def _day_rows(self, offset: Offset) -> tuple[Cells, Cells]:
+        days = self.grid.days
+        rows = np.arange(days)
+        if offset.unit is Unit.DAYS:
+            return np.minimum(rows + offset.min, days), np.minimum(rows + offset.max, days - 1)
+        return self.working_rows(self.working, offset)
+
+    def last_row(self, offset: Offset | None, row: int) -> int:
+        """Return the last row in which a child of a start in this row may start."""
+        row = min(row, self.grid.days - 1)
+        if offset is None:
+            return self.grid.days - 1
+        if offset.unit is Unit.HOURS:
+            latest = self.grid.utc[(row + 1) * self.grid.width - 1] + (offset.max + 24) * HOUR_TICKS
+            return min(int(np.searchsorted(self.grid.utc, latest)) // self.grid.width, self.grid.days - 1)
+        return int(self.rows(offset)[1][row])
+
+    def working_rows(self, counts: Cells, offset: Offset) -> tuple[Cells, Cells]:
+        """Return the rows between which a gap in working days from days with these counts ends."""
+        first = np.searchsorted(self.working, counts + offset.min)
+        last = np.searchsorted(self.working, counts + offset.max, side="right") - 1
+        return first, last
+
+    def day_number(self, offset: Offset) -> Cells:
+        """Return the number of each row in the unit of a day-counted gap, so that gaps are differences."""
+        return np.arange(self.grid.days) if offset.unit is Unit.DAYS else self.working
+
+    def anchor_number(self, offset: Offset, anchor: Done) -> int:
+        """Return the number of the day from which an anchor's gap counts; before the grid, Monday to Friday are
+        working."""
+        on = self.anchor_on(offset, anchor)
+        row = self.grid.row_of(on)
+        if offset.unit is Unit.DAYS:
+            return row
+        if 0 <= row < self.grid.days:
+            return int(self.working[row])
+        return -weekdays_between(on, self.grid.first_on)
+
+    def anchor_on(self, offset: Offset, anchor: Done) -> date:
+        return local_on(anchor.end if offset.edge is Edge.END else anchor.start, self.grid.zone)
+
+    def anchor_range(self, offset: Offset, anchor: Done) -> tuple[int, int]:
+        """Return the first cell at which a child of a fixed action may start, and the one past the last."""
+        if offset.unit is Unit.HOURS:
+            start = (anchor.end if offset.edge is Edge.END else anchor.start).timestamp() / TICK_SECONDS
+            low = np.searchsorted(self.grid.utc, int(-(-(start + offset.min * HOUR_TICKS) // 1)))
+            high = np.searchsorted(self.grid.utc, int((start + offset.max * HOUR_TICKS) // 1), side="right")
+            return int(low), int(high)
+        number, numbers = self.anchor_number(offset, anchor), self.day_number(offset)
+        first = int(np.searchsorted(numbers, number + offset.min))
+        last = int(np.searchsorted(numbers, number + offset.max, side="right")) - 1
+        return first * self.grid.width, (last + 1) * self.grid.width
+
+    def anchor_costs(
+        self, offset: Offset, anchor: Done, cells: Cells, weights: Weights, same_series: bool
+    ) -> Cells:
+        """Return what the gaps from a fixed action to these starts cost. Seconds beyond a whole tick do not count."""
+        if offset.unit is Unit.HOURS:
+            start = floor_tick(anchor.end if offset.edge is Edge.END else anchor.start)
+            return weights.gap_tick * np.abs(self.grid.utc[cells] - start - offset.target * HOUR_TICKS)
+        rows, ticks = np.divmod(cells, self.grid.width)
+        distance = self.day_number(offset)[rows] - self.anchor_number(offset, anchor)
+        costs: Cells = weights.gap_day * np.abs(distance - offset.target)
+        if same_series:
+            costs += weights.rhythm_tick * np.abs(ticks + self.grid.low - self.anchor_tick(anchor))
+        return costs
+
+    def anchor_tick(self, anchor: Done) -> int:
+        """Return the tick of its local day in which a fixed action starts."""
+        local = to_local(anchor.start, self.grid.zone)
+        return (local.hour * 3600 + local.minute * 60 + local.second) // TICK_SECONDS
+
+
+def weekdays_between(first: date, until: date) -> int:
+    """Return how many of the days after `first` and before `until` are Mondays to Fridays."""
+    days = (first + timedelta(days=n) for n in range(1, (until - first).days))
+    return sum(on.isoweekday() <= 5 for on in days)

@@ -1,0 +1,204 @@
+"""Start sets: the cells at which a visit can start, by erosion of everyone's free time.
+
+A place, a therapist and a prescriber are kept for all phases that ask for them; a nurse who shares her attention may
+hand over within and between phases, so for them it is enough that at every tick one of them has a unit free. Where one
+resource could be asked for twice at once, sharing.py tells which starts leave one for each need. The sets are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from itertools import pairwise
+
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.grid.bitsets import earlier, eroded
+from scheduler.domain.planner.grid.demands import Demand, ResourceNeed, demand_of
+from scheduler.domain.planner.grid.sharing import Claim, entangled, meeting
+from scheduler.domain.planner.values import PlannerResource
+from scheduler.domain.plans import Action, Phase, Role
+
+Visits = tuple[tuple[Demand, int], ...]  # and how many cells after the first each starts
+
+
+class Starts:
+    """The start sets of one request on one availability, worked out once for each shape of visit."""
+
+    def __init__(self, availability: Availability, practitioner_ids: frozenset[int] = frozenset()) -> None:
+        self.availability = availability
+        self.practitioner_ids = practitioner_ids
+        self._demands: dict[str, Demand] = {}
+        self._phases: dict[tuple[Phase, ...], Demand] = {}
+        self._sets: dict[ResourceNeed, int] = {}
+        self._pools: dict[ResourceNeed, tuple[PlannerResource, ...]] = {}
+        self._single: dict[Demand, int] = {}
+        self._snugs: dict[tuple[Demand, int], tuple[int, int]] = {}
+        self._shapes: dict[Demand, int] = {}
+        self._together: dict[Visits, int] = {}
+
+    def demand(self, action: Action) -> Demand:
+        """Return what an action asks for: the same object for all actions of one shape."""
+        known = self._demands.get(action.key)
+        if known is None:
+            known = self._phases.get(action.phases)
+            if known is None:
+                known = self._phases[action.phases] = demand_of(action)
+            self._demands[action.key] = known
+        return known
+
+    def pool(self, asked: ResourceNeed) -> tuple[PlannerResource, ...]:
+        """Return who may be asked: those the patient wishes for, if any of them has the role."""
+        known = self._pools.get(asked)
+        if known is None:
+            pool = self.availability.pool(asked.role, asked.capabilities)
+            wished = tuple(resource for resource in pool if resource.id in self.practitioner_ids)
+            known = self._pools[asked] = wished or pool
+        return known
+
+    def resources(self, demand: Demand) -> int:
+        """Return the cells at which everything the visit asks for is free. Wishes and the patient are not looked at."""
+        known = self._shapes.get(demand)
+        if known is None:
+            known = self._shapes[demand] = self._all(demand)
+        return known
+
+    def _all(self, demand: Demand) -> int:
+        cells = self.present(demand)
+        for group in entangled(self._claims(((demand, 0),))):
+            if not cells:
+                return 0
+            one = group[0]
+            cells &= self.anyone(one.asked) if len(group) == 1 else meeting(group, self._free, cells)
+        return cells
+
+    def _claims(self, visits: Visits) -> list[Claim]:
+        return [
+            Claim(number, asked, by, self.pool(asked))
+            for number, (demand, by) in enumerate(visits)
+            for asked in demand.asked
+        ]
+
+    def _free(self, resource: PlannerResource, units: int) -> int:
+        return self.availability.free(resource.id, units)
+
+    def together(self, visits: Visits) -> int:
+        """Return the cells for the first visit at which all of these visits of one patient find their resources."""
+        known = self._together.get(visits)
+        if known is None:
+            cells = reduce(int.__and__, (earlier(self.resources(demand), by) for demand, by in visits))
+            for group in self._common(visits):
+                cells = meeting(group, self._free, cells)
+            known = self._together[visits] = cells
+        return known
+
+    def could_be_together(self, visits: Visits) -> bool:
+        """Tell whether these visits could find their resources if everything were free at all times."""
+        groups = self._common(visits)
+        return all(meeting(group, lambda one, units: -(units <= one.units), 1) for group in groups)
+
+    def _common(self, visits: Visits) -> list[list[Claim]]:
+        """Return the claims of different visits that could be given to one resource at one time."""
+        groups = entangled(self._claims(visits))
+        return [group for group in groups if len({claim.visit for claim in group}) > 1]
+
+    def present(self, demand: Demand) -> int:
+        """Return the cells at which somebody with each role asked to be present is on duty throughout."""
+        cells = self.availability.open
+        for role, stretch in demand.presence:
+            duty = reduce(int.__or__, (self.availability.duty[r.id] for r in self.availability.pool(role)), 0)
+            cells &= earlier(eroded(duty, stretch.end - stretch.start), stretch.start)
+        return cells
+
+    def anyone(self, asked: ResourceNeed) -> int:
+        """Return the cells at which somebody (or some place) is free for this."""
+        known = self._sets.get(asked)
+        if known is None:
+            if asked.kept:
+                known = reduce(int.__or__, (self.one(asked, r) for r in self.pool(asked)), 0)
+            else:
+                known = self._shared(asked)
+            self._sets[asked] = known
+        return known
+
+    def _shared(self, asked: ResourceNeed) -> int:
+        free = reduce(int.__or__, (self.availability.at_least[r.id][1] for r in self.pool(asked)), 0)
+        cells = -1
+        for stretch in asked.stretches:
+            cells &= earlier(eroded(free, stretch.end - stretch.start), stretch.start)
+        return cells
+
+    def one(self, asked: ResourceNeed, resource: PlannerResource) -> int:
+        """Return the cells at which this very resource is free for all the stretches."""
+        cells = -1
+        for stretch in asked.stretches:
+            free = self.availability.free_for(resource.id, stretch.end - stretch.start, stretch.exclusive)
+            cells &= earlier(free, stretch.start)
+            if not cells:
+                break
+        return cells
+
+    def single_nurse(self, demand: Demand) -> int:
+        """Return the cells at which one nurse can see the whole visit through (-1 if none is asked for)."""
+        known = self._single.get(demand)
+        if known is None:
+            known = self._single[demand] = self._one_nurse(demand)
+        return known
+
+    def _one_nurse(self, demand: Demand) -> int:
+        parts = [asked for asked in demand.asked if asked.role is Role.NURSE]
+        if len(parts) < 2 and all(asked.kept for asked in parts):
+            return -1
+        if any(a.meets(b) for a, b in pairwise(parts)):
+            return -1
+        pools = [self.pool(part) for part in parts]
+        nurses = [nurse for nurse in pools[0] if all(nurse in pool for pool in pools)]
+        return reduce(int.__or__, (self._by(parts, nurse) for nurse in nurses), 0)
+
+    def _by(self, parts: Iterable[ResourceNeed], resource: PlannerResource) -> int:
+        return reduce(int.__and__, (self.one(part, resource) for part in parts), -1)
+
+    def therapists(self, demand: Demand) -> dict[int, int]:
+        """Return, for each therapist who may be asked, the cells at which he or she is free for the visit."""
+        claims = self._claims(((demand, 0),))
+        asking = [claim for claim in claims if claim.asked.role is Role.THERAPIST]
+        if len(asking) != 1:
+            return {}
+        (asked,) = asking
+        (group,) = (group for group in entangled(claims) if asked in group)
+        free = {resource.id: self.one(asked.asked, resource) for resource in asked.pool}
+        if len(group) > 1:
+            others = [claim for claim in group if claim is not asked]
+            for resource in asked.pool:
+                held = Claim(0, asked.asked, 0, (resource,))
+                free[resource.id] = meeting([held, *others], self._free, free[resource.id])
+        return free
+
+    def snug(self, demand: Demand, usable: int) -> tuple[int, int]:
+        """Return the cells at which some place is left with no gap shorter than `usable`, and with one at most."""
+        known = self._snugs.get((demand, usable))
+        if known is None:
+            known = self._snugs[demand, usable] = self._snug_places(demand, usable)
+        return known
+
+    def _snug_places(self, demand: Demand, usable: int) -> tuple[int, int]:
+        none, one = -1, -1
+        for asked in demand.asked:
+            if asked.role.is_place and len(asked.stretches) == 1:
+                neat, fair = self._snug(asked, usable)
+                one = (one & neat) | (none & fair) if none != -1 else fair
+                none &= neat
+        return none, one
+
+    def _snug(self, asked: ResourceNeed, usable: int) -> tuple[int, int]:
+        stretch = asked.stretches[0]
+        neat = fair = 0
+        for place in self.pool(asked):
+            cells = self.one(asked, place)
+            if cells:
+                free = self.availability.at_least[place.id][1]
+                roomy = self.availability.free_for(place.id, usable, False)
+                before = earlier(~(free << 1) | (roomy << usable), stretch.start)
+                after = earlier(~free | roomy, stretch.end)
+                neat |= cells & before & after
+                fair |= cells & (before | after)
+        return neat, fair

@@ -1,0 +1,287 @@
+"""The exact search over the tables: A* along each chain, with the tables as what is still to come.
+
+A state is a start of a chain's visit. Its successors are the starts of the next visit, cheapest first and one at a
+time. When a pair of neighbours comes up, its branches are placed for good: over before the next visit where they must
+be, and clear of it and of each other; if that costs more than the table promised, the pair goes back into the queue.
+The first complete chain that comes up is therefore the best (Hart, Nilsson and Raphael, 1968: the promise is never
+too high).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+
+import numpy as np
+
+from scheduler.domain.planner.grid.gaps import Cells
+from scheduler.domain.planner.search.costs import NEVER, Costs
+from scheduler.domain.planner.search.course import Group, Step
+from scheduler.domain.planner.search.slotmap import Node
+from scheduler.domain.planner.search.tables import Tables
+from scheduler.domain.planner.values import GaveUp
+
+FEW = 3  # branches that are placed together without counting
+CHOICES = 10_000  # a few seconds
+Chosen = dict[Step, int]
+Options = dict[Step, tuple[Cells, Costs]]  # the starts of branches, and what each start costs
+Successors = Iterator[tuple[int, int, int, int]]  # promised, cell, relaxed, ahead: see Pair
+
+
+@dataclass(slots=True)
+class State:
+    """A node placed at a cell (-1: a group's anchor); `spent` is the cost of everything before it."""
+
+    node: Node
+    cell: int
+    spent: int
+    earlier: State | None
+    branches: Chosen
+
+
+@dataclass(slots=True)
+class Pair:
+    """A state and its next-best unseen successor at `cell` (-1: the chain ends); the others wait in `later`.
+
+    `promised` is the least that a chain through both can cost. `relaxed` is the part of it that the branches between
+    them were thought to cost, `settled` what they do cost and where they go; `ahead` is the part from the successor on.
+    """
+
+    promised: int
+    depth: int
+    state: State
+    cell: int
+    relaxed: int
+    ahead: int
+    later: Successors
+    settled: tuple[int, Chosen] | None = None
+
+
+class Budget:
+    """How many states may still be opened; when it is used up the search dives, and nothing is proven any more.
+
+    `choices` counts how often one of many branches was chosen to be placed next, in all searches for one answer.
+    """
+
+    def __init__(self, states: int, choices: list[int] | None = None) -> None:
+        self.left = states
+        self.choices = [0] if choices is None else choices
+
+    def choose(self) -> None:
+        """Count a choice. Raises GaveUp when there were too many."""
+        self.choices[0] += 1
+        if self.choices[0] > CHOICES:
+            raise GaveUp
+
+    @property
+    def spent(self) -> bool:
+        return self.left <= 0
+
+
+class Queue:
+    """Pairs by their promise, up to a bound; once the budget is spent, the deepest first."""
+
+    def __init__(self, budget: Budget, bound: int) -> None:
+        self.budget, self.bound = budget, bound
+        self._heap: list[tuple[int, int, int, Pair]] = []
+        self._order = count()
+
+    def push(self, pair: Pair) -> None:
+        if pair.promised < self.bound:
+            urgency = pair.depth * int(NEVER) if self.budget.spent else 0
+            heappush(self._heap, (urgency + pair.promised, pair.depth, next(self._order), pair))
+
+    def push_next(self, state: State, successors: Successors, depth: int) -> None:
+        """Queue the cheapest successor that has not been queued yet."""
+        for promised, cell, relaxed, ahead in successors:
+            self.push(Pair(promised, depth, state, cell, relaxed, ahead, successors))
+            return
+
+    def pop(self) -> Pair | None:
+        return heappop(self._heap)[-1] if self._heap else None
+
+
+class Search:
+    """Finds the best placement of groups and branches for one line of the tables."""
+
+    def __init__(self, tables: Tables, line: int, budget: Budget) -> None:
+        self.tables, self.budget = tables, budget
+        self.line = line
+        self.apart = tables.course.apart
+        self._subtrees: dict[tuple[Step, int], tuple[int, Chosen] | None] = {}
+
+    def group(self, group: Group, bound: int) -> tuple[int, Chosen] | None:
+        """Return the cost and the starts of the group's best placement, or None if all cost `bound` or more."""
+        return self._chain(State(group, -1, 0, None, {}), bound)
+
+    def _line(self, costs: Costs) -> Costs:
+        line: Costs = costs[min(self.line, len(costs) - 1)]
+        return line
+
+    def _own(self, step: Step, cell: int) -> int:
+        table = self.tables.of[step]
+        return int(self._line(table.own)[table.cells.searchsorted(cell)])
+
+    def _chain(self, start: State, bound: int) -> tuple[int, Chosen] | None:
+        queue = Queue(self.budget, bound)
+        opened: set[tuple[Node, int]] = set()
+        self._open(queue, start, 0)
+        while pair := queue.pop():
+            following = pair.state.node.next
+            if pair.settled is None:
+                queue.push_next(pair.state, pair.later, pair.depth)
+                if following is not None and (following, pair.cell) in opened:
+                    continue  # another way here cost no more, and the rest is the same
+                pair.settled = self._settle(pair.state, pair.cell)
+                if pair.settled is None:
+                    continue
+                worse = pair.settled[0] - pair.relaxed
+                if worse > 0:
+                    pair.promised += worse
+                    queue.push(pair)
+                    continue
+            branches = pair.settled[1]
+            if following is None:
+                return pair.promised, self._placed(pair.state, branches)
+            if (following, pair.cell) not in opened:
+                opened.add((following, pair.cell))
+                spent = pair.promised - pair.ahead
+                self._open(queue, State(following, pair.cell, spent, pair.state, branches), pair.depth - 1)
+        return None
+
+    def _open(self, queue: Queue, state: State, depth: int) -> None:
+        self.budget.left -= 1
+        queue.push_next(state, self._successors(state), depth)
+
+    def _placed(self, state: State, branches: Chosen) -> Chosen:
+        placed = dict(branches)
+        at: State | None = state
+        while at is not None:
+            placed.update(at.branches)
+            if isinstance(at.node, Step):
+                placed[at.node] = at.cell
+            at = at.earlier
+        return placed
+
+    def _successors(self, state: State) -> Successors:
+        """Yield the next visit's starts, cheapest first."""
+        following = state.node.next
+        own = self._own(state.node, state.cell) if isinstance(state.node, Step) else 0
+        before = state.spent + own
+        if following is None:
+            relaxed = sum(self._least_branch(state, branch) for branch in state.node.branches)
+            if relaxed < NEVER:
+                yield before + relaxed, -1, relaxed, 0
+            return
+        table = self.tables.of[following]
+        low, high = self._reach(state, following)
+        cells = table.cells[low:high]
+        if not len(cells):
+            return
+        branches = self._relaxed(state, following, cells)
+        ahead = self._line(table.total)[low:high]
+        costs = self._gap(state.node, state.cell, following, cells) + ahead + branches
+        for at in np.argsort(costs, kind="stable").tolist():
+            if costs[at] >= NEVER:
+                return
+            yield before + int(costs[at]), int(cells[at]), int(branches[at]), int(ahead[at])
+
+    def _reach(self, state: State, child: Step) -> tuple[int, int]:
+        low, high = self.tables.slots.reach(state.node, child, np.array([state.cell]))
+        at = self.tables.of[child].cells.searchsorted((low[0], high[0]))
+        return int(at[0]), int(at[1])
+
+    def _gap(self, node: Node, cell: int, child: Step, cells: Cells) -> Costs:
+        if isinstance(node, Step):
+            return self.tables.gap_costs(cell, child, cells)
+        return self.tables.anchor_costs(node, child, cells)
+
+    def _branch(self, state: State, branch: Step) -> tuple[Cells, Costs]:
+        low, high = self._reach(state, branch)
+        table = self.tables.of[branch]
+        cells = table.cells[low:high]
+        return cells, self._gap(state.node, state.cell, branch, cells) + self._line(table.total)[low:high]
+
+    def _least_branch(self, state: State, branch: Step) -> int:
+        return int(self._branch(state, branch)[1].min(initial=NEVER))
+
+    def _relaxed(self, state: State, following: Step, cells: Cells) -> Costs:
+        total = np.zeros(len(cells), np.int64)
+        for branch in state.node.branches:
+            starts, costs = self._branch(state, branch)
+            if branch.deadline:
+                least = np.concatenate(([NEVER], np.minimum.accumulate(costs)))
+                last = cells - self.apart(branch, following)
+                total += least[starts.searchsorted(last, side="right")]
+            else:
+                total += costs.min(initial=NEVER)
+        return total
+
+    def _settle(self, state: State, cell: int) -> tuple[int, Chosen] | None:
+        """Place the branches of a state whose next visit starts at `cell`: their least cost together, and where."""
+        following = state.node.next
+        options: Options = {}
+        for branch in state.node.branches:
+            starts, costs = self._branch(state, branch)
+            if following is not None:
+                clear = starts + self.apart(branch, following) <= cell
+                if not branch.deadline:
+                    clear |= starts >= cell + self.apart(following, branch)
+                starts, costs = starts[clear], costs[clear]
+            options[branch] = starts, costs
+        return self._together(options, int(NEVER))
+
+    def _together(self, options: Options, bound: int) -> tuple[int, Chosen] | None:
+        """Return the starts that cost least together, or None if all cost `bound` or more.
+
+        The branch with the fewest starts left is placed first; what that leaves of the others bounds their cost.
+        """
+        if not options:
+            return (0, {}) if bound > 0 else None
+        least = {branch: int(costs.min(initial=NEVER)) for branch, (_, costs) in options.items()}
+        if sum(least.values()) >= min(bound, int(NEVER)):
+            return None
+        if len(options) > FEW:
+            self.budget.choose()
+        branch = min(options, key=lambda one: len(options[one][0]))
+        starts, costs = options[branch]
+        floor = sum(least.values()) - least[branch]
+        best: tuple[int, Chosen] | None = None
+        for at in np.argsort(costs, kind="stable"):
+            if int(costs[at]) + floor >= min(bound, int(NEVER)):
+                break
+            cell = int(starts[at])
+            found = self._subtree(branch, cell, int(costs[at]))
+            others = (
+                self._together(self._clear_of(branch, cell, options), bound - found[0]) if found else None
+            )
+            if found and others:
+                bound = found[0] + others[0]
+                best = bound, {branch: cell, **found[1], **others[1]}
+        return best
+
+    def _clear_of(self, placed: Step, cell: int, options: Options) -> Options:
+        """Return the starts of the other branches that one at a cell leaves."""
+        left: Options = {}
+        for branch, (starts, costs) in options.items():
+            if branch is not placed:
+                clear = starts + self.apart(branch, placed) <= cell
+                clear |= starts >= cell + self.apart(placed, branch)
+                left[branch] = starts[clear], costs[clear]
+        return left
+
+    def _subtree(self, branch: Step, cell: int, promised: int) -> tuple[int, Chosen] | None:
+        """Return the true cost of a branch at a cell, its gap included, and where what hangs from it goes."""
+        if branch.next is None and not branch.branches:
+            return promised, {}
+        key = (branch, cell)
+        if key not in self._subtrees:
+            self._subtrees[key] = self._chain(State(branch, cell, 0, None, {}), int(NEVER))
+        found = self._subtrees[key]
+        if found is None:
+            return None
+        table = self.tables.of[branch]
+        relaxed = int(self._line(table.total)[table.cells.searchsorted(cell)])
+        return promised - relaxed + found[0], found[1]

@@ -1,0 +1,156 @@
+"""What each placement costs, as numbers to add up: one for each start, one for each gap.
+
+Written twice on purpose: here over whole rows of cells for the search, and in cost_breakdown.py over a finished plan
+for people; tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.domain.planner.grid.bitsets import to_bools
+from scheduler.domain.planner.grid.demands import Demand
+from scheduler.domain.planner.grid.grid import Grid
+from scheduler.domain.planner.grid.starts import Starts
+from scheduler.domain.planner.search.course import Step
+from scheduler.domain.planner.values import Request, Weights
+
+Costs = NDArray[np.int64]
+Cells = NDArray[np.int64]
+NEVER = np.int64(1) << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """Visits that had better stay where they are: their starts and cells by action, and the price of moving each."""
+
+    starts: Mapping[str, datetime]
+    at: Mapping[str, int]
+    price: Mapping[str, int]
+
+
+class Pricing:
+    """The cost of a step's starts under one request, worked out for the rows that are asked for."""
+
+    def __init__(
+        self,
+        request: Request,
+        starts: Starts,
+        weights: Weights,
+        finish: Step | None,
+        staying: Staying | None = None,
+    ) -> None:
+        self.request, self.starts, self.weights = request, starts, weights
+        self.finish, self.staying = finish, staying
+        self.grid: Grid = starts.availability.grid
+        self._cells: dict[Demand, Costs] = {}
+        self._therapists: dict[Demand, dict[int, int]] = {}
+        self._aways: dict[tuple[Demand, tuple[int, ...]], NDArray[np.bool_]] = {}
+        self._times: dict[tuple[int, int, bool, bool], Costs] = {}
+
+    def of(self, step: Step, first: int, past: int) -> Costs:
+        """Return the cost of each start in the rows from `first` up to `past`, without that of the therapist."""
+        demand = self.starts.demand(step.action)
+        costs = self._resources(demand)[first:past] + self._time_of_day(step)
+        costs += self._days(step, first, past)[:, None]
+        if self.staying and step.key in self.staying.price:
+            costs += self.staying.price[step.key]
+            row, place = divmod(self.staying.at.get(step.key, -1), self.grid.width)
+            if first <= row < past:
+                costs[row - first, place] -= self.staying.price[step.key]
+        return costs
+
+    def own(self, step: Step, first: int, past: int, cells: Cells, therapists: Sequence[int]) -> Costs:
+        """Return the cost of these starts, in the rows from `first` up to `past`, with a line for each therapist."""
+        costs: Costs = self.of(step, first, past).ravel()[cells - first * self.grid.width][None, :]
+        away = self.aways(step, therapists)
+        return costs if away is None else costs + self.weights.therapist * away[:, cells]
+
+    def _resources(self, demand: Demand) -> Costs:
+        known = self._cells.get(demand)
+        if known is None:
+            weights = self.weights
+            known = np.zeros((self.grid.days, self.grid.width), np.int64)
+            one_nurse = self.starts.single_nurse(demand)
+            if one_nurse != -1:
+                known += weights.handover * ~self._rows(one_nurse)
+            neat, fair = self.starts.snug(demand, weights.usable_ticks)
+            if neat != -1:
+                known += weights.fragment * (2 - self._rows(neat).astype(np.int64) - self._rows(neat | fair))
+            self._cells[demand] = known
+        return known
+
+    def _rows(self, cells: int) -> NDArray[np.bool_]:
+        return to_bools(cells & self.grid.real, self.grid.size).reshape(self.grid.days, self.grid.width)
+
+    def _time_of_day(self, step: Step) -> Costs:
+        placed = any(need.role.is_place for phase in step.action.phases for need in phase.needs)
+        key = (step.lead, step.length, placed, step.on_line)
+        known = self._times.get(key)
+        if known is None:
+            known = self._times[key] = self._tick_costs(*key)
+        return known
+
+    def _tick_costs(self, lead: int, length: int, placed: bool, on_line: bool) -> Costs:
+        grid, weights = self.grid, self.weights
+        tick = np.arange(grid.low, grid.low + grid.width, dtype=np.int64)
+        costs: Costs = weights.quarter * (tick % 3 != 0).astype(np.int64)
+        if placed:
+            low, high = whole_tick(weights.midday_from), whole_tick(weights.midday_until)
+            costs += weights.midday_tick * np.maximum(
+                np.minimum(tick - lead + length, high) - np.maximum(tick - lead, low), 0
+            )
+        if on_line and self.request.preferred:
+            costs += weights.preferred_tick * np.abs(tick - whole_tick(self.request.preferred))
+        return costs
+
+    def _days(self, step: Step, first: int, past: int) -> Costs:
+        rows = np.arange(first, past, dtype=np.int64)
+        costs = np.zeros(past - first, np.int64)
+        if step is self.finish:
+            costs += self.weights.completion_day * (rows - self.grid.row_of(self.request.not_before))
+        if not step.on_line and step.action.visible and self.request.weekdays:
+            weekday = (self.grid.first_on.isoweekday() - 1 + rows) % 7 + 1
+            costs += self.weights.weekday * ~np.isin(weekday, sorted(self.request.weekdays))
+        return costs
+
+    def therapists_of(self, step: Step) -> dict[int, int]:
+        """Return the cells at which each therapist who may be asked is free for the step."""
+        demand = self.starts.demand(step.action)
+        known = self._therapists.get(demand)
+        if known is None:
+            known = self._therapists[demand] = self.starts.therapists(demand)
+        return known
+
+    def away(self, step: Step, therapist: int) -> int | None:
+        """Return the cells at which this therapist is not free for the step; None if it asks for no therapist."""
+        by_therapist = self.therapists_of(step)
+        if not by_therapist:
+            return None
+        return ~by_therapist.get(therapist, 0) & self.grid.real
+
+    def aways(self, step: Step, therapists: Sequence[int]) -> NDArray[np.bool_] | None:
+        """Return the same for several therapists, as one row of cells for each."""
+        if not therapists or not self.therapists_of(step):
+            return None
+        key = (self.starts.demand(step.action), tuple(therapists))
+        known = self._aways.get(key)
+        if known is None:
+            gone = [self.away(step, therapist) or 0 for therapist in therapists]
+            known = self._aways[key] = np.stack([to_bools(cells, self.grid.size) for cells in gone])
+        return known
+
+
+def whole_tick(wall: time) -> int:
+    """Return the tick of the day in which a wall-clock time lies."""
+    return (wall.hour * 60 + wall.minute) // 5
+
+
+def staying_at(grid: Grid, current: Mapping[str, datetime], price: Mapping[str, int]) -> Staying:
+    cells = {key: grid.cell(start) for key, start in current.items()}
+    return Staying(current, {key: cell for key, cell in cells.items() if cell is not None}, price)

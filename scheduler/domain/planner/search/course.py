@@ -1,0 +1,258 @@
+"""A request's actions as a tree: what is to be placed, what hangs from what, and in which order.
+
+The *line* of a plan are the visits that carry the course (the infusions and what leads up to them); every other action
+is a side visit (a therapy session, a call). Actions that are done or not to be placed are
+anchors: fixed times from which gaps are counted. A step's `next` is the child that continues its chain, and the others
+are its branches; a branch may have to end before `next` starts (`deadline`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from scheduler.domain.planner.grid.gaps import Gap
+from scheduler.domain.planner.grid.grid import ticks
+from scheduler.domain.planner.grid.starts import Starts
+from scheduler.domain.planner.values import Done, Request
+from scheduler.domain.plans import Action, Edge, Offset, Plan
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """An action to place. `parent` is the step, or `anchor` the fixed action, from which its offset counts."""
+
+    index: int
+    action: Action
+    on_line: bool
+    offset: Offset | None = None
+    parent: Step | None = None
+    anchor: Done | None = None
+    next: Step | None = None
+    branches: list[Step] = field(default_factory=list)
+    deadline: bool = False
+    same_series: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.action.key
+
+    @property
+    def lead(self) -> int:
+        """The ticks before the patient comes."""
+        return ticks(self.action.lead)
+
+    @property
+    def length(self) -> int:
+        return ticks(self.action.length)
+
+    @property
+    def length_from_start(self) -> int:
+        return ticks(self.action.length_from_start)
+
+    @property
+    def attended(self) -> int:
+        return ticks(self.action.attended_length)
+
+    def children(self) -> Iterator[Step]:
+        yield from self.branches
+        if self.next is not None:
+            yield self.next
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """What hangs from one anchor (None: the plan's first action, free to start): a step of its own, as it were."""
+
+    anchor: Done | None
+    next: Step | None
+    branches: list[Step]
+
+    def children(self) -> Iterator[Step]:
+        yield from self.branches
+        if self.next is not None:
+            yield self.next
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CourseTree:
+    """The steps in plan order, in groups that share no offset; `order` lists pairs whose first must end first."""
+
+    steps: tuple[Step, ...]
+    groups: tuple[Group, ...]
+    order: tuple[tuple[Step, Step], ...]
+    finish: Step | None
+    starts: Starts
+    _apart: dict[tuple[Step, Step], int] = field(default_factory=dict)
+    _by_shape: dict[tuple[int, int], int] = field(default_factory=dict)
+    _gaps: dict[Step, Gap] = field(default_factory=dict)
+
+    def apart(self, first: Step, second: Step) -> int:
+        """Return the least separation of two steps, worked out once."""
+        known = self._apart.get((first, second))
+        if known is None:
+            shapes = (id(first.action.phases), id(second.action.phases))
+            if shapes not in self._by_shape:
+                self._by_shape[shapes] = separation(first.action, second.action, self.starts)
+            known = self._apart[first, second] = self._by_shape[shapes]
+        return known
+
+    def gap(self, child: Step) -> Gap:
+        """Return the gap between a step and its parent."""
+        known = self._gaps.get(child)
+        if known is None:
+            parent, offset = child.parent, child.offset
+            if parent is None or offset is None:
+                raise ValueError(f"{child.key} follows no step")
+            from_end = parent.attended if offset.edge is Edge.END else 0
+            known = self._gaps[child] = Gap(offset, self.apart(parent, child), from_end)
+        return known
+
+    def step(self, key: str) -> Step:
+        """Return the step of an action. Raises KeyError."""
+        for step in self.steps:
+            if step.key == key:
+                return step
+        raise KeyError(key)
+
+
+def separation(first: Action, second: Action, starts: Starts) -> int:
+    """Return how many ticks after the start of `first` the same patient's `second` may start at the earliest.
+
+    The patient is free when `first` needs the patient no longer. Until its last phase is over, `second` may start only
+    if the people and places there are could do both. Whether they are free at that time is for clashes.py to find.
+    """
+    least = ticks(first.attended_length)
+    clear = ticks(first.length_from_start) + ticks(second.lead)
+    one, other = starts.demand(first), starts.demand(second)
+    return next(
+        (by for by in range(least, clear) if starts.could_be_together(((one, 0), (other, by)))), clear
+    )
+
+
+def line_of(plan: Plan) -> frozenset[str]:
+    """Return the keys of the visits that carry the course, from the first action on.
+
+    After a visit of a series comes the next of that series. After the last of a series, and after a visit of none,
+    comes the action from which the longest chain goes on; where only single visits follow a series, the line ends. Of
+    several that could be next, the one with the longest chain is, or else the first in the plan.
+    """
+    children: dict[str, list[Action]] = {action.key: [] for action in plan.firm}
+    depth = dict.fromkeys(children, 1)
+    for action in reversed(plan.firm):
+        if action.offset and action.offset.after in children:
+            children[action.offset.after].insert(0, action)
+            depth[action.offset.after] = max(depth[action.offset.after], depth[action.key] + 1)
+    at = next((action for action in plan.firm if action.offset is None), None)
+    line = []
+    while at is not None:
+        line.append(at.key)
+        at = _onward(at, children[at.key], depth)
+    return frozenset(line)
+
+
+def _onward(at: Action, children: list[Action], depth: Mapping[str, int]) -> Action | None:
+    if at.series:
+        same = [child for child in children if child.series == at.series]
+        children = same or [child for child in children if depth[child.key] > 1]
+    return max(children, key=lambda child: depth[child.key], default=None)
+
+
+def course_of(request: Request, starts: Starts, keys: Container[str] | None = None) -> CourseTree:
+    """Return the tree of what the request asks to place, or of some of its actions.
+
+    A proposed action, and what hangs from it, is left out.
+    """
+    line = line_of(request.plan)
+    steps: dict[str, Step] = {}
+    for action in request.plan.firm:
+        if action.key in request.done or (keys is not None and action.key not in keys):
+            continue
+        offset = relaxed(action, request)
+        if offset and offset.after not in steps and offset.after not in request.done:
+            continue
+        steps[action.key] = _step(len(steps), action, action.key in line, offset, steps, request)
+    _choose_next(list(steps.values()))
+    groups = _groups(list(steps.values()))
+    order = _order(steps)
+    finish = next((step for step in reversed(steps.values()) if step.on_line), None)
+    return CourseTree(tuple(steps.values()), groups, order, finish, starts)
+
+
+def relaxed(action: Action, request: Request) -> Offset | None:
+    """Return the action's offset with the extra that the request allows for it."""
+    extra = request.slack.get(action.key)
+    offset = action.offset
+    if offset is None or extra is None:
+        return offset
+    return Offset(
+        offset.after,
+        offset.unit,
+        min(offset.min, extra[0]),
+        offset.target,
+        max(offset.max, extra[1]),
+        offset.edge,
+    )
+
+
+def _step(
+    index: int, action: Action, on_line: bool, offset: Offset | None, steps: dict[str, Step], request: Request
+) -> Step:
+    step = Step(index, action, on_line, offset)
+    if offset:
+        step.parent = steps.get(offset.after)
+        step.anchor = request.done.get(offset.after)
+        earlier = request.plan.action(offset.after)
+        step.same_series = action.series is not None and action.series == earlier.series
+    return step
+
+
+def _choose_next(steps: list[Step]) -> None:
+    depth = dict.fromkeys(steps, 1)
+    for step in reversed(steps):
+        if step.parent is not None:
+            depth[step.parent] = max(depth[step.parent], depth[step] + 1)
+    hanging: dict[Step, list[Step]] = {step: [] for step in steps}
+    for step in steps:
+        if step.parent is not None:
+            hanging[step.parent].append(step)
+    for step, children in hanging.items():
+        step.next = _heaviest(children, depth)
+        step.branches = [child for child in children if child is not step.next]
+        _mark_deadlines(step.next, step.branches)
+
+
+def _heaviest(children: list[Step], depth: dict[Step, int]) -> Step | None:
+    """Return the child that continues the chain; None if all are single visits at the side."""
+    awaited = {child.action.before for child in children}
+    onward = [c for c in children if c.on_line or c.same_series or depth[c] > 1 or c.key in awaited]
+    return max(onward, key=lambda c: (c.on_line, c.key in awaited, depth[c], -c.index), default=None)
+
+
+def _mark_deadlines(following: Step | None, branches: list[Step]) -> None:
+    for branch in branches:
+        branch.deadline = following is not None and branch.action.before == following.key
+
+
+def _groups(steps: list[Step]) -> tuple[Group, ...]:
+    depth = dict.fromkeys(steps, 1)
+    for step in reversed(steps):
+        if step.parent is not None:
+            depth[step.parent] = max(depth[step.parent], depth[step] + 1)
+    groups = [Group(None, step, []) for step in steps if step.parent is None and step.anchor is None]
+    anchors = dict.fromkeys(step.anchor.action for step in steps if step.anchor is not None)
+    for key in anchors:
+        children = [step for step in steps if step.anchor is not None and step.anchor.action == key]
+        following = _heaviest(children, depth)
+        branches = [child for child in children if child is not following]
+        _mark_deadlines(following, branches)
+        groups.append(Group(children[0].anchor, following, branches))
+    return tuple(groups)
+
+
+def _order(steps: dict[str, Step]) -> tuple[tuple[Step, Step], ...]:
+    return tuple(
+        (step, steps[step.action.before])
+        for step in steps.values()
+        if step.action.before in steps and not step.deadline
+    )

@@ -1,0 +1,201 @@
+"""The best placement without regard to clashes, in as many days as it takes to be sure.
+
+The search looks at the first weeks only and widens them until what it found costs less than anything that finishes
+later could; then in the same way at the first days of each visit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scheduler.domain.planner.grid.bitsets import span
+from scheduler.domain.planner.grid.gaps import GapRanges
+from scheduler.domain.planner.search.chains import Budget, Chosen, Search
+from scheduler.domain.planner.search.child_costs import ChildCosts
+from scheduler.domain.planner.search.costs import NEVER, Pricing
+from scheduler.domain.planner.search.course import CourseTree, Step
+from scheduler.domain.planner.search.leaves import Leaves
+from scheduler.domain.planner.search.slotmap import SlotMap
+from scheduler.domain.planner.search.tables import Rows, Tables
+from scheduler.domain.planner.values import Weights
+from scheduler.domain.plans import Unit
+
+FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
+FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
+STATES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Starts by step; `therapist` is the course's own, where there is a choice."""
+
+    cells: Mapping[Step, int]
+    cost: int
+    therapist: int | None
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonView:
+    """What is known of some days: the surviving starts, and what the visits cost from which nothing hangs."""
+
+    slots: SlotMap
+    leaves: Leaves
+
+
+class Horizon:
+    """Solves one course for chosen start sets."""
+
+    def __init__(self, course: CourseTree, gap_ranges: GapRanges, pricing: Pricing, weights: Weights) -> None:
+        self.course, self.gap_ranges, self.pricing, self.weights = course, gap_ranges, pricing, weights
+        self.grid = gap_ranges.grid
+        self._child_costs = ChildCosts(gap_ranges, weights)
+
+    def best(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
+        """Return the cheapest placement in which visits may clash, or None if there is none."""
+        days = self._first_days(starts)
+        while True:
+            cut = span(0, days * self.grid.width)
+            near = {step: cells & cut for step, cells in starts.items()}
+            found = self._in_days(near, therapists, budget)
+            if days >= self.grid.days:
+                return found
+            needed = self._days_needed(found.cost) if found else 2 * days
+            if found and needed <= days:
+                return found
+            days = min(max(needed, days + 7), self.grid.days)
+
+    def _first_days(self, starts: Mapping[Step, int]) -> int:
+        """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
+        first = min(
+            ((cells & -cells).bit_length() // self.grid.width for cells in starts.values() if cells),
+            default=0,
+        )
+        pace = 0
+        for step in self.course.steps:
+            if step.on_line and step.offset is not None:
+                hours = step.offset.unit is Unit.HOURS
+                pace += step.offset.target // 24 if hours else step.offset.target * 7 // 5
+        return min(first + pace + FIRST_DAYS, self.grid.days)
+
+    def _days_needed(self, cost: int) -> int:
+        """Return how many days hold every plan that costs at most `cost`."""
+        last: dict[Step, int] = {}
+        limits = self._limits(cost)
+        for step in self.course.steps:
+            if step.on_line:
+                last[step] = limits.get(step, self.grid.days)
+            elif step.parent is not None:
+                last[step] = self.gap_ranges.last_row(step.offset, last[step.parent])
+            elif step.anchor is not None and step.offset is not None:
+                last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
+            else:
+                last[step] = self.grid.days
+        return max(last.values(), default=0) + 1
+
+    def _in_days(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
+        slots = SlotMap(self.course, starts, self.gap_ranges)
+        if not slots.complete:
+            return None
+        view = HorizonView(
+            slots, Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
+        )
+        slack = FIRST_SLACK
+        while True:
+            rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
+            found = self._within(view, rows, therapists, budget)
+            if found:
+                break
+            if all(rows[step][1] > slots.last_row(step) for step in self.course.steps):
+                return None
+            slack *= 3
+        limits = self._limits(found.cost)
+        if _covered(limits, rows, slots):
+            return found
+        return self._within(view, self._rows(slots, limits), therapists, budget, found) or found
+
+    def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
+        rows: dict[Step, tuple[int, int]] = {}
+        for step in self.course.steps:
+            past = slots.last_row(step) + 1
+            if step.on_line and step in last:
+                past = min(past, last[step] + 1)
+            elif step.parent is not None:
+                past = min(past, self.gap_ranges.last_row(step.offset, rows[step.parent][1] - 1) + 1)
+            first = slots.first_row(step)
+            rows[step] = (first, max(past, first + 1))
+        return rows
+
+    def _limits(self, cost: int) -> dict[Step, int]:
+        """Return, for each step on the line, the last day on which a plan that costs at most `cost` can have it."""
+        weights = self.weights
+        if weights.completion_day <= 0 or self.course.finish is None:
+            return {step: self.grid.days for step in self.course.steps if step.on_line}
+        limits: dict[Step, int] = {}
+        least = 0
+        step: Step | None = self.course.finish
+        today = self.grid.row_of(self.pricing.request.not_before)
+        while step is not None:
+            limits[step] = today + (cost - least) // weights.completion_day
+            if step.offset is not None:
+                least += _least_gap(step, weights)
+            step = step.parent
+        return limits
+
+    def _within(
+        self,
+        view: HorizonView,
+        rows: Rows,
+        therapists: list[int],
+        budget: Budget,
+        known: Solution | None = None,
+    ) -> Solution | None:
+        tables = Tables(self.course, view.slots, self.pricing, self.weights, view.leaves, rows, therapists)
+        limited = Budget(min(STATES, budget.left), budget.choices)
+        best = self._cheapest(tables, therapists, limited, known)
+        budget.left -= STATES if limited.spent else 0
+        return best
+
+    def _cheapest(
+        self, tables: Tables, therapists: list[int], budget: Budget, known: Solution | None
+    ) -> Solution | None:
+        """Return the best over all candidates for the course's own therapist, if it costs less than the known one."""
+        least = tables.floor()
+        lines = range(max(len(therapists), 1))
+        floors = [int(least[min(line, len(least) - 1)]) for line in lines]
+        best = None
+        bound = min(known.cost, int(NEVER)) if known else int(NEVER)
+        for line in sorted(lines, key=lambda line: floors[line]):
+            if floors[line] >= bound:
+                break
+            found = self._line(Search(tables, line, budget), bound)
+            if found and found[0] < bound:
+                bound = found[0]
+                best = Solution(found[1], found[0], therapists[line] if therapists else None, True)
+        return best
+
+    def _line(self, search: Search, bound: int) -> tuple[int, Chosen] | None:
+        cost, placed = 0, Chosen()
+        for group in self.course.groups:
+            found = search.group(group, bound - cost)
+            if found is None:
+                return None
+            cost += found[0]
+            placed.update(found[1])
+        return cost, placed
+
+
+def _covered(limits: Mapping[Step, int], rows: Rows, slots: SlotMap) -> bool:
+    return all(min(limit, slots.last_row(step)) < rows[step][1] for step, limit in limits.items())
+
+
+def _least_gap(step: Step, weights: Weights) -> int:
+    """Return the least that a gap on the line costs, its days' delay of the completion included."""
+    offset = step.offset
+    if offset is None or offset.unit is Unit.HOURS:
+        return 0
+    return min(
+        weights.completion_day * days + weights.gap_day * abs(days - offset.target)
+        for days in range(offset.min, offset.max + 1)
+    )

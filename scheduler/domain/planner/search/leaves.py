@@ -1,0 +1,90 @@
+"""Visits from which nothing hangs: those of one shape and one start set cost the same, so they are worked out once.
+
+In a course of six infusions with a therapy session after each, the six sessions differ in their names only. What the
+best session after an infusion costs is kept for every start of any infusion, a bound for each: which of the session's
+starts survive in the slot map is left to the tables of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scheduler.domain.planner.grid.bitsets import to_bools
+from scheduler.domain.planner.grid.gaps import GapRanges
+from scheduler.domain.planner.search.child_costs import ChildCosts, Table
+from scheduler.domain.planner.search.costs import NEVER, Costs, Pricing
+from scheduler.domain.planner.search.course import CourseTree, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The table of all the leaf's starts; and the least that it costs from each start of its parent, by cell."""
+
+    table: Table
+    ahead: Costs
+
+
+class Leaves:
+    """The leaves of one course with chosen start sets, for any list of candidates for the course's own therapist."""
+
+    def __init__(
+        self,
+        course: CourseTree,
+        starts: Mapping[Step, int],
+        gap_ranges: GapRanges,
+        pricing: Pricing,
+        child_costs: ChildCosts,
+    ) -> None:
+        self.course, self.starts, self.gap_ranges = course, starts, gap_ranges
+        self.pricing, self.child_costs = pricing, child_costs
+        self._alike: dict[Step, list[Step]] = {}
+        shapes: dict[Hashable, list[Step]] = {}
+        for step in course.steps:
+            shape = self._shape(step)
+            if shape is not None:
+                shapes.setdefault(shape, []).append(step)
+                self._alike[step] = shapes[shape]
+        self._known: dict[tuple[Step, tuple[int, ...]], Leaf] = {}
+
+    def of(self, step: Step, therapists: list[int]) -> Leaf | None:
+        """Return what is known of a leaf; None if something hangs from the step, or its cost is its own."""
+        alike = self._alike.get(step)
+        if alike is None:
+            return None
+        key = (alike[0], tuple(therapists))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._leaf(alike, therapists)
+        return known
+
+    def _shape(self, step: Step) -> Hashable:
+        staying = self.pricing.staying
+        alone = step is self.pricing.finish or (staying is not None and step.key in staying.price)
+        if step.parent is None or step.next is not None or step.branches or alone or not self.starts[step]:
+            return None
+        gap = self.course.gap(step)
+        offset = gap.offset
+        return (
+            self.starts[step],
+            self.pricing.starts.demand(step.action),
+            (step.on_line, step.action.visible, step.same_series, step.lead, step.length),
+            (offset.unit, offset.min, offset.target, offset.max, gap.apart, gap.from_end),
+        )
+
+    def _leaf(self, alike: list[Step], therapists: list[int]) -> Leaf:
+        step, grid = alike[0], self.gap_ranges.grid
+        cells = np.flatnonzero(to_bools(self.starts[step], grid.size))
+        first, past = int(cells[0]) // grid.width, int(cells[-1]) // grid.width + 1
+        own = self.pricing.own(step, first, past, cells, therapists)
+        table = Table(first, past, cells, own, np.minimum(own, NEVER))
+        together = 0
+        for parent in {one.parent for one in alike if one.parent is not None}:
+            together |= self.starts[parent]
+        parents = np.flatnonzero(to_bools(together, grid.size))
+        costs = self.child_costs.least(self.course.gap(step), table, parents, step.same_series)
+        ahead = np.full((len(costs), grid.size), NEVER)
+        ahead[:, parents] = costs
+        return Leaf(table, ahead)

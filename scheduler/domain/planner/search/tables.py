@@ -1,0 +1,113 @@
+"""Backward tables: for each start of each step, the least that it and everything hanging from it can cost.
+
+Computed from the last action to the first; child_costs.py says what a child costs its parent. What is left out, and
+left to the search in chains.py, is that branches must end before the next visit and stay out of each other's way: the
+tables are a lower bound, and nearly always the truth. The first axis is the course's own therapist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scheduler.domain.planner.grid.gaps import HOUR_TICKS, Cells, GapRanges
+from scheduler.domain.planner.search.child_costs import ChildCosts, Table
+from scheduler.domain.planner.search.costs import NEVER, Costs, Pricing
+from scheduler.domain.planner.search.course import CourseTree, Group, Step
+from scheduler.domain.planner.search.leaves import Leaves
+from scheduler.domain.planner.search.slotmap import SlotMap
+from scheduler.domain.planner.values import Weights
+
+Rows = Mapping[Step, tuple[int, int]]  # from the first row up to, not including, the second
+
+
+class Tables:
+    """The tables of one course in chosen rows, for a list of candidates for the course's own therapist."""
+
+    def __init__(
+        self,
+        course: CourseTree,
+        slots: SlotMap,
+        pricing: Pricing,
+        weights: Weights,
+        leaves: Leaves,
+        rows: Rows,
+        therapists: list[int],
+    ) -> None:
+        self.course, self.slots, self.pricing, self.weights = course, slots, pricing, weights
+        self.leaves = leaves
+        self.child_costs: ChildCosts = leaves.child_costs
+        self.gap_ranges: GapRanges = slots.gap_ranges
+        self.grid = self.gap_ranges.grid
+        self.therapists = therapists
+        self.of: dict[Step, Table] = {}
+        for step in reversed(course.steps):
+            self.of[step] = self._table(step, *rows[step])
+
+    def _table(self, step: Step, first: int, past: int) -> Table:
+        width = self.grid.width
+        surviving = self.slots.cells[step]
+        low, high = surviving.searchsorted((first * width, past * width))
+        cells = surviving[low:high]
+        leaf = self.leaves.of(step, self.therapists)
+        if leaf is not None:
+            own = leaf.table.own[:, leaf.table.cells.searchsorted(cells)]
+            return Table(first, past, cells, own, own)
+        own = self.pricing.own(step, first, past, cells, self.therapists)
+        return Table(first, past, cells, own, np.minimum(own + self.below(step, cells), NEVER))
+
+    def below(self, step: Step, cells: Cells) -> Costs:
+        """Return the least that everything hanging from each start of a step can cost."""
+        total = np.zeros((1, len(cells)), np.int64)
+        for child in step.children():
+            total = total + self.least_child(child, cells)
+        return total
+
+    def least_child(self, child: Step, cells: Cells) -> Costs:
+        """Return the least cost of a child for each start of its parent, the gap's included."""
+        leaf = self.leaves.of(child, self.therapists)
+        if leaf is not None:
+            return leaf.ahead[:, cells]
+        return self.child_costs.least(self.course.gap(child), self.of[child], cells, child.same_series)
+
+    def floor(self) -> Costs:
+        """Return, for each therapist, what every placement costs at least."""
+        total = np.zeros(1, np.int64)
+        for group in self.course.groups:
+            total = total + self.least(group)
+        return total
+
+    def least(self, group: Group) -> Costs:
+        """Return, for each therapist, the least that the group can cost."""
+        total = np.zeros(max(len(self.therapists), 1), np.int64)
+        for child in group.children():
+            low, high = (int(bound[0]) for bound in self.slots.reach(group, child, np.zeros(1, np.int64)))
+            table = self.of[child]
+            chosen = slice(*table.cells.searchsorted((low, high)))
+            costs = table.total[:, chosen] + self.anchor_costs(group, child, table.cells[chosen])
+            total = total + costs.min(axis=1, initial=NEVER)
+        return np.minimum(total, NEVER)
+
+    def gap_costs(self, cell: int, child: Step, cells: Cells) -> Costs:
+        """Return what the gaps from one start of its parent to these starts of a child cost."""
+        gap = self.course.gap(child)
+        offset, weights = gap.offset, self.weights
+        if gap.in_hours:
+            ideal = self.grid.utc[cell] + gap.from_end + offset.target * HOUR_TICKS
+            elapsed: Costs = weights.gap_tick * np.abs(self.grid.utc[cells] - ideal)
+            return elapsed
+        numbers = self.gap_ranges.day_number(offset)
+        rows, ticks = np.divmod(cells, self.grid.width)
+        row, tick = divmod(cell, self.grid.width)
+        costs: Costs = weights.gap_day * np.abs(numbers[rows] - numbers[row] - offset.target)
+        if child.same_series:
+            costs += weights.rhythm_tick * np.abs(ticks - tick)
+        return costs
+
+    def anchor_costs(self, group: Group, child: Step, cells: Cells) -> Costs:
+        """Return what the gaps from a fixed action to these starts of a child cost."""
+        offset, anchor = child.offset, group.anchor
+        if offset is None or anchor is None:
+            return np.zeros(len(cells), np.int64)
+        return self.gap_ranges.anchor_costs(offset, anchor, cells, self.weights, child.same_series)

@@ -1,0 +1,252 @@
+"""What goes into the planner and what comes out: the request, the calendar, the weights, and the answers.
+
+Times are aware UTC instants; days are clinic-local dates. In a Placement the patient comes at `start` and leaves at
+`attended_end`; the last phase is over at `end`, and phases before the patient comes are before `start`. Segments say
+who or what is taken up when; units are given out later, by booking, inside its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from scheduler.domain.formats import USUAL, Formats
+from scheduler.domain.plans import Plan, Role
+from scheduler.domain.windows import Window
+
+Taken = tuple[int, int, Window]  # resource id, unit, when
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerResource:
+    """A chair, a room or a person. A person may have several roles; `units` is how many patients at once."""
+
+    id: int
+    name: str
+    roles: frozenset[Role]
+    units: int = 1
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What is known of a clinic's next weeks: `days` clinic-local days from `first_on`; beyond them nothing is planned.
+
+    Hours and closures are kept as they were given, so that the validator can judge a plan without the planner's sets;
+    `None` as a resource id is the clinic itself.
+
+    `hours` holds when the clinic is open (None) and when each resource works; a resource without an entry works
+    whenever the clinic is open. `closures` takes time away again, from the clinic or from one resource.
+    `patient_busy` is when the patient has other appointments. `notice` is how long before its start a visit must be
+    planned. `formats` is how the answers write dates and times.
+    """
+
+    zone: ZoneInfo
+    first_on: date
+    days: int
+    resources: tuple[PlannerResource, ...]
+    hours: Mapping[int | None, Sequence[Window]]
+    closures: Mapping[int | None, Sequence[Window]] = field(default_factory=dict)
+    occupied: Collection[Taken] = ()
+    patient_busy: Sequence[Window] = ()
+    notice: timedelta = timedelta()
+    formats: Formats = USUAL
+
+    def resource(self, resource_id: int) -> PlannerResource | None:
+        return next((resource for resource in self.resources if resource.id == resource_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The cost of each way in which a plan can fall short of the ideal, in whole numbers that compare exactly.
+
+    The unit is what five minutes of an hour-counted gap cost; a day's deviation from the target gap is 288 of them, so
+    a day weighs the same whether the plan counts it in hours or in days. A clinic may set its own weights.
+
+    `completion_day`: each day from the request's first day to the last visit on the plan's line. `gap_day`,
+    `gap_tick`: a day, or five minutes, away from a target gap. `rhythm_tick`: five minutes' difference in time of day
+    between neighbours of one series. `preferred_tick`: five minutes away from the preferred time. `quarter`: a start
+    off the quarter hour. `weekday`: a side visit on a day the patient did not wish for. `therapist`: a session not
+    with the course's own therapist. `handover`: a visit that no single nurse can see through. `fragment`: a stretch
+    of a chair or room left free but shorter than `usable_ticks`. `midday_tick`: five minutes of a visit at a place
+    between `midday_from` and `midday_until`.
+    """
+
+    completion_day: int = 160
+    gap_day: int = 288
+    gap_tick: int = 1
+    rhythm_tick: int = 4
+    preferred_tick: int = 3
+    quarter: int = 12
+    weekday: int = 144
+    therapist: int = 96
+    handover: int = 60
+    fragment: int = 24
+    usable_ticks: int = 6
+    midday_tick: int = 1
+    midday_from: time = time(11, 30)
+    midday_until: time = time(13, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of one resource's time taken by one phase of a visit; `exclusive` is all of its units."""
+
+    resource_id: int
+    role: Role
+    phase: str
+    start: datetime
+    end: datetime
+    exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An action with its time and its resources. `location_id` is the resource id of the chair or room, if any."""
+
+    action: str
+    start: datetime
+    end: datetime
+    attended_end: datetime
+    segments: tuple[Segment, ...]
+
+    @property
+    def first_use(self) -> datetime:
+        """When the first of its resources is needed, or the patient."""
+        return min([self.start, *(segment.start for segment in self.segments)])
+
+    @property
+    def location_id(self) -> int | None:
+        return next((s.resource_id for s in self.segments if s.role.is_place), None)
+
+    @property
+    def practitioner_ids(self) -> tuple[int, ...]:
+        """The resource ids of the people, in order of appearance, each once."""
+        return tuple(dict.fromkeys(s.resource_id for s in self.segments if not s.role.is_place))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An action that is over, or that stays where it is: later gaps are counted from it, nothing is placed."""
+
+    action: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One patient's wishes for one course.
+
+    `weekdays` are ISO numbers (Monday is 1), empty is any. `earliest` and `latest` bound the visits' wall-clock start
+    and the patient's leaving. `practitioner_ids` are resource ids that a role should be chosen from (where none of
+    them has the role, any will do). `pinned` are starts that must be kept. `done` are actions that are not to be
+    placed. `slack` gives an action another shortest and longest gap than its offset's: a soft rule bent once.
+
+    Weekdays bind the visits on the plan's line (see course.py), for which `preferred` is the best time of day; a side
+    visit on another day only costs. Times of day bind what the patient comes for (`visible` actions), blocked days
+    everything.
+    """
+
+    plan: Plan
+    not_before: date
+    weekdays: frozenset[int] = frozenset()
+    earliest: time | None = None
+    latest: time | None = None
+    blocked_on: frozenset[date] = frozenset()
+    practitioner_ids: frozenset[int] = frozenset()
+    pinned: Mapping[str, datetime] = field(default_factory=dict)
+    done: Mapping[str, Done] = field(default_factory=dict)
+    preferred: time | None = None
+    count: int = 3
+    slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A part of a proposal's cost, with the words a front-desk person reads."""
+
+    key: str
+    cost: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A proposed action: about when it will be, and from when to when it may be booked (clinic-local dates)."""
+
+    action: str
+    start: datetime
+    earliest_on: date
+    latest_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A complete placement. Lower cost is better; `proven` says that no better one exists under the same weights."""
+
+    visits: tuple[Placement, ...]
+    projections: tuple[Projection, ...]
+    terms: tuple[Term, ...]
+    cost: int
+    proven: bool
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementChange:
+    """A visit that changes. `before` is None for one that is placed anew.
+
+    `why`: "moved" (asked for), "follows" (to keep the plan), "placed" (it had no time), "resources" (same time, other
+    people or place).
+    """
+
+    action: str
+    before: datetime | None
+    after: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an action cannot be placed: the kind of resource that blocks it (None: a rule or a wish), in words."""
+
+    action: str
+    resource: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A change that makes room. `request` holds the changed fields by name; it was solved again before it was
+    offered."""
+
+    text: str
+    request: Mapping[str, object]
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that a placement breaks. A `hard` one cannot be overridden."""
+
+    action: str
+    rule: str
+    words: str
+    hard: bool
+
+
+class NoFit(Exception):
+    """No placement keeps every rule; or none was found, if that is not `proven`."""
+
+    def __init__(
+        self, reasons: tuple[Reason, ...], suggestions: tuple[Suggestion, ...] = (), proven: bool = True
+    ) -> None:
+        self.reasons, self.suggestions, self.proven = reasons, suggestions, proven
+        super().__init__("; ".join(reason.why for reason in reasons))
+
+
+class GaveUp(Exception):
+    """The search ended before it found a placement; there may be one."""

@@ -1,0 +1,137 @@
+"""Which live visits are where their clinic, location or practitioner is not available: the one question about it.
+
+A visit is displaced while the clinic or something that it uses is closed, off duty or retired during its time: by a
+closure, a leave, weekly hours or hours of a date. That is asked of the calendar and never stored, so a closure that is
+taken back displaces nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from scheduler.domain.localtime import day_bounds, local_on
+from scheduler.domain.status import EXPECTED
+from scheduler.domain.windows import Window, merged
+from scheduler.models import schedule
+from scheduler.models.allocation import PATIENT, Allocation
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.practitioner import Practitioner
+from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride
+
+Times = tuple[time, time]
+
+
+@dataclass(frozen=True)
+class Displaced:
+    """A displaced visit, and what is not available: names of people and places, or the clinic's."""
+
+    visit: Appointment
+    unavailable: tuple[str, ...]
+
+
+def ahead(session: Session, clinic: Clinic, now: datetime) -> list[Displaced]:
+    """Return the displaced visits of a clinic that are ahead, in order of time."""
+    query = select(Appointment).where(
+        Appointment.clinic_id == clinic.id, Appointment.start_at > now, Appointment.status.in_(EXPECTED)
+    )
+    query = query.options(joinedload(Appointment.patient))
+    return among(session, clinic, session.scalars(query.order_by(Appointment.start_at, Appointment.id)).all())
+
+
+def among(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Displaced]:
+    """Return those of these visits of a clinic that are displaced, in their order. The number of queries is fixed."""
+    expected = [one for one in visits if one.status.is_expected]
+    if not expected:
+        return []
+    used: dict[int, list[tuple[int, Window]]] = defaultdict(list)
+    rows = select(Allocation).where(
+        Allocation.appointment_id.in_([one.id for one in expected]),
+        Allocation.released_at.is_(None),
+        Allocation.role != PATIENT,
+    )
+    for row in session.scalars(rows):
+        used[row.appointment_id].append((row.resource_id, Window(row.start_at, row.end_at)))
+    calendar = _Opening(session, clinic, expected)
+    names = _names(session, clinic)
+    found = []
+    for visit in expected:
+        windows = used[visit.id]
+        during = [Window(visit.start_at, visit.end_at), *(window for _, window in windows)]
+        gone = {clinic.name: None} if not all(calendar.is_open(None, one) for one in during) else {}
+        for resource_id, window in windows:
+            name, is_active = names.get(resource_id, ("", False))
+            if not is_active or not calendar.is_open(resource_id, window):
+                gone[name] = None
+        if gone:
+            found.append(Displaced(visit, tuple(gone)))
+    return found
+
+
+class _Opening:
+    """When the clinic and what its visits use are open, on the days of some visits."""
+
+    def __init__(self, session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> None:
+        self.zone = clinic.zone
+        first, last = min(one.start_at for one in visits), max(one.end_at for one in visits)
+        first, last = (
+            first - timedelta(days=1),
+            last + timedelta(days=1),
+        )  # set-up and clean-up belong to a visit
+        self.weekly: Mapping[int | None, list[ScheduleHours]] = defaultdict(list)
+        for row in session.scalars(select(ScheduleHours).where(ScheduleHours.clinic_id == clinic.id)):
+            self.weekly[row.resource_id].append(row)
+        self.dated: Mapping[tuple[int | None, date], list[Times]] = defaultdict(list)
+        dated = select(ScheduleOverride).where(
+            ScheduleOverride.clinic_id == clinic.id,
+            ScheduleOverride.on_date.between(local_on(first, self.zone), local_on(last, self.zone)),
+        )
+        for special in session.scalars(dated):
+            self.dated[special.resource_id, special.on_date].append((special.starts, special.ends))
+        self.closed: Mapping[int | None, list[Closure]] = defaultdict(list)
+        for closure in schedule.closures(session, clinic.id, first, last):
+            self.closed[closure.resource_id].append(closure)
+
+    def is_open(self, resource_id: int | None, window: Window) -> bool:
+        """Tell whether a resource (None: the clinic) is open for all of this time. Without hours it always is."""
+        if any(one.start_at < window.end and one.end_at > window.start for one in self.closed[resource_id]):
+            return False
+        first, last = local_on(window.start, self.zone), local_on(window.end, self.zone)
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        if not self.weekly[resource_id] and not any(self.dated.get((resource_id, day)) for day in days):
+            return True
+        open_windows = merged(one for day in days for one in self._windows(resource_id, day))
+        return any(one.start <= window.start and window.end <= one.end for one in open_windows)
+
+    def _windows(self, resource_id: int | None, on: date) -> Iterator[Window]:
+        times: Iterable[Times] = self.dated.get((resource_id, on), ())
+        if not times:
+            times = [(row.starts, row.ends) for row in self.weekly[resource_id] if _holds(row, on)]
+        midnight, next_midnight = day_bounds(on, self.zone)
+        for starts, ends in times:
+            start = datetime.combine(on, starts, tzinfo=self.zone).astimezone(midnight.tzinfo)
+            end = datetime.combine(on, ends, tzinfo=self.zone).astimezone(midnight.tzinfo)
+            yield Window(start, next_midnight if ends >= time(23, 59) else end)
+
+
+def _holds(row: ScheduleHours, on: date) -> bool:
+    begun = row.valid_from is None or row.valid_from <= on
+    return row.weekday == on.isoweekday() and begun and (row.valid_until is None or on <= row.valid_until)
+
+
+def _names(session: Session, clinic: Clinic) -> dict[int, tuple[str, bool]]:
+    """Return the name of each place and person by resource, and whether it is still there."""
+    places = select(Location.resource_id, Location.name, Location.active)
+    people = select(Practitioner.resource_id, Practitioner.name, Practitioner.active)
+    rows = [
+        *session.execute(places.where(Location.clinic_id == clinic.id)),
+        *session.execute(people.where(Practitioner.clinic_id == clinic.id)),
+    ]
+    return {resource_id: (name, is_active) for resource_id, name, is_active in rows}

@@ -1,0 +1,82 @@
+"""Nothing is sent to a patient who died or left, and no link of theirs opens."""
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.domain.message_reasons import MessageReason
+from scheduler.errors import Invalid
+from scheduler.models.message import Message, MessageKind
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.feed import feeds
+from scheduler.services.mail import delivery, due, leases, letters
+from scheduler.services.patient import patients
+from tests.cast import NOW
+from tests.engines import both
+
+HEAD = letters.Letterhead("https://s.example", ("k" * 40,), "clinic@example.org")
+GONE = pytest.mark.parametrize(
+    ("fields", "reason"),
+    [({"deceased_on": date(2026, 11, 20)}, MessageReason.DECEASED), ({"active": False}, MessageReason.LEFT)],
+)
+
+
+@GONE
+def test_reminders_are_skipped_and_ask_for_no_call(session, harbor, nora_course, fields, reason):
+    patients.update(session, harbor.actor("alice"), nora_course.patient, fields, NOW)
+    first = session.scalars(
+        select(Reminder).where(Reminder.state == ReminderState.PENDING).order_by(Reminder.due_at)
+    ).first()
+    due.collect(session, first.due_at)
+    session.refresh(first)
+
+    assert (first.state, first.reason_code) == (ReminderState.SKIPPED, reason)
+    assert not reason.needs_call
+
+
+@both
+@GONE
+def test_the_sending_check_refuses_what_was_composed_before(session, harbor, nora_course, fields, reason):
+    message = session.scalars(select(Message).where(Message.kind == MessageKind.CONFIRMATION)).one()
+    now = message.due_at
+    [leased] = leases.claim(session, "token", now, 1)
+    letter = letters.compose(session, leased, HEAD, now)
+    assert leased is message
+    assert isinstance(letter, letters.Letter)
+    patient = nora_course.patient
+    for name, value in fields.items():  # as a restore or another program leaves it: no link epoch is raised
+        setattr(patient, name, value)
+    session.flush()
+
+    assert not delivery.pass_sending_check(session, letter, now)
+
+
+@GONE
+def test_a_message_that_waits_is_skipped_with_its_reason(session, harbor, nora_course, fields, reason):
+    patients.update(session, harbor.actor("alice"), nora_course.patient, fields, NOW)
+    message = session.scalars(select(Message).where(Message.kind == MessageKind.CONFIRMATION)).one()
+
+    nothing = letters.compose(session, message, HEAD, NOW)
+
+    assert isinstance(nothing, letters.NoLetter)
+    assert nothing.reason is reason
+
+
+@GONE
+def test_private_links_and_calendar_links_end(session, harbor, nora_course, fields, reason):
+    patient, alice = nora_course.patient, harbor.actor("alice")
+    feed, _ = feeds.create(session, alice, patient.resource_id, "neutral", NOW)
+    epoch = patient.link_epoch
+    patients.update(session, alice, patient, fields, NOW)
+
+    assert patient.link_epoch == epoch + 1
+    assert feed.revoked_at == NOW
+
+
+def test_a_day_of_death_lies_in_the_past(session, harbor):
+    nora = harbor.patients["Nora"]
+    with pytest.raises(Invalid, match="deceased_on"):
+        patients.update(
+            session, harbor.actor("alice"), nora, {"deceased_on": (NOW + timedelta(days=2)).date()}, NOW
+        )
