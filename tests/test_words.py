@@ -18,7 +18,7 @@ UNREAD = (  # words that no page, mail, error or command may say
     "anybody", "everybody", "cancelled", "cancelling", "neighbour", "colour", "programme", "speciality",
     "born", "makes? up for", "made up for", "the books", "runs? out", "ran out", "stands? at", "goes on", "keeps to",
 )  # fmt: skip
-MOST_IN_CODE = 227
+MOST_IN_CODE = 215
 EXPRESSION = re.compile(r"\{[^}]*\}")  # a value in a text; its name is code
 CODE = re.compile(r"[\w./%-]+")  # one word in small letters is a code: FHIR and iCalendar write "cancelled"
 PLANNER = "scheduler/domain/planner/"
