@@ -74,8 +74,8 @@ def test_the_trail_is_not_truncated(session, harbor, trail):
 @pytest.mark.parametrize(
     ("statement", "faults"),
     [
-        ("UPDATE audit_event SET reason = 'nothing' WHERE serial = 3", [(3, "the event is not")]),
-        ("UPDATE audit_event SET at = :late WHERE serial = 3", [(3, "the event is not")]),
+        ("UPDATE audit_event SET reason = 'nothing' WHERE serial = 3", [(3, "the event differ")]),
+        ("UPDATE audit_event SET at = :late WHERE serial = 3", [(3, "the event differ")]),
         ("DELETE FROM audit_event WHERE serial = 3", [(3, "event 3 is missing")]),
         ("DELETE FROM audit_event WHERE serial IN (3, 4)", [(3, "events 3 to 4 are missing")]),
         ("DELETE FROM audit_event WHERE serial = 1", [(1, "event 1 is missing")]),
