@@ -157,6 +157,8 @@ def share_what_is_compiled(app: Flask) -> None:
     app.jinja_env.bytecode_cache = compiled
     with app.app_context():
         engine = db.engine
+    if engine.dialect.name not in _first_engines:
+        engine.connect().close()  # a dialect asks the version of its server once, when its own engine connects
     first = _first_engines.setdefault(engine.dialect.name, engine)
     engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
 

@@ -1,7 +1,7 @@
 """A small IMAP server for tests, in threads (RFC 3501): one account with one INBOX, as a reader of bounces needs it.
 
-It speaks the wire: tagged answers, untagged data, literals, sequence numbers, flags that outlast a connection.
-`strikes` says at which command it hangs up, and how often: {"STORE": 1}. Commands are logged without arguments.
+It speaks the wire: tagged answers, untagged data, literals, UIDs, flags that outlast a connection.
+`strikes` says at which command it hangs up, and how often: {"FETCH": 1}. Commands are logged without arguments.
 """
 
 import re
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 USER, PASSWORD = "bounces", "open sesame"
 ATOMS = re.compile(rb'"((?:[^"\\]|\\.)*)"|(\([^)]*\)|\S+)')
-PEEK = b"(BODY.PEEK[])"
+PEEK = re.compile(rb"\(BODY\.PEEK\[\]<0\.\d+>\)")
 
 
 @dataclass
@@ -23,6 +23,8 @@ class Stored:
 
     content: bytes
     flags: set[str] = field(default_factory=set)
+    uid: int = 0
+    old: bool = False  # came before the days that a SINCE asks for
 
 
 @dataclass
@@ -32,10 +34,12 @@ class Mailbox:
     mails: list[Stored] = field(default_factory=list)
     strikes: Counter[str] = field(default_factory=Counter)
     commands: list[str] = field(default_factory=list)
+    uid_validity: int = 1
 
     def put(self, content: bytes) -> Stored:
         """Let a mail arrive; line ends become CRLF, as on the wire."""
         mail = Stored(content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+        mail.uid = max((one.uid for one in self.mails), default=0) + 1
         self.mails.append(mail)
         return mail
 
@@ -87,6 +91,8 @@ class _Conversation:
         for line in self.lines:
             tag, _, rest = line.rstrip(b"\r\n").partition(b" ")
             name, _, arguments = rest.partition(b" ")
+            if name.upper() == b"UID":
+                name, _, arguments = arguments.partition(b" ")
             verb = name.decode("ascii").upper()
             self.mailbox.commands.append(verb)
             if self.mailbox.strikes[verb]:
@@ -113,43 +119,41 @@ class _Conversation:
         self.signed_in = (user.decode(), password.decode()) == (USER, PASSWORD)
         return "OK signed in" if self.signed_in else "NO [AUTHENTICATIONFAILED] wrong"
 
-    def _select(self, name):
+    def _examine(self, name):
         self.selected = self.signed_in and name.upper() == b"INBOX"
         if not self.selected:
             return "NO no such mailbox"
         self._say(rb"* FLAGS (\Seen \Deleted)")
         self._say(b"* %d EXISTS" % len(self.mailbox.mails))
         self._say(b"* 0 RECENT")
-        self._say(b"* OK [UIDVALIDITY 1] ok")
-        return "OK [READ-WRITE] selected"
+        self._say(b"* OK [UIDVALIDITY %d] ok" % self.mailbox.uid_validity)
+        return "OK [READ-ONLY] selected"
 
     def _search(self, *criteria):
-        if not self.selected or criteria != (b"UNSEEN",):
-            return "BAD search for UNSEEN in a selected mailbox"
-        numbered = enumerate(self.mailbox.mails, start=1)
-        found = [number for number, mail in numbered if r"\Seen" not in mail.flags]
+        if not self.selected:
+            return "BAD search in a selected mailbox"
+        mails = self.mailbox.mails
+        if criteria[0] == b"UID":
+            first = int(criteria[1].partition(b":")[0])
+            last = max((mail.uid for mail in mails), default=0)
+            found = [
+                mail.uid for mail in mails if mail.uid >= min(first, last)
+            ]  # n:* always holds the last one
+        else:
+            found = [mail.uid for mail in mails if criteria[0] == b"ALL" or not mail.old]
         self._say(" ".join(["* SEARCH", *map(str, found)]).encode())
         return "OK done"
 
-    def _fetch(self, number, what):
-        mail = self._mail(number)
-        if mail is None or what != PEEK:
+    def _fetch(self, uid, what):
+        if not PEEK.fullmatch(what):
             return "BAD fetch one mail's BODY.PEEK[]"
-        self._say(b"* %s FETCH (BODY[] {%d}\r\n" % (number, len(mail.content)) + mail.content + b")")
-        return "OK done"
-
-    def _store(self, number, how, flags):
-        mail = self._mail(number)
-        if mail is None or how != b"+FLAGS":
-            return "BAD store one mail's +FLAGS"
-        mail.flags |= set(flags.decode("ascii").strip("()").split())
-        self._say(b"* %s FETCH (FLAGS (%s))" % (number, " ".join(sorted(mail.flags)).encode()))
+        for number, mail in enumerate(self.mailbox.mails if self.selected else (), start=1):
+            if mail.uid == int(uid):
+                size = len(mail.content)
+                head = b"* %d FETCH (UID %d BODY[]<0> {%d}\r\n" % (number, mail.uid, size)
+                self._say(head + mail.content + b")")
         return "OK done"
 
     def _logout(self):
         self._say(b"* BYE until then")
         return "OK bye"
-
-    def _mail(self, number):
-        wanted = int(number) - 1
-        return self.mailbox.mails[wanted] if self.selected and wanted < len(self.mailbox.mails) else None

@@ -54,6 +54,7 @@ SHOWS: dict[str, Shows] = {
     "api.list_appointments": listing("appointments"),
     "api.list_patients": listing("patients"),
     "api.list_reminders": listing("reminders"),
+    "api.list_displaced": listing("displaced visits"),
     "api.list_tasks": listing("tasks"),
     "api.list_audit_events": nothing("ids and field names; that the trail was read is an event of its own"),
     "api.list_free_starts": nothing("free times only"),

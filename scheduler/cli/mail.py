@@ -1,4 +1,4 @@
-"""`flask mail ...`: mail that comes back, handed in by a mail server."""
+"""`flask mail ...`: incoming mail, handed in by a mail server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scheduler.cli.output import writing
 from scheduler.database import db
 from scheduler.services.patient.incoming_mail import receive as take_in
 
-group = AppGroup("mail", help="Incoming mail: bounces and calendar replies.")
+group = AppGroup("mail", help="Incoming mail: bounces, calendar answers and replies.")
 
 
 @group.command("receive")

@@ -79,7 +79,7 @@ def leave_a_task(world: World) -> None:
         Appointment.status == AppointmentStatus.FULFILLED,
         Appointment.kind.in_(world.cast.clinic.settings.check_in_kinds),
         Appointment.end_at < world.now - patient_answers.ASKED_FROM,
-        Appointment.end_at > world.now - timedelta(days=4),
+        Appointment.end_at > world.now - timedelta(days=7),
     )
     for appointment in world.session.scalars(query.order_by(Appointment.end_at.desc(), Appointment.id)):
         if check_in_of(world.session, appointment) is None:

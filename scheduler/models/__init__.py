@@ -13,6 +13,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     channel,
     clinic,
     idempotency_key,
+    incoming_mail,
     invitation,
     job,
     job_run,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ENHANCED = re.compile(r"^([245])\.(\d{1,3})\.(\d{1,3})\b")  # RFC 3463
+FULL_STATUS = re.compile(r"\b[245]\.(\d{1,3})\.(\d{1,3})\b")
 NO_SUCH_MAILBOX = frozenset({550, 551, 553})
 ADDRESSES = re.compile(r"[^\s<>\"]+@[^\s<>\"]+")
 LONGEST_REPLY = 300
@@ -37,6 +38,58 @@ class Verdict(StrEnum):
     BAD_ADDRESS = "bad-address"  # the mailbox does not exist
     REFUSED = "refused"  # the server will never take it
     UNCLEAR = "unclear"  # it may have been delivered
+
+
+class FailureClass(StrEnum):
+    """Why a server does not deliver a mail, whether it says so in the connection or in a notice later."""
+
+    ADDRESS = "address"  # there is no such mailbox
+    MAILBOX = "mailbox"  # it is full or closed, perhaps for now
+    POLICY = "policy"  # our server, domain or signature is refused, not the recipient
+    OTHER = "other"
+
+
+# Enhanced status codes without their first digit (RFC 3463): the exact one first, then the subject alone.
+_CLASSES = {
+    "1": FailureClass.ADDRESS,
+    "1.7": FailureClass.POLICY,  # 1.7 to 1.9 are about the sender's address
+    "1.8": FailureClass.POLICY,
+    "1.9": FailureClass.POLICY,
+    "2": FailureClass.MAILBOX,
+    "7": FailureClass.POLICY,
+}
+_PHRASES = (  # for replies without a status that says anything
+    (
+        re.compile(
+            r"block(ed|list)|black.?list|spam|dnsbl|\brbl\b|reputation|policy|dmarc|dkim|\bspf\b|unauthenticated|"
+            r"not (allowed|permitted|authorized)|relay",
+            re.IGNORECASE,
+        ),
+        FailureClass.POLICY,
+    ),
+    (re.compile(r"\bfull\b|quota|over.?limit|insufficient storage", re.IGNORECASE), FailureClass.MAILBOX),
+    (
+        re.compile(
+            r"(user|recipient|mailbox|address|account|addressee|name)\b.{0,40}"
+            r"(unknown|not (found|known|exist|listed|valid)|n't (exist|have)|does not exist|invalid|no longer)|no such|"
+            r"(unknown|invalid|nonexist\w+|bad) "
+            r"(or \w+ )?(local|user|recipient|address|mailbox|account)|no mailbox|not our customer",
+            re.IGNORECASE,
+        ),
+        FailureClass.ADDRESS,
+    ),
+)
+
+
+def failure_class(status: str, text: str = "") -> FailureClass:
+    """Return the class of a failure from its enhanced status, or from the server's words if that says nothing."""
+    found = FULL_STATUS.search(status)
+    if found and found[1] != "0":
+        return _CLASSES.get(f"{found[1]}.{found[2]}") or _CLASSES.get(found[1], FailureClass.OTHER)
+    for phrase, meaning in _PHRASES:
+        if phrase.search(text):
+            return meaning
+    return FailureClass.OTHER
 
 
 @dataclass(eq=False)
@@ -71,15 +124,11 @@ def _verdict(phase: DeliveryPhase, code: int, reply: str) -> Verdict:
         return Verdict.PAUSE if permanent else Verdict.CHANNEL
     if phase is DeliveryPhase.DATA or not permanent:
         return Verdict.RETRY
-    subject = _subject(reply)
-    if subject == 2:  # the mailbox is full or shut for now
+    status = ENHANCED.match(reply)
+    why = failure_class(status[0] if status else "", reply)
+    if why is FailureClass.MAILBOX:
         return Verdict.RETRY
-    if phase is DeliveryPhase.RECIPIENT and (subject == 1 or (subject is None and code in NO_SUCH_MAILBOX)):
+    unexplained = status is None and why is FailureClass.OTHER and code in NO_SUCH_MAILBOX
+    if phase is DeliveryPhase.RECIPIENT and (why is FailureClass.ADDRESS or unexplained):
         return Verdict.BAD_ADDRESS
     return Verdict.REFUSED
-
-
-def _subject(reply: str) -> int | None:
-    """Return the middle number of an enhanced status code: 1 address, 2 mailbox, 6 content, 7 policy."""
-    found = ENHANCED.match(reply)
-    return int(found[2]) if found else None

@@ -1,55 +1,116 @@
-"""The inbox job: bounces and calendar answers, read by IMAP where INBOX_URL names a mailbox.
+"""The inbox job: bounces, answers and replies, read by IMAP where INBOX_URL names a mailbox.
 
-Each mail is taken in and committed by itself, then marked as seen. A mail whose mark was lost is read again, which
-changes nothing: bounces and answers are told once however often they are read. Of several clocks only one takes in a
-mail at a time, so that the second finds what the first has written.
+The mailbox is opened read-only, so mail that is unread stays unread for people. How far it has been read is kept in the
+database, as (UIDVALIDITY, UID), in the transaction that takes in the mail: none is lost and none is taken in twice,
+wherever a process ends. A new mailbox, or one with a new UIDVALIDITY, starts with the last seven days. Of several
+clocks only one takes in a mail at a time.
 """
 
 from __future__ import annotations
 
 import imaplib
 import logging
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from config import MailServer
 from scheduler.clock import Clock
-from scheduler.database import writing
+from scheduler.database import db, writing
+from scheduler.models import clinic as clinics
+from scheduler.models.incoming_mail import InboxPosition
 from scheduler.services import locks
-from scheduler.services.patient.incoming_mail import receive
+from scheduler.services.patient.incoming_mail import LARGEST, receive
 
 WAIT = 60  # seconds for an answer
 AT_ONCE = 100
+FIRST_DAYS = timedelta(days=7)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # RFC 3501
 log = logging.getLogger(__name__)
 
 
 def read_inbox(app: Flask, server: MailServer) -> str:
-    """Take in what is unread. Returns what was done, in words."""
+    """Take in what has come since the last time. Returns what was done, in words."""
+    name = f"{server.username}@{server.host}:{server.port}"[:300]
+    with app.app_context():
+        position = db.session.get(InboxPosition, name)
+        validity, last = (position.uid_validity, position.uid) if position else (0, 0)
+        any_clinic = bool(clinics.every(db.session()))
+        db.session.rollback()
+    if not any_clinic:
+        return "no clinic yet"
     with _mailbox(server) as mailbox:
-        _, found = mailbox.search(None, "UNSEEN")
-        numbers = found[0].split()[:AT_ONCE] if found and found[0] else []
-        for number in numbers:
-            _, parts = mailbox.fetch(number, "(BODY.PEEK[])")
-            if all(_take_in(app, part[1]) for part in parts if isinstance(part, tuple)):
-                mailbox.store(number, "+FLAGS", r"(\Seen)")
-    return f"read {len(numbers)}"
+        present = _uid_validity(mailbox)
+        if (position is None) or validity != present:
+            last = _uid_before_lately(mailbox, app)
+            with writing(app) as session:
+                _move_on(session, name, present, last)
+        found = sorted(uid for uid in _search(mailbox, f"UID {last + 1}:*") if uid > last)[:AT_ONCE]
+        for uid in found:
+            content = _fetch(mailbox, uid)
+            if not _take_in(app, name, present, uid, content):
+                return "another clock does it"
+    return f"read {len(found)}"
 
 
-def _take_in(app: Flask, content: bytes) -> bool:
-    """Return False when another clock is at it; then the mail stays unread, and is looked at again."""
+def _take_in(app: Flask, name: str, validity: int, uid: int, content: bytes | None) -> bool:
+    """Take in one mail, None if it has been deleted meanwhile. Returns False when another clock is at it."""
     clock: Clock = app.extensions["clock"]
-    try:
-        with writing(app) as session:
-            if not locks.take_job(session, "inbox"):
-                return False
-            what = receive(session, content, clock.now())
-        log.info("a mail came in: %s", what)
-    except Exception:
-        log.exception("a message could not be read and is skipped")
+    with writing(app) as session:
+        if not locks.take_job(session, "inbox"):
+            return False
+        position = session.get(InboxPosition, name, populate_existing=True)
+        if position and (position.uid_validity, position.uid) >= (validity, uid):
+            return True
+        what = receive(session, content, clock.now()) if content is not None else "it was deleted"
+        _move_on(session, name, validity, uid)
+    log.info("a mail came in: %s", what)
     return True
+
+
+def _move_on(session: Session, name: str, validity: int, uid: int) -> None:
+    session.merge(InboxPosition(mailbox=name, uid_validity=validity, uid=uid))
+    session.flush()
+
+
+def _uid_validity(mailbox: imaplib.IMAP4) -> int:
+    _, found = mailbox.response("UIDVALIDITY")
+    if not found or found[0] is None:
+        raise imaplib.IMAP4.error("the server names no UIDVALIDITY")
+    return int(found[0])
+
+
+def _uid_before_lately(mailbox: imaplib.IMAP4, app: Flask) -> int:
+    """Return the UID after which the mail of the last days begins."""
+    clock: Clock = app.extensions["clock"]
+    since = (clock.now() - FIRST_DAYS).date()
+    month = MONTHS[since.month - 1]
+    if lately := _search(mailbox, f"SINCE {since.day}-{month}-{since.year}"):
+        return min(lately) - 1
+    return max(_search(mailbox, "ALL"), default=0)
+
+
+def _search(mailbox: imaplib.IMAP4, criteria: str) -> list[int]:
+    answer, found = mailbox.uid("SEARCH", criteria)
+    if answer != "OK":
+        raise imaplib.IMAP4.error(f"the server refuses to search: {answer}")
+    return [int(one) for line in found if line for one in line.split()]
+
+
+def _fetch(mailbox: imaplib.IMAP4, uid: int) -> bytes | None:
+    """Return the mail, or its beginning if it is larger than any mail that can be acted on."""
+    answer, parts = mailbox.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{LARGEST}>)")
+    if answer != "OK":
+        raise imaplib.IMAP4.error(f"the server refuses to give mail {uid}: {answer}")
+    for part in parts:
+        if isinstance(part, tuple) and re.search(rb"\bBODY\[\]", part[0]):
+            return bytes(part[1])
+    return None
 
 
 @contextmanager
@@ -65,7 +126,7 @@ def _mailbox(server: MailServer) -> Iterator[imaplib.IMAP4]:
         if server.security == "starttls":
             mailbox.starttls(context)
         mailbox.login(server.username or "", server.password or "")
-        mailbox.select("INBOX")
+        mailbox.select("INBOX", readonly=True)
         yield mailbox
     finally:
         try:

@@ -135,6 +135,17 @@ def update(patient_id: str) -> tuple[str, int] | Response:
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
 
 
+@bp.post("/patients/<patient_id>/address/works")
+@may("patients")
+def trust_address(patient_id: str) -> Response:
+    """Write to an address again to which mail was not delivered."""
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    patients.trust_address(db.session(), actor(), patient, clock.now())
+    db.session.commit()
+    flash("Email goes to this address again.")
+    return redirect(url_for(".show", patient_id=patient.public_id), 303)
+
+
 @bp.post("/patients/<patient_id>/links/end")
 @may("patients")
 def end_links(patient_id: str) -> Response:

@@ -1,7 +1,7 @@
 """What patients ask for on their private pages: another time or a call.
 
 The desk approves by moving the visit (moves.py), suggests another time, declines with a reason, or closes it after a
-call. New email addresses that were given there are listed too, so that the desk sees each.
+call. New email addresses that were given there are listed too, and email that a person must read.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import NotFound
-from scheduler.models import address_change, patient_request
+from scheduler.models import address_change, incoming_mail, patient_request
 from scheduler.models.patient_request import PatientRequest
-from scheduler.services.patient import address_changes, patient_requests
+from scheduler.services.patient import address_changes, mail_to_read, patient_requests
 from scheduler.web.current import actor
 from scheduler.web.local import local_moment, read_start
 from scheduler.web.shell import may
@@ -29,6 +29,7 @@ def index() -> str:
         "requests/index.html",
         waiting=patient_requests.waiting(db.session(), actor()),
         has_changed=patient_requests.has_changed,
+        mails=incoming_mail.open_in(db.session(), actor().clinic.id),
         addresses=address_changes.waiting(db.session(), actor().clinic, clock.now()),
     )
 
@@ -44,6 +45,19 @@ def settle_address(change_id: str) -> Response:
     db.session.commit()
     done = "new address in use" if change.confirmed_at else "new address rejected"
     flash(f"{change.patient.name}: {done}.")
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/mail/<mail_id>/done")
+@may("move")
+def finish_mail(mail_id: str) -> Response:
+    """Take an email off the list: a person has read it and done what it asks for."""
+    mail = incoming_mail.by_public_id(db.session(), actor().clinic.id, mail_id)
+    if mail is None:
+        raise NotFound
+    mail_to_read.finish(db.session(), actor(), mail, clock.now())
+    db.session.commit()
+    flash("Email marked as done.")
     return redirect(url_for(".index"), 303)
 
 

@@ -185,7 +185,7 @@ def test_a_suggestion_is_taken_with_one_click(alice, staffed, faults):
 def test_time_is_kept_while_the_patient_decides_and_then_booked(alice, session, staffed):
     page = booking_page(alice, staffed, "therapy-6")
     page.get_by_role("button", name=re.compile("^Hold for")).first.click()
-    expect(page.get_by_role("status")).to_contain_text("Reserved: 6 visits for Nora Lindqvist.")
+    expect(page.get_by_role("status")).to_contain_text("Held: 6 visits for Nora Lindqvist.")
     expect(page.get_by_text("Held until Mon, Nov 23")).to_be_visible()
     page.get_by_role("button", name="Book").click()
 

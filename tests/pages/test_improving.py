@@ -29,7 +29,7 @@ def test_the_better_course_is_announced_shown_by_key_and_booked(app, session, al
     )
     worker.work_once(app, "one")
 
-    expect(page.locator("#improvement")).to_contain_text("A better course was found")
+    expect(page.locator("#improvement")).to_contain_text("A better option was found")
     assert findings(page) == []
     page.get_by_role("button", name="Show it").focus()
     page.keyboard.press("Enter")

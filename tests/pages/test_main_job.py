@@ -30,7 +30,7 @@ def test_a_course_is_booked_confirmed_by_mail_and_in_a_feed(staffed, system, ope
     # three courses, and the first is booked
     page.get_by_label("Protocol").select_option("iv-depression-6")
     page.get_by_label("Earliest start date").fill("2026-11-30")
-    expect(page.get_by_role("heading", name="3 courses fit")).to_be_visible()
+    expect(page.get_by_role("heading", name="3 options")).to_be_visible()
     page.get_by_role("button", name="Book these 21 visits").click()
     expect(page.get_by_role("status")).to_contain_text("Booked: 21 visits for Zoë O’Brien.")
     expect(page.get_by_role("heading", name="IV ketamine for depression, six infusions")).to_be_visible()

@@ -8,6 +8,7 @@ import pytest
 
 from config import MailServer
 from scheduler.domain.status import Response
+from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import MessageState
 from scheduler.processes.inbox import read_inbox
 from scheduler.services.mail import call_list
@@ -55,7 +56,7 @@ def test_a_bounce_in_the_mailbox_marks_the_address_and_asks_for_a_call(
     assert (message.state, message.reason) == (MessageState.FAILED, "bounced: 5.1.1")
     assert visit.patient.email_bad_at is not None
     assert [call.patient for call in call_list.calls(session, harbor.clinic, NOW)] == [visit.patient]
-    assert mailbox.unread() == 0
+    assert mailbox.unread() == 1
 
 
 @both
@@ -83,7 +84,7 @@ def test_what_is_read_is_not_read_again(app, session, harbor, visit, mailbox, se
     assert mailbox.commands.count("FETCH") == 1
 
 
-def test_strange_mails_stand_in_nobodys_way(app, session, harbor, visit, mailbox, server):
+def test_mails_that_cannot_be_read_hold_up_no_others(app, session, harbor, visit, mailbox, server):
     message = sent(session, harbor, visit)
     for strange in (
         b"",
@@ -96,33 +97,57 @@ def test_strange_mails_stand_in_nobodys_way(app, session, harbor, visit, mailbox
 
     assert read(session, app, server) == "read 5"
     assert message.state is MessageState.FAILED
-    assert mailbox.unread() == 0
+    assert mailbox.unread() == 5
 
 
 @both
-def test_a_connection_that_breaks_before_the_mark_changes_nothing_twice(
+def test_a_connection_that_breaks_loses_nothing_and_changes_nothing_twice(
     app, session, harbor, visit, mailbox, server
 ):
     message = sent(session, harbor, visit)
     mailbox.put(report("5.1.1", message_id=message.rfc_message_id))
-    mailbox.strikes = Counter({"STORE": 1})
+    mailbox.put(b"From: nora@example.org\n\nI cannot come on Tuesday.\n")
+    read(session, app, server)
+    mailbox.put(b"From: nora@example.org\n\nPlease call me.\n")
+    mailbox.strikes = Counter({"FETCH": 1})
     with pytest.raises((imaplib.IMAP4.abort, OSError)):
         read(session, app, server)
-    session.expire_all()
-    assert (message.state, mailbox.unread()) == (MessageState.FAILED, 1)
-    ended_at = message.ended_at
 
     assert read(session, app, server) == "read 1"
-    assert (message.ended_at, mailbox.unread()) == (ended_at, 0)
+    assert [mail.body for mail in open_in(session, harbor.clinic.id)] == [
+        "I cannot come on Tuesday.",
+        "Please call me.",
+    ]
 
 
-def test_a_wrong_password_is_a_fault_of_the_job(app, session, server):
+def test_mail_is_never_marked_as_read(app, session, harbor, visit, mailbox, server):
+    mailbox.put(b"From: nora@example.org\n\nI cannot come on Tuesday.\n")
+    mailbox.put(answer(harbor, visit, "ACCEPTED"))
+    read(session, app, server)
+
+    assert mailbox.unread() == 2
+    assert {"STORE", "SELECT"} & set(mailbox.commands) == set()
+
+
+def test_a_rebuilt_mailbox_starts_with_the_last_days_and_repeats_nothing(
+    app, session, harbor, visit, mailbox, server
+):
+    mailbox.put(b"From: nora@example.org\n\nLast year.\n").old = True
+    mailbox.put(b"From: nora@example.org\n\nToday.\n")
+    assert read(session, app, server) == "read 1"
+    mailbox.uid_validity = 2
+
+    assert read(session, app, server) == "read 1"
+    assert [mail.body for mail in open_in(session, harbor.clinic.id)] == ["Today."]
+
+
+def test_a_wrong_password_is_a_fault_of_the_job(app, session, harbor, server):
     wrong = MailServer(server.host, server.port, "plain", USER, "guessed")
     with pytest.raises(imaplib.IMAP4.error):
         read_inbox(app, wrong)
 
 
-def test_no_more_than_a_hundred_at_once(app, session, mailbox, server):
+def test_no_more_than_a_hundred_at_once(app, session, harbor, mailbox, server):
     for _ in range(103):
         mailbox.put(b"Subject: spam\n\nbuy\n")
 

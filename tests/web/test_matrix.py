@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import select
 
+from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
@@ -22,7 +23,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
-from scheduler.services.patient import address_changes, self_service
+from scheduler.services.patient import address_changes, incoming_mail, self_service
 from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
@@ -164,6 +165,7 @@ TABLE = {
     "GET patients.index": ("view", "/patients?search=nora", None, False),
     "GET patients.new": ("patients", "/patients/new", None, False),
     "GET patients.show": ("view", "/patients/{patient}", None, True),
+    "POST patients.trust_address": ("patients", "/patients/{patient}/address/works", {}, True),
     "POST patients.end_links": ("patients", "/patients/{patient}/links/end", {}, True),
     "POST patients.send_link": ("patients", "/patients/{patient}/links", {}, True),
     "POST patients.create": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
@@ -188,6 +190,7 @@ TABLE = {
     "POST requests.close": ("move", "/requests/{request}/closing", {}, True),
     "POST requests.decline": ("move", "/requests/{request}/refusal", {"answer": "Nothing is free."}, True),
     "POST requests.suggest": ("move", "/requests/{request}/suggestion", WHEN, True),
+    "POST requests.finish_mail": ("move", "/requests/mail/{incoming}/done", {}, True),
     "POST requests.settle_address": ("patients", "/requests/addresses/{address}/settlement", {}, True),
     "GET second_factor.ask": (ANYONE, "/account/second-factor/code", None, False),
     "POST second_factor.answer": (ANYONE, "/account/second-factor/code", {"code": "1"}, False),
@@ -294,6 +297,7 @@ TABLE = {
     "GET visits.show": ("view", "/appointments/{visit}", None, True),
     "POST visits.cancel": ("cancel", "/appointments/{visit}/cancellation", {}, True),
     "POST visits.check_in": ("progress", "/appointments/{visit}/check-in", {}, True),
+    "POST visits.miss": ("progress", "/appointments/{visit}/no-show", {}, True),
     "POST visits.settle": ("requirements", "/appointments/{visit}/requirements/driver", {}, True),
     "POST visits.stage": ("progress", "/appointments/{visit}/stage", {"stage": "roomed"}, True),
     "POST visits.step": ("progress", "/appointments/{visit}/arrival", {}, True),
@@ -331,6 +335,8 @@ def objects(session, harbor, at_now):
     third = visit(course, "infusion-3")
     asked = self_service.ask(session, patient, third, NOW, None, "Yes, please")
     address = address_changes.ask(session, patient, nora, "nora.new@example.org", NOW)
+    incoming_mail.receive(session, b"From: nora@example.org\n\nPlease call me.\n", NOW)
+    [incoming] = open_in(session, harbor.clinic.id)
     feed, _ = feeds.create(session, harbor.command, nora.resource_id, "neutral", NOW)
     token, _ = accounts.create_token(session, harbor.command, harbor.users["rita"], "x", NOW)
     closure, _ = schedules.close(session, harbor.command, NOW + timedelta(40), NOW + timedelta(41), NOW)
@@ -350,9 +356,10 @@ def objects(session, harbor, at_now):
         "course": course.public_id,
         "visit": visit(course, "infusion-2").public_id,
         "booster": visit(course, "booster-1").public_id,
-        "mail": mail.public_id,
+        "incoming": incoming.public_id,
         "request": asked.public_id,
         "address": address.public_id,
+        "mail": mail.public_id,
         "feed": feed.public_id,
         "token": token.public_id,
         "closure": closure.public_id,

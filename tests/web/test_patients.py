@@ -104,3 +104,16 @@ def test_the_desk_sees_a_new_address_until_it_has_settled_it(session, harbor, si
     assert all("new@elsewhere.example" in text and "confirmed yet" in text for text in seen)
     assert refused.status_code == 303
     assert not [text for text in after[1:] if "new@elsewhere.example" in text]
+
+
+def test_the_desk_says_that_an_address_works_again(session, harbor, signed_in):
+    client, nora = signed_in(harbor, "alice"), harbor.patients["Nora"]
+    nora.email_bad_at, version = NOW, nora.row_version
+    session.commit()
+    page = f"/patients/{nora.public_id}"
+    assert "The address works again" in client.get(page).text
+
+    assert client.post(f"{page}/address/works").status_code == 303
+    session.rollback()
+    assert (nora.email_bad_at, nora.row_version) == (None, version + 1)
+    assert "The address works again" not in client.get(page).text

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from scheduler.models.appointment import Appointment
+from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patient_requests, self_service
+from scheduler.services.patient.incoming_mail import receive
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.services.courses import book, visit
@@ -146,3 +148,19 @@ def test_a_request_whose_visit_changed_says_so(session, harbor, third, ask, sign
     assert "Moved to this time since the request" in moved
     assert "Canceled since the request" in canceled or "Cancelled since the request" in canceled
     assert "/preview" not in canceled
+
+
+def test_an_email_waits_at_the_desk_until_it_is_done(session, harbor, third, signed_in):
+    receive(session, b"From: Nora <nora@example.org>\nSubject: Tuesday\n\nI <b>cannot</b> come.\n", NOW)
+    [mail] = open_in(session, harbor.clinic.id)
+    mail.appointment_id, mail.wanted_at, mail.doubtful = third.id, NOW + timedelta(days=9), True
+    session.commit()
+    client = signed_in(harbor, "alice")
+
+    listed = client.get("/requests").text
+    assert "I &lt;b&gt;cannot&lt;/b&gt; come." in listed
+    assert "Sender not verified" in listed
+    assert f"/appointments/{third.public_id}/time/preview" in listed
+
+    assert client.post(f"/requests/mail/{mail.public_id}/done").status_code == 303
+    assert "cannot" not in client.get("/requests").text

@@ -37,7 +37,7 @@ def test_a_task_is_done_with_what_came_of_it(session, harbor, task, signed_in):
     assert nick.post(f"/tasks/{task}/completion", data={"outcome": ""}).status_code == 422
     assert nick.post(f"/tasks/{task}/completion", data={"outcome": "Called, safe"}).status_code == 303
 
-    assert "Nothing to do." in nick.get("/tasks").text
+    assert "No open tasks." in nick.get("/tasks").text
     assert "Called, safe" in nick.get(f"/tasks/{task}").text
     session.rollback()
     assert session.query(Task).one().outcome == "Called, safe"

@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'participant', 'message_subject', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'job_run', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -135,6 +135,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_clinic')),
     sa.UniqueConstraint('key', name=op.f('uq_clinic_key')),
     sa.UniqueConstraint('public_id', name=op.f('uq_clinic_public_id'))
+    )
+    op.create_table('inbox_position',
+    sa.Column('mailbox', sa.String(length=300), nullable=False),
+    sa.Column('uid_validity', sa.BigInteger(), nullable=False),
+    sa.Column('uid', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('mailbox', name=op.f('pk_inbox_position'))
     )
     op.create_table('job_run',
     sa.Column('name', sa.String(length=40), nullable=False),
@@ -806,6 +812,36 @@ def upgrade() -> None:
     sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_driver_answer_clinic_id_id'))
     )
     op.create_index(op.f('ix_driver_answer_clinic_id'), 'driver_answer', ['clinic_id'])
+    op.create_table('incoming_mail',
+    sa.Column('kind', sa.String(length=24), nullable=False),
+    sa.Column('message_key', sa.String(length=64), nullable=False),
+    sa.Column('patient_id', sa.Integer(), nullable=True),
+    sa.Column('appointment_id', sa.Integer(), nullable=True),
+    sa.Column('sender', sa.String(length=254), nullable=False),
+    sa.Column('subject', sa.String(length=200), nullable=False),
+    sa.Column('body', sa.Text(), nullable=False),
+    sa.Column('reason', sa.String(length=200), nullable=False),
+    sa.Column('doubtful', sa.Boolean(), nullable=False),
+    sa.Column('wanted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('done_by_id', sa.Integer(), nullable=True),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_incoming_mail_clinic_id_appointment_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'patient_id'], ['patient.clinic_id', 'patient.id'], name=op.f('fk_incoming_mail_clinic_id_patient_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_incoming_mail_clinic_id')),
+    sa.ForeignKeyConstraint(['done_by_id'], ['user.id'], name=op.f('fk_incoming_mail_done_by_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_incoming_mail')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_incoming_mail_clinic_id_id')),
+    sa.UniqueConstraint('clinic_id', 'message_key', name=op.f('uq_incoming_mail_clinic_id_message_key')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_incoming_mail_public_id'))
+    )
+    op.create_index(op.f('ix_incoming_mail_clinic_id'), 'incoming_mail', ['clinic_id'])
+    op.create_index('ix_incoming_mail_key', 'incoming_mail', ['message_key'])
+    op.create_index('ix_incoming_mail_open', 'incoming_mail', ['clinic_id', 'received_at'], sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_index('ix_incoming_mail_patient', 'incoming_mail', ['patient_id'])
     op.create_table('message_subject',
     sa.Column('message_id', sa.Integer(), nullable=False),
     sa.Column('appointment_id', sa.Integer(), nullable=False),

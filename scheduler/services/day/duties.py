@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -32,6 +32,11 @@ class Duty:
     title: str
     due_at: datetime
     waits: bool = False
+
+    @property
+    def due_on(self) -> date:
+        """The last clinic-local day on which it is in time."""
+        return local_on(self.due_at - timedelta(microseconds=1), self.visit.zone)
 
 
 def of_clinic(session: Session, clinic: Clinic, now: datetime) -> list[Duty]:

@@ -24,9 +24,24 @@ MOST_LINES = 30
 AND_MORE = "... and more on the page."
 
 
-def bounced(session: Session, patient: Patient, now: datetime) -> None:
+def bounced(session: Session, patient: Patient, now: datetime, *, bad: bool = True) -> None:
     """Tell the desk that mail to this patient, or who looks after them, does not arrive."""
-    _tell(session, patient, f"{initials(patient)}: the email address does not work. Please call.", now)
+    why = "the email address does not work" if bad else "an email was not delivered"
+    _tell(session, patient, f"{initials(patient)}: {why}. Please call.", now)
+
+
+def refused(session: Session, patient: Patient, now: datetime) -> None:
+    """Notify the desk and its administrators that a server refuses the clinic's mail, whatever the address."""
+    line = (
+        f"{initials(patient)}: an email was refused because of the clinic's mail server or domain, not because of the "
+        "address. Please call the patient, and have the sending domain checked (SPF, DKIM, DMARC, block lists)."
+    )
+    _tell(session, patient, line, now)
+
+
+def wrote(session: Session, patient: Patient, now: datetime) -> None:
+    """Notify the desk that mail about this patient waits to be read."""
+    _tell(session, patient, f"{initials(patient)}: an email waits to be read under Requests.", now, REQUESTS)
 
 
 def unsubscribed(session: Session, patient: Patient, now: datetime) -> None:

@@ -19,6 +19,7 @@ from scheduler.models.address_change import AddressChange
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.incoming_mail import IncomingMail
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import PatientRequest
@@ -53,6 +54,7 @@ ERASED_VALUES: dict[str, Any] = {
 PERSONAL: dict[type[Any], tuple[str, ...]] = {
     Patient: tuple(ERASED_VALUES),
     AddressChange: ("former", "wanted"),
+    IncomingMail: ("sender", "subject", "body"),
     Appointment: ("status_reason",),
     AppointmentEvent: ("reason",),
     CarePlan: ("wishes", "status_reason", "override_reason"),
@@ -119,7 +121,7 @@ def _patient_id(session: Session, row: Any) -> int | None:
         return row.id
     if isinstance(row, Appointment | CarePlan):
         return row.patient_id or (row.patient.id if row.patient else None)
-    if isinstance(row, Message | AddressChange | Task):
+    if isinstance(row, Message | AddressChange | IncomingMail | Task):
         return row.patient_id
     parent: Any = CarePlan if isinstance(row, Requirement) else Appointment
     parent_id = row.care_plan_id if isinstance(row, Requirement) else row.appointment_id

@@ -41,6 +41,7 @@ from scheduler.services import idempotency, jobs, locks, private_links
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
 from scheduler.services.history import relabelled
+from scheduler.services.patient import mail_to_read
 from scheduler.services.patient.erased import ERASED_VALUES, KEPT_WISHES, erasing
 from scheduler.services.patient.patients import shown_in
 from scheduler.services.trail import audit
@@ -234,6 +235,7 @@ def _erase_visits(session: Session, patient: Patient, now: datetime) -> None:
 
 
 def _erase_mail(session: Session, patient: Patient, now: datetime) -> None:
+    mail_to_read.forget(session, patient, now)
     theirs = Message.patient_id == patient.id
     waiting = (MessageState.PENDING, MessageState.LEASED, MessageState.UNCERTAIN)
     for statement in (

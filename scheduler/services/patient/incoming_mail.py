@@ -1,186 +1,337 @@
-"""Mail that comes back: bounces (RFC 3464) and the answers of calendar programs (iMIP, RFC 6047).
+"""Take in mail: failure notices, complaints, answers of calendar programs, automatic replies, and words for a person.
 
-Nothing is ever answered, so no loop can start. A bounce is known by the id in the address it comes back to, or by the
-Message-ID of what it returns. A hard one (5.x.x) marks the address and puts the patient on the call list; a delay
-(4.x.x) is only a delay. A calendar's answer counts when it comes from the invited address, about a visit of that
-patient, in its present SEQUENCE: accepting confirms; declining asks the desk to call, and never cancels by itself.
+Each mail ends as one row in `incoming_mail`. What a program can act on is acted on; the rest is listed under Requests
+until a person marks it as done. Nothing is ever answered, so no loop can start. A mail is found to be about a sent
+message by the id in the address it comes back to, or by the Message-ID of what it returns or replies to.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
+from email.message import EmailMessage, MIMEPart
+from email.policy import compat32, default
 from email.utils import getaddresses, parseaddr
+from hashlib import sha256
+from html.parser import HTMLParser
 
-from icalendar import Calendar, Component
 from sqlalchemy import func, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from scheduler.domain.message_reasons import MessageReason
-from scheduler.domain.status import Response
-from scheduler.errors import Refusal
-from scheduler.models.appointment import Appointment
-from scheduler.models.clinic import Clinic
-from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.domain.text import BadText, clean_note
+from scheduler.ical.texts import line
+from scheduler.models import clinic as clinics
+from scheduler.models.incoming_mail import IncomingMail, MailKind, is_known
+from scheduler.models.message import Message
 from scheduler.models.patient import Patient
-from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.actors import Actor
+from scheduler.notify.failure_notices import FAILED, notice_text, read_notice, written_by_a_server
 from scheduler.services.mail import notices
-from scheduler.services.mail.message_ends import ended
-from scheduler.services.patient import self_service
-from scheduler.services.visit.changes import changing
+from scheduler.services.patient import bounces
+from scheduler.services.patient.calendar_answers import Outcome, take_answers
 
-VERP = re.compile(r"\+([0-9a-z]{16})@")
-STATUS = re.compile(r"\b([245])\.\d{1,3}\.\d{1,3}\b")
-LARGEST = 10_000_000
+VERP = re.compile(r"\+([0-9a-z]{16})@", re.IGNORECASE)
+OUR_ID = re.compile(r"<([0-9a-z]{16})@[^>\s]+>")
 COMES_TO = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
-DECLINED = "Declined in the patient's calendar app."
+CALENDARS = ("text/calendar", "application/ics")
+LARGEST = 10_000_000
+LONGEST = 4000
+UNREADABLE = "Could not be read automatically. Please read it in the mailbox."
+UNMATCHED = "A mail could not be delivered; which one is not clear."
+UNCLEAR_NOTICE = "Came back from a mail server, and could not be understood."
+COMPLAINT = "Reported our mail as spam. Reminders by email have been stopped."
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is kept of a mail. Without a reason no person needs to read it."""
+
+    kind: MailKind
+    words: str
+    reason: str = ""
+    patient: Patient | None = None
+    clinic_id: int | None = None
+    appointment_id: int | None = None
+    body: str | None = None
+    wanted_at: datetime | None = None
 
 
 def receive(session: Session, content: bytes, now: datetime) -> str:
-    """Take in one mail and say in words what it was. Whatever it holds, it is never refused."""
-    if len(content) > LARGEST:
-        return "too large"
-    mail = message_from_bytes(content, _class=EmailMessage, policy=default)
-    if mail.get_content_type() == "multipart/report":
-        return _bounce(session, mail, now)
-    for part in mail.walk():
-        if part.get_content_type() == "text/calendar":
-            return _calendar_answer(session, mail, _bytes_of(part), now)
-    return "not for us"
+    """Take in one mail and say in words what it was. Raises what the database raises, but nothing about the mail."""
+    if not clinics.every(session):
+        return "no clinic yet"
+    key = _key(content)
+    if is_known(session, key):
+        return "handled before"
+    try:
+        with session.begin_nested():
+            return _take_in(session, content, key, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("a mail could not be read, and is shown to the desk")
+    raw = message_from_bytes(content[:LARGEST], policy=compat32)
+    row = _Row(MailKind.MESSAGE, "for a person: unreadable", UNREADABLE)
+    return _keep(session, row, str(raw.get("From", "")), str(raw.get("Subject", "")), "", False, key, now)
 
 
-def _bounce(session: Session, mail: EmailMessage, now: datetime) -> str:
-    status = _delivery_status(mail)
-    message = _returned(session, mail)
-    if status is None or message is None:
-        return "a report about nothing that we sent"
-    if not status.startswith("5"):
-        return f"delayed: {status}"
-    if message.state is not MessageState.SENT:
-        return f"known: {status}"
-    ended(session, message, MessageState.FAILED, MessageReason.BOUNCED, now, status)
-    for reminder in session.scalars(select(Reminder).where(Reminder.message_id == message.id)):
-        if reminder.state is ReminderState.SENT:
-            reminder.state = ReminderState.FAILED
-            reminder.explain(MessageReason.BOUNCED, status)
-    of_patient = message.patient_id if message.kind is not MessageKind.ADDRESS else None
-    patient = session.get(Patient, of_patient) if of_patient else None
-    if patient and patient.erased_at is None:
-        if message.recipient == "patient" and message.address == patient.email:
-            patient.email_bad_at = now
-        notices.bounced(session, patient, now)
+def _take_in(session: Session, content: bytes, key: str, now: datetime) -> str:
+    mail = message_from_bytes(content[:LARGEST], _class=EmailMessage, policy=default)
+    name, address = parseaddr(str(mail.get("From", "")))
+    sender, doubtful = address.lower(), _is_disowned(mail)
+    row = (
+        _complaint(session, mail, content, now)
+        or _notice(session, mail, content, now)
+        or _calendar(session, mail, sender, doubtful, now)
+    )
+    if row is None and _is_automatic(mail):
+        row = _Row(MailKind.AUTOMATIC, "an automatic reply")
+    if row is None:
+        row = _message(session, mail, sender)
+    shown = f"{name} <{address}>" if name else address
+    return _keep(session, row, shown, str(mail.get("Subject", "")), _words(mail), doubtful, key, now)
+
+
+def _complaint(session: Session, mail: EmailMessage, content: bytes, now: datetime) -> _Row | None:
+    """Read a feedback report (ARF, RFC 5965)."""
+    kinds = [part for part in mail.walk() if part.get_content_type() == "message/feedback-report"]
+    if not kinds:
+        return None
+    message = _sent_message(session, mail, content)
+    if message is None:
+        return _Row(MailKind.COMPLAINT, "a complaint about no known mail", "Reported a mail as spam.")
+    bounces.apply_complaint(session, message, now)
+    return _about(session, message, _Row(MailKind.COMPLAINT, "a complaint", COMPLAINT))
+
+
+def _notice(session: Session, mail: EmailMessage, content: bytes, now: datetime) -> _Row | None:
+    if str(mail.get_param("report-type", "")).lower() == "disposition-notification":
+        return _Row(MailKind.AUTOMATIC, "a read receipt")
+    notice = read_notice(mail, content)
+    if notice is None and not _is_from_a_server(mail):
+        return None
+    message = _sent_message(session, mail, content)
+    if notice is None:
+        row = _Row(MailKind.BOUNCE, "for a person: an unclear notice", UNCLEAR_NOTICE)
+        return _about(session, message, row) if message else row
+    if message is not None:
+        return _Row(
+            MailKind.BOUNCE, bounces.apply_notice(session, message, notice, now), clinic_id=message.clinic_id
+        )
+    if notice.action != FAILED:
+        return _Row(MailKind.BOUNCE, f"{notice.action}: about no known mail")
+    patient = _only(_patients(session, [address.lower() for address in notice.addresses]))
+    body = notice_text(mail) or notice.diagnosis
+    return _Row(MailKind.BOUNCE, "for a person: a failure of no known mail", UNMATCHED, patient, body=body)
+
+
+def _calendar(
+    session: Session, mail: EmailMessage, sender: str, doubtful: bool, now: datetime
+) -> _Row | None:
+    contents = [_bytes_of(part) for part in mail.walk() if _is_calendar(part)]
+    found = take_answers(session, contents, sender, doubtful, now) if contents else []
+    if not found:
+        return None
+    for_person: list[Outcome] = [one for one in found if one.reason]
+    words = "; ".join(dict.fromkeys(one.words for one in found))
+    first = next((one for one in for_person if one.visit), for_person[0] if for_person else found[0])
+    visit = first.visit
+    return _Row(
+        MailKind.ANSWER,
+        words,
+        " ".join(dict.fromkeys(one.reason for one in for_person))[:200],
+        visit.patient if visit else _only(_patients(session, [sender])),
+        visit.clinic_id if visit else None,
+        visit.id if visit else None,
+        " ".join(filter(None, (one.comment for one in for_person))) or None,
+        first.wanted_at,
+    )
+
+
+def _message(session: Session, mail: EmailMessage, sender: str) -> _Row:
+    row = _Row(MailKind.MESSAGE, "for a person", "Wrote an email.", _only(_patients(session, [sender])))
+    message = _replied_to(session, mail)
+    return _about(session, message, row) if message and row.patient is None else row
+
+
+def _about(session: Session, message: Message, row: _Row) -> _Row:
+    """Return the row with the patient and the only visit of a message that was sent."""
+    patient = session.get(Patient, message.patient_id) if message.patient_id else None
+    only = message.subjects[0].appointment_id if len(message.subjects) == 1 else None
+    return _Row(row.kind, row.words, row.reason, patient, message.clinic_id, only, row.body)
+
+
+def _keep(
+    session: Session,
+    row: _Row,
+    sender: str,
+    subject: str,
+    words: str,
+    doubtful: bool,
+    key: str,
+    now: datetime,
+) -> str:
+    clinic_id = row.clinic_id or (row.patient.clinic_id if row.patient else clinics.every(session)[0].id)
+    kept = IncomingMail(clinic_id=clinic_id, kind=row.kind, message_key=key, received_at=now)
+    if row.reason:
+        patient = row.patient if row.patient and row.patient.erased_at is None else None
+        kept.patient_id = patient.id if patient else None
+        kept.appointment_id = row.appointment_id
+        kept.sender, kept.subject = line(sender)[:254], line(subject)[:200]
+        kept.body = _clean(words if row.body is None else row.body)
+        kept.reason, kept.doubtful, kept.wanted_at = row.reason, doubtful, row.wanted_at
+        if patient is not None:
+            notices.wrote(session, patient, now)
+    else:
+        kept.done_at = now
+    session.add(kept)
     session.flush()
-    return message.reason
+    return row.words
 
 
-def _delivery_status(mail: EmailMessage) -> str | None:
-    """Return the status of the first recipient, such as 5.1.1, of an Action that says failed or delayed."""
-    for part in mail.walk():
-        if part.get_content_type() == "message/delivery-status":
-            for block in part.iter_parts() if part.is_multipart() else ():
-                found = STATUS.search(str(block.get("Status", "")))
-                if found and str(block.get("Action", "failed")).strip().lower() in ("failed", "delayed"):
-                    return found[0]
-    return None
+def _key(content: bytes) -> str:
+    head, _, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
+    found = re.search(rb"^message-id:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
+    return sha256((found[1] if found else head) + b"\n" + body.strip()).hexdigest()
 
 
-def _returned(session: Session, mail: EmailMessage) -> Message | None:
-    """Return the message that a report is about."""
+def _sent_message(session: Session, mail: EmailMessage, content: bytes) -> Message | None:
+    """Return the message that a server's report is about."""
     for name in COMES_TO:
         for _, address in getaddresses([str(value) for value in mail.get_all(name, [])]):
             found = VERP.search(address)
-            if found and (message := _by(session, Message.public_id == found[1])):
+            if found and (message := _by(session, Message.public_id == found[1].lower())):
                 return message
-    for message_id in _returned_ids(mail):
-        if message := _by(session, Message.rfc_message_id == message_id):
+    text = content[:LARGEST].decode("utf-8", "replace")
+    for found in OUR_ID.finditer(text):
+        if message := _by(session, Message.rfc_message_id == found[0]):
+            return message
+    for found in VERP.finditer(text):
+        if message := _by(session, Message.public_id == found[1].lower()):
             return message
     return None
 
 
-def _returned_ids(mail: EmailMessage) -> Iterator[str]:
-    for part in mail.walk():
-        if part.get_content_type() == "message/rfc822":
-            for inner in part.iter_parts():
-                yield str(inner.get("Message-ID", "")).strip()
-        elif part.get_content_type() == "text/rfc822-headers":
-            headers = message_from_bytes(_bytes_of(part), policy=default)
-            yield str(headers.get("Message-ID", "")).strip()
-
-
-def _bytes_of(part: EmailMessage) -> bytes:
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""
+def _replied_to(session: Session, mail: EmailMessage) -> Message | None:
+    for name in ("In-Reply-To", "References"):
+        for message_id in str(mail.get(name, "")).split():
+            if message := _by(session, Message.rfc_message_id == message_id):
+                return message
+    return None
 
 
 def _by(session: Session, condition: object) -> Message | None:
     return session.scalar(select(Message).where(condition).with_for_update())  # type: ignore[arg-type]
 
 
-def _calendar_answer(session: Session, mail: EmailMessage, content: bytes, now: datetime) -> str:
-    try:
-        calendar = Calendar.from_ical(content)
-        [event] = calendar.walk("VEVENT")
-    except ValueError:
-        return "a calendar that cannot be read"
-    if str(calendar.get("METHOD", "")).upper() != "REPLY":
-        return "not an answer"
-    visit = _visit_of(session, mail, event)
-    if visit is None:
-        return "an answer about no visit of theirs"
-    if int(event.get("SEQUENCE", 0)) != visit.sequence:
-        return "an answer to an earlier time"
-    clinic = session.get_one(Clinic, visit.clinic_id)
-    actor = Actor(clinic=clinic, user=None, role=None, name="patient")
-    return _take_answer(session, actor, visit, _said(event, _sender(mail)), now)
-
-
-def _take_answer(session: Session, actor: Actor, visit: Appointment, said: str, now: datetime) -> str:
-    if not visit.status.is_ahead:
-        return "an answer about a visit that is over or off"
-    if said == "ACCEPTED":
-        self_service.confirm(session, actor, visit, now)
-        return "accepted"
-    if said != "DECLINED":
-        return "no decision"
-    if visit.response is not Response.DECLINED:
-        with changing(session, actor, now, [visit]) as change:
-            change.note(visit, "decline")
-            visit.response = Response.DECLINED
-        try:
-            self_service.ask(session, actor, visit, now, note=DECLINED)
-        except Refusal:
-            return "declined, too late to ask for another time"  # the desk sees the answer on the visit
-    return "declined"
-
-
-def _visit_of(session: Session, mail: EmailMessage, event: Component) -> Appointment | None:
-    """Return the visit that the event names, if the sender is its patient or who looks after them."""
-    sender = _sender(mail)
-    query = (
-        select(Appointment)
-        .join(Patient, Patient.id == Appointment.patient_id)
-        .where(
-            Appointment.uid == str(event.get("UID", "")),
-            (func.lower(Patient.email) == sender) | (func.lower(Patient.proxy_email) == sender),
-        )
-        .with_for_update(of=Appointment, key_share=True)
+def _patients(session: Session, addresses: Sequence[str]) -> list[Patient]:
+    """Return the patients with one of these addresses, with or without a +tag, or whose proxy has it."""
+    wanted = {one for address in addresses for one in (address, re.sub(r"\+[^@]*@", "@", address)) if one}
+    query = select(Patient).where(
+        func.lower(Patient.email).in_(wanted) | func.lower(Patient.proxy_email).in_(wanted),
+        Patient.erased_at.is_(None),
+        Patient.merged_into_id.is_(None),
     )
-    return session.scalar(query) if sender else None
+    return list(session.scalars(query)) if wanted else []
 
 
-def _said(event: Component, sender: str) -> str:
-    """Return the sender's PARTSTAT."""
-    attendees = event.get("ATTENDEE", [])
-    for attendee in attendees if isinstance(attendees, list) else [attendees]:
-        if str(attendee).lower().removeprefix("mailto:") == sender:
-            return str(attendee.params.get("PARTSTAT", "")).upper()
-    return ""
+def _only(patients: list[Patient]) -> Patient | None:
+    return patients[0] if len(patients) == 1 else None
 
 
-def _sender(mail: EmailMessage) -> str:
-    return parseaddr(str(mail.get("From", "")))[1].lower()
+def _is_disowned(mail: EmailMessage) -> bool:
+    results = " ".join(str(value) for value in mail.get_all("Authentication-Results", []))
+    return re.search(r"\bdmarc\s*=\s*fail", results, re.IGNORECASE) is not None
+
+
+def _is_from_a_server(mail: EmailMessage) -> bool:
+    is_reply = str(mail.get("Auto-Submitted", "no")).lower().startswith("auto-replied")
+    address = parseaddr(str(mail.get("From", "")))[1].lower()
+    return written_by_a_server(mail) and (not is_reply or address.startswith(("mailer-daemon", "postmaster")))
+
+
+def _is_automatic(mail: EmailMessage) -> bool:
+    submitted = str(mail.get("Auto-Submitted", "no")).partition(";")[0].strip().lower()
+    bulk = str(mail.get("Precedence", "")).strip().lower() in ("auto_reply", "bulk", "junk", "list")
+    return (
+        submitted not in ("no", "") or bulk or any(name in mail for name in ("X-Autoreply", "X-Autorespond"))
+    )
+
+
+def _is_calendar(part: EmailMessage) -> bool:
+    return part.get_content_type() in CALENDARS or (part.get_filename() or "").lower().endswith(".ics")
+
+
+def _bytes_of(part: MIMEPart) -> bytes:
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _words(mail: EmailMessage) -> str:
+    """Return what the sender wrote, without what they quote, and the names of what is attached."""
+    body = mail.get_body(preferencelist=("plain", "html"))
+    text = ""
+    if body is not None:
+        text = _bytes_of(body).decode(_charset(body), "replace")
+        text = _without_tags(text) if body.get_content_subtype() == "html" else text
+    lines = [one.rstrip() for one in text.splitlines() if not one.startswith(">")]
+    attached = [f"[Attached: {name}]" for name in _attached(mail)]
+    return "\n".join([*lines, *attached])
+
+
+def _attached(mail: EmailMessage) -> Iterator[str]:
+    for part in mail.walk():
+        name = part.get_filename()
+        if name and not _is_calendar(part):
+            yield line(name)
+
+
+def _charset(part: MIMEPart) -> str:
+    charset = part.get_content_charset("utf-8")
+    try:
+        "".encode(charset)
+    except LookupError:
+        return "utf-8"
+    return charset
+
+
+def _clean(text: str) -> str:
+    lines = [line(one) for one in text.splitlines()]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))[:LONGEST]
+    try:
+        return clean_note("body", text, LONGEST)
+    except BadText:  # a character that lines of a calendar may hold and names may not
+        return clean_note("body", text.encode("ascii", "replace").decode(), LONGEST)
+
+
+class _Text(HTMLParser):
+    """Collects the text of a page, one line for each block."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, _attrs: list[tuple[str, str | None]]) -> None:
+        self.hidden += tag in ("style", "script", "title")
+        if tag in ("br", "p", "div", "tr", "li", "blockquote"):
+            self.found.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag in ("style", "script", "title") and self.hidden > 0
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.found.append(" ".join(data.split()) + " " if data.strip() else "")
+
+
+def _without_tags(text: str) -> str:
+    parser = _Text()
+    parser.feed(text)
+    parser.close()
+    return "".join(parser.found).strip()

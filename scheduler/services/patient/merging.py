@@ -24,6 +24,7 @@ from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.incoming_mail import IncomingMail
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.task import Task
@@ -230,6 +231,12 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime, overri
     session.execute(
         update(Message)
         .where(Message.clinic_id == keep.clinic_id, Message.patient_id == other.id)
+        .values(patient_id=keep.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    session.execute(
+        update(IncomingMail)
+        .where(IncomingMail.clinic_id == keep.clinic_id, IncomingMail.patient_id == other.id)
         .values(patient_id=keep.id)
         .execution_options(synchronize_session="fetch")
     )

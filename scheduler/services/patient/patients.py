@@ -118,6 +118,15 @@ def search(
     return list(session.scalars(query.limit(limit)))
 
 
+def trust_address(session: Session, actor: Actor, patient: Patient, now: datetime) -> None:
+    """Write to the patient's address again, though mail to it came back; nothing happens if none did."""
+    if patient.email_bad_at is not None:
+        patient.email_bad_at = None
+        patient.row_version += 1
+        audit.record(session, actor, "patient.updated", patient, now, ["email_bad_at"])
+        session.flush()
+
+
 def found_by(words: Iterable[str], *, names_only: bool) -> list[ColumnElement[bool]]:
     """Return the conditions under which every word is found in a patient.
 

@@ -6,10 +6,11 @@ from sqlalchemy import select
 
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.ical import Method, invitation
+from scheduler.models.incoming_mail import MailKind, open_in
 from scheduler.models.message import MessageKind, MessageState
-from scheduler.models.patient_request import PatientRequest
+from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.mail import call_list, outbox
-from scheduler.services.patient.incoming_mail import receive
+from scheduler.services.patient.incoming_mail import UNMATCHED, receive
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
@@ -87,8 +88,12 @@ def test_a_delay_is_only_a_delay(session, harbor, visit):
 
 def test_a_bounce_that_is_read_twice_counts_once(session, harbor, visit):
     message = sent(session, harbor, visit)
-    for expected in ("bounced: 5.1.1", "known: 5.1.1"):
-        assert receive(session, report("5.1.1", message_id=message.rfc_message_id), NOW) == expected
+    for status, expected in (
+        ("5.1.1", "bounced: 5.1.1"),
+        ("5.1.1", "handled before"),
+        ("5.1.2", "known: 5.1.2"),
+    ):
+        assert receive(session, report(status, message_id=message.rfc_message_id), NOW) == expected
 
 
 def test_a_bounce_of_an_address_that_has_been_corrected_marks_nothing(session, harbor, visit):
@@ -121,38 +126,258 @@ def test_accepting_in_the_calendar_confirms(session, harbor, visit):
     assert visit.response is Response.ACCEPTED
 
 
+def listed(session, harbor):
+    """Return what the desk must read: kind, patient, reason and text."""
+    found = open_in(session, harbor.clinic.id)
+    return [(mail.kind, mail.patient and mail.patient.called, mail.reason, mail.body) for mail in found]
+
+
+def edited(content, *changes):
+    for before, after in changes:
+        assert before.encode() in content
+        content = content.replace(before.encode(), after.encode())
+    return content
+
+
+def requests(session):
+    return session.scalars(select(PatientRequest).order_by(PatientRequest.id)).all()
+
+
 def test_declining_asks_the_desk_and_cancels_nothing(session, harbor, visit):
-    for _ in range(2):
-        assert receive(session, answer(harbor, visit, "DECLINED"), NOW) == "declined"
+    content = answer(harbor, visit, "DECLINED")
+    assert receive(session, content, NOW) == "declined"
+    assert receive(session, b"Message-ID: <2@example.org>\r\n" + content, NOW) == "declined"
 
     assert (visit.response, visit.status) == (Response.DECLINED, AppointmentStatus.BOOKED)
-    assert len(session.scalars(select(PatientRequest)).all()) == 1
+    assert [asked.state for asked in requests(session)] == [RequestState.OPEN]
 
 
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ({"sender": "oscar@example.org"}, "an answer about no visit of theirs"),
-        ({"sequence": 7}, "an answer to an earlier time"),
-    ],
-)
-def test_an_answer_counts_only_from_the_patient_and_for_the_present_time(session, harbor, visit, more, said):
-    assert receive(session, answer(harbor, visit, "ACCEPTED", **more), NOW) == said
+def test_accepting_after_declining_closes_the_request(session, harbor, visit):
+    receive(session, answer(harbor, visit, "DECLINED"), NOW)
+    receive(session, answer(harbor, visit, "ACCEPTED"), NOW)
+
+    assert visit.response is Response.ACCEPTED
+    assert [asked.state for asked in requests(session)] == [RequestState.WITHDRAWN]
+
+
+@pytest.mark.parametrize("sequence", ["7", "abc", "1\r\nSEQUENCE:2"])
+def test_an_answer_counts_by_the_time_that_it_names_not_by_its_sequence(session, harbor, visit, sequence):
+    content = edited(answer(harbor, visit, "ACCEPTED"), ("SEQUENCE:0", f"SEQUENCE:{sequence}"))
+
+    assert receive(session, content, NOW) == "accepted"
+
+
+def test_a_comment_with_a_refusal_is_kept(session, harbor, visit):
+    content = answer(harbor, visit, "DECLINED")
+    receive(session, edited(content, ("END:VEVENT", "COMMENT:I have the flu\r\nEND:VEVENT")), NOW)
+
+    assert [asked.note for asked in requests(session)] == [
+        "Declined in the patient's calendar app. I have the flu"
+    ]
+
+
+def test_another_time_that_a_calendar_program_proposes_becomes_a_request(session, harbor, visit):
+    content = edited(answer(harbor, visit, "TENTATIVE"), ("METHOD:REPLY", "METHOD:COUNTER"))
+    wanted = visit.start_at + DAY
+    start, later = (f"{at.astimezone(visit.zone):%Y%m%dT%H%M%S}" for at in (visit.start_at, wanted))
+    assert receive(session, edited(content, (start, later)), NOW) == "another time proposed"
+
+    assert [(asked.wanted_at, asked.appointment_id) for asked in requests(session)] == [(wanted, visit.id)]
     assert visit.response is Response.NEEDS_ACTION
 
 
+def moved(content, visit):
+    start = f"{visit.start_at.astimezone(visit.zone):%Y%m%d}"
+    return edited(content, (start, "20261120"))
+
+
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("partstat", "change", "reason"),
     [
-        (b"", "not for us"),
-        (b"Subject: out of office\r\n\r\nI am away", "not for us"),
+        ("TENTATIVE", lambda content, _: content, "Not sure yet in a calendar app."),
         (
-            b"Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\n",
-            "a calendar that cannot be read",
+            "DECLINED",
+            lambda content, _: edited(content, ("nora@example.org", "nora+cal@example.org")),
+            "Declined in a calendar app; not applied, because it does not come from the invited address.",
         ),
-        (b"Content-Type: multipart/report; boundary=y\r\n\r\n--y--", "a report about nothing that we sent"),
-        (bytes(range(256)), "not for us"),
+        (
+            "DECLINED",
+            lambda content, _: b"Authentication-Results: mx; dmarc=fail\r\n" + content,
+            "Declined in a calendar app; not applied, because the sender could not be verified.",
+        ),
+        (
+            "ACCEPTED",
+            moved,
+            "Accepted in a calendar app; not applied, because it is about another time than the present one.",
+        ),
+        (
+            "ACCEPTED",
+            lambda content, visit: edited(content, (visit.uid, "unknown@example.org")),
+            "Answers a calendar entry that is unknown here.",
+        ),
     ],
 )
-def test_whatever_comes_is_taken_calmly(session, harbor, content, said):
-    assert receive(session, content, NOW) == said
+def test_an_answer_that_is_not_obeyed_is_shown(session, harbor, visit, partstat, change, reason):
+    receive(session, change(answer(harbor, visit, partstat), visit), NOW)
+
+    assert listed(session, harbor) == [(MailKind.ANSWER, "Nora", reason, "")]
+    assert (visit.response, requests(session)) == (Response.NEEDS_ACTION, [])
+
+
+def test_an_answer_about_several_visits_counts_for_each(session, harbor, visit):
+    other = add_visit(session, harbor, "Chair 1", NOW + 6 * DAY)
+    content, more = answer(harbor, visit, "ACCEPTED"), answer(harbor, other, "DECLINED").decode()
+    event = more[more.index("BEGIN:VEVENT") : more.index("END:VCALENDAR")]
+
+    assert (
+        receive(session, edited(content, ("END:VCALENDAR", f"{event}END:VCALENDAR")), NOW)
+        == "accepted; declined"
+    )
+    assert (visit.response, other.response) == (Response.ACCEPTED, Response.DECLINED)
+
+
+def test_an_answer_as_a_file_only_counts(session, harbor, visit):
+    content = edited(answer(harbor, visit, "ACCEPTED"), ("text/calendar", "application/ics"))
+
+    assert receive(session, content, NOW) == "accepted"
+
+
+def test_the_words_of_a_patient_reach_the_desk(session, harbor, visit):
+    content = (
+        b"From: Nora <nora@example.org>\nSubject: Re: Tuesday\n\nI cannot come, please call me.\n> quoted\n"
+    )
+    assert receive(session, content, NOW) == "for a person"
+    assert receive(session, content, NOW) == "handled before"
+
+    assert listed(session, harbor) == [
+        (MailKind.MESSAGE, "Nora", "Wrote an email.", "I cannot come, please call me.")
+    ]
+    [mail] = open_in(session, harbor.clinic.id)
+    assert (mail.sender, mail.subject) == ("Nora <nora@example.org>", "Re: Tuesday")
+
+
+def test_a_reply_from_an_unknown_address_is_known_by_the_mail_that_it_answers(session, harbor, visit):
+    message = sent(session, harbor, visit)
+    head = f"From: n@example.net\nIn-Reply-To: {message.rfc_message_id}\n"
+    receive(
+        session, f"{head}Content-Type: text/html\n\n<style>p {{}}</style><p>Yes<br>I come</p>".encode(), NOW
+    )
+
+    assert [(mail.patient, mail.appointment, mail.body) for mail in open_in(session, harbor.clinic.id)] == [
+        (visit.patient, visit, "Yes\nI come")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", MailKind.MESSAGE),
+        (b"Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\n", MailKind.MESSAGE),
+        (b"Content-Type: multipart/report; boundary=y\r\n\r\n--y--", MailKind.BOUNCE),
+        (bytes(range(256)), MailKind.MESSAGE),
+        (b"From: x@[\r\nContent-Type: text/plain; charset=nonsense\r\n\r\n\xff\x00", MailKind.MESSAGE),
+    ],
+)
+def test_a_mail_that_is_not_understood_reaches_a_person(session, harbor, content, kind):
+    receive(session, content, NOW)
+
+    assert [mail.kind for mail in open_in(session, harbor.clinic.id)] == [kind]
+
+
+def test_automatic_replies_need_no_person(session, harbor, visit):
+    message = sent(session, harbor, visit)
+    for number, head in enumerate(("Auto-Submitted: auto-replied", "Precedence: bulk", "X-Autoreply: yes")):
+        to = f"To: clinic+{message.public_id}@seriate.example\nFrom: nora@example.org\n{head}\n"
+        assert receive(session, f"{to}\nI am away {number}".encode(), NOW) == "an automatic reply"
+
+    assert (listed(session, harbor), message.state) == ([], MessageState.SENT)
+
+
+def plain_notice(message, text, head=""):
+    return (
+        f"Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.net\nTo: clinic+{message.public_id}@seriate.example\n"
+        f"Subject: failure notice\n{head}\n{text}\n"
+    ).encode()
+
+
+QMAIL = (
+    "Hi. This is the mail program at mx.example.net.\nI could not deliver your mail to the address below. "
+    "This is permanent.\n\n<nora@example.org>:\n192.0.2.7 said: "
+)
+BLOCKED = "550 5.7.1 Service unavailable; client host [203.0.113.9] blocked using zen.dnsbl.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "head", "said", "is_bad"),
+    [
+        (f"{QMAIL}550 5.1.1 no such user", "", "bounced: 5.1.1", True),
+        (f"{QMAIL}550 no such user", "", "bounced: 550", True),
+        (f"{QMAIL}{BLOCKED}", "", "bounced: 5.7.1", False),
+        ("It failed.", "X-Failed-Recipients: nora@example.org\n", "bounced: no status", False),
+        (f"{QMAIL}552 5.2.2 mailbox full", "", "bounced: 5.2.2", False),
+    ],
+)
+def test_a_notice_without_a_report_is_a_failure_of_that_mail(
+    session, harbor, visit, text, head, said, is_bad
+):
+    message = sent(session, harbor, visit)
+    assert receive(session, plain_notice(message, text, head), NOW) == said
+
+    assert (message.state, visit.patient.email_bad_at is not None) == (MessageState.FAILED, is_bad)
+    assert [call.patient for call in call_list.calls(session, harbor.clinic, NOW)] == [visit.patient]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_bad"),
+    [("4.4.1", False), ("4.4.7", False), ("5.7.26", False), ("5.1.8", False), ("5.1.10", True)],
+)
+def test_only_a_missing_mailbox_marks_the_address(session, harbor, visit, status, is_bad):
+    message = sent(session, harbor, visit)
+
+    assert receive(session, report(status, message_id=message.rfc_message_id), NOW) == f"bounced: {status}"
+    assert (visit.patient.email_bad_at is not None) is is_bad
+
+
+def test_a_mailbox_that_is_full_for_days_marks_the_address(session, harbor, visit):
+    for now, is_bad in ((NOW, False), (NOW + DAY, False), (NOW + 4 * DAY, True)):
+        message = sent(session, harbor, visit)
+        receive(session, report("5.2.2", message_id=message.rfc_message_id), now)
+        assert (visit.patient.email_bad_at is not None) is is_bad
+
+
+def test_an_international_report_and_a_wrapped_one_are_read(session, harbor, visit):
+    changes = {
+        "international": [
+            ("message/delivery-status", "message/global-delivery-status"),
+            ("rfc822; nora@", "utf-8; nöra@"),
+            ("text/rfc822-headers", "message/global-headers"),
+        ],
+        "wrapped": [("multipart/report; report-type=delivery-status", "multipart/mixed")],
+    }
+    for change in changes.values():
+        message = sent(session, harbor, visit)
+        content = report("5.1.1", message_id=message.rfc_message_id)
+        assert receive(session, edited(content, *change), NOW) == "bounced: 5.1.1"
+
+
+def test_a_failure_of_no_known_mail_is_shown_and_marks_nothing(session, harbor, visit):
+    receive(session, report("5.1.1"), NOW)
+
+    [(kind, patient, reason, _)] = listed(session, harbor)
+    assert (kind, patient, reason) == (MailKind.BOUNCE, "Nora", UNMATCHED)
+    assert visit.patient.email_bad_at is None
+
+
+def test_a_complaint_stops_reminders_and_is_shown(session, harbor, visit):
+    message = sent(session, harbor, visit)
+    content = edited(
+        report("5.1.1", message_id=message.rfc_message_id),
+        ("report-type=delivery-status", "report-type=feedback-report"),
+        ("message/delivery-status", "message/feedback-report"),
+    )
+    assert receive(session, content, NOW) == "a complaint"
+
+    assert (visit.patient.unsubscribed_at, message.state) == (NOW, MessageState.SENT)
+    assert [(kind, patient) for kind, patient, *_ in listed(session, harbor)] == [
+        (MailKind.COMPLAINT, "Nora")
+    ]
