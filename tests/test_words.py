@@ -64,6 +64,7 @@ def test_a_planted_word_is_found(text, wrong):
         ("scheduler/static/js/lock.js", "Incorrect password."),
         ("scheduler/cli/clinics.py", "Its time zone, such as America/New_York."),
         ("scheduler/protocols/iv-depression-6.yaml", "Medical assessment"),
+        ("scheduler/protocols/iv-depression-6.yaml", "Bring a list of your medications."),
     ],
 )
 def test_the_list_of_texts_has_those_of_each_kind_of_file(file, text):
