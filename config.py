@@ -217,7 +217,9 @@ def _keep_safe(settings: Settings, values: Mapping[str, str]) -> None:
     """Refuse what is fine elsewhere and dangerous in this APP_ENV."""
     if settings.app_env != "production":
         if not _is_loopback(settings.smtp.host):
-            raise ConfigError("SMTP_URL", "must be on this machine: a demo or a test sends no email elsewhere")
+            raise ConfigError(
+                "SMTP_URL", "must be on this machine: a demo or a test sends no email elsewhere"
+            )
         return
     if settings.clock_file:
         raise ConfigError("CLOCK_FILE", "is only for tests and the demo")

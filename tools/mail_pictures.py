@@ -69,7 +69,7 @@ def _new_browser(browser: Browser, address: str, folder: Path) -> None:
         if "Firefox" in agent:
             page.goto("/settings/users")
             page.get_by_label("Email", exact=True).fill(NEWCOMER)
-            page.get_by_role("button", name="Send the invitation").click()
+            page.get_by_role("button", name="Send invitation").click()
             page.get_by_text("is invited").wait_for()
         page.close()
 

@@ -163,10 +163,10 @@ def sign_in(page: Page, folder: Path) -> None:
 def book(page: Page) -> None:
     """Book a course for a new patient, with a picture of what is proposed."""
     show(page, "/patients/new")
-    page.get_by_label("Given name").fill("Zoë")
-    page.get_by_label("Family name").fill("O’Brien")
+    page.get_by_label("First name").fill("Zoë")
+    page.get_by_label("Last name").fill("O’Brien")
     page.get_by_label("Email", exact=True).fill(PATIENT)
-    page.get_by_label("May be written to by unencrypted email").check()
+    page.get_by_label("OK to email appointment details").check()
     page.get_by_role("button", name="Save and book a course").click()
     page.get_by_label("Protocol").select_option("iv-depression-6")
     page.locator("#offers-title").wait_for()

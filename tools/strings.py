@@ -24,7 +24,7 @@ NO_PROSE_CALLS = frozenset({"text", "compile", "getLogger", "execute", "Index", 
 JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 QUOTED = re.compile(r""""((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`""")
 COMMENT = re.compile(r"^\s*(//|\*|/\*)")
-YAML_TEXT = re.compile(r"^\s*(?:- )?[\w-]+:\s+(.*\s.*)$")
+YAML_TEXT = re.compile(r"^\s*(?:- )?(?:[\w-]+:\s+)?([^#\s].*\s.*)$")
 SPOKEN = re.compile(r"[A-Z]?[a-z]+[ ,.:;!?'’]+\S*[A-Za-z]|^[A-Z][a-z]+[.!?]?$")
 CLASSES = re.compile(
     r"(?:^| )(?:btn|text|m[btesy]|p[xy]|d|form|fw|bi|col|row|table|alert|badge|gap|list|nav|card|is)-[a-z0-9-]+(?: |$)"
@@ -182,7 +182,7 @@ def yaml_texts(source: str) -> Iterator[tuple[int, str]]:
     """Yield the values of a YAML file that have more than one word."""
     for number, line in enumerate(source.splitlines(), 1):
         if value := YAML_TEXT.match(line):
-            yield number, value[1]
+            yield number, value[1].lstrip("{[")
 
 
 def quoted(source: str, line: int) -> Iterator[tuple[int, str]]:

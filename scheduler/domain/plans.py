@@ -52,7 +52,7 @@ class Need:
 
     A place is kept for all phases that need one, and so is a therapist or prescriber who takes part; nurses may hand
     over between phases and within one. `exclusive` takes every unit of the person (a nurse setting up), otherwise one.
-    `presence` asks only that somebody with the role is on duty throughout, and occupies nobody. `length` limits the
+    `presence` asks only that someone with the role is on duty throughout, and occupies no one. `length` limits the
     need to the first part of the phase (a prescriber for 10 of the 15 minutes of set-up); None is all of it.
     """
 

@@ -65,6 +65,7 @@ FIELDS = {  # what a form calls a field, where that is another word than its nam
     "last_at": "Time of the last visit",
     "last_on": "Date of the last visit",
     "latest": "Until",
+    "not_before": "Earliest start date",
     "preferred": "Preferred time",
     "preferred_name": "Preferred name",
     "proxy_email": "Their email",

@@ -296,12 +296,12 @@ def test_a_late_arrival_shifts_the_rest_of_the_chairs_day_and_back(alice, sessio
     expect(page.get_by_role("status")).to_contain_text("20 min late: not enough time left")
     expect(page.locator(f'[data-visit="{bo.public_id}"]').first).to_contain_text("behind Ann Muster")
 
-    page.get_by_role("link", name="Shift the rest of Chair 1’s day").click()
+    page.get_by_role("link", name="Push back the rest of the day: Chair 1").click()
     expect(page.get_by_label("Minutes late")).to_have_value("20")
     page.get_by_role("button", name="Preview changes").click()
     shift = page.locator("#shift")
     expect(shift).to_be_focused()
-    expect(shift).to_contain_text("1 visit begins later")
+    expect(shift).to_contain_text("1 visit starts later")
     expect(shift).to_contain_text("Bo Muster: call")
     assert fresh(session, bo).start_at == before
     page.locator("#confirm-shift").click()

@@ -48,5 +48,5 @@ def test_what_is_no_day_is_named_and_nothing_goes_on(session, held, desk):
 
     session.rollback()
     assert refused.status_code == 422
-    assert "Not before" in refused.text
+    assert "Earliest start date" in refused.text
     assert held.status is CarePlanStatus.ON_HOLD

@@ -1,4 +1,4 @@
-"""Calendar addresses of people, places and the clinic on the desk's pages."""
+"""Calendar links of people, places and the clinic on the desk's pages."""
 
 import re
 from datetime import timedelta

@@ -63,7 +63,7 @@ def test_a_skipped_visit_is_not_to_be_made_up_for(session, harbor, nora_course):
 def test_the_desk_cannot_skip_a_step_that_later_ones_follow(session, alice, nora_course):
     assessment = visit(nora_course, "assessment")
 
-    with pytest.raises(RuleBroken, match="Consent and plan follows Medical assessment: make up for it"):
+    with pytest.raises(RuleBroken, match="Consent and plan follows Medical assessment: reschedule it"):
         visits.cancel(
             session, alice, [assessment], NOW, course_effect=CourseEffect.SKIP, override_reason=REASON
         )
