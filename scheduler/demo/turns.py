@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from sqlalchemy import select
+
 from scheduler.demo import visits as lives
 from scheduler.demo.silence import silence
 from scheduler.demo.stories import Story, Turn
@@ -80,9 +82,11 @@ def _make_up(case: CourseStory, missed: Appointment, at: datetime) -> None:
             planned = make_ups.plan_make_up(session, actor, missed, now)
         except NoFitFound:
             return
-        again = make_ups.book_make_up(session, actor, planned, now)
+        make_ups.book_make_up(session, actor, planned, now)
+        off = [gone.id for gone, _ in planned.stand_ins]
+        again = session.scalars(select(Appointment).where(Appointment.replaces_id.in_(off)))
         case.world.told["rescheduled"] += 1
-        for appointment in (again, *(move.appointment for move in planned.moves)):
+        for appointment in (*again, *(move.appointment for move in planned.moves)):
             lives.live(case.world, case.story, appointment)
 
     case.world.timeline.add(at, happens)

@@ -99,7 +99,7 @@ def accept(token: str, visit_id: str) -> Response:
     asked = open_for(db.session(), visit)
     if asked is None or asked.suggested_at is None:
         raise OldForm
-    page.check(visit, f"acceptance of {asked.suggested_at.isoformat()}")
+    page.check(visit, f"acceptance of {asked.suggested_at.timestamp()}")
     patient_requests.accept(db.session(), page.actor, asked, page.now)
     return gone_to(page, "accepted")
 

@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from email.utils import format_datetime
 
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -30,7 +31,6 @@ from scheduler.services.patient.incoming_mail import LARGEST, receive
 WAIT = 60  # seconds for an answer
 AT_ONCE = 100
 FIRST_DAYS = timedelta(days=7)
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # RFC 3501
 log = logging.getLogger(__name__)
 
 
@@ -88,9 +88,9 @@ def _uid_validity(mailbox: imaplib.IMAP4) -> int:
 def _uid_before_lately(mailbox: imaplib.IMAP4, app: Flask) -> int:
     """Return the UID after which the mail of the last days begins."""
     clock: Clock = app.extensions["clock"]
-    since = (clock.now() - FIRST_DAYS).date()
-    month = MONTHS[since.month - 1]
-    if lately := _search(mailbox, f"SINCE {since.day}-{month}-{since.year}"):
+    since = clock.now() - FIRST_DAYS
+    day, month, year = format_datetime(since).split()[1:4]  # IMAP writes months as mail does
+    if lately := _search(mailbox, f"SINCE {day}-{month}-{year}"):
         return min(lately) - 1
     return max(_search(mailbox, "ALL"), default=0)
 

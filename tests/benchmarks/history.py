@@ -64,10 +64,11 @@ def write(session, cast, visits, now):
 STATEMENTS = (
     """INSERT INTO appointment (id, clinic_id, public_id, patient_id, action, kind, title, visible, status, response,
         start_at, end_at, local_start, zone_name, phases, uid, sequence, schedule_version, row_version, changed_at,
-        created_at, pinned, dosing_gap_hard, status_reason)
+        created_at, pinned, dosing_gap_hard, cancelled_quietly, status_reason)
     SELECT s.n + 1, :clinic, 'a' || s.n, :person + s.n % 200, 'infusion', 'infusion', 'Infusion', TRUE,
         CASE WHEN s.n / 100 < :hours THEN 'fulfilled' ELSE 'booked' END, 'needs-action',
-        {start}, {end}, {local}, 'America/New_York', {empty}, 'u' || s.n, 0, 1, 1, {start}, {start}, FALSE, FALSE, ''
+        {start}, {end}, {local}, 'America/New_York', {empty}, 'u' || s.n, 0, 1, 1, {start}, {start}, FALSE, FALSE,
+        FALSE, ''
     FROM s""",
     """INSERT INTO allocation (clinic_id, resource_id, unit, appointment_id, phase, role, exclusive, start_at, end_at)
     SELECT :clinic, :chair + s.n % 100, 0, s.n + 1, 'infusion', 'chair', FALSE, {start}, {end} FROM s""",

@@ -18,10 +18,11 @@ from tests.cast import NOW
 RULE = "before-24h"
 
 
-def gather(session, clinic, count, start=NOW + timedelta(hours=24), first=0, step=timedelta(seconds=1)):
+def gather(session, clinic, count, start=NOW + timedelta(hours=27), first=0, step=timedelta(seconds=1)):
     """Add so many patients `p0@example.org`, `p1@...` with a due reminder each, and commit.
 
-    Each one's visit begins a step after the one before.
+    Each one's visit begins a step after the one before, from `start` again after each 10,000: a reminder of a visit
+    outside the clinic's hours is held.
     """
     session.refresh(clinic)
     for begin in range(first, first + count, 500):
@@ -44,7 +45,7 @@ def _gather(session, clinic, numbers, start, step):
     session.execute(insert(Patient), [_patient(common, patients + n, zero + n, who) for n, who in ids])
     session.execute(
         insert(Appointment),
-        [_visit(common, clinic, visits + n, patients + n, start + who * step) for n, who in ids],
+        [_visit(common, clinic, visits + n, patients + n, start + who % 10_000 * step) for n, who in ids],
     )
     session.execute(insert(Reminder), [_reminder(common, visits + n, start) for n, _ in ids])
     if session.get_bind().dialect.name == "postgresql":  # whoever comes next gets a number after these

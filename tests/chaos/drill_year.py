@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from scheduler.database import begin_write
 from scheduler.domain.message_reasons import MessageReason
@@ -20,6 +20,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.models.schedule import ScheduleHours
 from scheduler.services.mail import delivery, due, leases, message_ends, outbox, reminders
 from scheduler.services.mail.letters import Letter, Letterhead, compose, read_batch
 from tests.cast import add_patient, found
@@ -52,6 +53,7 @@ def test_a_year(engine_name, session, zone_name):
     number = rounds(30, 3000)
     began, worked = stopwatch.monotonic(), stopwatch.process_time()
     clinic = found(session, "year", "Year Clinic", zone_name)
+    session.execute(delete(ScheduleHours))  # its visits are at any hour: without hours it is always open
     chance = random.Random(f"{SEED}{zone_name}")
     year = Year(session, clinic, chance, number)
     year.run()

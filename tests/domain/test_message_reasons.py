@@ -39,6 +39,7 @@ def test_these_reasons_need_a_call():
     assert {one.value for one in MessageReason if one.needs_call} == {
         "no-address",
         "bad-address",
+        "displaced",
         "opted-out",
         "daily-limit",
     }

@@ -14,4 +14,4 @@ def test_retired_ones_are_told_apart(rita, session, harbor):
     _, retired = rita("/PlanDefinition?status=retired")
     _, drafts = rita("/PlanDefinition?status=draft")
 
-    assert (active["total"], retired["total"], drafts["total"]) == (6, 0, 0)
+    assert (active["total"], retired["total"], drafts["total"]) == (14, 0, 0)

@@ -11,11 +11,12 @@ from scheduler.demo.mail_catcher import Keeper
 from scheduler.models.invitation import Invitation
 from scheduler.models.message import Message
 from scheduler.models.plan_definition import current
+from scheduler.models.task import TaskKind, open_of
 from scheduler.models.user import StaffRole
 from scheduler.services import jobs, private_links
 from scheduler.services.account import invitations, passwords
 from scheduler.services.actors import Actor
-from scheduler.services.patient import address_changes
+from scheduler.services.patient import address_changes, patient_answers
 from scheduler.services.visit.visits import cancel
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY
@@ -61,6 +62,13 @@ def of_the_patient(session, staffed, course):
     return ["/visits", address, *(home + page for page in own), *(visit + page for page in about)]
 
 
+def an_answer_to_call_about(session, staffed, course):
+    """Let Nora answer that she is unwell; return the id of the task."""
+    by_patient = Actor(staffed.clinic, None, None, "patient")
+    answered = patient_answers.check_in(session, by_patient, course.appointments[3], NOW, {"mood": "0"})
+    return open_of(session, TaskKind.ANSWER, answered.appointment_id).public_id
+
+
 def addresses(session, staffed, course, tmp_path):
     visit = course.appointments[3].public_id
     plan = current(session, staffed.clinic.id, "iv-depression-6").public_id
@@ -71,6 +79,7 @@ def addresses(session, staffed, course, tmp_path):
     cancel(session, staffed.actor("alice"), [missed], NOW, "ill")
     nina, chair = staffed.people["Nina"].public_id, staffed.places["Chair 1"].public_id
     job = jobs.ask(session, staffed.command, "import-patients", {"content": "Nora"}, NOW).public_id
+    task = an_answer_to_call_about(session, staffed, course)
     mail = Keeper(tmp_path / "mailbox", lambda: NOW).keep("a@example.org", ["b@example.org"], MAIL)
     own = of_the_patient(session, staffed, course)
     session.commit()
@@ -90,6 +99,8 @@ def addresses(session, staffed, course, tmp_path):
         "/patients/new",
         f"/patients/{nora}/record",
         "/requests",
+        "/tasks",
+        f"/tasks/{task}",
         "/reminders?view=calls",
         "/settings/data",
         "/zone-rules",

@@ -33,7 +33,7 @@ def test_the_better_course_is_announced_shown_by_key_and_booked(app, session, al
     assert findings(page) == []
     page.get_by_role("button", name="Show it").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#proof")).to_contain_text("The first is the better one that was found")
+    expect(page.locator("#proof")).to_contain_text("Option 1 is the better option that was found")
     expect(page.locator("#improvement")).to_have_count(0)
     page.get_by_role("button", name="Book these 10 visits").first.click()
     expect(page.get_by_role("status")).to_contain_text("Booked: 10 visits for Nora Lindqvist.")

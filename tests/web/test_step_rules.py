@@ -98,7 +98,7 @@ def test_the_day_after_only_what_is_entered_later_is_offered(
     app.extensions["clock"] = ShiftedClock(start + timedelta(days=1))
     page = client.get(path).text
     assert buttons(page) == {
-        "confirmation": True, "arrival": False, "check-in": False, "fulfillment": True, "no-show": True,
+        "confirmation": True, "arrival": False, "check-in": False, "fulfillment": True,
     }  # fmt: skip
 
     assert client.post(f"{path}/fulfillment").status_code == 303

@@ -203,7 +203,7 @@ def _require_skip(
         if not later:
             continue
         words = (
-            f"{_numbered(later[0])} follows {_numbered(appointment)}: make it up, or ask a prescriber or manager "
+            f"{_numbered(later[0])} follows {_numbered(appointment)}: reschedule it, or ask a prescriber or manager "
             "to skip it with a reason."
         )
         broken = [Violation(appointment.action, SKIPPED, words, hard=False)]

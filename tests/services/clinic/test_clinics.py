@@ -13,7 +13,7 @@ from tests.cast import NOW
 def test_a_clinic_starts_with_the_shipped_protocols(session):
     clinic = clinics.found(session, "north-side", "North Side", "Europe/Berlin", NOW)
 
-    assert len(all_current(session, clinic.id)) == 6
+    assert len(all_current(session, clinic.id)) == 14
 
 
 @pytest.mark.parametrize(
