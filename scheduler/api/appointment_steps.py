@@ -185,7 +185,7 @@ def undo_fulfillment(actor: Actor, appointment_id: str) -> Answer:
 
 @_taken_back("no-show", "progress")
 def undo_no_show(actor: Actor, appointment_id: str) -> Answer:
-    """Take a no-show back. 409 `slot-taken` when the time is somebody else's by now."""
+    """Take a no-show back. 409 `slot-taken` when the time has been taken since."""
     return _undone(actor, appointment_id, "no-show")
 
 

@@ -1,4 +1,4 @@
-"""Moving an appointment: what it takes, previewed or done."""
+"""Moving an appointment: previewed or done, with what moves along."""
 
 from __future__ import annotations
 

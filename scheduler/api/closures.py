@@ -113,7 +113,7 @@ def get_closure(actor: Actor, closure_id: str) -> Answer:
 def list_displaced(actor: Actor) -> Answer:
     """List the visits ahead whose clinic, location or practitioner is not available, in order of start.
 
-    Their reminders wait until they are moved, or until what closes them is taken back.
+    Their reminders wait until they are moved, or until the clinic, location or person is available again.
     """
     found = displaced.ahead(db.session(), actor.clinic, clock.now())
     items = [

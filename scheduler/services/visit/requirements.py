@@ -225,8 +225,11 @@ def _settle(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, 
 
 def _find(care_plan: CarePlan, key: str, appointment: Appointment | None) -> Requirement:
     wanted = appointment.id if appointment else None
+    asked = {
+        rule.key for rule in care_plan.plan_definition.plan.requirements
+    }  # an earlier protocol left others
     rows: Sequence[Requirement] = [
-        requirement for requirement in care_plan.requirements if requirement.key == key
+        requirement for requirement in care_plan.requirements if requirement.key == key and key in asked
     ]
     for requirement in rows:
         if requirement.appointment_id == wanted:

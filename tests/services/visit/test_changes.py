@@ -207,6 +207,14 @@ def test_calendars_history_and_trail_notice_every_change(session, harbor, nora_c
 
 def test_a_feed_that_is_forgotten_is_found(session, harbor, nora_course, all_feeds, monkeypatch):
     monkeypatch.setattr(allocation, "ever_used", lambda *_: set())
+    row = next(one for one in nora_course.appointments if one.action == "infusion-2")
+    other = next(one for name, one in harbor.places.items() if "Chair" in name and one is not row.location)
+    planned = moves.plan_move(session, harbor.prescriber, row, row.start_at, NOW, location=other)
+    moves.apply_moves(session, harbor.prescriber, planned, NOW)
+    session.commit()
+    before = Seen(session, all_feeds)
+    visits.cancel(session, harbor.prescriber, [row], NOW, "ill", "patient")
+    session.commit()
 
     with pytest.raises(AssertionError, match="same ETag"):
-        go(session, harbor, nora_course, all_feeds, 1, 30)
+        compare(session, before, Seen(session, all_feeds), NOW)

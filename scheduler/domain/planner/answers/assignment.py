@@ -17,7 +17,7 @@ from scheduler.domain.plans import TICK, Action, Role
 
 
 class Unassignable(Exception):
-    """Nobody is free for something that the start set promised."""
+    """No one is free for something that the start set promised."""
 
 
 class Assigner:
@@ -152,7 +152,7 @@ class Assigner:
         chosen: list[AssignedStretch],
         previous: int | None,
     ) -> list[AssignedStretch] | None:
-        """Return turns that cover the stretch: always whoever lasts longest, which is the fewest turns."""
+        """Return turns that cover the stretch: always the one who lasts longest, which is the fewest turns."""
         turns: list[AssignedStretch] = []
         at = stretch.start
         pool = self.starts.pool(asked)
