@@ -37,7 +37,7 @@ ANSWERS = ("REPLY", "COUNTER")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AnswerOutcome:
     """What became of an answer about one visit; `reason` says why a person must read it, if one must."""
 
     words: str
@@ -58,9 +58,9 @@ class _Answer:
 
 def take_answers(
     session: Session, contents: list[bytes], sender: str, doubtful: bool, now: datetime
-) -> list[Outcome]:
+) -> list[AnswerOutcome]:
     """Apply the answers in these calendar files. Empty when they hold none."""
-    found: list[Outcome] = []
+    found: list[AnswerOutcome] = []
     seen: set[str] = set()
     for content in contents:
         for method, event in _events(content):
@@ -83,11 +83,11 @@ def _events(content: bytes) -> Iterator[tuple[str, Component]]:
 
 def _take(
     session: Session, method: str, uid: str, event: Component, sender: str, doubtful: bool, now: datetime
-) -> Outcome:
+) -> AnswerOutcome:
     query = select(Appointment).where(Appointment.uid == uid).with_for_update(of=Appointment, key_share=True)
     visit = session.scalar(query) if uid else None
     if visit is None:
-        return Outcome(
+        return AnswerOutcome(
             "an answer about no known visit", reason="Answers a calendar entry that is unknown here."
         )
     answer = _read(event, method, sender, visit)
@@ -95,14 +95,14 @@ def _take(
     what = SAID.get(answer.said, "An answer without a decision")
     if why := _why_not(visit, answer, method, sender, doubtful):
         reason = f"{what} in a calendar app; not applied, because {why}."
-        return Outcome(f"for a person: {why}", visit, reason, answer.comment, wanted)
+        return AnswerOutcome(f"for a person: {why}", visit, reason, answer.comment, wanted)
     actor = Actor(session.get_one(Clinic, visit.clinic_id), None, None, "patient")
     try:
         with session.begin_nested():
             return _apply(session, actor, visit, answer, now)
     except Refusal as refusal:
         reason = f"{what} in a calendar app; not applied: {refusal.words}."[:200]
-        return Outcome(f"for a person: {refusal.code}", visit, reason, answer.comment, wanted)
+        return AnswerOutcome(f"for a person: {refusal.code}", visit, reason, answer.comment, wanted)
 
 
 def _why_not(visit: Appointment, answer: _Answer, method: str, sender: str, doubtful: bool) -> str:
@@ -123,7 +123,9 @@ def _is_present_time(visit: Appointment, answer: _Answer) -> bool:
     return answer.start == visit.start_at and answer.end in (None, visit.end_at)
 
 
-def _apply(session: Session, actor: Actor, visit: Appointment, answer: _Answer, now: datetime) -> Outcome:
+def _apply(
+    session: Session, actor: Actor, visit: Appointment, answer: _Answer, now: datetime
+) -> AnswerOutcome:
     asked = open_for(session, visit)
     declined_before = asked is not None and asked.note.startswith(DECLINED)
     comment = answer.comment
@@ -131,19 +133,21 @@ def _apply(session: Session, actor: Actor, visit: Appointment, answer: _Answer, 
         self_service.confirm(session, actor, visit, now)
         if asked is not None and declined_before:
             patient_requests.withdraw(session, actor, asked, now)
-        return Outcome(
+        return AnswerOutcome(
             "accepted", visit, "Accepted in a calendar app, with a comment." if comment else "", comment
         )
     if answer.said == "DECLINED":
         return _decline(session, actor, visit, answer, now)
     if answer.said == "COUNTER" and answer.start and answer.start > now and answer.start != visit.start_at:
         self_service.ask(session, actor, visit, now, answer.start, f"{PROPOSED} {comment}")
-        return Outcome("another time proposed", visit)
+        return AnswerOutcome("another time proposed", visit)
     what = SAID.get(answer.said, "An answer without a decision")
-    return Outcome("no decision", visit, f"{what} in a calendar app.", comment, None)
+    return AnswerOutcome("no decision", visit, f"{what} in a calendar app.", comment, None)
 
 
-def _decline(session: Session, actor: Actor, visit: Appointment, answer: _Answer, now: datetime) -> Outcome:
+def _decline(
+    session: Session, actor: Actor, visit: Appointment, answer: _Answer, now: datetime
+) -> AnswerOutcome:
     comment, again = answer.comment, visit.response is Response.DECLINED
     with_comment = "Declined in a calendar app, with a comment." if comment else ""
     if not again:
@@ -151,16 +155,16 @@ def _decline(session: Session, actor: Actor, visit: Appointment, answer: _Answer
             change.note(visit, "decline")
             visit.response = Response.DECLINED
     elif not comment:
-        return Outcome("declined", visit)
+        return AnswerOutcome("declined", visit)
     asked = open_for(session, visit)
     if again or (asked is not None and asked.wanted_at is not None):
-        return Outcome("declined", visit, with_comment, comment)  # what was asked for stays as it is
+        return AnswerOutcome("declined", visit, with_comment, comment)  # what was asked for stays as it is
     try:
         self_service.ask(session, actor, visit, now, note=f"{DECLINED} {comment}")
     except Refusal:
         reason = "Declined in a calendar app, too late to ask for another time on the private page."
-        return Outcome("declined, too late to ask for another time", visit, reason, comment)
-    return Outcome("declined", visit)
+        return AnswerOutcome("declined, too late to ask for another time", visit, reason, comment)
+    return AnswerOutcome("declined", visit)
 
 
 def _read(event: Component, method: str, sender: str, visit: Appointment) -> _Answer:

@@ -32,7 +32,7 @@ from scheduler.models.patient import Patient
 from scheduler.notify.failure_notices import FAILED, notice_text, read_notice, written_by_a_server
 from scheduler.services.mail import notices
 from scheduler.services.patient import bounces
-from scheduler.services.patient.calendar_answers import Outcome, take_answers
+from scheduler.services.patient.calendar_answers import AnswerOutcome, take_answers
 
 VERP = re.compile(r"\+([0-9a-z]{16})@", re.IGNORECASE)
 OUR_ID = re.compile(r"<([0-9a-z]{16})@[^>\s]+>")
@@ -137,7 +137,7 @@ def _calendar(
     found = take_answers(session, contents, sender, doubtful, now) if contents else []
     if not found:
         return None
-    for_person: list[Outcome] = [one for one in found if one.reason]
+    for_person: list[AnswerOutcome] = [one for one in found if one.reason]
     words = "; ".join(dict.fromkeys(one.words for one in found))
     first = next((one for one in for_person if one.visit), for_person[0] if for_person else found[0])
     visit = first.visit
