@@ -4,7 +4,7 @@ Reminders of one patient that fall due within two hours share a mail. Of one vis
 and nothing after the start: after hours of downtime nobody gets a three-day and a one-day reminder together. A late
 one that comes up in the quiet hours waits for their end if that is early enough. What asks for something is sent only
 while it is missing, and waits for a preparatory visit at which it is settled as a rule. Nobody gets more than a
-clinic's number of such mails in 24 hours: somebody calls instead. A reminder of a visit that is displaced by a closure
+clinic's number of such mails in 24 hours: the desk calls instead. A reminder of a visit that is displaced by a closure
 or an absence waits while it is, and ends as one to call about. What is not sent says why.
 """
 

@@ -228,30 +228,13 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime, overri
         course.patient = keep
         course.row_version += 1
         audit.record(session, actor, "care-plan.merged", course, now, ["patient"])
-    session.execute(
-        update(Message)
-        .where(Message.clinic_id == keep.clinic_id, Message.patient_id == other.id)
-        .values(patient_id=keep.id)
-        .execution_options(synchronize_session="fetch")
-    )
-    session.execute(
-        update(IncomingMail)
-        .where(IncomingMail.clinic_id == keep.clinic_id, IncomingMail.patient_id == other.id)
-        .values(patient_id=keep.id)
-        .execution_options(synchronize_session="fetch")
-    )
-    session.execute(
-        update(Task)
-        .where(Task.clinic_id == keep.clinic_id, Task.patient_id == other.id)
-        .values(patient_id=keep.id)
-        .execution_options(synchronize_session="fetch")
-    )
-    session.execute(
-        update(AddressChange)
-        .where(AddressChange.clinic_id == keep.clinic_id, AddressChange.patient_id == other.id)
-        .values(patient_id=keep.id)
-        .execution_options(synchronize_session="fetch")
-    )
+    for model in (Message, IncomingMail, Task, AddressChange):
+        session.execute(
+            update(model)
+            .where(model.clinic_id == keep.clinic_id, model.patient_id == other.id)
+            .values(patient_id=keep.id)
+            .execution_options(synchronize_session="fetch")
+        )
     session.execute(
         update(CalendarFeed)
         .where(CalendarFeed.clinic_id == keep.clinic_id, CalendarFeed.resource_id == other.resource_id)
