@@ -1,5 +1,7 @@
 """Seriate as it runs: `live_server` for pages alone, `running` for the whole system in processes of its own."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
@@ -7,26 +9,45 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from werkzeug.serving import make_server
 
 from scheduler.app import create_app
+from scheduler.http import server
 from tests import forked
 from tests.browser import Desks
 from tests.clocks import NOW, travel
 from tests.engines import SECRET_KEY, share_what_is_compiled, test_settings
 from tools import processes
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60  # seconds for a process to come up while other tests have the cores
 open_url = build_opener(ProxyHandler({})).open  # this machine is never behind a proxy
+
+
+@contextmanager
+def served(app: WSGIApplication, port: int = 0) -> Iterator[str]:
+    """Serve an application with the product's own web server in a thread; give the address."""
+    ending = threading.Event()
+    with server.listen(processes.LOOPBACK, port) as listening:
+        own = server.make(app, listening)
+        thread = threading.Thread(target=own.serve, args=[ending.is_set])
+        thread.start()
+        yield f"http://{processes.LOOPBACK}:{listening.getsockname()[1]}"
+        ending.set()
+        own.pull_trigger()
+        thread.join()
+        own.close()  # the pipe that wakes its loop
 
 
 @pytest.fixture
@@ -41,14 +62,9 @@ def live_server(database_url: str, tmp_path: Path, desks: Desks) -> Iterator[str
         travel(clock_file, NOW)
     app = create_app(test_settings(tmp_path, database_url, PORT=port, CLOCK_FILE=str(clock_file)))
     share_what_is_compiled(app)
-    server = make_server(processes.LOOPBACK, int(port), app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield app.config["SETTINGS"].public_url
-    desks.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app, int(port)):
+        yield app.config["SETTINGS"].public_url
+        desks.close()
 
 
 @dataclass

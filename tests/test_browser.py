@@ -1,15 +1,13 @@
 """The browser fixtures find what they are there to find."""
 
 import ast
-import threading
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 from werkzeug import Request, Response
-from werkzeug.serving import make_server
 
-from tools import processes
+from tests.running import served
 
 POLICY = "default-src 'self'; img-src 'self' http://192.0.2.1"
 TESTS = Path(__file__).parent
@@ -38,14 +36,9 @@ PAGES = {
 
 @pytest.fixture
 def small_server(desks):
-    server = make_server(processes.LOOPBACK, 0, answer, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{processes.LOOPBACK}:{server.server_port}"
-    desks.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(answer) as url:
+        yield url
+        desks.close()
 
 
 def test_a_clean_page_has_no_faults(open_page, small_server, faults):

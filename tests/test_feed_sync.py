@@ -3,17 +3,16 @@
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import icalendar
 import pytest
-from werkzeug.serving import make_server
 
 from scheduler.services.feed import feeds
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.clocks import StandingClock
+from tests.running import served
 from tests.services.courses import book
 
 PAIR = """
@@ -53,13 +52,8 @@ path = {folder}/khal.db
 def address(app):
     """The address of the app, served in a thread, at a time that stands still."""
     app.extensions["clock"] = StandingClock(NOW)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as url:
+        yield url
 
 
 class Subscriber:

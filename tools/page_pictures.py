@@ -95,7 +95,7 @@ def _shots(page: Page, on: str) -> Shots:
         "tokens": "/settings/tokens",
         "clinics": "/account/clinics",
         "second-step": "/account/second-factor",
-        "second-step-enrolment": "/account/second-factor/enrolment",
+        "second-step-enrollment": "/account/second-factor/enrollment",
         "start": "/start",
         "settings": "/settings",
         "clinic": "/settings/clinic",

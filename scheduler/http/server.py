@@ -281,6 +281,28 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=1024)
 
 
+def make(app: WSGIApplication, listening: socket.socket, threads: int = THREADS) -> Server:
+    """Return one process's part of the web server, to be run with `serve`."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
+    settings = Adjustments(
+        clear_untrusted_proxy_headers=False,
+        ident="",
+        max_request_header_size=LONGEST_HEAD,
+        max_request_body_size=body.LARGEST,
+        connection_limit=CONNECTIONS,
+        cleanup_interval=1,
+        asyncore_use_poll=True,
+        log_socket_errors=False,
+        sockets=[listening],
+    )
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(threads)
+    info = (listening.family, listening.type, listening.proto, listening.getsockname())
+    return Server(
+        app, {}, True, listening, dispatcher=dispatcher, adj=settings, bind_socket=False, sockinfo=info
+    )
+
+
 def serve(app: WSGIApplication, listening: socket.socket, workers: int, threads: int = THREADS) -> None:
     """Serve in so many processes until SIGTERM or SIGINT; a process that dies is replaced.
 
@@ -340,24 +362,7 @@ def _work(
 ) -> None:
     """Be one of the processes."""
     ending = threading.Event()
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
-    settings = Adjustments(
-        clear_untrusted_proxy_headers=False,
-        ident="",
-        max_request_header_size=LONGEST_HEAD,
-        max_request_body_size=body.LARGEST,
-        connection_limit=CONNECTIONS,
-        cleanup_interval=1,
-        asyncore_use_poll=True,
-        log_socket_errors=False,
-        sockets=[listening],
-    )
-    dispatcher = ThreadedTaskDispatcher()
-    dispatcher.set_thread_count(threads)
-    info = (listening.family, listening.type, listening.proto, listening.getsockname())
-    server = Server(
-        app, {}, True, listening, dispatcher=dispatcher, adj=settings, bind_socket=False, sockinfo=info
-    )
+    server = make(app, listening, threads)
 
     def end(number: int = 0, frame: FrameType | None = None) -> None:
         del number, frame

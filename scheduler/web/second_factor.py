@@ -69,7 +69,7 @@ class Authenticator(TfPluginBase):
         del json_payload
         session["tf_state"] = ASKED if user.has_second_factor else ENROLLING
         session[BEGUN] = int(clock.wall().timestamp())
-        page = ".ask" if user.has_second_factor else ".enrolment"
+        page = ".ask" if user.has_second_factor else ".enrollment"
         return redirect(url_for(f"{bp.name}{page}", next=safe(next_loc or "") or None), 303)
 
 
@@ -110,13 +110,13 @@ def index() -> str:
     return _status(user)
 
 
-@bp.get("/enrolment")
-def enrolment() -> str:
+@bp.get("/enrollment")
+def enrollment() -> str:
     """Show the secret for the app."""
-    return _enrolment_form(_enrolling(), {})
+    return _enrollment_form(_enrolling(), {})
 
 
-@bp.post("/enrolment")
+@bp.post("/enrollment")
 @reads_first
 def enrol() -> str | tuple[str, int]:
     """Take the app once a code of it has come; show the recovery codes, this once."""
@@ -126,7 +126,7 @@ def enrol() -> str | tuple[str, int]:
     if not errors and (wrong := _wrong_first_code(user, secret, request.form.get("code", ""))):
         errors = {"code": wrong}
     if errors:
-        return _enrolment_form(user, errors), 422
+        return _enrollment_form(user, errors), 422
     fresh = second_factors.enrol(db.session(), user, str(secret), clock.now(), request.remote_addr or "")
     if signed_in:
         session.pop(SECRET)
@@ -243,7 +243,7 @@ def _come_in(user: User) -> None:
     session.pop(BEGUN, None)
 
 
-def _enrolment_form(user: User, errors: dict[str, str]) -> str:
+def _enrollment_form(user: User, errors: dict[str, str]) -> str:
     if SECRET not in session:
         session[SECRET] = _codes().generate_totp_secret()
     shown = _codes().fetch_setup_values(session[SECRET], user)

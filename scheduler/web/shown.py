@@ -206,7 +206,7 @@ SHOWS: dict[str, Shows] = {
             "second_factor.answer",
             "second_factor.ask",
             "second_factor.enrol",
-            "second_factor.enrolment",
+            "second_factor.enrollment",
             "second_factor.index",
             "second_factor.remove",
             "second_factor.renew",

@@ -164,6 +164,6 @@ def addresses(session, staffed, course, tmp_path):
         "/account/clinics",
         "/account/invitations",
         "/account/second-factor",
-        "/account/second-factor/enrolment",
+        "/account/second-factor/enrollment",
         "/nothing-here",
     ]

@@ -1,12 +1,10 @@
 """Each job of the patient's page on a phone, with JavaScript and without it."""
 
 import re
-import threading
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from werkzeug.serving import make_server
 
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
@@ -17,6 +15,7 @@ from scheduler.models.visit_answer import CheckIn
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feeds
 from tests.calendar_cast import HOUR, NOW, make_visit
+from tests.running import served
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -24,14 +23,9 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 
 @pytest.fixture
 def address(app, desks, token):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    desks.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as url:
+        yield url
+        desks.close()
 
 
 @pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])

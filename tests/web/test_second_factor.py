@@ -62,9 +62,9 @@ def test_an_admin_sets_it_up_before_anything_opens(strict, people, session):
     outside = client.get("/patients")
     page = client.get(first.location).text
     shown = re.search(r'class="key">([A-Z0-9 -]+)<', page).group(1).replace("-", "").replace(" ", "")
-    done = post(client, "/account/second-factor/enrolment", page, code=TOTP(key=shown).generate().token)
+    done = post(client, "/account/second-factor/enrollment", page, code=TOTP(key=shown).generate().token)
 
-    assert first.location.startswith("/account/second-factor/enrolment")
+    assert first.location.startswith("/account/second-factor/enrollment")
     assert (outside.status_code, outside.location.split("?")[0]) == (303, "/login")
     assert len(re.findall(r"<li><code>", done.text)) == 10
     assert client.get("/patients").status_code == 200
@@ -108,7 +108,7 @@ def test_between_the_steps_nothing_opens(app, phone):
     assert client.get("/patients").location.startswith("/login")
     assert client.get("/account/second-factor").location.startswith("/login")
     assert (
-        client.get("/account/second-factor/enrolment").location == "/login"
+        client.get("/account/second-factor/enrollment").location == "/login"
     )  # a new phone needs the old one
 
 
@@ -187,12 +187,12 @@ def test_a_person_switches_it_on_renews_the_codes_and_switches_it_off(app, sessi
     client, elsewhere = app.test_client(), app.test_client()
     sign_in(client, "alice@example.org", PASSWORD)
     sign_in(elsewhere, "alice@example.org", PASSWORD)
-    page = client.get("/account/second-factor/enrolment").text
+    page = client.get("/account/second-factor/enrollment").text
     shown = re.search(r'class="key">([A-Z0-9 -]+)<', page).group(1).replace("-", "").replace(" ", "")
     app_on_phone = TOTP(key=shown)
     at = app_on_phone.generate()
-    unproven = post(client, "/account/second-factor/enrolment", page, code=at.token, present="wrong")
-    on = post(client, "/account/second-factor/enrolment", page, code=at.token, present=PASSWORD)
+    unproven = post(client, "/account/second-factor/enrollment", page, code=at.token, present="wrong")
+    on = post(client, "/account/second-factor/enrollment", page, code=at.token, present=PASSWORD)
     next_code = app_on_phone.generate((at.counter + 1) * 30).token
     kept = re.findall(r"<li><code>([a-z0-9-]+)<", on.text)
     unproven_renewal = post(client, "/account/second-factor/codes", page, present=PASSWORD, present_code="1")

@@ -25,7 +25,7 @@ def test_enrollment_is_due_before_the_first_dose(session, harbor, course):
     titles = [title for title, due_at in found(session, harbor, NOW) if due_at == first.start_at]
     assert "REMS enrollment" in titles
 
-    requirements.complete(session, harbor.prescriber, course, "rems-enrolment", NOW)
+    requirements.complete(session, harbor.prescriber, course, "rems-enrollment", NOW)
     assert "REMS enrollment" not in [title for title, _ in found(session, harbor, NOW)]
 
 
