@@ -14,10 +14,16 @@ from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 
+LABELS = ("title", "kind", "visible", "position", "series_length")  # what a calendar entry is named after
+DETAILS = (*LABELS, "series", "phases", "dosing_gap_days", "dosing_gap_hard")
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is compared of an appointment. `practitioners` are in order; `feeds` are resource ids."""
+    """What is compared of an appointment.
+
+    `practitioners` are in order, `feeds` are resource ids, `details` are the columns that its protocol gives it.
+    """
 
     patient: Patient
     status: AppointmentStatus
@@ -28,7 +34,7 @@ class Snapshot:
     local_start: datetime
     location: Location | None
     practitioners: tuple[Practitioner, ...]
-    labels: tuple[Any, ...]
+    details: Mapping[str, Any]
     is_reserved: bool
     feeds: frozenset[int]
 
@@ -48,7 +54,7 @@ class Snapshot:
             row.local_start,
             row.location,
             practitioners,
-            (row.title, row.kind, row.visible, row.position, row.series_length),
+            {name: getattr(row, name) for name in DETAILS},
             row.status is AppointmentStatus.PROPOSED and row.expires_at is not None,
             frozenset(feeds),
         )
@@ -66,7 +72,8 @@ class Snapshot:
     def in_calendars(self) -> tuple[Any, ...]:
         """What its calendar entry says, and in whose calendars it stands."""
         times = (*self.times, self.local_start)
-        return (self.shown_as, times, self.location, set(self.practitioners), self.labels)
+        labels = [self.details[name] for name in LABELS]
+        return (self.shown_as, times, self.location, set(self.practitioners), labels)
 
 
 def differences(before: Snapshot, after: Snapshot) -> Mapping[str, tuple[Any, Any]]:
@@ -88,8 +95,9 @@ def differences(before: Snapshot, after: Snapshot) -> Mapping[str, tuple[Any, An
         )
     if before.patient is not after.patient:
         found["patient"] = (before.patient.public_id, after.patient.public_id)
-    if before.labels[0] != after.labels[0]:
-        found["title"] = (before.labels[0], after.labels[0])
+    for name in DETAILS:
+        if before.details[name] != after.details[name]:
+            found[name] = (before.details[name], after.details[name])
     return found
 
 

@@ -20,6 +20,7 @@ from scheduler.models.plan_definition import current
 from scheduler.services.course import boosters, careplans, make_ups, protocol_change, unbooking
 from scheduler.services.feed import feed_events, feed_state, feeds
 from scheduler.services.visit import allocation, moves, requirements, undo, visits
+from scheduler.services.visit.changes import changing
 from tests.cast import NOW
 
 ADDRESS = "https://clinic.example/feeds"
@@ -203,6 +204,17 @@ def go(session, cast, course, tokens, number, steps):
 )
 def test_calendars_history_and_trail_notice_every_change(session, harbor, nora_course, all_feeds, number):
     assert len(go(session, harbor, nora_course, all_feeds, number, 20)) >= 5
+
+
+def test_another_place_in_the_series_stands_in_the_history(session, harbor, nora_course):
+    row = next(one for one in nora_course.appointments if one.action == "therapy-2")
+    with changing(session, harbor.prescriber, NOW) as change:
+        change.note(row, "protocol", always=False)
+        row.series_length, row.phases = 7, [*row.phases, {"name": "rest", "minutes": 5}]
+
+    [event] = [one for one in row.events if one.kind == "protocol"]
+    assert event.changes["series_length"][1] == 7
+    assert len(event.changes["phases"][1]) == len(event.changes["phases"][0]) + 1
 
 
 def test_a_feed_that_is_forgotten_is_found(session, harbor, nora_course, all_feeds, monkeypatch):
