@@ -26,7 +26,7 @@ from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import plans
-from scheduler.services.course import booking, careplans
+from scheduler.services.course import booking, careplans, missed_doses
 from scheduler.services.patient import patients
 from scheduler.services.planning import proposals
 from scheduler.services.planning.courses import missing_steps
@@ -81,6 +81,20 @@ class MissingStepView(View):
     blocks: Id
 
 
+class MissedDoseView(View):
+    """What the protocol says of a dosing visit that was missed (`late_by` 0) or that is late: a proposal for staff.
+
+    `late_by` counts beyond the longest spacing, in `unit`. `plan_definition` is a protocol under which to go on, or "".
+    """
+
+    appointment_id: Id
+    late_by: int
+    unit: str
+    advice: str
+    source: str
+    plan_definition: str
+
+
 class CarePlanView(View):
     """`withheld` names the fields that are empty here because the caller's role does not see them."""
 
@@ -97,6 +111,7 @@ class CarePlanView(View):
     expires_at: At | None
     version: int
     missing_steps: list[MissingStepView]
+    missed_doses: list[MissedDoseView]
     appointments: list[AppointmentView]
     withheld: list[str]
 
@@ -129,6 +144,17 @@ def view(care_plan: CarePlan) -> CarePlanView:
                 blocks=blocked.public_id,
             )
             for gone, blocked in missing_steps(care_plan)
+        ],
+        missed_doses=[
+            MissedDoseView(
+                appointment_id=one.visit.public_id,
+                late_by=one.late_by,
+                unit=one.unit,
+                advice=one.rule.advice,
+                source=one.rule.source,
+                plan_definition=one.rule.protocol,
+            )
+            for one in missed_doses.of_course(db.session(), care_plan)
         ],
         appointments=[appointment_view(visit) for visit in _in_order(care_plan)],
         withheld=[],

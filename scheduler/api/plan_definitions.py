@@ -26,6 +26,7 @@ class PlanDefinitionView(View):
     actions: list[dict[str, Any]]
     requirements: list[dict[str, Any]]
     preparations: list[dict[str, Any]]
+    missed_doses: list[dict[str, Any]]
 
 
 class PlanDefinitionList(View):
@@ -46,6 +47,7 @@ def view(definition: PlanDefinition) -> PlanDefinitionView:
         actions=document["actions"],
         requirements=document.get("requirements", []),
         preparations=document.get("preparations", []),
+        missed_doses=document.get("missed_doses", []),
     )
 
 

@@ -227,6 +227,30 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedDose:
+    """What a source says of a dosing visit that was missed or comes late. Staff read it; it decides nothing.
+
+    It is about the visits `first` to `last` of `series` (None: to its end). A visit is late from `late_by` days (hours,
+    working days: the unit of its spacing) beyond the longest spacing. `protocol` is the key of one to go on with.
+    """
+
+    series: str
+    advice: str
+    source: str
+    first: int = 1
+    last: int | None = None
+    late_by: int = 1
+    protocol: str = ""
+
+    def is_about(self, action: Action) -> bool:
+        """Tell whether a missed or late visit of this action is meant."""
+        position = action.position
+        if action.series != self.series or position is None or action.dosing is None:
+            return False
+        return self.first <= position and (self.last is None or position <= self.last)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A plan definition: actions in an order in which each follows the one its offset names."""
 
@@ -238,6 +262,7 @@ class Plan:
     actions: tuple[Action, ...]
     requirements: tuple[RequirementDefinition, ...] = ()
     preparations: tuple[Preparation, ...] = ()
+    missed_doses: tuple[MissedDose, ...] = ()
 
     def action(self, key: str) -> Action:
         """Return the action with this key. Raises KeyError."""

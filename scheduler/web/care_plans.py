@@ -18,7 +18,7 @@ from scheduler.models import care_plan as care_plans
 from scheduler.models import visit_answer
 from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
-from scheduler.services.course import careplans
+from scheduler.services.course import careplans, missed_doses
 from scheduler.services.course.course_pictures import picture
 from scheduler.services.planning.courses import missing_steps
 from scheduler.services.row_versions import check_version
@@ -59,6 +59,7 @@ def show(care_plan_id: str) -> str:
         replaced={visit.replaces_id for visit in appointments_of(course) if visit.replaces_id},
         ahead=careplans.ahead(course, now),
         missing=missing_steps(course),
+        missed=missed_doses.of_course(db.session(), course),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],
         may_complete=lambda rule: requirements.may_complete(actor().role, rule.completed_by),
         count_of=lambda one: requirements.count_of(course, one.rule, one.row),

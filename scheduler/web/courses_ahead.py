@@ -14,9 +14,10 @@ from scheduler.errors import Invalid, NoFitFound, Refusal, SlotTaken, WrongStatu
 from scheduler.http import signing
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
-from scheduler.services.course import lengths, make_ups
+from scheduler.services.course import lengths, make_ups, missed_doses
 from scheduler.services.course.boosters import book_proposed
 from scheduler.services.course.course_pictures import changed_gaps
+from scheduler.services.course.make_ups import MakeUp
 from scheduler.services.planning.courses import is_projected
 from scheduler.services.visit import move_tokens, moves
 from scheduler.web.care_plans import find
@@ -58,8 +59,8 @@ def make_up(visit_id: str) -> str | tuple[str, int]:
     try:
         planned = make_ups.plan_make_up(db.session(), actor(), visit, clock.now())
     except EXPLAINED as refusal:
-        return render_template("courses_ahead/make_up.html", visit=visit, refusal=refusal), refusal.status
-    return render_template("courses_ahead/make_up.html", visit=visit, planned=planned, refusal=None)
+        return _make_up(visit, refusal=refusal), refusal.status
+    return _make_up(visit, planned)
 
 
 @bp.post("/appointments/<visit_id>/make-up")
@@ -74,9 +75,15 @@ def book_make_up(visit_id: str) -> Response | tuple[str, int]:
         booked = make_ups.book_make_up(db.session(), actor(), planned, now)
     except EXPLAINED as refusal:
         db.session.rollback()
-        page = render_template("courses_ahead/make_up.html", visit=find_visit(visit_id), refusal=refusal)
-        return page, refusal.status
+        return _make_up(find_visit(visit_id), refusal=refusal), refusal.status
     return _done(booked, f"{booked.title}: rescheduled.")
+
+
+def _make_up(visit: Appointment, planned: MakeUp | None = None, refusal: Refusal | None = None) -> str:
+    missed = missed_doses.of_visit(db.session(), visit)
+    return render_template(
+        "courses_ahead/make_up.html", visit=visit, planned=planned, refusal=refusal, missed=missed
+    )
 
 
 @bp.get("/care-plans/<care_plan_id>/lengths")

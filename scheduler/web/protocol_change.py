@@ -88,5 +88,5 @@ def _page(
         planned=planned,
         token=token,
         refusal=refusal,
-        values=request.form,
+        values=request.form or request.args,
     )

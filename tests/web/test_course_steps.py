@@ -6,6 +6,9 @@ import pytest
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import CarePlanStatus
+from scheduler.services.visit import visits
+from tests.cast import NOW
+from tests.services.courses import book, visit
 
 
 @pytest.fixture
@@ -50,3 +53,18 @@ def test_what_is_no_day_is_named_and_nothing_goes_on(session, held, desk):
     assert refused.status_code == 422
     assert "Earliest start date" in refused.text
     assert held.status is CarePlanStatus.ON_HOLD
+
+
+def test_what_the_protocol_says_of_a_missed_dose_is_shown_and_decides_nothing(session, harbor, desk):
+    course = book(session, harbor, "esketamine-nasal")
+    gone = visit(course, "session-10")
+    visits.cancel(session, harbor.prescriber, [gone], NOW)
+    session.commit()
+
+    for page in (f"/care-plans/{course.public_id}", f"/appointments/{gone.public_id}/make-up"):
+        text = desk.get(page).text
+        assert "Session 10 was missed." in text
+        assert "the prescriber may consider two sessions a week again" in text
+        assert "Source: US prescribing information" in text
+    session.rollback()
+    assert [one.start_at for one in course.appointments if one.replaces_id] == []

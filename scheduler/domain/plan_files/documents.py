@@ -20,6 +20,7 @@ from scheduler.domain.plans import (
     Action,
     Edge,
     Holds,
+    MissedDose,
     Need,
     Offset,
     Phase,
@@ -65,6 +66,7 @@ def from_document(document: Fields, version: int = 1) -> Plan:
         ),
         requirements=tuple(_requirement(requirement) for requirement in document.get("requirements", ())),
         preparations=preparations_of(document),
+        missed_doses=tuple(_missed_dose(entry) for entry in document.get("missed_doses", ())),
     )
 
 
@@ -77,7 +79,31 @@ def to_document(plan: Plan) -> dict[str, Any]:
     document["requirements"] = [_requirement_document(requirement) for requirement in plan.requirements]
     document["actions"] = [_action_document(action) for action in plan.actions]
     document["preparations"] = [preparation_document(preparation) for preparation in plan.preparations]
+    if plan.missed_doses:
+        document["missed_doses"] = [_missed_dose_document(entry) for entry in plan.missed_doses]
     return document
+
+
+def _missed_dose(fields: Fields) -> MissedDose:
+    first, last = fields.get("positions", (1, None))
+    return MissedDose(
+        series=fields["series"],
+        advice=fields["advice"],
+        source=fields["source"],
+        first=first,
+        last=last,
+        late_by=fields.get("late_by", 1),
+        protocol=fields.get("protocol", ""),
+    )
+
+
+def _missed_dose_document(entry: MissedDose) -> dict[str, Any]:
+    document: dict[str, Any] = {"series": entry.series, "advice": entry.advice, "source": entry.source}
+    if entry.last is not None:
+        document["positions"] = [entry.first, entry.last]
+    if entry.late_by != 1:
+        document["late_by"] = entry.late_by
+    return document | _given(protocol=entry.protocol)
 
 
 def _action(fields: Fields) -> Action:

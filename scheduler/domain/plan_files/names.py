@@ -32,6 +32,26 @@ def step_faults(document: Fields, steps: Sequence[SourcedAction]) -> Iterator[Fa
             yield _unknown((*path, "before"), entry["before"], "actions")
 
 
+def missed_dose_faults(document: Fields, steps: Sequence[SourcedAction]) -> Iterator[Fault]:
+    """Return the faults of `missed_doses`: a series without dosing visits, or positions that it does not have."""
+    series = [
+        step.action["number"]["series"] for step in steps if _gives_drug(step) and "number" in step.action
+    ]
+    for index, entry in enumerate(document.get("missed_doses", ())):
+        path: Path = ("missed_doses", index)
+        if entry["series"] not in series:
+            yield Fault((*path, "series"), f"no visit of the series {entry['series']} gives the drug")
+        elif "positions" in entry:
+            first, last = entry["positions"]
+            if not first <= last <= series.count(entry["series"]):
+                count = series.count(entry["series"])
+                yield Fault((*path, "positions"), f"must be two numbers from 1 to {count}, the lower first")
+
+
+def _gives_drug(step: SourcedAction) -> bool:
+    return bool(step.action.get("dosing", False))
+
+
 def _given_twice(entries: Sequence[Fields], part: str) -> Iterator[Fault]:
     seen = set()
     for index, entry in enumerate(entries):

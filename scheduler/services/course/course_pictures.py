@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from scheduler.domain.plans import Holds, Plan, RequirementDefinition
-from scheduler.domain.spacing import Spacing, spacings
+from scheduler.domain.spacing import Spacing, Times, spacings
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -56,9 +56,8 @@ class Picture:
 def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime) -> Picture:
     """Return the course as it stands."""
     plan = care_plan.plan_definition.plan
-    standing = {key: one for key, one in latest(care_plan).items() if not one.status.is_off}
-    times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
-    gaps = spacings(plan, times, clinic.zone, working_days(session, clinic))
+    standing = _standing(care_plan)
+    gaps = gaps_of(session, clinic, care_plan)
     steps = tuple(
         SpacedVisit(visit, gaps.get(visit.action) if visit is standing.get(visit.action) else None)
         for visit in appointments_of(care_plan)
@@ -72,6 +71,20 @@ def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime
         sum(step.visit.status is AppointmentStatus.FULFILLED for step in firm),
         len(firm),
     )
+
+
+def gaps_of(session: Session, clinic: Clinic, care_plan: CarePlan) -> Mapping[str, Spacing]:
+    """Return the gap before each visit of a course that stands, by action."""
+    plan = care_plan.plan_definition.plan
+    return spacings(plan, _times(_standing(care_plan)), clinic.zone, working_days(session, clinic))
+
+
+def _standing(care_plan: CarePlan) -> dict[str, Appointment]:
+    return {key: one for key, one in latest(care_plan).items() if not one.status.is_off}
+
+
+def _times(visits: Mapping[str, Appointment]) -> dict[str, Times]:
+    return {key: (one.start_at, one.end_at) for key, one in visits.items()}
 
 
 @dataclass(frozen=True)
@@ -89,8 +102,8 @@ def changed_gaps(session: Session, clinic: Clinic, moves: Sequence[Move]) -> lis
     if care_plan is None:
         return []
     plan, works = care_plan.plan_definition.plan, working_days(session, clinic)
-    standing = {key: one for key, one in latest(care_plan).items() if not one.status.is_off}
-    times = {key: (one.start_at, one.end_at) for key, one in standing.items()}
+    standing = _standing(care_plan)
+    times = _times(standing)
     moved = {move.visit.action: (move.visit.start, move.visit.attended_end) for move in moves}
     before = spacings(plan, times, clinic.zone, works)
     after = spacings(plan, times | moved, clinic.zone, works)

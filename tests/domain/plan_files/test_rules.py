@@ -381,3 +381,18 @@ def test_the_refusal_says_where_and_why() -> None:
     refused = PlanRefused((Fault(("actions", 1, "after"), "no"), Fault((), "bad")))
 
     assert str(refused) == "actions[1].after: no; (file): bad"
+
+
+def test_what_is_said_of_missed_doses_is_about_visits_that_give_the_drug() -> None:
+    dosing = [{"key": "session", "title": "Session", "phases": SESSION, "dosing": True}]
+    entry = {"series": "talk", "advice": "Go on.", "source": "ours"}
+
+    assert faults(document(run(), visits=VISITS, missed_doses=[entry])) == [
+        ("missed_doses[0].series", "no visit of the series talk gives the drug")
+    ]
+    wrong = [entry | {"positions": [2, 4]}, entry | {"positions": [3, 2]}, entry | {"positions": [1, 3]}]
+    reason = "must be two numbers from 1 to 3, the lower first"
+    assert faults(document(run(), visits=dosing, missed_doses=wrong)) == [
+        ("missed_doses[0].positions", reason),
+        ("missed_doses[1].positions", reason),
+    ]
