@@ -139,6 +139,16 @@ def test_what_a_request_has_changed_is_not_noted_a_second_time(session, harbor, 
     assert names(rows) == ["patient.changed"]
 
 
+def test_an_answer_that_is_given_again_is_noted(session, harbor, api):
+    alice, body = api(harbor, "alice"), {"given_name": "Zoe", "family_name": "Repeated"}
+    first = alice.post("/patients", body, Idempotency_Key="one")
+    session.rollback()
+    rows = new_events(session, lambda: alice.post("/patients", body, Idempotency_Key="one"))
+
+    assert first.status_code == 201
+    assert [(row.event, row.object_id) for row in rows] == [("patient.viewed", first.json["id"])]
+
+
 def test_a_step_that_is_refused_notes_what_the_page_shows(session, harbor, signed_in, objects):
     client = signed_in(harbor, "nick")
     address = f"/appointments/{objects['visit']}/check-in"
