@@ -132,8 +132,9 @@ def use_it(system, desk, planted, off):
     """Do what a desk, a program and a patient do, rightly and wrongly; return the statuses."""
     visit_page, patient = f"/appointments/{planted['visit']}", f"/patients/{planted['patient']}"
     asked = [
-        desk("GET", f"/patients?search={PERSON['family_name']}"),
-        desk("GET", f"/patients/finds?search={GIVEN}"),
+        desk("POST", "/patients/found", search=PERSON["family_name"]),
+        desk("POST", "/patients/finds", search=GIVEN),
+        desk("POST", "/reminders/found", search=GIVEN),
         desk("GET", f"{patient}/edit"),
         desk("POST", patient, given_name=GIVEN, **PERSON, birth_date="never"),
         desk("POST", patient, given_name=GIVEN, **PERSON, birth_date=BORN.isoformat()),
@@ -145,7 +146,7 @@ def use_it(system, desk, planted, off):
         desk("GET", f"{visit_page}/time"),
         desk("POST", f"{patient}/record/export"),
         desk("POST", "/settings/data/export", table="messages", first="2026-11-01", last="2026-12-30"),
-        desk("GET", f"/audit?patient={planted['patient']}&who={GIVEN}"),
+        desk("POST", "/audit/found", patient=planted["patient"], who=GIVEN),
         desk("POST", "/audit/export"),
         desk("POST", "/account/password", present=WRONG, password=PASSWORD, again=PASSWORD),
     ]

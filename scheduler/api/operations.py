@@ -29,6 +29,7 @@ from scheduler.api.problem_views import Problem
 from scheduler.api.problems import BadJson, NotJson
 from scheduler.database import db
 from scheduler.errors import Invalid, NotFound
+from scheduler.http import access
 from scheduler.http.bearer import caller, caller_key
 from scheduler.services import idempotency
 from scheduler.services.account.permissions import require
@@ -221,12 +222,13 @@ def _written(validated: Callable[..., Response], ids: Mapping[str, str], known: 
     first = idempotency.recall(session, question, now) if question else None
     if first is not None:
         db.session.rollback()
+        access.show_again(first.shown)
         return Response(first.body, first.status, {**first.headers, "Idempotency-Replayed": "true"})
     response = validated(**ids)
     if question is not None:
         kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         body = _without_secrets(response.get_data(as_text=True), known.secrets)
-        answer = idempotency.StoredResponse(response.status_code, body, kept)
+        answer = idempotency.StoredResponse(response.status_code, body, kept, access.shown_so_far())
         idempotency.remember(session, question, answer, now)
     db.session.commit()
     return response

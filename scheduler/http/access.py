@@ -15,7 +15,7 @@ refusal of access is noted here as well, for every interface.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -134,6 +134,19 @@ def touch(thing: Appointment | CarePlan | Message | Patient) -> None:
         shown = g.shown = Shown()
     if id(thing) not in shown.seen:
         shown.add(thing)
+
+
+def shown_so_far() -> list[tuple[str, str, int]]:
+    """Return what the request shows, to be kept with an answer that may be given again."""
+    shown: Shown | None = g.get("shown")
+    return sorted((one.kind.__name__, one.public_id, one.patient_id) for one in shown.things) if shown else []
+
+
+def show_again(kept: Collection[Sequence[Any]]) -> None:
+    """Say that the request shows what was kept with the first answer."""
+    kinds = {kind.__name__: kind for kind in VIEWED}
+    if kept:
+        g.shown = Shown(things={Thing(kinds[name], public_id, patient) for name, public_id, patient in kept})
 
 
 def note(event: str, object_type: str = "", object_id: str = "", fields: Collection[str] = ()) -> None:

@@ -16,8 +16,11 @@ from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.parser import HeaderParser
 from email.utils import getaddresses, parseaddr
+from itertools import chain, islice
 
 from flufl.bounce import all_failures
+
+from scheduler.notify import received
 
 REPORTS = ("message/delivery-status", "message/global-delivery-status")
 RETURNED = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
@@ -43,6 +46,7 @@ DELAYED = re.compile(
 GIVEN_UP = re.compile(r"giv(en|ing) up|could not be delivered|permanent (fatal )?error", re.IGNORECASE)
 REPLIED = re.compile(r"^\s*(re|fwd?|aw|wg|rv|out of office|automatic reply)\s*:", re.IGNORECASE)
 LONGEST_TEXT = 20_000
+MOST_BLOCKS = 100  # of delivery reports
 FAILED, DELAYED_ACTION, DELIVERED = "failed", "delayed", "delivered"
 log = logging.getLogger(__name__)
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs every form that it tries
@@ -60,8 +64,8 @@ class FailureNotice:
 
 def read_notice(mail: EmailMessage, content: bytes) -> FailureNotice | None:
     """Return what a mail says of the delivery of another one, None if it is no such notice."""
-    notices = [_of_block(block) for part in mail.walk() for block in _blocks(part)]
-    found = [notice for notice in notices if notice is not None]
+    blocks = chain.from_iterable(map(_blocks, mail.walk()))
+    found = [notice for notice in map(_of_block, islice(blocks, MOST_BLOCKS)) if notice is not None]
     for action in (FAILED, DELAYED_ACTION, DELIVERED):
         for notice in found:
             if notice.action == action:
@@ -85,12 +89,11 @@ def written_by_a_server(mail: EmailMessage) -> bool:
 
 def notice_text(mail: EmailMessage) -> str:
     """Return what the server wrote, without the mail that it returns."""
-    texts = []
-    for part in _own_parts(mail):
-        if part.get_content_maintype() == "text" and part.get_content_type() not in RETURNED:
-            payload = part.get_payload(decode=True)
-            if isinstance(payload, bytes):
-                texts.append(payload.decode(part.get_content_charset("utf-8"), "replace"))
+    texts = [
+        received.text_of(part)
+        for part in _own_parts(mail)
+        if part.get_content_maintype() == "text" and part.get_content_type() not in RETURNED
+    ]
     return "\n".join(texts)[:LONGEST_TEXT]
 
 
@@ -110,7 +113,7 @@ def _blocks(part: Message) -> Iterator[Message]:
     if part.get_content_type() not in REPORTS:
         return
     payload = part.get_payload()
-    parts = payload if isinstance(payload, list) else []
+    parts = payload[:MOST_BLOCKS] if isinstance(payload, list) else []
     text = "\n\n".join(str(inner) for inner in parts) if parts else str(payload)
     if str(part.get("Content-Transfer-Encoding", "")).lower() == "base64":
         text = b64decode(text, validate=False).decode("utf-8", "replace")
@@ -149,7 +152,7 @@ def _of_text(mail: EmailMessage, content: bytes) -> FailureNotice | None:
         final = not (DELAYED.search(subject) or status.startswith("4"))
         return FailureNotice(FAILED if final else DELAYED_ACTION, status, text, tuple(failed))
     try:
-        temporary, permanent = all_failures(message_from_bytes(content))
+        temporary, permanent = all_failures(message_from_bytes(content[: received.LONGEST_TEXT]))
     except Exception:
         log.info("flufl.bounce cannot read a notice", exc_info=True)
         temporary, permanent = frozenset(), frozenset()

@@ -25,8 +25,9 @@ from scheduler.clock import Clock
 from scheduler.database import db, writing
 from scheduler.models import clinic as clinics
 from scheduler.models.incoming_mail import InboxPosition
+from scheduler.notify import received
 from scheduler.services import locks
-from scheduler.services.patient.incoming_mail import LARGEST, receive
+from scheduler.services.patient.incoming_mail import receive
 
 WAIT = 60  # seconds for an answer
 AT_ONCE = 100
@@ -104,7 +105,7 @@ def _search(mailbox: imaplib.IMAP4, criteria: str) -> list[int]:
 
 def _fetch(mailbox: imaplib.IMAP4, uid: int) -> bytes | None:
     """Return the mail, or its beginning if it is larger than any mail that can be acted on."""
-    answer, parts = mailbox.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{LARGEST}>)")
+    answer, parts = mailbox.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{received.LARGEST}>)")
     if answer != "OK":
         raise imaplib.IMAP4.error(f"the server refuses to give mail {uid}: {answer}")
     for part in parts:

@@ -11,7 +11,7 @@ that the first is still running (a row of it could not be seen yet).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,11 +44,15 @@ class IdempotentRequest:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What was answered: the status, the body's exact text, and the headers that count."""
+    """What was answered: the status, the body's exact text, and the headers that count.
+
+    `shown` is what the access audit needs to note the answer when it is given again.
+    """
 
     status: int
     body: str
     headers: dict[str, str]
+    shown: list[Any] = field(default_factory=list)
 
 
 def recall(session: Session, question: IdempotentRequest, now: datetime) -> StoredResponse | None:
@@ -70,7 +74,7 @@ def recall(session: Session, question: IdempotentRequest, now: datetime) -> Stor
         raise KeyReused
     if row.answer is None or row.status is None:
         raise RecordErased
-    return StoredResponse(row.status, row.answer["body"], row.answer["headers"])
+    return StoredResponse(row.status, row.answer["body"], row.answer["headers"], row.answer.get("shown", []))
 
 
 def remember(session: Session, question: IdempotentRequest, answer: StoredResponse, now: datetime) -> None:
@@ -82,7 +86,7 @@ def remember(session: Session, question: IdempotentRequest, answer: StoredRespon
         key=question.key,
         body_digest=question.body_digest,
         status=answer.status,
-        answer={"body": answer.body, "headers": answer.headers},
+        answer={"body": answer.body, "headers": answer.headers, "shown": answer.shown},
         created_at=now,
     )
     session.add(row)

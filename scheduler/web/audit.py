@@ -1,7 +1,11 @@
-"""The audit trail as a page, and who saw or changed one patient's record. Reading either stands in the trail."""
+"""The audit trail as a page, and who saw or changed one patient's record. Reading either is noted in the trail.
+
+Filters are sent by POST: what is typed may be a name, which stays out of addresses, histories and logs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +19,7 @@ from scheduler.http import access
 from scheduler.services.patient import patients
 from scheduler.services.trail import audit, audit_trail
 from scheduler.services.trail.audit_trail import Wanted
+from scheduler.transactions import only_reads
 from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -23,15 +28,29 @@ from scheduler.web.shell import may
 
 bp = Blueprint("audit", __name__)
 SHOWN = 6  # events of an operation that are seen at once
+FILTERS = ("who", "what", "where", "since", "until", "operation", "patient")
+BY_ID = frozenset({"operation", "patient", "before"})  # what an address may hold
 
 
 @bp.get("/audit")
 @may("audit")
 def index() -> str | tuple[str, int]:
-    """Show operations, the latest first."""
+    """Show operations, the latest first; all of them, one, or those of a patient."""
+    return _page({name: request.args[name] for name in BY_ID & request.args.keys()})
+
+
+@bp.post("/audit/found")
+@may("audit")
+@only_reads
+def found() -> str | tuple[str, int]:
+    """Show what the filters leave."""
+    return _page(request.form)
+
+
+def _page(given: Mapping[str, str]) -> str | tuple[str, int]:
     refusal, status = None, 200
     try:
-        wanted = _wanted(request.args)
+        wanted = _wanted(given)
     except Invalid as error:
         wanted, refusal, status = Wanted(), error, error.status
     clinic = actor().clinic
@@ -42,7 +61,8 @@ def index() -> str | tuple[str, int]:
         patient=wanted.patient,
         kinds=audit_trail.kinds(db.session(), clinic),
         actors=audit_trail.ACTORS,
-        values={name: value for name, value in request.args.items() if name != "before" and value},
+        values={name: given[name] for name in FILTERS if given.get(name)},
+        is_later="before" in given,
         errors=by_field(refusal),
         most=SHOWN,
     )
@@ -80,7 +100,7 @@ def report(patient_id: str) -> str:
     return shown
 
 
-def _wanted(given: dict[str, str]) -> Wanted:
+def _wanted(given: Mapping[str, str]) -> Wanted:
     """Read the filters. Raises Invalid naming a date or an id that is none; NotFound for another clinic's patient."""
     clinic = actor().clinic
     text = {
@@ -99,7 +119,7 @@ def _wanted(given: dict[str, str]) -> Wanted:
     )
 
 
-def _day(given: dict[str, str], name: str, side: int) -> datetime | None:
+def _day(given: Mapping[str, str], name: str, side: int) -> datetime | None:
     text = given.get(name, "").strip()
     return day_bounds(read_date(name, text), actor().clinic.zone)[side] if text else None
 

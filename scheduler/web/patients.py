@@ -36,7 +36,7 @@ TEXTS = (
 @bp.get("/patients")
 @may("view")
 def index() -> str:
-    return _list(request.args.get("search", ""))
+    return _list("")
 
 
 @bp.post("/patients/found")
@@ -52,11 +52,12 @@ def _list(text: str) -> str:
     return render_template("patients/index.html", found=found, search=text, most=FOUND)
 
 
-@bp.get("/patients/finds")
+@bp.post("/patients/finds")
 @may("view")
+@only_reads
 def finds() -> str:
     """The list under the search field."""
-    text = request.args.get("search", "").strip()
+    text = request.form.get("search", "").strip()
     found = (
         patients.search(db.session(), actor().clinic, text, limit=8, names_only=_names_only()) if text else []
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import clock
@@ -22,6 +23,7 @@ from scheduler.services.patient import patients
 from scheduler.services.planning.courses import blocked_by
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
+from scheduler.transactions import only_reads
 from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.shell import may
@@ -36,9 +38,20 @@ Deed = Callable[[Session, Actor, Message, datetime], object]
 @may("send-log")
 def index() -> str:
     view = request.args.get("view", "mails")
-    view = view if view in VIEWS else "mails"
-    state, text = request.args.get("state", ""), request.args.get("search", "").strip().lower()[:100]
-    number = min(max(request.args.get("page", 0, type=int), 0), 10_000)
+    return _page(view if view in VIEWS else "mails", request.args, "")
+
+
+@bp.post("/reminders/found")
+@may("send-log")
+@only_reads
+def found() -> str:
+    """The emails of a patient or an address, which by POST stays out of addresses, histories and logs."""
+    return _page("mails", request.form, request.form.get("search", "").strip().lower()[:100])
+
+
+def _page(view: str, given: MultiDict[str, str], text: str) -> str:
+    state = given.get("state", "")
+    number = min(max(given.get("page", 0, type=int), 0), 10_000)
     clinic, now = actor().clinic, clock.now()
     rows = send_log.SendLogPage((), False)
     if view == "planned":

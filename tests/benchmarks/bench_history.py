@@ -9,7 +9,6 @@ from functools import partial
 
 from sqlalchemy import text
 
-from scheduler.database import db
 from scheduler.services.day import digest
 from scheduler.services.mail import call_list, send_log
 from scheduler.services.visit import books
@@ -57,7 +56,6 @@ def test_history(engine_name, app, session, harbor):
 
     assert "books" not in found.output
     assert seconds <= MOST_SECONDS
-    db.engine.dispose()
 
 
 def _best(session, ask):

@@ -17,7 +17,13 @@ from tools.processes import LOOPBACK
 
 TOKEN = "k" * 43
 FORGED = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
-PRIVATE = [f"/feeds/{TOKEN}.ics", f"/visits/{TOKEN}", f"/account/password/{TOKEN}", f"//feeds/{TOKEN}.ics"]
+PRIVATE = [
+    f"/feeds/{TOKEN}.ics",
+    f"/visits/{TOKEN}",
+    f"/account/password/{TOKEN}",
+    f"/account/invitations/by-mail/{TOKEN}",
+    f"//feeds/{TOKEN}.ics",
+]
 
 
 @pytest.mark.parametrize("proxy", [behind_nginx, behind_caddy])
@@ -41,17 +47,21 @@ def test_a_proxy_as_shipped(proxy, system, session, harbor, tmp_path):
         health = line.get(f"{front.url}/healthz", timeout=60).status_code
         if front.tls_port:
             assert protocol(front.tls_port) in ("TLSv1.2", "TLSv1.3")
+        system.stop("web")
+        away = {line.get(f"{front.url}{path}", timeout=60).status_code for path in PRIVATE}
     logged = front.log.read_text()
+    written = "".join(one.read_text(errors="replace") for one in front.log.parent.iterdir() if one.is_file())
 
     assert made.status_code == 201
     assert written_addresses(session, made.json()["id"]) == {LOOPBACK}
-    assert private == [404, 404, 410, 404]
+    assert private == [404, 404, 410, 410, 404]
     assert searched.status_code == 303
     assert imported.status_code == 202, imported.text
     assert too_large.status_code == 413
     assert health in (200, 503)  # the clock does not run here
+    assert away == {502}
     assert "/api/v1/patients" in logged
-    assert [word for word in (TOKEN, "Lindqvist", text) if word in logged] == []
+    assert [word for word in (TOKEN, "Lindqvist", text) if word in written] == []
 
 
 def person():

@@ -95,7 +95,7 @@ def behind_caddy(folder, upstream):
     for before, after in (
         ("127.0.0.1:8000", f"{LOOPBACK}:{upstream}"),
         (f"\n{NAME} {{", f"\nhttp://{LOOPBACK}:{proxy.port} {{"),
-        ("\n{\n\tservers {", "\n{\n\tadmin off\n\tauto_https off\n\tservers {"),
+        ("\n\tservers {", "\n\tadmin off\n\tauto_https off\n\tservers {"),
         ("/var/log/caddy/", f"{folder}/"),
     ):
         assert before in text, f"deploy/Caddyfile no longer has {before!r}"

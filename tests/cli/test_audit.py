@@ -1,8 +1,11 @@
 import json
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 
+from scheduler.database import db
 from scheduler.processes.sealing import seal_trails
+from scheduler.services.trail import audit
+from tests.cast import NOW
 from tests.cli.test_users import run
 from tests.engines import both
 from tests.services.trail.test_audit_chain import OFF, forge
@@ -55,3 +58,24 @@ def test_a_row_that_sql_put_into_the_trail_is_reported(app, session, harbor):
         "rows in the audit trail of harbor were not written by Seriate: 1 (flask audit verify)"
         in status["troubles"]
     )
+
+
+def test_rows_that_sql_put_into_the_trail_are_passed_over_without_the_write_lock(app, session, harbor):
+    writers = []
+
+    def began(connection):
+        if connection.get_execution_options().get("writes"):
+            writers.append(connection)
+
+    seal_trails(app)
+    forge(session, "patient.created", event="requirement.overridden", actor="staff")
+    session.commit()
+    event.listen(db.engine, "begin", began)
+    idle, for_forged = seal_trails(app), len(writers)
+    audit.record(session, harbor.command, "x.happened", harbor.clinic, NOW)
+    session.commit()
+    sealed, for_own = seal_trails(app), len(writers)
+    event.remove(db.engine, "begin", began)
+
+    assert (idle, for_forged) == ("sealed 0", 0)
+    assert (sealed, for_own) == ("sealed 1", 1)

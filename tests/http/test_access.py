@@ -45,7 +45,7 @@ def test_a_page_is_not_shown_when_its_note_cannot_be_written(session, harbor, ob
     )
     session.commit()
     client.application.testing = False  # answer as a server does
-    answers = {route: ask(client, route, objects) for route in ("GET patients.show", "GET patients.finds")}
+    answers = {route: ask(client, route, objects) for route in ("GET patients.show", "POST patients.finds")}
 
     assert {answer.status_code for answer in answers.values()} == {500}
     assert [
@@ -75,7 +75,7 @@ def test_a_call_is_answered_503_when_the_note_does_not_get_its_turn(app, session
 
 def test_a_list_is_one_event_with_the_patients_that_it_showed(session, harbor, objects, signed_in):
     client = signed_in(harbor, "rita")
-    answers = new_events(session, lambda: client.get("/patients?search=lindqvist"))
+    answers = new_events(session, lambda: client.post("/patients/found", data={"search": "lindqvist"}))
     [row] = answers
 
     assert (row.event, row.object_type, row.object_id) == ("patients.listed", "List", "search")
@@ -93,7 +93,9 @@ def test_a_list_of_more_than_500_patients_is_noted_in_parts(harbor):
 def test_a_search_that_finds_nobody_notes_nothing(session, harbor, signed_in):
     client = signed_in(harbor, "rita")
 
-    assert new_events(session, lambda: client.get("/patients?search=nobodylikethat")) == []
+    assert (
+        new_events(session, lambda: client.post("/patients/found", data={"search": "nobodylikethat"})) == []
+    )
 
 
 def test_the_board_refreshes_itself_with_one_note_an_hour(app, session, harbor, signed_in, objects):
@@ -135,6 +137,16 @@ def test_what_a_request_has_changed_is_not_noted_a_second_time(session, harbor, 
     rows = new_events(session, lambda: alice("PATCH", f"/patients/{nora}", {"phone": "+1 212 555 0100"}))
 
     assert names(rows) == ["patient.changed"]
+
+
+def test_an_answer_that_is_given_again_is_noted(session, harbor, api):
+    alice, body = api(harbor, "alice"), {"given_name": "Zoe", "family_name": "Repeated"}
+    first = alice.post("/patients", body, Idempotency_Key="one")
+    session.rollback()
+    rows = new_events(session, lambda: alice.post("/patients", body, Idempotency_Key="one"))
+
+    assert first.status_code == 201
+    assert [(row.event, row.object_id) for row in rows] == [("patient.viewed", first.json["id"])]
 
 
 def test_a_step_that_is_refused_notes_what_the_page_shows(session, harbor, signed_in, objects):
@@ -202,7 +214,7 @@ def test_the_trail_names_who_made_a_token(session, harbor, api, signed_in):
         f"/api/v1/patients/{nora}", headers={"Authorization": f"Bearer {token}"}
     )
     shown = api(harbor, "ada").get("/audit?event=patient.viewed").json["items"][-1]
-    page = signed_in(harbor, "ada").get("/audit?what=patient.viewed").text
+    page = signed_in(harbor, "ada").post("/audit/found", data={"what": "patient.viewed"}).text
 
     assert answer.status_code == 200
     assert (shown["user"], shown["token_made_by"]) == (service.email, "ada@example.org")
@@ -210,7 +222,7 @@ def test_the_trail_names_who_made_a_token(session, harbor, api, signed_in):
 
 
 def test_who_saw_a_record_names_lists_but_not_the_others_on_them(session, harbor, signed_in, objects):
-    signed_in(harbor, "rita").get("/patients?search=lindqvist")
+    signed_in(harbor, "rita").post("/patients/found", data={"search": "lindqvist"})
     client = signed_in(harbor, "ada")
     report = client.get(f"/patients/{objects['patient']}/access").text
     record = client.post(f"/patients/{objects['patient']}/record/export").json

@@ -32,21 +32,24 @@ MORE_PAGES = {
     "GET board.grid, of a day with visits": "/board/2026-12-02/grid",
     "GET board.agenda, of a day with visits": "/board/2026-12-02/agenda",
     "GET prints.day, with names": "/board/2026-12-02/print?names=names",
-    "GET patients.index, a page": "/patients?search=wql",
-    "GET patients.finds, of a name": "/patients/finds?search=qzb",
-    "GET booking.new, who": "/care-plans/new?search=qzb",
-    "GET merging.candidates, searched": "/patients/{patient}/duplicates?search=wql",
     "GET audit.index, whole": "/audit",
     "GET reminders.index, calls": "/reminders?view=calls",
-    "GET reminders.index, ahead": "/reminders?view=ahead",
+    "GET reminders.index, planned": "/reminders?view=planned",
+}
+SEARCHES = {
+    "POST patients.found, of the twin": ("/patients/found", "wql"),
+    "POST patients.finds, of a name": ("/patients/finds", "qzb"),
+    "POST booking.new, who": ("/care-plans/new", "qzb"),
+    "POST merging.candidates, searched": ("/patients/{patient}/duplicates", "wql"),
+    "POST reminders.found, of a name": ("/reminders/found", "qzb"),
 }
 # what the review found open on 2026-11-29; if one of these shows nothing here, the walk has lost its sense
 MUST_SHOW = {
     "GET audit.access", "GET audit.index", "GET board.agenda, of a day with visits", "GET board.day, people",
     "GET board.grid, of a day with visits", "GET care_plans.show", "GET courses_ahead.length",
     "GET feed_pages.of_patient",
-    "GET merging.candidates", "GET moves.form", "GET patients.edit", "GET patients.finds, of a name",
-    "GET patients.index, a page", "GET patients.show", "GET prints.course", "GET prints.day, with names",
+    "GET merging.candidates", "GET moves.form", "GET patients.edit",
+    "GET patients.index", "GET patients.show", "GET prints.course", "GET prints.day, with names",
     "GET protocol_change.form", "GET records.show", "GET requests.index", "GET single_visits.form", "GET visits.panel",
     "GET visits.show",
 }  # fmt: skip
@@ -167,9 +170,17 @@ def test_no_form_shows_a_patient_without_a_note(
             walk.ask(route, lambda route=route: web_matrix.ask(client, route, objects))
             walk.back()
 
+    for name, (address, typed) in SEARCHES.items():
+        walk.ask(
+            name,
+            lambda address=address, typed=typed: client.post(
+                address.format(**objects), data={"search": typed}
+            ),
+        )
+
     assert walk.faults == []
     assert walk.undeclared(app) == []
-    assert {"POST moves.preview", "POST settings.export_data"} <= {
+    assert {"POST moves.preview", "POST settings.export_data", *SEARCHES} <= {
         route for route, who in walk.shown.items() if who
     }
 

@@ -17,5 +17,6 @@ def test_the_page_of_an_import_shows_by_itself_that_it_is_done(app, mona):
     worker.work_once(app, "one")
 
     expect(mona.locator("#job")).to_contain_text("30 added", timeout=20_000)
-    mona.goto("/patients?search=number 7")
+    mona.goto("/patients")
+    mona.get_by_role("main").get_by_role("searchbox").fill("number 7")
     expect(mona.get_by_role("link", name="Zoe Number 7", exact=True)).to_be_visible()

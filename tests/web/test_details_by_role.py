@@ -78,7 +78,7 @@ def planted(session, harbor, at_now):
     pages = [
         "/", f"/board/{on}", f"/board/{on}?view=people", f"/board/{on}/week", f"/board/{on}/agenda",
         f"/board/{on}/print", f"/board/{on}/print?names=names", f"/board/{on}/grid", "/patients",
-        "/patients/finds?search=canaria", "/patients?search=plantedkin", f"/patients/{known}",
+        "/tasks", "/reminders?view=make-ups", f"/patients/{known}",
         f"/patients/{known}/edit", f"/patients/{known}/duplicates", f"/care-plans/{care_plan}",
         f"/care-plans/{care_plan_2}", f"/care-plans/{care_plan}/sheet", f"/care-plans/new?patient={known}",
         f"/patients/{known}/visits/new", "/requests", "/reminders", "/reminders?view=calls",
@@ -88,7 +88,8 @@ def planted(session, harbor, at_now):
     api = [
         "/patients", "/patients?search=plantedkin", f"/patients/{known}", "/appointments?limit=200",
         f"/care-plans/{care_plan}", f"/care-plans/{care_plan_2}", f"/care-plans/{care_plan}/requirements",
-        f"/care-plans/{care_plan}/requirements/consent", *(f"/appointments/{one}" for one in ids),
+        f"/care-plans/{care_plan}/requirements/consent", "/tasks", "/displaced", "/reminders",
+        *(f"/appointments/{one}" for one in ids),
     ]  # fmt: skip
     fhir = ["/Patient", f"/Patient/{known}", "/Appointment?_count=100", "/CarePlan", f"/Appointment/{ids[1]}"]
     session.commit()
@@ -100,7 +101,9 @@ def read(app, session, harbor, signed_in, planted, name):
     pages, api, fhir, _ = planted
     client = signed_in(harbor, name)
     found = {page: client.get(page).text for page in pages}
-    found["POST found"] = client.post("/patients/found", data={"search": "canaria"}).text
+    for place, word in (("patients", "canaria"), ("patients", "plantedkin"), ("reminders", "canaria")):
+        found[f"POST {place}/found {word}"] = client.post(f"/{place}/found", data={"search": word}).text
+    found["POST finds"] = client.post("/patients/finds", data={"search": "canaria"}).text
     exported = {"table": "appointments", "first": "2026-11-01", "last": "2027-01-30"}
     found["POST export"] = client.post("/settings/data/export", data=exported, buffered=True).text
     begin_write(session)
@@ -121,7 +124,7 @@ def read(app, session, harbor, signed_in, planted, name):
         "1931-07-19",
     ):  # what is not shown is not told by a search either
         answers = [
-            client.get(f"/patients/finds?search={word}").text,
+            client.post("/patients/finds", data={"search": word}).text,
             program.get(f"/api/v1/patients?search={word}", headers=headers).text,
             program.get(f"/fhir/Patient?name={word}", headers=headers).text,
         ]

@@ -22,7 +22,6 @@ PAGES = {
     "/board/2026-11-30/grid": "view",
     "/board/2026-11-30/shift": "move",
     "/patients": "view",
-    "/patients/finds?search=nora": "view",
     "/patients/new": "patients",
     "/patients/duplicates": "patients",
     "/calendars": "feeds",

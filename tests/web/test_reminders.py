@@ -113,7 +113,7 @@ def test_the_board_counts_what_waits_for_the_desk(session, harbor, signed_in, ma
 def test_the_log_is_searched_by_any_word_of_a_name_or_an_address(session, harbor, signed_in, mail):
     alice, _ = signed_in(harbor, "alice"), mail(MessageState.SENT)
     found = {
-        text: "Nora Lindqvist" in alice.get(f"/reminders?search={text}").text
+        text: "Nora Lindqvist" in alice.post("/reminders/found", data={"search": text}).text
         for text in ("LINDQ nora", "nora@example", "otto", "nora otto")
     }
 

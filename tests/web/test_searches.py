@@ -26,6 +26,25 @@ def test_a_search_is_sent_and_not_put_into_the_address(signed_in, harbor):
     assert ('value="Zoe"' in named, 'value="Li"' in named) == (True, True)
 
 
+def test_no_form_puts_what_is_typed_to_find_a_person_into_the_address(signed_in, harbor, course):
+    """Nor does an address that holds such a word, typed by hand, find anyone."""
+    client = signed_in(harbor, "ada")
+    pages = {page: client.get(page).text for page in ("/patients", "/reminders", "/audit", "/care-plans/new")}
+    forms = [form for page in pages.values() for form in re.findall(r"<form.*?</form>", page, re.DOTALL)]
+    asked = [form for form in forms if re.search(r'type="search"|name="who"', form)]
+    trail, mails = (
+        client.post(path, data=typed).text
+        for path, typed in (("/audit/found", {"who": "Ada"}), ("/reminders/found", {"search": "lindq"}))
+    )
+    links = re.findall(r'href="([^"]*)"', trail + mails)
+
+    assert len(asked) == 2 * len(pages)  # the one at the top, and its own
+    assert all('method="post"' in form and "hx-get" not in form for form in asked)
+    assert [link for link in links if re.search(r"lindq|ada|who=|search=", link, re.IGNORECASE)] == []
+    assert client.get("/patients/finds?search=lindq").status_code in (404, 405)
+    assert "Nora Lindqvist" in client.get("/reminders?search=nobody").text
+
+
 def test_titles_name_no_treatment(signed_in, harbor, course):
     client, infusion = signed_in(harbor, "mona"), visit(course, "infusion-2").public_id
     booster = visit(course, "booster-1").public_id

@@ -34,19 +34,19 @@ def desk(app, alice, later):
 def test_a_session_locks_after_a_quarter_of_an_hour_and_opens_with_the_password(desk, later):
     assert desk.get("/patients").status_code == 200
     later(minutes=15, seconds=1)
-    locked = desk.get("/patients?search=x")
+    locked = desk.get("/patients?page=x")
     wrong = unlock(desk, "not the password")
     right = unlock(desk, PASSWORD)
 
-    assert (locked.status_code, locked.location) == (303, "/account/locked?next=/patients?search%3Dx")
-    assert (wrong.status_code, right.status_code, right.location) == (403, 303, "/patients?search=x")
+    assert (locked.status_code, locked.location) == (303, "/account/locked?next=/patients?page%3Dx")
+    assert (wrong.status_code, right.status_code, right.location) == (403, 303, "/patients?page=x")
     assert desk.get("/patients").status_code == 200
 
 
 def test_a_locked_session_does_and_shows_nothing(desk, later):
     later(minutes=16)
     posted = desk.post("/patients/new", data={"csrf_token": token_of(desk)})
-    piece = desk.get("/patients/finds?search=no", headers={"HX-Request": "true"})
+    piece = desk.get("/patients", headers={"HX-Request": "true"})
 
     assert (posted.status_code, piece.status_code) == (423, 423)
     assert "Lindqvist" not in piece.text
@@ -212,7 +212,7 @@ def browser(app, agent="Desk/1.0", email="alice@example.org", address="127.0.0.1
 def unlock(client, password):
     return client.post(
         "/account/unlock",
-        data={"password": password, "next": "/patients?search=x", "csrf_token": token_of(client)},
+        data={"password": password, "next": "/patients?page=x", "csrf_token": token_of(client)},
     )
 
 

@@ -12,12 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email import message_from_bytes
 from email.message import EmailMessage, MIMEPart
-from email.policy import compat32, default
-from email.utils import getaddresses, parseaddr
+from email.utils import parseaddr
 from hashlib import sha256
-from html.parser import HTMLParser
+from itertools import chain, islice
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -29,17 +27,20 @@ from scheduler.models import clinic as clinics
 from scheduler.models.incoming_mail import IncomingMail, MailKind, is_known
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
+from scheduler.notify import received
 from scheduler.notify.failure_notices import FAILED, notice_text, read_notice, written_by_a_server
 from scheduler.services.mail import notices
 from scheduler.services.patient import bounces
 from scheduler.services.patient.calendar_answers import AnswerOutcome, take_answers
 
 VERP = re.compile(r"\+([0-9a-z]{16})@", re.IGNORECASE)
-OUR_ID = re.compile(r"<([0-9a-z]{16})@[^>\s]+>")
+OUR_ID = re.compile(r"<[0-9a-z]{16}@[^<>\s]{1,100}>")
 COMES_TO = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
 CALENDARS = ("text/calendar", "application/ics")
-LARGEST = 10_000_000
 LONGEST = 4000
+MOST_IDS = 20  # that are looked up of those in one mail
+MOST_ADDRESSES = 50
+MOST_CALENDARS, LARGEST_CALENDAR = 3, 100_000  # files, bytes: an answer is about one visit
 UNREADABLE = "Could not be read automatically. Please read it in the mailbox."
 UNMATCHED = "A mail could not be delivered; which one is not clear."
 UNCLEAR_NOTICE = "Came back from a mail server, and could not be understood."
@@ -62,7 +63,10 @@ class _Row:
 
 
 def receive(session: Session, content: bytes, now: datetime) -> str:
-    """Take in one mail and say in words what it was. Raises what the database raises, but nothing about the mail."""
+    """Take in one mail and say in words what it was. Raises what the database raises, but nothing about the mail.
+
+    One that cannot be parsed within bounds (notify/received.py) is listed as unreadable.
+    """
     if not clinics.every(session):
         return "no clinic yet"
     key = _key(content)
@@ -73,15 +77,16 @@ def receive(session: Session, content: bytes, now: datetime) -> str:
             return _take_in(session, content, key, now)
     except (OperationalError, InterfaceError):
         raise
+    except received.Unreadable:
+        log.warning("a mail is too large or too deep to be read, and is shown to the desk")
     except Exception:
         log.exception("a mail could not be read, and is shown to the desk")
-    raw = message_from_bytes(content[:LARGEST], policy=compat32)
     row = _Row(MailKind.MESSAGE, "for a person: unreadable", UNREADABLE)
-    return _keep(session, row, str(raw.get("From", "")), str(raw.get("Subject", "")), "", False, key, now)
+    return _keep(session, row, *received.head(content), "", False, key, now)
 
 
 def _take_in(session: Session, content: bytes, key: str, now: datetime) -> str:
-    mail = message_from_bytes(content[:LARGEST], _class=EmailMessage, policy=default)
+    mail = received.parse(content)
     name, address = parseaddr(str(mail.get("From", "")))
     sender, doubtful = address.lower(), _is_disowned(mail)
     row = (
@@ -133,7 +138,8 @@ def _notice(session: Session, mail: EmailMessage, content: bytes, now: datetime)
 def _calendar(
     session: Session, mail: EmailMessage, sender: str, doubtful: bool, now: datetime
 ) -> _Row | None:
-    contents = [_bytes_of(part) for part in mail.walk() if _is_calendar(part)]
+    contents = [_bytes_of(part) for part in islice(filter(_is_calendar, mail.walk()), MOST_CALENDARS)]
+    contents = [one for one in contents if len(one) <= LARGEST_CALENDAR]
     found = take_answers(session, contents, sender, doubtful, now) if contents else []
     if not found:
         return None
@@ -202,27 +208,30 @@ def _key(content: bytes) -> str:
 
 def _sent_message(session: Session, mail: EmailMessage, content: bytes) -> Message | None:
     """Return the message that a server's report is about."""
-    for name in COMES_TO:
-        for _, address in getaddresses([str(value) for value in mail.get_all(name, [])]):
-            found = VERP.search(address)
-            if found and (message := _by(session, Message.public_id == found[1].lower())):
-                return message
-    text = content[:LARGEST].decode("utf-8", "replace")
-    for found in OUR_ID.finditer(text):
-        if message := _by(session, Message.rfc_message_id == found[0]):
-            return message
-    for found in VERP.finditer(text):
-        if message := _by(session, Message.public_id == found[1].lower()):
-            return message
-    return None
+    text = content[: received.LARGEST].decode("utf-8", "replace")
+    came_to = " ".join(str(value) for name in COMES_TO for value in mail.get_all(name, []))
+    found = (
+        *(Message.public_id == one.lower() for one in _first(VERP, came_to)),
+        *(Message.rfc_message_id == one for one in _first(OUR_ID, text)),
+        *(Message.public_id == one.lower() for one in _first(VERP, text)),
+    )
+    return next(filter(None, (_by(session, condition) for condition in found)), None)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> list[str]:
+    """Return the first few different finds; a mail may hold any number of them."""
+    seen: dict[str, None] = {}
+    for one in pattern.findall(text):
+        seen[one] = None
+        if len(seen) == MOST_IDS:
+            break
+    return list(seen)
 
 
 def _replied_to(session: Session, mail: EmailMessage) -> Message | None:
-    for name in ("In-Reply-To", "References"):
-        for message_id in str(mail.get(name, "")).split():
-            if message := _by(session, Message.rfc_message_id == message_id):
-                return message
-    return None
+    ids = chain.from_iterable(str(mail.get(name, "")).split() for name in ("In-Reply-To", "References"))
+    found = (_by(session, Message.rfc_message_id == one) for one in islice(dict.fromkeys(ids), MOST_IDS))
+    return next(filter(None, found), None)
 
 
 def _by(session: Session, condition: object) -> Message | None:
@@ -231,7 +240,8 @@ def _by(session: Session, condition: object) -> Message | None:
 
 def _patients(session: Session, addresses: Sequence[str]) -> list[Patient]:
     """Return the patients with one of these addresses, with or without a +tag, or whose proxy has it."""
-    wanted = {one for address in addresses for one in (address, re.sub(r"\+[^@]*@", "@", address)) if one}
+    few = list(addresses)[:MOST_ADDRESSES]
+    wanted = {one for address in few for one in (address, re.sub(r"\+[^@]*@", "@", address)) if one}
     query = select(Patient).where(
         func.lower(Patient.email).in_(wanted) | func.lower(Patient.proxy_email).in_(wanted),
         Patient.erased_at.is_(None),
@@ -275,10 +285,7 @@ def _bytes_of(part: MIMEPart) -> bytes:
 def _words(mail: EmailMessage) -> str:
     """Return what the sender wrote, without what they quote, and the names of what is attached."""
     body = mail.get_body(preferencelist=("plain", "html"))
-    text = ""
-    if body is not None:
-        text = _bytes_of(body).decode(_charset(body), "replace")
-        text = _without_tags(text) if body.get_content_subtype() == "html" else text
+    text = received.text_of(body) if body is not None else ""
     lines = [one.rstrip() for one in text.splitlines() if not one.startswith(">")]
     attached = [f"[Attached: {name}]" for name in _attached(mail)]
     return "\n".join([*lines, *attached])
@@ -291,15 +298,6 @@ def _attached(mail: EmailMessage) -> Iterator[str]:
             yield line(name)
 
 
-def _charset(part: MIMEPart) -> str:
-    charset = part.get_content_charset("utf-8")
-    try:
-        "".encode(charset)
-    except LookupError:
-        return "utf-8"
-    return charset
-
-
 def _clean(text: str) -> str:
     lines = [line(one) for one in text.splitlines()]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))[:LONGEST]
@@ -307,31 +305,3 @@ def _clean(text: str) -> str:
         return clean_note("body", text, LONGEST)
     except BadText:  # a character that lines of a calendar may hold and names may not
         return clean_note("body", text.encode("ascii", "replace").decode(), LONGEST)
-
-
-class _Text(HTMLParser):
-    """Collects the text of a page, one line for each block."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[str] = []
-        self.hidden = 0
-
-    def handle_starttag(self, tag: str, _attrs: list[tuple[str, str | None]]) -> None:
-        self.hidden += tag in ("style", "script", "title")
-        if tag in ("br", "p", "div", "tr", "li", "blockquote"):
-            self.found.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.hidden -= tag in ("style", "script", "title") and self.hidden > 0
-
-    def handle_data(self, data: str) -> None:
-        if not self.hidden:
-            self.found.append(" ".join(data.split()) + " " if data.strip() else "")
-
-
-def _without_tags(text: str) -> str:
-    parser = _Text()
-    parser.feed(text)
-    parser.close()
-    return "".join(parser.found).strip()

@@ -79,11 +79,18 @@ class Blanks:
         )
 
 
-def seal(session: Session, clinic: Clinic, keys: Sequence[str], now: datetime, most: int = AT_ONCE) -> int:
-    """Seal the clinic's unsealed events with the first key; return how many."""
+def to_link(session: Session, clinic: Clinic, keys: Sequence[str]) -> list[int]:
+    """Return the ids of the next events to link. Reads only, so that any number of forged rows holds no lock."""
+    return [event.id for event in islice(_genuine(session, clinic, keys), AT_ONCE)]
+
+
+def seal(
+    session: Session, clinic: Clinic, keys: Sequence[str], now: datetime, ids: Sequence[int] | None = None
+) -> int:
+    """Link the clinic's next events, those with these ids if given, with the first key; return how many."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(LOCK, clinic.id)))
-    events = list(islice(_genuine(session, clinic, keys), most))
+    events = list(islice(_genuine(session, clinic, keys, ids), AT_ONCE))
     if not events:
         return 0
     head = session.get(AuditHead, clinic.id) or AuditHead(clinic_id=clinic.id, serial=0, seal=START)
@@ -159,14 +166,20 @@ def chain_key(key: str) -> bytes:
     return hmac.new(key.encode(), PURPOSE, sha256).digest()
 
 
-def _genuine(session: Session, clinic: Clinic, keys: Sequence[str]) -> Iterator[AuditEvent]:
-    return (event for event, genuine in _waiting(session, clinic, keys) if genuine)
+def _genuine(
+    session: Session, clinic: Clinic, keys: Sequence[str], ids: Sequence[int] | None = None
+) -> Iterator[AuditEvent]:
+    return (event for event, genuine in _waiting(session, clinic, keys, ids) if genuine)
 
 
-def _waiting(session: Session, clinic: Clinic, keys: Sequence[str]) -> Iterator[tuple[AuditEvent, bool]]:
+def _waiting(
+    session: Session, clinic: Clinic, keys: Sequence[str], ids: Sequence[int] | None = None
+) -> Iterator[tuple[AuditEvent, bool]]:
     """Yield the events that are not linked, in order, each with whether its MAC is right and not a copy."""
     signers, last = [audit_mac.event_key(key) for key in keys], 0
     query = select(AuditEvent).where(AuditEvent.clinic_id == clinic.id, AuditEvent.serial.is_(None))
+    if ids is not None:
+        query = query.where(AuditEvent.id.in_(ids))
     while True:
         page = list(session.scalars(query.where(AuditEvent.id > last).order_by(AuditEvent.id).limit(AT_ONCE)))
         if not page:
