@@ -1,7 +1,7 @@
 """The best placement without regard to clashes, in as many days as it takes to be sure.
 
-The search looks at the first weeks only and widens them until what it found costs less than anything that finishes
-later could; then in the same way at the first days of each visit.
+The search looks at the first days of each visit only. What it finds there bounds the days on which any cheaper course
+could have its visits; where those go further, it looks once more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from scheduler.domain.planner.search.tables import Rows, Tables
 from scheduler.domain.planner.values import Weights
 from scheduler.domain.plans import Unit
 
-FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
 FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
 STATES = 20_000
 
@@ -36,14 +35,6 @@ class Solution:
     proven: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HorizonView:
-    """What is known of some days: the surviving starts, and what the visits cost from which nothing hangs."""
-
-    slots: SlotMap
-    leaves: Leaves
-
-
 class Horizon:
     """Solves one course for chosen start sets."""
 
@@ -52,68 +43,28 @@ class Horizon:
         self.grid = gap_ranges.grid
         self._child_costs = ChildCosts(gap_ranges, weights)
 
-    def best(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
-        """Return the cheapest placement in which visits may clash, or None if there is none."""
-        days = self._first_days(starts)
-        while True:
-            cut = span(0, days * self.grid.width)
-            near = {step: cells & cut for step, cells in starts.items()}
-            found = self._in_days(near, therapists, budget)
-            if days >= self.grid.days:
-                return found
-            needed = self._days_needed(found.cost) if found else 2 * days
-            if found and needed <= days:
-                return found
-            days = min(max(needed, days + 7), self.grid.days)
-
-    def _first_days(self, starts: Mapping[Step, int]) -> int:
-        """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
-        first = min(
-            ((cells & -cells).bit_length() // self.grid.width for cells in starts.values() if cells),
-            default=0,
-        )
-        pace = 0
-        for step in self.course.steps:
-            if step.on_line and step.offset is not None:
-                hours = step.offset.unit is Unit.HOURS
-                pace += step.offset.target // 24 if hours else step.offset.target * 7 // 5
-        return min(first + pace + FIRST_DAYS, self.grid.days)
-
-    def _days_needed(self, cost: int) -> int:
-        """Return how many days hold every plan that costs at most `cost`."""
-        last: dict[Step, int] = {}
-        limits = self._limits(cost)
-        for step in self.course.steps:
-            if step.on_line:
-                last[step] = limits.get(step, self.grid.days)
-            elif step.parent is not None:
-                last[step] = self.gap_ranges.last_row(step.offset, last[step.parent])
-            elif step.anchor is not None and step.offset is not None:
-                last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
-            else:
-                last[step] = self.grid.days
-        return max(last.values(), default=0) + 1
-
-    def _in_days(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
+    def best(
+        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int = int(NEVER)
+    ) -> Solution | None:
+        """Return the cheapest placement in which visits may clash, or None if all cost `below` or more."""
         slots = SlotMap(self.course, starts, self.gap_ranges)
         if not slots.complete:
             return None
-        view = HorizonView(
-            slots, Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
-        )
-        slack = FIRST_SLACK
-        while True:
+        if below < NEVER:
+            rows = self._rows(slots, self._limits(below - 1))
+            return self._within(slots, starts, rows, therapists, budget, below)
+        found, slack = None, FIRST_SLACK
+        while found is None:
             rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
-            found = self._within(view, rows, therapists, budget)
-            if found:
-                break
-            if all(rows[step][1] > slots.last_row(step) for step in self.course.steps):
+            found = self._within(slots, starts, rows, therapists, budget, below)
+            if not found and all(rows[step][1] > slots.last_row(step) for step in self.course.steps):
                 return None
             slack *= 3
         limits = self._limits(found.cost)
         if _covered(limits, rows, slots):
             return found
-        return self._within(view, self._rows(slots, limits), therapists, budget, found) or found
+        rows = self._rows(slots, limits)
+        return self._within(slots, starts, rows, therapists, budget, found.cost) or found
 
     def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
         rows: dict[Step, tuple[int, int]] = {}
@@ -145,33 +96,34 @@ class Horizon:
 
     def _within(
         self,
-        view: HorizonView,
+        slots: SlotMap,
+        starts: Mapping[Step, int],
         rows: Rows,
         therapists: list[int],
         budget: Budget,
-        known: Solution | None = None,
+        below: int,
     ) -> Solution | None:
-        tables = Tables(self.course, view.slots, self.pricing, self.weights, view.leaves, rows, therapists)
+        cut = span(0, max(past for _, past in rows.values()) * self.grid.width)
+        near = {step: cells & cut for step, cells in starts.items()}
+        leaves = Leaves(self.course, near, self.gap_ranges, self.pricing, self._child_costs)
+        tables = Tables(self.course, slots, self.pricing, self.weights, leaves, rows, therapists)
         limited = Budget(min(STATES, budget.left), budget.choices)
-        best = self._cheapest(tables, therapists, limited, known)
+        best = self._cheapest(tables, therapists, limited, below)
         budget.left -= STATES if limited.spent else 0
         return best
 
-    def _cheapest(
-        self, tables: Tables, therapists: list[int], budget: Budget, known: Solution | None
-    ) -> Solution | None:
-        """Return the best over all candidates for the course's own therapist, if it costs less than the known one."""
+    def _cheapest(self, tables: Tables, therapists: list[int], budget: Budget, below: int) -> Solution | None:
+        """Return the best over all candidates for the course's own therapist, if it costs less than `below`."""
         least = tables.floor()
         lines = range(max(len(therapists), 1))
         floors = [int(least[min(line, len(least) - 1)]) for line in lines]
         best = None
-        bound = min(known.cost, int(NEVER)) if known else int(NEVER)
         for line in sorted(lines, key=lambda line: floors[line]):
-            if floors[line] >= bound:
+            if floors[line] >= below:
                 break
-            found = self._line(Search(tables, line, budget), bound)
-            if found and found[0] < bound:
-                bound = found[0]
+            found = self._line(Search(tables, line, budget), below)
+            if found and found[0] < below:
+                below = found[0]
                 best = Solution(found[1], found[0], therapists[line] if therapists else None, True)
         return best
 
