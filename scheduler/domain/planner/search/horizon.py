@@ -1,13 +1,14 @@
 """The best placement without regard to clashes, in as many days as it takes to be sure.
 
-The search looks at the first days of each visit only. What it finds there bounds the days on which any cheaper course
-could have its visits; where those go further, it looks once more.
+The search looks at the first weeks only, and there at the first days of each visit. What it finds bounds the days on
+which a cheaper course could have its visits; where those go further, it looks once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from scheduler.domain.planner.grid.bitsets import span
 from scheduler.domain.planner.grid.gaps import GapRanges
@@ -21,6 +22,7 @@ from scheduler.domain.planner.search.tables import Rows, Tables
 from scheduler.domain.planner.values import Weights
 from scheduler.domain.plans import Unit
 
+FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
 FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
 STATES = 20_000
 
@@ -42,29 +44,75 @@ class Horizon:
         self.course, self.gap_ranges, self.pricing, self.weights = course, gap_ranges, pricing, weights
         self.grid = gap_ranges.grid
         self._child_costs = ChildCosts(gap_ranges, weights)
+        self._enough = 0  # the days that the last search needed
 
     def best(
         self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int = int(NEVER)
     ) -> Solution | None:
         """Return the cheapest placement in which visits may clash, or None if all cost `below` or more."""
+        best = None
+        days = self._days_needed(below) if below < NEVER else max(self._first_days(starts), self._enough)
+        while True:
+            cut = span(0, days * self.grid.width)
+            near = {step: cells & cut for step, cells in starts.items()}
+            found = self._in_days(near, therapists, budget, below)
+            if found:
+                best, below = found, found.cost
+            needed = self._days_needed(below) if below < NEVER else 2 * days
+            if days >= min(needed, self.grid.days):
+                self._enough = days
+                return best
+            days = min(max(needed, days + 7), self.grid.days)
+
+    def _first_days(self, starts: Mapping[Step, int]) -> int:
+        """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
+        first = min(
+            ((cells & -cells).bit_length() // self.grid.width for cells in starts.values() if cells),
+            default=0,
+        )
+        pace = 0
+        for step in self.course.steps:
+            if step.on_line and step.offset is not None:
+                hours = step.offset.unit is Unit.HOURS
+                pace += step.offset.target // 24 if hours else step.offset.target * 7 // 5
+        return min(first + pace + FIRST_DAYS, self.grid.days)
+
+    def _days_needed(self, below: int) -> int:
+        """Return how many days hold every plan that costs less than `below`."""
+        last: dict[Step, int] = {}
+        limits = self._limits(below)
+        for step in self.course.steps:
+            if step.on_line:
+                last[step] = limits.get(step, self.grid.days)
+            elif step.parent is not None:
+                last[step] = self.gap_ranges.last_row(step.offset, last[step.parent])
+            elif step.anchor is not None and step.offset is not None:
+                last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
+            else:
+                last[step] = self.grid.days
+        return min(max(last.values(), default=0) + 1, self.grid.days)
+
+    def _in_days(
+        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int
+    ) -> Solution | None:
         slots = SlotMap(self.course, starts, self.gap_ranges)
         if not slots.complete:
             return None
+        leaves = Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
+        search = partial(self._within, slots, leaves, therapists, budget)
         if below < NEVER:
-            rows = self._rows(slots, self._limits(below - 1))
-            return self._within(slots, starts, rows, therapists, budget, below)
+            return search(self._rows(slots, self._limits(below)), below)
         found, slack = None, FIRST_SLACK
         while found is None:
             rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
-            found = self._within(slots, starts, rows, therapists, budget, below)
+            found = search(rows, below)
             if not found and all(rows[step][1] > slots.last_row(step) for step in self.course.steps):
                 return None
             slack *= 3
         limits = self._limits(found.cost)
         if _covered(limits, rows, slots):
             return found
-        rows = self._rows(slots, limits)
-        return self._within(slots, starts, rows, therapists, budget, found.cost) or found
+        return search(self._rows(slots, limits), found.cost) or found
 
     def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
         rows: dict[Step, tuple[int, int]] = {}
@@ -95,17 +143,8 @@ class Horizon:
         return limits
 
     def _within(
-        self,
-        slots: SlotMap,
-        starts: Mapping[Step, int],
-        rows: Rows,
-        therapists: list[int],
-        budget: Budget,
-        below: int,
+        self, slots: SlotMap, leaves: Leaves, therapists: list[int], budget: Budget, rows: Rows, below: int
     ) -> Solution | None:
-        cut = span(0, max(past for _, past in rows.values()) * self.grid.width)
-        near = {step: cells & cut for step, cells in starts.items()}
-        leaves = Leaves(self.course, near, self.gap_ranges, self.pricing, self._child_costs)
         tables = Tables(self.course, slots, self.pricing, self.weights, leaves, rows, therapists)
         limited = Budget(min(STATES, budget.left), budget.choices)
         best = self._cheapest(tables, therapists, limited, below)
