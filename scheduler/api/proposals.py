@@ -96,7 +96,8 @@ class TermView(View):
 
 
 class ProposalView(View):
-    """`proven` says that nothing better exists under the same weights."""
+    """`proven`: no course costs less under the same weights and on the calendar as it was searched. For the second and
+    later ones: no course of its kind (other weekdays, other half of the day, a later start, another therapist)."""
 
     summary: str
     appointments: list[ProposedVisit]

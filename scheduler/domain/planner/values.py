@@ -185,7 +185,10 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A complete placement. Lower cost is better; `proven` says that no better one exists under the same weights."""
+    """A complete placement. Lower cost is better.
+
+    `proven`: no placement costs less under the same weights; for an alternative, none of its kind (alternatives.py).
+    """
 
     visits: tuple[Placement, ...]
     projections: tuple[Projection, ...]

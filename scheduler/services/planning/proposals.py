@@ -42,7 +42,7 @@ def propose(
 def slot_map(
     session: Session, actor: Actor, wishes: CourseRequest, now: datetime
 ) -> Mapping[str, tuple[datetime, ...]]:
-    """Return, for every action, the starts that belong to some complete course."""
+    """Return the possible starts of every action; planner.slot_map says when it lists too many."""
     check_dates(actor, wishes, now)
     return planner.slot_map(wishes.request(), load(session, actor, wishes, now), now=now)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.domain.planner import Availability, Weights, check, propose, reflow
+from scheduler.domain.planner import Availability, Weights, check, propose, reflow, slot_map
 from scheduler.domain.planner.search import cpsat
 from scheduler.domain.planner.search.problem import PlanningProblem
 from scheduler.domain.planner.values import NoFit, PlannerResource, Request
@@ -121,12 +121,13 @@ def test_the_second_visit_on_one_chair_waits_until_it_is_cleaned():
     second = Action("second", "drip", "Drip", drip, days_after("first", 0, 0, 0))
     request = Request(plan(Action("first", "drip", "Drip", drip), second), MONDAY)
 
-    for chairs, begins in ((1, "10:00"), (2, "09:45")):
+    for chairs, possible, begins in ((1, "09:55", "10:00"), (2, "09:40", "09:45")):
         availability = Availability(calendar(1, staff(chairs=chairs)))
         best = propose(request, availability, now=NOW)[0]
 
         assert check(request, availability, best.visits, now=NOW) == []
         assert best.proven and starts(best.visits)["second"] == at(MONDAY, begins)
+        assert slot_map(request, availability, now=NOW)["second"][0] == at(MONDAY, possible)
 
 
 def test_beside_a_nurse_who_stays_two_others_may_take_turns():

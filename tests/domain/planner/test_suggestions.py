@@ -5,8 +5,19 @@ import pytest
 
 from scheduler.domain.planner import Availability, propose
 from scheduler.domain.planner.values import NoFit, Request
-from scheduler.domain.plans import Role
-from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, day, hours, staff
+from scheduler.domain.plans import Action, Role
+from tests.domain.planner.clinics import (
+    MONDAY,
+    NOW,
+    calendar,
+    course,
+    day,
+    days_after,
+    hours,
+    phase,
+    plan,
+    staff,
+)
 
 ROOMY = staff(chairs=3, rooms=2, nurses=2, prescribers=2, therapists=2)
 
@@ -67,3 +78,22 @@ def test_nothing_is_suggested_when_nothing_helps():
     availability = Availability(calendar(10, ROOMY))
 
     assert refusal(Request(course(6), MONDAY), availability).suggestions == ()
+
+
+def test_more_of_a_resource_is_not_offered_where_the_visits_would_still_meet():
+    """With a therapist each visit has a start in the slot map, but a day of an hour has no room for all three."""
+    half_an_hour = {
+        role: (phase("visit", 30, role),) for role in (Role.CHAIR, Role.PRESCRIBER, Role.THERAPIST)
+    }
+    tuesday = plan(
+        Action("call", "call", "Call", (phase("call", 10, Role.NURSE),)),
+        Action("drip", "drip", "Drip", half_an_hour[Role.CHAIR], days_after("call", 1, 1, 1)),
+        Action("review", "review", "Review", half_an_hour[Role.PRESCRIBER], days_after("drip", 0, 0, 0)),
+        Action("talk", "talk", "Talk", half_an_hour[Role.THERAPIST], days_after("call", 1, 1, 1)),
+    )
+    clinic = calendar(2, staff(therapists=0), opens="09:00", closes="10:00")
+
+    found = refusal(Request(tuesday, MONDAY), Availability(clinic))
+
+    assert [(reason.action, reason.resource) for reason in found.reasons] == [("talk", "therapist")]
+    assert found.suggestions == ()

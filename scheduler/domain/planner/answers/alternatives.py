@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from scheduler.domain.planner.grid.bitsets import span
 from scheduler.domain.planner.search import solver_fallback
+from scheduler.domain.planner.search.costs import NEVER
 from scheduler.domain.planner.search.course import Step
 from scheduler.domain.planner.search.optimum import Solution
 from scheduler.domain.planner.search.problem import PlanningProblem
@@ -31,35 +32,52 @@ def best(problem: PlanningProblem, number: int, at_once: AtOnce | None = None) -
     if problem.optimum.tangled:
         return [first]
     found = [first]
-    others = sorted(_others(problem, first), key=lambda one: one.cost) if number > 1 else []
-    for other in others:
-        if len(found) < number and all(_differ(problem, other, known) for known in found):
-            found.append(other)
-    if len(found) < number and len(found) > 1:
-        further = sorted(_others(problem, found[-1]), key=lambda one: one.cost)
-        found += [one for one in further if all(_differ(problem, one, known) for known in found)][:1]
-    return [found[0], *sorted(found[1:], key=lambda one: one.cost)][:number]
+    if number > 1:
+        found = _alternatives(problem, found, found[0], number)
+    if 1 < len(found) < number:
+        found = _alternatives(problem, found, found[-1], len(found) + 1)
+    return found
 
 
-def _others(problem: PlanningProblem, base: Solution) -> Iterator[Solution]:
-    """Yield the best of each other kind: at other times with the same therapist, or with another one."""
+def _alternatives(
+    problem: PlanningProblem, found: list[Solution], base: Solution, number: int
+) -> list[Solution]:
+    """Return what was found and the cheapest plans that differ from it and from each other, up to `number`."""
+    best, others = found, []
+    for sets, therapists in _kinds(problem, base):
+        # What costs as much as the last of enough would not be among them.
+        below = best[-1].cost if len(best) == number else int(NEVER)
+        other = _solved(problem, sets, therapists, below)
+        if other:
+            others.append(other)
+            best = _different(problem, found, others, number)
+    return best
+
+
+def _different(
+    problem: PlanningProblem, found: list[Solution], others: list[Solution], number: int
+) -> list[Solution]:
+    best = list(found)
+    for other in sorted(others, key=lambda one: one.cost):
+        if len(best) < number and all(_differ(problem, other, known) for known in best):
+            best.append(other)
+    return [best[0], *sorted(best[1:], key=lambda one: one.cost)]
+
+
+def _kinds(problem: PlanningProblem, base: Solution) -> Iterator[tuple[Mapping[Step, int], list[int] | None]]:
+    """Yield start sets and therapists of each other kind: other times with the same therapist, or another one."""
     same = None if base.therapist is None else [base.therapist]
-    for sets in _variations(problem, base):
-        solution = _solved(problem, sets, same)
-        if solution:
-            yield solution
+    yield from ((sets, same) for sets in _variations(problem, base))
     rest = [therapist for therapist in problem.optimum.therapists() if therapist != base.therapist]
     if rest and base.therapist is not None:
-        solution = _solved(problem, problem.sets, rest)
-        if solution:
-            yield solution
+        yield problem.sets, rest
 
 
 def _solved(
-    problem: PlanningProblem, sets: Mapping[Step, int], therapists: list[int] | None
+    problem: PlanningProblem, sets: Mapping[Step, int], therapists: list[int] | None, below: int
 ) -> Solution | None:
     try:
-        return problem.optimum.best(sets, therapists)
+        return problem.optimum.best(sets, therapists, below=below)
     except GaveUp:  # one kind of plan fewer to show
         return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from scheduler.domain.formats import Formats
@@ -37,19 +38,20 @@ def suggestions(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> tuple[
     found: list[Suggestion] = []
     asked: set[str] = set()
     for text, fields, asks in _changes(problem.request, problem.availability, reasons):
-        if asks & asked or not _fits(problem, replace(problem.request, **fields)):
+        if asks & asked or not _fits(problem, replace(problem.request, **fields), problem.availability):
             continue
         found.append(Suggestion(text, fields, True))
         asked |= asks
         if len(found) == MOST:
             break
     if not found:
-        found = list(_more_hours(problem, reasons))[:MOST]
+        found = list(islice(_more_hours(problem, reasons), MOST))
     return tuple(found)
 
 
-def _fits(problem: PlanningProblem, request: Request) -> bool:
-    changed = PlanningProblem(request, problem.availability, problem.weights, problem.now)
+def _fits(problem: PlanningProblem, request: Request, availability: Availability) -> bool:
+    """Tell whether a complete course was found. A complete slot map alone does not prove that there is one."""
+    changed = PlanningProblem(request, availability, problem.weights, problem.now)
     try:
         return changed.slots.complete and changed.optimum.best(changed.sets) is not None
     except GaveUp:  # what is not known to help is not offered
@@ -146,14 +148,14 @@ def _more_hours(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> Iterat
     for role in dict.fromkeys(Role(reason.resource) for reason in reasons if reason.resource):
         if not _fits_with(problem, role, grid.real):
             continue
-        some = [
-            f"One more {role.value} every {name(weekday)} {words}"
-            for weekday in range(1, 8)
-            for words, half in halves
-            if _fits_with(problem, role, grid.days_in(frozenset({weekday})) & half)
-        ]
-        for text in some or [f"One more {role.value} on all days"]:
-            yield Suggestion(text, {}, True)
+        enough = False
+        for weekday in range(1, 8):
+            for words, half in halves:
+                if _fits_with(problem, role, grid.days_in(frozenset({weekday})) & half):
+                    enough = True
+                    yield Suggestion(f"One more {role.value} every {name(weekday)} {words}", {}, True)
+        if not enough:
+            yield Suggestion(f"One more {role.value} on all days", {}, True)
 
 
 def _fits_with(problem: PlanningProblem, role: Role, cells: int) -> bool:
@@ -162,8 +164,7 @@ def _fits_with(problem: PlanningProblem, role: Role, cells: int) -> bool:
     more = PlannerResource(
         ANOTHER, f"another {role.value}", frozenset({role}), units, _capabilities(problem, role)
     )
-    availability = problem.availability.plus(more, cells)
-    return PlanningProblem(problem.request, availability, problem.weights, problem.now).slots.complete
+    return _fits(problem, problem.request, problem.availability.plus(more, cells))
 
 
 def _capabilities(problem: PlanningProblem, role: Role) -> frozenset[str]:

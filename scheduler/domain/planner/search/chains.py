@@ -10,7 +10,7 @@ too high).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
@@ -32,13 +32,17 @@ Successors = Iterator[tuple[int, int, int, int]]  # promised, cell, relaxed, ahe
 
 @dataclass(slots=True)
 class State:
-    """A node placed at a cell (-1: a group's anchor); `spent` is the cost of everything before it."""
+    """A node placed at a cell (-1: a group's anchor); `spent` is the cost of everything before it.
+
+    `branches` are those that were placed for good, of the node before; `options` the starts of this one's branches.
+    """
 
     node: Node
     cell: int
     spent: int
     earlier: State | None
     branches: Chosen
+    options: Options = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -81,10 +85,14 @@ class Budget:
 
 
 class Queue:
-    """Pairs by their promise, up to a bound; once the budget is spent, the deepest first."""
+    """Pairs by their promise, up to a bound; once the budget is spent, the deepest first.
+
+    `opened` are the nodes and cells from which the search has gone on: another way to one of them costs no less.
+    """
 
     def __init__(self, budget: Budget, bound: int) -> None:
         self.budget, self.bound = budget, bound
+        self.opened: set[tuple[Node, int]] = set()
         self._heap: list[tuple[int, int, int, Pair]] = []
         self._order = count()
 
@@ -95,9 +103,11 @@ class Queue:
 
     def push_next(self, state: State, successors: Successors, depth: int) -> None:
         """Queue the cheapest successor that has not been queued yet."""
+        following = state.node.next
         for promised, cell, relaxed, ahead in successors:
-            self.push(Pair(promised, depth, state, cell, relaxed, ahead, successors))
-            return
+            if following is None or (following, cell) not in self.opened:
+                self.push(Pair(promised, depth, state, cell, relaxed, ahead, successors))
+                return
 
     def pop(self) -> Pair | None:
         return heappop(self._heap)[-1] if self._heap else None
@@ -126,14 +136,13 @@ class Search:
 
     def _chain(self, start: State, bound: int) -> tuple[int, Chosen] | None:
         queue = Queue(self.budget, bound)
-        opened: set[tuple[Node, int]] = set()
         self._open(queue, start, 0)
         while pair := queue.pop():
             following = pair.state.node.next
             if pair.settled is None:
                 queue.push_next(pair.state, pair.later, pair.depth)
-                if following is not None and (following, pair.cell) in opened:
-                    continue  # another way here cost no more, and the rest is the same
+                if following is not None and (following, pair.cell) in queue.opened:
+                    continue
                 pair.settled = self._settle(pair.state, pair.cell)
                 if pair.settled is None:
                     continue
@@ -145,8 +154,8 @@ class Search:
             branches = pair.settled[1]
             if following is None:
                 return pair.promised, self._placed(pair.state, branches)
-            if (following, pair.cell) not in opened:
-                opened.add((following, pair.cell))
+            if (following, pair.cell) not in queue.opened:
+                queue.opened.add((following, pair.cell))
                 spent = pair.promised - pair.ahead
                 self._open(queue, State(following, pair.cell, spent, pair.state, branches), pair.depth - 1)
         return None
@@ -166,51 +175,45 @@ class Search:
         return placed
 
     def _successors(self, state: State) -> Successors:
-        """Yield the next visit's starts, cheapest first."""
+        """Return the next visit's starts, cheapest first."""
         following = state.node.next
         own = self._own(state.node, state.cell) if isinstance(state.node, Step) else 0
         before = state.spent + own
+        state.options = {branch: self._options(state, branch) for branch in state.node.branches}
         if following is None:
-            relaxed = sum(self._least_branch(state, branch) for branch in state.node.branches)
-            if relaxed < NEVER:
-                yield before + relaxed, -1, relaxed, 0
-            return
+            relaxed = sum(int(costs.min(initial=NEVER)) for _, costs in state.options.values())
+            return iter([(before + relaxed, -1, relaxed, 0)] if relaxed < NEVER else [])
+        chosen = self._reach(state, following)
         table = self.tables.of[following]
-        low, high = self._reach(state, following)
-        cells = table.cells[low:high]
-        if not len(cells):
-            return
+        cells, ahead = table.cells[chosen], self._line(table.total)[chosen]
         branches = self._relaxed(state, following, cells)
-        ahead = self._line(table.total)[low:high]
-        costs = self._gap(state.node, state.cell, following, cells) + ahead + branches
-        for at in np.argsort(costs, kind="stable").tolist():
-            if costs[at] >= NEVER:
-                return
-            yield before + int(costs[at]), int(cells[at]), int(branches[at]), int(ahead[at])
+        costs = self._gap(state, following, chosen) + ahead + branches
+        order = np.argsort(costs, kind="stable")
+        order = order[: int((costs < NEVER).sum())]
+        promised = (costs[order] + before).tolist()
+        return zip(promised, *(each[order].tolist() for each in (cells, branches, ahead)), strict=True)
 
-    def _reach(self, state: State, child: Step) -> tuple[int, int]:
+    def _reach(self, state: State, child: Step) -> slice:
+        """Return where in its table the starts of a child are that the gap from this state allows."""
         low, high = self.tables.slots.reach(state.node, child, np.array([state.cell]))
-        at = self.tables.of[child].cells.searchsorted((low[0], high[0]))
-        return int(at[0]), int(at[1])
+        first, past = self.tables.of[child].cells.searchsorted((low[0], high[0])).tolist()
+        return slice(first, past)
 
-    def _gap(self, node: Node, cell: int, child: Step, cells: Cells) -> Costs:
-        if isinstance(node, Step):
-            return self.tables.gap_costs(cell, child, cells)
-        return self.tables.anchor_costs(node, child, cells)
+    def _gap(self, state: State, child: Step, chosen: slice) -> Costs:
+        cells = self.tables.of[child].cells[chosen]
+        if isinstance(state.node, Step):
+            return self.tables.gap_costs(state.cell, child, cells)
+        return self.tables.anchor_costs(state.node, child, cells)
 
-    def _branch(self, state: State, branch: Step) -> tuple[Cells, Costs]:
-        low, high = self._reach(state, branch)
+    def _options(self, state: State, branch: Step) -> tuple[Cells, Costs]:
+        chosen = self._reach(state, branch)
         table = self.tables.of[branch]
-        cells = table.cells[low:high]
-        return cells, self._gap(state.node, state.cell, branch, cells) + self._line(table.total)[low:high]
-
-    def _least_branch(self, state: State, branch: Step) -> int:
-        return int(self._branch(state, branch)[1].min(initial=NEVER))
+        return table.cells[chosen], self._gap(state, branch, chosen) + self._line(table.total)[chosen]
 
     def _relaxed(self, state: State, following: Step, cells: Cells) -> Costs:
+        """Return the least that the branches cost for each start of the next visit, each of them by itself."""
         total = np.zeros(len(cells), np.int64)
-        for branch in state.node.branches:
-            starts, costs = self._branch(state, branch)
+        for branch, (starts, costs) in state.options.items():
             if branch.deadline:
                 least = np.concatenate(([NEVER], np.minimum.accumulate(costs)))
                 last = cells - self.apart(branch, following)
@@ -222,15 +225,14 @@ class Search:
     def _settle(self, state: State, cell: int) -> tuple[int, Chosen] | None:
         """Place the branches of a state whose next visit starts at `cell`: their least cost together, and where."""
         following = state.node.next
+        if following is None:
+            return self._together(state.options, int(NEVER))
         options: Options = {}
-        for branch in state.node.branches:
-            starts, costs = self._branch(state, branch)
-            if following is not None:
-                clear = starts + self.apart(branch, following) <= cell
-                if not branch.deadline:
-                    clear |= starts >= cell + self.apart(following, branch)
-                starts, costs = starts[clear], costs[clear]
-            options[branch] = starts, costs
+        for branch, (starts, costs) in state.options.items():
+            clear = starts + self.apart(branch, following) <= cell
+            if not branch.deadline:
+                clear |= starts >= cell + self.apart(following, branch)
+            options[branch] = starts[clear], costs[clear]
         return self._together(options, int(NEVER))
 
     def _together(self, options: Options, bound: int) -> tuple[int, Chosen] | None:

@@ -1,13 +1,14 @@
 """The best placement without regard to clashes, in as many days as it takes to be sure.
 
-The search looks at the first weeks only and widens them until what it found costs less than anything that finishes
-later could; then in the same way at the first days of each visit.
+The search looks at the first weeks only, and there at the first days of each visit. What it finds bounds the days on
+which a cheaper course could have its visits; where those go further, it looks once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from scheduler.domain.planner.grid.bitsets import span
 from scheduler.domain.planner.grid.gaps import GapRanges
@@ -36,14 +37,6 @@ class Solution:
     proven: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HorizonView:
-    """What is known of some days: the surviving starts, and what the visits cost from which nothing hangs."""
-
-    slots: SlotMap
-    leaves: Leaves
-
-
 class Horizon:
     """Solves one course for chosen start sets."""
 
@@ -51,19 +44,24 @@ class Horizon:
         self.course, self.gap_ranges, self.pricing, self.weights = course, gap_ranges, pricing, weights
         self.grid = gap_ranges.grid
         self._child_costs = ChildCosts(gap_ranges, weights)
+        self._enough = 0  # the days that the last search needed
 
-    def best(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
-        """Return the cheapest placement in which visits may clash, or None if there is none."""
-        days = self._first_days(starts)
+    def best(
+        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int = int(NEVER)
+    ) -> Solution | None:
+        """Return the cheapest placement in which visits may clash, or None if all cost `below` or more."""
+        best = None
+        days = self._days_needed(below) if below < NEVER else max(self._first_days(starts), self._enough)
         while True:
             cut = span(0, days * self.grid.width)
             near = {step: cells & cut for step, cells in starts.items()}
-            found = self._in_days(near, therapists, budget)
-            if days >= self.grid.days:
-                return found
-            needed = self._days_needed(found.cost) if found else 2 * days
-            if found and needed <= days:
-                return found
+            found = self._in_days(near, therapists, budget, below)
+            if found:
+                best, below = found, found.cost
+            needed = self._days_needed(below) if below < NEVER else 2 * days
+            if days >= min(needed, self.grid.days):
+                self._enough = days
+                return best
             days = min(max(needed, days + 7), self.grid.days)
 
     def _first_days(self, starts: Mapping[Step, int]) -> int:
@@ -79,10 +77,10 @@ class Horizon:
                 pace += step.offset.target // 24 if hours else step.offset.target * 7 // 5
         return min(first + pace + FIRST_DAYS, self.grid.days)
 
-    def _days_needed(self, cost: int) -> int:
-        """Return how many days hold every plan that costs at most `cost`."""
+    def _days_needed(self, below: int) -> int:
+        """Return how many days hold every plan that costs less than `below`."""
         last: dict[Step, int] = {}
-        limits = self._limits(cost)
+        limits = self._limits(below)
         for step in self.course.steps:
             if step.on_line:
                 last[step] = limits.get(step, self.grid.days)
@@ -92,28 +90,29 @@ class Horizon:
                 last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
             else:
                 last[step] = self.grid.days
-        return max(last.values(), default=0) + 1
+        return min(max(last.values(), default=0) + 1, self.grid.days)
 
-    def _in_days(self, starts: Mapping[Step, int], therapists: list[int], budget: Budget) -> Solution | None:
+    def _in_days(
+        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int
+    ) -> Solution | None:
         slots = SlotMap(self.course, starts, self.gap_ranges)
         if not slots.complete:
             return None
-        view = HorizonView(
-            slots, Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
-        )
-        slack = FIRST_SLACK
-        while True:
+        leaves = Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
+        search = partial(self._within, slots, leaves, therapists, budget)
+        if below < NEVER:
+            return search(self._rows(slots, self._limits(below)), below)
+        found, slack = None, FIRST_SLACK
+        while found is None:
             rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
-            found = self._within(view, rows, therapists, budget)
-            if found:
-                break
-            if all(rows[step][1] > slots.last_row(step) for step in self.course.steps):
+            found = search(rows, below)
+            if not found and all(rows[step][1] > slots.last_row(step) for step in self.course.steps):
                 return None
             slack *= 3
         limits = self._limits(found.cost)
         if _covered(limits, rows, slots):
             return found
-        return self._within(view, self._rows(slots, limits), therapists, budget, found) or found
+        return search(self._rows(slots, limits), found.cost) or found
 
     def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
         rows: dict[Step, tuple[int, int]] = {}
@@ -144,34 +143,26 @@ class Horizon:
         return limits
 
     def _within(
-        self,
-        view: HorizonView,
-        rows: Rows,
-        therapists: list[int],
-        budget: Budget,
-        known: Solution | None = None,
+        self, slots: SlotMap, leaves: Leaves, therapists: list[int], budget: Budget, rows: Rows, below: int
     ) -> Solution | None:
-        tables = Tables(self.course, view.slots, self.pricing, self.weights, view.leaves, rows, therapists)
+        tables = Tables(self.course, slots, self.pricing, self.weights, leaves, rows, therapists)
         limited = Budget(min(STATES, budget.left), budget.choices)
-        best = self._cheapest(tables, therapists, limited, known)
+        best = self._cheapest(tables, therapists, limited, below)
         budget.left -= STATES if limited.spent else 0
         return best
 
-    def _cheapest(
-        self, tables: Tables, therapists: list[int], budget: Budget, known: Solution | None
-    ) -> Solution | None:
-        """Return the best over all candidates for the course's own therapist, if it costs less than the known one."""
+    def _cheapest(self, tables: Tables, therapists: list[int], budget: Budget, below: int) -> Solution | None:
+        """Return the best over all candidates for the course's own therapist, if it costs less than `below`."""
         least = tables.floor()
         lines = range(max(len(therapists), 1))
         floors = [int(least[min(line, len(least) - 1)]) for line in lines]
         best = None
-        bound = min(known.cost, int(NEVER)) if known else int(NEVER)
         for line in sorted(lines, key=lambda line: floors[line]):
-            if floors[line] >= bound:
+            if floors[line] >= below:
                 break
-            found = self._line(Search(tables, line, budget), bound)
-            if found and found[0] < bound:
-                bound = found[0]
+            found = self._line(Search(tables, line, budget), below)
+            if found and found[0] < below:
+                below = found[0]
                 best = Solution(found[1], found[0], therapists[line] if therapists else None, True)
         return best
 

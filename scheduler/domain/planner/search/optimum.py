@@ -21,7 +21,7 @@ from itertools import count
 from scheduler.domain.planner.grid.gaps import GapRanges
 from scheduler.domain.planner.search.chains import Budget
 from scheduler.domain.planner.search.clashes import Clash, Clashes, Sets, Shortage
-from scheduler.domain.planner.search.costs import Pricing
+from scheduler.domain.planner.search.costs import NEVER, Pricing
 from scheduler.domain.planner.search.course import CourseTree
 from scheduler.domain.planner.search.horizon import STATES, Horizon, Solution
 from scheduler.domain.planner.values import GaveUp, Weights
@@ -69,16 +69,20 @@ class Optimum:
         return list(dict.fromkeys(therapist for free in asking for therapist in free))
 
     def best(
-        self, starts: Sets, therapists: list[int] | None = None, solver_fallback: SolverFallback | None = None
+        self,
+        starts: Sets,
+        therapists: list[int] | None = None,
+        solver_fallback: SolverFallback | None = None,
+        below: int = int(NEVER),
     ) -> Solution | None:
-        """Return the cheapest complete placement, or None if there is none.
+        """Return the cheapest complete placement, or None if there is none that costs less than `below`.
 
         Where the search ends without proof, `solver_fallback` is asked for a better answer than the one at hand. Raises
         GaveUp when none was found, although there may be one.
         """
         candidates = self.therapists() if therapists is None else therapists
         try:
-            found = self._cheapest(starts, candidates)
+            found = self._cheapest(starts, candidates, below)
         except GaveUp:
             self.tangled = True
             if solver_fallback is None:
@@ -88,8 +92,8 @@ class Optimum:
             return solver_fallback(starts, candidates, found)
         return found
 
-    def _cheapest(self, starts: Sets, therapists: list[int]) -> Solution | None:
-        cases = Cases(self, therapists)
+    def _cheapest(self, starts: Sets, therapists: list[int], below: int) -> Solution | None:
+        cases = Cases(self, therapists, below)
         cases.add(starts, 0)
         for _ in range(CASES):
             case = cases.pop()
@@ -120,8 +124,8 @@ class Optimum:
 class Cases:
     """The open cases, as a queue. `exact` tells whether each one's cost is a true bound."""
 
-    def __init__(self, optimum: Optimum, therapists: list[int]) -> None:
-        self._optimum, self._therapists = optimum, therapists
+    def __init__(self, optimum: Optimum, therapists: list[int], below: int) -> None:
+        self._optimum, self._therapists, self._below = optimum, therapists, below
         self._budget = Budget(STATES)
         self._numbers = count()
         self._deepest = False
@@ -133,7 +137,7 @@ class Cases:
 
     def add(self, sets: Sets, depth: int) -> None:
         """Solve a case as if clashes did not matter, and queue it if there is anything in it."""
-        found = self._optimum.horizon.best(sets, self._therapists, self._budget)
+        found = self._optimum.horizon.best(sets, self._therapists, self._budget, self._below)
         if found:
             self._push(Case(sets, found, depth))
 
