@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from scheduler.domain.answers import MOOD_TO, PHQ2_FROM, Thresholds
@@ -24,6 +25,14 @@ RULES = (
     "driver before-start 2 days",
     "booster before-start 14 days",
 )
+
+
+class SeveralVisits(StrEnum):
+    """What a mail about several visits carries for calendars, beside the way to the feed."""
+
+    NOTHING = "nothing"
+    FILE = "file"  # one without METHOD
+    INVITATIONS = "invitations"  # one for each visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class ClinicSettings:
     second_factor_for_all: bool = False  # a code at sign-in for every role, not only for admins and managers
     visit_label: str = USUAL_LABEL
     mail_name: str = ""  # how mails call the clinic; empty is its name
+    several_visits: str = SeveralVisits.NOTHING.value
     show_hidden_visits: bool = False
     show_location: bool = True
     arrive_early_minutes: int = 15

@@ -14,7 +14,7 @@ from functools import partial
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scheduler.notify.texts import BUTTON, FOLDER, VISITS, filled
+from scheduler.notify.texts import BUTTON, FOLDER, NOTE, VISITS, filled
 
 WIDTH = 76
 HOUR_AND_HALF = re.compile(r"(\d) ([AP]M\b|[ap]\.)")
@@ -72,14 +72,21 @@ class Paragraph:
 
 
 def blocks(
-    paragraphs: Sequence[str], values: Mapping[str, str], visits: Sequence[VisitLine]
+    paragraphs: Sequence[str],
+    values: Mapping[str, str],
+    visits: Sequence[VisitLine],
+    before_visits: Sequence[Paragraph] = (),
 ) -> list[Paragraph]:
-    """Return the paragraphs with their placeholders filled; an empty one is left out."""
-    found = []
+    """Return the paragraphs with their placeholders filled; an empty one is left out.
+
+    What there is to say about the calendar follows the visits where the text has no place for it.
+    """
+    found: list[Paragraph] = []
+    note = "" if any(NOTE in one for one in paragraphs) else values.get("calendar_note", "")
     for paragraph in paragraphs:
         button = BUTTON.fullmatch(paragraph)
         if paragraph == VISITS:
-            found.append(Paragraph(visits=tuple(visits)))
+            found += [*before_visits, Paragraph(visits=tuple(visits)), Paragraph(words=note)]
         elif button:
             found.append(Paragraph(words=filled(button[1], values), url=values[button[2]]))
         else:

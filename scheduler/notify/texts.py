@@ -24,7 +24,7 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 BUTTON = re.compile(r"\[([^\]\n]+)\]\(\{(link|action_link)\}\)")
 # what mail programs make a link of: a scheme, www., or a host name with something behind it
 ADDRESS_LIKE = re.compile(r"://|\bwww\.|\b(?:mailto|tel|sms|data|javascript):|\w\.[\w-]+[/?#:]", re.I)
-VISITS = "{visits}"
+VISITS, NOTE = "{visits}", "{calendar_note}"
 LINKS = ("link", "action_link")
 COMMON = frozenset(
     {

@@ -111,6 +111,11 @@ def address_url(public_url: str, token: str) -> str:
     return f"{public_url}/visits/{token}/address"
 
 
+def calendar_url(page: str) -> str:
+    """Return where the holder of a page's address subscribes to the calendar."""
+    return f"{page}/calendar"
+
+
 def unsubscribe_url(public_url: str, token: str) -> str:
     return f"{public_url}/visits/{token}/unsubscription"
 

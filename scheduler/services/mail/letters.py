@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from email.utils import parseaddr
 from functools import cache
 from typing import Any
 
@@ -18,8 +19,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.ical import Method, course_calendar, invitation
-from scheduler.models import calendar_feed as feeds
+from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
@@ -27,11 +27,18 @@ from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import open_for
 from scheduler.models.user import User
-from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
-from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
+from scheduler.notify.layout import Paragraph, VisitLine, as_html, as_text, blocks
+from scheduler.notify.mail import Mail, as_bytes, message_id
 from scheduler.notify.texts import filled, text_of
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.encryption import WrongKey, decrypt, decrypt_values, encrypt
+from scheduler.services.mail.calendar_objects import (
+    ADD_TO_CALENDAR,
+    Addressed,
+    CalendarObjects,
+    SentObject,
+    calendar_objects,
+)
 from scheduler.services.mail.requirement_mails import TOPICS
 from scheduler.services.mail.told import Times, as_told
 from scheduler.services.private_links import (
@@ -39,6 +46,7 @@ from scheduler.services.private_links import (
     UNSUBSCRIBE,
     VISITS,
     address_url,
+    calendar_url,
     page_token,
     page_url,
     unsubscribe_url,
@@ -49,8 +57,6 @@ SAME_HOUR = "same-hour"
 ASKED = "reminder-asked"  # the words of a reminder of a visit for which the patient asked for another time
 ADDRESS_CONFIRM, ADDRESS_NOTICE = "address-confirm", "address-notice"
 NEW, FORMER = "new", "former"  # recipients of mail about a change of address
-WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
-SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see attached visits twice
 # these stop when the patient wants no reminders, and say how to stop them
 REMINDING = (
     MessageKind.REMINDER,
@@ -60,10 +66,6 @@ REMINDING = (
     MessageKind.BOOSTER,
 )
 TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
-CALENDAR_NOTE = {
-    "en": "To add this to your calendar, open the attached file.",
-    "es": "Para tenerlo en su calendario, abra el archivo adjunto.",
-}
 FOOTER = {
     "en": "Email isn't secure. Please don't reply with personal information.",
     "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
@@ -94,6 +96,7 @@ class Letter:
     rfc_message_id: str
     dated_at: datetime
     link_epoch: int | None  # that its links carry; None: it leaves whatever the epoch is
+    invitations: tuple[SentObject, ...] = ()  # in its content, to be kept when it passes the sending check
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
         return NoLetter(message.id, token, reader)
     if message.kind in TOPICS and not _is_anything_missing(session, message):
         return NoLetter(message.id, token, MessageReason.NOTHING_MISSING)
-    mail = _mail(session, message, patient, reader, head, now)
+    mail, objects = _mail(session, message, patient, reader, head, now)
     stored = _stored(message, head)
     content = stored or as_bytes(mail)
     return Letter(
@@ -140,6 +143,7 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
         rfc_message_id=mail.message_id,
         dated_at=mail.dated_at,
         link_epoch=patient.link_epoch if patient and message.kind is not MessageKind.ADDRESS else None,
+        invitations=() if stored else objects.sent,
     )
 
 
@@ -243,7 +247,7 @@ def _mail(
     reader: Reader,
     head: Letterhead,
     now: datetime,
-) -> Mail:
+) -> tuple[Mail, CalendarObjects]:
     clinic = session.get_one(Clinic, message.clinic_id)
     speech = tongue(reader.language, clinic.zone, clinic.formats)
     about = _appointments(session, message)
@@ -257,15 +261,20 @@ def _mail(
     elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
         kind = ASKED
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
-    calendar = _calendar(session, clinic, message, patient, about, reader, speech, head, now)
+    sender = _sender(clinic, reader, head)
+    objects = CalendarObjects()
+    if patient is not None and reader.in_the_open:
+        to = Addressed(sender, reader.address, speech.language, head.bounces_to is not None)
+        objects = calendar_objects(session, clinic, patient, message, about, to, now)
     values = _values(message, patient, clinic, reader, about, speech, head, now)
-    values["calendar_note"] = CALENDAR_NOTE[speech.language] if calendar else ""
+    values["calendar_note"] = objects.note
     visits = [_visit_line(message, appointment, speech) for appointment in about]
     subject = filled(words.subject_many if len(about) > 1 else words.subject, values)
-    found = blocks(words.paragraphs, values, visits)
+    feed = Paragraph(ADD_TO_CALENDAR[speech.language], calendar_url(values["link"]))
+    found = blocks(words.paragraphs, values, visits, [feed] if objects.offers_feed else [])
     footer = FOOTER[speech.language]
-    return Mail(
-        sender=head.mail_from,
+    mail = Mail(
+        sender=sender,
         recipient=reader.address,
         subject=subject,
         text=as_text(found, footer, speech.language),
@@ -273,9 +282,21 @@ def _mail(
         dated_at=(message.dated_at or now).replace(microsecond=0),
         message_id=message_id(message.public_id, head.mail_from),
         reply_to=head.bounces_to or "",
-        calendar=calendar,
+        calendars=objects.parts,
         more_headers=_more_headers(session, message, patient, head),
     )
+    return mail, objects
+
+
+def _sender(clinic: Clinic, reader: Reader, head: Letterhead) -> str:
+    """Return From: the clinic's name before the address that all clinics share.
+
+    A patient who has not agreed to plain mail gets no name of the clinic but the discreet one.
+    """
+    installed, address = parseaddr(head.mail_from)
+    name = clinic.settings.mail_name or (clinic.name if reader.in_the_open else installed)
+    quoted = line(name).replace("\\", "").replace('"', "'")
+    return f'"{quoted}" <{address}>' if quoted else address
 
 
 def _appointments(session: Session, message: Message) -> list[Appointment]:
@@ -321,17 +342,17 @@ def _values(
 
 def _visit_line(message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
     start, end = appointment.start_at, appointment.end_at
-    line = VisitLine(
+    shown = VisitLine(
         day=speech.day(start),
         times=speech.times(start, end),
         zone=speech.zone_of(start),
         cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
     )
     was = _was(message, appointment)
-    if was is None or was == (start, end) or line.cancelled:
-        return line
+    if was is None or was == (start, end) or shown.cancelled:
+        return shown
     was_start, was_end = was
-    return replace(line, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
+    return replace(shown, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
 
 
 def _was(message: Message, appointment: Appointment) -> Times | None:
@@ -345,29 +366,6 @@ def _is_same_hour(message: Message, about: Sequence[Appointment]) -> bool:
     off = message.values.get("off", ())
     times = [(one.id not in off and _was(message, one), (one.start_at, one.end_at)) for one in about]
     return bool(about) and all(was == present for was, present in times)
-
-
-def _calendar(
-    session: Session,
-    clinic: Clinic,
-    message: Message,
-    patient: Patient | None,
-    about: Sequence[Appointment],
-    reader: Reader,
-    speech: Tongue,
-    head: Letterhead,
-    now: datetime,
-) -> CalendarPart | None:
-    """Return an invitation for one visit, a file without METHOD for several, nothing for who subscribes."""
-    if message.kind not in WITH_CALENDAR or patient is None or not about or not reader.in_the_open:
-        return None
-    if feeds.fetched_since(session, patient.resource_id, now - SUBSCRIBED):
-        return None
-    if len(about) > 1:
-        return CalendarPart(course_calendar(clinic, about, language=speech.language))
-    method = Method.CANCEL if message.kind is MessageKind.CANCELLATION else Method.REQUEST
-    content = invitation(clinic, about[0], reader.address, head.mail_from, method, language=speech.language)
-    return CalendarPart(content, method.value, "invite.ics")
 
 
 def _more_headers(

@@ -117,6 +117,10 @@ def recipients(patient: Patient) -> tuple[str, ...]:
     return ("patient", "proxy") if patient.proxy_email else ("patient",)
 
 
+def address_of(patient: Patient, recipient: str) -> str | None:
+    return patient.proxy_email if recipient == "proxy" else patient.email
+
+
 def rules_of(settings: ClinicSettings) -> tuple[ReminderRule, ...]:
     """Return the clinic's rules: its lead times, and those it has written."""
     own = tuple(read_rule(text) for text in settings.reminder_rules)
