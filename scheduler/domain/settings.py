@@ -35,6 +35,14 @@ class SeveralVisits(StrEnum):
     INVITATIONS = "invitations"  # one for each visit
 
 
+class ProxyNames(StrEnum):
+    """How a mail to the person who looks after a patient says for whom it is."""
+
+    FIRST_NAME = "first-name"
+    INITIALS = "initials"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class ClinicSettings:
     locale: str = DEFAULT_LOCALE  # how dates and times are written, and on which day a week begins
@@ -66,6 +74,9 @@ class ClinicSettings:
     visit_label: str = USUAL_LABEL
     mail_name: str = ""  # how mails call the clinic; empty is its name
     several_visits: str = SeveralVisits.NOTHING.value
+    proxy_names: str = ProxyNames.FIRST_NAME.value
+    reminder_preparation: bool = False  # what to do before, and whether a driver is needed, in the reminder
+    private_events: bool = False  # CLASS of events; Google shows private ones as "Busy" only
     show_hidden_visits: bool = False
     show_location: bool = True
     arrive_early_minutes: int = 15

@@ -21,6 +21,7 @@ HOUR_AND_HALF = re.compile(r"(\d) ([AP]M\b|[ap]\.)")
 BEFORE = {"en": "Old time", "es": "Antes"}
 ALL_TIMES = {"en": "All times: {zone}", "es": "Todas las horas: {zone}"}
 CANCELLED = {"en": "canceled", "es": "cancelada"}
+AGAIN = {"en": "scheduled again", "es": "reservada de nuevo"}
 
 
 def _capital(words: str) -> str:
@@ -46,13 +47,16 @@ _inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 
 @dataclass(frozen=True, slots=True)
 class VisitLine:
-    """One visit as a mail lists it; `before` is its former time, if it had one."""
+    """One visit as a mail lists it; `before` is its former time, if it had one, `again` marks one that was
+    canceled before, and `steps` are what to do before it."""
 
     day: str
     times: str
     zone: str
     before: str = ""
     cancelled: bool = False
+    again: bool = False
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def as_html(found: Sequence[Paragraph], footer: str, subject: str, language: str
         subject=subject,
         language=language,
         before_word=BEFORE[language],
-        cancelled_word=CANCELLED[language],
+        mark_of=partial(_mark, language=language),
         all_times=partial(_all_times, language=language),
     )
     return _inliner.inline(page)
@@ -124,10 +128,20 @@ def _block_text(block: Paragraph, language: str) -> str:
 
 
 def _visit_text(visit: VisitLine, language: str, *, with_zone: bool) -> str:
-    mark = f" [{CANCELLED[language]}]" if visit.cancelled else ""
+    mark = f" [{_mark(visit, language)}]" if _mark(visit, language) else ""
     zone = f" ({visit.zone})" if with_zone else ""
-    line = f"* {_capital(visit.day)}\n  {visit.times}{zone}{mark}"
-    return f"{line}\n  {BEFORE[language]}: {visit.before}" if visit.before else line
+    lines = [f"* {_capital(visit.day)}", f"  {visit.times}{zone}{mark}"]
+    if visit.before:
+        lines.append(f"  {BEFORE[language]}: {visit.before}")
+    for step in visit.steps:
+        lines += textwrap.wrap(step, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def _mark(visit: VisitLine, language: str) -> str:
+    if visit.cancelled:
+        return CANCELLED[language]
+    return AGAIN[language] if visit.again else ""
 
 
 def _all_times(zone: str, language: str) -> str:

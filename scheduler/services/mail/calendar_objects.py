@@ -44,11 +44,11 @@ NOTES = {
     "en": {
         Note.INVITATION: (
             "This email includes a calendar invitation. Declining it in your calendar does not cancel the "
-            "appointment: to cancel, use your private page or call us."
+            "appointment: to cancel, use the private page or call us."
         ),
         Note.INVITATIONS: (
             "A calendar invitation for each appointment is attached. Declining one in your calendar does not cancel "
-            "the appointment: to cancel, use your private page or call us."
+            "the appointment: to cancel, use the private page or call us."
         ),
         Note.FILE: "You can also add these appointments to your calendar by opening the attached file.",
         Note.WITHDRAWAL: "This email also removes the appointment from your calendar, if you added our invitation.",
@@ -57,11 +57,11 @@ NOTES = {
     "es": {
         Note.INVITATION: (
             "Este correo incluye una invitación de calendario. Rechazarla en su calendario no cancela la cita: para "
-            "cancelar, use su página privada o llámenos."
+            "cancelar, use la página privada o llámenos."
         ),
         Note.INVITATIONS: (
             "Va adjunta una invitación de calendario por cada cita. Rechazarla en su calendario no cancela la cita: "
-            "para cancelar, use su página privada o llámenos."
+            "para cancelar, use la página privada o llámenos."
         ),
         Note.FILE: "También puede añadir estas citas a su calendario con el archivo adjunto.",
         Note.WITHDRAWAL: "Este correo también quita la cita de su calendario, si añadió nuestra invitación.",

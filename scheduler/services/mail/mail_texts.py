@@ -22,12 +22,16 @@ from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail.calendar_objects import NOTES, Note
-from scheduler.services.mail.letters import FOOTER, PRIVATE
+from scheduler.services.mail.letters import CONFIRMED, FOOTER, PRIVATE
 from scheduler.services.trail import audit
 
 TITLES = {
     **{kind.value: kind.words for kind in MessageKind},
+    CONFIRMED: "Reminder of confirmed visits",
     PRIVATE: "Email to patients without email consent",
+}
+TITLES |= {
+    f"{texts.PROXY}{kind}": f"{TITLES[kind]}, to a proxy" for kind in texts.FOR_PROXIES & TITLES.keys()
 }
 NOTED = {  # as in a mail about one visit
     MessageKind.CONFIRMATION.value: Note.INVITATION,
@@ -127,7 +131,8 @@ def sample(clinic: Clinic, text: Text, body: str, now: datetime) -> Sample:
 def _values(clinic: Clinic, speech: Tongue, text: Text, now: datetime) -> Mapping[str, str]:
     start = _start(now)
     return {
-        "first_name": "Maria",
+        "first_name": "Ana" if text.kind.startswith(texts.PROXY) else "Maria",
+        "patient": "Maria",
         "clinic": clinic.settings.mail_name or clinic.name,
         "phone": clinic.phone,
         "address": clinic.address,

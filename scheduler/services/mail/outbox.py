@@ -96,14 +96,20 @@ def add_subject(message: Message, appointment: Appointment, told: LastNotificati
             schedule_version=appointment.schedule_version,
         )
     )
-    key, values = str(appointment.id), message.values
-    before = {key: told.written} if told and told.stands else {}
-    off = [] if appointment.status.is_live else [appointment.id]
+    key, values, live = str(appointment.id), message.values, appointment.status.is_live
+    others = {
+        name: [one for one in values.get(name, ()) if one != appointment.id] for name in ("off", "again")
+    }
+    if not live:
+        others["off"].append(appointment.id)
+    elif told and not told.stands:
+        others["again"].append(appointment.id)
+    before = {other: times for other, times in values["before"].items() if other != key}
     message.values = {
         **values,
+        **others,
         "times": {**values["times"], key: times_document(appointment)},
-        "before": {**values["before"], **before},
-        "off": [*values.get("off", ()), *off],
+        "before": before | ({key: told.written} if told and told.stands else {}),
     }
 
 
