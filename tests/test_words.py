@@ -57,7 +57,7 @@ def test_a_planted_word_is_found(text, wrong):
         ("templates/visits/_panel.html", "Canceled by"),
         (
             "templates/mail/en/reminder.txt",
-            "Please tap to confirm. You can also reschedule, cancel, and read how to prepare.",
+            "[Confirm or make changes]({link})",
         ),
         ("scheduler/patient_pages/words.py", "I don't have a driver yet"),
         ("scheduler/errors.py", "That time has just been taken"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, ViewportSize
 
-from scheduler.notify.texts import FOLDER, PLACEHOLDER, VISITS, text_of
+from scheduler.notify.texts import FOLDER, PLACEHOLDER, PROXY, VISITS, text_of
 from scheduler.notify.words import LANGUAGES
 from tools.places import ROOT, Refused
 
@@ -23,6 +23,7 @@ TO_STAFF = ("account", "account-notice", "digest", "invitation", "notice", "zone
 OF_NEW_RULES = ("same-hour", "zone-notice")  # only a demo whose zone follows new rules writes them
 NEWCOMER = "newcomer@demo.seriate.example"
 SEVERAL = "-several"
+NOT_IN_DEMO = {"reinstated", "reminder-confirmed"}  # what no patient of the demo has done
 LONG_ENOUGH = 90  # seconds, for the clock's next ticks
 Mails = dict[str, str]
 
@@ -116,7 +117,8 @@ def _come(page: Page, wanted: Sequence[str]) -> Mails:
 
 
 def _kinds() -> set[str]:
-    return {file.stem for file in (FOLDER / "en").glob("*.txt")}
+    kinds = {file.stem for file in (FOLDER / "en").glob("*.txt")}
+    return {one for one in kinds - NOT_IN_DEMO if not one.startswith(PROXY)}
 
 
 def _names(kinds: Iterable[str]) -> Iterator[str]:

@@ -24,8 +24,12 @@ class MessageReason(StrEnum):
     DECEASED = "deceased"
     LEFT = "left"
     DISPLACED = "displaced"
+    SAME_ADDRESS = "same-address"
+    ANNOUNCED = "announced"
+    NOT_RECORDED = "not-recorded"
     # void
     NOTHING_MISSING = "nothing-missing"
+    NOT_ASKED = "not-asked"
     RULE_REMOVED = "rule-removed"
     MOVED = "moved"
     CANCELED = "canceled"
@@ -96,6 +100,10 @@ _WORDS = {
     _R.DECEASED: "the patient has died",
     _R.LEFT: "the patient has left the clinic",
     _R.DISPLACED: "the visit is affected by a closure or an absence",
+    _R.SAME_ADDRESS: "the patient has the same address",
+    _R.ANNOUNCED: "an email about a change of this visit says it",
+    _R.NOT_RECORDED: "the visit was not recorded as attended in time",
+    _R.NOT_ASKED: "no questions are asked after this kind of visit",
     _R.NOTHING_MISSING: "nothing is missing anymore",
     _R.RULE_REMOVED: "rule was removed",
     _R.MOVED: "moved",

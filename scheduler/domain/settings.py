@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from scheduler.domain.answers import MOOD_TO, PHQ2_FROM, Thresholds
@@ -24,6 +25,22 @@ RULES = (
     "driver before-start 2 days",
     "booster before-start 14 days",
 )
+
+
+class SeveralVisits(StrEnum):
+    """What a mail about several visits carries for calendars, beside the way to the feed."""
+
+    NOTHING = "nothing"
+    FILE = "file"  # one without METHOD
+    INVITATIONS = "invitations"  # one for each visit
+
+
+class ProxyNames(StrEnum):
+    """How a mail to the person who looks after a patient says for whom it is."""
+
+    FIRST_NAME = "first-name"
+    INITIALS = "initials"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,10 @@ class ClinicSettings:
     second_factor_for_all: bool = False  # a code at sign-in for every role, not only for admins and managers
     visit_label: str = USUAL_LABEL
     mail_name: str = ""  # how mails call the clinic; empty is its name
+    several_visits: str = SeveralVisits.NOTHING.value
+    proxy_names: str = ProxyNames.FIRST_NAME.value
+    reminder_preparation: bool = False  # what to do before, and whether a driver is needed, in the reminder
+    private_events: bool = False  # CLASS of events; Google shows private ones as "Busy" only
     show_hidden_visits: bool = False
     show_location: bool = True
     arrive_early_minutes: int = 15

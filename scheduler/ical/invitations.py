@@ -37,8 +37,13 @@ def invitation(
     method: Method | str,
     url: str = "",
     language: str = "en",
+    *,
+    answers_read: bool = True,
 ) -> bytes:
-    """Return the visit as an iTIP message; `organizer` is the mail's From, "Clinic <desk@clinic.example>"."""
+    """Return the visit as an iTIP message; `organizer` is the mail's From, "Clinic <desk@clinic.example>".
+
+    An answer is asked for only where a program reads the answers, and never to a CANCEL.
+    """
     method = Method(method)
     look = replace(look_of(clinic, url, language), alarm_minutes=None)
     cancelled = method is Method.CANCEL
@@ -48,7 +53,7 @@ def invitation(
     zone = vtimezone(clinic.zone_name, appointment.start_at.year)
     shown = entry(appointment, status, clinic.settings.label(look.language), look)
     component = event(shown, clinic.zone_name if zone else None)
-    _address(component, organizer, patient_address)
+    _address(component, organizer, patient_address, asks=answers_read and not cancelled)
     lines: bytes = component.to_ical()
     return b"".join([_head(method, clinic.zone_name, appointment.start_at.year), lines, END])
 
@@ -63,7 +68,7 @@ def _head(method: Method, zone_name: str, since_year: int) -> bytes:
     return head.removesuffix(END)
 
 
-def _address(component: Event, organizer: str, patient_address: str) -> None:
+def _address(component: Event, organizer: str, patient_address: str, *, asks: bool) -> None:
     name, address = parseaddr(organizer)
     sender = vCalAddress(f"mailto:{address}")
     if line(name):
@@ -73,5 +78,5 @@ def _address(component: Event, organizer: str, patient_address: str) -> None:
     invited.params["CUTYPE"] = vText("INDIVIDUAL")
     invited.params["ROLE"] = vText("REQ-PARTICIPANT")
     invited.params["PARTSTAT"] = vText("NEEDS-ACTION")
-    invited.params["RSVP"] = vText("TRUE")
+    invited.params["RSVP"] = vText("TRUE" if asks else "FALSE")
     component.add("attendee", invited)

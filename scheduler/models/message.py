@@ -45,6 +45,8 @@ class MessageState(StrEnum):
 
 
 class MessageSubject(InClinic, Model):
+    """`method` and `sequence` are those of the calendar object about this visit that the message carried, if any."""
+
     __tablename__ = "message_subject"
     __table_args__ = (
         refers("message_id", "message"),
@@ -56,6 +58,8 @@ class MessageSubject(InClinic, Model):
     message_id: Mapped[int]
     appointment_id: Mapped[int]
     schedule_version: Mapped[int]
+    method: Mapped[str | None] = mapped_column(String(10))
+    sequence: Mapped[int | None]
 
 
 class Message(InClinic, Public, Reasoned, Model):

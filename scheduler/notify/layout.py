@@ -14,13 +14,14 @@ from functools import partial
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scheduler.notify.texts import BUTTON, FOLDER, VISITS, filled
+from scheduler.notify.texts import BUTTON, FOLDER, NOTE, VISITS, filled
 
 WIDTH = 76
 HOUR_AND_HALF = re.compile(r"(\d) ([AP]M\b|[ap]\.)")
 BEFORE = {"en": "Old time", "es": "Antes"}
 ALL_TIMES = {"en": "All times: {zone}", "es": "Todas las horas: {zone}"}
 CANCELLED = {"en": "canceled", "es": "cancelada"}
+AGAIN = {"en": "scheduled again", "es": "reservada de nuevo"}
 
 
 def _capital(words: str) -> str:
@@ -46,13 +47,16 @@ _inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 
 @dataclass(frozen=True, slots=True)
 class VisitLine:
-    """One visit as a mail lists it; `before` is its former time, if it had one."""
+    """One visit as a mail lists it; `before` is its former time, if it had one, `again` marks one that was
+    canceled before, and `steps` are what to do before it."""
 
     day: str
     times: str
     zone: str
     before: str = ""
     cancelled: bool = False
+    again: bool = False
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +76,21 @@ class Paragraph:
 
 
 def blocks(
-    paragraphs: Sequence[str], values: Mapping[str, str], visits: Sequence[VisitLine]
+    paragraphs: Sequence[str],
+    values: Mapping[str, str],
+    visits: Sequence[VisitLine],
+    before_visits: Sequence[Paragraph] = (),
 ) -> list[Paragraph]:
-    """Return the paragraphs with their placeholders filled; an empty one is left out."""
-    found = []
+    """Return the paragraphs with their placeholders filled; an empty one is left out.
+
+    What there is to say about the calendar follows the visits where the text has no place for it.
+    """
+    found: list[Paragraph] = []
+    note = "" if any(NOTE in one for one in paragraphs) else values.get("calendar_note", "")
     for paragraph in paragraphs:
         button = BUTTON.fullmatch(paragraph)
         if paragraph == VISITS:
-            found.append(Paragraph(visits=tuple(visits)))
+            found += [*before_visits, Paragraph(visits=tuple(visits)), Paragraph(words=note)]
         elif button:
             found.append(Paragraph(words=filled(button[1], values), url=values[button[2]]))
         else:
@@ -101,7 +112,7 @@ def as_html(found: Sequence[Paragraph], footer: str, subject: str, language: str
         subject=subject,
         language=language,
         before_word=BEFORE[language],
-        cancelled_word=CANCELLED[language],
+        mark_of=partial(_mark, language=language),
         all_times=partial(_all_times, language=language),
     )
     return _inliner.inline(page)
@@ -117,10 +128,20 @@ def _block_text(block: Paragraph, language: str) -> str:
 
 
 def _visit_text(visit: VisitLine, language: str, *, with_zone: bool) -> str:
-    mark = f" [{CANCELLED[language]}]" if visit.cancelled else ""
+    mark = f" [{_mark(visit, language)}]" if _mark(visit, language) else ""
     zone = f" ({visit.zone})" if with_zone else ""
-    line = f"* {_capital(visit.day)}\n  {visit.times}{zone}{mark}"
-    return f"{line}\n  {BEFORE[language]}: {visit.before}" if visit.before else line
+    lines = [f"* {_capital(visit.day)}", f"  {visit.times}{zone}{mark}"]
+    if visit.before:
+        lines.append(f"  {BEFORE[language]}: {visit.before}")
+    for step in visit.steps:
+        lines += textwrap.wrap(step, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def _mark(visit: VisitLine, language: str) -> str:
+    if visit.cancelled:
+        return CANCELLED[language]
+    return AGAIN[language] if visit.again else ""
 
 
 def _all_times(zone: str, language: str) -> str:

@@ -1,7 +1,7 @@
 """A mail as bytes, built from parts: each header once, one recipient, nothing a name could break out of.
 
-multipart/alternative of plain text, HTML and, for one visit, the invitation (RFC 6047); several visits come as an
-attached file without METHOD. Marked as automatic (RFC 3834), so that no vacation program answers.
+multipart/alternative of plain text, HTML and, where it is the only one, the invitation (RFC 6047). Several invitations,
+or a file without METHOD, are attached. Marked as automatic (RFC 3834), so that no vacation program answers.
 
 The library writes the headers that people read, wherever there is something to encode or to fold. Its message object
 is not used: it takes a millisecond a mail, and writes a long address on the web as encoded words (RFC 2047), which
@@ -44,11 +44,11 @@ WITH_UTF8 = POLICY.clone(utf8=True)
 
 @dataclass(frozen=True, slots=True)
 class CalendarPart:
-    """iCalendar bytes; `method` makes it an invitation, without one it is a file."""
+    """iCalendar bytes; `method` makes it an invitation or a withdrawal, a file name an attachment."""
 
     content: bytes
     method: str | None = None
-    file_name: str = "calendar.ics"
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Mail:
     dated_at: datetime
     message_id: str
     reply_to: str = ""
-    calendar: CalendarPart | None = None
+    calendars: tuple[CalendarPart, ...] = ()
     more_headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -92,12 +92,11 @@ def message_id(public_id: str, sender: str) -> str:
 
 def _body(mail: Mail) -> bytes:
     parts = [_text_part(mail.text, "plain"), _text_part(mail.html, "html")]
-    if mail.calendar is None:
-        return _multipart("alternative", _boundary(mail, "0"), parts)
-    if mail.calendar.method:
-        return _multipart("alternative", _boundary(mail, "0"), [*parts, _calendar_part(mail.calendar)])
+    calendars = [_calendar_part(one) for one in mail.calendars]
+    if not any(one.file_name for one in mail.calendars):
+        return _multipart("alternative", _boundary(mail, "0"), [*parts, *calendars])
     both = _multipart("alternative", _boundary(mail, "1"), parts)
-    return _multipart("mixed", _boundary(mail, "mixed"), [both, _calendar_part(mail.calendar)])
+    return _multipart("mixed", _boundary(mail, "mixed"), [both, *calendars])
 
 
 def _text_part(text: str, subtype: str) -> bytes:
@@ -109,7 +108,7 @@ def _text_part(text: str, subtype: str) -> bytes:
 def _calendar_part(calendar: CalendarPart) -> bytes:
     method = f"; method={calendar.method}" if calendar.method else ""
     head = f'Content-Type: text/calendar; charset="utf-8"{method}\r\nContent-Transfer-Encoding: base64\r\n'
-    if not calendar.method:
+    if calendar.file_name:
         head += f'Content-Disposition: attachment; filename="{calendar.file_name}"\r\n'
     return head.encode() + CRLF + encodebytes(calendar.content).replace(b"\n", CRLF)
 

@@ -24,7 +24,7 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 BUTTON = re.compile(r"\[([^\]\n]+)\]\(\{(link|action_link)\}\)")
 # what mail programs make a link of: a scheme, www., or a host name with something behind it
 ADDRESS_LIKE = re.compile(r"://|\bwww\.|\b(?:mailto|tel|sms|data|javascript):|\w\.[\w-]+[/?#:]", re.I)
-VISITS = "{visits}"
+VISITS, NOTE = "{visits}", "{calendar_note}"
 LINKS = ("link", "action_link")
 COMMON = frozenset(
     {
@@ -54,9 +54,30 @@ OWN = {
 }
 
 
+PROXY = "proxy-"  # before a kind: its words to the person who looks after the patient
+FOR_PROXIES = frozenset(
+    {
+        "booster",
+        "cancellation",
+        "change",
+        "confirmation",
+        "driver",
+        "link",
+        "reinstated",
+        "reminder",
+        "reminder-asked",
+        "reminder-confirmed",
+        "request-declined",
+        "request-suggested",
+        "requirement-missing",
+        "same-hour",
+    }
+)
 # what a clinic may word: not what carries the key to an account or warns of a change of address
+OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
 EDITABLE = frozenset(
     {
+        *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS),
         "booster",
         "cancellation",
         "change",
@@ -69,6 +90,7 @@ EDITABLE = frozenset(
         "notice",
         "private",
         "reminder",
+        "reminder-confirmed",
     }
 )
 
@@ -125,7 +147,7 @@ def parsed(text: str, shipped: MailText | None = None) -> MailText:
 
 def placeholders(kind: str) -> frozenset[str]:
     """Return the names that a mail of this kind can fill in."""
-    return OWN.get(kind, COMMON)
+    return COMMON | {"patient"} if kind.startswith(PROXY) else OWN.get(kind, COMMON)
 
 
 def check(kind: str, text: str, language: str = "en") -> None:

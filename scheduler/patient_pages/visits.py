@@ -10,12 +10,12 @@ from scheduler.ical import course_calendar
 from scheduler.models.appointment import Appointment
 from scheduler.models.open_requirements import is_needed
 from scheduler.models.patient_request import last_declined, open_for
+from scheduler.models.preparations import steps
 from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
 from scheduler.services.clinic.displaced import among
 from scheduler.services.patient.patient_answers import waiting_check_in
 from scheduler.services.planning.courses import missing_before_each
-from scheduler.services.visit.preparations import steps
 
 FEW = 3  # a mail about no more visits opens the page with these unfolded
 

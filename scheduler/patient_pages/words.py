@@ -172,6 +172,8 @@ WORDS: dict[str, dict[str, str]] = {
         "calendar-soon-thunderbird": "Updates within 30 minutes.",
         "calendar-qr-name": "QR code",
         "calendar-mail": "Some calendars update slowly, so we also email you every change.",
+        "calendar-declining": "Declining or deleting an appointment in your calendar does not cancel it. To "
+        "cancel, use this page or call us.",
         "calendar-client": "Your calendar",
         "address-title": "Use this email address?",
         "address-what": "On a private page, {address} was entered as the new address for our emails.",
@@ -360,6 +362,8 @@ WORDS: dict[str, dict[str, str]] = {
         "calendar-soon-thunderbird": "Muestra un cambio en 30 minutos.",
         "calendar-qr-name": "Código QR",
         "calendar-mail": "Algunos calendarios son lentos, así que también le avisamos por correo de cada cambio.",
+        "calendar-declining": "Rechazar o borrar una cita en su calendario no la cancela. Para cancelar, use esta "
+        "página o llámenos.",
         "calendar-client": "Su calendario",
         "address-title": "¿Usar esta dirección de correo?",
         "address-what": "En una de nuestras páginas privadas se indicó {address} como dirección para nuestro correo.",

@@ -111,6 +111,16 @@ def address_url(public_url: str, token: str) -> str:
     return f"{public_url}/visits/{token}/address"
 
 
+def calendar_url(page: str) -> str:
+    """Return where the holder of a page's address subscribes to the calendar."""
+    return f"{page}/calendar"
+
+
+def check_in_url(page: str, appointment: Appointment) -> str:
+    """Return where the holder of a page's address says how they are after a visit."""
+    return f"{page}/appointments/{appointment.public_id}/check-in"
+
+
 def unsubscribe_url(public_url: str, token: str) -> str:
     return f"{public_url}/visits/{token}/unsubscription"
 

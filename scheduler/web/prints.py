@@ -8,12 +8,12 @@ from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.models import preparations
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.patient import Patient
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
-from scheduler.services.visit import preparations
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import read_date

@@ -8,7 +8,7 @@ from scheduler.notify.mail import CalendarPart, Mail, as_bytes
 
 AT = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 CALENDAR = "BEGIN:VCALENDAR\r\nSUMMARY:Añadir\r\nEND:VCALENDAR\r\n".encode()
-FILE, INVITATION = CalendarPart(CALENDAR), CalendarPart(CALENDAR, "REQUEST")
+FILE, INVITATION = CalendarPart(CALENDAR, None, "calendar.ics"), CalendarPart(CALENDAR, "REQUEST")
 LONG_ADDRESS = f"<https://seriate.example/visits/{'a' * 400}/unsubscription>"
 TEXT = "Olá,\n\nFrom here = there \n.\n-- \n" + "many words " * 30 + "\n"
 
@@ -41,9 +41,9 @@ def text_of(found, kind):
     return found.get_body((kind,)).get_content().replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("calendar", [None, FILE, INVITATION])
-def test_text_and_html_are_alternatives_and_read_as_they_were_written(calendar):
-    found = read(calendar=calendar)
+@pytest.mark.parametrize("calendars", [(), (FILE,), (INVITATION,)])
+def test_text_and_html_are_alternatives_and_read_as_they_were_written(calendars):
+    found = read(calendars=calendars)
 
     assert (text_of(found, "plain"), text_of(found, "html")) == (TEXT, "<p>Olá</p>\n")
     assert found["Auto-Submitted"] == "auto-generated"
@@ -51,7 +51,7 @@ def test_text_and_html_are_alternatives_and_read_as_they_were_written(calendar):
 
 
 def test_an_invitation_is_an_alternative_too_and_says_its_method():
-    found = read(calendar=INVITATION)
+    found = read(calendars=(INVITATION,))
     part = found.get_payload()[2]
 
     assert found.get_content_type() == "multipart/alternative"
@@ -60,7 +60,7 @@ def test_an_invitation_is_an_alternative_too_and_says_its_method():
 
 
 def test_several_visits_are_a_file():
-    found = read(calendar=FILE)
+    found = read(calendars=(FILE,))
     [attached] = found.iter_attachments()
 
     assert found.get_content_type() == "multipart/mixed"
@@ -131,4 +131,4 @@ def test_a_mail_without_an_address_is_refused(field, header):
 
 
 def test_the_same_mail_gives_the_same_bytes():
-    assert as_bytes(mail(calendar=FILE)) == as_bytes(mail(calendar=FILE))
+    assert as_bytes(mail(calendars=(FILE,))) == as_bytes(mail(calendars=(FILE,)))

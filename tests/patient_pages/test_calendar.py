@@ -51,6 +51,10 @@ def path_of(page):
     return "/feeds/" + ADDRESS.search(page.get_data(as_text=True))[1].partition("/feeds/")[2]
 
 
+def test_the_page_says_that_declining_in_a_calendar_does_not_cancel(client, make):
+    assert "does not cancel it" in client.get(make.path).get_data(as_text=True)
+
+
 def test_an_address_is_made_shown_once_and_serves_the_visits(client, make):
     made = make()
     text = made.get_data(as_text=True)

@@ -3,6 +3,7 @@ import pytest
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.task import Task
 from scheduler.models.visit_answer import CheckIn
+from scheduler.services.private_links import check_in_url
 from tests.calendar_cast import DAY, HOUR
 from tests.patient_pages.conftest import mark_in
 
@@ -30,6 +31,13 @@ def test_the_day_after_the_page_asks_until_it_is_answered(client, session, at, p
     assert not asks()
     at.time = visit.end_at + 2 * HOUR
     assert not asks()
+
+
+def test_the_mail_leads_to_the_questions_whenever_it_is_sent(client, session, at, path, token, visit):
+    at.time = visit.end_at + 47 * HOUR
+
+    assert check_in_url(f"/visits/{token}", visit) == path
+    assert 'name="mood"' in client.get(path).get_data(as_text=True)
 
 
 def test_what_was_answered_is_never_shown(client, session, path):

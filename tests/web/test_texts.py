@@ -82,7 +82,9 @@ def test_saving_our_text_keeps_nothing(session, harbor, mona):
 def test_every_kind_of_mail_has_a_title_and_all_but_those_with_keys_can_be_worded():
     always_ours = {"account", "address", "request-answer"}
 
-    assert set(mail_texts.TITLES) == {*(kind.value for kind in MessageKind), "private"}
+    to_proxies = {f"proxy-{kind}" for kind in texts.FOR_PROXIES} & texts.EDITABLE
+    patients = {kind.value for kind in MessageKind} | {"private", "reminder-confirmed"}
+    assert set(mail_texts.TITLES) == patients | to_proxies
     assert set(mail_texts.TITLES) - always_ours == texts.EDITABLE
 
 

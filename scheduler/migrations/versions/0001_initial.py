@@ -846,6 +846,8 @@ def upgrade() -> None:
     sa.Column('message_id', sa.Integer(), nullable=False),
     sa.Column('appointment_id', sa.Integer(), nullable=False),
     sa.Column('schedule_version', sa.Integer(), nullable=False),
+    sa.Column('method', sa.String(length=10), nullable=True),
+    sa.Column('sequence', sa.Integer(), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('clinic_id', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_message_subject_clinic_id_appointment_id')),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.answers import MOOD_MOST, PHQ2_MOST
 from scheduler.domain.formats import LOCALES
 from scheduler.domain.reminders import read_rule
-from scheduler.domain.settings import ClinicSettings
+from scheduler.domain.settings import ClinicSettings, ProxyNames, SeveralVisits
 from scheduler.domain.text import BadText, clean_line, clean_note
 from scheduler.errors import Invalid
 from scheduler.models.versions import raise_versions
@@ -30,7 +30,7 @@ MOST_LEADS = 5
 MOST_KINDS = 50
 MOST_RULES = 12
 MOST_CONTACTS = 20
-IN_CALENDARS = {"visit_label", "mail_name", "show_location"}
+IN_CALENDARS = {"visit_label", "mail_name", "show_location", "private_events"}
 
 
 def change(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> ClinicSettings:
@@ -178,6 +178,15 @@ def _time(field: str, value: Any) -> str:
     return told.isoformat("minutes")
 
 
+def _one_of(*choices: str) -> Callable[[str, Any], str]:
+    def check(field: str, value: Any) -> str:
+        if value not in choices:
+            raise BadText(field, f"must be one of {', '.join(choices)}")
+        return str(value)
+
+    return check
+
+
 def _line(longest: int, required: bool) -> Callable[[str, Any], str]:
     return partial(clean_line, longest=longest, required=required)
 
@@ -211,6 +220,10 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "second_factor_for_all": _flag,
     "visit_label": _line(60, required=True),
     "mail_name": _line(60, required=False),
+    "several_visits": _one_of(*SeveralVisits),
+    "proxy_names": _one_of(*ProxyNames),
+    "reminder_preparation": _flag,
+    "private_events": _flag,
     "show_hidden_visits": _flag,
     "show_location": _flag,
     "arrive_early_minutes": _between(0, 120),

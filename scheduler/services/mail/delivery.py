@@ -28,7 +28,7 @@ from scheduler.notify.faults import DeliveryPhase, SendFault, Verdict, redacted
 from scheduler.services.clinic.displaced import among
 from scheduler.services.database_clock import database_clock, database_time
 from scheduler.services.locks import hold_hours
-from scheduler.services.mail import notices
+from scheduler.services.mail import notices, sent_invitations
 from scheduler.services.mail.leases import backoff
 from scheduler.services.mail.letters import TO_STAFF, Letter, NoLetter
 from scheduler.services.mail.message_ends import Policy, ended, fell_through, unclear
@@ -55,7 +55,20 @@ def pass_sending_check(session: Session, letter: Letter, now: datetime) -> bool:
         "line": letter.subject[:200],
         "epoch": letter.link_epoch,
     }
-    return connection.execute(_sending_check(connection.dialect.name), passing).rowcount == 1
+    if connection.execute(_sending_check(connection.dialect.name), passing).rowcount != 1:
+        return False
+    if letter.invitations:
+        sent = [
+            {
+                "its_message": letter.message_id,
+                "its_visit": visit,
+                "its_method": method,
+                "its_sequence": sequence,
+            }
+            for visit, method, sequence in letter.invitations
+        ]
+        connection.execute(sent_invitations.record(), sent)
+    return True
 
 
 def _is_displaced(session: Session, letter: Letter) -> bool:

@@ -5,13 +5,16 @@ and nothing after the start: after hours of downtime nobody gets a three-day and
 one that comes up in the quiet hours waits for their end if that is early enough. What asks for something is sent only
 while it is missing, and waits for a preparatory visit at which it is settled as a rule. Nobody gets more than a
 clinic's number of such mails in 24 hours: the desk calls instead. A reminder of a visit that is displaced by a closure
-or an absence waits while it is, and ends as one to call about. What is not sent says why.
+or an absence waits while it is, and ends as one to call about. A reminder that comes due within two hours of a mail
+about a change of the visit says nothing new, and is left out. Questions after a visit go out once it is recorded as
+attended. What is not sent says why.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -20,9 +23,10 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import KIND_OF_TOPIC, TOGETHER, Topic, newest_of_each, outside_quiet, topic_of
+from scheduler.domain.status import ATTENDED
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
-from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.open_requirements import settled_on_the_way
 from scheduler.models.patient import Patient
 from scheduler.models.reminder import Reminder, ReminderState
@@ -39,6 +43,15 @@ Row = tuple[Reminder, Appointment]
 Key = tuple[int, str]  # the patient, and who is written to
 
 
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """What decides on a reminder beside its visit; `announced` names visit, version and reader of recent changes."""
+
+    now: datetime
+    clinics: Mapping[int, Clinic]
+    announced: Set[tuple[int, int, str]]
+
+
 def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
     """Turn due reminders into messages. Returns whether there may be more: call again until there are not."""
     rows = session.execute(_due(), {"now": now, "most": limit}).all()
@@ -53,12 +66,13 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
     due = [row for row in all_due if row[1].id not in displaced or not _is_held_back(*row, now)]
     groups = _grouped(due)
     soon = _soon(session, due, now)
+    present = _Present(now, clinics, _announced(session, [*due, *(row for _, row in soon)], now))
     displaced |= _displaced(session, clinics.values(), [row for _, row in soon])
     for key, row in soon:
         if row[1].id in displaced:
             continue
         # one that shares a mail with nothing would go early, perhaps in the night
-        if any(_is_sent_now(*one, now) for one in groups.get(key, ())):
+        if any(_is_sent_now(*one, present) for one in groups.get(key, ())):
             groups[key].append(row)
     reminded = _reminded_lately(session, patients, now)
     mails = []
@@ -68,7 +82,7 @@ def collect(session: Session, now: datetime, limit: int = AT_ONCE) -> bool:
         why_not = _why_not(
             patient, recipient, reminded[patient_id, recipient], clinic.settings.reminders_most
         )
-        for kind, together in _by_kind(group, now, why_not).items():
+        for kind, together in _by_kind(group, present, why_not).items():
             mail = _draft(session, clinic, patient, recipient, kind, together, now)
             mails.append((mail, together))
     session.flush()  # once: the mails get their ids
@@ -137,10 +151,10 @@ def _why_not(patient: Patient, recipient: str, reminded: int, most: int) -> tupl
 
 
 def _by_kind(
-    rows: list[Row], now: datetime, why_not: tuple[MessageReason, str] | None
+    rows: list[Row], present: _Present, why_not: tuple[MessageReason, str] | None
 ) -> dict[MessageKind, list[Row]]:
     """Return what to send of a patient's rows; the others end here, each with its reason."""
-    good = _skip_older([row for row in rows if _end_or_postpone(*row, now)])
+    good = _skip_older([row for row in rows if _end_or_postpone(*row, present)])
     by_kind: dict[MessageKind, list[Row]] = {}
     for reminder, appointment in good:
         if why_not:
@@ -226,38 +240,69 @@ def _of_the_same_patients() -> Select[Reminder, Appointment]:
     )
 
 
-def _is_sent_now(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+def _announced(session: Session, rows: Sequence[Row], now: datetime) -> set[tuple[int, int, str]]:
+    """Return the visits of which a change at the present time has just been mailed or is about to be."""
+    about = {"visits": list({appointment.id for _, appointment in rows}), "since": now - TOGETHER}
+    return {(visit, version, who) for visit, version, who in session.execute(_changes(), about)}
+
+
+@cache
+def _changes() -> Select[int, int, str]:
     return (
-        _end_of(reminder, appointment, now) is None and _postponed_until(reminder, appointment, now) is None
+        select(MessageSubject.appointment_id, MessageSubject.schedule_version, Message.recipient)
+        .join(Message, MessageSubject.message_id == Message.id)
+        .where(
+            MessageSubject.appointment_id.in_(bindparam("visits", expanding=True)),
+            Message.kind == MessageKind.CHANGE,
+            Message.state.in_(UNDERWAY),
+            Message.created_at > bindparam("since"),
+        )
     )
 
 
-def _end_or_postpone(reminder: Reminder, appointment: Appointment, now: datetime) -> bool:
+def _is_sent_now(reminder: Reminder, appointment: Appointment, present: _Present) -> bool:
+    return (
+        _end_of(reminder, appointment, present) is None
+        and _postponed_until(reminder, appointment, present.now) is None
+    )
+
+
+def _end_or_postpone(reminder: Reminder, appointment: Appointment, present: _Present) -> bool:
     """Close or postpone a reminder that must not be sent now; return whether it is sent now."""
-    if end := _end_of(reminder, appointment, now):
+    if end := _end_of(reminder, appointment, present):
         reminder.state, reason = end
         reminder.explain(reason)
         return False
-    if later := _postponed_until(reminder, appointment, now):
+    if later := _postponed_until(reminder, appointment, present.now):
         reminder.due_at = later
         return False
     return True
 
 
 def _end_of(
-    reminder: Reminder, appointment: Appointment, now: datetime
+    reminder: Reminder, appointment: Appointment, present: _Present
 ) -> tuple[ReminderState, MessageReason] | None:
     """Return how and why a reminder ends unsent, None when it may still be sent."""
-    topic = topic_of(reminder.rule)
+    topic, kind, now = topic_of(reminder.rule), kind_of(reminder.rule), present.now
     if reminder.schedule_version != appointment.schedule_version or not stands(appointment, topic):
         return ReminderState.VOID, MessageReason.VISIT_CHANGED
     if is_settled(appointment, topic):
         return ReminderState.VOID, MessageReason.NOTHING_MISSING
+    if kind is MessageKind.CHECK_IN:
+        if appointment.kind not in present.clinics[appointment.clinic_id].settings.check_in_kinds:
+            return ReminderState.VOID, MessageReason.NOT_ASKED
+        if reminder.expires_at <= now and appointment.status not in ATTENDED:
+            return ReminderState.SKIPPED, MessageReason.NOT_RECORDED
+    told_of = (appointment.id, appointment.schedule_version, reminder.recipient)
+    if kind is MessageKind.REMINDER and told_of in present.announced:
+        return ReminderState.SKIPPED, MessageReason.ANNOUNCED
     return (ReminderState.FAILED, MessageReason.DUE_TOO_LATE) if reminder.expires_at <= now else None
 
 
 def _postponed_until(reminder: Reminder, appointment: Appointment, now: datetime) -> datetime | None:
-    """Return the end of a preparatory visit at which what is missing is completed as a rule."""
+    """Return when to look again: after a preparatory visit that completes what is missing, or once attended."""
+    if kind_of(reminder.rule) is MessageKind.CHECK_IN and appointment.status not in ATTENDED:
+        return now + NEXT_LOOK
     asks = topic_of(reminder.rule) is Topic.REQUIREMENTS
     return settled_on_the_way(appointment, now) if asks else None
 

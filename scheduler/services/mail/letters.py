@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from email.utils import parseaddr
 from functools import cache
 from typing import Any
 
@@ -18,20 +19,31 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.ical import Method, course_calendar, invitation
-from scheduler.models import calendar_feed as feeds
+from scheduler.domain.settings import ProxyNames
+from scheduler.domain.status import Response
+from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
-from scheduler.models.open_requirements import is_missing
+from scheduler.models.open_requirements import DRIVER, is_missing, rules_for
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import open_for
+from scheduler.models.preparations import steps
 from scheduler.models.user import User
-from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
-from scheduler.notify.mail import CalendarPart, Mail, as_bytes, message_id
-from scheduler.notify.texts import filled, text_of
+from scheduler.models.visit_answer import check_in_of
+from scheduler.notify.layout import Paragraph, VisitLine, as_html, as_text, blocks
+from scheduler.notify.mail import Mail, as_bytes, message_id
+from scheduler.notify.texts import FOR_PROXIES, PROXY, filled, text_of
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.encryption import WrongKey, decrypt, decrypt_values, encrypt
+from scheduler.services.mail.calendar_objects import (
+    ADD_TO_CALENDAR,
+    Addressed,
+    CalendarObjects,
+    SentObject,
+    calendar_objects,
+)
+from scheduler.services.mail.reminders import shares_address
 from scheduler.services.mail.requirement_mails import TOPICS
 from scheduler.services.mail.told import Times, as_told
 from scheduler.services.private_links import (
@@ -39,6 +51,8 @@ from scheduler.services.private_links import (
     UNSUBSCRIBE,
     VISITS,
     address_url,
+    calendar_url,
+    check_in_url,
     page_token,
     page_url,
     unsubscribe_url,
@@ -47,10 +61,11 @@ from scheduler.services.private_links import (
 PRIVATE = "private"
 SAME_HOUR = "same-hour"
 ASKED = "reminder-asked"  # the words of a reminder of a visit for which the patient asked for another time
+CONFIRMED = "reminder-confirmed"  # ... of visits that the patient has confirmed
+REINSTATED = "reinstated"  # the words of a change that takes a cancellation back
+PREPARING = (MessageKind.REMINDER.value, ASKED, CONFIRMED, MessageKind.CHANGE.value, REINSTATED)
 ADDRESS_CONFIRM, ADDRESS_NOTICE = "address-confirm", "address-notice"
 NEW, FORMER = "new", "former"  # recipients of mail about a change of address
-WITH_CALENDAR = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
-SUBSCRIBED = timedelta(days=14)  # who has fetched the feed lately would see attached visits twice
 # these stop when the patient wants no reminders, and say how to stop them
 REMINDING = (
     MessageKind.REMINDER,
@@ -60,9 +75,10 @@ REMINDING = (
     MessageKind.BOOSTER,
 )
 TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
-CALENDAR_NOTE = {
-    "en": "To add this to your calendar, open the attached file.",
-    "es": "Para tenerlo en su calendario, abra el archivo adjunto.",
+LOOKED_AFTER = {"en": "the person you look after", "es": "la persona a su cargo"}
+DRIVER_LINE = {
+    "en": "Someone must drive home from this visit.",
+    "es": "Alguien debe encargarse del regreso a casa.",
 }
 FOOTER = {
     "en": "Email isn't secure. Please don't reply with personal information.",
@@ -94,6 +110,7 @@ class Letter:
     rfc_message_id: str
     dated_at: datetime
     link_epoch: int | None  # that its links carry; None: it leaves whatever the epoch is
+    invitations: tuple[SentObject, ...] = ()  # in its content, to be kept when it passes the sending check
 
 
 @dataclass(frozen=True)
@@ -124,9 +141,9 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
     reader = _reader(session, message, patient)
     if isinstance(reader, MessageReason):
         return NoLetter(message.id, token, reader)
-    if message.kind in TOPICS and not _is_anything_missing(session, message):
+    if _has_nothing_to_ask(session, message):
         return NoLetter(message.id, token, MessageReason.NOTHING_MISSING)
-    mail = _mail(session, message, patient, reader, head, now)
+    mail, objects = _mail(session, message, patient, reader, head, now)
     stored = _stored(message, head)
     content = stored or as_bytes(mail)
     return Letter(
@@ -140,6 +157,7 @@ def compose(session: Session, message: Message, head: Letterhead, now: datetime)
         rfc_message_id=mail.message_id,
         dated_at=mail.dated_at,
         link_epoch=patient.link_epoch if patient and message.kind is not MessageKind.ADDRESS else None,
+        invitations=() if stored else objects.sent,
     )
 
 
@@ -209,6 +227,8 @@ def no_letter_to(patient: Patient, recipient: str, reminding: bool) -> MessageRe
         return MessageReason.NO_ADDRESS
     if recipient == "patient" and patient.email_bad_at:
         return MessageReason.BAD_ADDRESS
+    if recipient == "proxy" and shares_address(patient):
+        return MessageReason.SAME_ADDRESS
     return MessageReason.OPTED_OUT if reminding and patient.unsubscribed_at else None
 
 
@@ -232,8 +252,12 @@ def _reader(session: Session, message: Message, patient: Patient | None) -> Read
     return Reader(patient.email or "", patient.called, patient.language, patient.email_ok)
 
 
-def _is_anything_missing(session: Session, message: Message) -> bool:
-    return any(is_missing(one, TOPICS[message.kind]) for one in _appointments(session, message))
+def _has_nothing_to_ask(session: Session, message: Message) -> bool:
+    about = _appointments(session, message)
+    if message.kind is MessageKind.CHECK_IN:
+        return bool(about) and check_in_of(session, about[-1]) is not None
+    topic = TOPICS.get(message.kind)
+    return topic is not None and not any(is_missing(one, topic) for one in about)
 
 
 def _mail(
@@ -243,29 +267,30 @@ def _mail(
     reader: Reader,
     head: Letterhead,
     now: datetime,
-) -> Mail:
+) -> tuple[Mail, CalendarObjects]:
     clinic = session.get_one(Clinic, message.clinic_id)
     speech = tongue(reader.language, clinic.zone, clinic.formats)
     about = _appointments(session, message)
-    kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
-    if message.kind in (*TO_STAFF, MessageKind.ADDRESS):
-        kind = str(message.values.get("words", kind))  # some notices have words of their own
-    elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
-        kind = SAME_HOUR
-    elif kind == MessageKind.REQUEST_ANSWER:
-        kind = str(message.values["words"])
-    elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
-        kind = ASKED
+    kind = _words_for(session, message, reader, about)
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
-    calendar = _calendar(session, clinic, message, patient, about, reader, speech, head, now)
+    sender = _sender(clinic, reader, head)
+    objects = CalendarObjects()
+    if patient is not None and reader.in_the_open:
+        to = Addressed(sender, reader.address, speech.language, head.bounces_to is not None)
+        objects = calendar_objects(session, clinic, patient, message, about, to, now)
     values = _values(message, patient, clinic, reader, about, speech, head, now)
-    values["calendar_note"] = CALENDAR_NOTE[speech.language] if calendar else ""
+    values["calendar_note"] = objects.note
+    if message.recipient == "proxy" and patient is not None:
+        values["patient"] = _named_to_proxy(patient, clinic, speech.language)
     visits = [_visit_line(message, appointment, speech) for appointment in about]
+    if clinic.settings.reminder_preparation and reader.in_the_open and kind.removeprefix(PROXY) in PREPARING:
+        visits = [replace(one, steps=_steps(visit, speech)) for one, visit in zip(visits, about, strict=True)]
     subject = filled(words.subject_many if len(about) > 1 else words.subject, values)
-    found = blocks(words.paragraphs, values, visits)
+    feed = Paragraph(ADD_TO_CALENDAR[speech.language], calendar_url(values["link"]))
+    found = blocks(words.paragraphs, values, visits, [feed] if objects.offers_feed else [])
     footer = FOOTER[speech.language]
-    return Mail(
-        sender=head.mail_from,
+    mail = Mail(
+        sender=sender,
         recipient=reader.address,
         subject=subject,
         text=as_text(found, footer, speech.language),
@@ -273,9 +298,56 @@ def _mail(
         dated_at=(message.dated_at or now).replace(microsecond=0),
         message_id=message_id(message.public_id, head.mail_from),
         reply_to=head.bounces_to or "",
-        calendar=calendar,
+        calendars=objects.parts,
         more_headers=_more_headers(session, message, patient, head),
     )
+    return mail, objects
+
+
+def _words_for(session: Session, message: Message, reader: Reader, about: Sequence[Appointment]) -> str:
+    """Return the name of the text: of the kind, or of what is particular about this mail."""
+    kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
+    if message.kind in (*TO_STAFF, MessageKind.ADDRESS):
+        return str(message.values.get("words", kind))  # some notices have words of their own
+    if kind == MessageKind.CHANGE and _is_same_hour(message, about):
+        kind = SAME_HOUR
+    elif kind == MessageKind.CHANGE and about and all(_is_again(message, one) for one in about):
+        kind = REINSTATED
+    elif kind == MessageKind.REQUEST_ANSWER:
+        kind = str(message.values["words"])
+    elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
+        kind = ASKED
+    elif kind == MessageKind.REMINDER and all(one.response is Response.ACCEPTED for one in about):
+        kind = CONFIRMED
+    return f"{PROXY}{kind}" if message.recipient == "proxy" and kind in FOR_PROXIES else kind
+
+
+def _named_to_proxy(patient: Patient, clinic: Clinic, language: str) -> str:
+    """Return what the person who looks after a patient reads of them, as the clinic allows."""
+    names = {
+        ProxyNames.FIRST_NAME.value: patient.called,
+        ProxyNames.INITIALS.value: f"{patient.given_name[:1]}. {patient.family_name[:1]}.",
+    }
+    return names.get(clinic.settings.proxy_names, LOOKED_AFTER[language])
+
+
+def _steps(visit: Appointment, speech: Tongue) -> tuple[str, ...]:
+    """Return what to do before a visit: the lines of its preparation with a time before it, and the driver."""
+    lines = [one for one in steps(visit, speech.language) if one.at is not None and one.at <= visit.start_at]
+    found = [speech.preparation(one.text, one.at, visit.start_at) for one in lines]
+    needs_driver = any(rule.key == DRIVER for rule in rules_for(visit))
+    return (*found, DRIVER_LINE[speech.language]) if needs_driver else tuple(found)
+
+
+def _sender(clinic: Clinic, reader: Reader, head: Letterhead) -> str:
+    """Return From: the clinic's name before the address that all clinics share.
+
+    A patient who has not agreed to plain mail gets no name of the clinic but the discreet one.
+    """
+    installed, address = parseaddr(head.mail_from)
+    name = clinic.settings.mail_name or (clinic.name if reader.in_the_open else installed)
+    quoted = line(name).replace("\\", "").replace('"', "'")
+    return f'"{quoted}" <{address}>' if quoted else address
 
 
 def _appointments(session: Session, message: Message) -> list[Appointment]:
@@ -307,6 +379,8 @@ def _values(
         "zone": speech.zone_of(first),
         "count": str(len(about)),
     }
+    if message.kind is MessageKind.CHECK_IN and about:
+        values["link"] = check_in_url(values["link"], about[-1])
     if message.kind is MessageKind.ADDRESS:
         token = page_token(head.keys, message, ADDRESS, epoch=epoch)
         values["link"] = address_url(head.public_url, token)
@@ -321,17 +395,23 @@ def _values(
 
 def _visit_line(message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
     start, end = appointment.start_at, appointment.end_at
-    line = VisitLine(
+    shown = VisitLine(
         day=speech.day(start),
         times=speech.times(start, end),
         zone=speech.zone_of(start),
         cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
+        again=_is_again(message, appointment),
     )
     was = _was(message, appointment)
-    if was is None or was == (start, end) or line.cancelled:
-        return line
+    if was is None or was == (start, end) or shown.cancelled:
+        return shown
     was_start, was_end = was
-    return replace(line, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
+    return replace(shown, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
+
+
+def _is_again(message: Message, appointment: Appointment) -> bool:
+    """Tell whether the reader was last informed that this visit is canceled."""
+    return message.kind is MessageKind.CHANGE and appointment.id in message.values.get("again", ())
 
 
 def _was(message: Message, appointment: Appointment) -> Times | None:
@@ -345,29 +425,6 @@ def _is_same_hour(message: Message, about: Sequence[Appointment]) -> bool:
     off = message.values.get("off", ())
     times = [(one.id not in off and _was(message, one), (one.start_at, one.end_at)) for one in about]
     return bool(about) and all(was == present for was, present in times)
-
-
-def _calendar(
-    session: Session,
-    clinic: Clinic,
-    message: Message,
-    patient: Patient | None,
-    about: Sequence[Appointment],
-    reader: Reader,
-    speech: Tongue,
-    head: Letterhead,
-    now: datetime,
-) -> CalendarPart | None:
-    """Return an invitation for one visit, a file without METHOD for several, nothing for who subscribes."""
-    if message.kind not in WITH_CALENDAR or patient is None or not about or not reader.in_the_open:
-        return None
-    if feeds.fetched_since(session, patient.resource_id, now - SUBSCRIBED):
-        return None
-    if len(about) > 1:
-        return CalendarPart(course_calendar(clinic, about, language=speech.language))
-    method = Method.CANCEL if message.kind is MessageKind.CANCELLATION else Method.REQUEST
-    content = invitation(clinic, about[0], reader.address, head.mail_from, method, language=speech.language)
-    return CalendarPart(content, method.value, "invite.ics")
 
 
 def _more_headers(

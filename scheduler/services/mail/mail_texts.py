@@ -21,12 +21,22 @@ from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
-from scheduler.services.mail.letters import CALENDAR_NOTE, FOOTER, PRIVATE
+from scheduler.services.mail.calendar_objects import NOTES, Note
+from scheduler.services.mail.letters import CONFIRMED, FOOTER, PRIVATE
 from scheduler.services.trail import audit
 
 TITLES = {
     **{kind.value: kind.words for kind in MessageKind},
+    CONFIRMED: "Reminder of confirmed visits",
     PRIVATE: "Email to patients without email consent",
+}
+TITLES |= {
+    f"{texts.PROXY}{kind}": f"{TITLES[kind]}, to a proxy" for kind in texts.FOR_PROXIES & TITLES.keys()
+}
+NOTED = {  # as in a mail about one visit
+    MessageKind.CONFIRMATION.value: Note.INVITATION,
+    MessageKind.CHANGE.value: Note.INVITATION,
+    MessageKind.CANCELLATION.value: Note.WITHDRAWAL,
 }
 SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
 
@@ -108,7 +118,7 @@ def sample(clinic: Clinic, text: Text, body: str, now: datetime) -> Sample:
     texts.check(text.kind, body, text.language)
     words = texts.parsed(body, texts.text_of(text.kind, text.language))
     speech = tongue(text.language, clinic.zone, clinic.formats)
-    values = _values(clinic, speech, text.language, now)
+    values = _values(clinic, speech, text, now)
     found = blocks(words.paragraphs, values, _visits(text.kind, speech, now))
     subject, footer = texts.filled(text.subject, values), FOOTER[text.language]
     return Sample(
@@ -118,10 +128,11 @@ def sample(clinic: Clinic, text: Text, body: str, now: datetime) -> Sample:
     )
 
 
-def _values(clinic: Clinic, speech: Tongue, language: str, now: datetime) -> Mapping[str, str]:
+def _values(clinic: Clinic, speech: Tongue, text: Text, now: datetime) -> Mapping[str, str]:
     start = _start(now)
     return {
-        "first_name": "Maria",
+        "first_name": "Ana" if text.kind.startswith(texts.PROXY) else "Maria",
+        "patient": "Maria",
         "clinic": clinic.settings.mail_name or clinic.name,
         "phone": clinic.phone,
         "address": clinic.address,
@@ -130,7 +141,7 @@ def _values(clinic: Clinic, speech: Tongue, language: str, now: datetime) -> Map
         "time": speech.time(start),
         "zone": speech.zone_of(start),
         "count": "1",
-        "calendar_note": CALENDAR_NOTE[language],
+        "calendar_note": NOTES[text.language][NOTED[text.kind]] if text.kind in NOTED else "",
         "lines": "12 visits today\n2 patients to call",
     }
 

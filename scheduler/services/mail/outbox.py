@@ -9,7 +9,7 @@ that have not left are merged by kind: a re-flow of eight visits is one mail.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -23,7 +23,8 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.user import User
-from scheduler.services.mail.reminders import is_told, recipients
+from scheduler.services.mail.reminders import address_of, is_told, recipients
+from scheduler.services.mail.sent_invitations import held_by
 from scheduler.services.mail.told import ANNOUNCING, LastNotification, last_told, times_document
 
 AFTER_START = timedelta(days=1)  # a cancellation or change is still worth reading this long after the start
@@ -95,14 +96,20 @@ def add_subject(message: Message, appointment: Appointment, told: LastNotificati
             schedule_version=appointment.schedule_version,
         )
     )
-    key, values = str(appointment.id), message.values
-    before = {key: told.written} if told and told.stands else {}
-    off = [] if appointment.status.is_live else [appointment.id]
+    key, values, live = str(appointment.id), message.values, appointment.status.is_live
+    others = {
+        name: [one for one in values.get(name, ()) if one != appointment.id] for name in ("off", "again")
+    }
+    if not live:
+        others["off"].append(appointment.id)
+    elif told and not told.stands:
+        others["again"].append(appointment.id)
+    before = {other: times for other, times in values["before"].items() if other != key}
     message.values = {
         **values,
+        **others,
         "times": {**values["times"], key: times_document(appointment)},
-        "before": {**values["before"], **before},
-        "off": [*values.get("off", ()), *off],
+        "before": before | ({key: told.written} if told and told.stands else {}),
     }
 
 
@@ -121,6 +128,8 @@ def _tell(
         unsent = _unsent(session, patient, recipient)
         _take_back(session, unsent, told_of)
         told = last_told(session, told_of, recipient)
+        mailed = {subject.appointment_id for message in unsent for subject in message.subjects}
+        held = held_by(session, mailed.union(told_of), address_of(patient, recipient))
         by_kind: dict[MessageKind, list[Appointment]] = {}
         for appointment in told_of.values():
             kind = _need(appointment, told.get(appointment.id))
@@ -129,10 +138,31 @@ def _tell(
         if together and len(by_kind) > 1:
             by_kind = {MessageKind.CHANGE: [one for theirs in by_kind.values() for one in theirs]}
         for kind, theirs in by_kind.items():
-            waiting = next((one for one in unsent if one.kind is kind), None)
-            _tell_about(session, clinic, patient, recipient, kind, theirs, told, now, waiting)
+            for together_here in _mails(theirs, held):
+                waiting = _waiting(unsent, kind, together_here, held)
+                _tell_about(session, clinic, patient, recipient, kind, together_here, told, now, waiting)
         _void_empty(unsent, now)
         session.flush()
+
+
+def _mails(appointments: Sequence[Appointment], held: Collection[int]) -> list[list[Appointment]]:
+    """Divide what must be told by mails: calendar programs read one invitation a mail, so each has one at most."""
+    invited = [one for one in appointments if one.id in held]
+    others = [one for one in appointments if one.id not in held]
+    first, *more = [[one] for one in invited] or [[]]
+    return [[*first, *others], *more]
+
+
+def _waiting(
+    unsent: Iterable[Message], kind: MessageKind, appointments: Sequence[Appointment], held: Collection[int]
+) -> Message | None:
+    """Return the mail of this kind that these visits may join."""
+    invites = any(one.id in held for one in appointments)
+    for message in unsent:
+        has_one = any(subject.appointment_id in held for subject in message.subjects)
+        if message.kind is kind and not (invites and has_one):
+            return message
+    return None
 
 
 def _need(appointment: Appointment, told: LastNotification | None) -> MessageKind | None:

@@ -45,7 +45,7 @@ def of_patient(
     rows: list[Row] = []
     for visit in _visits(session, patient, settings, now):
         found = [(due, visit) for due in dues_of(visit, rules, now, calendar)]
-        rows += [row for row in found if not is_settled(visit, row[0].rule.topic)]
+        rows += [row for row in found if _says_something(row, settings)]
     late = [
         Expected(kind_of(due.rule.key), due.due_at, (visit,), late=True)
         for due, visit in rows
@@ -75,6 +75,12 @@ def _visits(session: Session, patient: Patient, settings: ClinicSettings, now: d
     query = select(Appointment).where(Appointment.patient_id == patient.id, Appointment.start_at > now)
     found = session.scalars(query.order_by(Appointment.start_at, Appointment.id))
     return [visit for visit in found if is_told(visit, settings)]
+
+
+def _says_something(row: Row, settings: ClinicSettings) -> bool:
+    due, visit = row
+    asks_how = kind_of(due.rule.key) is MessageKind.CHECK_IN
+    return not is_settled(visit, due.rule.topic) and (not asks_how or visit.kind in settings.check_in_kinds)
 
 
 def _waiting(row: Row, clinic: Clinic, settings: ClinicSettings) -> Row:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import (
+    Anchor,
     Due,
     QuietHours,
     ReminderCalendar,
@@ -57,7 +58,7 @@ def plan_for(
     rules, calendar = rules_of(settings), calendar_of(session, clinic)
     for appointment in told:
         for due in dues_of(appointment, rules, now, calendar):
-            for recipient in recipients(appointment.patient):
+            for recipient in asked_by(due.rule, appointment.patient):
                 key = (appointment.id, appointment.schedule_version, due.rule.key, recipient)
                 if key not in planned:
                     session.add(_row(appointment, due, recipient, now, late))
@@ -113,8 +114,22 @@ def is_told(appointment: Appointment, settings: ClinicSettings) -> bool:
 
 
 def recipients(patient: Patient) -> tuple[str, ...]:
-    """Return who is written to: the patient, and the person who looks after them if there is one."""
-    return ("patient", "proxy") if patient.proxy_email else ("patient",)
+    """Return who is written to: the patient, and the person who looks after them if they have another address."""
+    return ("patient", "proxy") if patient.proxy_email and not shares_address(patient) else ("patient",)
+
+
+def shares_address(patient: Patient) -> bool:
+    """Tell whether the patient and the person who looks after them read the same mailbox."""
+    return (patient.proxy_email or "").lower() == (patient.email or "").lower()
+
+
+def asked_by(rule: ReminderRule, patient: Patient) -> tuple[str, ...]:
+    """Return whom a rule writes to. Only the patient can say how they are after a visit."""
+    return ("patient",) if rule.anchor is Anchor.AFTER_END else recipients(patient)
+
+
+def address_of(patient: Patient, recipient: str) -> str | None:
+    return patient.proxy_email if recipient == "proxy" else patient.email
 
 
 def rules_of(settings: ClinicSettings) -> tuple[ReminderRule, ...]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.models.appointment import Appointment
@@ -48,6 +48,15 @@ def last_told(
     }
 
 
+def may_have_arrived() -> ColumnElement[bool]:
+    """What makes a message one whose content may have reached the mail server."""
+    return or_(
+        Message.state.in_((MessageState.SENT, MessageState.UNCERTAIN)),
+        Message.data_at.is_not(None),
+        Message.resends > 0,
+    )
+
+
 @cache  # built once, asked at every booking
 def _telling() -> Select[int, Message]:
     return (
@@ -57,11 +66,7 @@ def _telling() -> Select[int, Message]:
             MessageSubject.appointment_id.in_(bindparam("visits", expanding=True)),
             Message.recipient == bindparam("reader"),
             Message.kind.in_(ANNOUNCING),
-            or_(
-                Message.state.in_((MessageState.SENT, MessageState.UNCERTAIN, MessageState.SKIPPED)),
-                Message.data_at.is_not(None),
-                Message.resends > 0,
-            ),
+            or_(Message.state == MessageState.SKIPPED, may_have_arrived()),
         )
         .order_by(Message.created_at, Message.id)
     )

@@ -22,6 +22,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient_request import open_for
 from scheduler.services.actors import Actor
+from scheduler.services.mail.sent_invitations import was_for_this_time
 from scheduler.services.patient import patient_requests, self_service
 from scheduler.services.visit.changes import changing
 
@@ -93,7 +94,7 @@ def _take(
     answer = _read(event, method, sender, visit)
     wanted = answer.start if method == "COUNTER" else None
     what = SAID.get(answer.said, "An answer without a decision")
-    if why := _why_not(visit, answer, method, sender, doubtful):
+    if why := _why_not(session, visit, answer, method, sender, doubtful):
         reason = f"{what} in a calendar app; not applied, because {why}."
         return AnswerOutcome(f"for a person: {why}", visit, reason, answer.comment, wanted)
     actor = Actor(session.get_one(Clinic, visit.clinic_id), None, None, "patient")
@@ -105,21 +106,23 @@ def _take(
         return AnswerOutcome(f"for a person: {refusal.code}", visit, reason, answer.comment, wanted)
 
 
-def _why_not(visit: Appointment, answer: _Answer, method: str, sender: str, doubtful: bool) -> str:
+def _why_not(
+    session: Session, visit: Appointment, answer: _Answer, method: str, sender: str, doubtful: bool
+) -> str:
     if sender not in {(one or "").lower() for one in (visit.patient.email, visit.patient.proxy_email)} - {""}:
         return "it does not come from the invited address"
     if doubtful:
         return "the sender could not be verified"
     if not visit.status.is_ahead:
         return "the visit is over or canceled"
-    if method == "REPLY" and not _is_present_time(visit, answer):
+    if method == "REPLY" and not _is_present_time(session, visit, answer):
         return "it is about another time than the present one"
     return ""
 
 
-def _is_present_time(visit: Appointment, answer: _Answer) -> bool:
+def _is_present_time(session: Session, visit: Appointment, answer: _Answer) -> bool:
     if answer.start is None:  # a program that leaves out the time
-        return answer.sequence == str(visit.sequence)
+        return answer.sequence == str(visit.sequence) or was_for_this_time(session, visit, answer.sequence)
     return answer.start == visit.start_at and answer.end in (None, visit.end_at)
 
 

@@ -32,8 +32,18 @@ NUMBERS = (
     "rush_hours", "reminders_most", "noshow_grace_minutes", "reservation_minutes", "arrive_early_minutes",
     "booster_days",
 )  # fmt: skip
-TEXTS = ("quiet_from", "quiet_until", "visit_label", "mail_name", "digest_at")
-FLAGS = ("show_hidden_visits", "show_location", "reminders_on_closed_days")
+TEXTS = (
+    "quiet_from",
+    "quiet_until",
+    "visit_label",
+    "mail_name",
+    "several_visits",
+    "proxy_names",
+    "digest_at",
+)
+FLAGS = (
+    "show_hidden_visits", "show_location", "reminders_on_closed_days", "reminder_preparation", "private_events",
+)  # fmt: skip
 WHATS = (
     *((f"{topic.value} before-start", f"{KIND_OF_TOPIC[topic].words}, before") for topic in Topic),
     ("visit after-end", f"{MessageKind.CHECK_IN.words}, after"),

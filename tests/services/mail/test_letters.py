@@ -6,7 +6,6 @@ import pytest
 from icalendar import Calendar
 
 from scheduler.domain.status import AppointmentStatus
-from scheduler.models.calendar_feed import CalendarFeed, TitleStyle
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind, MessageState
 from scheduler.notify.texts import FOLDER, check
@@ -16,10 +15,8 @@ from scheduler.services.mail.letters import Letter, Letterhead, compose
 from scheduler.services.patient import self_service
 from scheduler.services.patient.patient_requests import DECLINED, SUGGESTED
 from scheduler.services.private_links import open_page
-from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.engines import SECRET_KEY
-from tests.services.courses import book
 from tests.visits import add_visit
 
 DAY = timedelta(days=1)
@@ -133,42 +130,6 @@ def test_one_visit_comes_as_an_invitation_to_its_one_reader(session, visit):
     assert part.get_content_disposition() is None
 
 
-def test_a_cancelled_visit_comes_as_a_cancellation(session, visit):
-    visit.status = AppointmentStatus.CANCELLED
-    mail, _, _ = letter(session, MessageKind.CANCELLATION, [visit])
-    [part] = calendar_parts(mail)
-
-    assert part.get_param("method") == "CANCEL"
-
-
-def test_several_visits_come_as_a_file_without_method(session, harbor, visit):
-    other = add_visit(session, harbor, "Chair 1", NOW + 7 * DAY)
-    mail, _, _ = letter(session, MessageKind.CONFIRMATION, [visit, other])
-    [part] = calendar_parts(mail)
-    calendar = Calendar.from_ical(part.get_payload(decode=True))
-
-    assert part.get_filename() == "calendar.ics"
-    assert "METHOD" not in calendar
-    assert [str(event["UID"]) for event in calendar.walk("VEVENT")] == [visit.uid, other.uid]
-    assert mail["Subject"] == "Your 2 appointments from Saturday, November 28, 2026"
-
-
-def test_who_reads_the_feed_gets_no_calendar_file(session, harbor, visit):
-    feed = CalendarFeed(
-        clinic_id=harbor.clinic.id,
-        resource_id=visit.patient.resource_id,
-        digest="d" * 64,
-        title_style=TitleStyle.NEUTRAL,
-        created_at=NOW,
-        last_fetched_at=NOW - 13 * DAY,
-    )
-    session.add(feed)
-    mail, _, _ = letter(session, MessageKind.CONFIRMATION, [visit])
-
-    assert calendar_parts(mail) == []
-    assert "attached" not in text_of(mail)
-
-
 def test_the_text_stands_alone(session, harbor, visit):
     harbor.clinic.phone, harbor.clinic.address = "+1 212 555 0100", "12 Pier Street, New York"
     mail, composed, _ = letter(session, MessageKind.CONFIRMATION, [visit])
@@ -183,7 +144,7 @@ def test_the_text_stands_alone(session, harbor, visit):
         assert words in text
     assert [mail[name] for name in ("To", "From", "Auto-Submitted")] == [
         "nora@example.org",
-        "Seriate <clinic@seriate.example>",
+        "Harbor Clinic <clinic@seriate.example>",
         "auto-generated",
     ]
     assert composed.envelope_sender == "clinic@seriate.example"
@@ -262,40 +223,6 @@ def test_every_kind_of_mail_has_its_text_in_every_language():
         kinds = {kind.value for kind in MessageKind} - {"address", "request-answer"}
         for kind in sorted(kinds | {"private", "address-confirm", "address-notice", SUGGESTED, DECLINED}):
             check(kind, (FOLDER / language / f"{kind}.txt").read_text())
-
-
-def test_one_uid_counts_up_from_invitation_through_move_to_cancellation(session, harbor):
-    alice = harbor.actor("alice")
-    therapy = next(one for one in book(session, harbor).appointments if one.action == "therapy-6")
-    events = [event_of(session, MessageKind.CONFIRMATION, therapy)]
-    planned = moves.plan_move(session, alice, therapy, therapy.start_at + timedelta(hours=1), NOW)
-    moves.apply_moves(session, alice, planned, NOW + timedelta(hours=1))
-    events.append(event_of(session, MessageKind.CHANGE, therapy))
-    visits.cancel(session, alice, [therapy], NOW + timedelta(hours=2))
-    events.append(event_of(session, MessageKind.CANCELLATION, therapy))
-    first = events[0]["SEQUENCE"]
-
-    assert [event["METHOD"] for event in events] == ["REQUEST", "REQUEST", "CANCEL"]
-    assert [event["SEQUENCE"] for event in events] == [first, first + 1, first + 2]
-    assert {event["UID"] for event in events} == {therapy.uid}
-    assert events[0]["DTSTAMP"] < events[1]["DTSTAMP"] < events[2]["DTSTAMP"]
-    assert events[2]["STATUS"] == "CANCELLED"
-
-
-def event_of(session, kind, visit):
-    """Return what the invitation in a mail about this visit says."""
-    mail, _, _ = letter(session, kind, [visit])
-    [part] = calendar_parts(mail)
-    calendar = Calendar.from_ical(part.get_payload(decode=True))
-    [event] = calendar.walk("VEVENT")
-    assert part.get_param("method") == str(calendar["METHOD"])
-    return {
-        "METHOD": str(calendar["METHOD"]),
-        "UID": str(event["UID"]),
-        "SEQUENCE": int(event["SEQUENCE"]),
-        "DTSTAMP": event.decoded("DTSTAMP"),
-        "STATUS": str(event["STATUS"]),
-    }
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import select
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.ical import Method, invitation
 from scheduler.models.incoming_mail import IncomingMail, MailKind, open_in
-from scheduler.models.message import MessageKind, MessageState
+from scheduler.models.message import MessageKind, MessageState, MessageSubject
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.mail import call_list, outbox
 from scheduler.services.patient.erasure import erase
@@ -166,6 +167,17 @@ def test_an_answer_counts_by_the_time_that_it_names_not_by_its_sequence(session,
     content = edited(answer(harbor, visit, "ACCEPTED"), ("SEQUENCE:0", f"SEQUENCE:{sequence}"))
 
     assert receive(session, content, NOW) == "accepted"
+
+
+def test_an_answer_without_a_time_counts_while_the_time_that_was_sent_stands(session, harbor, visit):
+    sent(session, harbor, visit).subjects[0].method = "REQUEST"
+    content = re.sub(rb"DT(START|END)[^\r]*\r\n", b"", answer(harbor, visit, "ACCEPTED"))
+    [subject] = session.scalars(select(MessageSubject))
+    subject.sequence, visit.sequence = visit.sequence, visit.sequence + 1  # a requirement is complete now
+
+    assert receive(session, content, NOW) == "accepted"
+    visit.schedule_version += 1
+    assert "another time" in receive(session, b"Message-ID: <2@example.org>\r\n" + content, NOW)
 
 
 def test_a_comment_with_a_refusal_is_kept(session, harbor, visit):

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from scheduler.models.preparations import steps
 from scheduler.services.visit import moves
-from scheduler.services.visit.preparations import steps
 from tests.cast import NOW
 from tests.services.courses import visit
 
