@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,7 +23,6 @@ from scheduler.services.clinic import places
 from scheduler.services.course import booking
 from scheduler.services.patient import patients
 from scheduler.services.planning.course_rules import without_course
-from scheduler.services.planning.placing import free_starts
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time
 from scheduler.web.shell import may
@@ -67,20 +65,10 @@ def _page(patient: Patient, refusal: Refusal | None = None) -> str:
         people=[("", "Any provider")]
         + [(one.public_id, one.name) for one in practitioners.active(db.session(), clinic.id)],
         today=local_on(clock.now(), clinic.zone),
-        nearest=_nearest(patient) if isinstance(refusal, NoFitFound | SlotTaken) else (),
+        nearest=(),
         refusal=refusal,
         values=request.form,
     )
-
-
-def _nearest(patient: Patient) -> Sequence[datetime]:
-    """Return the starts of the same day that fit and lie nearest to the one asked for, in order of time."""
-    action, start = _action(), _start()
-    location, people = _chosen()
-    chosen = [one.resource_id for one in (location, *people) if one is not None]
-    on = local_on(start, actor().clinic.zone)
-    found = free_starts(db.session(), actor(), patient, action, on, clock.now(), chosen)
-    return sorted(sorted(found, key=lambda one: abs(one - start))[:NEAREST])
 
 
 def _kinds() -> list[tuple[str, str, Action]]:
