@@ -95,6 +95,12 @@ def along_with(plan: Plan, action: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def steps_before(plan: Plan, key: str) -> list[str]:
+    """Return the actions from which an action is counted, directly or not, the nearest first."""
+    offset = plan.action(key).offset
+    return [offset.after, *steps_before(plan, offset.after)] if offset else []
+
+
 def missing_before(appointment: Appointment) -> list[Appointment]:
     """Return the single visits that this one follows, directly or not, that were canceled or missed: first ones first.
 
@@ -164,11 +170,9 @@ def _is_missing(visit: Appointment) -> bool:
 
 def _steps_before(course: CarePlan, key: str) -> Iterator[Action]:
     """Yield the steps from which a step is counted, directly or not, the nearest first."""
-    actions = {action.key: action for action in course.plan_definition.plan.actions}
-    step = actions.get(key)
-    while step is not None and step.offset is not None:
-        step = actions[step.offset.after]
-        yield step
+    plan = course.plan_definition.plan
+    if any(action.key == key for action in plan.actions):
+        yield from map(plan.action, steps_before(plan, key))
 
 
 def missing_before_each(

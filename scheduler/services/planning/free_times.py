@@ -72,6 +72,11 @@ class DayTimes:
     more: bool = False
     why: str = ""
 
+    @property
+    def alike(self) -> bool:
+        """Tell whether the same comes with each of several times, so that it need be said once."""
+        return len(self.times) > 1 and len({(time.moves, bool(time.broken)) for time in self.times}) == 1
+
 
 @dataclass(frozen=True)
 class WeekTimes:

@@ -173,8 +173,7 @@ def _visit(row: Appointment, before: Mapping[Appointment, Snapshot | None]) -> D
     on, gap = row.local_start.date(), row.dosing
     assert gap is not None  # noqa: S101  (for the type: only such rows are read)
     former = _former_day(row, before[row]) if row in before else on
-    title = row.title if row.position is None else f"{row.title} {row.position}"
-    return DosingVisit(row.id, row.action, title, row.care_plan_id, on, former, gap)
+    return DosingVisit(row.id, row.action, row.numbered_title, row.care_plan_id, on, former, gap)
 
 
 def _violation(pair: TooClose, formats: Formats) -> Violation:

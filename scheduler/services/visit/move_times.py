@@ -12,7 +12,6 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.measures import line_visits
 from scheduler.domain.planner.values import Request
-from scheduler.models.appointment import Appointment
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.planning import availability, rules
 from scheduler.services.planning.courses import OngoingCourse, is_projected, latest
@@ -76,7 +75,7 @@ class MoveTimes:
         moves = self.moves.plan(start, override=outside, nearby=not costly)
         broken = self.moves.broken(moves) if outside else ()
         visit = moves[0].visit
-        titles = tuple(_numbered(one.appointment) for one in moves[1:])
+        titles = tuple(one.appointment.numbered_title for one in moves[1:])
         words = tuple(one.words for one in broken)
         return FreeTime(start, visit.location_id, visit.practitioner_ids, titles, words)
 
@@ -106,7 +105,7 @@ class MoveTimes:
         """Return the visits of the line before this one, which a move leaves where they are."""
         line = line_visits(course.request.plan)
         if self.action.key in self.moves.unplaced:
-            return {}
+            return dict(course.request.pinned)
         return {
             key: visit.start
             for key, visit in course.visits.items()
@@ -118,7 +117,7 @@ class MoveTimes:
         visit = latest(course).get(offset.after) if offset and course else None
         if visit is None or is_projected(visit):
             return None
-        return Earlier(_numbered(visit), visit.start_at, visit.end_at)
+        return Earlier(visit.numbered_title, visit.start_at, visit.end_at)
 
     def _dosing(self, on: date) -> Collection[str]:
         gap = self.moves.dosing
@@ -128,7 +127,3 @@ class MoveTimes:
         else:
             found = gap.broken({self.appointment.id: on})
         return list(dict.fromkeys(one.words for one in found))
-
-
-def _numbered(visit: Appointment) -> str:
-    return visit.title if visit.position is None else f"{visit.title} {visit.position}"

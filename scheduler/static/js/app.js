@@ -15,7 +15,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const { elt, requestConfig } = event.detail;
   const wanted = [...(elt.querySelectorAll?.("[data-focus]") ?? [])];
   if (wanted.length === 0 || hasMovedOn(requestConfig?.focusBefore, elt)) return;
-  wanted.at(-1).focus({ preventScroll: true }); // the last: a heading first, then what needs an answer
+  const last = wanted.at(-1); // a heading first, then what needs an answer
+  last.focus({ preventScroll: true });
+  last.scrollIntoView({ block: "nearest" });
 });
 
 function hasMovedOn(before, swapped) {
