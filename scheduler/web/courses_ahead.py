@@ -19,7 +19,6 @@ from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken
 from scheduler.http import signing
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
-from scheduler.services.account.overrides import may_override
 from scheduler.services.clinic import resources
 from scheduler.services.course import lengths, make_ups
 from scheduler.services.course.boosters import BoosterPlanner, book_proposed
@@ -123,9 +122,8 @@ def book_make_up(visit_id: str) -> Response | tuple[str, int]:
     """Book the make-up; refused when it would no longer be what was shown."""
     visit, now = find_visit(visit_id), clock.now()
     try:
-        planner = MAKE_UP.planner(visit)
-        override = may_override(actor(), _reason())
-        planned = planner.make_up(planner.plan(read_start(request.form), override=override))
+        start, place, people = read_start(request.form), times.chosen_place(), times.chosen_people() or None
+        planned = make_ups.plan_make_up(db.session(), actor(), visit, now, start, place, people, _reason())
         move_tokens.check(request.form.get("token", ""), planned.all_moves, actor(), signing.keys(), now)
         booked = make_ups.book_make_up(db.session(), actor(), planned, now, override_reason=_reason())
     except EXPLAINED as refusal:
@@ -218,9 +216,10 @@ def _choose(visit: Appointment, job: Job, refusal: Refusal | None = None) -> str
         today = local_on(now, actor().clinic.zone)
         due = local_on(visit.start_at, actor().clinic.zone)
         start = _start_of(refusal)
-        wanted = local_on(start, actor().clinic.zone) if start else due if job.near_due else None
+        around = local_on(start, actor().clinic.zone) if start else due if job.near_due else None
+        from_on = around - times.BEFORE if around else None
         after = max(today, due) + timedelta(days=1)
-        strip = times.strip(found, found.action, wanted, after, spaced=True)
+        strip = times.strip(found, found.action, from_on, after, spaced=True)
         if refusal is not None and start is not None:
             why = times.sentences(found, start, refusal.details.get("violations", []), visit.action)
     except EXPLAINED as one:

@@ -115,8 +115,7 @@ def preview(visit_id: str) -> str | tuple[str, int]:
 def move(visit_id: str) -> Response | tuple[str, int]:
     visit, now = find(visit_id), clock.now()
     try:
-        override = may_override(actor(), _text("override_reason"))
-        planned = _planner(visit).plan(read_start(request.form), override=override)
+        planned = _plan(visit, now)
         move_tokens.check(request.form.get("token", ""), planned, actor(), signing.keys(), now)
         moves.apply_moves(
             db.session(), actor(), planned, now, _text("reason"), override_reason=_text("override_reason")
@@ -129,6 +128,20 @@ def move(visit_id: str) -> Response | tuple[str, int]:
         patient_requests.agree(db.session(), actor(), asked, now)
     db.session.commit()
     return _moved(visit, len(planned), asked is not None)
+
+
+def _plan(visit: Appointment, now: datetime) -> list[Move]:
+    return moves.plan_move(
+        db.session(),
+        actor(),
+        visit,
+        read_start(request.form),
+        now,
+        times.chosen_place(),
+        times.chosen_people() or None,
+        request.form.get("scope", "following"),
+        _text("override_reason"),
+    )
 
 
 def _planner(visit: Appointment, *, anywhere: bool = False) -> MovePlanner:
@@ -194,7 +207,7 @@ def _strip(visit: Appointment, wanted: datetime | None, *, anywhere: bool = Fals
         return None
     on = local_on(wanted or visit.start_at, actor().clinic.zone)
     in_course = found.moves.care_plan is not None
-    return times.strip(found, found.action, on, scoped=in_course, spaced=in_course)
+    return times.strip(found, found.action, on - times.BEFORE, scoped=in_course, spaced=in_course)
 
 
 def _wanted() -> datetime | None:

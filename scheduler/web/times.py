@@ -24,7 +24,7 @@ from scheduler.services.clinic import places, resources
 from scheduler.services.planning import free_times
 from scheduler.services.planning.free_times import Bookable, FreeTime, WeekTimes
 from scheduler.web.current import actor
-from scheduler.web.local import read_date
+from scheduler.web.local import iso_date, iso_time, read_date
 
 BEFORE = timedelta(days=3)  # the strip of a move begins so long before the day that is wanted
 Choices = list[tuple[str, str]]
@@ -70,29 +70,30 @@ class Strip:
 def strip(
     visit: Bookable,
     action: Action,
-    wanted_on: date | None = None,
+    from_on: date | None = None,
     not_before: date | None = None,
     *,
     scoped: bool = False,
     spaced: bool = False,
+    whole: date | None = None,
 ) -> Strip:
-    """Return the strip that the form asks for; where it names no week, the one around a day, or of the next time.
+    """Return the strip that the form asks for; where it names no week, the one from a day, or of the next time.
 
     `not_before` is where the search for the next time begins; today, if there is none from then on. `scoped` offers to
-    leave the other visits where they are, `spaced` to go beyond the spacing.
+    leave the other visits where they are, `spaced` to go beyond the spacing. All times of the day `whole` are shown.
     """
     today = local_on(clock.now(), visit.zone)
     outside = wants_outside()
-    whole = _date("whole")
+    whole = _date("whole") or whole
     asked = _date("week") or _date("first")
     first = None
-    if asked is None and wanted_on is None:
+    if asked is None and from_on is None:
         begin = (not_before, today) if not_before else (today,)
         found = (free_times.next_available(visit, on, outside=outside) for on in begin)
         first = next(filter(None, found), None)
         asked = local_on(first.start, visit.zone) if first else begin[0]
-    first_on = asked or (wanted_on or today) - BEFORE
-    week = free_times.week(visit, max(first_on, today), outside=outside, whole=whole)
+    first_on = max(asked or from_on or today, today)
+    week = free_times.week(visit, first_on, outside=outside, whole=whole)
     times = [time for day in week.days for time in day.times]
     ids = {one for time in times for one in (time.location_id, *time.practitioner_ids) if one is not None}
     clinic = actor().clinic
@@ -106,6 +107,11 @@ def strip(
         outside if spaced and allowed(actor(), "override") else None,
         first,
     )
+
+
+def value_of(start: datetime) -> str:
+    """Return a time as the form sends it: clinic-local, to the minute."""
+    return f"{iso_date(start)}T{iso_time(start)}"
 
 
 def wants_outside() -> bool:

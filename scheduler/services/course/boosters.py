@@ -18,7 +18,7 @@ from scheduler.services.course import booking
 from scheduler.services.planning.courses import is_projected
 from scheduler.services.planning.visit_rows import People
 from scheduler.services.trail import audit
-from scheduler.services.visit.changes import changing
+from scheduler.services.visit.changes import changing, release_expired
 from scheduler.services.visit.moves import MovePlanner
 
 
@@ -49,6 +49,7 @@ def book_proposed(
 
     Raises WrongStatus, Invalid, NoFitFound or SlotTaken, and RuleBroken outside the spacing of its course.
     """
+    release_expired(session, actor.clinic, now)
     of_booster = BoosterPlanner(session, actor, appointment, now, location, practitioners)
     override = may_override(actor, override_reason)
     planned = of_booster.plan(start, override=override)

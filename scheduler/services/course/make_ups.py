@@ -23,12 +23,13 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
+from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
 from scheduler.services.course import booking
 from scheduler.services.planning.courses import followers, latest
 from scheduler.services.planning.visit_rows import People, action_of, planned
 from scheduler.services.trail import audit
-from scheduler.services.visit.changes import changing
+from scheduler.services.visit.changes import changing, release_expired
 from scheduler.services.visit.moves import Move, MovePlanner, wanted, write
 
 
@@ -123,10 +124,24 @@ def to_make_up(session: Session, clinic: Clinic) -> Sequence[Appointment]:
     return session.scalars(query).all()
 
 
-def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetime) -> MakeUp:
-    """Return the best make-up; nothing is written. Raises WrongStatus or NoFitFound."""
-    of_gone = MakeUpPlanner(session, actor, gone, now)
-    return of_gone.make_up(of_gone.best())
+def plan_make_up(
+    session: Session,
+    actor: Actor,
+    gone: Appointment,
+    now: datetime,
+    start: datetime | None = None,
+    location: Location | None = None,
+    practitioners: Sequence[Practitioner] | None = None,
+    override_reason: str = "",
+) -> MakeUp:
+    """Return the make-up at a start, or the best one; nothing is written.
+
+    Raises WrongStatus, Invalid, NoFitFound, or RuleBroken as moves.plan_move does.
+    """
+    release_expired(session, actor.clinic, now)
+    of_gone = MakeUpPlanner(session, actor, gone, now, location, practitioners)
+    override = may_override(actor, override_reason)
+    return of_gone.make_up(of_gone.best() if start is None else of_gone.plan(start, override=override))
 
 
 def book_make_up(

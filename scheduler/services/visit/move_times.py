@@ -75,7 +75,8 @@ class MoveTimes:
         moves = self.moves.plan(start, override=outside, nearby=not costly)
         broken = self.moves.broken(moves) if outside else ()
         visit = moves[0].visit
-        titles = tuple(one.appointment.numbered_title for one in moves[1:])
+        moving = [one.appointment for one in moves[1:] if one.appointment.action not in self.moves.unplaced]
+        titles = tuple(one.numbered_title for one in moving)
         words = tuple(one.words for one in broken)
         return FreeTime(start, visit.location_id, visit.practitioner_ids, titles, words)
 

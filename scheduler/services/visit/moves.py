@@ -74,6 +74,7 @@ def plan_move(
     that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would break or two
     dosing visits would be too close.
     """
+    release_expired(session, actor.clinic, now)
     planner_of_moves = MovePlanner(session, actor, appointment, now, location, practitioners, scope)
     return planner_of_moves.plan(start, override=may_override(actor, override_reason))
 
@@ -99,7 +100,6 @@ class MovePlanner:
         self.location, self.practitioners, self.scope = location, practitioners, scope
         self._require()
         assignments.require(action_of(appointment), location, practitioners or ())
-        release_expired(session, actor.clinic, now)
         self.action = action_of(appointment)
         course = appointment.care_plan
         in_course = course is not None and appointment.id in {one.id for one in latest(course).values()}

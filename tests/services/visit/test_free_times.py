@@ -110,8 +110,9 @@ class Choice:
             moves.apply_moves(*self.context, planned, NOW, override_reason=reason)
             return self.row.start_at
         if self.job == "make-up":
-            planner = MakeUpPlanner(*self.context, self.row, NOW, self.place)
-            made = planner.make_up(planner.plan(start, override=self.outside))
+            made = make_ups.plan_make_up(
+                *self.context, self.row, NOW, start, self.place, override_reason=reason
+            )
             return make_ups.book_make_up(*self.context, made, NOW, override_reason=reason).start_at
         return boosters.book_proposed(
             *self.context, self.row, start, NOW, self.place, override_reason=reason
