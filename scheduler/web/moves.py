@@ -33,7 +33,7 @@ from scheduler.models.patient_request import PatientRequest, open_for
 from scheduler.services.account.overrides import may_override
 from scheduler.services.course.course_pictures import changed_gaps
 from scheduler.services.patient import patient_requests
-from scheduler.services.planning import obstacles
+from scheduler.services.planning import free_times, obstacles
 from scheduler.services.planning.obstacles import Obstacle
 from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import move_tokens, moves
@@ -76,8 +76,16 @@ def show_times(visit_id: str) -> str | tuple[str, int]:
 @bp.get("/<visit_id>/starts")
 @may("move")
 def starts(visit_id: str) -> Response:
-    """Where the visit may go on a day, as minutes since 1970 by place: what the board shades while it is dragged."""
+    """Where the visit may go on a day, as minutes since 1970 by place: what the board shades while it is dragged.
+
+    For a week (`days=7`), its days on which the visit may be.
+    """
     visit, on = find(visit_id), read_date("date", request.args.get("date", ""))
+    if request.args.get("days") == str(free_times.DAYS):
+        found = possible_starts(db.session(), actor(), visit, on, clock.now(), free_times.DAYS)
+        zone = actor().clinic.zone
+        days = {local_on(start, zone).isoformat() for free in found.values() for start in free}
+        return jsonify(sorted(days))
     found = possible_starts(db.session(), actor(), visit, on, clock.now())
     names = {
         place.resource_id: place.public_id for place in locations.active(db.session(), actor().clinic.id)

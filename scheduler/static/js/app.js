@@ -52,6 +52,11 @@ function close(id) {
   document.dispatchEvent(new CustomEvent("part:closed", { detail: id }));
 }
 
+// --- a form that opens below the fold comes into sight
+document.addEventListener("toggle", (event) => {
+  if (event.target.open && event.target.matches("details.cancel")) event.target.scrollIntoView({ block: "nearest" });
+}, true);
+
 // --- forms that ask for themselves again when something in them changes
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-autosubmit]");
