@@ -55,3 +55,18 @@ def _amount(
     if offset.unit is Unit.DAYS:
         return (last - first).days
     return sum(is_working(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))
+
+
+def amounts(
+    offset: Offset,
+    earlier: datetime,
+    first: datetime,
+    last: datetime,
+    zone: ZoneInfo,
+    is_working: Callable[[date], bool],
+) -> tuple[float, float]:
+    """Return the least and the greatest gap, in the offset's unit, of a start from `first` to `last` on one day."""
+    if offset.unit is Unit.HOURS:
+        return (first - earlier) / HOUR, (last - earlier) / HOUR
+    whole = _amount(offset, earlier, first, zone, is_working)
+    return whole, whole

@@ -145,6 +145,11 @@ class Appointment(InClinic, Public, Model):
     )
 
     @property
+    def numbered_title(self) -> str:
+        """The title with its number in the series, such as "Infusion 3"."""
+        return self.title if self.position is None else f"{self.title} {self.position}"
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.zone_name)
 

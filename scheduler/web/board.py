@@ -65,6 +65,7 @@ def week(on: str) -> str:
         days=weeks.week(db.session(), clinic, first, now),
         on=asked,
         first=first,
+        now=now,
         today=local_on(now, clinic.zone),
         before=first - timedelta(days=7),
         after=first + timedelta(days=7),

@@ -203,9 +203,10 @@ def read_time(field: str, text: str) -> time:
 
 
 def read_start(form: Mapping[str, str]) -> datetime:
-    """Return the moment that the fields `date` and `time` of a form mean, as `read_instant` does."""
-    on = read_date("date", form.get("date", ""))
-    return read_instant("time", on, read_time("time", form.get("time", "")))
+    """Return the moment that a form names, as `read_instant` does: a time that was offered, or `date` and `time`."""
+    offered_on, _, offered_at = form.get("start", "").partition("T")
+    on = read_date("date", offered_on or form.get("date", ""))
+    return read_instant("time", on, read_time("time", offered_at or form.get("time", "")))
 
 
 def read_instant(field: str, on: date, at: time, zone: ZoneInfo | None = None) -> datetime:

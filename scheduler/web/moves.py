@@ -15,27 +15,37 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.status import STEPS
-from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal, RuleBroken, SlotTaken, StalePreview
+from scheduler.domain.localtime import local_on
+from scheduler.errors import (
+    Invalid,
+    NoFitFound,
+    NotFound,
+    Refusal,
+    RuleBroken,
+    SlotTaken,
+    StalePreview,
+    WrongStatus,
+)
 from scheduler.http import signing
 from scheduler.models import location as locations
 from scheduler.models.appointment import Appointment
-from scheduler.models.location import Location
 from scheduler.models.patient_request import PatientRequest, open_for
-from scheduler.services.clinic import places
+from scheduler.services.account.overrides import may_override
 from scheduler.services.course.course_pictures import changed_gaps
 from scheduler.services.patient import patient_requests
-from scheduler.services.planning import obstacles
-from scheduler.services.planning.nearest_fits import NearestFit, nearest_fits
+from scheduler.services.planning import free_times, obstacles
 from scheduler.services.planning.obstacles import Obstacle
 from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import move_tokens, moves
-from scheduler.services.visit.moves import Move
+from scheduler.services.visit.move_times import MoveTimes
+from scheduler.services.visit.moves import Move, MovePlanner
 from scheduler.transactions import only_reads
+from scheduler.web import times
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_start
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
+from scheduler.web.times import Strip
 from scheduler.web.visits import find
 
 bp = Blueprint("moves", __name__, url_prefix="/appointments")
@@ -48,11 +58,34 @@ def form(visit_id: str) -> str:
     return _form(find(visit_id))
 
 
+@bp.post("/<visit_id>/times")
+@may("move")
+@only_reads
+def show_times(visit_id: str) -> str | tuple[str, int]:
+    """The times of another week, or with another filter: the strip alone for its script, else the form with it."""
+    visit = find(visit_id)
+    try:
+        if not times.wants_refresh():
+            return _form(visit)
+        shown = _strip(visit, None)
+        return render_template("moves/_strip.html", visit=visit, strip=shown, filters=request.form)
+    except Invalid as refusal:
+        return _form(visit, refusal=refusal), refusal.status
+
+
 @bp.get("/<visit_id>/starts")
 @may("move")
 def starts(visit_id: str) -> Response:
-    """Where the visit may go on a day, as minutes since 1970 by place: what the board shades while it is dragged."""
+    """Where the visit may go on a day, as minutes since 1970 by place: what the board shades while it is dragged.
+
+    For a week (`days=7`), its days on which the visit may be.
+    """
     visit, on = find(visit_id), read_date("date", request.args.get("date", ""))
+    if request.args.get("days") == str(free_times.DAYS):
+        found = possible_starts(db.session(), actor(), visit, on, clock.now(), free_times.DAYS)
+        zone = actor().clinic.zone
+        days = {local_on(start, zone).isoformat() for free in found.values() for start in free}
+        return jsonify(sorted(days))
     found = possible_starts(db.session(), actor(), visit, on, clock.now())
     names = {
         place.resource_id: place.public_id for place in locations.active(db.session(), actor().clinic.id)
@@ -70,13 +103,17 @@ def starts(visit_id: str) -> Response:
 @may("move")
 @only_reads
 def preview(visit_id: str) -> str | tuple[str, int]:
+    """Show what a start would move; of one outside the spacing, what it breaks, and ask for the reason."""
     visit = find(visit_id)
     try:
-        planned = _plan(visit)
+        planner = _planner(visit)
+        override = times.wants_outside() or may_override(actor(), _text("override_reason"))
+        planned = planner.plan(read_start(request.form), override=override)
+        broken = planner.broken(planned)
     except EXPLAINED as refusal:
         db.session.rollback()
         return _form(find(visit_id), refusal=refusal), refusal.status
-    page = _form(visit, planned=planned)
+    page = _form(visit, planned=planned, broken=list(dict.fromkeys(one.words for one in broken)))
     db.session.rollback()
     return page
 
@@ -86,7 +123,7 @@ def preview(visit_id: str) -> str | tuple[str, int]:
 def move(visit_id: str) -> Response | tuple[str, int]:
     visit, now = find(visit_id), clock.now()
     try:
-        planned = _plan(visit)
+        planned = _plan(visit, now)
         move_tokens.check(request.form.get("token", ""), planned, actor(), signing.keys(), now)
         moves.apply_moves(
             db.session(), actor(), planned, now, _text("reason"), override_reason=_text("override_reason")
@@ -101,16 +138,29 @@ def move(visit_id: str) -> Response | tuple[str, int]:
     return _moved(visit, len(planned), asked is not None)
 
 
-def _plan(visit: Appointment) -> list[Move]:
+def _plan(visit: Appointment, now: datetime) -> list[Move]:
     return moves.plan_move(
         db.session(),
         actor(),
         visit,
         read_start(request.form),
+        now,
+        times.chosen_place(),
+        times.chosen_people() or None,
+        request.form.get("scope", "following"),
+        _text("override_reason"),
+    )
+
+
+def _planner(visit: Appointment, *, anywhere: bool = False) -> MovePlanner:
+    return MovePlanner(
+        db.session(),
+        actor(),
+        visit,
         clock.now(),
-        location=_place(),
-        scope=request.form.get("scope", "following"),
-        override_reason=_text("override_reason"),
+        None if anywhere else times.chosen_place(),
+        times.chosen_people() or None,
+        request.values.get("scope", "following"),
     )
 
 
@@ -125,14 +175,16 @@ def _text(name: str) -> str:
     return request.form.get(name, "").strip()[:300]
 
 
-def _place() -> Location | None:
-    wanted = request.form.get("location", "")
-    return places.get_location(db.session(), actor().clinic, wanted) if wanted else None
-
-
-def _form(visit: Appointment, planned: Sequence[Move] | None = None, refusal: Refusal | None = None) -> str:
+def _form(
+    visit: Appointment,
+    planned: Sequence[Move] | None = None,
+    refusal: Refusal | None = None,
+    broken: Sequence[str] = (),
+) -> str:
     kind = visit.location.kind if visit.location else None
-    wanted = _wanted() if refusal else None
+    asked = _asked(visit)
+    wanted = _wanted() if refusal else asked.wanted_at if asked else None
+    shown = None if planned else _strip(visit, wanted, anywhere=refusal is not None)
     return render_template(
         "moves/_form.html" if is_partial() else "moves/form.html",
         visit=visit,
@@ -142,36 +194,52 @@ def _form(visit: Appointment, planned: Sequence[Move] | None = None, refusal: Re
             if place.kind is kind
         ],
         planned=planned,
+        broken=broken,
         token=move_tokens.sign(planned, actor(), signing.keys(), clock.now()) if planned else "",
         gaps=changed_gaps(db.session(), actor().clinic, planned) if planned else [],
         refusal=refusal,
-        obstacles=_in_the_way(visit, wanted),
-        fits=_fits(visit, wanted),
-        values=request.form or request.args,
-        asked=_asked(visit),
+        why=_why(visit, refusal, wanted) if refusal else [],
+        obstacles=_in_the_way(visit, wanted) if refusal else [],
+        strip=shown,
+        values=request.values,
+        filters={**request.values.to_dict(), "location": ""} if refusal else request.values,
+        asked=asked,
     )
 
 
-def _wanted() -> tuple[datetime, Location | None] | None:
+def _strip(visit: Appointment, wanted: datetime | None, *, anywhere: bool = False) -> Strip | None:
+    """Return the times around the one that is wanted, in any place after a refusal; None if it cannot be moved."""
+    try:
+        found = MoveTimes(_planner(visit, anywhere=anywhere))
+    except (WrongStatus, Invalid, NotFound):
+        return None
+    on = local_on(wanted or visit.start_at, actor().clinic.zone)
+    in_course = found.moves.care_plan is not None
+    return times.strip(found, found.action, on - times.BEFORE, scoped=in_course, spaced=in_course)
+
+
+def _wanted() -> datetime | None:
     """Return where the refused move was to go, when the form says that at all."""
     try:
-        return read_start(request.form), _place()
-    except (Invalid, NotFound):
+        return read_start(request.form)
+    except Invalid:
         return None
 
 
-def _in_the_way(visit: Appointment, wanted: tuple[datetime, Location | None] | None) -> list[Obstacle]:
-    if wanted is None:
+def _why(visit: Appointment, refusal: Refusal, wanted: datetime | None) -> list[str]:
+    """Return why a start is refused, the lasting obstacle first."""
+    if wanted is None or not isinstance(refusal, NoFitFound | RuleBroken | SlotTaken):
         return []
-    start, place = wanted
-    return obstacles.at(db.session(), actor().clinic, visit, start, clock.now(), place)
+    broken = refusal.details.get("violations", [])
+    return times.sentences(MoveTimes(_planner(visit)), wanted, broken, visit.action)
 
 
-def _fits(visit: Appointment, wanted: tuple[datetime, Location | None] | None) -> list[NearestFit]:
-    if wanted is None or visit.status not in STEPS["reschedule"]:
+def _in_the_way(visit: Appointment, wanted: datetime | None) -> list[Obstacle]:
+    """Return whose visit, or what, is in the way at the place that was asked for. Without one no place is free."""
+    place = times.chosen_place()
+    if wanted is None or place is None:
         return []
-    start, place = wanted
-    return nearest_fits(db.session(), actor(), visit, start, clock.now(), place)
+    return obstacles.at(db.session(), actor().clinic, visit, wanted, clock.now(), place)
 
 
 def _moved(visit: Appointment, count: int, answers: bool) -> Response:

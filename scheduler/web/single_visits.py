@@ -1,12 +1,17 @@
-"""A single visit, outside any course: a consultation, an extra therapy session. Where it does not fit, what does."""
+"""A new single visit, outside any course: who, which visit, and one of the times that fit, in one form.
+
+The patient is one of the records or is added with the visit. The form opens from a patient, from the board, or from an
+empty place of the board with its time and place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scheduler import clock
@@ -14,104 +19,247 @@ from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Action
 from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken
-from scheduler.models import location as locations
 from scheduler.models import plan_definition as definitions
-from scheduler.models import practitioner as practitioners
+from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
-from scheduler.models.practitioner import Practitioner
-from scheduler.services.clinic import places
-from scheduler.services.course import booking
-from scheduler.services.patient import patients
+from scheduler.services.account.permissions import require
+from scheduler.services.course import booking, booster_tasks, make_ups
+from scheduler.services.course.visit_times import VisitTimes
+from scheduler.services.patient import duplicates, patients
+from scheduler.services.planning import assignments
 from scheduler.services.planning.course_rules import without_course
-from scheduler.services.planning.placing import free_starts
+from scheduler.transactions import only_reads
+from scheduler.web import times
 from scheduler.web.current import actor
-from scheduler.web.local import read_date, read_instant, read_time
+from scheduler.web.local import read_start
+from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
+from scheduler.web.times import Strip
 
-bp = Blueprint("single_visits", __name__)
+bp = Blueprint("single_visits", __name__, url_prefix="/appointments")
 EXPLAINED = (Invalid, NoFitFound, RuleBroken, SlotTaken)
-NEAREST = 6
+NEW_PATIENT = ("name", "birth_date", "phone", "email")
+MATCHES = 5
+MOST_WAITING = 6
 
 
-@bp.get("/patients/<patient_id>/visits/new")
+@dataclass(frozen=True)
+class Kind:
+    """A visit that can be booked alone, and what the form calls it."""
+
+    key: str
+    words: str
+    action: Action
+
+
+@bp.get("/new")
 @may("book")
-def form(patient_id: str) -> str:
-    return _page(patients.get(db.session(), actor().clinic, patient_id))
+def form() -> str | tuple[str, int]:
+    return _page()
 
 
-@bp.post("/patients/<patient_id>/visits")
+@bp.post("/new")
 @may("book")
-def book(patient_id: str) -> Response | tuple[str, int]:
-    patient, now = patients.get(db.session(), actor().clinic, patient_id), clock.now()
+@only_reads
+def refresh() -> str | tuple[str, int]:
+    """The form again, by POST so that what was typed is in no address: another week, visit or patient."""
+    if request.headers.get("HX-Target") == "matches":
+        text = request.form.get("name", "").strip()
+        found = patients.search(db.session(), actor().clinic, text, limit=MATCHES) if text else []
+        return render_template("single_visits/_matches.html", found=found)
+    return _page()
+
+
+@bp.post("")
+@may("book")
+def book() -> Response | str | tuple[str, int]:
+    """Book the visit, and add its patient where the form names no record."""
+    now = clock.now()
     try:
-        action, start = _action(), _start()
-        location, people = _chosen()
-        visit = booking.book_visit(db.session(), actor(), patient, action, start, now, location, people)
+        kind, patient = _kind(_kinds()), _patient()
+        start, place, people = read_start(request.form), times.chosen_place(), times.chosen_people()
+        if patient is None:
+            patient = _add_patient(now)
+            known = (
+                []
+                if "another" in request.form
+                else duplicates.same_person(db.session(), actor().clinic, patient)
+            )
+            if known:
+                page = _page(known=known)
+                db.session.rollback()
+                return page[0] if isinstance(page, tuple) else page, 409
+        visit = booking.book_visit(db.session(), actor(), patient, kind.action, start, now, place, people)
     except EXPLAINED as refusal:
         db.session.rollback()
-        return _page(patients.get(db.session(), actor().clinic, patient_id), refusal), refusal.status
+        return _page(refusal)
     db.session.commit()
-    flash(f"{visit.title} for {patient.name}: booked.")
-    return redirect(url_for("visits.show", visit_id=visit.public_id), 303)
+    return _booked(visit)
 
 
-def _page(patient: Patient, refusal: Refusal | None = None) -> str:
-    clinic = actor().clinic
-    return render_template(
-        "single_visits/form.html",
+def _booked(visit: Appointment) -> Response:
+    words = f"{visit.title} for {visit.patient.name}: booked."
+    page = url_for("visits.show", visit_id=visit.public_id)
+    if not is_partial():
+        flash(words)
+        return redirect(page, 303)
+    response = make_response("")
+    told = {"toast": {"words": words}, "board:changed": {"open": visit.public_id}}
+    response.headers["HX-Trigger"] = json.dumps(told)
+    return response
+
+
+def _page(refusal: Refusal | None = None, known: Sequence[Patient] = ()) -> str | tuple[str, int]:
+    kinds = _kinds()
+    patient, place = _patient(), times.chosen_place()
+    kind = _kind(kinds, place) if kinds else None
+    strip = _strip(kind, patient, place) if kind else None
+    if strip is not None and times.wants_refresh():
+        return render_template(
+            "single_visits/_strip.html", strip=strip, values=_values(place), chosen=_chosen(strip)
+        )
+    page = render_template(
+        "single_visits/_form.html" if is_partial() else "single_visits/form.html",
         patient=patient,
-        kinds=[(key, words) for key, words, _ in _kinds()],
-        places=[("", "Any place")]
-        + [(one.public_id, one.name) for one in locations.active(db.session(), clinic.id)],
-        people=[("", "Any provider")]
-        + [(one.public_id, one.name) for one in practitioners.active(db.session(), clinic.id)],
-        today=local_on(clock.now(), clinic.zone),
-        nearest=_nearest(patient) if isinstance(refusal, NoFitFound | SlotTaken) else (),
+        known=known,
+        kinds=[(one.key, one.words) for one in kinds],
+        kind=kind,
+        strip=strip,
+        chosen=_chosen(strip) if strip else "",
         refusal=refusal,
-        values=request.form,
+        errors=_errors(refusal),
+        why=_why(refusal, kind, patient, place),
+        waiting=_waiting() if place or _wanted() else [],
+        in_course=place if place and kind and not _can_take(kind.action, place) else None,
+        week=request.values.get("date", ""),
+        values=_values(place),
+    )
+    return (page, refusal.status) if refusal else page
+
+
+def _waiting() -> list[tuple[str, Appointment]]:
+    """Return visits that have no time yet, with the page where they get one: a free place may be what they wait for."""
+    clinic, now = actor().clinic, clock.now()
+    gone = [("courses_ahead.make_up", one) for one in make_ups.to_make_up(db.session(), clinic)]
+    due = [("courses_ahead.booster", one) for one in booster_tasks.to_book(db.session(), clinic, now)]
+    return [*gone, *due][:MOST_WAITING]
+
+
+def _values(place: Location | None) -> Mapping[str, str]:
+    return {**request.values.to_dict(), "location": place.public_id if place else ""}
+
+
+def _strip(kind: Kind, patient: Patient | None, place: Location | None) -> Strip | None:
+    """Return the times of the visit: from the day that was asked for, or from the next one that is free."""
+    try:
+        found = VisitTimes(
+            db.session(), actor(), patient, kind.action, clock.now(), place, times.chosen_people()
+        )
+    except Invalid:
+        found = VisitTimes(db.session(), actor(), patient, kind.action, clock.now())
+    wanted = _wanted()
+    on = local_on(wanted, actor().clinic.zone) if wanted else None
+    return times.strip(found, kind.action, on, whole=on)
+
+
+def _wanted() -> datetime | None:
+    """Return the time that the board or the refused form asks for."""
+    try:
+        return read_start(request.values)
+    except Invalid:
+        return None
+
+
+def _chosen(strip: Strip) -> str:
+    """Return the time that is chosen in the form: the one asked for or the nearest on its day, else the next one."""
+    offered = [time.start for day in strip.week.days for time in day.times]
+    wanted = _wanted()
+    if wanted is not None and offered:
+        on = local_on(wanted, actor().clinic.zone)
+        that_day = [one for one in offered if local_on(one, actor().clinic.zone) == on]
+        nearest = min(that_day or offered, key=lambda one: abs(one - wanted))
+    else:
+        nearest = offered[0] if offered else None
+    return times.value_of(nearest) if nearest else ""
+
+
+def _why(
+    refusal: Refusal | None, kind: Kind | None, patient: Patient | None, place: Location | None
+) -> list[str]:
+    wanted = _wanted()
+    if kind is None or wanted is None or not isinstance(refusal, NoFitFound | SlotTaken):
+        return []
+    found = VisitTimes(db.session(), actor(), patient, kind.action, clock.now(), place, times.chosen_people())
+    return found.explainer().at(wanted)
+
+
+def _kinds() -> list[Kind]:
+    """Return what can be booked alone, each once: visits of one title and length in several protocols are one."""
+    found: dict[tuple[str, timedelta], Kind] = {}
+    titles: dict[str, int] = {}
+    for definition in definitions.all_current(db.session(), actor().clinic.id):
+        for action in definition.plan.firm:
+            shape = (action.title, action.attended_length)
+            if shape in found or without_course(action):
+                continue
+            titles[action.title] = titles.get(action.title, 0) + 1
+            found[shape] = Kind(f"{definition.key}/{action.key}", action.title, _alone(action))
+    minutes = timedelta(minutes=1)
+    return sorted(
+        (replace(one, words=f"{one.words}, {length // minutes} min") for (_, length), one in found.items()),
+        key=lambda one: (one.action.offset is not None, one.words),
     )
 
 
-def _nearest(patient: Patient) -> Sequence[datetime]:
-    """Return the starts of the same day that fit and lie nearest to the one asked for, in order of time."""
-    action, start = _action(), _start()
-    location, people = _chosen()
-    chosen = [one.resource_id for one in (location, *people) if one is not None]
-    on = local_on(start, actor().clinic.zone)
-    found = free_starts(db.session(), actor(), patient, action, on, clock.now(), chosen)
-    return sorted(sorted(found, key=lambda one: abs(one - start))[:NEAREST])
-
-
-def _kinds() -> list[tuple[str, str, Action]]:
-    """Return what can be booked alone: of each protocol, one visit of each title that needs no course."""
-    found = []
-    for definition in definitions.all_current(db.session(), actor().clinic.id):
-        seen: set[str] = set()
-        for action in definition.plan.firm:
-            if action.title not in seen and not without_course(action):
-                seen.add(action.title)
-                key, words = f"{definition.key}/{action.key}", f"{action.title} ({definition.title})"
-                found.append((key, words, action))
-    return sorted(found, key=lambda one: one[1])
-
-
-def _action() -> Action:
-    wanted = request.form.get("kind", "")
-    action = next((one for key, _, one in _kinds() if key == wanted), None)
-    if action is None:
-        raise Invalid([("kind", "is not a visit of a protocol")])
+def _alone(action: Action) -> Action:
     return replace(action, series=None, position=None, series_length=None)  # it counts in no course
 
 
-def _start() -> datetime:
-    on = read_date("date", request.form.get("date", ""))
-    at = request.form.get("at") or request.form.get("time", "")  # a start that was offered, or the one typed
-    return read_instant("time", on, read_time("time", at))
+def _kind(kinds: Sequence[Kind], place: Location | None = None) -> Kind:
+    """Return the visit that the form names; without one the first that the place can take."""
+    wanted = request.values.get("kind", "")
+    if wanted:
+        found = next((one for one in kinds if one.key == wanted), None) or _of_protocol(wanted)
+        if found is None:
+            raise Invalid([("kind", "is not a visit of a protocol")])
+        return found
+    return next((one for one in kinds if place is None or _can_take(one.action, place)), kinds[0])
 
 
-def _chosen() -> tuple[Location | None, list[Practitioner]]:
-    place, person = request.form.get("location", ""), request.form.get("practitioner", "")
-    clinic = actor().clinic
-    location = places.get_location(db.session(), clinic, place) if place else None
-    return location, [places.get_practitioner(db.session(), clinic, person)] if person else []
+def _of_protocol(key: str) -> Kind | None:
+    """Return a visit by protocol and action, though another protocol's equal one is in the list."""
+    plan_key, _, action_key = key.partition("/")
+    for definition in definitions.all_current(db.session(), actor().clinic.id):
+        for action in definition.plan.firm:
+            if (definition.key, action.key) == (plan_key, action_key) and not without_course(action):
+                return Kind(key, action.title, _alone(action))
+    return None
+
+
+def _can_take(action: Action, place: Location) -> bool:
+    try:
+        assignments.require(action, place, ())
+    except Invalid:
+        return False
+    return True
+
+
+def _patient() -> Patient | None:
+    wanted = request.values.get("patient", "")
+    return patients.get(db.session(), actor().clinic, wanted) if wanted else None
+
+
+def _add_patient(now: datetime) -> Patient:
+    require(actor(), "patients")
+    given, _, family = request.form.get("name", "").strip()[:200].rpartition(" ")
+    if not given:
+        raise Invalid([("name", "must be a first and a last name")])
+    fields = {name: request.form.get(name, "").strip() for name in NEW_PATIENT[1:]}
+    return patients.create(db.session(), actor(), {"given_name": given, "family_name": family, **fields}, now)
+
+
+def _errors(refusal: Refusal | None) -> dict[str, str]:
+    names = {"location_id": "location", "practitioner_ids": "practitioner"}
+    found = refusal.details.get("errors", ()) if refusal else ()
+    return {names.get(error["field"], error["field"]): error["reason"] for error in found}

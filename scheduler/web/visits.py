@@ -271,6 +271,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         now=now,
         steps=steps,
         off={name: step for name, step in steps.items() if step.why},
+        early=local_on(now, actor().clinic.zone) < visit.local_start.date(),
         stages=list(Stage),
         phases=boards.stretches(visit),
         phase=boards.phase_at(visit, now),

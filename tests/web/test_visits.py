@@ -1,5 +1,7 @@
 """A visit's page and its steps as a form posts them, without a browser's help."""
 
+from re import findall
+
 import pytest
 
 from scheduler.models.user import StaffRole
@@ -96,9 +98,12 @@ def test_a_cancelled_visit_says_who_called_it_off_and_leads_to_a_make_up(signed_
 
     assert "canceled by the patient" in after
     assert f'href="{page}/make-up"' in after
-    assert client.post(f"{page}/make-up", data={"start": planned(client, page)}).status_code == 303
+    start = offered(client.get(f"{page}/make-up").text)[0]
+    shown = client.post(f"{page}/make-up/preview", data={"start": start}).text
+    token = shown.partition('name="token" value="')[2].partition('"')[0]
+    assert client.post(f"{page}/make-up", data={"start": start, "token": token}).status_code == 303
     assert 'id="make-up"' not in client.get(page).text
 
 
-def planned(client, page):
-    return client.get(f"{page}/make-up").text.partition('name="start" value="')[2].partition('"')[0]
+def offered(page):
+    return findall(r'name="start" value="([0-9T:-]+)"', page)

@@ -1,9 +1,10 @@
 """The planner: whole courses placed on a live calendar, with reasons when they do not fit.
 
-Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`. The values that go in and come out are in
-values.py. Imports go one way: answers, then search, then grid, then values. docs/planner.md explains it all.
+Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`, `blocked`. The values that go in and come
+out are in values.py. Imports go one way: answers, then search, then grid, then values. docs/planner.md explains it all.
 """
 
+from scheduler.domain.planner.answers.blocked import Blocked, blocked
 from scheduler.domain.planner.answers.improving import Improvement, improve, placed
 from scheduler.domain.planner.answers.proposals import check, propose, slot_map
 from scheduler.domain.planner.answers.reflow import Reflow, reflow
@@ -12,10 +13,12 @@ from scheduler.domain.planner.values import Calendar, Weights
 
 __all__ = [
     "Availability",
+    "Blocked",
     "Calendar",
     "Improvement",
     "Reflow",
     "Weights",
+    "blocked",
     "check",
     "improve",
     "placed",

@@ -56,5 +56,15 @@ def in_minutes(length: timedelta) -> int:
 
 
 def amount(gap: float, offset: Offset) -> str:
-    unit = {Unit.HOURS: "hours", Unit.DAYS: "days", Unit.WORKING_DAYS: "working days"}[offset.unit]
-    return f"{round(gap, 1):g} {unit}"
+    """Return a gap such as "6 days": whole hours, unless rounding would hide that it is not allowed."""
+    whole = round(gap)
+    number = gap if offset.unit is not Unit.HOURS or offset.min <= whole <= offset.max else whole
+    words = {Unit.HOURS: "hour", Unit.DAYS: "day", Unit.WORKING_DAYS: "working day"}[offset.unit]
+    return f"{round(number, 1):g} {words}" + ("" if number == 1 else "s")
+
+
+def allowed(offset: Offset) -> str:
+    """Return such as "2 to 4 are allowed"."""
+    if offset.min == offset.max:
+        return f"{offset.min} {'is' if offset.min == 1 else 'are'} allowed"
+    return f"{offset.min} to {offset.max} are allowed"

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 
 from scheduler.domain.localtime import day_bounds, local_on, to_local
-from scheduler.domain.planner.measures import amount, both, in_minutes, line_visits, within
+from scheduler.domain.planner.measures import allowed, amount, both, in_minutes, line_visits, within
 from scheduler.domain.planner.values import Calendar, Placement, PlannerResource, Request, Segment, Violation
 from scheduler.domain.plans import Action, Edge, Need, Phase, Role, Unit
 from scheduler.domain.windows import Window, merged, subtract
@@ -189,7 +189,7 @@ class _Judge:
     def _gaps(self, action: Action, visit: Placement) -> Iterator[Violation]:
         following = self._times(action.before) if action.before else None
         if following and visit.attended_end > following[0]:
-            words = f"{action.title} must be over before {self._title(action.before or '')} starts."
+            words = f"{action.numbered_title} must be over before {self._title(action.before or '')} starts."
             yield Violation(action.key, "order", words, False)
         offset = action.offset
         earlier = self._times(offset.after) if offset else None
@@ -198,12 +198,11 @@ class _Judge:
         least, most = self.request.slack.get(action.key, (offset.min, offset.max))
         origin = earlier[1] if offset.edge is Edge.END else earlier[0]
         gap = self._gap(offset.unit, origin, visit.start)
+        name, after = action.numbered_title, self._title(offset.after)
         if visit.start < earlier[1]:
-            words = f"{action.title} starts before {self._title(offset.after)} is over."
-            yield Violation(action.key, "order", words, offset.hard)
-        if not min(least, offset.min) <= gap <= max(most, offset.max):
-            words = f"{action.title} comes {amount(gap, offset)} after {self._title(offset.after)}"
-            words += f", and {offset.min} to {offset.max} are allowed."
+            yield Violation(action.key, "order", f"{name} starts before {after} is over.", offset.hard)
+        elif not min(least, offset.min) <= gap <= max(most, offset.max):
+            words = f"{name} is {amount(gap, offset)} after {after}; {allowed(offset)}."
             yield Violation(action.key, "gap", words, offset.hard)
 
     def _gap(self, unit: Unit, origin: datetime, start: datetime) -> float:
@@ -267,7 +266,8 @@ class _Judge:
         spans = sorted((visit.start, visit.attended_end, visit.action) for visit in self.visits)
         for (_, end, first), (start, _, second) in pairwise(spans):
             if start < end:
-                words = f"{self._title(second)} starts while the patient is still at {self._title(first)}."
+                name = self.request.plan.action(second).numbered_title
+                words = f"{name} starts while the patient is still at {self._title(first)}."
                 yield Violation(second, "patient", words, True)
         others = [*self.calendar.patient_busy]
         others += [
@@ -311,7 +311,9 @@ class _Judge:
             yield Violation(visit.action, "taken", words, True)
 
     def _title(self, key: str) -> str:
-        return self.request.plan.action(key).title
+        """Return how a visit is called in the middle of a sentence."""
+        title = self.request.plan.action(key).numbered_title
+        return title[:1].lower() + title[1:]
 
     def _at(self, instant: datetime) -> str:
         return self.formats.moment(to_local(instant, self.zone))

@@ -7,28 +7,30 @@ first and done in one transaction, like any move.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from scheduler.domain import planner
-from scheduler.domain.planner.values import NoFit, Placement
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.status import TO_MAKE_UP, CarePlanStatus, CourseEffect
-from scheduler.errors import WrongStatus
+from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
+from scheduler.models.practitioner import Practitioner
+from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
 from scheduler.services.course import booking
-from scheduler.services.planning.courses import followers, latest, under_way
-from scheduler.services.planning.proposals import no_fit
+from scheduler.services.planning.courses import followers, latest
 from scheduler.services.planning.visit_rows import People, action_of, planned
 from scheduler.services.trail import audit
-from scheduler.services.visit.changes import changing
-from scheduler.services.visit.moves import WHY, Move, wanted, write
+from scheduler.services.visit.changes import changing, release_expired
+from scheduler.services.visit.moves import Move, MovePlanner, wanted, write
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,63 @@ class MakeUp:
     def stand_ins(self) -> list[tuple[Appointment, Placement]]:
         """Each visit that is off, with what stands in for it."""
         return [(self.replaces, self.visit), *self.along]
+
+    @property
+    def all_moves(self) -> list[Move]:
+        """Everything that gets a time, the visit itself first: what a preview is bound to."""
+        return [*(Move(row, visit, "") for row, visit in self.stand_ins), *self.moves]
+
+
+class MakeUpPlanner(MovePlanner):
+    """Plans the visit that stands in for one that was canceled or missed. Raises WrongStatus for any other."""
+
+    def __init__(
+        self,
+        session: Session,
+        actor: Actor,
+        gone: Appointment,
+        now: datetime,
+        location: Location | None = None,
+        practitioners: Sequence[Practitioner] | None = None,
+    ) -> None:
+        super().__init__(session, actor, gone, now, location, practitioners, "following")
+
+    def _require(self) -> None:
+        gone, care_plan = self.appointment, self.appointment.care_plan
+        if care_plan is None or gone.status not in TO_MAKE_UP:
+            raise WrongStatus(f"{gone.title} is {gone.status.words}: it cannot be rescheduled")
+        if latest(care_plan).get(gone.action) is not gone:
+            raise WrongStatus(f"{gone.title} is already rescheduled")
+
+    @cached_property
+    def unplaced(self) -> Mapping[str, Appointment]:
+        along = [one for one in followers(self.appointment) if one.status in TO_MAKE_UP]
+        return {one.action: one for one in (self.appointment, *along)}
+
+    def best(self) -> list[Move]:
+        """Return the moves for the best start. Raises NoFitFound."""
+        return self._required(self._reflow(self.course, None, bend=False))
+
+    def plan(self, start: datetime, *, override: bool = False, nearby: bool = False) -> list[Move]:
+        if start < self.now:
+            raise Invalid([("start", "is in the past")])
+        return self._required(self._following(start, override, nearby))
+
+    def _required(self, moves: list[Move]) -> list[Move]:
+        if not moves:
+            raise WrongStatus(
+                f"{self.appointment.title} follows a visit that is not booked yet: book that visit first"
+            )
+        return moves
+
+    def make_up(self, moves: Sequence[Move]) -> MakeUp:
+        """Return the moves as what they are: stand-ins, and moves of visits that have a time."""
+        first, others = moves[0], moves[1:]
+        off = self.unplaced.values()
+        along = [(one.appointment, one.visit) for one in others if one.appointment in off]
+        return MakeUp(
+            self.appointment, first.visit, [one for one in others if one.appointment not in off], along
+        )
 
 
 def to_make_up(session: Session, clinic: Clinic) -> Sequence[Appointment]:
@@ -65,48 +124,40 @@ def to_make_up(session: Session, clinic: Clinic) -> Sequence[Appointment]:
     return session.scalars(query).all()
 
 
-def plan_make_up(session: Session, actor: Actor, gone: Appointment, now: datetime) -> MakeUp:
-    """Return the best make-up; nothing is written. Raises WrongStatus or NoFitFound."""
-    care_plan = gone.care_plan
-    if care_plan is None or gone.status not in TO_MAKE_UP:
-        raise WrongStatus(f"{gone.title} is {gone.status.words}: it cannot be rescheduled")
-    if latest(care_plan).get(gone.action) is not gone:
-        raise WrongStatus(f"{gone.title} is already rescheduled")
-    course = under_way(session, actor, care_plan, now)
-    plan = course.request.plan
-    along = [one for one in followers(gone) if one.status in TO_MAKE_UP]
-    own = {one.action: action_of(one) for one in (gone, *along)}
-    request = replace(
-        course.request,
-        done={action: done for action, done in course.request.done.items() if action not in own},
-        plan=replace(plan, actions=tuple(own.get(action.key, action) for action in plan.actions)),
-    )
-    try:
-        result = planner.reflow(
-            request, course.visits, {}, course.calendar, course.weights, now=now, keep=course.keep
-        )
-    except NoFit as refused:
-        raise no_fit(refused) from refused
-    placed = {visit.action: visit for visit in result.proposal.visits}
-    if gone.action not in placed:
-        raise WrongStatus(f"{gone.title} follows a visit that is not booked yet: book that visit first")
-    moves = [
-        Move(course.rows[move.action], placed[move.action], WHY[move.why])
-        for move in result.moves
-        if move.action in course.rows and move.why in WHY
-    ]
-    more = [(one, placed[one.action]) for one in along if one.action in placed]
-    return MakeUp(gone, placed[gone.action], moves, more)
+def plan_make_up(
+    session: Session,
+    actor: Actor,
+    gone: Appointment,
+    now: datetime,
+    start: datetime | None = None,
+    location: Location | None = None,
+    practitioners: Sequence[Practitioner] | None = None,
+    override_reason: str = "",
+) -> MakeUp:
+    """Return the make-up at a start, or the best one; nothing is written.
+
+    Raises WrongStatus, Invalid, NoFitFound, or RuleBroken as moves.plan_move does.
+    """
+    release_expired(session, actor.clinic, now)
+    of_gone = MakeUpPlanner(session, actor, gone, now, location, practitioners)
+    override = may_override(actor, override_reason)
+    return of_gone.make_up(of_gone.best() if start is None else of_gone.plan(start, override=override))
 
 
 def book_make_up(
-    session: Session, actor: Actor, make_up: MakeUp, now: datetime, reason: str = ""
+    session: Session,
+    actor: Actor,
+    make_up: MakeUp,
+    now: datetime,
+    reason: str = "",
+    override_reason: str = "",
 ) -> Appointment:
-    """Book it and move what must move. Raises SlotTaken."""
+    """Book it and move what must move. An `override_reason` is recorded. Raises SlotTaken."""
     gone, patient = make_up.replaces, make_up.replaces.patient
     visits = [visit for _, visit in make_up.stand_ins]
-    with changing(session, actor, now, wanted=[*wanted(make_up.moves), (patient, visits)]) as change:
-        write(change, make_up.moves, reason)
+    taken = [*wanted(make_up.moves), (patient, visits)]
+    with changing(session, actor, now, wanted=taken, override_reason=override_reason) as change:
+        write(change, make_up.moves, reason, override_reason=override_reason)
         people = People(session, actor.clinic, visits)
         rows = []
         for replaced, visit in make_up.stand_ins:
@@ -116,5 +167,6 @@ def book_make_up(
             rows.append(row)
         session.flush()
         booking.announce(change, gone.care_plan, rows)
-        audit.record(session, actor, "appointment.made-up", rows[0], now, reason=reason)
+        fields = ["override:spacing"] if override_reason else []
+        audit.record(session, actor, "appointment.made-up", rows[0], now, fields, override_reason or reason)
     return rows[0]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Weights
 from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.measures import line_visits
 from scheduler.domain.planner.values import Done, Placement, Request
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import STEPS, TO_MAKE_UP, AppointmentStatus, CourseEffect, Response
@@ -44,12 +45,18 @@ class OngoingCourse:
         )
 
 
-def under_way(session: Session, actor: Actor, care_plan: CarePlan, now: datetime) -> OngoingCourse:
-    """Read a course for re-planning what has not begun; `not_before` is today, what was wished for still holds."""
+def under_way(
+    session: Session, actor: Actor, care_plan: CarePlan, now: datetime, only: Collection[str] | None = None
+) -> OngoingCourse:
+    """Read a course for re-planning what has not begun; `not_before` is today, what was wished for still holds.
+
+    With `only` these actions alone may move; every other visit stays where it is.
+    """
     rows = {
         action: one
         for action, one in latest(care_plan).items()
         if one.status in STEPS["reschedule"] and one.start_at > now and not is_projected(one)
+        if only is None or action in only
     }
     wishes = rest(session, actor, care_plan, rows, now)
     calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in rows.values()))
@@ -77,6 +84,21 @@ def latest(care_plan: CarePlan) -> dict[str, Appointment]:
         for one in appointments_of(care_plan)
         if one.id not in replaced and one.action in known
     }
+
+
+def along_with(plan: Plan, action: str) -> frozenset[str]:
+    """Return an action and those beside the line that follow it, directly or not: its check-in call, its therapy."""
+    line, found = line_visits(plan), {action}
+    for one in plan.actions:  # in an order in which each follows the one its offset names
+        if one.offset is not None and one.offset.after in found and one.key not in line:
+            found.add(one.key)
+    return frozenset(found)
+
+
+def steps_before(plan: Plan, key: str) -> list[str]:
+    """Return the actions from which an action is counted, directly or not, the nearest first."""
+    offset = plan.action(key).offset
+    return [offset.after, *steps_before(plan, offset.after)] if offset else []
 
 
 def missing_before(appointment: Appointment) -> list[Appointment]:
@@ -148,11 +170,9 @@ def _is_missing(visit: Appointment) -> bool:
 
 def _steps_before(course: CarePlan, key: str) -> Iterator[Action]:
     """Yield the steps from which a step is counted, directly or not, the nearest first."""
-    actions = {action.key: action for action in course.plan_definition.plan.actions}
-    step = actions.get(key)
-    while step is not None and step.offset is not None:
-        step = actions[step.offset.after]
-        yield step
+    plan = course.plan_definition.plan
+    if any(action.key == key for action in plan.actions):
+        yield from map(plan.action, steps_before(plan, key))
 
 
 def missing_before_each(

@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.values import NoFit, Placement, Request
 from scheduler.domain.plans import Action, Plan
 from scheduler.errors import Invalid
+from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
@@ -24,27 +26,53 @@ from scheduler.services.planning import availability
 from scheduler.services.planning.proposals import no_fit
 
 
+class DayCalendars:
+    """The calendars of single days for one patient, each read once. `releasing` as for availability.load."""
+
+    def __init__(
+        self,
+        session: Session,
+        clinic: Clinic,
+        patient: Patient | None,
+        now: datetime,
+        releasing: frozenset[int] = frozenset(),
+    ) -> None:
+        self.session, self.clinic, self.patient, self.now = session, clinic, patient, now
+        self.releasing = releasing
+        self._known: dict[date, Availability] = {}
+
+    def on(self, day: date) -> Availability:
+        """Return who is free on a clinic-local day."""
+        if day not in self._known:
+            self._known[day] = availability.load(
+                self.session, self.clinic, day, 1, self.now, self.patient, self.releasing
+            )
+        return self._known[day]
+
+
 def place(
     session: Session,
     actor: Actor,
-    patient: Patient,
+    patient: Patient | None,
     action: Action,
     start: datetime,
     now: datetime,
     chosen: Iterable[int] = (),
     releasing: frozenset[int] = frozenset(),
+    days: DayCalendars | None = None,
 ) -> Placement:
     """Return the visit with its chair and people.
 
-    `chosen` are resource ids of places and people to take where they have the role asked for. Raises Invalid for a
-    start that is past or beyond the planning horizon, NoFitFound naming what blocks it.
+    `chosen` are resource ids of places and people to take where they have the role asked for. `days` spares reading a
+    day's calendar again. Raises Invalid for a start that is past or beyond the planning horizon, NoFitFound naming what
+    blocks it.
     """
     today, on = local_on(now, actor.clinic.zone), local_on(start, actor.clinic.zone)
     if start < now:
         raise Invalid([("start", "is in the past")])
     if (on - today).days >= actor.clinic.settings.planning_horizon_days:
         raise Invalid([("start", "is beyond the planning horizon")])
-    calendar = availability.load(session, actor.clinic, on, 1, now, patient, releasing)
+    calendar = (days or DayCalendars(session, actor.clinic, patient, now, releasing)).on(on)
     request = Request(
         plan=alone(action),
         not_before=on,
@@ -63,21 +91,3 @@ def alone(action: Action) -> Plan:
     """Return a plan of this one action, hanging from nothing."""
     free = replace(action, offset=None, before=None, proposed=False, requirements=(), preparation=None)
     return Plan(action.key, 1, action.title, "", "", (free,))
-
-
-def free_starts(
-    session: Session,
-    actor: Actor,
-    patient: Patient,
-    action: Action,
-    on: date,
-    now: datetime,
-    chosen: Iterable[int] = (),
-) -> tuple[datetime, ...]:
-    """Return every start of a day at which the visit fits, in order; none for a day that is past or too far ahead."""
-    today = local_on(now, actor.clinic.zone)
-    if not 0 <= (on - today).days < actor.clinic.settings.planning_horizon_days:
-        return ()
-    calendar = availability.load(session, actor.clinic, on, 1, now, patient)
-    request = Request(plan=alone(action), not_before=on, practitioner_ids=frozenset(chosen), count=1)
-    return planner.slot_map(request, calendar, now=now).get(action.key, ())

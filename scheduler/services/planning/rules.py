@@ -47,7 +47,12 @@ def check(
 def require(actor: Actor, violations: Sequence[Violation], override_reason: str) -> None:
     """Raise RuleBroken when a hard rule is broken, or a soft one that the actor may not or does not override."""
     hard = any(violation.hard for violation in violations)
-    if hard or (violations and not may_override(actor, override_reason)):
+    refuse(violations, override=bool(violations) and not hard and may_override(actor, override_reason))
+
+
+def refuse(violations: Sequence[Violation], *, override: bool) -> None:
+    """Raise RuleBroken when a hard rule is broken, or a soft one without an override."""
+    if any(violation.hard for violation in violations) or (violations and not override):
         raise _broken(violations)
 
 
@@ -62,11 +67,16 @@ def check_change(
 ) -> list[Violation]:
     """Check a course that a person changes by hand: what it broke before, it may go on breaking.
 
-    The patient's wishes do not bind the hand. Returns and raises as `check` does.
+    The patient's wishes do not bind that person. Returns and raises as `check` does.
     """
-    by_hand = replace(request, weekdays=frozenset(), earliest=None, latest=None, blocked_on=frozenset())
-    known = planner.check(by_hand, calendar, before, now=now)
-    return check(actor, by_hand, calendar, after, now, override_reason, known)
+    wanted = by_hand(request)
+    known = planner.check(wanted, calendar, before, now=now)
+    return check(actor, wanted, calendar, after, now, override_reason, known)
+
+
+def by_hand(request: Request) -> Request:
+    """Return the request without the patient's wishes: they do not bind a person who chooses a time."""
+    return replace(request, weekdays=frozenset(), earliest=None, latest=None, blocked_on=frozenset())
 
 
 def _broken(violations: Sequence[Violation]) -> RuleBroken:

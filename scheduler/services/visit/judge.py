@@ -6,8 +6,9 @@ The rules inside one course are the planner's (services/planning/rules.py), chec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from scheduler.domain.dosing import DosingVisit, TooClose
 from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Placement, Violation
-from scheduler.domain.plans import Plan
+from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -28,6 +29,7 @@ from scheduler.services.planning import rules
 from scheduler.services.trail import audit
 from scheduler.services.visit.snapshots import Snapshot
 
+NOTHING: Mapping[int, date] = MappingProxyType({})
 OVERRIDDEN, FIELD = "appointment.overridden", f"override:{dosing.RULE}"
 
 
@@ -59,18 +61,38 @@ def too_close_to_booked(
 ) -> list[Violation]:
     """Return what a proposed course would break with the dosing visits that the patient has booked already."""
     booked = [_visit(row, {}) for row in _dosing_rows(session, patient)]
-    proposed = [
-        DosingVisit(
-            -number, action.key, action.numbered_title, 0, local_on(visit.start, actor.clinic.zone), None, gap
-        )
-        for number, visit in enumerate(visits, start=1)
-        for action in [plan.action(visit.action)]
-        for gap in [action.dosing]
-        if gap is not None
-    ]
-    pairs = dosing.too_close([*booked, *proposed], since=local_on(now, actor.clinic.zone))
+    new = [(plan.action(visit.action), local_on(visit.start, actor.clinic.zone)) for visit in visits]
+    pairs = dosing.too_close([*booked, *_new(new, 0)], since=local_on(now, actor.clinic.zone))
     between = [pair for pair in pairs if (pair.earlier.id < 0) != (pair.later.id < 0)]
     return [_violation(pair, actor.clinic.formats) for pair in between]
+
+
+class DosingDays:
+    """A patient's dosing visits, read once, to ask of many changes what `require_dosing_gaps` will say of each."""
+
+    def __init__(self, session: Session, actor: Actor, patient: Patient, now: datetime) -> None:
+        self.formats, self.today = actor.clinic.formats, local_on(now, actor.clinic.zone)
+        self.booked = [_visit(row, {}) for row in _dosing_rows(session, patient)]
+
+    def broken(
+        self,
+        moved: Mapping[int, date] = NOTHING,
+        new: Sequence[tuple[Action, date]] = (),
+        course: int | None = None,
+    ) -> list[Violation]:
+        """Return the rules that are broken by moving appointments (by id) and by new visits of a course."""
+        visits = [replace(one, on=moved.get(one.id, one.on)) for one in self.booked]
+        pairs = dosing.too_close([*visits, *_new(new, course)], since=self.today)
+        return [_violation(pair, self.formats) for pair in pairs]
+
+
+def _new(visits: Sequence[tuple[Action, date]], course: int | None) -> list[DosingVisit]:
+    """Return visits without a row, with negative ids."""
+    return [
+        DosingVisit(-number, action.key, action.numbered_title, course, on, None, action.dosing)
+        for number, (action, on) in enumerate(visits, start=1)
+        if action.dosing is not None
+    ]
 
 
 @dataclass(frozen=True)
@@ -151,8 +173,7 @@ def _visit(row: Appointment, before: Mapping[Appointment, Snapshot | None]) -> D
     on, gap = row.local_start.date(), row.dosing
     assert gap is not None  # noqa: S101  (for the type: only such rows are read)
     former = _former_day(row, before[row]) if row in before else on
-    title = row.title if row.position is None else f"{row.title} {row.position}"
-    return DosingVisit(row.id, row.action, title, row.care_plan_id, on, former, gap)
+    return DosingVisit(row.id, row.action, row.numbered_title, row.care_plan_id, on, former, gap)
 
 
 def _violation(pair: TooClose, formats: Formats) -> Violation:

@@ -7,20 +7,23 @@ begun is ever moved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.planner.values import NoFit, Placement
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.values import NoFit, Placement, Violation
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEP_REFUSALS, STEPS
-from scheduler.errors import Invalid, NoFitFound, WrongStatus
+from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken, WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
+from scheduler.models.care_plan import CarePlan
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
@@ -28,16 +31,21 @@ from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.planning import assignments, rules
-from scheduler.services.planning.courses import OngoingCourse, latest, under_way
-from scheduler.services.planning.placing import place
+from scheduler.services.planning.courses import OngoingCourse, along_with, latest, steps_before, under_way
+from scheduler.services.planning.placing import DayCalendars, place
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, action_of
 from scheduler.services.visit.changes import Changes, changing, release_expired
+from scheduler.services.visit.judge import DosingDays
 
 SCOPES = ("one", "following")
 ASKED = "requested"
 NOTHING: Mapping[int, int] = MappingProxyType({})
-WHY = {"follows": "keeps the spacing", "resources": "other staff or room, same time"}
+WHY = {
+    "follows": "keeps the spacing",
+    "resources": "other staff or room, same time",
+    "placed": "booked again",
+}
 
 
 @dataclass(frozen=True)
@@ -63,66 +71,228 @@ def plan_move(
     """Return the moves that it takes, the asked-for one first; nothing is written.
 
     The visit keeps its place and people where they are free, unless others are given. Raises WrongStatus for a visit
-    that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would break.
+    that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would break or two
+    dosing visits would be too close.
     """
-    _require_movable(appointment, scope, now)
-    assignments.require(action_of(appointment), location, practitioners or ())
     release_expired(session, actor.clinic, now)
-    care_plan = appointment.care_plan
-    if care_plan is None or appointment.id not in {one.id for one in latest(care_plan).values()}:
-        visit = _place(session, actor, appointment, start, now, location, practitioners)
-        return [Move(appointment, visit, ASKED)]
-    course = under_way(session, actor, care_plan, now)
-    moves = _reflow(actor, course, appointment, start, now, override_reason) if scope == "following" else []
-    if moves:
-        if location is not None or practitioners is not None:
-            going = frozenset(move.appointment.id for move in moves)
-            visit = _place(session, actor, appointment, start, now, location, practitioners, going)
-            moves[0] = Move(appointment, visit, ASKED)
-        return moves
-    visit = _place(session, actor, appointment, start, now, location, practitioners)
-    judge(actor, course, {**course.visits, appointment.action: visit}, now, override_reason)
-    return [Move(appointment, visit, ASKED)]
+    planner_of_moves = MovePlanner(session, actor, appointment, now, location, practitioners, scope)
+    return planner_of_moves.plan(start, override=may_override(actor, override_reason))
 
 
-def _reflow(
-    actor: Actor,
-    course: OngoingCourse,
-    appointment: Appointment,
-    start: datetime,
-    now: datetime,
-    override_reason: str,
-) -> list[Move]:
-    """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound.
+class MovePlanner:
+    """Plans moves of one appointment. What they depend on is read once, so that many starts can be tried.
 
-    Nothing when the visit follows one that has no time yet (a later booster): then it has no place in the course.
+    With the scope "following", the visits beside the line that follow it (its check-in call, its therapy) move first;
+    the line moves only where that is not enough.
     """
-    if start < now:
-        raise Invalid([("start", "is in the past")])
-    bend = may_override(actor, override_reason)
-    moved = {appointment.action: start}
-    try:
-        result = planner.reflow(
+
+    def __init__(
+        self,
+        session: Session,
+        actor: Actor,
+        appointment: Appointment,
+        now: datetime,
+        location: Location | None = None,
+        practitioners: Sequence[Practitioner] | None = None,
+        scope: str = "one",
+    ) -> None:
+        self.session, self.actor, self.appointment, self.now = session, actor, appointment, now
+        self.location, self.practitioners, self.scope = location, practitioners, scope
+        self._require()
+        assignments.require(action_of(appointment), location, practitioners or ())
+        self.action = action_of(appointment)
+        course = appointment.care_plan
+        in_course = course is not None and appointment.id in {one.id for one in latest(course).values()}
+        self.care_plan = course if in_course else None
+        self.follows = scope == "following" and in_course
+        self.days = DayCalendars(session, actor.clinic, appointment.patient, now, frozenset({appointment.id}))
+
+    def _require(self) -> None:
+        """Raise unless the appointment can get another time."""
+        appointment = self.appointment
+        if self.scope not in SCOPES:
+            raise Invalid([("scope", f"must be one of {', '.join(SCOPES)}")])
+        if appointment.status not in STEPS["reschedule"]:
+            status = appointment.status.words
+            raise WrongStatus(f"{appointment.title} is {status}: {STEP_REFUSALS['reschedule']}")
+        if appointment.start_at <= self.now:
+            raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")
+
+    @cached_property
+    def unplaced(self) -> Mapping[str, Appointment]:
+        """Visits without a time that get one: none for a move."""
+        return {}
+
+    @property
+    def given(self) -> list[int]:
+        """The resource ids of the place and the people that were asked for."""
+        return [one.resource_id for one in (self.location, *(self.practitioners or ())) if one is not None]
+
+    def plan(self, start: datetime, *, override: bool = False, nearby: bool = False) -> list[Move]:
+        """Return the moves for a start; `override` breaks soft rules, `nearby` never moves the line of the course.
+
+        Raises as `plan_move` does.
+        """
+        if start < self.now:
+            raise Invalid([("start", "is in the past")])
+        moves = self._following(start, override, nearby) if self.follows else []
+        if not moves:
+            moves = [Move(self.appointment, self._place(start), ASKED)]
+            rules.refuse(self.broken(moves), override=override)
+        return moves
+
+    def broken(self, moves: Sequence[Move]) -> list[Violation]:
+        """Return the rules that these moves break and that were kept before. Raises SlotTaken where they collide."""
+        zone = self.actor.clinic.zone
+        days = {one.appointment: local_on(one.visit.start, zone) for one in moves}
+        new = [(action_of(row), on) for row, on in days.items() if row in self.unplaced.values()]
+        course_id = self.care_plan.id if self.care_plan else None
+        found = self.dosing.broken({row.id: on for row, on in days.items()}, new, course_id)
+        if self.care_plan is None:
+            return found
+        course = self.course
+        after = {**course.visits, **{one.visit.action: one.visit for one in moves}}
+        request = rules.by_hand(course.request)
+        all_broken = planner.check(request, course.calendar, list(after.values()), now=self.now)
+        news = [one for one in all_broken if one not in self._broken_before]
+        if any(one.rule in rules.LEFT_TO_OCCUPY for one in news):
+            raise SlotTaken(conflicts=[])
+        if self.follows:  # a start that a person chose is not held to the clinic's notice
+            news = [one for one in news if one.rule != "notice"]
+        return [*news, *found]
+
+    @cached_property
+    def course(self) -> OngoingCourse:
+        """The whole course, any visit of which may move."""
+        return self._under_way(None)
+
+    @cached_property
+    def beside(self) -> OngoingCourse:
+        """The course in which only the visit may move, and those beside the line that follow it."""
+        return self._under_way(along_with(self._care_plan.plan_definition.plan, self.appointment.action))
+
+    @cached_property
+    def dosing(self) -> DosingDays:
+        return DosingDays(self.session, self.actor, self.appointment.patient, self.now)
+
+    @cached_property
+    def _broken_before(self) -> list[Violation]:
+        course = self.course
+        request = rules.by_hand(course.request)
+        return planner.check(request, course.calendar, list(course.visits.values()), now=self.now)
+
+    @property
+    def _care_plan(self) -> CarePlan:
+        if self.care_plan is None:
+            raise ValueError("the visit has no place in a course")
+        return self.care_plan
+
+    def _under_way(self, only: Collection[str] | None) -> OngoingCourse:
+        course = under_way(self.session, self.actor, self._care_plan, self.now, only)
+        if not self.unplaced:
+            return course
+        placed = {key: action_of(row) for key, row in self.unplaced.items()}
+        plan = course.request.plan
+        before = steps_before(plan, self.appointment.action)  # those stay, as with a move
+        request = replace(
             course.request,
-            course.visits,
-            moved,
-            course.calendar,
-            course.weights,
-            now=now,
-            keep=course.keep,
-            bend=bend,
+            pinned={key: course.visits[key].start for key in before if key in course.visits},
+            done={key: done for key, done in course.request.done.items() if key not in placed},
+            plan=replace(plan, actions=tuple(placed.get(one.key, one) for one in plan.actions)),
         )
-    except NoFit as refused:
-        raise no_fit(refused) from refused
-    placed = {visit.action: visit for visit in result.proposal.visits}
-    if appointment.action not in placed:
-        return []
-    others = [
-        Move(course.rows[move.action], placed[move.action], WHY[move.why])
-        for move in result.moves
-        if move.action not in moved and move.why in WHY
-    ]
-    return [Move(appointment, placed[appointment.action], ASKED), *others]
+        return replace(course, request=request)
+
+    def _following(self, start: datetime, override: bool, nearby: bool) -> list[Move]:
+        """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound.
+
+        Nothing when the visit follows one that has no time yet (a later booster): then it has no place in the course.
+        """
+        try:
+            return self._judged(self.beside, start)
+        except (NoFitFound, RuleBroken, SlotTaken) as one:
+            refused: Refusal = one
+        if override:
+            try:
+                moves = self._judged(self.beside, start, bend=True)
+                if self._breaks_only_its_own(moves):
+                    return moves
+            except (NoFitFound, RuleBroken, SlotTaken) as one:
+                refused = one
+        if nearby:
+            raise refused
+        return self._judged(self.course, start, bend=override)
+
+    def _judged(self, course: OngoingCourse, start: datetime, *, bend: bool = False) -> list[Move]:
+        moves = self._reflow(course, start, bend)
+        if moves:
+            moves[0] = self._as_given(moves)
+            rules.refuse(self.broken(moves), override=bend)
+        return moves
+
+    def _breaks_only_its_own(self, moves: Sequence[Move]) -> bool:
+        """Tell whether no other visit is left outside its spacing: then the line of the course stays."""
+        return all(one.action == self.appointment.action for one in self.broken(moves))
+
+    def _reflow(self, course: OngoingCourse, start: datetime | None, bend: bool) -> list[Move]:
+        moved = {} if start is None else {self.appointment.action: start}
+        try:
+            result = planner.reflow(
+                course.request,
+                course.visits,
+                moved,
+                course.calendar,
+                course.weights,
+                now=self.now,
+                keep=course.keep,
+                bend=bend,
+            )
+        except NoFit as refused:
+            raise no_fit(refused) from refused
+        placed = {visit.action: visit for visit in result.proposal.visits}
+        own = self.appointment.action
+        if own not in placed:
+            return []
+        rows = {**course.rows, **self.unplaced}
+        others = [
+            Move(rows[move.action], placed[move.action], WHY[move.why])
+            for move in result.moves
+            if move.action != own and move.action in rows and move.why in WHY
+        ]
+        return [Move(self.appointment, placed[own], ASKED), *others]
+
+    def _as_given(self, moves: Sequence[Move]) -> Move:
+        """Return the first of the moves with the place and the people that were asked for."""
+        if self.location is None and self.practitioners is None:
+            return moves[0]
+        going = frozenset(move.appointment.id for move in moves)
+        return Move(self.appointment, self._place(moves[0].visit.start, going), ASKED)
+
+    def _place(self, start: datetime, going: frozenset[int] = frozenset()) -> Placement:
+        """Find the visit's resources at its new start: the given ones, else its own place and people, else any.
+
+        Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.
+        """
+        rows = of_appointment(self.session, self.appointment.id)
+        kept = {row.resource_id for row in rows if is_kept(row.role, self.location, self.practitioners)}
+        releasing = going | {self.appointment.id}
+        days = self.days if releasing == self.days.releasing else None
+        for chosen in ([*self.given, *sorted(kept)], self.given):
+            try:
+                return place(
+                    self.session,
+                    self.actor,
+                    self.appointment.patient,
+                    self.action,
+                    start,
+                    self.now,
+                    chosen,
+                    releasing,
+                    days,
+                )
+            except NoFitFound:
+                if chosen == self.given:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
 
 def judge(
@@ -190,33 +360,6 @@ def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
     return list(groups.values())
 
 
-def _place(
-    session: Session,
-    actor: Actor,
-    appointment: Appointment,
-    start: datetime,
-    now: datetime,
-    location: Location | None,
-    practitioners: Sequence[Practitioner] | None,
-    going: frozenset[int] = frozenset(),
-) -> Placement:
-    """Find the visit's resources at its new start: the given ones, else its own place and people, else any.
-
-    Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.
-    """
-    given = [one.resource_id for one in (location, *(practitioners or ())) if one is not None]
-    rows = of_appointment(session, appointment.id)
-    kept = {row.resource_id for row in rows if is_kept(row.role, location, practitioners)}
-    action, releasing = action_of(appointment), going | {appointment.id}
-    for chosen in ([*given, *sorted(kept)], given):
-        try:
-            return place(session, actor, appointment.patient, action, start, now, chosen, releasing)
-        except NoFitFound:
-            if chosen == given:
-                raise
-    raise AssertionError("the last try returns or raises")
-
-
 def is_kept(
     role: str, location: Location | None = None, practitioners: Sequence[Practitioner] | None = None
 ) -> bool:
@@ -224,12 +367,3 @@ def is_kept(
     if role in (Role.CHAIR, Role.ROOM):
         return location is None
     return role in (Role.THERAPIST, Role.PRESCRIBER) and practitioners is None
-
-
-def _require_movable(appointment: Appointment, scope: str, now: datetime) -> None:
-    if scope not in SCOPES:
-        raise Invalid([("scope", f"must be one of {', '.join(SCOPES)}")])
-    if appointment.status not in STEPS["reschedule"]:
-        raise WrongStatus(f"{appointment.title} is {appointment.status.words}: {STEP_REFUSALS['reschedule']}")
-    if appointment.start_at <= now:
-        raise WrongStatus(f"{appointment.title} has begun: it cannot be moved")

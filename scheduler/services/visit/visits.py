@@ -203,8 +203,8 @@ def _require_skip(
         if not later:
             continue
         words = (
-            f"{_numbered(later[0])} follows {_numbered(appointment)}: reschedule it, or ask a prescriber or manager "
-            "to skip it with a reason."
+            f"{later[0].numbered_title} follows {appointment.numbered_title}: reschedule it, or ask a prescriber "
+            "or manager to skip it with a reason."
         )
         broken = [Violation(appointment.action, SKIPPED, words, hard=False)]
         rules.require(actor, broken, override_reason)
@@ -220,12 +220,6 @@ def _taken_along(appointments: Sequence[Appointment]) -> list[Appointment]:
 
 def _effect_note(effect: CourseEffect | None) -> dict[str, tuple[object, object]]:
     return {"course_effect": (None, effect)} if effect else {}
-
-
-def _numbered(appointment: Appointment) -> str:
-    return (
-        appointment.title if appointment.position is None else f"{appointment.title} {appointment.position}"
-    )
 
 
 def reinstate(appointment: Appointment, status: AppointmentStatus) -> None:

@@ -15,7 +15,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const { elt, requestConfig } = event.detail;
   const wanted = [...(elt.querySelectorAll?.("[data-focus]") ?? [])];
   if (wanted.length === 0 || hasMovedOn(requestConfig?.focusBefore, elt)) return;
-  wanted.at(-1).focus({ preventScroll: true }); // the last: a heading first, then what needs an answer
+  const last = wanted.at(-1); // a heading first, then what needs an answer
+  last.focus({ preventScroll: true });
+  last.scrollIntoView({ block: "nearest" });
 });
 
 function hasMovedOn(before, swapped) {
@@ -49,6 +51,11 @@ function close(id) {
   document.getElementById(id).replaceChildren();
   document.dispatchEvent(new CustomEvent("part:closed", { detail: id }));
 }
+
+// --- a form that opens below the fold comes into sight
+document.addEventListener("toggle", (event) => {
+  if (event.target.open && event.target.matches("details.cancel")) event.target.scrollIntoView({ block: "nearest" });
+}, true);
 
 // --- forms that ask for themselves again when something in them changes
 document.addEventListener("change", (event) => {

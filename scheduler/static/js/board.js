@@ -1,7 +1,7 @@
-// The board: a click opens the visit beside it, arrows walk through a column, a drag asks where it may go, and what
-// another desk changes is shown here within seconds.
+// The board: a click opens the visit beside it, or on an empty place the form for a new one; arrows walk through a
+// column, a drag asks where it may go, and what another desk changes is shown here within seconds.
 
-import { startDragging } from "./board_drag.js";
+import { label, startDragging, wallTime } from "./board_drag.js";
 
 const POLL = 5000;
 const FULL = 60000; // states count minutes, so the columns are drawn again each minute
@@ -52,6 +52,37 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   const own = [...visit.parentElement.querySelectorAll(".visit")];
   own[own.indexOf(visit) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+});
+
+// --- an empty place: the mark of a new visit follows the pointer by the quarter hour, a click opens its form
+const QUARTER = 3; // rows
+const newMark = Object.assign(document.createElement("i"), { className: "new-here" });
+
+function emptyPlace(event) {
+  const body = event.target.closest?.("#board[data-new-visit] .col-body");
+  const column = body?.closest(".col[data-place]");
+  if (!column?.dataset.place || event.target.closest(".visit, .shade")) return null;
+  if (document.body.classList.contains("dragging") || board.querySelector("[data-dragged]")) return null;
+  const box = body.getBoundingClientRect();
+  const rows = Number(board.dataset.rows);
+  const row = Math.min(Math.floor(((event.clientY - box.top) / box.height) * rows), rows - 1);
+  return { body, column, row: row - (row % QUARTER) };
+}
+
+document.addEventListener("pointermove", (event) => {
+  const place = event.pointerType === "touch" ? null : emptyPlace(event);
+  if (!place) { newMark.remove(); return; }
+  newMark.className = `new-here r${place.row + 1} s${QUARTER * 2} w${place.column.dataset.units}`;
+  newMark.textContent = `+ ${label(board, place.row)}`;
+  if (newMark.parentElement !== place.body) place.body.append(newMark);
+});
+
+document.addEventListener("click", (event) => {
+  const place = emptyPlace(event);
+  if (!place) return;
+  const whose = board.dataset.view === "people" ? "practitioner" : "location";
+  const values = { date: board.dataset.on, time: wallTime(board, place.row), [whose]: place.column.dataset.place };
+  window.htmx.ajax("GET", board.dataset.newVisit, { target: "#panel", swap: "innerHTML", values });
 });
 
 // --- what others change

@@ -3,7 +3,7 @@
 
 const THRESHOLD = 5; // pixels: less is a click
 const EDGE = 40; // pixels from the edge at which the board scrolls
-const TICK = 5; // minutes
+export const TICK = 5; // minutes
 
 export function startDragging(boardNow, drop) {
   let held = null;
@@ -121,13 +121,13 @@ function place(held, left, top) {
 }
 
 // What the clinic writes for the time of a row: the server gives the twelve times of each hour with the axis.
-function label(board, row) {
+export function label(board, row) {
   const hour = board.querySelectorAll(".axis .hour")[Math.floor((row * TICK) / 60)];
   return hour.dataset.times.split("|")[row % (60 / TICK)];
 }
 
 // The first row's wall-clock time is the clinic's, whatever zone this browser is in.
-function wallTime(board, row) {
+export function wallTime(board, row) {
   const [hour, minute] = board.dataset.opens.split(":").map(Number);
   const total = hour * 60 + minute + row * TICK;
   return `${String(Math.floor(total / 60) % 24).padStart(2, "0")}:${String(total % 60).padStart(2, "0")}`;

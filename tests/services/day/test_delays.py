@@ -11,7 +11,6 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.services.clinic import schedules
 from scheduler.services.day import delays, lateness
 from scheduler.services.planning import obstacles
-from scheduler.services.planning.nearest_fits import nearest_fits
 from scheduler.services.visit import visits
 from tests.cast import NOW, add_patient
 from tests.services.courses import visit as of_course
@@ -185,30 +184,6 @@ def test_a_late_visit_names_what_could_begin_later(session, harbor, day):
 
     assert own.behind is None
     assert (pushed.behind.resource, pushed.behind.visit) == ("Chair 1", day[1])
-
-
-def test_the_nearest_fits_are_the_wanted_chairs_and_then_others(session, harbor, alice, day):
-    wanted = at(harbor, 9)
-    fits = nearest_fits(session, alice, day[2], wanted, NOW, harbor.places["Chair 1"])
-    zone = harbor.clinic.zone
-
-    assert 2 <= len(fits) <= 4
-    assert len({(fit.start, fit.location.name) for fit in fits}) == len(fits)
-    assert [fit.start for fit in fits] == sorted(fit.start for fit in fits)
-    there = [fit.start for fit in fits if fit.location is harbor.places["Chair 1"]]
-    assert [start for start in there if start.astimezone(zone).date() == TUESDAY] == [at(harbor, 12, 40)]
-    for fit in fits:
-        assert obstacles.at(session, harbor.clinic, day[2], fit.start, NOW, fit.location) == []
-
-
-def test_a_course_is_offered_only_what_keeps_it_possible(session, harbor, alice, nora_course):
-    course = nora_course
-    infusion = of_course(course, "infusion-2")
-    saturday = infusion.start_at + timedelta(days=(5 - infusion.local_start.weekday()) % 7)
-    fits = nearest_fits(session, alice, infusion, saturday, NOW)
-
-    assert fits
-    assert all(fit.start.astimezone(harbor.clinic.zone).weekday() < 5 for fit in fits)
 
 
 def test_a_status_that_says_it_is_over_is_nobodys_delay(session, harbor, paul, day):

@@ -60,8 +60,8 @@ def reflow(
     `current` are the visits as they stand, by action; an action of the plan that is in neither `current` nor
     `request.done` is placed anew (a visit to make up). The availability must count the time of `current` as free.
     Visits of the line before the first moved one stay; `bend` lets a moved visit break the gap to them (a soft rule
-    that a role overrides). `anew` holds every visit to the plan's gaps, whatever they were: the plan is another one.
-    Raises NoFit when no set of moves restores the plan.
+    that a role overrides), and what follows it keeps its gaps. `anew` holds every visit to the plan's gaps, whatever
+    they were: the plan is another one. Raises NoFit when no set of moves restores the plan.
     """
     settled = _settled(request, current, moved, now)
     coming = {key: visit for key, visit in current.items() if key not in settled.done}
@@ -71,7 +71,7 @@ def reflow(
     staying = staying_at(availability.grid, {key: starts[key] for key in price}, price)
     pinned = {**settled.pinned, **{key: starts[key] for key in earlier}, **moved}
     kept = {} if anew else {**starts, **(moved if bend else {})}
-    slack = _slack(settled, kept, availability, () if bend else moved)
+    slack = _slack(settled, kept, availability, moved, bend)
     bent = replace(settled, pinned=pinned, slack=slack)
     problem = PlanningProblem(bent, availability, weights or Weights(), now, staying)
     try:
@@ -112,16 +112,25 @@ def _before(
 
 
 def _slack(
-    request: Request, starts: Mapping[str, datetime], availability: Availability, but: Container[str]
+    request: Request,
+    starts: Mapping[str, datetime],
+    availability: Availability,
+    moved: Container[str],
+    bend: bool,
 ) -> dict[str, tuple[int, int]]:
-    """Return gaps wide enough for what is bent between these starts, `but` for those from or to some actions."""
+    """Return gaps wide enough for what is bent between these starts.
+
+    Left out are those from moved visits, and, unless they `bend`, to them.
+    """
     plan = request.plan
     times = {key: (done.start, done.end) for key, done in request.done.items()}
     times.update({key: (start, start + plan.action(key).attended_length) for key, start in starts.items()})
     slack = dict(request.slack)
     for key, start in starts.items():
         offset = plan.action(key).offset
-        if offset is None or offset.hard or key in but or offset.after in but or offset.after not in times:
+        if offset is None or offset.hard or offset.after not in times:
+            continue
+        if offset.after in moved or (key in moved and not bend):
             continue
         least, most = slack.get(key, (offset.min, offset.max))
         gap = _gap(offset, times[offset.after], start, availability)

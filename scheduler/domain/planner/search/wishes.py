@@ -57,17 +57,17 @@ class StartMasks:
         cell = self.availability.grid.cell(start)
         if cell is None or start - step.action.lead < self.now:
             return 0
-        cells = self._open(step) & eroded(self.free, step.attended) & 1 << cell
+        cells = self.opens(step) & eroded(self.free, step.attended) & 1 << cell
         for limit in self._limits(step):
             cells &= limit
         return cells
 
     def _general(self, step: Step) -> int:
-        cells = self.days & self._open(step) & eroded(self.free, step.attended)
+        cells = self.days & self.opens(step) & eroded(self.free, step.attended)
         cells &= span(self._coming + step.lead, self.availability.grid.size)
         return cells & self._times(step.attended) if step.action.visible else cells
 
-    def _open(self, step: Step) -> int:
+    def opens(self, step: Step) -> int:
         """Return the cells at which the clinic is open for all phases of a step."""
         return eroded(self.availability.open, step.length) << step.lead
 

@@ -1,0 +1,130 @@
+"""The times to which a visit can be moved, or at which one that has no time can be placed: see free_times.py."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from scheduler.domain import planner
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.measures import line_visits
+from scheduler.domain.planner.values import Request
+from scheduler.services.clinic.working_days import working_days
+from scheduler.services.planning import availability, rules
+from scheduler.services.planning.courses import OngoingCourse, is_projected, latest
+from scheduler.services.planning.free_times import Candidates, FreeTime
+from scheduler.services.planning.placing import alone
+from scheduler.services.planning.why_not import Earlier, Explainer, names_by_role
+from scheduler.services.visit.moves import MovePlanner
+
+
+class MoveTimes:
+    """The times of one appointment, with the planner that books them."""
+
+    def __init__(self, moves: MovePlanner) -> None:
+        self.moves = moves
+        self.actor, self.now = moves.actor, moves.now
+        self.action, self.appointment = moves.action, moves.appointment
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.actor.clinic.zone
+
+    @property
+    def present(self) -> datetime | None:
+        """Where the visit is now. In another place that was asked for, the same start is another time."""
+        if self.appointment.action in self.moves.unplaced:
+            return None
+        elsewhere = self.moves.location not in (None, self.appointment.location)
+        return None if elsewhere else self.appointment.start_at
+
+    def explainer(self) -> Explainer:
+        given = (self.moves.location, *(self.moves.practitioners or ()))
+        return Explainer(
+            self.moves.session,
+            self.actor.clinic,
+            self.action,
+            self.moves.days,
+            self.now,
+            working_days(self.moves.session, self.actor.clinic),
+            [one.resource_id for one in given if one is not None],
+            names_by_role(self.moves.location, self.moves.practitioners or ()),
+            self._earlier(),
+            self._dosing,
+        )
+
+    def candidates(self, *, outside: bool) -> Candidates:
+        if outside or self.moves.care_plan is None:
+            return Candidates(self._alone)
+        free = set(self._alone)
+        beside = self.moves.beside
+        slots = self._slots(beside, {})
+        if slots is None:  # it follows a visit that has no time yet
+            return Candidates(self._alone)
+        usual = [start for start in slots if start in free]
+        if not self.moves.follows:
+            return Candidates(usual)
+        whole = self.moves.course
+        more = self._slots(whole, self._before(whole)) or ()
+        return Candidates(usual, [start for start in more if start in free])
+
+    def fit(self, start: datetime, *, outside: bool, costly: bool) -> FreeTime:
+        moves = self.moves.plan(start, override=outside, nearby=not costly)
+        broken = self.moves.broken(moves) if outside else ()
+        visit = moves[0].visit
+        moving = [one.appointment for one in moves[1:] if one.appointment.action not in self.moves.unplaced]
+        titles = tuple(one.numbered_title for one in moving)
+        words = tuple(one.words for one in broken)
+        return FreeTime(start, visit.location_id, visit.practitioner_ids, titles, words)
+
+    @cached_property
+    def _alone(self) -> tuple[datetime, ...]:
+        """The starts at which the visit's own resources and the patient are free, whatever the course says."""
+        clinic = self.actor.clinic
+        today, days = local_on(self.now, clinic.zone), clinic.settings.planning_horizon_days
+        releasing = self.moves.days.releasing
+        if self.moves.care_plan is not None and self.moves.follows:
+            releasing = frozenset(row.id for row in self.moves.course.rows.values()) | releasing
+        calendar = availability.load(
+            self.moves.session, clinic, today, days, self.now, self.appointment.patient, releasing
+        )
+        request = Request(
+            plan=alone(self.action), not_before=today, practitioner_ids=frozenset(self.moves.given)
+        )
+        return planner.slot_map(request, calendar, now=self.now)[self.action.key]
+
+    def _slots(self, course: OngoingCourse, pinned: Mapping[str, datetime]) -> tuple[datetime, ...] | None:
+        """Return the starts that the course leaves the visit; None when it has no place in the course."""
+        request = replace(rules.by_hand(course.request), pinned=dict(pinned))
+        found = planner.slot_map(request, course.calendar, now=self.now)
+        return found.get(self.action.key)
+
+    def _before(self, course: OngoingCourse) -> dict[str, datetime]:
+        """Return the visits of the line before this one, which a move leaves where they are."""
+        line = line_visits(course.request.plan)
+        if self.action.key in self.moves.unplaced:
+            return dict(course.request.pinned)
+        return {
+            key: visit.start
+            for key, visit in course.visits.items()
+            if key in line and visit.start < self.appointment.start_at
+        }
+
+    def _earlier(self) -> Earlier | None:
+        offset, course = self.action.offset, self.moves.care_plan
+        visit = latest(course).get(offset.after) if offset and course else None
+        if visit is None or is_projected(visit):
+            return None
+        return Earlier(visit.numbered_title, visit.start_at, visit.end_at)
+
+    def _dosing(self, on: date) -> Collection[str]:
+        gap = self.moves.dosing
+        if self.appointment.action in self.moves.unplaced:
+            course = self.moves.care_plan
+            found = gap.broken(new=[(self.action, on)], course=course.id if course else None)
+        else:
+            found = gap.broken({self.appointment.id: on})
+        return list(dict.fromkeys(one.words for one in found))
