@@ -40,7 +40,7 @@ EXPLAINED = (Invalid, NoFitFound, RuleBroken, SlotTaken, StalePreview, WrongStat
 
 
 @dataclass(frozen=True)
-class Job:
+class Choosing:
     """A visit without a time that gets one: how it is planned, what its pages are called, and where its times begin.
 
     `near_due`: around the day on which it is due; else with the next time after the day on which it was to be.
@@ -56,8 +56,8 @@ class Job:
         return self.planners(db.session(), actor(), visit, clock.now(), place, people)
 
 
-BOOSTER = Job("booking", "booster", BoosterPlanner, near_due=True)
-MAKE_UP = Job("make-up", "make_up", MakeUpPlanner, near_due=False)
+BOOSTER = Choosing("booking", "booster", BoosterPlanner, near_due=True)
+MAKE_UP = Choosing("make-up", "make_up", MakeUpPlanner, near_due=False)
 
 
 @bp.get("/appointments/<visit_id>/booking")
@@ -208,7 +208,7 @@ def _length(
     )
 
 
-def _choose(visit: Appointment, job: Job, refusal: Refusal | None = None) -> str | tuple[str, int]:
+def _choose(visit: Appointment, job: Choosing, refusal: Refusal | None = None) -> str | tuple[str, int]:
     """Show the times of a visit; after a refusal with why, and where none can be shown with that alone."""
     now, strip, why = clock.now(), None, []
     try:
@@ -237,7 +237,7 @@ def _start_of(refusal: Refusal | None) -> datetime | None:
     return read_start(request.form)
 
 
-def _preview(visit: Appointment, job: Job) -> str | tuple[str, int]:
+def _preview(visit: Appointment, job: Choosing) -> str | tuple[str, int]:
     """Show what is booked and what moves for it at the chosen time; nothing is kept."""
     try:
         planner = job.planner(visit)
@@ -256,7 +256,7 @@ def _preview(visit: Appointment, job: Job) -> str | tuple[str, int]:
     return page
 
 
-def _shown(visit: Appointment, job: Job, refusal: Refusal | None, **more: Any) -> str | tuple[str, int]:
+def _shown(visit: Appointment, job: Choosing, refusal: Refusal | None, **more: Any) -> str | tuple[str, int]:
     page = render_template(
         "courses_ahead/choose.html",
         visit=visit,

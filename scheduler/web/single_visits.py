@@ -45,7 +45,7 @@ MOST_WAITING = 6
 
 
 @dataclass(frozen=True)
-class Kind:
+class VisitKind:
     """A visit that can be booked alone, and what the form calls it."""
 
     key: str
@@ -150,7 +150,7 @@ def _values(place: Location | None) -> Mapping[str, str]:
     return {**request.values.to_dict(), "location": place.public_id if place else ""}
 
 
-def _strip(kind: Kind, patient: Patient | None, place: Location | None) -> Strip | None:
+def _strip(kind: VisitKind, patient: Patient | None, place: Location | None) -> Strip | None:
     """Return the times of the visit: from the day that was asked for, or from the next one that is free."""
     try:
         found = VisitTimes(
@@ -185,7 +185,7 @@ def _chosen(strip: Strip) -> str:
 
 
 def _why(
-    refusal: Refusal | None, kind: Kind | None, patient: Patient | None, place: Location | None
+    refusal: Refusal | None, kind: VisitKind | None, patient: Patient | None, place: Location | None
 ) -> list[str]:
     wanted = _wanted()
     if kind is None or wanted is None or not isinstance(refusal, NoFitFound | SlotTaken):
@@ -194,9 +194,9 @@ def _why(
     return found.explainer().at(wanted)
 
 
-def _kinds() -> list[Kind]:
+def _kinds() -> list[VisitKind]:
     """Return what can be booked alone, each once: visits of one title and length in several protocols are one."""
-    found: dict[tuple[str, timedelta], Kind] = {}
+    found: dict[tuple[str, timedelta], VisitKind] = {}
     titles: dict[str, int] = {}
     for definition in definitions.all_current(db.session(), actor().clinic.id):
         for action in definition.plan.firm:
@@ -204,7 +204,7 @@ def _kinds() -> list[Kind]:
             if shape in found or without_course(action):
                 continue
             titles[action.title] = titles.get(action.title, 0) + 1
-            found[shape] = Kind(f"{definition.key}/{action.key}", action.title, _alone(action))
+            found[shape] = VisitKind(f"{definition.key}/{action.key}", action.title, _alone(action))
     minutes = timedelta(minutes=1)
     return sorted(
         (replace(one, words=f"{one.words}, {length // minutes} min") for (_, length), one in found.items()),
@@ -216,7 +216,7 @@ def _alone(action: Action) -> Action:
     return replace(action, series=None, position=None, series_length=None)  # it counts in no course
 
 
-def _kind(kinds: Sequence[Kind], place: Location | None = None) -> Kind:
+def _kind(kinds: Sequence[VisitKind], place: Location | None = None) -> VisitKind:
     """Return the visit that the form names; without one the first that the place can take."""
     wanted = request.values.get("kind", "")
     if wanted:
@@ -224,16 +224,20 @@ def _kind(kinds: Sequence[Kind], place: Location | None = None) -> Kind:
         if found is None:
             raise Invalid([("kind", "is not a visit of a protocol")])
         return found
+    if not kinds:
+        raise Invalid(
+            [("kind", "is missing: this clinic has no protocol with a visit that can be booked alone")]
+        )
     return next((one for one in kinds if place is None or _can_take(one.action, place)), kinds[0])
 
 
-def _of_protocol(key: str) -> Kind | None:
+def _of_protocol(key: str) -> VisitKind | None:
     """Return a visit by protocol and action, though another protocol's equal one is in the list."""
     plan_key, _, action_key = key.partition("/")
     for definition in definitions.all_current(db.session(), actor().clinic.id):
         for action in definition.plan.firm:
             if (definition.key, action.key) == (plan_key, action_key) and not without_course(action):
-                return Kind(key, action.title, _alone(action))
+                return VisitKind(key, action.title, _alone(action))
     return None
 
 

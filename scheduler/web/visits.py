@@ -62,7 +62,7 @@ OVERRIDABLE = ("arrive", "check-in", "fulfill")
 
 
 @dataclass(frozen=True)
-class Blocked:
+class RefusedStep:
     """A step that was refused: its address, what speaks against it, and whether this person may override that."""
 
     what: str
@@ -126,7 +126,7 @@ def _step(visit_id: str, what: str) -> Response | tuple[str, int]:
     return answer(visit, words, name)
 
 
-def _blocked(visit: Appointment, what: str, now: datetime, refusal: Refusal) -> Blocked:
+def _blocked(visit: Appointment, what: str, now: datetime, refusal: Refusal) -> RefusedStep:
     name = STEP_OF[what][0]
     against = step_rules.against(visit, name, now)
     listed = [requirement for one in against for requirement in one.details.get("requirements", ())]
@@ -136,7 +136,7 @@ def _blocked(visit: Appointment, what: str, now: datetime, refusal: Refusal) -> 
         days.append("The reason " + "; ".join(words) + ".")
     elif name == "fulfill" and isinstance(refusal, RequirementOpen):
         days.append(refusal.next)
-    return Blocked(what, name, listed, " ".join(days), step_rules.may_be_overridden(actor(), against))
+    return RefusedStep(what, name, listed, " ".join(days), step_rules.may_be_overridden(actor(), against))
 
 
 @bp.post("/<visit_id>/stage")

@@ -27,7 +27,7 @@ CLOSED = "Closed"
 
 
 @dataclass(frozen=True)
-class Earlier:
+class VisitBefore:
     """The visit from which another one is counted: what it is called, and when it is."""
 
     title: str
@@ -51,7 +51,7 @@ class Explainer:
     works: Callable[[date], bool]
     chosen: Collection[int]
     names: Mapping[Role, str]
-    earlier: Earlier | None = None
+    earlier: VisitBefore | None = None
     rules: Callable[[date], Collection[str]] | None = None
 
     def day(self, on: date, *, outside: bool = False) -> str:

@@ -17,7 +17,7 @@ from scheduler.services.planning import availability, rules
 from scheduler.services.planning.courses import OngoingCourse, is_projected, latest
 from scheduler.services.planning.free_times import Candidates, FreeTime
 from scheduler.services.planning.placing import alone
-from scheduler.services.planning.why_not import Earlier, Explainer, names_by_role
+from scheduler.services.planning.why_not import Explainer, VisitBefore, names_by_role
 from scheduler.services.visit.moves import MovePlanner
 
 
@@ -113,12 +113,12 @@ class MoveTimes:
             if key in line and visit.start < self.appointment.start_at
         }
 
-    def _earlier(self) -> Earlier | None:
+    def _earlier(self) -> VisitBefore | None:
         offset, course = self.action.offset, self.moves.care_plan
         visit = latest(course).get(offset.after) if offset and course else None
         if visit is None or is_projected(visit):
             return None
-        return Earlier(visit.numbered_title, visit.start_at, visit.end_at)
+        return VisitBefore(visit.numbered_title, visit.start_at, visit.end_at)
 
     def _dosing(self, on: date) -> Collection[str]:
         gap = self.moves.dosing
