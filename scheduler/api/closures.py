@@ -69,7 +69,7 @@ class ClosureQuery(Paged):
     end: Annotated[Instant | None, Field(alias="to")] = None
 
 
-@call("POST", "/closures", may="settings", body=NewClosure, gives=ClosureWithConflicts, status=201)
+@call("POST", "/closures", may="close", body=NewClosure, gives=ClosureWithConflicts, status=201)
 def create_closure(actor: Actor, body: NewClosure) -> Answer:
     """Close the clinic, a location or a practitioner; nothing is moved, what is affected is listed."""
     closure, affected = schedules.close(
@@ -123,7 +123,7 @@ def list_displaced(actor: Actor) -> Answer:
     return Answer(DisplacedList(items=items))
 
 
-@call("DELETE", "/closures/<closure_id>", may="settings", status=204)
+@call("DELETE", "/closures/<closure_id>", may="close", status=204)
 def delete_closure(actor: Actor, closure_id: str) -> Answer:
     """Take a closure back."""
     closure = schedules.get_closure(db.session(), actor.clinic, closure_id)

@@ -70,6 +70,7 @@ class ClinicSettings:
     noshow_grace_minutes: int = 30
     reservation_minutes: int = 60
     retention_years: int = 0  # after which a record is made anonymous; 0 keeps it until someone decides
+    front_desk_closes: bool = False  # whether the front desk may enter closures and time off
     second_factor_for_all: bool = False  # a code at sign-in for every role, not only for admins and managers
     visit_label: str = USUAL_LABEL
     mail_name: str = ""  # how mails call the clinic; empty is its name

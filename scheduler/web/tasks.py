@@ -11,6 +11,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models import task as models
+from scheduler.services.clinic import displaced
 from scheduler.services.day import duties
 from scheduler.services.task import tasks
 from scheduler.web.current import actor
@@ -22,9 +23,13 @@ bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 @bp.get("")
 @may("tasks")
 def index() -> str:
-    now = clock.now()
-    found = models.open_in(db.session(), actor().clinic.id, now)
-    return _page(found, heading="To do", duties=duties.of_clinic(db.session(), actor().clinic, now))
+    now, clinic = clock.now(), actor().clinic
+    return _page(
+        models.open_in(db.session(), clinic.id, now),
+        heading="To do",
+        displaced=displaced.ahead(db.session(), clinic, now),
+        duties=duties.of_clinic(db.session(), clinic, now),
+    )
 
 
 @bp.get("/<task_id>")

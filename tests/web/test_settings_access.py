@@ -116,7 +116,7 @@ def test_the_table_of_roles_is_the_one_that_doors_ask(harbor, signed_in):
     rows = re.findall(r'<th scope="row">(.*?)</tr>', page, re.DOTALL)
     said = {
         re.search(r"<code[^>]*>([a-z-]+)<", row).group(1): [
-            mark == "yes" for mark in re.findall(r">(yes|no)<", row)
+            mark == "yes" for mark in re.findall(r">(yes|no|if allowed)<", row)
         ]
         for row in rows
     }
@@ -181,3 +181,28 @@ def test_what_is_refused_stands_in_the_trail(app, session, harbor, signed_in):
     rita_id = harbor.users["rita"].id
     rows = [tuple(row) for row in session.execute(refused.order_by(AuditEvent.id))]
     assert rows == [(rita_id, ["patients"]), (rita_id, ["patients"]), (rita_id, ["tokens"])]
+
+
+def test_the_front_desk_closes_a_day_only_where_the_clinic_allows_it(session, harbor, signed_in):
+    alice, ada = signed_in(harbor, "alice"), signed_in(harbor, "ada")
+    day = {"first_on": "2026-12-24", "reason": "Storm"}
+    assert alice.get("/settings/closures").status_code == 403
+    assert alice.post("/settings/closures", data=day).status_code == 403
+
+    ada.post("/settings/users/closing", data={"front_desk_closes": "yes"})
+    assert alice.post("/settings/closures", data=day).status_code == 303
+    page = alice.get("/settings/closures").text
+    assert ("Storm" in page, "/settings/hours" in page) == (True, False)
+    assert signed_in(harbor, "nick").get("/settings/closures").status_code == 403
+
+    ada.post("/settings/users/closing", data={})
+    assert alice.get("/settings/closures").status_code == 403
+
+
+def test_hours_that_leave_visits_outside_say_how_many(session, harbor, course, signed_in):
+    mona = signed_in(harbor, "mona")
+    page = mona.post(
+        "/settings/hours", data={"starts-1-0": "08:00", "ends-1-0": "09:00"}, follow_redirects=True
+    )
+
+    assert re.search(r"Saved\. \d+ visits are affected: they are listed under To do\.", page.text)

@@ -1,8 +1,13 @@
+from datetime import timedelta
+
 import pytest
 
 from scheduler.models.task import Task
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import schedules
+from scheduler.services.visit import moves
 from tests.answering import needing
+from tests.cast import NOW
 from tests.services.courses import visit
 
 
@@ -52,3 +57,27 @@ def test_the_visits_of_the_patient_are_marked(harbor, course, task, signed_in):
     assert "An answer of this patient needs a person" in nurse[0]
     assert "Open task" in nurse[1]
     assert not [page for page in reader if "needs a person" in page or "Open task" in page]
+
+
+@pytest.fixture
+def closed(session, harbor, course):
+    """A closure on the day of Nora's first infusion."""
+    infusion = visit(course, "infusion-1")
+    end = infusion.start_at + timedelta(hours=9)
+    schedules.close(session, harbor.actor("mona"), infusion.start_at - timedelta(hours=2), end, NOW)
+    session.commit()
+    return infusion
+
+
+def test_visits_of_a_closed_day_are_listed_until_they_are_moved(session, harbor, closed, signed_in):
+    alice = signed_in(harbor, "alice")
+    page = alice.get("/tasks").text
+    assert "Affected by a closure or an absence" in page
+    assert f"/appointments/{closed.public_id}/time" in page
+
+    planned = moves.plan_move(
+        session, harbor.prescriber, closed, closed.start_at + timedelta(days=1), NOW, scope="following"
+    )
+    moves.apply_moves(session, harbor.prescriber, planned, NOW)
+    session.commit()
+    assert f"/appointments/{closed.public_id}/time" not in alice.get("/tasks").text

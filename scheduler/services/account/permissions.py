@@ -28,12 +28,15 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "feeds": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
     "send-log": frozenset({_ADMIN, _MANAGER, _DESK}),
     "agree": frozenset({_ADMIN}),
+    "close": frozenset({_ADMIN, _MANAGER}),
     "settings": frozenset({_ADMIN, _MANAGER}),
     "people": frozenset({_ADMIN, _MANAGER}),
     "users": frozenset({_ADMIN}),
     "tokens": frozenset({_ADMIN}),
     "audit": frozenset({_ADMIN}),
 }
+# what a clinic may allow one more role, by a setting of its own
+BY_SETTING = {"close": (_DESK, "front_desk_closes")}
 # an integration never overrides a rule, and manages neither accounts nor tokens
 SERVICE_ROLES = frozenset(StaffRole) - PERMISSIONS["override"] - PERMISSIONS["users"]
 # the same in words, as the page of roles and the form for tokens say them
@@ -52,7 +55,8 @@ WORDS = {
     "feeds": "Create and turn off calendar links",
     "send-log": "See, resend and release messages",
     "agree": "Resume sending after a pause",
-    "settings": "Hours, closures, chairs, protocols, texts, imports",
+    "close": "Close the clinic, a chair or a room; enter time off",
+    "settings": "Hours, chairs, protocols, texts, imports",
     "people": "Staff and their hours",
     "users": "Accounts and roles",
     "tokens": "See and revoke API tokens, create tokens and service accounts",
@@ -100,7 +104,10 @@ def allowed(actor: Actor, permission: str) -> bool:
     roles = PERMISSIONS[permission]
     if actor.scopes is not None and permission not in actor.scopes:
         return False
-    return actor.name == "command" or (actor.role is not None and actor.role in roles)
+    if actor.name == "command" or (actor.role is not None and actor.role in roles):
+        return True
+    role, setting = BY_SETTING.get(permission, (None, ""))
+    return actor.role is not None and actor.role is role and getattr(actor.clinic.settings, setting)
 
 
 def require(actor: Actor, permission: str) -> None:

@@ -217,6 +217,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "noshow_grace_minutes": _between(0, 240),
     "reservation_minutes": _between(5, 7 * 24 * 60),
     "retention_years": _between(0, 99),
+    "front_desk_closes": _flag,
     "second_factor_for_all": _flag,
     "visit_label": _line(60, required=True),
     "mail_name": _line(60, required=False),

@@ -27,13 +27,13 @@ A_MOMENT = timedelta(microseconds=1)  # what ends at midnight, ends on the day b
 
 
 @bp.get("/closures")
-@may("settings")
+@may("close")
 def closures() -> str:
     return _page()
 
 
 @bp.post("/closures")
-@may("settings")
+@may("close")
 def add_closure() -> Response | tuple[str, int]:
     try:
         start, end = _window()
@@ -56,7 +56,7 @@ def add_closure() -> Response | tuple[str, int]:
 
 
 @bp.post("/closures/<closure_id>/removal")
-@may("settings")
+@may("close")
 def remove_closure(closure_id: str) -> Response:
     closure = schedules.get_closure(db.session(), actor().clinic, closure_id)
     schedules.reopen(db.session(), actor(), closure, clock.now())

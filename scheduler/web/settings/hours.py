@@ -17,7 +17,7 @@ from scheduler.services.clinic import places, schedules
 from scheduler.services.clinic.schedules import Hours
 from scheduler.web.current import actor
 from scheduler.web.local import read_time, weekday_name
-from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved_availability
 from scheduler.web.shell import may
 
 STRETCHES = 2
@@ -32,12 +32,13 @@ def hours() -> str:
 @bp.post("/hours")
 @may("settings")
 def save_hours() -> Response | tuple[str, int]:
+    before = displaced_ahead()
     try:
         schedules.set_hours(db.session(), actor(), None, _read(request.form), clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(None, "", refusal), refusal.status
-    return saved(".hours")
+    return saved_availability(".hours", before)
 
 
 @bp.get("/people/<person_id>/hours")
@@ -50,12 +51,13 @@ def shifts(person_id: str) -> str:
 @may("people")
 def save_shifts(person_id: str) -> Response | tuple[str, int]:
     resource, name = _person(person_id)
+    before = displaced_ahead()
     try:
         schedules.set_hours(db.session(), actor(), resource, _read(request.form), clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(*_person(person_id), refusal), refusal.status
-    return saved(".people", f"The hours of {name} are saved.")
+    return saved_availability(".people", before, f"The hours of {name} are saved.")
 
 
 def _person(person_id: str) -> tuple[Resource, str]:

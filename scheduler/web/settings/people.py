@@ -13,7 +13,7 @@ from scheduler.errors import Invalid
 from scheduler.models import practitioner as practitioners
 from scheduler.services.clinic import places as service
 from scheduler.web.current import actor
-from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved, saved_availability
 from scheduler.web.shell import may
 
 
@@ -38,13 +38,13 @@ def add_person() -> Response | tuple[str, int]:
 @may("people")
 def save_person(person_id: str) -> Response | tuple[str, int]:
     person = service.get_practitioner(db.session(), actor().clinic, person_id)
-    fields = _fields() | {"active": "active" in request.form}
+    fields, before = _fields() | {"active": "active" in request.form}, displaced_ahead()
     try:
         service.update_practitioner(db.session(), actor(), person, fields, clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal, person_id), refusal.status
-    return saved(".people")
+    return saved_availability(".people", before)
 
 
 def _page(refusal: Invalid | None = None, wrong: str = "") -> str:

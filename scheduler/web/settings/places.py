@@ -13,7 +13,7 @@ from scheduler.errors import Invalid
 from scheduler.models import location as locations
 from scheduler.services.clinic import places as service
 from scheduler.web.current import actor
-from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved, saved_availability
 from scheduler.web.shell import may
 
 
@@ -39,13 +39,13 @@ def add_place() -> Response | tuple[str, int]:
 @may("settings")
 def save_place(place_id: str) -> Response | tuple[str, int]:
     place = service.get_location(db.session(), actor().clinic, place_id)
-    fields = _fields() | {"active": "active" in request.form}
+    fields, before = _fields() | {"active": "active" in request.form}, displaced_ahead()
     try:
         service.update_location(db.session(), actor(), place, fields, clock.now())
     except Invalid as refusal:
         db.session.rollback()
         return _page(refusal, place_id), refusal.status
-    return saved(".places")
+    return saved_availability(".places", before)
 
 
 def _page(refusal: Invalid | None = None, wrong: str = "") -> str:

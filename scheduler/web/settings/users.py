@@ -116,8 +116,18 @@ def end_sessions() -> Response:
 @may("users")
 def save_second_factor() -> Response:
     """Ask everybody in the clinic for a code at sign-in, or only whose role needs one."""
-    wanted = "second_factor_for_all" in request.form
-    settings_changes.change(db.session(), actor(), {"second_factor_for_all": wanted}, clock.now())
+    return _switch("second_factor_for_all")
+
+
+@bp.post("/users/closing")
+@may("users")
+def save_closing() -> Response:
+    """Let the front desk enter closures and time off, or only managers and admins."""
+    return _switch("front_desk_closes")
+
+
+def _switch(name: str) -> Response:
+    settings_changes.change(db.session(), actor(), {name: name in request.form}, clock.now())
     return saved(".users")
 
 
@@ -140,5 +150,5 @@ def _page(refusal: Invalid | WrongStatus | None = None, made: str | None = None)
         trouble=refusal.words if isinstance(refusal, WrongStatus) else "",
         made=made,
         now=clock.now(),
-        for_all=clinic.settings.second_factor_for_all,
+        settings=clinic.settings,
     )
