@@ -20,6 +20,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.clinic import Clinic
@@ -31,6 +32,20 @@ from scheduler.services.visit.snapshots import Snapshot
 
 NOTHING: Mapping[int, date] = MappingProxyType({})
 OVERRIDDEN, FIELD = "appointment.overridden", f"override:{dosing.RULE}"
+
+
+def require_patient(before: Mapping[Appointment, Snapshot | None], now: datetime) -> None:
+    """Raise WrongStatus when a change gives a visit ahead to a patient who died or who left the clinic.
+
+    What was booked before can still be canceled, and visits that are over can still be recorded.
+    """
+    for row, former in before.items():
+        patient = row.patient
+        if row.start_at <= now or patient.may_be_notified or not _newly_placed(row, former):
+            continue
+        if patient.deceased_on is not None:
+            raise WrongStatus("The patient is recorded as deceased: nothing can be booked")
+        raise WrongStatus("The patient has left the clinic: mark the record as active to book")
 
 
 def require_dosing_gaps(

@@ -6,14 +6,16 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.errors import Invalid
+from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.feed import feeds
 from scheduler.services.mail import delivery, due, leases, letters
 from scheduler.services.patient import patients
+from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.engines import both
+from tests.services.courses import book, visit
 
 HEAD = letters.Letterhead("https://s.example", ("k" * 40,), "clinic@example.org")
 GONE = pytest.mark.parametrize(
@@ -80,3 +82,23 @@ def test_a_day_of_death_lies_in_the_past(session, harbor):
         patients.update(
             session, harbor.actor("alice"), nora, {"deceased_on": (NOW + timedelta(days=2)).date()}, NOW
         )
+
+
+@GONE
+def test_nothing_is_booked_or_moved_but_what_is_booked_can_be_canceled(
+    session, harbor, nora_course, fields, reason
+):
+    patients.update(session, harbor.actor("alice"), nora_course.patient, fields, NOW)
+    last = visit(nora_course, "infusion-6")
+    later = last.start_at + timedelta(days=1)
+    planned = moves.plan_move(session, harbor.prescriber, last, later, NOW, scope="following")
+    with pytest.raises(WrongStatus, match=r"The patient (is recorded as deceased|has left the clinic)"):
+        moves.apply_moves(session, harbor.prescriber, planned, NOW)
+    session.rollback()
+    patients.update(session, harbor.actor("alice"), nora_course.patient, fields, NOW)
+    with pytest.raises(WrongStatus):
+        book(session, harbor, "therapy-6")
+    session.rollback()
+
+    visits.cancel(session, harbor.prescriber, [visit(nora_course, "infusion-6")], NOW)
+    assert visit(nora_course, "infusion-6").status.is_off
