@@ -137,7 +137,8 @@ class Cases:
 
     def add(self, sets: Sets, depth: int) -> None:
         """Solve a case as if clashes did not matter, and queue it if there is anything in it."""
-        found = self._optimum.horizon.best(sets, self._therapists, self._budget, self._below)
+        horizon, is_case = self._optimum.horizon, depth > 0
+        found = horizon.best(sets, self._therapists, self._budget, self._below, anew=is_case)
         if found:
             self._push(Case(sets, found, depth))
 
