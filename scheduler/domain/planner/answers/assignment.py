@@ -93,7 +93,7 @@ class Assigner:
                 yield from self._people(left[1:], cell, [*chosen, *turns])
 
     def _ranked(self, asked: ResourceNeed, cell: int) -> list[PlannerResource]:
-        free = [r for r in self.starts.pool(asked) if self.starts.one(asked, r) >> cell & 1]
+        free = [r for r in self.starts.pool(asked) if self.starts.is_free(asked, r, cell)]
         if not asked.role.is_place:
             return sorted(free, key=lambda r: -self.used.get(r.id, 0))
         return sorted(free, key=lambda r: (self._scraps(asked, r, cell), -self.used.get(r.id, 0)))
@@ -134,7 +134,7 @@ class Assigner:
         pools = [self.starts.pool(one) for one in asked]
         for nurse in sorted(pools[0], key=lambda r: -self.used.get(r.id, 0)) if pools else ():
             if all(
-                nurse in pool and self.starts.one(one, nurse) >> cell & 1 and not _busy(nurse.id, one, chosen)
+                nurse in pool and self.starts.is_free(one, nurse, cell) and not _busy(nurse.id, one, chosen)
                 for one, pool in zip(asked, pools, strict=True)
             ):
                 return [

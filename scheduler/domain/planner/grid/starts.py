@@ -137,6 +137,14 @@ class Starts:
                 break
         return cells
 
+    def is_free(self, asked: ResourceNeed, resource: PlannerResource, cell: int) -> bool:
+        """Tell whether this very resource is free for all the stretches of a visit at one cell."""
+        free_for = self.availability.free_for
+        return all(
+            free_for(resource.id, stretch.end - stretch.start, stretch.exclusive) >> cell + stretch.start & 1
+            for stretch in asked.stretches
+        )
+
     def single_nurse(self, demand: Demand) -> int:
         """Return the cells at which one nurse can see the whole visit through (-1 if none is asked for)."""
         known = self._single.get(demand)
