@@ -67,11 +67,11 @@ class Horizon:
             found = self._in_days(near, therapists, budget, below, anew)
             if found:
                 best, below = found, found.cost
-            needed = self._days_needed(below) if below < NEVER else 2 * days
-            if days >= min(needed, self.grid.days):
+            needed = self._days_needed(below) if below < NEVER else min(2 * days + 7, self.grid.days)
+            if days >= needed:
                 self._enough = days
                 return best
-            days = min(max(needed, days + 7), self.grid.days)
+            days = needed
 
     def _first_days(self, starts: Mapping[Step, int]) -> int:
         """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
