@@ -96,15 +96,17 @@ class Assigner:
         free = [r for r in self.starts.pool(asked) if self.starts.is_free(asked, r, cell)]
         if not asked.role.is_place:
             return sorted(free, key=lambda r: -self.used.get(r.id, 0))
-        return sorted(free, key=lambda r: (self._scraps(asked, r, cell), -self.used.get(r.id, 0)))
+        return sorted(free, key=lambda r: (self._fragment_count(asked, r, cell), -self.used.get(r.id, 0)))
 
-    def _scraps(self, asked: ResourceNeed, place: PlannerResource, cell: int) -> int:
+    def _fragment_count(self, asked: ResourceNeed, place: PlannerResource, cell: int) -> int:
         """Return how many free stretches too short to use this place is left with."""
         free = self.availability.at_least[place.id][1]
+        # `usable` ones: as many free cells as make a stretch usable
         width = (1 << self.usable) - 1
         start, end = cell + asked.stretches[0].start, cell + asked.stretches[-1].end
         before = free >> max(start - self.usable, 0) & width
         after = free >> end & width
+        # the cell next to the visit is free, but not all of the usable length
         return int(bool(before >> (self.usable - 1) & 1) and before != width) + int(
             bool(after & 1) and after != width
         )
@@ -176,6 +178,7 @@ class Assigner:
     ) -> int:
         levels = self.availability.at_least[nurse.id]
         free = levels[-1 if stretch.exclusive else 1] >> (cell + at)
+        # adding one carries through the lowest ones: their number is how long the nurse stays free
         run = (~free & (free + 1)).bit_length() - 1
         end = min(at + run, stretch.end)
         for turn in chosen:

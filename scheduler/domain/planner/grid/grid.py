@@ -57,6 +57,7 @@ class Grid:
         self.width = self.high - self.low + 1
         self.size = days * self.width
         self.utc, self.real = self._instants()
+        # Filled by gaps.py without a lock: two threads would store equal values.
         self.bounds: dict[tuple[int, int, int], tuple[Ticks, Ticks]] = {}  # of gaps in hours, by gaps.py
 
     def _instants(self) -> tuple[Ticks, int]:
@@ -139,6 +140,7 @@ class Grid:
             return None
         tick = floor_tick(instant)
         first, past = np.searchsorted(self.utc, (tick, tick + 1)).tolist()
+        # two cells share an instant at a clock change: the real one is meant
         return next((at for at in range(first, past) if self.real >> at & 1), None)
 
     def inside(self, windows: Iterable[Window]) -> int:

@@ -249,6 +249,7 @@ class _Model:
             first, second = clash.steps
             for by in clashes.overlaps(first, second):
                 alone = self.sets[first] & earlier(self.sets[second], by)
+                # starts at which both are free alone but not together
                 lacking = alone & ~clashes.supplied(first, second, by, self.sets)
                 forbidden += [(cell, cell + by) for cell in indexes(lacking)]
         self.model.add_forbidden_assignments([self.start[step] for step in clash.steps], forbidden)

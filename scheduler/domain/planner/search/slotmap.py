@@ -68,6 +68,7 @@ class SlotMap:
 
     def holds(self, starts: Mapping[Step, int]) -> bool:
         """Tell whether each of these sets is part of the one that this map was made from."""
+        # a cell outside of the known set leaves a bit
         return all(not cells & ~self._starts[step] for step, cells in starts.items())
 
     def first_row(self, step: Step) -> int:
