@@ -22,6 +22,7 @@ from scheduler.domain.plans import TICK
 from scheduler.domain.windows import Window
 
 TICK_SECONDS = int(TICK.total_seconds())
+FEW = 50  # stretches that are joined one by one
 DAY_TICKS = 24 * 60 * 60 // TICK_SECONDS
 
 Ticks = NDArray[np.int64]
@@ -43,6 +44,13 @@ def ceil_tick(instant: datetime) -> int:
 
 def instant_of(tick: int) -> datetime:
     return datetime.fromtimestamp(tick * TICK_SECONDS, UTC)
+
+
+def _timestamps(windows: Iterable[Window]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the starts and the ends in seconds since 1970."""
+    pairs = [(window.start.timestamp(), window.end.timestamp()) for window in windows]
+    starts, ends = np.array(pairs, np.float64).reshape(-1, 2).T
+    return starts, ends
 
 
 class Grid:
@@ -145,17 +153,23 @@ class Grid:
 
     def inside(self, windows: Iterable[Window]) -> int:
         """Return the cells that lie wholly within a window."""
-        return self._cells([(ceil_tick(w.start), floor_tick(w.end)) for w in windows]) & self.real
+        starts, ends = _timestamps(windows)
+        return self._cells(-(-starts // TICK_SECONDS), ends // TICK_SECONDS) & self.real
 
     def touched(self, windows: Iterable[Window]) -> int:
         """Return the cells that a window touches."""
-        return self._cells([(floor_tick(w.start), ceil_tick(w.end)) for w in windows])
+        starts, ends = _timestamps(windows)
+        return self._cells(starts // TICK_SECONDS, -(-ends // TICK_SECONDS))
 
-    def _cells(self, pairs: list[tuple[int, int]]) -> int:
-        if not pairs:
-            return 0
-        ends = np.searchsorted(self.utc, np.array(pairs, np.int64)).tolist()
-        return spans((start, end) for start, end in ends)
+    def _cells(self, starts: NDArray[np.float64], ends: NDArray[np.float64]) -> int:
+        """Return the cells of these stretches of ticks, each up to but not including its end."""
+        firsts, pasts = np.searchsorted(self.utc, starts), np.searchsorted(self.utc, ends)
+        if len(firsts) < FEW:
+            return spans(zip(firsts.tolist(), pasts.tolist(), strict=True))
+        # One large set for each stretch would cost too much: count where stretches start and end instead.
+        change = np.bincount(firsts, minlength=self.size + 1)
+        change -= np.bincount(np.maximum(firsts, pasts), minlength=self.size + 1)
+        return from_bools(np.cumsum(change[:-1]) > 0)
 
     def days_in(self, weekdays: frozenset[int]) -> int:
         """Return the cells of the days with these ISO weekdays."""
