@@ -327,9 +327,9 @@ def report(quick: bool = False) -> Iterator[str]:
     yield f'"equal" if it does within {PROOF_SECONDS:.0f} seconds (or says too that nothing fits), "open" if not.\n'
     yield "### Figures to beat: 20 chairs, 26 weeks, 60 % full\n"
     seeds = SEEDS[:2] if quick else SEEDS
-    six = measure(Size(20, 26, 0.6, 6), seeds, len(seeds))
+    six = measure(Size(20, 26, 0.6, 6), seeds, 1 if quick else len(seeds))
     twelve = measure(Size(20, 26, 0.6, 12), seeds, 0, 0 if quick else 2)
-    few = small(SMALL[:15] if quick else SMALL)
+    few = small(SMALL[:10] if quick else SMALL)
     yield from aims(six, twelve, few)
     yield "### Whole requests: iv-depression-6 (21 visits), or 30 infusions + 30 therapies\n"
     yield from requests(SEEDS[:1] if quick else range(10))
