@@ -1,7 +1,7 @@
 """From starts to people and places: who takes which phase of each visit, with the fewest hand-overs.
 
 The start sets promise that everything can be given out; here the choice is made. A therapist is the course's own where
-free, a place the one used before or the one that leaves the chairs least chopped up, a nurse whoever lasts longest.
+free, a place the one used before or the one that leaves the chairs least chopped up, the nurse who is free longest.
 """
 
 from __future__ import annotations

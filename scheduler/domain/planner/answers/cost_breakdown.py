@@ -84,7 +84,7 @@ class CostBreakdown:
         return Term("completion", self.weights.completion_day * days, words)
 
     def _distance(self, step: Step) -> tuple[int, int] | None:
-        """Return a step's gap and its target, in ticks or in days as its offset counts; None if it hangs from
+        """Return a step's gap and its target, in ticks or in days as its offset counts; None if it follows
         nothing."""
         offset = step.offset
         if offset is None:
@@ -108,7 +108,7 @@ class CostBreakdown:
 
     def _anchor(self, step: Step) -> Done:
         if step.anchor is None:
-            raise ValueError(f"{step.key} hangs from nothing")
+            raise ValueError(f"{step.key} follows nothing")
         return step.anchor
 
     def _gaps(self) -> Term:

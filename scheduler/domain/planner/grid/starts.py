@@ -102,7 +102,7 @@ class Starts:
         return [group for group in groups if len({claim.visit for claim in group}) > 1]
 
     def present(self, demand: Demand) -> int:
-        """Return the cells at which somebody with each role asked to be present is on duty throughout."""
+        """Return the cells at which a person with each role asked to be present is on duty throughout."""
         cells = self.availability.open
         for role, stretch in demand.presence:
             duty = reduce(int.__or__, (self.availability.duty[r.id] for r in self.availability.pool(role)), 0)
@@ -110,7 +110,7 @@ class Starts:
         return cells
 
     def anyone(self, asked: ResourceNeed) -> int:
-        """Return the cells at which somebody (or some place) is free for this."""
+        """Return the cells at which a person (or a place) is free for this."""
         known = self._sets.get(asked)
         if known is None:
             if asked.kept:

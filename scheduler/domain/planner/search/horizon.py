@@ -53,18 +53,18 @@ class Horizon:
         therapists: list[int],
         budget: Budget,
         below: int = int(NEVER),
-        anew: bool = True,
+        narrow: bool = True,
     ) -> Solution | None:
         """Return the cheapest placement in which visits may clash, or None if all cost `below` or more.
 
-        `anew` narrows the sets for this search alone, which pays where they are much smaller than the request's own.
+        `narrow` narrows the sets for this search alone, which pays where they are much smaller than the request's own.
         """
         best = None
         days = self._days_needed(below) if below < NEVER else max(self._first_days(starts), self._enough)
         while True:
             cut = span(0, days * self.grid.width)
             near = {step: cells & cut for step, cells in starts.items()}
-            found = self._in_days(near, therapists, budget, below, anew)
+            found = self._in_days(near, therapists, budget, below, narrow)
             if found:
                 best, below = found, found.cost
             needed = self._days_needed(below) if below < NEVER else min(2 * days + 7, self.grid.days)
@@ -102,9 +102,9 @@ class Horizon:
         return min(max(last.values(), default=0) + 1, self.grid.days)
 
     def _in_days(
-        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int, anew: bool
+        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int, narrow: bool
     ) -> Solution | None:
-        slots, leaves = self._narrowed(starts, anew)
+        slots, leaves = self._narrowed(starts, narrow)
         if not slots.complete:
             return None
         search = partial(self._within, slots, leaves, therapists, budget)
@@ -122,13 +122,13 @@ class Horizon:
             return found
         return search(self._rows(slots, limits), found.cost) or found
 
-    def _narrowed(self, starts: Mapping[Step, int], anew: bool) -> tuple[SlotMap, Leaves]:
+    def _narrowed(self, starts: Mapping[Step, int], narrow: bool) -> tuple[SlotMap, Leaves]:
         """Return the slot map and the leaves of these sets: parts of those of a request's first, where possible."""
-        if not anew and self._first and self._first[0].holds(starts):
+        if not narrow and self._first and self._first[0].holds(starts):
             return self._first[0].within(starts), self._first[1]
         slots = SlotMap(self.course, starts, self.gap_ranges)
         leaves = Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
-        if not anew:
+        if not narrow:
             self._first = slots, leaves
         return slots, leaves
 

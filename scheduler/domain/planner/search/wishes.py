@@ -34,7 +34,7 @@ class StartMasks:
     def mask(self, step: Step) -> int:
         """Return the cells at which nothing but the resources can stand in the way of this step.
 
-        A pinned start was chosen by somebody, so neither wishes nor the clinic's notice count for it.
+        A pinned start was chosen by a user, so neither wishes nor the clinic's notice count for it.
         """
         if step.key in self.request.pinned:
             return self.pinned(step)
