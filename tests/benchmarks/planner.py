@@ -16,19 +16,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from statistics import median
 from time import process_time
 
-from scheduler.domain.planner import Availability, Weights
+from scheduler.domain.planner import Availability, Weights, propose
 from scheduler.domain.planner.grid.starts import Starts
 from scheduler.domain.planner.search import cpsat
 from scheduler.domain.planner.search.optimum import Solution
 from scheduler.domain.planner.search.problem import PlanningProblem
 from scheduler.domain.planner.search.slotmap import SlotMap
-from scheduler.domain.planner.values import Calendar, PlannerResource, Request
-from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, crowd, staff
+from scheduler.domain.planner.values import Calendar, NoFit, PlannerResource, Request
+from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, crowd, protocol, staff
 from tests.domain.planner.instances import instance
 
 CP_SECONDS = 8.0  # of wall time, for one instance
@@ -46,6 +46,10 @@ class Size:
     weeks: int
     load: float
     infusions: int
+
+    @property
+    def words(self) -> str:
+        return f"{self.chairs} chairs, {self.weeks} weeks, {self.load:.0%}"
 
     @property
     def people(self) -> tuple[PlannerResource, ...]:
@@ -151,11 +155,11 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * fastest
 
 
-def measure(size: Size, duels: int, judged: int = 0) -> Row:
+def measure(size: Size, seeds: range, duels: int, judged: int = 0) -> Row:
     """Measure one size; CP-SAT is asked about the first `duels` instances, and to prove our answer to some others."""
     row = Row(size)
-    for seed in SEEDS:
-        say(f"{size.chairs} chairs, {size.weeks} weeks, {size.load:.0%}, calendar {seed + 1} of {len(SEEDS)}")
+    for seed in seeds:
+        say(f"{size.words}, calendar {seed + 1} of {len(seeds)}")
         availability = Availability(size.calendar(seed))
         request = Request(course(size.infusions), MONDAY, count=1)
         problem, ours = _measure(row, availability, request)
@@ -196,11 +200,11 @@ def _measure(
     return problem, ours
 
 
-def small() -> Duel:
+def small(seeds: range) -> Duel:
     """Return how both do on small random calendars."""
     duel = Duel()
-    say(f"{len(SMALL)} small calendars")
-    for seed in SMALL:
+    say(f"{len(seeds)} small calendars")
+    for seed in seeds:
         problem = instance(seed)
         spent = milliseconds(lambda: _afresh(problem))  # noqa: B023  # called before the loop goes on
         duel.fight(problem, problem.optimum.best(problem.sets), spent)
@@ -252,7 +256,7 @@ def line(row: Row) -> str:
     size, duel = row.size, row.duel
     fought = bool(duel.theirs)
     cells = [
-        f"{size.chairs} chairs, {size.weeks} weeks, {size.load:.0%}",
+        size.words,
         f"{median(row.start_set):.2f}",
         f"{median(row.slot_map):.2f}",
         f"{median(row.optimum):.1f}",
@@ -263,6 +267,47 @@ def line(row: Row) -> str:
         duel.said,
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def requests(seeds: range) -> Iterator[str]:
+    """Yield how long whole requests take, with three proposals each."""
+    usual, long = Size(20, 26, 0.6, 6), Size(60, 52, 0.75, 30)
+    large = Size(60, 52, 0.6, 6)
+    yield "| three proposals | aim | median | 95 of 100 | longest | no fit |\n|---|---|---|---|---|---|"
+    for what, aim, size, plan, prepare in (
+        (usual.words, "20 / 40 / 100", usual, protocol("iv-depression-6"), Availability.forget),
+        (f"{long.words}, 60 visits", "300", long, course(long.infusions), Availability.forget),
+        (f"{large.words}, after a start", "300", large, protocol("iv-depression-6"), _started),
+        (f"{large.words}, after a change", "300", large, protocol("iv-depression-6"), _changed),
+    ):
+        times, unplaced = [], 0
+        for seed in seeds:
+            say(f"{what}, calendar {seed + 1} of {len(seeds)}")
+            availability, request = Availability(size.calendar(seed)), Request(plan, MONDAY)
+            times.append(milliseconds(lambda: _ask(prepare(availability) or availability, request)))  # noqa: B023
+            unplaced += _ask(availability, request) is None
+        late = sorted(times)[int(0.95 * (len(times) - 1))]
+        figures = " | ".join(f"{time:.0f} ms" for time in (median(times), late, max(times)))
+        yield f"| {what} | <= {aim} ms | {figures} | {unplaced} of {len(times)} |"
+    yield ""
+
+
+def _started(availability: Availability) -> Availability:
+    return Availability(availability.calendar)
+
+
+def _changed(availability: Availability) -> Availability:
+    """Return the calendar after one visit of a chair was canceled."""
+    occupied = list(availability.calendar.occupied)
+    canceled = occupied.pop()
+    return availability.changed(replace(availability.calendar, occupied=occupied), (), [canceled])
+
+
+def _ask(availability: Availability, request: Request) -> object:
+    try:
+        return propose(request, availability, now=NOW)
+    except NoFit:
+        return None
 
 
 HEADINGS = (
@@ -281,15 +326,19 @@ def report(quick: bool = False) -> Iterator[str]:
     yield "Then it is given our answer, says what that costs, and is to prove that nothing costs less:"
     yield f'"equal" if it does within {PROOF_SECONDS:.0f} seconds (or says too that nothing fits), "open" if not.\n'
     yield "### Figures to beat: 20 chairs, 26 weeks, 60 % full\n"
-    six = measure(Size(20, 26, 0.6, 6), len(SEEDS))
-    twelve, few = measure(Size(20, 26, 0.6, 12), 0, 0 if quick else 2), small()
+    seeds = SEEDS[:2] if quick else SEEDS
+    six = measure(Size(20, 26, 0.6, 6), seeds, 1 if quick else len(seeds))
+    twelve = measure(Size(20, 26, 0.6, 12), seeds, 0, 0 if quick else 2)
+    few = small(SMALL[:10] if quick else SMALL)
     yield from aims(six, twelve, few)
+    yield "### Whole requests: iv-depression-6 (21 visits), or 30 infusions + 30 therapies\n"
+    yield from requests(SEEDS[:1] if quick else range(10))
     yield "### How it grows: 6 infusions + 6 therapies\n"
-    yield f"{len(SEEDS)} random calendars each; CP-SAT on three of those of 4 weeks, on one of the others.\n"
+    yield f"{len(seeds)} random calendars each; CP-SAT on three of those of 4 weeks, on one of the others.\n"
     yield HEADINGS
     unproven, duels = 0, [six.duel, twelve.duel, few]
     for size, fought in sizes(quick):
-        row = measure(size, fought)
+        row = measure(size, seeds, fought)
         unproven += row.unproven
         duels.append(row.duel)
         yield line(row)
@@ -303,7 +352,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="a few sizes only")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few sizes and calendars only: less than a minute"
+    )
     for text in report(parser.parse_args().quick):
         print(text)
         sys.stdout.flush()

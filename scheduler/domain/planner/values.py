@@ -200,7 +200,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class PlacementChange:
-    """A visit that changes. `before` is None for one that is placed anew.
+    """A visit that changes. `before` is None for one that had no time.
 
     `why`: "moved" (asked for), "follows" (to keep the plan), "placed" (it had no time), "resources" (same time, other
     people or place).

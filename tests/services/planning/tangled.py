@@ -9,7 +9,7 @@ from scheduler.services.clinic import plans, schedules
 from scheduler.services.clinic.schedules import Hours
 from scheduler.services.planning.wishes import CourseRequest
 from tests.cast import NOW
-from tests.domain.planner.test_solver_fallback import parallel
+from tests.domain.planner.search.test_solver_fallback import parallel
 
 MONDAY = date(2026, 11, 30)
 KEY = "parallel"

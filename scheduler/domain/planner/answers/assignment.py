@@ -1,7 +1,7 @@
 """From starts to people and places: who takes which phase of each visit, with the fewest hand-overs.
 
 The start sets promise that everything can be given out; here the choice is made. A therapist is the course's own where
-free, a place the one used before or the one that leaves the chairs least chopped up, a nurse whoever lasts longest.
+free, a place the one used before or the one that leaves the chairs least chopped up, the nurse who is free longest.
 """
 
 from __future__ import annotations
@@ -93,18 +93,20 @@ class Assigner:
                 yield from self._people(left[1:], cell, [*chosen, *turns])
 
     def _ranked(self, asked: ResourceNeed, cell: int) -> list[PlannerResource]:
-        free = [r for r in self.starts.pool(asked) if self.starts.one(asked, r) >> cell & 1]
+        free = [r for r in self.starts.pool(asked) if self.starts.is_free(asked, r, cell)]
         if not asked.role.is_place:
             return sorted(free, key=lambda r: -self.used.get(r.id, 0))
-        return sorted(free, key=lambda r: (self._scraps(asked, r, cell), -self.used.get(r.id, 0)))
+        return sorted(free, key=lambda r: (self._fragment_count(asked, r, cell), -self.used.get(r.id, 0)))
 
-    def _scraps(self, asked: ResourceNeed, place: PlannerResource, cell: int) -> int:
+    def _fragment_count(self, asked: ResourceNeed, place: PlannerResource, cell: int) -> int:
         """Return how many free stretches too short to use this place is left with."""
         free = self.availability.at_least[place.id][1]
+        # `usable` ones: as many free cells as make a stretch usable
         width = (1 << self.usable) - 1
         start, end = cell + asked.stretches[0].start, cell + asked.stretches[-1].end
         before = free >> max(start - self.usable, 0) & width
         after = free >> end & width
+        # the cell next to the visit is free, but not all of the usable length
         return int(bool(before >> (self.usable - 1) & 1) and before != width) + int(
             bool(after & 1) and after != width
         )
@@ -134,7 +136,7 @@ class Assigner:
         pools = [self.starts.pool(one) for one in asked]
         for nurse in sorted(pools[0], key=lambda r: -self.used.get(r.id, 0)) if pools else ():
             if all(
-                nurse in pool and self.starts.one(one, nurse) >> cell & 1 and not _busy(nurse.id, one, chosen)
+                nurse in pool and self.starts.is_free(one, nurse, cell) and not _busy(nurse.id, one, chosen)
                 for one, pool in zip(asked, pools, strict=True)
             ):
                 return [
@@ -176,6 +178,7 @@ class Assigner:
     ) -> int:
         levels = self.availability.at_least[nurse.id]
         free = levels[-1 if stretch.exclusive else 1] >> (cell + at)
+        # adding one carries through the lowest ones: their number is how long the nurse stays free
         run = (~free & (free + 1)).bit_length() - 1
         end = min(at + run, stretch.end)
         for turn in chosen:

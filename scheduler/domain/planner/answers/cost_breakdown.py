@@ -84,7 +84,7 @@ class CostBreakdown:
         return Term("completion", self.weights.completion_day * days, words)
 
     def _distance(self, step: Step) -> tuple[int, int] | None:
-        """Return a step's gap and its target, in ticks or in days as its offset counts; None if it hangs from
+        """Return a step's gap and its target, in ticks or in days as its offset counts; None if it follows
         nothing."""
         offset = step.offset
         if offset is None:
@@ -108,7 +108,7 @@ class CostBreakdown:
 
     def _anchor(self, step: Step) -> Done:
         if step.anchor is None:
-            raise ValueError(f"{step.key} hangs from nothing")
+            raise ValueError(f"{step.key} follows nothing")
         return step.anchor
 
     def _gaps(self) -> Term:
@@ -178,6 +178,7 @@ class CostBreakdown:
         if therapist is None:
             return None
         asking = [s for s in self.visits if self.pricing.therapists_of(s)]
+        # bit n of a set tells whether cell n is in it
         away = [s for s in asking if (self.pricing.away(s, therapist) or 0) >> self.cells[s] & 1]
         name = next(r.name for r in self.pricing.starts.availability.resources if r.id == therapist)
         with_own = len(asking) - len(away)
@@ -197,6 +198,7 @@ class CostBreakdown:
 
     def _handed_over(self, step: Step) -> bool:
         single = self.pricing.starts.single_nurse(self.pricing.starts.demand(step.action))
+        # a missing bit: no nurse can be there from the first cell to the last
         return not single >> self.cells[step] & 1
 
     def _quarters(self) -> Term:
@@ -219,16 +221,15 @@ class CostBreakdown:
         return Term("midday", self.weights.midday_tick * ticks, words)
 
     def _fragments(self) -> Term:
-        scraps = sum(self._scraps(step) for step in self.visits)
+        count = sum(self._fragment_count(step) for step in self.visits)
         words = (
-            f"leaves {counted(scraps, 'gap')} too short to use"
-            if scraps
-            else "leaves no gap too short to use"
+            f"leaves {counted(count, 'gap')} too short to use" if count else "leaves no gap too short to use"
         )
-        return Term("fragments", self.weights.fragment * scraps, words)
+        return Term("fragments", self.weights.fragment * count, words)
 
-    def _scraps(self, step: Step) -> int:
+    def _fragment_count(self, step: Step) -> int:
         demand = self.pricing.starts.demand(step.action)
-        neat, fair = self.pricing.starts.snug(demand, self.weights.usable_ticks)
+        whole, at_most_one = self.pricing.starts.fragment_cells(demand, self.weights.usable_ticks)
         at = self.cells[step]
-        return 0 if neat >> at & 1 else 1 if fair >> at & 1 else 2
+        # some place is left without a fragment, or with one, or all with two
+        return 0 if whole >> at & 1 else 1 if at_most_one >> at & 1 else 2

@@ -1,7 +1,7 @@
 """A longer search for a better course, where the answer given at once is not proven.
 
-It takes a minute, so it is the worker's. What it finds comes back as starts, which are placed on the calendar anew when
-they are shown: the calendar may have changed meanwhile.
+It takes a minute, so it is the worker's. What it finds comes back as starts, placed again when they are shown:
+the calendar may have changed meanwhile.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class PlacedNeed:
         )
 
 
-Turns = list[tuple[PlacedNeed, AssignedStretch]]
+Assigned = list[tuple[PlacedNeed, AssignedStretch]]
 
 
 class JointAssignment:
@@ -80,11 +80,11 @@ class JointAssignment:
         low, high = self.availability.grid.utc.searchsorted((first, past)).tolist()
         return range(low, high)
 
-    def find(self) -> Turns | None:
+    def find(self) -> Assigned | None:
         """Return who does what, or None if it cannot be done."""
         return self._keep(0, [])
 
-    def _keep(self, number: int, turns: Turns) -> Turns | None:
+    def _keep(self, number: int, turns: Assigned) -> Assigned | None:
         if number == len(self.kept):
             relayed = self._relay()
             return None if relayed is None else [*turns, *relayed]
@@ -111,9 +111,10 @@ class JointAssignment:
         if self.present[task.visit, resource.id, cell]:
             return False
         units = self.load[resource.id, cell] + task.units(resource, cell)
+        # one bit of the cells in which so many units are free
         return bool(self.availability.free(resource.id, units) >> cell & 1)
 
-    def _relay(self) -> Turns | None:
+    def _relay(self) -> Assigned | None:
         """Return who does the tasks that may be handed over, with few turns."""
         turns: dict[PlacedNeed, list[AssignedStretch]] = {task: [] for task in self.relayed}
         for cell in sorted({cell for task in self.relayed for cell in task.cells()}):
@@ -144,6 +145,7 @@ class JointAssignment:
             used = [other for other, who in chosen if who.id == resource.id]
             units = self.load[resource.id, cell] + len(used) + 1
             taken = self.present[task.visit, resource.id, cell] or any(o.visit == task.visit for o in used)
+            # the same, with the units of those already chosen
             if not taken and self.availability.free(resource.id, units) >> cell & 1:
                 found = self._choose(left[1:], cell, turns, (*chosen, (task, resource)))
                 if found is not None:
@@ -152,6 +154,7 @@ class JointAssignment:
 
     def _lasts(self, resource: PlannerResource, cell: int) -> int:
         free = self.availability.free(resource.id, 1) >> cell
+        # adding one carries through the lowest ones: their number is how long the resource stays free
         return (~free & (free + 1)).bit_length() - 1
 
 

@@ -87,6 +87,7 @@ class Placements:
         if levels is None or first is None:
             return False
         length = int((end - start).total_seconds()) // 300
+        # ones for every cell of the segment; all must be in the free set
         wanted = ((1 << length) - 1) << first
         return levels[-1 if exclusive else 1] & wanted == wanted
 

@@ -18,7 +18,7 @@ from scheduler.domain.plans import Offset, Unit
 
 
 def project(request: Request, workdays: Workdays, visits: Sequence[Placement]) -> tuple[Projection, ...]:
-    """Return a projection for every action that is proposed, or hangs from one that is."""
+    """Return a projection for every action that is proposed, or follows one that is."""
     starts: dict[str, datetime] = {done.action: done.start for done in request.done.values()}
     starts.update({visit.action: visit.start for visit in visits})
     projections = []

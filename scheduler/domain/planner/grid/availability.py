@@ -48,6 +48,7 @@ class Availability:
         self.taken = self._taken()
         self.at_least = {resource.id: self._levels(resource) for resource in self.resources}
         self.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
+        # Requests in several threads read and fill it without a lock: a second write stores an equal value.
         self._eroded: dict[tuple[int, int, int], int] = {}
 
     def _hours(self, resource_id: int | None) -> int:
@@ -73,6 +74,7 @@ class Availability:
             for n in range(len(used) - 1, 0, -1):
                 used[n] |= used[n - 1] & unit
         duty = self.duty[resource.id]
+        # n of the units are free where not more than units - n are taken
         free = (duty & ~used[resource.units - n + 1] for n in range(1, resource.units + 1))
         return (duty, *free) if resource.units else (duty, 0)
 
@@ -84,6 +86,7 @@ class Availability:
         touched: dict[int, dict[int, int]] = {}
         for resource_id, unit, window in removed:
             units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
+            # only cells that are wholly in the window: a cell it shares stays taken
             units[unit] = units.get(unit, 0) & ~self.grid.inside((window,))
         for resource_id, unit, window in added:
             units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))

@@ -16,6 +16,7 @@ Bools = NDArray[np.bool_]
 
 def span(start: int, end: int) -> int:
     """Return the set of the cells from `start` up to, not including, `end`."""
+    # 2 ** n - 1 is n ones
     return ((1 << (end - start)) - 1) << start if end > start else 0
 
 
@@ -31,6 +32,7 @@ def eroded(free: int, length: int) -> int:
     done = 1
     while done < length and free:
         step = min(done, length - done)
+        # bit i stays if bit i + step is set too, so `done` free cells become `done` + `step`
         free &= free >> step
         done += step
     return free

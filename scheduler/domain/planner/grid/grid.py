@@ -22,6 +22,7 @@ from scheduler.domain.plans import TICK
 from scheduler.domain.windows import Window
 
 TICK_SECONDS = int(TICK.total_seconds())
+FEW = 50  # stretches that are joined one by one
 DAY_TICKS = 24 * 60 * 60 // TICK_SECONDS
 
 Ticks = NDArray[np.int64]
@@ -45,6 +46,13 @@ def instant_of(tick: int) -> datetime:
     return datetime.fromtimestamp(tick * TICK_SECONDS, UTC)
 
 
+def _timestamps(windows: Iterable[Window]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the starts and the ends in seconds since 1970."""
+    pairs = [(window.start.timestamp(), window.end.timestamp()) for window in windows]
+    starts, ends = np.array(pairs, np.float64).reshape(-1, 2).T
+    return starts, ends
+
+
 class Grid:
     """`days` rows from `first_on`, each of the wall-clock band from `opens` to `closes` (24:00 when it is 00:00)."""
 
@@ -57,6 +65,7 @@ class Grid:
         self.width = self.high - self.low + 1
         self.size = days * self.width
         self.utc, self.real = self._instants()
+        # Filled by gaps.py without a lock: two threads would store equal values.
         self.bounds: dict[tuple[int, int, int], tuple[Ticks, Ticks]] = {}  # of gaps in hours, by gaps.py
 
     def _instants(self) -> tuple[Ticks, int]:
@@ -139,21 +148,28 @@ class Grid:
             return None
         tick = floor_tick(instant)
         first, past = np.searchsorted(self.utc, (tick, tick + 1)).tolist()
+        # two cells share an instant at a clock change: the real one is meant
         return next((at for at in range(first, past) if self.real >> at & 1), None)
 
     def inside(self, windows: Iterable[Window]) -> int:
         """Return the cells that lie wholly within a window."""
-        return self._cells([(ceil_tick(w.start), floor_tick(w.end)) for w in windows]) & self.real
+        starts, ends = _timestamps(windows)
+        return self._cells(-(-starts // TICK_SECONDS), ends // TICK_SECONDS) & self.real
 
     def touched(self, windows: Iterable[Window]) -> int:
         """Return the cells that a window touches."""
-        return self._cells([(floor_tick(w.start), ceil_tick(w.end)) for w in windows])
+        starts, ends = _timestamps(windows)
+        return self._cells(starts // TICK_SECONDS, -(-ends // TICK_SECONDS))
 
-    def _cells(self, pairs: list[tuple[int, int]]) -> int:
-        if not pairs:
-            return 0
-        ends = np.searchsorted(self.utc, np.array(pairs, np.int64)).tolist()
-        return spans((start, end) for start, end in ends)
+    def _cells(self, starts: NDArray[np.float64], ends: NDArray[np.float64]) -> int:
+        """Return the cells of these stretches of ticks, each up to but not including its end."""
+        firsts, pasts = np.searchsorted(self.utc, starts), np.searchsorted(self.utc, ends)
+        if len(firsts) < FEW:
+            return spans(zip(firsts.tolist(), pasts.tolist(), strict=True))
+        # One large set for each stretch would cost too much: count where stretches start and end instead.
+        change = np.bincount(firsts, minlength=self.size + 1)
+        change -= np.bincount(np.maximum(firsts, pasts), minlength=self.size + 1)
+        return from_bools(np.cumsum(change[:-1]) > 0)
 
     def days_in(self, weekdays: frozenset[int]) -> int:
         """Return the cells of the days with these ISO weekdays."""

@@ -66,6 +66,7 @@ def meeting(claims: Sequence[Claim], free: Free, cells: int) -> int:
 
     def place(left: Sequence[Claim], cells: int) -> None:
         nonlocal found
+        # what is found already need not be found in another way
         if not cells & ~found:
             return
         if not left:

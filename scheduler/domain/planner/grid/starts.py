@@ -32,7 +32,7 @@ class Starts:
         self._sets: dict[ResourceNeed, int] = {}
         self._pools: dict[ResourceNeed, tuple[PlannerResource, ...]] = {}
         self._single: dict[Demand, int] = {}
-        self._snugs: dict[tuple[Demand, int], tuple[int, int]] = {}
+        self._fragment_cells: dict[tuple[Demand, int], tuple[int, int]] = {}
         self._shapes: dict[Demand, int] = {}
         self._together: dict[Visits, int] = {}
 
@@ -102,7 +102,7 @@ class Starts:
         return [group for group in groups if len({claim.visit for claim in group}) > 1]
 
     def present(self, demand: Demand) -> int:
-        """Return the cells at which somebody with each role asked to be present is on duty throughout."""
+        """Return the cells at which a person with each role asked to be present is on duty throughout."""
         cells = self.availability.open
         for role, stretch in demand.presence:
             duty = reduce(int.__or__, (self.availability.duty[r.id] for r in self.availability.pool(role)), 0)
@@ -110,7 +110,7 @@ class Starts:
         return cells
 
     def anyone(self, asked: ResourceNeed) -> int:
-        """Return the cells at which somebody (or some place) is free for this."""
+        """Return the cells at which a person (or a place) is free for this."""
         known = self._sets.get(asked)
         if known is None:
             if asked.kept:
@@ -136,6 +136,15 @@ class Starts:
             if not cells:
                 break
         return cells
+
+    def is_free(self, asked: ResourceNeed, resource: PlannerResource, cell: int) -> bool:
+        """Tell whether this very resource is free for all the stretches of a visit at one cell."""
+        free_for = self.availability.free_for
+        return all(
+            # one bit is read, no set is built
+            free_for(resource.id, stretch.end - stretch.start, stretch.exclusive) >> cell + stretch.start & 1
+            for stretch in asked.stretches
+        )
 
     def single_nurse(self, demand: Demand) -> int:
         """Return the cells at which one nurse can see the whole visit through (-1 if none is asked for)."""
@@ -173,32 +182,34 @@ class Starts:
                 free[resource.id] = meeting([held, *others], self._free, free[resource.id])
         return free
 
-    def snug(self, demand: Demand, usable: int) -> tuple[int, int]:
+    def fragment_cells(self, demand: Demand, usable: int) -> tuple[int, int]:
         """Return the cells at which some place is left with no gap shorter than `usable`, and with one at most."""
-        known = self._snugs.get((demand, usable))
+        known = self._fragment_cells.get((demand, usable))
         if known is None:
-            known = self._snugs[demand, usable] = self._snug_places(demand, usable)
+            known = self._fragment_cells[demand, usable] = self._fragment_cells_of_places(demand, usable)
         return known
 
-    def _snug_places(self, demand: Demand, usable: int) -> tuple[int, int]:
+    def _fragment_cells_of_places(self, demand: Demand, usable: int) -> tuple[int, int]:
         none, one = -1, -1
         for asked in demand.asked:
             if asked.role.is_place and len(asked.stretches) == 1:
-                neat, fair = self._snug(asked, usable)
-                one = (one & neat) | (none & fair) if none != -1 else fair
-                none &= neat
+                whole, at_most_one = self._fragment_cells_of(asked, usable)
+                one = (one & whole) | (none & at_most_one) if none != -1 else at_most_one
+                none &= whole
         return none, one
 
-    def _snug(self, asked: ResourceNeed, usable: int) -> tuple[int, int]:
+    def _fragment_cells_of(self, asked: ResourceNeed, usable: int) -> tuple[int, int]:
         stretch = asked.stretches[0]
-        neat = fair = 0
+        whole = at_most_one = 0
         for place in self.pool(asked):
             cells = self.one(asked, place)
             if cells:
                 free = self.availability.at_least[place.id][1]
                 roomy = self.availability.free_for(place.id, usable, False)
+                # the cell before is not free, or a usable stretch ends there
                 before = earlier(~(free << 1) | (roomy << usable), stretch.start)
+                # the cell after is not free, or a usable stretch starts there
                 after = earlier(~free | roomy, stretch.end)
-                neat |= cells & before & after
-                fair |= cells & (before | after)
-        return neat, fair
+                whole |= cells & before & after
+                at_most_one |= cells & (before | after)
+        return whole, at_most_one

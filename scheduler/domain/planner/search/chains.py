@@ -275,7 +275,7 @@ class Search:
         return left
 
     def _subtree(self, branch: Step, cell: int, promised: int) -> tuple[int, Chosen] | None:
-        """Return the true cost of a branch at a cell, its gap included, and where what hangs from it goes."""
+        """Return the true cost of a branch at a cell, its gap included, and where what follows it goes."""
         if branch.next is None and not branch.branches:
             return promised, {}
         key = (branch, cell)

@@ -69,6 +69,7 @@ class Clashes:
         """Tell whether these steps find their resources at these cells, all others left aside."""
         first = cells[steps[0]]
         visits = tuple((self._demand(step), cells[step] - first) for step in steps)
+        # the set is of starts of the first visit; the others are a fixed number of cells later
         return bool(self.starts.together(visits) >> first & 1)
 
     def _demand(self, step: Step) -> Demand:
@@ -92,6 +93,7 @@ class Clashes:
         """Yield cases that hold every plan in which these steps find their resources."""
         if len(steps) > 2:
             for number, step in enumerate(steps):
+                # those before stay at their cell, this one leaves it: the cases are disjoint
                 here = {other: sets[other] & 1 << cells[other] for other in steps[:number]}
                 yield {**sets, **here, step: sets[step] & ~(1 << cells[step])}
             return
@@ -103,10 +105,12 @@ class Clashes:
             both = self.supplied(first, second, by, sets)
             firsts |= both
             seconds |= earlier(both, -by)
+            # with the first where it is, the second may start `by` cells later
             if both >> at & 1:
                 besides |= 1 << at + by
         if besides:
             yield {**sets, first: 1 << at, second: besides}
+        # and all other starts of the first, with any second that suits some of them
         if firsts & ~(1 << at):
             yield {**sets, first: firsts & ~(1 << at), second: seconds}
 
@@ -150,6 +154,7 @@ class Clashes:
         placed: list[tuple[Step, int]] = []
         for step in order:
             least = max((cell + self.course.apart(other, step) for other, cell in placed), default=0)
+            # drop the cells that are too early; the lowest one left is the earliest start
             left = starts[step] >> least
             if not left:
                 return False
@@ -172,6 +177,7 @@ class Clashes:
         late = span(middle, self.grid.size)
         yield {**sets, second: sets[second] & late}
         early = span(0, max(middle - apart, 0))
+        # the second before the middle, so the first early enough for it
         yield {**sets, second: sets[second] & ~late, first: sets[first] & early}
 
 

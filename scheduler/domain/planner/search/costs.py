@@ -78,10 +78,13 @@ class Pricing:
             known = np.zeros((self.grid.days, self.grid.width), np.int64)
             one_nurse = self.starts.single_nurse(demand)
             if one_nurse != -1:
+                # of truth values, ~ is "not": the price falls on cells without a single nurse
                 known += weights.handover * ~self._rows(one_nurse)
-            neat, fair = self.starts.snug(demand, weights.usable_ticks)
-            if neat != -1:
-                known += weights.fragment * (2 - self._rows(neat).astype(np.int64) - self._rows(neat | fair))
+            whole, at_most_one = self.starts.fragment_cells(demand, weights.usable_ticks)
+            if whole != -1:
+                known += weights.fragment * (
+                    2 - self._rows(whole).astype(np.int64) - self._rows(whole | at_most_one)
+                )
             self._cells[demand] = known
         return known
 
@@ -132,6 +135,7 @@ class Pricing:
         by_therapist = self.therapists_of(step)
         if not by_therapist:
             return None
+        # the complement is infinite (-1 is every cell), so it is cut to the grid
         return ~by_therapist.get(therapist, 0) & self.grid.real
 
     def aways(self, step: Step, therapists: Sequence[int]) -> NDArray[np.bool_] | None:

@@ -1,4 +1,4 @@
-"""A request's actions as a tree: what is to be placed, what hangs from what, and in which order.
+"""A request's actions as a tree: what is to be placed, what follows what, and in which order.
 
 The *line* of a plan are the visits that carry the course (the infusions and what leads up to them); every other action
 is a side visit (a therapy session, a call). Actions that are done or not to be placed are
@@ -62,7 +62,7 @@ class Step:
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """What hangs from one anchor (None: the plan's first action, free to start): a step of its own, as it were."""
+    """What follows one anchor (None: the plan's first action, free to start)."""
 
     anchor: Done | None
     next: Step | None
@@ -161,7 +161,7 @@ def _onward(at: Action, children: list[Action], depth: Mapping[str, int]) -> Act
 def course_of(request: Request, starts: Starts, keys: Container[str] | None = None) -> CourseTree:
     """Return the tree of what the request asks to place, or of some of its actions.
 
-    A proposed action, and what hangs from it, is left out.
+    A proposed action, and what follows it, is left out.
     """
     line = line_of(request.plan)
     steps: dict[str, Step] = {}
@@ -212,11 +212,11 @@ def _choose_next(steps: list[Step]) -> None:
     for step in reversed(steps):
         if step.parent is not None:
             depth[step.parent] = max(depth[step.parent], depth[step] + 1)
-    hanging: dict[Step, list[Step]] = {step: [] for step in steps}
+    followers: dict[Step, list[Step]] = {step: [] for step in steps}
     for step in steps:
         if step.parent is not None:
-            hanging[step.parent].append(step)
-    for step, children in hanging.items():
+            followers[step.parent].append(step)
+    for step, children in followers.items():
         step.next = _heaviest(children, depth)
         step.branches = [child for child in children if child is not step.next]
         _mark_deadlines(step.next, step.branches)

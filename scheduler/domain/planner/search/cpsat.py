@@ -1,7 +1,7 @@
-"""The same problem for CP-SAT (OR-Tools): the oracle of the benchmarks, and the way out where the search gives up.
+"""The same problem for CP-SAT (OR-Tools): the oracle of the benchmarks, and the fallback where the search gives up.
 
 Takes the start sets and what each start costs as given; gaps, order, rhythm, overlaps and the course's own therapist
-are modelled anew. OR-Tools takes a second to import and a quarter of a gigabyte on disk, so it is imported only here
+are modelled again. OR-Tools takes a second to import and a quarter of a gigabyte on disk, so it is imported only here
 and only when asked for: in tests, in benchmarks and in the worker, and in a request only where no worker can take over.
 """
 
@@ -249,13 +249,14 @@ class _Model:
             first, second = clash.steps
             for by in clashes.overlaps(first, second):
                 alone = self.sets[first] & earlier(self.sets[second], by)
+                # starts at which both are free alone but not together
                 lacking = alone & ~clashes.supplied(first, second, by, self.sets)
                 forbidden += [(cell, cell + by) for cell in indexes(lacking)]
         self.model.add_forbidden_assignments([self.start[step] for step in clash.steps], forbidden)
         return True
 
     def _watched(self, solver: Any, watch: Watch) -> Any:
-        """Solve in another thread, so that somebody may look meanwhile and end it."""
+        """Solve in another thread, so that the caller can look meanwhile and end it."""
         with ThreadPoolExecutor(1) as pool:
             solving = pool.submit(solver.solve, self.model)
             try:

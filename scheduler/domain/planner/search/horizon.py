@@ -45,24 +45,33 @@ class Horizon:
         self.grid = gap_ranges.grid
         self._child_costs = ChildCosts(gap_ranges, weights)
         self._enough = 0  # the days that the last search needed
+        self._first: tuple[SlotMap, Leaves] | None = None
 
     def best(
-        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int = int(NEVER)
+        self,
+        starts: Mapping[Step, int],
+        therapists: list[int],
+        budget: Budget,
+        below: int = int(NEVER),
+        narrow: bool = True,
     ) -> Solution | None:
-        """Return the cheapest placement in which visits may clash, or None if all cost `below` or more."""
+        """Return the cheapest placement in which visits may clash, or None if all cost `below` or more.
+
+        `narrow` narrows the sets for this search alone, which pays where they are much smaller than the request's own.
+        """
         best = None
         days = self._days_needed(below) if below < NEVER else max(self._first_days(starts), self._enough)
         while True:
             cut = span(0, days * self.grid.width)
             near = {step: cells & cut for step, cells in starts.items()}
-            found = self._in_days(near, therapists, budget, below)
+            found = self._in_days(near, therapists, budget, below, narrow)
             if found:
                 best, below = found, found.cost
-            needed = self._days_needed(below) if below < NEVER else 2 * days
-            if days >= min(needed, self.grid.days):
+            needed = self._days_needed(below) if below < NEVER else min(2 * days + 7, self.grid.days)
+            if days >= needed:
                 self._enough = days
                 return best
-            days = min(max(needed, days + 7), self.grid.days)
+            days = needed
 
     def _first_days(self, starts: Mapping[Step, int]) -> int:
         """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
@@ -93,12 +102,11 @@ class Horizon:
         return min(max(last.values(), default=0) + 1, self.grid.days)
 
     def _in_days(
-        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int
+        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int, narrow: bool
     ) -> Solution | None:
-        slots = SlotMap(self.course, starts, self.gap_ranges)
+        slots, leaves = self._narrowed(starts, narrow)
         if not slots.complete:
             return None
-        leaves = Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
         search = partial(self._within, slots, leaves, therapists, budget)
         if below < NEVER:
             return search(self._rows(slots, self._limits(below)), below)
@@ -106,13 +114,23 @@ class Horizon:
         while found is None:
             rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
             found = search(rows, below)
-            if not found and all(rows[step][1] > slots.last_row(step) for step in self.course.steps):
+            if not found and slack >= self.grid.days:
                 return None
             slack *= 3
         limits = self._limits(found.cost)
         if _covered(limits, rows, slots):
             return found
         return search(self._rows(slots, limits), found.cost) or found
+
+    def _narrowed(self, starts: Mapping[Step, int], narrow: bool) -> tuple[SlotMap, Leaves]:
+        """Return the slot map and the leaves of these sets: parts of those of a request's first, where possible."""
+        if not narrow and self._first and self._first[0].holds(starts):
+            return self._first[0].within(starts), self._first[1]
+        slots = SlotMap(self.course, starts, self.gap_ranges)
+        leaves = Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
+        if not narrow:
+            self._first = slots, leaves
+        return slots, leaves
 
     def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
         rows: dict[Step, tuple[int, int]] = {}

@@ -1,4 +1,4 @@
-"""Visits from which nothing hangs: those of one shape and one start set cost the same, so they are worked out once.
+"""Visits that nothing follows: those of one shape and one start set cost the same, so they are worked out once.
 
 In a course of six infusions with a therapy session after each, the six sessions differ in their names only. What the
 best session after an infusion costs is kept for every start of any infusion, a bound for each: which of the session's
@@ -50,7 +50,7 @@ class Leaves:
         self._known: dict[tuple[Step, tuple[int, ...]], Leaf] = {}
 
     def of(self, step: Step, therapists: list[int]) -> Leaf | None:
-        """Return what is known of a leaf; None if something hangs from the step, or its cost is its own."""
+        """Return what is known of a leaf; None if a visit follows the step, or its cost is its own."""
         alike = self._alike.get(step)
         if alike is None:
             return None

@@ -7,7 +7,7 @@ promising first.
 
 Courses that clash in very many ways at once would keep this going for ever. After a number of cases the search dives
 for any placement without a clash; it is proven only if no open case could cost less. Where the search ends without
-proof, a way out that the caller offers (cpsat.py) may do better. That nothing fits is said only when every case is
+proof, the fallback that the caller offers (cpsat.py) may do better. That nothing fits is said only when every case is
 closed.
 """
 
@@ -137,7 +137,8 @@ class Cases:
 
     def add(self, sets: Sets, depth: int) -> None:
         """Solve a case as if clashes did not matter, and queue it if there is anything in it."""
-        found = self._optimum.horizon.best(sets, self._therapists, self._budget, self._below)
+        horizon, is_case = self._optimum.horizon, depth > 0
+        found = horizon.best(sets, self._therapists, self._budget, self._below, narrow=is_case)
         if found:
             self._push(Case(sets, found, depth))
 

@@ -11,6 +11,7 @@ ones can meet, a start may survive that belongs to no complete course; no start 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -40,6 +41,7 @@ class SlotMap:
 
     def __init__(self, course: CourseTree, starts: Mapping[Step, int], gap_ranges: GapRanges) -> None:
         self.course, self.gap_ranges = course, gap_ranges
+        self._starts = starts
         self.cells: dict[Step, Cells] = {}
         self._ranks: dict[Step, Cells] = {}
         size = self._size = max((cells.bit_length() for cells in starts.values()), default=0) + DAY_TICKS
@@ -51,6 +53,23 @@ class SlotMap:
             self.cells[step] = unpacked[cells]
         self.emptied: Step | None = None
         self.complete = self._pass_up() and self._pass_down()
+
+    def within(self, starts: Mapping[Step, int]) -> SlotMap:
+        """Return the same with those of the starts that are in these sets; nothing is narrowed further."""
+        fewer = copy(self)
+        fewer.cells = {
+            step: cells
+            if starts[step] == self._starts[step]
+            else cells[to_bools(starts[step], self._size)[cells]]
+            for step, cells in self.cells.items()
+        }
+        fewer.complete = self.complete and all(len(cells) for cells in fewer.cells.values())
+        return fewer
+
+    def holds(self, starts: Mapping[Step, int]) -> bool:
+        """Tell whether each of these sets is part of the one that this map was made from."""
+        # a cell outside of the known set leaves a bit
+        return all(not cells & ~self._starts[step] for step, cells in starts.items())
 
     def first_row(self, step: Step) -> int:
         return int(self.cells[step][0]) // self.gap_ranges.grid.width

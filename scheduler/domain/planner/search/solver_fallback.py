@@ -1,4 +1,4 @@
-"""The way out where the structure leaves the exact class: CP-SAT (OR-Tools) takes over when the search gives up.
+"""The fallback where the search reaches its limits: CP-SAT (OR-Tools) takes over when the search gives up.
 
 That happens to courses whose visits can meet in very many ways at once: parallel series of one patient, crowded into
 few hours. OR-Tools is an extra (requirements/solver.txt): it takes a second to import and a quarter of a gigabyte on

@@ -1,4 +1,4 @@
-"""Backward tables: for each start of each step, the least that it and everything hanging from it can cost.
+"""Backward tables: for each start of each step, the least that it and everything after it can cost.
 
 Computed from the last action to the first; child_costs.py says what a child costs its parent. What is left out, and
 left to the search in chains.py, is that branches must end before the next visit and stay out of each other's way: the
@@ -58,7 +58,7 @@ class Tables:
         return Table(first, past, cells, own, np.minimum(own + self.below(step, cells), NEVER))
 
     def below(self, step: Step, cells: Cells) -> Costs:
-        """Return the least that everything hanging from each start of a step can cost."""
+        """Return the least that everything after each start of a step can cost."""
         total = np.zeros((1, len(cells)), np.int64)
         for child in step.children():
             total = total + self.least_child(child, cells)

@@ -23,6 +23,7 @@ class StartMasks:
         grid = availability.grid
         first = max(availability.first_cell(now), grid.row_of(request.not_before) * grid.width, 0)
         blocked = grid.rows(grid.row_of(on) for on in request.blocked_on)
+        # from the first cell asked for, without blocked days and the spare cells of the grid
         self.days = span(first, grid.size) & ~blocked & grid.real
         self.weekdays = grid.days_in(request.weekdays) if request.weekdays else -1
         fixed = [Window(done.start, done.end) for done in request.done.values() if done.end > done.start]
@@ -33,7 +34,7 @@ class StartMasks:
     def mask(self, step: Step) -> int:
         """Return the cells at which nothing but the resources can stand in the way of this step.
 
-        A pinned start was chosen by somebody, so neither wishes nor the clinic's notice count for it.
+        A pinned start was chosen by a user, so neither wishes nor the clinic's notice count for it.
         """
         if step.key in self.request.pinned:
             return self.pinned(step)
@@ -57,6 +58,7 @@ class StartMasks:
         cell = self.availability.grid.cell(start)
         if cell is None or start - step.action.lead < self.now:
             return 0
+        # a set of this one cell, if clinic and patient leave it
         cells = self.opens(step) & eroded(self.free, step.attended) & 1 << cell
         for limit in self._limits(step):
             cells &= limit
@@ -69,6 +71,7 @@ class StartMasks:
 
     def opens(self, step: Step) -> int:
         """Return the cells at which the clinic is open for all phases of a step."""
+        # starts of the first phase, moved to when the patient comes
         return eroded(self.availability.open, step.length) << step.lead
 
     def _times(self, attended: int) -> int:
