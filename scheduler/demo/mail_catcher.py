@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 MOST_KEPT = 5000
 LARGEST = 10_000_000
@@ -98,6 +100,8 @@ async def serve(
     folder: Path, host: str, port: int, clock: Callable[[], datetime], stopping: asyncio.Event
 ) -> None:
     """Take mail until `stopping` is set."""
+    from aiosmtpd.smtp import SMTP  # noqa: PLC0415  (a mail server, which no other process needs)
+
     keeper = Keeper(folder, clock)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(

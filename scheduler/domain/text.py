@@ -50,6 +50,15 @@ def clean_note(field: str, value: object, longest: int, *, required: bool = Fals
     return _clean(field, value, longest, required, allowed="\n\t")
 
 
+def whole_number(text: str, digits: int = 8) -> int | None:
+    """Return the number that a text of at most so many ASCII digits says, None for any other text.
+
+    `str.isdigit` alone is no check: it holds for signs that `int` refuses, and for any length.
+    """
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def masked_address(address: str) -> str:
     """Return a mail address as a page shows it that may be in other hands: j...@example.org."""
     local, _, domain = address.rpartition("@")

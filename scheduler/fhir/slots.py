@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds, from_minute, local_on, to_minute
 from scheduler.domain.planner.values import Calendar
+from scheduler.domain.text import whole_number
 from scheduler.domain.windows import Window, merged, subtract
 from scheduler.errors import NotFound
 from scheduler.fhir import values
@@ -53,9 +54,10 @@ class Slot:
 
 def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Element:
     whose, *minutes = public_id.split(".")
-    if len(minutes) != 2 or not all(one.isdigit() and len(one) <= 9 for one in minutes):
+    numbers = [number for one in minutes if (number := whole_number(one, 9)) is not None]
+    if len(minutes) != 2 or len(numbers) != 2:
         raise NotFound
-    start, end = (from_minute(int(one)) for one in minutes)
+    start, end = map(from_minute, numbers)
     if not start < end <= start + timedelta(days=2):
         raise NotFound
     one = owner(session, actor, whose)

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, render_template, request
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds
+from scheduler.domain.text import whole_number
 from scheduler.errors import Invalid
 from scheduler.http import access
 from scheduler.services.patient import patients
@@ -115,7 +116,7 @@ def _wanted(given: Mapping[str, str]) -> Wanted:
         patient=patients.get(db.session(), clinic, text["patient"]) if text["patient"] else None,
         since=_day(given, "since", 0),
         until=_day(given, "until", 1),
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
+        before=whole_number(before, 18),
     )
 
 

@@ -26,6 +26,7 @@ from scheduler.services.feed import feeds, subscribing
 from scheduler.services.feed.feed_rows import owner
 from scheduler.services.patient import patients
 from scheduler.web.current import actor
+from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import by_field
 from scheduler.web.shell import may
 
@@ -234,6 +235,4 @@ def _find(feed_id: str) -> CalendarFeed:
 def _length(name: str) -> int | None:
     """Return a number of the form; nothing is what is usual, and what is no number is out of bounds."""
     text = request.form.get(name, "").strip()
-    if not text:
-        return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
+    return read_number(text) if text else None

@@ -16,6 +16,7 @@ from scheduler import clock
 from scheduler.domain.formats import USUAL, Formats
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_local, to_utc
 from scheduler.domain.plans import TICK
+from scheduler.domain.text import whole_number
 from scheduler.errors import Invalid
 from scheduler.web.current import actor
 
@@ -178,6 +179,12 @@ def language_name(code: str) -> str:
 def field_name(name: str) -> str:
     """Return what people read beside a field, so that what is wrong with it is found."""
     return FIELDS.get(name, name.replace("_", " ").capitalize())
+
+
+def read_number(text: str, digits: int = 8) -> int:
+    """Return the whole number of a field; for any other text -1, which is out of the bounds of every field."""
+    found = whole_number(text, digits)
+    return -1 if found is None else found
 
 
 def read_date(field: str, text: str) -> date:

@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Plan
+from scheduler.domain.text import whole_number
 from scheduler.errors import Invalid
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
@@ -183,9 +184,10 @@ def _pin(text: str) -> PinnedStart:
 def _bend(text: str) -> GapOverride:
     action, _, gap = text[:120].partition(":")
     least, _, most = gap.partition(":")
-    if not (least.isdecimal() and most.isdecimal() and len(gap) < LONGEST):
+    shortest, longest = whole_number(least), whole_number(most)
+    if shortest is None or longest is None:
         raise Invalid([("slack", "must be a visit with its minimum and maximum spacing")])
-    return GapOverride(action, int(least), int(most), text)
+    return GapOverride(action, shortest, longest, text)
 
 
 def _today(actor: Actor, now: datetime) -> date:

@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.domain.text import BadText, clean_line, clean_note
+from scheduler.domain.text import BadText, clean_line, clean_note, whole_number
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,19 @@ def test_a_note_keeps_its_lines():
 def test_a_note_refuses_other_control_characters():
     with pytest.raises(BadText):
         clean_note("note", "one\0two", 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("7", 7),
+        (" 012 ", 12),
+        ("99999999", 99_999_999),
+        ("999999999", None),
+        ("", None),
+        ("²", None),
+        ("٣", None),
+    ],
+)
+def test_a_whole_number_is_a_few_plain_digits(text, number):
+    assert whole_number(text) == number

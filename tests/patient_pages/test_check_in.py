@@ -60,7 +60,9 @@ def test_every_answer_is_kept_and_a_second_one_replaces_it(client, session, path
 
 
 @pytest.mark.parametrize(
-    "field, value", [("little_interest", "4"), ("mood", "11"), ("mood", "-1"), ("mood", "²")]
+    "field, value",
+    [("little_interest", "4"), ("mood", "11"), ("mood", "-1"), ("mood", "²"), ("mood", "9" * 5_000)],
+    ids=["above", "above 10", "below", "no digit", "endless"],
 )
 def test_what_is_not_on_the_scale_is_not_kept(client, session, path, field, value):
     assert answer(client, session, path, **{field: value}).status_code == 422

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import ATTENDED
+from scheduler.domain.text import whole_number
 from scheduler.errors import Invalid, NotFound
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
@@ -84,10 +85,11 @@ def check_in(
     errors = []
     for name, highest in HIGHEST.items():
         given = answers.get(name, "")
-        if given and not (given.isascii() and given.isdigit() and int(given) <= highest):
+        number = whole_number(given)
+        if given and (number is None or number > highest):
             errors.append((name, f"must be from 0 to {highest}"))
         else:
-            setattr(row, name, int(given) if given else None)
+            setattr(row, name, number)
     if errors:
         raise Invalid(errors)
     row.note, row.answered_at = line(answers.get("note", ""))[:1000], now

@@ -32,6 +32,7 @@ from scheduler.services.trail import audit
 
 MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
 CALLED_BY = {"given_name", "family_name", "preferred_name", "language"}  # what calendars call the visits by
+LONGEST_SEARCH = 200  # characters
 ADDRESSES = {"email", "proxy_email"}  # whoever reads mail there has links to the private page
 
 
@@ -107,7 +108,7 @@ def search(
 
     Everybody for an empty text; nobody for one of signs alone. `names_only` is for roles that see no contact details.
     """
-    words = search_words(text)
+    words = search_words(text[:LONGEST_SEARCH])
     if text.strip() and not words:
         return []
     query = select(Patient).where(

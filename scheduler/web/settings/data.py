@@ -18,7 +18,7 @@ from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
 from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
-from scheduler.web.local import read_date
+from scheduler.web.local import read_date, read_number
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
@@ -35,8 +35,7 @@ def data() -> str:
 @bp.post("/data")
 @may("records")
 def save_data() -> AnyResponse | tuple[str, int]:
-    text = request.form.get("retention_years", "").strip()
-    years = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
+    years = read_number(request.form.get("retention_years", ""), 3)
     try:
         settings_changes.change(db.session(), actor(), {"retention_years": years}, clock.now())
     except Invalid as refusal:

@@ -13,6 +13,7 @@ from scheduler.errors import Invalid
 from scheduler.models import practitioner as practitioners
 from scheduler.services.clinic import places as service
 from scheduler.web.current import actor
+from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved, saved_availability
 from scheduler.web.shell import may
 
@@ -60,10 +61,10 @@ def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
 
 def _fields() -> dict[str, Any]:
     form = request.form
-    units, rank = form.get("units", ""), form.get("rank", "0")
+    units = form.get("units", "")
     return {
         "name": form.get("name", ""),
         "roles": form.getlist("roles"),
-        "units": int(units) if units.isdigit() else None,
-        "rank": int(rank) if rank.isdigit() else -1,
+        "units": read_number(units) if units else None,
+        "rank": read_number(form.get("rank", "0")),
     }

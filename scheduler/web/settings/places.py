@@ -13,6 +13,7 @@ from scheduler.errors import Invalid
 from scheduler.models import location as locations
 from scheduler.services.clinic import places as service
 from scheduler.web.current import actor
+from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved, saved_availability
 from scheduler.web.shell import may
 
@@ -61,5 +62,5 @@ def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
 def _fields() -> dict[str, Any]:
     form = request.form
     words = [word.strip() for word in form.get("capabilities", "").split(",") if word.strip()]
-    rank = form.get("rank", "0")
-    return {"name": form.get("name", ""), "capabilities": words, "rank": int(rank) if rank.isdigit() else -1}
+    rank = read_number(form.get("rank", "0"))
+    return {"name": form.get("name", ""), "capabilities": words, "rank": rank}

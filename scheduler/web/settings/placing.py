@@ -14,6 +14,7 @@ from scheduler.services.clinic import planner_weights
 from scheduler.services.clinic.planner_weights import BOUNDS, TIMES, USUAL
 from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
+from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
@@ -92,7 +93,7 @@ def placing() -> str:
 @may("settings")
 def save_placing() -> Response | tuple[str, int]:
     form = request.form
-    weights: dict[str, Any] = {name: _number(form[name]) for name in BOUNDS if name in form}
+    weights: dict[str, Any] = {name: read_number(form[name]) for name in BOUNDS if name in form}
     weights |= {name: form[name].strip() for name in TIMES if name in form}
     try:
         settings_changes.change(db.session(), actor(), {"planner_weights": weights}, clock.now())
@@ -127,8 +128,3 @@ def _page(refusal: Invalid | None = None) -> str:
 def _stretches(present: int) -> list[tuple[int, str]]:
     """Return the stretches to choose from, and the present one."""
     return sorted({*STRETCHES, (present, f"{5 * present} minutes")})
-
-
-def _number(text: str) -> int:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1

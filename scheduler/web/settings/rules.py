@@ -24,6 +24,7 @@ from scheduler.services.mail.reminders import rules_of
 from scheduler.services.patient import patients
 from scheduler.services.trail import audit
 from scheduler.web.current import actor
+from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
@@ -148,7 +149,7 @@ def _posted() -> list[RuleLine]:
 
 def _fields() -> dict[str, Any]:
     form = request.form
-    fields: dict[str, Any] = {name: _number(form[name]) for name in NUMBERS if name in form}
+    fields: dict[str, Any] = {name: read_number(form[name]) for name in NUMBERS if name in form}
     fields |= {name: form[name].strip() for name in TEXTS if name in form}
     fields |= {name: name in form for name in FLAGS}
     return fields | (_rule_fields(_posted()) if "rule-0-what" in form else {})
@@ -159,7 +160,7 @@ def _rule_fields(lines: Sequence[RuleLine]) -> dict[str, Any]:
     texts = [_text(line) for line in lines]
     plain = [line.amount for line, text in zip(lines, texts, strict=True) if text == _plain(line.amount)]
     return {
-        "reminder_lead_hours": [_number(amount) for amount in plain],
+        "reminder_lead_hours": [read_number(amount) for amount in plain],
         "reminder_rules": [
             text for line, text in zip(lines, texts, strict=True) if text != _plain(line.amount)
         ],
@@ -167,7 +168,7 @@ def _rule_fields(lines: Sequence[RuleLine]) -> dict[str, Any]:
 
 
 def _plain(amount: str) -> str:
-    return f"before-start {_number(amount)} hours"
+    return f"before-start {read_number(amount)} hours"
 
 
 def _text(line: RuleLine) -> str:
@@ -175,12 +176,7 @@ def _text(line: RuleLine) -> str:
     try:
         kinds = frozenset(line.kinds)
         return write_rule(
-            ReminderRule("", Anchor(anchor), _number(line.amount), Unit(line.unit), kinds, Topic(topic))
+            ReminderRule("", Anchor(anchor), read_number(line.amount), Unit(line.unit), kinds, Topic(topic))
         )
     except ValueError:  # not from the form: the check of the settings says what a rule reads like
         return f"{line.what} {line.amount} {line.unit}"
-
-
-def _number(text: str) -> int:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1

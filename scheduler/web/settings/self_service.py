@@ -16,6 +16,7 @@ from scheduler.models import plan_definition as definitions
 from scheduler.services.clinic.staff import answering
 from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
+from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
@@ -64,7 +65,7 @@ def _page(settings: ClinicSettings, refusal: Invalid | None = None) -> str:
 def _fields(settings: ClinicSettings) -> dict[str, Any]:
     form, kinds = request.form, _kinds(settings)
     movable, asked = set(form.getlist("movable")), set(form.getlist("asked"))
-    return {name: _number(form.get(name, "")) for name in NUMBERS} | {
+    return {name: read_number(form.get(name, "")) for name in NUMBERS} | {
         "patient_fixed_kinds": tuple(kind for kind in kinds if kind not in movable),
         "check_in_kinds": tuple(kind for kind in kinds if kind in asked),
         "answer_contacts": tuple(form.getlist("answer_contacts")),
@@ -80,8 +81,3 @@ def _kinds(settings: ClinicSettings) -> dict[str, str]:
     for kind in (*settings.patient_fixed_kinds, *settings.check_in_kinds):
         titles.setdefault(kind, set())
     return {kind: ", ".join(sorted(names)) for kind, names in sorted(titles.items())}
-
-
-def _number(text: str) -> int:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
