@@ -432,7 +432,7 @@ def _more_headers(
 ) -> dict[str, str]:
     """Return the thread that the mail belongs to, and on reminders the way to stop them (RFC 8058)."""
     headers = {}
-    if first := _first_mail(session, message):
+    if first := _first_mail(session, message, head):
         headers["In-Reply-To"] = headers["References"] = first
     if message.kind in REMINDING and patient is not None:
         token = page_token(head.keys, message, UNSUBSCRIBE, epoch=patient.link_epoch)
@@ -441,31 +441,36 @@ def _more_headers(
     return headers
 
 
-def _first_mail(session: Session, message: Message) -> str | None:
-    """Return the Message-ID of the first mail to this person about the first of these visits."""
+def _first_mail(session: Session, message: Message, head: Letterhead) -> str | None:
+    """Return the Message-ID of the first mail to this person about the first of these visits.
+
+    One that is being sent counts: it has its Message-ID already, or gets the one that its row gives it.
+    """
     if not message.subjects:
         return None
     first = {
         "visit": message.subjects[0].appointment_id,
         "reader": message.recipient,
         "itself": message.id,
+        "created": message.created_at,
     }
-    found: str | None = session.connection().scalar(_first_mail_of_a_visit(), first)
-    return found
+    row = session.connection().execute(_first_mail_of_a_visit(), first).first()
+    return (row[0] or message_id(row[1], head.mail_from)) if row else None
 
 
 @cache  # built once, asked for every mail
 def _first_mail_of_a_visit() -> Select[Any]:
     return (
-        select(Message.rfc_message_id)
+        select(Message.rfc_message_id, Message.public_id)
         .join(MessageSubject, MessageSubject.message_id == Message.id)
         .where(
             MessageSubject.appointment_id == bindparam("visit"),
             Message.recipient == bindparam("reader"),
-            Message.state == MessageState.SENT,
+            Message.state.in_((MessageState.SENT, MessageState.UNCERTAIN, MessageState.LEASED)),
             Message.id != bindparam("itself"),
+            Message.created_at <= bindparam("created"),
         )
-        .order_by(Message.dated_at, Message.id)
+        .order_by(Message.created_at, Message.id)
         .limit(1)
     )
 
