@@ -24,7 +24,7 @@ from scheduler.models.location import Location
 from scheduler.models.patient_request import PatientRequest, open_for
 from scheduler.services.clinic import places
 from scheduler.services.course.course_pictures import changed_gaps
-from scheduler.services.patient import patient_requests
+from scheduler.services.patient import mail_to_read, patient_requests
 from scheduler.services.planning import obstacles
 from scheduler.services.planning.nearest_fits import NearestFit, nearest_fits
 from scheduler.services.planning.obstacles import Obstacle
@@ -97,6 +97,7 @@ def move(visit_id: str) -> Response | tuple[str, int]:
     asked = _asked(visit)
     if asked is not None:
         patient_requests.agree(db.session(), actor(), asked, now)
+    mail_to_read.finish_proposals(db.session(), actor(), [visit], now)
     db.session.commit()
     return _moved(visit, len(planned), asked is not None)
 
