@@ -30,7 +30,7 @@ ADD_TO_CALENDAR = {"en": "Add to calendar", "es": "Añadir a mi calendario"}
 SentObject = tuple[int, str, int]  # the visit, METHOD and SEQUENCE
 
 
-class Note(StrEnum):
+class CalendarNote(StrEnum):
     """What the words about the calendar are for."""
 
     INVITATION = "invitation"
@@ -42,30 +42,30 @@ class Note(StrEnum):
 
 NOTES = {
     "en": {
-        Note.INVITATION: (
+        CalendarNote.INVITATION: (
             "This email includes a calendar invitation. Declining it in your calendar does not cancel the "
             "appointment: to cancel, use the private page or call us."
         ),
-        Note.INVITATIONS: (
+        CalendarNote.INVITATIONS: (
             "A calendar invitation for each appointment is attached. Declining one in your calendar does not cancel "
             "the appointment: to cancel, use the private page or call us."
         ),
-        Note.FILE: "You can also add these appointments to your calendar by opening the attached file.",
-        Note.WITHDRAWAL: "This email also removes the appointment from your calendar, if you added our invitation.",
-        Note.WITHDRAWALS: "To remove these appointments from your calendar, open the attached files.",
+        CalendarNote.FILE: "You can also add these appointments to your calendar by opening the attached file.",
+        CalendarNote.WITHDRAWAL: "This email also removes the appointment from your calendar, if you added it.",
+        CalendarNote.WITHDRAWALS: "To remove these appointments from your calendar, open the attached files.",
     },
     "es": {
-        Note.INVITATION: (
+        CalendarNote.INVITATION: (
             "Este correo incluye una invitación de calendario. Rechazarla en su calendario no cancela la cita: para "
             "cancelar, use la página privada o llámenos."
         ),
-        Note.INVITATIONS: (
+        CalendarNote.INVITATIONS: (
             "Va adjunta una invitación de calendario por cada cita. Rechazarla en su calendario no cancela la cita: "
             "para cancelar, use la página privada o llámenos."
         ),
-        Note.FILE: "También puede añadir estas citas a su calendario con el archivo adjunto.",
-        Note.WITHDRAWAL: "Este correo también quita la cita de su calendario, si añadió nuestra invitación.",
-        Note.WITHDRAWALS: "Para quitar estas citas de su calendario, abra los archivos adjuntos.",
+        CalendarNote.FILE: "También puede añadir estas citas a su calendario con el archivo adjunto.",
+        CalendarNote.WITHDRAWAL: "Este correo también quita la cita de su calendario, si añadió nuestra invitación.",
+        CalendarNote.WITHDRAWALS: "Para quitar estas citas de su calendario, abra los archivos adjuntos.",
     },
 }
 
@@ -150,16 +150,16 @@ def _invitation(clinic: Clinic, visit: Appointment, method: Method, to: Addresse
     )
 
 
-def _notes(parts: Sequence[CalendarPart]) -> list[Note]:
+def _notes(parts: Sequence[CalendarPart]) -> list[CalendarNote]:
     """Return the words that these parts need; only what is attached is called so."""
     requests = [part for part in parts if part.method == Method.REQUEST]
     cancels = [part for part in parts if part.method == Method.CANCEL]
     attached = len(requests) + len(cancels) > 1
     found = []
     if requests:
-        found.append(Note.INVITATIONS if attached else Note.INVITATION)
+        found.append(CalendarNote.INVITATIONS if attached else CalendarNote.INVITATION)
     if cancels:
-        found.append(Note.WITHDRAWALS if attached else Note.WITHDRAWAL)
+        found.append(CalendarNote.WITHDRAWALS if attached else CalendarNote.WITHDRAWAL)
     if any(part.method is None for part in parts):
-        found.append(Note.FILE)
+        found.append(CalendarNote.FILE)
     return found

@@ -21,7 +21,7 @@ from scheduler.notify.layout import VisitLine, as_html, as_text, blocks
 from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
-from scheduler.services.mail.calendar_objects import NOTES, Note
+from scheduler.services.mail.calendar_objects import NOTES, CalendarNote
 from scheduler.services.mail.letter_words import CONFIRMED, PRIVATE
 from scheduler.services.mail.letters import FOOTER
 from scheduler.services.trail import audit
@@ -35,9 +35,9 @@ TITLES |= {
     f"{texts.PROXY}{kind}": f"{TITLES[kind]}, to a proxy" for kind in texts.FOR_PROXIES & TITLES.keys()
 }
 NOTED = {  # as in a mail about one visit
-    MessageKind.CONFIRMATION.value: Note.INVITATION,
-    MessageKind.CHANGE.value: Note.INVITATION,
-    MessageKind.CANCELLATION.value: Note.WITHDRAWAL,
+    MessageKind.CONFIRMATION.value: CalendarNote.INVITATION,
+    MessageKind.CHANGE.value: CalendarNote.INVITATION,
+    MessageKind.CANCELLATION.value: CalendarNote.WITHDRAWAL,
 }
 SOON, LENGTH = timedelta(days=3), timedelta(hours=2)
 
