@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BELOW = re.compile(r"/*feeds(?:/|\Z)")
-NAMED = re.compile(rf"/+feeds/({feeds.TOKEN.pattern})\.ics")
+# what people and mail programs add to an address or drop from it is forgiven
+NAMED = re.compile(rf'/+feeds/+({feeds.TOKEN.pattern})(?:\.ics)?[/>,."\s]*', re.IGNORECASE)
 METHODS = ("GET", "HEAD")
 GUESSES = Limit("feed-guesses", most=60, per=HOUR)  # per address
 FETCHES = Limit("feed-fetches", most=600, per=HOUR)  # per token: services that share addresses fetch for many

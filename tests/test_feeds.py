@@ -104,6 +104,22 @@ def test_a_fetch_and_all_its_headers(fetch):
     }
 
 
+@pytest.mark.parametrize(
+    "ending", ["", ".ICS", ".ics/", ".ics>", ".ics,", ".ics.", '.ics"', ".ics%20", "/", ".", ".ics%3E,"]
+)
+def test_what_is_added_to_or_missing_from_an_address_is_forgiven(client, feed, ending):
+    whole = client.get(f"/feeds/{feed[1]}.ics")
+    for path in (f"/feeds/{feed[1]}{ending}", f"/feeds//{feed[1]}{ending}"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.data) == (200, whole.data)
+        assert answer.headers["ETag"] == whole.headers["ETag"]
+
+
+@pytest.mark.parametrize("ending", [".icsX", "X", ".ical", ".ics/x"])
+def test_another_address_is_not_taken_for_one_of_ours(client, feed, ending):
+    assert client.get(f"/feeds/{feed[1]}{ending}").status_code == 404
+
+
 def test_head_is_get_without_the_body(fetch):
     get, head = fetch(), fetch("head")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.ical import events, vtimezone, zones
+from scheduler.services.feed import feed_events
 from tests.cast import NOW, add_patient
 from tests.visits import add_visit
 from tools.zones import write_zone
@@ -29,7 +30,7 @@ def other_rules(folder: Path, name: str, rule: str):
 
 def _forget():
     zoneinfo.ZoneInfo.clear_cache()
-    for kept in (zones.fingerprint, vtimezone.vtimezone, events.rendered):
+    for kept in (zones.fingerprint, vtimezone.vtimezone, events.rendered, feed_events._lines):
         kept.cache_clear()
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from scheduler.domain.status import AppointmentStatus
-from scheduler.ical.texts import BUSY, CANCELLED, line
+from scheduler.ical.texts import BUSY, CALL, CANCELLED, line
 from scheduler.models.clinic import Clinic
 
 
@@ -42,7 +42,7 @@ class CalendarAppointment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a calendar shows its visits; everything that is the same for all of them."""
+    """How a calendar shows its visits; everything that is the same for all of them. `phone` says what it is for."""
 
     zone_name: str
     place: str = ""
@@ -50,6 +50,7 @@ class Look:
     url: str = ""
     language: str = "en"
     alarm_minutes: int | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,20 @@ class Entry:
     description: str = ""
     url: str = ""
     alarm_minutes: int | None = None
+    category: str = ""
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What an entry says of its own visit; None is what the look says."""
+
+    place: str | None = None
+    url: str | None = None
+    category: str = ""
+
+
+NOTHING_OF_ITS_OWN = Particulars()
 
 
 def look_of(clinic: Clinic, url: str = "", language: str = "en", alarm_minutes: int | None = None) -> Look:
@@ -75,11 +90,17 @@ def look_of(clinic: Clinic, url: str = "", language: str = "en", alarm_minutes: 
     return Look(
         zone_name=clinic.zone_name,
         place=line(place) if clinic.settings.show_location else "",
-        phone=line(clinic.phone),
+        phone=_call(clinic.phone, language),
         url=url,
         language=language if language in CANCELLED else "en",
         alarm_minutes=alarm_minutes,
+        private=clinic.settings.private_events,
     )
+
+
+def _call(phone: str, language: str) -> str:
+    words = CALL.get(language, CALL["en"])
+    return words.format(phone=line(phone)) if phone else ""
 
 
 def called(clinic: Clinic) -> str:
@@ -102,9 +123,13 @@ def event_status(status: AppointmentStatus) -> EventStatus | None:
 
 
 def entry(
-    visit: CalendarAppointment, status: EventStatus, title: str, look: Look, place: str | None = None
+    visit: CalendarAppointment,
+    status: EventStatus,
+    title: str,
+    look: Look,
+    own: Particulars = NOTHING_OF_ITS_OWN,
 ) -> Entry:
-    """Return the entry of a visit under this title; `place` is where, unless the look says it."""
+    """Return the entry of a visit under this title."""
     cancelled = status is EventStatus.CANCELLED
     title = line(title)
     return Entry(
@@ -115,10 +140,12 @@ def entry(
         sequence=visit.sequence,
         changed_at=visit.changed_at,
         summary=CANCELLED[look.language].format(title=title) if cancelled else title,
-        place=line(place) if place is not None else look.place,
+        place=line(own.place) if own.place is not None else look.place,
         description="" if cancelled else look.phone,
-        url=look.url,
+        url=own.url if own.url is not None else look.url,
         alarm_minutes=None if cancelled else look.alarm_minutes,
+        category=line(own.category),
+        private=look.private,
     )
 
 
@@ -129,6 +156,14 @@ def busy(visit: CalendarAppointment, look: Look) -> Entry:
 
 def bare(shown: Entry, look: Look) -> Entry:
     """Return the entry without a word of its own."""
+    summary = BUSY[look.language]
     return Entry(
-        shown.uid, shown.start, shown.end, shown.status, shown.sequence, shown.changed_at, BUSY[look.language]
+        shown.uid,
+        shown.start,
+        shown.end,
+        shown.status,
+        shown.sequence,
+        shown.changed_at,
+        summary,
+        private=look.private,
     )

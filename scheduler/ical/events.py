@@ -33,7 +33,9 @@ def event(entry: Entry, zone_name: str | None) -> Event:
     component.add("summary", entry.summary)
     component.add("status", entry.status.value)
     component.add("transp", "TRANSPARENT" if entry.status is EventStatus.CANCELLED else "OPAQUE")
-    component.add("class", "PRIVATE")
+    component.add("class", "PRIVATE" if entry.private else "PUBLIC")
+    if entry.category:
+        component.add("categories", [entry.category])
     for name, text in (("location", entry.place), ("description", entry.description), ("url", entry.url)):
         if text:
             component.add(name, text)

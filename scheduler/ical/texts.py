@@ -13,6 +13,7 @@ _LINE_ENDS = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 CANCELLED = {"en": "Canceled: {title}", "es": "Cancelada: {title}"}
+CALL = {"en": "Questions or changes: {phone}", "es": "Preguntas o cambios: {phone}"}
 BUSY = {"en": "Busy", "es": "Ocupado"}
 
 

@@ -22,6 +22,7 @@ NAMES = {
     "apple": "Apple",
     "google": "Google",
     "outlook": "Outlook.com",
+    "office": "Outlook (work or school)",
     "thunderbird": "Thunderbird",
 }
 

@@ -36,7 +36,7 @@ def test_a_visit_as_a_patients_calendar_shows_it(clinic, booked):
         changed_at=NOW,
         summary="Appointment",
         place="Harbor Street, 12 Harbor Street, Portland",
-        description="+1 555 0100",
+        description="Questions or changes: +1 555 0100",
         url="https://clinic.example/visits",
         alarm_minutes=90,
     )

@@ -74,6 +74,7 @@ def test_each_program_has_one_button_and_two_lines_of_help(harbor, alice):
         "webcal:",
         "https:",
         "https:",
+        "https:",
         "webcal:",
     ]
     for one in programs:

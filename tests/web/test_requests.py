@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler.models.appointment import Appointment
-from scheduler.models.incoming_mail import open_in
+from scheduler.models.incoming_mail import IncomingMail, MailKind, open_in
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.actors import Actor
@@ -70,6 +70,32 @@ def test_a_request_is_approved_through_the_preview_of_a_move(session, harbor, th
     listed = client.get("/requests").text
     assert "moved" in listed
     assert "No open requests." in listed
+
+
+def test_an_email_that_proposed_a_time_is_done_once_the_visit_is_there(
+    session, harbor, third, wanted, signed_in
+):
+    add_mail(session, third, wanted, 1)
+    add_mail(session, third, wanted + timedelta(days=1), 2)
+    client = signed_in(harbor, "alice")
+    zone, address = harbor.clinic.zone, f"/appointments/{third.public_id}/time"
+    local = wanted.astimezone(zone)
+    form = {"date": local.date().isoformat(), "time": f"{local:%H:%M}", "scope": "following"}
+    token = client.post(f"{address}/preview", data=form).text.split('name="token" value="')[1].split('"')[0]
+    assert client.post(address, data={**form, "token": token}).status_code == 303
+    session.rollback()
+
+    assert [mail.message_key for mail in open_in(session, harbor.clinic.id)] == ["2"]
+
+
+def add_mail(session, visit, wanted_at, number):
+    session.add(
+        IncomingMail(
+            clinic_id=visit.clinic_id, kind=MailKind.ANSWER, message_key=str(number), received_at=NOW,
+            appointment_id=visit.id, wanted_at=wanted_at, reason="Another time proposed.",
+        )
+    )  # fmt: skip
+    session.commit()
 
 
 def test_a_time_that_is_gone_says_why_and_leaves_the_request_open(session, harbor, third, ask, signed_in):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, not_, or_, select, true
 from sqlalchemy.orm import Session
@@ -27,10 +27,10 @@ from scheduler.models.practitioner import Practitioner
 PATIENT_BACK = timedelta(days=90)
 STAFF_BACK, STAFF_AHEAD = timedelta(days=14), timedelta(days=180)
 TOMBSTONES = timedelta(days=30)
+MOST_EVENTS = 10_000  # of a staff feed: some 3 MB, and what calendar programs still take
 
 
-@dataclass(frozen=True, slots=True)
-class FeedVisit:
+class FeedVisit(NamedTuple):
     """A visit with all that any feed may show of it."""
 
     uid: str
@@ -39,6 +39,7 @@ class FeedVisit:
     end_at: datetime
     sequence: int
     changed_at: datetime
+    public_id: str
     title: str
     position: int | None
     series_length: int | None
@@ -56,6 +57,7 @@ VISITS = (
         Appointment.end_at,
         Appointment.sequence,
         Appointment.changed_at,
+        Appointment.public_id,
         Appointment.title,
         Appointment.position,
         Appointment.series_length,
@@ -133,7 +135,7 @@ def span(feed: CalendarFeed, clinic: Clinic, whose: Whose, now: datetime) -> Spa
 
 
 def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[FeedVisit]:
-    """Return the feed's visits and the tombstones of cancelled ones."""
+    """Return the feed's visits and the tombstones of canceled ones; of staff's the soonest, if there are too many."""
     standing = and_(Appointment.status.in_(IN_CALENDARS), Appointment.end_at > shows.start)
     lately = or_(Appointment.end_at >= shows.stones, Appointment.cancelled_at >= shows.stones)
     gone = and_(Appointment.status.in_(WITHDRAWN), Appointment.sequence > 0, lately)
@@ -142,7 +144,9 @@ def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[
         query = query.where(or_(Appointment.start_at < shows.end, _was_before(shows.end)))
     if whose.patient is not None and not clinic.settings.show_hidden_visits:
         query = query.where(Appointment.visible)
-    return [FeedVisit(*tuple(row)) for row in session.execute(query)]
+    if whose.patient is None:
+        query = query.order_by(Appointment.start_at, Appointment.id).limit(MOST_EVENTS)
+    return [FeedVisit._make(row) for row in session.execute(query)]
 
 
 def _was_before(end: datetime) -> ColumnElement[bool]:
@@ -193,20 +197,12 @@ def left(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[Fe
 
 def _stone(visit: FeedVisit, start_at: datetime, end_at: datetime, left_at: datetime) -> FeedVisit:
     """Return the visit as it was here, canceled. Its SEQUENCE is the present one, which is higher."""
-    return FeedVisit(
-        uid=visit.uid,
+    return visit._replace(
         status=AppointmentStatus.CANCELLED,
         start_at=start_at,
         end_at=end_at,
-        sequence=visit.sequence,
         changed_at=max(visit.changed_at, left_at),
-        title=visit.title,
-        position=visit.position,
-        series_length=visit.series_length,
         place=None,
-        given_name=visit.given_name,
-        family_name=visit.family_name,
-        patient_id=visit.patient_id,
     )
 
 

@@ -11,6 +11,7 @@ from scheduler.services.feed.feeds import addresses
 
 GOOGLE = "https://calendar.google.com/calendar/render?cid="
 OUTLOOK = "https://outlook.live.com/calendar/0/addfromweb?url="
+OFFICE = "https://outlook.office.com/calendar/0/addfromweb?url="  # accounts of work or school
 PROGRAMS = (  # what a client calls itself, and what people call it; the first that is found counts
     ("google", "Google Calendar"),
     ("microsoft", "Outlook"),
@@ -36,6 +37,7 @@ class SubscriptionLinks:
     webcal: str
     google: str
     outlook: str
+    office: str
     width: int
     path: str
 
@@ -45,7 +47,13 @@ def offer(public_url: str, token: str) -> SubscriptionLinks:
     url, webcal = addresses(public_url, token)
     width, path = drawn(webcal)
     return SubscriptionLinks(
-        url, webcal, GOOGLE + quote(webcal, safe=""), OUTLOOK + quote(url, safe=""), width, path
+        url,
+        webcal,
+        GOOGLE + quote(webcal, safe=""),
+        OUTLOOK + quote(url, safe=""),
+        OFFICE + quote(url, safe=""),
+        width,
+        path,
     )
 
 

@@ -51,9 +51,7 @@ NOTES = {
             "the appointment: to cancel, use the private page or call us."
         ),
         CalendarNote.FILE: "You can also add these appointments to your calendar by opening the attached file.",
-        CalendarNote.WITHDRAWAL: (
-            "This email also removes the appointment from your calendar, if you added our invitation."
-        ),
+        CalendarNote.WITHDRAWAL: "This email also removes the appointment from your calendar, if you added it.",
         CalendarNote.WITHDRAWALS: "To remove these appointments from your calendar, open the attached files.",
     },
     "es": {

@@ -30,7 +30,8 @@ from scheduler.services.database_clock import database_clock, database_time
 from scheduler.services.locks import hold_hours
 from scheduler.services.mail import notices, sent_invitations
 from scheduler.services.mail.leases import backoff
-from scheduler.services.mail.letters import TO_STAFF, Letter, NoLetter
+from scheduler.services.mail.letter_words import TO_STAFF
+from scheduler.services.mail.letters import Letter, NoLetter
 from scheduler.services.mail.message_ends import Policy, ended, fell_through, unclear
 
 MOST_ATTEMPTS = 20

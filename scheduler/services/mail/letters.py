@@ -13,27 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
 from functools import cache
-from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.domain.settings import ProxyNames
-from scheduler.domain.status import Response
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
-from scheduler.models.open_requirements import DRIVER, is_missing, rules_for
+from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
-from scheduler.models.patient_request import open_for
-from scheduler.models.preparations import steps
 from scheduler.models.user import User
 from scheduler.models.visit_answer import check_in_of
-from scheduler.notify.layout import Paragraph, VisitLine, as_html, as_text, blocks
+from scheduler.notify.layout import Paragraph, as_html, as_text, blocks
 from scheduler.notify.mail import Mail, as_bytes, message_id
-from scheduler.notify.texts import FOR_PROXIES, PROXY, filled, text_of
+from scheduler.notify.texts import PROXY, filled, text_of
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.encryption import WrongKey, decrypt, decrypt_values, encrypt
 from scheduler.services.mail.calendar_objects import (
@@ -43,9 +38,16 @@ from scheduler.services.mail.calendar_objects import (
     SentObject,
     calendar_objects,
 )
+from scheduler.services.mail.letter_words import (
+    PREPARING,
+    TO_STAFF,
+    named_to_proxy,
+    preparation,
+    visit_line,
+    words_for,
+)
 from scheduler.services.mail.reminders import shares_address
 from scheduler.services.mail.requirement_mails import TOPICS
-from scheduler.services.mail.told import Times, as_told
 from scheduler.services.private_links import (
     ADDRESS,
     UNSUBSCRIBE,
@@ -58,12 +60,6 @@ from scheduler.services.private_links import (
     unsubscribe_url,
 )
 
-PRIVATE = "private"
-SAME_HOUR = "same-hour"
-ASKED = "reminder-asked"  # the words of a reminder of a visit for which the patient asked for another time
-CONFIRMED = "reminder-confirmed"  # ... of visits that the patient has confirmed
-REINSTATED = "reinstated"  # the words of a change that takes a cancellation back
-PREPARING = (MessageKind.REMINDER.value, ASKED, CONFIRMED, MessageKind.CHANGE.value, REINSTATED)
 ADDRESS_CONFIRM, ADDRESS_NOTICE = "address-confirm", "address-notice"
 NEW, FORMER = "new", "former"  # recipients of mail about a change of address
 # these stop when the patient wants no reminders, and say how to stop them
@@ -74,12 +70,6 @@ REMINDING = (
     MessageKind.CHECK_IN,
     MessageKind.BOOSTER,
 )
-TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
-LOOKED_AFTER = {"en": "the person you look after", "es": "la persona a su cargo"}
-DRIVER_LINE = {
-    "en": "Someone must drive home from this visit.",
-    "es": "Alguien debe encargarse del regreso a casa.",
-}
 FOOTER = {
     "en": "Email isn't secure. Please don't reply with personal information.",
     "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
@@ -271,7 +261,7 @@ def _mail(
     clinic = session.get_one(Clinic, message.clinic_id)
     speech = tongue(reader.language, clinic.zone, clinic.formats)
     about = _appointments(session, message)
-    kind = _words_for(session, message, reader, about)
+    kind = words_for(session, message, about, in_the_open=reader.in_the_open)
     words = text_of(kind, speech.language, clinic.settings.mail_texts)
     sender = _sender(clinic, reader, head)
     objects = CalendarObjects()
@@ -281,10 +271,12 @@ def _mail(
     values = _values(message, patient, clinic, reader, about, speech, head, now)
     values["calendar_note"] = objects.note
     if message.recipient == "proxy" and patient is not None:
-        values["patient"] = _named_to_proxy(patient, clinic, speech.language)
-    visits = [_visit_line(message, appointment, speech) for appointment in about]
+        values["patient"] = named_to_proxy(patient, clinic, speech.language)
+    visits = [visit_line(message, appointment, speech) for appointment in about]
     if clinic.settings.reminder_preparation and reader.in_the_open and kind.removeprefix(PROXY) in PREPARING:
-        visits = [replace(one, steps=_steps(visit, speech)) for one, visit in zip(visits, about, strict=True)]
+        visits = [
+            replace(one, steps=preparation(visit, speech)) for one, visit in zip(visits, about, strict=True)
+        ]
     subject = filled(words.subject_many if len(about) > 1 else words.subject, values)
     feed = Paragraph(ADD_TO_CALENDAR[speech.language], calendar_url(values["link"]))
     found = blocks(words.paragraphs, values, visits, [feed] if objects.offers_feed else [])
@@ -302,41 +294,6 @@ def _mail(
         more_headers=_more_headers(session, message, patient, head),
     )
     return mail, objects
-
-
-def _words_for(session: Session, message: Message, reader: Reader, about: Sequence[Appointment]) -> str:
-    """Return the name of the text: of the kind, or of what is particular about this mail."""
-    kind = message.kind.value if reader.in_the_open or message.kind in TO_STAFF else PRIVATE
-    if message.kind in (*TO_STAFF, MessageKind.ADDRESS):
-        return str(message.values.get("words", kind))  # some notices have words of their own
-    if kind == MessageKind.CHANGE and _is_same_hour(message, about):
-        kind = SAME_HOUR
-    elif kind == MessageKind.CHANGE and about and all(_is_again(message, one) for one in about):
-        kind = REINSTATED
-    elif kind == MessageKind.REQUEST_ANSWER:
-        kind = str(message.values["words"])
-    elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
-        kind = ASKED
-    elif kind == MessageKind.REMINDER and all(one.response is Response.ACCEPTED for one in about):
-        kind = CONFIRMED
-    return f"{PROXY}{kind}" if message.recipient == "proxy" and kind in FOR_PROXIES else kind
-
-
-def _named_to_proxy(patient: Patient, clinic: Clinic, language: str) -> str:
-    """Return what the person who looks after a patient reads of them, as the clinic allows."""
-    names = {
-        ProxyNames.FIRST_NAME.value: patient.called,
-        ProxyNames.INITIALS.value: f"{patient.given_name[:1]}. {patient.family_name[:1]}.",
-    }
-    return names.get(clinic.settings.proxy_names, LOOKED_AFTER[language])
-
-
-def _steps(visit: Appointment, speech: Tongue) -> tuple[str, ...]:
-    """Return what to do before a visit: the lines of its preparation with a time before it, and the driver."""
-    lines = [one for one in steps(visit, speech.language) if one.at is not None and one.at <= visit.start_at]
-    found = [speech.preparation(one.text, one.at, visit.start_at) for one in lines]
-    needs_driver = any(rule.key == DRIVER for rule in rules_for(visit))
-    return (*found, DRIVER_LINE[speech.language]) if needs_driver else tuple(found)
 
 
 def _sender(clinic: Clinic, reader: Reader, head: Letterhead) -> str:
@@ -393,46 +350,12 @@ def _values(
     return {**values, **{name: str(value) for name, value in secret.items()}}
 
 
-def _visit_line(message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
-    start, end = appointment.start_at, appointment.end_at
-    shown = VisitLine(
-        day=speech.day(start),
-        times=speech.times(start, end),
-        zone=speech.zone_of(start),
-        cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
-        again=_is_again(message, appointment),
-    )
-    was = _was(message, appointment)
-    if was is None or was == (start, end) or shown.cancelled:
-        return shown
-    was_start, was_end = was
-    return replace(shown, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
-
-
-def _is_again(message: Message, appointment: Appointment) -> bool:
-    """Tell whether the reader was last informed that this visit is canceled."""
-    return message.kind is MessageKind.CHANGE and appointment.id in message.values.get("again", ())
-
-
-def _was(message: Message, appointment: Appointment) -> Times | None:
-    """Return the times that were told before, if this mail tells of others."""
-    before = message.values.get("before", {}).get(str(appointment.id))
-    return as_told(before, appointment.zone) if before and message.kind is MessageKind.CHANGE else None
-
-
-def _is_same_hour(message: Message, about: Sequence[Appointment]) -> bool:
-    """Tell whether only instants have changed, with the rules of the zone, and the wall shows what was told."""
-    off = message.values.get("off", ())
-    times = [(one.id not in off and _was(message, one), (one.start_at, one.end_at)) for one in about]
-    return bool(about) and all(was == present for was, present in times)
-
-
 def _more_headers(
     session: Session, message: Message, patient: Patient | None, head: Letterhead
 ) -> dict[str, str]:
     """Return the thread that the mail belongs to, and on reminders the way to stop them (RFC 8058)."""
     headers = {}
-    if first := _first_mail(session, message):
+    if first := _first_mail(session, message, head):
         headers["In-Reply-To"] = headers["References"] = first
     if message.kind in REMINDING and patient is not None:
         token = page_token(head.keys, message, UNSUBSCRIBE, epoch=patient.link_epoch)
@@ -441,31 +364,36 @@ def _more_headers(
     return headers
 
 
-def _first_mail(session: Session, message: Message) -> str | None:
-    """Return the Message-ID of the first mail to this person about the first of these visits."""
+def _first_mail(session: Session, message: Message, head: Letterhead) -> str | None:
+    """Return the Message-ID of the first mail to this person about the first of these visits.
+
+    One that is being sent counts: it has its Message-ID already, or gets the one that its row gives it.
+    """
     if not message.subjects:
         return None
     first = {
         "visit": message.subjects[0].appointment_id,
         "reader": message.recipient,
         "itself": message.id,
+        "created": message.created_at,
     }
-    found: str | None = session.connection().scalar(_first_mail_of_a_visit(), first)
-    return found
+    row = session.connection().execute(_first_mail_of_a_visit(), first).first()
+    return (row[0] or message_id(row[1], head.mail_from)) if row else None
 
 
 @cache  # built once, asked for every mail
-def _first_mail_of_a_visit() -> Select[Any]:
+def _first_mail_of_a_visit() -> Select[str | None, str]:
     return (
-        select(Message.rfc_message_id)
+        select(Message.rfc_message_id, Message.public_id)
         .join(MessageSubject, MessageSubject.message_id == Message.id)
         .where(
             MessageSubject.appointment_id == bindparam("visit"),
             Message.recipient == bindparam("reader"),
-            Message.state == MessageState.SENT,
+            Message.state.in_((MessageState.SENT, MessageState.UNCERTAIN, MessageState.LEASED)),
             Message.id != bindparam("itself"),
+            Message.created_at <= bindparam("created"),
         )
-        .order_by(Message.dated_at, Message.id)
+        .order_by(Message.created_at, Message.id)
         .limit(1)
     )
 

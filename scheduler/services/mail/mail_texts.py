@@ -22,7 +22,8 @@ from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail.calendar_objects import NOTES, CalendarNote
-from scheduler.services.mail.letters import CONFIRMED, FOOTER, PRIVATE
+from scheduler.services.mail.letter_words import CONFIRMED, PRIVATE
+from scheduler.services.mail.letters import FOOTER
 from scheduler.services.trail import audit
 
 TITLES = {

@@ -160,9 +160,18 @@ def _calendar(
 
 
 def _message(session: Session, mail: EmailMessage, sender: str) -> _Row:
-    row = _Row(MailKind.MESSAGE, "for a person", "Wrote an email.", _only(_patients(session, [sender])))
+    found = _patients(session, [sender])
+    clinic_id = found[0].clinic_id if found else _addressed(session, mail)
+    row = _Row(MailKind.MESSAGE, "for a person", "Wrote an email.", _only(found), clinic_id)
     message = _replied_to(session, mail)
     return _about(session, message, row) if message and row.patient is None else row
+
+
+def _addressed(session: Session, mail: EmailMessage) -> int | None:
+    """Return the clinic whose key is in the address that the mail came to: desk+harbor@example.org."""
+    values = [str(value) for name in COMES_TO for value in mail.get_all(name, [])]
+    tags = {address.partition("@")[0].partition("+")[2].lower() for _, address in getaddresses(values)}
+    return next((one.id for one in clinics.every(session) if one.key.lower() in tags), None)
 
 
 def _about(session: Session, message: Message, row: _Row) -> _Row:
@@ -247,7 +256,7 @@ def _patients(session: Session, addresses: Sequence[str]) -> list[Patient]:
         Patient.erased_at.is_(None),
         Patient.merged_into_id.is_(None),
     )
-    return list(session.scalars(query)) if wanted else []
+    return list(session.scalars(query.order_by(Patient.id))) if wanted else []
 
 
 def _only(patients: list[Patient]) -> Patient | None:

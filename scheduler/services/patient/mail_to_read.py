@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.models.appointment import Appointment
 from scheduler.models.incoming_mail import IncomingMail
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
@@ -22,6 +24,21 @@ def finish(session: Session, actor: Actor, mail: IncomingMail, now: datetime) ->
         mail.done_at, mail.done_by_id = now, actor.user_id
         audit.record(session, actor, "mail.done", mail, now)
         session.flush()
+
+
+def finish_proposals(
+    session: Session, actor: Actor, appointments: Collection[Appointment], now: datetime
+) -> None:
+    """Mark as done the email that proposed the time at which one of these visits is now."""
+    starts = {one.id: one.start_at for one in appointments}
+    query = select(IncomingMail).where(
+        IncomingMail.appointment_id.in_(starts),
+        IncomingMail.wanted_at.is_not(None),
+        IncomingMail.done_at.is_(None),
+    )
+    for mail in session.scalars(query.order_by(IncomingMail.id).with_for_update()):
+        if mail.appointment_id is not None and mail.wanted_at == starts[mail.appointment_id]:
+            finish(session, actor, mail, now)
 
 
 def prune(session: Session, now: datetime) -> int:

@@ -17,6 +17,7 @@ from scheduler.domain.folding import search_key, search_words
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import patient as patients
 from scheduler.models import versions
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
@@ -166,7 +167,7 @@ def renew_search_key(patient: Patient) -> None:
 
 
 def shown_in(session: Session, patient: Patient) -> set[int]:
-    """Return the resources whose feeds may show the patient's initials, and the patient."""
+    """Return the resources whose feeds may show the patient's initials, also of visits they left, and the patient."""
     of_patient = Appointment.patient_id == patient.id
     places = select(Location.resource_id).join(Appointment, Appointment.location_id == Location.id)
     people = (
@@ -174,5 +175,6 @@ def shown_in(session: Session, patient: Patient) -> set[int]:
         .join(Participant, Participant.practitioner_id == Practitioner.id)
         .join(Appointment, Appointment.id == Participant.appointment_id)
     )
-    found = session.scalars(places.where(of_patient).union(people.where(of_patient)))
+    left = select(Allocation.resource_id).join(Appointment, Appointment.id == Allocation.appointment_id)
+    found = session.scalars(places.where(of_patient).union(people.where(of_patient), left.where(of_patient)))
     return {patient.resource_id, *found}

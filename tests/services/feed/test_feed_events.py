@@ -6,7 +6,7 @@ from scheduler.domain.status import AppointmentStatus
 from scheduler.ical.entries import EventStatus
 from scheduler.models.allocation import Allocation
 from scheduler.services.actors import Actor
-from scheduler.services.feed import feed_events, feeds
+from scheduler.services.feed import feed_events, feed_rows, feeds
 from tests.calendar_cast import (
     DAY,
     NOW,
@@ -185,10 +185,68 @@ def test_places_links_and_alarms_are_for_those_they_help(session, clinic, ana, f
     assert (theirs.place, theirs.url, theirs.description, theirs.alarm_minutes) == (
         "Harbor Street, 12 Harbor Street, Portland",
         "https://clinic.example/visits",
-        "+1 555 0100",
+        "Questions or changes: +1 555 0100",
         60,
     )
-    assert (staff.place, staff.url, staff.description, staff.alarm_minutes) == ("Chair 1", "", "", None)
+    assert (staff.place, staff.description, staff.alarm_minutes) == ("Chair 1", "", None)
+
+
+def test_an_event_of_staff_leads_to_the_visit_and_has_its_kind_where_the_titles_say_it(
+    session, clinic, ana, feed
+):
+    noor = make_practitioner(session, clinic)
+    row = make_visit(session, clinic, ana, "2026-03-05T09:00", [noor], position=3, series_length=6)
+
+    def links(owner, style):
+        (one,) = feed_events.events(session, feed(owner, style), URL, NOW)
+        return one.url, one.category
+
+    page = f"{URL}/appointments/{row.public_id}"
+    assert links(noor, "kind") == (page, "Infusion")
+    assert links(noor, "neutral") == links(noor, "initials") == (page, "")
+    assert b"CATEGORIES:Infusion\r\n" in feed_events.calendar(session, feed(noor, "kind"), URL, NOW)
+
+
+def test_events_are_public_unless_the_clinic_says_otherwise(session, clinic, ana, feed):
+    make_visit(session, clinic, ana, "2026-03-05T09:00")
+    owners = (feed(ana), feed())
+    public = [feed_events.calendar(session, one, URL, NOW) for one in owners]
+    clinic.settings_document = {"private_events": True}
+    private = [feed_events.calendar(session, one, URL, NOW) for one in owners]
+
+    assert [b"CLASS:PUBLIC" in body for body in public] == [True, True]
+    assert [b"CLASS:PRIVATE" in body for body in private] == [True, True]
+
+
+def test_a_staff_feed_has_an_end_and_a_patients_has_none(session, clinic, ana, feed, monkeypatch):
+    for day in range(3, 8):
+        make_visit(session, clinic, ana, f"2026-03-0{day}T09:00", uid=f"v{day}")
+    monkeypatch.setattr(feed_rows, "MOST_EVENTS", 3)
+
+    assert uids(session, feed()) == {"v3", "v4", "v5"}
+    assert uids(session, feed(ana)) == {"v3", "v4", "v5", "v6", "v7"}
+
+
+def test_a_change_of_one_visit_writes_the_lines_of_that_one_again(session, clinic, ana, feed):
+    visits = [make_visit(session, clinic, ana, f"2026-03-0{day}T09:00", uid=f"v{day}") for day in range(3, 8)]
+    whole = feed()
+    feed_events.calendar(session, whole, URL, NOW)
+    before = feed_events._lines.cache_info().misses
+    visits[2].sequence += 1
+    session.flush()
+    body = feed_events.calendar(session, whole, URL, NOW)
+
+    assert feed_events._lines.cache_info().misses == before + 1
+    assert body.count(b"SEQUENCE:1\r\n") == 1
+    assert feed_rows.MOST_EVENTS < feed_events.KEPT_ROWS
+
+
+@pytest.mark.parametrize(("zone_name", "said"), [("America/New_York", False), ("Africa/Cairo", True)])
+def test_a_feed_in_utc_names_the_zone_that_is_meant(session, clinic, ana, feed, zone_name, said):
+    clinic.zone_name = zone_name
+    make_visit(session, clinic, ana, "2026-03-05T09:00")
+
+    assert (b"X-WR-TIMEZONE:Africa/Cairo" in feed_events.calendar(session, feed(ana), URL, NOW)) is said
 
 
 @both

@@ -7,6 +7,7 @@ import pytest
 from scheduler.domain.status import AppointmentStatus, Response
 from scheduler.ical.entries import event_status
 from scheduler.models.appointment import Appointment
+from scheduler.models.versions import feed_version
 from scheduler.services.clinic import clinics, places
 from scheduler.services.course import booking
 from scheduler.services.feed import feed_events, feed_rows, feeds
@@ -166,6 +167,39 @@ def test_a_visit_that_is_only_called_something_else_has_a_new_stamp_and_the_old_
         assert third.uid in reads_differently
         assert {now[uid][0] for uid in reads_differently} == {later}
         assert [now[uid][1] for uid in now] == [before[uid][1] for uid in now]
+
+
+def test_a_feed_that_a_visit_has_left_gets_a_new_version_with_each_change_of_its_entry(
+    session, harbor, desk, course
+):
+    third = visit(course, "infusion-3")
+    old = third.location
+    other = next(one for one in harbor.places.values() if one.kind == old.kind and one is not old)
+    of_old = feeds.create(session, desk, old.resource_id, "initials", NOW)[0]
+    moves.apply_moves(
+        session, desk, moves.plan_move(session, desk, third, third.start_at, NOW, location=other), NOW
+    )
+    for one in course.appointments:  # nothing else of the patient's stays there
+        if one is not third and one.location is old:
+            one.location_id = None
+    session.flush()
+
+    def read(now):
+        version = feed_version(session, harbor.clinic.id, old.resource_id)
+        return version, feed_events.calendar(session, of_old, URL, now)
+
+    later = NOW + timedelta(hours=1)
+    seen = [read(later)]
+    assert third.uid.encode() in seen[0][1]
+    for change in (
+        lambda: visits.cancel(session, desk, [third], later),
+        lambda: patients.update(session, desk, course.patient, {"given_name": "Zoe"}, later),
+    ):
+        change()
+        seen.append(read(later))
+        assert seen[-1][1] != seen[-2][1]
+        assert seen[-1][0] > seen[-2][0]
+    assert b"Z. L." in seen[-1][1]
 
 
 def test_a_visit_moved_beyond_a_feeds_end_is_read_where_it_is_now(

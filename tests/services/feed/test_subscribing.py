@@ -28,4 +28,5 @@ def test_a_token_in_the_forms_that_programs_take():
     assert made.webcal == "webcal://clinic.example/feeds/abc.ics"
     assert made.google.endswith("?cid=webcal%3A%2F%2Fclinic.example%2Ffeeds%2Fabc.ics")
     assert made.outlook.endswith("?url=https%3A%2F%2Fclinic.example%2Ffeeds%2Fabc.ics")
+    assert made.office == made.outlook.replace("outlook.live.com", "outlook.office.com")
     assert made.path.count("M") > made.width

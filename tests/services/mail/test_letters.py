@@ -179,7 +179,18 @@ def test_a_later_mail_about_a_visit_joins_its_thread(session, visit):
     _, composed, message = letter(session, MessageKind.CONFIRMATION, [visit])
     message.state, message.rfc_message_id, message.dated_at = MessageState.SENT, composed.rfc_message_id, NOW
     later, _, _ = letter(session, MessageKind.REMINDER, [visit])
+    other, _, _ = letter(session, MessageKind.CHANGE, [visit])
 
+    assert later["In-Reply-To"] == other["In-Reply-To"] == composed.rfc_message_id
+
+
+def test_a_mail_joins_the_thread_of_one_that_is_being_sent(session, visit):
+    _, composed, first = letter(session, MessageKind.CONFIRMATION, [visit])
+    first.state = MessageState.LEASED
+    session.flush()
+    later, _, _ = letter(session, MessageKind.CHANGE, [visit])
+
+    assert composed.content.count(b"In-Reply-To") == 0
     assert later["In-Reply-To"] == composed.rfc_message_id
 
 

@@ -164,7 +164,7 @@ def test_a_reminder_says_how_to_prepare_only_where_the_clinic_allows(session, ha
 
     for text, says in ((silent, False), (open_words, True), (private, False)):
         assert ("No solid food from" in text) is says
-        assert ("Someone must drive home" in text) is says
+        assert ("A driver is needed" in text) is says
     assert "important decisions" not in open_words  # what follows the visit is on the page
 
 

@@ -13,7 +13,7 @@ from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.mail import call_list, outbox
 from scheduler.services.patient.erasure import erase
 from scheduler.services.patient.incoming_mail import UNMATCHED, receive
-from tests.cast import NOW
+from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.visits import add_visit
 
@@ -279,6 +279,18 @@ def test_a_reply_from_an_unknown_address_is_known_by_the_mail_that_it_answers(se
     assert [(mail.patient, mail.appointment, mail.body) for mail in open_in(session, harbor.clinic.id)] == [
         (visit.patient, visit, "Yes\nI come")
     ]
+
+
+def test_a_mail_goes_to_the_clinic_of_its_sender_or_of_the_address_that_it_came_to(session, harbor, hill):
+    for name in ("Ana", "Eva"):  # they share an address
+        add_patient(session, hill, name, "Reyes", email="family@example.org")
+    receive(session, b"From: family@example.org\nMessage-ID: <1@x>\n\nI cannot come.\n", NOW)
+    to = f"To: Desk <desk+{hill.clinic.key}@seriate.example>\n"
+    receive(session, f"From: new@example.org\n{to}Message-ID: <2@x>\n\nHello.\n".encode(), NOW)
+    receive(session, b"From: new@example.org\nTo: desk@seriate.example\n\nHello again.\n", NOW)
+
+    assert [mail.body for mail in open_in(session, hill.clinic.id)] == ["I cannot come.", "Hello."]
+    assert [mail.body for mail in open_in(session, harbor.clinic.id)] == ["Hello again."]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Which words a letter uses and what it says of each visit: by its kind, its reader, and what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain.settings import ProxyNames
+from scheduler.domain.status import Response
+from scheduler.models.appointment import Appointment
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message, MessageKind
+from scheduler.models.open_requirements import DRIVER, rules_for
+from scheduler.models.patient import Patient
+from scheduler.models.patient_request import open_for
+from scheduler.models.preparations import steps
+from scheduler.notify.layout import VisitLine
+from scheduler.notify.texts import FOR_PROXIES, PROXY
+from scheduler.notify.words import Tongue
+from scheduler.services.mail.told import Times, as_told
+
+PRIVATE = "private"
+SAME_HOUR = "same-hour"
+ASKED = "reminder-asked"  # the words of a reminder of a visit for which the patient asked for another time
+CONFIRMED = "reminder-confirmed"  # ... of visits that the patient has confirmed
+REINSTATED = "reinstated"  # the words of a change that takes a cancellation back
+PREPARING = (MessageKind.REMINDER.value, ASKED, CONFIRMED, MessageKind.CHANGE.value, REINSTATED)
+LOOKED_AFTER = {"en": "the person you look after", "es": "la persona a su cargo"}
+DRIVER_LINE = {
+    "en": "A driver is needed for the trip home.",
+    "es": "Hace falta alguien que conduzca a casa.",
+}
+TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
+
+
+def words_for(session: Session, message: Message, about: Sequence[Appointment], *, in_the_open: bool) -> str:
+    """Return the name of the text: of the kind, or of what is particular about this mail."""
+    kind = message.kind.value if in_the_open or message.kind in TO_STAFF else PRIVATE
+    if message.kind in (*TO_STAFF, MessageKind.ADDRESS):
+        return str(message.values.get("words", kind))  # some notices have words of their own
+    if kind == MessageKind.CHANGE and _is_same_hour(message, about):
+        kind = SAME_HOUR
+    elif kind == MessageKind.CHANGE and about and all(_is_again(message, one) for one in about):
+        kind = REINSTATED
+    elif kind == MessageKind.REQUEST_ANSWER:
+        kind = str(message.values["words"])
+    elif kind == MessageKind.REMINDER and any(open_for(session, one) for one in about):
+        kind = ASKED
+    elif kind == MessageKind.REMINDER and about and all(one.response is Response.ACCEPTED for one in about):
+        kind = CONFIRMED
+    return f"{PROXY}{kind}" if message.recipient == "proxy" and kind in FOR_PROXIES else kind
+
+
+def named_to_proxy(patient: Patient, clinic: Clinic, language: str) -> str:
+    """Return what the person who looks after a patient reads of them, as the clinic allows."""
+    names = {
+        ProxyNames.FIRST_NAME.value: patient.called,
+        ProxyNames.INITIALS.value: f"{patient.given_name[:1]}. {patient.family_name[:1]}.",
+    }
+    return names.get(clinic.settings.proxy_names, LOOKED_AFTER[language])
+
+
+def preparation(visit: Appointment, speech: Tongue) -> tuple[str, ...]:
+    """Return what to do before a visit: the lines of its preparation with a time before it, and the driver."""
+    lines = [one for one in steps(visit, speech.language) if one.at is not None and one.at <= visit.start_at]
+    found = [speech.preparation(one.text, one.at, visit.start_at) for one in lines]
+    needs_driver = any(rule.key == DRIVER for rule in rules_for(visit))
+    return (*found, DRIVER_LINE[speech.language]) if needs_driver else tuple(found)
+
+
+def visit_line(message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
+    start, end = appointment.start_at, appointment.end_at
+    shown = VisitLine(
+        day=speech.day(start),
+        times=speech.times(start, end),
+        zone=speech.zone_of(start),
+        cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
+        again=_is_again(message, appointment),
+    )
+    was = _was(message, appointment)
+    if was is None or was == (start, end) or shown.cancelled:
+        return shown
+    was_start, was_end = was
+    return replace(shown, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
+
+
+def _is_again(message: Message, appointment: Appointment) -> bool:
+    """Tell whether the reader was last informed that this visit is canceled."""
+    return message.kind is MessageKind.CHANGE and appointment.id in message.values.get("again", ())
+
+
+def _was(message: Message, appointment: Appointment) -> Times | None:
+    """Return the times that were told before, if this mail tells of others."""
+    before = message.values.get("before", {}).get(str(appointment.id))
+    return as_told(before, appointment.zone) if before and message.kind is MessageKind.CHANGE else None
+
+
+def _is_same_hour(message: Message, about: Sequence[Appointment]) -> bool:
+    """Tell whether only instants have changed, with the rules of the zone, and the wall shows what was told."""
+    off = message.values.get("off", ())
+    times = [(one.id not in off and _was(message, one), (one.start_at, one.end_at)) for one in about]
+    return bool(about) and all(was == present for was, present in times)
