@@ -141,7 +141,9 @@ def _page(refusal: Refusal | None = None, known: Sequence[Patient] = ()) -> str 
 def _waiting() -> list[tuple[str, Appointment]]:
     """Return visits that have no time yet, with the page where they get one: a free place may be what they wait for."""
     clinic, now = actor().clinic, clock.now()
-    gone = [("courses_ahead.make_up", one) for one in make_ups.to_make_up(db.session(), clinic)]
+    gone = [
+        ("courses_ahead.make_up", one) for one in make_ups.to_make_up(db.session(), clinic) if one.care_plan
+    ]
     due = [("courses_ahead.booster", one) for one in booster_tasks.to_book(db.session(), clinic, now)]
     return [*gone, *due][:MOST_WAITING]
 
