@@ -77,7 +77,7 @@ def book() -> Response | str | tuple[str, int]:
     """Book the visit, and add its patient where the form names no record."""
     now = clock.now()
     try:
-        kind, patient = _kind(_kinds()), _patient()
+        patient, kind = _patient(), _kind(_kinds())
         start, place, people = read_start(request.form), times.chosen_place(), times.chosen_people()
         if patient is None:
             patient = _add_patient(now)
@@ -226,6 +226,8 @@ def _kind(kinds: Sequence[Kind], place: Location | None = None) -> Kind:
         if found is None:
             raise Invalid([("kind", "is not a visit of a protocol")])
         return found
+    if not kinds:
+        raise Invalid([("kind", "is missing: the clinic has no protocols yet")])
     return next((one for one in kinds if place is None or _can_take(one.action, place)), kinds[0])
 
 

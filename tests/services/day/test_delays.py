@@ -13,7 +13,6 @@ from scheduler.services.day import delays, lateness
 from scheduler.services.planning import obstacles
 from scheduler.services.visit import visits
 from tests.cast import NOW, add_patient
-from tests.services.courses import visit as of_course
 from tests.visits import single
 
 TUESDAY = date(2026, 11, 24)
