@@ -176,14 +176,14 @@ def _wanted() -> datetime | None:
 def _chosen(strip: Strip) -> str:
     """Return the time that is chosen in the form: the one asked for or the nearest on its day, else the next one."""
     offered = [time.start for day in strip.week.days for time in day.times]
+    if not offered:
+        return ""
     wanted = _wanted()
-    if wanted is not None and offered:
-        on = local_on(wanted, actor().clinic.zone)
-        that_day = [one for one in offered if local_on(one, actor().clinic.zone) == on]
-        nearest = min(that_day or offered, key=lambda one: abs(one - wanted))
-    else:
-        nearest = offered[0] if offered else None
-    return times.value_of(nearest) if nearest else ""
+    if wanted is None:
+        return times.value_of(offered[0])
+    zone = actor().clinic.zone
+    that_day = [one for one in offered if local_on(one, zone) == local_on(wanted, zone)]
+    return times.value_of(min(that_day or offered, key=lambda one: abs(one - wanted)))
 
 
 def _why(
