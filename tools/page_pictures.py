@@ -76,7 +76,7 @@ def _shots(page: Page, on: str) -> Shots:
         "patient": patient,
         "patient-new": "/patients/new",
         "duplicates": "/patients/duplicates",
-        "single-visit": f"{patient}/visits/new",
+        "single-visit": f"/appointments/new?patient={patient.rsplit('/', 1)[1]}",
         "merge": f"{known[0]}/merger/{known[1].rsplit('/', 1)[1]}",
         "booking-who": "/care-plans/new",
         "booking-page": f"/care-plans/new?patient={patient.rsplit('/', 1)[1]}",

@@ -9,7 +9,7 @@ from scheduler.demo.stories import Story
 from scheduler.demo.world import World
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import CarePlanStatus
-from scheduler.errors import NoFitFound
+from scheduler.errors import NoFitFound, RuleBroken
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
@@ -45,7 +45,7 @@ def _book(world: World, story: Story, appointment: Appointment, now: datetime) -
             try:
                 desk = world.cast.actor(StaffRole.FRONT_DESK)
                 boosters.book_proposed(world.session, desk, appointment, start, now)
-            except NoFitFound:
+            except (NoFitFound, RuleBroken):
                 continue
             world.told["boosters booked"] += 1
             lives.live(world, story, appointment)

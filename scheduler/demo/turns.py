@@ -12,7 +12,7 @@ from scheduler.demo import visits as lives
 from scheduler.demo.silence import silence
 from scheduler.demo.stories import Story, Turn
 from scheduler.demo.world import World
-from scheduler.errors import Invalid, NoFitFound, RuleBroken
+from scheduler.errors import Invalid, NoFitFound, RuleBroken, SlotTaken
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.user import StaffRole
@@ -128,7 +128,7 @@ def _move(case: CourseStory, appointment: Appointment, now: datetime) -> bool:
         start = appointment.start_at + timedelta(minutes=minutes)
         try:
             planned = moves.plan_move(session, actor, appointment, start, now)
-        except (Invalid, NoFitFound, RuleBroken):
+        except (Invalid, NoFitFound, RuleBroken, SlotTaken):
             continue
         moves.apply_moves(session, actor, planned, now, "asked for another time")
         case.world.told["moved"] += 1

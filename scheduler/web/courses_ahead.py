@@ -82,7 +82,7 @@ def preview_booster(visit_id: str) -> str | tuple[str, int]:
 
 @bp.post("/appointments/<visit_id>/booking")
 @may("book")
-def book_booster(visit_id: str) -> Response | tuple[str, int]:
+def book_booster(visit_id: str) -> Response | str | tuple[str, int]:
     """Give a proposed visit its time."""
     visit, now = find_visit(visit_id), clock.now()
     try:
@@ -118,7 +118,7 @@ def preview_make_up(visit_id: str) -> str | tuple[str, int]:
 
 @bp.post("/appointments/<visit_id>/make-up")
 @may("book")
-def book_make_up(visit_id: str) -> Response | tuple[str, int]:
+def book_make_up(visit_id: str) -> Response | str | tuple[str, int]:
     """Book the make-up; refused when it would no longer be what was shown."""
     visit, now = find_visit(visit_id), clock.now()
     try:
@@ -218,8 +218,9 @@ def _choose(visit: Appointment, job: Choosing, refusal: Refusal | None = None) -
         start = _start_of(refusal)
         around = local_on(start, actor().clinic.zone) if start else due if job.near_due else None
         from_on = around - times.BEFORE if around else None
+        whole = around if start else None
         after = max(today, due) + timedelta(days=1)
-        strip = times.strip(found, found.action, from_on, after, spaced=True)
+        strip = times.strip(found, found.action, from_on, after, spaced=True, whole=whole)
         if refusal is not None and start is not None:
             why = times.sentences(found, start, refusal.details.get("violations", []), visit.action)
     except EXPLAINED as one:

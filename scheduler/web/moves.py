@@ -209,14 +209,24 @@ def _form(
 
 
 def _strip(visit: Appointment, wanted: datetime | None, *, anywhere: bool = False) -> Strip | None:
-    """Return the times around the one that is wanted, in any place after a refusal; None if it cannot be moved."""
+    """Return the times around the one that is wanted; None if it cannot be moved.
+
+    After a refusal `anywhere`: all times of that day, in any place.
+    """
     try:
         found = MoveTimes(_planner(visit, anywhere=anywhere))
     except (WrongStatus, Invalid, NotFound):
         return None
     on = local_on(wanted or visit.start_at, actor().clinic.zone)
     in_course = found.moves.care_plan is not None
-    return times.strip(found, found.action, on - times.BEFORE, scoped=in_course, spaced=in_course)
+    return times.strip(
+        found,
+        found.action,
+        on - times.BEFORE,
+        scoped=in_course,
+        spaced=in_course,
+        whole=on if anywhere else None,
+    )
 
 
 def _wanted() -> datetime | None:

@@ -77,7 +77,7 @@ def book() -> Response | str | tuple[str, int]:
     """Book the visit, and add its patient where the form names no record."""
     now = clock.now()
     try:
-        kind, patient = _kind(_kinds()), _patient()
+        patient, kind = _patient(), _kind(_kinds())
         start, place, people = read_start(request.form), times.chosen_place(), times.chosen_people()
         if patient is None:
             patient = _add_patient(now)
@@ -141,7 +141,9 @@ def _page(refusal: Refusal | None = None, known: Sequence[Patient] = ()) -> str 
 def _waiting() -> list[tuple[str, Appointment]]:
     """Return visits that have no time yet, with the page where they get one: a free place may be what they wait for."""
     clinic, now = actor().clinic, clock.now()
-    gone = [("courses_ahead.make_up", one) for one in make_ups.to_make_up(db.session(), clinic)]
+    gone = [
+        ("courses_ahead.make_up", one) for one in make_ups.to_make_up(db.session(), clinic) if one.care_plan
+    ]
     due = [("courses_ahead.booster", one) for one in booster_tasks.to_book(db.session(), clinic, now)]
     return [*gone, *due][:MOST_WAITING]
 
@@ -174,14 +176,14 @@ def _wanted() -> datetime | None:
 def _chosen(strip: Strip) -> str:
     """Return the time that is chosen in the form: the one asked for or the nearest on its day, else the next one."""
     offered = [time.start for day in strip.week.days for time in day.times]
+    if not offered:
+        return ""
     wanted = _wanted()
-    if wanted is not None and offered:
-        on = local_on(wanted, actor().clinic.zone)
-        that_day = [one for one in offered if local_on(one, actor().clinic.zone) == on]
-        nearest = min(that_day or offered, key=lambda one: abs(one - wanted))
-    else:
-        nearest = offered[0] if offered else None
-    return times.value_of(nearest) if nearest else ""
+    if wanted is None:
+        return times.value_of(offered[0])
+    zone = actor().clinic.zone
+    that_day = [one for one in offered if local_on(one, zone) == local_on(wanted, zone)]
+    return times.value_of(min(that_day or offered, key=lambda one: abs(one - wanted)))
 
 
 def _why(
@@ -225,9 +227,7 @@ def _kind(kinds: Sequence[VisitKind], place: Location | None = None) -> VisitKin
             raise Invalid([("kind", "is not a visit of a protocol")])
         return found
     if not kinds:
-        raise Invalid(
-            [("kind", "is missing: this clinic has no protocol with a visit that can be booked alone")]
-        )
+        raise Invalid([("kind", "is missing: the clinic has no protocols yet")])
     return next((one for one in kinds if place is None or _can_take(one.action, place)), kinds[0])
 
 

@@ -291,7 +291,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         driver=visit_answer.driver_of(db.session(), visit),
         how_after=visit_answer.check_in_of(db.session(), visit),
         tasks=open_about(db.session(), visit.patient_id) if allowed(actor(), "tasks") else [],
-        record=visit_story.record_of(db.session(), visit.patient, now),
+        record=visit_story.record_of(db.session(), visit.patient, now, visit),
         lateness=late_by,
         behind_key=key_of(late_by.behind.resource_id) if late_by and late_by.behind else "",
         late=_late(visit, now),

@@ -110,7 +110,7 @@ def test_a_broken_rule_is_refused_unless_a_reason_is_given(bring, half_done):
     refused = bring(half_done)
     booked = bring(half_done, "--override-reason", "as booked before")
 
-    words = "Therapy session comes 96.1 hours after Infusion, and 24 to 72 are allowed."
+    words = "Therapy session 6 is 96 hours after infusion 6; 24 to 72 are allowed."
     assert refused[2] == [f"visits.csv: line {len(half_done) + 1}: therapy-6: {words}"]
     assert (refused[0], booked[0]) == (1, 0)
     assert db.session.scalars(select(CarePlan.override_reason)).all() == ["as booked before"]

@@ -256,15 +256,32 @@ def test_a_drop_on_a_taken_chair_says_whose_it_is_and_offers_what_fits(
     expect(way).to_contain_text("That time isn't available")
     expect(way).to_contain_text("Chair 1: Ann Muster, infusion")
     expect(way).to_contain_text("9:00–11:05 AM")
-    fits = page.get_by_role("region", name="Nearest available times")
-    fits.get_by_role("button", name="10:35 AM, Chair").first.click()
-    expect(page.locator("#moves")).to_contain_text("10:35 AM")
+    times = page.get_by_role("region", name="Available times")
+    times.get_by_role("button", name="10:30 AM Chair").first.click()
+    expect(page.locator("#moves")).to_contain_text("10:30 AM")
     page.locator("#confirm-move").click()
 
     expect(page.get_by_role("status")).to_contain_text("Bo Muster: moved.")
     moved = fresh(session, bo)
-    assert moved.start_at == NOW + timedelta(hours=2, minutes=35)
+    assert moved.start_at == NOW + timedelta(hours=2, minutes=30)
     assert moved.location.name in ("Chair 2", "Chair 3")
+
+    at = moved.start_at
+    page.goto("/board/2026-11-23/week")
+    page.locator(f'a[data-visit="{bo.public_id}"]').drag_to(page.locator('[data-on="2026-11-24"]'))
+    page.locator("#confirm-move").click()
+    expect(page.locator("#toasts")).to_contain_text("Bo Muster: moved.")
+    assert fresh(session, bo).start_at == at + timedelta(days=1)
+
+    page.goto("/board/2026-11-24")
+    room = page.get_by_role("region", name="Room A").locator(".col-body").bounding_box()
+    page.mouse.click(room["x"] + 20, room["y"] + room["height"] / 120 * 24 + 2)
+    expect(page.locator("#times input:checked")).to_have_value("2026-11-24T10:00")
+    expect(page.locator("#name")).to_be_focused()
+    page.keyboard.type("Zoe Newman")
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("for Zoe Newman: booked.")
+    expect(page.locator("#panel-title")).to_contain_text("Zoe Newman")
 
 
 def test_the_form_explains_a_conflict_by_keys_as_the_drop_does(alice, two_in_a_chair, faults):
@@ -272,12 +289,15 @@ def test_the_form_explains_a_conflict_by_keys_as_the_drop_does(alice, two_in_a_c
     _, bo = two_in_a_chair
     page = alice
     page.goto(f"/appointments/{bo.public_id}/time")
-    page.get_by_label("Where").select_option(label="Chair 1")
+    page.get_by_text("Enter a time").click()
+    page.locator("#location").select_option(label="Chair 1")
     page.get_by_label("Start").fill("10:30")
     page.get_by_label("Start").press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("Chair 1: Ann Muster")
-    fits = page.get_by_role("region", name="Nearest available times").get_by_role("button")
-    fits.first.focus()
+    times = page.locator("#times button.time")
+    times.first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(times.nth(1)).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(page.locator("#confirm-move")).to_be_visible()
@@ -394,8 +414,10 @@ def test_the_board_is_walked_and_a_visit_moved_by_keys_alone(alice, session, inf
     expect(page.locator("#panel-title")).to_be_focused()
     page.keyboard.press("m")
     expect(page.get_by_role("heading", name="Move infusion")).to_be_focused()
-    page.get_by_label("Start").focus()
-    page.keyboard.type((wall(infusion) + timedelta(hours=1)).strftime("%I%M%p"))
+    on = f"{wall(infusion):%Y-%m-%d}"
+    page.locator(f'button.time[value="{on}T08:15"]').focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(f'button.time[value="{on}T09:00"]')).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#moves")).to_be_focused()
     page.locator("#confirm-move").focus()

@@ -1,5 +1,6 @@
 """A visit's page and its steps as a form posts them, without a browser's help."""
 
+from datetime import timedelta
 from re import findall
 
 import pytest
@@ -107,3 +108,43 @@ def test_a_cancelled_visit_says_who_called_it_off_and_leads_to_a_make_up(signed_
 
 def offered(page):
     return findall(r'name="start" value="([0-9T:-]+)"', page)
+
+
+def test_a_no_show_asks_for_a_reason_and_leads_to_another_time(app, session, signed_in, harbor, course):
+    infusion = visit(course, "infusion-1")
+    page, app.extensions["clock"] = f"/appointments/{infusion.public_id}", OnTheDay(infusion.start_at)
+    client = signed_in(harbor, "alice")
+    asked = client.get(page).text
+    client.post(f"{page}/no-show", data={"reason": "no ride"})
+    after = client.get(page).text
+
+    assert 'id="no-show-reason" name="reason" maxlength="300" required' in asked
+    assert "no-show before" not in after
+    assert "earlier no-show" not in after
+    assert "no ride" in client.get("/reminders?view=make-ups").text
+    assert f'href="{page}/make-up"' in after
+
+
+def test_a_time_outside_the_spacing_is_shown_and_moved_with_a_reason(session, signed_in, harbor, course):
+    infusion = visit(course, "infusion-3")
+    page, start = f"/appointments/{infusion.public_id}", infusion.start_at
+    wanted = {"start": f"{infusion.local_start + timedelta(days=1):%Y-%m-%dT%H:%M}"}
+    alice, mona = signed_in(harbor, "alice"), signed_in(harbor, "mona")
+    refused = alice.post(f"{page}/time/preview", data=wanted | {"outside": "yes"})
+    shown = mona.post(f"{page}/times", data={"outside": "yes"}).text
+    preview = mona.post(f"{page}/time/preview", data=wanted | {"outside": "yes"}).text
+    token = preview.partition('name="token" value="')[2].partition('"')[0]
+    form = wanted | {"outside": "yes", "token": token}
+    without = mona.post(f"{page}/time", data=form)
+    moved = mona.post(f"{page}/time", data=form | {"override_reason": "the patient travels"})
+
+    assert refused.status_code in (409, 422)
+    assert "is 5 days after infusion 2 (2 to 4 allowed, latest Mon, Dec 14)" in refused.text
+    assert 'name="outside"' not in refused.text
+    assert wanted["start"] in shown
+    assert "Infusion 3 is 5 days after infusion 2; 2 to 4 are allowed." in preview
+    assert "Reason for override" in preview
+    assert without.status_code in (409, 422)
+    assert moved.status_code == 303
+    session.rollback()
+    assert visit(course, "infusion-3").start_at == start + timedelta(days=1)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import exists, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from scheduler.domain.planner.values import Placement
-from scheduler.domain.status import TO_MAKE_UP, CarePlanStatus, CourseEffect
+from scheduler.domain.status import LIVE, TO_MAKE_UP, CarePlanStatus, CourseEffect
+from scheduler.domain.status import AppointmentStatus as S
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
@@ -106,17 +107,27 @@ class MakeUpPlanner(MovePlanner):
 
 
 def to_make_up(session: Session, clinic: Clinic) -> Sequence[Appointment]:
-    """Return the canceled and missed visits of running courses that are to be made up for, the earliest first."""
-    stand_in = aliased(Appointment)
+    """Return the visits that the desk is to find another time for, the earliest first.
+
+    Canceled and missed visits of running courses that nothing replaces; and missed visits outside a course, until the
+    patient has a later one.
+    """
+    other = aliased(Appointment)
+    replaced = exists().where(other.replaces_id == Appointment.id)
+    seen_since = exists().where(
+        other.patient_id == Appointment.patient_id,
+        other.start_at > Appointment.start_at,
+        other.status.in_(LIVE),
+    )
+    alone = and_(Appointment.care_plan_id.is_(None), Appointment.status == S.NOSHOW, ~seen_since)
     query = (
         select(Appointment)
-        .join(CarePlan, CarePlan.id == Appointment.care_plan_id)
+        .outerjoin(CarePlan, CarePlan.id == Appointment.care_plan_id)
         .where(
             Appointment.clinic_id == clinic.id,
             Appointment.course_effect == CourseEffect.MAKE_UP,
             Appointment.status.in_(TO_MAKE_UP),
-            CarePlan.status == CarePlanStatus.ACTIVE,
-            ~exists().where(stand_in.replaces_id == Appointment.id),
+            or_(and_(CarePlan.status == CarePlanStatus.ACTIVE, ~replaced), alone),
         )
         .options(joinedload(Appointment.patient))
         .order_by(Appointment.start_at, Appointment.id)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import NoFit
-from scheduler.errors import Invalid, WrongStatus
+from scheduler.errors import Invalid, NoFitFound, RuleBroken, SlotTaken, WrongStatus
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
@@ -36,12 +36,17 @@ SUGGESTED, DECLINED = "request-suggested", "request-declined"  # the words of th
 
 
 def starts(session: Session, actor: Actor, appointment: Appointment, now: datetime) -> list[datetime]:
-    """Return starts that keep the course possible, in order: the nearest to the present one, a few a day.
+    """Return starts to which the visit can be moved now, in order: the nearest to the present one, a few a day.
 
-    None for a visit outside a course: the desk finds one with the patient.
+    Each was tried as the desk would move it. None for a visit outside a course, or one that cannot be moved: the desk
+    finds a time with the patient.
     """
     care_plan = appointment.care_plan
     if care_plan is None or appointment.id not in {one.id for one in latest(care_plan).values()}:
+        return []
+    try:
+        planned = moves.MovePlanner(session, actor, appointment, now, scope="following")
+    except WrongStatus:
         return []
     possible = _possible(session, actor, care_plan, appointment, now)
     notice = timedelta(hours=actor.clinic.settings.patient_move_hours)
@@ -52,10 +57,19 @@ def starts(session: Session, actor: Actor, appointment: Appointment, now: dateti
     on_day: Counter[object] = Counter()
     for at in sorted(free, key=lambda at: (abs(at - appointment.start_at), at)):
         day = local_on(at, actor.clinic.zone)
-        if on_day[day] < A_DAY and len(chosen) < OFFERED:
+        if on_day[day] < A_DAY and _fits(planned, at):
             on_day[day] += 1
             chosen.append(at)
+        if len(chosen) == OFFERED:
+            break
     return sorted(chosen)
+
+
+def _fits(planned: moves.MovePlanner, at: datetime) -> bool:
+    try:
+        return bool(planned.plan(at))
+    except (NoFitFound, RuleBroken, SlotTaken):
+        return False
 
 
 def waiting(session: Session, actor: Actor) -> list[PatientRequest]:

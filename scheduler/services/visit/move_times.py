@@ -127,4 +127,6 @@ class MoveTimes:
             found = gap.broken(new=[(self.action, on)], course=course.id if course else None)
         else:
             found = gap.broken({self.appointment.id: on})
+            if self.moves.follows:  # what comes later can still follow
+                found = [one for one in found if one.action == self.action.key]
         return list(dict.fromkeys(one.words for one in found))

@@ -74,14 +74,17 @@ def reminders(session: Session, visit: Appointment) -> list[Reminder]:
     return list(session.scalars(query.order_by(Reminder.due_at, Reminder.id)))
 
 
-def record_of(session: Session, patient: Patient, before: datetime) -> Record:
-    """Return how a patient kept appointments up to now. A cancellation counts at once, not when its day is over."""
+def record_of(session: Session, patient: Patient, before: datetime, but: Appointment | None = None) -> Record:
+    """Return how a patient kept appointments up to now. A cancellation counts at once, not when its day is over.
+
+    `but` is a visit beside which the record is shown: it is not part of what was before.
+    """
     query = select(Appointment).where(
         Appointment.patient_id == patient.id,
         or_(Appointment.start_at < before, Appointment.status == S.CANCELLED),
         Appointment.status.in_(CAME | TO_MAKE_UP),
     )
-    visits = list(session.scalars(query))
+    visits = [visit for visit in session.scalars(query) if visit is not but]
     came = _came(session, [visit.id for visit in visits if visit.status.has_come])
     return Record(
         done=sum(visit.status is S.FULFILLED for visit in visits),

@@ -114,19 +114,20 @@ def mark_noshow(
 ) -> Appointment:
     """Note that the patient did not come, once the visit has begun; its time is free again.
 
-    What only follows from the visit is canceled with it. Raises as `cancel` does.
+    What only follows from the visit is canceled with it. Without `skip` the patient is to be reached for another time,
+    also for a visit outside a course. Raises as `cancel` does.
     """
     _require(appointment, "no-show")
     if now < appointment.start_at:
         raise WrongStatus(f"{appointment.title} has not started yet: cancel it instead")
     _require_skip(session, actor, [appointment], now, course_effect, override_reason)
     along = _taken_along([appointment])
-    effect = course_effect if appointment.care_plan is not None else None
     late = {"late": (None, True)} if step_rules.is_late_entry(appointment, now) else {}
     with changing(session, actor, now, [appointment, *along]) as change:
-        change.note(appointment, "no-show", override_reason or reason, also=late | _effect_note(effect))
+        told = override_reason or reason
+        change.note(appointment, "no-show", told, also=late | _effect_note(course_effect))
         appointment.status, appointment.stage = AppointmentStatus.NOSHOW, None
-        appointment.course_effect = effect
+        appointment.course_effect, appointment.status_reason = course_effect, told
         call_off(change, along, reason)
     return appointment
 

@@ -56,7 +56,7 @@ document.addEventListener("keydown", (event) => {
 
 // --- an empty place: the mark of a new visit follows the pointer by the quarter hour, a click opens its form
 const QUARTER = 3; // rows
-const newMark = Object.assign(document.createElement("i"), { className: "new-here" });
+let newMark = null;
 
 function emptyPlace(event) {
   const body = event.target.closest?.("#board[data-new-visit] .col-body");
@@ -71,10 +71,11 @@ function emptyPlace(event) {
 
 document.addEventListener("pointermove", (event) => {
   const place = event.pointerType === "touch" ? null : emptyPlace(event);
-  if (!place) { newMark.remove(); return; }
-  newMark.className = `new-here r${place.row + 1} s${QUARTER * 2} w${place.column.dataset.units}`;
-  newMark.textContent = `+ ${label(board, place.row)}`;
-  if (newMark.parentElement !== place.body) place.body.append(newMark);
+  const look = place && `new-here r${place.row + 1} s${QUARTER * 2} w${place.column.dataset.units}`;
+  if (place && newMark?.className === look && newMark.parentElement === place.body) return;
+  newMark?.remove(); // a new element each time: one that goes elsewhere would count as a shift of the layout
+  newMark = place && Object.assign(document.createElement("i"), { className: look, textContent: `+ ${label(board, place.row)}` });
+  if (place) place.body.append(newMark);
 });
 
 document.addEventListener("click", (event) => {

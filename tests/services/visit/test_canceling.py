@@ -15,9 +15,10 @@ from scheduler.services.mail import message_ends, outbox
 from scheduler.services.planning.courses import missing_before, missing_before_each
 from scheduler.services.visit import undo, visits
 from scheduler.services.visit.visit_story import record_of
-from tests.cast import NOW
+from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.services.courses import visit
+from tests.visits import single
 
 S = AppointmentStatus
 REASON = "the assessment was done in hospital"
@@ -183,3 +184,22 @@ def test_a_patients_cancellation_counts_at_once(session, alice, nora_course):
     visits.cancel(session, alice, [visit(nora_course, "infusion-3")], NOW, "ill", "patient")
 
     assert record_of(session, nora_course.patient, NOW).called_off == 1
+
+
+def test_a_missed_single_visit_is_listed_until_the_patient_has_a_later_one(session, harbor, alice):
+    patient = add_patient(session, harbor, "Olga", "Brandt")
+    missed = single(session, harbor, patient, "infusion-1", NOW + timedelta(hours=1), "Chair 1")
+    visits.mark_noshow(session, alice, missed, missed.start_at + timedelta(minutes=30), "no answer")
+    listed = make_ups.to_make_up(session, harbor.clinic)
+    single(session, harbor, patient, "infusion-1", NOW + timedelta(days=8), "Chair 1")
+
+    assert (listed, missed.status_reason) == ([missed], "no answer")
+    assert make_ups.to_make_up(session, harbor.clinic) == []
+
+
+def test_a_missed_single_visit_without_a_follow_up_is_not_listed(session, harbor, alice):
+    patient = add_patient(session, harbor, "Olga", "Brandt")
+    missed = single(session, harbor, patient, "infusion-1", NOW + timedelta(hours=1), "Chair 1")
+    visits.mark_noshow(session, alice, missed, missed.start_at, course_effect=CourseEffect.SKIP)
+
+    assert make_ups.to_make_up(session, harbor.clinic) == []

@@ -32,6 +32,8 @@ def test_late_missed_and_called_off_visits_are_counted(session, harbor, alice, n
     visits.cancel(session, alice, [by_clinic], NOW, side="clinic")
 
     assert visit_story.record_of(session, course.patient, LATER) == visit_story.Record(1, 1, 1, 1)
+    beside = visit_story.record_of(session, course.patient, LATER, missed)
+    assert beside.missed == 0  # a no-show is not one that was before itself
 
 
 def test_an_arrival_that_was_taken_back_does_not_count(session, harbor, alice, nora_course):
