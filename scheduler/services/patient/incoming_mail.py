@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage, MIMEPart
-from email.utils import parseaddr
+from email.utils import getaddresses, parseaddr
 from hashlib import sha256
 from itertools import chain, islice
 
