@@ -132,6 +132,7 @@ WORDS_OF_THE_CLINIC = {
     "job_run": {"name", "host", "outcome"},
     "known_browser": {"digest"},
     "location": {"name", "capabilities", "public_id"},
+    "message_subject": {"method"},  # REQUEST or CANCEL
     "allocation": {"phase", "role"},
     "plan_definition": {"key", "title", "document", "digest", "public_id"},
     "practitioner": {"name", "public_id"},
