@@ -184,6 +184,7 @@ SHOWS: dict[str, Shows] = {
             "settings.save_placing",
             "settings.save_role",
             "settings.save_rules",
+            "settings.save_closing",
             "settings.save_second_factor",
             "settings.save_self_service",
             "settings.save_shifts",

@@ -21,6 +21,6 @@ def test_no_title_names_a_patient_or_a_diagnosis(harbor, objects, signed_in):  #
 def test_typing_a_name_does_not_change_the_address(harbor, signed_in):
     page = signed_in(harbor, "rita").get("/patients").text
 
-    assert "hx-get" in page
+    assert "hx-post" in page
     assert "hx-replace-url" not in page
     assert "hx-push-url" not in page

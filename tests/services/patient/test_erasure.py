@@ -26,7 +26,7 @@ from tests.engines import SECRET_KEY, both
 from tests.services.courses import book, visit
 
 LATER = NOW + timedelta(days=400)
-PLANTED = ("Lindqvist", "Nora", "nora@example.org", "Zimtstern", "0170", "1984")
+PLANTED = ("Lindqvist", "Nora", "nora@example.org", "Zimtstern", "0170 5551", "1984-03-09")
 
 
 @pytest.fixture
@@ -77,7 +77,9 @@ def everything(session):
     rows = []
     for table in db.metadata.sorted_tables:
         if table.name != "user":
-            rows += [repr(row) for row in session.execute(text(f'SELECT * FROM "{table.name}"'))]
+            rows += [
+                " ".join(map(str, row)) for row in session.execute(text(f'SELECT * FROM "{table.name}"'))
+            ]
     return re.sub(r"[0-9a-f]{32,}", "", "\n".join(rows))
 
 
