@@ -24,6 +24,7 @@ OF_NEW_RULES = ("same-hour", "zone-notice")  # only a demo whose zone follows ne
 NEWCOMER = "newcomer@demo.seriate.example"
 SEVERAL = "-several"
 NOT_IN_DEMO = {"reinstated", "reminder-confirmed"}  # what no patient of the demo has done
+OWN_PAGE = re.compile(r"/visits/[^/?#]+$")  # a patient's, not that of the calendar or an answer
 LONG_ENOUGH = 90  # seconds, for the clock's next ticks
 Mails = dict[str, str]
 
@@ -39,7 +40,8 @@ def _cancel_in_spanish(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)
     course = _several(page, "confirmation-es")
     mails = page.request.get("/demo/mailbox.json").json()
-    page.goto(next(mail["links"][0] for mail in mails if mail["id"] == course))
+    links = next(mail["links"] for mail in mails if mail["id"] == course)
+    page.goto(next(link for link in links if OWN_PAGE.search(link)))
     last = page.locator('a[href*="/cancellation"]').last.get_attribute("href")
     page.goto(str(last))
     page.locator("button.danger").click()
