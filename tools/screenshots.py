@@ -139,7 +139,7 @@ def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> str:
     travel(folder, offset + MAIL_IS_DUE)
     show(page, f"/demo/mailbox/{confirmation(page)}")
     take(page, "mail-1440")
-    link = re.search(r"http://\S+/visits/\S+", page.locator("pre.mail-text").inner_text())
+    link = re.search(r"http://\S+/visits/[^/?#\s]+(?=\s)", page.locator("pre.mail-text").inner_text())
     show(page, "/reminders")
     take(page, "sent-1440")
     if link is None:
