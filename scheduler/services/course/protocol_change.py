@@ -1,4 +1,4 @@
-"""Another protocol for the rest of a course: what was held counts, what is ahead is laid out anew.
+"""Another protocol for the rest of a course: what was held counts, what is ahead is planned again.
 
 A visit that the new protocol has too keeps its row and uid, and moves only as far as the new gaps ask for; the others
 are called off, and those that the old one did not have are new. All of it is shown first, then done in one transaction
@@ -137,7 +137,7 @@ def plan_change(
             course.weights,
             now=now,
             keep=course.keep & current.keys(),
-            anew=True,
+            other_plan=True,
         )
     except NoFit as refused:
         raise no_fit(refused) from refused

@@ -241,7 +241,7 @@ def rsvp(mail):
 def test_one_uid_counts_up_from_invitation_through_move_to_cancellation(session, harbor):
     alice = harbor.actor("alice")
     therapy = next(one for one in book(session, harbor).appointments if one.action == "therapy-6")
-    session.execute(delete(MessageSubject))  # of the mail about the whole course, which is told of no more
+    session.execute(delete(MessageSubject))  # rows of the mail about the whole course
     mails = tell(session, harbor, [therapy])
     planned = moves.plan_move(session, alice, therapy, therapy.start_at + timedelta(hours=1), LATER)
     moves.apply_moves(session, alice, planned, LATER)

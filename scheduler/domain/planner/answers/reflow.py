@@ -53,15 +53,15 @@ def reflow(
     now: datetime,
     keep: frozenset[str] = frozenset(),
     bend: bool = False,
-    anew: bool = False,
+    other_plan: bool = False,
 ) -> Reflow:
     """Return the course with the `moved` visits at their new starts and as few others moved as possible.
 
     `current` are the visits as they stand, by action; an action of the plan that is in neither `current` nor
-    `request.done` is placed anew (a visit to make up). The availability must count the time of `current` as free.
+    `request.done` gets a new time (a visit to make up). The availability must count the time of `current` as free.
     Visits of the line before the first moved one stay; `bend` lets a moved visit break the gap to them (a soft rule
-    that a role overrides), and what follows it keeps its gaps. `anew` holds every visit to the plan's gaps, whatever
-    they were: the plan is another one. Raises NoFit when no set of moves restores the plan.
+    that a role overrides), and what follows it keeps its gaps. With `other_plan` the gaps that `current` has do not
+    count: every visit must keep those of the plan. Raises NoFit when no set of moves restores the plan.
     """
     settled = _settled(request, current, moved, now)
     coming = {key: visit for key, visit in current.items() if key not in settled.done}
@@ -70,7 +70,7 @@ def reflow(
     price = {key: _price(key, keep, len(coming)) for key in coming if key not in moved and key not in earlier}
     staying = staying_at(availability.grid, {key: starts[key] for key in price}, price)
     pinned = {**settled.pinned, **{key: starts[key] for key in earlier}, **moved}
-    kept = {} if anew else {**starts, **(moved if bend else {})}
+    kept = {} if other_plan else {**starts, **(moved if bend else {})}
     slack = _slack(settled, kept, availability, moved, bend)
     bent = replace(settled, pinned=pinned, slack=slack)
     problem = PlanningProblem(bent, availability, weights or Weights(), now, staying)
