@@ -220,7 +220,7 @@ def _search(clinic: Clinic, many: int) -> None:
     session.commit()
     taken: dict[str, list[float]] = defaultdict(list)
     for given, family in rng.sample(names, 200):
-        misspelled = family[:1] + family[2] + family[1] + family[3:]
+        misspelled = family[:1] + family[2:3] + family[1:2] + family[3:]
         for text in (family[:4], f"{given[:3]} {family}", family, misspelled, f"{given} {misspelled}"):
             how = "misspelled" if misspelled in text else "as it is written"
             wall, processor = time.perf_counter(), time.process_time()
