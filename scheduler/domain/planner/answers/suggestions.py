@@ -65,11 +65,8 @@ def _change(text: str, asks: Iterable[str], **fields: Any) -> RequestChange:
 def _changes(
     request: Request, availability: Availability, reasons: tuple[Reason, ...]
 ) -> Iterator[RequestChange]:
-    if request.practitioner_ids:
-        yield _change("Anybody may treat", ["person"], practitioner_ids=frozenset())
-    yield from _other_days(request, availability)
+    yield from wider(request, availability)
     formats = availability.calendar.formats
-    yield from _other_hours(request, formats)
     for on in sorted(request.blocked_on):
         text = f"The patient can come on {formats.day(on)} after all"
         yield _change(text, [f"{on}"], blocked_on=request.blocked_on - {on})
@@ -82,6 +79,14 @@ def _changes(
         text = "Start a week later" if weeks == 1 else f"Start {weeks} weeks later"
         yield _change(text, ["later"], not_before=later)
     yield from _bent_gaps(request, reasons)
+
+
+def wider(request: Request, availability: Availability) -> Iterator[RequestChange]:
+    """Yield what the patient could give up of who treats, on which weekdays, and when; nothing of it is tried."""
+    if request.practitioner_ids:
+        yield _change("Any therapist", ["person"], practitioner_ids=frozenset())
+    yield from _other_days(request, availability)
+    yield from _other_hours(request, availability.calendar.formats)
 
 
 def _other_days(request: Request, availability: Availability) -> Iterator[RequestChange]:
