@@ -164,6 +164,7 @@ TABLE = {
     "POST patient_pages.move": (LINK, f"{TO_VISIT}/request", {}, True),
     "POST patient_pages.accept": (LINK, f"{TO_VISIT}/request/acceptance", {}, True),
     "POST patient_pages.withdraw": (LINK, f"{TO_VISIT}/request/withdrawal", {}, True),
+    "POST patient_pages.confirm_all": (LINK, "/visits/{link}/confirmation", {}, False),
     "POST patient_pages.confirm": (LINK, f"{TO_VISIT}/confirmation", {}, True),
     "GET patient_pages.one_calendar": (LINK, f"{TO_VISIT}/visit.ics", None, True),
     "GET patients.edit": ("patients", "/patients/{patient}/edit", None, True),
