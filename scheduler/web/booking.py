@@ -28,7 +28,7 @@ from scheduler.services.planning.earlier import LastVisitMissing
 from scheduler.services.planning.proposal_tokens import unsign
 from scheduler.services.visit import judge
 from scheduler.transactions import only_reads, reads_first
-from scheduler.web import wish_form
+from scheduler.web import offers, wish_form
 from scheduler.web.current import actor
 from scheduler.web.earlier_form import EarlierForm, earlier_form
 from scheduler.web.local import iso_time, local_time, read_date
@@ -146,7 +146,8 @@ def book() -> str | tuple[str, int] | Response:
         db.session.rollback()
         return _again(refusal)
     db.session.commit()
-    words = f"{'Held' if reserve else 'Booked'}: {len(held.visits)} visits for {course.patient.name}."
+    counted = offers.counted(held.wishes.plan_definition.plan, held.visits)
+    words = f"{'Held' if reserve else 'Booked'}: {counted} for {course.patient.name}."
     undo_at = url_for(".take_back", care_plan_id=course.public_id)
     flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept
     return redirect(url_for("care_plans.show", care_plan_id=course.public_id), 303)

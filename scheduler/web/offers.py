@@ -18,6 +18,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Placement, Proposal
 from scheduler.domain.plans import Plan
+from scheduler.domain.text import visits_and_calls
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
 from scheduler.http import signing
 from scheduler.models.job import Job
@@ -49,6 +50,7 @@ class ShownProposal:
     weeks: list[list[CalendarDay[Placement]]]
     names: dict[int, str]
     closed: Mapping[date, str]
+    count: str
     unkept: Sequence[tuple[unkept.Unkept, list[tuple[str, str]]]] = ()
 
 
@@ -101,6 +103,12 @@ def find(patient: Patient, form: Fields) -> Found:
         return Found((), wishes, refusal, _helps(wishes, refusal, form))
 
 
+def counted(plan: Plan, visits: Sequence[Placement]) -> str:
+    """Return how many visits and calls these are, as the patient's page and mails count them."""
+    visible = sum(plan.action(visit.action).visible for visit in visits)
+    return visits_and_calls(visible, len(visits) - visible)
+
+
 def _improvement(form: Fields, wishes: CourseRequest) -> tuple[Job | None, Proposal | None]:
     """Return the job that the form names, if it has ended, and the better course that it has found for these wishes.
 
@@ -141,6 +149,7 @@ def _offers(wishes: CourseRequest, found: Sequence[Proposal], form: Fields) -> l
             weeks(proposal.visits, lambda visit: visit.start, clinic.zone, clinic.formats, closed),
             names,
             _within(proposal, closed),
+            counted(wishes.plan_definition.plan, proposal.visits),
             [
                 (one, [(change.words, asking_again(form, change.fields)) for change in one.changes])
                 for one in unkept.unkept(db.session(), actor(), wishes, proposal)

@@ -103,7 +103,7 @@ SHOWS: dict[str, Shows] = {
     "shifts.shift": listing("late day"),
     "zone_rules.index": listing("time-zone changes"),
     **dict.fromkeys(("booking.explain_late_start", "booking.starts"), nothing("free times only")),
-    **dict.fromkeys(("reminders.counts", "tasks.count"), nothing("numbers only")),
+    "tasks.count": nothing("numbers only"),
     **dict.fromkeys(
         (
             "board.jump",

@@ -21,7 +21,6 @@ from scheduler.web.shell import may
 
 bp = Blueprint("tasks", __name__)
 MORNING = time(8)
-counts = worklist.Counts()
 
 
 @bp.get("/today")
@@ -42,7 +41,9 @@ def refresh() -> str:
 @may("tasks")
 def count() -> str:
     """How much there is to do, for the navigation of every page."""
-    return render_template("_task_count.html", open_tasks=counts.of_actor(db.session(), actor(), clock.now()))
+    return render_template(
+        "_task_count.html", open_tasks=worklist.COUNTS.of_actor(db.session(), actor(), clock.now())
+    )
 
 
 def _work() -> dict[str, Any]:

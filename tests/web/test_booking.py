@@ -84,7 +84,7 @@ def test_a_bent_gap_is_booked_by_a_role_with_a_reason(session, harbor, wishes, s
     }
     client = signed_in(harbor, "mona")
     refused = client.post("/care-plans/proposals", data=middle, headers=HX).text
-    assert "Infusion 4 once after up to 18 days instead of 4" in dict(links(refused))
+    assert "Allow up to 18 days before infusion 4 (protocol: 4)" in dict(links(refused))
     bent = middle | {"slack": "infusion-4:2:18"}
     offered = client.post("/care-plans/proposals", data=bent, headers=HX).text
     token = findall(r'name="token" value="([^"]+)"', offered)[0]

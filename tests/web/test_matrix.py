@@ -187,7 +187,6 @@ TABLE = {
     "GET records.show": ("records", "/patients/{patient}/record", None, True),
     "POST records.erase": ("records", "/patients/{patient}/record/erasure", {}, True),
     "POST records.export": ("records", "/patients/{patient}/record/export", {}, True),
-    "GET reminders.counts": ("send-log", "/reminders/counts", None, False),
     "GET reminders.index": ("send-log", "/reminders", None, False),
     "POST reminders.found": ("send-log", "/reminders/found", {"search": "nora"}, False),
     "POST reminders.agree": ("agree", "/reminders/agreement", {}, False),

@@ -36,6 +36,7 @@ from scheduler.services.day.duties import Duty
 from scheduler.services.mail import call_list, send_log
 from scheduler.services.mail.call_list import CallListEntry
 
+Reader = tuple[str, StaffRole | None, int | None]  # clinic, role, and the person where it counts
 AUTHORIZED = timedelta(days=14)  # how long before a visit its authorization is asked for
 
 
@@ -87,18 +88,33 @@ class Counts:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, StaffRole | None, int | None], tuple[tuple[int, int], int]] = {}
+        self._of_calendar: dict[Reader, tuple[tuple[int, int], int]] = {}
+        self._last: dict[Reader, int] = {}
 
     def of_actor(self, session: Session, actor: Actor, now: datetime) -> int:
         """Return how many things there are to do for this role, with its open tasks."""
-        own = None if allowed(actor, "move") else own_practitioner(session, actor)
-        who = (actor.clinic.id, actor.role, own.id if own else None)
+        reader = _reader(actor)
         when = (versions.calendar_version(session, actor.clinic.id), int(now.timestamp()) // 60)
-        known = self._known.get(who)
+        known = self._of_calendar.get(reader)
         if known is None or known[0] != when:
-            known = self._known[who] = (when, _of_calendar(session, actor, now, own).count)
+            own = None if allowed(actor, "move") else own_practitioner(session, actor)
+            known = self._of_calendar[reader] = (when, _of_calendar(session, actor, now, own).count)
         open_tasks, _ = task.count_open(session, actor.clinic.id, now)
-        return known[1] + _of_desk(session, actor, now).count + open_tasks
+        self._last[reader] = known[1] + _of_desk(session, actor, now).count + open_tasks
+        return self._last[reader]
+
+    def last(self, actor: Actor) -> int | None:
+        """Return what was counted last for this role; None before the first time."""
+        return self._last.get(_reader(actor))
+
+
+def _reader(actor: Actor) -> Reader:
+    """Return for whom is counted: everyone at the desk counts the same, a clinician may count her own."""
+    alone = actor.user_id if not allowed(actor, "move") else None
+    return (actor.clinic.public_id, actor.role, alone)
+
+
+COUNTS = Counts()
 
 
 def of_actor(session: Session, actor: Actor, now: datetime, *, everyone: bool = False) -> Worklist:
