@@ -171,8 +171,8 @@ def book(page: Page) -> None:
     page.get_by_label("Protocol").select_option("iv-depression-6")
     page.locator("#offers-title").wait_for()
     take(page, "booking-1440")
-    page.get_by_role("button", name="Book these 21 visits").first.click()
-    page.get_by_role("status").filter(has_text="Booked: 21 visits").wait_for()
+    page.get_by_role("button", name="Book these 15 visits and 6 calls").first.click()
+    page.get_by_role("status").filter(has_text="Booked: 15 visits and 6 calls").wait_for()
 
 
 def confirmation(page: Page) -> str:

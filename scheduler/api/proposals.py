@@ -47,7 +47,8 @@ class Bend(Body):
 class WishBody(Body):
     """What a patient wishes. `done` are actions that are over by now: later gaps count from them.
 
-    `slack` bends soft gaps; booking such a course asks for a reason and the right to override.
+    `slack` bends soft gaps; booking such a course asks for a reason and the right to override. With `dosing_only`,
+    weekdays and times of day are asked of the visits that give the drug alone.
     """
 
     patient_id: Id
@@ -62,6 +63,7 @@ class WishBody(Body):
     pinned: list[Pin] = Field(default=[], max_length=100)
     done: list[Pin] = Field(default=[], max_length=100)
     slack: list[Bend] = Field(default=[], max_length=100)
+    dosing_only: bool = False
     count: Annotated[int, Field(ge=1, le=10)] = 3
 
 
@@ -179,6 +181,7 @@ def wishes_of(actor: Actor, body: WishBody) -> CourseRequest:
         preferred=body.preferred,
         count=body.count,
         slack=_slack(definition.plan, body.slack),
+        dosing_only=body.dosing_only,
     )
 
 

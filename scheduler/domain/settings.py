@@ -43,6 +43,14 @@ class ProxyNames(StrEnum):
     NOTHING = "nothing"
 
 
+class VisitTypes(StrEnum):
+    """Where patients read what an appointment is for, such as "Infusion 3 of 6"."""
+
+    NOWHERE = "nowhere"
+    PAGE = "page"  # on the private page
+    EMAIL = "email"  # there and in emails
+
+
 @dataclass(frozen=True, slots=True)
 class ClinicSettings:
     locale: str = DEFAULT_LOCALE  # how dates and times are written, and on which day a week begins
@@ -77,6 +85,7 @@ class ClinicSettings:
     several_visits: str = SeveralVisits.NOTHING.value
     proxy_names: str = ProxyNames.FIRST_NAME.value
     reminder_preparation: bool = False  # what to do before, and whether a driver is needed, in the reminder
+    visit_types: str = VisitTypes.NOWHERE.value
     private_events: bool = False  # CLASS of events; Google shows private ones as "Busy" only
     show_hidden_visits: bool = False
     show_location: bool = True

@@ -86,3 +86,12 @@ def _reason_against(character: str) -> str | None:
     if character in BIDI_CONTROLS:
         return "holds a character that reorders text"
     return REASONS.get(unicodedata.category(character))
+
+
+def visits_and_calls(visits: int, calls: int) -> str:
+    """Return such as "15 visits and 6 calls": what a patient comes to, and what the clinic does without them."""
+    words = [
+        f"{number} {noun}{'' if number == 1 else 's'}"
+        for number, noun in ((visits, "visit"), (calls, "call"))
+    ]
+    return " and ".join(words if visits and calls else words[:1] if visits or not calls else words[1:])

@@ -48,7 +48,7 @@ _inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 @dataclass(frozen=True, slots=True)
 class VisitLine:
     """One visit as a mail lists it; `before` is its former time, if it had one, `again` marks one that was
-    canceled before, and `steps` are what to do before it."""
+    canceled before, `what` says what it is, and `steps` are what to do before it."""
 
     day: str
     times: str
@@ -56,6 +56,7 @@ class VisitLine:
     before: str = ""
     cancelled: bool = False
     again: bool = False
+    what: str = ""
     steps: tuple[str, ...] = ()
 
 
@@ -131,6 +132,8 @@ def _visit_text(visit: VisitLine, language: str, *, with_zone: bool) -> str:
     mark = f" [{_mark(visit, language)}]" if _mark(visit, language) else ""
     zone = f" ({visit.zone})" if with_zone else ""
     lines = [f"* {_capital(visit.day)}", f"  {visit.times}{zone}{mark}"]
+    if visit.what:
+        lines.append(f"  {visit.what}")
     if visit.before:
         lines.append(f"  {BEFORE[language]}: {visit.before}")
     for step in visit.steps:

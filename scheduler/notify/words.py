@@ -19,6 +19,9 @@ ON = {"en": "{time} on {day}", "es": "{time} del {day}"}
 UNTIL = {"en": "{start} to {end}", "es": "{start} a {end}"}
 
 
+OF = {"en": "of", "es": "de"}
+
+
 @dataclass(frozen=True, slots=True)
 class Tongue:
     """The language, zone and formats in which a mail speaks."""
@@ -48,6 +51,12 @@ class Tongue:
             text
             if at is None
             else text.replace("{time}", self.time_for(at, visit_start)).replace("m..", "m.")
+        )
+
+    def visit_type(self, title: str, position: int | None, series_length: int | None) -> str:
+        """Return such as "Infusion 3 of 6", or the title alone for a visit of no series."""
+        return (
+            f"{title} {position} {OF[self.language]} {series_length}" if position and series_length else title
         )
 
     def zone_of(self, instant: datetime) -> str:

@@ -21,6 +21,7 @@ from scheduler.services.patient.self_service import OldForm, TooLate
 from scheduler.services.planning.courses import blocked_by
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
+MOST_AT_ONCE = 200  # visits that one form confirms
 DONE = (
     "confirmed",
     "cancelled",
@@ -40,6 +41,21 @@ def confirm(token: str, visit_id: str) -> Response:
     visit = page.visit(visit_id)
     page.check(visit, "confirmation")
     self_service.confirm(db.session(), page.actor, visit, page.now)
+    return gone_to(page, "confirmed")
+
+
+@bp.post("/visits/<token>/confirmation")
+def confirm_all(token: str) -> Response:
+    """Confirm every visit that the form names, or none where one of them has changed since."""
+    page, form = opened(token), request.form
+    named = list(zip(form.getlist("visit"), form.getlist("mark"), strict=False))[:MOST_AT_ONCE]
+    if not named:
+        raise OldForm
+    visits = [page.visit(visit_id) for visit_id, _ in named]
+    for visit, (_, mark) in zip(visits, named, strict=True):
+        page.check(visit, "confirmation", mark)
+    for visit in visits:
+        self_service.confirm(db.session(), page.actor, visit, page.now)
     return gone_to(page, "confirmed")
 
 

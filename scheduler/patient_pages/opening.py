@@ -16,6 +16,7 @@ from scheduler import clock
 from scheduler.database import begin_write, db
 from scheduler.domain.formats import USUAL
 from scheduler.domain.localtime import local_on
+from scheduler.domain.settings import VisitTypes
 from scheduler.domain.status import OCCUPYING
 from scheduler.http.signing import keys
 from scheduler.ical.entries import called
@@ -93,9 +94,10 @@ class Opened:
     def mark(self, about: Marked, answer: str) -> str:
         return mark(keys(), self.token, about, answer)
 
-    def check(self, about: Marked, answer: str) -> None:
-        """Raise OldForm unless the posted form was made for this answer about things as they are."""
-        check_mark(keys(), self.token, about, answer, request.form.get("mark", ""))
+    def check(self, about: Marked, answer: str, given: str | None = None) -> None:
+        """Raise OldForm unless the form's mark, or the given one, is for this answer about things as they are."""
+        mark_of_form = request.form.get("mark", "") if given is None else given
+        check_mark(keys(), self.token, about, answer, mark_of_form)
 
 
 def opened(token: str, purposes: Sequence[str] = (private_links.VISITS,), even_over: bool = False) -> Opened:
@@ -144,6 +146,7 @@ def shown(template: str, page: Opened, status: int = 200, **values: Any) -> Resp
         "patient": page.patient,
         "clinic": page.clinic,
         "clinic_name": called(page.clinic),
+        "shows_types": page.clinic.settings.visit_types != VisitTypes.NOWHERE.value,
         "map_url": MAP + quote(page.clinic.address, safe="") if page.clinic.address else "",
         "home": url_for("patient_pages.show", token=page.token, lang=_kept().get("lang")),
     }

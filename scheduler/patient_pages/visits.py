@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Response, current_app
 
 from config import Settings
@@ -30,6 +32,8 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
     """Return the page with all visits ahead; `notice` says what has just happened."""
     visits = page.visits()
     standing = [visit for visit in visits if visit.status.is_live]
+    offered = [(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits]
+    confirmable = [visit for visit, may, _ in offered if may.confirm]
     return shown(
         "patient_pages/show.html",
         page,
@@ -44,8 +48,16 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         blocked=missing_before_each(db.session(), standing),
         needed={visit.public_id for visit in standing if is_needed(visit, page.now)},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
-        visits=[(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits],
+        visits=offered,
+        confirmable=confirmable if len(confirmable) > 1 else [],
+        zone=_shared_zone(page, visits),
     )
+
+
+def _shared_zone(page: Opened, visits: Sequence[Appointment]) -> str:
+    """Return the zone of several visits, to be said once; nothing where the clocks change between them."""
+    zones = {page.speech.zone_of(visit.start_at) for visit in visits}
+    return zones.pop() if len(zones) == 1 and len(visits) > 1 else ""
 
 
 @bp.get("/visits/<token>/sheet")
@@ -58,6 +70,7 @@ def sheet(token: str) -> Response:
         "patient_pages/sheet.html",
         page,
         visits=[(visit, drivers[visit.id], steps(visit, page.speech.language)) for visit in standing],
+        zone=_shared_zone(page, standing),
     )
 
 

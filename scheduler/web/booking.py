@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 from secrets import token_hex
 from typing import Any
 
@@ -23,19 +24,23 @@ from scheduler.models.patient import Patient
 from scheduler.services.course import booking, unbooking
 from scheduler.services.patient import patients
 from scheduler.services.patient.patient_search import look_up
-from scheduler.services.planning import course_rules, improving_jobs, proposals
+from scheduler.services.planning import course_rules, improving_jobs, proposals, unkept
 from scheduler.services.planning.earlier import LastVisitMissing
 from scheduler.services.planning.proposal_tokens import unsign
 from scheduler.services.visit import judge
 from scheduler.transactions import only_reads, reads_first
-from scheduler.web import wish_form
+from scheduler.web import offers, wish_form
 from scheduler.web.current import actor
 from scheduler.web.earlier_form import EarlierForm, earlier_form
-from scheduler.web.local import iso_time, local_time
-from scheduler.web.offers import NOTHING, Found, find
+from scheduler.web.local import iso_time, local_time, read_date
+from scheduler.web.offers import NOTHING, Found, asking_again, find
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 from scheduler.web.wish_form import Fields
+
+# What a desk reads of a proposal's terms; the others are about the clinic's use of its time, for programs.
+PREFERENCE_TERMS = ("preferred", "weekdays", "therapist")  # where one costs, it stands among what is not kept
+DESK_TERMS = ("moves", "completion", "gaps", "rhythm", *PREFERENCE_TERMS, "handovers")
 
 bp = Blueprint("booking", __name__)
 
@@ -77,13 +82,27 @@ def improvement(job_id: str) -> tuple[str, int]:
     return render_template("booking/_improvement.html", job=job), 200
 
 
+@bp.post("/care-plans/late-start")
+@may("book")
+@only_reads
+def explain_late_start() -> str:
+    """What would let the best course start earlier: asked by the page once the proposals are there."""
+    form = request.form
+    patient = patients.get(db.session(), actor().clinic, form.get("patient", ""))
+    wishes = wish_form.read(db.session(), actor(), patient, form, clock.now())
+    starts_on = read_date("starts_on", form.get("starts_on", ""))
+    late = unkept.late_start(db.session(), actor(), wishes, starts_on, clock.now())
+    ways = [(one, asking_again(form, one.change.fields)) for one in late.earlier] if late else []
+    return render_template("booking/_late_start.html", late=late, ways=ways, wishes=wishes)
+
+
 @bp.post("/care-plans/starts")
 @may("book")
 @only_reads
 def starts() -> Response:
     """Where one visit may go with the rest of the course around it, for a drag or the arrows.
 
-    `starts` are local times by day, `labels` how each of these times is shown.
+    `starts` are local times by day, `labels` how each of these times is shown, and `days` each day between them.
     """
     form, action = request.form, request.form.get("action", "")
     patient = patients.get(db.session(), actor().clinic, form.get("patient", ""))
@@ -95,7 +114,16 @@ def starts() -> Response:
         at = iso_time(local.time())
         found.setdefault(local.date().isoformat(), []).append(at)
         labels[at] = local_time(local.time())
-    return jsonify(starts=found, labels=labels)
+    return jsonify(starts=found, labels=labels, days=_day_labels([date.fromisoformat(on) for on in found]))
+
+
+def _day_labels(days: Sequence[date]) -> dict[str, str]:
+    """Return what each day from the first to the last is called, and the day before and after them."""
+    if not days:
+        return {}
+    first = min(days) - timedelta(days=1)
+    between = [first + timedelta(days=n) for n in range((max(days) - first).days + 2)]
+    return {on.isoformat(): actor().clinic.formats.day(on) for on in between}
 
 
 @bp.post("/care-plans")
@@ -119,7 +147,8 @@ def book() -> str | tuple[str, int] | Response:
         db.session.rollback()
         return _again(refusal)
     db.session.commit()
-    words = f"{'Held' if reserve else 'Booked'}: {len(held.visits)} visits for {course.patient.name}."
+    counted = offers.counted(held.wishes.plan_definition.plan, held.visits)
+    words = f"{'Held' if reserve else 'Booked'}: {counted} for {course.patient.name}."
     undo_at = url_for(".take_back", care_plan_id=course.public_id)
     flash((words, undo_at))  # type: ignore[arg-type]  # any JSON value is kept
     return redirect(url_for("care_plans.show", care_plan_id=course.public_id), 303)
@@ -179,6 +208,7 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
     return {
         "patient": patient,
         "values": form,
+        "away": wish_form.away_rows(form),
         "today": _today(),
         "found": found,
         "offers": found.offers,
@@ -193,6 +223,8 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
         "needs_override": bool(bends or second),
         "earlier": _earlier(form),
         "group": _group(),
+        "term_keys": DESK_TERMS,
+        "preference_keys": PREFERENCE_TERMS,
     }
 
 

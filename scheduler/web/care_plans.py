@@ -58,6 +58,7 @@ def show(care_plan_id: str) -> str:
         messages=visit_story.messages_of_course(db.session(), course),
         replaced={visit.replaces_id for visit in appointments_of(course) if visit.replaces_id},
         ahead=careplans.ahead(course, now),
+        ahead_words=careplans.counted(careplans.ahead(course, now)),
         missing=missing_steps(course),
         missed=missed_doses.of_course(db.session(), course),
         steps=[name for name, fits in CARE_PLAN_STEPS.items() if course.status in fits],

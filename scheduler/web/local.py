@@ -59,7 +59,8 @@ LANGUAGES = {
 }
 FIELDS = {  # what a form calls a field, where that is another word than its name
     "birth_date": "Date of birth",
-    "blocked": "Unavailable date",
+    "away_from": "First unavailable date",
+    "away_until": "Last unavailable date",
     "earliest": "From",
     "family_name": "Last name",
     "given_name": "First name",

@@ -18,13 +18,14 @@ from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Placement, Proposal
 from scheduler.domain.plans import Plan
+from scheduler.domain.text import visits_and_calls
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
 from scheduler.http import signing
 from scheduler.models.job import Job
 from scheduler.models.patient import Patient
 from scheduler.models.schedule import closures
 from scheduler.services.clinic import resources
-from scheduler.services.planning import improving_jobs, proposals
+from scheduler.services.planning import improving_jobs, proposals, unkept
 from scheduler.services.planning.earlier import longer_gap
 from scheduler.services.planning.proposal_tokens import sign
 from scheduler.services.planning.wishes import CourseRequest
@@ -39,13 +40,18 @@ MOST_BESIDE = 2  # other courses beside the better one that a worker has found
 
 @dataclass(frozen=True)
 class ShownProposal:
-    """A proposal as the page shows it. `closed` are the days within it on which the clinic is closed, and why."""
+    """A proposal as the page shows it. `closed` are the days within it on which the clinic is closed, and why.
+
+    `unkept` are the preferences that it does not keep, each with the addresses that ask for what would keep it.
+    """
 
     proposal: Proposal
     token: str
     weeks: list[list[CalendarDay[Placement]]]
     names: dict[int, str]
     closed: Mapping[date, str]
+    count: str
+    unkept: Sequence[tuple[unkept.Unkept, list[tuple[str, str]]]] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def find(patient: Patient, form: Fields) -> Found:
         found = proposals.propose(
             db.session(), actor(), wishes, now, at_once=(lambda: True) if job else goes_on
         )
-        offers = _offers(wishes, [better, *found[:MOST_BESIDE]] if better else found)
+        offers = _offers(wishes, [better, *found[:MOST_BESIDE]] if better else found, form)
         if job is None and not found[0].proven and goes_on():
             job = _improve(wishes, found[0].cost)
         return Found(offers, wishes, job=job, better=better is not None)
@@ -89,12 +95,18 @@ def find(patient: Patient, form: Fields) -> Found:
         if wishes is None or refusal.details["proven"]:
             return Found((), wishes, refusal, _helps(wishes, refusal, form))
         if better:
-            return Found(_offers(wishes, [better]), wishes, job=job, better=True)
+            return Found(_offers(wishes, [better], form), wishes, job=job, better=True)
         if job is None and goes_on():
             job = _improve(wishes, None)
         return Found((), wishes, refusal, job=job)
     except Invalid as refusal:
         return Found((), wishes, refusal, _helps(wishes, refusal, form))
+
+
+def counted(plan: Plan, visits: Sequence[Placement]) -> str:
+    """Return how many visits and calls these are, as the patient's page and mails count them."""
+    visible = sum(plan.action(visit.action).visible for visit in visits)
+    return visits_and_calls(visible, len(visits) - visible)
 
 
 def _improvement(form: Fields, wishes: CourseRequest) -> tuple[Job | None, Proposal | None]:
@@ -125,7 +137,7 @@ def _improve(wishes: CourseRequest, cost: int | None) -> Job | None:
     return job
 
 
-def _offers(wishes: CourseRequest, found: Sequence[Proposal]) -> list[ShownProposal]:
+def _offers(wishes: CourseRequest, found: Sequence[Proposal], form: Fields) -> list[ShownProposal]:
     now = clock.now()
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
     names = resources.names(db.session(), actor().clinic.id, ids)
@@ -137,6 +149,11 @@ def _offers(wishes: CourseRequest, found: Sequence[Proposal]) -> list[ShownPropo
             weeks(proposal.visits, lambda visit: visit.start, clinic.zone, clinic.formats, closed),
             names,
             _within(proposal, closed),
+            counted(wishes.plan_definition.plan, proposal.visits),
+            [
+                (one, [(change.words, asking_again(form, change.fields)) for change in one.changes])
+                for one in unkept.unkept(db.session(), actor(), wishes, proposal)
+            ],
         )
         for proposal in found
     ]
@@ -149,10 +166,11 @@ def _helps(wishes: CourseRequest | None, refusal: Refusal, form: Fields) -> list
         longer = longer_gap(db.session(), actor(), wishes, clock.now())
         if longer is not None:
             offered.append({"text": longer.text, "request": longer.request})
-    return [(one["text"], _asking_again(form, one["request"])) for one in offered]
+    return [(one["text"], asking_again(form, one["request"])) for one in offered]
 
 
-def _asking_again(form: Fields, change: Mapping[str, Any]) -> str:
+def asking_again(form: Fields, change: Mapping[str, Any]) -> str:
+    """Return the address of the booking page with the form's fields, changed; nothing for no change."""
     if not change:
         return ""
     values = wish_form.changed(form, change)

@@ -1,4 +1,4 @@
-"""Sheets to print: a patient's course with how to prepare, and the day for each chair or person."""
+"""Sheets to print: a patient's course with how to prepare, a proposal, and the day for each chair or person."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.http import signing
 from scheduler.models import preparations
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.patient import Patient
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
+from scheduler.services.planning.proposal_tokens import unsign
+from scheduler.transactions import only_reads
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -39,6 +42,24 @@ def course(care_plan_id: str) -> str:
         course=found,
         patient=found.patient,
         visits=[(visit, _lines(visit, speech)) for visit in ahead],
+        now=now,
+    )
+
+
+@bp.post("/care-plans/proposals/print")
+@may("book")
+@only_reads
+def offer() -> str:
+    """A proposal on paper, for a patient who decides at home: nothing of it is booked. Raises ProposalExpired."""
+    now = clock.now()
+    found = unsign(db.session(), actor(), request.form.get("token", ""), signing.keys(), now)
+    plan = found.wishes.plan_definition.plan
+    visits = [(plan.action(visit.action), visit) for visit in found.visits]
+    return render_template(
+        "prints/offer.html",
+        patient=found.wishes.patient,
+        plan_title=found.wishes.plan_definition.title,
+        visits=[(action, visit) for action, visit in visits if action.visible],
         now=now,
     )
 

@@ -77,20 +77,6 @@ def _page(view: str, given: MultiDict[str, str], text: str) -> str:
     )
 
 
-@bp.get("/reminders/counts")
-@may("send-log")
-def counts() -> str:
-    """Return what waits for the desk, for the board: whom to call, what to book, what no one knows."""
-    clinic, now = actor().clinic, clock.now()
-    return render_template(
-        "reminders/_counts.html",
-        calls=len(call_list.calls(db.session(), clinic, now)),
-        boosters=len(booster_tasks.to_book(db.session(), clinic, now)),
-        make_ups=len(make_ups.to_make_up(db.session(), clinic)),
-        unclear=send_log.unclear(db.session(), clinic),
-    )
-
-
 @bp.post("/reminders/<message_id>/resend")
 @may("send-log")
 def resend(message_id: str) -> AnyResponse:

@@ -15,6 +15,7 @@ from scheduler.database import db
 from scheduler.models import task
 from scheduler.services.account.permissions import allowed, require, sees
 from scheduler.services.actors import Actor
+from scheduler.services.day import worklist
 from scheduler.services.visit import zone_drift
 from scheduler.transactions import SAFE, again_as_writer
 from scheduler.web.current import actor, forget_actor
@@ -82,6 +83,7 @@ def _tasks(person: Actor) -> tuple[int, list[str]]:
     if not allowed(person, "tasks"):
         return 0, []
     count, waiting = task.count_open(db.session(), person.clinic.id, clock.now())
+    count = worklist.COUNTS.last(person) or count
     if not waiting:
         return count, []
     answers = "A patient’s answer needs" if waiting == 1 else f"{waiting} patients’ answers need"

@@ -1,14 +1,16 @@
 """The booking form: from its fields to a patient's wishes, and back to what the form shows.
 
+Unavailable dates are rows of a first and a last day (`away_from`, `away_until`); an empty last day is the first.
 A pin is "action@2026-11-24T09:30", in the clinic's wall-clock time; a bent gap is "action:shortest:longest". A course
 that starts in its middle names the last visit before (`had`), its day, and the days of earlier ones as `on-action`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -27,6 +29,7 @@ from scheduler.services.planning.wishes import CourseRequest
 from scheduler.web.local import LONGEST, read_date, read_instant, read_time
 
 MOST_PINS = 60
+DOSING = "dosing"  # what weekdays and times of day are asked of
 USUAL_HOUR = time(10)  # of earlier visits, unless the desk says
 Fields = MultiDict[str, str]
 
@@ -72,14 +75,46 @@ def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: da
         weekdays=frozenset(_weekdays(form.getlist("weekdays"))),
         earliest=_time(form, "earliest"),
         latest=_time(form, "latest"),
-        blocked_on=frozenset(read_date("blocked", text) for text in form.getlist("blocked") if text),
+        blocked_on=frozenset(_away(form, actor.clinic.settings.planning_horizon_days)),
         practitioners=tuple(chosen),
         pinned={pin.action: pin.start for pin in pins(form)},
         preferred=_time(form, "preferred"),
         done=known.done,
         skipped=known.skipped,
         slack=_slack(form, definition.plan),
+        dosing_only=form.get("asked_of") == DOSING,
     )
+
+
+def away_rows(form: Fields) -> list[tuple[str, str]]:
+    """Return the rows of unavailable dates, first and last day, as the form shows them."""
+    rows = zip_longest(form.getlist("away_from"), form.getlist("away_until"), fillvalue="")
+    return [row for row in rows if any(row)]
+
+
+def _away(form: Fields, most_days: int) -> Iterator[date]:
+    """Yield each unavailable date. Raises Invalid for a last day without a first, or one before it."""
+    for first_text, last_text in away_rows(form):
+        if not first_text:
+            raise Invalid([("away_from", "is needed with a last day")])
+        first = read_date("away_from", first_text)
+        last = read_date("away_until", last_text) if last_text else first
+        if last < first:
+            raise Invalid([("away_until", "is before the first day")])
+        if (last - first).days >= most_days:
+            raise Invalid([("away_until", f"is more than {most_days} days after the first day")])
+        yield from (first + timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def _stretches(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Return dates as stretches of consecutive days."""
+    found: list[tuple[date, date]] = []
+    for on in sorted(days):
+        if found and on - found[-1][1] == timedelta(days=1):
+            found[-1] = (found[-1][0], on)
+        else:
+            found.append((on, on))
+    return found
 
 
 def _slack(form: Fields, plan: Plan) -> dict[str, tuple[int, int]]:
@@ -126,18 +161,23 @@ def changed(form: Fields, change: Mapping[str, Any]) -> Fields:
         values.poplist(name)
     values.setlist("pinned", [pin.text for pin in pins(form)])
     for name, value in change.items():
-        values.setlist(*_as_fields(name, value, values))
+        if name == "blocked_on":
+            stretches = _stretches(value)
+            values.setlist("away_from", [first.isoformat() for first, _ in stretches])
+            values.setlist("away_until", [last.isoformat() for _, last in stretches])
+        else:
+            values.setlist(*_as_field(name, value, values))
     return values
 
 
-def _as_fields(name: str, value: Any, values: Fields) -> tuple[str, list[str]]:
+def _as_field(name: str, value: Any, values: Fields) -> tuple[str, list[str]]:
     match name:
         case "practitioner_ids":
             return "practitioner", []
         case "weekdays":
             return "weekdays", [str(day) for day in sorted(value)]
-        case "blocked_on":
-            return "blocked", sorted(day.isoformat() for day in value)
+        case "dosing_only":
+            return "asked_of", [DOSING] if value else []
         case "pinned":
             return "pinned", [text for text in values.getlist("pinned") if text.partition("@")[0] in value]
         case "slack":

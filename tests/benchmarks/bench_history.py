@@ -21,7 +21,7 @@ MOST_SECONDS = 5.0
 FORMERLY = {
     "/metrics": "SELECT state, count(*) FROM message GROUP BY state",
     "/reminders": "SELECT state, count(*) FROM message WHERE clinic_id = :clinic GROUP BY state",
-    "/reminders/counts, unclear": "SELECT count(*) FROM message NOT INDEXED WHERE clinic_id = :clinic"
+    "/today/count, unclear": "SELECT count(*) FROM message NOT INDEXED WHERE clinic_id = :clinic"
     " AND state = 'uncertain' AND settled_at IS NULL",
     "digest, one user": "SELECT id FROM message NOT INDEXED WHERE user_id = :user AND kind = 'digest'",
 }
@@ -38,8 +38,8 @@ def test_history(engine_name, app, session, harbor):
         "books of flask status": lambda: books.faults(session, clinic.id, NOW),
         "/metrics": lambda: (send_log.open_counts(session), send_log.day_counts(session, NOW)),
         "/reminders": lambda: send_log.counts(session, clinic, NOW),
-        "/reminders/counts, calls": lambda: call_list.calls(session, clinic, NOW),
-        "/reminders/counts, unclear": lambda: send_log.unclear(session, clinic),
+        "/today/count, calls": lambda: call_list.calls(session, clinic, NOW),
+        "/today/count, unclear": lambda: send_log.unclear(session, clinic),
         "digest, one user": lambda: digest.enqueue_due(session, clinic, NOW),
     }
     for name, ask in asked.items():

@@ -53,7 +53,12 @@ MUST_SHOW = {
     "GET protocol_change.form", "GET records.show", "GET requests.index", "GET single_visits.form", "GET visits.panel",
     "GET visits.show",
 }  # fmt: skip
-AGAIN = ("board.grid", "visits.panel", "booking.improvement")  # noted once an hour; tests/http/test_access.py
+AGAIN = (
+    "board.grid",
+    "visits.panel",
+    "booking.improvement",
+    "tasks.refresh",
+)  # noted once an hour; tests/http/test_access.py
 STREAM = {"Accept": "application/x-ndjson"}
 
 

@@ -99,7 +99,7 @@ def addresses(session, staffed, course, tmp_path):
         "/patients/new",
         f"/patients/{nora}/record",
         "/requests",
-        "/tasks",
+        "/today",
         f"/tasks/{task}",
         "/reminders?view=calls",
         "/settings/data",

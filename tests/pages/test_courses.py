@@ -144,6 +144,15 @@ def test_the_arrow_keys_move_a_visit_to_another_day_and_start(alice, staffed):
     expect(pinned).not_to_have_attribute("data-on", on)
     later = pinned.get_attribute("data-on")
     assert later > on
+    said = page.locator("#proposals-said")
+    expect(said).to_have_text(re.compile(r"^Infusion 1 is on \w+, \w+ \d+; .+ too\. The course .*ends "))
+    page.locator(".offer[open] > summary").focus()
+    tabs = 0
+    while "Book these" not in page.evaluate("document.activeElement.textContent"):
+        page.keyboard.press("Tab")
+        tabs += 1
+    assert tabs <= 10
+    pinned.focus()
     at = pinned.get_attribute("data-at")
     with solved_again(page):
         page.keyboard.press("ArrowDown")
@@ -211,7 +220,7 @@ def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
     page.get_by_role("button", name="Book these 6 visits").first.click()
     page.get_by_role("status").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Booking undone")
+    expect(page.locator("#toasts")).to_contain_text("Booking undone")
     session.rollback()
     assert [course.status for course in session.scalars(select(CarePlan))] == [
         CarePlanStatus.ENTERED_IN_ERROR

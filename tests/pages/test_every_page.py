@@ -23,7 +23,7 @@ EXCEPTIONS = {
         "security.static sessions.awake static"
     ),
     "a piece of a page that is on the list": (
-        "board.grid booking.improvement mailbox.frame moves.starts reminders.counts "
+        "board.grid booking.improvement mailbox.frame moves.starts tasks.count tasks.refresh "
         "settings.first_preview visits.panel"
     ),
     "leads to a page that is on the list": "board.jump",

@@ -55,7 +55,8 @@ def test_every_suggestion_fits_when_it_is_taken(harbor, wishes, signed_in):
         "weekdays": ["1"],
         "earliest": "08:00",
         "latest": "10:30",
-        "blocked": ["2026-12-02", ""],
+        "away_from": ["2026-12-02", ""],
+        "away_until": ["2026-12-03", ""],
     }
     helps = links(client.post("/care-plans/proposals", data=narrow, headers=HX).text)
     fields = list(taken(client, helps))
@@ -83,7 +84,7 @@ def test_a_bent_gap_is_booked_by_a_role_with_a_reason(session, harbor, wishes, s
     }
     client = signed_in(harbor, "mona")
     refused = client.post("/care-plans/proposals", data=middle, headers=HX).text
-    assert "Infusion 4 once after up to 18 days instead of 4" in dict(links(refused))
+    assert "Allow up to 18 days before infusion 4 (protocol: 4)" in dict(links(refused))
     bent = middle | {"slack": "infusion-4:2:18"}
     offered = client.post("/care-plans/proposals", data=bent, headers=HX).text
     token = findall(r'name="token" value="([^"]+)"', offered)[0]
@@ -173,7 +174,50 @@ def test_the_starts_of_a_visit_are_by_day_with_its_own_pin_away(harbor, wishes, 
     assert min(starts) > "2026-12-01"
     assert labels["10:00"] == "10:00 AM"
     assert labels.keys() == {at for times in starts.values() for at in times}
-    assert nothing == {"starts": {}, "labels": {}}
+    assert nothing == {"starts": {}, "labels": {}, "days": {}}
+
+
+def test_unavailable_dates_are_stretches_and_a_suggestion_brings_them_back(harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    away = {"away_from": ["2026-11-30", ""], "away_until": ["2026-12-11", ""]}
+    page = client.post("/care-plans/proposals", data=wishes | away, headers=HX)
+    late = client.post("/care-plans/late-start", data=wishes | away | {"starts_on": "2026-12-14"}).text
+    narrow = wishes | away | {"weekdays": ["6", "7"]}
+    [(_, where), *_] = links(client.post("/care-plans/proposals", data=narrow, headers=HX).text)
+    again = client.get(where).text
+
+    assert min(findall(r'data-on="([^"]+)" data-at', page.text)) > "2026-12-11"
+    assert "14 days after Mon, Nov 30" in late
+    assert "No unavailable dates" in late
+    assert 'name="away_from" value="2026-11-30"' in again
+    assert 'name="away_until" value="2026-12-11"' in again
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ("", "2026-12-11", "First unavailable date is needed with a last day"),
+        ("2026-12-11", "2026-12-10", "Last unavailable date is before the first day"),
+        ("2026-12-11", "2028-12-10", "Last unavailable date is more than 182 days after the first day"),
+    ],
+)
+def test_a_stretch_that_cannot_be_is_refused(harbor, wishes, signed_in, first, last, words):
+    away = {"away_from": first, "away_until": last}
+    page = signed_in(harbor, "alice").post("/care-plans/proposals", data=wishes | away)
+
+    assert (page.status_code, words in page.text) == (422, True)
+
+
+def test_an_offer_is_printed_without_calls_and_nothing_is_booked(session, harbor, wishes, signed_in):
+    client = signed_in(harbor, "alice")
+    offered = client.post("/care-plans/proposals", data=wishes, headers=HX).text
+    [token, *_] = findall(r'name="token" value="([^"]+)"', offered)
+    sheet = client.post("/care-plans/proposals/print", data={"token": token}).text
+
+    assert "not booked yet" in sheet
+    assert sheet.count("<tr>") == 15
+    assert "Check-in call" not in sheet
+    assert session.scalar(select(func.count()).select_from(Appointment)) == 0
 
 
 def test_closed_days_within_the_course_are_listed(session, harbor, wishes, signed_in):

@@ -78,7 +78,7 @@ def planted(session, harbor, at_now):
     pages = [
         "/", f"/board/{on}", f"/board/{on}?view=people", f"/board/{on}/week", f"/board/{on}/agenda",
         f"/board/{on}/print", f"/board/{on}/print?names=names", f"/board/{on}/grid", "/patients",
-        "/tasks", "/reminders?view=make-ups", f"/patients/{known}",
+        "/today", "/reminders?view=make-ups", f"/patients/{known}",
         f"/patients/{known}/edit", f"/patients/{known}/duplicates", f"/care-plans/{care_plan}",
         f"/care-plans/{care_plan_2}", f"/care-plans/{care_plan}/sheet", f"/care-plans/new?patient={known}",
         f"/patients/{known}/visits/new", "/requests", "/reminders", "/reminders?view=calls",

@@ -32,7 +32,7 @@ PAGES = {
     "/reminders?view=planned": "send-log",
     "/reminders?view=calls": "send-log",
     "/reminders?view=boosters": "send-log",
-    "/reminders/counts": "send-log",
+    "/today/count": "tasks",
     "/start": "settings",
     "/settings": "settings",
     "/settings/hours": "settings",

@@ -98,16 +98,17 @@ def test_only_an_admin_lets_sending_go_on(session, harbor, signed_in):
     assert channels.troubles(session, NOW) == []
 
 
-def test_the_board_counts_what_waits_for_the_desk(session, harbor, signed_in, mail):
+def test_the_navigation_counts_what_waits_for_the_role(session, harbor, signed_in, mail):
     alice, nick = signed_in(harbor, "alice"), signed_in(harbor, "nick")
-    none = alice.get("/reminders/counts").text
+    none = alice.get("/today/count").text
     mail(MessageState.UNCERTAIN, "unclear")
-    some = alice.get("/reminders/counts").text
+    some, page = alice.get("/today/count").text, alice.get("/today").text
 
-    assert "unknown delivery" not in none
-    assert ("1 email with unknown delivery" in some, "1 to call" in some) == (True, True)
-    assert 'hx-get="/reminders/counts"' in alice.get("/board/2026-11-30").text
-    assert 'hx-get="/reminders/counts"' not in nick.get("/board/2026-11-30").text
+    assert none.strip() == ""
+    assert ">2<" in some  # a patient to call, and an email whose delivery is unknown
+    assert ("1 email may not have arrived" in page, "Patients to call" in page) == (True, True)
+    assert nick.get("/today/count").text.strip() == ""
+    assert 'hx-get="/today/count"' in nick.get("/board/2026-11-30").text
 
 
 def test_the_log_is_searched_by_any_word_of_a_name_or_an_address(session, harbor, signed_in, mail):

@@ -187,14 +187,14 @@ def test_the_front_desk_closes_a_day_only_where_the_clinic_allows_it(session, ha
     alice, ada = signed_in(harbor, "alice"), signed_in(harbor, "ada")
     day = {"first_on": "2026-12-24", "reason": "Storm"}
     assert alice.get("/settings/closures").status_code == 403
-    assert "/settings/closures" not in alice.get("/tasks").text
+    assert "/settings/closures" not in alice.get("/today").text
     assert alice.post("/settings/closures", data=day).status_code == 403
 
     ada.post("/settings/users/closing", data={"front_desk_closes": "yes"})
     assert alice.post("/settings/closures", data=day).status_code == 303
     page = alice.get("/settings/closures").text
     assert ("Storm" in page, "/settings/hours" in page) == (True, False)
-    assert "/settings/closures" in alice.get("/tasks").text
+    assert "/settings/closures" in alice.get("/today").text
     assert signed_in(harbor, "nick").get("/settings/closures").status_code == 403
 
     ada.post("/settings/users/closing", data={})

@@ -30,7 +30,7 @@ def test_every_page_says_that_an_answer_waits_until_it_is_taken(harbor, task, si
 
 
 def test_the_list_shows_what_was_answered_to_those_who_see_answers(harbor, task, signed_in):
-    nurse, desk = (signed_in(harbor, who).get("/tasks").text for who in ("nick", "alice"))
+    nurse, desk = (signed_in(harbor, who).get("/today").text for who in ("nick", "alice"))
 
     assert ("PHQ-2 6 of 6, mood 0 of 10" in nurse, "I feel terrible" in nurse) == (True, True)
     assert ("Nora Lindqvist" in desk, "PHQ-2" in desk, "terrible" in desk) == (True, False, False)
@@ -42,7 +42,7 @@ def test_a_task_is_done_with_what_came_of_it(session, harbor, task, signed_in):
     assert nick.post(f"/tasks/{task}/completion", data={"outcome": ""}).status_code == 422
     assert nick.post(f"/tasks/{task}/completion", data={"outcome": "Called, safe"}).status_code == 303
 
-    assert "No open tasks." in nick.get("/tasks").text
+    assert "No open tasks." in nick.get("/today").text
     assert "Called, safe" in nick.get(f"/tasks/{task}").text
     session.rollback()
     assert session.query(Task).one().outcome == "Called, safe"
@@ -71,7 +71,7 @@ def closed(session, harbor, course):
 
 def test_visits_of_a_closed_day_are_listed_until_they_are_moved(session, harbor, closed, signed_in):
     alice = signed_in(harbor, "alice")
-    page = alice.get("/tasks").text
+    page = alice.get("/today").text
     assert "Affected by a closure or an absence" in page
     assert f"/appointments/{closed.public_id}/time" in page
 
@@ -80,4 +80,4 @@ def test_visits_of_a_closed_day_are_listed_until_they_are_moved(session, harbor,
     )
     moves.apply_moves(session, harbor.prescriber, planned, NOW)
     session.commit()
-    assert f"/appointments/{closed.public_id}/time" not in alice.get("/tasks").text
+    assert f"/appointments/{closed.public_id}/time" not in alice.get("/today").text

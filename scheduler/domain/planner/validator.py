@@ -241,11 +241,12 @@ class _Judge:
             request.weekdays
             and start.isoweekday() not in request.weekdays
             and action.key in line_visits(request.plan)
+            and (request.asks_of(action) or not request.dosing_only)
         ):
             yield Violation(
                 action.key, "weekday", f"The patient did not ask for a {self._weekday(start)}.", False
             )
-        if not action.visible:
+        if not request.asks_of(action):
             return
         if request.earliest and start.time() < request.earliest:
             yield Violation(

@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.formats import USUAL, Formats
-from scheduler.domain.plans import Plan, Role
+from scheduler.domain.plans import Action, Plan, Role
 from scheduler.domain.windows import Window
 
 Taken = tuple[int, int, Window]  # resource id, unit, when
@@ -147,7 +147,7 @@ class Request:
 
     Weekdays bind the visits on the plan's line (see course.py), for which `preferred` is the best time of day; a side
     visit on another day only costs. Times of day bind what the patient comes for (`visible` actions), blocked days
-    everything.
+    everything. With `dosing_only`, weekdays and times of day are asked of the visits that give the drug alone.
     """
 
     plan: Plan
@@ -162,6 +162,11 @@ class Request:
     preferred: time | None = None
     count: int = 3
     slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    dosing_only: bool = False
+
+    def asks_of(self, action: Action) -> bool:
+        """Tell whether weekdays and times of day are asked of this action."""
+        return action.visible and (action.dosing is not None or not self.dosing_only)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.answers import MOOD_MOST, PHQ2_MOST
 from scheduler.domain.formats import LOCALES
 from scheduler.domain.reminders import read_rule
-from scheduler.domain.settings import ClinicSettings, ProxyNames, SeveralVisits
+from scheduler.domain.settings import ClinicSettings, ProxyNames, SeveralVisits, VisitTypes
 from scheduler.domain.text import BadText, clean_line, clean_note
 from scheduler.errors import Invalid
 from scheduler.models.versions import raise_versions
@@ -223,6 +223,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "mail_name": _line(60, required=False),
     "several_visits": _one_of(*SeveralVisits),
     "proxy_names": _one_of(*ProxyNames),
+    "visit_types": _one_of(*VisitTypes),
     "reminder_preparation": _flag,
     "private_events": _flag,
     "show_hidden_visits": _flag,

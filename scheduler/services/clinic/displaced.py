@@ -52,13 +52,14 @@ def among(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> li
     if not expected:
         return []
     used: dict[int, list[tuple[int, Window]]] = defaultdict(list)
-    rows = select(Allocation).where(
+    columns = (Allocation.appointment_id, Allocation.resource_id, Allocation.start_at, Allocation.end_at)
+    rows = select(*columns).where(
         Allocation.appointment_id.in_([one.id for one in expected]),
         Allocation.released_at.is_(None),
         Allocation.role != PATIENT,
     )
-    for row in session.scalars(rows):
-        used[row.appointment_id].append((row.resource_id, Window(row.start_at, row.end_at)))
+    for appointment_id, resource_id, start, end in session.execute(rows):
+        used[appointment_id].append((resource_id, Window(start, end)))
     calendar = _Opening(session, clinic, expected)
     names = _names(session, clinic)
     found = []
@@ -80,6 +81,7 @@ class _Opening:
 
     def __init__(self, session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> None:
         self.zone = clinic.zone
+        self._known: dict[tuple[int | None, date], list[Window]] = {}
         first, last = min(one.start_at for one in visits), max(one.end_at for one in visits)
         first, last = (
             first - timedelta(days=1),
@@ -107,8 +109,15 @@ class _Opening:
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         if not self.weekly[resource_id] and not any(self.dated.get((resource_id, day)) for day in days):
             return True
-        open_windows = merged(one for day in days for one in self._windows(resource_id, day))
+        open_windows = merged(one for day in days for one in self._of_day(resource_id, day))
         return any(one.start <= window.start and window.end <= one.end for one in open_windows)
+
+    def _of_day(self, resource_id: int | None, on: date) -> list[Window]:
+        """Return the hours of a day, worked out once: most visits share their days."""
+        known = self._known.get((resource_id, on))
+        if known is None:
+            known = self._known[resource_id, on] = list(self._windows(resource_id, on))
+        return known
 
     def _windows(self, resource_id: int | None, on: date) -> Iterator[Window]:
         times: Iterable[Times] = self.dated.get((resource_id, on), ())

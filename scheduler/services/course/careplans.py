@@ -20,6 +20,7 @@ from scheduler.domain.status import (
     CarePlanStatus,
     Response,
 )
+from scheduler.domain.text import visits_and_calls
 from scheduler.errors import ProposalExpired, WrongStatus
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -103,9 +104,15 @@ def complete(
     left = ahead(care_plan, now)
     firm = [one for one in left if one.status.is_live]
     if firm:
-        raise WrongStatus(f"{len(firm)} visits are still upcoming: cancel or finish them first")
+        raise WrongStatus(f"Still upcoming: {counted(firm)}. Cancel or finish them first")
     visits.cancel(session, actor, left, now, reason)
     return _become(session, actor, care_plan, CarePlanStatus.COMPLETED, now, reason)
+
+
+def counted(visits: Sequence[Appointment]) -> str:
+    """Return how many visits and calls have a time, as the patient's page and mails count them."""
+    timed = [one.visible for one in visits if one.status.is_live or one.expires_at]
+    return visits_and_calls(sum(timed), len(timed) - sum(timed))
 
 
 def ahead(care_plan: CarePlan, now: datetime) -> list[Appointment]:

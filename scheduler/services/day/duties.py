@@ -20,6 +20,7 @@ from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.open_requirements import open_requirements
+from scheduler.models.plan_definition import PlanDefinition
 
 OBSERVATION = "observation"  # the phase after which the patient may leave
 
@@ -41,14 +42,22 @@ class Duty:
 
 def of_clinic(session: Session, clinic: Clinic, now: datetime) -> list[Duty]:
     """Return the open duties of courses whose protocol has duties after visits, what is due first in front."""
-    query = select(CarePlan).where(CarePlan.clinic_id == clinic.id, CarePlan.status == CarePlanStatus.ACTIVE)
-    query = query.options(selectinload(CarePlan.appointments), selectinload(CarePlan.requirements))
-    courses = [
-        course
-        for course in session.scalars(query.order_by(CarePlan.id))
-        if any(rule.after_visit for rule in course.plan_definition.plan.requirements)
+    plans = select(PlanDefinition).where(PlanDefinition.clinic_id == clinic.id)
+    with_duties = [
+        one.id for one in session.scalars(plans) if any(rule.after_visit for rule in one.plan.requirements)
     ]
-    found = [duty for course in courses for duty in _of_course(course, now)]
+    query = select(CarePlan).where(
+        CarePlan.clinic_id == clinic.id,
+        CarePlan.status == CarePlanStatus.ACTIVE,
+        CarePlan.plan_definition_id.in_(with_duties),
+    )
+    query = query.options(
+        selectinload(CarePlan.appointments).joinedload(Appointment.patient),
+        selectinload(CarePlan.requirements),
+    )
+    found = [
+        duty for course in session.scalars(query.order_by(CarePlan.id)) for duty in _of_course(course, now)
+    ]
     return sorted(found, key=lambda duty: (duty.due_at, duty.visit.id, duty.title))
 
 

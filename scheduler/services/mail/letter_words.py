@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from scheduler.domain.settings import ProxyNames
+from scheduler.domain.settings import ProxyNames, VisitTypes
 from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -70,7 +70,7 @@ def preparation(visit: Appointment, speech: Tongue) -> tuple[str, ...]:
     return (*found, DRIVER_LINE[speech.language]) if needs_driver else tuple(found)
 
 
-def visit_line(message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
+def visit_line(clinic: Clinic, message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
     start, end = appointment.start_at, appointment.end_at
     shown = VisitLine(
         day=speech.day(start),
@@ -78,6 +78,9 @@ def visit_line(message: Message, appointment: Appointment, speech: Tongue) -> Vi
         zone=speech.zone_of(start),
         cancelled=message.kind is MessageKind.CANCELLATION or appointment.id in message.values.get("off", ()),
         again=_is_again(message, appointment),
+        what=speech.visit_type(appointment.title, appointment.position, appointment.series_length)
+        if clinic.settings.visit_types == VisitTypes.EMAIL.value
+        else "",
     )
     was = _was(message, appointment)
     if was is None or was == (start, end) or shown.cancelled:

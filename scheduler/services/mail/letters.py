@@ -272,7 +272,7 @@ def _mail(
     values["calendar_note"] = objects.note
     if message.recipient == "proxy" and patient is not None:
         values["patient"] = named_to_proxy(patient, clinic, speech.language)
-    visits = [visit_line(message, appointment, speech) for appointment in about]
+    visits = [visit_line(clinic, message, appointment, speech) for appointment in about]
     if clinic.settings.reminder_preparation and reader.in_the_open and kind.removeprefix(PROXY) in PREPARING:
         visits = [
             replace(one, steps=preparation(visit, speech)) for one, visit in zip(visits, about, strict=True)

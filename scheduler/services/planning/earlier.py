@@ -210,6 +210,6 @@ def longer_gap(session: Session, actor: Actor, wishes: CourseRequest, now: datet
         except NoFitFound:
             continue
         unit = "hours" if offset.unit is Unit.HOURS else "days"
-        text = f"{label(following)} once after up to {most} {unit} instead of {offset.max}"
+        text = f"Allow up to {most} {unit} before {label(following).lower()} (protocol: {offset.max})"
         return Suggestion(text, {"slack": slack}, True)
     return None

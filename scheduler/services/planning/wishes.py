@@ -27,7 +27,8 @@ class CourseRequest:
 
     `practitioners` are people to choose from where they have the role asked for. `pinned` holds starts to keep, by
     action; `done` what is over or stays where it is, of which `skipped` was never held. `slack` gives an action another
-    shortest and longest gap: a soft rule bent, which booking asks a reason for.
+    shortest and longest gap: a soft rule bent, which booking asks a reason for. With `dosing_only`, weekdays and times
+    of day are asked of the visits that give the drug alone.
     """
 
     patient: Patient
@@ -44,6 +45,7 @@ class CourseRequest:
     count: int = 3
     skipped: frozenset[str] = frozenset()
     slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    dosing_only: bool = False
 
     def request(self) -> Request:
         """Return the planner's request."""
@@ -60,6 +62,7 @@ class CourseRequest:
             preferred=self.preferred,
             count=self.count,
             slack=dict(self.slack),
+            dosing_only=self.dosing_only,
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -76,6 +79,7 @@ class CourseRequest:
             "preferred": self.preferred.isoformat("minutes") if self.preferred else None,
             "skipped": sorted(self.skipped),
             "slack": {action: list(gap) for action, gap in sorted(self.slack.items())},
+            "dosing_only": self.dosing_only,
         }
 
 
@@ -103,6 +107,7 @@ def from_document(
         preferred=_time(document.get("preferred")),
         skipped=frozenset(document.get("skipped", ())),
         slack={action: (least, most) for action, (least, most) in document.get("slack", {}).items()},
+        dosing_only=document.get("dosing_only", False),
     )
 
 

@@ -19,6 +19,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 
 LONGEST = 500
+LONGEST_SNOOZE = timedelta(days=2)
 NEEDS = {TaskKind.ANSWER: "answers"}  # the permission to take a task of a kind, and to complete it
 
 
@@ -59,6 +60,22 @@ def give_back(session: Session, actor: Actor, task: Task, now: datetime) -> Task
     task.taken_at = task.taken_by_id = None
     task.escalates_at = max(task.due_at, now + timedelta(minutes=actor.clinic.settings.answer_due_minutes))
     audit.record(session, actor, "task.given-back", task, now)
+    session.flush()
+    return task
+
+
+def snooze(session: Session, actor: Actor, task: Task, until: datetime, now: datetime) -> Task:
+    """Leave a task out of the list until then, for its taker alone: one that nobody has taken goes on escalating.
+
+    Raises WrongStatus unless the actor has taken it, Invalid for a time in the past or more than two days ahead.
+    """
+    _lock(session, actor, task)
+    if task.taken_by_id is None or task.taken_by_id != actor.user_id:
+        raise WrongStatus("Take this task before you snooze it")
+    if not now < until <= now + LONGEST_SNOOZE:
+        raise Invalid([("until", "must be within two days from now")])
+    task.snoozed_until = until
+    audit.record(session, actor, "task.snoozed", task, now)
     session.flush()
     return task
 

@@ -1,4 +1,4 @@
-// The booking page: any number of blocked days, and a visit dragged on the small calendar (or moved by the arrow keys) to
+// The booking page: any number of stretches of unavailable dates, and a visit dragged on the small calendar (or moved by the arrow keys) to
 // another start that keeps the course possible. The server says which starts those are, and solves the rest again.
 
 const form = document.getElementById("wishes");
@@ -8,16 +8,27 @@ const SIDES = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 };
 let known = new Map(); // possible starts of each visit and how they are shown, as long as the same proposals stand
 let held = null;
 let wanted = null; // the visit that has the focus back when the new proposals are there
+let before = null; // the open course before the move of that visit, and what to say of the move
 
-// --- one more empty day when the last is filled
-const days = document.getElementById("blocked-days");
+// --- one more empty row of dates when the last is filled; a last day is not before its first
+const away = document.getElementById("away");
 
-days?.addEventListener("change", () => {
-  const last = days.lastElementChild;
-  if (!last.value) return;
-  const next = last.cloneNode();
-  next.value = "";
-  days.append(next);
+away?.addEventListener("change", (event) => {
+  const [first, last] = event.target.closest(".from-to").querySelectorAll("input");
+  last.min = first.value;
+  const rows = away.lastElementChild;
+  if (!rows.querySelector("input").value) return;
+  const next = rows.cloneNode(true);
+  for (const field of next.querySelectorAll("input")) field.value = field.min = "";
+  away.append(next);
+});
+
+// --- mornings, afternoons
+form?.addEventListener("click", (event) => {
+  const hours = event.target.closest("[data-hours]")?.dataset.hours;
+  if (hours === undefined) return;
+  [form.elements.earliest.value, form.elements.latest.value] = hours.split("/");
+  form.requestSubmit();
 });
 
 // --- a field that cannot be asked about says so, and what was found before it is not to be booked any more
@@ -36,7 +47,7 @@ async function ask(action) {
   const body = new FormData(form);
   body.set("action", action);
   const answer = await fetch("/care-plans/starts", { method: "POST", body, headers: { "HX-Request": "true" } });
-  return answer.ok ? answer.json() : { starts: {}, labels: {} };
+  return answer.ok ? answer.json() : { starts: {}, labels: {}, days: {} };
 }
 
 // The start on that day which is nearest to the visit's own time of day; the first of two that are as near.
@@ -45,9 +56,39 @@ function nearest(starts, at) {
   return starts?.reduce((best, one) => (Math.abs(minutes(one) - minutes(at)) < Math.abs(minutes(best) - minutes(at)) ? one : best));
 }
 
+// --- what follows from a move, in one line
+const said = document.getElementById("proposals-said");
+
+function course() {
+  const chips = [...proposals.querySelectorAll(".offer[open] .chip")];
+  return new Map(chips.map(({ dataset }) => [dataset.action, { ...dataset }]));
+}
+
+function follows(moved, now) {
+  const visit = now.get(moved);
+  if (!visit) return "";
+  const others = [...now].filter(([key, { on, at }]) => key !== moved && before.course.get(key)
+    && (before.course.get(key).on !== on || before.course.get(key).at !== at)).length;
+  const end = (visits) => [...visits.values()].reduce((last, one) => (one.on > last.on ? one : last));
+  const [was, is] = [end(before.course), end(now)];
+  const rest = others ? `${others} other ${others === 1 ? "visit moves" : "visits move"} too` : "no other visit moves";
+  const ends = was.on === is.on ? `The course still ends ${is.day}.` : `The course ends ${is.day} instead of ${was.day}.`;
+  return `${visit.words} is on ${visit.day}; ${rest}. ${ends}${before.skipped}`;
+}
+
+// The days between two possible ones, on which no complete course has the visit.
+function skipped({ starts, days }, chip, next) {
+  const [low, high] = [chip.dataset.on, next].sort();
+  const between = Object.keys(days).filter((on) => on > low && on < high && !starts[on]);
+  if (!between.length) return "";
+  const when = between.length === 1 ? `on ${days[between[0]]}` : `from ${days[between[0]]} to ${days[between.at(-1)]}`;
+  return ` No complete course has it ${when}.`;
+}
+
 // A field asks for the other start. htmx may send the button that has the focus as well: that must not ask for another.
-function pin(chip, on, at) {
+function pin(chip, on, at, words = "") {
   wanted = chip.dataset.action;
+  before = { course: course(), skipped: words };
   const asks = { name: "pin", value: `${wanted}@${on}T${at}` };
   const field = Object.assign(document.createElement("input"), { type: "hidden", ...asks });
   field.setAttribute("form", "wishes");
@@ -63,7 +104,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const own = wanted && known.get(wanted);
   known = new Map(own ? [[wanted, own]] : []);
   if (wanted) proposals.querySelector(`.offer[open] .chip[data-action="${CSS.escape(wanted)}"]`)?.focus({ preventScroll: true });
-  wanted = null;
+  said.textContent = (wanted && before && follows(wanted, course())) || proposals.querySelector("[data-said]")?.dataset.said || "";
+  wanted = before = null;
 });
 
 // --- by the arrow keys: to another day, or to another start on the same day
@@ -74,17 +116,20 @@ proposals?.addEventListener("keydown", async (event) => {
   event.preventDefault();
   event.stopPropagation();
   const { on, at } = chip.dataset;
-  const { starts } = await startsOf(chip.dataset.action);
+  const possible = await startsOf(chip.dataset.action);
+  const { starts } = possible;
   if (!chip.isConnected) return;
   if (event.key === "ArrowUp" || event.key === "ArrowDown") {
     const times = starts[on] ?? [];
     const next = side > 0 ? times.find((one) => one > at) : times.findLast((one) => one < at);
     if (next) pin(chip, on, next);
+    else said.textContent = `No ${side > 0 ? "later" : "earlier"} time on ${chip.dataset.day} keeps the course possible.`;
     return;
   }
-  const possible = Object.keys(starts).sort();
-  const next = side > 0 ? possible.find((one) => one > on) : possible.findLast((one) => one < on);
-  if (next) pin(chip, next, nearest(starts[next], at));
+  const days = Object.keys(starts).sort();
+  const next = side > 0 ? days.find((one) => one > on) : days.findLast((one) => one < on);
+  if (next) pin(chip, next, nearest(starts[next], at), skipped(possible, chip, next));
+  else said.textContent = `No ${side > 0 ? "later" : "earlier"} day keeps the course possible.`;
 });
 
 // --- by dragging

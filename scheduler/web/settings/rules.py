@@ -40,6 +40,7 @@ TEXTS = (
     "mail_name",
     "several_visits",
     "proxy_names",
+    "visit_types",
     "digest_at",
 )
 FLAGS = (

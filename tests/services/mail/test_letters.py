@@ -250,3 +250,13 @@ def test_a_reminder_of_a_visit_for_which_another_time_was_asked_says_so(
     assert words in text
     assert "one tap" not in text
     assert "Friday" not in text.replace("Friday, ", "")
+
+
+@pytest.mark.parametrize(("types", "said"), [("nowhere", False), ("page", False), ("email", True)])
+def test_a_mail_says_what_a_visit_is_only_where_the_clinic_allows(session, harbor, visit, types, said):
+    harbor.clinic.settings_document = {"visit_types": types}
+    visit.title, visit.position, visit.series_length = "Infusion", 3, 6
+    mail, *_ = letter(session, MessageKind.CONFIRMATION, [visit])
+
+    assert ("Infusion 3 of 6" in text_of(mail)) is said
+    assert "Infusion" not in mail["Subject"]

@@ -153,7 +153,7 @@ def test_a_longer_gap_is_offered_once_it_is_solved_and_asks_for_a_reason(session
         proposals.propose(session, harbor.actor("alice"), wanted, NOW)
     offered = longer_gap(session, harbor.actor("alice"), wanted, NOW)
 
-    assert offered.text == "Infusion 4 once after up to 18 days instead of 4"
+    assert offered.text == "Allow up to 18 days before infusion 4 (protocol: 4)"
     bent = in_the_middle(session, harbor, known(on=date(2026, 11, 9)), slack=dict(offered.request["slack"]))
     best = proposals.propose(session, harbor.actor("mona"), bent, NOW)[0]
     for who, reason in (("alice", "was abroad"), ("mona", "")):

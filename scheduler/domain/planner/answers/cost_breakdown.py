@@ -80,7 +80,7 @@ class CostBreakdown:
         row = self._row(finish)
         days = row - self.grid.row_of(request.not_before)
         on = self.formats.day(self.grid.on(row))
-        words = f"{label(finish.action)} is on {on}, {counted(days, 'day')} after the first day asked for"
+        words = f"{label(finish.action)} is on {on}, {counted(days, 'day')} after the earliest start date"
         return Term("completion", self.weights.completion_day * days, words)
 
     def _distance(self, step: Step) -> tuple[int, int] | None:
@@ -112,7 +112,7 @@ class CostBreakdown:
         return step.anchor
 
     def _gaps(self) -> Term:
-        cost, off, worst = 0, 0, timedelta()
+        cost, worst = 0, timedelta()
         for step in self.visits:
             distance = self._distance(step)
             if distance is None or step.offset is None or distance[0] == distance[1]:
@@ -120,12 +120,10 @@ class CostBreakdown:
             away = abs(distance[0] - distance[1])
             in_hours = step.offset.unit is Unit.HOURS
             cost += away * (self.weights.gap_tick if in_hours else self.weights.gap_day)
-            off += 1
             worst = max(worst, timedelta(minutes=5 * away) if in_hours else timedelta(days=away))
-        if not off:
-            return Term("gaps", cost, "every gap is the ideal one")
-        gaps = "1 gap is" if off == 1 else f"{off} gaps are"
-        return Term("gaps", cost, f"{gaps} not the ideal one, by {spaced(worst)} at most")
+        if not worst:
+            return Term("gaps", cost, "ideal spacing throughout")
+        return Term("gaps", cost, f"spacing within {spaced(worst)} of ideal")
 
     def _rhythm(self) -> Term:
         cost = line = 0
@@ -165,13 +163,10 @@ class CostBreakdown:
         weekdays = self.pricing.request.weekdays
         if not weekdays:
             return None
-        side = [s for s in self.visits if not s.on_line and s.action.visible]
+        side = [s for s in self.visits if not s.on_line and self.pricing.request.asks_of(s.action)]
         off = [s for s in side if self.grid.on(self._row(s)).isoweekday() not in weekdays]
-        words = (
-            f"{counted(len(off), 'other visit')} on days not asked for"
-            if off
-            else "every visit on a day asked for"
-        )
+        asked = listed([self.formats.short_weekday(day) for day in self.formats.week if day in weekdays])
+        words = f"{counted(len(off), 'visit')} not on {asked}" if off else f"every visit on {asked}"
         return Term("weekdays", self.weights.weekday * len(off), words)
 
     def _therapist(self, therapist: int | None) -> Term | None:
@@ -190,9 +185,7 @@ class CostBreakdown:
     def _handovers(self) -> Term:
         handed = [step for step in self.visits if self._handed_over(step)]
         words = (
-            f"{counted(len(handed), 'visit')} passed from nurse to nurse"
-            if handed
-            else "one nurse for each visit"
+            f"{counted(len(handed), 'visit')} with a nurse handoff" if handed else "one nurse for each visit"
         )
         return Term("handovers", self.weights.handover * len(handed), words)
 

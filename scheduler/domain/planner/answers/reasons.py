@@ -27,8 +27,8 @@ def reasons(problem: PlanningProblem) -> tuple[Reason, ...]:
 def gave_up(problem: PlanningProblem) -> tuple[Reason, ...]:
     """Return the reason when it is not known whether anything fits."""
     why = (
-        "The search ended before it found a course in which no visits meet; there may be one. "
-        "Fewer wishes, or one visit held in place, make it easier."
+        "No complete course was found in the time allowed; there may be one. "
+        "Fewer preferences, or one locked visit, make it easier."
     )
     return (Reason(problem.course.steps[0].key, None, why),)
 
@@ -46,18 +46,17 @@ def _why(problem: PlanningProblem, step: Step) -> Iterator[Reason]:
     demand = problem.starts.demand(step.action)
     blocking = [role for role in _roles(demand) if fits_without(problem, step, role)]
     for role in blocking:
-        yield Reason(step.key, role.value, f"No {role.value} is free for {title} when it is due.")
+        yield Reason(step.key, role.value, f"No {role.value} is free for {title} within the spacing.")
     if blocking:
         return
     if not problem.starts.resources(demand):
         names = " and ".join(role.value for role in _roles(demand)) or "place"
-        yield Reason(step.key, None, f"{title} never finds {names} free together in the planned weeks.")
+        why = f"{names.capitalize()} for {title} are never free at the same time within the booking horizon."
+        yield Reason(step.key, None, why)
     elif not problem.sets[step]:
-        yield Reason(step.key, None, f"The days and times asked for leave no start for {title}.")
+        yield Reason(step.key, None, f"No start for {title} fits the days and times asked for.")
     else:
-        yield Reason(
-            step.key, None, f"{title} has free times, but none within its gap from the visits before."
-        )
+        yield Reason(step.key, None, f"All free times for {title} are outside the spacing.")
 
 
 def _roles(demand: Demand) -> list[Role]:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from scheduler.domain.formats import Formats
-from scheduler.domain.planner.answers.words import label
+from scheduler.domain.planner.answers.words import counted, label
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.search.problem import PlanningProblem
 from scheduler.domain.planner.values import GaveUp, PlannerResource, Reason, Request, Suggestion
@@ -65,23 +65,28 @@ def _change(text: str, asks: Iterable[str], **fields: Any) -> RequestChange:
 def _changes(
     request: Request, availability: Availability, reasons: tuple[Reason, ...]
 ) -> Iterator[RequestChange]:
-    if request.practitioner_ids:
-        yield _change("Anybody may treat", ["person"], practitioner_ids=frozenset())
-    yield from _other_days(request, availability)
+    yield from wider(request, availability)
     formats = availability.calendar.formats
-    yield from _other_hours(request, formats)
     for on in sorted(request.blocked_on):
-        text = f"The patient can come on {formats.day(on)} after all"
+        text = f"Make {formats.day(on)} available"
         yield _change(text, [f"{on}"], blocked_on=request.blocked_on - {on})
     for key in request.pinned:
         rest = {other: start for other, start in request.pinned.items() if other != key}
-        text = f"{label(request.plan.action(key))} need not stay where it is"
+        text = f"Unlock {label(request.plan.action(key)).lower()}"
         yield _change(text, [f"place of {key}"], pinned=rest)
     for weeks in (1, 2, 4):
         later = request.not_before + timedelta(weeks=weeks)
         text = "Start a week later" if weeks == 1 else f"Start {weeks} weeks later"
         yield _change(text, ["later"], not_before=later)
     yield from _bent_gaps(request, reasons)
+
+
+def wider(request: Request, availability: Availability) -> Iterator[RequestChange]:
+    """Yield what the patient could give up of who treats, on which weekdays, and when; nothing of it is tried."""
+    if request.practitioner_ids:
+        yield _change("Any therapist", ["person"], practitioner_ids=frozenset())
+    yield from _other_days(request, availability)
+    yield from _other_hours(request, availability.calendar.formats)
 
 
 def _other_days(request: Request, availability: Availability) -> Iterator[RequestChange]:
@@ -92,7 +97,7 @@ def _other_days(request: Request, availability: Availability) -> Iterator[Reques
     name = availability.calendar.formats.weekday
     for weekday in missing:
         days = request.weekdays | {weekday}
-        yield _change(f"{name(weekday)} is possible too", [name(weekday)], weekdays=days)
+        yield _change(f"Add {name(weekday)}", [name(weekday)], weekdays=days)
     if len(missing) > 1:
         yield _change("Any day of the week", map(name, missing), weekdays=frozenset())
 
@@ -106,13 +111,13 @@ def _other_hours(request: Request, formats: Formats) -> Iterator[RequestChange]:
     if request.earliest:
         for hours in (1, 2):
             at = request.earliest.replace(hour=max(request.earliest.hour - hours, 0))
-            yield _change(f"The patient can come from {formats.time(at)}", ["earlier"], earliest=at)
-        yield _change("The patient can come at any early hour", ["earlier"], earliest=None)
+            yield _change(f"Start from {formats.time(at)}", ["earlier"], earliest=at)
+        yield _change("Start at any time", ["earlier"], earliest=None)
     if request.latest:
         for hours in (1, 2):
             at = request.latest.replace(hour=min(request.latest.hour + hours, 23))
-            yield _change(f"The patient can stay until {formats.time(at)}", ["until"], latest=at)
-        yield _change("The patient can stay as late as needed", ["until"], latest=None)
+            yield _change(f"End by {formats.time(at)}", ["until"], latest=at)
+        yield _change("End at any time", ["until"], latest=None)
     if request.earliest and request.latest:
         yield _change("Any time of day", ["earlier", "until"], earliest=None, latest=None)
 
@@ -131,11 +136,11 @@ def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Reques
         unit = "hour" if offset.unit is Unit.HOURS else "day"
         for extra in (1, 2):
             longer = most + extra * step
-            text = f"{label(action)} once after up to {longer} {unit}s instead of {most}"
+            text = f"Allow up to {longer} {unit}s before {label(action).lower()} (protocol: {most})"
             slack = {**request.slack, action.key: (least, longer)}
             yield _change(text, [f"longer before {action.key}"], slack=slack)
         if least - step >= 0:
-            text = f"{label(action)} once after {least - step} {unit}s instead of {least}"
+            text = f"Allow {counted(least - step, unit)} before {label(action).lower()} (protocol: {least})"
             slack = {**request.slack, action.key: (least - step, most)}
             yield _change(text, [f"shorter before {action.key}"], slack=slack)
 

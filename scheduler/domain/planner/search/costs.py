@@ -117,7 +117,7 @@ class Pricing:
         costs = np.zeros(past - first, np.int64)
         if step is self.finish:
             costs += self.weights.completion_day * (rows - self.grid.row_of(self.request.not_before))
-        if not step.on_line and step.action.visible and self.request.weekdays:
+        if not step.on_line and self.request.asks_of(step.action) and self.request.weekdays:
             weekday = (self.grid.first_on.isoweekday() - 1 + rows) % 7 + 1
             costs += self.weights.weekday * ~np.isin(weekday, sorted(self.request.weekdays))
         return costs

@@ -70,7 +70,13 @@ class Leaves:
         return (
             self.starts[step],
             self.pricing.starts.demand(step.action),
-            (step.on_line, step.action.visible, step.same_series, step.lead, step.length),
+            (
+                step.on_line,
+                self.pricing.request.asks_of(step.action),
+                step.same_series,
+                step.lead,
+                step.length,
+            ),
             (offset.unit, offset.min, offset.target, offset.max, gap.apart, gap.from_end),
         )
 

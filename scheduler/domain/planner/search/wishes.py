@@ -38,12 +38,12 @@ class StartMasks:
         """
         if step.key in self.request.pinned:
             return self.pinned(step)
-        visible = step.action.visible
-        shape = (step.lead, step.length, step.attended, visible)
+        asked = self.request.asks_of(step.action)
+        shape = (step.lead, step.length, step.attended, asked)
         cells = self._free_for.get(shape)
         if cells is None:
             cells = self._free_for[shape] = self._general(step)
-        if step.on_line:
+        if step.on_line and (asked or not self.request.dosing_only):
             cells &= self.weekdays
         for limit in self._limits(step):
             cells &= limit
@@ -67,7 +67,7 @@ class StartMasks:
     def _general(self, step: Step) -> int:
         cells = self.days & self.opens(step) & eroded(self.free, step.attended)
         cells &= span(self._coming + step.lead, self.availability.grid.size)
-        return cells & self._times(step.attended) if step.action.visible else cells
+        return cells & self._times(step.attended) if self.request.asks_of(step.action) else cells
 
     def opens(self, step: Step) -> int:
         """Return the cells at which the clinic is open for all phases of a step."""
