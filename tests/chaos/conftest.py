@@ -11,6 +11,7 @@ from tests.forked import ask
 
 LONG = [
     "drill_clock_jobs.py",
+    "drill_inbox.py",
     "drill_pooler.py",
     "drill_proxies.py",
     "drill_slow_requests.py",
