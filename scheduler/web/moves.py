@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from flask import Blueprint, flash, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -35,7 +35,7 @@ from scheduler.services.course.course_pictures import changed_gaps
 from scheduler.services.patient import mail_to_read, patient_requests
 from scheduler.services.planning import free_times, obstacles
 from scheduler.services.planning.obstacles import Obstacle
-from scheduler.services.planning.possible_starts import possible_starts
+from scheduler.services.planning.possible_starts import Starts, possible_starts
 from scheduler.services.visit import move_tokens, moves
 from scheduler.services.visit.move_times import MoveTimes
 from scheduler.services.visit.moves import Move, MovePlanner
@@ -82,11 +82,11 @@ def starts(visit_id: str) -> Response:
     """
     visit, on = find(visit_id), read_date("date", request.args.get("date", ""))
     if request.args.get("days") == str(free_times.DAYS):
-        found = possible_starts(db.session(), actor(), visit, on, clock.now(), free_times.DAYS)
+        found = _kept_starts(visit, on, free_times.DAYS)
         zone = actor().clinic.zone
         days = {local_on(start, zone).isoformat() for free in found.values() for start in free}
         return jsonify(sorted(days))
-    found = possible_starts(db.session(), actor(), visit, on, clock.now())
+    found = _kept_starts(visit, on)
     names = {
         place.resource_id: place.public_id for place in locations.active(db.session(), actor().clinic.id)
     }
@@ -97,6 +97,17 @@ def starts(visit_id: str) -> Response:
             if place is None or place in names
         }
     )
+
+
+def _kept_starts(visit: Appointment, on: date, days: int = 1) -> Starts:
+    """Return the starts by place that a move can have: those that the strip of times would try, and no others."""
+    try:
+        tried = MoveTimes(_planner(visit)).candidates(outside=False)
+    except WrongStatus:
+        return {}
+    kept = {visit.start_at, *tried.usual, *tried.costly}
+    found = possible_starts(db.session(), actor(), visit, on, clock.now(), days)
+    return {place: tuple(start for start in free if start in kept) for place, free in found.items()}
 
 
 @bp.post("/<visit_id>/time/preview")

@@ -12,7 +12,10 @@ from scheduler.models.open_requirements import open_requirements
 from scheduler.models.versions import calendar_version
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
+from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import requirements
+from scheduler.services.visit.move_times import MoveTimes
+from scheduler.services.visit.moves import MovePlanner
 from scheduler.web.board_scale import Scale
 from tests.cast import NOW, add_patient
 from tests.services.courses import MONDAY, book, visit
@@ -196,3 +199,22 @@ def test_the_board_draws_quietly_what_is_not_asked_for(session, harbor, course, 
     }
     assert visit.public_id in quiet("kind-nothing")
     assert f"only=kind-{visit.kind}" in client.get(f"/board/{on}?only=kind-{visit.kind}").text
+
+
+def test_a_drag_shades_only_starts_that_the_strip_would_try(session, harbor, course, signed_in):
+    alice, shaded, possible = signed_in(harbor, "alice"), set(), set()
+    for action in ("assessment", "infusion-2"):
+        one = visit(course, action)
+        tried = MoveTimes(MovePlanner(session, harbor.actor("alice"), one, NOW, scope="following"))
+        kept = {one.start_at, *tried.candidates(outside=False).usual, *tried.candidates(outside=False).costly}
+        for days in (-2, -1, 0):
+            on = one.local_start.date() + timedelta(days=days)
+            free = possible_starts(session, harbor.actor("alice"), one, on, NOW).values()
+            possible |= {(action, start) for starts in free for start in starts if start not in kept}
+            session.rollback()
+            answer = alice.get(f"/appointments/{one.public_id}/starts?date={on}").json
+            instants = {datetime.fromtimestamp(60 * at, UTC) for starts in answer.values() for at in starts}
+            shaded |= {(action, start) for start in instants - kept}
+
+    assert possible  # without the strip's word for it, these would be shaded
+    assert not shaded
