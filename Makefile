@@ -49,8 +49,8 @@ chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=, MI
 	@$(ready) test && exec env CHAOS=$(or $(CHAOS),smoke) $(PYTHON_IN) -m pytest tests/chaos $(if $(filter full,$(CHAOS)),-n 0 -s --timeout=0,-n $(WORKERS)) \
 	    $(if $(DRILL),-k '$(DRILL)') $(ARGS)
 
-interop: ## calendars read by a heavier parser, libical of the system (LIBICAL= names its file)
-	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/ical -o python_files='check_*.py' -n 0 $(ARGS)
+interop: ## calendars and mail read by programs of the system, and by more parsers (LIBICAL= names a file)
+	@$(ready) test && exec $(PYTHON_IN) -m pytest tests/ical tests/interop -o python_files='check_*.py' -n 0 -s $(ARGS)
 
 screenshots: ## the pictures of the pages and the mails, from a demo of their own
 	@$(ready) test && exec $(PYTHON_IN) -m tools.screenshots

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -42,6 +44,9 @@ NAMES = (
     "SOLVER_SECONDS",
     "SECOND_FACTOR",
     "INBOX_URL",
+    "DKIM_KEY_FILE",
+    "DKIM_SELECTOR",
+    "DKIM_DOMAIN",
     "CLOCK_FILE",
     "LOG_LEVEL",
 )
@@ -50,6 +55,9 @@ SHORTEST_KEY = 32  # bytes: the block of the HMAC-SHA-256 that signs sessions an
 FEWEST_DIFFERENT = 10  # characters: random hex or base64 of that length has more
 PLACEHOLDERS = ("change", "secret", "example", "password", "default", "insecure")
 PROPER_KEY = "python3 -c 'import secrets; print(secrets.token_hex(32))'"
+PROPER_DKIM_KEY = "openssl genrsa -out dkim.pem 2048"
+SHORTEST_RSA = 1024
+DNS_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 MAIL_PORTS = {"smtp": 587, "smtps": 465, "imap": 143, "imaps": 993}
 
 AppEnv = Literal["production", "demo", "test"]
@@ -78,6 +86,15 @@ class MailServer:
 
 
 @dataclass(frozen=True)
+class DkimKey:
+    """What mail is signed with: the domain (d=), the selector (s=) and the private key."""
+
+    domain: str
+    selector: str
+    pem: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, checked."""
 
@@ -98,6 +115,7 @@ class Settings:
     solver_seconds: int
     second_factor: SecondFactor
     inbox: MailServer | None
+    dkim: DkimKey | None
     clock_file: Path | None
     log_level: str
 
@@ -109,6 +127,14 @@ class Settings:
     def signing_keys(self) -> tuple[str, ...]:
         """The key that signs, then the former ones, which still verify."""
         return (self.secret_key, *self.secret_key_fallbacks)
+
+    @property
+    def mail_digest(self) -> str:
+        """A digest of what decides whether mail is delivered; a check of it holds while this stays the same."""
+        inbox = (self.inbox.host, self.inbox.port, self.inbox.username) if self.inbox else None
+        signing = (self.dkim.domain, self.dkim.selector) if self.dkim else None
+        decides = (self.mail_from, self.smtp.host, self.smtp.port, self.smtp.username, inbox, signing)
+        return sha256(repr(decides).encode()).hexdigest()
 
     def flask_config(self) -> dict[str, Any]:
         """Return what Flask and its extensions read; the settings themselves are under SETTINGS."""
@@ -164,6 +190,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         solver_seconds=_whole(values, "SOLVER_SECONDS", 60, 1, 600),
         second_factor=cast(SecondFactor, _one_of(values, "SECOND_FACTOR", "required", "optional")),
         inbox=_mail_server("INBOX_URL", values["INBOX_URL"], "imap") if "INBOX_URL" in values else None,
+        dkim=_dkim(values, values["MAIL_FROM"]),
         clock_file=Path(values["CLOCK_FILE"]).resolve() if "CLOCK_FILE" in values else None,
         log_level=_one_of(values, "LOG_LEVEL", "info", "debug", "warning", "error", "critical").upper(),
     )
@@ -356,6 +383,55 @@ def _sender(text: str) -> str:
     if not (local and at and domain) or not text.isprintable():
         raise ConfigError("MAIL_FROM", "must be an address, such as Clinic <desk@clinic.example>")
     return text
+
+
+def _dkim(values: Mapping[str, str], mail_from: str) -> DkimKey | None:
+    """Return the key that signs mail; None where a relay does it."""
+    sending = domain_of(mail_from)
+    if "DKIM_KEY_FILE" not in values:
+        for name in ("DKIM_SELECTOR", "DKIM_DOMAIN"):
+            if name in values:
+                raise ConfigError(name, "is given without DKIM_KEY_FILE")
+        return None
+    selector = _required(values, "DKIM_SELECTOR").lower()
+    if not DNS_NAME.fullmatch(selector):
+        raise ConfigError("DKIM_SELECTOR", "must be a name in the DNS, such as seriate2026")
+    domain = values.get("DKIM_DOMAIN", sending).lower().rstrip(".")
+    if not f".{sending}".endswith(f".{domain}"):
+        raise ConfigError("DKIM_DOMAIN", f"must be {sending}, the domain of MAIL_FROM, or a domain above it")
+    return DkimKey(domain, selector, _rsa_key("DKIM_KEY_FILE", Path(values["DKIM_KEY_FILE"])))
+
+
+def domain_of(address: str) -> str:
+    """Return the domain of an address, with or without a name before it."""
+    return parseaddr(address)[1].rpartition("@")[2].lower()
+
+
+def _rsa_key(name: str, path: Path) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415  (slow, seldom used)
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    require_access(name, path, os.R_OK)
+    try:
+        mode = path.stat().st_mode & 0o777
+        pem = path.read_bytes()
+    except OSError as trouble:
+        raise ConfigError(name, f"cannot be read: {path} ({trouble.strerror})") from None
+    if mode & 0o004:
+        raise ConfigError(name, f"can be read by every user of the machine; run: chmod 600 {path}")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):  # TypeError: it is encrypted
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise ConfigError(
+            name, f"must be an RSA key in PEM form without a passphrase; make one with: {PROPER_DKIM_KEY}"
+        )
+    if key.key_size < SHORTEST_RSA:
+        raise ConfigError(
+            name, f"must have at least {SHORTEST_RSA} bits (RFC 8301); make one with: {PROPER_DKIM_KEY}"
+        )
+    return pem
 
 
 def _is_loopback(host: str) -> bool:

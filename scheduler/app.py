@@ -9,7 +9,7 @@ from config import ROOT, Settings, load, pin_zones
 from scheduler import cli, migrating, processes, redaction, safe_start, schema
 from scheduler.clock import Clock
 from scheduler.database import db, engine_options
-from scheduler.http import access, body, password_hashing
+from scheduler.http import access, body, compression, password_hashing, static_files
 from scheduler.services.trail import audit_mac
 from scheduler.storage import StorageWatch
 from scheduler.transactions import repeat_writes
@@ -65,6 +65,8 @@ def _add_interfaces(app: Flask) -> None:
     """Add pages, API, FHIR and feeds."""
     from scheduler import api, feeds, fhir, patient_pages, web  # noqa: PLC0415  (half of a command's start)
 
+    compression.register(app)
+    static_files.register(app)
     body.register(app)
     schema.watch(app)
     for interface in (web, api, fhir, feeds, patient_pages):

@@ -15,11 +15,11 @@ TUESDAY = datetime(2026, 11, 24, 15, 20, tzinfo=UTC)  # 10:20 in New York
 PATIENTS = 18
 
 
-def played(session: Session, now: datetime, patients: int) -> Loaded:
+def played(session: Session, now: datetime, patients: int, seed: int = 1) -> Loaded:
     """Play the demo into an empty database, and commit it."""
     progress: list[float] = []
     begin_write(session)
-    loaded = play(session, now, 1, patients, progress.append)
+    loaded = play(session, now, seed, patients, progress.append)
     session.commit()
     assert progress == sorted(progress)
     assert progress[-1] == 1

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 import config
-from config import ConfigError, MailServer
+from config import ConfigError, DkimKey, MailServer
+from tests.rsa_keys import rsa_pem
 
 KEY = "b1946ac92492d2347c6235b4d2611184a0f3c7d8e95b26f1"
 PLACEHOLDER = f"looks like a placeholder; make one with: {config.PROPER_KEY}"
@@ -129,6 +130,60 @@ def test_inbox(production):
     settings = config.load(production | {"INBOX_URL": "imaps://desk:word@mail.example"})
 
     assert settings.inbox == MailServer("mail.example", 993, "tls", "desk", "word")
+
+
+@pytest.fixture
+def signing(production, tmp_path):
+    """Settings with a key to sign mail with."""
+    file = tmp_path / "dkim.pem"
+    file.write_bytes(rsa_pem())
+    file.chmod(0o600)
+    return production | {"DKIM_KEY_FILE": str(file), "DKIM_SELECTOR": "Seriate2026"}
+
+
+def test_mail_is_signed_for_the_domain_of_the_sender(signing):
+    assert config.load(signing).dkim == DkimKey("clinic.example", "seriate2026", rsa_pem())
+    assert "PRIVATE" not in repr(config.load(signing))
+
+
+def test_mail_may_be_signed_for_a_domain_above_that_of_the_sender(signing):
+    below = signing | {"MAIL_FROM": "desk@mail.clinic.example", "DKIM_DOMAIN": "clinic.example."}
+
+    assert config.load(below).dkim.domain == "clinic.example"
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "reason"),
+    [
+        ({"DKIM_KEY_FILE": ""}, "DKIM_SELECTOR", "is given without DKIM_KEY_FILE"),
+        ({"DKIM_SELECTOR": ""}, "DKIM_SELECTOR", "is missing"),
+        ({"DKIM_SELECTOR": "a b"}, "DKIM_SELECTOR", "must be a name in the DNS"),
+        ({"DKIM_DOMAIN": "other.example"}, "DKIM_DOMAIN", "must be clinic.example, the domain of MAIL_FROM"),
+        ({"DKIM_DOMAIN": "inic.example"}, "DKIM_DOMAIN", "must be clinic.example, the domain of MAIL_FROM"),
+        ({"DKIM_KEY_FILE": "/nowhere/dkim.pem"}, "DKIM_KEY_FILE", "cannot be read: /nowhere/dkim.pem"),
+    ],
+)
+def test_settings_that_sign_nothing_are_refused(signing, change, name, reason):
+    assert (name, True) == (refusal(signing | change)[0], reason in refusal(signing | change)[1])
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "reason"),
+    [
+        (b"not a key", 0o600, "must be an RSA key in PEM form"),
+        (None, 0o604, "can be read by every user"),
+        (rsa_pem(1024), 0o640, ""),
+    ],
+)
+def test_a_key_file(signing, content, mode, reason):
+    file = Path(signing["DKIM_KEY_FILE"])
+    file.write_bytes(content or rsa_pem())
+    file.chmod(mode)
+
+    if reason:
+        assert reason in refusal(signing)[1]
+    else:
+        assert config.load(signing).dkim is not None
 
 
 @pytest.mark.parametrize(

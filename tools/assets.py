@@ -1,7 +1,7 @@
 """The browser's files: fetched by npm at the versions of package-lock.json, copied to where pages load them.
 
 Packages are never committed, and their install scripts never run. Without an npm of its own the machine gets
-one as a Python wheel.
+one as a Python wheel. Of Bootstrap and its icons only what the pages use is written (styles.py).
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools import environment
+from tools import environment, styles
 from tools.places import ROOT, VENV_PYTHON, Refused
 
 MODULES = ROOT / "node_modules"
@@ -20,19 +20,8 @@ OLDEST_NPM = 8  # the first whose `ci` reads this lock file and knows --omit
 
 # folder under vendor -> package, and its files to copy
 COPIES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "bootstrap": (
-        "bootstrap",
-        ("LICENSE", "dist/css/bootstrap.min.css", "dist/js/bootstrap.bundle.min.js"),
-    ),
-    "bootstrap-icons": (
-        "bootstrap-icons",
-        ("LICENSE", "font/bootstrap-icons.min.css"),
-    ),
-    # the style sheet names its fonts as fonts/<name> beside it
-    "bootstrap-icons/fonts": (
-        "bootstrap-icons",
-        ("font/fonts/bootstrap-icons.woff2", "font/fonts/bootstrap-icons.woff"),
-    ),
+    "bootstrap": ("bootstrap", ("LICENSE",)),
+    "bootstrap-icons": ("bootstrap-icons", ("LICENSE",)),
     "ibm-plex-sans": (
         "@fontsource-variable/ibm-plex-sans",
         (
@@ -54,12 +43,12 @@ COPIES: dict[str, tuple[str, tuple[str, ...]]] = {
 def fetch(*, development: bool) -> None:
     """Have the browser's files in place; with development, the packages the tests load too."""
     wanted = _digest(development)
-    if any(_stamped() == known for known in (wanted, _digest(True))) and VENDOR.is_dir():
-        return
-    print("Fetching browser files ...", flush=True)
-    npm_ci(ROOT, *([] if development else ["--omit=dev"]))
-    _copy()
-    (MODULES / ".seriate.json").write_text(json.dumps(wanted), encoding="utf-8")
+    if not any(_stamped() == known for known in (wanted, _digest(True))) or not VENDOR.is_dir():
+        print("Fetching browser files ...", flush=True)
+        npm_ci(ROOT, *([] if development else ["--omit=dev"]))
+        _copy()
+        (MODULES / ".seriate.json").write_text(json.dumps(wanted), encoding="utf-8")
+    styles.build(MODULES, VENDOR)
 
 
 def npm_ci(folder: Path, *options: str) -> None:

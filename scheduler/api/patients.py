@@ -21,6 +21,7 @@ from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
 from scheduler.services.patient import patients
+from scheduler.services.patient.patient_search import found_by
 
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: Monday is 1.")]
 
@@ -174,7 +175,7 @@ def list_patients(actor: Actor, query: PatientQuery) -> Answer:
     rows = select(Patient).where(
         Patient.clinic_id == actor.clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
     )
-    rows = rows.where(*patients.found_by(search_words(query.search), names_only=not sees(actor, "contact")))
+    rows = rows.where(*found_by(search_words(query.search), names_only=not sees(actor, "contact")))
     order = (Patient.family_name, Patient.given_name, Patient.public_id)
     found, cursor = page(
         db.session(), rows, query, order, lambda row: (row.family_name, row.given_name, row.public_id)

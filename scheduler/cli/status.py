@@ -13,6 +13,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from config import Settings
 from scheduler import storage, system_health
 from scheduler.cli.output import json_option, say
 from scheduler.clock import Clock
@@ -20,6 +21,7 @@ from scheduler.database import db
 from scheduler.models import clinic as clinics
 from scheduler.services import schema, signs_of_life
 from scheduler.services.clinic import displaced
+from scheduler.services.mail import channels
 from scheduler.services.signs_of_life import DISPATCH
 from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books, judge
@@ -30,7 +32,10 @@ from scheduler.system_health import Health
 @with_appcontext
 @json_option
 def status(as_json: bool) -> None:
-    """Say whether each job of the clock runs, what is due, whether the books are in order, and the versions."""
+    """Say whether each job of the clock runs, what is due, whether the books are in order, and the versions.
+
+    In production it also warns where mail was never checked; a warning alone exits 0.
+    """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # it is handed on
     session = db.session()
     health = system_health.look(app, session, storage.look(app))
@@ -48,7 +53,12 @@ def status(as_json: bool) -> None:
     words = "; ".join(troubles) if troubles else "all is well"
     age = _age(found.get("clock_age"))
     line = f"{words} (mail last looked for {age}, {health.due} due, schema {found['schema']})"
-    say(line, {"troubles": troubles, **found}, as_json=as_json)
+    warnings = _warnings(app, session) if health.is_ready else []
+    say(
+        "\n".join([line, *(f"warning: {one}" for one in warnings)]),
+        {"troubles": troubles, "warnings": warnings, **found},
+        as_json=as_json,
+    )
     if troubles:
         sys.exit(1)
 
@@ -95,6 +105,15 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         "tzdata": version("tzdata"),
     }
     return found, troubles
+
+
+def _warnings(app: Flask, session: Session) -> list[str]:
+    """Return what is set up so that mail may be lost. In a demo or a test no mail leaves the machine."""
+    settings: Settings = app.config["SETTINGS"]
+    if settings.app_env != "production":
+        return []
+    no_inbox = "" if settings.inbox else "bounces and calendar answers are not read (INBOX_URL is not set)"
+    return [one for one in (channels.unchecked(session, settings.mail_digest), no_inbox) if one]
 
 
 def _age(seconds: object) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 
 LETTERS = str.maketrans(
@@ -23,7 +24,12 @@ WRITTEN = (  # 15 May 1970 and May 15, 1970, as pages and people write a date
     re.compile(rf"\b(?P<day>\d{{1,2}})\.? +(?P<month>{MONTH}),? +(?P<year>\d{{4}})\b", re.IGNORECASE),
     re.compile(rf"\b(?P<month>{MONTH}) +(?P<day>\d{{1,2}}),? +(?P<year>\d{{4}})\b", re.IGNORECASE),
 )
-PARTED = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})\2(\d{4})\b")  # 5/3/1970 is 05/03/1970, in either order
+PARTED = re.compile(
+    r"\b(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})\b"
+)  # 5/3/1970 is 05/03/1970, in either order; 5/3/70 too
+EXTENSION = re.compile(r"(?<=\d)[ ,]*\b(x|ext)\.? ?\d{1,5}\b", re.IGNORECASE)  # a phone is stored without it
+DATES = ("%Y%m%d", "%m%d%Y", "%d%m%Y", "%m%d%y", "%d%m%y")  # in these orders a birth date is looked up
+END_OF_NAMES = "\n"
 LONGEST_NUMBER = 9  # of a phone number with its country code, what is the same without
 
 
@@ -37,8 +43,10 @@ def folded(text: str) -> str:
 def search_words(text: str) -> list[str]:
     """Return what must each be found in a search key. A number loses its separators: (212) 555-0199, 03/09/1984.
 
-    A date may be written with the month's English name, or without the zeros of day and month.
+    A date may be written with the month's English name, without the zeros of day and month, or with two digits of the
+    year. The extension of a phone number is left out.
     """
+    text = EXTENSION.sub("", text)
     for form in WRITTEN:
         text = form.sub(_in_digits, text)
     text = PARTED.sub(lambda found: f"{found[1]:0>2}{found[3]:0>2}{found[4]}", text)
@@ -51,12 +59,25 @@ def search_words(text: str) -> list[str]:
     return words
 
 
-def search_key(names: tuple[str, ...], phone: str, email: str, birth_date: date | None) -> str:
-    """Return the text in which search_words are looked up: names, phone, mail, birth date in three orders."""
+def search_key(
+    names: Iterable[str], phone: str, email: str, birth_date: date | None, former: Iterable[str] = ()
+) -> str:
+    """Return the text in which search_words are looked up: a line of names, and one of phone, mail and birth date.
+
+    `former` are such texts of the same person's other records: what they hold is found too.
+    """
     digits = "".join(c for c in folded(phone) if c.isdigit())
-    dates = [birth_date.strftime(form) for form in ("%Y%m%d", "%m%d%Y", "%d%m%Y")] if birth_date else []
-    parts = (*(folded(name) for name in names), digits, folded(email), *dates)
-    return " ".join(part for part in parts if part)
+    dates = [birth_date.strftime(form) for form in DATES] if birth_date else []
+    lines = [[*names], [digits, folded(email), *dates]]
+    for key in former:
+        for line, words in zip(lines, key.split(END_OF_NAMES), strict=False):
+            line.append(words)
+    return END_OF_NAMES.join(" ".join(dict.fromkeys(folded(" ".join(line)).split())) for line in lines)
+
+
+def name_words(key: str) -> list[str]:
+    """Return the words of the names in a search key."""
+    return key.partition(END_OF_NAMES)[0].split()
 
 
 def _in_digits(written: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ from scheduler.models import patient as patients
 from scheduler.models.patient import Patient
 from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
-from scheduler.services.patient.patients import found_by
+from scheduler.services.patient.patient_search import found_by
 
 PARAMETERS = {"name": "string", "birthdate": "date", "email": "token"}
 LANGUAGES = "urn:ietf:bcp:47"

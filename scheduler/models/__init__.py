@@ -19,6 +19,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     job_run,
     known_browser,
     location,
+    mail_check,
     message,
     patient,
     patient_request,

@@ -43,7 +43,8 @@ DELAYED = re.compile(
     r"do(es)? not (need|have) to (resend|do anything)|no action is required",
     re.IGNORECASE,
 )
-GIVEN_UP = re.compile(r"giv(en|ing) up|could not be delivered|permanent (fatal )?error", re.IGNORECASE)
+GIVEN_UP = re.compile(r"giv(en|ing) up|permanent (fatal )?error", re.IGNORECASE)
+NOT_DELIVERED = re.compile(r"(could|can)(not| not) be delivered|giv(en|ing) up", re.IGNORECASE)
 REPLIED = re.compile(r"^\s*(re|fwd?|aw|wg|rv|out of office|automatic reply)\s*:", re.IGNORECASE)
 LONGEST_TEXT = 20_000
 MOST_BLOCKS = 100  # of delivery reports
@@ -159,10 +160,11 @@ def _of_text(mail: EmailMessage, content: bytes) -> FailureNotice | None:
     if permanent or temporary:
         found = tuple(sorted(one.decode("utf-8", "replace") for one in permanent or temporary))
         return FailureNotice(FAILED if permanent else DELAYED_ACTION, status, text, found)
-    if not status:
+    if not status and not NOT_DELIVERED.search(text):
         return None
-    waits = status.startswith("4") or DELAYED.search(f"{subject}\n{text}")
-    final = bool(GIVEN_UP.search(text)) or not waits
+    waits = DELAYED.search(f"{subject}\n{text}")
+    not_delivered = status.startswith("5") or NOT_DELIVERED.search(text)
+    final = bool(GIVEN_UP.search(text)) or (not waits and not_delivered)
     return FailureNotice(FAILED if final else DELAYED_ACTION, status, text, ())
 
 

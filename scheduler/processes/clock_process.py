@@ -17,7 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
-from config import Settings
+from config import DkimKey, Settings
 from scheduler.clock import Clock, JumpWatch
 from scheduler.notify.smtp import Connection
 from scheduler.processes.clock_jobs import (
@@ -104,6 +104,15 @@ def mail_rate(per_minute: int) -> Limit:
     return Limit("mail", max(1, per_minute * RATE_SECONDS // 60), timedelta(seconds=RATE_SECONDS))
 
 
+def signer(key: DkimKey | None) -> Callable[[bytes], bytes]:
+    """Return what signs a mail; without a key it stays as it is."""
+    if key is None:
+        return bytes
+    from scheduler.notify.dkim_signing import signed  # noqa: PLC0415  (a slow import, for those who have a key)
+
+    return partial(signed, key)
+
+
 def outbound(app: Flask) -> Outbound:
     """Return what the dispatch job works with, from the settings."""
     settings: Settings = app.config["SETTINGS"]
@@ -116,6 +125,7 @@ def outbound(app: Flask) -> Outbound:
             keys=settings.signing_keys,
             mail_from=settings.mail_from,
             bounces_to=settings.mail_from if settings.inbox else None,
+            sign=signer(settings.dkim),
         ),
         policy=settings.ambiguous_send,
         rate=mail_rate(settings.mail_per_minute),

@@ -10,10 +10,6 @@ from __future__ import annotations
 
 import imaplib
 import logging
-import re
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -25,11 +21,10 @@ from scheduler.clock import Clock
 from scheduler.database import db, writing
 from scheduler.models import clinic as clinics
 from scheduler.models.incoming_mail import InboxPosition
-from scheduler.notify import received
+from scheduler.notify import imap, received
 from scheduler.services import locks
 from scheduler.services.patient.incoming_mail import receive
 
-WAIT = 60  # seconds for an answer
 AT_ONCE = 100
 FIRST_DAYS = timedelta(days=7)
 log = logging.getLogger(__name__)
@@ -45,15 +40,15 @@ def read_inbox(app: Flask, server: MailServer) -> str:
         db.session.rollback()
     if not any_clinic:
         return "no clinic yet"
-    with _mailbox(server) as mailbox:
-        present = _uid_validity(mailbox)
+    with imap.inbox(server) as mailbox:
+        present = imap.uid_validity(mailbox)
         if (position is None) or validity != present:
             last = _uid_before_lately(mailbox, app)
             with writing(app) as session:
                 _move_on(session, name, present, last)
-        found = sorted(uid for uid in _search(mailbox, f"UID {last + 1}:*") if uid > last)[:AT_ONCE]
+        found = sorted(uid for uid in imap.search(mailbox, f"UID {last + 1}:*") if uid > last)[:AT_ONCE]
         for uid in found:
-            content = _fetch(mailbox, uid)
+            content = imap.fetch(mailbox, uid, received.LARGEST)
             if not _take_in(app, name, present, uid, content):
                 return "another clock does it"
     return f"read {len(found)}"
@@ -79,59 +74,11 @@ def _move_on(session: Session, name: str, validity: int, uid: int) -> None:
     session.flush()
 
 
-def _uid_validity(mailbox: imaplib.IMAP4) -> int:
-    _, found = mailbox.response("UIDVALIDITY")
-    if not found or found[0] is None:
-        raise imaplib.IMAP4.error("the server names no UIDVALIDITY")
-    return int(found[0])
-
-
 def _uid_before_lately(mailbox: imaplib.IMAP4, app: Flask) -> int:
     """Return the UID after which the mail of the last days begins."""
     clock: Clock = app.extensions["clock"]
     since = clock.now() - FIRST_DAYS
     day, month, year = format_datetime(since).split()[1:4]  # IMAP writes months as mail does
-    if lately := _search(mailbox, f"SINCE {day}-{month}-{year}"):
+    if lately := imap.search(mailbox, f"SINCE {day}-{month}-{year}"):
         return min(lately) - 1
-    return max(_search(mailbox, "ALL"), default=0)
-
-
-def _search(mailbox: imaplib.IMAP4, criteria: str) -> list[int]:
-    answer, found = mailbox.uid("SEARCH", criteria)
-    if answer != "OK":
-        raise imaplib.IMAP4.error(f"the server refuses to search: {answer}")
-    return [int(one) for line in found if line for one in line.split()]
-
-
-def _fetch(mailbox: imaplib.IMAP4, uid: int) -> bytes | None:
-    """Return the mail, or its beginning if it is larger than any mail that can be acted on."""
-    answer, parts = mailbox.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{received.LARGEST}>)")
-    if answer != "OK":
-        raise imaplib.IMAP4.error(f"the server refuses to give mail {uid}: {answer}")
-    for part in parts:
-        if isinstance(part, tuple) and re.search(rb"\bBODY\[\]", part[0]):
-            return bytes(part[1])
-    return None
-
-
-@contextmanager
-def _mailbox(server: MailServer) -> Iterator[imaplib.IMAP4]:
-    context = ssl.create_default_context()
-    if server.security == "tls":
-        mailbox: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-            server.host, server.port, ssl_context=context, timeout=WAIT
-        )
-    else:
-        mailbox = imaplib.IMAP4(server.host, server.port, timeout=WAIT)
-    try:
-        if server.security == "starttls":
-            mailbox.starttls(context)
-        mailbox.login(server.username or "", server.password or "")
-        mailbox.select("INBOX", readonly=True)
-        yield mailbox
-    finally:
-        try:
-            mailbox.logout()
-        except (OSError, imaplib.IMAP4.error):
-            log.info("the connection to the mailbox ended early")
-            mailbox.shutdown()
+    return max(imap.search(mailbox, "ALL"), default=0)

@@ -23,6 +23,7 @@ from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
 from scheduler.services.course import booking, unbooking
 from scheduler.services.patient import patients
+from scheduler.services.patient.patient_search import look_up
 from scheduler.services.planning import course_rules, improving_jobs, proposals, unkept
 from scheduler.services.planning.earlier import LastVisitMissing
 from scheduler.services.planning.proposal_tokens import unsign
@@ -52,7 +53,7 @@ def new() -> str:
     public_id = request.args.get("patient", "")
     if not public_id:
         text = request.form.get("search", "").strip()
-        found = patients.search(db.session(), actor().clinic, text, limit=12)
+        found = look_up(db.session(), actor().clinic, text, clock.now(), 12)
         return render_template("booking/who.html", found=found, search=text)
     patient = patients.get(db.session(), actor().clinic, public_id)
     if "not_before" in request.args:  # a suggestion that was taken

@@ -40,9 +40,6 @@ def _fill(response: Response) -> Response:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if request.path.startswith(ACCOUNT):
         headers["Cache-Control"] = "no-store"  # Flask-Security sets one that browsers may not understand
-    elif request.endpoint != "static":
+    else:
         headers.setdefault("Cache-Control", "no-store")
-    elif request.path.endswith(".woff2") and request.query_string:
-        # the address of a font names its version; a font asked for again on every page would arrive after its text
-        headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response

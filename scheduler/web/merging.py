@@ -10,6 +10,7 @@ from scheduler.database import db
 from scheduler.errors import Invalid, Refusal
 from scheduler.models.patient import Patient
 from scheduler.services.patient import duplicates, merging, patients
+from scheduler.services.patient.patient_search import look_up
 from scheduler.transactions import only_reads
 from scheduler.web.current import actor
 from scheduler.web.shell import may
@@ -51,12 +52,12 @@ def candidates(patient_id: str) -> str:
     """Whom to merge with this record: likely ones, and anybody who is searched for."""
     patient = _find(patient_id)
     text = request.form.get("search", "").strip()
-    found = patients.search(db.session(), actor().clinic, text, limit=FOUND) if text else []
+    found = look_up(db.session(), actor().clinic, text, clock.now(), FOUND) if text else None
     return render_template(
         "merging/candidates.html",
         patient=patient,
         likely=duplicates.of_patient(db.session(), actor().clinic, patient),
-        found=[one for one in found if one.id != patient.id],
+        found=[one for one in (*found.exact, *found.similar) if one.id != patient.id] if found else [],
         search=text,
     )
 

@@ -19,6 +19,7 @@ from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.feed import feeds
 from scheduler.services.patient import address_changes, duplicates, fresh_links, patients
+from scheduler.services.patient.patient_search import look_up
 from scheduler.services.planning.courses import missing_steps
 from scheduler.services.visit import visit_story
 from scheduler.transactions import only_reads
@@ -48,7 +49,7 @@ def found() -> str:
 
 
 def _list(text: str) -> str:
-    found = patients.search(db.session(), actor().clinic, text, limit=FOUND, names_only=_names_only())
+    found = look_up(db.session(), actor().clinic, text, clock.now(), FOUND, names_only=_names_only())
     return render_template("patients/index.html", found=found, search=text, most=FOUND)
 
 
@@ -58,9 +59,7 @@ def _list(text: str) -> str:
 def finds() -> str:
     """The list under the search field."""
     text = request.form.get("search", "").strip()
-    found = (
-        patients.search(db.session(), actor().clinic, text, limit=8, names_only=_names_only()) if text else []
-    )
+    found = text and look_up(db.session(), actor().clinic, text, clock.now(), 8, names_only=_names_only())
     return render_template("patients/_finds.html", found=found, search=text)
 
 

@@ -27,6 +27,7 @@ from scheduler.services.account.permissions import require
 from scheduler.services.course import booking, booster_tasks, make_ups
 from scheduler.services.course.visit_times import VisitTimes
 from scheduler.services.patient import duplicates, patients
+from scheduler.services.patient.patient_search import look_up
 from scheduler.services.planning import assignments
 from scheduler.services.planning.course_rules import without_course
 from scheduler.transactions import only_reads
@@ -66,7 +67,7 @@ def refresh() -> str | tuple[str, int]:
     """The form again, by POST so that what was typed is in no address: another week, visit or patient."""
     if request.headers.get("HX-Target") == "matches":
         text = request.form.get("name", "").strip()
-        found = patients.search(db.session(), actor().clinic, text, limit=MATCHES) if text else []
+        found = text and look_up(db.session(), actor().clinic, text, clock.now(), MATCHES)
         return render_template("single_visits/_matches.html", found=found)
     return _page()
 

@@ -9,7 +9,14 @@ import pytest
 from tests.engines import filled_database
 from tests.forked import ask
 
-LONG = ["drill_clock_jobs.py", "drill_pooler.py", "drill_proxies.py", "drill_slow_requests.py"]
+LONG = [
+    "drill_clock_jobs.py",
+    "drill_inbox.py",
+    "drill_pooler.py",
+    "drill_proxies.py",
+    "drill_slow_requests.py",
+    "drill_walks.py",
+]
 _warm: set[str] = set()
 collect_ignore = [] if "CHAOS" in os.environ else LONG
 

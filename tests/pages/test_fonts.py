@@ -80,7 +80,7 @@ def test_every_part_of_the_font_is_the_packages():
         ours[name] = value(face, "unicode-range")
 
     assert ours == theirs
-    assert f"v='{version}'" in (ROOT / "templates" / "_fonts.html").read_text()
+    assert f"v='{version}'" in (ROOT / "templates" / "_font.html").read_text()
 
 
 @pytest.fixture

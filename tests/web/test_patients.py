@@ -1,5 +1,6 @@
 """Adding patients: nobody twice by accident."""
 
+import pytest
 from sqlalchemy import func, select
 
 from scheduler.models.audit_event import AuditEvent
@@ -118,3 +119,19 @@ def test_the_desk_says_that_an_address_works_again(session, harbor, signed_in):
     session.rollback()
     assert (nora.email_bad_at, nora.row_version) == (None, version + 1)
     assert "The address works again" not in client.get(page).text
+
+
+@pytest.mark.parametrize("address", ["/patients/finds", "/patients/found", "/care-plans/new"])
+def test_a_similar_name_is_shown_before_a_new_patient_is_added(harbor, signed_in, address):
+    text = signed_in(harbor, "alice").post(address, data={"search": "lindquist"}).text
+
+    assert text.index("Similar names") < text.index("Nora Lindqvist") < text.index("None of them?")
+    assert text.count('data-new-patient="lindquist"') == 1
+
+
+def test_a_new_visit_offers_patients_of_similar_names(harbor, signed_in):
+    client = signed_in(harbor, "alice")
+    page = client.post("/appointments/new", data={"name": "lindquist"}, headers={"HX-Target": "matches"})
+
+    assert "Already a patient?" in page.text
+    assert "Nora Lindqvist" in page.text

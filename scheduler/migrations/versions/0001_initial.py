@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -151,6 +151,12 @@ def upgrade() -> None:
     sa.Column('failed', sa.Integer(), server_default='0', nullable=False),
     sa.Column('outcome', sa.String(length=200), nullable=False),
     sa.PrimaryKeyConstraint('name', 'host', name=op.f('pk_job_run'))
+    )
+    op.create_table('mail_check',
+    sa.Column('settings', sa.String(length=64), nullable=False),
+    sa.Column('checked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('faults', sa.String(length=200), nullable=False),
+    sa.PrimaryKeyConstraint('settings', name=op.f('pk_mail_check'))
     )
     op.create_table('request_count',
     sa.Column('limit_name', sa.String(length=40), nullable=False),

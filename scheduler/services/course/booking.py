@@ -108,6 +108,8 @@ def book_visit(
             rules.require(actor, broken, override_reason)
         else:
             broken = course_rules.check_joining(session, actor, care_plan, visit, now, override_reason)
+            if course_rules.standing_for(care_plan, action.key) is not None:
+                action = replace(action, series=None, position=None)  # an additional one has no number
         people = People(session, actor.clinic, [visit])
         appointment = planned(actor.clinic, patient, action, visit, people, now)
         appointment.care_plan, appointment.replaces_id = care_plan, replaces.id if replaces else None

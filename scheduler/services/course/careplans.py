@@ -78,8 +78,10 @@ def resume(
         if not_before is not None:
             wishes = replace(wishes, not_before=max(wishes.not_before, not_before))
         best = proposals.propose(session, actor, wishes, now)[0]
+    _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, reason)
+    if held:
         _put_back(session, actor, wishes, held, best.visits, now)
-    return _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, reason)
+    return care_plan
 
 
 def revoke(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.message_reasons import HoldReason
 from scheduler.models.channel import EMAIL, Channel
 from scheduler.models.clinic import Clinic
+from scheduler.models.mail_check import MailCheck
 
 
 def state(session: Session) -> Channel | None:
@@ -65,6 +68,22 @@ def troubles(session: Session, now: datetime, clinic: Clinic | None = None) -> l
         until = f", next try {_time(next_at, clinic)}" if next_at else ""
         found.append(f"The mail server is not accepting email ({row.reason}){until}.")
     return found
+
+
+def note_check(session: Session, settings: str, faults: Sequence[str], now: datetime) -> None:
+    """Keep that delivery was checked with these settings (a digest), and which checks failed."""
+    session.merge(MailCheck(settings=settings, checked_at=now, faults=", ".join(faults)[:200]))
+    session.flush()
+
+
+def unchecked(session: Session, settings: str) -> str:
+    """Return why mail is not known to be delivered, in words; empty once a check with these settings has passed."""
+    found = session.get(MailCheck, settings)
+    if found is not None:
+        return f"the last check of mail failed: {found.faults} (flask mail check)" if found.faults else ""
+    if session.scalar(select(MailCheck.settings).limit(1)) is None:
+        return "it has not been checked that mail is delivered (flask mail check)"
+    return "the mail settings have changed since they were checked (flask mail check)"
 
 
 def _time(at: datetime, clinic: Clinic | None) -> str:

@@ -69,7 +69,7 @@ def receive(session: Session, content: bytes, now: datetime) -> str:
     """
     if not clinics.every(session):
         return "no clinic yet"
-    key = _key(content)
+    key = message_key(content)
     if is_known(session, key):
         return "handled before"
     try:
@@ -209,7 +209,8 @@ def _keep(
     return row.words
 
 
-def _key(content: bytes) -> str:
+def message_key(content: bytes) -> str:
+    """Return what a mail is known by: a digest of its Message-ID and of what stands below the headers."""
     head, _, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
     found = re.search(rb"^message-id:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
     return sha256((found[1] if found else head) + b"\n" + body.strip()).hexdigest()

@@ -159,6 +159,7 @@ def merge(
         .where(Patient.clinic_id == keep.clinic_id, Patient.merged_into_id == other.id)
         .values(merged_into_id=keep.id)
     )
+    renew_search_key(session, keep)
     keep.row_version += 1
     other.row_version += 1
     ahead = [one for one in appointments.of_patient(session, keep) if one.start_at > now]
@@ -214,7 +215,6 @@ def _choose(planned: Merger, chosen: Mapping[str, str]) -> list[str]:
     opted_out = [one.unsubscribed_at for one in (planned.keep, planned.other) if one.unsubscribed_at]
     if opted_out:  # who wants no reminders wants none from either record
         planned.keep.unsubscribed_at = min(opted_out)
-    renew_search_key(planned.keep)
     return changed
 
 

@@ -1,4 +1,4 @@
-"""Patients: added, changed, found.
+"""Patients: added and changed; patient_search.py finds them.
 
 Every change raises `row_version`; a caller that says which version it saw is refused when somebody was faster. Agreeing
 to unencrypted mail is recorded with its time and the wording that was agreed to.
@@ -6,14 +6,14 @@ to unencrypted mail is recorded with its time and the wording that was agreed to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.folding import search_key, search_words
+from scheduler.domain.folding import search_key
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import patient as patients
 from scheduler.models import versions
@@ -33,7 +33,6 @@ from scheduler.services.trail import audit
 
 MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
 CALLED_BY = {"given_name", "family_name", "preferred_name", "language"}  # what calendars call the visits by
-LONGEST_SEARCH = 200  # characters
 ADDRESSES = {"email", "proxy_email"}  # whoever reads mail there has links to the private page
 
 
@@ -47,7 +46,7 @@ def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datet
     session.add(resource)
     session.flush()
     patient = Patient(clinic_id=actor.clinic.id, resource_id=resource.id, created_at=now, row_version=1)
-    _apply(patient, values, now)
+    _apply(session, patient, values, now)
     session.add(patient)
     session.flush()
     audit.record(session, actor, "patient.created", patient, now, fields=values)
@@ -75,7 +74,7 @@ def update(
     shown = CALLED_BY & changed.keys()
     readdressed = any(getattr(patient, name) for name in ADDRESSES & changed.keys())
     notified = patient.may_be_notified
-    _apply(patient, changed, now)
+    _apply(session, patient, changed, now)
     gone = notified and not patient.may_be_notified
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)
@@ -102,24 +101,6 @@ def get(session: Session, clinic: Clinic, public_id: str) -> Patient:
     return patient
 
 
-def search(
-    session: Session, clinic: Clinic, text: str, limit: int = 20, *, names_only: bool = False
-) -> list[Patient]:
-    """Return patients in whom every word of `text` is found (name, phone, birth date, mail), by family name.
-
-    Everybody for an empty text; nobody for one of signs alone. `names_only` is for roles that see no contact details.
-    """
-    words = search_words(text[:LONGEST_SEARCH])
-    if text.strip() and not words:
-        return []
-    query = select(Patient).where(
-        Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)
-    )
-    query = query.where(*found_by(words, names_only=names_only))
-    query = query.order_by(Patient.family_name, Patient.given_name, Patient.id)
-    return list(session.scalars(query.limit(limit)))
-
-
 def trust_address(session: Session, actor: Actor, patient: Patient, now: datetime) -> None:
     """Write to the patient's address again, though mail to it came back; nothing happens if none did."""
     if patient.email_bad_at is not None:
@@ -129,41 +110,34 @@ def trust_address(session: Session, actor: Actor, patient: Patient, now: datetim
         session.flush()
 
 
-def found_by(words: Iterable[str], *, names_only: bool) -> list[ColumnElement[bool]]:
-    """Return the conditions under which every word is found in a patient.
-
-    With `names_only` a search must not tell what it does not show: no number is looked for, and a word that the mail
-    address holds counts only where a name holds it too, as it is written.
-    """
-    return [_found(word, names_only=names_only) for word in words]
-
-
-def _found(word: str, *, names_only: bool) -> ColumnElement[bool]:
-    found = Patient.search_key.contains(word, autoescape=True)
-    if not names_only:
-        return found
-    if any(map(str.isdigit, word)):
-        return false()
-    names = (Patient.given_name, Patient.family_name, Patient.preferred_name)
-    named = or_(*(func.lower(name).contains(word, autoescape=True) for name in names))
-    mailed = func.lower(func.coalesce(Patient.email, "")).contains(word, autoescape=True)
-    return and_(found, or_(named, not_(mailed)))
-
-
-def _apply(patient: Patient, values: Mapping[str, Any], now: datetime) -> None:
+def _apply(session: Session, patient: Patient, values: Mapping[str, Any], now: datetime) -> None:
     if "email" in values:
         patient.email_bad_at = None
     if values.get("email_ok") and not patient.email_ok:
         patient.email_ok_at, patient.email_ok_wording = now, MAIL_WORDING
     for name, value in values.items():
         setattr(patient, name, value)
-    renew_search_key(patient)
+    renew_search_key(session, patient)
 
 
-def renew_search_key(patient: Patient) -> None:
-    """Let the desk's search find the patient by what stands there now."""
-    names = (patient.given_name, patient.family_name, patient.preferred_name or "")
-    patient.search_key = search_key(names, patient.phone or "", patient.email or "", patient.birth_date)
+def renew_search_key(session: Session, patient: Patient) -> None:
+    """Let the desk's search find the patient by what stands there now, and by what stood in records merged into it."""
+    former = select(Patient.search_key).where(
+        Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
+    )
+    names = (
+        patient.given_name,
+        patient.family_name,
+        patient.preferred_name or "",
+        patient.pronunciation or "",
+    )
+    patient.search_key = search_key(
+        names,
+        patient.phone or "",
+        patient.email or "",
+        patient.birth_date,
+        session.scalars(former.order_by(Patient.id)) if patient.id else (),
+    )
 
 
 def shown_in(session: Session, patient: Patient) -> set[int]:

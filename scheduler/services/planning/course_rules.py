@@ -12,6 +12,7 @@ from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import TO_MAKE_UP
 from scheduler.models import care_plan as care_plans
+from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
@@ -31,16 +32,34 @@ def check_joining(
 ) -> list[Violation]:
     """Check a course with this visit in it; return what an override breaks. Raises RuleBroken as rules.check does.
 
-    A visit beside one that stands for the same step (one more therapy) has no place of its own in the count.
+    A visit beside one that stands for the same step (one more therapy) has no place of its own in the count. One more
+    that gives the drug is beyond the protocol.
     """
-    standing = latest(care_plan).get(visit.action)
-    if standing is not None and standing.status not in TO_MAKE_UP and not is_projected(standing):
-        return []
+    standing = standing_for(care_plan, visit.action)
+    if standing is not None:
+        beyond = [] if standing.dosing is None else [_beyond(standing)]
+        rules.require(actor, beyond, override_reason)
+        return beyond
     course = under_way(session, actor, care_plan, now)
     done = {action: known for action, known in course.request.done.items() if action != visit.action}
     before, after = list(course.visits.values()), [*course.visits.values(), visit]
     request = replace(course.request, done=done)
     return rules.check_change(actor, request, course.calendar, before, after, now, override_reason)
+
+
+def standing_for(care_plan: CarePlan, action: str) -> Appointment | None:
+    """Return the visit that stands for an action, None where a visit would take that place."""
+    standing = latest(care_plan).get(action)
+    free = standing is None or standing.status in TO_MAKE_UP or is_projected(standing)
+    return None if free else standing
+
+
+def _beyond(standing: Appointment) -> Violation:
+    on = standing.formats.month_day(standing.local_start.date())
+    words = (
+        f"{standing.numbered_title} is in this course already, on {on}: the protocol has no additional one."
+    )
+    return Violation(standing.action, "extra-dose", words, hard=False)
 
 
 def missing_steps(plan: Plan, present: Collection[str]) -> list[Violation]:

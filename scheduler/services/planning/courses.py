@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,14 +77,28 @@ def rest(
 
 
 def latest(care_plan: CarePlan) -> dict[str, Appointment]:
-    """Return the visit that stands for each action: a make-up instead of the one it replaces."""
+    """Return the visit that stands for each action: a make-up instead of the one it replaces.
+
+    After a change of protocol and back there are several visits of an action: those that take place stand before those
+    that do not, and newer ones before older ones. An additional visit (see `is_additional`) stands for no action.
+    """
     replaced = {one.replaces_id for one in appointments_of(care_plan)}
-    known = {action.key for action in care_plan.plan_definition.plan.actions}
-    return {
-        one.action: one
+    actions = {action.key: action for action in care_plan.plan_definition.plan.actions}
+    rows = [
+        one
         for one in appointments_of(care_plan)
-        if one.id not in replaced and one.action in known
-    }
+        if one.id not in replaced and one.action in actions and not is_additional(one, actions[one.action])
+    ]
+    return {one.action: one for one in sorted(rows, key=lambda row: (not row.status.is_off, _age(row)))}
+
+
+def is_additional(appointment: Appointment, action: Action) -> bool:
+    """Tell whether a visit was booked beside the one that stands for its action: it has no place in the series."""
+    return action.series is not None and appointment.series is None
+
+
+def _age(appointment: Appointment) -> int:
+    return appointment.id or sys.maxsize  # new ones have no id yet
 
 
 def along_with(plan: Plan, action: str) -> frozenset[str]:

@@ -4,7 +4,8 @@
 case then changes rows, gives them placements and notes what it did. When the block ends without an error, each
 appointment is compared with what it was, and these steps follow in this order:
 
-1. the rules of the patient: still with the clinic, dosing visits far enough apart (services/visit/judge.py);
+1. the rules of the patient: still with the clinic, in a course that goes on, dosing visits far enough apart
+   (services/visit/judge.py);
 2. counters: `sequence` and `changed_at` when a calendar shows something else, `schedule_version` when the time changed
    or the appointment became live or not live, `row_version` for any change;
 3. allocations: release, flush, then insert, because the database refuses an overlap at once;
@@ -45,7 +46,7 @@ from scheduler.services.planning.visit_rows import People, put
 from scheduler.services.trail import audit
 from scheduler.services.visit import allocation
 from scheduler.services.visit.allocation import Taking
-from scheduler.services.visit.judge import require_dosing_gaps, require_patient
+from scheduler.services.visit.judge import require_dosing_gaps, require_open_course, require_patient
 from scheduler.services.visit.snapshots import Snapshot, differences
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
@@ -132,6 +133,7 @@ class Changes:
         self.session.flush()
         self._count_visits()
         require_patient(self._before, self.now)
+        require_open_course(self._before, self.now)
         require_dosing_gaps(self.session, self.actor, self._before, self.now, self.override_reason)
         rescheduled = [row for row, before in self._before.items() if self._count(row, before)]
         self._allocate()

@@ -19,7 +19,7 @@ from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Action, Plan
-from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.domain.status import LIVE, AppointmentStatus, CarePlanStatus
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -31,6 +31,7 @@ from scheduler.services.trail import audit
 from scheduler.services.visit.snapshots import Snapshot
 
 NOTHING: Mapping[int, date] = MappingProxyType({})
+GOING_ON = (CarePlanStatus.ACTIVE, CarePlanStatus.DRAFT)
 OVERRIDDEN, FIELD = "appointment.overridden", f"override:{dosing.RULE}"
 
 
@@ -46,6 +47,16 @@ def require_patient(before: Mapping[Appointment, Snapshot | None], now: datetime
         if patient.deceased_on is not None:
             raise WrongStatus("The patient is recorded as deceased: nothing can be booked")
         raise WrongStatus("The patient has left the clinic: mark the record as active to book")
+
+
+def require_open_course(before: Mapping[Appointment, Snapshot | None], now: datetime) -> None:
+    """Raise WrongStatus when a change gives a visit ahead to a course that is on hold or has ended."""
+    for row, former in before.items():
+        course = row.care_plan
+        if course is None or row.start_at <= now or not _newly_placed(row, former):
+            continue
+        if course.status not in GOING_ON:
+            raise WrongStatus(f"The course is {course.status.words}: {row.title} cannot be booked in it")
 
 
 def require_dosing_gaps(

@@ -9,7 +9,7 @@ from scheduler.models import location as locations
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
 from scheduler.models.schedule import hours
-from scheduler.services.patient import patients
+from scheduler.services.patient.patient_search import search
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp
 from scheduler.web.shell import may
@@ -25,6 +25,6 @@ def index() -> str:
         hours=hours(db.session(), clinic.id, None),
         places=locations.active(db.session(), clinic.id),
         people=practitioners.active(db.session(), clinic.id),
-        patients=bool(patients.search(db.session(), clinic, "", limit=1)),
+        patients=bool(search(db.session(), clinic, "", limit=1)),
         plans=definitions.all_current(db.session(), clinic.id),
     )

@@ -21,7 +21,7 @@ from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail import previews, settings_changes
 from scheduler.services.mail.letters import no_letter_to
 from scheduler.services.mail.reminders import rules_of
-from scheduler.services.patient import patients
+from scheduler.services.patient.patient_search import search
 from scheduler.services.trail import audit
 from scheduler.web.current import actor
 from scheduler.web.local import read_number
@@ -91,7 +91,7 @@ def preview_rules() -> str | tuple[str, int]:
     except Invalid as refusal:
         return _page(actor().clinic.settings, refusal), refusal.status
     now, name = clock.now(), request.form.get("preview_for", "").strip()[:100]
-    found = patients.search(db.session(), actor().clinic, name, limit=6) if name else []
+    found = search(db.session(), actor().clinic, name, limit=6) if name else []
     patient = (
         found[0] if found else None if name else previews.next_patient(db.session(), actor().clinic, now)
     )

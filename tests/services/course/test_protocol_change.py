@@ -227,3 +227,15 @@ def test_afterwards_the_course_is_held_and_goes_on_by_the_new_protocol(session, 
 
     ahead = set(courses.under_way(session, harbor.actor("alice"), course, soon).rows)
     assert ahead == {one.visit.action for one in planned.placed}
+
+
+def test_after_a_change_and_back_the_visits_that_take_place_stand(session, harbor, nora_course):
+    early = NOW - timedelta(hours=1)  # before the clinic opens
+    for key in (NASAL, FAST):
+        planned = change(session, harbor, nora_course, key, early)
+        apply_change(session, harbor.actor("alice"), planned, "responds well", early)
+        session.commit()
+    standing = courses.latest(nora_course)
+
+    assert [standing[key].status.is_live for key in ("consult", "infusion-1", "infusion-6")] == [True] * 3
+    assert courses.missing_steps(nora_course) == []

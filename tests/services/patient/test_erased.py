@@ -128,6 +128,7 @@ WORDS_OF_THE_CLINIC = {
     },
     "closure": {"reason", "public_id"},
     "inbox_position": {"mailbox"},
+    "mail_check": {"settings", "faults"},
     "invitation": {"name", "answer", "public_id"},  # of members of staff
     "job_run": {"name", "host", "outcome"},
     "known_browser": {"digest"},

@@ -19,6 +19,7 @@ from scheduler.processes.clock_jobs import erase_retained
 from scheduler.services.feed import feeds
 from scheduler.services.mail import settings_changes
 from scheduler.services.patient import erasure, patients
+from scheduler.services.patient.patient_search import search
 from scheduler.services.trail import audit_chain
 from scheduler.services.visit import books, requirements, visits
 from tests.cast import NOW, add_patient
@@ -110,7 +111,7 @@ def test_the_books_stay_whole(session, harbor, nora):
 def test_the_record_is_gone_from_search_and_pages(session, harbor, nora):
     erasure.erase(session, harbor.actor("ada"), nora, "asked for by letter", LATER)
 
-    assert patients.search(session, harbor.clinic, "") == []
+    assert search(session, harbor.clinic, "") == []
     assert feeds.of_resource(session, nora.clinic_id, nora.resource_id) == []
     with pytest.raises(NotFound):
         patients.get(session, harbor.clinic, nora.public_id)

@@ -417,3 +417,23 @@ def test_what_a_patient_wrote_goes_when_the_record_is_erased(session, harbor):
     session.expire_all()
     kept = session.scalars(select(IncomingMail)).all()
     assert {(mail.sender, mail.subject, mail.body, mail.done_at) for mail in kept} == {("", "", "", NOW)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A message that you sent could not be delivered to one or more recipients.", "bounced: no status"),
+        ("It could not be delivered yet (4.4.1). It will be retried for 3 days.", "delayed: 4.4.1"),
+        ("It could not be delivered within 3 days: 4.4.1 timed out.", "bounced: 4.4.1"),
+        ("It will be retried for 3 days: 550 not now.", "delayed: 550"),
+    ],
+)
+def test_a_notice_in_words_alone_is_a_failure_unless_the_server_tries_again(
+    session, harbor, visit, text, said
+):
+    message = sent(session, harbor, visit)
+    head = f"From: mailer-daemon@mx.example\nTo: c+{message.public_id}@seriate.example\nSubject: Mail\n\n"
+
+    assert receive(session, f"{head}{text}\n".encode(), NOW) == said
+    assert message.state is (MessageState.FAILED if said.startswith("bounced") else MessageState.SENT)
+    assert visit.patient.email_bad_at is None

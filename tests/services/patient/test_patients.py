@@ -3,13 +3,12 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
-from scheduler.domain.folding import folded
 from scheduler.errors import Invalid, NotFound, Stale
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.patient import Patient
 from scheduler.models.versions import feed_version
 from scheduler.services.patient import patients
-from tests.cast import NOW, add_patient
+from tests.cast import NOW
 from tests.engines import both
 
 NORA = {"given_name": "Nora", "family_name": "Li"}
@@ -126,32 +125,6 @@ def test_a_new_address_is_not_a_bad_one(session, harbor):
     patients.update(session, harbor.actor("alice"), nora, {"email": "elinor@example.org"}, NOW)
 
     assert nora.email_bad_at is None
-
-
-@both
-@pytest.mark.parametrize("typed", ["%", "_", "\\", "<>"])
-def test_signs_alone_find_nobody(session, harbor, typed):
-    assert patients.search(session, harbor.clinic, "") != []
-    assert patients.search(session, harbor.clinic, typed) == []
-
-
-@both
-@pytest.mark.parametrize("typed", ["muller", "MÜLLER jose", "0199", "1990", "jose@"])
-def test_search_finds_folded_parts_of_one_clinic(session, harbor, hill, typed):
-    jose = add_patient(
-        session,
-        harbor,
-        "José",
-        "Müller",
-        phone="212-555-0199",
-        email="jose@example.org",
-        birth_date="1990-01-02",
-    )
-    add_patient(session, hill, "José", "Müller", phone="212-555-0199", birth_date="1990-01-02")
-
-    found = patients.search(session, harbor.clinic, typed)
-
-    assert found == ([jose] if folded(typed) else [harbor.patients["Nora"], jose])
 
 
 def test_a_patient_of_another_clinic_is_not_there(session, harbor, hill):

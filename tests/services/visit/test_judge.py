@@ -16,7 +16,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.plan_definition import current
 from scheduler.services.clinic import schedules
-from scheduler.services.course import booking, careplans, make_ups
+from scheduler.services.course import booking, boosters, careplans, make_ups
 from scheduler.services.patient import merging
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.wishes import CourseRequest
@@ -114,19 +114,22 @@ def test_single_infusions_of_a_prescriber_keep_their_distance(session, harbor): 
     assert [event.fields for event in noted] == [["override:dosing-gap"]]
 
 
-def test_the_same_infusion_twice_on_a_day_is_refused(session, harbor, alice, nora_course):  # c
+def test_the_same_infusion_twice_is_refused_on_any_day(session, harbor, alice, nora_course):  # c
     fourth = visit(nora_course, "infusion-4")
+    same_day = at_hour(fourth, 8 if fourth.local_start.hour > 12 else 14)
 
-    with pytest.raises(RuleBroken) as caught:
-        extra(
-            session,
-            alice,
-            nora_course,
-            "infusion-4",
-            at_hour(fourth, 8 if fourth.local_start.hour > 12 else 14),
-        )
+    for start in (same_day, at_hour(visit(nora_course, "infusion-6"), 13, 14)):
+        with pytest.raises(RuleBroken) as caught:
+            extra(session, alice, nora_course, "infusion-4", start)
+        assert broken(caught) == {"extra-dose"}
 
-    assert broken(caught) == {"dosing-gap"}
+
+def test_a_prescriber_adds_an_infusion_and_it_is_recorded(session, harbor, nora_course):  # c
+    start = at_hour(visit(nora_course, "infusion-6"), 13, 14)
+    extra(session, harbor.prescriber, nora_course, "infusion-4", start, override_reason=REASON)
+
+    booked = session.scalars(select(AuditEvent).where(AuditEvent.event == "appointment.booked")).all()
+    assert [event.fields for event in booked] == [["override:extra-dose"]]
 
 
 def explicit(session, harbor, starts, key="iv-depression-6", patient="Nora"):
@@ -244,15 +247,15 @@ def test_a_pair_that_was_too_close_before_blocks_nothing_else(session, harbor, a
     assert fifth.status.is_live
 
 
-def test_a_reservation_counts_before_it_is_booked(session, harbor, alice):
+def test_a_reservation_counts_before_it_is_booked(session, harbor):
     nora = harbor.patients["Nora"]
     course = book(session, harbor, reserve_minutes=60)
-    first = visit(course, "infusion-1")
     action = course.plan_definition.plan.action("infusion-1")
+    start = at_hour(visit(course, "infusion-1"), 13, 1)
 
-    with pytest.raises(RuleBroken) as caught:
-        booking.book_visit(session, alice, nora, action, at_hour(first, 13, 1), NOW, care_plan=course)
-    assert broken(caught) == {"dosing-gap"}
+    booking.book_visit(session, harbor.prescriber, nora, action, start, NOW, override_reason=REASON)
+    noted = session.scalars(select(AuditEvent).where(AuditEvent.event == "appointment.overridden")).all()
+    assert [event.fields for event in noted] == [["override:dosing-gap"]]
 
 
 @both
@@ -279,6 +282,19 @@ def test_an_override_that_was_recorded_is_not_reported(session, harbor, nora_cou
     moves.apply_moves(session, harbor.prescriber, planned, NOW, override_reason=REASON)
 
     assert judge.unrecorded(session, harbor.clinic, NOW) == []
+
+
+@pytest.mark.parametrize("stop", [careplans.hold, careplans.revoke])
+def test_a_course_that_is_on_hold_or_ended_gets_no_visit(session, harbor, alice, nora_course, stop):
+    booster = next(one for one in nora_course.appointments if one.status is AppointmentStatus.PROPOSED)
+    start = visit(nora_course, "consult").start_at
+    stop(session, alice, nora_course, NOW)
+
+    with pytest.raises(WrongStatus, match="cannot be booked in it"):
+        extra(session, alice, nora_course, "consult", start)
+    if booster.status is AppointmentStatus.PROPOSED:
+        with pytest.raises(WrongStatus, match="cannot be booked in it"):
+            boosters.book_proposed(session, alice, booster, booster.start_at, NOW)
 
 
 # U1: what came back on closed days, without people, and in courses that had been stopped
