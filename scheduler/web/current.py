@@ -61,7 +61,12 @@ def _memberships() -> list[Membership]:
 
 
 def sign_in_first() -> NoReturn:
-    """Send anyone who asks to sign in, and back afterwards."""
+    """Send anyone who asks to sign in, and back afterwards.
+
+    What a page asks by itself gets no answer: to leave the page would lose what is being typed there.
+    """
+    if "X-Background" in request.headers:
+        abort(Response(status=204))
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     address = url_for("security.login", next=wanted)
     if "HX-Request" in request.headers:

@@ -207,7 +207,7 @@ def test_a_drag_shades_only_starts_that_the_strip_would_try(session, harbor, cou
         one = visit(course, action)
         tried = MoveTimes(MovePlanner(session, harbor.actor("alice"), one, NOW, scope="following"))
         kept = {one.start_at, *tried.candidates(outside=False).usual, *tried.candidates(outside=False).costly}
-        for days in (1, 2):
+        for days in (-2, -1, 0):
             on = one.local_start.date() + timedelta(days=days)
             free = possible_starts(session, harbor.actor("alice"), one, on, NOW).values()
             possible |= {(action, start) for starts in free for start in starts if start not in kept}

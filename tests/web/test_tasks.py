@@ -81,3 +81,18 @@ def test_visits_of_a_closed_day_are_listed_until_they_are_moved(session, harbor,
     moves.apply_moves(session, harbor.prescriber, planned, NOW)
     session.commit()
     assert f"/appointments/{closed.public_id}/time" not in alice.get("/today").text
+
+
+def test_the_count_leads_no_page_away_when_the_session_is_over(client, harbor):
+    asked = client.get("/today/count", headers={"HX-Request": "true", "X-Background": "1"})
+
+    assert (asked.status_code, asked.headers.get("HX-Redirect"), asked.text) == (204, None, "")
+
+
+def test_a_taken_task_is_snoozed_from_the_list_and_gone_until_then(session, harbor, task, signed_in):
+    nick = signed_in(harbor, "nick")
+    nick.post(f"/tasks/{task}/assignment")
+    assert "Snooze until tomorrow" in nick.get("/today").text
+    assert nick.post(f"/tasks/{task}/snooze", data={"until": "tomorrow"}).status_code == 303
+
+    assert "No open tasks." in nick.get("/today").text

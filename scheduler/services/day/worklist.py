@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.plans import Holds
 from scheduler.domain.status import AHEAD, EXPECTED, LATE_AFTER, TO_MAKE_UP, CarePlanStatus, CourseEffect
-from scheduler.models import patient_request, task, versions
+from scheduler.models import incoming_mail, patient_request, task, versions
 from scheduler.models import practitioner as practitioners
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.care_plan import CarePlan
@@ -35,6 +35,7 @@ from scheduler.services.day import duties
 from scheduler.services.day.duties import Duty
 from scheduler.services.mail import call_list, send_log
 from scheduler.services.mail.call_list import CallListEntry
+from scheduler.services.patient import address_changes
 
 Reader = tuple[str, StaffRole | None, int | None]  # clinic, role, and the person where it counts
 AUTHORIZED = timedelta(days=14)  # how long before a visit its authorization is asked for
@@ -53,7 +54,8 @@ class Worklist:
     """What needs a person; a list that the role cannot act on is empty.
 
     `own` is the practitioner whose visits alone are in it. `late` were expected and have not arrived. `requirements`
-    are open for visits until the end of the next working day. `unclear` counts emails that may not have arrived.
+    are open for visits until the end of the next working day. `unclear` counts emails that may not have arrived,
+    `unread` those that came in and that a person must read, `addresses` new ones that patients entered.
     `idle` are courses with steps left and nothing booked.
     """
 
@@ -65,6 +67,8 @@ class Worklist:
     requests: Sequence[PatientRequest] = ()
     calls: Sequence[CallListEntry] = ()
     unclear: int = 0
+    unread: int = 0
+    addresses: int = 0
     make_ups: Sequence[Appointment] = ()
     boosters: Sequence[Appointment] = ()
     authorizations: Sequence[OpenVisit] = ()
@@ -77,7 +81,7 @@ class Worklist:
             self.late, self.duties, self.requirements, self.displaced, self.requests, self.calls, self.make_ups,
             self.boosters, self.authorizations, self.idle,
         )  # fmt: skip
-        return sum(map(len, lists)) + bool(self.unclear)
+        return sum(map(len, lists)) + self.unclear + self.unread + self.addresses
 
 
 class Counts:
@@ -126,6 +130,8 @@ def of_actor(session: Session, actor: Actor, now: datetime, *, everyone: bool = 
         requests=desk.requests,
         calls=desk.calls,
         unclear=desk.unclear,
+        unread=desk.unread,
+        addresses=desk.addresses,
         make_ups=desk.make_ups,
         boosters=desk.boosters,
     )
@@ -154,9 +160,11 @@ def _of_calendar(session: Session, actor: Actor, now: datetime, own: Practitione
 def _of_desk(session: Session, actor: Actor, now: datetime) -> Worklist:
     """Return the lists of what the desk answers, calls about and books."""
     clinic = actor.clinic
-    messages, books = allowed(actor, "send-log"), allowed(actor, "book")
+    messages, books, answers = (allowed(actor, what) for what in ("send-log", "book", "move"))
     return Worklist(
-        requests=patient_request.open_in(session, clinic.id) if allowed(actor, "move") else (),
+        requests=patient_request.open_in(session, clinic.id) if answers else (),
+        unread=len(incoming_mail.open_in(session, clinic.id)) if answers else 0,
+        addresses=len(address_changes.waiting(session, clinic, now)) if answers else 0,
         calls=call_list.calls(session, clinic, now) if messages else (),
         unclear=send_log.unclear(session, clinic) if messages else 0,
         make_ups=make_ups.to_make_up(session, clinic) if books else (),
