@@ -80,6 +80,7 @@ def _begun(session: Session, clinic: Clinic, now: datetime) -> Iterator[Unrecord
             continue  # it was over before the course
         steps = {event.kind: event.at for event in theirs if event.kind in BEGUN}
         at = steps.get("check-in", steps.get("fulfill"))
+        assert row.care_plan is not None  # noqa: S101  (for the type: only such rows are read)
         own, course = trail.get(row.public_id, ()), of_courses.get(row.care_plan.public_id, ())
         if _with_requirement_open(row, own, course, at, checked_in="check-in" in steps):
             yield Unrecorded(REQUIREMENT, row.public_id)
@@ -105,7 +106,7 @@ def _with_requirement_open(
     now_open = {one.key for one in open_requirements(row)}
     completed = {
         one.key: one.completed_at
-        for one in row.care_plan.requirements
+        for one in (row.care_plan.requirements if row.care_plan else ())
         if one.completed_at is not None and one.appointment_id in (None, row.id)
     }
     for rule in rules:
