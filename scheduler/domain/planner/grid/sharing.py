@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
+from typing import Protocol
 
 from scheduler.domain.planner.grid.bitsets import earlier, eroded
 from scheduler.domain.planner.grid.demands import ResourceNeed, Stretch
@@ -85,25 +86,33 @@ def meeting(claims: Sequence[Claim], free: Free, cells: int) -> int:
     return found
 
 
-def units_of(resource: PlannerResource, stretch: Stretch) -> int:
-    return max(resource.units, 1) if stretch.exclusive else 1
+def units_of(resource: PlannerResource, exclusive: bool) -> int:
+    return max(resource.units, 1) if exclusive else 1
 
 
 def _held(resource: PlannerResource, claims: Sequence[Claim], free: Free) -> int:
     """Return the cells at which one resource is free for all of these claims."""
     cells = -1
     stretches = [stretch for claim in claims for stretch in claim.stretches]
-    for start, end in _parts(stretches):
-        units = sum(units_of(resource, s) for s in stretches if s.start <= start < s.end)
+    for start, end in pieces(stretches):
+        units = sum(units_of(resource, s.exclusive) for s in stretches if s.start <= start < s.end)
         if units:
             cells &= earlier(eroded(free(resource, units), end - start), start)
     return cells
 
 
-def _parts(stretches: Iterable[Stretch]) -> Iterator[tuple[int, int]]:
-    """Yield the pieces of time within which no stretch starts or ends."""
-    bounds = sorted({bound for stretch in stretches for bound in (stretch.start, stretch.end)})
-    yield from pairwise(bounds)
+class Span(Protocol):
+    """Cells from `start` up to `end`."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+def pieces(spans: Iterable[Span]) -> Iterator[tuple[int, int]]:
+    """Return the pieces of time within which no span starts or ends."""
+    return pairwise(sorted({bound for span in spans for bound in (span.start, span.end)}))
 
 
 def _relayed(claims: Sequence[Claim], holders: Holders, free: Free, cells: int) -> int:
@@ -112,7 +121,7 @@ def _relayed(claims: Sequence[Claim], holders: Holders, free: Free, cells: int) 
         return cells
     everything = [s for claim in claims for s in claim.stretches]
     everything += [s for claim, _ in holders for s in claim.stretches]
-    for start, end in _parts(everything):
+    for start, end in pieces(everything):
         open_claims = [claim for claim in claims if _is_open(claim, start)]
         if open_claims and cells:
             busy = [(claim, resource) for claim, resource in holders if _is_open(claim, start)]
@@ -131,7 +140,9 @@ def _choices(claims: Sequence[Claim], busy: Holders, at: int, free: Free) -> Ite
     known |= {resource.id: resource for claim in claims for resource in claim.pool}
     load: Counter[int] = Counter()
     for claim, resource in busy:
-        load[resource.id] += sum(units_of(resource, s) for s in claim.stretches if s.start <= at < s.end)
+        load[resource.id] += sum(
+            units_of(resource, s.exclusive) for s in claim.stretches if s.start <= at < s.end
+        )
     taken = {(claim.visit, resource.id) for claim, resource in busy}
 
     def choose(left: Sequence[Claim], chosen: tuple[tuple[int, int], ...]) -> Iterator[int]:
