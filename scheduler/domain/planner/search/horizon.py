@@ -1,16 +1,14 @@
 """The best placement without regard to clashes, in as many days as it takes to be sure.
 
-The search looks at the first weeks only, and there at the first days of each visit. What it finds bounds the days on
-which a cheaper course could have its visits; where those go further, it looks once more.
+The search looks at the first days of each visit only. What it finds bounds the days on which a cheaper course could
+have its visits; where those go further, it looks once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from scheduler.domain.planner.grid.bitsets import span
 from scheduler.domain.planner.grid.gaps import GapRanges
 from scheduler.domain.planner.search.chains import Budget, Chosen, Search
 from scheduler.domain.planner.search.child_costs import ChildCosts
@@ -22,7 +20,6 @@ from scheduler.domain.planner.search.tables import Rows, Tables
 from scheduler.domain.planner.values import Weights
 from scheduler.domain.plans import Unit
 
-FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
 FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
 STATES = 20_000
 
@@ -44,7 +41,6 @@ class Horizon:
         self.course, self.gap_ranges, self.pricing, self.weights = course, gap_ranges, pricing, weights
         self.grid = gap_ranges.grid
         self._child_costs = ChildCosts(gap_ranges, weights)
-        self._enough = 0  # the days that the last search needed
         self._first: tuple[SlotMap, Leaves] | None = None
 
     def best(
@@ -59,68 +55,24 @@ class Horizon:
 
         `narrow` narrows the sets for this search alone, which pays where they are much smaller than the request's own.
         """
-        best = None
-        days = self._days_needed(below) if below < NEVER else max(self._first_days(starts), self._enough)
-        while True:
-            cut = span(0, days * self.grid.width)
-            near = {step: cells & cut for step, cells in starts.items()}
-            found = self._in_days(near, therapists, budget, below, narrow)
-            if found:
-                best, below = found, found.cost
-            needed = self._days_needed(below) if below < NEVER else min(2 * days + 7, self.grid.days)
-            if days >= needed:
-                self._enough = days
-                return best
-            days = needed
-
-    def _first_days(self, starts: Mapping[Step, int]) -> int:
-        """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
-        first = min(
-            ((cells & -cells).bit_length() // self.grid.width for cells in starts.values() if cells),
-            default=0,
-        )
-        pace = 0
-        for step in self.course.steps:
-            if step.on_line and step.offset is not None:
-                hours = step.offset.unit is Unit.HOURS
-                pace += step.offset.target // 24 if hours else step.offset.target * 7 // 5
-        return min(first + pace + FIRST_DAYS, self.grid.days)
-
-    def _days_needed(self, below: int) -> int:
-        """Return how many days hold every plan that costs less than `below`."""
-        last: dict[Step, int] = {}
-        limits = self._limits(below)
-        for step in self.course.steps:
-            if step.on_line:
-                last[step] = limits.get(step, self.grid.days)
-            elif step.parent is not None:
-                last[step] = self.gap_ranges.last_row(step.offset, last[step.parent])
-            elif step.anchor is not None and step.offset is not None:
-                last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
-            else:
-                last[step] = self.grid.days
-        return min(max(last.values(), default=0) + 1, self.grid.days)
-
-    def _in_days(
-        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int, narrow: bool
-    ) -> Solution | None:
         slots, leaves = self._narrowed(starts, narrow)
         if not slots.complete:
             return None
-        search = partial(self._within, slots, leaves, therapists, budget)
-        if below < NEVER:
-            return search(self._rows(slots, self._limits(below)), below)
-        found, slack = None, FIRST_SLACK
-        while found is None:
-            rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
-            found = search(rows, below)
-            if not found and slack >= self.grid.days:
-                return None
+        best, slack = None, FIRST_SLACK
+        while True:
+            limits = self._limits(below) if below < NEVER else self._first_rows(slots, slack)
+            rows = self._rows(slots, limits)
+            found = self._within(slots, leaves, therapists, budget, rows, below)
+            if found:
+                best, below = found, found.cost
+                if _covered(self._limits(below), rows, slots):
+                    return best
+            elif below < NEVER or slack >= self.grid.days:
+                return best
             slack *= 3
-        limits = self._limits(found.cost)
-        if _covered(limits, rows, slots):
-            return found
-        return search(self._rows(slots, limits), found.cost) or found
+
+    def _first_rows(self, slots: SlotMap, slack: int) -> dict[Step, int]:
+        return {step: slots.first_row(step) + slack for step in self.course.steps}
 
     def _narrowed(self, starts: Mapping[Step, int], narrow: bool) -> tuple[SlotMap, Leaves]:
         """Return the slot map and the leaves of these sets: parts of those of a request's first, where possible."""
