@@ -18,8 +18,7 @@ import numpy as np
 
 from scheduler.domain.planner.grid.gaps import Cells
 from scheduler.domain.planner.search.costs import NEVER, Costs
-from scheduler.domain.planner.search.course import Group, Step
-from scheduler.domain.planner.search.slotmap import Node
+from scheduler.domain.planner.search.course import Group, Node, Step
 from scheduler.domain.planner.search.tables import Tables
 from scheduler.domain.planner.values import GaveUp
 
@@ -203,7 +202,7 @@ class Search:
         cells = self.tables.of[child].cells[chosen]
         if isinstance(state.node, Step):
             return self.tables.gap_costs(state.cell, child, cells)
-        return self.tables.anchor_costs(state.node, child, cells)
+        return self.tables.anchor_costs(child, cells)
 
     def _options(self, state: State, branch: Step) -> tuple[Cells, Costs]:
         chosen = self._reach(state, branch)

@@ -19,6 +19,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from scheduler.domain.planner.grid.gaps import GapRanges
+from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.search.chains import Budget
 from scheduler.domain.planner.search.clashes import Clash, Clashes, Sets, Shortage
 from scheduler.domain.planner.search.costs import NEVER, Pricing
@@ -54,15 +55,10 @@ class Optimum:
         self.clashes = Clashes(course, gap_ranges.grid, pricing.starts)
         self.horizon = Horizon(course, gap_ranges, pricing, weights)
         self.tangled = False
-        self._candidates: list[int] | None = None
 
+    @remembered
     def therapists(self) -> list[int]:
         """Return the candidates for the course's own therapist; none if fewer than two steps ask for one."""
-        if self._candidates is None:
-            self._candidates = self._all_therapists()
-        return self._candidates
-
-    def _all_therapists(self) -> list[int]:
         asking = [free for step in self.course.steps if (free := self.pricing.therapists_of(step))]
         if len(asking) < 2:
             return []

@@ -178,7 +178,7 @@ def test_cp_sat_sees_a_clock_change_while_the_clinic_is_open():
     ours, theirs = problem.optimum.best(problem.sets), cpsat.solve(problem, seconds=60)
 
     assert ours.cost == theirs.cost
-    talk = problem.course.step("talk-1")
+    (talk,) = (step for step in problem.course.steps if step.key == "talk-1")
     left = pinned["drip-1"] + timedelta(minutes=30)
     assert problem.availability.grid.instant(theirs.cells[talk]) - left >= timedelta(hours=24)
 
