@@ -1,7 +1,7 @@
 """The best placement without regard to clashes, in as many days as it takes to be sure.
 
-The search looks at the first days of each visit only. What it finds bounds the days on which a cheaper course could
-have its visits; where those go further, it looks once more.
+The search looks at the first weeks only, and there at the first days of each visit. What it finds bounds the days on
+which a cheaper course could have its visits; where those go further, it looks once more.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scheduler.domain.planner.grid.bitsets import span
 from scheduler.domain.planner.grid.gaps import GapRanges
 from scheduler.domain.planner.search.chains import Budget, Chosen, Search
 from scheduler.domain.planner.search.child_costs import ChildCosts
@@ -55,6 +56,33 @@ class Horizon:
 
         `narrow` narrows the sets for this search alone, which pays where they are much smaller than the request's own.
         """
+        best, days = None, min(self._first_days(starts), self._days_needed(below))
+        while True:
+            cut = span(0, days * self.grid.width)
+            near = {step: cells & cut for step, cells in starts.items()}
+            best = self._in_days(near, therapists, budget, best.cost if best else below, narrow) or best
+            needed = self._days_needed(best.cost if best else below)
+            if days >= needed:
+                return best
+            days = needed
+
+    def _first_days(self, starts: Mapping[Step, int]) -> int:
+        """Return how many days to look at first: what the course takes at its slowest pace, and a little more."""
+        # the lowest bit of each set is the earliest start
+        row = min((cells & -cells).bit_length() // self.grid.width for cells in starts.values())
+        for step in self.course.steps:
+            if step.on_line and step.offset is not None:
+                row = self.gap_ranges.last_row(step.offset, row)
+        return min(row + FIRST_SLACK, self.grid.days)
+
+    def _days_needed(self, below: int) -> int:
+        """Return how many days hold every plan that costs less than `below`."""
+        return min(max(self._last_rows(self._limits(below)).values(), default=0) + 1, self.grid.days)
+
+    def _in_days(
+        self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int, narrow: bool
+    ) -> Solution | None:
+        """Return the cheapest placement at these starts that costs less than `below`."""
         slots, leaves = self._narrowed(starts, narrow)
         if not slots.complete:
             return None
@@ -84,22 +112,31 @@ class Horizon:
             self._first = slots, leaves
         return slots, leaves
 
-    def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
-        rows: dict[Step, tuple[int, int]] = {}
-        for step in self.course.steps:
-            past = slots.last_row(step) + 1
-            if step.on_line and step in last:
-                past = min(past, last[step] + 1)
-            elif step.parent is not None:
-                past = min(past, self.gap_ranges.last_row(step.offset, rows[step.parent][1] - 1) + 1)
+    def _rows(self, slots: SlotMap, limits: Mapping[Step, int]) -> Rows:
+        rows = {}
+        for step, last in self._last_rows(limits).items():
             first = slots.first_row(step)
-            rows[step] = (first, max(past, first + 1))
+            rows[step] = first, max(min(slots.last_row(step), last), first) + 1
         return rows
+
+    def _last_rows(self, limits: Mapping[Step, int]) -> dict[Step, int]:
+        """Return the last row in which each step can be, if those on the line are within these limits."""
+        last: dict[Step, int] = {}
+        for step in self.course.steps:
+            if step.on_line:
+                last[step] = limits.get(step, self.grid.days)
+            elif step.parent is not None:
+                last[step] = self.gap_ranges.last_row(step.offset, last[step.parent])
+            elif step.anchor is not None and step.offset is not None:
+                last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
+            else:
+                last[step] = self.grid.days
+        return last
 
     def _limits(self, cost: int) -> dict[Step, int]:
         """Return, for each step on the line, the last day on which a plan that costs at most `cost` can have it."""
         weights = self.weights
-        if weights.completion_day <= 0 or self.course.finish is None:
+        if weights.completion_day <= 0 or self.course.finish is None or cost >= NEVER:
             return {step: self.grid.days for step in self.course.steps if step.on_line}
         limits: dict[Step, int] = {}
         least = 0
