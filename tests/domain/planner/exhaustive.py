@@ -1,6 +1,6 @@
 """The best course by trying all: slow, and written from the docstrings of the values, without the planner's parts.
 
-Starts are judged tick by tick on windows and datetimes, people by trying every choice, costs as Weights says. No visit
+Starts are checked tick by tick on windows and datetimes, people by trying every choice, costs as Weights says. No visit
 is at a local time that comes twice, or spans a clock change. What is tried is cut only by a bound: what each visit
 costs alone, with all that follows it.
 """

@@ -18,7 +18,7 @@ from scheduler.domain.planner.grid.starts import Starts
 from scheduler.domain.planner.values import Placement, PlannerResource, Segment
 from scheduler.domain.plans import TICK, Action, Role
 
-NOBODY = PlannerResource(0, "", frozenset())
+NO_ONE = PlannerResource(0, "", frozenset())
 
 
 class Unassignable(Exception):
@@ -135,7 +135,7 @@ class Assigner:
 
     def _relay(self, needs: Sequence[PlacedNeed], turns: list[Turn]) -> list[Turn] | None:
         """Return these turns and those for needs that may be handed over, the earlier ones first."""
-        wanted = [Turn(need, NOBODY, *stretch) for need in needs for stretch in _stretches(need)]
+        wanted = [Turn(need, NO_ONE, *stretch) for need in needs for stretch in _stretches(need)]
         turns = list(turns)
         for start, end in pieces([*wanted, *turns]) if wanted else ():
             at = start

@@ -1,9 +1,8 @@
 """Which starts leave a resource for every need, where one resource could meet several of them.
 
-Needs of one visit at one time go to different resources. Needs of two visits of one patient (a nurse who watches one of
-them while the other begins) may share a resource that has units for both. Every choice of a resource for what is kept
-is tried. Nurses who may hand over are chosen for each stretch of time in which the same needs are open. The answer is
-exact.
+Needs of one visit at one time go to different resources. Needs of two visits of one patient may share a resource that
+has units for both. Every choice of a resource for what is kept is tried; nurses who may hand over are chosen for each
+stretch of time in which the same needs are open. The answer is exact.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def entangled(claims: Sequence[Claim]) -> list[list[Claim]]:
 
 
 def meeting(claims: Sequence[Claim], free: Free, cells: int) -> int:
-    """Return those of the cells at which every claim can be met. Nobody is held by a claim that is not given."""
+    """Return those of the cells at which every claim can be met. Only these claims use resources."""
     kept = sorted((claim for claim in claims if claim.asked.kept), key=lambda claim: len(claim.pool))
     relayed = [claim for claim in claims if not claim.asked.kept]
     found = 0
