@@ -40,17 +40,24 @@ ADDRESSES = {"email", "proxy_email"}  # whoever reads mail there has links to th
 def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> Patient:
     """Add a patient to the actor's clinic. Raises Invalid naming each field."""
     values = checked(fields, now.astimezone(actor.clinic.zone).date())
-    missing = [(name, "is missing") for name in ("given_name", "family_name") if name not in values]
-    if missing:
-        raise Invalid(missing)
-    resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PATIENT, units=1)
-    session.add(resource)
-    session.flush()
-    patient = Patient(clinic_id=actor.clinic.id, resource_id=resource.id, created_at=now, row_version=1)
-    _apply(patient, values, now)
+    if "given_name" not in values:
+        raise Invalid([("given_name", "is missing")])
+    patient = new(actor.clinic.id, values, now)
     session.add(patient)
     session.flush()
     audit.record(session, actor, "patient.created", patient, now, fields=values)
+    return patient
+
+
+def new(clinic_id: int, values: Mapping[str, Any], now: datetime) -> Patient:
+    """Return a patient with checked values, who is in no session yet."""
+    patient = Patient(
+        clinic_id=clinic_id,
+        resource=Resource(clinic_id=clinic_id, kind=ResourceKind.PATIENT, units=1),
+        created_at=now,
+        row_version=1,
+    )
+    _apply(patient, values, now)
     return patient
 
 
@@ -118,6 +125,12 @@ def search(
     query = query.where(*found_by(words, names_only=names_only))
     query = query.order_by(Patient.family_name, Patient.given_name, Patient.id)
     return list(session.scalars(query.limit(limit)))
+
+
+def split_name(text: str) -> dict[str, str]:
+    """Split a typed name into given and family name; a single word is the given name."""
+    given, _, family = text.strip()[:200].rpartition(" ")
+    return {"given_name": given or family, "family_name": family if given else ""}
 
 
 def trust_address(session: Session, actor: Actor, patient: Patient, now: datetime) -> None:

@@ -247,7 +247,7 @@ def _line(
 
 def _fields(event: AuditEvent, users: dict[int, User]) -> str:
     """Say which fields an event is about; of a list how many patients, of an erasure how many reasons went."""
-    if event.event == LISTED:
+    if event.event == LISTED or event.object_type == LIST:
         count = len(event.fields)
         patients = "1 patient" if count == 1 else f"{count} patients"
         return f"{patients}: {event.object_id}" if event.object_type == LIST else patients
