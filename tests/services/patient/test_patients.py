@@ -52,7 +52,7 @@ def test_a_patient_is_kept_as_given(session, harbor):
         (NORA | {"given_name": "n" * 10_000}, [("given_name", "is too long: 10000 characters, at most 100")]),
         (NORA | {"family_name": "Li\nBcc: x"}, [("family_name", "holds a line break")]),
         (NORA | {"family_name": "Li\0"}, [("family_name", "holds a control character")]),
-        (NORA | {"family_name": ""}, [("family_name", "must not be empty")]),
+        (NORA | {"given_name": ""}, [("given_name", "must not be empty")]),
         ({"family_name": "Lindqvist"}, [("given_name", "is missing")]),
         (NORA | {"email": "nora at example"}, [("email", "is not a mail address")]),
         (NORA | {"email": "nora@example.org\nBcc: x@example.org"}, [("email", "holds a line break")]),
