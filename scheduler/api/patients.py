@@ -70,7 +70,7 @@ class PatientChange(Body, view=PatientView):
     """The fields to change; what is left out stays."""
 
     given_name: Annotated[str, TextLine(100, required=True)] = ""
-    family_name: Annotated[str, TextLine(100, required=True)] = ""
+    family_name: Annotated[str, TextLine(100)] = ""
     preferred_name: Annotated[str, TextLine(100)] = ""
     pronunciation: Annotated[str, TextLine(100)] = ""
     birth_date: Day | None = None
@@ -89,10 +89,9 @@ class PatientChange(Body, view=PatientView):
 
 
 class NewPatient(PatientChange):
-    """A patient to add."""
+    """A patient to add. A person with one name only has it as `given_name`."""
 
     given_name: Annotated[str, TextLine(100, required=True)]
-    family_name: Annotated[str, TextLine(100, required=True)]
 
 
 DETAILS: Details = {

@@ -69,7 +69,7 @@ def finds() -> str:
 @only_reads
 def new() -> str:
     """The empty form; by POST with the name that was searched for, which is to be in no address."""
-    return _form(None, {"language": "en", **_named(request.form.get("name", ""))})
+    return _form(None, {"language": "en", **patients.split_name(request.form.get("name", ""))})
 
 
 @bp.post("/patients")
@@ -217,9 +217,3 @@ def _fields(form: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: form[name].strip() for name in TEXTS if name in form}
     flags = {name: name in form for name in ("email_ok", "wheelchair")}
     return fields | flags | ({"active": "left" not in form} if "deceased_on" in form else {})
-
-
-def _named(text: str) -> dict[str, str]:
-    """Split a typed name into given and family name."""
-    given, _, family = text.strip()[:200].rpartition(" ")
-    return {"given_name": given or family, "family_name": family if given else ""}

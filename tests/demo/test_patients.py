@@ -23,6 +23,8 @@ def test_some_names_are_in_other_scripts_and_most_can_be_read_by_a_desk_in_new_y
 
     assert scripts.keys() == {"LATIN", "GREEK", "ARABIC", "CJK", "HANGUL", "TAMIL"}
     assert scripts["LATIN"] > 0.9 * len(NAMES)
+
+
 def test_the_same_seed_makes_the_same_person() -> None:
     assert fields_of(NAMES, 5, 1, TODAY) == fields_of(NAMES, 5, 1, TODAY)
     assert fields_of(NAMES, 5, 1, TODAY)["birth_date"] != fields_of(NAMES, 5, 2, TODAY)["birth_date"]

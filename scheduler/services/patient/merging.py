@@ -36,7 +36,7 @@ from scheduler.services.feed import feeds
 from scheduler.services.history import relabelled
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import reminders
-from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
+from scheduler.services.patient.patients import CALLED_BY, former_keys, renew_search_key, shown_in
 from scheduler.services.planning.course_rules import open_dosing_courses
 from scheduler.services.row_versions import check_version
 from scheduler.services.trail import audit
@@ -159,7 +159,7 @@ def merge(
         .where(Patient.clinic_id == keep.clinic_id, Patient.merged_into_id == other.id)
         .values(merged_into_id=keep.id)
     )
-    renew_search_key(session, keep)
+    renew_search_key(keep, former_keys(session, keep))
     keep.row_version += 1
     other.row_version += 1
     ahead = [one for one in appointments.of_patient(session, keep) if one.start_at > now]
