@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.services.patient import duplicates, patients
+from scheduler.services.patient import duplicates
 from tests.cast import NOW, add_patient
 from tests.engines import both
 
