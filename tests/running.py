@@ -115,14 +115,14 @@ class Running:
         with open_url(f"{self.url}/demo/mailbox.json?{urlencode(query)}", timeout=10) as answer:
             return json.load(answer)
 
-    def wait(self, wish: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    def wait(self, wish: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.1) -> Any:
         """Return the first true answer; fail with the processes' logs when none comes in time."""
         last = time.monotonic() + seconds
         while time.monotonic() < last:
             answer = wish()
             if answer:
                 return answer
-            time.sleep(0.1)
+            time.sleep(every)
         logs = [
             f"--- {name}\n{self.log(name).read_text()}" for name in self.commands if self.log(name).exists()
         ]

@@ -59,7 +59,7 @@ def test_a_reminder_hours_after_a_change_is_sent(session, harbor, therapy):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "They are scheduled again"), ("es", "Están reservadas de nuevo")]
+    ("language", "words"), [("en", "It is scheduled again"), ("es", "Está reservado de nuevo")]
 )
 def test_a_visit_that_is_taken_back_says_so_and_not_that_its_time_is_new(
     session, harbor, therapy, language, words

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -202,6 +203,22 @@ def test_the_same_row_gives_the_same_bytes(session, visit):
     message.dated_at = NOW
 
     assert compose(session, message, HEAD, NOW).content == compose(session, message, HEAD, NOW + DAY).content
+
+
+def test_a_mail_is_signed_once_however_often_it_is_sent(session, visit):
+    """A second signature of another second would make the second copy another mail."""
+    numbers = iter(range(9))
+    head = replace(HEAD, sign=lambda content: b"DKIM-Signature: %d\r\n%b" % (next(numbers), content))
+    message = outbox.enqueue(
+        session, session.get_one(Clinic, visit.clinic_id), MessageKind.REMINDER, NOW,
+        patient=visit.patient, about=[visit],
+    )  # fmt: skip
+    first = compose(session, message, head, NOW)
+    message.content, message.address = first.encrypted, first.recipient
+    again = compose(session, message, head, NOW + DAY)
+
+    assert first.content.startswith(b"DKIM-Signature: 0\r\nFrom: ")
+    assert again.content == first.content
 
 
 def test_a_change_shows_the_time_that_was_told(session, harbor, visit):

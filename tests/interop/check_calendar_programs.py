@@ -1,0 +1,136 @@
+"""Calendar programs through a visit's life: invited, subscribed, moved, canceled; one right entry at each step.
+
+evolution-data-server, which is what GNOME Calendar and Evolution keep calendars in, takes in the invitations of the
+mails and reads the feed over HTTP. ical.js, the parser of Thunderbird, reads the same bytes. Thunderbird's own handling
+of invitations needs its windows, and is not run here.
+"""
+
+import json
+import os
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import delete
+
+from scheduler.models.message import MessageSubject
+from scheduler.services.feed import feeds
+from scheduler.services.mail import outbox
+from scheduler.services.visit import moves, visits
+from tests.cast import NOW
+from tests.chaos.debian import installed
+from tests.clocks import StandingClock
+from tests.ical.readers import by_ical_js
+from tests.running import open_url, served
+from tests.services.courses import book
+from tests.services.mail.sending import calendar_parts, send_due
+
+CLIENT = Path(__file__).with_name("eds_client.py")
+PYTHON = "/usr/bin/python3"  # Debian's, which has the bindings
+PACKAGES = ("evolution-data-server", "gir1.2-ecal-2.0", "gir1.2-edataserver-1.2", "python3-gi", "dbus")
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+class Evolution:
+    """The client's process."""
+
+    def __init__(self, folder):
+        installed(*PACKAGES)
+        self.log = folder / "client.log"
+        with self.log.open("w") as log:
+            self.process = self._started(folder, log)
+
+    def _started(self, folder, log):
+        return subprocess.Popen(
+            ["dbus-run-session", "--", PYTHON, str(CLIENT)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            env={"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder), "PATH": os.defpath, "LANG": "C.UTF-8",
+                 "GSETTINGS_BACKEND": "memory", "GIO_USE_VFS": "local"},
+        )  # fmt: skip
+
+    def ask(self, do, **more):
+        self.process.stdin.write(json.dumps({"do": do, **more}) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, self.log.read_text()
+        return [tuple(one) for one in json.loads(answer)]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def evolution(tmp_path):
+    folder = tmp_path / "evolution"
+    folder.mkdir()
+    client = Evolution(folder)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def address(app):
+    app.extensions["clock"] = StandingClock(NOW)
+    with served(app) as url:
+        yield url
+
+
+def entry(visit):
+    status = "CANCELLED" if visit.cancelled_at else "TENTATIVE" if visit.status == "pending" else "CONFIRMED"
+    return (visit.uid, int(visit.start_at.timestamp()), status, visit.sequence)
+
+
+def shown(course):
+    """Return the visits that a patient's feed shows."""
+    return [one for one in course if one.status != "proposed" and "call" not in one.kind]
+
+
+def in_mail(session, now):
+    """Return the calendar of the only mail that is due."""
+    [mail] = send_due(session, now)
+    [part] = calendar_parts(mail)
+    return part.get_content().encode() if isinstance(part.get_content(), str) else part.get_content()
+
+
+def by_thunderbirds_parser(body):
+    [found] = by_ical_js(body)
+    return [(uid, int(one.start.timestamp()), one.status, one.sequence) for uid, one in found.items()]
+
+
+@pytest.mark.timeout(300)
+def test_one_right_entry_at_each_step(app, session, harbor, address, evolution):
+    alice = harbor.actor("alice")
+    course = book(session, harbor).appointments
+    visit = next(one for one in course if one.action == "therapy-6")
+    session.execute(delete(MessageSubject))  # rows of the mail about the whole course
+    outbox.tell(session, harbor.clinic, [visit], NOW)
+    invited = in_mail(session, NOW + 5 * MINUTE)
+    assert evolution.ask("receive", calendar=invited.decode()) == [entry(visit)]
+    assert by_thunderbirds_parser(invited) == [entry(visit)]
+
+    _, token = feeds.create(session, alice, visit.patient.resource_id, "neutral", NOW)
+    session.commit()
+    path = f"/feeds/{token}.ics"
+    evolution.ask("subscribe", port=urlsplit(address).port, path=path)
+    assert sorted(evolution.ask("refresh")) == sorted(map(entry, shown(course)))
+
+    planned = moves.plan_move(session, alice, visit, visit.start_at + timedelta(hours=1), NOW + DAY)
+    moves.apply_moves(session, alice, planned, NOW + DAY)
+    moved = in_mail(session, NOW + DAY + 5 * MINUTE)
+    session.commit()
+    assert evolution.ask("receive", calendar=moved.decode()) == [entry(visit)]
+    assert by_thunderbirds_parser(moved) == [entry(visit)]
+    assert sorted(evolution.ask("refresh")) == sorted(map(entry, shown(course)))
+
+    visits.cancel(session, alice, [visit], NOW + 2 * DAY)
+    canceled = in_mail(session, NOW + 2 * DAY + 5 * MINUTE)
+    session.commit()
+    assert evolution.ask("receive", calendar=canceled.decode()) == []
+    assert by_thunderbirds_parser(canceled) == [entry(visit)]
+    assert sorted(evolution.ask("refresh")) == sorted(map(entry, shown(course)))
+    with open_url(f"{address}{path}") as answer:
+        assert sorted(by_thunderbirds_parser(answer.read())) == sorted(map(entry, shown(course)))
