@@ -15,15 +15,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from scheduler.database import begin_write, db
+from scheduler.database import begin_write, db, writing
 from scheduler.http import body
+from scheduler.services.progress import Progress
 
 View = TypeVar("View", bound=Callable[..., Any])
 TURN_SECONDS = 0.1  # longer than a writer that waits on SQLite takes to ask again
@@ -61,6 +64,41 @@ def take_turns() -> None:
     db.session.commit()
     time.sleep(TURN_SECONDS)
     begin_write(db.session())
+
+
+@contextmanager
+def stored_in_parts(
+    parts: Iterable[tuple[int, Callable[[Session], object]]],
+    discard: Callable[[Session], int],
+    progress: Progress,
+) -> Iterator[None]:
+    """Store something large part by part, so that others can write in between, before the block makes it count.
+
+    Each part comes with how much is stored then. When the block fails, `discard` is called until it deletes nothing.
+    The session of the request or job must hold no connection meanwhile.
+    """
+    listed = list(parts)
+    try:
+        for done, store in listed:
+            with writing() as session:
+                store(session)
+            progress("stored", done, listed[-1][0])
+            time.sleep(TURN_SECONDS)
+        yield
+    except BaseException:
+        db.session.rollback()
+        with suppress(SQLAlchemyError):  # the clock's job prune will delete what is left
+            if listed:
+                _discard(discard)
+        raise
+
+
+def _discard(some: Callable[[Session], int]) -> None:
+    deleted = 1
+    while deleted:
+        with writing() as session:
+            deleted = some(session)
+        time.sleep(TURN_SECONDS)
 
 
 def repeat_writes(app: Flask) -> None:

@@ -19,7 +19,7 @@ from scheduler.errors import StalePreview
 from scheduler.http import access
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
-from scheduler.services.patient import mail_to_read
+from scheduler.services.patient import patient_requests
 from scheduler.services.planning.visit_rows import People
 from scheduler.services.visit import moves
 from scheduler.services.visit.moves import Move
@@ -101,7 +101,7 @@ def move_appointment(actor: Actor, body: NewTime, appointment_id: str) -> Answer
     shown = MoveList(moves=[_view(move, people) for move in planned], written=not body.preview, token=token)
     if not body.preview:
         moves.apply_moves(session, actor, planned, now, body.reason, override_reason=body.override_reason)
-        mail_to_read.finish_proposals(session, actor, [visit], now)
+        patient_requests.agree_by_moving(session, actor, [move.appointment for move in planned], now)
         session.flush()
     return Answer(shown, visit.row_version)
 

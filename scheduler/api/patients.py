@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from scheduler.models.patient import Patient
 from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
 from scheduler.services.actors import Actor
+from scheduler.services.course import ending
 from scheduler.services.patient import patients
 from scheduler.services.patient.patient_search import found_by
 
@@ -69,7 +70,7 @@ class PatientChange(Body, view=PatientView):
     """The fields to change; what is left out stays."""
 
     given_name: Annotated[str, TextLine(100, required=True)] = ""
-    family_name: Annotated[str, TextLine(100, required=True)] = ""
+    family_name: Annotated[str, TextLine(100)] = ""
     preferred_name: Annotated[str, TextLine(100)] = ""
     pronunciation: Annotated[str, TextLine(100)] = ""
     birth_date: Day | None = None
@@ -88,10 +89,9 @@ class PatientChange(Body, view=PatientView):
 
 
 class NewPatient(PatientChange):
-    """A patient to add."""
+    """A patient to add. A person with one name only has it as `given_name`."""
 
     given_name: Annotated[str, TextLine(100, required=True)]
-    family_name: Annotated[str, TextLine(100, required=True)]
 
 
 DETAILS: Details = {
@@ -118,6 +118,20 @@ class PatientPage(View):
 
 class PatientQuery(Paged):
     search: Annotated[str, TextLine(200)] = ""
+
+
+class CancelAhead(Body):
+    """`side` says who canceled. A patient with `deceased_on` or not `active` is not notified in any case."""
+
+    reason: Annotated[str, TextLine(300, required=True)]
+    side: Literal["patient", "clinic", "provider"] = "clinic"
+    notify: bool = True
+
+
+class CanceledAhead(View):
+    """The visits that are canceled, the visits months ahead included."""
+
+    appointment_ids: list[Id]
 
 
 def view(patient: Patient) -> PatientView:
@@ -201,6 +215,16 @@ def change_patient(actor: Actor, body: PatientChange, patient_id: str) -> Answer
     patient = patients.get(db.session(), actor.clinic, patient_id)
     check_match(patient)
     return _answer(patients.update(db.session(), actor, patient, _given(body), clock.now()))
+
+
+@call("POST", "/patients/<patient_id>/cancellation", may="cancel", body=CancelAhead, gives=CanceledAhead)
+def cancel_patient_visits(actor: Actor, body: CancelAhead, patient_id: str) -> Answer:
+    """Stop every open course of the patient and cancel every visit that has not begun."""
+    patient = patients.get(db.session(), actor.clinic, patient_id)
+    gone = ending.cancel_ahead(
+        db.session(), actor, patient, clock.now(), body.reason, body.side, notify=body.notify
+    )
+    return Answer(CanceledAhead(appointment_ids=[one.public_id for one in gone]))
 
 
 @call("DELETE", "/patients/<patient_id>/links", may="patients", status=204)

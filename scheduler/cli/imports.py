@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,13 +14,28 @@ from scheduler import clock
 from scheduler.cli.clinic_option import chosen, clinic_option, commander
 from scheduler.cli.output import json_option, say
 from scheduler.database import begin_write, db
+from scheduler.domain.file_dates import DateOrder
 from scheduler.errors import Refusal
 from scheduler.services.account.overrides import WORDS, is_reason
-from scheduler.services.transfer import imports_appointments, imports_patients
+from scheduler.services.transfer import import_jobs, imports_appointments
 from scheduler.services.transfer.imports import ImportRefused
+from scheduler.services.transfer.imports_csv import decoded
+from scheduler.services.transfer.imports_patients import Duplicates
+from scheduler.transactions import stored_in_parts
 
+FHIR_FILES = (".json", ".ndjson", ".jsonl")
+NOTES = {
+    "similar": "the phone or email of another patient; see Duplicates",
+    "one_name": "one name only, taken as the given name",
+}
 group = AppGroup("import", help="Import patients and appointments from files, all or nothing.")
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+dates_option = click.option(
+    "--dates",
+    type=click.Choice([order.value for order in DateOrder]),
+    default=DateOrder.YMD.value,
+    help="How the file writes dates whose year comes last: mdy (month/day/year) or dmy. Otherwise they are faults.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
 
 
@@ -29,36 +45,56 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Check everything 
 @click.option(
     "--skip-duplicates", is_flag=True, help="Skip patients who already exist or appear twice in the file."
 )
+@click.option("--add-anyway", is_flag=True, help="Add patients who seem to exist already, too.")
+@dates_option
 @clinic_option
 @json_option
-def patients(file: Path, dry_run: bool, skip_duplicates: bool, clinic_key: str | None, as_json: bool) -> None:
-    """Add the patients of FILE: CSV (.csv), or a FHIR R4 bundle (.json)."""
-    clinic = chosen(db.session(), clinic_key)
-    now, content = clock.now(), file.read_bytes()
-    read = imports_patients.read_bundle if file.suffix.lower() == ".json" else imports_patients.read_csv
+def patients(
+    file: Path,
+    dry_run: bool,
+    skip_duplicates: bool,
+    add_anyway: bool,
+    dates: str,
+    clinic_key: str | None,
+    as_json: bool,
+) -> None:
+    """Add the patients of FILE: CSV, or FHIR R4 (.json: a bundle or a patient; .ndjson: one resource in each line)."""
+    if skip_duplicates and add_anyway:
+        raise click.UsageError("--skip-duplicates and --add-anyway exclude each other")
+    wanted = Duplicates.SKIP if skip_duplicates else Duplicates.ADD if add_anyway else Duplicates.REFUSE
+    now = clock.now()
     try:
-        batch = read(content, now.astimezone(clinic.zone).date(), tell)
-        key = clinic.key
+        request = {
+            "format": "fhir" if file.suffix.lower() in FHIR_FILES else "csv",
+            "content": decoded(file.read_bytes()),
+            "dates": dates,
+            "duplicates": wanted.value,
+            "dry_run": dry_run,
+        }
+        actor = commander(chosen(db.session(), clinic_key))
+        key = actor.clinic.key
+        known = import_jobs.read(db.session(), actor, request, now)
         db.session.rollback()  # what was read so far was no writing transaction
-        begin_write(db.session())
-        actor = commander(chosen(db.session(), key))
-        done = imports_patients.write(db.session(), actor, batch, now, tell, skip_duplicates)
+        prepared = import_jobs.check(known, now, tell)
+        discard = partial(import_jobs.discard, prepared=prepared)
+        with stored_in_parts(import_jobs.parts(prepared, now), discard, tell):
+            if not dry_run:
+                begin_write(db.session())
+            actor = commander(chosen(db.session(), key))
+            result = import_jobs.write(db.session(), actor, request, prepared, now)
+            finish(dry_run)
     except ImportRefused as refused:
         refuse(file, refused, as_json)
-    finish(dry_run)
-    words = f"{'Would add' if dry_run else 'Added'} {done.added} patients to {key}"
-    if done.left_out:
-        words += f"; left out {len(done.left_out)} duplicates"
-    if batch.others:
-        words += f"; ignored {batch.others} resources that are not patients"
-    values = {
-        "ok": True,
-        "clinic": key,
-        "added": done.added,
-        "dry_run": dry_run,
-        "left_out": list(done.left_out),
-    }
-    say(f"{words}.", values | {"ignored": batch.others}, as_json=as_json)
+    words = f"{'Would add' if dry_run else 'Added'} {result['added']} patients to {key}"
+    if result["left_out"]:
+        words += f"; left out {len(result['left_out'])} duplicates"
+    if result["ignored"]:
+        words += f"; ignored {result['ignored']} resources that are not patients"
+    if not as_json:
+        for name, meaning in NOTES.items():
+            for place in result[name]:
+                click.echo(f"{file.name}: {prepared.chosen.unit} {place}: {meaning}", err=True)
+    say(f"{words}.", {"ok": True, "clinic": key, **result}, as_json=as_json)
 
 
 @group.command("appointments")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -24,7 +25,7 @@ from scheduler.services.clinic import displaced
 from scheduler.services.mail import channels
 from scheduler.services.signs_of_life import DISPATCH
 from scheduler.services.trail import audit_chain
-from scheduler.services.visit import books, judge
+from scheduler.services.visit import books, judge, unrecorded
 from scheduler.system_health import Health
 
 
@@ -88,6 +89,12 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         for key, pairs in close.items()
         if pairs
     ]
+    beyond = {clinic.key: unrecorded.find(session, clinic, clock.now()) for clinic in every}
+    for key, visits in beyond.items():
+        kinds = Counter(one.kind for one in visits)
+        troubles += [
+            f"{n} {unrecorded.WORDS[kind].format(key)}, without an override" for kind, n in kinds.items()
+        ]
     moved_out = {clinic.key: len(displaced.ahead(session, clinic, clock.now())) for clinic in every}
     found: dict[str, object] = {
         "displaced": moved_out,
@@ -99,6 +106,7 @@ def _look(app: Flask, session: Session, health: Health) -> tuple[dict[str, objec
         "free_bytes": health.storage.free,
         "books": {key: asdict(faults) for key, faults in wrong.items()},
         "dosing_too_close": {key: [asdict(pair) for pair in pairs] for key, pairs in close.items()},
+        "unrecorded": {key: [asdict(one) for one in visits] for key, visits in beyond.items()},
         "forged_audit_rows": forged,
         "engine": session.get_bind().dialect.name,
         "sqlite": sqlite.sqlite_version,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from enum import Enum
 from zoneinfo import ZoneInfo
 
+MARK = "\ufeff"
 RISKY = tuple("=+-@\t\r\n＝＋－＠")
+INNER = re.compile(r"([;\t|] *)(?=[=+\-@＝＋－＠])")  # where a program with another separator begins a cell
 
 
 def cell(value: object, zone: ZoneInfo) -> str:
@@ -21,7 +24,13 @@ def cell(value: object, zone: ZoneInfo) -> str:
     if isinstance(value, date):
         return value.isoformat()
     text = str(value.value if isinstance(value, Enum) else value)
+    text = INNER.sub(r"\1'", text)
     return f"'{text}" if text.lstrip(" ").startswith(RISKY) else text
+
+
+def csv_header(columns: Sequence[str], zone: ZoneInfo) -> str:
+    """Return the first line of a file: it begins with the mark by which Excel knows that it is UTF-8."""
+    return MARK + csv_line(columns, zone)
 
 
 def csv_line(values: Sequence[object], zone: ZoneInfo) -> str:

@@ -59,7 +59,8 @@ def view(patient: Patient) -> Element:
 
 
 def _names(patient: Patient) -> list[Element]:
-    official = {"use": "official", "family": patient.family_name, "given": [patient.given_name]}
+    family = {"family": patient.family_name} if patient.family_name else {}
+    official = {"use": "official", **family, "given": [patient.given_name]}
     usual = {"use": "usual", "given": [patient.preferred_name]}
     return [official, usual] if patient.preferred_name else [official]
 

@@ -3,6 +3,9 @@
 `search_key` is the folded text that the desk's search looks through (see domain/folding.py). `email_ok_*` record that
 the person agreed to unencrypted mail, when, and to which wording. `preferences` holds weekdays, earliest, latest.
 To a patient with `deceased_on`, or one who left the clinic (not `active`), nothing is sent.
+
+A row with an `import_key` belongs to an import that has not ended. No query finds it (see
+`_without_unfinished_imports`) until the import clears the key of all its rows at once.
 """
 
 from __future__ import annotations
@@ -10,13 +13,21 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, String, Text, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import Index, String, Text, event, select, text
+from sqlalchemy.orm import (
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    relationship,
+    with_loader_criteria,
+)
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import Document, InClinic, Public, only_on, own, refers
 from scheduler.models.resource import Resource
 
+UNFINISHED_IMPORTS = "unfinished_imports"  # execution option of a query that wants rows with an `import_key`
 FOUND_BY_SEARCH = "merged_into_id IS NULL AND erased_at IS NULL"
 IN_LIST_ORDER = ("clinic_id", "family_name", "given_name", "id")
 
@@ -26,6 +37,12 @@ class Patient(InClinic, Public, Model):
     __table_args__ = own(
         refers("resource_id", "resource"),
         refers("merged_into_id", "patient"),
+        Index(
+            "ix_patient_import_key",
+            "import_key",
+            sqlite_where=text("import_key IS NOT NULL"),
+            postgresql_where=text("import_key IS NOT NULL"),
+        ),
         only_on(  # which looks for words in the index alone, in the list's order, and stops when the list is full
             "sqlite",
             Index("ix_patient_search", *IN_LIST_ORDER, "search_key", sqlite_where=text(FOUND_BY_SEARCH)),
@@ -66,6 +83,7 @@ class Patient(InClinic, Public, Model):
     )  # raised to end all private links; see services/patient/links.py
     merged_into_id: Mapped[int | None]
     erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # by services/patient/erasure.py
+    import_key: Mapped[str | None] = mapped_column(String(36))
 
     resource: Mapped[Resource] = relationship(
         Resource, primaryjoin="foreign(Patient.resource_id) == Resource.id"
@@ -79,6 +97,11 @@ class Patient(InClinic, Public, Model):
     @property
     def name(self) -> str:
         return f"{self.given_name} {self.family_name}".strip()
+
+    @property
+    def last_name(self) -> str:
+        """The family name, or the only name of a person who has one."""
+        return self.family_name or self.given_name
 
     @property
     def called(self) -> str:
@@ -96,3 +119,23 @@ def surviving(session: Session, patient: Patient) -> Patient:
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> Patient | None:
     query = select(Patient).where(Patient.clinic_id == clinic_id, Patient.public_id == public_id)
     return session.scalar(query)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _without_unfinished_imports(state: ORMExecuteState) -> None:
+    """Leave the rows of unfinished imports out of every query of patients.
+
+    One that does not select patients or their columns, but only has conditions on them (a count, an EXISTS), must ask
+    for `import_key` itself.
+    """
+    if (
+        state.is_select
+        and not state.is_column_load
+        and not state.is_relationship_load
+        and not state.execution_options.get(UNFINISHED_IMPORTS)
+        and any(mapper.class_ is Patient for mapper in state.all_mappers)
+    ):
+        state.statement = state.statement.options(WITHOUT_UNFINISHED_IMPORTS)
+
+
+WITHOUT_UNFINISHED_IMPORTS = with_loader_criteria(Patient, Patient.import_key.is_(None))

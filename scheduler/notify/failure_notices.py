@@ -162,8 +162,8 @@ def _of_text(mail: EmailMessage, content: bytes) -> FailureNotice | None:
         return FailureNotice(FAILED if permanent else DELAYED_ACTION, status, text, found)
     if not status and not NOT_DELIVERED.search(text):
         return None
-    waits = DELAYED.search(f"{subject}\n{text}")
-    not_delivered = status.startswith("5") or NOT_DELIVERED.search(text)
+    waits = bool(DELAYED.search(f"{subject}\n{text}"))
+    not_delivered = status.startswith("5") or bool(NOT_DELIVERED.search(text))
     final = bool(GIVEN_UP.search(text)) or (not waits and not_delivered)
     return FailureNotice(FAILED if final else DELAYED_ACTION, status, text, ())
 

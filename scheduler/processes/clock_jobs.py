@@ -28,6 +28,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.day import digest
 from scheduler.services.patient import erasure, mail_to_read
 from scheduler.services.task import answers
+from scheduler.services.transfer import imports_patients
 from scheduler.services.visit import changes, zone_drift, zone_rules
 from scheduler.transactions import take_turns
 
@@ -138,7 +139,7 @@ def prune(app: Flask) -> str:
         count = idempotency.prune(session, clock.now()) + jobs.prune(session, clock.now())
         count += sessions.prune(session, clock.wall()) + throttles.prune(session, clock.wall())
         count += signs_of_life.prune(session, clock.wall())
-        count += mail_to_read.prune(session, clock.now())
+        count += mail_to_read.prune(session, clock.now()) + imports_patients.prune(session, clock.now())
     return f"forgot {count}"
 
 

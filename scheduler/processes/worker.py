@@ -1,8 +1,10 @@
 """The worker: a process of its own that does jobs, one at a time, until it is told to stop.
 
 What a job needs is read first; then it is checked or worked out outside any transaction, and tells how far it is; then
-it is written in one transaction, which also ends the job. A worker that is killed leaves a lease that runs out; one
-that is told to stop gives back what it has not begun to write.
+it is written in one transaction, which also ends the job. What is too large for a short transaction is stored in parts
+before, each in a transaction of its own, and counts only from the last transaction on; the parts of a job that fails
+are discarded. A worker that is killed leaves a lease that runs out; one that is told to stop gives back what it has not
+begun to write.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import FrameType
 from typing import Any
 from uuid import uuid4
@@ -33,6 +36,7 @@ from scheduler.services.jobs import LeaseLost
 from scheduler.services.planning import improving_jobs
 from scheduler.services.progress import Progress
 from scheduler.services.transfer import import_jobs
+from scheduler.transactions import stored_in_parts
 
 log = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0  # between two looks for a job
@@ -43,15 +47,33 @@ STEP_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Work:
-    """How a kind of job is done: the permission it needs, what is read, checked or worked out, and written then."""
+    """How a kind of job is done: the permission it needs, what is read, checked or worked out, and written then.
+
+    `parts` yields what stores a part before, and how much is stored then; `discard` deletes some of it, and returns how
+    much.
+    """
 
     may: str
     read: Callable[[Session, Actor, Mapping[str, Any], datetime], Any]
     check: Callable[[Any, datetime, Progress], Any]
     write: Callable[[Session, Actor, Mapping[str, Any], Any, datetime], dict[str, Any]]
+    parts: Callable[[Any, datetime], Iterable[tuple[int, Callable[[Session], object]]]] = lambda *_: ()
+    discard: Callable[..., int] = lambda *_, **__: 0
 
 
-KINDS = {one.KIND: Work(one.MAY, one.read, one.check, one.write) for one in (import_jobs, improving_jobs)}
+KINDS = {
+    import_jobs.KIND: Work(
+        import_jobs.MAY,
+        import_jobs.read,
+        import_jobs.check,
+        import_jobs.write,
+        import_jobs.parts,
+        import_jobs.discard,
+    ),
+    improving_jobs.KIND: Work(
+        improving_jobs.MAY, improving_jobs.read, improving_jobs.check, improving_jobs.write
+    ),
+}
 
 
 class Stopping(Exception):
@@ -156,16 +178,14 @@ def _work(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) ->
             jobs.tell(own, job_id, token, stage, done, total)
 
     prepared = work.check(known, _now(app), tell)
-    tell(jobs.WRITING, 0, 0)
-    begin_write(db.session())
-    job = jobs.held(db.session(), job_id, token)
-    result = work.write(db.session(), jobs.asker(db.session(), job), request, prepared, _now(app))
-    if request.get("dry_run"):
-        db.session.rollback()
+    discard = partial(work.discard, prepared=prepared)
+    with stored_in_parts(work.parts(prepared, _now(app)), discard, tell):
+        tell(jobs.WRITING, 0, 0)
         begin_write(db.session())
         job = jobs.held(db.session(), job_id, token)
-    jobs.finish(db.session(), job, result, _now(app))
-    db.session.commit()
+        result = work.write(db.session(), jobs.asker(db.session(), job), request, prepared, _now(app))
+        jobs.finish(db.session(), job, result, _now(app))
+        db.session.commit()
     return f"done: {kind}"
 
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from flask import Response, abort, g, redirect, request, session, url_for
 from flask_security import current_user
+from werkzeug.wrappers import Response as BaseResponse
 
 from scheduler import clock
 from scheduler.database import db
@@ -17,6 +18,7 @@ from scheduler.errors import NotFound
 from scheduler.models.invitation import open_of_user
 from scheduler.models.user import Membership
 from scheduler.services.actors import Actor
+from scheduler.web.addresses import came_from
 
 CHOSEN = "clinic"
 
@@ -67,8 +69,14 @@ def sign_in_first() -> NoReturn:
     """
     if "X-Background" in request.headers:
         abort(Response(status=204))
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    address = url_for("security.login", next=wanted)
+    abort(to_sign_in())
+
+
+def to_sign_in() -> BaseResponse:
+    """Return the way to sign in and back: a form to its page, where js/drafts.js fills it again."""
+    is_page = request.method == "GET" and "HX-Request" not in request.headers
+    wanted = request.full_path.rstrip("?") if is_page else came_from()
+    address = url_for("security.login", next=wanted or None)
     if "HX-Request" in request.headers:
-        abort(Response(status=204, headers={"HX-Redirect": url_for("security.login")}))
-    abort(redirect(address, 303))
+        return Response(status=204, headers={"HX-Redirect": address})
+    return redirect(address, 303)

@@ -32,7 +32,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.patient_request import PatientRequest, open_for
 from scheduler.services.account.overrides import may_override
 from scheduler.services.course.course_pictures import changed_gaps
-from scheduler.services.patient import mail_to_read, patient_requests
+from scheduler.services.patient import patient_requests
 from scheduler.services.planning import free_times, obstacles
 from scheduler.services.planning.obstacles import Obstacle
 from scheduler.services.planning.possible_starts import Starts, possible_starts
@@ -145,7 +145,7 @@ def move(visit_id: str) -> Response | tuple[str, int]:
     asked = _asked(visit)
     if asked is not None:
         patient_requests.agree(db.session(), actor(), asked, now)
-    mail_to_read.finish_proposals(db.session(), actor(), [visit], now)
+    patient_requests.agree_by_moving(db.session(), actor(), [move.appointment for move in planned], now)
     db.session.commit()
     return _moved(visit, len(planned), asked is not None)
 

@@ -17,6 +17,7 @@ from scheduler.models import care_plan as care_plans
 from scheduler.models.patient import Patient
 from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
+from scheduler.services.course import ending
 from scheduler.services.feed import feeds
 from scheduler.services.patient import address_changes, duplicates, fresh_links, patients
 from scheduler.services.patient.patient_search import look_up
@@ -68,7 +69,7 @@ def finds() -> str:
 @only_reads
 def new() -> str:
     """The empty form; by POST with the name that was searched for, which is to be in no address."""
-    return _form(None, {"language": "en", **_named(request.form.get("name", ""))})
+    return _form(None, {"language": "en", **patients.split_name(request.form.get("name", ""))})
 
 
 @bp.post("/patients")
@@ -171,6 +172,25 @@ def send_link(patient_id: str) -> Response:
     return redirect(url_for(".show", patient_id=patient.public_id), 303)
 
 
+@bp.post("/patients/<patient_id>/cancellation")
+@may("cancel")
+def cancel_ahead(patient_id: str) -> Response:
+    """Stop the courses of a patient who died or left, and cancel the visits ahead."""
+    patient = patients.get(db.session(), actor().clinic, patient_id)
+    reason = request.form.get("reason", "").strip()[:300]
+    try:
+        gone = ending.cancel_ahead(db.session(), actor(), patient, clock.now(), reason, notify=False)
+    except Invalid:
+        db.session.rollback()
+        flash("Give a reason: nothing was canceled.", "error")
+    else:
+        db.session.commit()
+        flash(
+            f"{len(gone)} upcoming {'visit' if len(gone) == 1 else 'visits'} canceled. No one was notified."
+        )
+    return redirect(url_for(".show", patient_id=patient_id), 303)
+
+
 def _names_only() -> bool:
     return not sees(actor(), "contact")
 
@@ -197,9 +217,3 @@ def _fields(form: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: form[name].strip() for name in TEXTS if name in form}
     flags = {name: name in form for name in ("email_ok", "wheelchair")}
     return fields | flags | ({"active": "left" not in form} if "deceased_on" in form else {})
-
-
-def _named(text: str) -> dict[str, str]:
-    """Split a typed name into given and family name."""
-    given, _, family = text.strip()[:200].rpartition(" ")
-    return {"given_name": given or family, "family_name": family if given else ""}

@@ -47,10 +47,10 @@ def export(patient_id: str) -> Response:
 @bp.post("/patients/<patient_id>/record/erasure")
 @may("records")
 def erase(patient_id: str) -> AnyResponse | tuple[str, int]:
-    """Make the record anonymous, once the patient's family name has been typed as well."""
+    """Make the record anonymous, once the patient's last name (or only name) has been typed as well."""
     patient = _find(patient_id)
     try:
-        if request.form.get("name", "").strip().casefold() != patient.family_name.casefold():
+        if request.form.get("name", "").strip().casefold() != patient.last_name.casefold():
             raise Invalid([("name", "is not the last name of this patient")])
         erasure.erase(db.session(), actor(), patient, request.form.get("reason", ""), clock.now())
     except Refusal as refusal:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from flask import Flask, Response, current_app, g, render_template, request
+from flask_security import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from scheduler.database import db
 from scheduler.errors import Refusal
 from scheduler.http import access
 from scheduler.http.outages import Busy, DatabaseAway, Outage, StorageFull, noted
+from scheduler.web.current import to_sign_in
 
 OUTAGES: dict[type[Outage], tuple[str, str]] = {
     Busy: ("The system is busy", "Nothing was changed. Try again in a moment."),
@@ -56,8 +59,12 @@ def is_partial() -> bool:
     return "HX-Request" in request.headers and "HX-Boosted" not in request.headers
 
 
-def _stale_form(_error: CSRFError) -> tuple[str, int]:
-    words = "You may have been signed out. Sign in, then open the page again. Nothing was changed."
+def _stale_form(_error: CSRFError) -> tuple[str, int] | BaseResponse:
+    """Refuse a form of another session; without any session, ask to sign in as for every page of staff."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if hasattr(view, "permission") and not current_user.is_authenticated:
+        return to_sign_in()
+    words = "You signed in again after it was opened. Go back and save again. Nothing was changed."
     return _show("This page has expired", words, 400, "csrf")
 
 

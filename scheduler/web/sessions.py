@@ -1,7 +1,8 @@
 """Watching over signed-in browsers: begun at sign-in, looked at on every request, locked, listed and ended.
 
 What a page asks for by itself (header X-Background) neither keeps a session awake nor gets past a lock. A locked page
-stays as it is: its requests are answered 423, and js/lock.js asks for the password over it.
+stays as it is: its requests are answered 423, and js/lock.js asks for the password over it. A form that is sent without
+htmx leads to the page that asks for the password, and back to the form.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from scheduler.services.account.throttles import PASSWORDS
 from scheduler.services.actors import Actor
 from scheduler.transactions import again_as_writer, reads_first, write_now
 from scheduler.web import known_browser, throttle
-from scheduler.web.addresses import safe
+from scheduler.web.addresses import came_from, safe
 from scheduler.web.current import sign_in_first
 
 bp = Blueprint("sessions", __name__, url_prefix="/account")
@@ -120,7 +121,7 @@ def lock() -> Response:
     """Lock this session at once."""
     sessions.lock(db.session(), _here(), clock.wall())
     db.session.commit()
-    return redirect(url_for(".locked"), 303)
+    return redirect(url_for(".locked", next=came_from() or None), 303)
 
 
 @bp.get("/awake")
@@ -177,11 +178,12 @@ def _watch() -> Response | None:
 
 
 def _refuse_locked() -> Response:
-    if request.method != "GET" or "HX-Request" in request.headers:
+    if "HX-Request" in request.headers:
         return Response(
             "This session is locked.", status=423, headers={"HX-Reswap": "none"}, mimetype="text/plain"
         )
-    return redirect(url_for("sessions.locked", next=request.full_path.rstrip("?")), 303)
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else came_from()
+    return redirect(url_for("sessions.locked", next=wanted or None), 303)
 
 
 def _note(row: UserSession) -> None:

@@ -19,6 +19,7 @@ from scheduler.services.day import worklist
 from scheduler.services.visit import zone_drift
 from scheduler.transactions import SAFE, again_as_writer
 from scheduler.web.current import actor, forget_actor
+from scheduler.web.drafts import key_of
 from scheduler.web.health import alarms
 from scheduler.web.refusals import is_partial
 
@@ -71,6 +72,7 @@ def _frame() -> dict[str, Any]:
     alarmed = [*answers, *alarms(), *_strays(person)] if person and whole else []
     return {
         "viewer": person,
+        "draft_key": key_of(person) if person and whole else "",
         "alarms": alarmed,
         "open_tasks": open_tasks,
         "may": lambda permission: bool(person and allowed(person, permission)),

@@ -257,11 +257,13 @@ def _patient() -> Patient | None:
 
 def _add_patient(now: datetime) -> Patient:
     require(actor(), "patients")
-    given, _, family = request.form.get("name", "").strip()[:200].rpartition(" ")
-    if not given:
-        raise Invalid([("name", "must be a first and a last name")])
+    names = patients.split_name(request.form.get("name", ""))
+    if not names["family_name"]:
+        raise Invalid(
+            [("name", "must be a first and a last name; add a person with one name as a new patient")]
+        )
     fields = {name: request.form.get(name, "").strip() for name in NEW_PATIENT[1:]}
-    return patients.create(db.session(), actor(), {"given_name": given, "family_name": family, **fields}, now)
+    return patients.create(db.session(), actor(), {**names, **fields}, now)
 
 
 def _errors(refusal: Refusal | None) -> dict[str, str]:

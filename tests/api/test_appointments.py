@@ -2,11 +2,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
+from scheduler.database import begin_write
+from scheduler.models.appointment import Appointment
+from scheduler.models.incoming_mail import open_in
+from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.models.plan_definition import current
 from scheduler.services.clinic import plans
+from scheduler.services.patient.incoming_mail import receive
 from tests.cast import NOW
 from tests.engines import both
+from tests.services.patient.test_incoming_mail import answer
 
 STEPS = ("confirmation", "arrival", "check-in", "fulfillment", "no-show", "cancellation", "phase", "time")
 
@@ -259,6 +266,30 @@ def test_a_move_is_previewed_then_made(alice, consult):
     assert unmoved == consult
     assert (after["start"], after["uid"], after["sequence"]) == (start.isoformat(), consult["uid"], 1)
     assert moved.headers["ETag"] == f'"{after["version"]}"'
+
+
+def test_a_move_to_the_time_that_was_asked_for_closes_what_asked_for_it(alice, session, harbor, course):
+    session.rollback()
+    begin_write(session)
+    last = [one for one in course["appointments"] if one["book_by"] is None][-1]["id"]
+    visit = session.scalar(select(Appointment).where(Appointment.public_id == last))
+    wanted = visit.start_at + timedelta(minutes=15)
+    countered = answer(harbor, visit, "TENTATIVE").replace(b"METHOD:REPLY", b"METHOD:COUNTER")
+    local, later = (f"{at.astimezone(visit.zone):%Y%m%dT%H%M%S}".encode() for at in (visit.start_at, wanted))
+    proposal = countered.replace(local, later)
+    from_elsewhere = proposal.replace(b"nora@example.org", b"nora@home.example")
+    about_later = from_elsewhere.replace(
+        later, f"{visit.start_at + timedelta(days=9):%Y%m%dT%H%M%S}".encode()
+    )
+    for content in (proposal, from_elsewhere, about_later):
+        receive(session, content, NOW)
+    session.commit()
+    moved = alice.post(f"/appointments/{last}/time", {"start": wanted.isoformat(), "scope": "following"})
+    session.rollback()
+
+    assert moved.status_code == 200, moved.json
+    assert [one.state for one in session.scalars(select(PatientRequest))] == [RequestState.APPROVED]
+    assert [one.wanted_at == wanted for one in open_in(session, harbor.clinic.id)] == [False]
 
 
 def test_a_move_that_differs_from_its_preview_is_refused(alice, consult):

@@ -30,13 +30,13 @@ def test_an_import_is_accepted_and_done_by_the_worker(app, mona):
 
 
 def test_faults_are_named_by_line(app, mona):
-    asked = mona.post("/imports/patients", {"format": "csv", "content": CSV + "Zoe,,1990-01-02\n"})
+    asked = mona.post("/imports/patients", {"format": "csv", "content": CSV + ",,1990-01-02\n"})
     worker.work_once(app, "one")
     failed = mona.get(f"/jobs/{asked.json['id']}").json
 
     assert failed["state"] == "failed"
     assert failed["problem"]["faults"] == [
-        {"unit": "line", "place": 3, "field": "family_name", "reason": "is missing"}
+        {"unit": "line", "place": 3, "field": "given_name", "reason": "is missing, and so is family_name"}
     ]
 
 

@@ -38,6 +38,7 @@ TABLE = {
     "create_patient": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
     "get_patient": ("view", "/patients/{patient}", None, True),
     "change_patient": ("patients", "/patients/{patient}", {"phone": "555 0100"}, True),
+    "cancel_patient_visits": ("cancel", "/patients/{patient}/cancellation", {"reason": "moved away"}, True),
     "end_patient_links": ("patients", "/patients/{patient}/links", None, True),
     "import_patients": ("settings", "/imports/patients", {"format": "csv", "content": "x"}, False),
     "get_job": ("patients", "/jobs/{job}", None, True),

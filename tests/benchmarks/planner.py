@@ -3,7 +3,7 @@
     python -m tests.benchmarks.planner [--quick]
 
 Each row is one size of clinic, over several random calendars with a fixed seed. Times are the processor's, in
-milliseconds, of one thread. "Start set" works out an infusion's starts from everybody's free time, with nothing kept
+milliseconds, of one thread. "Start set" works out an infusion's starts from all free time, with nothing kept
 from before; "slot map" narrows ready start sets to those of complete courses; "optimum" does all of it, from a fresh
 request to the proven best placement; CP-SAT gets the ready start sets and costs and is timed building and solving.
 
@@ -29,6 +29,7 @@ from scheduler.domain.planner.search.problem import PlanningProblem
 from scheduler.domain.planner.search.slotmap import SlotMap
 from scheduler.domain.planner.values import Calendar, NoFit, PlannerResource, Request
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, crowd, protocol, staff
+from tests.domain.planner.decision import cheaper
 from tests.domain.planner.instances import instance
 
 CP_SECONDS = 8.0  # of wall time, for one instance
@@ -65,7 +66,7 @@ class Size:
 
 
 @dataclass
-class Duel:
+class Comparison:
     """Both planners on the same instances.
 
     `unfinished` counts those on which CP-SAT ran out of time. In the end each instance is `equal` (CP-SAT has proved
@@ -79,7 +80,7 @@ class Duel:
     refuted: int = 0
     left: int = 0
 
-    def fight(self, problem: PlanningProblem, ours: Solution | None, spent: float) -> None:
+    def compare(self, problem: PlanningProblem, ours: Solution | None, spent: float) -> None:
         begun = process_time()
         try:
             theirs = cpsat.solve(problem, seconds=CP_SECONDS)
@@ -96,8 +97,8 @@ class Duel:
         else:
             self._count(proved(problem, ours))
 
-    def judge(self, problem: PlanningProblem, ours: Solution | None) -> None:
-        """Have our answer proved without a race."""
+    def prove(self, problem: PlanningProblem, ours: Solution | None) -> None:
+        """Have our answer proved, without timing."""
         self._count(proved(problem, ours))
 
     def _count(self, equal: bool | None) -> None:
@@ -129,7 +130,7 @@ def proved(problem: PlanningProblem, ours: Solution | None) -> bool | None:
         same = cpsat.solve(problem, seconds=PROOF_SECONDS, sets=alone)
         if same is None or same.cost != ours.cost:
             return False
-        return cpsat.solve(problem, seconds=PROOF_SECONDS, hint=ours, below=ours.cost) is None
+        return cheaper(problem, ours.cost, PROOF_SECONDS, hint=ours) is None
     except TimeoutError:
         return None
 
@@ -142,7 +143,7 @@ class Row:
     optimum: list[float] = field(default_factory=list)
     unsolved: int = 0
     unproven: int = 0
-    duel: Duel = field(default_factory=Duel)
+    comparison: Comparison = field(default_factory=Comparison)
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -155,23 +156,23 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * fastest
 
 
-def measure(size: Size, seeds: range, duels: int, judged: int = 0) -> Row:
-    """Measure one size; CP-SAT is asked about the first `duels` instances, and to prove our answer to some others."""
+def measure(size: Size, seeds: range, compared: int, proofs: int = 0) -> Row:
+    """Measure one size; CP-SAT solves the first `compared` instances and proves our answer on some others."""
     row = Row(size)
     for seed in seeds:
         say(f"{size.words}, calendar {seed + 1} of {len(seeds)}")
         availability = Availability(size.calendar(seed))
         request = Request(course(size.infusions), MONDAY, count=1)
         problem, ours = _measure(row, availability, request)
-        if seed < duels:
-            row.duel.fight(problem, ours, row.optimum[-1])
-        elif seed < duels + judged:
-            row.duel.judge(problem, ours)
+        if seed < compared:
+            row.comparison.compare(problem, ours, row.optimum[-1])
+        elif seed < compared + proofs:
+            row.comparison.prove(problem, ours)
     return row
 
 
 def say(what: str) -> None:
-    """Tell somebody who waits how far it is."""
+    """Print progress."""
     print(f"... {what}", file=sys.stderr, flush=True)
 
 
@@ -200,18 +201,18 @@ def _measure(
     return problem, ours
 
 
-def small(seeds: range) -> Duel:
+def small(seeds: range) -> Comparison:
     """Return how both do on small random calendars."""
-    duel = Duel()
+    comparison = Comparison()
     say(f"{len(seeds)} small calendars")
     for seed in seeds:
         problem = instance(seed)
-        spent = milliseconds(lambda: _afresh(problem))  # noqa: B023  # called before the loop goes on
-        duel.fight(problem, problem.optimum.best(problem.sets), spent)
-    return duel
+        spent = milliseconds(lambda: _solved_again(problem))  # noqa: B023  # called before the loop goes on
+        comparison.compare(problem, problem.optimum.best(problem.sets), spent)
+    return comparison
 
 
-def _afresh(problem: PlanningProblem) -> object:
+def _solved_again(problem: PlanningProblem) -> object:
     problem.availability.forget()
     fresh = PlanningProblem(problem.request, problem.availability, problem.weights, problem.now)
     return fresh.optimum.best(fresh.sets)
@@ -226,9 +227,9 @@ def sizes(quick: bool) -> Iterator[tuple[Size, int]]:
                     yield Size(chairs, weeks, load, 6), (3 if weeks == 4 else 1) * (not quick)
 
 
-def aims(six: Row, twelve: Row, few: Duel) -> Iterator[str]:
+def aims(six: Row, twelve: Row, few: Comparison) -> Iterator[str]:
     """Yield the figures to beat, and which of them are missed."""
-    duel = six.duel
+    comparison = six.comparison
     figures = [
         ("start set, all resources", 0.4, median(six.start_set)),
         ("slot map, 6 infusions + 6 therapies", 10.0, median(six.slot_map)),
@@ -239,22 +240,22 @@ def aims(six: Row, twelve: Row, few: Duel) -> Iterator[str]:
     longest = [max(times) for times in (six.start_set, six.slot_map, six.optimum, twelve.optimum)]
     for (what, aim, ours), most in zip(figures, longest, strict=True):
         yield f"| {what} | <= {aim:g} ms | {ours:.2f} ms | {most:.2f} ms |"
-    yield f"| faster than CP-SAT on the 6 + 6 | >= 30 x | {duel.at_least}{duel.ratio:.0f} x | |"
-    yield f"| what CP-SAT says of our answer, 6 + 6 | all equal | {duel.said} | |"
-    yield f"| the same, 12 + 12 | all equal | {twelve.duel.said or 'not asked'} | |"
+    yield f"| faster than CP-SAT on the 6 + 6 | >= 30 x | {comparison.at_least}{comparison.ratio:.0f} x | |"
+    yield f"| what CP-SAT says of our answer, 6 + 6 | all equal | {comparison.said} | |"
+    yield f"| the same, 12 + 12 | all equal | {twelve.comparison.said or 'not asked'} | |"
     yield f"| the same on {len(few.ours)} small calendars, a third without a plan | all equal | {few.said} | |"
     yield f"| faster than CP-SAT on the small calendars | | {few.at_least}{few.ratio:.0f} x | |\n"
     missed = [f"{what} ({ours:.2f} ms against {aim:g})" for what, aim, ours in figures if ours > aim]
-    if duel.ratio < 30:
-        missed.append(f"{duel.ratio:.0f} x CP-SAT's speed against 30")
-    if duel.refuted or twelve.duel.refuted or few.refuted:
+    if comparison.ratio < 30:
+        missed.append(f"{comparison.ratio:.0f} x CP-SAT's speed against 30")
+    if comparison.refuted or twelve.comparison.refuted or few.refuted:
         missed.append("the same objective as CP-SAT")
     yield f"Missed in this run: {'; '.join(missed)}.\n" if missed else "All of them are met in this run.\n"
 
 
 def line(row: Row) -> str:
-    size, duel = row.size, row.duel
-    fought = bool(duel.theirs)
+    size, comparison = row.size, row.comparison
+    compared = bool(comparison.theirs)
     cells = [
         size.words,
         f"{median(row.start_set):.2f}",
@@ -262,9 +263,9 @@ def line(row: Row) -> str:
         f"{median(row.optimum):.1f}",
         f"{max(row.optimum):.1f}",
         f"{row.unsolved} of {len(row.optimum)}",
-        f"{duel.at_least}{median(duel.theirs):.0f}" if fought else "",
-        f"{duel.at_least}{duel.ratio:.0f} x" if fought else "",
-        duel.said,
+        f"{comparison.at_least}{median(comparison.theirs):.0f}" if compared else "",
+        f"{comparison.at_least}{comparison.ratio:.0f} x" if compared else "",
+        comparison.said,
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -319,7 +320,7 @@ HEADINGS = (
 def report(quick: bool = False) -> Iterator[str]:
     """Yield the lines of the page as they are measured."""
     cpsat.solve(instance(1), seconds=CP_SECONDS)  # its import is not to be timed
-    yield "Milliseconds of one processor. The start set is one infusion's, from everybody's free time with nothing kept"
+    yield "Milliseconds of one processor. The start set is one infusion's, from all free time with nothing kept"
     yield "from before; the slot map narrows ready start sets; the optimum does all of it, from a fresh request to the"
     yield "proven best. CP-SAT has one worker, gets the ready start sets and costs, and is stopped after"
     yield f'{CP_SECONDS:.0f} seconds of wall time: ">" marks what is a lower bound because of that.'
@@ -336,15 +337,17 @@ def report(quick: bool = False) -> Iterator[str]:
     yield "### How it grows: 6 infusions + 6 therapies\n"
     yield f"{len(seeds)} random calendars each; CP-SAT on three of those of 4 weeks, on one of the others.\n"
     yield HEADINGS
-    unproven, duels = 0, [six.duel, twelve.duel, few]
-    for size, fought in sizes(quick):
-        row = measure(size, seeds, fought)
+    unproven, comparisons = 0, [six.comparison, twelve.comparison, few]
+    for size, compared in sizes(quick):
+        row = measure(size, seeds, compared)
         unproven += row.unproven
-        duels.append(row.duel)
+        comparisons.append(row.comparison)
         yield line(row)
-    equal, refuted = sum(duel.equal for duel in duels), sum(duel.refuted for duel in duels)
+    equal, refuted, left = (
+        sum(getattr(one, outcome) for one in comparisons) for outcome in ("equal", "refuted", "left")
+    )
     yield f"\nAnswers of ours that were not proven to be the best: {unproven}. Of the calendars of both tables, CP-SAT"
-    yield f"proved our answer on {equal}, refuted it on {refuted} and left {sum(duel.left for duel in duels)} open."
+    yield f"proved our answer on {equal}, refuted it on {refuted} and left {left} open."
     yield "In the tests both agree on 204 more."
 
 

@@ -85,6 +85,7 @@ def test_pooler(engine_name, app, system, pooled, session, harbor, tmp_path):
     serve(system)
     system.start("mail", "clock", "worker")
     system.wait(system.is_well)
+    compacted = system.flask("erasure", "compact")
     with bookers(app, session, harbor, tmp_path, BOOKERS, SEED, url=system.url) as crew:
         crew.start_all()
         crew.wait_for(attempts, 600)
@@ -112,6 +113,10 @@ def test_pooler(engine_name, app, system, pooled, session, harbor, tmp_path):
     )
 
     assert errors == []
+    assert (compacted.returncode, "names a pooler" in compacted.stderr) == (
+        1,
+        True,
+    )  # it needs session settings
     assert (found["asked again"], lost, unknown, wrong) == (0, 0, 0, 0)
     assert sent >= MAILS  # beside those about bookings
     assert undelivered == 0

@@ -92,7 +92,7 @@ def fill(patient, left):
     ):
         setattr(patient, name, next(left))
     patient.proxy_email = f"{next(left)}@example.org"
-    patients.renew_search_key(db.session(), patient)
+    patients.renew_search_key(patient)
 
 
 def rows_about(patient, appointment, left):

@@ -2,6 +2,7 @@
 
 import csv
 import stat
+from codecs import BOM_UTF8
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,8 @@ from tests.visits import add_visit
 
 
 def table(file):
-    with file.open(encoding="utf-8", newline="") as opened:
+    assert file.read_bytes().startswith(BOM_UTF8)  # by which Excel knows that it is UTF-8
+    with file.open(encoding="utf-8-sig", newline="") as opened:
         return list(csv.DictReader(opened))
 
 
@@ -68,6 +70,13 @@ def test_messages_are_written(app, session, harbor, tmp_path, nora_course):
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(harbor, risky):
     assert csv_cells.cell(risky, harbor.clinic.zone) == f"'{risky}"
     assert csv_cells.cell(f"x{risky}", harbor.clinic.zone) == f"x{risky}"
+
+
+@pytest.mark.parametrize("separator", ";\t|")
+def test_a_spreadsheet_with_another_separator_finds_no_formula_within_a_cell(harbor, separator):
+    line = csv_cells.csv_line(["Ann", f"x{separator} =1+1"], harbor.clinic.zone)
+
+    assert next(csv.reader([line], delimiter=separator))[1].lstrip()[0] == "'"
 
 
 def test_a_record_to_print_holds_no_markup_of_ours(app, session, harbor, tmp_path):

@@ -98,6 +98,18 @@ def test_what_is_wrong_is_named_by_line_and_nothing_is_booked(bring, half_done):
     assert (code, db.session.scalar(select(func.count(Appointment.id)))) == (1, 0)
 
 
+def test_a_visit_ahead_is_not_imported_as_done(bring, half_done):
+    ahead = next(line for line in half_done if ",booked," in line)
+    code, _, faults = bring(
+        [line.replace(",booked,", ",done,") if line == ahead else line for line in half_done]
+    )
+
+    assert [fault.partition(": end: ")[2] for fault in faults] == [
+        "must be after the start and not in the future, for a visit that is done"
+    ]
+    assert (code, db.session.scalar(select(func.count(Appointment.id)))) == (1, 0)
+
+
 def test_a_course_with_a_visit_missing_is_refused(bring, half_done):
     code, _, faults = bring([line for line in half_done if ",infusion-5," not in line])
 

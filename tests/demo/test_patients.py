@@ -1,6 +1,7 @@
 """The demo's made-up patients."""
 
 import unicodedata
+from collections import Counter
 from datetime import date
 
 from scheduler.demo import files
@@ -17,25 +18,11 @@ def test_every_patient_keeps_the_rules_of_patients() -> None:
     assert [checked(fields, TODAY) for fields in made] == made
 
 
-def test_names_are_in_many_scripts() -> None:
-    scripts = {unicodedata.name(entry["family"][0]).split()[0] for entry in NAMES}
+def test_some_names_are_in_other_scripts_and_most_can_be_read_by_a_desk_in_new_york() -> None:
+    scripts = Counter(unicodedata.name(entry["family"][0]).split()[0] for entry in NAMES)
 
-    assert scripts >= {
-        "LATIN",
-        "GREEK",
-        "CYRILLIC",
-        "ARABIC",
-        "HEBREW",
-        "CJK",
-        "HANGUL",
-        "DEVANAGARI",
-        "THAI",
-        "ETHIOPIC",
-        "BENGALI",
-        "TAMIL",
-        "ARMENIAN",
-        "GEORGIAN",
-    }
+    assert scripts.keys() == {"LATIN", "GREEK", "ARABIC", "CJK", "HANGUL", "TAMIL"}
+    assert scripts["LATIN"] > 0.9 * len(NAMES)
 
 
 def test_the_same_seed_makes_the_same_person() -> None:

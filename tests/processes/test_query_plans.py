@@ -8,7 +8,7 @@ from scheduler.services import wellbeing
 from scheduler.services.day import digest
 from scheduler.services.mail import call_list, due, leases, message_ends, send_log
 from scheduler.services.trail import audit_chain
-from scheduler.services.visit import books, changes
+from scheduler.services.visit import books, changes, unrecorded
 from tests.cast import NOW
 
 SEVEN = NOW.replace(hour=12)  # in New York
@@ -44,6 +44,7 @@ def test_no_query_of_a_job_reads_a_whole_table(session, harbor, asked):
 LARGE = ("appointment", "message", "message_subject", "allocation", "reminder", "audit_event", "care_plan")
 QUESTIONS = {
     "flask status": lambda session, clinic: books.faults(session, clinic.id, NOW),
+    "what is unrecorded": lambda session, clinic: unrecorded.find(session, clinic, NOW),
     "what waits": lambda session, _: wellbeing.waiting(session, NOW),
     "metrics: what is open": lambda session, _: send_log.open_counts(session),
     "metrics: the day": lambda session, _: send_log.day_counts(session, NOW),

@@ -8,17 +8,19 @@ from sqlalchemy import func, select, update
 from scheduler.database import begin_write
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.job import Job, JobState
-from scheduler.models.patient import Patient
+from scheduler.models.patient import UNFINISHED_IMPORTS, Patient
 from scheduler.models.user import Membership
 from scheduler.processes import worker
 from scheduler.services import jobs
 from scheduler.services.jobs import LeaseLost
 from scheduler.services.transfer import import_jobs, imports_patients
-from tests.cast import NOW
+from scheduler.services.transfer.imports import Row
+from tests.cast import NOW, add_patient
 from tests.engines import both
 from tools import processes
 
 HEADER = "given_name,family_name,birth_date\n"
+NOTHING_ELSE = {"left_out": [], "similar": [], "one_name": [], "ignored": 0}
 
 
 @pytest.fixture
@@ -26,7 +28,13 @@ def asked(session, harbor):
     """Ask for an import at Harbor, as Alice; return the job's id."""
 
     def asked(lines="Zoe,Li,1990-01-02\n", who="alice", **options):
-        request = {"format": "csv", "content": HEADER + lines, "skip_duplicates": False, "dry_run": False}
+        request = {
+            "format": "csv",
+            "content": HEADER + lines,
+            "dates": "ymd",
+            "duplicates": "refuse",
+            "dry_run": False,
+        }
         actor = harbor.actor(who)
         write(session)
         job = jobs.ask(session, actor, import_jobs.KIND, request | options, NOW)
@@ -49,7 +57,7 @@ def job(session, job_id):
 
 def patients(session, given_name="Zoe"):
     session.rollback()
-    return session.scalar(select(func.count()).where(Patient.given_name == given_name))
+    return session.scalar(select(func.count(Patient.id)).where(Patient.given_name == given_name))
 
 
 def many(number):
@@ -65,7 +73,7 @@ def test_a_file_is_imported_by_whoever_asked_and_then_forgotten(app, session, ha
 
     assert outcome == "done: import-patients"
     assert (done.state, done.request, done.lease_token) == (JobState.DONE, {}, None)
-    assert done.result == {"added": 1, "left_out": [], "ignored": 0, "dry_run": False}
+    assert done.result == NOTHING_ELSE | {"added": 1, "dry_run": False}
     assert (patients(session), event.user_id) == (1, harbor.users["alice"].id)
     assert worker.work_once(app, "one") == ""
 
@@ -85,7 +93,7 @@ def test_a_fault_is_named_by_its_line_and_nothing_is_written(app, session, asked
 
 def test_duplicates_are_refused_or_left_out(app, session, asked):
     first, second = asked(), asked()
-    third = asked(skip_duplicates=True)
+    third = asked(duplicates="skip")
     for _ in range(3):
         worker.work_once(app, "one")
 
@@ -98,7 +106,7 @@ def test_a_dry_run_checks_and_writes_nothing(app, session, asked):
     job_id = asked(dry_run=True)
     worker.work_once(app, "one")
 
-    assert job(session, job_id).result == {"added": 1, "left_out": [], "ignored": 0, "dry_run": True}
+    assert job(session, job_id).result == NOTHING_ELSE | {"added": 1, "dry_run": True}
     assert patients(session) == 0
 
 
@@ -119,8 +127,58 @@ def test_it_tells_how_far_it_is(app, session, asked):
         ("running", "checked", 500, 1200),
         ("running", "checked", 1000, 1200),
         ("running", "checked", 1200, 1200),
+        *(("running", "stored", done, 1200) for done in (250, 500, 750, 1000, 1200)),
     ]
     assert job(session, job_id).result["added"] == 1200
+
+
+@both
+def test_others_write_between_the_parts_and_see_none_of_them(app, session, harbor, asked):
+    job_id, seen = asked(many(600)), []
+
+    def desk():
+        seen.append((job(session, job_id).stage, patients(session)))
+        write(session)
+        add_patient(session, harbor, "Desk", f"Number {len(seen)}")
+        session.commit()
+        return False
+
+    worker.work_once(app, "one", desk)
+
+    assert [pair for pair in seen if pair[0] == "stored"] == [("stored", 0)] * 3
+    assert (patients(session), patients(session, "Desk")) == (600, len(seen))
+
+
+def test_a_patient_who_is_added_while_the_file_is_stored_is_refused(app, session, harbor, asked):
+    job_id = asked(many(300))
+
+    def desk():
+        if job(session, job_id).stage == "stored" and patients(session) == 0:
+            write(session)
+            add_patient(session, harbor, "Zoe", "Number 7", birth_date="1990-01-02")
+            session.commit()
+        return False
+
+    worker.work_once(app, "one", desk)
+    failed = job(session, job_id)
+    everyone = select(func.count(Patient.id)).execution_options(**{UNFINISHED_IMPORTS: True})
+
+    assert (failed.state, failed.problem["faults"][0]["place"]) == (JobState.FAILED, 9)
+    assert (session.scalar(everyone), patients(session)) == (2, 1)
+
+
+@both
+def test_what_a_killed_import_left_is_pruned_a_day_later(app, session, harbor):
+    actor, row = harbor.actor("alice"), Row(2, {"given_name": "Zoe", "family_name": "Li"})
+    write(session)
+    imports_patients.store(session, actor.clinic.id, [("0123456789abcdef", row)], "killed", NOW)
+    session.commit()
+
+    assert patients(session) == 0
+    write(session)
+    assert imports_patients.prune(session, NOW + timedelta(hours=23)) == 0
+    assert imports_patients.prune(session, NOW + timedelta(hours=24)) == 1
+    assert imports_patients.prune(session, NOW + timedelta(hours=24)) == 0
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_job_back(app, session, asked):
@@ -191,13 +249,13 @@ def test_a_worker_that_lost_its_lease_while_checking_writes_nothing(app, session
 
 @both
 def test_what_fails_in_the_middle_leaves_nothing_and_is_given_up_in_the_end(app, session, asked, monkeypatch):
-    job_id, known = asked(), imports_patients.write
+    job_id, known = asked(), imports_patients.publish
 
     def broken(*given, **more):
         known(*given, **more)
         raise RuntimeError("the machine is on fire")
 
-    monkeypatch.setattr(imports_patients, "write", broken)
+    monkeypatch.setattr(imports_patients, "publish", broken)
     outcomes = [worker.work_once(app, "one") for _ in range(4)]
     failed = job(session, job_id)
 

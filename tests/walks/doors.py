@@ -55,6 +55,8 @@ class Services:
     def give_course(self, walk, patient, key, starts):
         actor, definition = self.actor(walk), current(walk.session, walk.cast.clinic.id, key)
         steps = [one for one in definition.plan.firm if one.dosing]
+        if not steps:
+            raise Refusal
         chosen = walk.random.sample(steps, 2)
         placed = [
             place(walk.session, actor, patient, step, start, walk.now)

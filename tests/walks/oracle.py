@@ -157,7 +157,13 @@ def _doses(state, today):
     """Count the dosing visits ahead of each step of each course."""
     found = {}
     for one in state.visits.values():
-        if one.counts and one.gap is not None and one.course is not None and one.on >= today:
+        if (
+            one.counts
+            and one.status not in TREATED
+            and one.gap is not None
+            and one.course
+            and one.on >= today
+        ):
             found[one.course, one.action] = found.get((one.course, one.action), 0) + 1
     return found
 

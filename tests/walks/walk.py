@@ -26,7 +26,7 @@ from tests.walks import oracle
 
 DAY = timedelta(days=1)
 BEFORE_THE_CLOCKS_CHANGE = timedelta(days=98)  # the first day of March, with the change two weeks ahead
-PLANS = ("iv-depression-6", "iv-depression-6-fast", "esketamine-nasal", "crps-10-day")
+PLANS = ("iv-depression-6", "iv-depression-6-fast", "esketamine-nasal", "therapy-6", "crps-10-day")
 WHO = ("alice",) * 5 + ("mona", "pia")  # front desk, manager, prescriber
 REASON = "the prescriber wants it this way"
 
@@ -77,6 +77,7 @@ def give_course(walk, door):
     """A course whose visits a person chose one by one, most of them left out."""
     gap = walk.random.choice((1, 2, 3))
     first = walk.now.replace(hour=15) + walk.random.randrange(1, 9) * DAY
+    first -= max(first.weekday() - 3, 0) * DAY  # so that the next day is a working day too
     door.give_course(walk, walk.patient(), walk.random.choice(PLANS), [first, first + gap * DAY])
 
 
@@ -165,7 +166,7 @@ def step_course(walk, door):
 
 def change_protocol(walk, door):
     course = walk.course(CarePlanStatus.ACTIVE)
-    door.change_protocol(walk, course, walk.random.choice(PLANS[:3]), walk.random.choice((None, "")))
+    door.change_protocol(walk, course, walk.random.choice(PLANS[:4]), walk.random.choice((None, "")))
 
 
 def change_length(walk, door):
@@ -224,6 +225,9 @@ def go(session, cast, door, number, steps):
     walk, done = Walk(session, cast, random, NOW), []
     if number % 3 == 2:
         walk.now += BEFORE_THE_CLOCKS_CHANGE
+    with door.step_of(walk):
+        for _ in range(2):
+            admit(walk, door)
     state = oracle.read(session)
     for _ in range(steps):
         walk.now += timedelta(minutes=random.choice((1, 5, 60, 12 * 60)))

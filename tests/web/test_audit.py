@@ -169,7 +169,7 @@ def test_the_csv_holds_what_the_filters_leave_in_safe_cells(session, harbor, sig
     session.commit()
     ada = signed_in(harbor, "ada")
     answer = ada.post("/audit/export", data={"what": "requirement.overridden"}, buffered=True)
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
     session.rollback()
 
     assert [(row["event"], row["reason"], row["user"]) for row in rows] == [

@@ -1,5 +1,7 @@
 """An answer that is sent while it is read gives its connection back when it has been read, or when its reader goes."""
 
+from codecs import BOM_UTF8
+
 import pytest
 from sqlalchemy import text
 
@@ -21,6 +23,7 @@ def test_no_connection_is_kept(address, session, harbor, course, signed_in):
     session.rollback()
 
     assert answer.status_code == 200
+    assert answer.data.startswith(BOM_UTF8)
     assert answer.content_type == "text/csv; charset=utf-8"
     assert answer.text.partition("\n")[0].count(",") > 3
     assert db.engine.pool.checkedout() == 0

@@ -175,6 +175,7 @@ TABLE = {
     "GET patients.new": ("patients", "/patients/new", None, False),
     "GET patients.show": ("view", "/patients/{patient}", None, True),
     "POST patients.trust_address": ("patients", "/patients/{patient}/address/works", {}, True),
+    "POST patients.cancel_ahead": ("cancel", "/patients/{patient}/cancellation", {"reason": "died"}, True),
     "POST patients.end_links": ("patients", "/patients/{patient}/links/end", {}, True),
     "POST patients.send_link": ("patients", "/patients/{patient}/links", {}, True),
     "POST patients.create": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
+from scheduler.domain.status import CarePlanStatus
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.patient import Patient
@@ -135,3 +136,22 @@ def test_a_new_visit_offers_patients_of_similar_names(harbor, signed_in):
 
     assert "Already a patient?" in page.text
     assert "Nora Lindqvist" in page.text
+
+
+def test_the_visits_of_a_patient_who_left_are_canceled_from_their_page(
+    session, harbor, nora_course, signed_in
+):
+    client, page = signed_in(harbor, "alice"), f"/patients/{nora_course.patient.public_id}"
+    assert "upcoming visits</button>" not in client.get(page).text
+    client.post(
+        page, data={"given_name": "Nora", "family_name": "Lindqvist", "left": "on", "deceased_on": ""}
+    )
+    assert f'action="{page}/cancellation"' in client.get(page).text
+
+    assert client.post(f"{page}/cancellation", data={"reason": " "}).status_code == 303
+    session.rollback()
+    assert nora_course.status is CarePlanStatus.ACTIVE
+    client.post(f"{page}/cancellation", data={"reason": "moved to another state"})
+    session.rollback()
+    assert nora_course.status is CarePlanStatus.REVOKED
+    assert "No upcoming visits." in client.get(page).text

@@ -56,7 +56,7 @@ def test_a_table_is_streamed_with_safe_cells(session, harbor, course, signed_in)
     client = signed_in(harbor, "mona")
     days = {"first": "2026-11-01", "last": "2027-02-28", "table": "appointments"}
     answer = client.post("/settings/data/export", data=days, buffered=True)
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
 
     assert (
         answer.headers["Content-Disposition"] == "attachment; filename=appointments-2026-11-01-2027-02-28.csv"

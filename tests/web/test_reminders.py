@@ -75,7 +75,7 @@ def test_the_call_list_empties_as_patients_are_called(session, harbor, signed_in
 def test_the_log_comes_as_csv(session, harbor, signed_in, mail):
     mail(MessageState.SENT)
     answer = signed_in(harbor, "alice").post("/reminders/export", buffered=True)
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
 
     assert [(row["kind"], row["family_name"], row["state"]) for row in rows] == [
         ("confirmation", "Lindqvist", "sent")

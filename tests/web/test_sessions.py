@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind
+from scheduler.models.patient import Patient
 from scheduler.models.user_session import UserSession
 from scheduler.services.account import accounts
 from tests.cast import PASSWORD
@@ -43,12 +44,15 @@ def test_a_session_locks_after_a_quarter_of_an_hour_and_opens_with_the_password(
     assert desk.get("/patients").status_code == 200
 
 
-def test_a_locked_session_does_and_shows_nothing(desk, later):
+def test_a_locked_session_does_and_shows_nothing(desk, session, later):
     later(minutes=16)
-    posted = desk.post("/patients/new", data={"csrf_token": token_of(desk)})
+    form = {"csrf_token": token_of(desk), "given_name": "Odile", "family_name": "Marchetti"}
+    posted = desk.post("/patients", data=form, headers={"Referer": "http://localhost/patients/new"})
     piece = desk.get("/patients", headers={"HX-Request": "true"})
 
-    assert (posted.status_code, piece.status_code) == (423, 423)
+    assert (posted.status_code, posted.location) == (303, "/account/locked?next=/patients/new")
+    assert session.scalar(select(Patient.id).where(Patient.given_name == "Odile")) is None
+    assert piece.status_code == 423
     assert "Lindqvist" not in piece.text
     assert piece.headers["HX-Reswap"] == "none"
 
@@ -113,9 +117,29 @@ def test_signing_out_ends_it_for_a_copied_cookie_too(app, desk):
 
 
 def test_the_session_is_locked_by_hand(desk):
-    desk.post("/account/lock", data={"csrf_token": token_of(desk)})
+    page = {"Referer": "http://localhost/patients/new"}
+    locked = desk.post("/account/lock", data={"csrf_token": token_of(desk)}, headers=page)
 
+    assert locked.location == "/account/locked?next=/patients/new"
     assert desk.get("/patients").location.startswith("/account/locked")
+
+
+@pytest.mark.parametrize(
+    ("headers", "after"),
+    [
+        ({"Referer": "http://localhost/patients/new?x=1"}, "?next=/patients/new?x%3D1"),
+        ({"HX-Request": "true", "HX-Current-URL": "http://localhost/patients/new"}, "?next=/patients/new"),
+        ({"Referer": "http://evil.example/patients/new"}, ""),
+        ({"Referer": "http://localhost//evil.example"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_form_that_was_sent_after_its_session_ended_leads_back_to_itself(desk, headers, after):
+    token = token_of(desk)
+    desk.delete_cookie("seriate")
+    answer = desk.post("/patients", data={"csrf_token": token}, headers=headers)
+
+    assert (answer.headers.get("HX-Redirect") or answer.location) == f"/login{after}"
 
 
 @pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example", "/\\evil.example"])

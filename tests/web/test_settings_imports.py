@@ -47,14 +47,14 @@ def test_a_file_waits_for_the_worker_and_is_imported(app, session, mona):
 
 
 def test_faults_are_listed_by_line_and_nobody_is_added(app, session, mona):
-    asked = send(mona, CSV + "Zoe,,1990-13-02\n")
+    asked = send(mona, CSV + ",,1990-13-02\n")
     worker.work_once(app, "one")
     page = mona.get(asked.location)
 
     assert words(page) == "2 faults, no patients added"
     assert re.findall(r"<td>([^<]*)</td><td>([^<]*)</td>", page.text) == [
         ("line 4", "birth date"),
-        ("line 4", "family name"),
+        ("line 4", "given name"),
     ]
     assert added(session) == 0
 
@@ -64,7 +64,7 @@ def test_a_file_may_be_checked_only_and_duplicates_left_out(app, session, mona):
     worker.work_once(app, "one")
     send(mona, CSV)
     worker.work_once(app, "one")
-    again = send(mona, CSV + "Xia,Li,1992-03-04\n", skip_duplicates="yes")
+    again = send(mona, CSV + "Xia,Li,1992-03-04\n", duplicates="skip")
     worker.work_once(app, "one")
 
     assert words(mona.get(dry.location)) == "2 would be added"
@@ -85,9 +85,9 @@ def test_a_bundle_is_told_by_its_name(app, mona):
     ("content", "name", "wrong"),
     [
         ("", "patients.csv", "is empty"),
-        (CSV, "patients.xlsx", "must be a table (.csv) or a FHIR bundle (.json)"),
+        (CSV, "patients.xlsx", "must be a table (.csv) or FHIR (.json, .ndjson)"),
         (CSV, "", "is missing"),
-        (b"given_name\nJos\xe9\n", "patients.csv", "is not UTF-8 in line 2; save it as CSV UTF-8"),
+        (b"given_name\nJos\xe9\n", "patients.csv", "line 2 is not UTF-8; save it as CSV UTF-8"),
         ("a\0b", "patients.csv", "is not text"),
     ],
 )

@@ -120,7 +120,7 @@ def test_the_matches_of_a_typed_name_can_be_chosen(harbor, signed_in):
         ({"date": "soon"}, "must be a date"),
         ({"time": ""}, "must be a time"),
         ({"date": "2026-11-20"}, "is in the past"),
-        ({"patient": "", "name": "Zoe"}, "must be a first and a last name"),
+        ({"patient": "", "name": "Zoe"}, "add a person with one name as a new patient"),
     ],
 )
 def test_what_cannot_be_is_told_and_nothing_is_booked(session, harbor, asked, signed_in, change, words):

@@ -12,8 +12,8 @@ from scheduler.domain.windows import Window
 def line_visits(plan: Plan) -> set[str]:
     """Return the visits that carry the course, walking from the first.
 
-    A series is followed to its end. From there, and from a visit of no series, the walk goes on to whatever the longest
-    chain follows; it stops after a series when only single visits are left.
+    A series is followed to its end. From there, and from a visit of no series, the walk goes on to the visit with the
+    longest chain; it stops after a series when only single visits are left.
     """
     firm = [action for action in plan.actions if not action.proposed]
 

@@ -1,8 +1,8 @@
-"""The independent judge of a placement: every rule in words, on windows and datetimes.
+"""The validator: every rule that a placement breaks, in words, on windows and datetimes.
 
-Nothing here is shared with the engine, so that a mistake there shows up here. Hard rules are about what cannot be: the
-same chair or person twice, nobody with the role, a closed clinic, the past, a patient in two places. Soft ones are gaps
-and wishes, which a role may override with a reason.
+Independent of grid, search and answers, so that their mistakes show here. Hard rules: the same chair or person twice,
+no one with the role, a closed clinic, the past, a patient in two places. Soft rules are gaps and wishes, which may be
+overridden with a reason.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def check_plan(
     request: Request, calendar: Calendar, visits: Sequence[Placement], now: datetime
 ) -> list[Violation]:
     """Return every rule that these visits break, in the order of the visits."""
-    return list(_Judge(request, calendar, visits, now).verdict())
+    return list(_Validator(request, calendar, visits, now).verdict())
 
 
-class _Judge:
+class _Validator:
     def __init__(
         self, request: Request, calendar: Calendar, visits: Sequence[Placement], now: datetime
     ) -> None:
@@ -88,7 +88,7 @@ class _Judge:
                 if need.presence:
                     yield from self._presence(action, need, window)
                 elif not self._is_met(visit, phase, need, window):
-                    words = f"{action.title}: nobody is given as {need.role.value} for {phase.name}."
+                    words = f"{action.title}: no {need.role.value} is assigned for {phase.name}."
                     yield Violation(action.key, "role", words, True)
             for role in {need.role for need in phase.needs if not need.presence}:
                 given[role].append(
@@ -106,7 +106,7 @@ class _Judge:
                 yield Violation(action.key, "twice", words, True)
         names = [phase.name for phase in action.phases]
         if any(segment.phase not in names for segment in visit.segments):
-            yield Violation(action.key, "segment", f"{action.title} takes up more than it needs.", True)
+            yield Violation(action.key, "segment", f"{action.title} uses more than it needs.", True)
 
     def _is_met(self, visit: Placement, phase: Phase, need: Need, window: Window) -> bool:
         """Tell whether at every moment of a need there are as many resources as the phase then asks for."""
@@ -133,13 +133,13 @@ class _Judge:
     def _phase(
         self, action: Action, phase: Phase, at: datetime, segments: Sequence[Segment]
     ) -> Iterator[Violation]:
-        """Judge each segment of a phase, and that nobody who stays is replaced within it."""
+        """Check each segment of a phase, and that only nurses hand over within it."""
         for role, exclusive in dict.fromkeys((segment.role, segment.exclusive) for segment in segments):
             alike = [n for n in phase.needs if not n.presence and (n.role, n.exclusive) == (role, exclusive)]
             used = [s for s in segments if (s.role, s.exclusive) == (role, exclusive)]
             last = max((at + (need.length or phase.length) for need in alike), default=at)
             if any(segment.start < at or segment.end > last for segment in used):
-                yield Violation(action.key, "segment", f"{action.title} takes up more than it needs.", True)
+                yield Violation(action.key, "segment", f"{action.title} uses more than it needs.", True)
             stays = role is not Role.NURSE or exclusive
             if stays and alike and len({segment.resource_id for segment in used}) > len(alike):
                 words = f"{action.title} changes its {role.value} during {phase.name}."
@@ -155,7 +155,7 @@ class _Judge:
         for capability in {need.capability for need in needs if need.capability is not None}:
             capable = [r for r in self.calendar.resources if r.id in used and capability in r.capabilities]
             if len(capable) < sum(need.capability == capability for need in needs):
-                words = f"{action.title} needs {capability}, which what it is given does not have."
+                words = f"{action.title} needs {capability}, which none of its resources has."
                 yield Violation(action.key, "capability", words, True)
 
     def _presence(self, action: Action, need: Need, window: Window) -> Iterator[Violation]:
@@ -343,5 +343,5 @@ def _course_of_phases(action: Action, start: datetime) -> tuple[datetime, dateti
 
 
 def _nested(sets: Sequence[set[int]]) -> bool:
-    """Tell whether of every two sets one holds the other: nobody who stays is replaced by another."""
+    """Tell whether of every two sets one contains the other, so that no resource is replaced."""
     return all(one <= other or other <= one for one, other in combinations(sets, 2))

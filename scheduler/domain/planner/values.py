@@ -2,7 +2,7 @@
 
 Times are aware UTC instants; days are clinic-local dates. In a Placement the patient comes at `start` and leaves at
 `attended_end`; the last phase is over at `end`, and phases before the patient comes are before `start`. Segments say
-who or what is taken up when; units are given out later, by booking, inside its transaction.
+which resource is used when; booking chooses units later, inside its transaction.
 """
 
 from __future__ import annotations
@@ -34,13 +34,10 @@ class PlannerResource:
 class Calendar:
     """What is known of a clinic's next weeks: `days` clinic-local days from `first_on`; beyond them nothing is planned.
 
-    Hours and closures are kept as they were given, so that the validator can judge a plan without the planner's sets;
-    `None` as a resource id is the clinic itself.
-
-    `hours` holds when the clinic is open (None) and when each resource works; a resource without an entry works
-    whenever the clinic is open. `closures` takes time away again, from the clinic or from one resource.
-    `patient_busy` is when the patient has other appointments. `notice` is how long before its start a visit must be
-    planned. `formats` is how the answers write dates and times.
+    `None` as a resource id is the clinic itself. `hours` holds when the clinic is open and when each resource works; a
+    resource without an entry works whenever the clinic is open. `closures` removes time from the clinic or from one
+    resource. `patient_busy` is when the patient has other appointments. `notice` is how long before its start a visit
+    must be planned. `formats` is how the answers write dates and times.
     """
 
     zone: ZoneInfo
@@ -92,7 +89,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one resource's time taken by one phase of a visit; `exclusive` is all of its units."""
+    """A stretch of one resource's time used by one phase of a visit; `exclusive` is all of its units."""
 
     resource_id: int
     role: Role
@@ -143,7 +140,7 @@ class Request:
     `weekdays` are ISO numbers (Monday is 1), empty is any. `earliest` and `latest` bound the visits' wall-clock start
     and the patient's leaving. `practitioner_ids` are resource ids that a role should be chosen from (where none of
     them has the role, any will do). `pinned` are starts that must be kept. `done` are actions that are not to be
-    placed. `slack` gives an action another shortest and longest gap than its offset's: a soft rule bent once.
+    placed. `slack` gives an action another shortest and longest gap than its offset's: a soft rule broken once.
 
     Weekdays bind the visits on the plan's line (see course.py), for which `preferred` is the best time of day; a side
     visit on another day only costs. Times of day bind what the patient comes for (`visible` actions), blocked days
@@ -171,7 +168,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of a proposal's cost, with the words a front-desk person reads."""
+    """A part of a proposal's cost, in words for the front desk."""
 
     key: str
     cost: int

@@ -502,6 +502,7 @@ def upgrade() -> None:
     sa.Column('link_epoch', sa.Integer(), nullable=False),
     sa.Column('merged_into_id', sa.Integer(), nullable=True),
     sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('import_key', sa.String(length=36), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('clinic_id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=16), nullable=False),
@@ -514,6 +515,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('resource_id', name=op.f('uq_patient_resource_id'))
     )
     op.create_index(op.f('ix_patient_clinic_id'), 'patient', ['clinic_id'])
+    op.create_index('ix_patient_import_key', 'patient', ['import_key'], sqlite_where=sa.text('import_key IS NOT NULL'), postgresql_where=sa.text('import_key IS NOT NULL'))
     if op.get_bind().dialect.name == "postgresql":
         op.create_index('ix_patient_list', 'patient', ['clinic_id', 'family_name', 'given_name', 'id'], postgresql_where=sa.text('merged_into_id IS NULL AND erased_at IS NULL'))
     if op.get_bind().dialect.name == "sqlite":

@@ -50,7 +50,9 @@ def first_steps(session: Session, clinic: Clinic) -> FirstSteps:
         SetupStep.PLACES: select(Location.id).where(Location.clinic_id == clinic.id),
         SetupStep.PEOPLE: select(Practitioner.id).where(Practitioner.clinic_id == clinic.id),
         SetupStep.PROTOCOL: select(PlanDefinition.id).where(PlanDefinition.clinic_id == clinic.id),
-        SetupStep.PATIENT: select(Patient.id).where(Patient.clinic_id == clinic.id),
+        SetupStep.PATIENT: select(Patient.id).where(
+            Patient.clinic_id == clinic.id, Patient.import_key.is_(None)
+        ),
     }
     row = session.execute(select(*(query.exists().label(step.value) for step, query in there.items()))).one()
     done = {step for step in there if row._mapping[step.value]}

@@ -91,10 +91,15 @@ def revoke(
     now: datetime,
     reason: str = "",
     side: str = "clinic",
+    *,
+    notify: bool = True,
 ) -> CarePlan:
-    """Stop the course: every visit ahead is cancelled and its time free at once, with one mail for all."""
+    """Stop the course: every visit ahead is cancelled and its time free at once, with one mail for all.
+
+    Without `notify`, which needs a reason, there is no mail.
+    """
     _require(care_plan, "revoke")
-    visits.cancel(session, actor, ahead(care_plan, now), now, reason, side)
+    visits.cancel(session, actor, ahead(care_plan, now), now, reason, side, notify=notify)
     return _become(session, actor, care_plan, CarePlanStatus.REVOKED, now, reason)
 
 

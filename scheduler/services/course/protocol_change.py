@@ -28,7 +28,7 @@ from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.actors import Actor
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.course.booking import write_projections
-from scheduler.services.planning import proposals, rules
+from scheduler.services.planning import course_rules, proposals, rules
 from scheduler.services.planning.courses import OngoingCourse, is_projected, latest, under_way
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.proposals import no_fit
@@ -101,11 +101,14 @@ def plan_change(
     """Return what it takes to go on with another protocol; nothing is written.
 
     `last` says which of its visits counts as held last; None finds it by what was held. Raises WrongStatus unless the
-    course is active with no visit under way, Invalid when nothing is left to book, NoFitFound when the rest does not
-    fit.
+    course is active with no visit under way, Invalid when nothing is left to book, RuleBroken beside another
+    course that gives a drug, NoFitFound when the rest does not fit.
     """
     _require(care_plan, definition, now)
     release_expired(session, actor.clinic, now)
+    rules.require(
+        actor, course_rules.second_courses(session, care_plan.patient, definition.plan, care_plan), ""
+    )
     course, plan = under_way(session, actor, care_plan, now), definition.plan
     held = _held(care_plan, course)
     last = _reached(plan, held) if last is None else last

@@ -1,7 +1,8 @@
 """A day as columns: who or what is taken up when, and when nothing can be.
 
-The chairs' view has a column for each chair and room, and one for visits that need none; the people's view has one for
-each practitioner, with a unit for each visit they may attend to at once. The number of queries is fixed.
+The chairs' view has a column for each chair and room; the people's view has one for each practitioner, with a unit for
+each visit they may attend to at once. Visits that need no place are a list of their own. The number of queries is
+fixed.
 """
 
 from __future__ import annotations
@@ -29,12 +30,26 @@ from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
 from scheduler.services.planning.courses import missing_before_each
 
+MISSING_SOON = timedelta(hours=24)  # before a visit; until then what is missing is no problem yet
+OVER = {AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW}
+HERE = {AppointmentStatus.ARRIVED, AppointmentStatus.CHECKED_IN}
+
 
 class BoardView(StrEnum):
     """What the columns are."""
 
     CHAIRS = "chairs"
     PEOPLE = "people"
+
+
+class Urgency(StrEnum):
+    """How soon a visit needs a person; the board's colors say this and nothing else."""
+
+    NOW = "now"
+    SOON = "soon"
+    HERE = "here"
+    FINE = "fine"
+    OVER = "over"
 
 
 @dataclass(frozen=True)
@@ -59,9 +74,9 @@ class BoardEntry:
 
 @dataclass(frozen=True)
 class Column:
-    """A chair, a room, a person (`resource_id`), or the visits that need no place (None)."""
+    """A chair, a room or a person."""
 
-    resource_id: int | None
+    resource_id: int
     public_id: str
     name: str
     kind: str
@@ -84,6 +99,35 @@ class Day:
     with_task: frozenset[int] = frozenset()  # patients about whom a task is open
     missing_steps: Mapping[int, Sequence[Appointment]] = field(default_factory=dict)
     displaced: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def calls(self) -> list[Appointment]:
+        """The visits that need no place: by phone or video."""
+        return [visit for visit in self.visits if visit.location_id is None]
+
+    def urgency(self, visit: Appointment, now: datetime) -> Urgency:
+        """Return how soon the visit needs a person."""
+        if visit.status in OVER:
+            return Urgency.OVER
+        delay = self.delays.get(visit.id)
+        late = visit.status.is_expected and now >= visit.start_at + LATE_AFTER
+        too_long = visit.status is AppointmentStatus.CHECKED_IN and now >= visit.end_at
+        if (
+            late
+            or too_long
+            or (delay and not delay.behind)
+            or {visit.id} & (self.displaced.keys() | self.missing_steps.keys())
+        ):
+            return Urgency.NOW
+        missing = visit.id in self.missing and visit.start_at - now < MISSING_SOON
+        if delay or missing or visit.patient_id in self.with_task:
+            return Urgency.SOON
+        return Urgency.HERE if visit.status in HERE else Urgency.FINE
+
+    def urgent(self, now: datetime) -> list[tuple[Appointment, Urgency]]:
+        """Return the visits that need a person, those that do now in front."""
+        found = [(visit, self.urgency(visit, now)) for visit in self.visits]
+        return [pair for wanted in (Urgency.NOW, Urgency.SOON) for pair in found if pair[1] is wanted]
 
 
 def load(session: Session, clinic: Clinic, on: date, view: BoardView, now: datetime | None = None) -> Day:
@@ -174,7 +218,7 @@ def _minutes(length: timedelta) -> int:
 
 
 def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Column]:
-    columns = [
+    return [
         Column(
             place.resource_id,
             place.public_id,
@@ -185,12 +229,6 @@ def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -
         )
         for place in locations.active(session, clinic.id)
     ]
-    elsewhere = [block for visit in visits if visit.location_id is None for block in blocks(visit)]
-    if elsewhere:
-        dealt = _side_by_side(elsewhere)
-        units = max(block.unit for block in dealt) + 1
-        columns.append(Column(None, "", "Phone and virtual", "elsewhere", units, tuple(dealt)))
-    return columns
 
 
 def _by_person(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> list[Column]:
@@ -243,14 +281,3 @@ def blocks(visit: Appointment) -> list[BoardEntry]:
     rest = phases[len(before) :]
     window = Window(visit.start_at, max(visit.end_at, rest[-1].window.end))
     return [*(BoardEntry(visit, phase.window, (phase,)) for phase in before), BoardEntry(visit, window, rest)]
-
-
-def _side_by_side(blocks: Iterable[BoardEntry]) -> list[BoardEntry]:
-    """Deal blocks that overlap to units of their own, the first free one each."""
-    ends: list[datetime] = []
-    dealt = []
-    for block in sorted(blocks, key=lambda one: one.window.start):
-        unit = next((n for n, end in enumerate(ends) if end <= block.window.start), len(ends))
-        ends[unit : unit + 1] = [block.window.end]
-        dealt.append(BoardEntry(block.visit, block.window, block.stretches, unit))
-    return dealt

@@ -57,7 +57,9 @@ def named_to_proxy(patient: Patient, clinic: Clinic, language: str) -> str:
     """Return what the person who looks after a patient reads of them, as the clinic allows."""
     names = {
         ProxyNames.FIRST_NAME.value: patient.called,
-        ProxyNames.INITIALS.value: f"{patient.given_name[:1]}. {patient.family_name[:1]}.",
+        ProxyNames.INITIALS.value: " ".join(
+            f"{name[0]}." for name in (patient.given_name, patient.family_name) if name
+        ),
     }
     return names.get(clinic.settings.proxy_names, LOOKED_AFTER[language])
 

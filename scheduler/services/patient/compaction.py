@@ -70,12 +70,23 @@ def _sqlite(engine: Engine) -> list[str]:
 
 def _postgresql(engine: Engine) -> list[str]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if _is_pooled(connection):
+            raise NotCompacted("DATABASE_URL names a pooler; give this command the database's own address")
         connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
         try:
             _rewrite(connection)
         finally:
             connection.execute(text("RESET lock_timeout"))
     return TABLES
+
+
+def _is_pooled(connection: Connection) -> bool:
+    """Tell whether a pooler is between: it gives its clients other process ids than the server's.
+
+    The limit on waiting for a lock would be set on one connection of the pool, and the rewriting done on another.
+    """
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.info.backend_pid != connection.scalar(text("SELECT pg_backend_pid()")))
 
 
 def _rewrite(connection: Connection) -> None:

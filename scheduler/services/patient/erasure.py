@@ -194,7 +194,7 @@ def _person(session: Session, patient: Patient) -> Person:
     return Person(
         frozenset(ids),
         tuple(one for one in contacts if one and len(one) >= SHORTEST_CONTACT),
-        tuple((name, patient.family_name) for name in sorted(called)),
+        tuple((name, patient.family_name or name) for name in sorted(called)),
     )
 
 

@@ -30,13 +30,13 @@ from scheduler.models.patient import Patient
 from scheduler.models.task import Task
 from scheduler.models.versions import overtake, raise_versions
 from scheduler.services import private_links
-from scheduler.services.account.permissions import allowed
+from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
 from scheduler.services.feed import feeds
 from scheduler.services.history import relabelled
 from scheduler.services.locks import lock_resources
 from scheduler.services.mail import reminders
-from scheduler.services.patient.patients import CALLED_BY, renew_search_key, shown_in
+from scheduler.services.patient.patients import CALLED_BY, former_keys, renew_search_key, shown_in
 from scheduler.services.planning.course_rules import open_dosing_courses
 from scheduler.services.row_versions import check_version
 from scheduler.services.trail import audit
@@ -159,7 +159,7 @@ def merge(
         .where(Patient.clinic_id == keep.clinic_id, Patient.merged_into_id == other.id)
         .values(merged_into_id=keep.id)
     )
-    renew_search_key(session, keep)
+    renew_search_key(keep, former_keys(session, keep))
     keep.row_version += 1
     other.row_version += 1
     ahead = [one for one in appointments.of_patient(session, keep) if one.start_at > now]
@@ -227,7 +227,16 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime, overri
     for course in planned.courses:
         course.patient = keep
         course.row_version += 1
-        audit.record(session, actor, "care-plan.merged", course, now, ["patient"])
+        both = ["override:one-course"] if course in planned.twice else []
+        audit.record(
+            session,
+            actor,
+            "care-plan.merged",
+            course,
+            now,
+            ["patient", *both],
+            override_reason if both else "",
+        )
     for model in (Message, IncomingMail, Task, AddressChange):
         session.execute(
             update(model)
@@ -300,7 +309,7 @@ def _require_one_place(planned: Merger) -> None:
 
 
 def _require_one_course(actor: Actor, planned: Merger, reason: str) -> None:
-    if planned.twice and not (reason and allowed(actor, "override")):
+    if planned.twice and not may_override(actor, reason, "reason"):
         titles = ", ".join(one.plan_definition.title for one in planned.twice)
         violation = {"action": None, "rule": "one-course", "words": f"both continue: {titles}", "hard": False}
         raise RuleBroken(

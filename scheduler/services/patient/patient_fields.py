@@ -116,7 +116,7 @@ def _line(longest: int, required: bool = False) -> Callable[[str, object], str]:
 
 CHECKS: dict[str, Callable[[str, object], Any]] = {
     "given_name": _line(100, required=True),
-    "family_name": _line(100, required=True),
+    "family_name": _line(100),  # a person may have one name only, the given name
     "preferred_name": _line(100),
     "pronunciation": _line(100),
     "birth_date": _date,

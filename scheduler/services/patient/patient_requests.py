@@ -8,6 +8,7 @@ a reason. The reason is for the private page; the mail says only that there is a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,10 +22,11 @@ from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import MessageKind
-from scheduler.models.patient_request import PatientRequest, RequestState, open_in
+from scheduler.models.patient_request import PatientRequest, RequestState, open_for, open_in
 from scheduler.services.actors import Actor
 from scheduler.services.mail import outbox
 from scheduler.services.mail.reminders import recipients
+from scheduler.services.patient import mail_to_read
 from scheduler.services.planning import proposals
 from scheduler.services.planning.courses import latest, plan_of, rest, under_way
 from scheduler.services.trail import audit
@@ -87,6 +89,17 @@ def agree(session: Session, actor: Actor, request: PatientRequest, now: datetime
     """Close a request because its visit has been moved in answer; the mail about the move is the patient's answer."""
     _require_open(request)
     _decide(session, actor, request, RequestState.APPROVED, now)
+
+
+def agree_by_moving(
+    session: Session, actor: Actor, appointments: Collection[Appointment], now: datetime
+) -> None:
+    """Close what asked for the time at which one of these visits is now: requests, and email that proposed it."""
+    for visit in appointments:
+        asked = open_for(session, visit)
+        if asked is not None and asked.wanted_at == visit.start_at:
+            agree(session, actor, asked, now)
+    mail_to_read.finish_proposals(session, actor, appointments, now)
 
 
 def suggest(

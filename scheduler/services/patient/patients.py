@@ -6,7 +6,7 @@ to unencrypted mail is recorded with its time and the wording that was agreed to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -39,17 +39,24 @@ ADDRESSES = {"email", "proxy_email"}  # whoever reads mail there has links to th
 def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> Patient:
     """Add a patient to the actor's clinic. Raises Invalid naming each field."""
     values = checked(fields, now.astimezone(actor.clinic.zone).date())
-    missing = [(name, "is missing") for name in ("given_name", "family_name") if name not in values]
-    if missing:
-        raise Invalid(missing)
-    resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PATIENT, units=1)
-    session.add(resource)
-    session.flush()
-    patient = Patient(clinic_id=actor.clinic.id, resource_id=resource.id, created_at=now, row_version=1)
-    _apply(session, patient, values, now)
+    if "given_name" not in values:
+        raise Invalid([("given_name", "is missing")])
+    patient = new(actor.clinic.id, values, now)
     session.add(patient)
     session.flush()
     audit.record(session, actor, "patient.created", patient, now, fields=values)
+    return patient
+
+
+def new(clinic_id: int, values: Mapping[str, Any], now: datetime) -> Patient:
+    """Return a patient with checked values, who is in no session yet."""
+    patient = Patient(
+        clinic_id=clinic_id,
+        resource=Resource(clinic_id=clinic_id, kind=ResourceKind.PATIENT, units=1),
+        created_at=now,
+        row_version=1,
+    )
+    _apply(patient, values, now)
     return patient
 
 
@@ -74,7 +81,7 @@ def update(
     shown = CALLED_BY & changed.keys()
     readdressed = any(getattr(patient, name) for name in ADDRESSES & changed.keys())
     notified = patient.may_be_notified
-    _apply(session, patient, changed, now)
+    _apply(patient, changed, now, former_keys(session, patient))
     gone = notified and not patient.may_be_notified
     patient.row_version += 1
     audit.record(session, actor, "patient.changed", patient, now, fields=changed)
@@ -101,6 +108,12 @@ def get(session: Session, clinic: Clinic, public_id: str) -> Patient:
     return patient
 
 
+def split_name(text: str) -> dict[str, str]:
+    """Split a typed name into given and family name; a single word is the given name."""
+    given, _, family = text.strip()[:200].rpartition(" ")
+    return {"given_name": given or family, "family_name": family if given else ""}
+
+
 def trust_address(session: Session, actor: Actor, patient: Patient, now: datetime) -> None:
     """Write to the patient's address again, though mail to it came back; nothing happens if none did."""
     if patient.email_bad_at is not None:
@@ -110,34 +123,34 @@ def trust_address(session: Session, actor: Actor, patient: Patient, now: datetim
         session.flush()
 
 
-def _apply(session: Session, patient: Patient, values: Mapping[str, Any], now: datetime) -> None:
+def _apply(patient: Patient, values: Mapping[str, Any], now: datetime, former: Iterable[str] = ()) -> None:
     if "email" in values:
         patient.email_bad_at = None
     if values.get("email_ok") and not patient.email_ok:
         patient.email_ok_at, patient.email_ok_wording = now, MAIL_WORDING
     for name, value in values.items():
         setattr(patient, name, value)
-    renew_search_key(session, patient)
+    renew_search_key(patient, former)
 
 
-def renew_search_key(session: Session, patient: Patient) -> None:
-    """Let the desk's search find the patient by what stands there now, and by what stood in records merged into it."""
-    former = select(Patient.search_key).where(
-        Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
-    )
+def renew_search_key(patient: Patient, former: Iterable[str] = ()) -> None:
+    """Let the desk's search find the patient by what stands there now, and by the keys of `former` records."""
     names = (
         patient.given_name,
         patient.family_name,
         patient.preferred_name or "",
         patient.pronunciation or "",
     )
-    patient.search_key = search_key(
-        names,
-        patient.phone or "",
-        patient.email or "",
-        patient.birth_date,
-        session.scalars(former.order_by(Patient.id)) if patient.id else (),
+    phone, email = patient.phone or "", patient.email or ""
+    patient.search_key = search_key(names, phone, email, patient.birth_date, former)
+
+
+def former_keys(session: Session, patient: Patient) -> list[str]:
+    """Return the search keys of the records that were merged into this one."""
+    query = select(Patient.search_key).where(
+        Patient.clinic_id == patient.clinic_id, Patient.merged_into_id == patient.id
     )
+    return list(session.scalars(query.order_by(Patient.id)))
 
 
 def shown_in(session: Session, patient: Patient) -> set[int]:

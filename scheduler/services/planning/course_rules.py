@@ -79,8 +79,13 @@ def missing_steps(plan: Plan, present: Collection[str]) -> list[Violation]:
     return [Violation(missing[0].key, "incomplete", f"The course is missing {listed}.", hard)]
 
 
-def second_courses(session: Session, patient: Patient, plan: Plan) -> list[Violation]:
-    """Return a violation for each open course that gives the patient a drug already, when this plan gives one too."""
+def second_courses(
+    session: Session, patient: Patient, plan: Plan, changing: CarePlan | None = None
+) -> list[Violation]:
+    """Return a violation for each open course that gives the patient a drug already, when this plan gives one too.
+
+    `changing` is the course that is to follow the plan, unless it is a new one.
+    """
     first = next((action.key for action in plan.firm if action.dosing), None)
     if first is None:
         return []
@@ -92,6 +97,7 @@ def second_courses(session: Session, patient: Patient, plan: Plan) -> list[Viola
             False,
         )
         for one in open_dosing_courses(session, patient)
+        if one is not changing
     ]
 
 

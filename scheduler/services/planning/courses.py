@@ -97,6 +97,21 @@ def is_additional(appointment: Appointment, action: Action) -> bool:
     return action.series is not None and appointment.series is None
 
 
+def has_place(appointment: Appointment) -> bool:
+    """Tell whether a visit of a course stands for its action, or was booked beside it.
+
+    It does not once another visit made up for it, or the course follows a protocol without it.
+    """
+    course = appointment.care_plan
+    if course is None:
+        return True
+    plan = course.plan_definition.plan
+    action = next((one for one in plan.actions if one.key == appointment.action), None)
+    if action is None:
+        return False
+    return latest(course).get(appointment.action) is appointment or is_additional(appointment, action)
+
+
 def _age(appointment: Appointment) -> int:
     return appointment.id or sys.maxsize  # new ones have no id yet
 

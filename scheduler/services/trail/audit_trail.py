@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from scheduler.domain.csv_cells import csv_line
+from scheduler.domain.csv_cells import csv_header, csv_line
 from scheduler.models.api_token import ApiToken
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -151,7 +151,7 @@ def csv_lines(session: Session, clinic: Clinic, wanted: Wanted, before_page: Bef
 def _csv(
     session: Session, clinic: Clinic, narrowed: Select[AuditEvent], before_page: BeforePage
 ) -> Iterator[str]:
-    yield csv_line(COLUMNS, clinic.zone)
+    yield csv_header(COLUMNS, clinic.zone)
     query, before = narrowed.order_by(AuditEvent.id.desc()).limit(MOST_IDS), None
     while True:
         found = list(session.scalars(query.where(AuditEvent.id < before) if before else query))
@@ -247,7 +247,7 @@ def _line(
 
 def _fields(event: AuditEvent, users: dict[int, User]) -> str:
     """Say which fields an event is about; of a list how many patients, of an erasure how many reasons went."""
-    if event.event == LISTED:
+    if event.event == LISTED or event.object_type == LIST:
         count = len(event.fields)
         patients = "1 patient" if count == 1 else f"{count} patients"
         return f"{patients}: {event.object_id}" if event.object_type == LIST else patients

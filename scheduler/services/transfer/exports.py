@@ -6,8 +6,6 @@ full-width form of these) gets a quote before it (OWASP, CSV injection). Instant
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
-from scheduler.domain.csv_cells import cell
+from scheduler.domain.csv_cells import csv_header, csv_line
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
@@ -86,15 +84,9 @@ def _lines(
     rows: Iterable[Any],
     values: Callable[[Any], Sequence[object]],
 ) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(columns)
-    yield buffer.getvalue()
+    yield csv_header(columns, clinic.zone)
     for row in rows:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow([cell(value, clinic.zone) for value in values(row)])
-        yield buffer.getvalue()
+        yield csv_line(values(row), clinic.zone)
 
 
 def _visit(row: Any) -> Sequence[object]:

@@ -1,54 +1,111 @@
-"""Importing patients as a job: the file is checked first, line by line; then all of it is written at once."""
+"""Importing patients as a job: read, checked, stored in parts, then added at once (see imports_patients.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.file_dates import DateOrder
 from scheduler.domain.localtime import local_on
 from scheduler.services.actors import Actor
-from scheduler.services.progress import Progress, silent
+from scheduler.services.progress import Progress
 from scheduler.services.transfer import imports_patients
-from scheduler.services.transfer.imports_patients import Batch
+from scheduler.services.transfer.imports_patients import Chosen, Conventions, Duplicates, Known
 
 KIND = "import-patients"
 MAY = "patients"
-READERS = {"csv": imports_patients.read_csv, "fhir": imports_patients.read_bundle}
+READERS = {"csv": imports_patients.read_csv, "fhir": imports_patients.read_fhir}
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as it was sent, and the zone in which its days are meant."""
+    """A file as it was sent, how it is read, and the patients with whom it is compared."""
 
     format: str
     content: str = field(repr=False)
+    dates: DateOrder
+    duplicates: Duplicates
+    dry_run: bool
+    clinic_id: int
     zone: ZoneInfo
+    country: str
+    known: Known = field(repr=False)
 
 
-def read(_session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> File:
-    """Return the file of a request."""
-    return File(request["format"], request["content"], actor.clinic.zone)
+@dataclass(frozen=True)
+class Prepared:
+    """The patients to add, or only to count."""
+
+    chosen: Chosen
+    clinic_id: int
+    dry_run: bool
 
 
-def check(file: File, now: datetime, progress: Progress) -> Batch:
-    """Return what the file holds. Raises ImportRefused with every fault."""
-    reader = READERS[file.format]
-    return reader(file.content.encode(), local_on(now, file.zone), progress)
+def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> File:
+    """Return the file of a request, and who is here already."""
+    clinic = actor.clinic
+    known = imports_patients.known(session, clinic)
+    wanted = Duplicates(request["duplicates"])
+    return File(
+        request["format"],
+        request["content"],
+        DateOrder(request["dates"]),
+        wanted,
+        request["dry_run"],
+        clinic.id,
+        clinic.zone,
+        clinic.country,
+        known,
+    )
+
+
+def check(file: File, now: datetime, progress: Progress) -> Prepared:
+    """Return the patients to add. Raises ImportRefused with every fault."""
+    conventions = Conventions(local_on(now, file.zone), file.country, file.dates)
+    batch = READERS[file.format](file.content, conventions, progress)
+    return Prepared(imports_patients.choose(batch, file.known, file.duplicates), file.clinic_id, file.dry_run)
+
+
+def parts(prepared: Prepared, now: datetime) -> Iterator[tuple[int, Callable[[Session], object]]]:
+    """Yield how many patients will be stored, and what stores the next part of them; a dry run stores nothing."""
+    done = 0
+    for part in () if prepared.dry_run else imports_patients.parts(prepared.chosen):
+        done += len(part)
+        yield (
+            done,
+            partial(
+                imports_patients.store,
+                clinic_id=prepared.clinic_id,
+                part=part,
+                key=prepared.chosen.key,
+                now=now,
+            ),
+        )
+
+
+def discard(session: Session, prepared: Prepared) -> int:
+    """Delete some of what was stored; return how many, 0 when nothing is left."""
+    return imports_patients.discard(session, prepared.chosen.key)
 
 
 def write(
-    session: Session, actor: Actor, request: Mapping[str, Any], batch: Batch, now: datetime
+    session: Session, actor: Actor, _request: Mapping[str, Any], prepared: Prepared, now: datetime
 ) -> dict[str, Any]:
-    """Add the patients and say how many. Raises ImportRefused for duplicates, unless they are to be left out."""
-    done = imports_patients.write(session, actor, batch, now, silent, request["skip_duplicates"])
+    """Add the patients that were stored, and say how many. Raises ImportRefused for one who was added meanwhile."""
+    chosen = prepared.chosen
+    if not prepared.dry_run:
+        imports_patients.publish(session, actor, chosen, now)
     return {
-        "added": done.added,
-        "left_out": list(done.left_out),
-        "ignored": batch.others,
-        "dry_run": request["dry_run"],
+        "added": len(chosen.rows),
+        "left_out": list(chosen.left_out),
+        "similar": list(chosen.similar),
+        "one_name": list(chosen.one_name),
+        "ignored": chosen.others,
+        "dry_run": prepared.dry_run,
     }

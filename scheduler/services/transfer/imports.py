@@ -1,7 +1,7 @@
 """Imports: all or nothing, with every fault named by its line or entry.
 
-A file is read and checked first, without a writing transaction; then all of it is written in one. `Place` is a line
-of a CSV file (the first is 1, the header) or an entry of a bundle (the first is 0, as in Bundle.entry[0]).
+`place` is a line of a file (the first is 1, a table's header) or an entry of a bundle (the first is 0, as in
+Bundle.entry[0]).
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def write(
     known = _known(session, actor.clinic)
     lines: list[ImportLine] = []
     faults: list[ImportFault] = []
-    rows = imports_csv.read(content, COLUMNS, REQUIRED)
+    rows = imports_csv.read(imports_csv.decoded(content), COLUMNS, REQUIRED)
     for row in stepping("read", rows, progress):
         try:
             lines.append(_line(actor.clinic, known, row, now))

@@ -1,33 +1,33 @@
-"""Reading patients from a FHIR R4 or R4B bundle, as other systems and synthetic-patient generators write them.
+"""Reading patients from FHIR R4 or R4B: a Bundle, a single Patient, or NDJSON with a resource in each line.
 
-Only the patients are taken; a bundle's other resources are counted and left. fhir.resources checks each patient's
-shape. What this scheduler has no field for (addresses, identifiers, extensions) is left out.
+Only the patients are taken; other resources are counted and left. fhir.resources checks each patient's shape. What this
+scheduler has no field for (addresses, identifiers, extensions) is left out. Parts that are null (masked or absent) say
+nothing. Of a birth date without a day or month no date is kept; what is known stands in the alert note.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scheduler.services.progress import Progress
 from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row, stepping
 
-UNIT = "entry"
+ENTRY, LINE = "entry", "line"
 NAME_USES = ("official", "usual", "temp", None, "nickname", "anonymous", "old", "maiden")
 PHONE_USES = ("mobile", "home", None, "work", "temp", "old")
+FULL_DATE = len("2026-11-30")
 
 
-def read(content: bytes, progress: Progress) -> tuple[list[Row], int]:
-    """Return the patients' rows and how many other resources there are, replaced patients among them.
+def read(text: str, progress: Progress) -> tuple[str, list[Row], int]:
+    """Return what places count, the patients' rows, and how many other resources there are (replaced patients too).
 
     Raises ImportRefused.
     """
-    entries = _entries(content)
-    resources = [Row(place, _resource(place, entry)) for place, entry in enumerate(entries)]
+    unit, resources, faults = _resources(text)
     patients = [row for row in resources if row.fields.get("resourceType") == "Patient"]
     rows: list[Row] = []
-    faults: list[ImportFault] = []
     for row in stepping("read", patients, progress):
         found = _shape_faults(row)
         if found:
@@ -35,30 +35,60 @@ def read(content: bytes, progress: Progress) -> tuple[list[Row], int]:
         elif not _is_replaced(row.fields):
             rows.append(Row(row.place, _fields(row.fields)))
     if faults:
-        raise ImportRefused(UNIT, faults)
+        raise ImportRefused(unit, faults)
     if not rows:
-        raise ImportRefused(UNIT, [ImportFault(0, "file", "holds no Patient")])
-    return rows, len(resources) - len(rows)
+        raise ImportRefused(unit, [ImportFault(0, "file", "holds no Patient")])
+    return unit, rows, len(resources) - len(rows)
 
 
-def _entries(content: bytes) -> list[Any]:
+def _resources(text: str) -> tuple[str, list[Row], list[ImportFault]]:
+    """Return the unit of places, the resources, and what is wrong with the others."""
+    text = text.removeprefix("\ufeff")
     try:
-        bundle = json.loads(content)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ImportRefused(UNIT, [ImportFault(0, "file", f"is not JSON: {error}")]) from None
-    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-        raise ImportRefused(UNIT, [ImportFault(0, "file", "is not a FHIR Bundle")])
-    entries = bundle.get("entry", [])
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if len(lines) > 1 and _is_object(lines[0][1]):
+            return LINE, *_lines(lines)
+        raise ImportRefused(ENTRY, [ImportFault(0, "file", f"is not JSON: {error}")]) from None
+    kind = document.get("resourceType") if isinstance(document, dict) else None
+    if kind == "Patient":
+        return ENTRY, [Row(0, document)], []
+    if kind != "Bundle":
+        raise ImportRefused(ENTRY, [ImportFault(0, "file", "is not a FHIR Bundle, a Patient or NDJSON")])
+    entries = document.get("entry", [])
     if not isinstance(entries, list):
-        raise ImportRefused(UNIT, [ImportFault(0, "entry", "must be a list")])
-    return entries
+        raise ImportRefused(ENTRY, [ImportFault(0, "entry", "must be a list")])
+    resources, faults = [], []
+    for place, entry in enumerate(entries):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict):
+            resources.append(Row(place, resource))
+        else:
+            faults.append(ImportFault(place, "resource", "is missing"))
+    return ENTRY, resources, faults
 
 
-def _resource(place: int, entry: Any) -> Mapping[str, Any]:
-    resource = entry.get("resource") if isinstance(entry, dict) else None
-    if not isinstance(resource, dict):
-        raise ImportRefused(UNIT, [ImportFault(place, "resource", "is missing")])
-    return resource
+def _lines(lines: Iterable[tuple[int, str]]) -> tuple[list[Row], list[ImportFault]]:
+    resources, faults = [], []
+    for place, line in lines:
+        try:
+            resource = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            faults.append(ImportFault(place, "line", f"is not JSON: {error}"))
+            continue
+        if isinstance(resource, dict):
+            resources.append(Row(place, resource))
+        else:
+            faults.append(ImportFault(place, "line", "is not a FHIR resource"))
+    return resources, faults
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _shape_faults(row: Row) -> list[ImportFault]:
@@ -73,47 +103,71 @@ def _shape_faults(row: Row) -> list[ImportFault]:
             ImportFault(row.place, ".".join(str(part) for part in error["loc"]) or "resource", error["msg"])
             for error in refused.errors()
         ]
+    except Exception as trouble:  # a validator of the library that does not expect such a value
+        return [ImportFault(row.place, "resource", f"cannot be read: {trouble}")]
     return []
 
 
 def _fields(patient: Mapping[str, Any]) -> dict[str, Any]:
     """Return the patient's fields; what is not there is left out, so that it is named as missing where it must be."""
-    names = patient.get("name", [])
-    name = _preferred(names, NAME_USES) or {}
-    called = next(
-        (" ".join(one.get("given", [])) for one in names if one.get("use") in ("usual", "nickname")), ""
-    )
-    given = " ".join(name.get("given", []))
-    contact = {
-        "email": _telecom(patient, "email"),
-        "phone": _telecom(patient, "phone") or _telecom(patient, "sms"),
-        "birth_date": patient.get("birthDate"),
-        "language": next(_languages(patient), None),
-    }
+    names = _parts(patient, "name")
+    given, family = _name(_preferred(names, NAME_USES) or {})
+    called = next((_given(one) for one in names if one.get("use") in ("usual", "nickname")), "")
     fields = {
         "given_name": given,
-        "family_name": name.get("family"),
+        "family_name": family,
         "preferred_name": called if called != given else "",
-        **contact,
+        "email": (_telecom(patient, "email") or "").removeprefix("mailto:"),
+        "phone": _telecom(patient, "phone") or _telecom(patient, "sms"),
+        "language": next(_languages(patient), None),
+        **_born(patient.get("birthDate") or ""),
     }
     return {field: value for field, value in fields.items() if value} | _gone(patient)
+
+
+def _name(name: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the given and the family name.
+
+    Of a name that is only written out, the family name is what is before a comma, else the last word.
+    """
+    given, family = _given(name), name.get("family") or ""
+    if given or family:
+        return given, family
+    text = (name.get("text") or "").strip()
+    before, comma, after = text.partition(",")
+    first, _, last = text.rpartition(" ")
+    return (after.strip(), before.strip()) if comma else (first.strip(), last)
+
+
+def _given(name: Mapping[str, Any]) -> str:
+    return " ".join(part for part in name.get("given") or [] if part)
+
+
+def _born(written: str) -> dict[str, str]:
+    if not written or len(written) == FULL_DATE:
+        return {"birth_date": written}
+    return {"alert_note": f"Date of birth is incomplete: {written}"}
 
 
 def _gone(patient: Mapping[str, Any]) -> dict[str, Any]:
     """Return what says that nothing may be sent: died, on a known day or not, or no longer a patient."""
     if died := patient.get("deceasedDateTime"):
-        full = len(died) >= len("2026-11-30")
-        return {"deceased_on": died[:10]} if full else {"active": False}
-    is_active = patient.get("active", True) and not patient.get("deceasedBoolean", False)
-    return {} if is_active else {"active": False}
+        return {"deceased_on": died[:10]} if len(died) >= FULL_DATE else {"active": False}
+    left = patient.get("active") is False or patient.get("deceasedBoolean") is True
+    return {"active": False} if left else {}
 
 
 def _is_replaced(patient: Mapping[str, Any]) -> bool:
     """Tell whether another record goes on instead of this one."""
-    return any(link.get("type") == "replaced-by" for link in patient.get("link", []))
+    return any(link.get("type") == "replaced-by" for link in _parts(patient, "link"))
 
 
-def _preferred(listed: list[Any], uses: tuple[str | None, ...]) -> Any:
+def _parts(whole: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Return a list that may be missing or null."""
+    return whole.get(name) or []
+
+
+def _preferred(listed: list[Mapping[str, Any]], uses: tuple[str | None, ...]) -> Mapping[str, Any] | None:
     ranked = sorted(
         listed, key=lambda one: uses.index(one.get("use")) if one.get("use") in uses else len(uses)
     )
@@ -121,14 +175,14 @@ def _preferred(listed: list[Any], uses: tuple[str | None, ...]) -> Any:
 
 
 def _telecom(patient: Mapping[str, Any], system: str) -> str | None:
-    known = [one for one in patient.get("telecom", []) if one.get("system") == system and one.get("value")]
-    best = _preferred(known, PHONE_USES)
-    return best["value"] if best else None
+    listed = _parts(patient, "telecom")
+    best = _preferred([one for one in listed if one.get("system") == system and one.get("value")], PHONE_USES)
+    return str(best["value"]) if best else None
 
 
 def _languages(patient: Mapping[str, Any]) -> Iterator[str]:
-    spoken = patient.get("communication", [])
+    spoken = _parts(patient, "communication")
     for one in sorted(spoken, key=lambda each: not each.get("preferred")):
-        for coding in one.get("language", {}).get("coding", []):
+        for coding in _parts(one.get("language") or {}, "coding"):
             if coding.get("code"):
                 yield coding["code"].partition("-")[0].lower()

@@ -1,38 +1,69 @@
-"""Patients from a file: checked like those from a form, duplicates found, all written or none.
+"""Patients from a file: checked like those from a form, duplicates found, all added or none.
 
-A duplicate has the same names (case, accents and punctuation aside) and the same birth date, or none, as an earlier
-line or as a patient who is here already; or the same given name and mail address. Duplicates are faults, unless the
-caller wants them left out.
+A large file must not keep the clinic from writing, which on SQLite only one can at a time. So a file is read and
+checked without writing anything. Then its patients are stored in small parts (`store`), each a transaction of its own,
+under an import key with which no query finds them. At last `publish` clears the key of all of them at once. Until then
+nothing is added; what an import leaves that was broken off is discarded.
+
+Who is a duplicate says services/patient/duplicates.py, for the desk too. Duplicates are faults, unless the caller wants
+them skipped, or added anyway.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.domain.folding import folded
+from scheduler.domain.file_dates import DateOrder, read_date, read_time
+from scheduler.domain.phones import phone_from_file
+from scheduler.domain.text import BadText
 from scheduler.errors import Invalid
 from scheduler.models.clinic import Clinic
-from scheduler.models.patient import Patient
+from scheduler.models.columns import new_public_id
+from scheduler.models.patient import UNFINISHED_IMPORTS, Patient
+from scheduler.models.resource import Resource
 from scheduler.services.actors import Actor
-from scheduler.services.patient import patients
+from scheduler.services.patient import duplicates, patients
+from scheduler.services.patient.duplicates import Identities, Identity
 from scheduler.services.patient.patient_fields import CHECKS, checked
 from scheduler.services.progress import Progress
 from scheduler.services.trail import audit
+from scheduler.services.trail.audit_words import LIST
 from scheduler.services.transfer import imports_csv, imports_fhir
 from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row, stepping
 
 PREFERENCES = ("weekdays", "earliest", "latest")
 COLUMNS = frozenset(CHECKS) - {"preferences"} | set(PREFERENCES)
-REQUIRED = ("given_name", "family_name")
+NAMES = ("given_name", "family_name")
+DATES = ("birth_date", "deceased_on")
 FLAGS = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
+PART = 250  # patients that are stored in one transaction
+ABANDONED = timedelta(days=1)  # an import that began earlier has been broken off
+MARGIN = 10_000  # ids below the last one seen, which a transaction may have had without being seen
 
-Key = tuple[object, ...]
+
+class Duplicates(StrEnum):
+    """What happens to patients who are here already, or twice in the file."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    ADD = "add"
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """How a file is read: the day it is in the clinic, the clinic's country, the order of the file's dates."""
+
+    today: date
+    country: str = "US"
+    dates: DateOrder = DateOrder.YMD
 
 
 @dataclass(frozen=True)
@@ -45,101 +76,214 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class ImportedPatients:
-    """How many patients were added, and the places that were left out as duplicates."""
+class Known:
+    """The patients who were there when the file was checked."""
 
-    added: int
+    patients: Sequence[tuple[int, Identity]]
+
+    @property
+    def last_id(self) -> int:
+        return self.patients[-1][0] if self.patients else 0
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The patients to add, by the public ids that they will have, and what the user should know of the others.
+
+    `left_out` are the places of duplicates, `similar` those of patients with the phone or address of another one,
+    `one_name` those of patients with one name only.
+    """
+
+    unit: str
+    rows: Mapping[str, Row]
+    known: Known
+    identities: Identities
+    duplicates: Duplicates
+    others: int
     left_out: Sequence[int]
+    similar: Sequence[int]
+    one_name: Sequence[int]
+    key: str = field(default_factory=lambda: str(uuid4()))
 
 
-def read_csv(content: bytes, today: date, progress: Progress) -> Batch:
+def read_csv(text: str, conventions: Conventions, progress: Progress) -> Batch:
     """Return the patients of a CSV file. Raises ImportRefused with every fault."""
-    rows = imports_csv.read(content, COLUMNS, REQUIRED)
-    return Batch(imports_csv.UNIT, _checked(imports_csv.UNIT, rows, _from_cells, today, progress))
+    rows = imports_csv.read(text, COLUMNS, ())
+    return Batch(imports_csv.UNIT, _checked(imports_csv.UNIT, rows, _from_cells, conventions, progress))
 
 
-def read_bundle(content: bytes, today: date, progress: Progress) -> Batch:
-    """Return the patients of a FHIR bundle. Raises ImportRefused with every fault."""
-    rows, others = imports_fhir.read(content, progress)
-    return Batch(imports_fhir.UNIT, _checked(imports_fhir.UNIT, rows, dict, today, progress), others)
+def read_fhir(text: str, conventions: Conventions, progress: Progress) -> Batch:
+    """Return the patients of a FHIR file. Raises ImportRefused with every fault."""
+    unit, rows, others = imports_fhir.read(text, progress)
+    return Batch(unit, _checked(unit, rows, _from_fhir, conventions, progress), others)
 
 
-def write(
-    session: Session, actor: Actor, batch: Batch, now: datetime, progress: Progress, leave_out: bool = False
-) -> ImportedPatients:
-    """Add every patient of the batch. Raises ImportRefused for duplicates unless they are to be left out."""
-    doubles = _duplicates(session, actor.clinic, batch.unit, batch.rows)
-    if doubles and not leave_out:
+def known(session: Session, clinic: Clinic) -> Known:
+    """Return the patients of a clinic with whom a file is compared."""
+    return Known(list(duplicates.known(session, clinic, prefix="patient ")))
+
+
+def choose(batch: Batch, known: Known, wanted: Duplicates) -> Chosen:
+    """Return which patients are to be added. Raises ImportRefused for duplicates that are to be refused."""
+    everyone, own = Identities(), Identities()
+    for _, one in known.patients:
+        everyone.add(one)
+    rows: dict[str, Row] = {}
+    doubles: list[ImportFault] = []
+    similar: list[int] = []
+    for row in batch.rows:
+        one = duplicates.identity(f"{batch.unit} {row.place}", row.fields)
+        same = everyone.same(one)
+        if same is not None:
+            doubles.append(ImportFault(row.place, "duplicate", f"already exists ({same.label})"))
+        elif everyone.reached_alike(one):
+            similar.append(row.place)
+        if same is None or wanted is Duplicates.ADD:
+            rows[new_public_id()] = row
+            own.add(one)
+        everyone.add(one)
+    if doubles and wanted is Duplicates.REFUSE:
         raise ImportRefused(batch.unit, doubles)
-    left_out = sorted({fault.place for fault in doubles})
-    chosen = [row for row in batch.rows if row.place not in set(left_out)]
-    for row in stepping("written", chosen, progress):
-        patients.create(session, actor, row.fields, now)
-    audit.record(session, actor, "patients.imported", None, now, reason=f"{len(chosen)} patients")
+    left_out = [fault.place for fault in doubles] if wanted is Duplicates.SKIP else []
+    one_name = [row.place for row in rows.values() if not row.fields["family_name"]]
+    return Chosen(batch.unit, rows, known, own, wanted, batch.others, left_out, similar, one_name)
+
+
+def parts(chosen: Chosen) -> Iterator[Sequence[tuple[str, Row]]]:
+    """Yield the patients in the parts in which they are stored."""
+    rows = list(chosen.rows.items())
+    for at in range(0, len(rows), PART):
+        yield rows[at : at + PART]
+
+
+def store(session: Session, clinic_id: int, part: Sequence[tuple[str, Row]], key: str, now: datetime) -> None:
+    """Store patients so that no query finds them before `publish`."""
+    for public_id, row in part:
+        patient = patients.new(clinic_id, row.fields, now)
+        patient.public_id, patient.import_key = public_id, key
+        session.add(patient)
     session.flush()
-    return ImportedPatients(len(chosen), left_out)
+
+
+def publish(session: Session, actor: Actor, chosen: Chosen, now: datetime) -> None:
+    """Add the patients that were stored. Raises ImportRefused when one of them was added by another user meanwhile."""
+    if chosen.duplicates is not Duplicates.ADD:
+        _require_new(session, actor.clinic, chosen)
+    imported: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # what an UPDATE returns
+        update(Patient)
+        .where(Patient.clinic_id == actor.clinic.id, Patient.import_key == chosen.key)
+        .values(import_key=None)
+        .execution_options(synchronize_session=False)
+    )
+    if imported.rowcount != len(chosen.rows):
+        raise RuntimeError(f"{imported.rowcount} of {len(chosen.rows)} patients were stored")
+    reason, ids = f"{len(chosen.rows)} patients", sorted(chosen.rows)
+    for at in range(0, max(len(ids), 1), audit.MOST):
+        listed = ids[at : at + audit.MOST]
+        session.add(audit.event_of(actor, "patients.imported", LIST, "import", now, listed, reason))
+    session.flush()
+
+
+def discard(session: Session, key: str) -> int:
+    """Delete some of the patients that an import stored and did not add; return how many, 0 when none is left."""
+    return _discard(session, Patient.import_key == key)
+
+
+def prune(session: Session, now: datetime) -> int:
+    """Delete some of what imports left that were broken off; return how many patients."""
+    return _discard(session, Patient.import_key.is_not(None), Patient.created_at <= now - ABANDONED)
+
+
+def _discard(session: Session, *where: Any) -> int:
+    query = select(Patient.id, Patient.resource_id).where(*where).limit(PART)
+    found = session.execute(query.execution_options(**{UNFINISHED_IMPORTS: True})).all()
+    for kind, ids in ((Patient, [row.id for row in found]), (Resource, [row.resource_id for row in found])):
+        session.execute(delete(kind).where(kind.id.in_(ids)).execution_options(synchronize_session=False))
+    return len(found)
+
+
+def _require_new(session: Session, clinic: Clinic, chosen: Chosen) -> None:
+    """Look at the patients who were added since the file was checked."""
+    seen = {one_id for one_id, _ in chosen.known.patients[-MARGIN:]}
+    since = duplicates.known(session, clinic, Patient.id > chosen.known.last_id - MARGIN, prefix="patient ")
+    faults = [
+        ImportFault(int(same.label.rpartition(" ")[2]), "duplicate", f"was added meanwhile ({one.label})")
+        for one_id, one in since
+        if one_id not in seen and (same := chosen.identities.same(one))
+    ]
+    if faults:
+        raise ImportRefused(chosen.unit, faults)
+
+
+Errors = list[tuple[str, str]]
+FieldsOf = Callable[[Mapping[str, Any], Conventions, Errors], dict[str, Any]]
 
 
 def _checked(
-    unit: str,
-    rows: Sequence[Row],
-    fields_of: Callable[[Mapping[str, Any]], dict[str, Any]],
-    today: date,
-    progress: Progress,
+    unit: str, rows: Sequence[Row], fields_of: FieldsOf, conventions: Conventions, progress: Progress
 ) -> list[Row]:
     good: list[Row] = []
     faults: list[ImportFault] = []
     for row in stepping("checked", rows, progress):
-        fields = fields_of(row.fields)
-        faults += [ImportFault(row.place, name, "is missing") for name in REQUIRED if name not in fields]
+        errors: Errors = []
+        fields = _named(fields_of(row.fields, conventions, errors), errors)
         try:
-            good.append(Row(row.place, checked(fields, today)))
+            good.append(Row(row.place, checked(fields, conventions.today)))
         except Invalid as refused:
-            faults += [
-                ImportFault(row.place, one["field"], one["reason"]) for one in refused.details["errors"]
-            ]
+            errors += [(one["field"], one["reason"]) for one in refused.details["errors"]]
+        faults += [ImportFault(row.place, name, reason) for name, reason in errors]
     if faults:
         raise ImportRefused(unit, faults)
     return good
 
 
-def _from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a line's cells as fields: flags in words, weekdays as numbers, wishes together."""
+def _named(fields: dict[str, Any], errors: Errors) -> dict[str, Any]:
+    """Return the fields of a person who may have one name only, which then is the given name."""
+    given, family = (str(fields.get(name, "")).strip() for name in NAMES)
+    if not given and not family:
+        errors.append(("given_name", "is missing, and so is family_name"))
+        return {name: value for name, value in fields.items() if name not in NAMES}
+    return fields | {"given_name": given or family, "family_name": family if given else ""}
+
+
+def _from_cells(cells: Mapping[str, Any], conventions: Conventions, errors: Errors) -> dict[str, Any]:
+    """Return a line's cells as fields: dates and phones as kept, flags in words, weekdays as numbers."""
     fields = {name: value for name, value in cells.items() if name not in PREFERENCES}
+    for name in DATES:
+        if name in fields:
+            _read(fields, name, lambda text: read_date(text, conventions.dates), errors)
+    _read_phone(fields, conventions, errors)
     for name in ("email_ok", "wheelchair", "active"):
         if name in fields:
             fields[name] = FLAGS.get(fields[name].lower(), fields[name])
     wishes = {name: cells[name] for name in PREFERENCES if name in cells}
+    for name in ("earliest", "latest"):
+        if name in wishes:
+            _read(wishes, name, read_time, errors)
     if "weekdays" in wishes:
         days = wishes["weekdays"].replace(",", " ").replace(";", " ").split()
         wishes["weekdays"] = [int(day) if len(day) == 1 and day in "1234567" else day for day in days]
     return fields | ({"preferences": wishes} if wishes else {})
 
 
-def _duplicates(session: Session, clinic: Clinic, unit: str, rows: Sequence[Row]) -> list[ImportFault]:
-    known = _known(session, clinic)
-    found: list[ImportFault] = []
-    for row in rows:
-        keys = _keys(row.fields)
-        double = next((known[key] for key in keys if key in known), None)
-        if double is not None:
-            found.append(ImportFault(row.place, "duplicate", f"already exists ({double})"))
-        known.update((key, f"{unit} {row.place}") for key in keys if key not in known)
-    return found
+def _from_fhir(fields: Mapping[str, Any], conventions: Conventions, errors: Errors) -> dict[str, Any]:
+    read = dict(fields)
+    _read_phone(read, conventions, errors)
+    return read
 
 
-def _known(session: Session, clinic: Clinic) -> dict[Key, str]:
-    query = select(
-        Patient.given_name, Patient.family_name, Patient.birth_date, Patient.email, Patient.public_id
-    ).where(Patient.clinic_id == clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
-    rows = session.execute(query)
-    return {key: f"patient {row.public_id}" for row in rows for key in _keys(row._asdict())}
+def _read_phone(fields: dict[str, Any], conventions: Conventions, errors: Errors) -> None:
+    if "phone" in fields:
+        _read(fields, "phone", lambda text: phone_from_file("phone", text, conventions.country), errors)
 
 
-def _keys(fields: Mapping[str, Any]) -> list[Key]:
-    """Return by what a patient is recognised."""
-    given = folded(fields["given_name"])
-    keys: list[Key] = [("name", given, folded(fields["family_name"]), fields.get("birth_date"))]
-    if fields.get("email"):
-        keys.append(("email", given, fields["email"].casefold()))
-    return keys
+def _read(fields: dict[str, Any], name: str, read: Callable[[str], Any], errors: Errors) -> None:
+    """Read a field in place; what cannot be read is an error, and no field."""
+    try:
+        fields[name] = read(fields[name])
+    except BadText as error:
+        errors.append((name, error.reason))
+        del fields[name]
+    except ValueError as error:
+        errors.append((name, str(error)))
+        del fields[name]

@@ -31,7 +31,7 @@ from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.open_requirements import status_by_requirements
 from scheduler.services.actors import Actor
 from scheduler.services.planning import availability, course_rules, rules
-from scheduler.services.planning.courses import followers, latest
+from scheduler.services.planning.courses import followers, has_place, latest
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of, visit_of
 from scheduler.services.visit import step_rules
@@ -115,8 +115,14 @@ def _require_place_in_course(session: Session, appointment: Appointment) -> None
     if session.scalars(made_up.limit(1)).first() is not None:
         raise WrongStatus(f"{appointment.title} is already rescheduled: cancel the new visit first")
     course = appointment.care_plan
-    if course is not None and course.status is not CarePlanStatus.ACTIVE:
+    if course is None:
+        return
+    if course.status is not CarePlanStatus.ACTIVE:
         raise WrongStatus(f"The course is {course.status.words}: {appointment.title} cannot be restored")
+    if not has_place(appointment):
+        raise WrongStatus(
+            f"{appointment.title} has no place in the course any more: book another visit instead"
+        )
 
 
 def _require_rules(

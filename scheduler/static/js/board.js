@@ -11,7 +11,7 @@ let drawn = Date.now();
 
 // --- the panel
 document.addEventListener("click", (event) => {
-  const visit = event.target.closest("#board .visit");
+  const visit = event.target.closest("#board .visit, .side-visit");
   if (!visit || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   if (!visit.dataset.dragged) open(visit.dataset.visit);
@@ -112,7 +112,7 @@ async function refreshPanel(before) {
 
 // What another desk changes of a visit shows in its block: state, time, place. Numbers count minutes by themselves.
 function look(id) {
-  const block = board.querySelector(`[data-visit="${id}"]`);
+  const block = document.querySelector(`#board [data-visit="${id}"]`) ?? document.querySelector(`#side [data-visit="${id}"]`);
   const column = block?.closest("[aria-labelledby]")?.getAttribute("aria-labelledby");
   return block ? `${column} ${block.className} ${block.textContent.replace(/\d+/g, "")}` : "";
 }
@@ -121,13 +121,21 @@ function draw(html) {
   const { scrollTop, scrollLeft } = board;
   const current = board.querySelector('[aria-current="true"]')?.dataset.visit;
   const focused = document.activeElement?.closest("#board .visit")?.dataset.visit;
-  board.outerHTML = html;
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  const side = document.getElementById("side");
+  const { scrollTop: sideTop } = side;
+  const listed = document.activeElement?.closest(".side-visit")?.dataset.visit;
+  side.replaceWith(fresh.content.getElementById("side"));
+  board.replaceWith(fresh.content.getElementById("board"));
   board = document.getElementById("board");
+  document.getElementById("side").scrollTop = sideTop;
   document.getElementById("board-count").textContent = board.dataset.count;
   window.htmx.process(board);
   board.scrollTop = scrollTop;
   board.scrollLeft = scrollLeft;
   mark(current);
+  if (listed) document.querySelector(`.side-visit[data-visit="${listed}"]`)?.focus({ preventScroll: true });
   if (focused) board.querySelector(`[data-visit="${focused}"]`)?.focus({ preventScroll: true });
   drawn = Date.now();
 }

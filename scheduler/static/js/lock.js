@@ -1,5 +1,6 @@
 // Asks for the password over the open page when the session locks, so that a draft is kept.
-// The server decides; this only shows it in time, and tells the server that someone is typing.
+// The server decides; this only shows it in time, in all tabs, and tells the server that someone is typing.
+const tabs = new BroadcastChannel("session");
 const IDLE = 15 * 60 * 1000;
 const TELL_EVERY = 60 * 1000;
 let lastInput = Date.now();
@@ -31,7 +32,12 @@ function curtain() {
     field, trouble,
     element("button", { class: "btn btn-primary" }, "Unlock"),
   );
-  dialog.append(form);
+  const leave = element("form", { method: "post", action: "/logout" });
+  leave.append(
+    element("input", { type: "hidden", name: "csrf_token", value: token() }),
+    element("button", { class: "btn btn-link w-100" }, "Switch user"),
+  );
+  dialog.append(form, leave);
   dialog.addEventListener("cancel", (event) => event.preventDefault());
   form.addEventListener("submit", (event) => unlock(event, dialog, field, trouble));
   document.body.append(dialog);
@@ -47,8 +53,8 @@ async function unlock(event, dialog, field, trouble) {
   });
   field.value = "";
   if (answer.status === 204) {
-    lastInput = lastTold = Date.now();
-    dialog.close();
+    open();
+    tabs.postMessage("unlocked");
     return;
   }
   if (answer.headers.has("HX-Redirect") || answer.redirected) {
@@ -66,6 +72,41 @@ function show() {
   const dialog = document.getElementById("lock") || curtain();
   if (!dialog.open) dialog.showModal();
 }
+
+function open() {
+  lastInput = lastTold = Date.now();
+  document.getElementById("lock")?.close();
+}
+
+// Locks at once and stays on the page; a server that does not answer gets the form itself.
+async function lock(form) {
+  const answer = await fetch(form.action, { method: "POST", headers: { "X-CSRFToken": token() } }).catch(() => null);
+  if (!answer?.ok) return form.submit();
+  show();
+  tabs.postMessage("locked");
+}
+
+// After signing out nothing of the user is left: no draft in this tab, and no page in the others.
+function leave() {
+  sessionStorage.clear();
+  document.body.replaceChildren(element("main", { class: "narrow" }));
+  document.querySelector("main").append(
+    element("h1", { class: "mb-3" }, "Signed out"),
+    element("a", { class: "btn btn-primary", href: "/login" }, "Sign in"),
+  );
+}
+
+tabs.addEventListener("message", ({ data }) => ({ locked: show, unlocked: open, "signed-out": leave })[data]());
+document.addEventListener("submit", (event) => {
+  const path = new URL(event.target.action).pathname;
+  if (path === "/account/lock") {
+    event.preventDefault();
+    lock(event.target);
+  } else if (path === "/logout") {
+    sessionStorage.clear();
+    tabs.postMessage("signed-out");
+  }
+});
 
 function noted() {
   lastInput = Date.now();

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.file_dates import DateOrder
 from scheduler.errors import Invalid
 from scheduler.services import jobs, signs_of_life
-from scheduler.services.transfer import import_jobs
+from scheduler.services.transfer import import_jobs, imports_csv
+from scheduler.services.transfer.imports import ImportRefused
+from scheduler.services.transfer.imports_patients import Duplicates
 from scheduler.transactions import reads_first, write_now
 from scheduler.web.current import actor
 from scheduler.web.settings.blueprint import bp, by_field
@@ -17,7 +22,14 @@ from scheduler.web.shell import may
 
 LONGEST_FILE = 20_000_000  # bytes
 MOST_SHOWN = 200  # faults
-FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".json": "fhir"}
+FORMATS = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "csv",
+    ".json": "fhir",
+    ".ndjson": "fhir",
+    ".jsonl": "fhir",
+}
 
 
 @bp.get("/imports")
@@ -34,7 +46,8 @@ def ask_import() -> Response | tuple[str, int]:
     try:
         asked = {
             **_file(),
-            "skip_duplicates": "skip_duplicates" in form,
+            "dates": _chosen(DateOrder, "dates"),
+            "duplicates": _chosen(Duplicates, "duplicates"),
             "dry_run": "dry_run" in form,
         }
     except Invalid as refusal:
@@ -71,6 +84,14 @@ def _page(refusal: Invalid | None = None) -> str:
     )
 
 
+def _chosen(kind: type[StrEnum], name: str) -> str:
+    """Return the choice of a field, its first one if there is none. Raises Invalid."""
+    value = request.form.get(name) or next(iter(kind)).value
+    if value not in list(kind):
+        raise Invalid([(name, "is not a choice")])
+    return value
+
+
 def _file() -> dict[str, str]:
     """Return the file that was sent, as the job takes it. Raises Invalid."""
     sent = request.files.get("file")
@@ -79,15 +100,14 @@ def _file() -> dict[str, str]:
     if sent is None or not name:
         raise Invalid([("file", "is missing")])
     if kind is None:
-        raise Invalid([("file", "must be a table (.csv) or a FHIR bundle (.json)")])
+        raise Invalid([("file", "must be a table (.csv) or FHIR (.json, .ndjson)")])
     content = sent.stream.read(LONGEST_FILE + 1)
     if len(content) > LONGEST_FILE:
         raise Invalid([("file", f"is larger than {LONGEST_FILE // 1_000_000} MB")])
     try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise Invalid([("file", f"is not UTF-8 in line {line}; save it as CSV UTF-8")]) from None
+        text = imports_csv.decoded(content)
+    except ImportRefused as refused:
+        raise Invalid([("file", f"line {one.place} {one.reason}") for one in refused.faults]) from None
     if not text.strip() or "\0" in text:
         raise Invalid([("file", "is empty" if "\0" not in text else "is not text")])
     return {"format": kind, "content": text}

@@ -1,6 +1,6 @@
-"""Every placement of a tiny course, by trying them all: the planner's slowest and surest judge.
+"""Every placement of a tiny course, by trying them all: the slowest and surest check of the planner.
 
-Visits and courses are judged by the validator alone; the planner's start sets and searches are not used.
+Visits and courses are checked by the validator alone; the planner's start sets and searches are not used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def every_start(calendar: Calendar) -> Iterator[datetime]:
 
 
 def every_visit(action: Action, start: datetime, calendar: Calendar) -> Iterator[Placement]:
-    """Yield the visit with every choice of one resource for each need (nobody hands over)."""
+    """Yield the visit with every choice of one resource for each need (no one hands over)."""
     needed: list[tuple[str, Need, datetime, datetime]] = []
     at = start
     for phase in action.phases:
@@ -40,7 +40,7 @@ def every_visit(action: Action, start: datetime, calendar: Calendar) -> Iterator
 
 
 def possible(request: Request, calendar: Calendar, now: datetime) -> dict[str, dict[datetime, Placement]]:
-    """Return, for each action, the starts at which somebody can be found for it, with one way to do it."""
+    """Return, for each action, the starts at which there are resources for it, with one assignment."""
     found: dict[str, dict[datetime, Placement]] = {}
     for action in request.plan.firm:
         found[action.key] = {}

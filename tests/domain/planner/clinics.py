@@ -74,7 +74,7 @@ def calendar(
     own_hours: Mapping[int | None, Sequence[Window]] | None = None,
     patient_busy: Sequence[Window] = (),
 ) -> Calendar:
-    """Return a calendar that is open on Mondays to Fridays unless told otherwise."""
+    """Return a calendar that is open on Mondays to Fridays by default."""
     open_windows = hours(weekdays(days, first) if open_on is None else open_on, opens, closes, zone)
     return Calendar(
         zone,
@@ -164,7 +164,7 @@ def crowd(
     load: float,
     shortest: int = 20,
 ) -> list[Taken]:
-    """Return made-up visits that take up about this share of every unit."""
+    """Return random allocations of about this share of every unit."""
     taken: list[Taken] = []
     for resource in resources:
         for unit in range(resource.units):
@@ -181,7 +181,7 @@ def crowd(
 def random_calendar(
     rng: Random, days: int, load: float, resources: tuple[PlannerResource, ...], **rest: object
 ) -> Calendar:
-    """Return a calendar with everybody's units taken up by chance."""
+    """Return a calendar with random allocations."""
     empty = replace(calendar(days, resources), **rest)  # type: ignore[arg-type]  # the fields of Calendar
     return replace(empty, occupied=crowd(rng, resources, empty.hours[None], load))
 

@@ -1,7 +1,8 @@
 """The best course by trying all: slow, and written from the docstrings of the values, without the planner's parts.
 
-Starts are judged tick by tick on windows and datetimes, people by trying every choice, costs as Weights says. What is
-tried is cut only by a bound: what each visit costs alone, with all that follows it.
+Starts are checked tick by tick on windows and datetimes, people by trying every choice, costs as Weights says. No visit
+is at a local time that comes twice, or spans a clock change. What is tried is cut only by a bound: what each visit
+costs alone, with all that follows it.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Exhaustive:
         self.line = line_visits(self.request.plan)
         self.open = subtract(self.calendar.hours[None], self.calendar.closures.get(None, ()))
         self.ticks = {tick(moment) for moment in moments(problem)}
-        self.opens = {at for at in self.ticks if _inside(at, merged(self.open))}
+        self.opens = {at for at in self.ticks if _inside(at, merged(self.open)) and not self._twice(at)}
         self.free = {resource.id: self._free(resource) for resource in self.calendar.resources}
         self.duty = {resource.id: self._duty(resource) for resource in self.calendar.resources}
         self.units = {resource.id: resource.units for resource in self.calendar.resources}
@@ -91,6 +92,17 @@ class Exhaustive:
         self._together: dict[object, bool] = {}
         self.starts = {one.key: self._starts(one) for one in self.actions}
         self.nodes = 0
+
+    # Clock changes
+
+    def _twice(self, at: int) -> bool:
+        local = instant(at).astimezone(self.zone)
+        return len({local.replace(fold=fold).utcoffset() for fold in (0, 1)}) > 1
+
+    def _joined(self, first: int, last: int) -> bool:
+        """Tell whether the clock does not change between two ticks."""
+        offsets = {instant(at).astimezone(self.zone).utcoffset() for at in (first, last)}
+        return len(offsets) == 1
 
     # Resources
 
@@ -195,6 +207,8 @@ class Exhaustive:
         first = at - shape.comes
         leaves, ends = first + shape.leaves, first + shape.ends
         if any(cell not in self.opens for cell in range(first, ends)) or instant(first) < self.problem.now:
+            return False
+        if not self._joined(first, ends - 1):
             return False
         patient = Window(instant(at), instant(leaves))
         if any(patient.overlaps(other) for other in self.busy):
@@ -307,9 +321,9 @@ class Exhaustive:
             free = self.free[id_]
             if all(free.get(cell, 0) for cell in range(low, high)):
                 before = after = 0
-                while free.get(low - before - 1, 0):
+                while free.get(low - before - 1, 0) and self._joined(low - before - 1, low):
                     before += 1
-                while free.get(high + after, 0):
+                while free.get(high + after, 0) and self._joined(high - 1, high + after):
                     after += 1
                 found.append(sum(0 < gap < self.weights.usable_ticks for gap in (before, after)))
         return min(found)

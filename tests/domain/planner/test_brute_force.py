@@ -76,12 +76,13 @@ def test_the_slot_map_and_the_optimum_agree_with_trying_everything(seed):
 
 
 def cost(problem, visits):
-    """Return what the bill of a placement comes to, for the best choice of the course's own therapist."""
+    """Return the cost of a placement for the best choice of the course's own therapist."""
     grid = problem.availability.grid
-    cells = {problem.course.step(visit.action): grid.cell(visit.start) for visit in visits}
-    bill = CostBreakdown(problem.course, problem.gap_ranges, problem.pricing, problem.weights, cells)
+    by_key = {step.key: step for step in problem.course.steps}
+    cells = {by_key[visit.action]: grid.cell(visit.start) for visit in visits}
+    breakdown = CostBreakdown(problem.course, problem.gap_ranges, problem.pricing, problem.weights, cells)
     owners = problem.optimum.therapists() or [None]
-    return min(sum(term.cost for term in bill.terms(owner)) for owner in owners)
+    return min(sum(term.cost for term in breakdown.terms(owner)) for owner in owners)
 
 
 @pytest.mark.parametrize("seed", range(6))

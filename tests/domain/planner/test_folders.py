@@ -1,4 +1,4 @@
-"""The planner's folders import each other in one direction; the validator shares nothing with the search it judges."""
+"""The planner's folders import each other in one direction; the validator shares nothing with the search."""
 
 import ast
 from pathlib import Path

@@ -6,6 +6,7 @@ from scheduler.domain.planner import check
 from scheduler.domain.planner.answers.placements import proposal_of
 from scheduler.domain.planner.search import cpsat
 from tests.domain.planner.clinics import NOW
+from tests.domain.planner.decision import cheaper
 from tests.domain.planner.instances import instance
 
 INSTANCES = range(204)
@@ -43,5 +44,5 @@ def test_cp_sat_proves_that_nothing_costs_less_and_finds_what_costs_as_much(firs
         if ours is None:
             continue
 
-        assert cpsat.solve(problem, seconds=60, hint=ours, below=ours.cost) is None, seed
-        assert cpsat.solve(problem, seconds=60, below=ours.cost + 1).cost == ours.cost, seed
+        assert cheaper(problem, ours.cost, 60, hint=ours) is None, seed
+        assert cheaper(problem, ours.cost + 1, 60).cost == ours.cost, seed

@@ -149,10 +149,10 @@ def test_a_resource_without_units_is_never_free():
     with pytest.raises(NoFit):
         propose(alone((phase("drip", 30, Role.CHAIR),)), Availability(calendar(1, (idle,))), now=NOW)
     for exclusive in (True, False):
-        nobody = PlannerResource(1, "Nurse", frozenset({Role.NURSE}), units=0)
+        without = PlannerResource(1, "Nurse", frozenset({Role.NURSE}), units=0)
         asked = (phase("call", 10, need(Role.NURSE, exclusive=exclusive)),)
         with pytest.raises(NoFit):
-            propose(alone(asked), Availability(calendar(1, (nobody,))), now=NOW)
+            propose(alone(asked), Availability(calendar(1, (without,))), now=NOW)
 
 
 def test_the_course_keeps_its_therapist_where_another_can_prescribe():

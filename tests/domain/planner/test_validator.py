@@ -273,7 +273,7 @@ def test_a_closure_of_the_clinic_and_the_end_of_the_planned_weeks(visits):
     assert ("horizon", True) in broken(visits, clinic=replace(CALENDAR, days=2))
 
 
-def test_somebody_on_leave(visits):
+def test_a_person_on_leave(visits):
     leave = {THERAPIST: hours([day(n) for n in range(14)], "08:00", "18:00")}
 
     assert broken(visits, clinic=replace(CALENDAR, closures=leave)) == {("off-duty", True)}
@@ -292,11 +292,11 @@ def test_the_wrong_role_the_wrong_chair_and_two_chairs(visits):
     two_chairs = with_visit(
         visits, "infusion-1", lambda v: given_to(v, Role.CHAIR, OTHER_CHAIR, but="set-up")
     )
-    nobody = with_visit(visits, "infusion-1", lambda v: replace(v, segments=v.segments[1:]))
+    unassigned = with_visit(visits, "infusion-1", lambda v: replace(v, segments=v.segments[1:]))
 
     assert broken(nurse_as_therapist) == {("role", True)}
     assert ("same-resource", True) in broken(two_chairs)
-    assert broken(nobody) == {("role", True)}
+    assert broken(unassigned) == {("role", True)}
 
 
 def test_more_than_the_visit_needs(visits):

@@ -1,8 +1,9 @@
 """Random courses of any shape on odd calendars, for the oracle: a seed gives the same instance for ever.
 
 Up to eight visits follow one; phases without the patient are anywhere; two people of one role, one person with several
-roles, nurses of one unit or three; split days, opening at odd minutes, half days of leave, clock changes; done actions,
-pins, preferences, weights with zeros.
+roles, nurses of one to three units; split days, opening at odd minutes, half days of leave, clock changes; done
+actions, pins, preferences, weights with zeros. Two more families: every clinic open while its clock changes, and
+nurses of four units.
 """
 
 from __future__ import annotations
@@ -58,6 +59,16 @@ ZONES = [
     ("Asia/Kathmandu", date(2026, 3, 27)),
     ("Africa/Casablanca", date(2026, 2, 13)),
 ]
+CHANGES = [  # each on the third day, while the clinic is open
+    ("America/New_York", date(2026, 10, 30), ("00:35", "02:20")),
+    ("America/New_York", date(2026, 3, 6), ("01:35", "03:25")),
+    ("America/St_Johns", date(2026, 3, 6), ("01:30", "03:20")),
+    ("Europe/London", date(2026, 3, 27), ("00:33", "02:22")),
+    ("Europe/London", date(2026, 10, 23), ("00:40", "02:20")),
+    ("Australia/Lord_Howe", date(2026, 4, 3), ("01:05", "02:20")),
+    ("Australia/Sydney", date(2026, 10, 2), ("01:30", "03:20")),
+    ("Africa/Casablanca", date(2026, 2, 13), ("01:30", "03:25")),
+]
 SHIFTS = [
     [("09:00", "10:00")],
     [("09:00", "09:50")],
@@ -67,12 +78,16 @@ SHIFTS = [
 ]
 
 
-def tree(seed: int, most: int = 8) -> PlanningProblem:
-    """Return a problem; `most` visits follow one at most."""
+def tree(seed: int, most: int = 8, family: str = "any") -> PlanningProblem:
+    """Return a problem; `most` visits follow one at most. Families: "any", "clock" and "four units"."""
     rng = Random(f"tree {seed}")
     zone_name, first = rng.choice(ZONES) if rng.random() < 0.4 else ZONES[0]
+    shifts = None
+    if family == "clock":
+        zone_name, first, shift = rng.choice(CHANGES)
+        shifts = [shift]
     zone = ZoneInfo(zone_name)
-    calendar = _calendar(rng, zone, first)
+    calendar = _calendar(rng, zone, first, shifts, (4,) if family == "four units" else (1, 2, 3))
     course = _course(rng, most)
     request = Request(course, first, done=_done(rng, course, zone, first))
     request = replace(request, **_wishes(rng, request, calendar))
@@ -82,29 +97,40 @@ def tree(seed: int, most: int = 8) -> PlanningProblem:
     return PlanningProblem(request, Availability(calendar), _weights(rng), now)
 
 
-def _calendar(rng: Random, zone: ZoneInfo, first: date) -> Calendar:
+def _calendar(
+    rng: Random,
+    zone: ZoneInfo,
+    first: date,
+    shifts: list[tuple[str, str]] | None,
+    units: tuple[int, ...],
+) -> Calendar:
     days = rng.randint(4, 8)
-    shifts = rng.choice(SHIFTS)
+    shifts = shifts or rng.choice(SHIFTS)
     open_on = [day(n, first) for n in range(days) if rng.random() < 0.95] or [first]
     windows = [Window(at(on, begins, zone), at(on, ends, zone)) for on in open_on for begins, ends in shifts]
-    people = _people(rng)
+    people = _people(rng, units)
+    early = "09:00" if shifts in SHIFTS else shifts[0][0]
     closures: dict[int | None, list[Window]] = {}
     own: dict[int | None, list[Window]] = {None: windows}
     for person in people:
         if rng.random() < 0.15:  # half a day of leave
             on = rng.choice(open_on)
-            closures[person.id] = [Window(at(on, "09:25", zone), at(on, "13:00", zone))]
+            closures[person.id] = [_later(at(on, early, zone), 25, 240)]
         elif rng.random() < 0.15:
             own[person.id] = [window for window in windows if rng.random() < 0.7]
-    busy = [Window(at(on, "09:15", zone), at(on, "09:40", zone)) for on in open_on if rng.random() < 0.1]
+    busy = [_later(at(on, early, zone), 15, 40) for on in open_on if rng.random() < 0.1]
     taken = crowd(rng, people, windows, rng.choice([0, 0, 0, 0.1, 0.2, 0.4]), 5)
     return Calendar(zone, first, days, people, own, closures, taken, busy)
 
 
-def _people(rng: Random) -> tuple[PlannerResource, ...]:
+def _later(start: datetime, first: int, last: int) -> Window:
+    return Window(start + minutes(first), start + minutes(last))
+
+
+def _people(rng: Random, choice: tuple[int, ...]) -> tuple[PlannerResource, ...]:
     count = rng.randint
     people = staff(count(1, 2), 1, count(1, 3), count(1, 2), count(1, 3))
-    units = rng.choice([1, 2, 3])
+    units = rng.choice(choice)
     people = tuple(replace(one, units=units) if Role.NURSE in one.roles else one for one in people)
     if rng.random() < 0.5:
         more = [Role.PRESCRIBER, Role.THERAPIST, Role.NURSE]

@@ -18,7 +18,7 @@ from scheduler.services.mail import outbox
 from scheduler.services.mail.letters import Letterhead, compose
 from scheduler.services.mail.told import last_told
 from scheduler.services.planning import courses
-from scheduler.services.visit import books, requirements, visits
+from scheduler.services.visit import books, requirements, undo, visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.courses import visit
@@ -239,3 +239,12 @@ def test_after_a_change_and_back_the_visits_that_take_place_stand(session, harbo
 
     assert [standing[key].status.is_live for key in ("consult", "infusion-1", "infusion-6")] == [True] * 3
     assert courses.missing_steps(nora_course) == []
+
+
+def test_what_the_former_protocol_held_does_not_come_back(session, harbor, nora_course):
+    planned = change(session, harbor, nora_course, NASAL, NOW)
+    apply_change(session, harbor.actor("alice"), planned, "responds well", NOW)
+    sixth = visit(nora_course, "infusion-6")
+
+    with pytest.raises(WrongStatus, match="no place in the course"):
+        undo.undo(session, harbor.actor("alice"), sixth, "cancel", NOW)

@@ -6,9 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.domain.message_reasons import MessageReason
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.message import Message, MessageKind
+from scheduler.models.plan_definition import current
 from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.course import booking, ending, make_ups
 from scheduler.services.feed import feeds
 from scheduler.services.mail import delivery, due, leases, letters
 from scheduler.services.patient import patients
@@ -102,3 +105,23 @@ def test_nothing_is_booked_or_moved_but_what_is_booked_can_be_canceled(
 
     visits.cancel(session, harbor.prescriber, [visit(nora_course, "infusion-6")], NOW)
     assert visit(nora_course, "infusion-6").status.is_off
+
+
+def test_all_that_is_ahead_is_canceled_quietly(session, harbor, nora_course):
+    patient, alice = nora_course.patient, harbor.actor("alice")
+    therapy = current(session, harbor.clinic.id, "therapy-6").plan.action("therapy-1")
+    single = booking.book_visit(session, alice, patient, therapy, NOW + timedelta(days=42, hours=3), NOW)
+    ahead = {one for one in nora_course.appointments if one.start_at > NOW}
+    patients.update(session, alice, patient, {"active": False}, NOW)
+
+    with pytest.raises(Invalid):
+        ending.cancel_ahead(session, alice, patient, NOW, " ")
+    gone = ending.cancel_ahead(session, alice, patient, NOW, "moved away")
+
+    assert set(gone) == ahead | {single}
+    assert {one.status for one in gone} == {AppointmentStatus.CANCELLED}
+    assert all(one.cancelled_quietly and one.status_reason == "moved away" for one in gone)
+    assert nora_course.status is CarePlanStatus.REVOKED
+    assert make_ups.to_make_up(session, harbor.clinic) == []
+    kinds = session.scalars(select(Message.kind)).all()
+    assert MessageKind.CANCELLATION not in kinds

@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.services.patient import duplicates, patients
+from scheduler.services.patient import duplicates
 from tests.cast import NOW, add_patient
 from tests.engines import both
 
@@ -61,12 +61,44 @@ def test_a_number_that_many_share_says_nothing(session, harbor):
     assert duplicates.of_clinic(session, harbor.clinic) == []
 
 
-def test_who_gives_neither_phone_nor_birth_date_is_like_nobody(session, harbor):
+def test_the_same_name_is_a_reason_to_look_where_a_date_of_birth_is_missing(session, harbor):
     first = add_patient(session, harbor, "Ana", "Peña")
-    second = patients.create(
-        session, harbor.actor("alice"), {"given_name": "Ana", "family_name": "Peña"}, NOW
+    add_patient(session, harbor, "Pena", "Ana", **BORN)
+    add_patient(session, harbor, "Ana", "Peña", birth_date="1984-03-10")
+
+    pair = ("Ana", "Pena", (duplicates.NAME_ALONE,))
+    assert pairs(duplicates.of_clinic(session, harbor.clinic)) == [
+        pair,
+        ("Ana", "Ana", (duplicates.NAME_ALONE,)),
+    ]
+    assert pair in pairs(duplicates.of_patient(session, harbor.clinic, first))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("Two", "Tabs", "1980-01-01", "212 555 0001"), ("Two", "Tabs", None, ""), True),
+        (("Two", "Tabs", "1980-01-01", ""), ("Tabs", "Two", "1980-01-01", ""), True),
+        (("Two", "Tabs", "1980-01-01", "212 555 0001"), ("Two M.", "Tabs", None, "+1 212 555 0001"), True),
+        (("Two", "Tabs", "1980-01-01", "212 555 0001"), ("Two", "Married", None, "2125550001 x12"), True),
+        (("Two", "Tabs", "1980-01-01", ""), ("Two", "Tabs", "1981-01-01", ""), False),
+        (("Two", "Tabs", "1980-01-01", "212 555 0001"), ("Twin", "Tabs", "1980-01-01", "2125550001"), False),
+        (("Two", "Tabs", None, "212 555 0001"), ("Two M.", "Tabs", None, "212 555 0002"), False),
+    ],
+)
+def test_one_rule_says_who_is_the_same_person(session, harbor, one, other, same):
+    first, second = (
+        add_patient(session, harbor, given, family, birth_date=born, phone=phone)
+        for given, family, born, phone in (one, other)
     )
 
-    assert second.id != first.id
-    assert duplicates.of_clinic(session, harbor.clinic) == []
-    assert duplicates.of_patient(session, harbor.clinic, first) == []
+    assert duplicates.same_person(session, harbor.clinic, second) == [first] * same
+
+
+def test_a_former_name_leads_to_the_record_that_goes_on(session, harbor):
+    kept = add_patient(session, harbor, "Ana", "Peña", **BORN)
+    former = add_patient(session, harbor, "Ana", "Ruiz", **BORN)
+    former.merged_into_id = kept.id
+    again = add_patient(session, harbor, "Ana", "Ruiz", **BORN)
+
+    assert duplicates.same_person(session, harbor.clinic, again) == [kept]

@@ -1,1 +1,1 @@
-"""What people are told: who does what, the cost in words, other plans, reasons, suggestions, changes."""
+"""What the planner answers: who does what, the cost in words, alternatives, reasons, suggestions, changes."""

@@ -1,4 +1,4 @@
-"""Other plans worth showing: the best that differ from the best so far in a way that a patient cares about.
+"""Alternatives: the cheapest plans that differ from the best in a way that matters to a patient.
 
 Different means another set of weekdays, the other half of the day, another therapist of the course, or a later start.
 Each kind is solved to its own optimum; the cheapest are kept.
@@ -24,7 +24,7 @@ def best(problem: PlanningProblem, number: int, at_once: AtOnce | None = None) -
     """Return up to `number` solutions, the optimum first; none if nothing fits. Raises GaveUp when unknown.
 
     Where the optimum was hard to find there is only that: each other kind would be as hard. `at_once` tells, where the
-    search ends without proof, whether to leave it at that.
+    search ends without proof, whether to answer without CP-SAT.
     """
     first = solver_fallback.best(problem, at_once)
     if first is None:

@@ -1,23 +1,49 @@
 """From starts to people and places: who takes which phase of each visit, with the fewest hand-overs.
 
-The start sets promise that everything can be given out; here the choice is made. A therapist is the course's own where
-free, a place the one used before or the one that leaves the chairs least chopped up, the nurse who is free longest.
+The start sets promise that everything can be given out; here the choice is made. What is kept for a visit is tried in
+all ways, the best first: the course's own therapist, the place used before or the one that leaves the fewest short
+gaps. Nurses who may hand over follow, piece by piece of time: the one who is there already, or who can see the whole
+visit through, or who is free longest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from scheduler.domain.planner.answers.joint import AssignedStretch, JointAssignment, PlacedNeed
-from scheduler.domain.planner.grid.demands import Demand, ResourceNeed, Stretch
-from scheduler.domain.planner.grid.grid import ticks
+from scheduler.domain.planner.grid.demands import Demand, ResourceNeed
+from scheduler.domain.planner.grid.grid import ceil_tick, floor_tick, ticks
+from scheduler.domain.planner.grid.sharing import pieces, units_of
 from scheduler.domain.planner.grid.starts import Starts
 from scheduler.domain.planner.values import Placement, PlannerResource, Segment
 from scheduler.domain.plans import TICK, Action, Role
 
+NO_ONE = PlannerResource(0, "", frozenset())
+
 
 class Unassignable(Exception):
     """No one is free for something that the start set promised."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedNeed:
+    """A need of a visit that starts at a cell. `throughout` are the nurses who are free for all its needs of nurses."""
+
+    visit: int
+    asked: ResourceNeed
+    cell: int
+    throughout: set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Cells of the grid in which a resource serves a need (None: of a visit that keeps what it uses)."""
+
+    need: PlacedNeed | None
+    resource: PlannerResource
+    start: int
+    end: int
+    exclusive: bool = False
 
 
 class Assigner:
@@ -28,75 +54,73 @@ class Assigner:
         self.availability = starts.availability
         self.used: dict[int, int] = {therapist: 1000} if therapist is not None else {}
 
-    def visit(self, action: Action, cell: int) -> Placement:
-        """Return the visit of an action at a cell. Raises Unassignable."""
-        turns = self._turns(self.starts.demand(action), cell)
-        return self.visits([(action, cell)])[0] if turns is None else self._visit(action, cell, turns)
-
     def visits(
         self, placed: Sequence[tuple[Action, int]], beside: Sequence[Placement] = ()
     ) -> list[Placement]:
-        """Return visits whose phases overlap, each with its own resources and none of those of `beside`.
+        """Return visits at these cells, each with its own resources and none of those of `beside`.
 
         Raises Unassignable.
         """
-        tasks = [
-            PlacedNeed(
-                number,
-                asked,
-                cell,
-                self._ranked(asked, cell) if asked.kept else list(self.starts.pool(asked)),
-            )
-            for number, (action, cell) in enumerate(placed)
-            for asked in self.starts.demand(action).asked
-        ]
-        turns = JointAssignment(self.availability, tasks, beside).find()
+        needs: list[PlacedNeed] = []
+        for number, (action, cell) in enumerate(placed):
+            demand = self.starts.demand(action)
+            throughout = self._throughout(demand, cell)
+            needs += [PlacedNeed(number, asked, cell, throughout) for asked in demand.asked]
+        kept = sorted((need for need in needs if need.asked.kept), key=self._order)
+        relayed = [need for need in needs if not need.asked.kept]
+        turns = self._keep(kept, relayed, list(self._turns_of(beside)))
         if turns is None:
             raise Unassignable(", ".join(action.key for action, _ in placed))
         return [
-            self._visit(action, cell, [turn for task, turn in turns if task.visit == number])
+            self._placement(action, cell, [t for t in turns if t.need and t.need.visit == number])
             for number, (action, cell) in enumerate(placed)
         ]
 
-    def _visit(self, action: Action, cell: int, turns: Sequence[AssignedStretch]) -> Placement:
-        for turn in turns:
-            self.used[turn.resource_id] = self.used.get(turn.resource_id, 0) + 1
-        start = self.availability.grid.instant(cell)
-        segments = tuple(self._segments(action, turns, cell))
-        end, leaves = start + action.length_from_start, start + action.attended_length
-        return Placement(action.key, start, end, leaves, segments)
+    def _order(self, need: PlacedNeed) -> tuple[bool, bool, int]:
+        role = need.asked.role
+        return role is not Role.THERAPIST, role is Role.NURSE, len(self.starts.pool(need.asked))
 
-    def _turns(self, demand: Demand, cell: int) -> list[AssignedStretch] | None:
-        kept = [asked for asked in demand.asked if asked.kept and asked.role is not Role.NURSE]
-        kept.sort(key=lambda asked: asked.role is not Role.THERAPIST)  # the course's own is taken first
-        nurses = sorted(
-            (asked for asked in demand.asked if asked.role is Role.NURSE), key=lambda a: a.stretches[0].start
-        )
-        for chosen in self._people(kept, cell, []):
-            shared = self._nurses(nurses, cell, chosen)
-            if shared is not None:
-                return [*chosen, *shared]
+    def _turns_of(self, visits: Sequence[Placement]) -> Iterator[Turn]:
+        by_id = {resource.id: resource for resource in self.availability.resources}
+        for visit in visits:
+            for segment in visit.segments:
+                bounds = floor_tick(segment.start), ceil_tick(segment.end)
+                first, past = self.availability.grid.utc.searchsorted(bounds).tolist()
+                yield Turn(None, by_id[segment.resource_id], first, past, segment.exclusive)
+
+    def _throughout(self, demand: Demand, cell: int) -> set[int]:
+        needs = [one for one in demand.asked if one.role is Role.NURSE]
+        able = [{r.id for r in self.starts.pool(one) if self.starts.is_free(one, r, cell)} for one in needs]
+        return set.intersection(*able) if able else set()
+
+    def _keep(
+        self, left: Sequence[PlacedNeed], relayed: Sequence[PlacedNeed], turns: list[Turn]
+    ) -> list[Turn] | None:
+        """Return turns for all needs, beside these turns, or None if it cannot be done."""
+        if not left:
+            return self._relay(relayed, turns)
+        need = left[0]
+        for resource in self._ranked(need):
+            held = [turn for turn in turns if turn.resource.id == resource.id]
+            more = [Turn(need, resource, *stretch) for stretch in _stretches(need)]
+            if not held or all(
+                self._until(turn, at, end, held) == end
+                for turn in more
+                for at, end in pieces([turn, *held])
+                if turn.start <= at < turn.end
+            ):
+                found = self._keep(left[1:], relayed, [*turns, *more])
+                if found is not None:
+                    return found
         return None
 
-    def _people(
-        self, left: Sequence[ResourceNeed], cell: int, chosen: list[AssignedStretch]
-    ) -> Iterator[list[AssignedStretch]]:
-        if not left:
-            yield chosen
-            return
-        asked = left[0]
-        for resource in self._ranked(asked, cell):
-            if not _busy(resource.id, asked, chosen):
-                turns = [
-                    AssignedStretch(asked, resource.id, s.start, s.end, s.exclusive) for s in asked.stretches
-                ]
-                yield from self._people(left[1:], cell, [*chosen, *turns])
-
-    def _ranked(self, asked: ResourceNeed, cell: int) -> list[PlannerResource]:
+    def _ranked(self, need: PlacedNeed) -> list[PlannerResource]:
+        asked, cell = need.asked, need.cell
         free = [r for r in self.starts.pool(asked) if self.starts.is_free(asked, r, cell)]
-        if not asked.role.is_place:
-            return sorted(free, key=lambda r: -self.used.get(r.id, 0))
-        return sorted(free, key=lambda r: (self._fragment_count(asked, r, cell), -self.used.get(r.id, 0)))
+        free.sort(key=lambda r: (r.id not in need.throughout, -self.used.get(r.id, 0)))
+        if asked.role.is_place:
+            free.sort(key=lambda r: self._fragment_count(asked, r, cell))
+        return free
 
     def _fragment_count(self, asked: ResourceNeed, place: PlannerResource, cell: int) -> int:
         """Return how many free stretches too short to use this place is left with."""
@@ -107,114 +131,100 @@ class Assigner:
         before = free >> max(start - self.usable, 0) & width
         after = free >> end & width
         # the cell next to the visit is free, but not all of the usable length
-        return int(bool(before >> (self.usable - 1) & 1) and before != width) + int(
-            bool(after & 1) and after != width
-        )
+        return (before >> (self.usable - 1) & 1 and before != width) + (after & 1 and after != width)
 
-    def _nurses(
-        self, asked: Sequence[ResourceNeed], cell: int, chosen: list[AssignedStretch]
-    ) -> list[AssignedStretch] | None:
-        turns: list[AssignedStretch] = []
-        whole = self._one_for_all(asked, cell, chosen)
-        if whole is not None:
-            return whole
-        for one in asked:
-            for stretch in one.stretches:
-                more = self._relay(
-                    one, stretch, cell, [*chosen, *turns], turns[-1].resource_id if turns else None
-                )
-                if more is None:
+    def _relay(self, needs: Sequence[PlacedNeed], turns: list[Turn]) -> list[Turn] | None:
+        """Return these turns and those for needs that may be handed over, the earlier ones first."""
+        wanted = [Turn(need, NO_ONE, *stretch) for need in needs for stretch in _stretches(need)]
+        turns = list(turns)
+        for start, end in pieces([*wanted, *turns]) if wanted else ():
+            at = start
+            asking = [turn.need for turn in wanted if turn.need and turn.start <= at < turn.end]
+            while asking and at < end:
+                chosen = self._choose(asking, at, end, turns)
+                if chosen is None:
                     return None
-                turns += more
+                until = min(turn.end for turn in chosen)
+                for turn in chosen:
+                    last = next((t for t in turns if _goes_on(t, turn)), turn)
+                    turns = [t for t in turns if t is not last]
+                    turns.append(replace(turn, start=last.start, end=until))
+                at = until
         return turns
 
-    def _one_for_all(
-        self, asked: Sequence[ResourceNeed], cell: int, chosen: list[AssignedStretch]
-    ) -> list[AssignedStretch] | None:
-        if any(a is not b and a.meets(b) for a in asked for b in asked):
-            return None
-        pools = [self.starts.pool(one) for one in asked]
-        for nurse in sorted(pools[0], key=lambda r: -self.used.get(r.id, 0)) if pools else ():
-            if all(
-                nurse in pool and self.starts.is_free(one, nurse, cell) and not _busy(nurse.id, one, chosen)
-                for one, pool in zip(asked, pools, strict=True)
-            ):
-                return [
-                    AssignedStretch(one, nurse.id, s.start, s.end, s.exclusive)
-                    for one in asked
-                    for s in one.stretches
-                ]
+    def _choose(
+        self, asking: Sequence[PlacedNeed], at: int, end: int, turns: list[Turn]
+    ) -> list[Turn] | None:
+        """Return turns from `at` on for all who ask at that moment; none ends after `end`."""
+        if not asking:
+            return []
+        need = asking[0]
+        last = next((t.resource.id for t in reversed(turns) if _was_nurse(t, need, at)), None)
+
+        def rank(turn: Turn) -> tuple[bool, bool, int, int]:
+            id_ = turn.resource.id
+            return id_ != last, id_ not in need.throughout, -turn.end, -self.used.get(id_, 0)
+
+        pool = (Turn(need, resource, at, end) for resource in self.starts.pool(need.asked))
+        able = [Turn(need, turn.resource, at, self._until(turn, at, end, turns)) for turn in pool]
+        for turn in sorted((turn for turn in able if turn.end > at), key=rank):
+            others = self._choose(asking[1:], at, end, [*turns, turn])
+            if others is not None:
+                return [turn, *others]
         return None
 
-    def _relay(
-        self,
-        asked: ResourceNeed,
-        stretch: Stretch,
-        cell: int,
-        chosen: list[AssignedStretch],
-        previous: int | None,
-    ) -> list[AssignedStretch] | None:
-        """Return turns that cover the stretch: always the one who lasts longest, which is the fewest turns."""
-        turns: list[AssignedStretch] = []
-        at = stretch.start
-        pool = self.starts.pool(asked)
-        while at < stretch.end:
-            reach = {r.id: self._lasts(r, asked, stretch, cell, at, chosen) for r in pool}
-            best = max(reach, key=lambda i: (reach[i], i == previous, self.used.get(i, 0)), default=None)
-            if best is None or reach[best] <= at or (asked.kept and reach[best] < stretch.end):
-                return None
-            turns.append(AssignedStretch(asked, best, at, reach[best], stretch.exclusive))
-            at, previous = reach[best], best
-        return turns
+    def _until(self, turn: Turn, at: int, end: int, turns: Sequence[Turn]) -> int:
+        """Return the cell, `end` at most, up to which the resource of a turn is free for it from `at`.
 
-    def _lasts(
-        self,
-        nurse: PlannerResource,
-        asked: ResourceNeed,
-        stretch: Stretch,
-        cell: int,
-        at: int,
-        chosen: list[AssignedStretch],
-    ) -> int:
-        levels = self.availability.at_least[nurse.id]
-        free = levels[-1 if stretch.exclusive else 1] >> (cell + at)
-        # adding one carries through the lowest ones: their number is how long the nurse stays free
-        run = (~free & (free + 1)).bit_length() - 1
-        end = min(at + run, stretch.end)
-        for turn in chosen:
-            if (
-                turn.resource_id == nurse.id
-                and turn.asked is not asked
-                and turn.start < end
-                and at < turn.end
-            ):
-                end = max(turn.start, at)
-        return end
+        No other turn starts or ends between `at` and `end`.
+        """
+        resource = turn.resource
+        beside = [t for t in turns if t.resource.id == resource.id and t.start <= at < t.end]
+        if any(t.need and turn.need and t.need.visit == turn.need.visit for t in beside):
+            return at
+        units = sum(units_of(resource, t.exclusive) for t in (turn, *beside))
+        free = self.availability.free(resource.id, units) >> at
+        # adding one carries through the lowest ones: their number is how long the resource stays free
+        return min(at + (~free & (free + 1)).bit_length() - 1, end)
 
-    def _segments(self, action: Action, turns: Sequence[AssignedStretch], cell: int) -> Iterator[Segment]:
+    def _placement(self, action: Action, cell: int, turns: Sequence[Turn]) -> Placement:
+        for turn in turns:
+            self.used[turn.resource.id] = self.used.get(turn.resource.id, 0) + 1
+        start = self.availability.grid.instant(cell)
+        segments = tuple(self._segments(action, turns, cell))
+        end, leaves = start + action.length_from_start, start + action.attended_length
+        return Placement(action.key, start, end, leaves, segments)
+
+    def _segments(self, action: Action, turns: Sequence[Turn], cell: int) -> Iterator[Segment]:
         begin = self.availability.grid.instant(cell)
         at = -ticks(action.lead)
         for number, phase in enumerate(action.phases):
             for rank, need in enumerate(phase.needs):
-                if need.presence:
-                    continue
                 until = at + ticks(need.length or phase.length)
                 for turn in turns:
-                    if (number, rank) in turn.asked.needs and turn.start < until and at < turn.end:
+                    start, end = max(turn.start - cell, at), min(turn.end - cell, until)
+                    if turn.need and (number, rank) in turn.need.asked.needs and start < end:
                         yield Segment(
-                            turn.resource_id,
+                            turn.resource.id,
                             need.role,
                             phase.name,
-                            begin + max(turn.start, at) * TICK,
-                            begin + min(turn.end, until) * TICK,
+                            begin + start * TICK,
+                            begin + end * TICK,
                             need.exclusive,
                         )
             at += ticks(phase.length)
 
 
-def _busy(resource_id: int, asked: ResourceNeed, chosen: Sequence[AssignedStretch]) -> bool:
-    return any(
-        turn.resource_id == resource_id and turn.start < stretch.end and stretch.start < turn.end
-        for turn in chosen
-        for stretch in asked.stretches
-    )
+def _stretches(need: PlacedNeed) -> list[tuple[int, int, bool]]:
+    return [(need.cell + s.start, need.cell + s.end, s.exclusive) for s in need.asked.stretches]
+
+
+def _goes_on(turn: Turn, following: Turn) -> bool:
+    """Tell whether a turn is the same resource's, for the same need, just before."""
+    return (turn.need, turn.resource.id, turn.end) == (following.need, following.resource.id, following.start)
+
+
+def _was_nurse(turn: Turn, need: PlacedNeed, at: int) -> bool:
+    """Tell whether a turn is a nurse's of the same visit, over by then."""
+    other = turn.need
+    return bool(other and other.visit == need.visit and other.asked.role is Role.NURSE and turn.end <= at)

@@ -1,4 +1,4 @@
-"""The parts of a finished plan's cost, each with the words that a front-desk person reads.
+"""The terms of a plan's cost, in words for the front desk.
 
 Counted visit by visit from the plan itself, not from the search's tables; the sum is the search's cost.
 """
@@ -38,7 +38,7 @@ class CostBreakdown:
         self.visits = sorted(cells, key=lambda step: cells[step])
 
     def terms(self, therapist: int | None) -> tuple[Term, ...]:
-        """Return the terms in the order in which people care."""
+        """Return the terms, the most important first."""
         return tuple(
             term
             for term in (

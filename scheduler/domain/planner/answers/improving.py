@@ -1,7 +1,7 @@
 """A longer search for a better course, where the answer given at once is not proven.
 
-It takes a minute, so it is the worker's. What it finds comes back as starts, placed again when they are shown:
-the calendar may have changed meanwhile.
+It takes a minute, so the worker runs it. Its result is kept as starts, which are placed again when they are shown:
+the calendar may have changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scheduler.domain.planner.values import GaveUp, NoFit, Proposal, Request, We
 
 @dataclass(frozen=True, slots=True)
 class Improvement:
-    """What a longer search came to: the starts by action and their cost, or nothing that fits (if `proven`: ever)."""
+    """The result of a longer search: starts by action and their cost; None where nothing was found."""
 
     starts: Mapping[str, datetime] | None
     cost: int | None
@@ -41,10 +41,10 @@ def improve(
     known = None
     try:
         known = problem.optimum.best(problem.sets)
-        settled = known is None or known.proven
+        certain = known is None or known.proven
     except GaveUp:
-        settled = False
-    if not settled:
+        certain = False
+    if not certain:
         try:
             known = solver_fallback.by_cp_sat(
                 problem, problem.sets, problem.optimum.therapists(), known, seconds, watch

@@ -45,7 +45,7 @@ class Placements:
             if step in together and step not in found:
                 found |= self._overlapping(together[step], solution.cells, assigner)
             elif step not in found:
-                found[step] = self._staying(step, cell) or assigner.visit(step.action, cell)
+                found[step] = self._staying(step, cell) or assigner.visits([(step.action, cell)])[0]
         return tuple(sorted(found.values(), key=lambda visit: visit.start))
 
     def _overlapping(

@@ -50,7 +50,7 @@ def _moved(on: date, unit: Unit, number: int, workdays: Workdays) -> date:
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant of a likely wall-clock time; at a clock change the next one that is unmistakable."""
+    """Return the instant of a likely wall-clock time; at a clock change the next one that is unambiguous."""
     try:
         return to_utc(local, zone)
     except NonexistentTime as gap:

@@ -29,7 +29,7 @@ def propose(
 
     At most `request.count`, which differ in a way that matters. Raises NoFit with the first action that cannot be
     placed, what blocks it and what would make room; or with the reason that the search gave up. `at_once` is
-    asked where the search ends without proof: whether to leave it at that, to be `improve`d later.
+    called where the search ends without proof: whether to answer without CP-SAT, to be `improve`d later.
     """
     problem = PlanningProblem(request, availability, weights, now)
     try:

@@ -1,8 +1,8 @@
-"""Moving one visit and putting the rest of the course right with as few other moves as can be.
+"""Move visits of a course and restore its plan with the fewest other moves.
 
 The price of moving a visit outweighs everything else a plan can cost, and that of a visit to keep (confirmed, pinned)
 outweighs all other moves together; among the plans with the fewest moves the usual preferences decide. Visits that are
-over are never touched. Gaps and wishes that were bent before the move may stay as they are.
+over do not change. Gaps and wishes that were broken before the move may stay broken.
 """
 
 from __future__ import annotations
@@ -55,24 +55,24 @@ def reflow(
     bend: bool = False,
     other_plan: bool = False,
 ) -> Reflow:
-    """Return the course with the `moved` visits at their new starts and as few others moved as possible.
+    """Return the course with the `moved` visits at their new starts and the fewest others moved.
 
-    `current` are the visits as they stand, by action; an action of the plan that is in neither `current` nor
+    `current` are the visits as they are now, by action; an action of the plan that is in neither `current` nor
     `request.done` gets a new time (a visit to make up). The availability must count the time of `current` as free.
     Visits of the line before the first moved one stay; `bend` lets a moved visit break the gap to them (a soft rule
     that a role overrides), and what follows it keeps its gaps. With `other_plan` the gaps that `current` has do not
     count: every visit must keep those of the plan. Raises NoFit when no set of moves restores the plan.
     """
-    settled = _settled(request, current, moved, now)
-    coming = {key: visit for key, visit in current.items() if key not in settled.done}
-    earlier = _before(settled, coming, moved)
+    asked = _with_begun(request, current, moved, now)
+    coming = {key: visit for key, visit in current.items() if key not in asked.done}
+    earlier = _before(asked, coming, moved)
     starts = {key: visit.start for key, visit in coming.items()}
     price = {key: _price(key, keep, len(coming)) for key in coming if key not in moved and key not in earlier}
     staying = staying_at(availability.grid, {key: starts[key] for key in price}, price)
-    pinned = {**settled.pinned, **{key: starts[key] for key in earlier}, **moved}
+    pinned = {**asked.pinned, **{key: starts[key] for key in earlier}, **moved}
     kept = {} if other_plan else {**starts, **(moved if bend else {})}
-    slack = _slack(settled, kept, availability, moved, bend)
-    bent = replace(settled, pinned=pinned, slack=slack)
+    slack = _slack(asked, kept, availability, moved, bend)
+    bent = replace(asked, pinned=pinned, slack=slack)
     problem = PlanningProblem(bent, availability, weights or Weights(), now, staying)
     try:
         solution = solver_fallback.best(problem)
@@ -88,7 +88,7 @@ def _price(key: str, keep: frozenset[str], number: int) -> int:
     return MOVE * (number + 1) if key in keep else MOVE
 
 
-def _settled(
+def _with_begun(
     request: Request, current: Mapping[str, Placement], moved: Mapping[str, datetime], now: datetime
 ) -> Request:
     """Return the request with the visits that have begun, or whose first phase has, as done."""
@@ -103,7 +103,7 @@ def _settled(
 def _before(
     request: Request, coming: Mapping[str, Placement], moved: Mapping[str, datetime]
 ) -> frozenset[str]:
-    """Return the visits of the line that lie before the first moved one: those are not to follow it about."""
+    """Return the visits of the line that lie before the first moved one: they stay where they are."""
     line = line_of(request.plan)
     first = min((coming[key].start for key in moved if key in coming), default=None)
     if first is None:
@@ -118,7 +118,7 @@ def _slack(
     moved: Container[str],
     bend: bool,
 ) -> dict[str, tuple[int, int]]:
-    """Return gaps wide enough for what is bent between these starts.
+    """Return gaps wide enough for those broken between these starts.
 
     Left out are those from moved visits, and, unless they `bend`, to them.
     """

@@ -1,8 +1,7 @@
-"""What would help when nothing fits: changes of the request, or an hour more of somebody, each solved again first.
+"""What would help when nothing fits: changes of the request, or more staff, each solved again before it is offered.
 
-Asked in the order in which a desk would ask: another therapist, other days, other hours, later, a gap bent once; and if
-none of that helps, more of the resource that blocks. Only what makes room is offered, and of one thing only the least
-that does: who need come but an hour earlier is not asked for two.
+In this order: another therapist, other days, other hours, a later start, one gap longer or shorter; and if none of
+these helps, more of the resource that blocks. Of several changes of one kind only the smallest that helps is offered.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ ANOTHER = -1  # the id of a resource that does not exist
 
 
 class RequestChange(NamedTuple):
-    """A change in words and fields of the request; `asks` names what the patient or the clinic gives up for it."""
+    """A change in words and fields of the request; `asks` names the limits that it relaxes."""
 
     text: str
     fields: dict[str, Any]
@@ -146,7 +145,7 @@ def _bent_gaps(request: Request, reasons: tuple[Reason, ...]) -> Iterator[Reques
 
 
 def _more_hours(problem: PlanningProblem, reasons: tuple[Reason, ...]) -> Iterator[Suggestion]:
-    """Yield the half-days of a week on which one more of the blocking role, all else as it is, makes room."""
+    """Yield the half-days of a week on which one more of the blocking role makes room."""
     grid, name = problem.availability.grid, problem.availability.calendar.formats.weekday
     noon = NOON - grid.low
     halves = (("morning", grid.band(0, noon)), ("afternoon", grid.band(noon, grid.width)))

@@ -1,4 +1,4 @@
-"""Plain words for amounts and visits in the planner's answers. English; catalogues may translate them later."""
+"""Plain words for amounts and visits in the planner's answers. English."""
 
 from __future__ import annotations
 

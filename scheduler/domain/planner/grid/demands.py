@@ -21,7 +21,7 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class ResourceNeed:
     """One thing a visit asks for: one resource of `role` for all `stretches` (`kept`), or any that is free at each
-    tick. `needs` are the numbers of the phases and, within each, of the need that it stands for.
+    tick. `needs` are the numbers of the phases and, within each, of the need that it is made from.
     """
 
     role: Role

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scheduler.domain.localtime import local_on, to_local
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.grid.grid import TICK_SECONDS, Grid, floor_tick
+from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.values import Done, Weights
 from scheduler.domain.plans import Edge, Offset, Unit
 
@@ -42,7 +43,6 @@ class GapRanges:
         self.availability = availability
         self.grid: Grid = availability.grid
         self.working = availability.working
-        self._rows: dict[tuple[Unit, int, int], tuple[Cells, Cells]] = {}
 
     def range(self, gap: Gap, cells: Cells) -> tuple[Cells, Cells]:
         """Return, for each start, the first cell at which the child may start and the one past the last."""
@@ -68,18 +68,15 @@ class GapRanges:
 
     def rows(self, offset: Offset) -> tuple[Cells, Cells]:
         """Return, for each row, the first and the last row of the children of a gap in days (cut to the grid)."""
-        key = (offset.unit, offset.min, offset.max)
-        known = self._rows.get(key)
-        if known is None:
-            known = self._rows[key] = self._day_rows(offset)
-        return known
+        return self._rows(offset.unit, offset.min, offset.max)
 
-    def _day_rows(self, offset: Offset) -> tuple[Cells, Cells]:
-        days = self.grid.days
-        rows = np.arange(days)
-        if offset.unit is Unit.DAYS:
-            return np.minimum(rows + offset.min, days), np.minimum(rows + offset.max, days - 1)
-        return self.working_rows(self.working, offset)
+    @remembered
+    def _rows(self, unit: Unit, least: int, most: int) -> tuple[Cells, Cells]:
+        if unit is Unit.DAYS:
+            days, rows = self.grid.days, np.arange(self.grid.days)
+            return np.minimum(rows + least, days), np.minimum(rows + most, days - 1)
+        first = np.searchsorted(self.working, self.working + least)
+        return first, np.searchsorted(self.working, self.working + most, side="right") - 1
 
     def last_row(self, offset: Offset | None, row: int) -> int:
         """Return the last row in which a child of a start in this row may start."""
@@ -90,12 +87,6 @@ class GapRanges:
             latest = self.grid.utc[(row + 1) * self.grid.width - 1] + (offset.max + 24) * HOUR_TICKS
             return min(int(np.searchsorted(self.grid.utc, latest)) // self.grid.width, self.grid.days - 1)
         return int(self.rows(offset)[1][row])
-
-    def working_rows(self, counts: Cells, offset: Offset) -> tuple[Cells, Cells]:
-        """Return the rows between which a gap in working days from days with these counts ends."""
-        first = np.searchsorted(self.working, counts + offset.min)
-        last = np.searchsorted(self.working, counts + offset.max, side="right") - 1
-        return first, last
 
     def day_number(self, offset: Offset) -> Cells:
         """Return the number of each row in the unit of a day-counted gap, so that gaps are differences."""

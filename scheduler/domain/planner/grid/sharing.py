@@ -1,9 +1,8 @@
 """Which starts leave a resource for every need, where one resource could meet several of them.
 
-Needs of one visit at one time go to different resources. Needs of two visits of one patient (a nurse who watches one of
-them while the other begins) may share a resource that has units for both. Every choice of a resource for what is kept
-is tried. Nurses who may hand over are chosen for each stretch of time in which the same needs are open. The answer is
-exact.
+Needs of one visit at one time go to different resources. Needs of two visits of one patient may share a resource that
+has units for both. Every choice of a resource for what is kept is tried; nurses who may hand over are chosen for each
+stretch of time in which the same needs are open. The answer is exact.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
+from typing import Protocol
 
 from scheduler.domain.planner.grid.bitsets import earlier, eroded
 from scheduler.domain.planner.grid.demands import ResourceNeed, Stretch
@@ -58,7 +58,7 @@ def entangled(claims: Sequence[Claim]) -> list[list[Claim]]:
 
 
 def meeting(claims: Sequence[Claim], free: Free, cells: int) -> int:
-    """Return those of the cells at which every claim can be met. Nobody is held by a claim that is not given."""
+    """Return those of the cells at which every claim can be met. Only these claims use resources."""
     kept = sorted((claim for claim in claims if claim.asked.kept), key=lambda claim: len(claim.pool))
     relayed = [claim for claim in claims if not claim.asked.kept]
     found = 0
@@ -85,25 +85,33 @@ def meeting(claims: Sequence[Claim], free: Free, cells: int) -> int:
     return found
 
 
-def units_of(resource: PlannerResource, stretch: Stretch) -> int:
-    return max(resource.units, 1) if stretch.exclusive else 1
+def units_of(resource: PlannerResource, exclusive: bool) -> int:
+    return max(resource.units, 1) if exclusive else 1
 
 
 def _held(resource: PlannerResource, claims: Sequence[Claim], free: Free) -> int:
     """Return the cells at which one resource is free for all of these claims."""
     cells = -1
     stretches = [stretch for claim in claims for stretch in claim.stretches]
-    for start, end in _parts(stretches):
-        units = sum(units_of(resource, s) for s in stretches if s.start <= start < s.end)
+    for start, end in pieces(stretches):
+        units = sum(units_of(resource, s.exclusive) for s in stretches if s.start <= start < s.end)
         if units:
             cells &= earlier(eroded(free(resource, units), end - start), start)
     return cells
 
 
-def _parts(stretches: Iterable[Stretch]) -> Iterator[tuple[int, int]]:
-    """Yield the pieces of time within which no stretch starts or ends."""
-    bounds = sorted({bound for stretch in stretches for bound in (stretch.start, stretch.end)})
-    yield from pairwise(bounds)
+class Span(Protocol):
+    """Cells from `start` up to `end`."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+def pieces(spans: Iterable[Span]) -> Iterator[tuple[int, int]]:
+    """Return the pieces of time within which no span starts or ends."""
+    return pairwise(sorted({bound for span in spans for bound in (span.start, span.end)}))
 
 
 def _relayed(claims: Sequence[Claim], holders: Holders, free: Free, cells: int) -> int:
@@ -112,7 +120,7 @@ def _relayed(claims: Sequence[Claim], holders: Holders, free: Free, cells: int) 
         return cells
     everything = [s for claim in claims for s in claim.stretches]
     everything += [s for claim, _ in holders for s in claim.stretches]
-    for start, end in _parts(everything):
+    for start, end in pieces(everything):
         open_claims = [claim for claim in claims if _is_open(claim, start)]
         if open_claims and cells:
             busy = [(claim, resource) for claim, resource in holders if _is_open(claim, start)]
@@ -131,7 +139,9 @@ def _choices(claims: Sequence[Claim], busy: Holders, at: int, free: Free) -> Ite
     known |= {resource.id: resource for claim in claims for resource in claim.pool}
     load: Counter[int] = Counter()
     for claim, resource in busy:
-        load[resource.id] += sum(units_of(resource, s) for s in claim.stretches if s.start <= at < s.end)
+        load[resource.id] += sum(
+            units_of(resource, s.exclusive) for s in claim.stretches if s.start <= at < s.end
+        )
     taken = {(claim.visit, resource.id) for claim, resource in busy}
 
     def choose(left: Sequence[Claim], chosen: tuple[tuple[int, int], ...]) -> Iterator[int]:

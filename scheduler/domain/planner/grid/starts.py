@@ -7,13 +7,13 @@ resource could be asked for twice at once, sharing.py tells which starts leave o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import reduce
 from itertools import pairwise
 
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.grid.bitsets import earlier, eroded
 from scheduler.domain.planner.grid.demands import Demand, ResourceNeed, demand_of
+from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.grid.sharing import Claim, entangled, meeting
 from scheduler.domain.planner.values import PlannerResource
 from scheduler.domain.plans import Action, Phase, Role
@@ -27,42 +27,24 @@ class Starts:
     def __init__(self, availability: Availability, practitioner_ids: frozenset[int] = frozenset()) -> None:
         self.availability = availability
         self.practitioner_ids = practitioner_ids
-        self._demands: dict[str, Demand] = {}
-        self._phases: dict[tuple[Phase, ...], Demand] = {}
-        self._sets: dict[ResourceNeed, int] = {}
-        self._pools: dict[ResourceNeed, tuple[PlannerResource, ...]] = {}
-        self._single: dict[Demand, int] = {}
-        self._fragment_cells: dict[tuple[Demand, int], tuple[int, int]] = {}
-        self._shapes: dict[Demand, int] = {}
-        self._together: dict[Visits, int] = {}
+        self._demands: dict[tuple[Phase, ...], Demand] = {}
 
     def demand(self, action: Action) -> Demand:
         """Return what an action asks for: the same object for all actions of one shape."""
-        known = self._demands.get(action.key)
+        known = self._demands.get(action.phases)
         if known is None:
-            known = self._phases.get(action.phases)
-            if known is None:
-                known = self._phases[action.phases] = demand_of(action)
-            self._demands[action.key] = known
+            known = self._demands[action.phases] = demand_of(action)
         return known
 
+    @remembered
     def pool(self, asked: ResourceNeed) -> tuple[PlannerResource, ...]:
         """Return who may be asked: those the patient wishes for, if any of them has the role."""
-        known = self._pools.get(asked)
-        if known is None:
-            pool = self.availability.pool(asked.role, asked.capabilities)
-            wished = tuple(resource for resource in pool if resource.id in self.practitioner_ids)
-            known = self._pools[asked] = wished or pool
-        return known
+        pool = self.availability.pool(asked.role, asked.capabilities)
+        return tuple(resource for resource in pool if resource.id in self.practitioner_ids) or pool
 
+    @remembered
     def resources(self, demand: Demand) -> int:
         """Return the cells at which everything the visit asks for is free. Wishes and the patient are not looked at."""
-        known = self._shapes.get(demand)
-        if known is None:
-            known = self._shapes[demand] = self._all(demand)
-        return known
-
-    def _all(self, demand: Demand) -> int:
         cells = self.present(demand)
         for group in entangled(self._claims(((demand, 0),))):
             if not cells:
@@ -81,15 +63,13 @@ class Starts:
     def _free(self, resource: PlannerResource, units: int) -> int:
         return self.availability.free(resource.id, units)
 
+    @remembered
     def together(self, visits: Visits) -> int:
         """Return the cells for the first visit at which all of these visits of one patient find their resources."""
-        known = self._together.get(visits)
-        if known is None:
-            cells = reduce(int.__and__, (earlier(self.resources(demand), by) for demand, by in visits))
-            for group in self._common(visits):
-                cells = meeting(group, self._free, cells)
-            known = self._together[visits] = cells
-        return known
+        cells = reduce(int.__and__, (earlier(self.resources(demand), by) for demand, by in visits))
+        for group in self._common(visits):
+            cells = meeting(group, self._free, cells)
+        return cells
 
     def could_be_together(self, visits: Visits) -> bool:
         """Tell whether these visits could find their resources if everything were free at all times."""
@@ -109,18 +89,11 @@ class Starts:
             cells &= earlier(eroded(duty, stretch.end - stretch.start), stretch.start)
         return cells
 
+    @remembered
     def anyone(self, asked: ResourceNeed) -> int:
         """Return the cells at which a person (or a place) is free for this."""
-        known = self._sets.get(asked)
-        if known is None:
-            if asked.kept:
-                known = reduce(int.__or__, (self.one(asked, r) for r in self.pool(asked)), 0)
-            else:
-                known = self._shared(asked)
-            self._sets[asked] = known
-        return known
-
-    def _shared(self, asked: ResourceNeed) -> int:
+        if asked.kept:
+            return reduce(int.__or__, (self.one(asked, r) for r in self.pool(asked)), 0)
         free = reduce(int.__or__, (self.availability.at_least[r.id][1] for r in self.pool(asked)), 0)
         cells = -1
         for stretch in asked.stretches:
@@ -139,21 +112,16 @@ class Starts:
 
     def is_free(self, asked: ResourceNeed, resource: PlannerResource, cell: int) -> bool:
         """Tell whether this very resource is free for all the stretches of a visit at one cell."""
-        free_for = self.availability.free_for
-        return all(
+        for stretch in asked.stretches:
+            free = self.availability.free_for(resource.id, stretch.end - stretch.start, stretch.exclusive)
             # one bit is read, no set is built
-            free_for(resource.id, stretch.end - stretch.start, stretch.exclusive) >> cell + stretch.start & 1
-            for stretch in asked.stretches
-        )
+            if not free >> cell + stretch.start & 1:
+                return False
+        return True
 
+    @remembered
     def single_nurse(self, demand: Demand) -> int:
         """Return the cells at which one nurse can see the whole visit through (-1 if none is asked for)."""
-        known = self._single.get(demand)
-        if known is None:
-            known = self._single[demand] = self._one_nurse(demand)
-        return known
-
-    def _one_nurse(self, demand: Demand) -> int:
         parts = [asked for asked in demand.asked if asked.role is Role.NURSE]
         if len(parts) < 2 and all(asked.kept for asked in parts):
             return -1
@@ -161,11 +129,10 @@ class Starts:
             return -1
         pools = [self.pool(part) for part in parts]
         nurses = [nurse for nurse in pools[0] if all(nurse in pool for pool in pools)]
-        return reduce(int.__or__, (self._by(parts, nurse) for nurse in nurses), 0)
+        each = (reduce(int.__and__, (self.one(part, nurse) for part in parts)) for nurse in nurses)
+        return reduce(int.__or__, each, 0)
 
-    def _by(self, parts: Iterable[ResourceNeed], resource: PlannerResource) -> int:
-        return reduce(int.__and__, (self.one(part, resource) for part in parts), -1)
-
+    @remembered
     def therapists(self, demand: Demand) -> dict[int, int]:
         """Return, for each therapist who may be asked, the cells at which he or she is free for the visit."""
         claims = self._claims(((demand, 0),))
@@ -182,14 +149,9 @@ class Starts:
                 free[resource.id] = meeting([held, *others], self._free, free[resource.id])
         return free
 
+    @remembered
     def fragment_cells(self, demand: Demand, usable: int) -> tuple[int, int]:
         """Return the cells at which some place is left with no gap shorter than `usable`, and with one at most."""
-        known = self._fragment_cells.get((demand, usable))
-        if known is None:
-            known = self._fragment_cells[demand, usable] = self._fragment_cells_of_places(demand, usable)
-        return known
-
-    def _fragment_cells_of_places(self, demand: Demand, usable: int) -> tuple[int, int]:
         none, one = -1, -1
         for asked in demand.asked:
             if asked.role.is_place and len(asked.stretches) == 1:

@@ -1,10 +1,9 @@
 """The exact search over the tables: A* along each chain, with the tables as what is still to come.
 
 A state is a start of a chain's visit. Its successors are the starts of the next visit, cheapest first and one at a
-time. When a pair of neighbours comes up, its branches are placed for good: over before the next visit where they must
-be, and clear of it and of each other; if that costs more than the table promised, the pair goes back into the queue.
-The first complete chain that comes up is therefore the best (Hart, Nilsson and Raphael, 1968: the promise is never
-too high).
+time. When a pair of neighbors is taken from the queue, its branches are placed: over before the next visit where they
+must be, and clear of it and of each other. If that costs more than the tables' bound, the pair goes back into the
+queue. The first complete chain taken is the best, because no bound is too high (Hart, Nilsson and Raphael, 1968).
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ import numpy as np
 
 from scheduler.domain.planner.grid.gaps import Cells
 from scheduler.domain.planner.search.costs import NEVER, Costs
-from scheduler.domain.planner.search.course import Group, Step
-from scheduler.domain.planner.search.slotmap import Node
+from scheduler.domain.planner.search.course import Group, Node, Step
 from scheduler.domain.planner.search.tables import Tables
 from scheduler.domain.planner.values import GaveUp
 
@@ -34,7 +32,7 @@ Successors = Iterator[tuple[int, int, int, int]]  # promised, cell, relaxed, ahe
 class State:
     """A node placed at a cell (-1: a group's anchor); `spent` is the cost of everything before it.
 
-    `branches` are those that were placed for good, of the node before; `options` the starts of this one's branches.
+    `branches` are where those of the node before are placed; `options` the starts of this one's branches.
     """
 
     node: Node
@@ -47,10 +45,10 @@ class State:
 
 @dataclass(slots=True)
 class Pair:
-    """A state and its next-best unseen successor at `cell` (-1: the chain ends); the others wait in `later`.
+    """A state and its next-best unseen successor at `cell` (-1: the chain ends); the others are in `later`.
 
-    `promised` is the least that a chain through both can cost. `relaxed` is the part of it that the branches between
-    them were thought to cost, `settled` what they do cost and where they go; `ahead` is the part from the successor on.
+    `promised` is the least that a chain through both can cost. `relaxed` is the bound of the branches between them in
+    it, `placed` what they do cost and where they are; `ahead` is the part from the successor on.
     """
 
     promised: int
@@ -60,11 +58,11 @@ class Pair:
     relaxed: int
     ahead: int
     later: Successors
-    settled: tuple[int, Chosen] | None = None
+    placed: tuple[int, Chosen] | None = None
 
 
 class Budget:
-    """How many states may still be opened; when it is used up the search dives, and nothing is proven any more.
+    """How many states may still be opened. Then the search takes the deepest first, and its answer is not proven.
 
     `choices` counts how often one of many branches was chosen to be placed next, in all searches for one answer.
     """
@@ -139,19 +137,19 @@ class Search:
         self._open(queue, start, 0)
         while pair := queue.pop():
             following = pair.state.node.next
-            if pair.settled is None:
+            if pair.placed is None:
                 queue.push_next(pair.state, pair.later, pair.depth)
                 if following is not None and (following, pair.cell) in queue.opened:
                     continue
-                pair.settled = self._settle(pair.state, pair.cell)
-                if pair.settled is None:
+                pair.placed = self._place(pair.state, pair.cell)
+                if pair.placed is None:
                     continue
-                worse = pair.settled[0] - pair.relaxed
+                worse = pair.placed[0] - pair.relaxed
                 if worse > 0:
                     pair.promised += worse
                     queue.push(pair)
                     continue
-            branches = pair.settled[1]
+            branches = pair.placed[1]
             if following is None:
                 return pair.promised, self._placed(pair.state, branches)
             if (following, pair.cell) not in queue.opened:
@@ -203,7 +201,7 @@ class Search:
         cells = self.tables.of[child].cells[chosen]
         if isinstance(state.node, Step):
             return self.tables.gap_costs(state.cell, child, cells)
-        return self.tables.anchor_costs(state.node, child, cells)
+        return self.tables.anchor_costs(child, cells)
 
     def _options(self, state: State, branch: Step) -> tuple[Cells, Costs]:
         chosen = self._reach(state, branch)
@@ -222,7 +220,7 @@ class Search:
                 total += costs.min(initial=NEVER)
         return total
 
-    def _settle(self, state: State, cell: int) -> tuple[int, Chosen] | None:
+    def _place(self, state: State, cell: int) -> tuple[int, Chosen] | None:
         """Place the branches of a state whose next visit starts at `cell`: their least cost together, and where."""
         following = state.node.next
         if following is None:

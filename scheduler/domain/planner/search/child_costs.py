@@ -1,4 +1,4 @@
-"""What the best of a child's starts costs, seen from each start of its parent.
+"""The least that a child costs, for each start of its parent.
 
 A gap in days costs by day, so the best child for each start is a minimum over the days of the gap; the cost of another
 time of day is a distance transform along the row (Felzenszwalb and Huttenlocher, 2012); a gap in hours is a range
@@ -28,7 +28,7 @@ class Table:
 
 
 class ChildCosts:
-    """ChildCosts the costs of children up to their parents, under one request's weights."""
+    """The least costs of children for each start of their parents, under one request's weights."""
 
     def __init__(self, gap_ranges: GapRanges, weights: Weights) -> None:
         self.gap_ranges, self.grid, self.weights = gap_ranges, gap_ranges.grid, weights
@@ -40,7 +40,7 @@ class ChildCosts:
         if gap.in_hours:
             low, high = self.gap_ranges.range(gap, cells)
             return self.least_by_hours(gap, table, cells, low, high, table.total)
-        return self._pull_days(gap, table, cells, self.weights.rhythm_tick if same_series else 0)
+        return self._least_by_days(gap, table, cells, self.weights.rhythm_tick if same_series else 0)
 
     def dense(self, table: Table, spare_rows: int) -> Costs:
         shape = (len(table.total), table.past - table.first + spare_rows, self.grid.width)
@@ -48,7 +48,7 @@ class ChildCosts:
         dense.reshape(shape[0], -1)[:, table.cells - table.first * self.grid.width] = table.total
         return dense
 
-    def _pull_days(self, gap: Gap, table: Table, cells: Cells, rhythm: int) -> Costs:
+    def _least_by_days(self, gap: Gap, table: Table, cells: Cells, rhythm: int) -> Costs:
         offset, width = gap.offset, self.grid.width
         dense = self.dense(table, 1)
         numbers = self.gap_ranges.day_number(offset)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scheduler.domain.planner.grid.bitsets import to_bools
 from scheduler.domain.planner.grid.demands import Demand
 from scheduler.domain.planner.grid.grid import Grid
+from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.grid.starts import Starts
 from scheduler.domain.planner.search.course import Step
 from scheduler.domain.planner.values import Request, Weights
@@ -48,10 +49,6 @@ class Pricing:
         self.request, self.starts, self.weights = request, starts, weights
         self.finish, self.staying = finish, staying
         self.grid: Grid = starts.availability.grid
-        self._cells: dict[Demand, Costs] = {}
-        self._therapists: dict[Demand, dict[int, int]] = {}
-        self._aways: dict[tuple[Demand, tuple[int, ...]], NDArray[np.bool_]] = {}
-        self._times: dict[tuple[int, int, bool, bool], Costs] = {}
 
     def of(self, step: Step, first: int, past: int) -> Costs:
         """Return the cost of each start in the rows from `first` up to `past`, without that of the therapist."""
@@ -71,34 +68,28 @@ class Pricing:
         away = self.aways(step, therapists)
         return costs if away is None else costs + self.weights.therapist * away[:, cells]
 
+    @remembered
     def _resources(self, demand: Demand) -> Costs:
-        known = self._cells.get(demand)
-        if known is None:
-            weights = self.weights
-            known = np.zeros((self.grid.days, self.grid.width), np.int64)
-            one_nurse = self.starts.single_nurse(demand)
-            if one_nurse != -1:
-                # of truth values, ~ is "not": the price falls on cells without a single nurse
-                known += weights.handover * ~self._rows(one_nurse)
-            whole, at_most_one = self.starts.fragment_cells(demand, weights.usable_ticks)
-            if whole != -1:
-                known += weights.fragment * (
-                    2 - self._rows(whole).astype(np.int64) - self._rows(whole | at_most_one)
-                )
-            self._cells[demand] = known
-        return known
+        weights = self.weights
+        costs: Costs = np.zeros((self.grid.days, self.grid.width), np.int64)
+        one_nurse = self.starts.single_nurse(demand)
+        if one_nurse != -1:
+            # of truth values, ~ is "not": the price falls on cells without a single nurse
+            costs += weights.handover * ~self._rows(one_nurse)
+        whole, at_most_one = self.starts.fragment_cells(demand, weights.usable_ticks)
+        if whole != -1:
+            fragments = 2 - self._rows(whole).astype(np.int64) - self._rows(whole | at_most_one)
+            costs += weights.fragment * fragments
+        return costs
 
     def _rows(self, cells: int) -> NDArray[np.bool_]:
         return to_bools(cells & self.grid.real, self.grid.size).reshape(self.grid.days, self.grid.width)
 
     def _time_of_day(self, step: Step) -> Costs:
         placed = any(need.role.is_place for phase in step.action.phases for need in phase.needs)
-        key = (step.lead, step.length, placed, step.on_line)
-        known = self._times.get(key)
-        if known is None:
-            known = self._times[key] = self._tick_costs(*key)
-        return known
+        return self._tick_costs(step.lead, step.length, placed, step.on_line)
 
+    @remembered
     def _tick_costs(self, lead: int, length: int, placed: bool, on_line: bool) -> Costs:
         grid, weights = self.grid, self.weights
         tick = np.arange(grid.low, grid.low + grid.width, dtype=np.int64)
@@ -124,11 +115,7 @@ class Pricing:
 
     def therapists_of(self, step: Step) -> dict[int, int]:
         """Return the cells at which each therapist who may be asked is free for the step."""
-        demand = self.starts.demand(step.action)
-        known = self._therapists.get(demand)
-        if known is None:
-            known = self._therapists[demand] = self.starts.therapists(demand)
-        return known
+        return self.starts.therapists(self.starts.demand(step.action))
 
     def away(self, step: Step, therapist: int) -> int | None:
         """Return the cells at which this therapist is not free for the step; None if it asks for no therapist."""
@@ -142,12 +129,13 @@ class Pricing:
         """Return the same for several therapists, as one row of cells for each."""
         if not therapists or not self.therapists_of(step):
             return None
-        key = (self.starts.demand(step.action), tuple(therapists))
-        known = self._aways.get(key)
-        if known is None:
-            gone = [self.away(step, therapist) or 0 for therapist in therapists]
-            known = self._aways[key] = np.stack([to_bools(cells, self.grid.size) for cells in gone])
-        return known
+        return self._aways(self.starts.demand(step.action), tuple(therapists))
+
+    @remembered
+    def _aways(self, demand: Demand, therapists: tuple[int, ...]) -> NDArray[np.bool_]:
+        free = self.starts.therapists(demand)
+        gone = (~free.get(therapist, 0) & self.grid.real for therapist in therapists)
+        return np.stack([to_bools(cells, self.grid.size) for cells in gone])
 
 
 def whole_tick(wall: time) -> int:

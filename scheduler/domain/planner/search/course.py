@@ -11,16 +11,51 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from scheduler.domain.planner.grid.demands import Demand
 from scheduler.domain.planner.grid.gaps import Gap
 from scheduler.domain.planner.grid.grid import ticks
+from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.grid.starts import Starts
 from scheduler.domain.planner.values import Done, Request
 from scheduler.domain.plans import Action, Edge, Offset, Plan
 
 
-@dataclass(eq=False, slots=True)
-class Step:
-    """An action to place. `parent` is the step, or `anchor` the fixed action, from which its offset counts."""
+@dataclass(eq=False)
+class Node:
+    """What visits can follow: a step or a group's anchor."""
+
+    next: Step | None = None
+    branches: list[Step] = field(default_factory=list)
+
+    def children(self) -> Iterator[Step]:
+        yield from self.branches
+        if self.next is not None:
+            yield self.next
+
+    def follow(self, children: list[Step]) -> None:
+        """Choose the child that continues the chain: none if all are single visits at the side."""
+        awaited = {child.action.before for child in children}
+        onward = [c for c in children if c.on_line or c.same_series or c.depth > 1 or c.key in awaited]
+        rank = {c: (c.on_line, c.key in awaited, c.depth, -c.index) for c in onward}
+        self.next = max(onward, key=lambda c: rank[c], default=None)
+        self.branches = [child for child in children if child is not self.next]
+        for branch in self.branches:
+            branch.deadline = self.next is not None and branch.action.before == self.next.key
+
+
+@dataclass(eq=False)
+class Group(Node):
+    """What follows one anchor (None: the plan's first action, free to start)."""
+
+    anchor: Done | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Step(Node):
+    """An action to place. `parent` is the step, or `anchor` the fixed action, from which its offset counts.
+
+    `depth` counts the steps of the longest chain that starts with it.
+    """
 
     index: int
     action: Action
@@ -28,10 +63,9 @@ class Step:
     offset: Offset | None = None
     parent: Step | None = None
     anchor: Done | None = None
-    next: Step | None = None
-    branches: list[Step] = field(default_factory=list)
     deadline: bool = False
     same_series: bool = False
+    depth: int = 1
 
     @property
     def key(self) -> str:
@@ -54,27 +88,8 @@ class Step:
     def attended(self) -> int:
         return ticks(self.action.attended_length)
 
-    def children(self) -> Iterator[Step]:
-        yield from self.branches
-        if self.next is not None:
-            yield self.next
 
-
-@dataclass(eq=False, slots=True)
-class Group:
-    """What follows one anchor (None: the plan's first action, free to start)."""
-
-    anchor: Done | None
-    next: Step | None
-    branches: list[Step]
-
-    def children(self) -> Iterator[Step]:
-        yield from self.branches
-        if self.next is not None:
-            yield self.next
-
-
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False)
 class CourseTree:
     """The steps in plan order, in groups that share no offset; `order` lists pairs whose first must end first."""
 
@@ -83,51 +98,31 @@ class CourseTree:
     order: tuple[tuple[Step, Step], ...]
     finish: Step | None
     starts: Starts
-    _apart: dict[tuple[Step, Step], int] = field(default_factory=dict)
-    _by_shape: dict[tuple[int, int], int] = field(default_factory=dict)
-    _gaps: dict[Step, Gap] = field(default_factory=dict)
 
+    @remembered
     def apart(self, first: Step, second: Step) -> int:
-        """Return the least separation of two steps, worked out once."""
-        known = self._apart.get((first, second))
-        if known is None:
-            shapes = (id(first.action.phases), id(second.action.phases))
-            if shapes not in self._by_shape:
-                self._by_shape[shapes] = separation(first.action, second.action, self.starts)
-            known = self._apart[first, second] = self._by_shape[shapes]
-        return known
+        """Return how many ticks after the start of `first` the patient's `second` may start at the earliest.
 
+        The patient is free when `first` needs the patient no longer. Until its last phase is over, `second` may start
+        only if the people and places there are could do both. Whether they are free then is for clashes.py to find.
+        """
+        one, other = self.starts.demand(first.action), self.starts.demand(second.action)
+        clear = first.length_from_start + second.lead
+        return self._apart(one, other, first.attended, clear)
+
+    @remembered
+    def _apart(self, one: Demand, other: Demand, least: int, clear: int) -> int:
+        together = self.starts.could_be_together
+        return next((by for by in range(least, clear) if together(((one, 0), (other, by)))), clear)
+
+    @remembered
     def gap(self, child: Step) -> Gap:
         """Return the gap between a step and its parent."""
-        known = self._gaps.get(child)
-        if known is None:
-            parent, offset = child.parent, child.offset
-            if parent is None or offset is None:
-                raise ValueError(f"{child.key} follows no step")
-            from_end = parent.attended if offset.edge is Edge.END else 0
-            known = self._gaps[child] = Gap(offset, self.apart(parent, child), from_end)
-        return known
-
-    def step(self, key: str) -> Step:
-        """Return the step of an action. Raises KeyError."""
-        for step in self.steps:
-            if step.key == key:
-                return step
-        raise KeyError(key)
-
-
-def separation(first: Action, second: Action, starts: Starts) -> int:
-    """Return how many ticks after the start of `first` the same patient's `second` may start at the earliest.
-
-    The patient is free when `first` needs the patient no longer. Until its last phase is over, `second` may start only
-    if the people and places there are could do both. Whether they are free at that time is for clashes.py to find.
-    """
-    least = ticks(first.attended_length)
-    clear = ticks(first.length_from_start) + ticks(second.lead)
-    one, other = starts.demand(first), starts.demand(second)
-    return next(
-        (by for by in range(least, clear) if starts.could_be_together(((one, 0), (other, by)))), clear
-    )
+        parent, offset = child.parent, child.offset
+        if parent is None or offset is None:
+            raise ValueError(f"{child.key} follows no step")
+        from_end = parent.attended if offset.edge is Edge.END else 0
+        return Gap(offset, self.apart(parent, child), from_end)
 
 
 def line_of(plan: Plan) -> frozenset[str]:
@@ -173,7 +168,7 @@ def course_of(request: Request, starts: Starts, keys: Container[str] | None = No
             continue
         steps[action.key] = _step(len(steps), action, action.key in line, offset, steps, request)
     _choose_next(list(steps.values()))
-    groups = _groups(list(steps.values()))
+    groups = tuple(_groups(list(steps.values())))
     order = _order(steps)
     finish = next((step for step in reversed(steps.values()) if step.on_line), None)
     return CourseTree(tuple(steps.values()), groups, order, finish, starts)
@@ -198,7 +193,7 @@ def relaxed(action: Action, request: Request) -> Offset | None:
 def _step(
     index: int, action: Action, on_line: bool, offset: Offset | None, steps: dict[str, Step], request: Request
 ) -> Step:
-    step = Step(index, action, on_line, offset)
+    step = Step(index=index, action=action, on_line=on_line, offset=offset)
     if offset:
         step.parent = steps.get(offset.after)
         step.anchor = request.done.get(offset.after)
@@ -208,46 +203,24 @@ def _step(
 
 
 def _choose_next(steps: list[Step]) -> None:
-    depth = dict.fromkeys(steps, 1)
-    for step in reversed(steps):
-        if step.parent is not None:
-            depth[step.parent] = max(depth[step.parent], depth[step] + 1)
     followers: dict[Step, list[Step]] = {step: [] for step in steps}
-    for step in steps:
-        if step.parent is not None:
-            followers[step.parent].append(step)
-    for step, children in followers.items():
-        step.next = _heaviest(children, depth)
-        step.branches = [child for child in children if child is not step.next]
-        _mark_deadlines(step.next, step.branches)
-
-
-def _heaviest(children: list[Step], depth: dict[Step, int]) -> Step | None:
-    """Return the child that continues the chain; None if all are single visits at the side."""
-    awaited = {child.action.before for child in children}
-    onward = [c for c in children if c.on_line or c.same_series or depth[c] > 1 or c.key in awaited]
-    return max(onward, key=lambda c: (c.on_line, c.key in awaited, depth[c], -c.index), default=None)
-
-
-def _mark_deadlines(following: Step | None, branches: list[Step]) -> None:
-    for branch in branches:
-        branch.deadline = following is not None and branch.action.before == following.key
-
-
-def _groups(steps: list[Step]) -> tuple[Group, ...]:
-    depth = dict.fromkeys(steps, 1)
     for step in reversed(steps):
         if step.parent is not None:
-            depth[step.parent] = max(depth[step.parent], depth[step] + 1)
-    groups = [Group(None, step, []) for step in steps if step.parent is None and step.anchor is None]
-    anchors = dict.fromkeys(step.anchor.action for step in steps if step.anchor is not None)
-    for key in anchors:
-        children = [step for step in steps if step.anchor is not None and step.anchor.action == key]
-        following = _heaviest(children, depth)
-        branches = [child for child in children if child is not following]
-        _mark_deadlines(following, branches)
-        groups.append(Group(children[0].anchor, following, branches))
-    return tuple(groups)
+            step.parent.depth = max(step.parent.depth, step.depth + 1)
+            followers[step.parent].insert(0, step)
+    for step, children in followers.items():
+        step.follow(children)
+
+
+def _groups(steps: list[Step]) -> Iterator[Group]:
+    for step in steps:
+        if step.parent is None and step.anchor is None:
+            yield Group(step)
+    anchors = {step.anchor.action: step.anchor for step in steps if step.anchor is not None}
+    for anchor in anchors.values():
+        group = Group(anchor=anchor)
+        group.follow([step for step in steps if step.anchor is anchor])
+        yield group
 
 
 def _order(steps: dict[str, Step]) -> tuple[tuple[Step, Step], ...]:

@@ -1,7 +1,7 @@
 """The same problem for CP-SAT (OR-Tools): the oracle of the benchmarks, and the fallback where the search gives up.
 
-Takes the start sets and what each start costs as given; gaps, order, rhythm, overlaps and the course's own therapist
-are modelled again. OR-Tools takes a second to import and a quarter of a gigabyte on disk, so it is imported only here
+Takes the start sets and the cost of each start as given; gaps, order, rhythm, overlaps and the course's own therapist
+are modeled again. OR-Tools takes a second to import and a quarter of a gigabyte on disk, so it is imported only here
 and only when asked for: in tests, in benchmarks and in the worker, and in a request only where no worker can take over.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scheduler.domain.planner.grid.bitsets import earlier, from_bools, indexes, span, to_bools
+from scheduler.domain.planner.grid.bitsets import earlier, indexes, to_bools
 from scheduler.domain.planner.grid.gaps import HOUR_TICKS
 from scheduler.domain.planner.search.clashes import Shortage
 from scheduler.domain.planner.search.course import Step
@@ -35,43 +35,20 @@ def solve(
     sets: Sets | None = None,
     therapists: list[int] | None = None,
     watch: Watch | None = None,
-    below: int | None = None,
 ) -> Solution | None:
     """Return the best placement that CP-SAT finds in the time, or None if it proves that there is none.
 
     `sets` and `therapists` take the place of the problem's own start sets and candidates. `watch` is called every
-    second meanwhile; what it raises ends the search. With `below`, only a placement that costs less will do, and any of
-    those. Raises TimeoutError when the time is up before either.
+    second meanwhile; what it raises ends the search. Raises TimeoutError when the time is up before either.
     """
     sets = problem.sets if sets is None else sets
     therapists = problem.optimum.therapists() if therapists is None else therapists
-    if below is not None:
-        sets = _within(problem, sets, below)
-    return _Model(problem, sets, therapists).solve(seconds, seed, hint, watch, below)
+    return Model(problem, sets, therapists).solve(seconds, seed, hint, watch)
 
 
-def _within(problem: PlanningProblem, sets: Sets, below: int) -> Sets:
-    """Leave out the starts that cost too much by themselves, and those that come after every end that does not.
+class Model:
+    """The model of one problem: a variable for each step's start, and the `cost` to add up."""
 
-    No cost is negative. This only makes the model smaller: what is left out could not be part of an answer.
-    """
-    course, grid, gap_ranges = problem.course, problem.availability.grid, problem.gap_ranges
-    left: dict[Step, int] = {}
-    for step in course.steps:
-        costs = problem.pricing.of(step, 0, grid.days).ravel()
-        left[step] = sets[step] & from_bools(costs < below)
-    step_before = course.finish.parent if course.finish else None
-    while step_before is not None and course.finish is not None:
-        left[step_before] &= span(0, left[course.finish].bit_length())
-        step_before = step_before.parent
-    for step in course.steps:
-        if step.parent is not None:
-            last = max(left[step.parent].bit_length() - 1, 0) // grid.width
-            left[step] &= span(0, (gap_ranges.last_row(step.offset, last) + 1) * grid.width)
-    return left
-
-
-class _Model:
     def __init__(self, problem: PlanningProblem, sets: Sets, therapists: list[int]) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415  # a second and 271 MB: see above
 
@@ -202,16 +179,11 @@ class _Model:
         )
         self.cost.append(cost)
 
-    def solve(
-        self, seconds: float, seed: int, hint: Solution | None, watch: Watch | None, below: int | None
-    ) -> Solution | None:
+    def solve(self, seconds: float, seed: int, hint: Solution | None, watch: Watch | None) -> Solution | None:
         if not self.possible:
             return None
         total = sum(self.cost)
-        if below is None:
-            self.model.minimize(total)
-        else:
-            self.model.add(total < below)
+        self.model.minimize(total)
         for step, cell in (hint.cells if hint else {}).items():
             self.model.add_hint(self.start[step], cell)
         for therapist, chosen in zip(self.therapists, self.own, strict=True):
@@ -236,7 +208,7 @@ class _Model:
             (t for t, chosen in zip(self.therapists, self.own, strict=True) if solver.value(chosen)), None
         )
         cost = solver.value(total)
-        return Solution(cells, cost, own, status == self.cp.OPTIMAL and below is None)
+        return Solution(cells, cost, own, status == self.cp.OPTIMAL)
 
     def _forbid_shortage(self, cells: Mapping[Step, int]) -> bool:
         """Forbid the starts at which two of these visits overlap without resources for both; tell whether any do."""
@@ -256,7 +228,7 @@ class _Model:
         return True
 
     def _watched(self, solver: Any, watch: Watch) -> Any:
-        """Solve in another thread, so that the caller can look meanwhile and end it."""
+        """Solve in another thread, so that the caller can stop it."""
         with ThreadPoolExecutor(1) as pool:
             solving = pool.submit(solver.solve, self.model)
             try:

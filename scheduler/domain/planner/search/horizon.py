@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from scheduler.domain.planner.grid.bitsets import span
 from scheduler.domain.planner.grid.gaps import GapRanges
@@ -22,7 +21,6 @@ from scheduler.domain.planner.search.tables import Rows, Tables
 from scheduler.domain.planner.values import Weights
 from scheduler.domain.plans import Unit
 
-FIRST_DAYS = 28  # days beyond a course's ideal length that are looked at first
 FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
 STATES = 20_000
 
@@ -44,7 +42,6 @@ class Horizon:
         self.course, self.gap_ranges, self.pricing, self.weights = course, gap_ranges, pricing, weights
         self.grid = gap_ranges.grid
         self._child_costs = ChildCosts(gap_ranges, weights)
-        self._enough = 0  # the days that the last search needed
         self._first: tuple[SlotMap, Leaves] | None = None
 
     def best(
@@ -59,68 +56,51 @@ class Horizon:
 
         `narrow` narrows the sets for this search alone, which pays where they are much smaller than the request's own.
         """
-        best = None
-        days = self._days_needed(below) if below < NEVER else max(self._first_days(starts), self._enough)
+        best, days = None, min(self._first_days(starts), self._days_needed(below))
         while True:
             cut = span(0, days * self.grid.width)
             near = {step: cells & cut for step, cells in starts.items()}
-            found = self._in_days(near, therapists, budget, below, narrow)
-            if found:
-                best, below = found, found.cost
-            needed = self._days_needed(below) if below < NEVER else min(2 * days + 7, self.grid.days)
+            best = self._in_days(near, therapists, budget, best.cost if best else below, narrow) or best
+            needed = self._days_needed(best.cost if best else below)
             if days >= needed:
-                self._enough = days
                 return best
             days = needed
 
     def _first_days(self, starts: Mapping[Step, int]) -> int:
-        """Return how many days to look at first: what the course takes at its ideal pace, and some weeks more."""
-        first = min(
-            ((cells & -cells).bit_length() // self.grid.width for cells in starts.values() if cells),
-            default=0,
-        )
-        pace = 0
+        """Return how many days to look at first: what the course takes at its slowest pace, and a little more."""
+        # the lowest bit of each set is the earliest start
+        row = min((cells & -cells).bit_length() // self.grid.width for cells in starts.values())
         for step in self.course.steps:
             if step.on_line and step.offset is not None:
-                hours = step.offset.unit is Unit.HOURS
-                pace += step.offset.target // 24 if hours else step.offset.target * 7 // 5
-        return min(first + pace + FIRST_DAYS, self.grid.days)
+                row = self.gap_ranges.last_row(step.offset, row)
+        return min(row + FIRST_SLACK, self.grid.days)
 
     def _days_needed(self, below: int) -> int:
         """Return how many days hold every plan that costs less than `below`."""
-        last: dict[Step, int] = {}
-        limits = self._limits(below)
-        for step in self.course.steps:
-            if step.on_line:
-                last[step] = limits.get(step, self.grid.days)
-            elif step.parent is not None:
-                last[step] = self.gap_ranges.last_row(step.offset, last[step.parent])
-            elif step.anchor is not None and step.offset is not None:
-                last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
-            else:
-                last[step] = self.grid.days
-        return min(max(last.values(), default=0) + 1, self.grid.days)
+        return min(max(self._last_rows(self._limits(below)).values(), default=0) + 1, self.grid.days)
 
     def _in_days(
         self, starts: Mapping[Step, int], therapists: list[int], budget: Budget, below: int, narrow: bool
     ) -> Solution | None:
+        """Return the cheapest placement at these starts that costs less than `below`."""
         slots, leaves = self._narrowed(starts, narrow)
         if not slots.complete:
             return None
-        search = partial(self._within, slots, leaves, therapists, budget)
-        if below < NEVER:
-            return search(self._rows(slots, self._limits(below)), below)
-        found, slack = None, FIRST_SLACK
-        while found is None:
-            rows = self._rows(slots, {step: slots.first_row(step) + slack for step in self.course.steps})
-            found = search(rows, below)
-            if not found and slack >= self.grid.days:
-                return None
+        best, slack = None, FIRST_SLACK
+        while True:
+            limits = self._limits(below) if below < NEVER else self._first_rows(slots, slack)
+            rows = self._rows(slots, limits)
+            found = self._within(slots, leaves, therapists, budget, rows, below)
+            if found:
+                best, below = found, found.cost
+                if _covered(self._limits(below), rows, slots):
+                    return best
+            elif below < NEVER or slack >= self.grid.days:
+                return best
             slack *= 3
-        limits = self._limits(found.cost)
-        if _covered(limits, rows, slots):
-            return found
-        return search(self._rows(slots, limits), found.cost) or found
+
+    def _first_rows(self, slots: SlotMap, slack: int) -> dict[Step, int]:
+        return {step: slots.first_row(step) + slack for step in self.course.steps}
 
     def _narrowed(self, starts: Mapping[Step, int], narrow: bool) -> tuple[SlotMap, Leaves]:
         """Return the slot map and the leaves of these sets: parts of those of a request's first, where possible."""
@@ -132,22 +112,31 @@ class Horizon:
             self._first = slots, leaves
         return slots, leaves
 
-    def _rows(self, slots: SlotMap, last: Mapping[Step, int]) -> Rows:
-        rows: dict[Step, tuple[int, int]] = {}
-        for step in self.course.steps:
-            past = slots.last_row(step) + 1
-            if step.on_line and step in last:
-                past = min(past, last[step] + 1)
-            elif step.parent is not None:
-                past = min(past, self.gap_ranges.last_row(step.offset, rows[step.parent][1] - 1) + 1)
+    def _rows(self, slots: SlotMap, limits: Mapping[Step, int]) -> Rows:
+        rows = {}
+        for step, last in self._last_rows(limits).items():
             first = slots.first_row(step)
-            rows[step] = (first, max(past, first + 1))
+            rows[step] = first, max(min(slots.last_row(step), last), first) + 1
         return rows
+
+    def _last_rows(self, limits: Mapping[Step, int]) -> dict[Step, int]:
+        """Return the last row in which each step can be, if those on the line are within these limits."""
+        last: dict[Step, int] = {}
+        for step in self.course.steps:
+            if step.on_line:
+                last[step] = limits.get(step, self.grid.days)
+            elif step.parent is not None:
+                last[step] = self.gap_ranges.last_row(step.offset, last[step.parent])
+            elif step.anchor is not None and step.offset is not None:
+                last[step] = self.gap_ranges.anchor_range(step.offset, step.anchor)[1] // self.grid.width
+            else:
+                last[step] = self.grid.days
+        return last
 
     def _limits(self, cost: int) -> dict[Step, int]:
         """Return, for each step on the line, the last day on which a plan that costs at most `cost` can have it."""
         weights = self.weights
-        if weights.completion_day <= 0 or self.course.finish is None:
+        if weights.completion_day <= 0 or self.course.finish is None or cost >= NEVER:
             return {step: self.grid.days for step in self.course.steps if step.on_line}
         limits: dict[Step, int] = {}
         least = 0

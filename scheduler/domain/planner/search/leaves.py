@@ -14,6 +14,7 @@ import numpy as np
 
 from scheduler.domain.planner.grid.bitsets import to_bools
 from scheduler.domain.planner.grid.gaps import GapRanges
+from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.search.child_costs import ChildCosts, Table
 from scheduler.domain.planner.search.costs import NEVER, Costs, Pricing
 from scheduler.domain.planner.search.course import CourseTree, Step
@@ -47,18 +48,11 @@ class Leaves:
             if shape is not None:
                 shapes.setdefault(shape, []).append(step)
                 self._alike[step] = shapes[shape]
-        self._known: dict[tuple[Step, tuple[int, ...]], Leaf] = {}
 
     def of(self, step: Step, therapists: list[int]) -> Leaf | None:
         """Return what is known of a leaf; None if a visit follows the step, or its cost is its own."""
         alike = self._alike.get(step)
-        if alike is None:
-            return None
-        key = (alike[0], tuple(therapists))
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._leaf(alike, therapists)
-        return known
+        return self._leaf(alike[0], tuple(therapists)) if alike else None
 
     def _shape(self, step: Step) -> Hashable:
         staying = self.pricing.staying
@@ -80,14 +74,15 @@ class Leaves:
             (offset.unit, offset.min, offset.target, offset.max, gap.apart, gap.from_end),
         )
 
-    def _leaf(self, alike: list[Step], therapists: list[int]) -> Leaf:
-        step, grid = alike[0], self.gap_ranges.grid
+    @remembered
+    def _leaf(self, step: Step, therapists: tuple[int, ...]) -> Leaf:
+        grid = self.gap_ranges.grid
         cells = np.flatnonzero(to_bools(self.starts[step], grid.size))
         first, past = int(cells[0]) // grid.width, int(cells[-1]) // grid.width + 1
         own = self.pricing.own(step, first, past, cells, therapists)
         table = Table(first, past, cells, own, np.minimum(own, NEVER))
         together = 0
-        for parent in {one.parent for one in alike if one.parent is not None}:
+        for parent in {one.parent for one in self._alike[step] if one.parent is not None}:
             together |= self.starts[parent]
         parents = np.flatnonzero(to_bools(together, grid.size))
         costs = self.child_costs.least(self.course.gap(step), table, parents, step.same_series)

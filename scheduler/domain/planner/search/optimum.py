@@ -1,14 +1,12 @@
 """The best placement of a course, and the proof that it is.
 
-What the tables and the chains cannot see (visits of different chains of one patient at one time, an order between
-visits far apart) is settled by branch and bound: where two visits of the found plan clash, every plan belongs to one of
-a few cases in each of which this very clash is gone (clashes.py), and each case is solved in the same way, the most
-promising first.
+Branch and bound, for what tables and chains do not check: visits of different chains at one time, an order between
+visits far apart. Where two visits of the found plan clash, every plan belongs to one of a few cases without that clash
+(clashes.py). Each case is solved in the same way, the cheapest first.
 
-Courses that clash in very many ways at once would keep this going for ever. After a number of cases the search dives
-for any placement without a clash; it is proven only if no open case could cost less. Where the search ends without
-proof, the fallback that the caller offers (cpsat.py) may do better. That nothing fits is said only when every case is
-closed.
+After a number of cases the search looks for any placement without a clash, which is proven only if no open case could
+cost less. Where it ends without proof, the caller's fallback (cpsat.py) may do better. That nothing fits is said only
+when every case is closed.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from scheduler.domain.planner.grid.gaps import GapRanges
+from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.search.chains import Budget
 from scheduler.domain.planner.search.clashes import Clash, Clashes, Sets, Shortage
 from scheduler.domain.planner.search.costs import NEVER, Pricing
@@ -46,7 +45,7 @@ class Case:
 class Optimum:
     """Solves one course for chosen start sets; `therapists` restricts who may be the course's own.
 
-    `tangled` tells whether some search ran out of cases, so that asking for more of the same kind would take long.
+    `tangled` tells whether some search ran out of cases, so that more searches of the same kind would take long.
     """
 
     def __init__(self, course: CourseTree, gap_ranges: GapRanges, pricing: Pricing, weights: Weights) -> None:
@@ -54,15 +53,10 @@ class Optimum:
         self.clashes = Clashes(course, gap_ranges.grid, pricing.starts)
         self.horizon = Horizon(course, gap_ranges, pricing, weights)
         self.tangled = False
-        self._candidates: list[int] | None = None
 
+    @remembered
     def therapists(self) -> list[int]:
         """Return the candidates for the course's own therapist; none if fewer than two steps ask for one."""
-        if self._candidates is None:
-            self._candidates = self._all_therapists()
-        return self._candidates
-
-    def _all_therapists(self) -> list[int]:
         asking = [free for step in self.course.steps if (free := self.pricing.therapists_of(step))]
         if len(asking) < 2:
             return []

@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 from scheduler.domain.planner.grid.bitsets import to_bools
 from scheduler.domain.planner.grid.gaps import Cells, GapRanges
 from scheduler.domain.planner.grid.grid import DAY_TICKS
-from scheduler.domain.planner.search.course import CourseTree, Group, Step
+from scheduler.domain.planner.search.course import CourseTree, Node, Step
 
 MOST_ORDERED = 4  # children of one node whose orders are all tried
-
-Node = Step | Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +79,9 @@ class SlotMap:
         """Return the ranges of cells at which the child of a node's starts may start."""
         if isinstance(node, Step):
             return self.gap_ranges.range(self.course.gap(child), cells)
-        if node.anchor is None or child.offset is None:
+        if child.anchor is None or child.offset is None:
             return np.array([0]), np.array([self.gap_ranges.grid.size])
-        low, high = self.gap_ranges.anchor_range(child.offset, node.anchor)
+        low, high = self.gap_ranges.anchor_range(child.offset, child.anchor)
         return np.array([low]), np.array([high])
 
     def _pass_up(self) -> bool:

@@ -1,9 +1,8 @@
 """The fallback where the search reaches its limits: CP-SAT (OR-Tools) takes over when the search gives up.
 
-That happens to courses whose visits can meet in very many ways at once: parallel series of one patient, crowded into
-few hours. OR-Tools is an extra (requirements/solver.txt): it takes a second to import and a quarter of a gigabyte on
-disk, so it is imported only then, with a time limit and a fixed seed. Without it the search's own answer stands, and
-says that it is not proven. Where a worker can go on (improving.py), the request answers at once instead.
+It reaches them where visits can meet in very many ways: parallel series of one patient in few hours. OR-Tools is an
+extra (requirements/solver.txt), imported only then, with a time limit and a fixed seed. Without it the search's own
+answer is used, and is not proven. Where a worker can continue (improving.py), the request answers at once instead.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def is_installed() -> bool:
 def best(problem: PlanningProblem, at_once: AtOnce | None = None) -> Solution | None:
     """Return the best placement, or None if it is proven that there is none. Raises GaveUp when neither is known.
 
-    `at_once` is asked only where the search ends without proof: whether to leave it at that.
+    `at_once` is called only where the search ends without proof: whether to answer without CP-SAT.
     """
 
     def ask(sets: Sets, therapists: list[int], known: Solution | None) -> Solution | None:

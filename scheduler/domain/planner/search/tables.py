@@ -85,7 +85,7 @@ class Tables:
             low, high = (int(bound[0]) for bound in self.slots.reach(group, child, np.zeros(1, np.int64)))
             table = self.of[child]
             chosen = slice(*table.cells.searchsorted((low, high)))
-            costs = table.total[:, chosen] + self.anchor_costs(group, child, table.cells[chosen])
+            costs = table.total[:, chosen] + self.anchor_costs(child, table.cells[chosen])
             total = total + costs.min(axis=1, initial=NEVER)
         return np.minimum(total, NEVER)
 
@@ -105,9 +105,9 @@ class Tables:
             costs += weights.rhythm_tick * np.abs(ticks - tick)
         return costs
 
-    def anchor_costs(self, group: Group, child: Step, cells: Cells) -> Costs:
+    def anchor_costs(self, child: Step, cells: Cells) -> Costs:
         """Return what the gaps from a fixed action to these starts of a child cost."""
-        offset, anchor = child.offset, group.anchor
+        offset, anchor = child.offset, child.anchor
         if offset is None or anchor is None:
             return np.zeros(len(cells), np.int64)
         return self.gap_ranges.anchor_costs(offset, anchor, cells, self.weights, child.same_series)

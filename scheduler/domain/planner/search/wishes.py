@@ -1,4 +1,4 @@
-"""What the patient, the request and the clinic's clock leave of a visit's start set."""
+"""The cells that the patient, the request and the clinic's hours leave for each visit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StartMasks:
         self._free_for: dict[tuple[int, int, int, bool], int] = {}
 
     def mask(self, step: Step) -> int:
-        """Return the cells at which nothing but the resources can stand in the way of this step.
+        """Return the cells at which only a lack of resources can prevent this step.
 
         A pinned start was chosen by a user, so neither wishes nor the clinic's notice count for it.
         """
@@ -54,7 +54,7 @@ class StartMasks:
         return self.at(step, self.request.pinned[step.key])
 
     def at(self, step: Step, start: datetime) -> int:
-        """Return the cell of this start, or none if the clinic, the patient or the past stands in the way."""
+        """Return the cell of this start, or none if the clinic, the patient or the past prevents it."""
         cell = self.availability.grid.cell(start)
         if cell is None or start - step.action.lead < self.now:
             return 0

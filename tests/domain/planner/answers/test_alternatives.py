@@ -16,6 +16,7 @@ THREE = 3
 
 def alone(problem):
     """Return the costs of the alternatives, each searched to its end on a problem of its own."""
+    by_key = {step.key: step for step in problem.course.steps}
 
     def searched(changed, therapists):
         fresh = PlanningProblem(problem.request, problem.availability, problem.weights, problem.now)
@@ -23,7 +24,7 @@ def alone(problem):
         sets = {own[step.key]: cells for step, cells in changed.items()}
         solution = fresh.optimum.best(sets, therapists)
         return solution and type(solution)(
-            {problem.course.step(step.key): cell for step, cell in solution.cells.items()},
+            {by_key[step.key]: cell for step, cell in solution.cells.items()},
             solution.cost,
             solution.therapist,
             solution.proven,

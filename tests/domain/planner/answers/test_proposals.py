@@ -105,10 +105,10 @@ def test_nothing_is_proposed_before_the_notice_has_passed():
 
 
 def test_nobody_on_duty_is_named():
-    nobody = staff(prescribers=0)
+    without = staff(prescribers=0)
 
     with pytest.raises(NoFit) as refused:
-        propose(Request(course(2), MONDAY), Availability(calendar(28, nobody)), now=NOW)
+        propose(Request(course(2), MONDAY), Availability(calendar(28, without)), now=NOW)
 
     assert [(reason.action, reason.resource) for reason in refused.value.reasons] == [
         ("infusion-1", "prescriber")

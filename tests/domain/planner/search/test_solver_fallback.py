@@ -1,4 +1,4 @@
-"""Courses of parallel series, crowded into few hours: beyond what the search settles, and never called impossible."""
+"""Courses of parallel series in few hours: the search alone cannot decide them, and never calls them impossible."""
 
 import sys
 from dataclasses import replace
@@ -69,7 +69,7 @@ def without_or_tools(monkeypatch):
 
 
 @pytest.mark.parametrize(("number", "kinds", "closes"), [(2, 2, "09:55"), (3, 2, "09:55"), (2, 3, "10:25")])
-def test_days_too_short_for_all_kinds_are_settled_by_the_search_itself(number, kinds, closes):
+def test_the_search_alone_decides_days_too_short_for_all_kinds(number, kinds, closes):
     problem = crowded(number, kinds, closes)
 
     ours, theirs = problem.optimum.best(problem.sets), cpsat.solve(problem, seconds=60)
@@ -80,7 +80,7 @@ def test_days_too_short_for_all_kinds_are_settled_by_the_search_itself(number, k
 
 @pytest.fixture(scope="module")
 def tangled():
-    """Return a problem that the search cannot settle, and what it finds."""
+    """Return a problem that the search cannot decide, and what it finds."""
     problem = crowded(6, 3, "10:25", days=21)
     return problem, problem.optimum.best(problem.sets)
 
@@ -178,7 +178,7 @@ def test_cp_sat_sees_a_clock_change_while_the_clinic_is_open():
     ours, theirs = problem.optimum.best(problem.sets), cpsat.solve(problem, seconds=60)
 
     assert ours.cost == theirs.cost
-    talk = problem.course.step("talk-1")
+    (talk,) = (step for step in problem.course.steps if step.key == "talk-1")
     left = pinned["drip-1"] + timedelta(minutes=30)
     assert problem.availability.grid.instant(theirs.cells[talk]) - left >= timedelta(hours=24)
 
