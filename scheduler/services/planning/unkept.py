@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.localtime import day_bounds, local_on, to_local
+from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.planner.answers.words import counted, label, listed
 from scheduler.domain.planner.values import NoFit, Placement, Proposal
 from scheduler.domain.plans import Action, Edge, Unit
@@ -137,11 +137,11 @@ def _weekdays(session: Session, clinic: Clinic, wishes: CourseRequest, proposal:
         on = local_on(visit.start, clinic.zone)
         if request.asks_of(action) and on.isoweekday() not in request.weekdays:
             off.setdefault(action.title, []).append((action, visit))
-    formats, times = clinic.formats, _times(wishes, proposal)
+    formats, times, works = clinic.formats, _times(wishes, proposal), working_days(session, clinic)
     asked = listed([formats.short_weekday(day) for day in formats.week if day in request.weekdays])
     found = []
     for title, visits in off.items():
-        never = sum(not _reachable(session, clinic, action, times) & request.weekdays for action, _ in visits)
+        never = sum(not _reachable(works, clinic, action, times) & request.weekdays for action, _ in visits)
         used = {local_on(visit.start, clinic.zone).isoweekday() for _, visit in visits}
         more = listed([formats.short_weekday(day) for day in formats.week if day in used])
         only = label(visits[0][0]) if len(visits) == 1 else f"{counted(len(visits), title.lower())}"
@@ -186,14 +186,17 @@ def _times(wishes: CourseRequest, proposal: Proposal) -> dict[str, tuple[datetim
 
 
 def _reachable(
-    session: Session, clinic: Clinic, action: Action, times: Mapping[str, tuple[datetime, datetime]]
+    works: Callable[[date], bool],
+    clinic: Clinic,
+    action: Action,
+    times: Mapping[str, tuple[datetime, datetime]],
 ) -> set[int]:
     """Return the weekdays on which the spacing allows a visit; all, where it follows none."""
     offset = action.offset
     if offset is None or offset.after not in times:
         return set(range(1, 8))
     earlier = times[offset.after][offset.edge is Edge.END]
-    works, first = working_days(session, clinic), to_local(earlier, clinic.zone).date()
+    first = local_on(earlier, clinic.zone)
     found = set()
     for on in (first + timedelta(days=n) for n in range(FARTHEST)):
         low, high = amounts(offset, earlier, *day_bounds(on, clinic.zone), clinic.zone, works)
