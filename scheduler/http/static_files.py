@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import NotFound
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 BUNDLES = {  # what every page of staff needs
     "css/site.css": (
@@ -93,7 +93,8 @@ def register(app: Flask) -> None:
         # a font is asked for by style sheets, which name the version of its package
         is_named = asked == file.version or (asked and filename.endswith(".woff2"))
         response.headers["Cache-Control"] = KEPT if is_named else "no-cache"
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     def name_version(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static" and "v" not in values:
