@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, db, writing
 from scheduler.http import body
-from scheduler.services.progress import Progress
+from scheduler.services.progress import Part, Progress
 
 View = TypeVar("View", bound=Callable[..., Any])
 TURN_SECONDS = 0.1  # longer than a writer that waits on SQLite takes to ask again
@@ -68,27 +68,28 @@ def take_turns() -> None:
 
 @contextmanager
 def stored_in_parts(
-    parts: Iterable[tuple[int, Callable[[Session], object]]],
+    parts: Iterable[Part],
     discard: Callable[[Session], int],
     progress: Progress,
 ) -> Iterator[None]:
     """Store something large part by part, so that others can write in between, before the block makes it count.
 
-    Each part comes with how much is stored then. When the block fails, `discard` is called until it deletes nothing.
-    The session of the request or job must hold no connection meanwhile.
+    When the block fails, `discard` is called until it deletes nothing. The session of the request or job must hold no
+    connection meanwhile.
     """
-    listed = list(parts)
+    is_any_stored = False
     try:
-        for done, store in listed:
+        for part in parts:
             with writing() as session:
-                store(session)
-            progress("stored", done, listed[-1][0])
+                part.store(session)
+            is_any_stored = True
+            progress("stored", part.done, part.total)
             time.sleep(TURN_SECONDS)
         yield
     except BaseException:
         db.session.rollback()
         with suppress(SQLAlchemyError):  # the clock's job prune will delete what is left
-            if listed:
+            if is_any_stored:
                 _discard(discard)
         raise
 

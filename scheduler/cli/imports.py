@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -101,10 +102,18 @@ def patients(
 @file_argument
 @dry_run_option
 @click.option("--override-reason", default="", help="Why courses may break soft rules of their protocol.")
+@click.option("--skip-existing", is_flag=True, help="Skip courses that are here already.")
+@dates_option
 @clinic_option
 @json_option
 def appointments(
-    file: Path, dry_run: bool, override_reason: str, clinic_key: str | None, as_json: bool
+    file: Path,
+    dry_run: bool,
+    override_reason: str,
+    skip_existing: bool,
+    dates: str,
+    clinic_key: str | None,
+    as_json: bool,
 ) -> None:
     """Book the courses of FILE (CSV): what is done is recorded, what is to come is booked."""
     if override_reason and not is_reason(override_reason):
@@ -113,15 +122,18 @@ def appointments(
     begin_write(db.session())
     actor, now = commander(chosen(db.session(), clinic_key)), clock.now()
     try:
-        done = imports_appointments.write(db.session(), actor, content, now, tell, override_reason)
+        done = imports_appointments.write(
+            db.session(), actor, content, now, tell, override_reason, DateOrder(dates), skip_existing
+        )
     except ImportRefused as refused:
         refuse(file, refused, as_json)
     key = actor.clinic.key
     finish(dry_run)
     verb = "Would book" if dry_run else "Booked"
-    line = f"{verb} {done.courses} courses at {key}: {done.booked} visits ahead, {done.done} done."
-    values = {"ok": True, "clinic": key, "courses": done.courses, "booked": done.booked, "done": done.done}
-    say(line, values | {"dry_run": dry_run}, as_json=as_json)
+    line = f"{verb} {done.courses} courses at {key}: {done.booked} visits ahead, {done.done} done"
+    if done.left_out:
+        line += f"; left out {done.left_out} that are here already"
+    say(f"{line}.", {"ok": True, "clinic": key, "dry_run": dry_run, **asdict(done)}, as_json=as_json)
 
 
 def finish(dry_run: bool) -> None:

@@ -34,7 +34,7 @@ from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.jobs import LeaseLost
 from scheduler.services.planning import improving_jobs
-from scheduler.services.progress import Progress
+from scheduler.services.progress import Part, Progress
 from scheduler.services.transfer import import_jobs
 from scheduler.transactions import stored_in_parts
 
@@ -49,15 +49,14 @@ STEP_SECONDS = 0.1
 class Work:
     """How a kind of job is done: the permission it needs, what is read, checked or worked out, and written then.
 
-    `parts` yields what stores a part before, and how much is stored then; `discard` deletes some of it, and returns how
-    much.
+    `parts` yields what is stored before; `discard` deletes some of that, and returns how much.
     """
 
     may: str
     read: Callable[[Session, Actor, Mapping[str, Any], datetime], Any]
     check: Callable[[Any, datetime, Progress], Any]
     write: Callable[[Session, Actor, Mapping[str, Any], Any, datetime], dict[str, Any]]
-    parts: Callable[[Any, datetime], Iterable[tuple[int, Callable[[Session], object]]]] = lambda *_: ()
+    parts: Callable[[Any, datetime], Iterable[Part]] = lambda *_: ()
     discard: Callable[..., int] = lambda *_, **__: 0
 
 

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
 
 def silent(what: str, done: int, total: int) -> None:
     """Tell no one how far it is."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What stores a part of something large, and how much of it is stored then."""
+
+    done: int
+    total: int
+    store: Callable[[Session], None]

@@ -1,6 +1,6 @@
 """`flask import appointments`: a course that another system began goes on here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -9,9 +9,11 @@ from scheduler.database import db
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message
+from scheduler.models.open_requirements import open_requirements
 from scheduler.models.reminder import Reminder
+from scheduler.models.requirement import Requirement
 from scheduler.services.visit import books
-from tests.cast import NOW
+from tests.cast import NOW, add_patient
 from tests.clocks import StandingClock
 from tests.engines import both
 from tests.services.courses import book
@@ -40,9 +42,9 @@ def half_done(app, session, harbor):
 
 @pytest.fixture
 def bring(app, tmp_path):
-    def run(lines, *options):
+    def run(lines, *options, header=HEADER):
         file = tmp_path / "visits.csv"
-        file.write_text("\n".join([HEADER, *lines]), encoding="utf-8")
+        file.write_text("\n".join([header, *lines]), encoding="utf-8")
         db.session.remove()
         result = app.test_cli_runner().invoke(args=["import", "appointments", str(file), *options])
         return (
@@ -128,10 +130,63 @@ def test_a_broken_rule_is_refused_unless_a_reason_is_given(bring, half_done):
     assert db.session.scalars(select(CarePlan.override_reason)).all() == ["as booked before"]
 
 
-def test_a_taken_slot_refuses_the_whole_file(bring, half_done, session):
+def test_the_same_file_again_is_here_already(bring, half_done, session):
     assert bring(half_done)[0] == 0
-    code, _, faults = bring(half_done)
+    known = db.session.scalars(select(CarePlan.public_id)).one()
+    refused = bring(half_done)
+    skipped = bring(half_done, "--skip-existing")
+
+    assert refused[::2] == (1, [f"visits.csv: line 2: course: is here already (course {known})"])
+    assert skipped[:2] == (
+        0, "Booked 0 courses at harbor: 0 visits ahead, 0 done; left out 1 that are here already.\n",
+    )  # fmt: skip
+    assert db.session.scalars(select(CarePlan.public_id)).all() == [known]
+
+
+def test_a_taken_slot_refuses_the_whole_file(bring, half_done, session, harbor):
+    add_patient(session, harbor, "Otto", "Olsen")
+    session.commit()
+    assert bring(half_done)[0] == 0
+    code, _, faults = bring([line.replace("NORA,lindqvist", "Otto,Olsen") for line in half_done])
 
     assert code == 1
     assert len(faults) > 0
     assert db.session.scalar(select(func.count(CarePlan.id))) == 1
+
+
+@both
+def test_what_was_completed_before_is_not_asked_again(bring, half_done):
+    done = "psychiatric-evaluation 2026-10-01; medical-clearance 2026-10-02; consent 2026-10-05"
+    lines = [f"{half_done[0]},{done}", *(f"{line}," for line in half_done[1:])]
+    ahead = next(place for place, line in enumerate(lines) if ",booked," in line and ",infusion-" in line)
+    lines[ahead] += "driver 2026-11-20"
+    code, _, faults = bring(lines, header=f"{HEADER},requirements")
+
+    action = half_done[ahead].split(",")[3]
+    visits = {one.action: one for one in db.session.scalars(select(Appointment))}
+    still_open = [one.key for one in open_requirements(visits[action])]
+    assert (code, faults, still_open) == (0, [], ["pregnancy-test"])
+    consent = db.session.scalars(select(Requirement).where(Requirement.key == "consent")).one()
+    assert f"{consent.completed_at:%Y-%m-%d}" == "2026-10-05"
+
+
+def test_a_requirement_that_cannot_be_is_named_by_its_line(bring, half_done):
+    wrong = "blood-test 2026-10-01; consent; driver 2027-10-01"
+    lines = [f"{half_done[0]},{wrong}", *(f"{line}," for line in half_done[1:])]
+    faults = bring(lines, header=f"{HEADER},requirements")[2]
+
+    assert [line.removeprefix("visits.csv: line 2: requirements: ").partition(": its")[0] for line in faults] == [
+        "the protocol has no requirement blood-test", "consent", "driver was completed in the future",
+    ]  # fmt: skip
+
+
+def test_times_are_read_in_the_order_of_the_file(bring, half_done):
+    lines = []
+    for line in half_done:
+        cells = line.split(",")
+        moment = datetime.fromisoformat(cells[5])
+        cells[5] = f"{moment.month}/{moment.day}/{moment.year} {moment.hour % 12 or 12}:{moment:%M %p}"
+        lines.append(",".join(cells))
+
+    assert bring(lines)[2][0].partition("start: ")[2] == "is not a time such as 2026-12-01 09:30"
+    assert bring(lines, "--dates", "mdy", "--dry-run")[0] == 0

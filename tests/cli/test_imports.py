@@ -172,7 +172,7 @@ def test_a_late_fault_leaves_nothing_half_written(bring, monkeypatch):
     store, made = imports_patients.store, []
 
     def failing(*arguments, **more):
-        made.append(arguments)
+        made.append(more)
         if len(made) == 3:
             raise KeyboardInterrupt
         return store(*arguments, **more)

@@ -13,8 +13,8 @@ from scheduler.models.user import Membership
 from scheduler.processes import worker
 from scheduler.services import jobs
 from scheduler.services.jobs import LeaseLost
+from scheduler.services.patient import patients as patient_records
 from scheduler.services.transfer import import_jobs, imports_patients
-from scheduler.services.transfer.imports import Row
 from tests.cast import NOW, add_patient
 from tests.engines import both
 from tools import processes
@@ -169,9 +169,10 @@ def test_a_patient_who_is_added_while_the_file_is_stored_is_refused(app, session
 
 @both
 def test_what_a_killed_import_left_is_pruned_a_day_later(app, session, harbor):
-    actor, row = harbor.actor("alice"), Row(2, {"given_name": "Zoe", "family_name": "Li"})
+    zoe = patient_records.new(harbor.clinic.id, {"given_name": "Zoe", "family_name": "Li"}, NOW)
+    zoe.import_key = "killed"
     write(session)
-    imports_patients.store(session, actor.clinic.id, [("0123456789abcdef", row)], "killed", NOW)
+    imports_patients.store(session, [zoe])
     session.commit()
 
     assert patients(session) == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from scheduler.domain.file_dates import DateOrder
 from scheduler.domain.localtime import local_on
 from scheduler.services.actors import Actor
-from scheduler.services.progress import Progress
+from scheduler.services.progress import Part, Progress
 from scheduler.services.transfer import imports_patients
 from scheduler.services.transfer.imports_patients import Chosen, Conventions, Duplicates, Known
 
@@ -72,21 +72,14 @@ def check(file: File, now: datetime, progress: Progress) -> Prepared:
     return Prepared(imports_patients.choose(batch, file.known, file.duplicates), file.clinic_id, file.dry_run)
 
 
-def parts(prepared: Prepared, now: datetime) -> Iterator[tuple[int, Callable[[Session], object]]]:
-    """Yield how many patients will be stored, and what stores the next part of them; a dry run stores nothing."""
-    done = 0
-    for part in () if prepared.dry_run else imports_patients.parts(prepared.chosen):
+def parts(prepared: Prepared, now: datetime) -> Iterator[Part]:
+    """Yield what stores the patients, part by part; a dry run stores nothing."""
+    done, total = 0, len(prepared.chosen.rows)
+    if prepared.dry_run:
+        return
+    for part in imports_patients.parts(prepared.chosen, prepared.clinic_id, now):
         done += len(part)
-        yield (
-            done,
-            partial(
-                imports_patients.store,
-                clinic_id=prepared.clinic_id,
-                part=part,
-                key=prepared.chosen.key,
-                now=now,
-            ),
-        )
+        yield Part(done, total, partial(imports_patients.store, part=part))
 
 
 def discard(session: Session, prepared: Prepared) -> int:

@@ -3,28 +3,32 @@
 The lines of one patient, protocol and `course` label are one course. `done` lines are earlier visits, recorded with
 their dates and marked as imported; `booked` lines are visits to come, at the times and places the patient already
 knows. Each course is booked like any other, under the same rules and guards. Patients get no confirmation for what they
-know already; reminders are planned as usual, and the protocol's visits months ahead are proposed.
+know already; reminders are planned as usual, and the protocol's visits months ahead are proposed. Requirements that
+were completed elsewhere are recorded with their dates, so that no one is asked for them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.file_dates import DateOrder, read_date, read_local
 from scheduler.domain.folding import folded
 from scheduler.domain.localtime import AmbiguousTime, NonexistentTime, local_on, to_utc
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.planner.answers.projections import project
 from scheduler.domain.planner.values import Done, Placement
-from scheduler.domain.plans import Action
+from scheduler.domain.plans import Action, Holds
 from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken
+from scheduler.models import care_plan as care_plans
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
+from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
@@ -38,11 +42,14 @@ from scheduler.services.progress import Progress
 from scheduler.services.trail import audit
 from scheduler.services.transfer import imports_csv
 from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row, stepping
+from scheduler.services.visit import requirements
 
 WHO = ("patient_id", "given_name", "family_name", "birth_date")
 REQUIRED = ("plan_definition", "action", "status", "start")
-COLUMNS = frozenset({*WHO, *REQUIRED, "course", "end", "location", "practitioners"})
+COLUMNS = frozenset({*WHO, *REQUIRED, "course", "end", "location", "practitioners", "requirements"})
 STATUSES = ("done", "booked")
+NOON = time(12)  # of a day on which something was completed
+COMPLETED_BEFORE = "Completed before the import"
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,17 @@ class ImportLine:
     start: datetime
     end: datetime
     chosen: tuple[int, ...]
+    completed: Mapping[str, datetime]
 
 
 @dataclass(frozen=True)
 class ImportedAppointments:
+    """How many courses were booked, with how many visits done and ahead; `left_out` courses were here already."""
+
     courses: int
     done: int
     booked: int
+    left_out: int
 
 
 def write(
@@ -83,20 +94,34 @@ def write(
     now: datetime,
     progress: Progress,
     override_reason: str = "",
+    dates: DateOrder = DateOrder.YMD,
+    skip_existing: bool = False,
 ) -> ImportedAppointments:
-    """Book every course of the file, or none. Soft rules need a reason. Raises ImportRefused with every fault."""
+    """Book every course of the file, or none. Soft rules need a reason. Raises ImportRefused with every fault.
+
+    A course that has a visit in common with an open one of the same patient and protocol is here already: a fault, or
+    left out with `skip_existing`.
+    """
     known = _known(session, actor.clinic)
     lines: list[ImportLine] = []
     faults: list[ImportFault] = []
     rows = imports_csv.read(imports_csv.decoded(content), COLUMNS, REQUIRED)
     for row in stepping("read", rows, progress):
         try:
-            lines.append(_line(actor.clinic, known, row, now))
+            lines.append(_line(actor.clinic, known, row, now, dates))
         except Invalid as refused:
             faults += _faults(row.place, refused)
     if faults:
         raise ImportRefused(imports_csv.UNIT, faults)
-    courses = list(_courses(lines).values())
+    everything = list(_courses(lines).values())
+    here = [(course, found) for course in everything if (found := _here(session, course))]
+    if here and not skip_existing:
+        raise ImportRefused(
+            imports_csv.UNIT,
+            [ImportFault(one[0].place, "course", f"is here already (course {found})") for one, found in here],
+        )
+    courses = [course for course in everything if not any(course is one for one, _ in here)]
+    lines = [line for course in courses for line in course]
     for number, course in enumerate(courses, 1):
         faults += _booked(session, actor, course, now, override_reason)
         progress("booked", number, len(courses))
@@ -105,7 +130,21 @@ def write(
     done = sum(line.done for line in lines)
     audit.record(session, actor, "appointments.imported", None, now, reason=f"{len(lines)} lines")
     session.flush()
-    return ImportedAppointments(len(courses), done, len(lines) - done)
+    return ImportedAppointments(len(courses), done, len(lines) - done, len(here))
+
+
+def _here(session: Session, course: Sequence[ImportLine]) -> str:
+    """Return the public id of the open course with visits of these lines; "" when there is none."""
+    visits = {(line.action.key, line.start) for line in course}
+    for known in care_plans.of_patient(session, course[0].patient):
+        its_own = {(one.action, one.start_at) for one in known.appointments if not one.status.is_off}
+        if (
+            known.plan_definition.key == course[0].definition.key
+            and known.status.is_open
+            and visits & its_own
+        ):
+            return known.public_id
+    return ""
 
 
 def _booked(
@@ -146,6 +185,7 @@ def _booked(
             care_plan = booking.book_course(
                 session, actor, wishes, visits, later, now, override_reason, imported=True
             )
+            _complete(session, actor, care_plan, course, now)
             _silence(session, [one.id for one in care_plan.appointments], now)
     except Refusal as refused:
         lines = {line.action.key: line.place for line in course}
@@ -154,6 +194,20 @@ def _booked(
             for one in _faults(first.place, refused)
         ]
     return []
+
+
+def _complete(
+    session: Session, actor: Actor, care_plan: CarePlan, course: Sequence[ImportLine], now: datetime
+) -> None:
+    """Complete what the lines name: a requirement of each visit for the line's visit, any other for the course."""
+    visits = {one.action: one for one in care_plan.appointments}
+    plan = care_plan.plan_definition.plan
+    for line in course:
+        for key, at in line.completed.items():
+            own = visits[line.action.key] if plan.requirement(key).holds is Holds.PER_SESSION else None
+            requirements.complete(
+                session, actor, care_plan, key, now, own, note=COMPLETED_BEFORE, completed_at=at
+            )
 
 
 def _silence(session: Session, appointment_ids: Sequence[int], now: datetime) -> None:
@@ -210,7 +264,7 @@ def _known(session: Session, clinic: Clinic) -> Known:
     return Known(found, definitions, resources)
 
 
-def _line(clinic: Clinic, known: Known, row: Row, now: datetime) -> ImportLine:
+def _line(clinic: Clinic, known: Known, row: Row, now: datetime, dates: DateOrder) -> ImportLine:
     """Return the line as what it names. Raises Invalid with every fault."""
     cells = row.fields
     errors = [(name, "is missing") for name in REQUIRED if name not in cells]
@@ -224,13 +278,13 @@ def _line(clinic: Clinic, known: Known, row: Row, now: datetime) -> ImportLine:
         raise Invalid([("action", f"the protocol has no visit {cells['action']} to book")])
     if cells["status"].lower() not in STATUSES:
         raise Invalid([("status", "must be done or booked")])
-    done, start = cells["status"].lower() == "done", _instant(clinic, "start", cells["start"])
-    end = _instant(clinic, "end", cells["end"]) if "end" in cells else start + action.attended_length
+    done, start = cells["status"].lower() == "done", _instant(clinic, "start", cells["start"], dates)
+    end = _instant(clinic, "end", cells["end"], dates) if "end" in cells else start + action.attended_length
     if done and not start < end <= now:
         raise Invalid([("end", "must be after the start and not in the future, for a visit that is done")])
     return ImportLine(
         place=row.place,
-        patient=_patient(known, cells),
+        patient=_patient(known, cells, dates),
         definition=definition,
         course=cells.get("course", ""),
         action=action,
@@ -238,15 +292,43 @@ def _line(clinic: Clinic, known: Known, row: Row, now: datetime) -> ImportLine:
         start=start,
         end=end,
         chosen=_resources(known, cells),
+        completed=_completed(clinic, definition, cells.get("requirements", ""), now, dates),
     )
 
 
-def _patient(known: Known, cells: Mapping[str, Any]) -> Patient:
+def _completed(
+    clinic: Clinic, definition: PlanDefinition, text: str, now: datetime, dates: DateOrder
+) -> dict[str, datetime]:
+    """Return when the requirements of a cell such as "consent 2026-10-01; medical-clearance 2026-09-30" were completed.
+
+    Raises Invalid.
+    """
+    asked = {rule.key for rule in definition.plan.requirements}
+    completed: dict[str, datetime] = {}
+    errors = []
+    for part in (part.strip() for part in text.split(";") if part.strip()):
+        key, _, day = part.partition(" ")
+        try:
+            at = to_utc(datetime.combine(read_date(day, dates), NOON), clinic.zone)
+        except ValueError as error:
+            errors.append(("requirements", f"{part}: its date {error}"))
+            continue
+        if key not in asked:
+            errors.append(("requirements", f"the protocol has no requirement {key}"))
+        elif local_on(at, clinic.zone) > local_on(now, clinic.zone):
+            errors.append(("requirements", f"{key} was completed in the future"))
+        completed[key] = min(at, now)
+    if errors:
+        raise Invalid(errors)
+    return completed
+
+
+def _patient(known: Known, cells: Mapping[str, Any], dates: DateOrder) -> Patient:
     if "patient_id" in cells:
         key: tuple[object, ...] = (cells["patient_id"],)
     else:
         key = (folded(cells.get("given_name", "")), folded(cells.get("family_name", "")))
-        key += (_day(cells["birth_date"]),) if "birth_date" in cells else ()
+        key += (_day(cells["birth_date"], dates),) if "birth_date" in cells else ()
     found = known.patients.get(key, ())
     if not found:
         raise Invalid([("patient", "does not exist; import the patients first")])
@@ -267,19 +349,19 @@ def _resources(known: Known, cells: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(known.resources[folded(name)] for _, name in named)
 
 
-def _instant(clinic: Clinic, field: str, text: str) -> datetime:
+def _instant(clinic: Clinic, field: str, text: str, dates: DateOrder) -> datetime:
     """Return the instant of a wall-clock time of the clinic, or of a time with an offset."""
     try:
-        told = datetime.fromisoformat(text)
+        told = read_local(text, dates)
         return told.astimezone(UTC) if told.tzinfo else to_utc(told, clinic.zone)
     except (NonexistentTime, AmbiguousTime) as error:
         raise Invalid([(field, str(error))]) from None
-    except (ValueError, OverflowError):
-        raise Invalid([(field, "is not a time such as 2026-12-01 09:30")]) from None
+    except (ValueError, OverflowError) as error:
+        raise Invalid([(field, str(error))]) from None
 
 
-def _day(text: str) -> date:
+def _day(text: str, dates: DateOrder) -> date:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid([("birth_date", "is not a date such as 1984-03-09")]) from None
+        return read_date(text, dates)
+    except ValueError as error:
+        raise Invalid([("birth_date", str(error))]) from None

@@ -149,19 +149,21 @@ def choose(batch: Batch, known: Known, wanted: Duplicates) -> Chosen:
     return Chosen(batch.unit, rows, known, own, wanted, batch.others, left_out, similar, one_name)
 
 
-def parts(chosen: Chosen) -> Iterator[Sequence[tuple[str, Row]]]:
-    """Yield the patients in the parts in which they are stored."""
+def parts(chosen: Chosen, clinic_id: int, now: datetime) -> Iterator[Sequence[Patient]]:
+    """Yield the patients in the parts in which they are stored, made before anyone has to wait for them."""
     rows = list(chosen.rows.items())
     for at in range(0, len(rows), PART):
-        yield rows[at : at + PART]
+        made = []
+        for public_id, row in rows[at : at + PART]:
+            patient = patients.new(clinic_id, row.fields, now)
+            patient.public_id, patient.import_key = public_id, chosen.key
+            made.append(patient)
+        yield made
 
 
-def store(session: Session, clinic_id: int, part: Sequence[tuple[str, Row]], key: str, now: datetime) -> None:
+def store(session: Session, part: Sequence[Patient]) -> None:
     """Store patients so that no query finds them before `publish`."""
-    for public_id, row in part:
-        patient = patients.new(clinic_id, row.fields, now)
-        patient.public_id, patient.import_key = public_id, key
-        session.add(patient)
+    session.add_all(part)
     session.flush()
 
 

@@ -82,8 +82,12 @@ def complete(
     applies: bool = True,
     approved_visits: int | None = None,
     valid_from_on: date | None = None,
+    completed_at: datetime | None = None,
 ) -> Requirement:
     """Settle a requirement, for the course or (per session) for one visit. Equal values change nothing.
+
+    `completed_at` is for what was settled elsewhere before, by the roles there (an import); how long it holds counts
+    from there.
 
     Without `applies` it is noted that it does not apply to the patient. An authorization is for `approved_visits` from
     `valid_from_on` on. Raises NotFound for a requirement it does not have, Forbidden for a role that the protocol does
@@ -93,12 +97,14 @@ def complete(
     requirement = _find(care_plan, key, appointment)
     rule = care_plan.plan_definition.plan.requirement(key)
     today = local_on(now, actor.clinic.zone)
-    valid_until = valid_until_on or (good_until(rule, today) if applies else None)
+    completed_on = local_on(completed_at or now, actor.clinic.zone)
+    valid_until = valid_until_on or (good_until(rule, completed_on) if applies else None)
     values = (document, note, waived, valid_until, applies, approved_visits, valid_from_on)
     equal = requirement.completed_at and _values(requirement) == values
     if waived and not equal:
         require(actor, "override")
-    _require_role(actor, rule)
+    if completed_at is None:
+        _require_role(actor, rule)
     if equal:
         return requirement  # also when its last day is over by now
     if waived and not is_reason(note):
@@ -107,7 +113,8 @@ def complete(
     _require_details(rule, values)
     requirement.applies = applies
     requirement.approved_visits, requirement.valid_from_on = approved_visits, valid_from_on
-    requirement.completed_at, requirement.completed_by_id, requirement.document = now, actor.user_id, document
+    requirement.completed_at, requirement.completed_by_id = completed_at or now, actor.user_id
+    requirement.document = document
     requirement.note, requirement.waived = note, waived
     requirement.valid_until_on = valid_until
     _settle(session, actor, care_plan, now, f"requirement-completed:{key}")
