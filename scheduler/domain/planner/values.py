@@ -141,6 +141,7 @@ class Request:
     and the patient's leaving. `practitioner_ids` are resource ids that a role should be chosen from (where none of
     them has the role, any will do). `pinned` are starts that must be kept. `done` are actions that are not to be
     placed. `slack` gives an action another shortest and longest gap than its offset's: a soft rule broken once.
+    `not_on` names for an action days on which it is not proposed, because of what the patient has elsewhere.
 
     Weekdays bind the visits on the plan's line (see course.py), for which `preferred` is the best time of day; a side
     visit on another day only costs. Times of day bind what the patient comes for (`visible` actions), blocked days
@@ -159,6 +160,7 @@ class Request:
     preferred: time | None = None
     count: int = 3
     slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    not_on: Mapping[str, frozenset[date]] = field(default_factory=dict)
     dosing_only: bool = False
 
     def asks_of(self, action: Action) -> bool:

@@ -77,7 +77,7 @@ def resume(
         wishes = rest(session, actor, care_plan, held, now)
         if not_before is not None:
             wishes = replace(wishes, not_before=max(wishes.not_before, not_before))
-        best = proposals.propose(session, actor, wishes, now)[0]
+        best = proposals.propose(session, actor, wishes, now, care_plan=care_plan)[0]
     _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, reason)
     if held:
         _put_back(session, actor, wishes, held, best.visits, now)

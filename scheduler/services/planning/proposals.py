@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -13,9 +15,11 @@ from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.search.solver_fallback import AtOnce
 from scheduler.domain.planner.values import NoFit, Proposal
 from scheduler.errors import Invalid, NoFitFound
+from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import availability
+from scheduler.services.planning.dosing_days import kept_free
 from scheduler.services.planning.proposal_tokens import SignedProposal, sign, unsign
 from scheduler.services.planning.wishes import CourseRequest
 
@@ -23,18 +27,32 @@ __all__ = ["SignedProposal", "check_dates", "load", "propose", "sign", "slot_map
 
 
 def propose(
-    session: Session, actor: Actor, wishes: CourseRequest, now: datetime, at_once: AtOnce | None = None
+    session: Session,
+    actor: Actor,
+    wishes: CourseRequest,
+    now: datetime,
+    at_once: AtOnce | None = None,
+    care_plan: CarePlan | None = None,
 ) -> list[Proposal]:
     """Return the best courses by the clinic's own weights, best first.
+
+    Doses keep their distance to those that the patient has booked outside this course (`care_plan`; None: a new one),
+    unless nothing fits then.
 
     `at_once` tells whether what the search cannot settle is left to a job (improving_jobs.py); asked only then.
     Raises Invalid for a date that cannot be meant, NoFitFound with `reasons` and `suggestions` when nothing fits.
     """
     check_dates(actor, wishes, now)
     calendar = load(session, actor, wishes, now)
+    weights, request = planner_weights.of(actor.clinic), wishes.request()
+    free = kept_free(session, wishes.patient, wishes.plan_definition.plan, care_plan)
     try:
-        weights = planner_weights.of(actor.clinic)
-        return planner.propose(wishes.request(), calendar, weights, now=now, at_once=at_once)
+        if free:
+            with suppress(NoFit):
+                return planner.propose(
+                    replace(request, not_on=free), calendar, weights, now=now, at_once=at_once
+                )
+        return planner.propose(request, calendar, weights, now=now, at_once=at_once)
     except NoFit as refused:
         raise no_fit(refused) from refused
 

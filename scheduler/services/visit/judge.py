@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain import dosing
@@ -19,7 +19,7 @@ from scheduler.domain.formats import Formats
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Action, Plan
-from scheduler.domain.status import LIVE, AppointmentStatus, CarePlanStatus
+from scheduler.domain.status import LIVE, CarePlanStatus
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
@@ -27,6 +27,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.planning import rules
+from scheduler.services.planning.dosing_days import dosing_rows
 from scheduler.services.trail import audit
 from scheduler.services.visit.snapshots import Snapshot
 
@@ -72,7 +73,7 @@ def require_dosing_gaps(
     """
     today = local_on(now, actor.clinic.zone)
     for patient in {row.patient for row in before if row.dosing and _newly_placed(row, before[row])}:
-        rows = {row.id: row for row in _dosing_rows(session, patient)}
+        rows = {row.id: row for row in dosing_rows(session, patient)}
         visits = [_visit(row, before) for row in rows.values()]
         pairs = dosing.too_close(visits, since=today)
         rules.require(actor, [_violation(pair, actor.clinic.formats) for pair in pairs], override_reason)
@@ -86,7 +87,7 @@ def too_close_to_booked(
     session: Session, actor: Actor, patient: Patient, plan: Plan, visits: Sequence[Placement], now: datetime
 ) -> list[Violation]:
     """Return what a proposed course would break with the dosing visits that the patient has booked already."""
-    booked = [_visit(row, {}) for row in _dosing_rows(session, patient)]
+    booked = [_visit(row, {}) for row in dosing_rows(session, patient)]
     new = [(plan.action(visit.action), local_on(visit.start, actor.clinic.zone)) for visit in visits]
     pairs = dosing.too_close([*booked, *_new(new, 0)], since=local_on(now, actor.clinic.zone))
     between = [pair for pair in pairs if (pair.earlier.id < 0) != (pair.later.id < 0)]
@@ -98,7 +99,7 @@ class DosingDays:
 
     def __init__(self, session: Session, actor: Actor, patient: Patient, now: datetime) -> None:
         self.formats, self.today = actor.clinic.formats, local_on(now, actor.clinic.zone)
-        self.booked = [_visit(row, {}) for row in _dosing_rows(session, patient)]
+        self.booked = [_visit(row, {}) for row in dosing_rows(session, patient)]
 
     def broken(
         self,
@@ -183,16 +184,6 @@ def _former_day(row: Appointment, before: Snapshot | None) -> date | None:
 
 def _counts(snapshot: Snapshot) -> bool:
     return snapshot.status.is_live or snapshot.is_reserved
-
-
-def _dosing_rows(session: Session, patient: Patient) -> list[Appointment]:
-    reserved = and_(Appointment.status == AppointmentStatus.PROPOSED, Appointment.expires_at.is_not(None))
-    query = select(Appointment).where(
-        Appointment.patient_id == patient.id,
-        Appointment.dosing_gap_days.is_not(None),
-        or_(Appointment.status.in_(LIVE), reserved),
-    )
-    return list(session.scalars(query))
 
 
 def _visit(row: Appointment, before: Mapping[Appointment, Snapshot | None]) -> DosingVisit:

@@ -5,6 +5,7 @@ The letters are those of the ten ways that an attack found.
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select, update
@@ -192,6 +193,19 @@ def test_a_second_course_that_gives_a_drug_asks_for_an_override(session, harbor,
         book(session, harbor, "esketamine-nasal")
 
     assert "one-course" in broken(caught)
+
+
+def test_a_second_course_is_proposed_around_the_first(session, harbor, nora_course):  # g
+    booked = book(session, harbor, "esketamine-nasal", who="ada", override_reason=REASON)
+    days = sorted(
+        one.local_start.date()
+        for course in (nora_course, booked)
+        for one in course.appointments
+        if one.dosing and one.status.is_live
+    )
+
+    assert len(days) > 12
+    assert min((later - earlier).days for earlier, later in pairwise(days)) >= 2
 
 
 def test_a_canceled_infusion_does_not_come_back_beside_one_that_was_moved(

@@ -47,6 +47,8 @@ class StartMasks:
             cells &= self.weekdays
         for limit in self._limits(step):
             cells &= limit
+        if elsewhere := self.request.not_on.get(step.key):
+            cells &= ~self.availability.grid.rows(map(self.availability.grid.row_of, elsewhere))
         return cells
 
     def pinned(self, step: Step) -> int:
