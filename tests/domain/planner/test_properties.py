@@ -98,7 +98,7 @@ def test_without_one_shaded_start_exactly_what_is_still_shaded_can_be_completed(
     step = chance.choice(problem.course.steps)
     gone = int(chance.choice(problem.slots.cells[step]))
     without = {**problem.sets, step: problem.sets[step] & ~(1 << gone)}
-    left = SlotMap(problem.course, without, problem.gap_ranges)
+    left = SlotMap(problem.course, without)
     other = chance.choice(problem.course.steps)
     start = int(chance.choice(problem.slots.cells[other]))
     still = left.complete and start in left.cells[other].tolist()
@@ -129,9 +129,7 @@ def test_taking_a_start_away_shades_no_new_one(seed, chance):
         return
     step = chance.choice(problem.course.steps)
     gone = int(chance.choice(problem.slots.cells[step]))
-    left = SlotMap(
-        problem.course, {**problem.sets, step: problem.sets[step] & ~(1 << gone)}, problem.gap_ranges
-    )
+    left = SlotMap(problem.course, {**problem.sets, step: problem.sets[step] & ~(1 << gone)})
 
     if left.complete:
         for each in problem.course.steps:

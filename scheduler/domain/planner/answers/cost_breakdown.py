@@ -9,53 +9,39 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from scheduler.domain.planner.answers.words import counted, label, listed, spaced
-from scheduler.domain.planner.grid.gaps import HOUR_TICKS, GapRanges
-from scheduler.domain.planner.search.costs import Pricing, whole_tick
-from scheduler.domain.planner.search.course import CourseTree, Step
-from scheduler.domain.planner.values import Done, Term, Weights
+from scheduler.domain.planner.grid.gaps import HOUR_TICKS
+from scheduler.domain.planner.search.costs import whole_tick
+from scheduler.domain.planner.search.course import Step
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import Done, Term
 from scheduler.domain.plans import Edge, Unit
 
 
 class CostBreakdown:
     """The terms of one placement."""
 
-    def __init__(
-        self,
-        course: CourseTree,
-        gap_ranges: GapRanges,
-        pricing: Pricing,
-        weights: Weights,
-        cells: Mapping[Step, int],
-    ) -> None:
-        self.course, self.gap_ranges, self.pricing, self.weights, self.cells = (
-            course,
-            gap_ranges,
-            pricing,
-            weights,
-            cells,
-        )
-        self.grid, self.formats = gap_ranges.grid, pricing.starts.availability.calendar.formats
+    def __init__(self, problem: PlanningProblem, cells: Mapping[Step, int]) -> None:
+        self.course, self.pricing, self.weights = problem.course, problem.pricing, problem.weights
+        self.gap_ranges, self.grid = problem.gap_ranges, problem.availability.grid
+        self.formats, self.cells = problem.availability.calendar.formats, cells
         self.visits = sorted(cells, key=lambda step: cells[step])
 
     def terms(self, therapist: int | None) -> tuple[Term, ...]:
         """Return the terms, the most important first."""
-        return tuple(
-            term
-            for term in (
-                self._moves(),
-                self._completion(),
-                self._gaps(),
-                self._rhythm(),
-                self._preferred(),
-                self._weekdays(),
-                self._therapist(therapist),
-                self._handovers(),
-                self._quarters(),
-                self._midday(),
-                self._fragments(),
-            )
-            if term is not None
+        terms = (
+            self._moves(),
+            self._completion(),
+            self._gaps(),
+            self._rhythm(),
+            self._preferred(),
+            self._weekdays(),
+            self._therapist(therapist),
+            self._handovers(),
+            self._quarters(),
+            self._midday(),
+            self._fragments(),
         )
+        return tuple(term for term in terms if term is not None)
 
     def _row(self, step: Step) -> int:
         return self.cells[step] // self.grid.width
@@ -167,12 +153,9 @@ class CostBreakdown:
             return None
         side = [s for s in self.visits if not s.on_line and s.action.visible]
         off = [s for s in side if self.grid.on(self._row(s)).isoweekday() not in weekdays]
-        words = (
-            f"{counted(len(off), 'other visit')} on days not asked for"
-            if off
-            else "every visit on a day asked for"
-        )
-        return Term("weekdays", self.weights.weekday * len(off), words)
+        words = f"{counted(len(off), 'other visit')} on days not asked for"
+        cost = self.weights.weekday * len(off)
+        return Term("weekdays", cost, words if off else "every visit on a day asked for")
 
     def _therapist(self, therapist: int | None) -> Term | None:
         if therapist is None:
@@ -181,20 +164,15 @@ class CostBreakdown:
         # bit n of a set tells whether cell n is in it
         away = [s for s in asking if (self.pricing.away(s, therapist) or 0) >> self.cells[s] & 1]
         name = next(r.name for r in self.pricing.starts.availability.resources if r.id == therapist)
-        with_own = len(asking) - len(away)
-        words = (
-            f"all sessions with {name}" if not away else f"{with_own} of {len(asking)} sessions with {name}"
-        )
+        share = f"{len(asking) - len(away)} of {len(asking)}" if away else "all"
+        words = f"{share} sessions with {name}"
         return Term("therapist", self.weights.therapist * len(away), words)
 
     def _handovers(self) -> Term:
         handed = [step for step in self.visits if self._handed_over(step)]
-        words = (
-            f"{counted(len(handed), 'visit')} passed from nurse to nurse"
-            if handed
-            else "one nurse for each visit"
-        )
-        return Term("handovers", self.weights.handover * len(handed), words)
+        words = f"{counted(len(handed), 'visit')} passed from nurse to nurse"
+        cost = self.weights.handover * len(handed)
+        return Term("handovers", cost, words if handed else "one nurse for each visit")
 
     def _handed_over(self, step: Step) -> bool:
         single = self.pricing.starts.single_nurse(self.pricing.starts.demand(step.action))
@@ -203,10 +181,9 @@ class CostBreakdown:
 
     def _quarters(self) -> Term:
         off = [step for step in self.visits if self._tick(step) % 3]
-        words = (
-            f"{counted(len(off), 'start')} off the quarter hour" if off else "every start on the quarter hour"
-        )
-        return Term("quarters", self.weights.quarter * len(off), words)
+        words = f"{counted(len(off), 'start')} off the quarter hour"
+        cost = self.weights.quarter * len(off)
+        return Term("quarters", cost, words if off else "every start on the quarter hour")
 
     def _midday(self) -> Term:
         ticks = 0
@@ -222,10 +199,8 @@ class CostBreakdown:
 
     def _fragments(self) -> Term:
         count = sum(self._fragment_count(step) for step in self.visits)
-        words = (
-            f"leaves {counted(count, 'gap')} too short to use" if count else "leaves no gap too short to use"
-        )
-        return Term("fragments", self.weights.fragment * count, words)
+        gaps = counted(count, "gap") if count else "no gap"
+        return Term("fragments", self.weights.fragment * count, f"leaves {gaps} too short to use")
 
     def _fragment_count(self, step: Step) -> int:
         demand = self.pricing.starts.demand(step.action)
