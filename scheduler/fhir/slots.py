@@ -164,7 +164,7 @@ def _stretches(calendar: Calendar, resource_id: int) -> Iterator[tuple[Window, S
         duty = _both(opened, merged(calendar.hours[resource_id]))
     closed = [*calendar.closures.get(None, ()), *calendar.closures.get(resource_id, ())]
     working = subtract(duty, closed)
-    taken = [window for owner_id, _, window in calendar.occupied if owner_id == resource_id]
+    taken = [Window(start, end) for owner_id, _, start, end in calendar.occupied if owner_id == resource_id]
     full = _full(taken, resource.units)
     for windows, status in (
         (subtract(working, full), SlotStatus.FREE),

@@ -193,7 +193,7 @@ def _measure(
 
     problem = PlanningProblem(request, availability, Weights(), NOW)
     row.start_set.append(milliseconds(start_set))
-    row.slot_map.append(milliseconds(lambda: SlotMap(problem.course, problem.sets, problem.gap_ranges)))
+    row.slot_map.append(milliseconds(lambda: SlotMap(problem.course, problem.sets)))
     row.optimum.append(milliseconds(optimum))
     ours = problem.optimum.best(problem.sets)
     row.unsolved += ours is None

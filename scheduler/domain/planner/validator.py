@@ -281,8 +281,8 @@ class _Validator:
     def _capacity(self) -> Iterator[Violation]:
         """Count units at every moment at which something starts: nowhere more than there are."""
         taken: dict[int, list[tuple[datetime, datetime, int]]] = defaultdict(list)
-        for resource_id, _, window in self.calendar.occupied:
-            taken[resource_id].append((window.start, window.end, 1))
+        for resource_id, _, start, end in self.calendar.occupied:
+            taken[resource_id].append((start, end, 1))
         for visit in self.visits:
             for segment in visit.segments:
                 yield from self._fits(visit, segment, taken[segment.resource_id])

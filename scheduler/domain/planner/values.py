@@ -16,7 +16,9 @@ from scheduler.domain.formats import USUAL, Formats
 from scheduler.domain.plans import Action, Plan, Role
 from scheduler.domain.windows import Window
 
-Taken = tuple[int, int, Window]  # resource id, unit, when
+# Resource id, unit, start and end (UTC). A large clinic's year holds hundreds of thousands; the garbage collector skips
+# plain tuples of such values.
+Taken = tuple[int, int, datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)

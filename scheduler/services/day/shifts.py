@@ -228,7 +228,7 @@ def _taken(calendar: Availability, visit: Placement, number: int) -> list[Taken]
     for segment in visit.segments:
         for _ in range(units[segment.resource_id] if segment.exclusive else 1):
             unit = BEYOND + number + len(found)
-            found.append((segment.resource_id, unit, Window(segment.start, segment.end)))
+            found.append((segment.resource_id, unit, segment.start, segment.end))
     return found
 
 

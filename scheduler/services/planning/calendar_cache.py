@@ -23,7 +23,6 @@ from scheduler.database import is_writer
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.values import Calendar, Taken
-from scheduler.domain.windows import Window
 from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.versions import CalendarVersion
 
@@ -194,4 +193,4 @@ def _taken(
     session: Session, query: Select[int, int, int, datetime, datetime], about: dict[str, object]
 ) -> Iterator[tuple[int, Taken]]:
     for row_id, resource_id, unit, start, end in session.execute(query, about):
-        yield row_id, (resource_id, unit, Window(start, end))
+        yield row_id, (resource_id, unit, start, end)

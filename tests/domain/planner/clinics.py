@@ -173,7 +173,7 @@ def crowd(
                 while start < window.end:
                     length = minutes(5 * rng.randint(shortest // 5, 18))
                     if rng.random() < load:
-                        taken.append((resource.id, unit, Window(start, min(start + length, window.end))))
+                        taken.append((resource.id, unit, start, min(start + length, window.end)))
                     start += length
     return taken
 

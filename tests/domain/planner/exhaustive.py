@@ -115,9 +115,9 @@ class Exhaustive:
     def _free(self, resource) -> dict[int, int]:
         free = dict.fromkeys(self._duty(resource), resource.units)
         units = {}
-        for resource_id, unit, window in self.calendar.occupied:
+        for resource_id, unit, start, end in self.calendar.occupied:
             if resource_id == resource.id:
-                for at in range(tick(window.start), -int(-window.end.timestamp() // 300)):
+                for at in range(tick(start), -int(-end.timestamp() // 300)):
                     units.setdefault(at, set()).add(unit)
         return {at: max(number - len(units.get(at, ())), 0) for at, number in free.items()}
 

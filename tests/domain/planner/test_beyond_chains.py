@@ -70,7 +70,7 @@ def test_a_working_day_without_a_place_breaks_the_row_and_the_course_starts_afte
     clinic = winter()
     busy = date(2026, 12, 23)
     chairs = [one.id for one in clinic.resources if Role.CHAIR in one.roles]
-    taken = [(chair, 0, Window(at(busy, "08:00"), at(busy, "18:00"))) for chair in chairs]
+    taken = [(chair, 0, at(busy, "08:00"), at(busy, "18:00")) for chair in chairs]
     best = ten_days(Availability(replace(clinic, occupied=taken)))[1]
 
     assert dates(best.visits)[0] == (12, 24)
@@ -149,12 +149,12 @@ def test_units_that_lie_unluckily_do_not_hide_a_nurse_who_has_a_hand_free():
     nurse = next(one.id for one in people if Role.NURSE in one.roles)
     two_hands = tuple(replace(one, units=2) if one.id == nurse else one for one in people)
     taken = [
-        (nurse, 0, Window(at(MONDAY, "09:00"), at(MONDAY, "10:00"))),
-        (nurse, 1, Window(at(MONDAY, "10:00"), at(MONDAY, "11:00"))),
+        (nurse, 0, at(MONDAY, "09:00"), at(MONDAY, "10:00")),
+        (nurse, 1, at(MONDAY, "10:00"), at(MONDAY, "11:00")),
     ]
     drip = Action("drip", "drip", "Drip", (phase("drip", 120, Role.CHAIR, Role.NURSE),))
     request = Request(plan(drip), MONDAY)
-    full = [*taken, (nurse, 1, Window(at(MONDAY, "09:30"), at(MONDAY, "10:00")))]
+    full = [*taken, (nurse, 1, at(MONDAY, "09:30"), at(MONDAY, "10:00"))]
     starts = [
         slot_map(request, Availability(calendar(1, two_hands, occupied=held)), now=NOW)["drip"]
         for held in (taken, full)

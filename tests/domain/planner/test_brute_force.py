@@ -80,7 +80,7 @@ def cost(problem, visits):
     grid = problem.availability.grid
     by_key = {step.key: step for step in problem.course.steps}
     cells = {by_key[visit.action]: grid.cell(visit.start) for visit in visits}
-    breakdown = CostBreakdown(problem.course, problem.gap_ranges, problem.pricing, problem.weights, cells)
+    breakdown = CostBreakdown(problem, cells)
     owners = problem.optimum.therapists() or [None]
     return min(sum(term.cost for term in breakdown.terms(owner)) for owner in owners)
 

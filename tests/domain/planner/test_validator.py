@@ -310,10 +310,12 @@ def test_more_than_the_visit_needs(visits):
 
 def test_a_chair_and_a_nurse_taken_twice(visits):
     first = next(visit for visit in visits if visit.action == "infusion-1")
-    chair = [(s.resource_id, 0, window(s)) for s in first.segments if s.role is Role.CHAIR]
-    set_up = [(s.resource_id, 2, window(s)) for s in first.segments if s.role is Role.NURSE and s.exclusive]
+    chair = [(s.resource_id, 0, s.start, s.end) for s in first.segments if s.role is Role.CHAIR]
+    set_up = [
+        (s.resource_id, 2, s.start, s.end) for s in first.segments if s.role is Role.NURSE and s.exclusive
+    ]
     watching = [
-        (s.resource_id, 2, window(s)) for s in first.segments if s.role is Role.NURSE and not s.exclusive
+        (s.resource_id, 2, s.start, s.end) for s in first.segments if s.role is Role.NURSE and not s.exclusive
     ]
 
     assert broken(visits, clinic=replace(CALENDAR, occupied=chair)) == {("taken", True)}

@@ -9,53 +9,39 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from scheduler.domain.planner.answers.words import counted, label, listed, spaced
-from scheduler.domain.planner.grid.gaps import HOUR_TICKS, GapRanges
-from scheduler.domain.planner.search.costs import Pricing, whole_tick
-from scheduler.domain.planner.search.course import CourseTree, Step
-from scheduler.domain.planner.values import Done, Term, Weights
+from scheduler.domain.planner.grid.gaps import HOUR_TICKS
+from scheduler.domain.planner.search.costs import whole_tick
+from scheduler.domain.planner.search.course import Step
+from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.values import Done, Term
 from scheduler.domain.plans import Edge, Unit
 
 
 class CostBreakdown:
     """The terms of one placement."""
 
-    def __init__(
-        self,
-        course: CourseTree,
-        gap_ranges: GapRanges,
-        pricing: Pricing,
-        weights: Weights,
-        cells: Mapping[Step, int],
-    ) -> None:
-        self.course, self.gap_ranges, self.pricing, self.weights, self.cells = (
-            course,
-            gap_ranges,
-            pricing,
-            weights,
-            cells,
-        )
-        self.grid, self.formats = gap_ranges.grid, pricing.starts.availability.calendar.formats
+    def __init__(self, problem: PlanningProblem, cells: Mapping[Step, int]) -> None:
+        self.course, self.pricing, self.weights = problem.course, problem.pricing, problem.weights
+        self.gap_ranges, self.grid = problem.gap_ranges, problem.availability.grid
+        self.formats, self.cells = problem.availability.calendar.formats, cells
         self.visits = sorted(cells, key=lambda step: cells[step])
 
     def terms(self, therapist: int | None) -> tuple[Term, ...]:
         """Return the terms, the most important first."""
-        return tuple(
-            term
-            for term in (
-                self._moves(),
-                self._completion(),
-                self._gaps(),
-                self._rhythm(),
-                self._preferred(),
-                self._weekdays(),
-                self._therapist(therapist),
-                self._handovers(),
-                self._quarters(),
-                self._midday(),
-                self._fragments(),
-            )
-            if term is not None
+        terms = (
+            self._moves(),
+            self._completion(),
+            self._gaps(),
+            self._rhythm(),
+            self._preferred(),
+            self._weekdays(),
+            self._therapist(therapist),
+            self._handovers(),
+            self._quarters(),
+            self._midday(),
+            self._fragments(),
         )
+        return tuple(term for term in terms if term is not None)
 
     def _row(self, step: Step) -> int:
         return self.cells[step] // self.grid.width
@@ -176,10 +162,8 @@ class CostBreakdown:
         # bit n of a set tells whether cell n is in it
         away = [s for s in asking if (self.pricing.away(s, therapist) or 0) >> self.cells[s] & 1]
         name = next(r.name for r in self.pricing.starts.availability.resources if r.id == therapist)
-        with_own = len(asking) - len(away)
-        words = (
-            f"all sessions with {name}" if not away else f"{with_own} of {len(asking)} sessions with {name}"
-        )
+        share = f"{len(asking) - len(away)} of {len(asking)}" if away else "all"
+        words = f"{share} sessions with {name}"
         return Term("therapist", self.weights.therapist * len(away), words)
 
     def _handovers(self) -> Term:
@@ -196,10 +180,9 @@ class CostBreakdown:
 
     def _quarters(self) -> Term:
         off = [step for step in self.visits if self._tick(step) % 3]
-        words = (
-            f"{counted(len(off), 'start')} off the quarter hour" if off else "every start on the quarter hour"
-        )
-        return Term("quarters", self.weights.quarter * len(off), words)
+        words = f"{counted(len(off), 'start')} off the quarter hour"
+        cost = self.weights.quarter * len(off)
+        return Term("quarters", cost, words if off else "every start on the quarter hour")
 
     def _midday(self) -> Term:
         ticks = 0
@@ -215,10 +198,8 @@ class CostBreakdown:
 
     def _fragments(self) -> Term:
         count = sum(self._fragment_count(step) for step in self.visits)
-        words = (
-            f"leaves {counted(count, 'gap')} too short to use" if count else "leaves no gap too short to use"
-        )
-        return Term("fragments", self.weights.fragment * count, words)
+        gaps = counted(count, "gap") if count else "no gap"
+        return Term("fragments", self.weights.fragment * count, f"leaves {gaps} too short to use")
 
     def _fragment_count(self, step: Step) -> int:
         demand = self.pricing.starts.demand(step.action)

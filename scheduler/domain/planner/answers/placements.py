@@ -23,11 +23,9 @@ def proposal_of(
 ) -> Proposal:
     """Return a solution with its people and places, its terms and the likely dates of proposed actions."""
     visits = Placements(problem, current or {}).visits(solution)
-    costs = CostBreakdown(
-        problem.course, problem.gap_ranges, problem.pricing, problem.weights, solution.cells
-    )
+    terms = CostBreakdown(problem, solution.cells).terms(solution.therapist)
     projections = project(problem.request, problem.availability.workdays, visits)
-    return Proposal(visits, projections, costs.terms(solution.therapist), solution.cost, solution.proven)
+    return Proposal(visits, projections, terms, solution.cost, solution.proven)
 
 
 class Placements:

@@ -59,11 +59,14 @@ class Availability:
         return self.grid.touched(self.calendar.closures.get(resource_id, ()))
 
     def _taken(self) -> dict[int, dict[int, int]]:
-        by_unit: dict[int, dict[int, list[Window]]] = defaultdict(lambda: defaultdict(list))
-        for resource_id, unit, window in self.calendar.occupied:
-            by_unit[resource_id][unit].append(window)
+        by_unit: dict[int, dict[int, list[Taken]]] = defaultdict(lambda: defaultdict(list))
+        for taken in self.calendar.occupied:
+            by_unit[taken[0]][taken[1]].append(taken)
         return {
-            resource_id: {unit: self.grid.touched(windows) for unit, windows in units.items()}
+            resource_id: {
+                unit: self.grid.touched_between([one[2] for one in rows], [one[3] for one in rows])
+                for unit, rows in units.items()
+            }
             for resource_id, units in by_unit.items()
         }
 
@@ -84,13 +87,13 @@ class Availability:
         after.calendar = calendar
         after.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
         touched: dict[int, dict[int, int]] = {}
-        for resource_id, unit, window in removed:
+        for resource_id, unit, start, end in removed:
             units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
             # only cells that are wholly in the window: a cell it shares stays taken
-            units[unit] = units.get(unit, 0) & ~self.grid.inside((window,))
-        for resource_id, unit, window in added:
+            units[unit] = units.get(unit, 0) & ~self.grid.inside((Window(start, end),))
+        for resource_id, unit, start, end in added:
             units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
-            units[unit] = units.get(unit, 0) | self.grid.touched((window,))
+            units[unit] = units.get(unit, 0) | self.grid.touched_between((start,), (end,))
         if touched:
             after.taken = {**self.taken, **touched}
             levels = {r.id: after._levels(r) for r in self.resources if r.id in touched}

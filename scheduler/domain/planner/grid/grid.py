@@ -8,10 +8,9 @@ not exist, or happen twice, are never free: a visit that would span a clock chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -47,12 +46,10 @@ def instant_of(tick: int) -> datetime:
     return datetime.fromtimestamp(tick * TICK_SECONDS, UTC)
 
 
-def _timestamps(windows: Iterable[Window]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the starts and the ends in seconds since 1970."""
-    # A year of a large clinic is hundreds of thousands: no step of this is Python's.
-    listed = list(windows)
-    starts, ends = (map(datetime.timestamp, map(attrgetter(bound), listed)) for bound in ("start", "end"))
-    return np.fromiter(starts, np.float64, len(listed)), np.fromiter(ends, np.float64, len(listed))
+def _seconds(instants: Collection[datetime]) -> NDArray[np.float64]:
+    """Return instants in seconds since 1970."""
+    # a year of a large clinic is hundreds of thousands: no step of this is Python's
+    return np.fromiter(map(datetime.timestamp, instants), np.float64, len(instants))
 
 
 class Grid:
@@ -155,13 +152,19 @@ class Grid:
 
     def inside(self, windows: Iterable[Window]) -> int:
         """Return the cells that lie wholly within a window."""
-        starts, ends = _timestamps(windows)
+        listed = list(windows)
+        starts = _seconds([window.start for window in listed])
+        ends = _seconds([window.end for window in listed])
         return self._cells(-(-starts // TICK_SECONDS), ends // TICK_SECONDS) & self.real
 
     def touched(self, windows: Iterable[Window]) -> int:
         """Return the cells that a window touches."""
-        starts, ends = _timestamps(windows)
-        return self._cells(starts // TICK_SECONDS, -(-ends // TICK_SECONDS))
+        listed = list(windows)
+        return self.touched_between([one.start for one in listed], [one.end for one in listed])
+
+    def touched_between(self, starts: Collection[datetime], ends: Collection[datetime]) -> int:
+        """Return the cells that stretches from these starts to these ends touch."""
+        return self._cells(_seconds(starts) // TICK_SECONDS, -(-_seconds(ends) // TICK_SECONDS))
 
     def _cells(self, starts: NDArray[np.float64], ends: NDArray[np.float64]) -> int:
         """Return the cells of these stretches of ticks, each up to but not including its end."""

@@ -14,8 +14,6 @@ from itertools import combinations, permutations
 
 from scheduler.domain.planner.grid.bitsets import earlier, span
 from scheduler.domain.planner.grid.demands import Demand
-from scheduler.domain.planner.grid.grid import Grid
-from scheduler.domain.planner.grid.starts import Starts
 from scheduler.domain.planner.search.course import CourseTree, Step
 
 Sets = Mapping[Step, int]
@@ -42,8 +40,9 @@ class Shortage:
 class Clashes:
     """Finds and rules out the clashes of one course's placements."""
 
-    def __init__(self, course: CourseTree, grid: Grid, starts: Starts) -> None:
-        self.course, self.grid, self.starts = course, grid, starts
+    def __init__(self, course: CourseTree) -> None:
+        self.course, self.starts = course, course.starts
+        self.grid = course.gap_ranges.grid
 
     def find(self, cells: Mapping[Step, int]) -> Clash | Shortage | None:
         """Return a clash of this placement, if there is one."""

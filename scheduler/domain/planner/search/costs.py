@@ -17,8 +17,7 @@ from scheduler.domain.planner.grid.bitsets import to_bools
 from scheduler.domain.planner.grid.demands import Demand
 from scheduler.domain.planner.grid.grid import Grid
 from scheduler.domain.planner.grid.remembered import remembered
-from scheduler.domain.planner.grid.starts import Starts
-from scheduler.domain.planner.search.course import Step
+from scheduler.domain.planner.search.course import CourseTree, Step
 from scheduler.domain.planner.values import Request, Weights
 
 Costs = NDArray[np.int64]
@@ -39,16 +38,11 @@ class Pricing:
     """The cost of a step's starts under one request, worked out for the rows that are asked for."""
 
     def __init__(
-        self,
-        request: Request,
-        starts: Starts,
-        weights: Weights,
-        finish: Step | None,
-        staying: Staying | None = None,
+        self, request: Request, course: CourseTree, weights: Weights, staying: Staying | None = None
     ) -> None:
-        self.request, self.starts, self.weights = request, starts, weights
-        self.finish, self.staying = finish, staying
-        self.grid: Grid = starts.availability.grid
+        self.request, self.course, self.weights, self.staying = request, course, weights, staying
+        self.starts = course.starts
+        self.grid: Grid = course.starts.availability.grid
 
     def of(self, step: Step, first: int, past: int) -> Costs:
         """Return the cost of each start in the rows from `first` up to `past`, without that of the therapist."""
@@ -106,7 +100,7 @@ class Pricing:
     def _days(self, step: Step, first: int, past: int) -> Costs:
         rows = np.arange(first, past, dtype=np.int64)
         costs = np.zeros(past - first, np.int64)
-        if step is self.finish:
+        if step is self.course.finish:
             costs += self.weights.completion_day * (rows - self.grid.row_of(self.request.not_before))
         if not step.on_line and self.request.asks_of(step.action) and self.request.weekdays:
             weekday = (self.grid.first_on.isoweekday() - 1 + rows) % 7 + 1

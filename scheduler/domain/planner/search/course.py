@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scheduler.domain.planner.grid.demands import Demand
-from scheduler.domain.planner.grid.gaps import Gap
+from scheduler.domain.planner.grid.gaps import Gap, GapRanges
 from scheduler.domain.planner.grid.grid import ticks
 from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.grid.starts import Starts
@@ -98,6 +99,11 @@ class CourseTree:
     order: tuple[tuple[Step, Step], ...]
     finish: Step | None
     starts: Starts
+
+    @cached_property
+    def gap_ranges(self) -> GapRanges:
+        """The gaps on the grid of these start sets."""
+        return GapRanges(self.starts.availability)
 
     @remembered
     def apart(self, first: Step, second: Step) -> int:

@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scheduler.domain.planner.grid.bitsets import span
-from scheduler.domain.planner.grid.gaps import GapRanges
 from scheduler.domain.planner.search.chains import Budget, Chosen, Search
-from scheduler.domain.planner.search.child_costs import ChildCosts
 from scheduler.domain.planner.search.costs import NEVER, Pricing
-from scheduler.domain.planner.search.course import CourseTree, Step
+from scheduler.domain.planner.search.course import Step
 from scheduler.domain.planner.search.leaves import Leaves
 from scheduler.domain.planner.search.slotmap import SlotMap
 from scheduler.domain.planner.search.tables import Rows, Tables
@@ -38,10 +36,10 @@ class Solution:
 class Horizon:
     """Solves one course for chosen start sets."""
 
-    def __init__(self, course: CourseTree, gap_ranges: GapRanges, pricing: Pricing, weights: Weights) -> None:
-        self.course, self.gap_ranges, self.pricing, self.weights = course, gap_ranges, pricing, weights
-        self.grid = gap_ranges.grid
-        self._child_costs = ChildCosts(gap_ranges, weights)
+    def __init__(self, pricing: Pricing) -> None:
+        self.pricing, self.course, self.weights = pricing, pricing.course, pricing.weights
+        self.gap_ranges = self.course.gap_ranges
+        self.grid = self.gap_ranges.grid
         self._first: tuple[SlotMap, Leaves] | None = None
 
     def best(
@@ -106,8 +104,8 @@ class Horizon:
         """Return the slot map and the leaves of these sets: parts of those of a request's first, where possible."""
         if not narrow and self._first and self._first[0].holds(starts):
             return self._first[0].within(starts), self._first[1]
-        slots = SlotMap(self.course, starts, self.gap_ranges)
-        leaves = Leaves(self.course, starts, self.gap_ranges, self.pricing, self._child_costs)
+        slots = SlotMap(self.course, starts)
+        leaves = Leaves(self.pricing, starts)
         if not narrow:
             self._first = slots, leaves
         return slots, leaves
@@ -152,7 +150,7 @@ class Horizon:
     def _within(
         self, slots: SlotMap, leaves: Leaves, therapists: list[int], budget: Budget, rows: Rows, below: int
     ) -> Solution | None:
-        tables = Tables(self.course, slots, self.pricing, self.weights, leaves, rows, therapists)
+        tables = Tables(slots, leaves, rows, therapists)
         limited = Budget(min(STATES, budget.left), budget.choices)
         best = self._cheapest(tables, therapists, limited, below)
         budget.left -= STATES if limited.spent else 0

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from scheduler.domain.planner.grid.bitsets import to_bools
-from scheduler.domain.planner.grid.gaps import GapRanges
 from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.search.child_costs import ChildCosts, Table
 from scheduler.domain.planner.search.costs import NEVER, Costs, Pricing
-from scheduler.domain.planner.search.course import CourseTree, Step
+from scheduler.domain.planner.search.course import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +30,12 @@ class Leaf:
 class Leaves:
     """The leaves of one course with chosen start sets, for any list of candidates for the course's own therapist."""
 
-    def __init__(
-        self,
-        course: CourseTree,
-        starts: Mapping[Step, int],
-        gap_ranges: GapRanges,
-        pricing: Pricing,
-        child_costs: ChildCosts,
-    ) -> None:
-        self.course, self.starts, self.gap_ranges = course, starts, gap_ranges
-        self.pricing, self.child_costs = pricing, child_costs
+    def __init__(self, pricing: Pricing, starts: Mapping[Step, int]) -> None:
+        self.pricing, self.course, self.starts = pricing, pricing.course, starts
+        self.child_costs = ChildCosts(pricing.course.gap_ranges, pricing.weights)
         self._alike: dict[Step, list[Step]] = {}
         shapes: dict[Hashable, list[Step]] = {}
-        for step in course.steps:
+        for step in self.course.steps:
             shape = self._shape(step)
             if shape is not None:
                 shapes.setdefault(shape, []).append(step)
@@ -56,7 +48,7 @@ class Leaves:
 
     def _shape(self, step: Step) -> Hashable:
         staying = self.pricing.staying
-        alone = step is self.pricing.finish or (staying is not None and step.key in staying.price)
+        alone = step is self.course.finish or (staying is not None and step.key in staying.price)
         if step.parent is None or step.next is not None or step.branches or alone or not self.starts[step]:
             return None
         gap = self.course.gap(step)
@@ -76,7 +68,7 @@ class Leaves:
 
     @remembered
     def _leaf(self, step: Step, therapists: tuple[int, ...]) -> Leaf:
-        grid = self.gap_ranges.grid
+        grid = self.pricing.grid
         cells = np.flatnonzero(to_bools(self.starts[step], grid.size))
         first, past = int(cells[0]) // grid.width, int(cells[-1]) // grid.width + 1
         own = self.pricing.own(step, first, past, cells, therapists)

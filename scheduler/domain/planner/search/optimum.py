@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 
-from scheduler.domain.planner.grid.gaps import GapRanges
 from scheduler.domain.planner.grid.remembered import remembered
 from scheduler.domain.planner.search.chains import Budget
 from scheduler.domain.planner.search.clashes import Clash, Clashes, Sets, Shortage
 from scheduler.domain.planner.search.costs import NEVER, Pricing
-from scheduler.domain.planner.search.course import CourseTree
 from scheduler.domain.planner.search.horizon import STATES, Horizon, Solution
-from scheduler.domain.planner.values import GaveUp, Weights
+from scheduler.domain.planner.values import GaveUp
 
 CASES = 120  # to be solved in search of the best
 DIVES = 60  # to be solved in search of any, after that
@@ -48,10 +46,10 @@ class Optimum:
     `tangled` tells whether some search ran out of cases, so that more searches of the same kind would take long.
     """
 
-    def __init__(self, course: CourseTree, gap_ranges: GapRanges, pricing: Pricing, weights: Weights) -> None:
-        self.course, self.pricing = course, pricing
-        self.clashes = Clashes(course, gap_ranges.grid, pricing.starts)
-        self.horizon = Horizon(course, gap_ranges, pricing, weights)
+    def __init__(self, pricing: Pricing) -> None:
+        self.course, self.pricing = pricing.course, pricing
+        self.clashes = Clashes(pricing.course)
+        self.horizon = Horizon(pricing)
         self.tangled = False
 
     @remembered

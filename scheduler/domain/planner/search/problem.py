@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cached_property
 
 from scheduler.domain.planner.grid.availability import Availability
-from scheduler.domain.planner.grid.gaps import GapRanges
 from scheduler.domain.planner.grid.starts import Starts
 from scheduler.domain.planner.search.costs import Pricing, Staying
 from scheduler.domain.planner.search.course import CourseTree, Step, course_of
@@ -32,9 +31,9 @@ class PlanningProblem:
         self.starts = Starts(availability, request.practitioner_ids)
         self.course: CourseTree = course_of(request, self.starts)
         self.wishes = StartMasks(request, availability, now)
-        self.gap_ranges = GapRanges(availability)
-        self.pricing = Pricing(request, self.starts, weights, self.course.finish, staying)
-        self.optimum = Optimum(self.course, self.gap_ranges, self.pricing, weights)
+        self.gap_ranges = self.course.gap_ranges
+        self.pricing = Pricing(request, self.course, weights, staying)
+        self.optimum = Optimum(self.pricing)
 
     @cached_property
     def sets(self) -> Mapping[Step, int]:
@@ -52,7 +51,7 @@ class PlanningProblem:
 
     @cached_property
     def slots(self) -> SlotMap:
-        return SlotMap(self.course, self.sets, self.gap_ranges)
+        return SlotMap(self.course, self.sets)
 
     def part(self, steps: Sequence[Step], instead: Mapping[Step, int] | None = None) -> SlotMap:
         """Return the slot map of some steps alone, with other start sets where given."""
@@ -60,7 +59,7 @@ class PlanningProblem:
         course = course_of(self.request, self.starts, keys)
         sets = {**self.sets, **(instead or {})}
         by_key = {step.key: cells for step, cells in sets.items()}
-        return SlotMap(course, {step: by_key[step.key] for step in course.steps}, self.gap_ranges)
+        return SlotMap(course, {step: by_key[step.key] for step in course.steps})
 
 
 def _shared(cells: int, known: list[int]) -> int:

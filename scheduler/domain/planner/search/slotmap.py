@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.domain.planner.grid.bitsets import to_bools
-from scheduler.domain.planner.grid.gaps import Cells, GapRanges
+from scheduler.domain.planner.grid.gaps import Cells
 from scheduler.domain.planner.grid.grid import DAY_TICKS
 from scheduler.domain.planner.search.course import CourseTree, Node, Step
 
@@ -37,8 +37,8 @@ class Room:
 class SlotMap:
     """Surviving starts by step, as sorted cells. `emptied` is the first step found to have none, if any."""
 
-    def __init__(self, course: CourseTree, starts: Mapping[Step, int], gap_ranges: GapRanges) -> None:
-        self.course, self.gap_ranges = course, gap_ranges
+    def __init__(self, course: CourseTree, starts: Mapping[Step, int]) -> None:
+        self.course, self.gap_ranges = course, course.gap_ranges
         self._starts = starts
         self.cells: dict[Step, Cells] = {}
         self._ranks: dict[Step, Cells] = {}

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scheduler.domain.planner.grid.gaps import HOUR_TICKS, Cells, GapRanges
-from scheduler.domain.planner.search.child_costs import ChildCosts, Table
-from scheduler.domain.planner.search.costs import NEVER, Costs, Pricing
-from scheduler.domain.planner.search.course import CourseTree, Group, Step
+from scheduler.domain.planner.grid.gaps import HOUR_TICKS, Cells
+from scheduler.domain.planner.search.child_costs import Table
+from scheduler.domain.planner.search.costs import NEVER, Costs
+from scheduler.domain.planner.search.course import Group, Step
 from scheduler.domain.planner.search.leaves import Leaves
 from scheduler.domain.planner.search.slotmap import SlotMap
-from scheduler.domain.planner.values import Weights
 
 Rows = Mapping[Step, tuple[int, int]]  # from the first row up to, not including, the second
 
@@ -25,24 +24,13 @@ Rows = Mapping[Step, tuple[int, int]]  # from the first row up to, not including
 class Tables:
     """The tables of one course in chosen rows, for a list of candidates for the course's own therapist."""
 
-    def __init__(
-        self,
-        course: CourseTree,
-        slots: SlotMap,
-        pricing: Pricing,
-        weights: Weights,
-        leaves: Leaves,
-        rows: Rows,
-        therapists: list[int],
-    ) -> None:
-        self.course, self.slots, self.pricing, self.weights = course, slots, pricing, weights
-        self.leaves = leaves
-        self.child_costs: ChildCosts = leaves.child_costs
-        self.gap_ranges: GapRanges = slots.gap_ranges
-        self.grid = self.gap_ranges.grid
-        self.therapists = therapists
+    def __init__(self, slots: SlotMap, leaves: Leaves, rows: Rows, therapists: list[int]) -> None:
+        self.slots, self.leaves, self.therapists = slots, leaves, therapists
+        self.pricing, self.course = leaves.pricing, leaves.course
+        self.weights, self.child_costs = self.pricing.weights, leaves.child_costs
+        self.gap_ranges, self.grid = self.course.gap_ranges, self.pricing.grid
         self.of: dict[Step, Table] = {}
-        for step in reversed(course.steps):
+        for step in reversed(self.course.steps):
             self.of[step] = self._table(step, *rows[step])
 
     def _table(self, step: Step, first: int, past: int) -> Table:

@@ -187,7 +187,7 @@ def test_cp_sat_sees_a_clock_change_while_the_clinic_is_open():
 def test_the_cases_of_a_clash_hold_every_plan_without_it(number):
     """Every placement without a clash lies in exactly... at least one case, and the clashing one in none."""
     problem = crowded(number)
-    clashes = Clashes(problem.course, problem.availability.grid, problem.starts)
+    clashes = Clashes(problem.course)
     relaxed = problem.optimum.horizon.best(problem.sets, [], optimum.Budget(optimum.STATES))
     clash = clashes.find(relaxed.cells)
     cases = list(clashes.without(clash, relaxed.cells, problem.sets))
