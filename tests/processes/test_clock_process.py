@@ -4,11 +4,16 @@ import email
 import email.policy
 from datetime import UTC, datetime, timedelta
 
+import dkim
+
+from config import DkimKey
 from scheduler.demo.mail_catcher import caught, folder_of
+from scheduler.notify.sender_records import public_record
 from scheduler.services import signs_of_life
 from scheduler.services.mail import outbox, reminders
 from tests.cast import NOW
 from tests.engines import both
+from tests.rsa_keys import rsa_pem
 from tests.visits import add_visit
 
 WITHIN = 15  # seconds from due to gone, on a machine that has the time; a slow one is not judged here
@@ -20,6 +25,15 @@ def booked(session, cast, start):
     outbox.tell(session, cast.clinic, [visit], NOW)
     session.commit()
     return visit
+
+
+def signing(system):
+    """Let the system sign its mail; return the key."""
+    file = system.folder / "dkim.pem"
+    file.write_bytes(rsa_pem())
+    file.chmod(0o600)
+    system.environ |= {"DKIM_KEY_FILE": str(file), "DKIM_SELECTOR": "seriate"}
+    return DkimKey("seriate.invalid", "seriate", rsa_pem())
 
 
 def received(system, subject):
@@ -40,6 +54,7 @@ def test_a_reminder_is_in_the_mailbox_soon_after_it_is_due(system, session, harb
     due_at = NOW + timedelta(minutes=5)
     booked(session, harbor, due_at + timedelta(hours=24))
     system.travel(NOW)
+    key = signing(system)
     system.start("mail", "clock")
     system.wait(lambda: "the clock is running" in system.log("clock").read_text())
     system.travel(due_at - timedelta(seconds=2))
@@ -47,6 +62,11 @@ def test_a_reminder_is_in_the_mailbox_soon_after_it_is_due(system, session, harb
     [at] = system.wait(lambda: received(system, "Reminder"))
     assert at >= due_at
     assert signs_of_life.CLOCK["dispatch"] <= WITHIN / 3
+    published = public_record(key).encode()
+    assert all(
+        dkim.verify(mail.content(), dnsfunc=lambda *_, **__: published)
+        for mail in caught(folder_of(system.folder))
+    )
 
 
 @both
