@@ -109,6 +109,10 @@ def test_random_courses_are_placed_as_trying_all_places_them(family, first):
     assert seen["best"] and seen["no course"]
 
 
+def test_the_slot_map_keeps_the_order_of_two_side_visits():
+    assert agrees(140, "four units") in ("best", "no course")
+
+
 def test_the_line_of_a_course_is_what_the_validator_takes_for_it():
     for seed in range(200):
         plan = tree(seed).request.plan

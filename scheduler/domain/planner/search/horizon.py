@@ -19,6 +19,7 @@ from scheduler.domain.planner.search.tables import Rows, Tables
 from scheduler.domain.planner.values import Weights
 from scheduler.domain.plans import Unit
 
+FIRST_DAYS = 28  # days beyond a course at its slowest pace that are looked at first
 FIRST_SLACK = 10  # days beyond each step's first start that are looked at first
 STATES = 20_000
 
@@ -65,13 +66,13 @@ class Horizon:
             days = needed
 
     def _first_days(self, starts: Mapping[Step, int]) -> int:
-        """Return how many days to look at first: what the course takes at its slowest pace, and a little more."""
+        """Return how many days to look at first: what the course takes at its slowest pace, and some weeks."""
         # the lowest bit of each set is the earliest start
         row = min((cells & -cells).bit_length() // self.grid.width for cells in starts.values())
         for step in self.course.steps:
             if step.on_line and step.offset is not None:
                 row = self.gap_ranges.last_row(step.offset, row)
-        return min(row + FIRST_SLACK, self.grid.days)
+        return min(row + FIRST_DAYS, self.grid.days)
 
     def _days_needed(self, below: int) -> int:
         """Return how many days hold every plan that costs less than `below`."""

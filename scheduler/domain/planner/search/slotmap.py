@@ -132,7 +132,7 @@ class SlotMap:
                 else _all(cells)
             )
         able: NDArray[np.bool_] = np.any(
-            [self._earliest(one, rooms)[1] for one in orders_of(node, children)], axis=0
+            [self._earliest(one, rooms)[1] for one in orders_of(children)], axis=0
         )
         return able
 
@@ -144,7 +144,7 @@ class SlotMap:
             return
         first: dict[Step, list[Cells]] = {child: [] for child in rooms}
         past: dict[Step, list[Cells]] = {child: [] for child in rooms}
-        for order in orders_of(node, list(rooms)):
+        for order in orders_of(list(rooms)):
             earliest, fits = self._earliest(order, rooms)
             latest = self._latest(order, rooms)
             for child in order:
@@ -193,11 +193,11 @@ class SlotMap:
             self._set(child, self.cells[child][reached])
 
 
-def orders_of(node: Node, children: Collection[Step]) -> Iterator[tuple[Step, ...]]:
+def orders_of(children: Collection[Step]) -> Iterator[tuple[Step, ...]]:
     """Yield the orders of time in which a node's children may come."""
-    late = [branch for branch in node.branches if branch.deadline]
+    pairs = [(one, other) for one in children for other in children if one.action.before == other.key]
     for order in permutations(children):
-        if node.next is None or all(order.index(branch) < order.index(node.next) for branch in late):
+        if all(order.index(one) < order.index(other) for one, other in pairs):
             yield order
 
 

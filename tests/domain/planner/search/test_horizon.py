@@ -23,7 +23,8 @@ def wide(seed):
 @pytest.mark.parametrize(("make", "seeds"), [(instance, range(40)), (wide, range(9))])
 def test_looking_at_a_few_days_first_changes_no_answer(monkeypatch, make, seeds):
     costs = []
-    for slack in (365, 1):
+    for days, slack in ((365, 365), (0, 1)):
+        monkeypatch.setattr(horizon, "FIRST_DAYS", days)
         monkeypatch.setattr(horizon, "FIRST_SLACK", slack)
         found = [(problem := make(seed)).optimum.best(problem.sets) for seed in seeds]
         costs.append([solution and solution.cost for solution in found])
