@@ -34,7 +34,7 @@ OLDEST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Found:
+class PatientMatches:
     """Patients in whom all of it is found, by name, and others with nearly such a name, the likeliest first."""
 
     exact: list[Patient]
@@ -59,13 +59,13 @@ _lock = Lock()
 
 def look_up(
     session: Session, clinic: Clinic, text: str, now: datetime, limit: int = 20, *, names_only: bool = False
-) -> Found:
+) -> PatientMatches:
     """Return whom a person may mean by `text`; everybody for an empty one, nobody for one of signs alone."""
     exact = search(session, clinic, text, limit, names_only=names_only)
     if not text.strip() or len(exact) == limit:
-        return Found(exact, [])
+        return PatientMatches(exact, [])
     near = _similar(session, clinic, text, now, {one.id for one in exact}, names_only=names_only)
-    return Found(exact, near[: limit - len(exact)])
+    return PatientMatches(exact, near[: limit - len(exact)])
 
 
 def search(

@@ -16,7 +16,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.services.actors import Actor
 from scheduler.services.progress import Part, Progress
 from scheduler.services.transfer import imports_patients
-from scheduler.services.transfer.imports_patients import Chosen, Conventions, Duplicates, Known
+from scheduler.services.transfer.imports_patients import Chosen, Conventions, Duplicates, PatientsBefore
 
 KIND = "import-patients"
 MAY = "patients"
@@ -35,7 +35,7 @@ class File:
     clinic_id: int
     zone: ZoneInfo
     country: str
-    known: Known = field(repr=False)
+    known: PatientsBefore = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Known:
+class PatientsBefore:
     """The patients who were there when the file was checked."""
 
     patients: Sequence[tuple[int, Identity]]
@@ -96,7 +96,7 @@ class Chosen:
 
     unit: str
     rows: Mapping[str, Row]
-    known: Known
+    known: PatientsBefore
     identities: Identities
     duplicates: Duplicates
     others: int
@@ -118,12 +118,12 @@ def read_fhir(text: str, conventions: Conventions, progress: Progress) -> Batch:
     return Batch(unit, _checked(unit, rows, _from_fhir, conventions, progress), others)
 
 
-def known(session: Session, clinic: Clinic) -> Known:
+def known(session: Session, clinic: Clinic) -> PatientsBefore:
     """Return the patients of a clinic with whom a file is compared."""
-    return Known(list(duplicates.known(session, clinic, prefix="patient ")))
+    return PatientsBefore(list(duplicates.known(session, clinic, prefix="patient ")))
 
 
-def choose(batch: Batch, known: Known, wanted: Duplicates) -> Chosen:
+def choose(batch: Batch, known: PatientsBefore, wanted: Duplicates) -> Chosen:
     """Return which patients are to be added. Raises ImportRefused for duplicates that are to be refused."""
     everyone, own = Identities(), Identities()
     for _, one in known.patients:

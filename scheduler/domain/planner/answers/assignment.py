@@ -36,7 +36,7 @@ class PlacedNeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Assigned:
     """Cells of the grid in which a resource serves a need (None: of a visit that keeps what it uses)."""
 
     need: PlacedNeed | None
@@ -80,13 +80,13 @@ class Assigner:
         role = need.asked.role
         return role is not Role.THERAPIST, role is Role.NURSE, len(self.starts.pool(need.asked))
 
-    def _turns_of(self, visits: Sequence[Placement]) -> Iterator[Turn]:
+    def _turns_of(self, visits: Sequence[Placement]) -> Iterator[Assigned]:
         by_id = {resource.id: resource for resource in self.availability.resources}
         for visit in visits:
             for segment in visit.segments:
                 bounds = floor_tick(segment.start), ceil_tick(segment.end)
                 first, past = self.availability.grid.utc.searchsorted(bounds).tolist()
-                yield Turn(None, by_id[segment.resource_id], first, past, segment.exclusive)
+                yield Assigned(None, by_id[segment.resource_id], first, past, segment.exclusive)
 
     def _throughout(self, demand: Demand, cell: int) -> set[int]:
         needs = [one for one in demand.asked if one.role is Role.NURSE]
@@ -94,15 +94,15 @@ class Assigner:
         return set.intersection(*able) if able else set()
 
     def _keep(
-        self, left: Sequence[PlacedNeed], relayed: Sequence[PlacedNeed], turns: list[Turn]
-    ) -> list[Turn] | None:
+        self, left: Sequence[PlacedNeed], relayed: Sequence[PlacedNeed], turns: list[Assigned]
+    ) -> list[Assigned] | None:
         """Return turns for all needs, beside these turns, or None if it cannot be done."""
         if not left:
             return self._relay(relayed, turns)
         need = left[0]
         for resource in self._ranked(need):
             held = [turn for turn in turns if turn.resource.id == resource.id]
-            more = [Turn(need, resource, *stretch) for stretch in _stretches(need)]
+            more = [Assigned(need, resource, *stretch) for stretch in _stretches(need)]
             if not held or all(
                 self._until(turn, at, end, held) == end
                 for turn in more
@@ -133,9 +133,9 @@ class Assigner:
         # the cell next to the visit is free, but not all of the usable length
         return (before >> (self.usable - 1) & 1 and before != width) + (after & 1 and after != width)
 
-    def _relay(self, needs: Sequence[PlacedNeed], turns: list[Turn]) -> list[Turn] | None:
+    def _relay(self, needs: Sequence[PlacedNeed], turns: list[Assigned]) -> list[Assigned] | None:
         """Return these turns and those for needs that may be handed over, the earlier ones first."""
-        wanted = [Turn(need, NO_ONE, *stretch) for need in needs for stretch in _stretches(need)]
+        wanted = [Assigned(need, NO_ONE, *stretch) for need in needs for stretch in _stretches(need)]
         turns = list(turns)
         for start, end in pieces([*wanted, *turns]) if wanted else ():
             at = start
@@ -153,27 +153,27 @@ class Assigner:
         return turns
 
     def _choose(
-        self, asking: Sequence[PlacedNeed], at: int, end: int, turns: list[Turn]
-    ) -> list[Turn] | None:
+        self, asking: Sequence[PlacedNeed], at: int, end: int, turns: list[Assigned]
+    ) -> list[Assigned] | None:
         """Return turns from `at` on for all who ask at that moment; none ends after `end`."""
         if not asking:
             return []
         need = asking[0]
         last = next((t.resource.id for t in reversed(turns) if _was_nurse(t, need, at)), None)
 
-        def rank(turn: Turn) -> tuple[bool, bool, int, int]:
+        def rank(turn: Assigned) -> tuple[bool, bool, int, int]:
             id_ = turn.resource.id
             return id_ != last, id_ not in need.throughout, -turn.end, -self.used.get(id_, 0)
 
-        pool = (Turn(need, resource, at, end) for resource in self.starts.pool(need.asked))
-        able = [Turn(need, turn.resource, at, self._until(turn, at, end, turns)) for turn in pool]
+        pool = (Assigned(need, resource, at, end) for resource in self.starts.pool(need.asked))
+        able = [Assigned(need, turn.resource, at, self._until(turn, at, end, turns)) for turn in pool]
         for turn in sorted((turn for turn in able if turn.end > at), key=rank):
             others = self._choose(asking[1:], at, end, [*turns, turn])
             if others is not None:
                 return [turn, *others]
         return None
 
-    def _until(self, turn: Turn, at: int, end: int, turns: Sequence[Turn]) -> int:
+    def _until(self, turn: Assigned, at: int, end: int, turns: Sequence[Assigned]) -> int:
         """Return the cell, `end` at most, up to which the resource of a turn is free for it from `at`.
 
         No other turn starts or ends between `at` and `end`.
@@ -187,7 +187,7 @@ class Assigner:
         # adding one carries through the lowest ones: their number is how long the resource stays free
         return min(at + (~free & (free + 1)).bit_length() - 1, end)
 
-    def _placement(self, action: Action, cell: int, turns: Sequence[Turn]) -> Placement:
+    def _placement(self, action: Action, cell: int, turns: Sequence[Assigned]) -> Placement:
         for turn in turns:
             self.used[turn.resource.id] = self.used.get(turn.resource.id, 0) + 1
         start = self.availability.grid.instant(cell)
@@ -195,7 +195,7 @@ class Assigner:
         end, leaves = start + action.length_from_start, start + action.attended_length
         return Placement(action.key, start, end, leaves, segments)
 
-    def _segments(self, action: Action, turns: Sequence[Turn], cell: int) -> Iterator[Segment]:
+    def _segments(self, action: Action, turns: Sequence[Assigned], cell: int) -> Iterator[Segment]:
         begin = self.availability.grid.instant(cell)
         at = -ticks(action.lead)
         for number, phase in enumerate(action.phases):
@@ -219,12 +219,12 @@ def _stretches(need: PlacedNeed) -> list[tuple[int, int, bool]]:
     return [(need.cell + s.start, need.cell + s.end, s.exclusive) for s in need.asked.stretches]
 
 
-def _goes_on(turn: Turn, following: Turn) -> bool:
+def _goes_on(turn: Assigned, following: Assigned) -> bool:
     """Tell whether a turn is the same resource's, for the same need, just before."""
     return (turn.need, turn.resource.id, turn.end) == (following.need, following.resource.id, following.start)
 
 
-def _was_nurse(turn: Turn, need: PlacedNeed, at: int) -> bool:
+def _was_nurse(turn: Assigned, need: PlacedNeed, at: int) -> bool:
     """Tell whether a turn is a nurse's of the same visit, over by then."""
     other = turn.need
     return bool(other and other.visit == need.visit and other.asked.role is Role.NURSE and turn.end <= at)

@@ -100,7 +100,7 @@ def _held(resource: PlannerResource, claims: Sequence[Claim], free: Free) -> int
     return cells
 
 
-class Span(Protocol):
+class CellSpan(Protocol):
     """Cells from `start` up to `end`."""
 
     @property
@@ -109,7 +109,7 @@ class Span(Protocol):
     def end(self) -> int: ...
 
 
-def pieces(spans: Iterable[Span]) -> Iterator[tuple[int, int]]:
+def pieces(spans: Iterable[CellSpan]) -> Iterator[tuple[int, int]]:
     """Return the pieces of time within which no span starts or ends."""
     return pairwise(sorted({bound for span in spans for bound in (span.start, span.end)}))
 
