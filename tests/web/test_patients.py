@@ -45,7 +45,7 @@ def test_another_person_of_the_same_name_and_birth_date_is_saved_when_the_desk_s
     assert how_many(session) == before + 2
 
 
-def test_a_namesake_with_another_birth_date_or_none_and_one_of_another_clinic_are_not_asked_about(
+def test_a_namesake_is_asked_about_without_a_birth_date_and_not_with_another_or_in_another_clinic(
     session, harbor, hill, signed_in
 ):
     client = signed_in(harbor, "alice")
