@@ -12,6 +12,7 @@ SHOWS: dict[str, Shows] = {
             "api.book_appointment",
             "api.book_care_plan",
             "api.cancel_appointment",
+            "api.cancel_patient_visits",
             "api.change_patient",
             "api.check_in_appointment",
             "api.complete_care_plan",

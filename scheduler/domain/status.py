@@ -78,6 +78,16 @@ class AppointmentStatus(_Status):
         return self in WITHDRAWN
 
     @property
+    def is_over(self) -> bool:
+        """Nothing more is to be done about it on its day."""
+        return self in OVER
+
+    @property
+    def is_tentative(self) -> bool:
+        """It is not settled: something is missing, or it is only proposed."""
+        return self in TENTATIVE
+
+    @property
     def is_in_calendars(self) -> bool:
         """Feeds and the board show it. A missed visit stays as it was."""
         return self in IN_CALENDARS
@@ -149,6 +159,8 @@ LIVE = EXPECTED | CAME
 IN_CALENDARS = LIVE | {_S.NOSHOW}
 WITHDRAWN = frozenset({_S.CANCELLED, _S.ENTERED_IN_ERROR})
 TO_MAKE_UP = frozenset({_S.CANCELLED, _S.NOSHOW})
+OVER = frozenset({_S.FULFILLED, _S.NOSHOW})
+TENTATIVE = frozenset({_S.PROPOSED, _S.PENDING})
 OFF = WITHDRAWN | {_S.NOSHOW, _S.WAITLIST}
 
 STEPS: dict[str, frozenset[AppointmentStatus]] = {

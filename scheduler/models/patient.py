@@ -55,7 +55,7 @@ class Patient(InClinic, Public, Model):
 
     resource_id: Mapped[int] = mapped_column(unique=True)
     given_name: Mapped[str] = mapped_column(String(100))
-    family_name: Mapped[str] = mapped_column(String(100))
+    family_name: Mapped[str] = mapped_column(String(100), default="")
     preferred_name: Mapped[str] = mapped_column(String(100), default="")
     pronunciation: Mapped[str] = mapped_column(String(100), default="")
     birth_date: Mapped[date | None]

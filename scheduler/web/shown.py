@@ -42,6 +42,7 @@ SHOWS: dict[str, Shows] = {
             "moves.preview",
             "moves.show_times",
             "moves.starts",
+            "patients.cancel_ahead",
             "patients.create",
             "patients.edit",
             "patients.show",

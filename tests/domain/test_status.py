@@ -31,18 +31,20 @@ QUESTIONS = [
     "is_off",
     "is_withdrawn",
     "may_be_made_up",
+    "is_over",
+    "is_tentative",
 ]
 ANSWERS = {
-    "proposed": "yes no no no no no no no no no no",
-    "pending": "yes yes yes yes no no yes yes no no no",
-    "booked": "yes yes yes yes no no yes yes no no no",
-    "arrived": "no no yes yes yes yes yes yes no no no",
-    "checked-in": "no no no yes yes yes yes yes no no no",
-    "fulfilled": "no no no no no yes yes yes no no no",
-    "cancelled": "no no no no no no no no yes yes yes",
-    "noshow": "no no no no no no no yes yes no yes",
-    "waitlist": "no no no no no no no no yes no no",
-    "entered-in-error": "no no no no no no no no yes yes no",
+    "proposed": "yes no no no no no no no no no no no yes",
+    "pending": "yes yes yes yes no no yes yes no no no no yes",
+    "booked": "yes yes yes yes no no yes yes no no no no no",
+    "arrived": "no no yes yes yes yes yes yes no no no no no",
+    "checked-in": "no no no yes yes yes yes yes no no no no no",
+    "fulfilled": "no no no no no yes yes yes no no no yes no",
+    "cancelled": "no no no no no no no no yes yes yes no no",
+    "noshow": "no no no no no no no yes yes no yes yes no",
+    "waitlist": "no no no no no no no no yes no no no no",
+    "entered-in-error": "no no no no no no no no yes yes no no no",
 }
 
 

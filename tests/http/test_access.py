@@ -35,7 +35,7 @@ def test_every_route_declares_what_it_shows(app):
 def test_only_routes_that_a_page_asks_by_itself_are_noted_once_an_hour(app):
     background = {one for one, shows in app.extensions["access"].items() if shows.background}
 
-    assert background == {"board.grid", "booking.improvement", "visits.panel"}
+    assert background == {"board.grid", "booking.improvement", "tasks.refresh", "visits.panel"}
 
 
 def test_a_page_is_not_shown_when_its_note_cannot_be_written(session, harbor, objects, signed_in):
@@ -188,7 +188,7 @@ def test_a_csv_export_names_its_patients_before_their_rows(session, harbor, sign
     lines = exports.appointments(session, harbor.clinic, NOW, NOW + timedelta(90), told.append)
     header, first = next(lines), next(lines)
 
-    assert header.startswith("id,")
+    assert header.startswith("\ufeffid,")
     assert "Lindqvist" in first
     assert {one.patient_id for one in told[0]} == {harbor.patients["Nora"].id}
 

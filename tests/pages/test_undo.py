@@ -18,11 +18,11 @@ def test_a_booked_course_is_taken_back_from_its_toast(alice, session, staffed):
     page.goto(f"/care-plans/new?patient={staffed.patients['Nora'].public_id}&plan_definition=therapy-6")
     page.get_by_label("Earliest start date").fill("2026-11-30")
     page.get_by_role("button", name="Book these").first.click()
-    toast = page.get_by_role("status")
+    toast = page.locator("#toasts")
     expect(toast).to_contain_text("Booked:")
     toast.get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Booking undone for Nora Lindqvist.")
+    expect(page.locator("#toasts")).to_contain_text("Booking undone for Nora Lindqvist.")
     page.wait_for_load_state()
     session.rollback()
     assert set(session.scalars(select(Appointment.status))) == {AppointmentStatus.ENTERED_IN_ERROR}
@@ -39,11 +39,11 @@ def test_a_move_is_taken_back_from_its_toast_with_all_that_moved(alice, session,
     page.goto(f"/appointments/{infusion.public_id}/time")
     page.locator(f'button.time[value="{later:%Y-%m-%dT%H:%M}"]').click()
     page.locator("#confirm-move").click()
-    expect(page.get_by_role("status")).to_contain_text("moved.")
+    expect(page.locator("#toasts")).to_contain_text("moved.")
     assert fresh(session, infusion).start_at == later
-    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
 
-    expect(page.get_by_role("status")).to_contain_text("Last step undone")
+    expect(page.locator("#toasts")).to_contain_text("Last step undone")
     page.wait_for_load_state()
     assert {one.id: one.start_at for one in fresh(session, infusion).care_plan.appointments} == before
 

@@ -31,8 +31,6 @@ from scheduler.services.day.delays import Delay
 from scheduler.services.planning.courses import missing_before_each
 
 MISSING_SOON = timedelta(hours=24)  # before a visit; until then what is missing is no problem yet
-OVER = {AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW}
-HERE = {AppointmentStatus.ARRIVED, AppointmentStatus.CHECKED_IN}
 
 
 class BoardView(StrEnum):
@@ -107,7 +105,7 @@ class Day:
 
     def urgency(self, visit: Appointment, now: datetime) -> Urgency:
         """Return how soon the visit needs a person."""
-        if visit.status in OVER:
+        if visit.status.is_over:
             return Urgency.OVER
         delay = self.delays.get(visit.id)
         late = visit.status.is_expected and now >= visit.start_at + LATE_AFTER
@@ -122,7 +120,7 @@ class Day:
         missing = visit.id in self.missing and visit.start_at - now < MISSING_SOON
         if delay or missing or visit.patient_id in self.with_task:
             return Urgency.SOON
-        return Urgency.HERE if visit.status in HERE else Urgency.FINE
+        return Urgency.HERE if visit.status.is_here else Urgency.FINE
 
     def urgent(self, now: datetime) -> list[tuple[Appointment, Urgency]]:
         """Return the visits that need a person, those that do now in front."""

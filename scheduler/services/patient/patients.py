@@ -137,7 +137,7 @@ def renew_search_key(patient: Patient, former: Iterable[str] = ()) -> None:
     """Let the desk's search find the patient by what stands there now, and by the keys of `former` records."""
     names = (
         patient.given_name,
-        patient.family_name,
+        patient.family_name or "",
         patient.preferred_name or "",
         patient.pronunciation or "",
     )

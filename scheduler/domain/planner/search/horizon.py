@@ -68,7 +68,8 @@ class Horizon:
     def _first_days(self, starts: Mapping[Step, int]) -> int:
         """Return how many days to look at first: what the course takes at its slowest pace, and some weeks."""
         # the lowest bit of each set is the earliest start
-        row = min((cells & -cells).bit_length() // self.grid.width for cells in starts.values())
+        earliest = ((cells & -cells).bit_length() // self.grid.width for cells in starts.values())
+        row = min(earliest, default=0)  # nothing is left to place when all visits have begun
         for step in self.course.steps:
             if step.on_line and step.offset is not None:
                 row = self.gap_ranges.last_row(step.offset, row)
