@@ -53,7 +53,7 @@ def _desk(browser: Browser, address: str, folder: Path, size: ViewportSize, *, d
 def _shots(page: Page, on: str) -> Shots:
     """Return the pages, with a patient, a course and a visit that have something to show."""
     page.goto("/")
-    visit = _where(page, ".visit.is-checked-in")
+    visit = _where(page, ".visit.urgent-here")
     page.goto(visit)
     patient = _where(page, "#panel-title a")
     course = _where(page, '#panel a[href^="/care-plans/"]')
