@@ -33,7 +33,7 @@ from scheduler.system_health import Health
 @with_appcontext
 @json_option
 def status(as_json: bool) -> None:
-    """Say whether each job of the clock runs, what is due, whether the books are in order, and the versions.
+    """Say whether each job of the clock runs, what is due, whether visits and what they use agree, and the versions.
 
     In production it also warns where mail was never checked; a warning alone exits 0.
     """

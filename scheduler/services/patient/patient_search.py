@@ -2,7 +2,7 @@
 
 What is typed nearly right is found in memory: each process keeps the words of all names of a clinic and compares them
 with rapidfuzz. They are read again when a patient was added and every minute, so only a name that was changed within
-the last minute can be missed, and only where it is misspelled. Whoever is found is read from the database.
+the last minute can be missed, and only where it is misspelled. The patients themselves are read from the database.
 """
 
 from __future__ import annotations

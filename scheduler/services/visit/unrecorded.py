@@ -1,4 +1,4 @@
-"""What breaks a protocol in a clinic's calendar without a recorded override, whoever wrote it.
+"""What breaks a protocol in a clinic's calendar without a recorded override, by whatever way it was written.
 
 The services refuse all of this; `flask status` looks for it from the other side, at what is there. Visits that began
 are looked at for a week: what is older harms nobody any more.
