@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus
-from scheduler.errors import Invalid, NoFitFound, WrongStatus
+from scheduler.errors import Invalid, NoFitFound, RuleBroken, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind, MessageState
@@ -21,7 +21,7 @@ from scheduler.services.planning import courses
 from scheduler.services.visit import books, requirements, undo, visits
 from tests.cast import NOW
 from tests.engines import both
-from tests.services.courses import visit
+from tests.services.courses import book, visit
 
 FAST, NASAL = "iv-depression-6-fast", "esketamine-nasal"
 
@@ -248,3 +248,11 @@ def test_what_the_former_protocol_held_does_not_come_back(session, harbor, nora_
 
     with pytest.raises(WrongStatus, match="no place in the course"):
         undo.undo(session, harbor.actor("alice"), sixth, "cancel", NOW)
+
+
+def test_a_therapy_course_does_not_become_a_second_course_that_gives_a_drug(session, harbor, nora_course):
+    therapy = book(session, harbor, "therapy-6")
+    session.commit()
+
+    with pytest.raises(RuleBroken, match="already has an open course: IV ketamine for depression"):
+        change(session, harbor, therapy, NASAL, NOW)

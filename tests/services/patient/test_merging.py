@@ -190,6 +190,14 @@ def test_the_same_course_twice_needs_a_role_and_a_reason(session, harbor, nora, 
         merge(session, harbor, nora, twin, who=who, reason=reason)
 
 
+@pytest.mark.parametrize("reason", ["x", "too short"])
+def test_a_word_is_no_reason_to_go_on_with_both_courses(session, harbor, nora, twin, reason):
+    two_courses(session, harbor)
+
+    with pytest.raises(Invalid, match="10"):
+        merge(session, harbor, nora, twin, who="mona", reason=reason)
+
+
 def test_with_both_the_two_courses_go_on(session, harbor, nora, twin):
     two_courses(session, harbor)
     merge(session, harbor, nora, twin, who="mona", reason="the second follows the first")
