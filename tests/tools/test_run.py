@@ -58,29 +58,11 @@ def test_it_greets_answers_and_ends_with_all_its_processes(environ, demo):
     assert [process for process in started if alive(process)] == []
 
 
-def test_a_second_terminal_sees_the_same_settings_and_cannot_take_the_port(environ, demo):
+def test_a_second_terminal_cannot_take_its_port_and_a_process_that_dies_ends_the_others(environ, demo):
     read_until(demo, "Stop ")
-    second = {name: environ[name] for name in ("INSTANCE_PATH",)}
-    kept = (Path(environ["INSTANCE_PATH"]) / "env").read_text()
-
-    seen = config.load(second)
-
-    assert (seen.app_env, seen.database_url) == ("demo", environ["DATABASE_URL"])
-    assert seen.public_url == f"http://127.0.0.1:{environ['PORT']}"
-    assert flask(environ | second, "status").returncode == 0
-
-    another, port = start(environ), int(environ["PORT"])
-
-    assert another.communicate(timeout=60)[0] == (
-        f"seriate: port {port} is in use: stop what uses it, or take another: PORT={port + 1} make run\n"
-    )
-    assert another.returncode == 1
-    assert (Path(environ["INSTANCE_PATH"]) / "env").read_text() == kept
+    sees_the_same_settings(environ)
+    cannot_take_the_port(environ)
     assert demo.poll() is None
-
-
-def test_a_process_that_dies_ends_the_others_and_is_told(environ, demo):
-    read_until(demo, "Stop ")
     started = children(demo.pid)
     clock = next(process for process, command in started.items() if command.endswith("-m flask clock"))
 
@@ -89,6 +71,26 @@ def test_a_process_that_dies_ends_the_others_and_is_told(environ, demo):
     assert "seriate: a process ended by itself; its lines are above.\n" in demo.communicate(timeout=30)[0]
     assert demo.returncode == 1
     assert [process for process in started if alive(process)] == []
+
+
+def sees_the_same_settings(environ):
+    second = {name: environ[name] for name in ("INSTANCE_PATH",)}
+    seen = config.load(second)
+
+    assert (seen.app_env, seen.database_url) == ("demo", environ["DATABASE_URL"])
+    assert seen.public_url == f"http://127.0.0.1:{environ['PORT']}"
+    assert flask(environ | second, "status").returncode == 0
+
+
+def cannot_take_the_port(environ):
+    kept = (Path(environ["INSTANCE_PATH"]) / "env").read_text()
+    another, port = start(environ), int(environ["PORT"])
+
+    assert another.communicate(timeout=60)[0] == (
+        f"seriate: port {port} is in use: stop what uses it, or take another: PORT={port + 1} make run\n"
+    )
+    assert another.returncode == 1
+    assert (Path(environ["INSTANCE_PATH"]) / "env").read_text() == kept
 
 
 @pytest.mark.parametrize(

@@ -395,6 +395,14 @@ def objects(session, harbor, at_now):
     return known
 
 
+NO_PAGE = {  # the reads of STAFF that show no page of these objects
+    "GET board.jump": 303,
+    "GET booking.improvement": 404,
+    "GET courses_ahead.make_up": 409,
+    "GET feed_pages.mine": 303,
+}
+
+
 def test_every_route_has_a_row(app):
     routes = {
         f"{method} {rule.endpoint}"
@@ -439,6 +447,18 @@ def test_each_role_may_what_the_permission_table_says(session, harbor, objects, 
     assert leaks(refused, own=("Harbor", f"{name}@example.org")) == []
     assert {answer.status_code for answer in answers.values()} <= {200, 303, 400, 403, 404, 409, 422}
     assert not any("/login" in (answer.location or "") for answer in answers.values())
+    pages = [route for route in STAFF if may[route] and route.startswith("GET")]
+    closed = {route: code for route in pages if (code := answers[route].status_code) != 200}
+    assert closed.items() <= NO_PAGE.items()
+
+
+def test_a_change_without_the_forms_token_is_refused(app, harbor, objects, signed_in):
+    client = signed_in(harbor, "ada")
+    app.config["WTF_CSRF_ENABLED"] = True
+    answers = {route: ask(client, route, objects) for route in STAFF if not route.startswith("GET")}
+
+    assert {route: answer.status_code for route, answer in answers.items()} == dict.fromkeys(answers, 400)
+    assert all("This page has expired" in answer.text for answer in answers.values())
 
 
 def test_who_is_signed_in_reaches_their_own_pages(harbor, objects, signed_in):
