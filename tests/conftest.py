@@ -2,6 +2,8 @@
 
 import gc
 
+import pytest
+
 pytest_plugins = [
     "tests.engines",
     "tests.cast",
@@ -10,6 +12,16 @@ pytest_plugins = [
     "tests.browser",
     "tests.running",
 ]
+
+LONG = (  # tests of seconds: browsers, processes of their own, the demo clinic, walks of many requests
+    "tests/test_", "tests/demo/", "tests/tools/", "tests/pages/", "tests/chaos/", "tests/processes/",
+    "tests/patient_pages/", "tests/cli/", "tests/walks/", "tests/http/", "tests/web/",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests, so that no worker is alone with one at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_collection_finish() -> None:

@@ -184,9 +184,10 @@ ACTS = (
 def go(session, cast, course, tokens, number, steps):
     """Take a walk; return the acts that were done and not refused."""
     walk, done = Walk(session, cast, course, number), []
+    before = Seen(session, tokens)
     for _ in range(steps):
         walk.now += timedelta(minutes=walk.random.choice((1, 5, 60, 24 * 60)))
-        act, before, started = walk.random.choice(ACTS), Seen(session, tokens), walk.now
+        act, started = walk.random.choice(ACTS), walk.now
         try:
             act(walk, cast.prescriber)
         except Refusal:
@@ -194,7 +195,9 @@ def go(session, cast, course, tokens, number, steps):
             walk.now = started
             continue
         session.commit()
-        compare(session, before, Seen(session, tokens), walk.now)
+        after = Seen(session, tokens)
+        compare(session, before, after, walk.now)
+        before = after
         done.append(act.__name__)
     return done
 
