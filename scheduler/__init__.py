@@ -15,5 +15,5 @@ The nouns are FHIR R5's, the calendar words RFC 5545's:
     CalendarFeed                         a private iCalendar subscription: `uid` for life, `sequence` + 1 on each change
 
 The series is the set of appointments of one care plan. The clock looks for due rows; the worker runs `Job` rows.
-Imports point down: doors (web, api, feeds, cli, processes) -> http -> services, notify, ical -> models -> domain.
+Imports point down: interfaces (web, api, feeds, cli, processes) -> http -> services, notify, ical -> models -> domain.
 """

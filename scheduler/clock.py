@@ -1,4 +1,4 @@
-"""What time it is. Only doors ask; everything below takes `now` as an argument.
+"""What time it is. Only interfaces ask; everything below takes `now` as an argument.
 
 CLOCK_FILE (demo and test only) names a file that holds an offset in seconds. It is read again at every question, so a
 test can let every process of a running system travel in time.

@@ -1,8 +1,8 @@
 """Refusals that say why.
 
 Every refusal has a stable `code` (others hold on to it), the HTTP status that fits, words for a person, and details by
-name: `errors` (field and reason), `conflicts`, `reasons`, `violations`, `suggestions`. One handler per door turns a
-refusal into a page or a problem document (RFC 9457). Raising one writes nothing: services flush, doors commit.
+name: `errors` (field and reason), `conflicts`, `reasons`, `violations`, `suggestions`. One handler per interface turns
+a refusal into a page or a problem document (RFC 9457). Raising one writes nothing: services flush, interfaces commit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Door: private calendar feeds, `GET|HEAD /feeds/<token>.ics`.
+"""Interface: private calendar feeds, `GET|HEAD /feeds/<token>.ics`.
 
 Calendar clients are simple and unforgiving: a redirect, a page of HTML or an empty answer with status 200 erases what
 they show, and 401 asks for a password. So every path below /feeds/ is answered here, in plain text, without a cookie:
@@ -60,17 +60,17 @@ log = logging.getLogger(__name__)
 
 
 def register(app: Flask) -> None:
-    """Hang the door in before Flask, which would cost more than the answer that clients want most: nothing new.
+    """Answer before Flask, which would cost more than the answer that clients want most: nothing new.
 
     Its router would redirect a doubled slash, accounts would read the session (and put Cookie into Vary), and both
     would answer mistakes with pages.
     """
-    door = Door(app, app.wsgi_app)
-    app.extensions["feeds"] = door
-    app.wsgi_app = door  # type: ignore[method-assign]
+    interface = FeedInterface(app, app.wsgi_app)
+    app.extensions["feeds"] = interface
+    app.wsgi_app = interface  # type: ignore[method-assign]
 
 
-class Door:
+class FeedInterface:
     """A WSGI application that answers everything below /feeds/ and leaves the rest to the one inside."""
 
     def __init__(self, app: Flask, inner: WSGIApplication) -> None:

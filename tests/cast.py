@@ -40,7 +40,7 @@ class Cast:
     patients: dict[str, Patient] = field(default_factory=dict)
 
     def actor(self, name: str) -> Actor:
-        """Return a member of staff as a door would see them."""
+        """Return a member of staff as an interface would see them."""
         user = self.users[name]
         return Actor(self.clinic, user, member(object_session(user), user.id, self.clinic.id).role, "staff")
 

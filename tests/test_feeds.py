@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from scheduler import feeds as door
+from scheduler import feeds as interface
 from scheduler import kept
 from scheduler.app import create_app
 from scheduler.database import db
@@ -285,9 +285,9 @@ def test_a_fetch_is_noted(session, at, feed, fetch):
 
 @both
 def test_guesses_are_limited_and_a_good_token_behind_the_same_address_is_served(client, fetch):
-    codes = guess(client, door.GUESSES.most + 2)
+    codes = guess(client, interface.GUESSES.most + 2)
 
-    assert codes == [404] * door.GUESSES.most + [429, 429]
+    assert codes == [404] * interface.GUESSES.most + [429, 429]
     assert client.get("/feeds/x.ics").headers["Retry-After"] == "3601"
     assert fetch().status_code == 200
     elsewhere = client.get("/feeds/x.ics", environ_base={"REMOTE_ADDR": "192.0.2.9"})
@@ -304,7 +304,7 @@ def test_guesses_are_counted_by_the_address_that_the_proxy_tells(tmp_path, datab
         )
         return asked.status_code
 
-    assert [answers("198.51.100.7") for _ in range(door.GUESSES.most + 1)][-2:] == [404, 429]
+    assert [answers("198.51.100.7") for _ in range(interface.GUESSES.most + 1)][-2:] == [404, 429]
     assert answers("198.51.100.8") == 404
 
 
@@ -318,30 +318,30 @@ def test_over_https_every_answer_says_so(tmp_path, database_url, app):
 
 
 def test_without_the_limiter_guessing_goes_on(client, app):
-    endless = door.Limit("feed-guesses", most=10**9, per=door.GUESSES.per)
-    app.extensions["feeds"].guesses = door.Tally(endless)
+    endless = interface.Limit("feed-guesses", most=10**9, per=interface.GUESSES.per)
+    app.extensions["feeds"].guesses = interface.Tally(endless)
 
-    assert set(guess(client, door.GUESSES.most + 2)) == {404}
+    assert set(guess(client, interface.GUESSES.most + 2)) == {404}
 
 
 def test_guesses_of_another_process_count(session, client, app):
-    guess(client, door.GUESSES.most)
-    app.extensions["feeds"].guesses = door.Tally(door.GUESSES)
+    guess(client, interface.GUESSES.most)
+    app.extensions["feeds"].guesses = interface.Tally(interface.GUESSES)
 
     assert guess(client, 1) == [429]
 
 
 def test_guesses_are_forgiven_with_the_hour(client, at):
-    guess(client, door.GUESSES.most + 1)
-    at.time = NOW + door.GUESSES.per
+    guess(client, interface.GUESSES.most + 1)
+    at.time = NOW + interface.GUESSES.per
 
     assert guess(client, 1) == [404]
 
 
 def test_a_token_that_is_fetched_all_the_time_is_slowed_down(fetch):
-    codes = [fetch(If_None_Match="*").status_code for _ in range(door.FETCHES.most + 61)]
+    codes = [fetch(If_None_Match="*").status_code for _ in range(interface.FETCHES.most + 61)]
 
-    assert codes[: door.FETCHES.most] == [304] * door.FETCHES.most
+    assert codes[: interface.FETCHES.most] == [304] * interface.FETCHES.most
     assert codes[-1] == 429
     assert codes.count(429) <= 61
 

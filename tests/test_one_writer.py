@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.test_floors import FILES, ROOT
+from tests.test_layers import FILES, ROOT
 
 WRITER = "scheduler/services/visit/changes.py"
 STEPS = {  # module or object, function

@@ -1,4 +1,4 @@
-"""Door: the HTTP API, version 1; one file per resource.
+"""Interface: the HTTP API, version 1; one file per resource.
 
 Problems are problems.py's, tokens http/bearer.py's, the way of every call operations.py's, the document openapi.py's.
 """
@@ -58,7 +58,7 @@ RESOURCES = (
 
 
 def register(app: Flask) -> None:
-    """Hang the door in."""
+    """Add the interface to the app."""
     app.extensions["csrf"].exempt(bp)  # a token in a header is never sent by a browser on its own
     app.register_blueprint(bp)
     access.declare(app, shown.SHOWS)

@@ -124,7 +124,7 @@ def call(
         lines = _streamed(view, shape)
 
         @wraps(validated)
-        def door(**ids: str) -> Response:
+        def answered(**ids: str) -> Response:
             require(caller(), may)
             _check_ids(ids)
             if body is not None:
@@ -136,7 +136,7 @@ def call(
             return _written(validated, ids, known)
 
         CALLS[view.__name__] = known
-        shown = only_reads(door) if reads else reads_first(door) if asks else door
+        shown = only_reads(answered) if reads else reads_first(answered) if asks else answered
         bp.add_url_rule(path, view.__name__, shown, methods=[method])
         return shown
 

@@ -1,4 +1,4 @@
-"""Door: FHIR R4B (4.3.0), read-only: read and search of what a clinic schedules; one file per kind of resource.
+"""Interface: FHIR R4B (4.3.0), read-only: read and search of what a clinic schedules; one file per kind of resource.
 
 Tokens and permissions are the API's. Objects of other clinics answer like objects that do not exist; a search for
 them finds nothing. Every error is an OperationOutcome.
@@ -16,7 +16,7 @@ OPEN = "fhir.metadata"  # the capability statement needs no token
 
 
 def register(app: Flask) -> None:
-    """Hang the door in."""
+    """Add the interface to the app."""
     app.extensions["csrf"].exempt(routes.bp)  # a token in a header is never sent by a browser on its own
     app.register_blueprint(routes.bp)
     access.declare(app, shown.SHOWS)

@@ -1,4 +1,4 @@
-"""The CapabilityStatement: what a client may ask of this door."""
+"""The CapabilityStatement: what a client may ask of this interface."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Element = dict[str, Any]
 
 
 def base_url() -> str:
-    """Return the address of the door, as links say it."""
+    """Return the address of the interface, as links say it."""
     return f"{current_app.config['SETTINGS'].public_url}/fhir"
 
 

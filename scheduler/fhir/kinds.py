@@ -1,4 +1,4 @@
-"""The kinds of resource this door has, by name. Each comes from a file of its own."""
+"""The kinds of resource this interface has, by name. Each comes from a file of its own."""
 
 from __future__ import annotations
 

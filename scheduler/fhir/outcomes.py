@@ -42,7 +42,7 @@ class NotAcceptable(Refusal):
 
 
 def answer_errors(blueprint: Blueprint) -> None:
-    """Answer every error of the door as an OperationOutcome."""
+    """Answer every error of the interface as an OperationOutcome."""
     Answers(_refusal, _http, _fault).register(blueprint)
 
 

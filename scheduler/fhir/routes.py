@@ -23,7 +23,7 @@ bp = Blueprint("fhir", __name__, url_prefix="/fhir")
 
 @bp.get("/metadata")
 def metadata() -> Response:
-    """Say what this door can do; needs no token."""
+    """Say what this interface can do; needs no token."""
     return answer(capabilities.statement(KINDS.values()))
 
 
@@ -49,7 +49,7 @@ def read(kind: str, public_id: str) -> Response:
 @bp.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 @only_reads
 def elsewhere(rest: str) -> Response:
-    """Refuse what this door does not have."""
+    """Refuse what this interface does not have."""
     del rest
     if request.method in ("GET", "HEAD"):
         raise NotFound

@@ -1,4 +1,4 @@
-"""Floor 1: the tables, one file per resource, each with the questions asked of it."""
+"""The layer of tables, one file per resource, each with the questions asked of it."""
 
 from scheduler.models import (  # noqa: F401  (each import registers its tables)
     address_change,

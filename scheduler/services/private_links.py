@@ -3,7 +3,7 @@
 A token is an HMAC-SHA-256 (256 bits) over the message, the purpose, the schedule version and the patient's link epoch,
 with the id of the key that made it. So a resend renders the same link, nothing needs to be stored, and a former key
 (fallback) still opens what it signed. The page of a message stays readable until its last visit's end + 2 days; an old
-link shows the present state. The keys come from the door: the first signs, all verify.
+link shows the present state. The keys come from the interface: the first signs, all verify.
 
 Raising a patient's link epoch ends every link that was sent before. The desk raises it by changing an address or by
 hand; a merge and an erasure raise it as well. The patient's calendar links end too, unless the patient confirmed a new

@@ -1,4 +1,4 @@
-"""Door: the pages of the clinic's staff, and the health page."""
+"""Interface: the pages of the clinic's staff, and the health page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from scheduler.web import (
 
 
 def register(app: Flask) -> None:
-    """Hang the door in."""
+    """Add the interface to the app."""
     accounts.init_app(app)
     access.declare(app, shown.SHOWS)
     for part in (headers, local, agents, history, refusals, shell, mailbox, first_steps):

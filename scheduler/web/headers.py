@@ -1,6 +1,6 @@
 """Security headers on every answer: nothing inline, nothing foreign, no framing, nothing kept of signed-in pages.
 
-A door that needs less sets its own header first; these only fill what is missing.
+An interface that needs less sets its own header first; these only fill what is missing.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ WORDS = {
 
 
 def register(app: Flask) -> None:
-    """Answer refusals and errors of the pages; doors with their own format answer their own."""
+    """Answer refusals and errors of the pages; interfaces with their own format answer their own."""
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)

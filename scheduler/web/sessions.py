@@ -44,7 +44,7 @@ from scheduler.web.current import sign_in_first
 bp = Blueprint("sessions", __name__, url_prefix="/account")
 KEPT = "sid"
 OPEN_WHILE_LOCKED = frozenset({"sessions.locked", "sessions.unlock", "security.logout"})
-NOT_OURS = frozenset({"api", "api_docs", "patient_pages", "health"})  # doors that look at no session
+NOT_OURS = frozenset({"api", "api_docs", "patient_pages", "health"})  # interfaces that look at no session
 
 
 def register(app: Flask) -> None:

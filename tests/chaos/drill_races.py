@@ -17,10 +17,10 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.services.mail import reminders
-from tests.chaos.doors import as_a_door
 from tests.chaos.harness import drill
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, SEED, rounds, short_on
+from tests.chaos.writing import as_an_interface
 from tests.engines import both
 
 FROZEN = 4  # at a time
@@ -93,7 +93,7 @@ def _cancel_on_sight(app, running, number, at_most):
         place = chance.randrange(NEXT)
         address = waiting[place]
         del waiting[place]
-        passed = as_a_door(partial(_cancel, app, address))
+        passed = as_an_interface(partial(_cancel, app, address))
         late = late or passed
         yield "" if passed else address
 

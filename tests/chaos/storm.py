@@ -1,7 +1,7 @@
 """Programs that book, move, cancel and block at random, as fast as they can or at a stated rate.
 
-The nursery forks a process for a storm, which forks so many of them. They go through the services, each
-attempt a transaction as a door makes it, or through the API of a running server. Each knows which visits and closures
+The nursery forks a process for a storm, which forks so many of them. They go through the services, each attempt
+a transaction as an interface makes it, or through the API of a running server. Each knows which visits and closures
 of its own must stand in the end, and writes that down with its counts. The first process clears the calendar of what
 is long over (see janitor.py). `control` plants a bug.
 """
@@ -40,9 +40,9 @@ from scheduler.services.course import booking
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.chaos.blindness import blind
-from tests.chaos.doors import as_a_door
 from tests.chaos.janitor import Janitor
 from tests.chaos.warm import forked_app
+from tests.chaos.writing import as_an_interface
 from tests.engines import test_settings
 
 QUARTERS = 36  # starts of a day, from eight; the last ones are too late for a long visit
@@ -63,7 +63,7 @@ class Unanswered(Exception):
 
 
 class ThroughServices:
-    """Each attempt is a writing transaction, tried again as a door does when another writer was in the way."""
+    """Each attempt is a writing transaction, tried again as an interface does when another writer was in the way."""
 
     def __init__(self, plan):
         self.app = forked_app(test_settings(Path(plan.folder), plan.database))
@@ -118,7 +118,7 @@ class ThroughServices:
         self._write(reopen)
 
     def _write(self, act):
-        return as_a_door(lambda: self._once(act), self._count_again)
+        return as_an_interface(lambda: self._once(act), self._count_again)
 
     def _count_again(self):
         self.again += 1

@@ -1,6 +1,6 @@
 """Programs that ask for FHIR with the cast's tokens, and the check that an answer is FHIR R4B.
 
-fhir.resources checks shapes and not code values, so the code lists that this door uses are checked here.
+fhir.resources checks shapes and not code values, so the code lists that this interface uses are checked here.
 """
 
 from importlib import import_module

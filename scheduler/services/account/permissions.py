@@ -1,7 +1,7 @@
 """Who may do what, and who sees which details of patients: two tables that a person can read.
 
-Doors ask `require` before they call a service. A command on the machine may do everything; the clock and a patient's
-private link do only what their own doors offer.
+Interfaces ask `require` before they call a service. A command on the machine may do everything; the clock and a
+patient's private link do only what their own interfaces offer.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ QUERY = text(
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """A feed as its door needs it. `revoked` also says that its patient's link epoch has risen since it was made.
+    """A feed as its interface needs it. `revoked` also says that its patient's link epoch has risen since it was made.
 
     `tag` is the ETag's text, without quotes.
     """

@@ -1,4 +1,4 @@
-"""What a patient's fields may hold. Every door's input comes through here, so every door refuses the same."""
+"""What a patient's fields may hold. The input of every interface comes through here, so all refuse the same."""
 
 from __future__ import annotations
 

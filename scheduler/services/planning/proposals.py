@@ -111,7 +111,7 @@ def check_dates(actor: Actor, wishes: CourseRequest, now: datetime) -> None:
 
 
 def no_fit(refused: NoFit) -> NoFitFound:
-    """Return the planner's refusal as one that doors can show."""
+    """Return the planner's refusal as one that interfaces can show."""
     return NoFitFound(
         str(refused),
         reasons=[{"action": r.action, "resource": r.resource, "why": r.why} for r in refused.reasons],

@@ -1,4 +1,4 @@
-"""Who may do what, as a table: the one that every door asks."""
+"""Who may do what, as a table: the one that every interface asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house keeps its floors: an import points down, never up, and never sideways between doors."""
+"""An import points to a lower layer, never up, and never from one interface to another."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DOOR = 5
-FLOORS = {
+INTERFACE = 5
+LAYERS = {
     "errors": 0,
     "redaction": 0,
     "domain": 0,
@@ -19,7 +19,7 @@ FLOORS = {
     "services": 2,
     "notify": 2,
     "ical": 2,
-    "clock": 3,  # only doors ask what time it is
+    "clock": 3,  # only interfaces ask what time it is
     "http": 3,  # limits, errors and the server: what every interface needs
     "transactions": 3,
     "safe_start": 3,
@@ -28,13 +28,13 @@ FLOORS = {
     "schema": 3,
     "migrating": 3,
     "demo": 3,
-    "web": DOOR,
-    "api": DOOR,
-    "feeds": DOOR,
-    "fhir": DOOR,
-    "patient_pages": DOOR,
-    "processes": DOOR,
-    "cli": DOOR,
+    "web": INTERFACE,
+    "api": INTERFACE,
+    "feeds": INTERFACE,
+    "fhir": INTERFACE,
+    "patient_pages": INTERFACE,
+    "processes": INTERFACE,
+    "cli": INTERFACE,
     "app": 6,
 }
 SERVICES = (  # from the lowest; a module beside the packages that is not named here is a helper
@@ -55,7 +55,7 @@ SERVICES = (  # from the lowest; a module beside the packages that is not named 
     "transfer",
     "day",
 )
-# packages that a floor does not know, whatever is below it
+# packages that a layer does not know, whatever is below it
 UNKNOWN_TO = {
     "domain": {"flask", "sqlalchemy", "config", "os"},
     "models": {"flask", "config", "os"},
@@ -163,8 +163,8 @@ def faults(part: str, source: str) -> list[str]:
         return [
             f"the package itself imports {name}" for name in imported(source) if name.startswith("scheduler")
         ]
-    if part not in FLOORS:
-        return [f"{part} has no floor: give it one here"]
+    if part not in LAYERS:
+        return [f"{part} has no layer: give it one here"]
     return [f"{part} imports {name}" for name in imported(source) if not allowed(part, name)]
 
 
@@ -175,8 +175,8 @@ def allowed(part: str, name: str) -> bool:
     other = rest.partition(".")[0]
     if other in ("", part):
         return True
-    below = FLOORS[other] < FLOORS[part]
-    beside = FLOORS[other] == FLOORS[part] and FLOORS[part] != DOOR
+    below = LAYERS[other] < LAYERS[part]
+    beside = LAYERS[other] == LAYERS[part] and LAYERS[part] != INTERFACE
     return below or beside
 
 

@@ -1,4 +1,4 @@
-"""A writing transaction as a door makes it: run again when another writer was in the way."""
+"""A writing transaction as an interface makes it: run again when another writer was in the way."""
 
 import random
 import time
@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from scheduler.transactions import PAUSES, is_contention
 
 
-def as_a_door(write, note_again=int):
+def as_an_interface(write, note_again=int):
     """Return what `write` returns, calling `note_again` before each new try. Raises what is no passing contention."""
     for pause in (*PAUSES, None):
         try:
