@@ -23,7 +23,7 @@ class Clock:
         return self.wall() + self.offset()
 
     def wall(self) -> datetime:
-        """Return the machine's time, whatever the offset: for signs of life and schedules of this process."""
+        """Return the machine's time without the offset: for signs of life and schedules of this process."""
         return datetime.now(UTC)
 
     def offset(self) -> timedelta:

@@ -125,7 +125,7 @@ def is_writer(session: Session) -> bool:
 
 @event.listens_for(Engine, "do_connect")
 def _create_sqlite(dialect: Dialect, _record: Any, arguments: list[Any], _named: dict[str, Any]) -> None:
-    """Create a missing file for its owner only, whatever the umask; SQLite gives its log the same mode."""
+    """Create a missing file for its owner only, with any umask; SQLite gives its log the same mode."""
     if dialect.name == "sqlite" and not arguments[0].startswith((":memory:", "file:")):
         with suppress(OSError):  # the driver says it better, and every time
             os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT, 0o600))

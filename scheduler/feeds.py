@@ -2,8 +2,8 @@
 
 Calendar clients are simple and unforgiving: a redirect, a page of HTML or an empty answer with status 200 erases what
 they show, and 401 asks for a password. So every path below /feeds/ is answered here, in plain text, without a cookie:
-200 or 304, the same 404 for whatever is not a token of ours, 410 for one that was switched off, 429 for too many, 503
-for trouble, 405 for another method. Tokens are kept out of logs and headers.
+200 or 304, the same 404 for anything that is not a token of ours, 410 for one that was switched off, 429 for too many,
+503 for trouble, 405 for another method. Tokens are kept out of logs and headers.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def refuse_demo_data(settings: Settings, engine: Engine) -> None:
                 text('SELECT count(*) FROM "user" WHERE email LIKE :demo'), {"demo": DEMO_ADDRESSES}
             )
     except OperationalError:
-        return  # it does not answer: whatever needs it refuses to start, and says why (schema.py)
+        return  # it does not answer: a process that needs it refuses to start, and says why (schema.py)
     if demo:
         raise ConfigError("DATABASE_URL", "holds the demo clinic; give production a database of its own")
     engine.dispose()  # the server's processes are forked later, and a connection must not be shared

@@ -183,8 +183,8 @@ def create_patient(actor: Actor, body: NewPatient) -> Answer:
 def list_patients(actor: Actor, query: PatientQuery) -> Answer:
     """List patients by family name.
 
-    `search` looks for every word in names, phone, birth date and mail address, whatever the case and accents; for a
-    role that sees no contact details, in names alone.
+    `search` looks for every word in names, phone, birth date and mail address, without regard to case and accents;
+    for a role that sees no contact details, in names alone.
     """
     rows = select(Patient).where(
         Patient.clinic_id == actor.clinic.id, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None)

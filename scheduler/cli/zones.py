@@ -34,7 +34,7 @@ def check(clinic_key: str | None, as_json: bool) -> None:
 @clinic_option
 @json_option
 def derive(clinic_key: str | None, as_json: bool) -> None:
-    """Bring visits and closures ahead to the instants of their times on the wall, and tell the patients."""
+    """Move visits and closures ahead to the UTC times of their local times, and notify the patients."""
     with writing():
         actor = commander(chosen(db.session(), clinic_key))
         done = zone_rules.derive(db.session(), actor, clock.now(), take_turns)

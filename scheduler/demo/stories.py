@@ -79,7 +79,7 @@ class Story:
     seed: str
 
     def random(self, about: str) -> Random:
-        """Return the same dice for the same story and subject, whatever happened before."""
+        """Return the same dice for the same story and subject, independent of what happened before."""
         return Random(f"{self.seed} {about}")  # noqa: S311  (a demo's dice, nothing secret)
 
 

@@ -34,7 +34,7 @@ WEEKDAY = re.compile("E+")
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """How a clinic reads dates and times: its locale (BCP 47), and whether hours run to 24 whatever the locale does."""
+    """How a clinic reads dates and times: its locale (BCP 47), and whether hours run to 24 in any locale."""
 
     locale: str = DEFAULT_LOCALE
     twenty_four: bool = False

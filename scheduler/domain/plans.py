@@ -48,7 +48,7 @@ class Edge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One resource that a phase takes up.
+    """One resource that a phase uses.
 
     A place is kept for all phases that need one, and so is a therapist or prescriber who takes part; nurses may hand
     over between phases and within one. `exclusive` takes every unit of the person (a nurse setting up), otherwise one.
@@ -65,7 +65,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of a visit (set-up, infusion, observation, turnover ...) and what it takes up.
+    """A stretch of a visit (set-up, infusion, observation, turnover ...) and what it uses.
 
     `attended` tells whether the patient is needed: not while a room is prepared or a chair is cleaned. The patient is
     there from the start of the first attended phase to the end of the last, all between included.

@@ -1,7 +1,7 @@
 """When a visit's reminders fall due.
 
 A rule counts from one edge of the visit. Hours are elapsed time; days and working days are clinic-local calendar
-days, so a reminder "one day before 10:00" is due at 10:00 by the clinic's clock whatever the clocks did in between.
+days, so a reminder "one day before 10:00" is due at 10:00 by the clinic's clock even across a clock change.
 What would fall into the quiet hours waits for their end, or comes before they begin when waiting would leave less than
 half of the lead. A rule before the start never sends after it, one after the end not later than its grace.
 

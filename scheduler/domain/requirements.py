@@ -50,7 +50,7 @@ def why_open(
 ) -> str | None:
     """Return in words why the requirement is open for a visit, None when it is closed.
 
-    `visit_on` is the visit's clinic-local day. A waived requirement is closed whatever its dates. A requirement without
+    `visit_on` is the visit's clinic-local day. A waived requirement is closed on any date. A requirement without
     a lead may be settled when a late patient has come, after the visit's start. `asked` tells whether it is known that
     it applies. `number` is the visit's place, from 1, among those for which a requirement of Holds.VISITS counts.
     """

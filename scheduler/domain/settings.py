@@ -54,7 +54,7 @@ class VisitTypes(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ClinicSettings:
     locale: str = DEFAULT_LOCALE  # how dates and times are written, and on which day a week begins
-    clock_24_hours: bool = False  # 14:30 for 2:30 PM, whatever the locale does
+    clock_24_hours: bool = False  # 14:30 for 2:30 PM, in any locale
     nurse_units: int = 3
     planning_horizon_days: int = 182
     notice_minutes: int = 0

@@ -19,7 +19,7 @@ NEW = -1  # the key of the interval that is being added
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An interval on a unit. `key` is whatever the caller knows it by."""
+    """An interval on a unit. `key` is the caller's name for it."""
 
     key: int
     unit: int

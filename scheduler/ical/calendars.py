@@ -100,7 +100,7 @@ def shown(
         try:
             made.append(entry(visit, status, title(visit), look, own(visit)))
         except Exception:
-            # whatever it is, the other visits of this calendar must still be seen
+            # the other visits of this calendar must still be shown
             log.exception("visit %s is shown as busy", visit.uid)
             made.append(busy(visit, look))
     return made

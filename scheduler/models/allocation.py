@@ -1,6 +1,6 @@
-"""What a visit takes up: one unit of one resource for one phase.
+"""What a visit uses: one unit of one resource for one phase.
 
-The database refuses two unreleased rows that overlap on one unit, whatever writes them: an exclusion constraint on
+The database refuses two unreleased rows that overlap on one unit, on every path: an exclusion constraint on
 PostgreSQL, insert and update triggers on SQLite (both in the first migration). Released rows stay as history. A row is
 never edited: a move or a new unit releases, flushes, then inserts.
 """
@@ -66,7 +66,7 @@ class Allocation(InClinic, Model):
 def of_appointment(
     session: Session, appointment_id: int, released_at: datetime | None = None
 ) -> list[Allocation]:
-    """Return what a visit takes up now, or (with an instant) what it let go at that instant, in order."""
+    """Return what a visit uses now, or (with an instant) what it released at that instant, in order."""
     query = select(Allocation).where(
         Allocation.appointment_id == appointment_id,
         Allocation.released_at.is_not_distinct_from(released_at),
@@ -75,7 +75,7 @@ def of_appointment(
 
 
 def of_appointments(session: Session, appointment_ids: Collection[int]) -> dict[int, list[Allocation]]:
-    """Return what each of these visits takes up now, in order; a visit that takes up nothing is missing."""
+    """Return what each of these visits uses now, in order; a visit that uses nothing is missing."""
     query = select(Allocation).where(
         Allocation.appointment_id.in_(appointment_ids), Allocation.released_at.is_(None)
     )

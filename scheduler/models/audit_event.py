@@ -3,7 +3,7 @@
 Rows are only ever added; they hold ids and field names, never values, so erasing a patient does not break the trail.
 `nonce` and `mac` prove that the application wrote the row; events from before 2026-11-29 have none. `serial` and `seal`
 are filled by the sealing tick, which chains the rows of a clinic. `reason` is what a person typed, so it may name
-somebody: MAC and seal cover its salted digest, and erasing a patient blanks the words and the salt. `token_id` and
+a person: MAC and seal cover its salted digest, and erasing a patient blanks the words and the salt. `token_id` and
 `session_id` are the public ids of the API token or of the signed-in browser with which the user acted.
 """
 

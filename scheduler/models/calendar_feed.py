@@ -48,7 +48,7 @@ class CalendarFeed(InClinic, Public, Model):
 
 
 def fetched_since(session: Session, resource_id: int, since: datetime) -> bool:
-    """Tell whether somebody reads a feed of this patient or practitioner."""
+    """Tell whether a feed of this patient or practitioner is in use."""
     return session.scalar(_fetched(), {"whose": resource_id, "since": since}) is not None
 
 

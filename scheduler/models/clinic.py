@@ -20,7 +20,7 @@ from scheduler.models.columns import Document, Public
 class Clinic(Public, Model):
     """`settings_document` holds only what differs from the defaults of ClinicSettings.
 
-    `zone_strays` counts the visits ahead that could not keep their time on the wall when the zone's rules changed.
+    `zone_strays` counts the visits ahead that could not keep their local time when the zone's rules changed.
     """
 
     __tablename__ = "clinic"

@@ -1,7 +1,7 @@
 """Columns that every table of a clinic shares, and the keys that keep clinics apart.
 
 A row of a clinic has `(clinic_id, id)` as a second key, and foreign keys inside a clinic carry both columns, so the
-database refuses a foreign object whatever the code does. Internal ids are integers and never leave; public ids are
+database refuses a foreign object in every case. Internal ids are integers and never leave; public ids are
 random (80 bits, lower case and digits, safe in addresses) and tell nothing.
 """
 

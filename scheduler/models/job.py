@@ -1,4 +1,4 @@
-"""Work that takes longer than a request may: asked for by somebody, done by the worker, looked at meanwhile.
+"""Work that takes longer than a request may: requested by a user, done by the worker, with progress.
 
 A worker's claim is a lease by the database's clock: when a worker is gone, another one begins the job again. What a job
 writes is written in the transaction that ends it, so it is done once or not at all.

@@ -171,7 +171,7 @@ def topics_missing(appointment: Appointment) -> frozenset[Topic]:
 
 
 def is_needed(appointment: Appointment, now: datetime) -> bool:
-    """Tell whether the patient is told that something is still needed before a visit that has not begun.
+    """Tell whether the patient is notified that something is still needed before a visit that has not begun.
 
     The driver is asked about on its own, and what a preparatory visit still to come settles is left out. Which
     requirement it is stays with the staff: most are theirs to settle, and the page may be in other hands than the

@@ -1,4 +1,4 @@
-"""How a patient prepares for a visit, with times counted from the visit as it stands now."""
+"""How a patient prepares for a visit, with times counted from the visit's current time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What can be taken up: chairs, rooms, practitioners and patients, all with one kind of integer id.
 
-The patient is a resource too, so nobody is in two places. `units` is how many visits it takes at once; None on a nurse
+The patient is a resource too, and cannot be in two places. `units` is how many visits it takes at once; None on a nurse
 is the clinic's ratio.
 """
 

@@ -51,7 +51,7 @@ def head(content: bytes) -> tuple[str, str]:
     try:
         raw = BytesHeaderParser(policy=compat32).parsebytes(content[:LONGEST_HEADER])
         return str(raw.get("From", "")), str(raw.get("Subject", ""))
-    except Exception:  # whatever the parser trips over: the mail is kept without
+    except Exception:  # any fault of the parser: the mail is kept without
         return "", ""
 
 

@@ -59,7 +59,7 @@ class Elsewhere(Exception):
 
 
 def run(app: Flask, job: ClockJob) -> None:
-    """Do the job's work and record how it ended, whatever happens."""
+    """Do the job's work and record how it ended, also after an error."""
     if job.seconds >= STARTS_SHOWN:
         _record(app, job, "runs", None)
     failed = 0

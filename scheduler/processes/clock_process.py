@@ -1,4 +1,4 @@
-"""The clock process: APScheduler in memory with a few interval jobs, until it is told to stop.
+"""The clock process: APScheduler in memory with a few interval jobs, until a signal stops it.
 
 The rows are the truth and the scheduler holds none of them, so it may die at any moment. `max_instances=1` with
 `coalesce` and no misfire limit: a run that takes long is followed by one run, not by those it missed.

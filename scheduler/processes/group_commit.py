@@ -1,8 +1,8 @@
 """One writer for many senders: what they want to write is committed in groups.
 
 A commit costs a disk flush, and SQLite has one writer at a time. So the connections hand their writes to one thread,
-which runs all that have come meanwhile in one transaction. Nobody gets an answer before the commit: a sending check is
-passed only when it is on the disk. When one of a group fails, each is run again alone, so that one bad row harms no
+which runs all that have come meanwhile in one transaction. No caller gets an answer before the commit: a sending check
+is passed only when it is on the disk. When one of a group fails, each is run again alone, so that one bad row harms no
 other.
 """
 

@@ -1,10 +1,10 @@
-"""The worker: a process of its own that does jobs, one at a time, until it is told to stop.
+"""The worker: a process of its own that does jobs, one at a time, until a signal stops it.
 
 What a job needs is read first; then it is checked or worked out outside any transaction, and tells how far it is; then
 it is written in one transaction, which also ends the job. What is too large for a short transaction is stored in parts
 before, each in a transaction of its own, and counts only from the last transaction on; the parts of a job that fails
-are discarded. A worker that is killed leaves a lease that runs out; one that is told to stop gives back what it has not
-begun to write.
+are discarded. A worker that is killed leaves a lease that runs out; one that is stopped by a signal returns what it has
+not begun to write.
 """
 
 from __future__ import annotations

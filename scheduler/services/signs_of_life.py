@@ -1,6 +1,6 @@
 """The jobs of the clock and the worker, and what each run leaves behind so that others can see whether it lives.
 
-A job is late when its last sign is older than its interval and 30 seconds, whatever else lives.
+A job is late when its last sign is older than its interval and 30 seconds, even if others live.
 """
 
 from __future__ import annotations

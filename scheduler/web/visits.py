@@ -331,7 +331,7 @@ def _how_late(late: Lateness | None) -> str:
 
 
 def _check_version(visit: Appointment) -> None:
-    """Refuse a step on a visit that somebody changed since the page was shown."""
+    """Refuse a step on a visit that was changed since the page was shown."""
     check_version(db.session(), visit, request.form.get("row_version", type=int))
 
 

@@ -53,7 +53,7 @@ def checked_plan(document: Fields, version: int = 1) -> Plan:
 
 
 def from_document(document: Fields, version: int = 1) -> Plan:
-    """Return the plan of a document that was checked before, whatever the rules are by now."""
+    """Return the plan of a document that was checked before, even if the rules have changed since."""
     steps = in_plan_order(expand(document))
     return Plan(
         key=document["key"],

@@ -2,7 +2,7 @@
 
 A file names its kinds of visit once and writes a run of visits as one `series` entry with companions that
 depend on its members. Written out, every visit is a plain action. Each keeps the path of the entry it came
-from, so that whatever is wrong with it can be shown at its line. Expects a document that keeps the JSON
+from, so that any fault can be shown at its line. Expects a document that keeps the JSON
 Schema.
 """
 

@@ -65,7 +65,7 @@ WORDS = {
 
 # Which roles see which details, on pages and prints, in the API, FHIR, exports and lists alike (docs/security.md). What
 # is not named here (who comes when, where, to whom and for which visit) is seen by every role. A token sees what its
-# user's role sees, whatever its scopes.
+# user's role sees, with any scopes.
 _DESK_AND_CLINICAL = frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL})
 FIELDS: dict[str, frozenset[StaffRole]] = {
     "answers": frozenset({_ADMIN, _MANAGER, *_CLINICAL}),

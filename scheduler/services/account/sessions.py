@@ -61,7 +61,7 @@ def find(session: Session, text: str, user_id: int, now: datetime) -> UserSessio
 
 
 def by_text(session: Session, text: str) -> UserSession | None:
-    """Return the session of a browser's text in whatever state, or None."""
+    """Return the session of a browser's text in any state, or None."""
     return user_sessions.by_digest(session, digest_of(text))
 
 
@@ -149,7 +149,7 @@ def _announce(session: Session, user: User, wall: datetime, address: str, agent:
 
 
 def _browser(agent: str, address: str) -> tuple[str, str]:
-    """Return by what a browser is known again: what it is, whatever its version, and from where it comes."""
+    """Return by what a browser is known again: its program without the version, and its network."""
     return re.sub(r"[\d._]+", "", agent[:200]), limits.network(address)
 
 

@@ -2,7 +2,7 @@
 
 A visit is displaced while the clinic or something that it uses is closed, off duty or retired during its time: by a
 closure, a leave, weekly hours or hours of a date. That is asked of the calendar and never stored, so a closure that is
-taken back displaces nothing any more.
+withdrawn displaces nothing any more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What resources are called, inside and outside, whatever their kind."""
+"""What resources are called, inside and outside, for every kind."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One patient's whole course: booked, held, resumed, made up for, changed, taken back."""
+"""One patient's whole course: booked, held, resumed, made up for, changed, unbooked."""

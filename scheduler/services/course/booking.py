@@ -91,8 +91,8 @@ def book_visit(
     """Book one visit at a given start, alone or as part of a course.
 
     A free place and free people are found unless they are given. Raises Invalid or NoFitFound when it cannot be there,
-    SlotTaken when somebody was faster, RuleBroken when it takes its place in the course and breaks the gaps there, and
-    WrongStatus when it cannot be rescheduled for.
+    SlotTaken when another user was faster, RuleBroken when it takes its place in the course and breaks the gaps there,
+    and WrongStatus when it cannot be rescheduled for.
     """
     if replaces is not None:
         _require_gone(replaces, action, care_plan)
@@ -199,14 +199,14 @@ def _require_over(wishes: CourseRequest, now: datetime) -> None:
 def _write_done(change: Changes, care_plan: CarePlan, wishes: CourseRequest, imported: bool) -> None:
     """Record the earlier steps of a course that starts in its middle: done elsewhere, using nothing.
 
-    One that was never held is recorded as called off, so that the course counts on from it and nobody plans it again.
+    One that was never held is recorded as canceled, so that the course counts on from it and it is not planned again.
     """
     plan = care_plan.plan_definition.plan
-    nobody = People(change.session, change.actor.clinic, [])
+    no_one = People(change.session, change.actor.clinic, [])
     for done in wishes.done.values():
         action = plan.action(done.action)
         visit = Placement(action.key, done.start, done.end, done.end, ())
-        row = planned(change.actor.clinic, care_plan.patient, action, visit, nobody, change.now)
+        row = planned(change.actor.clinic, care_plan.patient, action, visit, no_one, change.now)
         row.status, row.status_reason = AppointmentStatus.FULFILLED, "recorded from before this course"
         if action.key in wishes.skipped:
             row.status, row.status_reason = AppointmentStatus.CANCELLED, "not done before this course"
@@ -220,11 +220,11 @@ def _write_done(change: Changes, care_plan: CarePlan, wishes: CourseRequest, imp
 
 def write_projections(change: Changes, care_plan: CarePlan, projections: Sequence[Projection]) -> None:
     """Write the visits months ahead: proposed, without time of their own, with a day to book them by."""
-    nobody = People(change.session, change.actor.clinic, [])
+    no_one = People(change.session, change.actor.clinic, [])
     for projection in projections:
         action = care_plan.plan_definition.plan.action(projection.action)
         visit = _projected(action, projection)
-        row = planned(change.actor.clinic, care_plan.patient, action, visit, nobody, change.now)
+        row = planned(change.actor.clinic, care_plan.patient, action, visit, no_one, change.now)
         row.status = AppointmentStatus.PROPOSED
         row.book_by_on = projection.latest_on
         care_plan.appointments.append(row)

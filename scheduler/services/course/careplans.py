@@ -1,6 +1,6 @@
 """The steps of a whole course: activate a reservation, hold, resume, revoke, complete.
 
-Stopping the rest frees every chair at once and sends one mail. A held course lets go of its time and keeps its visits'
+Stopping the rest frees every chair at once and sends one mail. A held course releases its time and keeps its visits'
 rows; resuming plans them again, in the same rows with the same uids.
 """
 
@@ -55,7 +55,7 @@ def activate(session: Session, actor: Actor, care_plan: CarePlan, now: datetime)
 
 
 def hold(session: Session, actor: Actor, care_plan: CarePlan, now: datetime, reason: str = "") -> CarePlan:
-    """Pause the course: what is ahead lets go of its time, and the patient gets one mail."""
+    """Pause the course: what is ahead releases its time, and the patient gets one mail."""
     _require(care_plan, "hold")
     firm = [one for one in ahead(care_plan, now) if one.status.is_live]
     visits.cancel(session, actor, firm, now, reason or HELD, kind="hold")

@@ -54,7 +54,7 @@ class Picture:
 
 
 def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime) -> Picture:
-    """Return the course as it stands."""
+    """Return the present course."""
     plan = care_plan.plan_definition.plan
     standing = _standing(care_plan)
     gaps = gaps_of(session, clinic, care_plan)

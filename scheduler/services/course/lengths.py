@@ -1,6 +1,6 @@
 """Changing how long a phase takes for the rest of a course: a longer infusion, a longer observation.
 
-The visits ahead get the new length, and whatever no longer fits moves, with as few moves as the planner can find.
+The visits ahead get the new length, and what no longer fits moves, with as few moves as the planner can find.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Another protocol for the rest of a course: what was held counts, what is ahead is planned again.
 
 A visit that the new protocol has too keeps its row and uid, and moves only as far as the new gaps ask for; the others
-are called off, and those that the old one did not have are new. All of it is shown first, then done in one transaction
+are canceled, and those that the old one did not have are new. All of it is shown first, then done in one transaction
 with one mail. The course goes on as the same course: its requirements, its history and its links stay.
 """
 
@@ -98,7 +98,7 @@ def plan_change(
     now: datetime,
     last: str | None = None,
 ) -> ProtocolChange:
-    """Return what it takes to go on with another protocol; nothing is written.
+    """Return what going on with another protocol would change; nothing is written.
 
     `last` says which of its visits counts as held last; None finds it by what was held. Raises WrongStatus unless the
     course is active with no visit under way, Invalid when nothing is left to book, RuleBroken beside another
@@ -247,7 +247,7 @@ def _known(actor: Actor, plan: Plan, held: Sequence[Appointment], last: str, now
 
 
 def _own(care_plan: CarePlan, course: OngoingCourse, plan: Plan) -> dict[str, Done]:
-    """Return the visits that both protocols have and that stay as they are, held or called off, by their own times."""
+    """Return the visits of both protocols that stay as they are, fulfilled or canceled, by their own times."""
     keys = {action.key for action in plan.actions}
     return {
         key: done_of(row)

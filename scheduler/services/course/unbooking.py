@@ -1,7 +1,7 @@
-"""Taking the booking of a course back: as if it had not been made, as far as anybody was not told of it.
+"""Undoing the booking of a course: as if it had not been made, where no one was notified.
 
 Within minutes of booking, while nothing has happened to any of its visits, the course and its visits become entered in
-error: their time is free, mail that has not left is void, and they count nowhere as called off. Who was told already
+error: their time is free, mail that has not left is void, and they count nowhere as canceled. Who was notified already
 gets a cancellation.
 """
 

@@ -1,4 +1,4 @@
-"""How full a day is, hour by hour, and when each resource is not to be had.
+"""How full a day is, hour by hour, and when each resource is unavailable.
 
 Counted from the planner's own availability, so the strip says what the planner sees.
 """

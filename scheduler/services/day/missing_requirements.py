@@ -1,4 +1,4 @@
-"""What is not settled yet for the visits of a day, for the board: a fixed number of queries, whatever their number."""
+"""Open requirements of the visits of a day, for the board, in a fixed number of queries."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PAGE = "/account/sessions"
 
 
 def tell(session: Session, clinic: Clinic, user: User, lines: str, now: datetime) -> None:
-    """Enqueue a notice; `lines` are whole sentences of ours, without anything that somebody typed."""
+    """Enqueue a notice; `lines` are whole sentences of ours, without anything that a user typed."""
     values = {"words": WORDS, "lines": lines, "path": PAGE}
     outbox.enqueue(
         session, clinic, MessageKind.NOTICE, now, user=user, values=values, expires_at=now + USEFUL
@@ -26,7 +26,7 @@ def tell(session: Session, clinic: Clinic, user: User, lines: str, now: datetime
 
 
 def token_made(session: Session, token: ApiToken, now: datetime) -> None:
-    """Notify a person that a program can now act as them; a service account is nobody who reads mail."""
+    """Notify a person that a program can now act as them; a service account reads no mail."""
     if token.user.is_service:
         return
     how = "by a command on the server" if token.made_via == "command" else "under your name"

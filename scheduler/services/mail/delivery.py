@@ -138,7 +138,7 @@ def _visits() -> Select[Any]:
 
 
 def refused_by_sending_check(session: Session, letter: Letter, now: datetime) -> None:
-    """Settle a letter that must not go: it is too late, or a visit has changed. A lost lease is somebody else's."""
+    """End a letter that must not go: it is late, or a visit has changed. A lost lease belongs to another sender."""
     message = _owned(session, letter)
     if message is None or message.leased_until is None or message.data_at is not None:
         return
@@ -252,7 +252,7 @@ def _again(
     message.explain(reason, detail)
     message.lease_token, message.leased_until = None, None
     if message.resends == 0:
-        message.content = None  # composed anew: names and texts may have changed meanwhile
+        message.content = None  # composed again: names and texts may have changed meanwhile
     if not costs_an_attempt:
         message.attempts -= 1
         return

@@ -1,9 +1,9 @@
 """From due reminders to messages: what the dispatch tick does first.
 
 Reminders of one patient that fall due within two hours share a mail. Of one visit and topic only the newest is sent,
-and nothing after the start: after hours of downtime nobody gets a three-day and a one-day reminder together. A late
+and nothing after the start: after hours of downtime no one gets a three-day and a one-day reminder together. A late
 one that comes up in the quiet hours waits for their end if that is early enough. What asks for something is sent only
-while it is missing, and waits for a preparatory visit at which it is settled as a rule. Nobody gets more than a
+while it is missing, and waits for a preparatory visit at which it is settled as a rule. No one gets more than a
 clinic's number of such mails in 24 hours: the desk calls instead. A reminder of a visit that is displaced by a closure
 or an absence waits while it is, and ends as one to call about. A reminder that comes due within two hours of a mail
 about a change of the visit says nothing new, and is left out. Questions after a visit go out once it is recorded as

@@ -100,7 +100,7 @@ class Letter:
     encrypted: bytes
     rfc_message_id: str
     dated_at: datetime
-    link_epoch: int | None  # that its links carry; None: it leaves whatever the epoch is
+    link_epoch: int | None  # that its links carry; None: it leaves with any epoch
     invitations: tuple[SentObject, ...] = ()  # in its content, to be kept when it passes the sending check
 
 

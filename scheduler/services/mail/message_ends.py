@@ -1,7 +1,7 @@
 """How a message ends, and what its reminders and its visits need then.
 
 The reminders that a message carries end as it ends. When a message falls through because one of its visits changed,
-what still holds is not lost with it: untouched reminders wait for the next tick, and what must be told is told anew.
+what still holds is not lost with it: untouched reminders wait for the next run, and a change is announced again.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def bounced(session: Session, patient: Patient, now: datetime, *, bad: bool = Tr
 
 
 def refused(session: Session, patient: Patient, now: datetime) -> None:
-    """Notify the desk and its administrators that a server refuses the clinic's mail, whatever the address."""
+    """Notify the desk and its administrators that a server refuses the clinic's mail, for any address."""
     line = (
         f"{initials(patient)}: an email was refused because of the clinic's mail server or domain, not because of the "
         "address. Please call the patient, and have the sending domain checked (SPF, DKIM, DMARC, block lists)."

@@ -38,10 +38,10 @@ def tell(
     *,
     together: bool = False,
 ) -> None:
-    """Tell each patient what now differs from what they were last told of these visits, after the clinic's delay.
+    """Notify each patient of what differs from the last notification about these visits, after the clinic's delay.
 
     One mail a kind and person. `together`: one change mail for all of it, where some visits have other times, some are
-    off and some are new, because the rest of a course was laid out anew.
+    off and some are new, because the rest of a course was planned again.
     """
     for patient, theirs in _by_patient(appointments):
         _tell(session, clinic, patient, theirs, now, together)
@@ -64,7 +64,7 @@ def enqueue(
 ) -> Message:
     """Add a message to a patient or a user; `values["secret"]` comes from `encrypt_values` and is wiped at its end.
 
-    Whoever adds many at once flushes them together, with `flush=False`.
+    A caller that adds many at once flushes them together, with `flush=False`.
     """
     message = Message(
         clinic_id=clinic.id,
@@ -221,7 +221,7 @@ def _tell_about(
 def _unsent(session: Session, patient: Patient, recipient: str) -> list[Message]:
     """Return the mails about visits that may still be changed, the oldest first.
 
-    Nobody has claimed them, no copy may have gone out, and nobody claims them before this transaction ends.
+    No process has claimed them, no copy may have gone out, and none claims them before this transaction ends.
     """
     whom = {"patient": patient.id, "reader": recipient}
     return list(session.scalars(_unsent_mails(), whom))

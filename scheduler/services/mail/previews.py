@@ -1,4 +1,4 @@
-"""What a patient would get and when, under the clinic's rules as they are or as somebody is about to make them.
+"""What a patient would get and when, under the clinic's present rules or under those that are about to be saved.
 
 The same computation as the dispatch tick's: due times, quiet hours, what is settled, what shares a mail, what a newer
 one overtakes. Nothing is written.
@@ -56,7 +56,7 @@ def of_patient(
 
 
 def next_patient(session: Session, clinic: Clinic, now: datetime) -> Patient | None:
-    """Return the patient whose visit comes next: an example where nobody was named."""
+    """Return the patient whose visit comes next: an example where none was named."""
     query = (
         select(Patient)
         .join(Appointment, Appointment.patient_id == Patient.id)

@@ -1,4 +1,4 @@
-"""What is asked about requirements follows the requirements: once nothing is missing any more, nobody is asked.
+"""What is asked about requirements follows the requirements: once nothing is missing any more, no one is asked.
 
 Runs in the transaction that closes or reopens a requirement. A mail that has been claimed but has not passed its own
 requirement loses its claim, so it cannot leave; what else it asked for waits for the next tick.

@@ -1,6 +1,6 @@
-"""What a restored database needs before it may send again: nobody gets a second time what left after the backup.
+"""What a restored database needs before it may send again: no one gets a second time what left after the backup.
 
-A backup knows what was waiting when it was taken, not what has left since. So whatever was due by the time of the
+A backup knows what was waiting when it was taken, not what has left since. So what was due by the time of the
 restore is in doubt: it is shown as uncertain, and a person releases or discards each in the send log. All sending is
 held until `flask clock agree`, because a copy that is restored to be looked at must not write to patients at all.
 Browsers that were signed in then are signed out.

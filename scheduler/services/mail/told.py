@@ -31,7 +31,7 @@ class LastNotification:
     written: list[str]
 
     def still_holds(self, appointment: Appointment) -> bool:
-        """Tell whether there is nothing new to tell of a visit that stands: neither on the wall nor for a calendar."""
+        """Tell whether there is nothing new to tell of a visit that stands: neither for a person nor for a calendar."""
         times = (appointment.start_at, appointment.end_at)
         return self.stands and self.times == times == as_told(self.written, appointment.zone)
 
@@ -39,7 +39,7 @@ class LastNotification:
 def last_told(
     session: Session, appointment_ids: Collection[int], recipient: str
 ) -> dict[int, LastNotification]:
-    """Return what was last told about each visit; a visit never told of is missing."""
+    """Return the last notification about each visit; a visit without one is missing."""
     about = {"visits": list(appointment_ids), "reader": recipient}
     return {
         appointment_id: LastNotification(_stands(message, appointment_id), read_times(written), written)
@@ -80,7 +80,7 @@ def _stands(message: Message, appointment_id: int) -> bool:
 
 
 def times_document(appointment: Appointment) -> list[str]:
-    """Return the visit's times as a message keeps them: as told, on the wall, with the offset that held then."""
+    """Return the visit's times as a message keeps them: local, with the offset that holds now."""
     times = (appointment.start_at, appointment.end_at)
     return [time.astimezone(appointment.zone).isoformat() for time in times]
 
@@ -91,7 +91,7 @@ def read_times(document: list[str]) -> Times:
 
 
 def as_told(document: list[str], zone: ZoneInfo) -> Times:
-    """Return the instants at which the wall shows the times that were told, whatever has become of the zone's rules.
+    """Return the instants of the local times that were announced, under the present rules of the zone.
 
     Times that are kept in UTC do not say what the wall showed; they are what they are now.
     """

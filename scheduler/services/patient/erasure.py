@@ -199,7 +199,7 @@ def _person(session: Session, patient: Patient) -> Person:
 
 
 def _erase_courses(session: Session, actor: Actor, patient: Patient, reason: str, now: datetime) -> None:
-    """Stop what nobody had completed, and forget the wishes; the first day stays, since a course is read by it."""
+    """Stop what was not completed, and forget the wishes; the first day stays, since a course is read by it."""
     for course in care_plans.of_patient(session, patient):
         if course.status.is_open:
             careplans.revoke(session, actor, course, now, reason)
@@ -214,9 +214,7 @@ def _erase_visits(session: Session, patient: Patient, now: datetime) -> None:
     for statement in (
         update(Appointment).where(Appointment.patient_id == patient.id).values(status_reason=""),
         update(AppointmentEvent).where(AppointmentEvent.appointment_id.in_(visits)).values(reason=""),
-        update(
-            AppointmentEvent
-        )  # which step was taken back says nothing about a person, and later steps need it
+        update(AppointmentEvent)  # which step was undone says nothing about a person, and later steps need it
         .where(AppointmentEvent.appointment_id.in_(visits), AppointmentEvent.kind != "undo")
         .values(changes={}),
         update(Requirement).where(Requirement.care_plan_id.in_(courses)).values(document="", note=""),

@@ -1,4 +1,4 @@
-"""Mailing a fresh private link to whoever is known by an address: the patient, or the person who looks after them."""
+"""Mailing a new private link to a known address: the patient's, or that of the person who looks after them."""
 
 from __future__ import annotations
 

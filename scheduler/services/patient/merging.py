@@ -87,7 +87,7 @@ class AppointmentOverlap:
 
 @dataclass(frozen=True)
 class Merger:
-    """What a merger would do: which fields must be chosen, what goes along, and what stands in its way.
+    """What a merger would do: which fields must be chosen, what moves too, and what prevents it.
 
     `messages` counts the other's mails, `waiting` those that have not left. `twice` are courses that both have open.
     """
@@ -181,7 +181,7 @@ def _differences(keep: Patient, other: Patient) -> list[Difference]:
 
 
 def _shown(patient: Patient, field: str) -> list[Any]:
-    """Return what a person sees of a field: for somebody who is told as well, the address too."""
+    """Return what a person sees of a field: for a person who is notified as well, the address too."""
     return [getattr(patient, name) for name in (field, *FIELDS[field]) if name in (field, "proxy_email")]
 
 
@@ -190,7 +190,7 @@ def _difference(field: str, kept: Any, others: Any) -> Difference:
         both = f"{kept}; {others}"
         if len(both) <= LONGEST_NOTE:
             return Difference(field, kept, others, BOTH, both)
-    if field == "email_ok":  # the careful one: a permission is asked for again, a leak is not taken back
+    if field == "email_ok":  # the careful one: a permission can be asked for again, a leak cannot be undone
         return Difference(field, kept, others, OTHER if kept else KEEP)
     return Difference(field, kept, others, KEEP if kept else OTHER)
 

@@ -115,5 +115,5 @@ def _settle(
         else:
             requirements.reopen(session, actor, care_plan, DRIVER, now, appointment)
     except NotFound:
-        # the plan asks for no driver at this visit: the answer is kept all the same
+        # the plan asks for no driver at this visit: the answer is kept anyway
         return

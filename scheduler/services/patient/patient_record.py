@@ -1,6 +1,6 @@
 """One patient's whole record, for the patient: everything that is kept about them, as plain JSON.
 
-Tokens are not in it (nobody has them), and of the audit trail what concerns the patient: who looked, who changed.
+Tokens are not in it (they are not stored), and of the audit trail what concerns the patient: who looked, who changed.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ _lock = Lock()
 def look_up(
     session: Session, clinic: Clinic, text: str, now: datetime, limit: int = 20, *, names_only: bool = False
 ) -> PatientMatches:
-    """Return whom a person may mean by `text`; everybody for an empty one, nobody for one of signs alone."""
+    """Return the patients that `text` may mean: all for an empty one, none for one of signs alone."""
     exact = search(session, clinic, text, limit, names_only=names_only)
     if not text.strip() or len(exact) == limit:
         return PatientMatches(exact, [])
@@ -73,7 +73,7 @@ def search(
 ) -> list[Patient]:
     """Return patients in whom every word of `text` is found (name, phone, birth date, mail), by family name.
 
-    Everybody for an empty text; nobody for one of signs alone. `names_only` is for roles that see no contact details.
+    All for an empty text; none for one of signs alone. `names_only` is for roles that see no contact details.
     """
     words = search_words(text[:LONGEST_SEARCH])
     if text.strip() and not words:

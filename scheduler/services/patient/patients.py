@@ -1,7 +1,7 @@
 """Patients: added and changed; patient_search.py finds them.
 
-Every change raises `row_version`; a caller that says which version it saw is refused when somebody was faster. Agreeing
-to unencrypted mail is recorded with its time and the wording that was agreed to.
+Every change raises `row_version`; a caller that says which version it saw is refused when another user was faster.
+Agreeing to unencrypted mail is recorded with its time and the wording that was agreed to.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scheduler.services.trail import audit
 
 MAIL_WORDING = "unencrypted-mail-1"  # names the wording in the patient form; a new wording gets a new name
 CALLED_BY = {"given_name", "family_name", "preferred_name", "language"}  # what calendars call the visits by
-ADDRESSES = {"email", "proxy_email"}  # whoever reads mail there has links to the private page
+ADDRESSES = {"email", "proxy_email"}  # mail to them has links to the private page
 
 
 def create(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> Patient:

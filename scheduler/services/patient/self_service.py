@@ -153,5 +153,5 @@ def _asked(session: Session, appointment: Appointment) -> int:
 
 
 def _note(text: str) -> str:
-    """Return what can be kept of a patient's words: nobody is sent back for an odd character."""
+    """Return what can be kept of a patient's words: no form is refused for an odd character."""
     return line(text)[:500]

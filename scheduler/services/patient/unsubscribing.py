@@ -1,4 +1,4 @@
-"""Reminders by mail or none, as the patient wishes. A change or a cancellation is told all the same."""
+"""Reminders by mail or none, as the patient wishes. A change or a cancellation is announced anyway."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The planner's calendar, from the database: hours, closures, and who is taken when.
 
-A few queries, whatever the number of resources and visits; what is taken is kept from one question to the next (see
+A few queries for any number of resources and visits; what is taken is kept from one question to the next (see
 calendar_frame.py and calendar_cache.py). A resource without hours of its own works whenever the clinic does; hours on a
 date replace the weekly hours of that day.
 """

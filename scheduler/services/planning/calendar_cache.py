@@ -4,7 +4,7 @@ Reading a hundred thousand visits takes a second, and a booking changes a handfu
 since is read: new rows by their id, released ones by the time of release. On PostgreSQL rows of a transaction that
 commits late may have lower ids than those already seen, so the last few thousand ids are looked at again each time;
 SQLite has one writer at a time. Nothing is kept from within a writing transaction, which may be rolled back, and
-everything is read anew when the frame (hours, closures, people) changes and every ten minutes. What is kept only
+everything is read again when the frame (hours, closures, people) changes and every ten minutes. What is kept only
 guides proposals: booking is guarded by the database itself.
 """
 
@@ -110,7 +110,7 @@ _lock = Lock()
 
 
 def rows(session: Session, clinic_id: int, frame: Calendar, now: datetime) -> tuple[TakenRows, Availability]:
-    """Return what takes up chairs, rooms and people by row id, and the availability, for a calendar without them."""
+    """Return what uses chairs, rooms and people by row id, and the availability, for a calendar without them."""
     engine = session.get_bind().engine
     key = (clinic_id, frame.first_on, frame.days)
     version = _version(session, clinic_id)

@@ -1,6 +1,6 @@
 """The calendar's frame, from the database: which resources there are, when they work, and what closes.
 
-A few queries, whatever the number of resources. They are written once, because building a query takes longer than
+A few queries for any number of resources. They are written once, because building a query takes longer than
 asking it, and what their rows make is kept by the rows themselves: the same ones come at every question.
 """
 

@@ -210,7 +210,7 @@ def missing_before_each(
 ) -> dict[int, list[Appointment]]:
     """Return what is missing before each of these visits, by the id of the visit; most have no entry.
 
-    Two queries, whatever their number: only courses in which something was canceled or missed are read.
+    Two queries for any number of them: only courses in which something was canceled or missed are read.
     """
     expected = [one for one in appointments if one.status.is_expected and one.care_plan_id is not None]
     gone = select(Appointment.care_plan_id).where(

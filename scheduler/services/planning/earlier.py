@@ -1,8 +1,8 @@
 """A course that starts in its middle: what a patient had before, from the last visit and its date.
 
 Every visit that leads up to the last one counts as held, on the day that was given for it or, reckoned back by the
-plan's best gaps, on about that day. A side visit (a therapy session, a call) that hangs from one of them is over: held
-if its series is said to be, else left out. What hangs from the last visit is still planned while its gap allows it,
+plan's best gaps, on about that day. A side visit (a therapy session, a call) that follows one of them is over: held
+if its series is said to be, else left out. What follows the last visit is still planned while its gap allows it,
 unless that is said to be settled too.
 """
 
@@ -37,7 +37,7 @@ class LastVisitMissing(Invalid):
 @dataclass(frozen=True)
 class Before:
     """What the desk was told: the last visit held, days by action (that of the last one at least), the usual time of
-    day, the series of side visits that were held too (a single one by its key), and whether what hangs from the last
+    day, the series of side visits that were held too (a single one by its key), and whether what follows the last
     visit is settled as well. `exact` are visits of which more than the day is known."""
 
     last: str

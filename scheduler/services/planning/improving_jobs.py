@@ -1,9 +1,9 @@
 """Looking for a better course as a job, where the one proposed at once is not proven to be the best.
 
 The job holds ids, dates and numbers: the patient's and the plan's public ids and the wishes as a care plan keeps them.
-It belongs to whoever asked, ends within the time that it was given, and is forgotten an hour after. What it found is
-placed on the live calendar anew when it is looked at, so nothing that has been taken meanwhile is offered. Whoever asks
-again about a patient takes their last question back.
+It belongs to the user who asked, ends within the time that it was given, and is forgotten an hour after. What it found
+is placed on the live calendar again when it is looked at, so nothing that has been taken meanwhile is offered. A user's
+new question about a patient replaces their last one.
 """
 
 from __future__ import annotations

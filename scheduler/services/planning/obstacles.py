@@ -1,4 +1,4 @@
-"""What stands in the way of a visit at a time: whose visit, what is closed then, or that somebody does not work.
+"""What stands in the way of a visit at a time: whose visit, what is closed then, or who does not work.
 
 Asked when a person must be told why: a drop on the board, a late arrival. The visit keeps its place and its people,
 except that any other nurse may watch; its own time counts as free.
@@ -54,7 +54,7 @@ def at(
 ) -> list[Obstacle]:
     """Return what keeps a visit from starting at an instant, at its own place or another; nothing when it fits.
 
-    Where its place or the patient is taken, that is what is told, and people only otherwise. `leaving` are other visits
+    Where its place or the patient is taken, that is named, and people only otherwise. `leaving` are other visits
     whose time counts as free.
     """
     on = local_on(start, clinic.zone)
@@ -159,7 +159,7 @@ def _of_segment(
 
 
 def _not_there(calendar: Availability, segment: Segment, name: str, closed: Sequence[Closure]) -> Obstacle:
-    """Say why a resource that nobody takes up cannot be had: what closes it or the clinic, or the hours of either."""
+    """Say why a resource that is not in use is unavailable: what closes it or the clinic, or the hours of either."""
     window = Window(segment.start, segment.end)
     why = "not active" if segment.role.is_place else "not at work"
     if not _is_open(calendar, window):
@@ -169,7 +169,7 @@ def _not_there(calendar: Availability, segment: Segment, name: str, closed: Sequ
         if mine and window.overlaps(Window(one.start_at, one.end_at)):
             why = "closed"
             if one.kind is ClosureKind.LEAVE:
-                why = "on leave"  # why somebody is away is nobody's business at the desk
+                why = "on leave"  # why a person is away does not concern the desk
             elif one.reason:
                 why = f"closed, {one.reason}"
             break
@@ -182,7 +182,7 @@ def _is_open(calendar: Availability, window: Window) -> bool:
 
 
 def _whole(row: Allocation, visit: Appointment) -> Window:
-    """Return a visit's time in its place: to a person it is one thing, whatever its phases."""
+    """Return a visit's time in its place: to a person it is one visit, with all its phases."""
     return Window(visit.start_at, max(visit.end_at, row.end_at))
 
 

@@ -81,7 +81,7 @@ def put(appointment: Appointment, visit: Placement, people: People) -> None:
 def action_of(appointment: Appointment) -> Action:
     """Return the visit as an action of its plan, with the phases that this visit has.
 
-    A visit that its plan does not know (a single one, a make-up under another plan) hangs from nothing.
+    A visit that its plan does not know (a single one, a make-up under another plan) follows nothing.
     """
     phases = tuple(phase_of(document) for document in appointment.phases)
     if appointment.care_plan is not None:

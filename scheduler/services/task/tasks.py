@@ -65,7 +65,7 @@ def give_back(session: Session, actor: Actor, task: Task, now: datetime) -> Task
 
 
 def snooze(session: Session, actor: Actor, task: Task, until: datetime, now: datetime) -> Task:
-    """Leave a task out of the list until then, for its taker alone: one that nobody has taken goes on escalating.
+    """Leave a task out of the list until then, for its taker alone: one that no one has taken goes on escalating.
 
     Raises WrongStatus unless the actor has taken it, Invalid for a time in the past or more than two days ahead.
     """

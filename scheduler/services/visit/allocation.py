@@ -54,7 +54,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Taking:
-    """A flushed appointment and the visit that says what it takes up."""
+    """A flushed appointment and the placement that says what it uses."""
 
     appointment: Appointment
     visit: Placement
@@ -113,7 +113,7 @@ def allocate(
             ]
             _refuse(session, clinic, conflicts)
     except IntegrityError as refused:
-        # Somebody wrote past the locks; the database's guard noticed, and does not say whose row it was.
+        # Another process wrote without the locks; the constraint noticed, and does not say whose row it was.
         raise SlotTaken(conflicts=[]) from refused
 
 

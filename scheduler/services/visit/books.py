@@ -16,7 +16,7 @@ from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 
 S = AppointmentStatus
-LONGEST = timedelta(days=2)  # more than anything takes that a visit takes up
+LONGEST = timedelta(days=2)  # longer than any use by a visit
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Faults:
 
 
 def faults(session: Session, clinic_id: int, now: datetime) -> Faults:
-    """Count what is wrong in a clinic's calendar from `now` on: what is over can harm nobody any more."""
+    """Count what is wrong in a clinic's calendar from `now` on: what is over can harm no one any more."""
     return Faults(
         overlapping=session.scalar(_overlapping(clinic_id, now)) or 0,
         without_time=session.scalar(_without_time(clinic_id, now)) or 0,

@@ -1,4 +1,4 @@
-"""The rules between all visits of one patient, whatever their courses: asked by the one writer on every path.
+"""The rules between all visits of one patient, across courses: asked by the one writer on every path.
 
 The rules inside one course are the planner's (services/planning/rules.py), checked where a course is planned or moved.
 """

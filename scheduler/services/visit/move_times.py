@@ -82,7 +82,7 @@ class MoveTimes:
 
     @cached_property
     def _alone(self) -> tuple[datetime, ...]:
-        """The starts at which the visit's own resources and the patient are free, whatever the course says."""
+        """The starts at which the visit's own resources and the patient are free, without regard to the course."""
         clinic = self.actor.clinic
         today, days = local_on(self.now, clinic.zone), clinic.settings.planning_horizon_days
         releasing = self.moves.days.releasing

@@ -1,6 +1,6 @@
 """What ties a preview to what is then done: a signed digest of the moves that were shown.
 
-Applying plans the moves anew. If they are not the same, the calendar has changed since, and the person must look again.
+Applying plans the moves again. If they are not the same, the calendar has changed, and the person must look again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Moving visits: what it takes, shown first, then done in one transaction with one mail.
+"""Moving visits: the consequences are shown first, then done in one transaction with one mail.
 
-A move keeps the row and its uid, lets go of its own time first, and sets the patient's answer back. `scope` "one" moves
+A move keeps the row and its uid, releases its own time first, and resets the patient's answer. `scope` "one" moves
 this visit alone; "following" lets the planner move the fewest later visits that restore the protocol. Nothing that has
 begun is ever moved.
 """
@@ -314,7 +314,7 @@ def apply_moves(
 ) -> None:
     """Write the moves in one go, with one mail for each patient. Raises SlotTaken and leaves nothing half done.
 
-    `undone` are the events that these moves take back, by visit. An `override_reason` is kept, and marked as one, in
+    `undone` are the events that these moves undo, by visit. An `override_reason` is kept, and marked as one, in
     the history of each visit.
     """
     if not moves:

@@ -55,7 +55,7 @@ S = AppointmentStatus
 
 
 def write_rows(session: Session, care_plan: CarePlan, appointments: Iterable[Appointment]) -> None:
-    """Write an open requirement for whatever guards these visits and has no row yet. The visits are flushed."""
+    """Write an open requirement for each that guards these visits and has no row yet. The visits are flushed."""
     there = {(requirement.key, requirement.appointment_id) for requirement in care_plan.requirements}
     for appointment in appointments:
         for rule in rules_for(appointment):
@@ -133,7 +133,7 @@ def reopen(
     appointment: Appointment | None = None,
     applies: bool | None = None,
 ) -> Requirement:
-    """Take back that a requirement was settled; an open one stays as it is. `applies` None: not asked yet.
+    """Undo the completion of a requirement; an open one stays as it is. `applies` None: not asked yet.
 
     Raises Forbidden for a role that the protocol does not name, Invalid for one that is open and does not apply.
     """

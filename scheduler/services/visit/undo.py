@@ -1,6 +1,6 @@
 """Taking the last step of a visit back.
 
-Only the latest step can be taken back, so that history stays a line. A cancelled or missed visit takes up again exactly
+Only the latest step can be undone, so that history stays a line. A canceled or missed visit uses again exactly
 what it used before. The undo is refused, with the reason, when another visit uses that time, when the clinic is closed
 then, when its practitioners are away, and when it would break the spacing of the course. What was canceled because of
 it (its check-in call) comes back with it. Whether a visit that is to come again is booked or pending follows from its
@@ -64,7 +64,7 @@ def undo(session: Session, actor: Actor, appointment: Appointment, step: str, no
 
 
 def latest_step(session: Session, appointment: Appointment) -> AppointmentEvent | None:
-    """Return the latest step that was not taken back."""
+    """Return the latest step that was not undone."""
     query = select(AppointmentEvent).where(AppointmentEvent.appointment_id == appointment.id)
     events = list(session.scalars(query.order_by(AppointmentEvent.id)))
     undone = {event.changes["event"][0] for event in events if event.kind == "undo"}

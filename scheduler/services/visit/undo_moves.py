@@ -1,6 +1,6 @@
 """Taking a move back: every visit that it moved goes where it was, with the place and people that it had.
 
-A move is one operation with one event for each visit. It can be taken back as long as nothing else happened to any of
+A move is one operation with one event for each visit. It can be undone as long as nothing else happened to any of
 them and their former time is ahead and free. A patient's answer to the former time counts again; a mail about the move
 that has not left is void.
 """

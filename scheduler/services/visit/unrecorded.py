@@ -1,7 +1,7 @@
-"""What breaks a protocol in a clinic's calendar without a recorded override, by whatever way it was written.
+"""What breaks a protocol in a clinic's calendar without a recorded override, on any path.
 
 The services refuse all of this; `flask status` looks for it from the other side, at what is there. Visits that began
-are looked at for a week: what is older harms nobody any more.
+are looked at for a week: what is older harms no one any more.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Record:
-    """How many visits a patient had, came late to, missed, and called off (by themselves: not the clinic)."""
+    """How many visits a patient had, came late to, missed, and canceled (themselves, not the clinic)."""
 
     done: int
     late: int
@@ -67,7 +67,7 @@ def messages(session: Session, visits: Sequence[Appointment]) -> list[Message]:
 
 
 def reminders(session: Session, visit: Appointment) -> list[Reminder]:
-    """Return the reminders of the visit as it stands now, in order of due time."""
+    """Return the reminders of the visit's present time, in order of due time."""
     query = select(Reminder).where(
         Reminder.appointment_id == visit.id, Reminder.schedule_version == visit.schedule_version
     )

@@ -1,4 +1,4 @@
-"""Visits and closures ahead whose instant is not their time on the wall any more, since the rules of a zone changed.
+"""Visits and closures ahead whose UTC time no longer matches their local time, because the rules of a zone changed.
 
 They are found by comparing the two, and only read here; zone_rules.py brings them to where they belong.
 """
@@ -27,7 +27,7 @@ TOGETHER = 40  # visits of several days in one part
 
 @dataclass(frozen=True)
 class Stray:
-    """A visit whose instant shows another time on the wall than was agreed on: where it belongs, or why it stays."""
+    """A visit whose UTC time is another local time than was agreed on: where it belongs, or why it stays."""
 
     appointment: Appointment
     start: datetime | None
@@ -36,7 +36,7 @@ class Stray:
 
 @dataclass(frozen=True)
 class Wanderer:
-    """A visit ahead whose instant is not its time on the wall, as its columns tell it."""
+    """A visit ahead whose UTC time does not match its local time, as its columns say."""
 
     id: int
     start_at: datetime
@@ -49,7 +49,7 @@ class Wanderer:
 
 
 def strays(session: Session, clinic: Clinic, now: datetime) -> list[Stray]:
-    """Return the visits ahead that no longer stand at their time on the wall, in order; nothing is written."""
+    """Return the visits ahead that have drifted, in order; nothing is written."""
     return as_they_are(session, [one.id for one in _wandered(session, clinic, now)], now)
 
 
@@ -60,18 +60,18 @@ def nearest(session: Session, clinic: Clinic, now: datetime, most: int) -> tuple
 
 
 def count(session: Session, clinic: Clinic, now: datetime) -> int:
-    """Return how many visits ahead stand at another time on the wall. Looks only where some were left before."""
+    """Return how many visits ahead have drifted. Looks only where some were left before."""
     return len(_wandered(session, clinic, now)) if clinic.zone_strays else 0
 
 
 def recount(session: Session, clinic: Clinic, now: datetime) -> None:
-    """Note how many visits ahead stand at another time on the wall, once one of them was settled by hand."""
+    """Note how many visits ahead have drifted, once one of them was resolved by hand."""
     session.flush()
     clinic.zone_strays = len(_wandered(session, clinic, now))
 
 
 def is_due(session: Session, clinic: Clinic, now: datetime) -> bool:
-    """Tell whether there is anything to bring to its time on the wall, or to take back from the banner; only reads."""
+    """Tell whether a visit has drifted or the banner is out of date; only reads."""
     return bool(
         clinic.zone_strays or _wandered(session, clinic, now) or wandered_closures(session, clinic, now)
     )
@@ -98,7 +98,7 @@ def parts(session: Session, clinic: Clinic, now: datetime) -> list[list[int]]:
 
 
 def _wandered(session: Session, clinic: Clinic, now: datetime) -> list[Wanderer]:
-    """Return the visits ahead whose instant is not their time on the wall; columns only, for there are many."""
+    """Return the visits ahead that have drifted; columns only, for there are many."""
     query = select(
         Appointment.id, Appointment.start_at, Appointment.local_start, Appointment.zone_name
     ).where(

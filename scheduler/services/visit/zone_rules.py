@@ -1,9 +1,9 @@
-"""When the rules of a zone have changed: visits ahead keep their time on the wall, and their instants are found anew.
+"""When the rules of a zone have changed: visits ahead keep their local time, and their UTC times are computed again.
 
 Governments change the clocks at short notice, and visits are booked months ahead. What people agreed on is the time on
 the wall, so that is kept beside every visit (and closure); once a newer zone database says that it is another instant,
-the visit goes there with all that it takes up (zone_drift.py finds it). It is a change like any other: SEQUENCE goes
-up, reminders are planned anew, patients are told. What would run into something that does not move, or whose time on
+the visit goes there with all that it uses (zone_drift.py finds it). It is a change like any other: SEQUENCE goes
+up, reminders are planned again, patients are notified. What would meet something that does not move, or whose time on
 the wall is skipped or comes twice by the new rules, stays at its instant and is shown to the desk (zone_strays.py).
 
 Thousands of visits are too many for one writing transaction, during which no desk could book. They go in parts of whole
@@ -54,7 +54,7 @@ class Going:
 
 @dataclass(frozen=True)
 class Moved:
-    """A visit that went along: its public id, its time on the wall, and the instant that this is now."""
+    """A visit that moved too: its public id, its local time, and its new UTC time."""
 
     public_id: str
     local_start: datetime
@@ -71,17 +71,17 @@ class Derived:
 
 
 def go_on() -> None:
-    """Do it all in the transaction that is open: there are few visits, or nobody waits."""
+    """Do it all in the transaction that is open: there are few visits, or no one waits."""
 
 
 def derive(session: Session, actor: Actor, now: datetime, take_turns: Callable[[], None] = go_on) -> Derived:
-    """Bring visits and closures ahead to the instants of their times on the wall, as many as can be.
+    """Move visits and closures ahead to the UTC times of their local times, as many as possible.
 
     `take_turns` is called after each part, when what is written is whole: it may commit, let others write, and begin
-    anew. Raises SlotTaken, and leaves the part undone, when somebody wrote past the locks.
+    again. Raises SlotTaken, and leaves the part undone, when another process wrote without the locks.
     """
     clinic = actor.clinic
-    change_hours(session, clinic.id)  # nobody books meanwhile
+    change_hours(session, clinic.id)  # no one books meanwhile
     release_expired(session, clinic, now)
     closures, left = _closures(session, actor, now), clinic.zone_strays
     moved: list[Moved] = []
@@ -211,7 +211,7 @@ def _tell_desk(session: Session, clinic: Clinic, moved: int, left: int, now: dat
 
 
 def _closures(session: Session, actor: Actor, now: datetime) -> int:
-    """Bring closures ahead to their times on the wall; return how many went."""
+    """Move closures ahead to their local times; return how many moved."""
     found = zone_drift.wandered_closures(session, actor.clinic, now)
     for closure, start, end in found:
         closure.start_at, closure.end_at = start, end

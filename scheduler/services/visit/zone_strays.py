@@ -30,7 +30,7 @@ EVENT = "zone-hour"
 class Conflict:
     """A visit, its own hour by the new rules (None when that is no instant, `why`), and what is in its way there.
 
-    `here` is what speaks against the hour at which it stands: that somebody does not work then, or a place is closed.
+    `here` is what speaks against the hour at which it stands: that a person does not work then, or a place is closed.
     """
 
     appointment: Appointment
@@ -49,7 +49,7 @@ def conflicts(session: Session, clinic: Clinic, now: datetime, most: int) -> tup
 def agree(session: Session, actor: Actor, appointment: Appointment, now: datetime) -> None:
     """Let a visit stand at the hour where the new rules left it: that is what is agreed on from now on.
 
-    The patient was told of another hour, so they are told of this one, and their answer is asked for anew. Raises
+    The patient was notified of another hour, so they are notified of this one, and asked to answer again. Raises
     WrongStatus for a visit that stands at its hour, or is not ahead.
     """
     wall = to_local(appointment.start_at, appointment.zone)

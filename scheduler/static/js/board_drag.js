@@ -126,7 +126,7 @@ export function label(board, row) {
   return hour.dataset.times.split("|")[row % (60 / TICK)];
 }
 
-// The first row's wall-clock time is the clinic's, whatever zone this browser is in.
+// The first row's wall-clock time is the clinic's, not that of this browser's zone.
 export function wallTime(board, row) {
   const [hour, minute] = board.dataset.opens.split(":").map(Number);
   const total = hour * 60 + minute + row * TICK;

@@ -100,7 +100,7 @@ function pin(chip, on, at, words = "") {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.elt !== proposals) return;
   proposals.inert = false;
-  // another start of its own changes nothing for the visit that was moved, and whatever else changes does
+  // another start of its own changes nothing for the visit that was moved, and all else that changes does
   const own = wanted && known.get(wanted);
   known = new Map(own ? [[wanted, own]] : []);
   if (wanted) proposals.querySelector(`.offer[open] .chip[data-action="${CSS.escape(wanted)}"]`)?.focus({ preventScroll: true });
