@@ -32,7 +32,11 @@ def commands(group, before="flask"):
         if isinstance(command, click.Group):
             yield from commands(command, f"{before} {name}")
         else:
-            yield rf"`{before} {name}\b" if before == "flask" else rf"\| `{before} .*`{name}\b|`{before} {name}\b"
+            yield (
+                rf"`{before} {name}\b"
+                if before == "flask"
+                else rf"\| `{before} .*`{name}\b|`{before} {name}\b"
+            )
 
 
 def test_every_target_that_is_named_exists():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,12 +19,26 @@ from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.errors import StalePreview
 from scheduler.http import access
+from scheduler.models.appointment import Appointment
+from scheduler.models.location import Location
+from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
 from scheduler.services.patient import patient_requests
 from scheduler.services.planning.visit_rows import People
 from scheduler.services.visit import moves
 from scheduler.services.visit.moves import Move
+
+
+@dataclass(frozen=True)
+class GivenPlaceAndPeople:
+    """The place and the people that a program names; None keeps those of the visit."""
+
+    location: Location | None = None
+    practitioners: list[Practitioner] | None = None
+
+
+NONE_GIVEN = GivenPlaceAndPeople()
 
 
 class NewTime(Body):
@@ -79,31 +95,77 @@ def move_appointment(actor: Actor, body: NewTime, appointment_id: str) -> Answer
 
     409 `stale-preview` when the moves would differ from those of `token`.
     """
-    visit, now, session = find(actor, appointment_id), clock.now(), db.session()
+    visit, now = find(actor, appointment_id), clock.now()
     check_match(visit)
+    assigned = assignment(actor, body.location_id, body.practitioner_ids)
+    shown = moved(
+        actor,
+        visit,
+        body.start,
+        body.scope,
+        now,
+        body.override_reason,
+        assigned=assigned,
+        preview=body.preview,
+        token=body.token,
+        reason=body.reason,
+    )
+    return Answer(shown, visit.row_version)
+
+
+def assignment(
+    actor: Actor, location_id: str | None, practitioner_ids: list[str] | None
+) -> GivenPlaceAndPeople:
+    """Return the clinic's place and people with these ids. Raises NotFound."""
+    session, clinic = db.session(), actor.clinic
+    return GivenPlaceAndPeople(
+        places.get_location(session, clinic, location_id) if location_id else None,
+        None
+        if practitioner_ids is None
+        else [places.get_practitioner(session, clinic, one) for one in practitioner_ids],
+    )
+
+
+def moved(
+    actor: Actor,
+    visit: Appointment,
+    start: datetime,
+    scope: str,
+    now: datetime,
+    override_reason: str = "",
+    *,
+    assigned: GivenPlaceAndPeople = NONE_GIVEN,
+    preview: bool = False,
+    token: str | None = None,
+    reason: str = "",
+) -> MoveList:
+    """Move a visit, or with `preview` return what moving it takes. Raises StalePreview when `token` says otherwise."""
+    session = db.session()
     planned = moves.plan_move(
         session,
         actor,
         visit,
-        body.start,
+        start,
         now,
-        location=places.get_location(session, actor.clinic, body.location_id) if body.location_id else None,
-        practitioners=None
-        if body.practitioner_ids is None
-        else [places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids],
-        scope=body.scope,
-        override_reason=body.override_reason,
+        location=assigned.location,
+        practitioners=assigned.practitioners,
+        scope=scope,
+        override_reason=override_reason,
     )
-    token = _digest(planned)
-    if body.token is not None and body.token != token:
+    shown = moves_view(actor, planned, written=not preview)
+    if token is not None and token != shown.token:
         raise StalePreview
-    people = People(session, actor.clinic, [move.visit for move in planned])
-    shown = MoveList(moves=[_view(move, people) for move in planned], written=not body.preview, token=token)
-    if not body.preview:
-        moves.apply_moves(session, actor, planned, now, body.reason, override_reason=body.override_reason)
+    if not preview:
+        moves.apply_moves(session, actor, planned, now, reason, override_reason=override_reason)
         patient_requests.agree_by_moving(session, actor, [move.appointment for move in planned], now)
         session.flush()
-    return Answer(shown, visit.row_version)
+    return shown
+
+
+def moves_view(actor: Actor, planned: Sequence[Move], *, written: bool) -> MoveList:
+    """Return moves as they were before they are written, with the token that names them."""
+    people = People(db.session(), actor.clinic, [move.visit for move in planned])
+    return MoveList(moves=[_view(move, people) for move in planned], written=written, token=_digest(planned))
 
 
 def _digest(planned: Sequence[Move]) -> str:

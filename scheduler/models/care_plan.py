@@ -6,11 +6,12 @@ with (weekdays, hours, people), so that a later re-plan keeps to it. A draft wit
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, Text, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, Select, Text, select, text
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.domain.status import CarePlanStatus
@@ -68,6 +69,16 @@ class CarePlan(InClinic, Public, Model):
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> CarePlan | None:
     query = select(CarePlan).where(CarePlan.clinic_id == clinic_id, CarePlan.public_id == public_id)
     return session.scalar(query)
+
+
+def listed(clinic_id: int, patient: Patient | None, statuses: Collection[CarePlanStatus]) -> Select[CarePlan]:
+    """Select a clinic's courses; no statuses mean all."""
+    query = select(CarePlan).where(CarePlan.clinic_id == clinic_id)
+    if patient is not None:
+        query = query.where(CarePlan.patient_id == patient.id)
+    if statuses:
+        query = query.where(CarePlan.status.in_(statuses))
+    return query.options(joinedload(CarePlan.patient), joinedload(CarePlan.plan_definition))
 
 
 def of_patient(session: Session, patient: Patient) -> list[CarePlan]:

@@ -8,6 +8,7 @@ first try, so a resend repeats them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -16,17 +17,21 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    Select,
     String,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.domain.message_kinds import MessageKind as MessageKind  # noqa: PLC0414  (many import it with Message)
+from scheduler.models.appointment import Appointment
 from scheduler.models.channel import EMAIL
 from scheduler.models.columns import Document, InClinic, Public, choice, own, refers
+from scheduler.models.patient import Patient
 from scheduler.models.reasoned import Reasoned
 
 UNSETTLED = "settled_at IS NULL AND state IN ('failed', 'uncertain', 'skipped')"
@@ -138,3 +143,40 @@ class Message(InClinic, Public, Reasoned, Model):
         cascade="all, delete-orphan",
         order_by=MessageSubject.id,
     )
+
+
+def by_public_id(session: Session, clinic_id: int, public_id: str) -> Message | None:
+    return session.scalar(
+        select(Message).where(Message.clinic_id == clinic_id, Message.public_id == public_id)
+    )
+
+
+def listed(
+    clinic_id: int,
+    patient: Patient | None,
+    states: Collection[MessageState],
+    start: datetime | None,
+    end: datetime | None,
+) -> Select[Message]:
+    """Select a clinic's mails that are due in [start, end); no states mean all."""
+    query = select(Message).where(Message.clinic_id == clinic_id)
+    if patient is not None:
+        query = query.where(Message.patient_id == patient.id)
+    if states:
+        query = query.where(Message.state.in_(states))
+    if start is not None:
+        query = query.where(Message.due_at >= start)
+    if end is not None:
+        query = query.where(Message.due_at < end)
+    return query
+
+
+def appointment_ids(session: Session, message: Message) -> list[str]:
+    """Return the public ids of the visits that a mail is about, in order."""
+    query = (
+        select(Appointment.public_id)
+        .join(MessageSubject, MessageSubject.appointment_id == Appointment.id)
+        .where(MessageSubject.message_id == message.id)
+        .order_by(MessageSubject.id)
+    )
+    return list(session.scalars(query))

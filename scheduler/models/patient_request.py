@@ -12,8 +12,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, Select, String, select, text
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.appointment import Appointment
@@ -93,6 +93,15 @@ def open_in(session: Session, clinic_id: int) -> list[PatientRequest]:
         .where(PatientRequest.clinic_id == clinic_id, PatientRequest.state == RequestState.OPEN)
     )
     return list(session.scalars(query.order_by(Appointment.start_at, PatientRequest.id)))
+
+
+def listed(clinic_id: int, state: RequestState) -> Select[PatientRequest]:
+    """Select a clinic's requests in this state, with their visits."""
+    return (
+        select(PatientRequest)
+        .where(PatientRequest.clinic_id == clinic_id, PatientRequest.state == state)
+        .options(joinedload(PatientRequest.appointment))
+    )
 
 
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> PatientRequest | None:

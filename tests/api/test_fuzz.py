@@ -78,4 +78,5 @@ def real_ids(harbor, ada, wishes):
         "closure_id": ada.post("/closures", window).json["id"],
         "leave_id": ada.post(f"/practitioners/{nina}/leave", window).json["id"],
         "feed_id": ada.post("/feeds", {}).json["id"],
+        "message_id": ada.get("/messages").json["items"][0]["id"],
     }

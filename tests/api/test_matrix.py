@@ -12,13 +12,16 @@ from sqlalchemy import select
 from scheduler.api.operations import CALLS
 from scheduler.models.api_token import ApiToken
 from scheduler.models.appointment import by_public_id
+from scheduler.models.message import MessageKind
 from scheduler.models.user import StaffRole
 from scheduler.services.account import accounts
 from scheduler.services.account.permissions import PERMISSIONS
 from scheduler.services.actors import Actor
+from scheduler.services.mail import outbox
+from scheduler.services.patient import self_service
 from tests.answering import needing
 from tests.api.conftest import Program
-from tests.cast import NOW, hire
+from tests.cast import NOW, add_patient, hire
 
 WINDOW = {"start": "2026-12-28T00:00:00-05:00", "end": "2026-12-29T00:00:00-05:00"}
 BETWEEN = "from=2026-11-25T08:00:00-05:00&to=2026-11-25T18:00:00-05:00"
@@ -30,6 +33,7 @@ COURSE = {
     "appointments": [{"action": "therapy-1", "start": START}],
 }
 VISIT = {"patient_id": "{patient}", "plan_definition": "therapy-6", "action": "therapy-1", "start": START}
+DELAY = {"location_id": "{place}", "date": "2026-12-02", "minutes": 15, "preview": True}
 # call: (permission, address, body, whether the address or the body names an object of Harbor)
 TABLE = {
     "list_plan_definitions": ("view", "/plan-definitions", None, False),
@@ -109,6 +113,34 @@ TABLE = {
     "take_task": ("answers", "/tasks/{task}/assignment", None, True),
     "give_back_task": ("answers", "/tasks/{task}/assignment", None, True),
     "complete_task": ("answers", "/tasks/{task}/completion", {"outcome": "called"}, True),
+    "list_care_plans": ("view", "/care-plans?patient_id={patient}", None, True),
+    "list_requests": ("move", "/requests", None, False),
+    "get_request": ("move", "/requests/{request}", None, True),
+    "approve_request": ("move", "/requests/{request}/approval", {"start": START, "preview": True}, True),
+    "suggest_time": ("move", "/requests/{request}/suggestion", {"start": START}, True),
+    "decline_request": ("move", "/requests/{request}/refusal", {"answer": "no time"}, True),
+    "close_request": ("move", "/requests/{request}/closing", None, True),
+    "list_messages": ("send-log", "/messages?patient_id={patient}", None, True),
+    "get_message": ("send-log", "/messages/{message}", None, True),
+    "resend_message": ("send-log", "/messages/{message}/resend", None, True),
+    "release_message": ("send-log", "/messages/{message}/release", None, True),
+    "discard_message": ("send-log", "/messages/{message}/discard", None, True),
+    "list_calls": ("send-log", "/calls", None, False),
+    "log_call": ("send-log", "/patients/{patient}/call", None, True),
+    "list_make_ups": ("view", "/make-ups", None, False),
+    "make_up_appointment": ("book", "/appointments/{visit}/make-up", {"preview": True}, True),
+    "list_boosters": ("view", "/boosters", None, False),
+    "book_booster": ("book", "/appointments/{booster}/booking", {"start": START}, True),
+    "delay_day": ("move", "/delays", DELAY, True),
+    "list_duplicates": ("patients", "/patients/{patient}/duplicates", None, True),
+    "merge_patient": (
+        "patients",
+        "/patients/{patient}/merger",
+        {"other_id": "{twin}", "preview": True},
+        True,
+    ),
+    "get_settings": ("settings", "/settings", None, False),
+    "change_settings": ("settings", "/settings", {"booster_days": 14}, False),
     "list_audit_events": ("audit", "/audit", None, False),
     "create_token": ("tokens", "/tokens", {"user": "ada@example.org", "name": "x"}, True),
     "list_tokens": ("tokens", "/tokens", None, False),
@@ -128,14 +160,24 @@ def objects(api, harbor, wishes, session):
         hire(session, harbor, name, role)
     session.commit()
     ada = api(harbor, "ada")
+    twin = add_patient(session, harbor, "Norah", "Lindqvist", email="nora.l@example.org")
+    session.commit()
     token = ada.post("/proposals", wishes()).json["items"][0]["token"]
     course = ada.post("/care-plans", {"token": token}).json
     nina = harbor.people["Nina"].public_id
     session.rollback()
     first = by_public_id(session, harbor.clinic.id, course["appointments"][0]["id"])
-    task = needing(session, Actor(harbor.clinic, None, None, "patient"), first).public_id
+    patient = Actor(harbor.clinic, None, None, "patient")
+    task = needing(session, patient, first).public_id
+    infusion = next(one for one in first.care_plan.appointments if one.action == "infusion-3")
+    asked = self_service.ask(session, patient, infusion, NOW, None, "after work, please")
+    mail = outbox.enqueue(session, harbor.clinic, MessageKind.LINK, NOW, patient=first.patient)
     session.commit()
     return {
+        "twin": twin.public_id,
+        "request": asked.public_id,
+        "message": mail.public_id,
+        "booster": next(one["id"] for one in course["appointments"] if one["action"] == "booster-1"),
         "task": task,
         "patient": course["patient_id"],
         "course": course["id"],

@@ -141,7 +141,7 @@ def _rules(field: str, value: Any) -> tuple[str, ...]:
 def _kinds(field: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or len(value) > MOST_KINDS:
         raise BadText(field, f"must be a list of at most {MOST_KINDS} kinds")
-    return tuple(sorted({clean_line(field, kind, 40, required=True) for kind in value}))
+    return tuple(dict.fromkeys(clean_line(field, kind, 40, required=True) for kind in value))
 
 
 def _contacts(field: str, value: Any) -> tuple[str, ...]:

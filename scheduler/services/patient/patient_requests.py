@@ -87,7 +87,7 @@ def has_changed(request: PatientRequest) -> bool:
 
 def agree(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> None:
     """Close a request because its visit has been moved in answer; the mail about the move is the patient's answer."""
-    _require_open(request)
+    require_open(request)
     _decide(session, actor, request, RequestState.APPROVED, now)
 
 
@@ -109,7 +109,7 @@ def suggest(
 
     Raises WrongStatus for a request that is closed, and what moving the visit there raises.
     """
-    _require_open(request)
+    require_open(request)
     moves.plan_move(session, actor, request.appointment, at, now, scope=_scope(request.appointment))
     request.suggested_at, request.answer = at, line(answer)[:MOST_ANSWER]
     audit.record(session, actor, "request.suggested", request, now)
@@ -121,7 +121,7 @@ def accept(session: Session, actor: Actor, request: PatientRequest, now: datetim
 
     Raises WrongStatus where nothing is suggested, and what moving raises when the time has been taken meanwhile.
     """
-    _require_open(request)
+    require_open(request)
     if request.suggested_at is None:
         raise WrongStatus("The clinic has suggested no time")
     planned = moves.plan_move(
@@ -134,7 +134,7 @@ def accept(session: Session, actor: Actor, request: PatientRequest, now: datetim
 
 def decline(session: Session, actor: Actor, request: PatientRequest, answer: str, now: datetime) -> None:
     """Close a request without moving the visit, and notify the patient. Raises Invalid without a reason."""
-    _require_open(request)
+    require_open(request)
     answer = line(answer)[:MOST_ANSWER]
     if not answer:
         raise Invalid([("answer", "say why: the patient reads it on the private page")])
@@ -146,7 +146,7 @@ def decline(session: Session, actor: Actor, request: PatientRequest, answer: str
 
 def close(session: Session, actor: Actor, request: PatientRequest, now: datetime) -> None:
     """Close a request that was answered by phone: the patient gets no mail about it."""
-    _require_open(request)
+    require_open(request)
     _decide(session, actor, request, RequestState.DECLINED, now)
 
 
@@ -175,7 +175,8 @@ def _scope(appointment: Appointment) -> str:
     return "following" if appointment.care_plan is not None else "one"
 
 
-def _require_open(request: PatientRequest) -> None:
+def require_open(request: PatientRequest) -> None:
+    """Raise WrongStatus for a request that was decided."""
     if request.state is not RequestState.OPEN:
         raise WrongStatus("This request has been answered already")
 
