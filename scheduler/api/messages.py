@@ -10,10 +10,13 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from scheduler import clock
-from scheduler.api.fields import At, Id, Instant, View, at
+from scheduler.api.fields import At, Body, Id, Instant, TextLine, View, at
+from scheduler.api.notes import NoteView
+from scheduler.api.notes import view as note_view
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
 from scheduler.database import db
+from scheduler.domain.identity import CallOutcome
 from scheduler.errors import NotFound
 from scheduler.http import access
 from scheduler.models import message as messages
@@ -21,7 +24,7 @@ from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.mail import call_list
-from scheduler.services.patient import patients
+from scheduler.services.patient import notes, patients
 
 State = Literal["pending", "leased", "sent", "skipped", "failed", "uncertain", "void"]
 
@@ -70,11 +73,11 @@ class CallList(View):
     items: list[CallView]
 
 
-class CallLogged(View):
-    """How many messages and reminders the call was about."""
+class CallBody(Body):
+    """How a call ended. A patient who was reached, or got a message, leaves the list."""
 
-    patient_id: Id
-    messages: int
+    outcome: Literal["reached", "message-left", "no-answer", "wrong-number"] = "reached"
+    note: Annotated[str, TextLine(notes.LONGEST, lines=True)] = ""
 
 
 Deed = Callable[[Session, Actor, Message, datetime], object]
@@ -132,13 +135,12 @@ def list_calls(actor: Actor) -> Answer:
     )
 
 
-@call("POST", "/patients/<patient_id>/call", may="send-log", gives=CallLogged)
-def log_call(actor: Actor, patient_id: str) -> Answer:
-    """Note that a patient has been called about all that is on the list."""
+@call("POST", "/patients/<patient_id>/call", may="send-log", body=CallBody, gives=NoteView, status=201)
+def log_call(actor: Actor, body: CallBody, patient_id: str) -> Answer:
+    """Note how a call to a patient about all that is on the list ended."""
     patient = patients.get(db.session(), actor.clinic, patient_id)
-    access.touch(patient)
-    count = call_list.settle(db.session(), actor, patient, clock.now())
-    return Answer(CallLogged(patient_id=patient.public_id, messages=count))
+    outcome = CallOutcome(body.outcome)
+    return Answer(note_view(notes.log_call(db.session(), actor, patient, outcome, body.note, clock.now())))
 
 
 def _done(actor: Actor, message_id: str, deed: Deed) -> Answer:

@@ -58,6 +58,18 @@ class PatientView(View):
     alert_note: str
     interpreter: str
     wheelchair: bool
+    pronouns: str
+    sex: Literal["female", "male", "other", "unknown"] | None
+    address_line: str
+    city: str
+    state: str
+    postal_code: str
+    emergency_name: str
+    emergency_relation: str
+    emergency_phone: str
+    mrn: str
+    insurance_payer: str
+    insurance_member_id: str
     deceased_on: On | None
     active: bool
     preferences: dict[str, Any]
@@ -83,6 +95,18 @@ class PatientChange(Body, view=PatientView):
     alert_note: Annotated[str, TextLine(300)] = ""
     interpreter: Annotated[str, TextLine(60)] = ""
     wheelchair: bool = False
+    pronouns: Annotated[str, TextLine(40)] = ""
+    sex: Literal["female", "male", "other", "unknown"] | None = None
+    address_line: Annotated[str, TextLine(200)] = ""
+    city: Annotated[str, TextLine(100)] = ""
+    state: Annotated[str, TextLine(60)] = ""
+    postal_code: Annotated[str, TextLine(20)] = ""
+    emergency_name: Annotated[str, TextLine(200)] = ""
+    emergency_relation: Annotated[str, TextLine(60)] = ""
+    emergency_phone: Annotated[str, TextLine(40)] = ""
+    mrn: Annotated[str, TextLine(40)] = ""
+    insurance_payer: Annotated[str, TextLine(100)] = ""
+    insurance_member_id: Annotated[str, TextLine(60)] = ""
     deceased_on: Day | None = None
     active: bool = True
     preferences: Preferences = Preferences()
@@ -94,6 +118,18 @@ class NewPatient(PatientChange):
     given_name: Annotated[str, TextLine(100, required=True)]
 
 
+CONTACT = (
+    "address_line",
+    "city",
+    "state",
+    "postal_code",
+    "emergency_name",
+    "emergency_relation",
+    "emergency_phone",
+    "mrn",
+    "insurance_payer",
+    "insurance_member_id",
+)
 DETAILS: Details = {
     "contact": {
         "birth_date": None,
@@ -105,8 +141,9 @@ DETAILS: Details = {
         "unsubscribed_at": None,
         "proxy_name": "",
         "proxy_email": None,
+        **dict.fromkeys(CONTACT, ""),
     },
-    "needs": {"interpreter": "", "wheelchair": False, "preferences": {}},
+    "needs": {"interpreter": "", "wheelchair": False, "preferences": {}, "pronouns": "", "sex": None},
     "alert-note": {"alert_note": ""},
 }
 
@@ -149,9 +186,8 @@ def view(patient: Patient) -> PatientView:
             "language",
         )
     }
-    more = {
-        name: getattr(patient, name) for name in ("proxy_name", "proxy_email", "alert_note", "interpreter")
-    }
+    named = ("proxy_name", "proxy_email", "alert_note", "interpreter", "pronouns", *CONTACT)
+    more = {name: getattr(patient, name) for name in named}
     shown = PatientView(
         id=patient.public_id,
         birth_date=patient.birth_date.isoformat() if patient.birth_date else None,
@@ -160,6 +196,7 @@ def view(patient: Patient) -> PatientView:
         email_bad_at=at(patient.email_bad_at) if patient.email_bad_at else None,
         unsubscribed_at=at(patient.unsubscribed_at) if patient.unsubscribed_at else None,
         wheelchair=patient.wheelchair,
+        sex=patient.sex.value if patient.sex else None,
         deceased_on=patient.deceased_on.isoformat() if patient.deceased_on else None,
         active=patient.active,
         preferences=dict(patient.preferences),

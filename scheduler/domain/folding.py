@@ -60,15 +60,21 @@ def search_words(text: str) -> list[str]:
 
 
 def search_key(
-    names: Iterable[str], phone: str, email: str, birth_date: date | None, former: Iterable[str] = ()
+    names: Iterable[str],
+    phone: str,
+    email: str,
+    birth_date: date | None,
+    former: Iterable[str] = (),
+    numbers: Iterable[str] = (),
 ) -> str:
     """Return the text in which search_words are looked up: a line of names, and one of phone, mail and birth date.
 
+    `numbers` are those of other systems (MRN, insurance); they stand in the second line.
     `former` are such texts of the same person's other records: what they hold is found too.
     """
     digits = "".join(c for c in folded(phone) if c.isdigit())
     dates = [birth_date.strftime(form) for form in DATES] if birth_date else []
-    lines = [[*names], [digits, folded(email), *dates]]
+    lines = [[*names], [digits, folded(email), *dates, *numbers]]
     for key in former:
         for line, words in zip(lines, key.split(END_OF_NAMES), strict=False):
             line.append(words)

@@ -23,6 +23,8 @@ from scheduler.services.patient.patient_search import found_by
 
 PARAMETERS = {"name": "string", "birthdate": "date", "email": "token"}
 LANGUAGES = "urn:ietf:bcp:47"
+IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
+CONTACT_ROLES = "http://terminology.hl7.org/CodeSystem/v2-0131"
 
 
 def read(session: Session, actor: Actor, public_id: str, now: datetime) -> Element:
@@ -50,6 +52,10 @@ def view(patient: Patient) -> Element:
             name=_names(patient),
             telecom=_telecom(patient) if reached else [],
             deceasedDateTime=patient.deceased_on.isoformat() if patient.deceased_on else None,
+            identifier=_identifiers(patient) if reached else [],
+            gender=patient.sex.value if patient.sex and sees(caller(), "needs") else None,
+            address=_addresses(patient) if reached else [],
+            contact=_contacts(patient) if reached else [],
             birthDate=patient.birth_date.isoformat() if reached and patient.birth_date else None,
             communication=[
                 {"language": coded(patient.language, LANGUAGES, patient.language), "preferred": True}
@@ -76,6 +82,34 @@ def _replaced(survivor: Patient, patient: Patient) -> Element:
 def _telecom(patient: Patient) -> list[Element]:
     known = (("phone", patient.phone), ("email", patient.email))
     return [{"system": system, "value": value} for system, value in known if value]
+
+
+def _identifiers(patient: Patient) -> list[Element]:
+    """Return the number that another system knows the patient by."""
+    record = {"type": coded("Medical record number", IDENTIFIER_TYPES, "MR"), "value": patient.mrn}
+    return [record] if patient.mrn else []
+
+
+def _addresses(patient: Patient) -> list[Element]:
+    known = filled(
+        line=[patient.address_line] if patient.address_line else [],
+        city=patient.city,
+        state=patient.state,
+        postalCode=patient.postal_code,
+    )
+    return [known] if known else []
+
+
+def _contacts(patient: Patient) -> list[Element]:
+    """Return whom to call in an emergency."""
+    known = filled(
+        name={"text": patient.emergency_name} if patient.emergency_name else {},
+        telecom=[{"system": "phone", "value": patient.emergency_phone}] if patient.emergency_phone else [],
+    )
+    if not known:
+        return []
+    relation = patient.emergency_relation or "Emergency contact"
+    return [{"relationship": [coded(relation, CONTACT_ROLES, "C")], **known}]
 
 
 def _narrow(actor: Actor, name: str, value: str) -> ColumnElement[bool]:

@@ -22,6 +22,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     mail_check,
     message,
     patient,
+    patient_note,
     patient_request,
     plan_definition,
     practitioner,

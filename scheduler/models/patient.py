@@ -24,7 +24,8 @@ from sqlalchemy.orm import (
 )
 
 from scheduler.database import Model, UTCDateTime
-from scheduler.models.columns import Document, InClinic, Public, only_on, own, refers
+from scheduler.domain.identity import AdministrativeSex
+from scheduler.models.columns import Document, InClinic, Public, choice, only_on, own, refers
 from scheduler.models.resource import Resource
 
 UNFINISHED_IMPORTS = "unfinished_imports"  # execution option of a query that wants rows with an `import_key`
@@ -70,6 +71,18 @@ class Patient(InClinic, Public, Model):
     proxy_name: Mapped[str] = mapped_column(String(200), default="")
     proxy_email: Mapped[str | None] = mapped_column(String(254))
     alert_note: Mapped[str] = mapped_column(String(300), default="")
+    pronouns: Mapped[str] = mapped_column(String(40), default="")
+    sex: Mapped[AdministrativeSex | None] = mapped_column(choice(AdministrativeSex, "sex"))
+    address_line: Mapped[str] = mapped_column(String(200), default="")
+    city: Mapped[str] = mapped_column(String(100), default="")
+    state: Mapped[str] = mapped_column(String(60), default="")
+    postal_code: Mapped[str] = mapped_column(String(20), default="")
+    emergency_name: Mapped[str] = mapped_column(String(200), default="")
+    emergency_relation: Mapped[str] = mapped_column(String(60), default="")
+    emergency_phone: Mapped[str] = mapped_column(String(40), default="")
+    mrn: Mapped[str] = mapped_column(String(40), default="")  # medical record number, of another system
+    insurance_payer: Mapped[str] = mapped_column(String(100), default="")
+    insurance_member_id: Mapped[str] = mapped_column(String(60), default="")
     interpreter: Mapped[str] = mapped_column(String(60), default="")
     deceased_on: Mapped[date | None]
     active: Mapped[bool] = mapped_column(default=True)

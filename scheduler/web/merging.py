@@ -32,6 +32,12 @@ LABELS = {
     "alert_note": "Alert on every visit",
     "proxy_name": "Also notify",
     "preferences": "Preferred days and times",
+    "pronouns": "Pronouns",
+    "sex": "Sex",
+    "address_line": "Address",
+    "emergency_name": "Emergency contact",
+    "mrn": "MRN",
+    "insurance_payer": "Insurance",
     "deceased_on": "Date of death",
     "active": "Patient of the clinic",
 }

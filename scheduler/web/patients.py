@@ -14,6 +14,7 @@ from scheduler.domain.status import CarePlanStatus
 from scheduler.errors import Invalid
 from scheduler.models import appointment as appointments
 from scheduler.models import care_plan as care_plans
+from scheduler.models import patient_note
 from scheduler.models.patient import Patient
 from scheduler.services import private_links
 from scheduler.services.account.permissions import sees
@@ -32,6 +33,8 @@ FOUND = 50
 TEXTS = (
     "given_name", "family_name", "preferred_name", "pronunciation", "birth_date", "email", "phone",
     "language", "proxy_name", "proxy_email", "alert_note", "interpreter", "deceased_on",
+    "pronouns", "sex", "address_line", "city", "state", "postal_code", "emergency_name", "emergency_relation",
+    "emergency_phone", "mrn", "insurance_payer", "insurance_member_id",
 )  # fmt: skip
 
 
@@ -111,6 +114,7 @@ def show(patient_id: str) -> str | Response:
         record=visit_story.record_of(db.session(), patient, now),
         feeds=feeds.of_resource(db.session(), patient.clinic_id, patient.resource_id),
         addresses=address_changes.of_patient(db.session(), patient, now),
+        notes=patient_note.of_patient(db.session(), patient) if sees(actor(), "notes") else [],
         now=now,
     )
 

@@ -12,14 +12,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.identity import CallOutcome
 from scheduler.domain.reminders import words_of
-from scheduler.errors import Refusal
+from scheduler.errors import Invalid, Refusal
 from scheduler.http import access
 from scheduler.models.message import Message
 from scheduler.services.actors import Actor
 from scheduler.services.course import booster_tasks, make_ups
 from scheduler.services.mail import call_list, channels, send_log
-from scheduler.services.patient import patients
+from scheduler.services.patient import notes, patients
 from scheduler.services.planning.courses import blocked_by
 from scheduler.services.trail import audit
 from scheduler.services.transfer import exports
@@ -74,6 +75,7 @@ def _page(view: str, given: MultiDict[str, str], text: str) -> str:
         held=channel.held_reason if channel and channel.held_at else "",
         now=now,
         rule_words=words_of,
+        outcomes=list(CallOutcome),
     )
 
 
@@ -98,11 +100,16 @@ def discard(message_id: str) -> AnyResponse:
 @bp.post("/reminders/calls/<patient_id>/settlement")
 @may("send-log")
 def settle(patient_id: str) -> AnyResponse:
-    """Note that a patient has been called."""
+    """Note how the call of a patient ended; one who was not reached stays on the list."""
     patient = patients.get(db.session(), actor().clinic, patient_id)
-    call_list.settle(db.session(), actor(), patient, clock.now())
+    told = request.form.get("outcome", CallOutcome.REACHED.value)
+    if told not in set(CallOutcome):
+        raise Invalid([("outcome", f"must be one of {', '.join(CallOutcome)}")])
+    outcome, text = CallOutcome(told), request.form.get("note", "")
+    notes.log_call(db.session(), actor(), patient, outcome, text, clock.now())
     db.session.commit()
-    flash(f"Call logged: {patient.name}.")
+    stays = "" if outcome.informs else " The patient stays on the list."
+    flash(f"Call logged: {patient.name}, {outcome.words.lower()}.{stays}")
     return redirect(url_for(".index", view="calls"), 303)
 
 

@@ -110,6 +110,8 @@ SHOWS: dict[str, Shows] = {
             "board.jump",
             "booking.take_back",
             "feed_pages.revoke",
+            "notes.add",
+            "notes.strike",
             "reminders.agree",
             "reminders.discard",
             "reminders.release",

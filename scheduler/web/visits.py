@@ -23,10 +23,10 @@ from scheduler.domain.status import STEPS, CarePlanStatus, CourseEffect, Stage
 from scheduler.domain.windows import Window
 from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, RuleBroken, StepMissing, WrongDay
 from scheduler.models import appointment as appointments
-from scheduler.models import visit_answer
+from scheduler.models import patient_note, visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.task import open_about
-from scheduler.services.account.permissions import allowed, require
+from scheduler.services.account.permissions import allowed, require, sees
 from scheduler.services.clinic import displaced
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
@@ -285,6 +285,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         blocks=blocked_by(visit) if visit.status.is_ahead else [],
         depends=bool(depending(visit)) if visit.status.is_live or visit.status.is_ahead else False,
         along=[one for one in followers(visit) if one.status.is_ahead],
+        notes=patient_note.of_appointment(db.session(), visit) if sees(actor(), "notes") else [],
         history=visit_story.history(db.session(), visit),
         messages=visit_story.messages(db.session(), [visit]),
         reminders=visit_story.reminders(db.session(), visit),

@@ -18,7 +18,7 @@ from scheduler.services.account import accounts
 from scheduler.services.account.permissions import PERMISSIONS
 from scheduler.services.actors import Actor
 from scheduler.services.mail import outbox
-from scheduler.services.patient import self_service
+from scheduler.services.patient import notes, self_service
 from tests.answering import needing
 from tests.api.conftest import Program
 from tests.cast import NOW, add_patient, hire
@@ -126,7 +126,10 @@ TABLE = {
     "release_message": ("send-log", "/messages/{message}/release", None, True),
     "discard_message": ("send-log", "/messages/{message}/discard", None, True),
     "list_calls": ("send-log", "/calls", None, False),
-    "log_call": ("send-log", "/patients/{patient}/call", None, True),
+    "log_call": ("send-log", "/patients/{patient}/call", {}, True),
+    "list_notes": ("notes", "/patients/{patient}/notes", None, True),
+    "add_note": ("notes", "/patients/{patient}/notes", {"text": "prefers mornings"}, True),
+    "strike_note": ("notes", "/notes/{note}/mistake", None, True),
     "list_make_ups": ("view", "/make-ups", None, False),
     "make_up_appointment": ("book", "/appointments/{visit}/make-up", {"preview": True}, True),
     "list_boosters": ("view", "/boosters", None, False),
@@ -171,12 +174,14 @@ def objects(api, harbor, wishes, session):
     task = needing(session, patient, first).public_id
     infusion = next(one for one in first.care_plan.appointments if one.action == "infusion-3")
     asked = self_service.ask(session, patient, infusion, NOW, None, "after work, please")
+    note = notes.add(session, harbor.actor("alice"), first.patient, "rings before she comes", NOW)
     mail = outbox.enqueue(session, harbor.clinic, MessageKind.LINK, NOW, patient=first.patient)
     session.commit()
     return {
         "twin": twin.public_id,
         "request": asked.public_id,
         "message": mail.public_id,
+        "note": note.public_id,
         "booster": next(one["id"] for one in course["appointments"] if one["action"] == "booster-1"),
         "task": task,
         "patient": course["patient_id"],

@@ -55,11 +55,14 @@ def test_only_an_uncertain_mail_is_released_or_discarded(session, alice, failed)
 
 def test_who_must_be_called_is_listed_until_the_call_is_logged(alice, course, failed):
     [call] = alice.get("/calls").json["items"]
-    logged = alice.post(f"/patients/{course['patient_id']}/call").json
+    tried = alice.post(f"/patients/{course['patient_id']}/call", {"outcome": "no-answer"}).json
+    still = alice.get("/calls").json["items"]
+    reached = alice.post(f"/patients/{course['patient_id']}/call", {"note": "will come"}).json
 
     assert call["patient_id"] == course["patient_id"]
     assert call["reasons"] != []
-    assert logged["messages"] == 1
+    assert (tried["call_outcome"], still) == ("no-answer", [call])
+    assert (reached["call_outcome"], reached["text"]) == ("reached", "will come")
     assert alice.get("/calls").json["items"] == []
 
 

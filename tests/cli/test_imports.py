@@ -351,6 +351,52 @@ def test_names_dates_and_phones_of_fhir_that_are_not_whole(bring):
     assert [one.birth_date for one in found] == [None] * 3
 
 
+def test_address_number_and_emergency_contact_are_read_from_both_kinds_of_file(bring):
+    record = {
+        "resourceType": "Patient",
+        "name": [{"family": "Lee", "given": ["Ann"]}],
+        "gender": "female",
+        "identifier": [
+            {"value": "999"},
+            {"type": {"coding": [{"code": "MR"}]}, "use": "official", "value": "MR-1"},
+        ],
+        "address": [
+            {"use": "old", "city": "Rome"},
+            {
+                "use": "home",
+                "line": ["12 Elm St", "Apt 4"],
+                "city": "Utica",
+                "state": "NY",
+                "postalCode": "13501",
+            },
+        ],
+        "contact": [
+            {"name": {"text": "Somebody Else"}, "relationship": [{"coding": [{"code": "E"}]}]},
+            {
+                "name": {"family": "Lee", "given": ["Olga"]},
+                "relationship": [{"coding": [{"code": "C"}], "text": "sister"}],
+                "telecom": [{"system": "phone", "value": "tel:+1-212-555-0142"}],
+            },
+        ],
+    }
+    table = (
+        "First Name,Last Name,Gender,Street,City,State,ZIP,emergency_name,emergency_relation,emergency_phone,"
+        "Medical Record Number\n"
+        'Bo,Li,F,"12 Elm St, Apt 4",Utica,NY,13501,Olga Lee,sister,212-555-0142,MR-1\n'
+    )
+    codes = bring("one.json", json.dumps(record))[0], bring("one.csv", table)[0]
+    fields = (
+        "sex", "address_line", "city", "state", "postal_code", "emergency_name", "emergency_relation",
+        "emergency_phone", "mrn",
+    )  # fmt: skip
+    found = db.session.scalars(select(Patient).order_by(Patient.id).offset(1)).all()
+
+    assert codes == (0, 0)
+    assert [[getattr(one, name) for name in fields] for one in found] == [
+        ["female", "12 Elm St, Apt 4", "Utica", "NY", "13501", "Olga Lee", "sister", "(212) 555-0142", "MR-1"]
+    ] * 2
+
+
 def test_faults_of_ndjson_are_named_by_line(bring):
     content = "\n".join([json.dumps(ANN), "{", "[]", json.dumps({**ANN, "birthDate": "yesterday"})])
 

@@ -12,7 +12,7 @@ from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
 from scheduler.services.feed import feeds
-from scheduler.services.patient import patient_answers, self_service
+from scheduler.services.patient import notes, patient_answers, self_service
 from scheduler.services.visit import requirements, visits
 from tests.cast import NOW, add_patient, hire
 from tests.services.courses import book, visit
@@ -32,8 +32,23 @@ DETAILS = {  # who sees a detail, and what stands for it
     "alert-note": (AT_WORK, ["alert-canary"]),
     "driver": (AT_WORK, ["Drusilla Drivercanary", "+1 555 0177"]),
     "requirement-notes": (AT_WORK, ["note-canary", "document-canary"]),
-    "contact": (AT_WORK, ["+1 555 0188", "contact-canary@example.org", "Proxina Canary", "1931-07-19"]),
-    "needs": (AT_WORK, ["Interpreter-canary", "preference-canary"]),
+    "contact": (
+        AT_WORK,
+        [
+            "+1 555 0188",
+            "contact-canary@example.org",
+            "Proxina Canary",
+            "1931-07-19",
+            "12 Canary Wharf",
+            "Erma Canary",
+            "+1 555 0144",
+            "MRN-canary-77",
+            "Payer Canary",
+            "MEMBER-canary-9",
+        ],
+    ),
+    "needs": (AT_WORK, ["Interpreter-canary", "preference-canary", "pronoun-canary"]),
+    "notes": (AT_WORK, ["note-of-staff-canary"]),
     "messages": (AT_WORK, ["message-canary"]),
     "request-notes": (DESK, ["request-canary"]),
 }
@@ -47,7 +62,9 @@ def planted(session, harbor, at_now):
     nora = add_patient(
         session, harbor, "Canaria", "Plantedkin", email="contact-canary@example.org", email_ok=True,
         phone="+1 555 0188", birth_date=date(1931, 7, 19), proxy_name="Proxina Canary", alert_note="alert-canary",
-        interpreter="Interpreter-canary", preferences={"note": "preference-canary"},
+        interpreter="Interpreter-canary", preferences={"note": "preference-canary"}, pronouns="pronoun-canary",
+        address_line="12 Canary Wharf", emergency_name="Erma Canary", emergency_phone="+1 555 0144",
+        mrn="MRN-canary-77", insurance_payer="Payer Canary", insurance_member_id="MEMBER-canary-9",
     )  # fmt: skip
     harbor.patients["Nora"] = nora
     desk, paul = (
@@ -71,6 +88,7 @@ def planted(session, harbor, at_now):
     self_service.ask(session, patient, three, NOW, None, "request-canary")
     for message in session.scalars(select(Message)):
         message.reason = "message-canary"
+    notes.add(session, desk, nora, "note-of-staff-canary", NOW, three)
     feed = feeds.create(session, harbor.command, None, "kind", NOW)[1]
     on = one.local_start.date()
     ids = [row.public_id for row in (one, two, three)]
@@ -88,7 +106,8 @@ def planted(session, harbor, at_now):
     api = [
         "/patients", "/patients?search=plantedkin", f"/patients/{known}", "/appointments?limit=200",
         f"/care-plans/{care_plan}", f"/care-plans/{care_plan_2}", f"/care-plans/{care_plan}/requirements",
-        f"/care-plans/{care_plan}/requirements/consent", "/tasks", "/displaced", "/reminders",
+        f"/care-plans/{care_plan}/requirements/consent", f"/patients/{known}/notes", "/tasks", "/displaced",
+        "/reminders",
         *(f"/appointments/{one}" for one in ids),
     ]  # fmt: skip
     fhir = ["/Patient", f"/Patient/{known}", "/Appointment?_count=100", "/CarePlan", f"/Appointment/{ids[1]}"]
@@ -120,6 +139,7 @@ def read(app, session, harbor, signed_in, planted, name):
     }
     for word in (
         "contact-canary",
+        "mrn-canary-77",
         "15550188",
         "1931-07-19",
     ):  # what is not shown is not told by a search either

@@ -23,7 +23,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
-from scheduler.services.patient import address_changes, incoming_mail, self_service
+from scheduler.services.patient import address_changes, incoming_mail, notes, self_service
 from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
@@ -174,6 +174,8 @@ TABLE = {
     "GET patients.index": ("view", "/patients", None, False),
     "GET patients.new": ("patients", "/patients/new", None, False),
     "GET patients.show": ("view", "/patients/{patient}", None, True),
+    "POST notes.add": ("notes", "/patients/{patient}/notes", {"text": "prefers mornings"}, True),
+    "POST notes.strike": ("notes", "/notes/{note}/mistake", {}, True),
     "POST patients.trust_address": ("patients", "/patients/{patient}/address/works", {}, True),
     "POST patients.cancel_ahead": ("cancel", "/patients/{patient}/cancellation", {"reason": "died"}, True),
     "POST patients.end_links": ("patients", "/patients/{patient}/links/end", {}, True),
@@ -375,6 +377,7 @@ def objects(session, harbor, at_now):
         "request": asked.public_id,
         "address": address.public_id,
         "mail": mail.public_id,
+        "note": notes.add(session, harbor.actor("alice"), nora, "rings first", NOW).public_id,
         "feed": feed.public_id,
         "token": token.public_id,
         "closure": closure.public_id,

@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -491,6 +491,18 @@ def upgrade() -> None:
     sa.Column('proxy_name', sa.String(length=200), nullable=False),
     sa.Column('proxy_email', sa.String(length=254), nullable=True),
     sa.Column('alert_note', sa.String(length=300), nullable=False),
+    sa.Column('pronouns', sa.String(length=40), nullable=False),
+    sa.Column('sex', sa.String(length=24), nullable=True),
+    sa.Column('address_line', sa.String(length=200), nullable=False),
+    sa.Column('city', sa.String(length=100), nullable=False),
+    sa.Column('state', sa.String(length=60), nullable=False),
+    sa.Column('postal_code', sa.String(length=20), nullable=False),
+    sa.Column('emergency_name', sa.String(length=200), nullable=False),
+    sa.Column('emergency_relation', sa.String(length=60), nullable=False),
+    sa.Column('emergency_phone', sa.String(length=40), nullable=False),
+    sa.Column('mrn', sa.String(length=40), nullable=False),
+    sa.Column('insurance_payer', sa.String(length=100), nullable=False),
+    sa.Column('insurance_member_id', sa.String(length=60), nullable=False),
     sa.Column('interpreter', sa.String(length=60), nullable=False),
     sa.Column('deceased_on', sa.Date(), nullable=True),
     sa.Column('active', sa.Boolean(), nullable=False),
@@ -880,6 +892,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_participant_clinic_id'), 'participant', ['clinic_id'])
     op.create_index('ix_participant_practitioner', 'participant', ['practitioner_id', 'appointment_id'])
+    op.create_table('patient_note',
+    sa.Column('patient_id', sa.Integer(), nullable=False),
+    sa.Column('appointment_id', sa.Integer(), nullable=True),
+    sa.Column('call_outcome', sa.String(length=24), nullable=True),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('created_by_id', sa.Integer(), nullable=True),
+    sa.Column('struck_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_patient_note_clinic_id_appointment_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'patient_id'], ['patient.clinic_id', 'patient.id'], name=op.f('fk_patient_note_clinic_id_patient_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_patient_note_clinic_id')),
+    sa.ForeignKeyConstraint(['created_by_id'], ['user.id'], name=op.f('fk_patient_note_created_by_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_patient_note')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_patient_note_clinic_id_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_patient_note_public_id'))
+    )
+    op.create_index('ix_patient_note_appointment', 'patient_note', ['appointment_id'])
+    op.create_index(op.f('ix_patient_note_clinic_id'), 'patient_note', ['clinic_id'])
+    op.create_index('ix_patient_note_patient', 'patient_note', ['patient_id', 'created_at'])
     op.create_table('patient_request',
     sa.Column('appointment_id', sa.Integer(), nullable=False),
     sa.Column('schedule_version', sa.Integer(), nullable=False),

@@ -34,6 +34,7 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "users": frozenset({_ADMIN}),
     "tokens": frozenset({_ADMIN}),
     "audit": frozenset({_ADMIN}),
+    "notes": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
 }
 # what a clinic may allow one more role, by a setting of its own
 BY_SETTING = {"close": (_DESK, "front_desk_closes")}
@@ -61,6 +62,7 @@ WORDS = {
     "users": "Accounts and roles",
     "tokens": "See and revoke API tokens, create tokens and service accounts",
     "audit": "The audit trail",
+    "notes": "Write notes about patients and visits",
 }
 
 # Which roles see which details, on pages and prints, in the API, FHIR, exports and lists alike (docs/security.md). What
@@ -78,6 +80,7 @@ FIELDS: dict[str, frozenset[StaffRole]] = {
     "needs": _DESK_AND_CLINICAL,
     "messages": _DESK_AND_CLINICAL,
     "request-notes": frozenset({_ADMIN, _MANAGER, _DESK}),
+    "notes": _DESK_AND_CLINICAL,
 }
 FIELD_WORDS = {
     "answers": "Check-in answers (mood, PHQ-2, comment) and the tasks they open",
@@ -86,10 +89,14 @@ FIELD_WORDS = {
     "alert-note": "Alert shown on every visit",
     "driver": "Driver's name and phone number",
     "requirement-notes": "Notes and documents of requirements",
-    "contact": "Date of birth, phone, email, family or caregiver, and search by these",
-    "needs": "Interpreter, wheelchair, preferred days and times",
+    "contact": (
+        "Date of birth, phone, email, address, family or caregiver, emergency contact, MRN, insurance, "
+        "and search by these"
+    ),
+    "needs": "Pronouns, sex, interpreter, wheelchair, preferred days and times",
     "messages": "Messages about visits and their delivery",
     "request-notes": "Messages from patients in requests",
+    "notes": "Notes of staff and what came of calls",
 }
 
 

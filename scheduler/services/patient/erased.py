@@ -22,6 +22,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.incoming_mail import IncomingMail
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
+from scheduler.models.patient_note import PatientNote
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.requirement import Requirement
 from scheduler.models.task import Task
@@ -46,6 +47,18 @@ ERASED_VALUES: dict[str, Any] = {
     "alert_note": "",
     "interpreter": "",
     "wheelchair": False,
+    "pronouns": "",
+    "sex": None,
+    "address_line": "",
+    "city": "",
+    "state": "",
+    "postal_code": "",
+    "emergency_name": "",
+    "emergency_relation": "",
+    "emergency_phone": "",
+    "mrn": "",
+    "insurance_payer": "",
+    "insurance_member_id": "",
     "preferences": {},
     "deceased_on": None,
     "search_key": "",
@@ -64,6 +77,7 @@ PERSONAL: dict[type[Any], tuple[str, ...]] = {
     DriverAnswer: ("has_driver", "name", "phone"),
     CheckIn: ("little_interest", "feeling_down", "mood", "note", "urgent"),
     Task: ("details", "outcome"),
+    PatientNote: ("text", "call_outcome"),
 }
 STILL_WRITTEN = (Patient, AppointmentEvent)  # a new one is no news about the person by itself
 KEPT_WISHES = {"not_before"}  # the first day, by which a course is read
@@ -120,6 +134,8 @@ def _patient_id(session: Session, row: Any) -> int | None:
     if isinstance(row, Patient):
         return row.id
     if isinstance(row, Appointment | CarePlan):
+        return row.patient_id or (row.patient.id if row.patient else None)
+    if isinstance(row, PatientNote):
         return row.patient_id or (row.patient.id if row.patient else None)
     if isinstance(row, Message | AddressChange | IncomingMail | Task):
         return row.patient_id

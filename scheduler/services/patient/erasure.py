@@ -30,6 +30,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
+from scheduler.models.patient_note import PatientNote
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
@@ -189,7 +190,18 @@ def _person(session: Session, patient: Patient) -> Person:
     )
     if patient.erased_at is not None:
         return Person(frozenset(ids))
-    contacts = (patient.email, patient.proxy_email, patient.proxy_name, patient.phone, patient.alert_note)
+    contacts = (
+        patient.email,
+        patient.proxy_email,
+        patient.proxy_name,
+        patient.phone,
+        patient.alert_note,
+        patient.address_line,
+        patient.emergency_name,
+        patient.emergency_phone,
+        patient.mrn,
+        patient.insurance_member_id,
+    )
     called = {patient.given_name, patient.preferred_name} - {""}
     return Person(
         frozenset(ids),
@@ -222,6 +234,7 @@ def _erase_visits(session: Session, patient: Patient, now: datetime) -> None:
         delete(DriverAnswer).where(DriverAnswer.appointment_id.in_(visits)),
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
         update(Task).where(Task.patient_id == patient.id).values(details={}, outcome=""),
+        delete(PatientNote).where(PatientNote.patient_id == patient.id),
         update(Task)
         .where(Task.patient_id == patient.id, Task.done_at.is_(None))
         .values(done_at=now, escalates_at=None),

@@ -27,6 +27,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.incoming_mail import IncomingMail
 from scheduler.models.message import Message, MessageState
 from scheduler.models.patient import Patient
+from scheduler.models.patient_note import PatientNote
 from scheduler.models.task import Task
 from scheduler.models.versions import overtake, raise_versions
 from scheduler.services import private_links
@@ -61,6 +62,12 @@ FIELDS: dict[str, tuple[str, ...]] = {  # what is chosen, and what goes with it
     "alert_note": (),
     "proxy_name": ("proxy_email",),
     "preferences": (),
+    "pronouns": (),
+    "sex": (),
+    "address_line": ("city", "state", "postal_code"),
+    "emergency_name": ("emergency_relation", "emergency_phone"),
+    "mrn": (),
+    "insurance_payer": ("insurance_member_id",),
     "deceased_on": (),
     "active": (),
 }
@@ -237,7 +244,7 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime, overri
             ["patient", *both],
             override_reason if both else "",
         )
-    for model in (Message, IncomingMail, Task, AddressChange):
+    for model in (Message, IncomingMail, Task, AddressChange, PatientNote):
         session.execute(
             update(model)
             .where(model.clinic_id == keep.clinic_id, model.patient_id == other.id)

@@ -8,6 +8,7 @@ from datetime import date, time
 from functools import partial
 from typing import Any
 
+from scheduler.domain.identity import AdministrativeSex
 from scheduler.domain.text import BadText, clean_email, clean_line, clean_note
 from scheduler.errors import Invalid
 
@@ -75,6 +76,18 @@ def _flag(field: str, value: object) -> bool:
     return value
 
 
+def _sex(field: str, value: object) -> AdministrativeSex | None:
+    if value is None or value == "":
+        return None
+    word = value.strip().lower() if isinstance(value, str) else value
+    try:
+        return AdministrativeSex(
+            {"f": "female", "m": "male"}.get(word, word) if isinstance(word, str) else word
+        )
+    except ValueError:
+        raise BadText(field, f"must be one of {', '.join(AdministrativeSex)}") from None
+
+
 def _preferences(field: str, value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise BadText(field, "must be an object")
@@ -129,6 +142,18 @@ CHECKS: dict[str, Callable[[str, object], Any]] = {
     "alert_note": _line(300),
     "interpreter": _line(60),
     "wheelchair": _flag,
+    "pronouns": _line(40),
+    "sex": _sex,
+    "address_line": _line(200),
+    "city": _line(100),
+    "state": _line(60),
+    "postal_code": _line(20),
+    "emergency_name": _line(200),
+    "emergency_relation": _line(60),
+    "emergency_phone": _phone,
+    "mrn": _line(40),
+    "insurance_payer": _line(100),
+    "insurance_member_id": _line(60),
     "preferences": _preferences,
     "deceased_on": _date,
     "active": _flag,

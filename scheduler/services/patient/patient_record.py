@@ -21,6 +21,8 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.care_plan import of_patient as courses_of
 from scheduler.models.message import Message
 from scheduler.models.patient import Patient
+from scheduler.models.patient_note import PatientNote
+from scheduler.models.patient_note import of_patient as notes_of
 from scheduler.models.patient_request import about as requests_about
 from scheduler.models.reminder import Reminder
 from scheduler.models.task import of_patient as tasks_of
@@ -49,6 +51,18 @@ FIELDS = [
     "alert_note",
     "interpreter",
     "wheelchair",
+    "pronouns",
+    "sex",
+    "address_line",
+    "city",
+    "state",
+    "postal_code",
+    "emergency_name",
+    "emergency_relation",
+    "emergency_phone",
+    "mrn",
+    "insurance_payer",
+    "insurance_member_id",
     "preferences",
     "deceased_on",
     "active",
@@ -89,6 +103,7 @@ FEED = ["title_style", "created_at", "revoked_at", "last_fetched_at", "last_clie
 DRIVER = ["has_driver", "name", "phone", "answered_at"]
 CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "urgent", "answered_at"]
 TASK = ["kind", "details", "created_at", "due_at", "taken_at", "done_at", "outcome"]
+NOTE = ["call_outcome", "text", "created_at", "struck_at"]
 REQUEST = ["kind", "state", "wanted_at", "note", "suggested_at", "answer", "created_at", "decided_at"]
 EVENT = ["kind", "at", "by", "reason", "changes"]
 TRAIL = ["at", "actor", "event", "object_type", "object_id", "fields", "address", "reason"]
@@ -109,11 +124,17 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
         "courses": [_course(course) for course in courses],
         "appointments": [_visit(session, visit) for visit in visits],
         "tasks": [_plain(row, TASK) for row in tasks],
+        "notes": [_note(row) for row in notes_of(session, patient, struck=True)],
         "messages": [_plain(row, MESSAGE) for row in _messages(session, patient)],
         "address_changes": [_plain(row, ADDRESS_CHANGE) for row in address_changes_of(session, patient)],
         "calendar_feeds": [_plain(row, FEED) for row in _feeds(session, patient)],
         "audit_trail": _trail(session, patient, [*visits, *courses, *tasks]),
     }
+
+
+def _note(row: PatientNote) -> dict[str, Any]:
+    visit = row.appointment.public_id if row.appointment else None
+    return {**_plain(row, NOTE), "appointment": visit, "by": row.created_by.email if row.created_by else ""}
 
 
 def _course(course: CarePlan) -> dict[str, Any]:

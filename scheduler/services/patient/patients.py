@@ -142,7 +142,8 @@ def renew_search_key(patient: Patient, former: Iterable[str] = ()) -> None:
         patient.pronunciation or "",
     )
     phone, email = patient.phone or "", patient.email or ""
-    patient.search_key = search_key(names, phone, email, patient.birth_date, former)
+    numbers = (patient.mrn or "", patient.insurance_member_id or "")
+    patient.search_key = search_key(names, phone, email, patient.birth_date, former, numbers)
 
 
 def former_keys(session: Session, patient: Patient) -> list[str]:

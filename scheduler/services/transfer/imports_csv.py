@@ -32,6 +32,14 @@ OTHER_NAMES = {
     "dob": "birth_date",
     "email_address": "email",
     "phone_number": "phone",
+    "gender": "sex",
+    "street": "address_line",
+    "address": "address_line",
+    "zip": "postal_code",
+    "zip_code": "postal_code",
+    "medical_record_number": "mrn",
+    "member_id": "insurance_member_id",
+    "insurance": "insurance_payer",
 }
 
 

@@ -1,7 +1,7 @@
 """Reading patients from FHIR R4 or R4B: a Bundle, a single Patient, or NDJSON with a resource in each line.
 
 Only the patients are taken; other resources are counted and left. fhir.resources checks each patient's shape. What this
-scheduler has no field for (addresses, identifiers, extensions) is left out. Parts that are null (masked or absent) say
+scheduler has no field for (other identifiers, extensions) is left out. Parts that are null (masked or absent) say
 nothing. Of a birth date without a day or month no date is kept; what is known stands in the alert note.
 """
 
@@ -17,6 +17,7 @@ from scheduler.services.transfer.imports import ImportFault, ImportRefused, Row,
 ENTRY, LINE = "entry", "line"
 NAME_USES = ("official", "usual", "temp", None, "nickname", "anonymous", "old", "maiden")
 PHONE_USES = ("mobile", "home", None, "work", "temp", "old")
+ADDRESS_USES = ("home", None, "billing", "temp", "work", "old")
 FULL_DATE = len("2026-11-30")
 
 
@@ -121,6 +122,10 @@ def _fields(patient: Mapping[str, Any]) -> dict[str, Any]:
         "phone": _telecom(patient, "phone") or _telecom(patient, "sms"),
         "language": next(_languages(patient), None),
         **_born(patient.get("birthDate") or ""),
+        "sex": patient.get("gender"),
+        "mrn": next(_record_numbers(patient), None),
+        **_address(_preferred(_parts(patient, "address"), ADDRESS_USES) or {}),
+        **next(_emergency_contacts(patient), {}),
     }
     return {field: value for field, value in fields.items() if value} | _gone(patient)
 
@@ -155,6 +160,38 @@ def _gone(patient: Mapping[str, Any]) -> dict[str, Any]:
         return {"deceased_on": died[:10]} if len(died) >= FULL_DATE else {"active": False}
     left = patient.get("active") is False or patient.get("deceasedBoolean") is True
     return {"active": False} if left else {}
+
+
+def _record_numbers(patient: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the medical record numbers: identifiers of the type MR, the official ones first."""
+    for one in sorted(_parts(patient, "identifier"), key=lambda each: each.get("use") != "official"):
+        codes = {coding.get("code") for coding in _parts(one.get("type") or {}, "coding")}
+        if "MR" in codes and one.get("value"):
+            yield str(one["value"])
+
+
+def _address(address: Mapping[str, Any]) -> dict[str, Any]:
+    line = ", ".join(part for part in address.get("line") or [] if part)
+    return {
+        "address_line": line or ("" if address.get("city") else address.get("text")),
+        "city": address.get("city"),
+        "state": address.get("state"),
+        "postal_code": address.get("postalCode"),
+    }
+
+
+def _emergency_contacts(patient: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield whom to call in an emergency (HL7 table 0131, code C)."""
+    for one in _parts(patient, "contact"):
+        roles = _parts(one, "relationship")
+        if "C" in {coding.get("code") for role in roles for coding in _parts(role, "coding")}:
+            name = " ".join(part for part in _name(one.get("name") or {}) if part)
+            relation = next((role["text"] for role in roles if role.get("text")), "")
+            yield {
+                "emergency_name": name,
+                "emergency_relation": "" if relation == "Emergency contact" else relation,
+                "emergency_phone": _telecom(one, "phone"),
+            }
 
 
 def _is_replaced(patient: Mapping[str, Any]) -> bool:

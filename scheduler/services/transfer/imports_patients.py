@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -43,6 +44,7 @@ PREFERENCES = ("weekdays", "earliest", "latest")
 COLUMNS = frozenset(CHECKS) - {"preferences"} | set(PREFERENCES)
 NAMES = ("given_name", "family_name")
 DATES = ("birth_date", "deceased_on")
+PHONES = frozenset({"phone", "emergency_phone"})
 FLAGS = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
 PART = 250  # patients that are stored in one transaction
 ABANDONED = timedelta(days=1)  # an import that began earlier has been broken off
@@ -275,8 +277,8 @@ def _from_fhir(fields: Mapping[str, Any], conventions: Conventions, errors: Erro
 
 
 def _read_phone(fields: dict[str, Any], conventions: Conventions, errors: Errors) -> None:
-    if "phone" in fields:
-        _read(fields, "phone", lambda text: phone_from_file("phone", text, conventions.country), errors)
+    for name in PHONES & fields.keys():
+        _read(fields, name, partial(phone_from_file, name, country=conventions.country), errors)
 
 
 def _read(fields: dict[str, Any], name: str, read: Callable[[str], Any], errors: Errors) -> None:

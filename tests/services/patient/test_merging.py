@@ -96,6 +96,7 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
         ("incoming_mail", "patient_id"),
         ("message", "patient_id"),
         ("patient", "merged_into_id"),
+        ("patient_note", "patient_id"),
         ("task", "patient_id"),
     }
     # hours and closures are of places and people; location and practitioner are those
