@@ -79,11 +79,9 @@ def _flag(field: str, value: object) -> bool:
 def _sex(field: str, value: object) -> AdministrativeSex | None:
     if value is None or value == "":
         return None
-    word = value.strip().lower() if isinstance(value, str) else value
+    word = clean_line(field, value, 20).lower()
     try:
-        return AdministrativeSex(
-            {"f": "female", "m": "male"}.get(word, word) if isinstance(word, str) else word
-        )
+        return AdministrativeSex({"f": "female", "m": "male"}.get(word, word))
     except ValueError:
         raise BadText(field, f"must be one of {', '.join(AdministrativeSex)}") from None
 
