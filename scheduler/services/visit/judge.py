@@ -83,6 +83,20 @@ def require_dosing_gaps(
             audit.record(session, actor, OVERRIDDEN, rows[changed], now, [FIELD], override_reason)
 
 
+def record_override(
+    session: Session,
+    actor: Actor,
+    row: Appointment,
+    broken: Sequence[Violation],
+    now: datetime,
+    override_reason: str,
+) -> None:
+    """Note which rules an override breaks by changing an appointment; nothing when it breaks none."""
+    if broken:
+        fields = {f"override:{violation.rule}" for violation in broken}
+        audit.record(session, actor, OVERRIDDEN, row, now, fields, override_reason)
+
+
 def too_close_to_booked(
     session: Session, actor: Actor, patient: Patient, plan: Plan, visits: Sequence[Placement], now: datetime
 ) -> list[Violation]:
