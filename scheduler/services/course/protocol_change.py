@@ -146,7 +146,7 @@ def plan_change(
     calendar = proposals.load(session, actor, wishes, now, ids)
     try:
         result = planner.reflow(
-            wishes.request(),
+            proposals.keeping_apart(session, wishes, care_plan),
             current,
             {},
             calendar,

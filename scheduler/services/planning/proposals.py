@@ -65,7 +65,11 @@ def slot_map(
 ) -> Mapping[str, tuple[datetime, ...]]:
     """Return the possible starts of every action; planner.slot_map says when it lists too many."""
     check_dates(actor, wishes, now)
-    return planner.slot_map(wishes.request(), load(session, actor, wishes, now), now=now)
+    calendar, apart = load(session, actor, wishes, now), keeping_apart(session, wishes)
+    if apart.not_on:
+        with suppress(NoFit):
+            return planner.slot_map(apart, calendar, now=now)
+    return planner.slot_map(wishes.request(), calendar, now=now)
 
 
 def load(

@@ -12,6 +12,7 @@ from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.services.course import booking, boosters, lengths, make_ups
 from scheduler.services.planning import proposals
+from scheduler.services.planning.visit_rows import action_of
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.engines import both
@@ -118,3 +119,17 @@ def test_a_booster_that_follows_an_unbooked_one_is_not_made_up_for_and_moves_alo
     assert [(one.appointment, one.visit.start) for one in moved] == [(second, later)]
     with pytest.raises(WrongStatus, match="book that visit first"):
         make_ups.plan_make_up(session, alice, second, NOW)
+
+
+def test_a_make_up_keeps_away_from_a_dose_outside_the_course(session, harbor, alice, care_plan):
+    gone = visit(care_plan, "infusion-6")
+    visits.cancel(session, alice, [gone], NOW, "ill", "patient")
+    best = make_ups.plan_make_up(session, alice, gone, NOW).visit.start
+    other = best.replace(hour=20 if best.hour < 17 else 15) + timedelta(days=1)
+    booking.book_visit(
+        session, harbor.prescriber, gone.patient, action_of(gone), other, NOW, override_reason="for the study"
+    )
+
+    made = make_ups.book_make_up(session, alice, make_ups.plan_make_up(session, alice, gone, NOW), NOW)
+
+    assert abs(made.start_at.date() - other.date()) >= timedelta(days=2)
