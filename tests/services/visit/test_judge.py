@@ -338,6 +338,22 @@ def test_a_course_that_is_on_hold_or_ended_gets_no_visit(session, harbor, alice,
             boosters.book_proposed(session, alice, booster, booster.start_at, NOW)
 
 
+def test_a_held_course_gets_no_booked_visit_before_it_is_booked(session, harbor, alice):
+    course = book(session, harbor, reserve_minutes=60)
+    start = at_hour(visit(course, "infusion-6"), 13, 14)
+
+    with pytest.raises(WrongStatus, match="is only held"):
+        extra(session, alice, course, "therapy-6", start)
+
+
+def test_a_held_course_is_not_booked_for_a_patient_who_left_meanwhile(session, harbor, alice):
+    course = book(session, harbor, reserve_minutes=60)
+    course.patient.active = False
+
+    with pytest.raises(WrongStatus, match="has left the clinic"):
+        careplans.activate(session, alice, course, NOW)
+
+
 # U1: what came back on closed days, without people, and in courses that had been stopped
 
 
