@@ -13,7 +13,6 @@ from scheduler.http import signing
 from scheduler.models import plan_definition as definitions
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import PlanDefinition
-from scheduler.services.account.permissions import allowed
 from scheduler.services.clinic import plans
 from scheduler.services.course import protocol_change
 from scheduler.services.course.protocol_change import ProtocolChange
@@ -22,6 +21,7 @@ from scheduler.services.row_versions import check_version
 from scheduler.services.visit import move_tokens
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
+from scheduler.web.refusals import may_be_overridden
 from scheduler.web.shell import may
 
 bp = Blueprint("protocol_change", __name__, url_prefix="/care-plans/<care_plan_id>/protocol")
@@ -81,17 +81,6 @@ def _override_reason() -> str:
     return request.form.get("override_reason", "").strip()[:300]
 
 
-def _may_be_overridden(refusal: Refusal | None) -> bool:
-    """Tell whether this person may override what was refused, with a (better) reason."""
-    if refusal is None or not allowed(actor(), "override"):
-        return False
-    broken = refusal.details.get("violations", ())
-    faults = refusal.details.get("errors", ())
-    return (bool(broken) and not any(one["hard"] for one in broken)) or any(
-        one["field"] == "override_reason" for one in faults
-    )
-
-
 def _page(
     course: CarePlan, planned: ProtocolChange | None = None, token: str = "", refusal: Refusal | None = None
 ) -> str:
@@ -103,7 +92,7 @@ def _page(
         course=course,
         choices=[(one.key, one.title) for one in known if one.id != course.plan_definition_id],
         reached=_reached(definition) if definition else [],
-        by_override=_may_be_overridden(refusal) or bool(planned and planned.broken),
+        by_override=may_be_overridden(refusal) or bool(planned and planned.broken),
         planned=planned,
         token=token,
         refusal=refusal,
