@@ -14,6 +14,7 @@ from scheduler.api.versions import check_match
 from scheduler.database import db
 from scheduler.domain.status import CourseEffect, Stage
 from scheduler.models.appointment import Appointment
+from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.visit import undo, visits
 
@@ -42,6 +43,13 @@ class Cancellation(Missed):
 class Overridden(ReasonBody):
     """`override_reason` passes open requirements, or an arrival or check-in on an earlier day, for a role that may."""
 
+    override_reason: OverrideReason = ""
+
+
+class Undo(Body):
+    """`step` is the one that was taken last; `override_reason` breaks soft rules, for a role that may."""
+
+    step: Literal["confirm", "arrive", "check-in", "fulfill", "no-show", "cancel", "reschedule"]
     override_reason: OverrideReason = ""
 
 
@@ -159,6 +167,19 @@ def cancel_appointment(actor: Actor, body: Cancellation, appointment_id: str) ->
     return answer(visit)
 
 
+@_taken("undo", "progress", Undo)
+def undo_step(actor: Actor, body: Undo, appointment_id: str) -> Answer:
+    """Undo the latest step of a visit; a move is undone with everything that moved with it.
+
+    409 `slot-taken` when another visit uses the former time, 422 `rule-broken` when the course would break a rule,
+    which a role with `override` passes with `override_reason`. Undoing a cancellation needs `cancel`, a move `move`.
+    """
+    require(actor, undo.NEEDS.get(body.step, "progress"))
+    visit = _matched(actor, appointment_id)
+    undone = undo.undo(db.session(), actor, visit, body.step, clock.now(), body.override_reason)
+    return answer(undone)
+
+
 @_taken_back("confirmation", "progress")
 def undo_confirmation(actor: Actor, appointment_id: str) -> Answer:
     """Take a confirmation back."""
@@ -193,7 +214,8 @@ def undo_no_show(actor: Actor, appointment_id: str) -> Answer:
 def undo_cancellation(actor: Actor, appointment_id: str) -> Answer:
     """Take a cancellation back, with the check-in call that was canceled because of it.
 
-    409 `slot-taken` when another visit uses the time now.
+    409 `slot-taken` when another visit uses the time now, 422 `rule-broken` when the course would break a rule; POST
+    `/appointments/{id}/undo` takes a reason to override that.
     """
     return _undone(actor, appointment_id, "cancel")
 

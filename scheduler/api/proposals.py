@@ -136,7 +136,7 @@ def propose(actor: Actor, body: WishBody) -> Answer:
             refusal.details["job_id"] = _improve(actor, wishes, None)
         raise refusal from refused
     items = views(actor, wishes, found, now)
-    job_id = _improve(actor, wishes, found[0].cost) if not found[0].proven and goes_on() else None
+    job_id = _improve(actor, wishes, found[0]) if not found[0].proven and goes_on() else None
     return Answer(ProposalList(items=items, job_id=job_id))
 
 
@@ -151,11 +151,11 @@ def views(
     return [_view(one, plan, ids, proposals.sign(one, wishes, actor, signing.keys(), now)) for one in found]
 
 
-def _improve(actor: Actor, wishes: CourseRequest, cost: int | None) -> str | None:
+def _improve(actor: Actor, wishes: CourseRequest, best: Proposal | None) -> str | None:
     """Put the search for a better course in line; return the job's id, if it is."""
     seconds = current_app.config["SETTINGS"].solver_seconds
     write_now()
-    job = improving_jobs.ask(db.session(), actor, wishes, cost, seconds, clock.now())
+    job = improving_jobs.ask(db.session(), actor, wishes, best, seconds, clock.now())
     job_id = job.public_id if job else None
     db.session.commit()
     return job_id

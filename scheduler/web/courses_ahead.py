@@ -32,6 +32,7 @@ from scheduler.web import times
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import read_start
+from scheduler.web.refusals import may_be_overridden
 from scheduler.web.shell import may
 from scheduler.web.visits import find as find_visit
 
@@ -174,7 +175,8 @@ def save_length(care_plan_id: str) -> Response | tuple[str, int]:
 def _planned(course: CarePlan) -> list[moves.Move]:
     kind, _, phase = request.form.get("phase", "").partition("/")
     minutes = request.form.get("minutes", type=int) or 0
-    return list(lengths.change_length(db.session(), actor(), course, kind, phase, minutes, clock.now()))
+    now, reason = clock.now(), _reason()
+    return list(lengths.change_length(db.session(), actor(), course, kind, phase, minutes, now, reason))
 
 
 def _phases(course: CarePlan) -> list[tuple[str, str]]:
@@ -204,6 +206,7 @@ def _length(
         gaps=changed_gaps(db.session(), actor().clinic, planned) if planned else [],
         token=token,
         refusal=refusal,
+        by_override=may_be_overridden(refusal) or bool(_reason()),
         values=request.form,
     )
 

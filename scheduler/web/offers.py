@@ -89,7 +89,7 @@ def find(patient: Patient, form: Fields) -> Found:
         )
         offers = _offers(wishes, [better, *found[:MOST_BESIDE]] if better else found, form)
         if job is None and not found[0].proven and goes_on():
-            job = _improve(wishes, found[0].cost)
+            job = _improve(wishes, found[0])
         return Found(offers, wishes, job=job, better=better is not None)
     except NoFitFound as refusal:
         if wishes is None or refusal.details["proven"]:
@@ -128,11 +128,11 @@ def _improvement(form: Fields, wishes: CourseRequest) -> tuple[Job | None, Propo
     return job, found[1]
 
 
-def _improve(wishes: CourseRequest, cost: int | None) -> Job | None:
+def _improve(wishes: CourseRequest, best: Proposal | None) -> Job | None:
     """Put the search for a better course in line. Objects read before are read again after this."""
     seconds = current_app.config["SETTINGS"].solver_seconds
     write_now()
-    job = improving_jobs.ask(db.session(), actor(), wishes, cost, seconds, clock.now())
+    job = improving_jobs.ask(db.session(), actor(), wishes, best, seconds, clock.now())
     db.session.commit()
     return job
 

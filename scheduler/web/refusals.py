@@ -13,7 +13,8 @@ from scheduler.database import db
 from scheduler.errors import Refusal
 from scheduler.http import access
 from scheduler.http.outages import Busy, DatabaseAway, Outage, StorageFull, noted
-from scheduler.web.current import to_sign_in
+from scheduler.services.account.permissions import allowed
+from scheduler.web.current import actor, to_sign_in
 
 OUTAGES: dict[type[Outage], tuple[str, str]] = {
     Busy: ("The system is busy", "Nothing was changed. Try again in a moment."),
@@ -106,3 +107,14 @@ def _show(
         template, title=title, words=words, status=status, code=code, details=details or {}
     )
     return page, status
+
+
+def may_be_overridden(refusal: Refusal | None) -> bool:
+    """Tell whether this person may override what was refused, with a (better) reason."""
+    if refusal is None or not allowed(actor(), "override"):
+        return False
+    broken = refusal.details.get("violations", ())
+    faults = refusal.details.get("errors", ())
+    return (bool(broken) and not any(one["hard"] for one in broken)) or any(
+        one["field"] == "override_reason" for one in faults
+    )

@@ -34,7 +34,7 @@ from scheduler.services.day.lateness import Lateness
 from scheduler.services.planning.courses import blocked_by, depending, followers, missing_before
 from scheduler.services.row_versions import check_version
 from scheduler.services.visit import requirements, step_rules, visit_story, visits
-from scheduler.services.visit.undo import latest_step, undo
+from scheduler.services.visit.undo import NEEDS, latest_step, undo
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
@@ -49,7 +49,6 @@ SAID = {
     "no-show": "is marked as a no-show",
     "cancel": "is canceled",
 }
-NEEDS = {"cancel": "cancel", "reschedule": "move"}  # to take a step back, beyond what all steps need
 STEP_OF: dict[str, tuple[str, Callable[..., Appointment]]] = {
     "confirmation": ("confirm", visits.confirm),
     "arrival": ("arrive", visits.arrive),
@@ -69,6 +68,16 @@ class RefusedStep:
     step: str
     requirements: Sequence[Mapping[str, Any]]
     words: str
+    by_override: bool
+
+
+@dataclass(frozen=True)
+class RefusedUndo:
+    """An undo that was refused: the step, what speaks against it, and whether this person may override that."""
+
+    step: str
+    words: str
+    hard: bool
     by_override: bool
 
 
@@ -197,25 +206,36 @@ def _effect() -> dict[str, Any]:
 
 def _not_canceled(visit_id: str, refusal: Refusal) -> tuple[str, int]:
     db.session.rollback()
+    return _page(find(visit_id), not_canceled=_words(refusal)), refusal.status
+
+
+def _not_undone(step: str, refusal: Refusal) -> RefusedUndo:
+    hard = any(one["hard"] for one in refusal.details.get("violations", ()))
+    return RefusedUndo(step, _words(refusal), hard, not hard and allowed(actor(), "override"))
+
+
+def _words(refusal: Refusal) -> str:
     details = refusal.details
     if isinstance(refusal, RuleBroken):
-        words = [one["words"] for one in details["violations"]]
-    else:
-        words = [f"The reason {one['reason']}." for one in details["errors"]]
-    return _page(find(visit_id), not_canceled=" ".join(words)), refusal.status
+        return " ".join(one["words"] for one in details["violations"])
+    return " ".join(f"The reason {one['reason']}." for one in details["errors"])
 
 
 @bp.post("/<visit_id>/undo")
 @may("progress")
-def take_back(visit_id: str) -> Response:
+def take_back(visit_id: str) -> Response | tuple[str, int]:
+    """Undo the latest step; a rule that is broken then is shown, with a form to those who may override it."""
     visit = find(visit_id)
     last = latest_step(db.session(), visit)
     name = request.form.get("step") or (last.kind if last else "")
     if name not in STEPS:
         raise NotFound("There is no step to undo")
-    if name in NEEDS:
-        require(actor(), NEEDS[name])
-    undo(db.session(), actor(), visit, name, clock.now())
+    require(actor(), NEEDS.get(name, "progress"))
+    try:
+        undo(db.session(), actor(), visit, name, clock.now(), _text("override_reason"))
+    except (RuleBroken, Invalid) as refusal:
+        db.session.rollback()
+        return _page(find(visit_id), not_undone=_not_undone(name, refusal)), refusal.status
     db.session.commit()
     return answer(visit, f"Last step undone: {visit.patient.name}.")
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -312,3 +313,21 @@ def test_a_gap_that_cannot_be_bent_is_refused_by_its_name(alice, wishes, bend, f
     answer = alice.post("/proposals", wishes(slack=[bend]))
 
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
+
+
+def test_a_gap_that_was_bent_for_nothing_is_judged_when_a_visit_moves(alice, wishes):
+    bent = [{"action": "infusion-6", "shortest": 1, "longest": 40}]
+    found = alice.post("/proposals", wishes(slack=bent)).json["items"][0]
+    course = alice.post("/care-plans", {"token": found["token"]}).json
+    sixth = next(one for one in course["appointments"] if one["action"] == "infusion-6")
+    start = datetime.fromisoformat(sixth["start"])
+    days = [7, 8, 9, 11, 12, 13, 14]
+    answers = [
+        alice.post(
+            f"/appointments/{sixth['id']}/time",
+            {"start": (start + timedelta(days=number)).isoformat(), "scope": "following", "preview": True},
+        )
+        for number in days
+    ]
+
+    assert {one.status_code for one in answers} <= {409, 422}

@@ -73,6 +73,7 @@ TABLE = {
     "fulfill_appointment": ("progress", "/appointments/{visit}/fulfillment", {}, True),
     "miss_appointment": ("progress", "/appointments/{visit}/no-show", {}, True),
     "cancel_appointment": ("cancel", "/appointments/{visit}/cancellation", {}, True),
+    "undo_step": ("progress", "/appointments/{visit}/undo", {"step": "confirm"}, True),
     "undo_confirmation": ("progress", "/appointments/{visit}/confirmation", None, True),
     "undo_arrival": ("progress", "/appointments/{visit}/arrival", None, True),
     "undo_check_in": ("progress", "/appointments/{visit}/check-in", None, True),

@@ -10,7 +10,7 @@ from scheduler.models.user import StaffRole
 from tests.cast import hire
 
 WHY = "the papers were seen by phone"
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -150,3 +150,23 @@ def test_a_step_that_is_recorded_as_done_before_the_course_is_over(alice, wishes
     answer = alice.post("/proposals", wishes(done=ahead))
 
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "done.consult")
+
+
+def test_an_undo_that_breaks_a_rule_takes_a_role_and_a_reason(api, harbor, session, alice, course):
+    third, fourth = (
+        next(one for one in course["appointments"] if one["action"] == action)
+        for action in ("infusion-3", "infusion-4")
+    )
+    mona, path = api(harbor, "mona"), f"/appointments/{third['id']}"
+    alice.post(f"{path}/cancellation", {})
+    closer = {"start": (starts(third) + DAY + 4 * HOUR).isoformat(), "scope": "one", "preview": False}
+    assert (
+        mona.post(f"/appointments/{fourth['id']}/time", closer | {"override_reason": WHY}).status_code == 200
+    )
+
+    refused = [alice("DELETE", f"{path}/cancellation")]
+    refused += [alice.post(f"{path}/undo", {"step": "cancel", "override_reason": WHY})]
+    refused += [mona.post(f"{path}/undo", {"step": "cancel"})]
+    assert codes(*refused) == [(422, "rule-broken")] * 3
+    assert mona.post(f"{path}/undo", {"step": "cancel", "override_reason": WHY}).json["status"] == "pending"
+    assert (["override:gap"], WHY) in audited(session, "appointment.overridden")

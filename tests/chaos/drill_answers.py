@@ -122,7 +122,7 @@ def count(session, answered, visits, accepted):
     ]
     mailed = {visit for visit, task in tasks.items() if any(f"/tasks/{task}" in text for text in texts)}
     open_mails = select(Message.id).where(
-        Message.kind == MessageKind.NOTICE, Message.state == MessageState.PENDING
+        Message.kind == MessageKind.NOTICE, Message.state != MessageState.SENT
     )
     return {
         "answers": len(answered),

@@ -1,13 +1,15 @@
 """Holding a course and going on with it, on its page."""
 
-from datetime import date
+import re
+from datetime import date, timedelta
 
 import pytest
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.status import CarePlanStatus
+from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.services.visit import visits
 from tests.cast import NOW
+from tests.clocks import ShiftedClock
 from tests.services.courses import book, visit
 
 
@@ -68,3 +70,33 @@ def test_what_the_protocol_says_of_a_missed_dose_is_shown_and_decides_nothing(se
         assert "Source: US prescribing information" in text
     session.rollback()
     assert [one.start_at for one in course.appointments if one.replaces_id] == []
+
+
+def test_starting_again_under_another_protocol_asks_for_a_reason(
+    app, session, harbor, course, desk, signed_in
+):
+    first = visit(course, "infusion-1")
+    for row in course.appointments:
+        if row.start_at <= first.start_at and row.status.is_live:
+            row.status = AppointmentStatus.FULFILLED
+    path, now = f"/care-plans/{course.public_id}/protocol", first.end_at + timedelta(hours=1)
+    session.commit()
+    app.extensions["clock"] = ShiftedClock(now)
+    asked = {
+        "plan_definition": "esketamine-nasal",
+        "override_reason": "no response, the prescriber starts again",
+    }
+    refused = desk.post(f"{path}/preview", data=asked)
+
+    boss = signed_in(harbor, "mona")
+    app.extensions["clock"] = ShiftedClock(now)
+    questioned = boss.post(f"{path}/preview", data=asked | {"override_reason": ""})
+    shown = boss.post(f"{path}/preview", data=asked)
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)"', shown.text))
+    saved = boss.post(path, data=fields | {"reason": "no response"})
+
+    words = "1 dose has been given in this course, and 0 would count"
+    assert [words in one.text for one in (refused, questioned)] == [True, True]
+    assert [answer.status_code for answer in (refused, questioned, shown, saved)] == [422, 422, 200, 303]
+    offered = ['name="override_reason" type="text"' in one.text for one in (refused, questioned, shown)]
+    assert offered == [False, True, True]

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from scheduler.models.appointment import by_public_id
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.user import StaffRole
-from tests.cast import hire
+from scheduler.services.visit import moves, visits
+from tests.cast import NOW, hire
 from tests.clocks import ShiftedClock
 from tests.services.courses import visit
 
@@ -102,3 +103,26 @@ def test_the_day_after_only_what_is_entered_later_is_offered(
 
     assert status(session, harbor, public_id) == "fulfilled"
     assert "done, entered after the day" in client.get(path).text
+
+
+def test_an_undo_that_breaks_a_rule_asks_for_a_reason(signed_in, session, harbor, course):
+    third, fourth = visit(course, "infusion-3"), visit(course, "infusion-4")
+    desk, path = signed_in(harbor, "alice"), f"/appointments/{third.public_id}"
+    visits.cancel(session, harbor.actor("alice"), [third], NOW, "not well")
+    start = third.start_at + timedelta(days=1, hours=4)
+    planned = moves.plan_move(session, harbor.prescriber, fourth, start, NOW, override_reason=WHY)
+    moves.apply_moves(session, harbor.prescriber, planned, NOW, override_reason=WHY)
+    public_id = third.public_id
+    session.commit()
+
+    refused = desk.post(f"{path}/undo", data={"step": "cancel", "override_reason": WHY})
+    assert (refused.status_code, 'name="override_reason"' in refused.text) == (422, False)
+    assert "ask a prescriber or manager to undo it with a reason" in refused.text
+
+    boss = signed_in(harbor, "mona")
+    asked = boss.post(f"{path}/undo", data={"step": "cancel"})
+    assert (asked.status_code, 'name="override_reason"' in asked.text) == (422, True)
+    assert boss.post(f"{path}/undo", data={"step": "cancel", "override_reason": "short"}).status_code == 422
+    assert status(session, harbor, public_id) == "cancelled"
+    assert boss.post(f"{path}/undo", data={"step": "cancel", "override_reason": WHY}).status_code == 303
+    assert status(session, harbor, public_id) in ("booked", "pending")

@@ -63,6 +63,10 @@ def book_course(
             *course_rules.second_courses(session, wishes.patient, plan),
         ]
         broken = rules.check(actor, asked, calendar, visits, now, override_reason, others=course)
+        bent = {
+            violation.action for violation in broken
+        }  # what was not overridden is judged by the protocol later
+        wishes = replace(wishes, slack={key: gap for key, gap in wishes.slack.items() if key in bent})
         care_plan = _care_plan(session, actor, wishes, now, override_reason, reserve_minutes)
         appointments = _write(change, care_plan, visits)
         _write_done(change, care_plan, wishes, imported)

@@ -8,7 +8,7 @@ first and done in one transaction, like any move.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -28,6 +28,7 @@ from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
 from scheduler.services.course import booking
 from scheduler.services.planning.courses import followers, latest
+from scheduler.services.planning.dosing_days import kept_free
 from scheduler.services.planning.visit_rows import People, action_of, planned
 from scheduler.services.trail import audit
 from scheduler.services.visit.changes import changing, release_expired
@@ -81,8 +82,11 @@ class MakeUpPlanner(MovePlanner):
         return {one.action: one for one in (self.appointment, *along)}
 
     def best(self) -> list[Move]:
-        """Return the moves for the best start. Raises NoFitFound."""
-        return self._required(self._reflow(self.course, None, bend=False))
+        """Return the moves for the best start, away from the patient's doses in other courses. Raises NoFitFound."""
+        course, own = self.course, self.appointment.action
+        free = kept_free(self.session, self.appointment.patient, course.request.plan, self.care_plan)
+        apart = replace(course.request, not_on={own: free[own]} if own in free else {})
+        return self._required(self._reflow(replace(course, request=apart), None, bend=False))
 
     def plan(self, start: datetime, *, override: bool = False, nearby: bool = False) -> list[Move]:
         if start < self.now:

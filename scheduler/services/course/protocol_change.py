@@ -2,12 +2,13 @@
 
 A visit that the new protocol has too keeps its row and uid, and moves only as far as the new gaps ask for; the others
 are canceled, and those that the old one did not have are new. All of it is shown first, then done in one transaction
-with one mail. The course goes on as the same course: its requirements, its history and its links stay.
+with one mail. The course goes on as the same course: its requirements, its history and its links stay. What was given
+is not given again, and no step counts that was not held, unless a role that may overrides that with a reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -17,7 +18,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import local_on, to_local, to_minute
 from scheduler.domain.plan_files import phase_document
 from scheduler.domain.planner.grid.availability import Availability
-from scheduler.domain.planner.values import Done, NoFit, Placement, Projection
+from scheduler.domain.planner.values import Done, NoFit, Placement, Projection, Violation
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.spacing import Spacing, spacings
 from scheduler.domain.status import CarePlanStatus
@@ -37,6 +38,8 @@ from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 from scheduler.services.trail import audit
 from scheduler.services.visit import requirements, visits
 from scheduler.services.visit.changes import Changes, changing, release_expired
+
+NOT_HELD, GIVEN_AGAIN = "step-not-held", "repeated-dose"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class ProtocolChange:
-    """What the change would do. `last` is the visit of the new protocol that counts as held last (none: "")."""
+    """What the change would do. `last` is the visit of the new protocol that counts as held last (none: "").
+
+    `broken` are the rules that it overrides.
+    """
 
     care_plan: CarePlan
     definition: PlanDefinition
@@ -73,6 +79,7 @@ class ProtocolChange:
     off: tuple[Appointment, ...]
     projections: tuple[Projection, ...]
     calendar: Availability
+    broken: tuple[Violation, ...]
 
     @property
     def shown(self) -> object:
@@ -97,24 +104,30 @@ def plan_change(
     definition: PlanDefinition,
     now: datetime,
     last: str | None = None,
+    override_reason: str = "",
 ) -> ProtocolChange:
     """Return what going on with another protocol would change; nothing is written.
 
     `last` says which of its visits counts as held last; None finds it by what was held. Raises WrongStatus unless the
-    course is active with no visit under way, Invalid when nothing is left to book, RuleBroken beside another
-    course that gives a drug, NoFitFound when the rest does not fit.
+    course is active with no visit under way, Invalid when nothing is left to book, NoFitFound when the rest does not
+    fit. Raises RuleBroken beside another course that gives a drug, when doses would be given again and when steps would
+    count that were not held, unless that is overridden.
     """
     _require(care_plan, definition, now)
     release_expired(session, actor.clinic, now)
-    rules.require(
-        actor, course_rules.second_courses(session, care_plan.patient, definition.plan, care_plan), ""
-    )
     course, plan = under_way(session, actor, care_plan, now), definition.plan
     held = _held(care_plan, course)
-    last = _reached(plan, held) if last is None else last
+    reached = _reached(plan, held)
+    last = reached if last is None else last
     known = _known(actor, plan, held, last, now)
     today = local_on(now, actor.clinic.zone)
     own = _own(care_plan, course, plan)
+    broken = [
+        *course_rules.second_courses(session, care_plan.patient, plan, care_plan),
+        *_not_held(plan, reached, last, own),
+        *_given_again(care_plan, plan, {*known.done, *own}, now),
+    ]
+    rules.require(actor, broken, override_reason)
     wishes = replace(
         of_care_plan(session, care_plan),
         plan_definition=definition,
@@ -133,7 +146,7 @@ def plan_change(
     calendar = proposals.load(session, actor, wishes, now, ids)
     try:
         result = planner.reflow(
-            wishes.request(),
+            proposals.keeping_apart(session, wishes, care_plan),
             current,
             {},
             calendar,
@@ -158,19 +171,29 @@ def plan_change(
         (*off, *projected),
         proposal.projections,
         calendar,
+        tuple(broken),
     )
 
 
 def apply_change(
-    session: Session, actor: Actor, change: ProtocolChange, reason: str, now: datetime
+    session: Session,
+    actor: Actor,
+    change: ProtocolChange,
+    reason: str,
+    now: datetime,
+    override_reason: str = "",
 ) -> CarePlan:
     """Do what was planned, in one transaction with one mail. Raises Invalid without a reason, SlotTaken, RuleBroken."""
+    rules.require(actor, change.broken, override_reason)
     if not reason.strip():
         raise Invalid([("reason", "is missing: give the reason for the change")])
     care_plan, patient = change.care_plan, change.care_plan.patient
     visits_ahead = [one.visit for one in change.placed]
     title = f"continued under {change.definition.title}"[:300]
-    with changing(session, actor, now, change.off, [(patient, visits_ahead)], together=True) as written:
+    wanted = [(patient, visits_ahead)]
+    with changing(
+        session, actor, now, change.off, wanted, together=True, override_reason=override_reason
+    ) as written:
         rules.check(actor, change.wishes.request(), change.calendar, visits_ahead, now)
         visits.call_off(written, change.off, title)
         care_plan.plan_definition, care_plan.wishes = change.definition, change.wishes.to_document()
@@ -184,6 +207,9 @@ def apply_change(
         audit.record(
             session, actor, "care-plan.protocol-changed", care_plan, now, ["plan_definition"], reason
         )
+        if change.broken:
+            fields = {f"override:{violation.rule}" for violation in change.broken}
+            audit.record(session, actor, "care-plan.overridden", care_plan, now, fields, override_reason)
     return care_plan
 
 
@@ -202,8 +228,8 @@ def _rested_on(care_plan: CarePlan, plan: Plan, now: datetime) -> date:
     first = next((action.dosing.days for action in plan.firm if action.dosing), 0)
     given = [
         one.local_start.date() + timedelta(days=max(one.dosing.days, first))
-        for one in appointments_of(care_plan)
-        if one.dosing and one.status.is_live and one.start_at <= now
+        for one in _doses(care_plan, now)
+        if one.dosing
     ]
     return max(given, default=date.min) if first else date.min
 
@@ -229,6 +255,42 @@ def _reached(plan: Plan, held: Sequence[Appointment]) -> str:
     same = [action.key for action in order if action.kind == held[-1].kind]
     number = sum(one.kind == held[-1].kind for one in held)
     return same[min(number, len(same)) - 1] if same else ""
+
+
+def _not_held(plan: Plan, reached: str, last: str, own: Mapping[str, Done]) -> list[Violation]:
+    """Return a violation when steps would count as completed that lie beyond what was held."""
+    order = line(plan)
+    keys = [action.key for action in order]
+    if last not in keys:
+        return []
+    first = keys.index(reached) + 1 if reached else 0
+    beyond = [action for action in order[first : keys.index(last) + 1] if action.key not in own]
+    if not beyond:
+        return []
+    names = " and ".join(action.numbered_title for action in beyond)
+    words = f"{names} would count as completed, but took place in no visit of this course."
+    return [Violation(beyond[0].key, NOT_HELD, words, hard=False)]
+
+
+def _given_again(care_plan: CarePlan, plan: Plan, done: Collection[str], now: datetime) -> list[Violation]:
+    """Return a violation when fewer doses count than this course gave already: it would give some again."""
+    doses = [action for action in plan.firm if action.dosing]
+    ahead = [action for action in doses if action.key not in done]
+    given, counted = len(_doses(care_plan, now)), len(doses) - len(ahead)
+    if not ahead or counted >= given:
+        return []
+    dose = "dose has" if given == 1 else "doses have"
+    words = (
+        f"{given} {dose} been given in this course, and {counted} would count: it would go on with "
+        f"{ahead[0].numbered_title}."
+    )
+    return [Violation(ahead[0].key, GIVEN_AGAIN, words, hard=False)]
+
+
+def _doses(care_plan: CarePlan, now: datetime) -> list[Appointment]:
+    """Return the visits of a course that gave the drug."""
+    rows = appointments_of(care_plan)
+    return [one for one in rows if one.dosing and one.status.is_live and one.start_at <= now]
 
 
 def _known(actor: Actor, plan: Plan, held: Sequence[Appointment], last: str, now: datetime) -> Earlier:

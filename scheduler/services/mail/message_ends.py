@@ -7,13 +7,14 @@ what still holds is not lost with it: untouched reminders wait for the next run,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Literal
 
 from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_kinds import MessageKind
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import topic_of
 from scheduler.models.appointment import Appointment
@@ -27,6 +28,8 @@ from scheduler.services.mail.told import ANNOUNCING
 
 Policy = Literal["resend", "hold"]
 MOST_RESENDS = 1
+MOST_ALERTS = 10  # a second copy of an alert to staff does no harm, a missing one may
+ALERT_AGAIN = timedelta(seconds=20)
 AT_ONCE = 500
 WIPED = ("secret", "lines")  # what a mail to staff said; the send log does not show it
 
@@ -69,13 +72,20 @@ def end_reminders(
 
 
 def unclear(session: Session, message: Message, now: datetime, policy: Policy) -> None:
-    """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff."""
-    if policy == "hold" or message.resends >= MOST_RESENDS:
+    """Decide about a mail that may be out: once more with the same Message-ID, or hold it for staff.
+
+    An alert to staff is sent again until a server accepts it, each time a little later, under either policy.
+    """
+    alert = message.kind is MessageKind.NOTICE
+    most = MOST_ALERTS if alert else 0 if policy == "hold" else MOST_RESENDS
+    if message.resends >= most:
         ended(session, message, MessageState.UNCERTAIN, MessageReason.UNCLEAR, now)
         return
     message.state = MessageState.PENDING
     message.explain(MessageReason.RESENT)
     message.lease_token, message.leased_until, message.data_at = None, None, None
+    if alert:
+        message.due_at = max(message.due_at, now + message.resends * ALERT_AGAIN)
     message.resends += 1
     session.flush()
 

@@ -132,10 +132,11 @@ def steps_before(plan: Plan, key: str) -> list[str]:
 
 
 def missing_before(appointment: Appointment) -> list[Appointment]:
-    """Return the single visits that this one follows, directly or not, that were canceled or missed: first ones first.
+    """Return the single visits that this one follows, directly or not, and that are missing: first ones first.
 
-    One that another visit makes up for is not missing, and neither is one that the course was booked without or that
-    was skipped. Members of a series (infusion 2 before infusion 3) keep their place in the count instead.
+    A step is missing when its visit was canceled or missed, or takes place only after this one. It is not when another
+    visit of the step was held or comes before this one, when it was skipped, and when the course was booked without it.
+    Members of a series (infusion 2 before infusion 3) keep their place in the count instead.
     """
     course = appointment.care_plan
     if course is None:
@@ -145,7 +146,7 @@ def missing_before(appointment: Appointment) -> list[Appointment]:
     for step in _steps_before(course, appointment.action):
         visit = visits.get(step.key)
         is_single = step.series is None and step.key not in skipped
-        if is_single and visit is not None and _is_missing(visit):
+        if is_single and visit is not None and _is_missing(course, step.key, appointment):
             found.append(visit)
     return found[::-1]
 
@@ -194,8 +195,14 @@ def followers(appointment: Appointment) -> list[Appointment]:
     ]
 
 
-def _is_missing(visit: Appointment) -> bool:
-    return visit.status in TO_MAKE_UP and visit.course_effect is not CourseEffect.SKIP
+def _is_missing(course: CarePlan, step: str, before: Appointment) -> bool:
+    """Tell whether no visit of a step was held or is booked before this one, and none was skipped."""
+    rows = [one for one in appointments_of(course) if one.action == step]
+    if any(one.course_effect is CourseEffect.SKIP and one.status in TO_MAKE_UP for one in rows):
+        return False
+    live = [one for one in rows if one.status.is_live]
+    in_place = any(not one.status.is_expected or one.start_at < before.start_at for one in live)
+    return not in_place and any(one.status in TO_MAKE_UP or one in live for one in rows)
 
 
 def _steps_before(course: CarePlan, key: str) -> Iterator[Action]:

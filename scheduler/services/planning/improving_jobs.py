@@ -2,22 +2,22 @@
 
 The job holds ids, dates and numbers: the patient's and the plan's public ids and the wishes as a care plan keeps them.
 It belongs to the user who asked, ends within the time that it was given, and is forgotten an hour after. What it found
-is placed on the live calendar again when it is looked at, so nothing that has been taken meanwhile is offered. A user's
-new question about a patient replaces their last one.
+is placed on the live calendar again when it is looked at, so nothing that has been taken meanwhile is offered, and
+nothing too close to a dosing visit that the patient has in another course. Asking again about a patient ends the last search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
-from scheduler.domain.localtime import from_minute, to_minute
+from scheduler.domain.localtime import from_minute, local_on, to_minute
 from scheduler.domain.planner import Availability, Improvement, Weights
 from scheduler.domain.planner.search import solver_fallback
 from scheduler.domain.planner.values import Proposal, Request
@@ -63,14 +63,25 @@ def can_go_on(session: Session, now: datetime) -> bool:
 
 
 def ask(
-    session: Session, actor: Actor, wishes: CourseRequest, cost: int | None, seconds: int, now: datetime
+    session: Session,
+    actor: Actor,
+    wishes: CourseRequest,
+    best: Proposal | None,
+    seconds: int,
+    now: datetime,
 ) -> Job | None:
-    """Put the search for a course that costs less in line (None: for any); None when too many wait."""
+    """Put the search for a course that costs less than the best known in line; None when too many wait.
+
+    Any course is better than none, and than one that is too close to the patient's other dosing visits.
+    """
+    kept = proposals.keeping_apart(session, wishes).not_on
+    cost = best.cost if best is not None and _keeps_apart(best, wishes, kept, actor) else None
     request = {
         "patient": wishes.patient.public_id,
         "plan": wishes.plan_definition.public_id,
         "wishes": wishes.to_document(),
         "cost": cost,
+        "apart": bool(kept),
         "seconds": seconds,
     }
     waiting = jobs.open_of(session, actor.clinic, KIND)
@@ -89,7 +100,8 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
     """Return what is to be searched, on the calendar of now. Raises NotFound when the patient is gone."""
     wishes = _wishes(session, actor, request)
     calendar = proposals.load(session, actor, wishes, now)
-    return ImprovementInput(wishes.request(), calendar, planner_weights.of(actor.clinic), request["seconds"])
+    asked = proposals.keeping_apart(session, wishes)
+    return ImprovementInput(asked, calendar, planner_weights.of(actor.clinic), request["seconds"])
 
 
 def check(question: ImprovementInput, now: datetime, progress: Progress) -> Improvement:
@@ -117,7 +129,12 @@ def write(
 ) -> dict[str, Any]:
     """Return what came out, as the job keeps it."""
     outcome = _outcome(found, request["cost"])
-    result = {"outcome": outcome.value, "proven": found.proven, "cost": found.cost}
+    result = {
+        "outcome": outcome.value,
+        "proven": found.proven,
+        "cost": found.cost,
+        "apart": request["apart"],
+    }
     if outcome is not Outcome.BETTER or found.starts is None:
         return result
     starts = {action: to_minute(start) for action, start in sorted(found.starts.items())}
@@ -147,7 +164,8 @@ def offered(session: Session, actor: Actor, job: Job, now: datetime) -> tuple[Co
         planner_weights.of(actor.clinic),
         now=now,
     )
-    return (wishes, proposal) if proposal else None
+    kept = proposals.keeping_apart(session, wishes).not_on
+    return (wishes, proposal) if proposal and _keeps_apart(proposal, wishes, kept, actor) else None
 
 
 def is_open(job: Job) -> bool:
@@ -157,6 +175,17 @@ def is_open(job: Job) -> bool:
 def is_better(job: Job) -> bool:
     """Tell whether a better course was found, whether or not it still has a place."""
     return (job.result or {}).get("outcome") == Outcome.BETTER
+
+
+def _keeps_apart(
+    proposal: Proposal, wishes: CourseRequest, kept: Mapping[str, Collection[date]], actor: Actor
+) -> bool:
+    """Tell whether no dosing visit is on a day that is kept free; a start that was asked for is not judged."""
+    return not any(
+        local_on(visit.start, actor.clinic.zone) in kept.get(visit.action, ())
+        for visit in proposal.visits
+        if visit.action not in wishes.pinned
+    )
 
 
 def _outcome(found: Improvement, cost: int | None) -> Outcome:

@@ -22,6 +22,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.services.actors import Actor
 from scheduler.services.planning import availability
 from scheduler.services.planning.courses import latest, under_way
+from scheduler.services.planning.dosing_days import kept_free
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of
 
@@ -40,7 +41,8 @@ def possible_starts(
     care_plan = appointment.care_plan
     if care_plan is not None and appointment.id in {one.id for one in latest(care_plan).values()}:
         course = under_way(session, actor, care_plan, now)
-        calendar, request = course.calendar, course.request
+        free = kept_free(session, appointment.patient, course.request.plan, care_plan)
+        calendar, request = course.calendar, replace(course.request, not_on=free)
     else:
         releasing = frozenset({appointment.id})
         calendar = availability.load(session, actor.clinic, on, days, now, appointment.patient, releasing)

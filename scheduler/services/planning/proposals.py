@@ -13,7 +13,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.search.solver_fallback import AtOnce
-from scheduler.domain.planner.values import NoFit, Proposal
+from scheduler.domain.planner.values import NoFit, Proposal, Request
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
@@ -44,17 +44,20 @@ def propose(
     """
     check_dates(actor, wishes, now)
     calendar = load(session, actor, wishes, now)
-    weights, request = planner_weights.of(actor.clinic), wishes.request()
-    free = kept_free(session, wishes.patient, wishes.plan_definition.plan, care_plan)
+    weights, apart = planner_weights.of(actor.clinic), keeping_apart(session, wishes, care_plan)
     try:
-        if free:
+        if apart.not_on:
             with suppress(NoFit):
-                return planner.propose(
-                    replace(request, not_on=free), calendar, weights, now=now, at_once=at_once
-                )
-        return planner.propose(request, calendar, weights, now=now, at_once=at_once)
+                return planner.propose(apart, calendar, weights, now=now, at_once=at_once)
+        return planner.propose(wishes.request(), calendar, weights, now=now, at_once=at_once)
     except NoFit as refused:
         raise no_fit(refused) from refused
+
+
+def keeping_apart(session: Session, wishes: CourseRequest, care_plan: CarePlan | None = None) -> Request:
+    """Return the request of these wishes, with the days that are too close to the patient's dosing visits elsewhere."""
+    free = kept_free(session, wishes.patient, wishes.plan_definition.plan, care_plan)
+    return replace(wishes.request(), not_on=free)
 
 
 def slot_map(
@@ -62,7 +65,11 @@ def slot_map(
 ) -> Mapping[str, tuple[datetime, ...]]:
     """Return the possible starts of every action; planner.slot_map says when it lists too many."""
     check_dates(actor, wishes, now)
-    return planner.slot_map(wishes.request(), load(session, actor, wishes, now), now=now)
+    calendar, apart = load(session, actor, wishes, now), keeping_apart(session, wishes)
+    if apart.not_on:
+        with suppress(NoFit):
+            return planner.slot_map(apart, calendar, now=now)
+    return planner.slot_map(wishes.request(), calendar, now=now)
 
 
 def load(

@@ -19,7 +19,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.clinic.working_days import working_days
-from scheduler.services.planning.proposals import load
+from scheduler.services.planning.proposals import keeping_apart, load
 from scheduler.services.planning.wishes import CourseRequest
 
 LATE = 4  # days between the first day asked for and the first visit that need no explanation
@@ -101,7 +101,7 @@ def late_start(
     if days <= LATE:
         return None
     calendar, weights = load(session, actor, wishes, now), planner_weights.of(actor.clinic)
-    request = replace(wishes.request(), count=1)
+    request = replace(keeping_apart(session, wishes), count=1)
     tries = [Change(one.text, one.fields) for one in planner.wider(request, calendar)]
     if request.weekdays or request.earliest or request.latest:
         tries = [*_only(wishes), *tries]

@@ -50,7 +50,7 @@ from scheduler.services.visit.judge import require_dosing_gaps, require_open_cou
 from scheduler.services.visit.snapshots import Snapshot, differences
 
 NOTHING: Mapping[str, tuple[Any, Any]] = MappingProxyType({})
-MARKS = ("event", "override", "late", "notify")  # what an event's changes hold beside the fields that changed
+MARKS = ("event", "late", "notify")  # what an event's changes hold beside what the audit trail names
 EXPIRED = "the hold expired"
 Wanted = tuple[Patient, Iterable[Placement]]
 

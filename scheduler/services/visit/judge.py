@@ -43,7 +43,7 @@ def require_patient(before: Mapping[Appointment, Snapshot | None], now: datetime
     """
     for row, former in before.items():
         patient = row.patient
-        if row.start_at <= now or patient.may_be_notified or not _newly_placed(row, former):
+        if row.start_at <= now or patient.may_be_notified or not _newly_booked(row, former):
             continue
         if patient.deceased_on is not None:
             raise WrongStatus("The patient is recorded as deceased: nothing can be booked")
@@ -51,13 +51,15 @@ def require_patient(before: Mapping[Appointment, Snapshot | None], now: datetime
 
 
 def require_open_course(before: Mapping[Appointment, Snapshot | None], now: datetime) -> None:
-    """Raise WrongStatus when a change gives a visit ahead to a course that is on hold or has ended."""
+    """Raise WrongStatus when a change books a visit ahead in a course that is on hold, has ended, or is only held."""
     for row, former in before.items():
         course = row.care_plan
-        if course is None or row.start_at <= now or not _newly_placed(row, former):
+        if course is None or row.start_at <= now or not _newly_booked(row, former):
             continue
         if course.status not in GOING_ON:
             raise WrongStatus(f"The course is {course.status.words}: {row.title} cannot be booked in it")
+        if course.status is CarePlanStatus.DRAFT and row.status.is_live:
+            raise WrongStatus(f"The course is only held: book it before {row.title} is added")
 
 
 def require_dosing_gaps(
@@ -81,6 +83,20 @@ def require_dosing_gaps(
             {one.id for pair in pairs for one in (pair.earlier, pair.later) if one.changed}
         ):
             audit.record(session, actor, OVERRIDDEN, rows[changed], now, [FIELD], override_reason)
+
+
+def record_override(
+    session: Session,
+    actor: Actor,
+    row: Appointment,
+    broken: Sequence[Violation],
+    now: datetime,
+    override_reason: str,
+) -> None:
+    """Note which rules an override breaks by changing an appointment; nothing when it breaks none."""
+    if broken:
+        fields = {f"override:{violation.rule}" for violation in broken}
+        audit.record(session, actor, OVERRIDDEN, row, now, fields, override_reason)
 
 
 def too_close_to_booked(
@@ -173,6 +189,11 @@ def _dosing(clinic: Clinic) -> tuple[ColumnElement[bool], ...]:
 
 def _newly_placed(row: Appointment, before: Snapshot | None) -> bool:
     return _counts(Snapshot.of(row)) and _former_day(row, before) != row.local_start.date()
+
+
+def _newly_booked(row: Appointment, before: Snapshot | None) -> bool:
+    """Tell whether a visit is newly placed, or was only kept as a reservation before."""
+    return _newly_placed(row, before) or (row.status.is_live and before is not None and before.is_reserved)
 
 
 def _former_day(row: Appointment, before: Snapshot | None) -> date | None:

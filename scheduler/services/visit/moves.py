@@ -297,10 +297,13 @@ class MovePlanner:
 
 def judge(
     actor: Actor, course: OngoingCourse, after: Mapping[str, Placement], now: datetime, override_reason: str
-) -> None:
-    """Raise RuleBroken when the course would break gaps that it keeps now. Wishes do not bind a hand that moves."""
+) -> list[Violation]:
+    """Return what an override breaks; raise RuleBroken when the course would break gaps that it keeps now.
+
+    The patient's wishes do not bind a person who moves visits.
+    """
     before, to_come = list(course.visits.values()), list(after.values())
-    rules.check_change(actor, course.request, course.calendar, before, to_come, now, override_reason)
+    return rules.check_change(actor, course.request, course.calendar, before, to_come, now, override_reason)
 
 
 def apply_moves(

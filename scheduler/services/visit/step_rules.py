@@ -163,12 +163,18 @@ def _step_missing(appointment: Appointment, steps: Sequence[Appointment]) -> Ste
         {"id": one.public_id, "action": one.action, "title": one.title, "status": one.status.value}
         for one in steps
     ]
-    names = " and ".join(f"{one.title} ({one.status.words})" for one in steps)
+    names = " and ".join(f"{one.title} ({_where(one)})" for one in steps)
     words = (
         f"Missing before {appointment.title}: {names}. Reschedule it first, or ask a prescriber or manager to "
         "override this with a reason."
     )
     return StepMissing(words, steps=listed)
+
+
+def _where(step: Appointment) -> str:
+    if step.status.is_expected:
+        return f"booked on {step.formats.dated(step.local_start.date())}"
+    return step.status.words
 
 
 def _wrong_day(appointment: Appointment, step: str, *, overridable: bool) -> WrongDay:

@@ -21,19 +21,23 @@ from scheduler.errors import WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
 from scheduler.services.planning.courses import under_way
 from scheduler.services.planning.visit_rows import visit_of
+from scheduler.services.visit.judge import record_override
 from scheduler.services.visit.moves import Move, apply_moves, judge
 
 BACK = "undone"
 
 
-def move_back(session: Session, actor: Actor, event: AppointmentEvent, now: datetime) -> list[Appointment]:
+def move_back(
+    session: Session, actor: Actor, event: AppointmentEvent, now: datetime, override_reason: str = ""
+) -> list[Appointment]:
     """Undo the move that this event is part of; return its visits.
 
     Raises WrongStatus when it cannot be undone, SlotTaken when another visit uses the former time, RuleBroken when the
-    course would break a rule there.
+    course would break a rule there, unless that is overridden, which is recorded.
     """
     events = _of_operation(session, event)
     rows = {row.id: row for row in _rows(session, [one.appointment_id for one in events])}
@@ -42,8 +46,9 @@ def move_back(session: Session, actor: Actor, event: AppointmentEvent, now: date
     moves = [
         Move(row, _former(session, row, one), BACK) for one in events for row in [rows[one.appointment_id]]
     ]
-    _require_rules(session, actor, moves, now)
-    apply_moves(session, actor, moves, now, undone={one.appointment_id: one.id for one in events})
+    _check_rules(session, actor, moves, now, override_reason)
+    undone = {one.appointment_id: one.id for one in events}
+    apply_moves(session, actor, moves, now, undone=undone, override_reason=override_reason)
     for one in events:
         if "response" in one.changes:
             rows[one.appointment_id].response = Response(one.changes["response"][0])
@@ -51,13 +56,19 @@ def move_back(session: Session, actor: Actor, event: AppointmentEvent, now: date
     return list(rows.values())
 
 
-def _require_rules(session: Session, actor: Actor, moves: Sequence[Move], now: datetime) -> None:
-    """Raise RuleBroken when a course would break a rule at the former times that it keeps now."""
-    courses = dict.fromkeys(move.appointment.care_plan for move in moves)
-    for care_plan in (one for one in courses if one is not None):
+def _check_rules(
+    session: Session, actor: Actor, moves: Sequence[Move], now: datetime, override_reason: str
+) -> None:
+    """Raise RuleBroken when a course would break a rule at the former times that it keeps now; note an override."""
+    first: dict[CarePlan, Appointment] = {}
+    for move in moves:
+        if move.appointment.care_plan is not None:
+            first.setdefault(move.appointment.care_plan, move.appointment)
+    for care_plan, row in first.items():
         course = under_way(session, actor, care_plan, now)
         back = {m.appointment.action: m.visit for m in moves if m.appointment in course.rows.values()}
-        judge(actor, course, {**course.visits, **back}, now, "")
+        broken = judge(actor, course, {**course.visits, **back}, now, override_reason)
+        record_override(session, actor, row, broken, now, override_reason)
 
 
 def _of_operation(session: Session, event: AppointmentEvent) -> Sequence[AppointmentEvent]:

@@ -5,19 +5,24 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import select
 
 from scheduler.domain.planner.values import Done
 from scheduler.domain.status import AppointmentStatus
-from scheduler.errors import Invalid, WrongStatus
+from scheduler.errors import Invalid, RuleBroken, WrongStatus
 from scheduler.models.allocation import of_appointment
+from scheduler.models.audit_event import AuditEvent
 from scheduler.services.course import booking, boosters, lengths, make_ups
 from scheduler.services.planning import proposals
+from scheduler.services.planning.visit_rows import action_of
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
 from tests.services.courses import visit, wishes
 from tests.services.visit.test_moves import gaps
+
+WHY = "the prescriber wants it shorter"
 
 
 @pytest.fixture
@@ -118,3 +123,35 @@ def test_a_booster_that_follows_an_unbooked_one_is_not_made_up_for_and_moves_alo
     assert [(one.appointment, one.visit.start) for one in moved] == [(second, later)]
     with pytest.raises(WrongStatus, match="book that visit first"):
         make_ups.plan_make_up(session, alice, second, NOW)
+
+
+def test_a_make_up_keeps_away_from_a_dose_outside_the_course(session, harbor, alice, care_plan):
+    gone = visit(care_plan, "infusion-6")
+    visits.cancel(session, alice, [gone], NOW, "ill", "patient")
+    best = make_ups.plan_make_up(session, alice, gone, NOW).visit.start
+    other = best.replace(hour=20 if best.hour < 17 else 15) + timedelta(days=1)
+    booking.book_visit(
+        session, harbor.prescriber, gone.patient, action_of(gone), other, NOW, override_reason="for the study"
+    )
+
+    made = make_ups.book_make_up(session, alice, make_ups.plan_make_up(session, alice, gone, NOW), NOW)
+
+    assert abs(made.start_at.date() - other.date()) >= timedelta(days=2)
+
+
+@pytest.mark.parametrize(("phase", "minutes"), [("observation", 5), ("infusion", 20)])
+def test_a_shorter_dosing_visit_than_the_protocols_takes_an_override(
+    session, harbor, alice, care_plan, phase, minutes
+):
+    change = ("infusion", phase, minutes, NOW)
+    for actor, reason in ((alice, ""), (alice, WHY), (harbor.prescriber, "")):
+        with pytest.raises(RuleBroken, match="is shorter"):
+            lengths.change_length(session, actor, care_plan, *change, reason)
+    lengths.change_length(session, harbor.prescriber, care_plan, *change, WHY)
+
+    [noted] = session.scalars(select(AuditEvent).where(AuditEvent.event == "care-plan.overridden"))
+    assert (noted.fields, noted.reason) == (["override:shorter-phase"], WHY)
+
+
+def test_therapy_is_made_shorter_by_the_front_desk(session, alice, care_plan):
+    assert lengths.change_length(session, alice, care_plan, "therapy", "session", 45, NOW)

@@ -24,6 +24,7 @@ from tests.engines import both
 from tests.services.courses import book, visit
 
 FAST, NASAL = "iv-depression-6-fast", "esketamine-nasal"
+WHY = "no response, the prescriber starts again"
 
 
 @pytest.fixture
@@ -52,9 +53,16 @@ def told(session):
     session.flush()
 
 
-def change(session, cast, course, key, now, **more):
+def change(session, cast, course, key, now, who="alice", **more):
     definition = current(session, cast.clinic.id, key)
-    return plan_change(session, cast.actor("alice"), course, definition, now, **more)
+    return plan_change(session, cast.actor(who), course, definition, now, **more)
+
+
+def start_again(session, cast, course, key, now):
+    """Give a course another protocol from its beginning, as an admin with a reason."""
+    planned = change(session, cast, course, key, now, "ada", last="", override_reason=WHY)
+    apply_change(session, cast.actor("ada"), planned, "switches to the spray", now, WHY)
+    return planned
 
 
 def waiting(session):
@@ -106,8 +114,7 @@ def test_another_kind_of_course_calls_off_what_it_lacks_and_tells_all_in_one_mai
     session, harbor, course, later
 ):
     old = [one for one in course.appointments if one.status.is_live and one.start_at > later]
-    planned = change(session, harbor, course, NASAL, later, last="")
-    apply_change(session, harbor.actor("alice"), planned, "switches to the spray", later)
+    planned = start_again(session, harbor, course, NASAL, later)
     session.commit()
 
     shared = {one.action for one in old} & {one.action.key for one in planned.placed}
@@ -128,8 +135,7 @@ def test_another_kind_of_course_calls_off_what_it_lacks_and_tells_all_in_one_mai
 
 
 def test_the_mail_strikes_through_what_is_off(session, harbor, course, later):
-    planned = change(session, harbor, course, NASAL, later, last="")
-    apply_change(session, harbor.actor("alice"), planned, "switches to the spray", later)
+    start_again(session, harbor, course, NASAL, later)
     [message] = waiting(session)
     head = Letterhead("https://clinic.example", ("key",), "desk@clinic.example")
     letter = compose(session, message, head, later)
@@ -256,3 +262,31 @@ def test_a_therapy_course_does_not_become_a_second_course_that_gives_a_drug(sess
 
     with pytest.raises(RuleBroken, match="already has an open course: IV ketamine for depression"):
         change(session, harbor, therapy, NASAL, NOW)
+
+
+@pytest.mark.parametrize(
+    ("key", "last", "rule"),
+    [
+        (NASAL, None, "repeated-dose"),
+        (FAST, "infusion-4", "step-not-held"),
+    ],
+)
+def test_only_an_override_repeats_doses_or_passes_over_steps(session, harbor, course, later, key, last, rule):
+    with pytest.raises(RuleBroken) as caught:
+        change(session, harbor, course, key, later, last=last, override_reason=WHY)
+    with pytest.raises(RuleBroken):
+        change(session, harbor, course, key, later, "mona", last=last)
+    planned = change(session, harbor, course, key, later, "mona", last=last, override_reason=WHY)
+    with pytest.raises(RuleBroken):
+        apply_change(session, harbor.actor("alice"), planned, "as asked", later, WHY)
+    apply_change(session, harbor.actor("mona"), planned, "as asked", later, WHY)
+
+    assert [one["rule"] for one in caught.value.details["violations"]] == [rule]
+    noted = session.scalars(select(AuditEvent).where(AuditEvent.event == "care-plan.overridden")).all()
+    assert [(one.fields, one.reason) for one in noted] == [([f"override:{rule}"], WHY)]
+
+
+def test_a_course_without_a_dose_begins_another_protocol_without_an_override(session, harbor, nora_course):
+    planned = change(session, harbor, nora_course, NASAL, NOW, last="")
+
+    assert planned.broken == ()

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select, update
 
 from scheduler.domain.message_reasons import MessageReason
@@ -150,6 +151,20 @@ def test_a_clinic_that_holds_sees_it_at_once(session, harbor):
     [reminder] = session.scalars(select(Reminder).where(Reminder.message_id == message.id))
 
     assert (message.state.value, message.resends, reminder.state.value) == ("uncertain", 0, "uncertain")
+
+
+@pytest.mark.parametrize("policy", ["resend", "hold"])
+def test_an_alert_to_staff_is_sent_again_until_it_is_accepted(session, harbor, policy):
+    alert = outbox.enqueue(session, harbor.clinic, MessageKind.NOTICE, NOW, user=harbor.users["mona"])
+    for number in range(3):
+        now = NOW + number * timedelta(minutes=1)
+        [message] = leases.claim(session, "token", now, 1)
+        message.data_at = now
+        expire_leases(session)
+        leases.recover(session, now, policy)
+
+    assert (alert.state.value, alert.resends) == ("pending", 3)
+    assert timedelta(0) < alert.due_at - now < timedelta(minutes=1)
 
 
 @both

@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,14 +12,17 @@ from scheduler.database import begin_write
 from scheduler.domain.planner import Improvement
 from scheduler.errors import NotFound
 from scheduler.models.job import Job
+from scheduler.models.plan_definition import current
 from scheduler.processes import worker
 from scheduler.services import jobs
 from scheduler.services.course import booking
 from scheduler.services.planning import improving_jobs, proposals
 from scheduler.services.planning.proposal_tokens import GOOD_FOR
+from scheduler.services.planning.wishes import CourseRequest
 from tests.cast import NOW, add_patient
 from tests.clocks import StandingClock
 from tests.engines import both
+from tests.services.courses import visit
 from tests.services.planning.tangled import show_worker, tangle
 
 LONG = 300  # seconds: enough on the slowest machine
@@ -39,7 +43,8 @@ def ask(session, harbor):
         actor = harbor.actor(who)
         session.rollback()
         begin_write(session)
-        job = improving_jobs.ask(session, actor, wishes, cost, seconds, NOW)
+        best = None if cost is None else SimpleNamespace(cost=cost, visits=())
+        job = improving_jobs.ask(session, actor, wishes, best, seconds, NOW)
         session.commit()
         return job
 
@@ -180,6 +185,52 @@ def test_what_has_been_taken_meanwhile_is_not_offered(session, harbor, done):
     assert improving_jobs.offered(session, actor, again(session, job), NOW) is None
 
 
+def esketamine(session, harbor):
+    return CourseRequest(
+        harbor.patients["Nora"], current(session, harbor.clinic.id, "esketamine-nasal"), date(2026, 12, 7)
+    )
+
+
+def test_a_search_keeps_the_distance_to_another_course(session, harbor, ask, nora_course):
+    wishes, actor = esketamine(session, harbor), harbor.actor("alice")
+    best = proposals.propose(session, actor, wishes, NOW)[0]
+    second = visit(nora_course, "infusion-2")
+    close = replace(best, visits=tuple(replace(one, start=second.start_at) for one in best.visits))
+    asked = [
+        improving_jobs.ask(session, actor, wishes, one, LONG, NOW).request["cost"] for one in (best, close)
+    ]
+    searched = improving_jobs.read(session, actor, ask(wishes).request, NOW).request
+
+    assert asked == [best.cost, None]  # any course is better than one that is too close
+    assert second.local_start.date() in searched.not_on["session-3"]
+
+
+def test_what_came_too_close_meanwhile_is_not_offered(session, harbor):
+    wishes, actor = esketamine(session, harbor), harbor.actor("alice")
+    best = proposals.propose(session, actor, wishes, NOW)[0]
+    session.rollback()
+    begin_write(session)
+    job = improving_jobs.ask(session, actor, wishes, None, LONG, NOW)
+    found = Improvement({one.action: one.start for one in best.visits}, best.cost, True)
+    jobs.finish(session, job, improving_jobs.write(session, actor, job.request, found, NOW), NOW)
+    assert improving_jobs.offered(session, actor, job, NOW) is not None
+
+    infusion = current(session, harbor.clinic.id, "iv-depression-6").plan.action("infusion-1")
+    first = next(one for one in best.visits if one.action == "session-1")
+    start = first.start.replace(hour=19) + timedelta(days=1)
+    booking.book_visit(
+        session,
+        harbor.prescriber,
+        wishes.patient,
+        infusion,
+        start,
+        NOW,
+        override_reason="the prescriber asks",
+    )
+
+    assert improving_jobs.offered(session, actor, job, NOW) is None
+
+
 def test_a_search_is_shown_to_whoever_asked_and_to_nobody_else(session, harbor, hill, done):
     job, _ = done
 
@@ -209,7 +260,7 @@ def test_a_search_is_forgotten_an_hour_after_its_end(session, done):
     ],
 )
 def test_what_came_out_is_told_apart(session, harbor, found, cost, outcome):
-    request = {"cost": cost, "patient": "p", "plan": "d", "wishes": {}}
+    request = {"cost": cost, "apart": False, "patient": "p", "plan": "d", "wishes": {}}
     result = improving_jobs.write(session, harbor.actor("alice"), request, found, NOW)
 
     assert (result["outcome"], result["proven"]) == (outcome, found.proven)

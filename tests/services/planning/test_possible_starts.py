@@ -2,12 +2,13 @@ from datetime import timedelta
 
 import pytest
 
+from scheduler.domain.localtime import local_on
 from scheduler.errors import Refusal
 from scheduler.services.course import careplans
 from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import moves
 from tests.cast import NOW
-from tests.services.courses import visit
+from tests.services.courses import book, visit
 
 TICK = timedelta(minutes=5)
 
@@ -63,3 +64,14 @@ def test_a_visit_that_is_off_goes_nowhere(session, harbor, infusion):
     careplans.hold(session, harbor.actor("ada"), infusion.care_plan, NOW, "on holiday")
 
     assert possible_starts(session, harbor.actor("ada"), infusion, infusion.local_start.date(), NOW) == {}
+
+
+def test_a_dose_keeps_away_from_those_of_another_course(session, harbor, nora_course):
+    other = book(session, harbor, "esketamine-nasal", who="ada", override_reason="both, the prescriber asks")
+    one, days = visit(other, "session-4"), harbor.clinic.settings.planning_horizon_days
+    zone, actor = harbor.clinic.zone, harbor.actor("alice")
+    starts = possible_starts(session, actor, one, NOW.date(), NOW, days)
+    doses = [row.local_start.date() for row in nora_course.appointments if row.dosing and row.status.is_live]
+
+    found = {local_on(start, zone) for each in starts.values() for start in each}
+    assert found and all(abs((on - dose).days) >= 2 for on in found for dose in doses)

@@ -40,6 +40,12 @@ def broken(caught):
     return {one["rule"] for one in caught.value.details["violations"]}
 
 
+def overridden(session, row, since=NOW):
+    query = select(AuditEvent).where(AuditEvent.object_id == row.public_id, AuditEvent.at >= since)
+    events = session.scalars(query)
+    return {field for event in events if event.event == judge.OVERRIDDEN for field in event.fields}
+
+
 def definition(session, harbor, key="iv-depression-6"):
     return current(session, harbor.clinic.id, key)
 
@@ -220,6 +226,27 @@ def test_a_canceled_infusion_does_not_come_back_beside_one_that_was_moved(
 
     with pytest.raises(RuleBroken):
         undo.undo(session, alice, third, "cancel", NOW)
+    with pytest.raises(RuleBroken):  # the front desk may not override
+        undo.undo(session, alice, third, "cancel", NOW, REASON)
+    undo.undo(session, harbor.prescriber, third, "cancel", NOW, REASON)
+    assert third.status.is_live
+    assert {"override:gap", "override:dosing-gap"} <= overridden(session, third)
+
+
+def test_an_undone_move_keeps_the_gaps_or_is_an_override(session, harbor, alice, nora_course):
+    fifth, sixth = visit(nora_course, "infusion-5"), visit(nora_course, "infusion-6")
+    former = sixth.start_at
+    for row, start in ((sixth, at_hour(sixth, 14, 7)), (fifth, at_hour(sixth, 12, -1))):
+        planned = moves.plan_move(session, harbor.prescriber, row, start, NOW, override_reason=REASON)
+        moves.apply_moves(session, harbor.prescriber, planned, NOW, override_reason=REASON)
+
+    with pytest.raises(RuleBroken):
+        undo.undo(session, alice, sixth, "reschedule", NOW)
+    a_minute_later = NOW + timedelta(minutes=1)
+    undo.undo(session, harbor.prescriber, sixth, "reschedule", a_minute_later, REASON)
+
+    assert sixth.start_at == former
+    assert {"override:gap", "override:dosing-gap"} <= overridden(session, sixth, a_minute_later)
 
 
 def test_an_infusion_that_was_made_up_for_does_not_come_back(session, harbor, alice, nora_course):  # i
@@ -309,6 +336,22 @@ def test_a_course_that_is_on_hold_or_ended_gets_no_visit(session, harbor, alice,
     if booster.status is AppointmentStatus.PROPOSED:
         with pytest.raises(WrongStatus, match="cannot be booked in it"):
             boosters.book_proposed(session, alice, booster, booster.start_at, NOW)
+
+
+def test_a_held_course_gets_no_booked_visit_before_it_is_booked(session, harbor, alice):
+    course = book(session, harbor, reserve_minutes=60)
+    start = at_hour(visit(course, "infusion-6"), 13, 14)
+
+    with pytest.raises(WrongStatus, match="is only held"):
+        extra(session, alice, course, "therapy-6", start)
+
+
+def test_a_held_course_is_not_booked_for_a_patient_who_left_meanwhile(session, harbor, alice):
+    course = book(session, harbor, reserve_minutes=60)
+    course.patient.active = False
+
+    with pytest.raises(WrongStatus, match="has left the clinic"):
+        careplans.activate(session, alice, course, NOW)
 
 
 # U1: what came back on closed days, without people, and in courses that had been stopped

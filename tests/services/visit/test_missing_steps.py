@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from scheduler.errors import StepMissing
 from scheduler.models.audit_event import AuditEvent
-from scheduler.services.course import make_ups
+from scheduler.services.course import booking, make_ups
 from scheduler.services.planning.courses import missing_before, missing_steps
 from scheduler.services.visit import requirements, step_rules, visits
 from tests.cast import NOW
@@ -66,6 +66,34 @@ def test_a_missed_visit_counts_like_a_canceled_one(session, harbor, nora_course)
     visits.mark_noshow(session, harbor.actor("alice"), consult, consult.start_at + timedelta(hours=1))
 
     assert missing_before(visit(nora_course, "assessment")) == [consult]
+
+
+def test_a_visit_that_comes_only_afterwards_is_no_substitute(session, harbor, nora_course):
+    consent, infusion = visit(nora_course, "consent"), visit(nora_course, "infusion-1")
+    step = nora_course.plan_definition.plan.action("consent")
+    booked = booking.book_visit(
+        session, harbor.actor("alice"), nora_course.patient, step, consent.start_at + timedelta(days=28), NOW,
+        care_plan=nora_course,
+    )  # fmt: skip
+    assert missing_before(infusion) == []
+    visits.cancel(session, harbor.actor("alice"), [consent], NOW, "ill", "patient")
+
+    assert missing_before(infusion) == [booked]
+    with pytest.raises(StepMissing, match=r"Consent and plan \(booked on"):
+        visits.check_in(session, harbor.actor("nick"), infusion, infusion.start_at)
+    assert missing_steps(nora_course)[0] == (booked, infusion)
+
+
+def test_a_second_visit_of_a_step_takes_nothing_from_the_one_that_was_held(session, harbor, nora_course):
+    consult = visit(nora_course, "consult")
+    step = nora_course.plan_definition.plan.action("consult")
+    visits.check_in(session, harbor.actor("nick"), consult, consult.start_at)
+    booking.book_visit(
+        session, harbor.actor("alice"), nora_course.patient, step, consult.start_at + timedelta(days=29), NOW,
+        care_plan=nora_course,
+    )  # fmt: skip
+
+    assert missing_before(visit(nora_course, "infusion-1")) == []
 
 
 def test_members_of_a_series_do_not_block_each_other(session, harbor, nora_course):
