@@ -1,9 +1,11 @@
 """`flask mail`: a mail from standard input, and the check that mail is delivered, against real servers."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from config import DkimKey, MailServer
 from scheduler.models.incoming_mail import open_in
@@ -66,17 +68,41 @@ def check(app):
     return check
 
 
-def receive(app):
-    result = app.test_cli_runner().invoke(args=["mail", "receive"], input=b"Subject: hello\r\n\r\nhello")
-    return result.exit_code, result.output
+BY_POSTFIX = (
+    b"From nora@example.org  Mon Nov 30 13:00:00 2026\nReturn-Path: <nora@example.org>\n"
+    b"X-Original-To: desk\nDelivered-To: desk@clinic.example\nFrom: Nora <nora@example.org>\n"
+    b"Subject: Tuesday\n\nI cannot come.\n"
+)
 
 
-def test_a_mail_from_standard_input_is_taken_in(app, harbor):
+def receive(app, content=BY_POSTFIX):
+    result = app.test_cli_runner().invoke(args=["mail", "receive"], input=content, catch_exceptions=False)
+    return result.exit_code, result.stdout
+
+
+def test_a_mail_from_standard_input_is_taken_in(app, session, harbor):
+    session.commit()
     assert receive(app) == (0, "for a person\n")
 
+    [mail] = open_in(session, harbor.clinic.id)
+    assert (mail.patient, mail.sender, mail.subject, mail.body) == (
+        harbor.patients["Nora"],
+        "Nora <nora@example.org>",
+        "Tuesday",
+        "I cannot come.",
+    )
 
-def test_before_the_first_clinic_a_mail_is_left_alone(app):
-    assert receive(app) == (0, "no clinic yet\n")
+
+def test_before_the_first_clinic_the_mail_server_keeps_the_mail(app):
+    assert receive(app) == (os.EX_TEMPFAIL, "")
+
+
+def test_what_cannot_be_stored_is_kept_by_the_mail_server(app, session, harbor):
+    session.commit()
+    session.execute(text("ALTER TABLE incoming_mail RENAME TO another_name"))
+    session.commit()
+
+    assert receive(app) == (os.EX_TEMPFAIL, "")
 
 
 def test_what_is_delivered_is_found_right_from_end_to_end(check):

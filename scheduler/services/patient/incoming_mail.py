@@ -48,6 +48,10 @@ COMPLAINT = "Reported our mail as spam. Reminders by email have been stopped."
 log = logging.getLogger(__name__)
 
 
+class NoClinic(Exception):
+    """There is no clinic yet whose mail this could be; the mail must be kept where it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """What is kept of a mail. Without a reason no person needs to read it."""
@@ -63,12 +67,13 @@ class _Row:
 
 
 def receive(session: Session, content: bytes, now: datetime) -> str:
-    """Take in one mail and say in words what it was. Raises what the database raises, but nothing about the mail.
+    """Take in one mail and say in words what it was.
 
-    One that cannot be parsed within bounds (notify/received.py) is listed as unreadable.
+    Raises NoClinic, and what the database raises, but nothing about the mail. One that cannot be parsed within bounds
+    (notify/received.py) is listed as unreadable.
     """
     if not clinics.every(session):
-        return "no clinic yet"
+        raise NoClinic
     key = message_key(content)
     if is_known(session, key):
         return "handled before"
