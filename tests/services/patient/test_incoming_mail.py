@@ -169,6 +169,13 @@ def test_an_answer_counts_by_the_time_that_it_names_not_by_its_sequence(session,
     assert receive(session, content, NOW) == "accepted"
 
 
+def test_an_answer_without_a_sequence_counts_after_the_visit_was_moved(session, harbor, visit):
+    visit.sequence = 3
+    content = edited(answer(harbor, visit, "ACCEPTED"), ("SEQUENCE:3\r\n", ""))
+
+    assert receive(session, content, NOW) == "accepted"
+
+
 def test_an_answer_without_a_time_counts_while_the_time_that_was_sent_stands(session, harbor, visit):
     sent(session, harbor, visit).subjects[0].method = "REQUEST"
     content = re.sub(rb"DT(START|END)[^\r]*\r\n", b"", answer(harbor, visit, "ACCEPTED"))
@@ -356,11 +363,15 @@ def test_a_notice_without_a_report_is_a_failure_of_that_mail(
     ("status", "is_bad"),
     [("4.4.1", False), ("4.4.7", False), ("5.7.26", False), ("5.1.8", False), ("5.1.10", True)],
 )
-def test_only_a_missing_mailbox_marks_the_address(session, harbor, visit, status, is_bad):
+def test_every_final_failure_asks_for_a_call_and_only_a_missing_mailbox_marks_the_address(
+    session, harbor, visit, status, is_bad
+):
     message = sent(session, harbor, visit)
 
     assert receive(session, report(status, message_id=message.rfc_message_id), NOW) == f"bounced: {status}"
+    assert (message.state, message.reason) == (MessageState.FAILED, f"bounced: {status}")
     assert (visit.patient.email_bad_at is not None) is is_bad
+    assert [call.patient for call in call_list.calls(session, harbor.clinic, NOW)] == [visit.patient]
 
 
 def test_a_mailbox_that_is_full_for_days_marks_the_address(session, harbor, visit):
