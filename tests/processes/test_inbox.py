@@ -10,8 +10,10 @@ from config import MailServer
 from scheduler.domain.status import Response
 from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import MessageState
+from scheduler.notify.imap import FetchRefused
 from scheduler.processes.inbox import read_inbox
 from scheduler.services.mail import call_list
+from scheduler.services.patient.incoming_mail import UNREADABLE
 from tests.cast import NOW
 from tests.engines import both
 from tests.imap_server import PASSWORD, USER, Mailbox, imap_server
@@ -101,6 +103,24 @@ def test_mails_that_cannot_be_read_hold_up_no_others(app, session, harbor, visit
     assert mailbox.unread() == 6
 
 
+@pytest.mark.parametrize("words", ["NO [SERVERBUG] internal error", "BAD command error"])
+def test_a_mail_that_the_server_does_not_give_holds_up_no_others(
+    app, session, harbor, visit, mailbox, server, words
+):
+    for _ in range(2):
+        mailbox.put(b"From: nora@example.org\n\nbroken\n").refused = words
+    for _ in range(2):
+        with pytest.raises(FetchRefused):
+            read(session, app, server)
+    assert open_in(session, harbor.clinic.id) == []
+    mailbox.put(b"From: nora@example.org\n\nI cannot come.\n")
+
+    assert read(session, app, server) == "read 3"
+    listed = [(mail.reason, mail.body) for mail in open_in(session, harbor.clinic.id)]
+    assert listed == [(UNREADABLE, "")] * 2 + [("Wrote an email.", "I cannot come.")]
+    assert read(session, app, server) == "read 0"
+
+
 @both
 def test_a_connection_that_breaks_loses_nothing_and_changes_nothing_twice(
     app, session, harbor, visit, mailbox, server
@@ -134,6 +154,7 @@ def test_a_rebuilt_mailbox_starts_with_the_last_days_and_repeats_nothing(
     app, session, harbor, visit, mailbox, server
 ):
     mailbox.put(b"From: nora@example.org\n\nLast year.\n").old = True
+    assert read(session, app, server) == "read 0"
     mailbox.put(b"From: nora@example.org\n\nToday.\n")
     assert read(session, app, server) == "read 1"
     mailbox.uid_validity = 2

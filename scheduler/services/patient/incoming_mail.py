@@ -66,6 +66,9 @@ class _Row:
     wanted_at: datetime | None = None
 
 
+UNREADABLE_ROW = _Row(MailKind.MESSAGE, "for a person: unreadable", UNREADABLE)
+
+
 def receive(session: Session, content: bytes, now: datetime) -> str:
     """Take in one mail and say in words what it was.
 
@@ -86,8 +89,12 @@ def receive(session: Session, content: bytes, now: datetime) -> str:
         log.warning("a mail is too large or too deep to be read, and is shown to the desk")
     except Exception:
         log.exception("a mail could not be read, and is shown to the desk")
-    row = _Row(MailKind.MESSAGE, "for a person: unreadable", UNREADABLE)
-    return _keep(session, row, *received.head(content), "", False, key, now)
+    return _keep(session, UNREADABLE_ROW, *received.head(content), "", False, key, now)
+
+
+def list_unreadable(session: Session, mail: str, now: datetime) -> str:
+    """List a mail of which nothing can be had but what names it in its mailbox."""
+    return _keep(session, UNREADABLE_ROW, "", "", "", False, sha256(mail.encode()).hexdigest(), now)
 
 
 def _take_in(session: Session, content: bytes, key: str, now: datetime) -> str:

@@ -13,11 +13,13 @@ from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.mail import call_list, outbox
 from scheduler.services.patient.erasure import erase
 from scheduler.services.patient.incoming_mail import UNMATCHED, receive
+from scheduler.services.visit import moves
 from tests.cast import NOW, add_patient
 from tests.engines import both
+from tests.services.courses import book
 from tests.visits import add_visit
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -185,6 +187,20 @@ def test_an_answer_without_a_time_counts_while_the_time_that_was_sent_stands(ses
     assert receive(session, content, NOW) == "accepted"
     visit.schedule_version += 1
     assert "another time" in receive(session, b"Message-ID: <2@example.org>\r\n" + content, NOW)
+
+
+def test_a_visit_that_is_moved_is_not_accepted_any_more_until_the_new_time_is(session, harbor):
+    visit = next(one for one in book(session, harbor).appointments if one.action == "therapy-6")
+    before = answer(harbor, visit, "ACCEPTED")
+    assert receive(session, before, NOW) == "accepted"
+    planned = moves.plan_move(session, harbor.actor("alice"), visit, visit.start_at + HOUR, NOW)
+    moves.apply_moves(session, harbor.actor("alice"), planned, NOW)
+    assert visit.response is Response.NEEDS_ACTION
+
+    assert "another time" in receive(session, b"Message-ID: <2@example.org>\r\n" + before, NOW)
+    assert visit.response is Response.NEEDS_ACTION
+    assert receive(session, answer(harbor, visit, "ACCEPTED"), NOW) == "accepted"
+    assert visit.response is Response.ACCEPTED
 
 
 def test_a_comment_with_a_refusal_is_kept(session, harbor, visit):
