@@ -33,7 +33,7 @@ from scheduler.services.patient import address_changes, patient_requests, unsubs
 
 MOVED = 3
 RECENT, SOON = timedelta(days=4), timedelta(days=10)
-CHECKED = timedelta(days=14)
+CHECKED = timedelta(days=28)
 WRITTEN_TO = (MessageKind.CONFIRMATION, MessageKind.LINK)
 Fits = Callable[[Appointment], bool]
 
