@@ -1,12 +1,14 @@
 """Calendar programs through a visit's life: invited, subscribed, moved, canceled; one right entry at each step.
 
 Thunderbird and evolution-data-server, which is what GNOME Calendar and Evolution keep calendars in, take in the
-invitations of the mails and read the feed over HTTP. ical.js, the parser of Thunderbird, reads the same bytes.
+invitations of the mails and read the feed over HTTP, and the answer that Thunderbird mails confirms the visit. ical.js,
+the parser of Thunderbird, reads the same bytes.
 """
 
 import json
 import os
 import subprocess
+import time
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,18 +16,21 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import delete
 
+from scheduler.domain.status import Response
 from scheduler.models.message import MessageSubject
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
+from scheduler.services.patient.incoming_mail import receive
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.chaos.debian import installed
 from tests.clocks import StandingClock
 from tests.ical.readers import by_ical_js
-from tests.interop.thunderbird import Thunderbird
+from tests.interop.thunderbird import WAIT, Thunderbird
 from tests.running import open_url, served
 from tests.services.courses import book
 from tests.services.mail.sending import calendar_parts, send_due
+from tests.smtp_server import Script, smtp_server
 
 CLIENT = Path(__file__).with_name("eds_client.py")
 PYTHON = "/usr/bin/python3"  # Debian's, which has the bindings
@@ -73,12 +78,19 @@ def evolution(tmp_path):
 
 
 @pytest.fixture
-def thunderbird(tmp_path):
+def answers():
+    """What Thunderbird mails."""
+    return Script()
+
+
+@pytest.fixture
+def thunderbird(tmp_path, answers):
     folder = tmp_path / "thunderbird"
     folder.mkdir()
-    client = Thunderbird(folder)
-    yield client
-    client.close()
+    with smtp_server(answers) as port:
+        client = Thunderbird(folder, port)
+        yield client
+        client.close()
 
 
 @pytest.fixture
@@ -110,8 +122,16 @@ def by_thunderbirds_parser(body):
     return [(uid, int(one.start.timestamp()), one.status, one.sequence) for uid, one in found.items()]
 
 
+def answered(answers):
+    """Return the first answer that comes."""
+    last = time.monotonic() + WAIT
+    while not answers.accepted and time.monotonic() < last:
+        time.sleep(0.1)
+    return answers.accepted[0].content
+
+
 @pytest.mark.timeout(600)
-def test_one_right_entry_at_each_step(app, session, harbor, address, evolution, thunderbird):
+def test_one_right_entry_at_each_step(app, session, harbor, address, evolution, thunderbird, answers):
     alice = harbor.actor("alice")
     course = book(session, harbor).appointments
     visit = next(one for one in course if one.action == "therapy-6")
@@ -120,6 +140,8 @@ def test_one_right_entry_at_each_step(app, session, harbor, address, evolution, 
     invited = in_mail(session, NOW + 5 * MINUTE)
     assert evolution.ask("receive", calendar=invited.decode()) == [entry(visit)]
     assert thunderbird.receive(invited.decode(), "REQUEST") == ("REQUEST", [entry(visit)])
+    assert receive(session, answered(answers), NOW + 6 * MINUTE) == "accepted"
+    assert visit.response is Response.ACCEPTED
     assert by_thunderbirds_parser(invited) == [entry(visit)]
 
     _, token = feeds.create(session, alice, visit.patient.resource_id, "neutral", NOW)
@@ -137,6 +159,7 @@ def test_one_right_entry_at_each_step(app, session, harbor, address, evolution, 
     expected = sorted(map(entry, shown(course)))
     assert evolution.ask("receive", calendar=moved.decode()) == [entry(visit)]
     assert thunderbird.receive(moved.decode(), "REQUEST") == ("REQUEST:UPDATE", [entry(visit)])
+    assert visit.response is Response.NEEDS_ACTION
     assert by_thunderbirds_parser(moved) == [entry(visit)]
     assert sorted(evolution.ask("refresh")) == expected
     assert sorted(thunderbird.refresh()) == expected

@@ -15,6 +15,12 @@ SCRIPT = Path(__file__).with_name("thunderbird_client.js")
 ADDRESS = "nora@example.org"
 WAIT = 60  # seconds, to come up and for each answer
 SETTINGS = {
+    "mail.smtpservers": "drill",
+    "mail.smtp.defaultserver": "drill",
+    "mail.smtpserver.drill.type": "smtp",
+    "mail.smtpserver.drill.hostname": "127.0.0.1",
+    "mail.smtpserver.drill.authMethod": 1,  # none
+    "mail.smtpserver.drill.try_ssl": 0,
     "app.update.disabledForTesting": True,
     "datareporting.policy.dataSubmissionEnabled": False,
     "mail.provider.suppress_dialog_on_startup": True,
@@ -23,11 +29,14 @@ SETTINGS = {
 
 
 class Thunderbird:
-    """The program. Calendars are lists of (uid, start in UTC, status, SEQUENCE)."""
+    """The program, which sends its answers to the mail server at a port of this machine.
 
-    def __init__(self, folder):
+    Calendars are lists of (uid, start in UTC, status, SEQUENCE).
+    """
+
+    def __init__(self, folder, mail_port):
         port = processes.free_port()
-        settings = {**SETTINGS, "marionette.port": port}
+        settings = {**SETTINGS, "marionette.port": port, "mail.smtpserver.drill.port": mail_port}
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in settings.items()]
         (folder / "user.js").write_text("".join(lines))
         command = [
@@ -51,7 +60,10 @@ class Thunderbird:
         self._run("setUp", address=ADDRESS)
 
     def receive(self, calendar, method):
-        """Open a mail with this calendar part and press what is offered; return that, and the patient's calendar."""
+        """Open a mail with this calendar part and press what is offered; return that, and the patient's calendar.
+
+        What asks for an answer is accepted, and the answer is mailed.
+        """
         answer = self._run(
             "receive", calendar=calendar, method=method, sender="desk@seriate.example", recipient=ADDRESS
         )

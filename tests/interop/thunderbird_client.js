@@ -13,6 +13,7 @@ function setUp({ address }) {
   account.incomingServer = MailServices.accounts.createIncomingServer("nora", "localhost", "none");
   const identity = MailServices.accounts.createIdentity();
   identity.email = address;
+  identity.doFcc = false;
   account.addIdentity(identity);
   const own = calendarNamed("Home");
   own.setProperty("disabled", false);
@@ -36,9 +37,9 @@ async function receive({ calendar, method, sender, recipient }) {
   if (action) {
     await new Promise((resolve, reject) => {
       const told = ({ label }) => label && resolve();
-      const answer = method == "REQUEST" ? "ACCEPTED" : "";
+      const [answer, reply] = method == "REQUEST" ? ["ACCEPTED", "AUTO"] : ["", "NONE"];
       const window = Services.wm.getMostRecentWindow("mail:3pane");
-      cal.itip.executeAction(window, answer, "NONE", action, item, found, told) || reject(new Error("not done"));
+      cal.itip.executeAction(window, answer, reply, action, item, found, told) || reject(new Error("not done"));
     });
   }
   cal.itip.cleanupItipItem(item);
