@@ -67,6 +67,12 @@ def check(outside: str | None, name_server: str | None, wait: float, as_json: bo
     )
     if settings.inbox:
         found += probe.check_inbox(sending, settings.inbox, dns, wait)
+    elif settings.inbox_alias:
+        words = (
+            f"The mail server hands mail to flask mail receive. Write to {sending.tagged} from elsewhere: the mail "
+            "must then be listed under Requests."
+        )
+        found.append(sender_records.Finding("Inbox", sender_records.CheckState.WARNING, words))
     else:
         words = (
             "No inbox is read (INBOX_URL): bounces and calendar answers are lost, and no mail could be tried."

@@ -178,6 +178,16 @@ def test_a_mail_for_a_mailbox_elsewhere_is_sent_and_left_to_a_person(check):
     assert "spf=pass, dkim=pass and dmarc=pass" in words
 
 
+def test_where_an_alias_hands_mail_over_a_person_tries_it(app, check, session, harbor):
+    session.commit()
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], app_env="production", inbox_alias=True)
+    code, states, words = check(Delivery(Mailbox()), inbox=False)
+
+    assert (code, states["Inbox"]) == (0, "warning")
+    assert "Write to desk+" in words
+    assert "INBOX_URL" not in app.test_cli_runner().invoke(args=["status"]).output
+
+
 def test_a_check_asks_no_person_to_read_its_mails(check, session, harbor):
     accepted = Delivery(Mailbox(), PASSED)
     check(accepted)

@@ -211,6 +211,8 @@ def test_each_server_is_understood(name):
 def test_a_notice_that_a_person_forwards_is_no_notice(name):
     """A patient quotes what came back to them, or a colleague forwards it to the desk."""
     body = NOTICES[name][0].partition("\n\n")[2]
-    content = f"From: Nora <nora@example.org>\nTo: desk@clinic.example\nSubject: Please help\n\n{body}".encode()
+    content = (
+        f"From: Nora <nora@example.org>\nTo: desk@clinic.example\nSubject: Please help\n\n{body}".encode()
+    )
 
     assert read_notice(received.parse(content), content) is None

@@ -2,6 +2,7 @@
 
 import imaplib
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from scheduler.domain.status import Response
 from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import MessageState
 from scheduler.notify.imap import FetchRefused
+from scheduler.processes.clock_process import clock_jobs, outbound
 from scheduler.processes.inbox import read_inbox
 from scheduler.services.mail import call_list
 from scheduler.services.patient.incoming_mail import UNREADABLE
@@ -174,3 +176,13 @@ def test_no_more_than_a_hundred_at_once(app, session, harbor, mailbox, server):
         mailbox.put(b"Subject: spam\n\nbuy\n")
 
     assert [read(session, app, server) for _ in range(3)] == ["read 100", "read 3", "read 0"]
+
+
+def test_bounces_come_back_by_an_alias_too_and_no_mailbox_is_read(app):
+    settings = app.config["SETTINGS"]
+    nothing = outbound(app)
+    app.config["SETTINGS"] = replace(settings, inbox_alias=True)
+    by_alias = outbound(app)
+
+    assert [one.head.bounces_to for one in (nothing, by_alias)] == [None, settings.mail_from]
+    assert "inbox" not in [job.name for job in clock_jobs(app, by_alias)]
