@@ -58,6 +58,7 @@ PROPER_KEY = "python3 -c 'import secrets; print(secrets.token_hex(32))'"
 PROPER_DKIM_KEY = "openssl genrsa -out dkim.pem 2048"
 SHORTEST_RSA = 1024
 DNS_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+ALIAS = "alias:"  # in place of a mailbox's address
 MAIL_PORTS = {"smtp": 587, "smtps": 465, "imap": 143, "imaps": 993}
 
 AppEnv = Literal["production", "demo", "test"]
@@ -115,6 +116,7 @@ class Settings:
     solver_seconds: int
     second_factor: SecondFactor
     inbox: MailServer | None
+    inbox_alias: bool  # an alias of the mail server hands each mail to `flask mail receive`
     dkim: DkimKey | None
     clock_file: Path | None
     log_level: str
@@ -129,9 +131,14 @@ class Settings:
         return (self.secret_key, *self.secret_key_fallbacks)
 
     @property
+    def answers_read(self) -> bool:
+        """Whether what comes back by mail is read: bounces, calendar answers and replies."""
+        return self.inbox is not None or self.inbox_alias
+
+    @property
     def mail_digest(self) -> str:
         """A digest of what decides whether mail is delivered; a check of it holds while this stays the same."""
-        inbox = (self.inbox.host, self.inbox.port, self.inbox.username) if self.inbox else None
+        inbox = (self.inbox.host, self.inbox.port, self.inbox.username) if self.inbox else self.inbox_alias
         signing = (self.dkim.domain, self.dkim.selector) if self.dkim else None
         decides = (self.mail_from, self.smtp.host, self.smtp.port, self.smtp.username, inbox, signing)
         return sha256(repr(decides).encode()).hexdigest()
@@ -189,7 +196,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         ambiguous_send=cast(AmbiguousSend, _one_of(values, "AMBIGUOUS_SEND", "resend", "hold")),
         solver_seconds=_whole(values, "SOLVER_SECONDS", 60, 1, 600),
         second_factor=cast(SecondFactor, _one_of(values, "SECOND_FACTOR", "required", "optional")),
-        inbox=_mail_server("INBOX_URL", values["INBOX_URL"], "imap") if "INBOX_URL" in values else None,
+        inbox=_inbox(values),
+        inbox_alias=values.get("INBOX_URL") == ALIAS,
         dkim=_dkim(values, values["MAIL_FROM"]),
         clock_file=Path(values["CLOCK_FILE"]).resolve() if "CLOCK_FILE" in values else None,
         log_level=_one_of(values, "LOG_LEVEL", "info", "debug", "warning", "error", "critical").upper(),
@@ -357,6 +365,11 @@ def _mail_server(name: str, text: str, protocol: Literal["smtp", "imap"]) -> Mai
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )
+
+
+def _inbox(values: Mapping[str, str]) -> MailServer | None:
+    url = values.get("INBOX_URL", ALIAS)
+    return _mail_server("INBOX_URL", url, "imap") if url != ALIAS else None
 
 
 def _security(parts: SplitResult) -> Literal["plain", "starttls", "tls"]:

@@ -25,6 +25,7 @@ class Stored:
     flags: set[str] = field(default_factory=set)
     uid: int = 0
     old: bool = False  # came before the days that a SINCE asks for
+    refused: str = ""  # what the server says instead of giving it
 
 
 @dataclass
@@ -133,7 +134,9 @@ class _Conversation:
         if not self.selected:
             return "BAD search in a selected mailbox"
         mails = self.mailbox.mails
-        if criteria[0] == b"UID":
+        if criteria == (b"UID", b"*"):
+            found = [mail.uid for mail in mails[-1:]]
+        elif criteria[0] == b"UID":
             first = int(criteria[1].partition(b":")[0])
             last = max((mail.uid for mail in mails), default=0)
             found = [
@@ -148,6 +151,8 @@ class _Conversation:
         if not PEEK.fullmatch(what):
             return "BAD fetch one mail's BODY.PEEK[]"
         for number, mail in enumerate(self.mailbox.mails if self.selected else (), start=1):
+            if mail.uid == int(uid) and mail.refused:
+                return mail.refused
             if mail.uid == int(uid):
                 size = len(mail.content)
                 head = b"* %d FETCH (UID %d BODY[]<0> {%d}\r\n" % (number, mail.uid, size)

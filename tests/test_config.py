@@ -130,6 +130,15 @@ def test_inbox(production):
     settings = config.load(production | {"INBOX_URL": "imaps://desk:word@mail.example"})
 
     assert settings.inbox == MailServer("mail.example", 993, "tls", "desk", "word")
+    assert settings.answers_read
+
+
+def test_an_alias_in_place_of_an_inbox(production):
+    nothing = config.load(production)
+    alias = config.load(production | {"INBOX_URL": "alias:"})
+
+    assert (alias.inbox, alias.answers_read, nothing.answers_read) == (None, True, False)
+    assert alias.mail_digest != nothing.mail_digest
 
 
 @pytest.fixture
@@ -225,6 +234,7 @@ def test_a_relative_sqlite_path_lies_in_the_instance_folder(production, tmp_path
         {"MAIL_PER_MINUTE": "0"},
         {"SOLVER_SECONDS": "601"},
         {"INBOX_URL": "smtp://mail.clinic.example"},
+        {"INBOX_URL": "alias:desk"},
         {"MAIL_FROM": "the clinic"},
         {"MAIL_FROM": "desk@clinic.example\r\nBcc: all@clinic.example"},
         {"AMBIGUOUS_SEND": "maybe"},

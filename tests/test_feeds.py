@@ -105,7 +105,22 @@ def test_a_fetch_and_all_its_headers(fetch):
 
 
 @pytest.mark.parametrize(
-    "ending", ["", ".ICS", ".ics/", ".ics>", ".ics,", ".ics.", '.ics"', ".ics%20", "/", ".", ".ics%3E,"]
+    "ending",
+    [
+        "",
+        ".ICS",
+        ".ics/",
+        ".ics>",
+        ".ics,",
+        ".ics.",
+        '.ics"',
+        ".ics%20",
+        "/",
+        ".",
+        ".ics%3E,",
+        "%2Eics",
+        ".ics?nocache=1",
+    ],
 )
 def test_what_is_added_to_or_missing_from_an_address_is_forgiven(client, feed, ending):
     whole = client.get(f"/feeds/{feed[1]}.ics")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from functools import partial
 
@@ -15,17 +17,30 @@ from scheduler.cli.output import json_option, say, writing
 from scheduler.database import db
 from scheduler.models.columns import new_public_id
 from scheduler.services.mail import channels
+from scheduler.services.patient.incoming_mail import NoClinic
 from scheduler.services.patient.incoming_mail import receive as take_in
+
+log = logging.getLogger(__name__)
 
 group = AppGroup("mail", help="Incoming mail, and whether mail is delivered.")
 
 
 @group.command("receive")
 def receive() -> None:
-    """Take one mail from standard input, as a mail server's alias or filter hands it over."""
+    """Take one mail from standard input, as a mail server's alias or filter hands it over.
+
+    Exits 75 (EX_TEMPFAIL) when it could not be stored: a mail server then keeps the mail and tries again.
+    """
     content = sys.stdin.buffer.read()
-    with writing():
-        what = take_in(db.session(), content, clock.now())
+    try:
+        with writing():
+            what = take_in(db.session(), content, clock.now())
+    except NoClinic:
+        click.echo("no clinic yet: the mail is left with the mail server", err=True)
+        sys.exit(os.EX_TEMPFAIL)
+    except Exception:
+        log.exception("a mail could not be stored, and is left with the mail server")
+        sys.exit(os.EX_TEMPFAIL)
     click.echo(what)
 
 
@@ -52,6 +67,12 @@ def check(outside: str | None, name_server: str | None, wait: float, as_json: bo
     )
     if settings.inbox:
         found += probe.check_inbox(sending, settings.inbox, dns, wait)
+    elif settings.inbox_alias:
+        words = (
+            f"The mail server hands mail to flask mail receive. Write to {sending.tagged} from elsewhere: the mail "
+            "must then be listed under Requests."
+        )
+        found.append(sender_records.Finding("Inbox", sender_records.CheckState.WARNING, words))
     else:
         words = (
             "No inbox is read (INBOX_URL): bounces and calendar answers are lost, and no mail could be tried."

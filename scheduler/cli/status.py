@@ -120,7 +120,9 @@ def _warnings(app: Flask, session: Session) -> list[str]:
     settings: Settings = app.config["SETTINGS"]
     if settings.app_env != "production":
         return []
-    no_inbox = "" if settings.inbox else "bounces and calendar answers are not read (INBOX_URL is not set)"
+    no_inbox = (
+        "" if settings.answers_read else "bounces and calendar answers are not read (INBOX_URL is not set)"
+    )
     return [one for one in (channels.unchecked(session, settings.mail_digest), no_inbox) if one]
 
 

@@ -14,6 +14,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.task import Task, TaskKind, open_of
 from scheduler.models.user import StaffRole
 from scheduler.models.visit_answer import check_in_of
+from scheduler.notify.words import LANGUAGES
 from scheduler.services.patient import patient_answers, patient_requests, self_service
 from scheduler.services.task import tasks
 
@@ -90,7 +91,10 @@ def leave_a_task(world: World) -> None:
 
 
 def ask_for_other_times(world: World) -> None:
-    """Leave a few requests at the desk: other times that fit, and one patient who wants to be called."""
+    """Leave a few requests at the desk: other times that fit, and one patient who wants to be called.
+
+    Where one can ask, patients of each language that mails are written in come first.
+    """
     query = select(Appointment).where(
         Appointment.clinic_id == world.cast.clinic.id,
         Appointment.status == AppointmentStatus.BOOKED,
@@ -98,13 +102,15 @@ def ask_for_other_times(world: World) -> None:
         Appointment.start_at > world.now + timedelta(days=3),
         Appointment.care_plan_id.is_not(None),
     )
+    ahead = world.session.scalars(query.order_by(Appointment.start_at, Appointment.id)).all()
+    in_language = {one: [visit for visit in ahead if visit.patient.language == one] for one in LANGUAGES}
     asked: set[int] = set()
-    for appointment in world.session.scalars(query.order_by(Appointment.start_at, Appointment.id)):
-        if len(asked) == ASKED:
-            return
-        if appointment.patient_id not in asked and _ask(world, appointment, call=len(asked) == ASKED - 1):
-            asked.add(appointment.patient_id)
-            world.told["asked for another time"] += 1
+    for appointments in (*in_language.values(), *[ahead] * ASKED):
+        for appointment in appointments if len(asked) < ASKED else ():
+            if appointment.patient_id not in asked and _ask(world, appointment, call=len(asked) == ASKED - 1):
+                asked.add(appointment.patient_id)
+                world.told["asked for another time"] += 1
+                break
 
 
 def _ask(world: World, appointment: Appointment, *, call: bool) -> bool:

@@ -13,13 +13,15 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.reminders import Topic
-from scheduler.domain.status import LIVE, AppointmentStatus
+from scheduler.domain.status import LIVE, AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import MessageKind
 from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
+from scheduler.models.patient_request import open_for
 from scheduler.models.user import User
+from scheduler.models.visit_answer import check_in_of
 from scheduler.notify.words import LANGUAGES
 from scheduler.services.account import passwords
 from scheduler.services.actors import Actor
@@ -31,20 +33,33 @@ from scheduler.services.patient import address_changes, patient_requests, unsubs
 
 MOVED = 3
 RECENT, SOON = timedelta(days=4), timedelta(days=10)
-WRITTEN_TO = (MessageKind.CONFIRMATION, MessageKind.REMINDER, MessageKind.LINK)
+CHECKED = timedelta(days=28)
+WRITTEN_TO = (MessageKind.CONFIRMATION, MessageKind.LINK)
 Fits = Callable[[Appointment], bool]
 
 
 def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str, keys: Sequence[str]) -> int:
     """Put the mails into the outbox, those to patients in each language where someone speaks it. Returns how many."""
-    before = (Appointment.status.in_(LIVE), Appointment.end_at < now, Appointment.end_at > now - RECENT)
+    treated = (
+        Appointment.status == AppointmentStatus.FULFILLED,
+        Appointment.end_at < now,
+        Appointment.end_at > now - CHECKED,
+        Appointment.kind.in_(clinic.settings.check_in_kinds),
+    )
     ahead = (Appointment.status.in_(LIVE), Appointment.start_at > now, Appointment.start_at < now + SOON)
     proposed = (Appointment.status == AppointmentStatus.PROPOSED, Appointment.start_at > now)
     off = (Appointment.status == AppointmentStatus.CANCELLED, Appointment.start_at > now - RECENT)
     count = 0
     for kind in WRITTEN_TO:
         count += _about(session, clinic, kind, ahead, now, lambda _: True)
+    for reminded in (
+        lambda one: one.response is not Response.ACCEPTED and open_for(session, one) is None,
+        lambda one: one.response is Response.ACCEPTED and open_for(session, one) is None,
+        lambda one: open_for(session, one) is not None,
+    ):
+        count += _about(session, clinic, MessageKind.REMINDER, ahead, now, reminded)
     for kind, values in (
+        (MessageKind.CHANGE, lambda one: {"again": [one.id]}),
         (MessageKind.CHANGE, lambda one: {"before": {str(one.id): _a_day_earlier(one)}}),
         (MessageKind.REQUEST_ANSWER, lambda _: {"words": patient_requests.SUGGESTED}),
         (MessageKind.REQUEST_ANSWER, lambda _: {"words": patient_requests.DECLINED}),
@@ -63,8 +78,9 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
         session, clinic, MessageKind.DRIVER, ahead, now, lambda one: is_missing(one, Topic.DRIVER)
     )
     count += _about(session, clinic, MessageKind.BOOSTER, proposed, now, waits)
-    asked = clinic.settings.check_in_kinds
-    count += _about(session, clinic, MessageKind.CHECK_IN, before, now, lambda one: one.kind in asked)
+    count += _about(
+        session, clinic, MessageKind.CHECK_IN, treated, now, lambda one: check_in_of(session, one) is None
+    )
     count += _of_courses(session, clinic, now)
     for language in LANGUAGES:
         if (shy := _last(session, clinic, Patient.language == language, email_ok=False)) is not None:

@@ -16,6 +16,10 @@ TROUBLE = (OSError, imaplib.IMAP4.error)
 log = logging.getLogger(__name__)
 
 
+class FetchRefused(imaplib.IMAP4.error):
+    """The server does not give one mail, and the connection goes on."""
+
+
 @contextmanager
 def inbox(server: MailServer) -> Iterator[imaplib.IMAP4]:
     """Open the INBOX, read-only, until the block ends. Raises TROUBLE."""
@@ -56,10 +60,15 @@ def search(mailbox: imaplib.IMAP4, criteria: str) -> list[int]:
 
 
 def fetch(mailbox: imaplib.IMAP4, uid: int, most: int) -> bytes | None:
-    """Return the first bytes of a mail, at most so many; None if it has been deleted."""
-    answer, parts = mailbox.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{most}>)")
+    """Return the first bytes of a mail, at most so many; None if it has been deleted. Raises FetchRefused."""
+    try:
+        answer, parts = mailbox.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{most}>)")
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as bad:
+        raise FetchRefused(f"the server refuses to give mail {uid}") from bad
     if answer != "OK":
-        raise imaplib.IMAP4.error(f"the server refuses to give mail {uid}: {answer}")
+        raise FetchRefused(f"the server refuses to give mail {uid}: {answer}")
     for part in parts:
         if isinstance(part, tuple) and re.search(rb"\bBODY\[\]", part[0]):
             return bytes(part[1])

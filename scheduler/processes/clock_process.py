@@ -124,7 +124,7 @@ def outbound(app: Flask) -> Outbound:
             public_url=settings.public_url,
             keys=settings.signing_keys,
             mail_from=settings.mail_from,
-            bounces_to=settings.mail_from if settings.inbox else None,
+            bounces_to=settings.mail_from if settings.answers_read else None,
             sign=signer(settings.dkim),
         ),
         policy=settings.ambiguous_send,

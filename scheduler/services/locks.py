@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 JOBS = 0x40000000  # with the job's name; the second number is the clinic
 DAY_BITS = 20  # of a resource's lock; the ordinal of a day needs as many until the year 2870
 LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+GONE_AFTER = "5min"  # longer than any job is between two statements
 HOURS = 1  # the first of two numbers: these locks have a room of their own beside those of single numbers
 
 
@@ -51,9 +52,11 @@ def change_hours(session: Session, clinic_id: int) -> None:
 def take_job(session: Session, job: str, clinic_id: int = 0) -> bool:
     """Take a clinic's turn at a job of the clock until the transaction ends; False while another clock has it.
 
-    It must come before the job looks at what is due, so that it sees what the other clock has written.
+    It must come before the job looks at what is due, so that it sees what the other clock has written. A clock whose
+    machine has gone without a word gives its turn back after some minutes: the server alone would wait for hours.
     """
     if session.get_bind().dialect.name != "postgresql":
         return True
     number = JOBS | crc32(job.encode()) & (JOBS - 1)
-    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number, clinic_id))))
+    ends = func.set_config("idle_in_transaction_session_timeout", GONE_AFTER, True)
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(number, clinic_id), ends)))

@@ -16,10 +16,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, render_template, request
+from sqlalchemy import select
 
 from scheduler.database import db
 from scheduler.demo.mail_catcher import Caught, caught, find, folder_of, since
 from scheduler.models import clinic as clinics
+from scheduler.models.clinic import Clinic
+from scheduler.models.message import Message
+from scheduler.models.patient import Patient
+from scheduler.notify.words import tongue
+from scheduler.services.mail.letters import text_name
 
 bp = Blueprint("mailbox", __name__, url_prefix="/demo")
 SHOWN = 200
@@ -121,10 +127,23 @@ def _document(mail: Caught) -> dict[str, Any]:
         "subject": str(message["Subject"]),
         "message_id": str(message["Message-ID"]),
         "received_at": mail.received_at.isoformat(),
+        "template": _template(str(message["Message-ID"])),
         "text": text,
         "links": LINK.findall(text),
         "calendars": [part.get_payload(decode=True).decode() for part in calendars(message)],  # type: ignore[union-attr]
     }
+
+
+def _template(message_id: str) -> dict[str, Any] | None:
+    """Return which text in which language a mail is, and about how many visits; None if it is none of ours."""
+    session = db.session()
+    message = session.scalar(select(Message).where(Message.rfc_message_id == message_id))
+    if message is None:
+        return None
+    patient = session.get(Patient, message.patient_id) if message.patient_id else None
+    clinic = session.get_one(Clinic, message.clinic_id)
+    language = tongue(patient.language if patient else "en", clinic.zone, clinic.formats).language
+    return {"name": text_name(session, message), "language": language, "visits": len(message.subjects)}
 
 
 def _found(mail_id: str) -> Caught:

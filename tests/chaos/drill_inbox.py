@@ -180,7 +180,7 @@ def progress(system, session, server, wanted):
         session.rollback()
         return is_finished(session, server) or rows(session) >= wanted
 
-    system.wait(goes_on, PATIENCE, every=0.002)
+    system.wait(goes_on, PATIENCE, every=0.01)
     return is_finished(session, server)
 
 

@@ -1,9 +1,11 @@
 """`flask mail`: a mail from standard input, and the check that mail is delivered, against real servers."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from config import DkimKey, MailServer
 from scheduler.models.incoming_mail import open_in
@@ -66,17 +68,41 @@ def check(app):
     return check
 
 
-def receive(app):
-    result = app.test_cli_runner().invoke(args=["mail", "receive"], input=b"Subject: hello\r\n\r\nhello")
-    return result.exit_code, result.output
+BY_POSTFIX = (
+    b"From nora@example.org  Mon Nov 30 13:00:00 2026\nReturn-Path: <nora@example.org>\n"
+    b"X-Original-To: desk\nDelivered-To: desk@clinic.example\nFrom: Nora <nora@example.org>\n"
+    b"Subject: Tuesday\n\nI cannot come.\n"
+)
 
 
-def test_a_mail_from_standard_input_is_taken_in(app, harbor):
+def receive(app, content=BY_POSTFIX):
+    result = app.test_cli_runner().invoke(args=["mail", "receive"], input=content, catch_exceptions=False)
+    return result.exit_code, result.stdout
+
+
+def test_a_mail_from_standard_input_is_taken_in(app, session, harbor):
+    session.commit()
     assert receive(app) == (0, "for a person\n")
 
+    [mail] = open_in(session, harbor.clinic.id)
+    assert (mail.patient, mail.sender, mail.subject, mail.body) == (
+        harbor.patients["Nora"],
+        "Nora <nora@example.org>",
+        "Tuesday",
+        "I cannot come.",
+    )
 
-def test_before_the_first_clinic_a_mail_is_left_alone(app):
-    assert receive(app) == (0, "no clinic yet\n")
+
+def test_before_the_first_clinic_the_mail_server_keeps_the_mail(app):
+    assert receive(app) == (os.EX_TEMPFAIL, "")
+
+
+def test_what_cannot_be_stored_is_kept_by_the_mail_server(app, session, harbor):
+    session.commit()
+    session.execute(text("ALTER TABLE incoming_mail RENAME TO another_name"))
+    session.commit()
+
+    assert receive(app) == (os.EX_TEMPFAIL, "")
 
 
 def test_what_is_delivered_is_found_right_from_end_to_end(check):
@@ -150,6 +176,16 @@ def test_a_mail_for_a_mailbox_elsewhere_is_sent_and_left_to_a_person(check):
     assert (code, states["Inbox"], states["Sending"]) == (0, "warning", "ok")
     assert [one.recipient for one in accepted] == ["me@elsewhere.example"]
     assert "spf=pass, dkim=pass and dmarc=pass" in words
+
+
+def test_where_an_alias_hands_mail_over_a_person_tries_it(app, check, session, harbor):
+    session.commit()
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], app_env="production", inbox_alias=True)
+    code, states, words = check(Delivery(Mailbox()), inbox=False)
+
+    assert (code, states["Inbox"]) == (0, "warning")
+    assert "Write to desk+" in words
+    assert "INBOX_URL" not in app.test_cli_runner().invoke(args=["status"]).output
 
 
 def test_a_check_asks_no_person_to_read_its_mails(check, session, harbor):

@@ -1,13 +1,14 @@
 """Calendar programs through a visit's life: invited, subscribed, moved, canceled; one right entry at each step.
 
-evolution-data-server, which is what GNOME Calendar and Evolution keep calendars in, takes in the invitations of the
-mails and reads the feed over HTTP. ical.js, the parser of Thunderbird, reads the same bytes. Thunderbird's own handling
-of invitations needs its windows, and is not run here.
+Thunderbird and evolution-data-server, which is what GNOME Calendar and Evolution keep calendars in, take in the
+invitations of the mails and read the feed over HTTP, and the answer that Thunderbird mails confirms the visit. ical.js,
+the parser of Thunderbird, reads the same bytes.
 """
 
 import json
 import os
 import subprocess
+import time
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,17 +16,21 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import delete
 
+from scheduler.domain.status import Response
 from scheduler.models.message import MessageSubject
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
+from scheduler.services.patient.incoming_mail import receive
 from scheduler.services.visit import moves, visits
 from tests.cast import NOW
 from tests.chaos.debian import installed
 from tests.clocks import StandingClock
 from tests.ical.readers import by_ical_js
+from tests.interop.thunderbird import WAIT, Thunderbird
 from tests.running import open_url, served
 from tests.services.courses import book
 from tests.services.mail.sending import calendar_parts, send_due
+from tests.smtp_server import Script, smtp_server
 
 CLIENT = Path(__file__).with_name("eds_client.py")
 PYTHON = "/usr/bin/python3"  # Debian's, which has the bindings
@@ -73,6 +78,22 @@ def evolution(tmp_path):
 
 
 @pytest.fixture
+def answers():
+    """What Thunderbird mails."""
+    return Script()
+
+
+@pytest.fixture
+def thunderbird(tmp_path, answers):
+    folder = tmp_path / "thunderbird"
+    folder.mkdir()
+    with smtp_server(answers) as port:
+        client = Thunderbird(folder, port)
+        yield client
+        client.close()
+
+
+@pytest.fixture
 def address(app):
     app.extensions["clock"] = StandingClock(NOW)
     with served(app) as url:
@@ -93,7 +114,7 @@ def in_mail(session, now):
     """Return the calendar of the only mail that is due."""
     [mail] = send_due(session, now)
     [part] = calendar_parts(mail)
-    return part.get_content().encode() if isinstance(part.get_content(), str) else part.get_content()
+    return part.get_payload(decode=True)
 
 
 def by_thunderbirds_parser(body):
@@ -101,8 +122,16 @@ def by_thunderbirds_parser(body):
     return [(uid, int(one.start.timestamp()), one.status, one.sequence) for uid, one in found.items()]
 
 
-@pytest.mark.timeout(300)
-def test_one_right_entry_at_each_step(app, session, harbor, address, evolution):
+def answered(answers):
+    """Return the first answer that comes."""
+    last = time.monotonic() + WAIT
+    while not answers.accepted and time.monotonic() < last:
+        time.sleep(0.1)
+    return answers.accepted[0].content
+
+
+@pytest.mark.timeout(600)
+def test_one_right_entry_at_each_step(app, session, harbor, address, evolution, thunderbird, answers):
     alice = harbor.actor("alice")
     course = book(session, harbor).appointments
     visit = next(one for one in course if one.action == "therapy-6")
@@ -110,27 +139,41 @@ def test_one_right_entry_at_each_step(app, session, harbor, address, evolution):
     outbox.tell(session, harbor.clinic, [visit], NOW)
     invited = in_mail(session, NOW + 5 * MINUTE)
     assert evolution.ask("receive", calendar=invited.decode()) == [entry(visit)]
+    assert thunderbird.receive(invited.decode(), "REQUEST") == ("REQUEST", [entry(visit)])
+    assert receive(session, answered(answers), NOW + 6 * MINUTE) == "accepted"
+    assert visit.response is Response.ACCEPTED
     assert by_thunderbirds_parser(invited) == [entry(visit)]
 
     _, token = feeds.create(session, alice, visit.patient.resource_id, "neutral", NOW)
     session.commit()
     path = f"/feeds/{token}.ics"
     evolution.ask("subscribe", port=urlsplit(address).port, path=path)
-    assert sorted(evolution.ask("refresh")) == sorted(map(entry, shown(course)))
+    expected = sorted(map(entry, shown(course)))
+    assert sorted(evolution.ask("refresh")) == expected
+    assert sorted(thunderbird.subscribe(f"{address}{path}")) == expected
 
     planned = moves.plan_move(session, alice, visit, visit.start_at + timedelta(hours=1), NOW + DAY)
     moves.apply_moves(session, alice, planned, NOW + DAY)
     moved = in_mail(session, NOW + DAY + 5 * MINUTE)
     session.commit()
+    expected = sorted(map(entry, shown(course)))
     assert evolution.ask("receive", calendar=moved.decode()) == [entry(visit)]
+    assert thunderbird.receive(moved.decode(), "REQUEST") == ("REQUEST:UPDATE", [entry(visit)])
+    assert visit.response is Response.NEEDS_ACTION
     assert by_thunderbirds_parser(moved) == [entry(visit)]
-    assert sorted(evolution.ask("refresh")) == sorted(map(entry, shown(course)))
+    assert sorted(evolution.ask("refresh")) == expected
+    assert sorted(thunderbird.refresh()) == expected
+    offered, events = thunderbird.receive(invited.decode(), "REQUEST")  # an old mail is opened again
+    assert (offered.partition(":")[0], events) == ("none", [entry(visit)])
 
     visits.cancel(session, alice, [visit], NOW + 2 * DAY)
     canceled = in_mail(session, NOW + 2 * DAY + 5 * MINUTE)
     session.commit()
+    expected = sorted(map(entry, shown(course)))
     assert evolution.ask("receive", calendar=canceled.decode()) == []
+    assert thunderbird.receive(canceled.decode(), "CANCEL") == ("CANCEL", [])
     assert by_thunderbirds_parser(canceled) == [entry(visit)]
-    assert sorted(evolution.ask("refresh")) == sorted(map(entry, shown(course)))
+    assert sorted(evolution.ask("refresh")) == expected
+    assert sorted(thunderbird.refresh()) == expected
     with open_url(f"{address}{path}") as answer:
-        assert sorted(by_thunderbirds_parser(answer.read())) == sorted(map(entry, shown(course)))
+        assert sorted(by_thunderbirds_parser(answer.read())) == expected

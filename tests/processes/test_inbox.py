@@ -2,6 +2,7 @@
 
 import imaplib
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,11 @@ from config import MailServer
 from scheduler.domain.status import Response
 from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import MessageState
+from scheduler.notify.imap import FetchRefused
+from scheduler.processes.clock_process import clock_jobs, outbound
 from scheduler.processes.inbox import read_inbox
 from scheduler.services.mail import call_list
+from scheduler.services.patient.incoming_mail import UNREADABLE
 from tests.cast import NOW
 from tests.engines import both
 from tests.imap_server import PASSWORD, USER, Mailbox, imap_server
@@ -101,6 +105,24 @@ def test_mails_that_cannot_be_read_hold_up_no_others(app, session, harbor, visit
     assert mailbox.unread() == 6
 
 
+@pytest.mark.parametrize("words", ["NO [SERVERBUG] internal error", "BAD command error"])
+def test_a_mail_that_the_server_does_not_give_holds_up_no_others(
+    app, session, harbor, visit, mailbox, server, words
+):
+    for _ in range(2):
+        mailbox.put(b"From: nora@example.org\n\nbroken\n").refused = words
+    for _ in range(2):
+        with pytest.raises(FetchRefused):
+            read(session, app, server)
+    assert open_in(session, harbor.clinic.id) == []
+    mailbox.put(b"From: nora@example.org\n\nI cannot come.\n")
+
+    assert read(session, app, server) == "read 3"
+    listed = [(mail.reason, mail.body) for mail in open_in(session, harbor.clinic.id)]
+    assert listed == [(UNREADABLE, "")] * 2 + [("Wrote an email.", "I cannot come.")]
+    assert read(session, app, server) == "read 0"
+
+
 @both
 def test_a_connection_that_breaks_loses_nothing_and_changes_nothing_twice(
     app, session, harbor, visit, mailbox, server
@@ -134,6 +156,7 @@ def test_a_rebuilt_mailbox_starts_with_the_last_days_and_repeats_nothing(
     app, session, harbor, visit, mailbox, server
 ):
     mailbox.put(b"From: nora@example.org\n\nLast year.\n").old = True
+    assert read(session, app, server) == "read 0"
     mailbox.put(b"From: nora@example.org\n\nToday.\n")
     assert read(session, app, server) == "read 1"
     mailbox.uid_validity = 2
@@ -153,3 +176,13 @@ def test_no_more_than_a_hundred_at_once(app, session, harbor, mailbox, server):
         mailbox.put(b"Subject: spam\n\nbuy\n")
 
     assert [read(session, app, server) for _ in range(3)] == ["read 100", "read 3", "read 0"]
+
+
+def test_bounces_come_back_by_an_alias_too_and_no_mailbox_is_read(app):
+    settings = app.config["SETTINGS"]
+    nothing = outbound(app)
+    app.config["SETTINGS"] = replace(settings, inbox_alias=True)
+    by_alias = outbound(app)
+
+    assert [one.head.bounces_to for one in (nothing, by_alias)] == [None, settings.mail_from]
+    assert "inbox" not in [job.name for job in clock_jobs(app, by_alias)]

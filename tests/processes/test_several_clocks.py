@@ -1,10 +1,12 @@
 """Several clocks at once, and clinics that go wrong: nothing is done twice, and a broken clinic harms no other."""
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from scheduler.database import begin_write, db
@@ -136,6 +138,22 @@ def test_a_clinics_turn_ends_with_the_transaction_and_holds_up_no_other_clinic_a
 
     assert taken == [True, True, False, True, True]
     assert locks.take_job(second, "digest", 1)
+
+
+@postgresql
+def test_the_turn_of_a_clock_that_has_gone_without_a_word_is_given_back(two, monkeypatch):
+    monkeypatch.setattr(locks, "GONE_AFTER", "50ms")
+    first, second = two
+    assert locks.take_job(first, "inbox")
+    given_back, last = False, time.monotonic() + 20
+    while not given_back and time.monotonic() < last:
+        second.rollback()
+        given_back = locks.take_job(second, "inbox")
+
+    assert given_back
+    with pytest.raises(DBAPIError, match="idle-in-transaction") as raised:
+        first.execute(text("SELECT 1"))
+    assert raised.value.connection_invalidated
 
 
 @both

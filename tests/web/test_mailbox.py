@@ -4,8 +4,11 @@ import pytest
 
 from scheduler.app import create_app
 from scheduler.demo.mail_catcher import Keeper, folder_of
+from scheduler.models.message import MessageKind
+from scheduler.services.mail import outbox
 from tests.cast import NOW
 from tests.engines import test_settings
+from tests.visits import add_visit
 
 MAIL = (
     b"From: Seriate <clinic@seriate.invalid>\r\nTo: nora@example.org\r\nSubject: Hello\r\nMIME-Version: 1.0\r\n"
@@ -63,6 +66,23 @@ def test_the_source_and_the_calendar_can_be_fetched(client, mailbox):
     assert client.get(f"/demo/mailbox/{mail_id}/calendar/0").data.startswith(b"BEGIN:VCALENDAR")
     assert client.get(f"/demo/mailbox/{mail_id}/calendar/1").status_code == 404
     assert client.get("/demo/mailbox.json").json[0]["links"] == ["https://seriate.example/visits/abc"]
+
+
+def test_which_text_a_mail_is_made_of_is_said(client, mailbox, session, harbor):
+    nora = harbor.patients["Nora"]
+    nora.language = "es-MX"
+    visits = [add_visit(session, harbor, "Chair 1", NOW + timedelta(days=days)) for days in (1, 2)]
+    message = outbox.enqueue(session, harbor.clinic, MessageKind.REMINDER, NOW, patient=nora, about=visits)
+    message.rfc_message_id = "<ours@seriate.invalid>"
+    session.commit()
+    for name in (b"ours", b"another"):
+        mailbox.keep("x", ["nora@example.org"], b"Message-ID: <%s@seriate.invalid>\r\n%s" % (name, MAIL))
+
+    found = {mail["message_id"]: mail["template"] for mail in client.get("/demo/mailbox.json").json}
+    assert found == {
+        "<ours@seriate.invalid>": {"name": "reminder", "language": "es", "visits": 2},
+        "<another@seriate.invalid>": None,
+    }
 
 
 @pytest.mark.parametrize("mail_id", ["nothing", "..%2f..%2fenv", "0000000000000000-00000000"])

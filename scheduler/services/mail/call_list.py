@@ -29,6 +29,7 @@ from scheduler.services.mail.message_ends import ended, wipe
 from scheduler.services.trail import audit
 
 CALLED_ABOUT = sorted(reason.value for reason in NEEDS_CALL)
+SAID_AGAIN = ("before", "again", "words")  # values of a mail that its repetition has too
 UNSENT = (MessageState.FAILED, MessageState.UNCERTAIN)
 
 
@@ -101,7 +102,7 @@ def resend(session: Session, actor: Actor, message: Message, now: datetime) -> M
         now,
         patient=patient,
         recipient=message.recipient,
-        values={"before": message.values.get("before", {})},
+        values={name: message.values[name] for name in SAID_AGAIN if name in message.values},
         about=about,
         expires_at=message.expires_at if message.expires_at and message.expires_at > now else None,
     )

@@ -72,7 +72,7 @@ REMINDING = (
 )
 FOOTER = {
     "en": "Email isn't secure. Please don't reply with personal information.",
-    "es": "Enviado automáticamente. El correo no es confidencial: no responda con nada privado.",
+    "es": "El correo electrónico no es seguro. Por favor, no responda con información personal.",
 }
 
 
@@ -170,6 +170,13 @@ class MessageBatch:
     about: Sequence[Appointment]
     patients: Sequence[Patient]
     clinics: Sequence[Clinic]
+
+
+def text_name(session: Session, message: Message) -> str:
+    """Return the name of the text that a message is made of, as its visits are now."""
+    patient = session.get(Patient, message.patient_id) if message.patient_id else None
+    in_the_open = patient is not None and patient.email_ok
+    return words_for(session, message, _appointments(session, message), in_the_open=in_the_open)
 
 
 def read_batch(session: Session, ids: Sequence[int]) -> MessageBatch:

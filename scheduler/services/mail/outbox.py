@@ -88,7 +88,10 @@ def enqueue(
 
 
 def add_subject(message: Message, appointment: Appointment, told: LastNotification | None = None) -> None:
-    """Bind a message to a visit in its present version; the mail's usefulness grows with its visits."""
+    """Bind a message to a visit in its present version; the mail's usefulness grows with its visits.
+
+    What the reader was last told is what `told` says; without it, what the message's values say already.
+    """
     message.subjects.append(
         MessageSubject(
             clinic_id=message.clinic_id,
@@ -97,19 +100,21 @@ def add_subject(message: Message, appointment: Appointment, told: LastNotificati
         )
     )
     key, values, live = str(appointment.id), message.values, appointment.status.is_live
+    was_off = not told.stands if told else appointment.id in values.get("again", ())
+    was = (told.written if told.stands else None) if told else values["before"].get(key)
     others = {
         name: [one for one in values.get(name, ()) if one != appointment.id] for name in ("off", "again")
     }
     if not live:
         others["off"].append(appointment.id)
-    elif told and not told.stands:
+    elif was_off:
         others["again"].append(appointment.id)
     before = {other: times for other, times in values["before"].items() if other != key}
     message.values = {
         **values,
         **others,
         "times": {**values["times"], key: times_document(appointment)},
-        "before": before | ({key: told.written} if told and told.stands else {}),
+        "before": before | ({key: was} if was else {}),
     }
 
 

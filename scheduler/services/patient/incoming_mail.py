@@ -48,6 +48,10 @@ COMPLAINT = "Reported our mail as spam. Reminders by email have been stopped."
 log = logging.getLogger(__name__)
 
 
+class NoClinic(Exception):
+    """There is no clinic yet whose mail this could be; the mail must be kept where it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """What is kept of a mail. Without a reason no person needs to read it."""
@@ -62,13 +66,17 @@ class _Row:
     wanted_at: datetime | None = None
 
 
-def receive(session: Session, content: bytes, now: datetime) -> str:
-    """Take in one mail and say in words what it was. Raises what the database raises, but nothing about the mail.
+UNREADABLE_ROW = _Row(MailKind.MESSAGE, "for a person: unreadable", UNREADABLE)
 
-    One that cannot be parsed within bounds (notify/received.py) is listed as unreadable.
+
+def receive(session: Session, content: bytes, now: datetime) -> str:
+    """Take in one mail and say in words what it was.
+
+    Raises NoClinic, and what the database raises, but nothing about the mail. One that cannot be parsed within bounds
+    (notify/received.py) is listed as unreadable.
     """
     if not clinics.every(session):
-        return "no clinic yet"
+        raise NoClinic
     key = message_key(content)
     if is_known(session, key):
         return "handled before"
@@ -81,8 +89,12 @@ def receive(session: Session, content: bytes, now: datetime) -> str:
         log.warning("a mail is too large or too deep to be read, and is shown to the desk")
     except Exception:
         log.exception("a mail could not be read, and is shown to the desk")
-    row = _Row(MailKind.MESSAGE, "for a person: unreadable", UNREADABLE)
-    return _keep(session, row, *received.head(content), "", False, key, now)
+    return _keep(session, UNREADABLE_ROW, *received.head(content), "", False, key, now)
+
+
+def list_unreadable(session: Session, mail: str, now: datetime) -> str:
+    """List a mail of which nothing can be had but what names it in its mailbox."""
+    return _keep(session, UNREADABLE_ROW, "", "", "", False, sha256(mail.encode()).hexdigest(), now)
 
 
 def _take_in(session: Session, content: bytes, key: str, now: datetime) -> str:

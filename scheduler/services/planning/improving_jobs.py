@@ -3,7 +3,7 @@
 The job holds ids, dates and numbers: the patient's and the plan's public ids and the wishes as a care plan keeps them.
 It belongs to the user who asked, ends within the time that it was given, and is forgotten an hour after. What it found
 is placed on the live calendar again when it is looked at, so nothing that has been taken meanwhile is offered, and
-nothing too close to a dosing visit that the patient has in another course. Asking again about a patient ends the last search.
+nothing too close to a dosing visit of the patient in another course. Asking again about a patient ends the last search.
 """
 
 from __future__ import annotations

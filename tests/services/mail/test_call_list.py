@@ -10,9 +10,10 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail import call_list, outbox, reminders
 from tests.cast import NOW
 from tests.engines import both
+from tests.services.mail.sending import send_due, text_of
 from tests.visits import add_visit
 
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -102,6 +103,32 @@ def test_a_failed_mail_is_sent_again_as_a_new_one(session, harbor, visit):
         [visit.id],
     )
     assert failed.settled_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "subject"),
+    [
+        (MessageKind.CHANGE, {"before": "a day earlier"}, "New time: "),
+        (MessageKind.CHANGE, {"again": True}, "Scheduled again: "),
+        (MessageKind.REQUEST_ANSWER, {"words": "request-declined"}, "About the appointment"),
+    ],
+)
+def test_a_mail_that_is_sent_again_says_the_same(session, harbor, visit, kind, values, subject):
+    if "before" in values:
+        values = {
+            "before": {str(visit.id): [(at - DAY).isoformat() for at in (visit.start_at, visit.end_at)]}
+        }
+    if "again" in values:
+        values = {"again": [visit.id]}
+    failed = outbox.enqueue(
+        session, harbor.clinic, kind, NOW, patient=visit.patient, about=[visit], values=values
+    )
+    failed.state = MessageState.FAILED
+    call_list.resend(session, harbor.actor("alice"), failed, NOW)
+    [sent] = send_due(session, NOW + MINUTE)
+
+    assert sent["Subject"].startswith(subject)
+    assert ("Old time: " in text_of(sent)) is ("before" in values)
 
 
 def test_old_news_is_not_sent_again(session, harbor, visit):

@@ -13,11 +13,13 @@ from scheduler.models.patient_request import PatientRequest, RequestState
 from scheduler.services.mail import call_list, outbox
 from scheduler.services.patient.erasure import erase
 from scheduler.services.patient.incoming_mail import UNMATCHED, receive
+from scheduler.services.visit import moves
 from tests.cast import NOW, add_patient
 from tests.engines import both
+from tests.services.courses import book
 from tests.visits import add_visit
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -169,6 +171,13 @@ def test_an_answer_counts_by_the_time_that_it_names_not_by_its_sequence(session,
     assert receive(session, content, NOW) == "accepted"
 
 
+def test_an_answer_without_a_sequence_counts_after_the_visit_was_moved(session, harbor, visit):
+    visit.sequence = 3
+    content = edited(answer(harbor, visit, "ACCEPTED"), ("SEQUENCE:3\r\n", ""))
+
+    assert receive(session, content, NOW) == "accepted"
+
+
 def test_an_answer_without_a_time_counts_while_the_time_that_was_sent_stands(session, harbor, visit):
     sent(session, harbor, visit).subjects[0].method = "REQUEST"
     content = re.sub(rb"DT(START|END)[^\r]*\r\n", b"", answer(harbor, visit, "ACCEPTED"))
@@ -178,6 +187,20 @@ def test_an_answer_without_a_time_counts_while_the_time_that_was_sent_stands(ses
     assert receive(session, content, NOW) == "accepted"
     visit.schedule_version += 1
     assert "another time" in receive(session, b"Message-ID: <2@example.org>\r\n" + content, NOW)
+
+
+def test_a_visit_that_is_moved_is_not_accepted_any_more_until_the_new_time_is(session, harbor):
+    visit = next(one for one in book(session, harbor).appointments if one.action == "therapy-6")
+    before = answer(harbor, visit, "ACCEPTED")
+    assert receive(session, before, NOW) == "accepted"
+    planned = moves.plan_move(session, harbor.actor("alice"), visit, visit.start_at + HOUR, NOW)
+    moves.apply_moves(session, harbor.actor("alice"), planned, NOW)
+    assert visit.response is Response.NEEDS_ACTION
+
+    assert "another time" in receive(session, b"Message-ID: <2@example.org>\r\n" + before, NOW)
+    assert visit.response is Response.NEEDS_ACTION
+    assert receive(session, answer(harbor, visit, "ACCEPTED"), NOW) == "accepted"
+    assert visit.response is Response.ACCEPTED
 
 
 def test_a_comment_with_a_refusal_is_kept(session, harbor, visit):
@@ -356,11 +379,15 @@ def test_a_notice_without_a_report_is_a_failure_of_that_mail(
     ("status", "is_bad"),
     [("4.4.1", False), ("4.4.7", False), ("5.7.26", False), ("5.1.8", False), ("5.1.10", True)],
 )
-def test_only_a_missing_mailbox_marks_the_address(session, harbor, visit, status, is_bad):
+def test_every_final_failure_asks_for_a_call_and_only_a_missing_mailbox_marks_the_address(
+    session, harbor, visit, status, is_bad
+):
     message = sent(session, harbor, visit)
 
     assert receive(session, report(status, message_id=message.rfc_message_id), NOW) == f"bounced: {status}"
+    assert (message.state, message.reason) == (MessageState.FAILED, f"bounced: {status}")
     assert (visit.patient.email_bad_at is not None) is is_bad
+    assert [call.patient for call in call_list.calls(session, harbor.clinic, NOW)] == [visit.patient]
 
 
 def test_a_mailbox_that_is_full_for_days_marks_the_address(session, harbor, visit):
