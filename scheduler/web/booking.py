@@ -38,10 +38,6 @@ from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 from scheduler.web.wish_form import Fields
 
-# What a desk reads of a proposal's terms; the others are about the clinic's use of its time, for programs.
-PREFERENCE_TERMS = ("preferred", "weekdays", "therapist")  # where one costs, it stands among what is not kept
-DESK_TERMS = ("moves", "completion", "gaps", "rhythm", *PREFERENCE_TERMS, "handovers")
-
 bp = Blueprint("booking", __name__)
 
 
@@ -223,8 +219,6 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
         "needs_override": bool(bends or second),
         "earlier": _earlier(form),
         "group": _group(),
-        "term_keys": DESK_TERMS,
-        "preference_keys": PREFERENCE_TERMS,
     }
 
 

@@ -5,6 +5,7 @@ import pytest
 from scheduler.models.task import Task
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
+from scheduler.services.day import worklist
 from scheduler.services.visit import moves
 from tests.answering import needing
 from tests.cast import NOW
@@ -96,3 +97,15 @@ def test_a_taken_task_is_snoozed_from_the_list_and_gone_until_then(session, harb
     assert nick.post(f"/tasks/{task}/snooze", data={"until": "tomorrow"}).status_code == 303
 
     assert "No open tasks." in nick.get("/today").text
+
+
+def test_every_page_counts_the_same_as_the_list_from_the_first_one_on(
+    session, harbor, closed, signed_in, monkeypatch
+):
+    monkeypatch.setattr(worklist, "COUNTS", worklist.Counts())
+    alice = signed_in(harbor, "alice")
+    count = worklist.of_actor(session, harbor.actor("alice"), NOW).count
+
+    assert count > 0
+    assert f'<span class="count">{count}<' in alice.get("/patients").text
+    assert f'<span class="count">{count}<' in alice.get("/today/count").text
