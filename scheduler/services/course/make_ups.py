@@ -31,7 +31,7 @@ from scheduler.services.planning.courses import followers, latest
 from scheduler.services.planning.visit_rows import People, action_of, planned
 from scheduler.services.trail import audit
 from scheduler.services.visit.changes import changing, release_expired
-from scheduler.services.visit.moves import Move, MovePlanner, wanted, write
+from scheduler.services.visit.moves import Move, MovePlanner, Trial, wanted, write
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class MakeUpPlanner(MovePlanner):
         """Return the moves for the best start. Raises NoFitFound."""
         return self._required(self._reflow(self.course, None, bend=False))
 
-    def plan(self, start: datetime, *, override: bool = False, nearby: bool = False) -> list[Move]:
+    def plan(self, start: datetime, *, override: bool = False, trial: Trial | None = None) -> list[Move]:
         if start < self.now:
             raise Invalid([("start", "is in the past")])
-        return self._required(self._following(start, override, nearby))
+        return self._required(self._following(start, override, trial))
 
     def _required(self, moves: list[Move]) -> list[Move]:
         if not moves:
