@@ -50,6 +50,7 @@ OWN = {
     "digest": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
+    "proposal": COMMON | {"held"},
     "task-notice": STAFF,
 }
 
@@ -63,6 +64,7 @@ FOR_PROXIES = frozenset(
         "confirmation",
         "driver",
         "link",
+        "proposal",
         "reinstated",
         "reminder",
         "reminder-asked",
@@ -74,7 +76,9 @@ FOR_PROXIES = frozenset(
     }
 )
 # what a clinic may word: not what carries the key to an account or warns of a change of address
-OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
+OURS = frozenset(
+    {"proposal", "reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"}
+)
 EDITABLE = frozenset(
     {
         *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS),
@@ -147,7 +151,8 @@ def parsed(text: str, shipped: MailText | None = None) -> MailText:
 
 def placeholders(kind: str) -> frozenset[str]:
     """Return the names that a mail of this kind can fill in."""
-    return COMMON | {"patient"} if kind.startswith(PROXY) else OWN.get(kind, COMMON)
+    known = OWN.get(kind.removeprefix(PROXY), COMMON)
+    return known | {"patient"} if kind.startswith(PROXY) else known
 
 
 def check(kind: str, text: str, language: str = "en") -> None:
