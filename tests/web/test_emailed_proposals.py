@@ -10,7 +10,6 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.task import Task
 from scheduler.services import private_links
-from scheduler.services.course import careplans
 from scheduler.services.task import emailed_proposals
 from tests.cast import NOW
 from tests.engines import SECRET_KEY
@@ -126,8 +125,9 @@ def test_held_times_are_emailed_with_the_end_of_the_hold_until_they_are_booked(
 ):
     desk.post("/care-plans", data=offered | {"reserve": "yes"})
     session.rollback()
-    course = session.scalars(select(CarePlan)).one()
-    assert desk.post(f"/care-plans/{course.public_id}/email").status_code == 303
+    course = session.scalars(select(CarePlan)).one().public_id
+    session.rollback()
+    assert desk.post(f"/care-plans/{course}/email").status_code == 303
     session.rollback()
     message = proposal_of(session)
     [mail] = send_due(session, NOW)
@@ -135,8 +135,9 @@ def test_held_times_are_emailed_with_the_end_of_the_hold_until_they_are_booked(
     session.commit()
     assert "These times work for me" in page(message)
 
-    careplans.activate(session, harbor.actor("alice"), course, NOW)
-    session.commit()
+    session.rollback()
+    desk.post(f"/care-plans/{course}/activation")
+    session.rollback()
     assert "These times work for me" not in page(message)
 
 
