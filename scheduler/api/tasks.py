@@ -66,7 +66,7 @@ class TaskQuery(Paged):
 
 
 class Completion(Body):
-    """What came of it, in words."""
+    """Outcome, in words."""
 
     outcome: Annotated[str, TextLine(tasks.LONGEST, required=True, lines=True)]
 

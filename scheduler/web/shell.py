@@ -90,8 +90,10 @@ def _tasks(person: Actor) -> tuple[int, list[str]]:
         count = worklist.COUNTS.of_actor(db.session(), person, clock.now())
     if not waiting:
         return count, []
-    answers = "A patient’s answer needs" if waiting == 1 else f"{waiting} patients’ answers need"
-    words = Markup('{} a person, and it is not taken yet: <a href="{}">see what is to do</a>.')
+    answers = (
+        "A patient’s check-in answer needs" if waiting == 1 else f"{waiting} patients’ check-in answers need"
+    )
+    words = Markup('{} attention, and no one has taken it: <a href="{}">open To do</a>.')
     return count, [words.format(answers, url_for("tasks.index"))]
 
 

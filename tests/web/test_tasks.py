@@ -22,7 +22,7 @@ def task(session, harbor, course):
 
 def test_every_page_says_that_an_answer_waits_until_it_is_taken(harbor, task, signed_in):
     nick = signed_in(harbor, "nick")
-    words = "A patient\u2019s answer needs a person, and it is not taken yet"
+    words = "A patient\u2019s check-in answer needs attention, and no one has taken it"
 
     assert words in nick.get("/patients").text
     assert nick.post(f"/tasks/{task}/assignment").status_code == 303
@@ -55,9 +55,9 @@ def test_the_visits_of_the_patient_are_marked(harbor, course, task, signed_in):
     nurse = [signed_in(harbor, "nick").get(page).text for page in pages]
     reader = [signed_in(harbor, "rita").get(page).text for page in pages]
 
-    assert "An answer of this patient needs a person" in nurse[0]
+    assert "A check-in answer of this patient needs attention" in nurse[0]
     assert "Open task" in nurse[1]
-    assert not [page for page in reader if "needs a person" in page or "Open task" in page]
+    assert not [page for page in reader if "needs attention" in page or "Open task" in page]
 
 
 @pytest.fixture
