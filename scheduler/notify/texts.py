@@ -76,9 +76,7 @@ FOR_PROXIES = frozenset(
     }
 )
 # what a clinic may word: not what carries the key to an account or warns of a change of address
-OURS = frozenset(
-    {"proposal", "reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"}
-)
+OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
 EDITABLE = frozenset(
     {
         *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS),
@@ -93,6 +91,7 @@ EDITABLE = frozenset(
         "link",
         "notice",
         "private",
+        "proposal",
         "reminder",
         "reminder-confirmed",
     }
