@@ -108,7 +108,7 @@ class WrongStatus(Refusal):
 class WrongDay(Refusal):
     """The step is recorded on another day: `day` is the visit's; `overridable` tells whether a reason would help."""
 
-    code, title = "wrong-day", "This is not recorded today"
+    code, title = "wrong-day", "This can't be recorded today"
 
 
 class KeyReused(Refusal):

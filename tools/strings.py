@@ -25,6 +25,7 @@ JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 QUOTED = re.compile(r""""((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`""")
 COMMENT = re.compile(r"^\s*(//|\*|/\*)")
 YAML_TEXT = re.compile(r"^\s*(?:- )?(?:[\w-]+:\s+)?([^#\s].*\s.*)$")
+NAME = re.compile(r"(?![A-Z])[\w{}#@*-]*[./:][\w{}#@*./:-]*[\w/}]")  # a file, a route, an address: no prose
 SPOKEN = re.compile(r"[A-Z]?[a-z]+[ ,.:;!?'’]+\S*[A-Za-z]|^[A-Z][a-z]+[.!?]?$")
 CLASSES = re.compile(
     r"(?:^| )(?:btn|text|m[btesy]|p[xy]|d|form|fw|bi|col|row|table|alert|badge|gap|list|nav|card|is)-[a-z0-9-]+(?: |$)"
@@ -52,7 +53,8 @@ def texts(folders: tuple[str, ...] = FOLDERS) -> Iterator[Text]:
     for path in files(folders):
         if reader := readers.get(path.suffix):
             for line, text in sorted(reader(path.read_text())):
-                if SPOKEN.search(short := " ".join(text.split())) and not CLASSES.search(short):
+                short = " ".join(text.split())
+                if SPOKEN.search(short) and not CLASSES.search(short) and not NAME.fullmatch(short):
                     yield Text(path.relative_to(ROOT), line, short)
 
 

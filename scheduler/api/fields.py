@@ -176,7 +176,7 @@ def read_date(value: object) -> date:
 def read_time(value: object) -> time:
     """Return a wall-clock time. Raises PydanticCustomError with the reason."""
     if not isinstance(value, str) or not CLOCK_TIME.fullmatch(value):
-        raise _bad("must be a wall-clock time such as 09:30")
+        raise _bad("must be a local time such as 09:30")
     return time.fromisoformat(value)
 
 

@@ -13,7 +13,7 @@ from scheduler.api.paging import Paged, page
 from scheduler.api.withheld import Details, withhold
 from scheduler.database import db
 from scheduler.http import access
-from scheduler.models.task import Task
+from scheduler.models.task import Task, TaskKind
 from scheduler.models.user import User
 from scheduler.services.actors import Actor
 from scheduler.services.task import tasks
@@ -32,15 +32,18 @@ class TaskAnswerView(View):
 class TaskView(View):
     """A task. It is free while `taken_by` is null; it is open until `done_at`.
 
+    `answer` is about check-in answers; `proposal` about appointments that were proposed by email, which the patient
+    `accepts`, or asks for a call about.
     `answers` are those that opened it or were added to it, the earliest first. `withheld` names the fields that are
     empty because the caller's role does not see them.
     """
 
     id: Id
-    kind: Literal["answer"]
+    kind: Literal["answer", "proposal"]
     patient_id: Id | None
     appointment_id: Id | None
     answers: list[TaskAnswerView]
+    accepts: bool | None
     created_at: At
     due_at: At
     overdue: bool
@@ -63,7 +66,7 @@ class TaskQuery(Paged):
 
 
 class Completion(Body):
-    """What came of it, in words."""
+    """Outcome, in words."""
 
     outcome: Annotated[str, TextLine(tasks.LONGEST, required=True, lines=True)]
 
@@ -117,6 +120,7 @@ def _view(task: Task) -> TaskView:
         patient_id=task.patient.public_id if task.patient else None,
         appointment_id=task.appointment.public_id if task.appointment else None,
         answers=[_answer(answer) for answer in task.answers],
+        accepts=task.accepts if task.kind is TaskKind.PROPOSAL else None,
         created_at=at(task.created_at),
         due_at=at(task.due_at),
         overdue=task.is_overdue(clock.now()),

@@ -28,12 +28,15 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import staff
 from scheduler.services.day import digest
 from scheduler.services.mail import notices, outbox
-from scheduler.services.mail.reminders import waits
+from scheduler.services.mail.reminders import recipients, waits
 from scheduler.services.patient import address_changes, patient_requests, unsubscribing
+from scheduler.services.task import emailed_proposals
+from scheduler.services.task.emailed_proposals import EmailedVisit
 
 MOVED = 3
 RECENT, SOON = timedelta(days=4), timedelta(days=10)
 CHECKED = timedelta(days=28)
+PROPOSED_IN = timedelta(days=14)
 WRITTEN_TO = (MessageKind.CONFIRMATION, MessageKind.LINK)
 Fits = Callable[[Appointment], bool]
 
@@ -89,8 +92,20 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
         if (moving := _last(session, clinic, Patient.language == language, email_ok=True)) is not None:
             by_link = Actor(clinic, None, None, "patient")
             address_changes.ask(session, by_link, moving, f"new.{moving.email}", now)
-            count += 2
+            count += 2 + _proposed(session, clinic, moving, now)
     return count + _to_staff(session, clinic, now, public_url, keys)
+
+
+def _proposed(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> int:
+    """Propose a consultation and an assessment in two weeks, which the patient may answer on the private page."""
+    start = (now + PROPOSED_IN).replace(minute=0, second=0, microsecond=0)
+    visits = [
+        EmailedVisit(at, at + timedelta(hours=1), title, None, None)
+        for title, at in (("Consultation", start), ("Medical assessment", start + timedelta(days=2)))
+    ]
+    path = f"/care-plans/new?patient={patient.public_id}"
+    emailed_proposals.email(session, Actor(clinic, None, None, "demo"), patient, visits, path, now)
+    return len(recipients(patient))
 
 
 def _of_courses(session: Session, clinic: Clinic, now: datetime) -> int:

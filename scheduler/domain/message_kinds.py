@@ -16,6 +16,7 @@ class MessageKind(StrEnum):
     CHECK_IN = "check-in"
     LINK = "link"
     REQUEST_ANSWER = "request-answer"
+    PROPOSAL = "proposal"
     ADDRESS = "address"
     DIGEST = "digest"
     NOTICE = "notice"
@@ -43,6 +44,7 @@ _WORDS = {
     _K.CHECK_IN: "Check-in questions",
     _K.LINK: "New link",
     _K.REQUEST_ANSWER: "Answer to a request",
+    _K.PROPOSAL: "Proposed appointments",
     _K.ADDRESS: "Change of address",
     _K.DIGEST: "Daily email to the front desk",
     _K.NOTICE: "Alert to the front desk",

@@ -33,7 +33,7 @@ def phone_from_file(field: str, text: str, country: str) -> str:
     if number is None:
         found = list(rules.PhoneNumberMatcher(text, country, leniency=rules.Leniency.POSSIBLE))
         if len(found) > 1:
-            raise BadText(field, "holds more than one number; keep one of them")
+            raise BadText(field, "contains more than one number; keep one of them")
         if not found and not plain:
             raise BadText(field, "is not a phone number")
         number = found[0].number if found else None

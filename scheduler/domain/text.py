@@ -13,10 +13,10 @@ from email_validator import EmailNotValidError, validate_email
 
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 REASONS = {
-    "Cc": "holds a control character",
-    "Cs": "holds half of a character (a lone surrogate)",
-    "Zl": "holds a line separator",
-    "Zp": "holds a paragraph separator",
+    "Cc": "contains a control character",
+    "Cs": "contains half of a character (a lone surrogate)",
+    "Zl": "contains a line separator",
+    "Zp": "contains a paragraph separator",
 }
 
 
@@ -39,7 +39,7 @@ def clean_email(field: str, value: object) -> str:
     try:
         address: str = validate_email(line, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError:
-        raise BadText(field, "is not a mail address") from None
+        raise BadText(field, "is not an email address") from None
     return address
 
 
@@ -82,9 +82,9 @@ def _clean(field: str, value: object, longest: int, required: bool, allowed: str
 
 def _reason_against(character: str) -> str | None:
     if character in "\r\n":
-        return "holds a line break"
+        return "contains a line break"
     if character in BIDI_CONTROLS:
-        return "holds a character that reorders text"
+        return "contains a character that reorders text"
     return REASONS.get(unicodedata.category(character))
 
 

@@ -24,6 +24,7 @@ OPEN = "done_at IS NULL"
 
 class TaskKind(StrEnum):
     ANSWER = "answer"  # a patient's answers that a person must see
+    PROPOSAL = "proposal"  # what a patient said of proposed appointments
 
 
 class Task(InClinic, Public, Model):
@@ -85,6 +86,11 @@ class Task(InClinic, Public, Model):
         given = self.details.get("answers", ())
         return [{**one, "at": datetime.fromisoformat(one["at"])} for one in given]
 
+    @property
+    def accepts(self) -> bool:
+        """Whether the patient takes the proposed appointments; else the patient asks for a call."""
+        return bool(self.details.get("accepts"))
+
     def is_overdue(self, now: datetime) -> bool:
         return self.done_at is None and self.due_at <= now
 
@@ -110,8 +116,10 @@ def _is_open(clinic_id: int, now: datetime) -> ColumnElement[bool]:
 
 
 def open_about(session: Session, patient_id: int) -> list[Task]:
-    """Return a patient's open tasks, the one due first in front."""
-    query = select(Task).where(Task.patient_id == patient_id, Task.done_at.is_(None))
+    """Return the tasks about a patient's answers that are open, the one due first in front."""
+    query = select(Task).where(
+        Task.kind == TaskKind.ANSWER, Task.patient_id == patient_id, Task.done_at.is_(None)
+    )
     return list(session.scalars(query.order_by(Task.due_at, Task.id)))
 
 
@@ -121,9 +129,12 @@ def of_patient(session: Session, patient_id: int) -> list[Task]:
 
 
 def with_open(session: Session, clinic_id: int, patient_ids: Collection[int]) -> frozenset[int]:
-    """Return which of these patients have an open task."""
+    """Return which of these patients have answers that need a person."""
     query = select(Task.patient_id).where(
-        Task.clinic_id == clinic_id, Task.done_at.is_(None), Task.patient_id.in_(patient_ids)
+        Task.clinic_id == clinic_id,
+        Task.kind == TaskKind.ANSWER,
+        Task.done_at.is_(None),
+        Task.patient_id.in_(patient_ids),
     )
     return frozenset(one for one in session.scalars(query) if one is not None)
 
@@ -132,6 +143,11 @@ def open_of(session: Session, kind: TaskKind, appointment_id: int) -> Task | Non
     query = select(Task).where(
         Task.kind == kind, Task.appointment_id == appointment_id, Task.done_at.is_(None)
     )
+    return session.scalar(query)
+
+
+def open_of_patient(session: Session, kind: TaskKind, patient_id: int) -> Task | None:
+    query = select(Task).where(Task.kind == kind, Task.patient_id == patient_id, Task.done_at.is_(None))
     return session.scalar(query)
 
 

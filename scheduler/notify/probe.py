@@ -113,7 +113,7 @@ def check_inbox(probe: Probe, server: MailServer, dns: Dns, wait: float) -> list
     except imap.TROUBLE as trouble:
         return [
             *found,
-            Finding("Inbox", CheckState.FAULT, f"The inbox on {server.host} ceased to answer: {trouble}"),
+            Finding("Inbox", CheckState.FAULT, f"The inbox on {server.host} stopped answering: {trouble}"),
         ]
     return [*found, *_arrivals(probe, sent, arrived, wait), *_judgments(probe, arrived, dns)]
 

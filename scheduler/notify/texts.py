@@ -50,6 +50,7 @@ OWN = {
     "digest": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
+    "proposal": COMMON | {"held"},
     "task-notice": STAFF,
 }
 
@@ -63,6 +64,7 @@ FOR_PROXIES = frozenset(
         "confirmation",
         "driver",
         "link",
+        "proposal",
         "reinstated",
         "reminder",
         "reminder-asked",
@@ -89,6 +91,7 @@ EDITABLE = frozenset(
         "link",
         "notice",
         "private",
+        "proposal",
         "reminder",
         "reminder-confirmed",
     }
@@ -147,7 +150,8 @@ def parsed(text: str, shipped: MailText | None = None) -> MailText:
 
 def placeholders(kind: str) -> frozenset[str]:
     """Return the names that a mail of this kind can fill in."""
-    return COMMON | {"patient"} if kind.startswith(PROXY) else OWN.get(kind, COMMON)
+    known = OWN.get(kind.removeprefix(PROXY), COMMON)
+    return known | {"patient"} if kind.startswith(PROXY) else known
 
 
 def check(kind: str, text: str, language: str = "en") -> None:

@@ -19,6 +19,7 @@ from scheduler.services.patient import patient_answers, patient_requests, self_s
 from scheduler.services.patient.address_changes import TooOften
 from scheduler.services.patient.self_service import OldForm, TooLate
 from scheduler.services.planning.courses import blocked_by
+from scheduler.services.task import emailed_proposals
 
 VISIT = "/visits/<token>/appointments/<visit_id>"
 MOST_AT_ONCE = 200  # visits that one form confirms
@@ -26,6 +27,7 @@ DONE = (
     "confirmed",
     "cancelled",
     "asked",
+    "answered",
     "accepted",
     "withdrawn",
     "driver",
@@ -130,6 +132,19 @@ def withdraw(token: str, visit_id: str) -> Response:
     if asked is not None:
         patient_requests.withdraw(db.session(), page.actor, asked, page.now)
     return gone_to(page, "withdrawn")
+
+
+@bp.post("/visits/<token>/proposal")
+def answer_proposal(token: str) -> Response:
+    """Take the appointments that were proposed by email, or ask for a call about them."""
+    page = opened(token)
+    proposal = emailed_proposals.open_for(db.session(), page.patient, page.now)
+    if proposal is None:
+        raise OldForm
+    page.check(page.patient, f"proposal {proposal.created_at.timestamp()}")
+    accepts = request.form.get("answer") == "yes"
+    emailed_proposals.answer(db.session(), page.actor, proposal, page.now, accepts=accepts)
+    return gone_to(page, "answered")
 
 
 def _wanted(page: Opened, visit: Appointment) -> datetime | None:

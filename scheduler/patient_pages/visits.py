@@ -18,6 +18,7 @@ from scheduler.patient_pages.opening import Opened, bp, opened, shown
 from scheduler.services.clinic.displaced import among
 from scheduler.services.patient.patient_answers import waiting_check_in
 from scheduler.services.planning.courses import missing_before_each
+from scheduler.services.task import emailed_proposals
 
 FEW = 3  # a mail about no more visits opens the page with these unfolded
 
@@ -33,6 +34,7 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
     visits = page.visits()
     standing = [visit for visit in visits if visit.status.is_live]
     offered = [(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits]
+    proposal = emailed_proposals.open_for(db.session(), page.patient, page.now)
     confirmable = [visit for visit, may, _ in offered if may.confirm]
     return shown(
         "patient_pages/show.html",
@@ -49,6 +51,9 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         needed={visit.public_id for visit in standing if is_needed(visit, page.now)},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=offered,
+        proposal=proposal,
+        proposed=emailed_proposals.visits_of(proposal) if proposal else [],
+        held_until=emailed_proposals.held_until(proposal, page.now) if proposal else None,
         confirmable=confirmable if len(confirmable) > 1 else [],
         zone=_shared_zone(page, visits),
     )

@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on, to_local
-from scheduler.domain.plans import Role
+from scheduler.domain.planner.values import Placement
+from scheduler.domain.plans import Action, Role
 from scheduler.errors import Invalid, NotFound, ProposalExpired, Refusal, RuleBroken, SlotTaken
 from scheduler.http import signing
 from scheduler.models import care_plan as care_plans
@@ -21,26 +22,25 @@ from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
 from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
+from scheduler.models.task import TaskKind
 from scheduler.services.course import booking, unbooking
 from scheduler.services.patient import patients
 from scheduler.services.patient.patient_search import look_up
 from scheduler.services.planning import course_rules, improving_jobs, proposals, unkept
 from scheduler.services.planning.earlier import LastVisitMissing
 from scheduler.services.planning.proposal_tokens import unsign
+from scheduler.services.task import emailed_proposals, tasks
+from scheduler.services.task.emailed_proposals import EmailedVisit
 from scheduler.services.visit import judge
 from scheduler.transactions import only_reads, reads_first
 from scheduler.web import offers, wish_form
 from scheduler.web.current import actor
 from scheduler.web.earlier_form import EarlierForm, earlier_form
-from scheduler.web.local import iso_time, local_time, read_date
+from scheduler.web.local import iso_date, iso_time, local_time, read_date
 from scheduler.web.offers import NOTHING, Found, asking_again, find
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 from scheduler.web.wish_form import Fields
-
-# What a desk reads of a proposal's terms; the others are about the clinic's use of its time, for programs.
-PREFERENCE_TERMS = ("preferred", "weekdays", "therapist")  # where one costs, it stands among what is not kept
-DESK_TERMS = ("moves", "completion", "gaps", "rhythm", *PREFERENCE_TERMS, "handovers")
 
 bp = Blueprint("booking", __name__)
 
@@ -154,6 +154,43 @@ def book() -> str | tuple[str, int] | Response:
     return redirect(url_for("care_plans.show", care_plan_id=course.public_id), 303)
 
 
+@bp.post("/care-plans/proposals/email")
+@may("book")
+def email() -> Response:
+    """Email a proposal to its patient, who answers on the private page; nothing of it is booked or held."""
+    now = clock.now()
+    held = unsign(db.session(), actor(), request.form.get("token", ""), signing.keys(), now)
+    wishes = held.wishes
+    plan, form = wishes.plan_definition.plan, wish_form.changed(request.form, {})
+    form.setlist(
+        "pinned", [f"{one.action}@{iso_date(one.start)}T{iso_time(one.start)}" for one in held.visits]
+    )
+    path = url_for(".new", **form.to_dict(flat=False))  # type: ignore[arg-type]  # lists are repeated
+    visits = [_proposed(plan.action(one.action), one) for one in held.visits]
+    emailed_proposals.email(db.session(), actor(), wishes.patient, visits, path, now)
+    db.session.commit()
+    flash(f"Emailed to {wishes.patient.name}. These times are not held. The answer appears under To do.")
+    return redirect(url_for("patients.show", patient_id=wishes.patient.public_id), 303)
+
+
+@bp.post("/care-plans/proposals/answers/<task_id>")
+@may("book")
+def close_answer(task_id: str) -> Response:
+    """Take the answer to an emailed proposal off the list. A booked course does so itself."""
+    task = tasks.find(db.session(), actor(), task_id)
+    if task.kind is not TaskKind.PROPOSAL:
+        raise NotFound
+    tasks.complete(db.session(), actor(), task, "Handled", clock.now())
+    db.session.commit()
+    flash("Done.")
+    return redirect(url_for("tasks.index"), 303)
+
+
+def _proposed(action: Action, visit: Placement) -> EmailedVisit:
+    named = (action.title, action.position, action.series_length, action.visible)
+    return EmailedVisit(visit.start, visit.attended_end, *named)
+
+
 @bp.post("/care-plans/<care_plan_id>/undo")
 @may("book")
 def take_back(care_plan_id: str) -> Response:
@@ -223,8 +260,7 @@ def _shown(patient: Patient, form: Fields, found: Found) -> dict[str, Any]:
         "needs_override": bool(bends or second),
         "earlier": _earlier(form),
         "group": _group(),
-        "term_keys": DESK_TERMS,
-        "preference_keys": PREFERENCE_TERMS,
+        "may_email": emailed_proposals.may_be_emailed(patient),
     }
 
 

@@ -13,7 +13,7 @@ from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.requirements import good_until
 from scheduler.domain.status import CARE_PLAN_STEPS, CarePlanStatus
-from scheduler.errors import NotFound
+from scheduler.errors import NotFound, WrongStatus
 from scheduler.models import care_plan as care_plans
 from scheduler.models import visit_answer
 from scheduler.models.appointment import appointments_of
@@ -22,6 +22,8 @@ from scheduler.services.course import careplans, missed_doses
 from scheduler.services.course.course_pictures import picture
 from scheduler.services.planning.courses import missing_steps
 from scheduler.services.row_versions import check_version
+from scheduler.services.task import emailed_proposals
+from scheduler.services.task.emailed_proposals import EmailedVisit
 from scheduler.services.visit import requirements, visit_story
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -67,6 +69,7 @@ def show(care_plan_id: str) -> str:
         longest=lambda rule: good_until(rule, today),
         today=today,
         now=now,
+        may_email=emailed_proposals.may_be_emailed(course.patient),
     )
 
 
@@ -90,6 +93,23 @@ def activate(care_plan_id: str) -> Response:
     course = find(care_plan_id)
     careplans.activate(db.session(), actor(), course, clock.now())
     return _saved(course, "Course booked.")
+
+
+@bp.post("/<care_plan_id>/email")
+@may("book")
+def email(care_plan_id: str) -> Response:
+    """Email the times of a held course to its patient, who answers on the private page."""
+    course, now = find(care_plan_id), clock.now()
+    if course.status is not CarePlanStatus.DRAFT or not course.expires_at or course.expires_at <= now:
+        raise WrongStatus("These times are no longer held")
+    visits = [
+        EmailedVisit(one.start_at, one.end_at, one.title, one.position, one.series_length, one.visible)
+        for one in appointments_of(course)
+        if one.expires_at is not None
+    ]
+    path, held_until = url_for(".show", care_plan_id=care_plan_id), course.expires_at
+    emailed_proposals.email(db.session(), actor(), course.patient, visits, path, now, held_until)
+    return _saved(course, "Emailed. The answer appears under To do.")
 
 
 @bp.post("/<care_plan_id>/requirements/<key>")

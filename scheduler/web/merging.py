@@ -20,9 +20,9 @@ FOUND = 12
 LABELS = {
     "given_name": "First name",
     "family_name": "Last name",
-    "preferred_name": "Called",
-    "pronunciation": "Pronounced",
-    "birth_date": "Born",
+    "preferred_name": "Preferred name",
+    "pronunciation": "Pronunciation",
+    "birth_date": "Date of birth",
     "phone": "Phone",
     "email": "Email",
     "email_ok": "OK to email details",
@@ -39,7 +39,7 @@ LABELS = {
     "mrn": "MRN",
     "insurance_payer": "Insurance",
     "deceased_on": "Date of death",
-    "active": "Patient of the clinic",
+    "active": "Active patient",
 }
 
 

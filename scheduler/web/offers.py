@@ -35,6 +35,8 @@ from scheduler.web.current import actor
 from scheduler.web.month import CalendarDay, weeks
 from scheduler.web.wish_form import Fields
 
+# What a desk reads of a proposal's terms; the others are about the clinic's use of its time, for programs.
+DESK_TERMS = ("moves", "completion", "gaps", "rhythm", "preferred", "weekdays", "therapist", "handovers")
 MOST_BESIDE = 2  # other courses beside the better one that a worker has found
 
 
@@ -52,6 +54,16 @@ class ShownProposal:
     closed: Mapping[date, str]
     count: str
     unkept: Sequence[tuple[unkept.Unkept, list[tuple[str, str]]]] = ()
+
+    @property
+    def terms(self) -> list[str]:
+        """Return what the desk reads of the proposal, without what is among the preferences that are not kept."""
+        said = {one.term for one, _ in self.unkept}
+        return [
+            term.words[:1].upper() + term.words[1:]
+            for term in self.proposal.terms
+            if term.words and term.key in DESK_TERMS and term.key not in said
+        ]
 
 
 @dataclass(frozen=True)

@@ -81,15 +81,19 @@ def _frame() -> dict[str, Any]:
 
 
 def _tasks(person: Actor) -> tuple[int, list[str]]:
-    """Return how many tasks are open, and that answers of patients wait; nothing for who works on none."""
+    """Return how much there is to do, and that answers of patients wait; nothing for who works on none."""
     if not allowed(person, "tasks"):
         return 0, []
-    count, waiting = task.count_open(db.session(), person.clinic.id, clock.now())
-    count = worklist.COUNTS.last(person) or count
+    _, waiting = task.count_open(db.session(), person.clinic.id, clock.now())
+    count = worklist.COUNTS.last(person)
+    if count is None:
+        count = worklist.COUNTS.of_actor(db.session(), person, clock.now())
     if not waiting:
         return count, []
-    answers = "A patient’s answer needs" if waiting == 1 else f"{waiting} patients’ answers need"
-    words = Markup('{} a person, and it is not taken yet: <a href="{}">see what is to do</a>.')
+    answers = (
+        "A patient’s check-in answer needs" if waiting == 1 else f"{waiting} patients’ check-in answers need"
+    )
+    words = Markup('{} attention, and no one has taken it: <a href="{}">open To do</a>.')
     return count, [words.format(answers, url_for("tasks.index"))]
 
 

@@ -14,10 +14,12 @@ SHOWS: dict[str, Shows] = {
     **dict.fromkeys(
         (
             "booking.book",
+            "booking.email",
             "booking.new",
             "booking.propose",
             "care_plans.activate",
             "care_plans.complete_requirement",
+            "care_plans.email",
             "care_plans.reopen_requirement",
             "care_plans.show",
             "care_plans.step",
@@ -104,6 +106,7 @@ SHOWS: dict[str, Shows] = {
     "shifts.shift": listing("late day"),
     "zone_rules.index": listing("time-zone changes"),
     **dict.fromkeys(("booking.explain_late_start", "booking.starts"), nothing("free times only")),
+    "booking.close_answer": _REDIRECT,
     "tasks.count": nothing("numbers only"),
     **dict.fromkeys(
         (

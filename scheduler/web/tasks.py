@@ -88,7 +88,7 @@ def complete(task_id: str) -> Response | tuple[str, int]:
         tasks.complete(db.session(), actor(), task, request.form.get("outcome", ""), clock.now())
     except Invalid as refusal:
         db.session.rollback()
-        return _page([task], heading="Task", error="Say what came of it."), refusal.status
+        return _page([task], heading="Task", error="Enter the outcome."), refusal.status
     db.session.commit()
     flash("Done.")
     return redirect(url_for(".index"), 303)

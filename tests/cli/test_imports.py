@@ -108,14 +108,14 @@ def test_a_small_table_is_imported(bring, session):
          ["line 2: given_name: has broken letters (JosÃ© looks like José); save the original as CSV UTF-8",
           "line 3: given_name: has broken letters (ZoÃ« looks like Zoë); save the original as CSV UTF-8"]),
         ("given_name,family_name\nJos\ufffd,B\n",
-         ["line 2: given_name: holds a character that was lost; save the original as CSV UTF-8"]),
+         ["line 2: given_name: contains a character that was lost; save the original as CSV UTF-8"]),
         ("given_name,family_name,phone\nA,B,2.12556E+09\nC,D,212-555-0101 / 212-555-0102\n",
          ["line 2: phone: was rounded by the spreadsheet; format the column as text and enter the number again",
-          "line 3: phone: holds more than one number; keep one of them"]),
+          "line 3: phone: contains more than one number; keep one of them"]),
         ('given_name,family_name\nA,B\n"C,D\n', ["line 3: file: is not CSV: unexpected end of data"]),
         ("given_name,family_name\nA,B\na,b\n", ["line 3: duplicate: already exists (line 2)"]),
         ('given_name,family_name\nA,"B\nC"\nD,\n',
-         ["line 2: family_name: holds a line break"]),
+         ["line 2: family_name: contains a line break"]),
         ("given_name,family_name,email_ok\nA,B,perhaps\n", ["line 2: email_ok: must be true or false"]),
         ("given_name,family_name,weekdays\nA,B,Mo\n",
          ["line 2: preferences.weekdays: must be weekdays from 1 (Monday) to 7"]),
@@ -158,10 +158,10 @@ def test_ten_thousand_lines_with_planted_faults_are_refused_by_line(bring):
     code, _, said = bring("people.csv", "\n".join([HEADER, *lines]))
 
     assert [line for line in said if line.startswith("people.csv")] == [
-        "people.csv: line 43: email: is not a mail address",
+        "people.csv: line 43: email: is not an email address",
         "people.csv: line 5001: given_name: is missing, and so is family_name",
         f"people.csv: line 7779: birth_date: is not a date such as {EXAMPLES['ymd']}",
-        "people.csv: line 10001: given_name: holds a character that reorders text",
+        "people.csv: line 10001: given_name: contains a character that reorders text",
     ]
     assert said[-1] == "Error: 4 faults (4 by line); nothing is imported"
     assert said[:20] == [f"checked {done} of {LINES}" for done in range(500, LINES + 1, 500)]
@@ -217,7 +217,7 @@ def test_planted_faults_of_a_bundle_are_named_by_entry(bring):
     assert [place for place, _ in named] == ["entry 10", "entry 500", "entry 999"]
     assert [line for line in fields[2] if line.startswith("synthetic")] == [
         "synthetic.json: entry 3: given_name: is missing, and so is family_name",
-        "synthetic.json: entry 998: email: is not a mail address",
+        "synthetic.json: entry 998: email: is not an email address",
     ]
     assert (shape[0], fields[0], count()) == (1, 1, 1)
 

@@ -38,7 +38,7 @@ def test_a_given_password_is_not_printed(app, session, harbor):
             ["alice@example.org", "--role", "nurse"],
             "Error: email: belongs to a member of this clinic already\n",
         ),
-        (["eve", "--role", "nurse"], "Error: email: is not a mail address\n"),
+        (["eve", "--role", "nurse"], "Error: email: is not an email address\n"),
         (["eve@example.org", "--role", "nurse", "--clinic", "moon"], "Error: There is no clinic moon.\n"),
         (
             ["eve@example.org", "--role", "nurse", "--password", "short"],

@@ -71,7 +71,7 @@ def test_a_search_for_a_foreign_patient_finds_nothing(fhir, hill, course):
         ("/Schedule?_after=gone", "GET", (400, "invalid", "_after: that position no longer exists; search again")),
         ("/Appointment?_after=x~y", "GET", (400, "invalid", "_after: is not a place in this list")),
         ("/Appointment?patient=Group/1", "GET", (400, "invalid", "patient: must be a reference to Patient")),
-        ("/Patient?name=%00", "GET", (400, "invalid", "'name' holds a control character")),
+        ("/Patient?name=%00", "GET", (400, "invalid", "'name' contains a control character")),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_an_outcome(rita, path, method, expected):

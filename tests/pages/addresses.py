@@ -17,6 +17,8 @@ from scheduler.services import jobs, private_links
 from scheduler.services.account import invitations, passwords
 from scheduler.services.actors import Actor
 from scheduler.services.patient import address_changes, patient_answers
+from scheduler.services.task import emailed_proposals
+from scheduler.services.task.emailed_proposals import EmailedVisit
 from scheduler.services.visit.visits import cancel
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY
@@ -45,6 +47,20 @@ def before_signing_in(session, staffed):
     return ["/login", "/account/forgotten", f"/account/password/{link}", invitation]
 
 
+def proposed_by_email(session, staffed):
+    """Email Nora two proposals: she has answered the first."""
+    nora = staffed.patients["Nora"]
+    start = NOW + timedelta(days=9)
+    one = EmailedVisit(start, start + timedelta(hours=1), "Infusion", 1, 6)
+    for seconds in (1, 2):  # after her course was booked
+        at = NOW + timedelta(seconds=seconds)
+        emailed_proposals.email(session, staffed.actor("alice"), nora, [one], "/care-plans/new", at)
+        if seconds == 1:
+            by_patient = Actor(staffed.clinic, None, None, "patient")
+            first = emailed_proposals.open_for(session, nora, at)
+            emailed_proposals.answer(session, by_patient, first, at, accepts=True)
+
+
 def of_the_patient(session, staffed, course):
     """Return the pages behind the link in a mail to Nora."""
     nora = staffed.patients["Nora"]
@@ -52,6 +68,7 @@ def of_the_patient(session, staffed, course):
     home = f"/visits/{private_links.page_token((SECRET_KEY,), mail, private_links.VISITS)}"
     second = next(one for one in course.appointments if one.action == "infusion-3")
     visit = f"{home}/appointments/{second.public_id}"
+    proposed_by_email(session, staffed)
     by_patient = Actor(staffed.clinic, None, None, "patient")
     asked = address_changes.ask(session, by_patient, nora, "new@example.org", NOW)
     session.commit()

@@ -405,7 +405,7 @@ def test_a_stale_step_says_that_somebody_was_faster(
     expect(alice.locator(".panel-marks")).to_contain_text("confirmed")
 
 
-def test_the_board_is_walked_and_a_visit_moved_by_keys_alone(alice, session, infusion):
+def test_visits_are_moved_canceled_rescheduled_and_booked_by_keys_alone(alice, session, infusion):
     page = alice
     before = infusion.start_at
     page.goto(board_of(infusion))
@@ -425,6 +425,33 @@ def test_the_board_is_walked_and_a_visit_moved_by_keys_alone(alice, session, inf
 
     expect(page.get_by_role("status")).to_contain_text("moved.")
     assert fresh(session, infusion).start_at == before + timedelta(hours=1)
+
+    page.locator(f'[data-visit="{infusion.public_id}"]').first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel-title")).to_be_focused()
+    page.locator("#panel summary", has_text="Cancel").focus()
+    page.keyboard.press("Enter")
+    page.locator("#panel").get_by_label("Reason", exact=True).last.focus()
+    page.keyboard.type("ill")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("canceled")
+    page.locator("#panel").get_by_role("link", name="Reschedule").focus()
+    page.keyboard.press("Enter")
+    page.locator("button.time").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name=re.compile("^Book")).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("rescheduled")
+
+    page.goto("/")
+    page.keyboard.press("v")
+    page.get_by_label("Patient", exact=True).focus()
+    page.keyboard.type("Zora Keys")
+    page.keyboard.press("Tab")
+    page.keyboard.type("212 555 0100")
+    page.locator("#panel").get_by_role("button", name="Book", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("Consultation for Zora Keys: booked.")
 
 
 def test_keys_lead_to_days_search_booking_and_help(alice):

@@ -71,7 +71,7 @@ def test_what_is_wrong_is_told_by_the_name_that_stands_beside_the_field(harbor, 
     page = signed_in(harbor, "alice").post("/patients", data=ANA | {"birth_date": "2090-01-01"})
 
     assert page.status_code == 422
-    assert '<a href="#birth_date">Date of birth</a> is not the birth date of a living person' in page.text
+    assert '<a href="#birth_date">Date of birth</a> is not a plausible date of birth' in page.text
 
 
 def test_all_links_of_a_patient_are_ended_and_a_fresh_one_is_sent_from_their_page(session, harbor, signed_in):

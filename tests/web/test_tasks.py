@@ -5,6 +5,7 @@ import pytest
 from scheduler.models.task import Task
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
+from scheduler.services.day import worklist
 from scheduler.services.visit import moves
 from tests.answering import needing
 from tests.cast import NOW
@@ -21,7 +22,7 @@ def task(session, harbor, course):
 
 def test_every_page_says_that_an_answer_waits_until_it_is_taken(harbor, task, signed_in):
     nick = signed_in(harbor, "nick")
-    words = "A patient\u2019s answer needs a person, and it is not taken yet"
+    words = "A patient\u2019s check-in answer needs attention, and no one has taken it"
 
     assert words in nick.get("/patients").text
     assert nick.post(f"/tasks/{task}/assignment").status_code == 303
@@ -54,9 +55,9 @@ def test_the_visits_of_the_patient_are_marked(harbor, course, task, signed_in):
     nurse = [signed_in(harbor, "nick").get(page).text for page in pages]
     reader = [signed_in(harbor, "rita").get(page).text for page in pages]
 
-    assert "An answer of this patient needs a person" in nurse[0]
+    assert "A check-in answer of this patient needs attention" in nurse[0]
     assert "Open task" in nurse[1]
-    assert not [page for page in reader if "needs a person" in page or "Open task" in page]
+    assert not [page for page in reader if "needs attention" in page or "Open task" in page]
 
 
 @pytest.fixture
@@ -96,3 +97,15 @@ def test_a_taken_task_is_snoozed_from_the_list_and_gone_until_then(session, harb
     assert nick.post(f"/tasks/{task}/snooze", data={"until": "tomorrow"}).status_code == 303
 
     assert "No open tasks." in nick.get("/today").text
+
+
+def test_every_page_counts_the_same_as_the_list_from_the_first_one_on(
+    session, harbor, closed, signed_in, monkeypatch
+):
+    monkeypatch.setattr(worklist, "COUNTS", worklist.Counts())
+    alice = signed_in(harbor, "alice")
+    count = worklist.of_actor(session, harbor.actor("alice"), NOW).count
+
+    assert count > 0
+    assert f'<span class="count">{count}<' in alice.get("/patients").text
+    assert f'<span class="count">{count}<' in alice.get("/today/count").text

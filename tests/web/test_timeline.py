@@ -54,7 +54,7 @@ def test_the_page_says_in_words_what_it_draws(harbor, course, signed_in):
     page = signed_in(harbor, "alice").get(f"/care-plans/{course.public_id}").text
     words = re.search(r"<desc[^>]*>(.*?)</desc>", page, re.DOTALL)[1]
 
-    assert "0 of 21 visits are done." in words
+    assert "0 of 15 visits are done." in words
     assert page.count("data-visit=") == 21
     assert words.count("Infusion: ") == 1
 

@@ -1,6 +1,7 @@
 """The planner: whole courses placed on a live calendar, with reasons when they do not fit.
 
-Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`, `blocked`, `wider`. The values that go in
+Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`, `bent_starts`,
+`blocked`, `wider`. The values that go in
 and come out are in values.py. Imports go one way: answers, then search, then grid, then values. docs/planner.md
 explains it all.
 """
@@ -8,7 +9,7 @@ explains it all.
 from scheduler.domain.planner.answers.blocked import Blocked, blocked
 from scheduler.domain.planner.answers.improving import Improvement, improve, placed
 from scheduler.domain.planner.answers.proposals import check, propose, slot_map
-from scheduler.domain.planner.answers.reflow import Reflow, reflow
+from scheduler.domain.planner.answers.reflow import Reflow, bent_starts, reflow
 from scheduler.domain.planner.answers.suggestions import wider
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.values import Calendar, Weights
@@ -20,6 +21,7 @@ __all__ = [
     "Improvement",
     "Reflow",
     "Weights",
+    "bent_starts",
     "blocked",
     "check",
     "improve",

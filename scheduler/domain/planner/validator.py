@@ -276,7 +276,7 @@ class _Validator:
         ]
         for start, end, key in spans:
             if any(Window(start, end).overlaps(other) for other in others):
-                yield Violation(key, "patient", f"The patient is elsewhere at {self._at(start)}.", True)
+                yield Violation(key, "patient", f"The patient has another visit at {self._at(start)}.", True)
 
     def _capacity(self) -> Iterator[Violation]:
         """Count units at every moment at which something starts: nowhere more than there are."""

@@ -54,7 +54,7 @@ def invite(
     if user is None:
         user = accounts.new_user(session, address, called, now)
     elif user.is_service:
-        raise Invalid([("email", "is not a mail address")])
+        raise Invalid([("email", "is not an email address")])
     elif users.member(session, user.id, actor.clinic.id):
         raise Invalid([("email", "belongs to a member of this clinic already")])
     elif invitations.open_for(session, actor.clinic.id, user.id):

@@ -98,7 +98,9 @@ def _parsed(text: str) -> Source:
         return Source(None if node is None else _built(node, (), lines), lines)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise FileRefused([LineFault(line, "(file)", "holds a character that YAML does not allow")]) from None
+        raise FileRefused(
+            [LineFault(line, "(file)", "contains a character that YAML does not allow")]
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = min(mark.line + 1, len(text.splitlines())) if mark else 1

@@ -28,6 +28,7 @@ from scheduler.services.planning.courses import latest
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import People, planned
 from scheduler.services.planning.wishes import CourseRequest
+from scheduler.services.task import emailed_proposals
 from scheduler.services.trail import audit
 from scheduler.services.visit import requirements
 from scheduler.services.visit.changes import Changes, changing, release_expired
@@ -73,6 +74,7 @@ def book_course(
         write_projections(change, care_plan, projections)
         if care_plan.status is CarePlanStatus.ACTIVE:
             announce(change, care_plan, appointments)
+            emailed_proposals.finish(session, actor, wishes.patient, now)
         fields = [f"override:{violation.rule}" for violation in broken]
         audit.record(session, actor, "care-plan.booked", care_plan, now, fields, override_reason)
     return care_plan

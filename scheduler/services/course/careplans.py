@@ -31,6 +31,7 @@ from scheduler.services.planning import proposals, rules
 from scheduler.services.planning.courses import rest
 from scheduler.services.planning.visit_rows import People
 from scheduler.services.planning.wishes import CourseRequest
+from scheduler.services.task import emailed_proposals
 from scheduler.services.trail import audit
 from scheduler.services.visit import requirements, visits
 from scheduler.services.visit.changes import changing, release_expired
@@ -51,6 +52,7 @@ def activate(session: Session, actor: Actor, care_plan: CarePlan, now: datetime)
         care_plan.expires_at = None
         _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, "")
         booking.announce(change, care_plan, kept)
+        emailed_proposals.finish(session, actor, care_plan.patient, now)
     return care_plan
 
 

@@ -43,7 +43,10 @@ class RequirementState:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything of a course in order of time. `next_step` is the next visit that stands."""
+    """Everything of a course in order of time. `next_step` is the next visit that stands.
+
+    `done` of `firm` are the visits that patients come to, as their page and mails count them: no calls.
+    """
 
     plan: Plan
     steps: tuple[SpacedVisit, ...]
@@ -63,13 +66,14 @@ def picture(session: Session, clinic: Clinic, care_plan: CarePlan, now: datetime
         for visit in appointments_of(care_plan)
     )
     firm = [step for step in steps if step.stands and step.visit.status is not AppointmentStatus.PROPOSED]
+    counted = [step.visit for step in firm if step.visit.visible]
     return Picture(
         plan,
         steps,
         _requirements(care_plan, plan),
         next((step for step in firm if step.visit.end_at > now), None),
-        sum(step.visit.status is AppointmentStatus.FULFILLED for step in firm),
-        len(firm),
+        sum(visit.status is AppointmentStatus.FULFILLED for visit in counted),
+        len(counted),
     )
 
 

@@ -32,7 +32,7 @@ from scheduler.services.planning.dosing_days import kept_free
 from scheduler.services.planning.visit_rows import People, action_of, planned
 from scheduler.services.trail import audit
 from scheduler.services.visit.changes import changing, release_expired
-from scheduler.services.visit.moves import Move, MovePlanner, wanted, write
+from scheduler.services.visit.moves import Move, MovePlanner, Trial, wanted, write
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,10 @@ class MakeUpPlanner(MovePlanner):
         apart = replace(course.request, not_on={own: free[own]} if own in free else {})
         return self._required(self._reflow(replace(course, request=apart), None, bend=False))
 
-    def plan(self, start: datetime, *, override: bool = False, nearby: bool = False) -> list[Move]:
+    def plan(self, start: datetime, *, override: bool = False, trial: Trial | None = None) -> list[Move]:
         if start < self.now:
             raise Invalid([("start", "is in the past")])
-        return self._required(self._following(start, override, nearby))
+        return self._required(self._following(start, override, trial))
 
     def _required(self, moves: list[Move]) -> list[Move]:
         if not moves:

@@ -140,7 +140,7 @@ def _numbers(session: Session, clinic: Clinic, now: datetime) -> list[str]:
         ),
         (len(booster_tasks.to_book(session, clinic, now)), "booster", "due to book"),
         (len(displaced.ahead(session, clinic, now)), "visit", "affected by a closure or an absence"),
-        (len(make_ups.to_make_up(session, clinic)), "canceled or missed visit", "to make up"),
+        (len(make_ups.to_make_up(session, clinic)), "canceled or missed visit", "to reschedule"),
         (_count(session, Patient, *bad), "email address", "stopped working since yesterday"),
         (_count(session, Patient, *stopped), "patient", "opted out of reminders since yesterday"),
         (send_log.unclear(session, clinic), "mail", "may not have arrived"),

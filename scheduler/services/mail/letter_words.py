@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.localtime import from_minute
 from scheduler.domain.settings import ProxyNames, VisitTypes
 from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
@@ -31,6 +34,14 @@ LOOKED_AFTER = {"en": "the person you look after", "es": "la persona a su cargo"
 DRIVER_LINE = {
     "en": "A driver is needed for the trip home.",
     "es": "Hace falta alguien que conduzca a casa.",
+}
+HELD = {
+    "en": "We are holding these times for you until {day}, {time}.",
+    "es": "Le guardamos estas horas hasta el {day}, {time}.",
+}
+NOT_HELD = {
+    "en": "Until they are booked, these times may be given to other patients.",
+    "es": "Mientras no estén reservadas, estas horas pueden darse a otros pacientes.",
 }
 TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
 
@@ -89,6 +100,37 @@ def visit_line(clinic: Clinic, message: Message, appointment: Appointment, speec
         return shown
     was_start, was_end = was
     return replace(shown, before=f"{speech.day(was_start)}, {speech.times(was_start, was_end)}")
+
+
+def proposed_lines(clinic: Clinic, message: Message, speech: Tongue) -> list[VisitLine]:
+    """Return the appointments that the message proposes, without those that patients do not come to."""
+    shows = clinic.settings.visit_types == VisitTypes.EMAIL.value
+    return [
+        VisitLine(
+            day=speech.day(start),
+            times=speech.times(start, end),
+            zone=speech.zone_of(start),
+            what=speech.visit_type(one["title"], one["position"], one["series_length"]) if shows else "",
+        )
+        for one, (start, end) in zip(_proposed(message), proposed_times(message), strict=True)
+    ]
+
+
+def proposed_times(message: Message) -> list[tuple[datetime, datetime]]:
+    return [(from_minute(one["start"]), from_minute(one["end"])) for one in _proposed(message)]
+
+
+def held_words(message: Message, speech: Tongue) -> str:
+    """Return until when the proposed times are held, or that they are not."""
+    minute = message.values.get("held_until")
+    if minute is None:
+        return NOT_HELD[speech.language]
+    until = from_minute(minute)
+    return HELD[speech.language].format(day=speech.day(until), time=speech.time(until))
+
+
+def _proposed(message: Message) -> list[dict[str, Any]]:
+    return list(message.values.get("proposed", ()))
 
 
 def _is_again(message: Message, appointment: Appointment) -> bool:

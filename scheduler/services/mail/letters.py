@@ -41,8 +41,11 @@ from scheduler.services.mail.calendar_objects import (
 from scheduler.services.mail.letter_words import (
     PREPARING,
     TO_STAFF,
+    held_words,
     named_to_proxy,
     preparation,
+    proposed_lines,
+    proposed_times,
     visit_line,
     words_for,
 )
@@ -281,11 +284,12 @@ def _mail(
     if message.recipient == "proxy" and patient is not None:
         values["patient"] = named_to_proxy(patient, clinic, speech.language)
     visits = [visit_line(clinic, message, appointment, speech) for appointment in about]
+    visits += proposed_lines(clinic, message, speech)
     if clinic.settings.reminder_preparation and reader.in_the_open and kind.removeprefix(PROXY) in PREPARING:
         visits = [
             replace(one, steps=preparation(visit, speech)) for one, visit in zip(visits, about, strict=True)
         ]
-    subject = filled(words.subject_many if len(about) > 1 else words.subject, values)
+    subject = filled(words.subject_many if len(visits) > 1 else words.subject, values)
     feed = Paragraph(ADD_TO_CALENDAR[speech.language], calendar_url(values["link"]))
     found = blocks(words.paragraphs, values, visits, [feed] if objects.offers_feed else [])
     footer = FOOTER[speech.language]
@@ -330,7 +334,9 @@ def _values(
     head: Letterhead,
     now: datetime,
 ) -> dict[str, str]:
-    first = about[0].start_at if about else now
+    proposed = proposed_times(message)
+    starts = [one.start_at for one in about] or [start for start, _ in proposed]
+    first = starts[0] if starts else now
     version = message.subjects[0].schedule_version if len(message.subjects) == 1 else 0
     epoch = patient.link_epoch if patient else 0
     values = {
@@ -342,7 +348,7 @@ def _values(
         "date": speech.day(first),
         "time": speech.time(first),
         "zone": speech.zone_of(first),
-        "count": str(len(about)),
+        "count": str(len(starts)),
     }
     if message.kind is MessageKind.CHECK_IN and about:
         values["link"] = check_in_url(values["link"], about[-1])
@@ -351,6 +357,8 @@ def _values(
         values["link"] = address_url(head.public_url, token)
         values["new_address"] = str(message.values["new_address"])
         values["clinic"] = values["clinic"] if reader.in_the_open else ""
+    if message.kind is MessageKind.PROPOSAL:
+        values["held"] = held_words(message, speech)
     if message.kind in TO_STAFF:
         values["link"] = head.public_url + str(message.values.get("path", "/"))
         values["lines"] = str(message.values.get("lines", ""))

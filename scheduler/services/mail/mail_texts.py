@@ -22,7 +22,7 @@ from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import clinic_settings
 from scheduler.services.mail.calendar_objects import NOTES, CalendarNote
-from scheduler.services.mail.letter_words import CONFIRMED, PRIVATE
+from scheduler.services.mail.letter_words import CONFIRMED, NOT_HELD, PRIVATE
 from scheduler.services.mail.letters import FOOTER
 from scheduler.services.trail import audit
 
@@ -143,6 +143,7 @@ def _values(clinic: Clinic, speech: Tongue, text: Text, now: datetime) -> Mappin
         "zone": speech.zone_of(start),
         "count": "1",
         "calendar_note": NOTES[text.language][NOTED[text.kind]] if text.kind in NOTED else "",
+        "held": NOT_HELD[text.language],
         "lines": "12 visits today\n2 patients to call",
     }
 

@@ -19,6 +19,7 @@ from scheduler.services.mail import outbox
 
 PAGE = "/reminders?view=calls"
 REQUESTS = "/requests"
+TODO = "/today"
 USEFUL = timedelta(days=2)
 MOST_LINES = 30
 AND_MORE = "... and more on the page."
@@ -61,6 +62,11 @@ def address_confirmed(session: Session, patient: Patient, now: datetime) -> None
     """Tell the desk that this patient's mail goes to the new address from now on."""
     line = f"{initials(patient)}: emails now go to the new address, which was confirmed by a link."
     _tell(session, patient, line, now, REQUESTS)
+
+
+def proposal_answered(session: Session, patient: Patient, now: datetime) -> None:
+    """Notify the desk that the patient has answered the appointments that were proposed by email."""
+    _tell(session, patient, f"{initials(patient)}: answered the proposed appointments.", now, TODO)
 
 
 def _tell(session: Session, patient: Patient, line: str, now: datetime, page: str = PAGE) -> None:

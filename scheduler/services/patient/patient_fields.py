@@ -33,7 +33,7 @@ def checked(fields: Mapping[str, Any], today: date) -> dict[str, Any]:
             errors.append((error.field, error.reason))
     born = values.get("birth_date")
     if born is not None and (born > today or born.year < today.year - OLDEST):
-        errors.append(("birth_date", "is not the birth date of a living person"))
+        errors.append(("birth_date", "is not a plausible date of birth"))
     if (died := values.get("deceased_on")) is not None and (died > today or (born and died < born)):
         errors.append(("deceased_on", "must be between the birth date and today"))
     if errors:
@@ -117,7 +117,7 @@ def _time(field: str, value: object) -> str:
     except ValueError:
         raise BadText(field, "is not a time such as 14:30") from None
     if told.tzinfo is not None:
-        raise BadText(field, "must be a wall-clock time, without a zone")
+        raise BadText(field, "must be a local time without a zone")
     return told.isoformat("minutes")
 
 

@@ -128,7 +128,7 @@ def _back(on: date, offset: Offset | None) -> date:
 
 def _require_order(held: list[Action], before: Before, days: Mapping[str, date], today: date) -> None:
     if days[before.last] > today:
-        raise Invalid([("last_on", "is to come")])
+        raise Invalid([("last_on", "is in the future")])
     wrong = [
         (
             f"on-{action.key}",

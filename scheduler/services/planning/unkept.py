@@ -13,7 +13,7 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.planner.answers.words import counted, label, listed
 from scheduler.domain.planner.values import NoFit, Placement, Proposal
-from scheduler.domain.plans import Action, Edge, Unit
+from scheduler.domain.plans import Action, Edge, Role, Unit
 from scheduler.domain.spacing import amounts
 from scheduler.models.clinic import Clinic
 from scheduler.services.actors import Actor
@@ -47,8 +47,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Unkept:
-    """A preference that a proposal does not keep."""
+    """A preference that a proposal does not keep; `term` is the key of its term in the proposal's cost."""
 
+    term: str
     words: str
     why: str
     changes: Sequence[Change] = ()
@@ -79,13 +80,16 @@ def unkept(session: Session, actor: Actor, wishes: CourseRequest, proposal: Prop
     if "preferred" in words:
         found.append(
             Unkept(
-                f"Not all at the preferred time: {words['preferred']}", "No start at that time fits them all."
+                "preferred",
+                f"Not all at the preferred time: {words['preferred']}",
+                "No start at that time fits them all.",
             )
         )
-    if "therapist" in words:
+    if "therapist" in words and any(Role.THERAPIST in one.roles for one in wishes.practitioners):
         change = Change("Any therapist", {"practitioner_ids": frozenset()})
         why = "The chosen therapist has no free time within the spacing of the others."
-        found.append(Unkept(words["therapist"][:1].upper() + words["therapist"][1:], why, [change]))
+        said = words["therapist"]
+        found.append(Unkept("therapist", said[:1].upper() + said[1:], why, [change]))
     return found
 
 
@@ -147,6 +151,7 @@ def _weekdays(session: Session, clinic: Clinic, wishes: CourseRequest, proposal:
         only = label(visits[0][0]) if len(visits) == 1 else f"{counted(len(visits), title.lower())}"
         found.append(
             Unkept(
+                "weekdays",
                 f"{only} not on {asked}",
                 _reason(visits[0][0], asked, never, len(visits)),
                 [Change(f"Add {more}", {"weekdays": request.weekdays | used}), *_only(wishes)],

@@ -76,7 +76,7 @@ class Explainer:
         if found.together:
             return f"{self._all_roles()} are never free at the same time"
         if found.too_soon:
-            return "No time left today" if on == today else "Too soon for the clinic's notice"
+            return "No time left today" if on == today else "Within the clinic's minimum notice"
         if found.patient:
             return "The patient has another visit at the free times"
         return "No time that keeps the spacing of the other visits"

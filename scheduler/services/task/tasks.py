@@ -20,7 +20,8 @@ from scheduler.services.trail import audit
 
 LONGEST = 500
 LONGEST_SNOOZE = timedelta(days=2)
-NEEDS = {TaskKind.ANSWER: "answers"}  # the permission to take a task of a kind, and to complete it
+# the permission to take a task of a kind, and to complete it
+NEEDS = {TaskKind.ANSWER: "answers", TaskKind.PROPOSAL: "book"}
 
 
 def find(session: Session, actor: Actor, public_id: str) -> Task:

@@ -50,7 +50,7 @@ class ImportRefused(Refusal):
         super().__init__(words, faults=listed)
 
     def lines(self) -> list[str]:
-        """Return each fault in words, such as "line 12: email: is not a mail address"."""
+        """Return each fault in words, such as "line 12: email: is not an email address"."""
         return [f"{self.unit} {one.place}: {one.field}: {one.reason}" for one in self.faults]
 
 

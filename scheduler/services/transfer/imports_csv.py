@@ -113,7 +113,9 @@ def _cell_faults(
         elif not name and cell.strip():
             yield ImportFault(line, "file", f"has a cell in column {number}, which has no name")
         elif LOST in cell:
-            yield ImportFault(line, name, "holds a character that was lost; save the original as CSV UTF-8")
+            yield ImportFault(
+                line, name, "contains a character that was lost; save the original as CSV UTF-8"
+            )
         elif (meant := _repaired(cell)) != cell:
             shown = f"{cell.strip()[:LONGEST_SHOWN]} looks like {meant.strip()[:LONGEST_SHOWN]}"
             yield ImportFault(line, name, f"has broken letters ({shown}); save the original as CSV UTF-8")

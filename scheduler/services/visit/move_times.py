@@ -18,7 +18,7 @@ from scheduler.services.planning.courses import OngoingCourse, is_projected, lat
 from scheduler.services.planning.free_times import Candidates, FreeTime
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.why_not import Explainer, VisitBefore, names_by_role
-from scheduler.services.visit.moves import MovePlanner
+from scheduler.services.visit.moves import MovePlanner, Trial
 
 
 class MoveTimes:
@@ -57,28 +57,41 @@ class MoveTimes:
         )
 
     def candidates(self, *, outside: bool) -> Candidates:
-        if outside or self.moves.care_plan is None:
+        if self.moves.care_plan is None or (outside and not self.moves.follows):
             return Candidates(self._alone)
-        free = set(self._alone)
-        beside = self.moves.beside
-        slots = self._slots(beside, {})
-        if slots is None:  # it follows a visit that has no time yet
+        if self._spaced is None:  # it follows a visit that has no time yet
             return Candidates(self._alone)
-        usual = [start for start in slots if start in free]
-        if not self.moves.follows:
-            return Candidates(usual)
-        whole = self.moves.course
-        more = self._slots(whole, self._before(whole)) or ()
-        return Candidates(usual, [start for start in more if start in free])
+        whole = self.moves.course if self.moves.follows else None
+        if outside:
+            return Candidates(self._bent(self.moves.beside), self._bent(whole) if whole else ())
+        more = self._slots(whole, self._before(whole)) if whole else ()
+        return Candidates(self._free(self._spaced), self._free(more or ()))
 
     def fit(self, start: datetime, *, outside: bool, costly: bool) -> FreeTime:
-        moves = self.moves.plan(start, override=outside, nearby=not costly)
+        spaced = not outside or self._spaced is None or start in self._spaced
+        moves = self.moves.plan(start, override=outside, trial=Trial(nearby=not costly, spaced=spaced))
         broken = self.moves.broken(moves) if outside else ()
         visit = moves[0].visit
         moving = [one.appointment for one in moves[1:] if one.appointment.action not in self.moves.unplaced]
         titles = tuple(one.numbered_title for one in moving)
         words = tuple(one.words for one in broken)
         return FreeTime(start, visit.location_id, visit.practitioner_ids, titles, words)
+
+    @cached_property
+    def _spaced(self) -> frozenset[datetime] | None:
+        """The starts that the course leaves the visit while only what follows it moves; None without a place in it."""
+        found = self._slots(self.moves.beside, {})
+        return None if found is None else frozenset(found)
+
+    def _bent(self, course: OngoingCourse) -> list[datetime]:
+        """Return the free starts at which only the visit's own gap is broken, if any is."""
+        request = rules.by_hand(course.request)
+        action = self.action.key
+        return self._free(planner.bent_starts(request, course.visits, action, course.calendar, now=self.now))
+
+    def _free(self, starts: Collection[datetime]) -> list[datetime]:
+        known = frozenset(starts)
+        return [start for start in self._alone if start in known]
 
     @cached_property
     def _alone(self) -> tuple[datetime, ...]:

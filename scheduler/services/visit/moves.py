@@ -57,6 +57,17 @@ class Move:
     why: str
 
 
+@dataclass(frozen=True)
+class Trial:
+    """How one of many starts is tried.
+
+    `nearby` never moves the line of the course; `spaced` is False for a start that is known to be outside the spacing.
+    """
+
+    nearby: bool
+    spaced: bool = True
+
+
 def plan_move(
     session: Session,
     actor: Actor,
@@ -106,6 +117,7 @@ class MovePlanner:
         self.care_plan = course if in_course else None
         self.follows = scope == "following" and in_course
         self.days = DayCalendars(session, actor.clinic, appointment.patient, now, frozenset({appointment.id}))
+        self._checked: dict[tuple[Placement, ...], list[Violation]] = {}
 
     def _require(self) -> None:
         """Raise unless the appointment can get another time."""
@@ -128,21 +140,27 @@ class MovePlanner:
         """The resource ids of the place and the people that were asked for."""
         return [one.resource_id for one in (self.location, *(self.practitioners or ())) if one is not None]
 
-    def plan(self, start: datetime, *, override: bool = False, nearby: bool = False) -> list[Move]:
-        """Return the moves for a start; `override` breaks soft rules, `nearby` never moves the line of the course.
+    def plan(self, start: datetime, *, override: bool = False, trial: Trial | None = None) -> list[Move]:
+        """Return the moves for a start; `override` breaks soft rules.
 
-        Raises as `plan_move` does.
+        Raises as `plan_move` does. A refused `trial` gives no reasons.
         """
         if start < self.now:
             raise Invalid([("start", "is in the past")])
-        moves = self._following(start, override, nearby) if self.follows else []
+        moves = self._following(start, override, trial) if self.follows else []
         if not moves:
             moves = [Move(self.appointment, self._place(start), ASKED)]
             rules.refuse(self.broken(moves), override=override)
         return moves
 
-    def broken(self, moves: Sequence[Move]) -> list[Violation]:
+    def broken(self, moves: Sequence[Move]) -> Sequence[Violation]:
         """Return the rules that these moves break and that were kept before. Raises SlotTaken where they collide."""
+        visits = tuple(one.visit for one in moves)
+        if visits not in self._checked:
+            self._checked[visits] = self._check(moves)
+        return self._checked[visits]
+
+    def _check(self, moves: Sequence[Move]) -> list[Violation]:
         zone = self.actor.clinic.zone
         days = {one.appointment: local_on(one.visit.start, zone) for one in moves}
         new = [(action_of(row), on) for row, on in days.items() if row in self.unplaced.values()]
@@ -202,28 +220,33 @@ class MovePlanner:
         )
         return replace(course, request=request)
 
-    def _following(self, start: datetime, override: bool, nearby: bool) -> list[Move]:
+    def _following(self, start: datetime, override: bool, trial: Trial | None) -> list[Move]:
         """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound.
 
         Nothing when the visit follows one that has no time yet (a later booster): then it has no place in the course.
         """
-        try:
-            return self._judged(self.beside, start)
-        except (NoFitFound, RuleBroken, SlotTaken) as one:
-            refused: Refusal = one
+        explain = trial is None
+        refused: Refusal = RuleBroken("Other visits would be outside their spacing")
+        if not override or trial is None or trial.spaced:
+            try:
+                return self._judged(self.beside, start, explain=explain)
+            except (NoFitFound, RuleBroken, SlotTaken) as one:
+                refused = one
         if override:
             try:
-                moves = self._judged(self.beside, start, bend=True)
+                moves = self._judged(self.beside, start, bend=True, explain=explain)
                 if self._breaks_only_its_own(moves):
                     return moves
             except (NoFitFound, RuleBroken, SlotTaken) as one:
                 refused = one
-        if nearby:
+        if trial is not None and trial.nearby:
             raise refused
-        return self._judged(self.course, start, bend=override)
+        return self._judged(self.course, start, bend=override, explain=explain)
 
-    def _judged(self, course: OngoingCourse, start: datetime, *, bend: bool = False) -> list[Move]:
-        moves = self._reflow(course, start, bend)
+    def _judged(
+        self, course: OngoingCourse, start: datetime, *, bend: bool = False, explain: bool = True
+    ) -> list[Move]:
+        moves = self._reflow(course, start, bend, explain)
         if moves:
             moves[0] = self._as_given(moves)
             rules.refuse(self.broken(moves), override=bend)
@@ -233,7 +256,9 @@ class MovePlanner:
         """Tell whether no other visit is left outside its spacing: then the line of the course stays."""
         return all(one.action == self.appointment.action for one in self.broken(moves))
 
-    def _reflow(self, course: OngoingCourse, start: datetime | None, bend: bool) -> list[Move]:
+    def _reflow(
+        self, course: OngoingCourse, start: datetime | None, bend: bool, explain: bool = True
+    ) -> list[Move]:
         moved = {} if start is None else {self.appointment.action: start}
         try:
             result = planner.reflow(
@@ -245,6 +270,7 @@ class MovePlanner:
                 now=self.now,
                 keep=course.keep,
                 bend=bend,
+                explain=explain,
             )
         except NoFit as refused:
             raise no_fit(refused) from refused

@@ -186,9 +186,9 @@ def _require_details(rule: RequirementDefinition, values: Values) -> None:
         if rule.reference and not document:
             faults.append(("document", "is missing: the protocol asks for a document or number"))
         if counts and not approved:
-            faults.append(("approved_visits", "is missing: how many visits are approved"))
+            faults.append(("approved_visits", "is missing: enter the number of approved visits"))
         if rule.holds is Holds.UNTIL and until is None:
-            faults.append(("valid_until", "is missing: until when it holds"))
+            faults.append(("valid_until", "is missing: enter the last valid date"))
     if faults:
         raise Invalid(faults)
 

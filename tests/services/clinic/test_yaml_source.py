@@ -121,7 +121,7 @@ def test_each_fault_of_the_shape_has_its_words(text: str, fault: str) -> None:
         ("a: 1\nb: !mine x\n", "line 2: (file): is not YAML: the tag !mine is not read here"),
         ("a: 1\n---\nb: 2\n", "line 2: (file): is not YAML: but found another document"),
         ("a: 1\n? [b]\n: 2\n", "line 2: (file): is not YAML: a name must be plain text"),
-        ("a: 1\nb: 'x\0'\n", "line 2: (file): holds a character that YAML does not allow"),
+        ("a: 1\nb: 'x\0'\n", "line 2: (file): contains a character that YAML does not allow"),
         (b"a: 1\nb: \xff\n", "line 2: (file): is not UTF-8 text"),
         ("[" * 20_000, "line 1: (file): is nested too deeply"),
         ("a" * 20_001, "line 1: (file): is larger than 20 kB"),

@@ -83,7 +83,7 @@ def test_what_hangs_from_the_last_visit_is_planned_while_its_gap_allows():
         ({"last": "infusion-9"}, [("had", "is not a visit of this protocol")]),
         ({"last": "therapy-1"}, [("had", "is not a visit of this protocol")]),
         ({"last": "infusion-6"}, [("had", "leaves no visits to book")]),
-        ({"on": date(2026, 11, 24)}, [("last_on", "is to come")]),
+        ({"on": date(2026, 11, 24)}, [("last_on", "is in the future")]),
         ({"on": NOW.date()}, [("last_at", "is not over yet")]),
         ({"more": {"infusion-2": date(2026, 11, 21)}}, [("on-infusion-2", "must not be after infusion 3")]),
     ],

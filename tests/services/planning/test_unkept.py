@@ -5,6 +5,7 @@ from datetime import date, time, timedelta
 
 from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.values import Term
 from scheduler.services.planning import proposals, unkept
 from scheduler.services.planning.wishes import from_document
 from tests.cast import NOW
@@ -54,6 +55,18 @@ def test_visits_on_other_days_are_named_with_the_rule_and_what_keeps_them(sessio
     for change in one.changes:
         then = with_change(wanted, change)
         assert unkept.unkept(session, harbor.actor("alice"), then, best(session, harbor, then)) == []
+
+
+def test_several_therapists_break_no_preference_of_a_patient_who_asked_for_none(session, harbor):
+    """The proposal says how many sessions are with one therapist; it is a red chip only where one was chosen."""
+    wanted = wishes(session, harbor)
+    found = best(session, harbor, wanted)
+    mixed = replace(found, terms=(*found.terms, Term("therapist", 40, "4 of 6 sessions with Theo")))
+    chosen = replace(wanted, practitioners=(harbor.people["Theo"],))
+    actor = harbor.actor("alice")
+
+    assert unkept.unkept(session, actor, wanted, mixed) == []
+    assert [one.term for one in unkept.unkept(session, actor, chosen, mixed)] == ["therapist"]
 
 
 def test_a_late_start_names_what_would_start_earlier_and_when(session, harbor):

@@ -19,7 +19,7 @@ def reasons(problem: PlanningProblem) -> tuple[Reason, ...]:
     step = first_unplaced(problem)
     if step is None:
         first = problem.course.steps[0]
-        why = "The visits fit one by one, but not without meeting each other."
+        why = "Each visit has free times, but not all of them together."
         return (Reason(first.key, None, why),)
     return tuple(_why(problem, step))
 

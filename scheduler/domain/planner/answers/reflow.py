@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.answers import reasons
 from scheduler.domain.planner.answers.placements import proposal_of
+from scheduler.domain.planner.answers.proposals import DEFAULT, PossibleStarts
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.grid.gaps import weekdays_between
 from scheduler.domain.planner.search import solver_fallback
@@ -33,6 +34,7 @@ from scheduler.domain.planner.values import (
 from scheduler.domain.plans import Edge, Offset, Unit
 
 MOVE = 1 << 22
+ANY_GAP = 24 * 366  # in hours, days or working days: more than a booking horizon has
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def reflow(
     keep: frozenset[str] = frozenset(),
     bend: bool = False,
     other_plan: bool = False,
+    explain: bool = True,
 ) -> Reflow:
     """Return the course with the `moved` visits at their new starts and the fewest others moved.
 
@@ -61,7 +64,8 @@ def reflow(
     `request.done` gets a new time (a visit to make up). The availability must count the time of `current` as free.
     Visits of the line before the first moved one stay; `bend` lets a moved visit break the gap to them (a soft rule
     that a role overrides), and what follows it keeps its gaps. With `other_plan` the gaps that `current` has do not
-    count: every visit must keep those of the plan. Raises NoFit when no set of moves restores the plan.
+    count: every visit must keep those of the plan. Raises NoFit when no set of moves restores the plan; without reasons
+    unless `explain`, for one of many starts that are tried.
     """
     asked = _with_begun(request, current, moved, now)
     coming = {key: visit for key, visit in current.items() if key not in asked.done}
@@ -79,9 +83,35 @@ def reflow(
     except GaveUp:
         raise NoFit(reasons.gave_up(problem), proven=False) from None
     if solution is None:
-        raise NoFit(reasons.reasons(problem))
+        raise NoFit(reasons.reasons(problem) if explain else ())
     proposal = proposal_of(problem, solution, coming)
     return Reflow(proposal, tuple(_moves(proposal, current, moved)))
+
+
+def bent_starts(
+    request: Request,
+    current: Mapping[str, Placement],
+    action: str,
+    availability: Availability,
+    *,
+    now: datetime,
+) -> tuple[datetime, ...]:
+    """Return the starts to which `reflow` may move one visit with `bend`: none is missing, some may not fit.
+
+    Its own gap is not asked for unless it is hard; the others are kept, as there.
+    """
+    moved = {action: current[action].start} if action in current else {}
+    asked = _with_begun(request, current, moved, now)
+    coming = {key: visit for key, visit in current.items() if key not in asked.done}
+    starts = {key: visit.start for key, visit in coming.items()}
+    earlier = _before(asked, coming, moved)
+    slack = _slack(asked, {**starts, **moved}, availability, {action}, False)
+    offset = request.plan.action(action).offset
+    if offset is not None and not offset.hard:
+        slack[action] = (-ANY_GAP, ANY_GAP)
+    pinned = {**asked.pinned, **{key: starts[key] for key in earlier}}
+    problem = PlanningProblem(replace(asked, pinned=pinned, slack=slack), availability, DEFAULT, now)
+    return PossibleStarts(problem).get(action, ())
 
 
 def _price(key: str, keep: frozenset[str], number: int) -> int:

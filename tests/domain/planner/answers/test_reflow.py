@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from scheduler.domain.planner import Availability, check, propose, reflow, slot_map
+from scheduler.domain.planner import Availability, bent_starts, check, propose, reflow, slot_map
 from scheduler.domain.planner.values import Done, NoFit, Request
 from scheduler.domain.windows import Window
 from tests.domain.planner.clinics import MONDAY, NOW, calendar, course, random_calendar, staff
@@ -49,6 +49,25 @@ def test_a_day_later_pulls_only_what_must_follow(current):
     changed = {move.action for move in moved.moves}
     assert "infusion-2" in changed and "infusion-1" not in changed
     fewest(moved, current, {"infusion-2": start})
+
+
+def test_no_start_that_a_bent_gap_allows_is_missing_from_the_map(current):
+    """Starts of every third hour of three weeks, the spacing kept or not, are moved to or refused without reasons."""
+    key = "infusion-2"
+    mapped = bent_starts(REQUEST, current, key, EMPTY, now=NOW)
+    starts = [current[key].start + HOUR * n for n in range(-240, 264, 3)]
+    possible = []
+    for start in starts:
+        try:
+            reflow(REQUEST, current, {key: start}, EMPTY, now=NOW, bend=True, explain=False)
+        except NoFit as refused:
+            assert refused.reasons == ()
+        else:
+            possible.append(start)
+
+    spaced = slot_map(REQUEST, EMPTY, now=NOW)[key]
+    assert set(possible) <= set(mapped)
+    assert set(possible) - set(spaced)
 
 
 def fewest(moved, current, wanted):
