@@ -20,7 +20,7 @@ from scheduler.domain.status import (
     CarePlanStatus,
 )
 from scheduler.ical.entries import EventStatus, event_status
-from scheduler.services.visit.visits import STEP_OF
+from scheduler.services.visit.visits import OVERRIDABLE, STEP_OF
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = [
@@ -142,6 +142,15 @@ def test_a_step_has_a_button_and_can_be_taken_and_undone_by_the_api(app, what):
 
     assert f'step_form("{what}"' in panel
     assert {"POST", "DELETE"} <= methods
+
+
+def test_each_step_that_can_be_overridden_has_a_form():
+    panel = (ROOT / "templates" / "visits" / "_panel.html").read_text()
+    forms = re.search(r"set OVERRIDES = \{(.*?)\}", panel, re.DOTALL)[1]
+
+    assert set(re.findall(r'"([a-z-]+)": \("([a-z-]+)"', forms)) == {
+        (STEP_OF[what][0], what) for what in OVERRIDABLE
+    }
 
 
 def test_pages_take_every_step():
