@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import WithJsonSchema
 
 from scheduler.api.fields import At, Id, View, at
 from scheduler.api.withheld import Details, withhold
+from scheduler.domain.status import AppointmentStatus
 from scheduler.http import access
 from scheduler.models.appointment import Appointment
 from scheduler.services.visit.requirements import open_requirements
 
-Status = Literal[
-    "proposed",
-    "pending",
-    "booked",
-    "arrived",
-    "checked-in",
-    "fulfilled",
-    "cancelled",
-    "noshow",
-    "waitlist",
-    "entered-in-error",
-]
+Status = Annotated[AppointmentStatus, WithJsonSchema({"type": "string", "enum": list(AppointmentStatus)})]
 
 
 class OpenRequirementView(View):
@@ -95,8 +87,8 @@ def view(visit: Appointment) -> AppointmentView:
         series=visit.series,
         position=visit.position,
         series_length=visit.series_length,
-        status=visit.status.value,
-        tentative=visit.status.value in ("pending", "proposed"),
+        status=visit.status,
+        tentative=visit.status.is_tentative,
         stage=visit.stage.value if visit.stage else None,
         response=visit.response.value,
         start=at(visit.start_at),

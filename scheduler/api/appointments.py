@@ -62,7 +62,7 @@ class AppointmentQuery(Paged):
     care_plan_id: Id | None = None
     location_id: Id | None = None
     practitioner_id: Id | None = None
-    status: list[Status] = Field(default=[], max_length=10)
+    status: list[Status] = Field(default=[], max_length=len(AppointmentStatus))
 
 
 @call("GET", "/appointments", may="view", query=AppointmentQuery, gives=AppointmentPage)
@@ -155,7 +155,7 @@ def _narrowed(actor: Actor, query: AppointmentQuery) -> Select[Appointment]:
     if query.end is not None:
         rows = rows.where(Appointment.start_at < query.end)
     if query.status:
-        rows = rows.where(Appointment.status.in_([AppointmentStatus(status) for status in query.status]))
+        rows = rows.where(Appointment.status.in_(query.status))
     if query.patient_id is not None:
         rows = rows.where(Appointment.patient_id == patients.get(session, clinic, query.patient_id).id)
     if query.care_plan_id is not None:

@@ -140,7 +140,7 @@ def view(care_plan: CarePlan) -> CarePlanView:
                 id=gone.public_id,
                 action=gone.action,
                 title=gone.title,
-                status=gone.status.value,
+                status=gone.status,
                 blocks=blocked.public_id,
             )
             for gone, blocked in missing_steps(care_plan)

@@ -155,7 +155,7 @@ OCCUPYING = WAITING | {_S.CHECKED_IN}
 HERE = frozenset({_S.ARRIVED, _S.CHECKED_IN})
 ATTENDED = frozenset({_S.CHECKED_IN, _S.FULFILLED})  # the patient was treated, or is being
 CAME = ATTENDED | {_S.ARRIVED}
-LIVE = EXPECTED | CAME
+LIVE = WAITING | CAME
 IN_CALENDARS = LIVE | {_S.NOSHOW}
 WITHDRAWN = frozenset({_S.CANCELLED, _S.ENTERED_IN_ERROR})
 TO_MAKE_UP = frozenset({_S.CANCELLED, _S.NOSHOW})
@@ -173,6 +173,8 @@ STEPS: dict[str, frozenset[AppointmentStatus]] = {
     "reschedule": AHEAD,
 }
 OPEN_COURSE = frozenset({CarePlanStatus.DRAFT, CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD})
+ON_ITS_DAY = frozenset({"arrive", "check-in"})  # recorded on the day of the visit alone
+FROM_ITS_DAY = frozenset({"fulfill", "no-show"})  # recorded on that day or later
 CARE_PLAN_STEPS: dict[str, frozenset[CarePlanStatus]] = {
     "hold": frozenset({CarePlanStatus.ACTIVE}),
     "resume": frozenset({CarePlanStatus.ON_HOLD}),
@@ -202,4 +204,22 @@ STEP_NAMES = {
     "no-show": "the no-show",
     "cancel": "the cancellation",
     "reschedule": "the move",
+}
+STEP_TOASTS = {  # after the patient's name
+    "confirm": "is confirmed",
+    "arrive": "has arrived",
+    "check-in": "is checked in",
+    "fulfill": "is done",
+    "no-show": "is marked as a no-show",
+    "cancel": "is canceled",
+    "reschedule": "is moved",
+}
+STEP_HISTORY = {
+    "confirm": "confirmed",
+    "arrive": "arrived",
+    "check-in": "checked in",
+    "fulfill": "done",
+    "no-show": "marked as no-show",
+    "cancel": "canceled",
+    "reschedule": "moved",
 }

@@ -6,29 +6,23 @@ from datetime import datetime
 
 from flask import Flask
 
+from scheduler.domain.status import STEP_HISTORY
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.services.trail import audit_words
 from scheduler.services.visit import visit_story
 from scheduler.web.local import local_moment
 
-WORDS = {
-    "arrive": "arrived",
+WORDS = STEP_HISTORY | {
     "ask-to-move": "asked for another time",
     "book": "booked",
-    "cancel": "canceled",
-    "check-in": "checked in",
-    "confirm": "confirmed",
     "decline": "declined in a calendar",
     "driver": "gave driver's name",
     "expire": "hold expired",
-    "fulfill": "done",
     "import": "imported from a file",
     "merge": "record merged",
-    "no-show": "marked as no-show",
     "propose": "to be booked later",
     "protocol": "continued under another protocol",
     "record": "recorded from before the course",
-    "reschedule": "moved",
     "reserve": "time held",
     "resume": "resumed",
     "unbook": "booking undone",

@@ -63,7 +63,6 @@ SHOWS: dict[str, Shows] = {
             "tasks.show",
             "visits.cancel",
             "visits.miss",
-            "visits.check_in",
             "visits.settle",
             "visits.show",
             "visits.stage",

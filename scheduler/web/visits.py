@@ -6,7 +6,7 @@ A step answers htmx with the panel as it is then, and a plain form with a redire
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import day_bounds, local_on
-from scheduler.domain.status import STEPS, CarePlanStatus, CourseEffect, Stage
+from scheduler.domain.status import STEP_TOASTS, STEPS, CarePlanStatus, CourseEffect, Stage
 from scheduler.domain.windows import Window
 from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, RuleBroken, StepMissing, WrongDay
 from scheduler.models import appointment as appointments
@@ -41,23 +41,7 @@ from scheduler.web.shell import may
 from scheduler.web.shifts import key_of
 
 bp = Blueprint("visits", __name__, url_prefix="/appointments")
-SAID = {
-    "confirm": "is confirmed",
-    "arrive": "has arrived",
-    "check-in": "is checked in",
-    "fulfill": "is done",
-    "no-show": "is marked as a no-show",
-    "cancel": "is canceled",
-}
-STEP_OF: dict[str, tuple[str, Callable[..., Appointment]]] = {
-    "confirmation": ("confirm", visits.confirm),
-    "arrival": ("arrive", visits.arrive),
-    "check-in": ("check-in", visits.check_in),
-    "fulfillment": ("fulfill", visits.fulfill),
-}
-
-
-OVERRIDABLE = ("arrive", "check-in", "fulfill")
+ADDRESSES = ", ".join(f'"{what}"' for what in visits.STEP_OF)
 
 
 @dataclass(frozen=True)
@@ -102,26 +86,16 @@ def panel(visit_id: str) -> str:
     return _page(find(visit_id))
 
 
-@bp.post("/<visit_id>/<any(confirmation, arrival, fulfillment):what>")
+@bp.post(f"/<visit_id>/<any({ADDRESSES}):what>")
 @may("progress")
 def step(visit_id: str, what: str) -> Response | tuple[str, int]:
-    return _step(visit_id, what)
-
-
-@bp.post("/<visit_id>/check-in")
-@may("progress")
-def check_in(visit_id: str) -> Response | tuple[str, int]:
-    return _step(visit_id, "check-in")
-
-
-def _step(visit_id: str, what: str) -> Response | tuple[str, int]:
     """Take a step; what speaks against it is shown with the visit, and with a form to those who may override it."""
     visit = find(visit_id)
-    name, act = STEP_OF[what]
+    name, act = visits.STEP_OF[what]
     _check_version(visit)
     now = clock.now()
     reasons = {"reason": _text("reason")}
-    if name in OVERRIDABLE:
+    if what in visits.OVERRIDABLE:
         reasons["override_reason"] = _text("override_reason")
     try:
         act(db.session(), actor(), visit, now, **reasons)
@@ -130,13 +104,13 @@ def _step(visit_id: str, what: str) -> Response | tuple[str, int]:
         visit = find(visit_id)
         return _page(visit, blocked=_blocked(visit, what, now, refusal)), refusal.status
     late = lateness.of_visit(db.session(), actor().clinic, visit, now) if what == "arrival" else None
-    words = f"{visit.patient.name} {SAID[name]}{_how_late(late)}."
+    words = f"{visit.patient.name} {STEP_TOASTS[name]}{_how_late(late)}."
     db.session.commit()
     return answer(visit, words, name)
 
 
 def _blocked(visit: Appointment, what: str, now: datetime, refusal: Refusal) -> RefusedStep:
-    name = STEP_OF[what][0]
+    name = visits.STEP_OF[what][0]
     against = step_rules.against(visit, name, now)
     listed = [requirement for one in against for requirement in one.details.get("requirements", ())]
     days = [one.words for one in against if isinstance(one, StepMissing | WrongDay)]
@@ -192,7 +166,7 @@ def miss(visit_id: str) -> Response | tuple[str, int]:
     except (RuleBroken, Invalid) as refusal:
         return _not_canceled(visit_id, refusal)
     db.session.commit()
-    return answer(visit, f"{visit.patient.name} {SAID['no-show']}.", "no-show")
+    return answer(visit, f"{visit.patient.name} {STEP_TOASTS['no-show']}.", "no-show")
 
 
 def _effect() -> dict[str, Any]:
@@ -295,7 +269,7 @@ def _page(visit: Appointment, **more: Any) -> str:
         stages=list(Stage),
         phases=boards.stretches(visit),
         phase=boards.phase_at(visit, now),
-        open_requirements=still_open if visit.status.is_ahead or visit.status == "arrived" else [],
+        open_requirements=still_open if visit.status.is_ahead or visit.status.is_waiting else [],
         settled=_settled(visit, {requirement.key for requirement in still_open}),
         last=last if last and step_rules.may_undo(visit, last.kind, now) else None,
         may_complete=lambda requirement: requirements.may_complete(actor().role, requirement.completed_by),

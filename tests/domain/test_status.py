@@ -2,21 +2,25 @@
 
 import re
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from scheduler.api.appointment_views import Status
+from scheduler.api.appointment_views import AppointmentView
 from scheduler.domain import status
 from scheduler.domain.status import (
     CARE_PLAN_STEPS,
+    FROM_ITS_DAY,
+    ON_ITS_DAY,
+    STEP_HISTORY,
     STEP_NAMES,
     STEP_REFUSALS,
+    STEP_TOASTS,
     STEPS,
     AppointmentStatus,
     CarePlanStatus,
 )
 from scheduler.ical.entries import EventStatus, event_status
+from scheduler.services.visit.visits import OVERRIDABLE, STEP_OF
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = [
@@ -47,6 +51,16 @@ ANSWERS = {
     "entered-in-error": "no no no no no no no no yes yes no no no",
 }
 
+DAYS = {
+    "confirm": "any day",
+    "arrive": "its day",
+    "check-in": "its day",
+    "fulfill": "from its day",
+    "no-show": "from its day",
+    "cancel": "any day",
+    "reschedule": "any day",
+}
+
 
 def test_no_question_is_left_out():
     asked = {name for name, value in vars(AppointmentStatus).items() if isinstance(value, property)}
@@ -59,6 +73,26 @@ def test_a_status_answers_every_question(one):
     expected = dict(zip(QUESTIONS, ANSWERS[one].split(), strict=True))
 
     assert {question: "yes" if getattr(one, question) else "no" for question in QUESTIONS} == expected
+
+
+@pytest.mark.parametrize("one", AppointmentStatus)
+def test_the_answers_of_a_status_agree(one):
+    """A status that was put into one set and forgotten in the next is found here."""
+    assert not (one.is_expected and not one.is_waiting)
+    assert not (one.is_waiting and not (one.is_live and one.occupies))
+    assert not (one.is_here and not one.has_come)
+    assert not (one.has_come and not one.is_live)
+    assert not (one.is_live and (one.is_off or not one.is_in_calendars))
+    assert not (one.is_withdrawn and (one.is_in_calendars or not one.is_off))
+    assert one.is_live or one.is_off or one is AppointmentStatus.PROPOSED
+
+
+@pytest.mark.parametrize("one", [one for one in AppointmentStatus if one.is_live and not one.is_over])
+def test_a_live_visit_can_be_recorded_as_done_or_missed_or_canceled(one):
+    """A status that no step leads out of keeps its visit on the board for good."""
+    waiting = {"check-in", "no-show", "cancel"} if one.is_waiting else {"fulfill"}
+
+    assert waiting <= {step for step, statuses in STEPS.items() if one in statuses}
 
 
 @pytest.mark.parametrize("one", [*AppointmentStatus, *CarePlanStatus])
@@ -87,8 +121,46 @@ def test_a_step_of_a_visit_has_a_name(step):
     assert re.fullmatch("the [a-z-]+", STEP_NAMES[step])
 
 
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_of_a_visit_has_words_for_its_toast_and_its_history(step):
+    assert re.fullmatch("(is|has) [a-z -]+", STEP_TOASTS[step])
+    assert re.fullmatch("[a-z -]+", STEP_HISTORY[step])
+
+
+def test_the_day_of_each_step_is_said():
+    assert {step: DAYS[step] for step in STEPS} == {
+        step: "its day" if step in ON_ITS_DAY else "from its day" if step in FROM_ITS_DAY else "any day"
+        for step in STEPS
+    }
+
+
+@pytest.mark.parametrize("what", STEP_OF)
+def test_a_step_has_a_button_and_can_be_taken_and_undone_by_the_api(app, what):
+    panel = (ROOT / "templates" / "visits" / "_panel.html").read_text()
+    path = f"/api/v1/appointments/<appointment_id>/{what}"
+    methods = {method for rule in app.url_map.iter_rules() if rule.rule == path for method in rule.methods}
+
+    assert f'step_form("{what}"' in panel
+    assert {"POST", "DELETE"} <= methods
+
+
+def test_each_step_that_can_be_overridden_has_a_form():
+    panel = (ROOT / "templates" / "visits" / "_panel.html").read_text()
+    forms = re.search(r"set OVERRIDES = \{(.*?)\}", panel, re.DOTALL)[1]
+
+    assert set(re.findall(r'"([a-z-]+)": \("([a-z-]+)"', forms)) == {
+        (STEP_OF[what][0], what) for what in OVERRIDABLE
+    }
+
+
+def test_pages_take_every_step():
+    """Those that take more than a reason have calls of their own."""
+    assert {step for step, _ in STEP_OF.values()} == set(STEPS) - {"no-show", "cancel", "reschedule"}
+
+
 def test_the_api_and_calendars_know_every_status():
-    assert set(get_args(Status)) == set(AppointmentStatus)
+    schema = AppointmentView.model_json_schema()["properties"]["status"]
+    assert schema["enum"] == [one.value for one in AppointmentStatus]
     assert {one: event_status(one) for one in AppointmentStatus if event_status(one)} == {
         AppointmentStatus.PENDING: EventStatus.TENTATIVE,
         AppointmentStatus.BOOKED: EventStatus.CONFIRMED,
@@ -105,6 +177,7 @@ def test_no_other_module_lists_statuses():
     """A set of statuses outside domain/status.py is one that a new status forgets."""
     listed = re.compile(
         r"[({\[*]\s*(?:AppointmentStatus|S|_S)\.[A-Z_]+,\s*(?:AppointmentStatus|S|_S)\.[A-Z_]+"
+        r"|status(?:\.value)? (?:not )?in [\[({][\"']"
     )
     written = {
         str(path.relative_to(ROOT))
@@ -113,7 +186,7 @@ def test_no_other_module_lists_statuses():
         and "migrations" not in path.parts
         and listed.search(path.read_text())
     }
-    in_templates = re.compile(r"status in [\[(]")
+    in_templates = re.compile(r"status (not )?in [\[(]")
     written |= {
         str(path.relative_to(ROOT))
         for path in (ROOT / "templates").rglob("*.html")

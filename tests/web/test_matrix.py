@@ -317,7 +317,6 @@ TABLE = {
     "GET visits.panel": ("view", "/appointments/{visit}/panel", None, True),
     "GET visits.show": ("view", "/appointments/{visit}", None, True),
     "POST visits.cancel": ("cancel", "/appointments/{visit}/cancellation", {}, True),
-    "POST visits.check_in": ("progress", "/appointments/{visit}/check-in", {}, True),
     "POST visits.miss": ("progress", "/appointments/{visit}/no-show", {}, True),
     "POST visits.settle": ("requirements", "/appointments/{visit}/requirements/driver", {}, True),
     "POST visits.stage": ("progress", "/appointments/{visit}/stage", {"stage": "roomed"}, True),

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
-from scheduler.domain.status import STEP_REFUSALS, STEPS, AppointmentStatus
+from scheduler.domain.status import FROM_ITS_DAY, ON_ITS_DAY, STEP_REFUSALS, STEPS, AppointmentStatus
 from scheduler.errors import Refusal, RequirementOpen, StepMissing, WrongDay, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.open_requirements import (
@@ -28,8 +28,6 @@ from scheduler.services.planning.courses import missing_before
 from scheduler.services.trail import audit
 
 S = AppointmentStatus
-ON_ITS_DAY = ("arrive", "check-in")
-FROM_ITS_DAY = ("fulfill", "no-show")
 WORDS = {"fulfill": "The end of a visit", "no-show": "A no-show"}
 
 

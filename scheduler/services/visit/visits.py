@@ -6,7 +6,7 @@ changes.py, on which day a step may be recorded, and with which requirements, fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -221,6 +221,15 @@ def _taken_along(appointments: Sequence[Appointment]) -> list[Appointment]:
 
 def _effect_note(effect: CourseEffect | None) -> dict[str, tuple[object, object]]:
     return {"course_effect": (None, effect)} if effect else {}
+
+
+STEP_OF: dict[str, tuple[str, Callable[..., Appointment]]] = {  # by the noun in the addresses of page and API
+    "confirmation": ("confirm", confirm),
+    "arrival": ("arrive", arrive),
+    "check-in": ("check-in", check_in),
+    "fulfillment": ("fulfill", fulfill),
+}
+OVERRIDABLE = frozenset(STEP_OF) - {"confirmation"}  # they take an `override_reason`
 
 
 def reinstate(appointment: Appointment, status: AppointmentStatus) -> None:
