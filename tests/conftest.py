@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.cast",
     "tests.demo_scene",
     "tests.services.courses",
+    "tests.walks.clinic",
     "tests.browser",
     "tests.running",
 ]
