@@ -9,6 +9,9 @@ pytest_plugins = [
     "tests.cast",
     "tests.demo_scene",
     "tests.services.courses",
+    "tests.walks.clinic",
+    "tests.walks.api",
+    "tests.walks.pages",
     "tests.browser",
     "tests.running",
 ]

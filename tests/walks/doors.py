@@ -1,23 +1,23 @@
 """Where the steps of a walk go in. Each door does what it is asked or raises Refusal and leaves nothing."""
 
 from contextlib import contextmanager
-from datetime import timedelta
 
+from scheduler.database import begin_write
 from scheduler.errors import Refusal
+from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import current
-from scheduler.models.user import StaffRole
-from scheduler.services.actors import Actor
+from scheduler.models.requirement import Requirement
 from scheduler.services.clinic import places, schedules
 from scheduler.services.course import booking, boosters, careplans, lengths, make_ups, protocol_change
 from scheduler.services.patient import merging, patients
 from scheduler.services.planning import proposals
-from scheduler.services.planning.placing import place
-from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.transfer import imports_appointments
 from scheduler.services.visit import moves, requirements, undo, visits
-from tests.walks.walk import REASON
+from tests.walks.clinic import placed, request
+from tests.walks.oracle import REASON
 
 IMPORT = "patient_id,plan_definition,action,status,start,location,practitioners"
 STEPS = {
@@ -26,26 +26,35 @@ STEPS = {
     "fulfill": visits.fulfill,
     "no-show": visits.mark_noshow,
 }
+# what a step may change: read again in the next one, as in a request of its own
+FORGOTTEN = (Appointment, CarePlan, Patient, Requirement, Allocation)
 
 
 class Services:
     """The services, each step within a savepoint of one transaction."""
+
+    commits = False
+
+    def begin(self, session):
+        begin_write(session)
+
+    def end(self, session):
+        session.rollback()
 
     @contextmanager
     def step_of(self, walk):
         with walk.session.begin_nested():
             yield
             walk.session.flush()
+        for row in list(walk.session):
+            if isinstance(row, FORGOTTEN):
+                walk.session.expire(row)
 
     def actor(self, walk):
-        if walk.who == "pia":
-            return Actor(walk.cast.clinic, walk.cast.users["ada"], StaffRole.PRESCRIBER, "staff")
         return walk.cast.actor(walk.who)
 
     def plan_course(self, walk, patient, key, reserve):
-        actor = self.actor(walk)
-        definition = current(walk.session, walk.cast.clinic.id, key)
-        wanted = CourseRequest(patient, definition, not_before=walk.now.date())
+        actor, wanted = self.actor(walk), request(walk.session, walk.cast, patient, key, walk.now.date())
         best = proposals.propose(walk.session, actor, wanted, walk.now)[0]
         booking.book_course(
             walk.session, actor, wanted, best.visits, best.projections, walk.now, walk.reason,
@@ -53,17 +62,9 @@ class Services:
         )  # fmt: skip
 
     def give_course(self, walk, patient, key, starts):
-        actor, definition = self.actor(walk), current(walk.session, walk.cast.clinic.id, key)
-        steps = [one for one in definition.plan.firm if one.dosing]
-        if not steps:
-            raise Refusal
-        chosen = walk.random.sample(steps, 2)
-        placed = [
-            place(walk.session, actor, patient, step, start, walk.now)
-            for step, start in zip(sorted(chosen, key=steps.index), starts, strict=True)
-        ]
-        wanted = CourseRequest(patient, definition, not_before=walk.now.date())
-        booking.book_course(walk.session, actor, wanted, placed, (), walk.now, walk.reason)
+        actor, wanted = self.actor(walk), request(walk.session, walk.cast, patient, key, walk.now.date())
+        visits = placed(walk.session, actor, wanted, starts, walk.now)
+        booking.book_course(walk.session, actor, wanted, visits, (), walk.now, walk.reason)
 
     def book(self, walk, patient, step, start, course):
         booking.book_visit(
@@ -151,21 +152,13 @@ class Services:
     def retire(self, walk, location, active):
         places.update_location(walk.session, self.actor(walk), location, {"active": active}, walk.now)
 
-    def bring(self, walk, patient, key):
-        content = imported(walk, patient, key, self.actor(walk))
-        imports_appointments.write(
-            walk.session, self.actor(walk), content, walk.now, lambda *_: None, walk.reason
-        )
+    def bring(self, walk, patient, key, starts):
+        content = lines(patient, key, starts)
+        actor = self.actor(walk)
+        imports_appointments.write(walk.session, actor, content, walk.now, lambda *_: None, walk.reason)
 
 
-def imported(walk, patient, key, actor):
-    """Return the lines of a course, some of them a day early or left out."""
-    definition = current(walk.session, walk.cast.clinic.id, key)
-    wanted = CourseRequest(patient, definition, not_before=walk.now.date())
-    best = proposals.propose(walk.session, actor, wanted, walk.now)[0]
-    lines = [IMPORT]
-    for visit in best.visits:
-        start = visit.start - timedelta(days=walk.random.choice((0,) * 9 + (1,)))
-        if walk.random.random() < 0.98:
-            lines.append(f"{patient.public_id},{key},{visit.action},booked,{start.isoformat()},,")
-    return "\n".join(lines).encode()
+def lines(patient, key, starts):
+    """Return a course as the lines of a file to import."""
+    rows = [f"{patient.public_id},{key},{action},booked,{start.isoformat()},," for action, start in starts]
+    return "\n".join([IMPORT, *rows]).encode()

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from scheduler.domain.plan_files import from_document
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
+from scheduler.models.audit_event import AuditEvent
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
+from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.requirement import Requirement
 from scheduler.models.schedule import Closure
@@ -19,6 +22,7 @@ LIVE = ("pending", "booked", "arrived", "checked-in", "fulfilled")
 TREATED = ("checked-in", "fulfilled")
 OFF = ("cancelled", "noshow")
 OPEN = ("draft", "active", "on-hold")
+REASON = "the prescriber wants it this way"  # with which the walks override
 
 
 @dataclass(frozen=True)
@@ -52,21 +56,37 @@ class State:
     closures: tuple
     uses: dict  # visit -> resources
     retired: frozenset  # resources that no visit may be given
+    reasons: int  # how many entries of the audit trail carry the reason that the walks override with
+
+
+def _columns(model, *names):
+    return select(*(getattr(model, name) for name in names))
+
+
+VISITS = _columns(
+    Appointment, "id", "patient_id", "care_plan_id", "action", "local_start", "start_at", "end_at", "status",
+    "expires_at", "dosing_gap_days", "dosing_gap_hard", "course_effect", "replaces_id", "imported_at",
+    "status_reason",
+).order_by(Appointment.id)  # fmt: skip
+COURSES = select(
+    CarePlan.id, CarePlan.patient_id, CarePlan.status, CarePlan.wishes, PlanDefinition.digest
+).join(PlanDefinition, PlanDefinition.id == CarePlan.plan_definition_id)
+COMPLETED = _columns(Requirement, "care_plan_id", "key", "appointment_id", "valid_until_on").where(
+    Requirement.completed_at.is_not(None)
+)
+PATIENTS = _columns(Patient, "id", "deceased_on", "active")
+CLOSURES = _columns(Closure, "resource_id", "start_at", "end_at")
+USES = _columns(Allocation, "appointment_id", "resource_id").where(Allocation.released_at.is_(None))
+RETIRED = [
+    _columns(model, "resource_id").where(model.active.is_(False)) for model in (Location, Practitioner)
+]
+REASONS = select(func.count()).where(AuditEvent.reason == REASON)
 
 
 def read(session):
-    """Read the state of the clinic."""
+    """Read the state of the clinic, by plain rows: nothing that the services hold in memory is believed."""
     session.flush()
-    session.expire_all()
-    rows = session.execute(
-        select(
-            Appointment.id, Appointment.patient_id, Appointment.care_plan_id, Appointment.action,
-            Appointment.local_start, Appointment.start_at, Appointment.end_at, Appointment.status,
-            Appointment.expires_at, Appointment.dosing_gap_days, Appointment.dosing_gap_hard,
-            Appointment.course_effect, Appointment.replaces_id, Appointment.imported_at,
-            Appointment.status_reason,
-        )
-    )  # fmt: skip
+    ask = session.connection().execute
     visits = {
         row.id: Visit(
             row.id, row.patient_id, row.care_plan_id, row.action, row.local_start.date(), row.start_at,
@@ -75,45 +95,56 @@ def read(session):
             row.dosing_gap_days, row.dosing_gap_hard, row.course_effect and row.course_effect.value,
             row.replaces_id, row.imported_at is not None or "before this course" in row.status_reason,
         )
-        for row in rows
+        for row in ask(VISITS)
     }  # fmt: skip
     courses = {
-        one.id: (
-            one.patient_id,
-            one.status.value,
-            one.plan_definition.plan,
-            tuple(one.wishes.get("skipped", ())),
+        row.id: (
+            row.patient_id,
+            row.status.value,
+            _plan(ask, row.digest),
+            tuple(row.wishes.get("skipped", ())),
         )
-        for one in session.scalars(select(CarePlan))
+        for row in ask(COURSES)
     }
     completed = {
-        (one.care_plan_id, one.key, one.appointment_id): one.valid_until_on
-        for one in session.scalars(select(Requirement).where(Requirement.completed_at.is_not(None)))
+        (row.care_plan_id, row.key, row.appointment_id): row.valid_until_on for row in ask(COMPLETED)
     }
-    people = session.scalars(select(Patient))
-    gone = frozenset(one.id for one in people if one.deceased_on is not None or not one.active)
-    closures = tuple((one.resource_id, one.start_at, one.end_at) for one in session.scalars(select(Closure)))
+    gone = frozenset(row.id for row in ask(PATIENTS) if row.deceased_on is not None or not row.active)
+    closures = tuple(map(tuple, ask(CLOSURES)))
     uses = {}
-    for visit, resource in session.execute(
-        select(Allocation.appointment_id, Allocation.resource_id).where(Allocation.released_at.is_(None))
-    ):
+    for visit, resource in ask(USES):
         uses.setdefault(visit, set()).add(resource)
-    retired = frozenset(
-        resource
-        for model in (Location, Practitioner)
-        for resource in session.scalars(select(model.resource_id).where(model.active.is_(False)))
-    )
-    return State(visits, courses, completed, gone, closures, uses, retired)
+    retired = frozenset(row.resource_id for query in RETIRED for row in ask(query))
+    return State(visits, courses, completed, gone, closures, uses, retired, ask(REASONS).scalar_one())
+
+
+def _plan(ask, digest):
+    """Return the plan of a course; a version of a protocol never changes, so each is read once."""
+    if digest not in _plans:
+        _plans[digest] = from_document(
+            ask(select(PlanDefinition.document).where(PlanDefinition.digest == digest)).scalars().first()
+        )
+    return _plans[digest]
+
+
+_plans = {}
 
 
 def broken(before, after, today, *, overridden):
-    """Return in words what a step brought about that it may not. `overridden`: by a role that may, with a reason."""
+    """Return in words what a step brought about that it may not.
+
+    `overridden`: by a role that may, with a reason. What may be overridden is then right if the reason is recorded.
+    """
     found = [*_closed(before, after), *_gone(before, after), *_ended(before, after)]
     found += [*_close(before, after, today, hard=True), *_lacking(before, after, hard=True)]
+    soft = [
+        *_close(before, after, today, hard=False), *_alone(before, after), *_twice(before, after, today),
+        *_second(before, after), *_lacking(before, after, hard=False), *_treated(before, after),
+    ]  # fmt: skip
     if not overridden:
-        found += _close(before, after, today, hard=False)
-        found += [*_alone(before, after), *_twice(before, after, today), *_second(before, after)]
-        found += [*_lacking(before, after, hard=False), *_treated(before, after)]
+        return found + soft
+    if soft and after.reasons == before.reasons:
+        found += [f"overridden without a record: {one}" for one in soft]
     return found
 
 
@@ -126,18 +157,17 @@ def _newly(before, after):
 
 
 def _pairs(state, today):
-    dosing = sorted(
-        (one for one in state.visits.values() if one.counts and one.gap is not None),
-        key=lambda one: (one.patient, one.on, one.id),
-    )
-    for first, second in combinations(dosing, 2):
-        if first.patient != second.patient:
-            continue
-        same = first.course is not None and first.course == second.course
-        rules = [second] if same else [first, second]
-        need, days = max(one.gap for one in rules), (second.on - first.on).days
-        if second.on >= today and days < need:
-            yield (first.id, second.id), days, any(one.hard for one in rules)
+    theirs = {}
+    for one in state.visits.values():
+        if one.counts and one.gap is not None:
+            theirs.setdefault(one.patient, []).append(one)
+    for dosing in theirs.values():
+        for first, second in combinations(sorted(dosing, key=lambda one: (one.on, one.id)), 2):
+            same = first.course is not None and first.course == second.course
+            rules = [second] if same else [first, second]
+            need, days = max(one.gap for one in rules), (second.on - first.on).days
+            if second.on >= today and days < need:
+                yield (first.id, second.id), days, any(one.hard for one in rules)
 
 
 def _close(before, after, today, *, hard):

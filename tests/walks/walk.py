@@ -5,12 +5,11 @@ A walk is known by its number and the door, and repeats with them.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from sqlalchemy import select
 
-from scheduler.database import begin_write
 from scheduler.domain.status import LIVE, CarePlanStatus, CourseEffect
 from scheduler.domain.status import AppointmentStatus as S
 from scheduler.errors import Refusal
@@ -21,14 +20,14 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import current
 from scheduler.models.requirement import Requirement
 from scheduler.models.schedule import Closure
-from tests.cast import NOW
 from tests.walks import oracle
+from tests.walks.clinic import DAY, FIRST, SHIPPED, SHORT, at, monday_after, starts_of
+from tests.walks.oracle import REASON
 
-DAY = timedelta(days=1)
-BEFORE_THE_CLOCKS_CHANGE = timedelta(days=98)  # the first day of March, with the change two weeks ahead
-PLANS = ("iv-depression-6", "iv-depression-6-fast", "esketamine-nasal", "therapy-6", "crps-10-day")
-WHO = ("alice",) * 5 + ("mona", "pia")  # front desk, manager, prescriber
-REASON = "the prescriber wants it this way"
+WHO = ("alice",) * 6 + ("mona", "ada", "pia", "nick", "theo")  # the front desk most of the time
+MAY_OVERRIDE = ("mona", "ada", "pia")  # manager, admin, prescriber
+OFF = (S.CANCELLED, S.NOSHOW)
+HOURS = range(8, 17)
 
 
 @dataclass
@@ -38,102 +37,173 @@ class Walk:
     session: object
     cast: object
     random: Random
-    now: object
+    plans: tuple
+    now: datetime = FIRST
     who: str = "alice"
     reason: str = ""
 
     @property
     def overrides(self):
-        return bool(self.reason) and self.who != "alice"
+        return bool(self.reason) and self.who in MAY_OVERRIDE
 
-    def patient(self):
+    def patient(self, *, free=False):
+        """Return a patient; `free`: mostly one without an open course."""
         query = select(Patient).where(Patient.merged_into_id.is_(None)).order_by(Patient.id)
-        return self.random.choice(list(self.session.scalars(query)))
+        if free and self.random.random() < 0.7:
+            treated = select(CarePlan.patient_id).where(CarePlan.status.in_(("draft", "active", "on-hold")))
+            return self.one(query.where(Patient.id.not_in(treated)))
+        return self.one(query)
 
     def course(self, *statuses):
         return self.one(select(CarePlan).where(CarePlan.status.in_(statuses)).order_by(CarePlan.id))
 
-    def visit(self, *statuses, near=False):
-        """Return a visit of this kind, mostly one that gives the drug; `near`: among the first ones to come."""
+    def visit(self, *statuses, near=False, dosing=0.8):
+        """Return a visit of this kind, mostly one ahead that gives the drug; `near`: among the first ones."""
         query = select(Appointment).where(Appointment.status.in_(statuses))
-        if self.random.random() < 0.8:
+        if self.random.random() < 0.9:
+            query = query.where(Appointment.start_at > self.now - timedelta(hours=6 if near else 0))
+        if self.random.random() < dosing:
             query = query.where(Appointment.dosing_gap_days.is_not(None))
         if near:
             return self.one(query.order_by(Appointment.start_at, Appointment.id).limit(3))
         return self.one(query.order_by(Appointment.id))
 
     def one(self, query):
-        rows = list(self.session.scalars(query))
-        if not rows:
+        """Return one row of a query; the others are not loaded."""
+        model = query.column_descriptions[0]["entity"]
+        found = list(self.session.scalars(query.with_only_columns(model.id)))
+        if not found:
             raise Refusal
-        return self.random.choice(rows)
+        return self.session.get(model, self.random.choice(found))
+
+    def start(self, day):
+        """Return an hour of a day at which the clinic may be open."""
+        return at(self.cast, day, self.random.choice(HOURS))
+
+    def beside(self, row):
+        """Return a start on the day of a visit or shortly before or after it."""
+        return self.start(row.local_start.date() + self.random.choice((-2, -1, -1, 0, 0, 1, 1, 2)) * DAY)
+
+    def plan(self, key):
+        return current(self.session, self.cast.clinic.id, key).plan
+
+
+def starts(walk, key):
+    """Return starts for a course, half of the time with a step left out or on another day, often as an override."""
+    monday = monday_after(walk.now) + 7 * DAY * walk.random.choice((0, 0, 1, 2))
+    fault = walk.random.choice(("", "", "", "lacking", "early", "two"))
+    if fault and walk.random.random() < 0.5:
+        walk.who, walk.reason = walk.random.choice(MAY_OVERRIDE), REASON
+    if key not in SHORT or fault == "two":
+        return _two_doses(walk, key, monday)
+    found = starts_of(walk.cast, key, monday, walk.random.choice(HOURS[:-2]))
+    place = walk.random.randrange(len(found))
+    if fault == "lacking":
+        found.pop(place)
+    elif fault == "early":
+        action, start = found[place]
+        found[place] = (action, start - DAY)
+    return found
+
+
+def _two_doses(walk, key, monday):
+    doses = [one.key for one in walk.plan(key).firm if one.dosing]
+    if not doses:
+        raise Refusal
+    chosen = sorted(walk.random.sample(doses, 2), key=doses.index)
+    first = monday + walk.random.choice((0, 1)) * DAY
+    second = first + walk.random.choice((1, 2, 3)) * DAY
+    return [(chosen[0], walk.start(first)), (chosen[1], walk.start(second))]
 
 
 def plan_course(walk, door):
-    door.plan_course(walk, walk.patient(), walk.random.choice(PLANS), walk.random.choice((None, None, 600)))
+    reserve = walk.random.choice((None, None, 600))
+    door.plan_course(walk, walk.patient(free=True), walk.random.choice(walk.plans), reserve)
 
 
 def give_course(walk, door):
-    """A course whose visits a person chose one by one, most of them left out."""
-    gap = walk.random.choice((1, 2, 3))
-    first = walk.now.replace(hour=15) + walk.random.randrange(1, 9) * DAY
-    first -= max(first.weekday() - 3, 0) * DAY  # so that the next day is a working day too
-    door.give_course(walk, walk.patient(), walk.random.choice(PLANS), [first, first + gap * DAY])
+    """A course whose visits a person chose one by one, some of them left out or too early."""
+    key = walk.random.choice(walk.plans)
+    door.give_course(walk, walk.patient(free=True), key, starts(walk, key))
 
 
 def book_extra(walk, door):
-    course = walk.course(*walk.random.choice(((CarePlanStatus.ACTIVE,), tuple(CarePlanStatus))))
+    """One more visit in a course, near one that is there."""
+    course = walk.course(
+        *walk.random.choice(((CarePlanStatus.ACTIVE,), (CarePlanStatus.ACTIVE,), tuple(CarePlanStatus)))
+    )
     step = walk.random.choice([one for one in course.plan_definition.plan.firm if one.dosing] or [None])
     if step is None:
         raise Refusal
-    start = walk.visit(*LIVE).start_at + walk.random.choice(
-        (-DAY, DAY, timedelta(hours=3), 2 * DAY, 14 * DAY)
+    query = select(Appointment).where(
+        Appointment.patient_id == course.patient_id, Appointment.status.in_(LIVE)
+    )
+    near = walk.one(query.order_by(Appointment.id))
+    start = (
+        walk.beside(near) if walk.random.random() < 0.8 else walk.start(near.local_start.date() + 14 * DAY)
     )
     door.book(walk, course.patient, step, start, course)
 
 
 def book_alone(walk, door):
-    definition = current(walk.session, walk.cast.clinic.id, walk.random.choice(PLANS[:2]))
-    start = walk.visit(*LIVE).start_at + walk.random.choice((-DAY, DAY, timedelta(hours=3)))
-    door.book(walk, walk.patient(), definition.plan.action("infusion-1"), start, None)
+    """A dosing visit without a course, mostly for a patient who has others."""
+    near = walk.visit(*LIVE)
+    patient = near.patient if walk.random.random() < 0.7 else walk.patient()
+    key = walk.random.choice([one for one in walk.plans if any(step.dosing for step in walk.plan(one).firm)])
+    step = next(one for one in walk.plan(key).firm if one.dosing)
+    door.book(walk, patient, step, walk.beside(near), None)
 
 
 def move(walk, door):
     row = walk.visit(S.PENDING, S.BOOKED)
-    days = walk.random.choice((-2, -1, 1, 2, 3, 0))
-    start = row.start_at + days * DAY + (timedelta(hours=2) if not days else timedelta())
-    door.move(walk, row, start, walk.random.choice(("one", "following")))
+    day = row.local_start.date() + walk.random.choice((-2, -1, 1, 2, 3, 0)) * DAY
+    door.move(walk, row, walk.start(day), walk.random.choice(("one", "following")))
+
+
+def move_beside(walk, door):
+    """Move a dosing visit next to another of the same patient, which may be canceled."""
+    row = walk.visit(S.PENDING, S.BOOKED, dosing=1)
+    others = select(Appointment).where(
+        Appointment.patient_id == row.patient_id,
+        Appointment.id != row.id,
+        Appointment.dosing_gap_days.is_not(None),
+    )
+    off = others.where(Appointment.status.in_(OFF)).order_by(Appointment.id)
+    has_off = walk.session.scalars(off.limit(1)).first() is not None
+    door.move(walk, row, walk.beside(walk.one(off if has_off else others.order_by(Appointment.id))), "one")
 
 
 def bring_forward(walk, door):
     """Move a visit to today, so that it can be checked in."""
     row = walk.visit(S.PENDING, S.BOOKED, near=True)
-    door.move(
-        walk,
-        row,
-        row.start_at.replace(year=walk.now.year, month=walk.now.month, day=walk.now.day),
-        "following",
-    )
+    door.move(walk, row, walk.start(walk.now.astimezone(walk.cast.clinic.zone).date()), "following")
 
 
 def cancel(walk, door):
-    row, effect = walk.visit(S.PENDING, S.BOOKED, S.PROPOSED), walk.random.choice(tuple(CourseEffect))
+    """Cancel a visit, mostly without skipping its step."""
+    row = walk.visit(S.PENDING, S.BOOKED, S.PROPOSED, dosing=0.7)
+    effect = walk.random.choice((CourseEffect.MAKE_UP, CourseEffect.MAKE_UP, CourseEffect.SKIP))
     door.cancel(walk, row, effect, walk.random.random() < 0.8)
 
 
 def take_back(walk, door):
-    """Undo the latest step of a visit, mostly of one that was canceled or missed."""
-    row = walk.visit(*(walk.random.choice(((S.CANCELLED, S.NOSHOW), (S.CANCELLED, S.NOSHOW), tuple(S)))))
+    """Undo the latest step of a visit, mostly of one that was canceled or missed, and may be made up for."""
+    replaced = select(Appointment.replaces_id).where(Appointment.replaces_id.is_not(None))
+    made_up = select(Appointment).where(Appointment.id.in_(replaced)).order_by(Appointment.id)
+    kind = walk.random.random()
+    if kind < 0.4 and walk.session.scalars(made_up.limit(1)).first() is not None:
+        row = walk.one(made_up)
+    else:
+        row = walk.visit(*(OFF if kind < 0.9 else tuple(S)))
     door.take_back(walk, row)
 
 
 def attend(walk, door):
     """The day of a visit comes, and someone records it."""
     row = walk.visit(S.PENDING, S.BOOKED, S.ARRIVED, S.CHECKED_IN, near=True)
-    walk.now = max(walk.now, row.start_at + timedelta(minutes=walk.random.choice((-10, 1, 30, 24 * 60))))
-    door.step(
-        walk, row, walk.random.choice(("arrive", "check-in", "check-in", "check-in", "fulfill", "no-show"))
-    )
+    walk.now = max(walk.now, row.start_at + timedelta(minutes=walk.random.choice((-10, 1, 30, 60, 24 * 60))))
+    steps = ("arrive", "check-in", "check-in", "check-in", "fulfill", "no-show")
+    door.step(walk, row, walk.random.choice(steps))
 
 
 def go_on(walk, door):
@@ -142,8 +212,10 @@ def go_on(walk, door):
 
 
 def make_up(walk, door):
-    row = walk.visit(S.CANCELLED, S.NOSHOW)
-    start = walk.random.choice((None, None, row.start_at + DAY, walk.now.replace(hour=16) + DAY))
+    row = walk.visit(*OFF)
+    if row.care_plan is None:
+        raise Refusal
+    start = None if walk.random.random() < 0.4 else walk.beside(row)
     door.make_up(walk, row, start)
 
 
@@ -166,7 +238,7 @@ def step_course(walk, door):
 
 def change_protocol(walk, door):
     course = walk.course(CarePlanStatus.ACTIVE)
-    door.change_protocol(walk, course, walk.random.choice(PLANS[:4]), walk.random.choice((None, "")))
+    door.change_protocol(walk, course, walk.random.choice(walk.plans), walk.random.choice((None, "")))
 
 
 def change_length(walk, door):
@@ -180,8 +252,19 @@ def require(walk, door):
     door.require(walk, row, walk.random.choice(("complete", "complete", "complete", "waive", "reopen")))
 
 
+def prepare(walk, door):
+    """The prescriber completes what is open in a course, so that its visits may begin."""
+    walk.who = "pia"
+    course = walk.course(CarePlanStatus.ACTIVE)
+    for row in [one for one in course.requirements if one.completed_at is None]:
+        door.require(walk, row, "complete")
+
+
 def merge(walk, door):
-    door.merge(walk, walk.patient(), walk.patient())
+    keep, other = walk.patient(), walk.patient()
+    if keep is other:
+        raise Refusal
+    door.merge(walk, keep, other)
 
 
 def admit(walk, door):
@@ -209,25 +292,28 @@ def retire(walk, door):
 
 def bring(walk, door):
     """Import a course that another system began; some lines are left out or a day early."""
-    door.bring(walk, walk.patient(), walk.random.choice(PLANS[:2]))
+    key = walk.random.choice(walk.plans)
+    door.bring(walk, walk.patient(free=True), key, starts(walk, key))
 
 
 STEPS = (
-    *(plan_course, book_extra, move, take_back, cancel, attend) * 3,
-    *(make_up, step_course, change_protocol, give_course, require, bring_forward, go_on, merge) * 2,
-    *(book_booster, book_alone, admit, close, reopen, retire, leave, bring, change_length),
+    *(take_back, cancel, attend) * 5,
+    *(give_course, move_beside, make_up, book_extra, book_alone) * 4,
+    *(merge, go_on, require) * 3,
+    *(step_course, book_booster, admit) * 2,
+    *(plan_course, prepare, move, bring_forward, bring, change_protocol, change_length),
+    *(close, reopen, retire, leave),
 )
+
+
+def refused(*_):
+    """What is written in the place of a step that was refused, after which nothing may have changed for the worse."""
 
 
 def go(session, cast, door, number, steps):
     """Take a walk; return what was done. Raises AssertionError naming the walk when the oracle finds something."""
     random = Random(f"{type(door).__name__} {number}")
-    walk, done = Walk(session, cast, random, NOW), []
-    if number % 3 == 2:
-        walk.now += BEFORE_THE_CLOCKS_CHANGE
-    with door.step_of(walk):
-        for _ in range(2):
-            admit(walk, door)
+    walk, done = Walk(session, cast, random, SHIPPED if number % 5 == 4 else tuple(SHORT)), []
     state = oracle.read(session)
     for _ in range(steps):
         walk.now += timedelta(minutes=random.choice((1, 5, 60, 12 * 60)))
@@ -238,7 +324,12 @@ def go(session, cast, door, number, steps):
                 step(walk, door)
         except Refusal:
             walk.now = started
-            continue
+            if not door.commits:
+                continue
+            step = refused
+        except Exception as fault:
+            fault.add_note(f"in walk {number} of {type(door).__name__}: {step.__name__} after {done[-12:]}")
+            raise
         done.append(f"{step.__name__} by {walk.who}" + (" with a reason" if walk.reason else ""))
         after = oracle.read(session)
         today = walk.now.astimezone(cast.clinic.zone).date()
@@ -252,7 +343,7 @@ def walked(session, cast, door, numbers, steps):
     """Take walks that each begin with the same clinic; return how many steps were done."""
     done = 0
     for number in numbers:
-        begin_write(session)
-        done += len(go(session, cast, door, number, steps))
-        session.rollback()
+        door.begin(session)
+        done += sum(not one.startswith("refused") for one in go(session, cast, door, number, steps))
+        door.end(session)
     return done
