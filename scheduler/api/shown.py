@@ -17,6 +17,7 @@ SHOWS: dict[str, Shows] = {
             "api.get_message",
             "api.get_request",
             "api.add_note",
+            "api.change_protocol",
             "api.list_duplicates",
             "api.list_notes",
             "api.strike_note",

@@ -114,6 +114,12 @@ TABLE = {
     "take_task": ("answers", "/tasks/{task}/assignment", None, True),
     "give_back_task": ("answers", "/tasks/{task}/assignment", None, True),
     "complete_task": ("answers", "/tasks/{task}/completion", {"outcome": "called"}, True),
+    "change_protocol": (
+        "move",
+        "/care-plans/{course}/protocol",
+        {"plan_definition": "iv-depression-6-fast", "preview": True},
+        True,
+    ),
     "list_care_plans": ("view", "/care-plans?patient_id={patient}", None, True),
     "list_requests": ("move", "/requests", None, False),
     "get_request": ("move", "/requests/{request}", None, True),
