@@ -119,8 +119,18 @@ def test_planted_misfits_are_found(alice):
       main.insertAdjacentHTML('beforeend', '<p>Wide</p><button>Unbreakable</button>');
       main.querySelector('p:last-of-type').style.width = '500px';
       Object.assign(main.querySelector('button:last-of-type').style, {width: '4em', overflow: 'hidden'});
+      main.insertAdjacentHTML('beforeend', '<p id="cut">Cut off</p><p>Below</p><p id="over">Above</p>');
+      main.insertAdjacentHTML('beforeend', '<input type="time" name="narrow" value="08:00" />');
+      Object.assign(document.querySelector('#cut').style, {width: '2em', overflow: 'hidden', whiteSpace: 'nowrap'});
+      document.querySelector('#over').style.marginTop = '-2.5rem';
+      document.querySelector('[name=narrow]').style.width = '3em';
     }""")
     found = list(misfits(alice))
 
-    assert sum("needs" in one for one in found) >= 3  # at 390 px, in each font
+    assert sum("needs" in one for one in found) >= 3  # at 320 px, in each font
+    assert sum("cuts the text 'Cut off'" in one for one in found) == len(WIDTHS)
+    assert sum("cuts the text 'narrow'" in one for one in found) == len(WIDTHS)
+    assert sum("shows 'Above' over 'Below'" in one for one in found) + sum(
+        "shows 'Below' over 'Above'" in one for one in found
+    ) == len(WIDTHS)
     assert sum("cuts 'Unbreakable'" in one for one in found) == len(FONTS) * len(WIDTHS)
