@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from sqlalchemy import select
 
 from scheduler import clock
@@ -28,6 +28,7 @@ from scheduler.api.fields import (
     TextLine,
     View,
     at,
+    read_time,
 )
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
@@ -35,7 +36,7 @@ from scheduler.api.resources import Scope, resource_of
 from scheduler.database import db
 from scheduler.errors import NotFound
 from scheduler.models import schedule
-from scheduler.models.schedule import Closure, ClosureKind, ScheduleOverride
+from scheduler.models.schedule import END_OF_DAY, Closure, ClosureKind
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, schedules
 from scheduler.services.clinic.schedules import Hours
@@ -67,19 +68,39 @@ class ScheduleView(View):
     dates: list[DatedView]
 
 
+def _read_end(value: object) -> time:
+    return END_OF_DAY if value == "24:00" else read_time(value)
+
+
+EndTime = Annotated[
+    time,
+    BeforeValidator(_read_end),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+            "examples": ["17:30", "24:00"],
+        }
+    ),
+]
+
+
 class HoursBody(Body, view=HoursView):
-    """Hours on a weekday, from `valid_from` up to and including `valid_until`."""
+    """Hours on a weekday, from `valid_from` up to and including `valid_until`.
+
+    Hours that end by 06:00, before their start, go on past midnight and are kept as those of both days.
+    """
 
     weekday: Weekday
     starts: ClockTime
-    ends: ClockTime
+    ends: EndTime
     valid_from: Day | None = None
     valid_until: Day | None = None
 
 
 class SpanBody(Body, view=SpanView):
     starts: ClockTime
-    ends: ClockTime
+    ends: EndTime
 
 
 class DatedHours(Body, view=DatedView):
@@ -141,7 +162,8 @@ def put_schedule(actor: Actor, body: ScheduleBody) -> Answer:
     if body.dates is not None:
         resource_id = resource.id if resource else None
         given = {day.date: [(span.starts, span.ends) for span in day.hours] for day in body.dates}
-        gone = {row.on_date for row in _overrides(actor, resource_id)} - given.keys()
+        known = schedule.dated_hours(session, actor.clinic.id, resource_id)
+        gone = {row.on_date for row in known} - given.keys()
         for on_date in (*gone, *given):
             schedules.set_override(session, actor, resource, on_date, given.get(on_date, []), now)
     return _shown(actor, body.scope, body.scope_id)
@@ -200,8 +222,8 @@ def _shown(actor: Actor, scope: Scope, scope_id: str | None) -> Answer:
     resource = resource_of(actor, scope, scope_id)
     resource_id = resource.id if resource else None
     dated: dict[str, list[SpanView]] = {}
-    for row in _overrides(actor, resource_id):
-        span = SpanView(starts=_clock_time(row.starts), ends=_clock_time(row.ends))
+    for row in schedule.dated_hours(db.session(), actor.clinic.id, resource_id):
+        span = SpanView(starts=_clock_time(row.starts), ends=_end_time(row.ends))
         dated.setdefault(row.on_date.isoformat(), []).append(span)
     return Answer(
         ScheduleView(
@@ -212,7 +234,7 @@ def _shown(actor: Actor, scope: Scope, scope_id: str | None) -> Answer:
                 HoursView(
                     weekday=row.weekday,
                     starts=_clock_time(row.starts),
-                    ends=_clock_time(row.ends),
+                    ends=_end_time(row.ends),
                     valid_from=row.valid_from.isoformat() if row.valid_from else None,
                     valid_until=row.valid_until.isoformat() if row.valid_until else None,
                 )
@@ -223,16 +245,12 @@ def _shown(actor: Actor, scope: Scope, scope_id: str | None) -> Answer:
     )
 
 
-def _overrides(actor: Actor, resource_id: int | None) -> list[ScheduleOverride]:
-    rows = select(ScheduleOverride).where(
-        ScheduleOverride.clinic_id == actor.clinic.id,
-        ScheduleOverride.resource_id.is_not_distinct_from(resource_id),
-    )
-    return list(db.session().scalars(rows.order_by(ScheduleOverride.on_date, ScheduleOverride.starts)))
-
-
 def _clock_time(value: time) -> str:
     return value.isoformat("minutes")
+
+
+def _end_time(value: time) -> str:
+    return "24:00" if value >= END_OF_DAY else _clock_time(value)
 
 
 def _leave(actor: Actor, closure: Closure) -> LeaveView:

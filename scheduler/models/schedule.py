@@ -16,6 +16,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.columns import InClinic, Public, choice, in_order, own, refers
 
+END_OF_DAY = time(23, 59)  # the last minute stands for midnight: a time column knows no 24:00
+
 
 class ScheduleHours(InClinic, Model):
     """Weekly hours on an ISO weekday (Monday is 1), from `valid_from` up to and including `valid_until`."""
@@ -76,6 +78,18 @@ def hours(session: Session, clinic_id: int, resource_id: int | None) -> list[Sch
         ScheduleHours.clinic_id == clinic_id, ScheduleHours.resource_id.is_not_distinct_from(resource_id)
     )
     return list(session.scalars(query.order_by(ScheduleHours.weekday, ScheduleHours.starts)))
+
+
+def dated_hours(
+    session: Session, clinic_id: int, resource_id: int | None, first: date = date.min
+) -> list[ScheduleOverride]:
+    """Return the hours of single dates of the clinic (None) or of one resource from `first` on, in order."""
+    query = select(ScheduleOverride).where(
+        ScheduleOverride.clinic_id == clinic_id,
+        ScheduleOverride.resource_id.is_not_distinct_from(resource_id),
+        ScheduleOverride.on_date >= first,
+    )
+    return list(session.scalars(query.order_by(ScheduleOverride.on_date, ScheduleOverride.starts)))
 
 
 def closures(session: Session, clinic_id: int, start: datetime, end: datetime) -> list[Closure]:

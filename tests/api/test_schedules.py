@@ -84,3 +84,23 @@ def test_hours_of_another_clinic_are_not_there(api, harbor, hill):
 
     assert mona.get(f"/schedules?scope=practitioner&scope_id={nadja}").status_code == 404
     assert mona.get(f"/practitioners/{nadja}/leave").status_code == 404
+
+
+def test_hours_may_end_at_midnight_and_after_it(api, harbor):
+    mona = api(harbor, "mona")
+    weekly = [
+        {"weekday": 2, "starts": "16:00", "ends": "24:00"},
+        {"weekday": 7, "starts": "20:00", "ends": "04:00"},
+    ]
+    dates = [{"date": "2026-12-31", "hours": [{"starts": "09:00", "ends": "24:00"}]}]
+    answer = mona("PUT", "/schedules", {"weekly": weekly, "dates": dates})
+    again = mona("PUT", "/schedules", answer.json)
+
+    assert answer.status_code == 200
+    assert [(one["weekday"], one["starts"], one["ends"]) for one in answer.json["weekly"]] == [
+        (1, "00:00", "04:00"),
+        (2, "16:00", "24:00"),
+        (7, "20:00", "24:00"),
+    ]
+    assert answer.json["dates"] == dates
+    assert again.json == answer.json

@@ -36,6 +36,7 @@ TOKEN = "a program with a token"
 GONE = "nobody: answers 404"
 WHEN = {"date": "2026-12-01", "time": "10:00"}
 DAYS = {"table": "appointments", "first": "2026-11-01", "last": "2026-11-30"}
+DATED = {"on": "2026-12-24", "special_starts": "09:00", "special_ends": "12:00"}
 TO_VISIT = "/visits/{link}/appointments/{visit}"
 # route: (who may, address, fields of a sensible form, whether the address names an object of Harbor's)
 TABLE = {
@@ -249,6 +250,13 @@ TABLE = {
     "POST settings.save_holiday_region": ("settings", "/settings/holidays/region", {}, False),
     "GET settings.hours": ("settings", "/settings/hours", None, False),
     "POST settings.save_hours": ("settings", "/settings/hours", {}, False),
+    "POST settings.remove_later_hours": (
+        "settings",
+        "/settings/hours/later/removal",
+        {"first": "2027-01-04"},
+        False,
+    ),
+    "POST settings.save_dated_hours": ("settings", "/settings/hours/dates", DATED, False),
     "GET settings.import_job": ("settings", "/settings/imports/{job}", None, True),
     "GET zone_rules.index": ("view", "/zone-rules", None, False),
     "POST zone_rules.derive": ("move", "/zone-rules/derivation", {}, False),
@@ -263,6 +271,13 @@ TABLE = {
     "POST settings.save_person": ("people", "/settings/people/{person}", {"name": "Kim"}, True),
     "GET settings.shifts": ("people", "/settings/people/{person}/hours", None, True),
     "POST settings.save_shifts": ("people", "/settings/people/{person}/hours", {}, True),
+    "POST settings.remove_later_shifts": (
+        "people",
+        "/settings/people/{person}/hours/later/removal",
+        {"first": "2027-01-04"},
+        True,
+    ),
+    "POST settings.save_dated_shifts": ("people", "/settings/people/{person}/hours/dates", DATED, True),
     "GET settings.places": ("settings", "/settings/places", None, False),
     "POST settings.add_place": ("settings", "/settings/places", {"name": "Chair 9", "kind": "chair"}, False),
     "POST settings.save_place": ("settings", "/settings/places/{place}", {"name": "x"}, True),

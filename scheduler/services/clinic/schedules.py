@@ -8,8 +8,8 @@ Every change raises the calendar's version, which the planner and the boards wat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -23,10 +23,13 @@ from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.resource import Resource
-from scheduler.models.schedule import Closure, ClosureKind, ScheduleHours, ScheduleOverride
+from scheduler.models.schedule import END_OF_DAY, Closure, ClosureKind, ScheduleHours, ScheduleOverride
 from scheduler.services.actors import Actor
 from scheduler.services.locks import change_hours
 from scheduler.services.trail import audit
+
+DAY, MIDNIGHT = timedelta(days=1), time(0)
+NIGHT_ENDS = time(6)  # hours that end later on the next day are a slip of the pen: 5 PM to 9 AM
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,11 @@ class Hours:
 def set_hours(
     session: Session, actor: Actor, resource: Resource | None, hours: Sequence[Hours], now: datetime
 ) -> list[ScheduleHours]:
-    """Replace the weekly hours of the clinic (None) or of one resource. Equal hours change nothing. Raises Invalid."""
+    """Replace the weekly hours of the clinic (None) or of one resource. Equal hours change nothing. Raises Invalid.
+
+    Hours that end at midnight or up to six hours later (20:00 to 04:00) are kept as those of both days.
+    """
+    hours = [part for one in hours for part in _days_of(one)]
     _check_hours(hours, actor.clinic.formats)
     change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
@@ -76,6 +83,49 @@ def set_hours(
     return rows
 
 
+def set_hours_from(
+    session: Session,
+    actor: Actor,
+    resource: Resource | None,
+    hours: Sequence[Hours],
+    first: date | None,
+    now: datetime,
+) -> list[ScheduleHours]:
+    """Let these weekly hours hold from a later day on, or (None) now and until the next later ones. Raises Invalid."""
+    today = to_local(now, actor.clinic.zone).date()
+    present = [_hours_of(row) for row in schedule.hours(session, actor.clinic.id, _id_of(resource))]
+    if first is None:
+        later = [one for one in present if one.valid_from and one.valid_from > today]
+        until = min((one.valid_from for one in later if one.valid_from), default=None)
+        now_on = [replace(one, valid_from=None, valid_until=_before(until)) for one in hours]
+        return set_hours(session, actor, resource, [*now_on, *later], now)
+    if first <= today:
+        raise Invalid([("first", "must be a later day: leave it empty for hours that hold now")])
+    kept = [
+        replace(one, valid_until=min(one.valid_until or date.max, first - DAY))
+        for one in present
+        if one.valid_from is None or one.valid_from < first
+    ]
+    return set_hours(
+        session, actor, resource, [*kept, *(replace(one, valid_from=first) for one in hours)], now
+    )
+
+
+def remove_hours_from(
+    session: Session, actor: Actor, resource: Resource | None, first: date, now: datetime
+) -> list[ScheduleHours]:
+    """Remove the weekly hours that would hold from this day on; those before them go on. Raises NotFound."""
+    present = [_hours_of(row) for row in schedule.hours(session, actor.clinic.id, _id_of(resource))]
+    gone = [one for one in present if one.valid_from == first]
+    if not gone:
+        raise NotFound
+    following = [one.valid_from for one in present if one.valid_from and one.valid_from > first]
+    until = _before(min(following, default=None))
+    kept = [one for one in present if one not in gone]
+    kept = [replace(one, valid_until=until) if one.valid_until == first - DAY else one for one in kept]
+    return set_hours(session, actor, resource, kept, now)
+
+
 def set_override(
     session: Session,
     actor: Actor,
@@ -89,6 +139,7 @@ def set_override(
     Raises Invalid.
     """
     weekday = on_date.isoweekday()
+    times = [(starts, END_OF_DAY if ends == MIDNIGHT else ends) for starts, ends in times]
     _check_hours([Hours(weekday, starts, ends) for starts, ends in times], actor.clinic.formats)
     change_hours(session, actor.clinic.id)
     resource_id = resource.id if resource else None
@@ -180,6 +231,24 @@ def get_closure(session: Session, clinic: Clinic, public_id: str) -> Closure:
     if closure is None:
         raise NotFound
     return closure
+
+
+def _days_of(hours: Hours) -> list[Hours]:
+    """Return hours that go on past midnight as those of both days."""
+    evening = replace(hours, ends=END_OF_DAY)
+    if hours.ends == MIDNIGHT:
+        return [evening]
+    if not hours.ends <= NIGHT_ENDS < hours.starts:
+        return [hours]
+    return [evening, replace(hours, weekday=hours.weekday % 7 + 1, starts=MIDNIGHT)]
+
+
+def _before(day: date | None) -> date | None:
+    return day - DAY if day else None
+
+
+def _id_of(resource: Resource | None) -> int | None:
+    return resource.id if resource else None
 
 
 def _hours_of(row: ScheduleHours) -> Hours:

@@ -26,14 +26,13 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
-from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride
+from scheduler.models.schedule import END_OF_DAY, Closure, ScheduleHours, ScheduleOverride
 
 Hours = Mapping[int | None, Sequence[Window]]
 PlaceRow = tuple[int, ResourceKind, int | None, str, str]
 PersonRow = tuple[int, str, int | None, Role]
 WeeklyRow = tuple[int | None, int, time, time, date | None, date | None]
 DatedRow = tuple[int | None, date, time, time]
-MIDNIGHT_COMES = time(23, 59)  # the last minute that a form can say stands for the end of the day
 
 CLINIC: BindParameter[int] = bindparam("clinic_id")
 PLACES = (
@@ -182,4 +181,4 @@ def _window(on: date, starts: time, ends: time, zone: ZoneInfo) -> Window:
     midnight, next_midnight = day_bounds(on, zone)
     start = datetime.combine(on, starts, tzinfo=zone).astimezone(midnight.tzinfo)
     end = datetime.combine(on, ends, tzinfo=zone).astimezone(midnight.tzinfo)
-    return Window(start, next_midnight if ends >= MIDNIGHT_COMES else end)
+    return Window(start, next_midnight if ends >= END_OF_DAY else end)
