@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from scheduler.domain.message_kinds import REWORDABLE
+
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "mail"
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 BUTTON = re.compile(r"\[([^\]\n]+)\]\(\{(link|action_link)\}\)")
@@ -76,22 +78,7 @@ FOR_PROXIES = frozenset(
 # what a clinic may word: not what carries the key to an account or warns of a change of address
 OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
 EDITABLE = frozenset(
-    {
-        *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS),
-        "booster",
-        "cancellation",
-        "change",
-        "check-in",
-        "confirmation",
-        "digest",
-        "driver",
-        "requirement-missing",
-        "link",
-        "notice",
-        "private",
-        "reminder",
-        "reminder-confirmed",
-    }
+    {*REWORDABLE, *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS), "private", "reminder-confirmed"}
 )
 
 

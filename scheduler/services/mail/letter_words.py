@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_kinds import TO_STAFF
 from scheduler.domain.settings import ProxyNames, VisitTypes
 from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
@@ -32,7 +33,6 @@ DRIVER_LINE = {
     "en": "A driver is needed for the trip home.",
     "es": "Hace falta alguien que conduzca a casa.",
 }
-TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
 
 
 def words_for(session: Session, message: Message, about: Sequence[Appointment], *, in_the_open: bool) -> str:
