@@ -1,4 +1,7 @@
-"""The kinds of messages, and the words for each wherever a person reads of one."""
+"""The kinds of messages, the words for each wherever a person reads of one, and what follows from the kind.
+
+A new kind belongs to the sets it fits; tests/domain/test_message_kinds.py asks each kind about every set.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,14 @@ class MessageKind(StrEnum):
 
 
 _K = MessageKind
+TO_STAFF = frozenset({_K.ACCOUNT, _K.DIGEST, _K.NOTICE})
+# they say that a visit takes place, when, or that it does not; what must be said next follows from the last of them
+ANNOUNCING = frozenset({_K.CONFIRMATION, _K.CHANGE, _K.CANCELLATION})
+# these stop when the patient wants no reminders, and say how to stop them
+REMINDING = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER, _K.CHECK_IN, _K.BOOSTER})
+BEFORE_A_VISIT = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER})  # not sent while it is displaced
+# a clinic may reword them: none carries the key to an account or warns of a change of address
+REWORDABLE = ANNOUNCING | REMINDING | {_K.LINK, _K.DIGEST, _K.NOTICE}
 _WORDS = {
     _K.CONFIRMATION: "Confirmation",
     _K.CHANGE: "Change",

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from scheduler.domain.message_kinds import REWORDABLE
+
 FOLDER = Path(__file__).resolve().parents[2] / "templates" / "mail"
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 BUTTON = re.compile(r"\[([^\]\n]+)\]\(\{(link|action_link)\}\)")
@@ -78,6 +80,7 @@ FOR_PROXIES = frozenset(
 # what a clinic may word: not what carries the key to an account or warns of a change of address
 OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
 EDITABLE = frozenset(
+<<<<<<< HEAD
     {
         *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS),
         "booster",
@@ -95,6 +98,9 @@ EDITABLE = frozenset(
         "reminder",
         "reminder-confirmed",
     }
+=======
+    {*REWORDABLE, *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS), "private", "reminder-confirmed"}
+>>>>>>> w-newcomer
 )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, Update, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_kinds import BEFORE_A_VISIT, TO_STAFF
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import LIVE, AppointmentStatus
 from scheduler.models.appointment import Appointment
@@ -30,12 +31,10 @@ from scheduler.services.database_clock import database_clock, database_time
 from scheduler.services.locks import hold_hours
 from scheduler.services.mail import notices, sent_invitations
 from scheduler.services.mail.leases import backoff
-from scheduler.services.mail.letter_words import TO_STAFF
 from scheduler.services.mail.letters import Letter, NoLetter
 from scheduler.services.mail.message_ends import Policy, ended, fell_through, unclear
 
 MOST_ATTEMPTS = 20
-BEFORE_A_VISIT = (MessageKind.REMINDER, MessageKind.REQUIREMENT_MISSING, MessageKind.DRIVER)
 
 
 def pass_sending_check(session: Session, letter: Letter, now: datetime) -> bool:

@@ -17,6 +17,7 @@ from functools import cache
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
+from scheduler.domain.message_kinds import REMINDING, TO_STAFF
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.ical.texts import line
 from scheduler.models.appointment import Appointment
@@ -40,8 +41,11 @@ from scheduler.services.mail.calendar_objects import (
 )
 from scheduler.services.mail.letter_words import (
     PREPARING,
+<<<<<<< HEAD
     TO_STAFF,
     held_words,
+=======
+>>>>>>> w-newcomer
     named_to_proxy,
     preparation,
     proposed_lines,
@@ -65,14 +69,6 @@ from scheduler.services.private_links import (
 
 ADDRESS_CONFIRM, ADDRESS_NOTICE = "address-confirm", "address-notice"
 NEW, FORMER = "new", "former"  # recipients of mail about a change of address
-# these stop when the patient wants no reminders, and say how to stop them
-REMINDING = (
-    MessageKind.REMINDER,
-    MessageKind.REQUIREMENT_MISSING,
-    MessageKind.DRIVER,
-    MessageKind.CHECK_IN,
-    MessageKind.BOOSTER,
-)
 FOOTER = {
     "en": "Email isn't secure. Please don't reply with personal information.",
     "es": "El correo electrónico no es seguro. Por favor, no responda con información personal.",

@@ -14,7 +14,11 @@ from typing import Literal
 from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
+<<<<<<< HEAD
 from scheduler.domain.message_kinds import MessageKind
+=======
+from scheduler.domain.message_kinds import ANNOUNCING
+>>>>>>> w-newcomer
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import topic_of
 from scheduler.models.appointment import Appointment
@@ -24,7 +28,6 @@ from scheduler.models.reasoned import reason_columns
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.mail.outbox import tell
 from scheduler.services.mail.reminders import stands
-from scheduler.services.mail.told import ANNOUNCING
 
 Policy = Literal["resend", "hold"]
 MOST_RESENDS = 1

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_kinds import ANNOUNCING
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
@@ -25,7 +26,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.user import User
 from scheduler.services.mail.reminders import address_of, is_told, recipients
 from scheduler.services.mail.sent_invitations import held_by
-from scheduler.services.mail.told import ANNOUNCING, LastNotification, last_told, times_document
+from scheduler.services.mail.told import LastNotification, last_told, times_document
 
 AFTER_START = timedelta(days=1)  # a cancellation or change is still worth reading this long after the start
 

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.message_kinds import ANNOUNCING
 from scheduler.models.appointment import Appointment
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 
-ANNOUNCING = (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION)
 Times = tuple[datetime, datetime]
 
 
