@@ -43,7 +43,7 @@ ANNOUNCING = frozenset({_K.CONFIRMATION, _K.CHANGE, _K.CANCELLATION})
 REMINDING = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER, _K.CHECK_IN, _K.BOOSTER})
 BEFORE_A_VISIT = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER})  # not sent while it is displaced
 # a clinic may reword them: none carries the key to an account or warns of a change of address
-REWORDABLE = ANNOUNCING | REMINDING | {_K.LINK, _K.DIGEST, _K.NOTICE}
+REWORDABLE = ANNOUNCING | REMINDING | {_K.LINK, _K.PROPOSAL, _K.DIGEST, _K.NOTICE}
 _WORDS = {
     _K.CONFIRMATION: "Confirmation",
     _K.CHANGE: "Change",

@@ -80,27 +80,7 @@ FOR_PROXIES = frozenset(
 # what a clinic may word: not what carries the key to an account or warns of a change of address
 OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
 EDITABLE = frozenset(
-<<<<<<< HEAD
-    {
-        *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS),
-        "booster",
-        "cancellation",
-        "change",
-        "check-in",
-        "confirmation",
-        "digest",
-        "driver",
-        "requirement-missing",
-        "link",
-        "notice",
-        "private",
-        "proposal",
-        "reminder",
-        "reminder-confirmed",
-    }
-=======
     {*REWORDABLE, *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS), "private", "reminder-confirmed"}
->>>>>>> w-newcomer
 )
 
 

@@ -32,6 +32,7 @@ IN = {
     "check-in": "reminds rewordable",
     "link": "rewordable",
     "request-answer": "",
+    "proposal": "rewordable",
     "address": "",
     "digest": "staff rewordable",
     "notice": "staff rewordable",

@@ -9,11 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-<<<<<<< HEAD
 from scheduler.domain.localtime import from_minute
-=======
 from scheduler.domain.message_kinds import TO_STAFF
->>>>>>> w-newcomer
 from scheduler.domain.settings import ProxyNames, VisitTypes
 from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
@@ -39,7 +36,6 @@ DRIVER_LINE = {
     "en": "A driver is needed for the trip home.",
     "es": "Hace falta alguien que conduzca a casa.",
 }
-<<<<<<< HEAD
 HELD = {
     "en": "We are holding these times for you until {day}, {time}.",
     "es": "Le guardamos estas horas hasta el {day}, {time}.",
@@ -48,9 +44,6 @@ NOT_HELD = {
     "en": "Until they are booked, these times may be given to other patients.",
     "es": "Mientras no estén reservadas, estas horas pueden darse a otros pacientes.",
 }
-TO_STAFF = (MessageKind.ACCOUNT, MessageKind.DIGEST, MessageKind.NOTICE)
-=======
->>>>>>> w-newcomer
 
 
 def words_for(session: Session, message: Message, about: Sequence[Appointment], *, in_the_open: bool) -> str:

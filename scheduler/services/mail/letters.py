@@ -41,11 +41,7 @@ from scheduler.services.mail.calendar_objects import (
 )
 from scheduler.services.mail.letter_words import (
     PREPARING,
-<<<<<<< HEAD
-    TO_STAFF,
     held_words,
-=======
->>>>>>> w-newcomer
     named_to_proxy,
     preparation,
     proposed_lines,

@@ -14,11 +14,7 @@ from typing import Literal
 from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
-<<<<<<< HEAD
-from scheduler.domain.message_kinds import MessageKind
-=======
-from scheduler.domain.message_kinds import ANNOUNCING
->>>>>>> w-newcomer
+from scheduler.domain.message_kinds import ANNOUNCING, MessageKind
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.reminders import topic_of
 from scheduler.models.appointment import Appointment
