@@ -19,6 +19,7 @@ from scheduler.services.visit import requirements
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"
 FIRST_APPROVED, MOST_APPROVED = 8, 30  # visits
+RENEWED = "PA-20417"
 
 
 def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: datetime) -> None:
@@ -107,10 +108,17 @@ def _close(
     appointment: Appointment | None = None,
 ) -> None:
     own = appointment if rule.holds is Holds.PER_SESSION else None
-    actor, more = _completer(world, rule), {}
-    if rule.holds is Holds.VISITS:  # the insurer approved more visits
-        more = {"document": "PA-renewed", "approved_visits": MOST_APPROVED}
-    requirements.complete(world.session, actor, care_plan, rule.key, now, own, **more)
+    counts = rule.holds is Holds.VISITS  # the insurer approved more visits
+    requirements.complete(
+        world.session,
+        _completer(world, rule),
+        care_plan,
+        rule.key,
+        now,
+        own,
+        document=RENEWED if counts else "",
+        approved_visits=MOST_APPROVED if counts else None,
+    )
 
 
 def _completer(world: World, rule: RequirementDefinition) -> Actor:
