@@ -55,10 +55,17 @@ def gaps(plan: Plan) -> list[Gap]:
         offset = action.offset
         if offset is None:
             continue
-        same = (action.series or action.key, *_numbers(offset), offset.unit, offset.edge, offset.hard)
-        known = found.get((*same, action.position == 1))
-        found[*same, action.position == 1] = Gap(known.first if known else action, action, offset)
+        same = _same(plan, action, offset)
+        known = found.get(same)
+        found[same] = Gap(known.first if known else action, action, offset)
     return list(found.values())
+
+
+def _same(plan: Plan, action: Action, offset: Offset) -> tuple[object, ...]:
+    """Return what visits have in common that share a gap; the first of a series follows something else."""
+    in_series = action.series is not None and plan.action(offset.after).series == action.series
+    unit = (offset.unit, offset.edge, offset.hard)
+    return (action.series or action.key, in_series, *_numbers(offset), *unit)
 
 
 def variant(
@@ -132,17 +139,8 @@ def _numbers(offset: Offset) -> tuple[int, int, int]:
 
 def _between(plan: Plan, gap: Gap) -> Iterable[Action]:
     """Return the visits that a gap stands for."""
-    if gap.first.series is None:
-        return [gap.first]
-    return [
-        action
-        for action in plan.actions
-        if action.series == gap.first.series
-        and action.offset is not None
-        and (action.position == 1) == (gap.first.position == 1)
-        and (_numbers(action.offset), action.offset.unit) == (_numbers(gap.offset), gap.offset.unit)
-        and (action.offset.edge, action.offset.hard) == (gap.offset.edge, gap.offset.hard)
-    ]
+    same = _same(plan, gap.first, gap.offset)
+    return [action for action in plan.actions if action.offset and _same(plan, action, action.offset) == same]
 
 
 def _series(action: Fields) -> str | None:

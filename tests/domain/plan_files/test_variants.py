@@ -24,8 +24,8 @@ def test_what_can_be_changed_is_listed_once():
         ("assessment", "assessment", 3),
         ("consent", "consent", 2),
         ("infusion-1", "infusion-1", 3),
-        ("therapy-1", "therapy-1", 24),
-        ("call-1", "call-1", 1),
+        ("therapy-1", "therapy-6", 24),
+        ("call-1", "call-6", 1),
     ]
     [rest] = [one for one in gaps(SIX) if one.key == "infusion-2"]
     assert (rest.last.key, rest.offset.min, rest.offset.max) == ("infusion-6", 2, 4)
