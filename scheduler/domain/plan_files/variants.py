@@ -20,7 +20,7 @@ MINUTE = 60
 
 
 @dataclass(frozen=True)
-class Gap:
+class SharedGap:
     """The gap before one visit, or before several in a row that have the same one."""
 
     first: Action
@@ -48,16 +48,16 @@ def lengths(plan: Plan) -> dict[tuple[str, str], int]:
     return found
 
 
-def gaps(plan: Plan) -> list[Gap]:
+def gaps(plan: Plan) -> list[SharedGap]:
     """Return the gaps of the plan, members of a series with the same gap as one."""
-    found: dict[tuple[object, ...], Gap] = {}
+    found: dict[tuple[object, ...], SharedGap] = {}
     for action in plan.actions:
         offset = action.offset
         if offset is None:
             continue
         same = _same(plan, action, offset)
         known = found.get(same)
-        found[same] = Gap(known.first if known else action, action, offset)
+        found[same] = SharedGap(known.first if known else action, action, offset)
     return list(found.values())
 
 
@@ -77,7 +77,7 @@ def variant(
     minutes: Mapping[tuple[str, str], int],
     spaced: Mapping[str, tuple[int, int, int]],
 ) -> Fields:
-    """Return the document of a variant: counts by series, minutes by kind and phase, gaps by `Gap.key`.
+    """Return the document of a variant: counts by series, minutes by kind and phase, gaps by `SharedGap.key`.
 
     What is left out stays. The source says what was changed. The document is still to be checked.
     """
@@ -137,7 +137,7 @@ def _numbers(offset: Offset) -> tuple[int, int, int]:
     return offset.min, offset.target, offset.max
 
 
-def _between(plan: Plan, gap: Gap) -> Iterable[Action]:
+def _between(plan: Plan, gap: SharedGap) -> Iterable[Action]:
     """Return the visits that a gap stands for."""
     same = _same(plan, gap.first, gap.offset)
     return [action for action in plan.actions if action.offset and _same(plan, action, action.offset) == same]
