@@ -11,13 +11,15 @@ from scheduler.demo.world import World
 from scheduler.domain.plans import Holds, RequirementDefinition
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.open_requirements import DRIVER
+from scheduler.models.open_requirements import DRIVER, guards
 from scheduler.models.user import StaffRole
 from scheduler.services.actors import Actor
 from scheduler.services.visit import requirements
 
 SETTLED_BY = {"psychiatric-evaluation": "consult", "medical-clearance": "assessment", "consent": "consent"}
 LEFT_OPEN = "medical-clearance"
+FIRST_APPROVED, MOST_APPROVED = 8, 30  # visits
+RENEWED = "PA-20417"
 
 
 def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: datetime) -> None:
@@ -30,6 +32,28 @@ def settle_at_booking(world: World, story: Story, care_plan: CarePlan, now: date
         elif requirement.holds is Holds.DAYS and story.random(requirement.key).random() < 0.6:
             actor = world.cast.actor(StaffRole.PRESCRIBER)
             requirements.complete(world.session, actor, care_plan, requirement.key, now, applies=False)
+        elif requirement.holds is Holds.VISITS:
+            _authorize(world, story, care_plan, requirement, now)
+
+
+def _authorize(
+    world: World, story: Story, care_plan: CarePlan, rule: RequirementDefinition, now: datetime
+) -> None:
+    """Enter the insurance authorization: for the first visits of the course, or until shortly before its end."""
+    guarded = [row for row in care_plan.appointments if row.status.is_expected and rule in guards(row)]
+    days = sorted(row.local_start.date() for row in guarded)
+    dice = story.random(rule.key)
+    short = dice.random() < 0.5
+    requirements.complete(
+        world.session,
+        _completer(world, rule),
+        care_plan,
+        rule.key,
+        now,
+        document=f"PA-{dice.randint(10000, 99999)}",
+        approved_visits=FIRST_APPROVED if short else len(days),
+        valid_until_on=days[-1] + timedelta(days=30) if short else days[-2],
+    )
 
 
 def settle_by_visit(world: World, story: Story, appointment: Appointment, now: datetime) -> None:
@@ -84,14 +108,22 @@ def _close(
     appointment: Appointment | None = None,
 ) -> None:
     own = appointment if rule.holds is Holds.PER_SESSION else None
-    requirements.complete(world.session, _completer(world, rule), care_plan, rule.key, now, own)
+    counts = rule.holds is Holds.VISITS  # the insurer approved more visits
+    requirements.complete(
+        world.session,
+        _completer(world, rule),
+        care_plan,
+        rule.key,
+        now,
+        own,
+        document=RENEWED if counts else "",
+        approved_visits=MOST_APPROVED if counts else None,
+    )
 
 
 def _completer(world: World, rule: RequirementDefinition) -> Actor:
-    """Return a nurse where the protocol lets nurses complete the requirement, else its prescriber."""
-    nurse = world.cast.actor(StaffRole.NURSE)
-    return (
-        nurse
-        if requirements.may_complete(nurse.role, rule.completed_by)
-        else world.cast.actor(StaffRole.PRESCRIBER)
-    )
+    """Return the first of nurse, prescriber and front desk that the protocol lets complete the requirement."""
+    actors = [
+        world.cast.actor(role) for role in (StaffRole.NURSE, StaffRole.PRESCRIBER, StaffRole.FRONT_DESK)
+    ]
+    return next(one for one in actors if requirements.may_complete(one.role, rule.completed_by))

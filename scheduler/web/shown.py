@@ -168,6 +168,7 @@ SHOWS: dict[str, Shows] = {
             "settings.imports",
             "settings.index",
             "settings.load_protocol",
+            "settings.make_variant",
             "settings.open_holiday",
             "settings.people",
             "settings.places",

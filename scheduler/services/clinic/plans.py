@@ -7,6 +7,7 @@ protocol comes back as a new version.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -17,12 +18,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.plan_files import PlanRefused, checked_plan, to_document
+from scheduler.domain.plan_files.variants import variant
 from scheduler.domain.plans import Plan
-from scheduler.errors import NotFound
+from scheduler.errors import Invalid, NotFound
 from scheduler.models import plan_definition as definitions
 from scheduler.models.clinic import Clinic
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.actors import Actor
+from scheduler.services.clinic.schema_faults import schema_faults
 from scheduler.services.clinic.yaml_source import FileRefused, read_schema, read_yaml
 from scheduler.services.trail import audit
 
@@ -37,6 +40,34 @@ def read(content: bytes) -> Plan:
         return checked_plan(source.document)
     except PlanRefused as refused:
         raise FileRefused(source.placed(refused.faults)) from None
+
+
+def make_variant(
+    session: Session,
+    actor: Actor,
+    plan: Plan,
+    key: str,
+    title: str,
+    now: datetime,
+    *,
+    counted: Mapping[str, int],
+    minutes: Mapping[tuple[str, str], int],
+    spaced: Mapping[str, tuple[int, int, int]],
+) -> PlanDefinition:
+    """Add a protocol that differs from another in counts, lengths and spacing, as its first version.
+
+    Raises Invalid for a key that another protocol has, and with what is wrong with the protocol that it would be.
+    """
+    if _newest(session, actor.clinic, key) is not None:
+        raise Invalid([("key", "is the key of another protocol")])
+    document = variant(plan, key=key, title=title, counted=counted, minutes=minutes, spaced=spaced)
+    if faults := schema_faults(document, SCHEMA):
+        raise Invalid([(fault.where, fault.reason) for fault in faults])
+    try:
+        made = checked_plan(document)
+    except PlanRefused as refused:
+        raise Invalid([(fault.where, fault.reason) for fault in refused.faults]) from None
+    return load(session, actor, made, now)[0]
 
 
 @cache

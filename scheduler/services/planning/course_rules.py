@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Placement, Violation
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import TO_MAKE_UP
@@ -17,7 +18,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
 from scheduler.services.planning import rules
-from scheduler.services.planning.courses import is_projected, latest, under_way
+from scheduler.services.planning.courses import is_projected, latest, steps_before, under_way
 
 LONGEST_LIST = 5
 
@@ -42,9 +43,56 @@ def check_joining(
         return beyond
     course = under_way(session, actor, care_plan, now)
     done = {action: known for action, known in course.request.done.items() if action != visit.action}
-    before, after = list(course.visits.values()), [*course.visits.values(), visit]
+    before, after = course.visits, {**course.visits, visit.action: visit}
     request = replace(course.request, done=done)
-    return rules.check_change(actor, request, course.calendar, before, after, now, override_reason)
+    return rules.check_change(
+        actor,
+        request,
+        course.calendar,
+        list(before.values()),
+        list(after.values()),
+        now,
+        override_reason,
+        order_broken(actor, care_plan, before, after),
+    )
+
+
+def order_broken(
+    actor: Actor, care_plan: CarePlan, before: Mapping[str, Placement], after: Mapping[str, Placement]
+) -> list[Violation]:
+    """Return where a change puts a step after a visit that follows it over steps that were canceled or missed.
+
+    Gaps count from a canceled visit as if it had taken place, so that they do not keep this order. `before` and `after`
+    are the visits ahead.
+    """
+    former, plan = _out_of_order(care_plan, before), care_plan.plan_definition.plan
+    found = []
+    for step, following in _out_of_order(care_plan, after):
+        if (step, following) in former:
+            continue
+        on = local_on(after[following].start, actor.clinic.zone)
+        names = [plan.action(key).numbered_title for key in (step, following)]
+        words = f"{names[0]} must come before {names[1]} on {actor.clinic.formats.month_day(on)}."
+        found.append(Violation(step, "order", words, hard=False))
+    return found
+
+
+def _out_of_order(care_plan: CarePlan, visits: Mapping[str, Placement]) -> list[tuple[str, str]]:
+    """Return each step with the visit that follows it over steps that are missing, and does not come after it."""
+    plan, standing = care_plan.plan_definition.plan, latest(care_plan)
+    found = []
+    for key, visit in visits.items():
+        over_missing = False
+        for step in steps_before(plan, key):
+            if step in visits:
+                if over_missing and visits[step].attended_end > visit.start:
+                    found.append((step, key))
+                break
+            row = standing.get(step)
+            if row is None or row.status not in TO_MAKE_UP:
+                break
+            over_missing = True
+    return found
 
 
 def standing_for(care_plan: CarePlan, action: str) -> Appointment | None:

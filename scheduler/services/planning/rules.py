@@ -64,6 +64,7 @@ def check_change(
     after: Sequence[Placement],
     now: datetime,
     override_reason: str = "",
+    others: Collection[Violation] = (),
 ) -> list[Violation]:
     """Check a course that a person changes by hand: what it broke before, it may go on breaking.
 
@@ -71,7 +72,7 @@ def check_change(
     """
     wanted = by_hand(request)
     known = planner.check(wanted, calendar, before, now=now)
-    return check(actor, wanted, calendar, after, now, override_reason, known)
+    return check(actor, wanted, calendar, after, now, override_reason, known, others)
 
 
 def by_hand(request: Request) -> Request:

@@ -30,7 +30,7 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
-from scheduler.services.planning import assignments, rules
+from scheduler.services.planning import assignments, course_rules, rules
 from scheduler.services.planning.courses import OngoingCourse, along_with, latest, steps_before, under_way
 from scheduler.services.planning.placing import DayCalendars, place
 from scheduler.services.planning.proposals import no_fit
@@ -177,7 +177,8 @@ class MovePlanner:
             raise SlotTaken(conflicts=[])
         if self.follows:  # a start that a person chose is not held to the clinic's notice
             news = [one for one in news if one.rule != "notice"]
-        return [*news, *found]
+        order = course_rules.order_broken(self.actor, self._care_plan, course.visits, after)
+        return [*news, *order, *found]
 
     @cached_property
     def course(self) -> OngoingCourse:
@@ -329,7 +330,14 @@ def judge(
     The patient's wishes do not bind a person who moves visits.
     """
     before, to_come = list(course.visits.values()), list(after.values())
-    return rules.check_change(actor, course.request, course.calendar, before, to_come, now, override_reason)
+    order = [
+        one
+        for care_plan in {row.care_plan for row in course.rows.values() if row.care_plan}
+        for one in course_rules.order_broken(actor, care_plan, course.visits, after)
+    ]
+    return rules.check_change(
+        actor, course.request, course.calendar, before, to_come, now, override_reason, order
+    )
 
 
 def apply_moves(

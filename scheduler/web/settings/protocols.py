@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 from flask import render_template, request
 from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.errors import NotFound
+from scheduler.domain.plan_files.variants import counts, gaps, lengths
+from scheduler.domain.plans import Plan
+from scheduler.domain.text import whole_number
+from scheduler.errors import Invalid, NotFound
 from scheduler.models import plan_definition as definitions
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.clinic import plans
@@ -39,7 +44,61 @@ def protocol(protocol_id: str) -> str:
         plan=definition.plan,
         text=_text(definition),
         faults=(),
+        values=None,
+        **_changeable(definition.plan),
     )
+
+
+@bp.post("/protocols/<protocol_id>/variant")
+@may("settings")
+def make_variant(protocol_id: str) -> Response | tuple[str, int]:
+    """Add a protocol that differs from this one in counts, lengths and spacing."""
+    definition, form = _find(protocol_id), request.form
+    plan = definition.plan
+    listed = _changeable(plan)
+    try:
+        made = plans.make_variant(
+            db.session(),
+            actor(),
+            plan,
+            form.get("key", "").strip(),
+            form.get("title", "").strip(),
+            clock.now(),
+            counted={name: _number(f"count-{n}") for n, name in enumerate(listed["counts"])},
+            minutes={phase: _number(f"length-{n}") for n, phase in enumerate(listed["lengths"])},
+            spaced={
+                gap.key: (_number(f"min-{n}"), _number(f"ideal-{n}"), _number(f"max-{n}"))
+                for n, gap in enumerate(listed["gaps"])
+            },
+        )
+    except Invalid as refused:
+        db.session.rollback()
+        faults = [f"{one['field']}: {one['reason']}" for one in refused.details["errors"]]
+        definition = _find(protocol_id)
+        page = render_template(
+            "settings/protocol.html",
+            definition=definition,
+            plan=definition.plan,
+            text=_text(definition),
+            faults=faults,
+            values=form,
+            **listed,
+        )
+        return page, refused.status
+    return saved(".protocols", f"{made.title}: added.")
+
+
+def _changeable(plan: Plan) -> dict[str, Any]:
+    """Return what a variant may change, in the order in which the form numbers it."""
+    return {"counts": counts(plan), "lengths": lengths(plan), "gaps": gaps(plan)}
+
+
+def _number(name: str) -> int:
+    """Return a number of the form. Raises Invalid where there is none."""
+    number = whole_number(request.form.get(name, ""))
+    if number is None:
+        raise Invalid([(name, "must be a whole number")])
+    return number
 
 
 @bp.post("/protocols")
@@ -63,8 +122,11 @@ def _again(text: str, refused: FileRefused) -> str:
     wanted = request.form.get("protocol_id", "")
     definition = _find(wanted) if wanted else None
     plan = definition.plan if definition else None
+    more = _changeable(plan) if plan else {}
     page = "settings/protocol.html"
-    return render_template(page, definition=definition, plan=plan, text=text, faults=refused.faults)
+    return render_template(
+        page, definition=definition, plan=plan, text=text, faults=refused.faults, values=None, **more
+    )
 
 
 def _find(protocol_id: str) -> PlanDefinition:

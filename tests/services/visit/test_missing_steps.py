@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from scheduler.errors import StepMissing
+from scheduler.errors import RuleBroken, StepMissing
 from scheduler.models.audit_event import AuditEvent
 from scheduler.services.course import booking, make_ups
 from scheduler.services.planning.courses import missing_before, missing_steps
-from scheduler.services.visit import requirements, step_rules, visits
+from scheduler.services.visit import moves, requirements, step_rules, visits
+from scheduler.services.visit.move_times import MoveTimes
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.courses import visit
@@ -107,3 +108,23 @@ def test_a_course_names_what_is_missing_and_the_first_visit_that_it_blocks(sessi
     found = missing_steps(course)
 
     assert [(gone.action, blocked.action) for gone, blocked in found] == [("assessment", "consent")]
+
+
+def test_the_order_of_the_steps_holds_over_a_canceled_one(session, harbor, nora_course):
+    alice = harbor.actor("alice")
+    assessment, infusion = visit(nora_course, "assessment"), visit(nora_course, "infusion-1")
+    visits.cancel(session, alice, [visit(nora_course, "consent")], NOW, "ill", "patient")
+    times = MoveTimes(moves.MovePlanner(session, alice, assessment, NOW, scope="following"))
+    tried = times.candidates(outside=False)
+    after = next(one for one in sorted((*tried.usual, *tried.costly)) if one > infusion.end_at)
+
+    for scope in ("one", "following"):
+        with pytest.raises(RuleBroken) as caught:
+            moves.plan_move(session, alice, assessment, after, NOW, scope=scope)
+        assert "order" in {one["rule"] for one in caught.value.details["violations"]}
+    with pytest.raises(RuleBroken):  # and no page offers it
+        times.fit(after, outside=False, costly=True)
+    planned = moves.plan_move(session, harbor.prescriber, assessment, after, NOW, override_reason=REASON)
+    moves.apply_moves(session, harbor.prescriber, planned, NOW, override_reason=REASON)
+
+    assert assessment in missing_before(infusion)
