@@ -16,7 +16,7 @@ from scheduler.models import versions
 from scheduler.models.appointment import Appointment
 from scheduler.services.account.permissions import allowed
 from scheduler.services.clinic.first_steps import SetupStep
-from scheduler.services.clinic.working_days import next_working_day
+from scheduler.services.clinic.working_days import next_working_day, working_days
 from scheduler.services.day import boards, day_load, weeks
 from scheduler.services.day.boards import BoardView
 from scheduler.services.planning import availability
@@ -32,11 +32,14 @@ bp = Blueprint("board", __name__)
 @bp.get("/")
 @may("view")
 def today() -> str | Answer:
-    """Today's board; a clinic that has neither hours nor a chair has nothing to show, and is led to set itself up."""
+    """Today's board, or that of the next working day when the clinic is closed today and nothing is booked.
+
+    A clinic that has neither hours nor a chair has nothing to show, and is led to set itself up.
+    """
     progress = missing_steps()
     if progress is not None and not progress.done & {SetupStep.HOURS, SetupStep.PLACES}:
         return redirect(url_for("first_steps.index"), 303)
-    return _board(local_on(clock.now(), actor().clinic.zone))
+    return _board(_next_with_work(local_on(clock.now(), actor().clinic.zone)))
 
 
 @bp.get("/board")
@@ -138,6 +141,16 @@ def _board(on: date, template: str = "board/day.html") -> str:
         before=on - timedelta(days=1),
         after=on + timedelta(days=1),
     )
+
+
+def _next_with_work(today: date) -> date:
+    """Return the day whose board a desk opens: today, unless it is closed and empty."""
+    clinic = actor().clinic
+    if working_days(db.session(), clinic)(today):
+        return today
+    if boards.load(db.session(), clinic, today, _view(), clock.now()).visits:
+        return today
+    return next_working_day(db.session(), clinic, today) or today
 
 
 def _only() -> str:

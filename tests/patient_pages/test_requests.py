@@ -35,6 +35,8 @@ def test_a_free_time_is_chosen_and_not_shown_again(client, session, path):
     again = client.get(path).get_data(as_text=True)
     assert "You have already answered." in again
     assert "checked" not in again.split(f'value="{wanted}"')[1].split("/>")[0]
+    at = request.wanted_at.astimezone(request.appointment.zone)
+    assert f"You asked for {at:%A, %B} {at.day}, {at.year}, " in client.get(home_of(path)).text
 
 
 @pytest.mark.parametrize("start", ["2026-12-14T03:00:00+00:00", "tomorrow", "\x00"])

@@ -10,6 +10,7 @@ from scheduler.database import db
 from scheduler.domain.formats import USUAL
 from scheduler.models.open_requirements import open_requirements
 from scheduler.models.versions import calendar_version
+from scheduler.services.clinic import schedules
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
 from scheduler.services.planning.possible_starts import possible_starts
@@ -19,6 +20,7 @@ from scheduler.services.visit.moves import MovePlanner
 from scheduler.web.board_scale import Scale
 from tests.cast import NOW, add_patient
 from tests.services.courses import MONDAY, book, visit
+from tests.visits import add_visit
 
 
 @pytest.fixture
@@ -47,6 +49,7 @@ def test_a_row_is_five_minutes_from_the_first_hour():
 
 def test_the_board_takes_as_many_queries_for_many_visits_as_for_few(session, harbor, signed_in, queries):
     client, counts, shown = signed_in(harbor, "alice"), [], []
+    client.get("/today/count")  # the first page of a process counts what is to do
     for patients in (("Ann",), ("Bo", "Cy", "Di", "Eve", "Flo")):
         session.rollback()  # a writer may not have read before
         for name in patients:
@@ -218,3 +221,18 @@ def test_a_drag_shades_only_starts_that_the_strip_would_try(session, harbor, cou
 
     assert possible  # without the strip's word for it, these would be shaded
     assert not shaded
+
+
+def test_a_closed_and_empty_day_opens_on_the_next_working_day(session, harbor, signed_in):
+    start = NOW.astimezone(harbor.clinic.zone).replace(hour=0, minute=0)
+    schedules.close(session, harbor.command, start, start + timedelta(days=1), NOW, reason="snow")
+    client = signed_in(harbor, "alice")
+    page = client.get("/").text
+
+    assert "Tuesday, November 24, 2026" in page
+    assert "Closed today" in page
+    assert "Monday, November 23, 2026" in client.get("/board/2026-11-23").text
+    session.rollback()
+    add_visit(session, harbor, "Chair 1", (start + timedelta(hours=10)).astimezone(UTC))
+    session.commit()
+    assert "Monday, November 23, 2026" in client.get("/").text

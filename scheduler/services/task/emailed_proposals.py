@@ -28,6 +28,7 @@ from scheduler.services.mail import notices, outbox
 from scheduler.services.mail.reminders import address_of, recipients
 from scheduler.services.trail import audit
 
+REMEMBERED = timedelta(days=60)
 ANSWERED_WITHIN = timedelta(days=1)  # how soon the desk should act on an answer
 BOOKED = (CarePlanStatus.ACTIVE, CarePlanStatus.ON_HOLD, CarePlanStatus.COMPLETED)
 
@@ -65,7 +66,7 @@ def email(
     """
     if not may_be_emailed(patient):
         raise Invalid([("email", "is needed to email a proposal")])
-    for earlier in _sent(session, patient, now):
+    for earlier in _sent(session, patient, now, lock=True):
         if earlier.state is MessageState.PENDING:
             earlier.state, earlier.ended_at = MessageState.VOID, now
             earlier.explain(MessageReason.CHANGED_UNSENT)
@@ -84,7 +85,7 @@ def email(
             patient=patient,
             recipient=recipient,
             values=values,
-            expires_at=first,
+            expires_at=min(first, held_until or first),
         )
     audit.record(session, actor, "patient.proposal-emailed", patient, now)
 
@@ -92,7 +93,8 @@ def email(
 def open_for(session: Session, patient: Patient, now: datetime) -> Message | None:
     """Return the latest proposal that the patient has not answered and that can still be booked."""
     found = _sent(session, patient, now)
-    if not found or "answered" in found[0].values or visits_of(found[0])[0].start <= now:
+    visits = visits_of(found[0]) if found else []
+    if not visits or "answered" in found[0].values or visits[0].start <= now:
         return None
     booked = select(CarePlan.id).where(
         CarePlan.patient_id == patient.id,
@@ -120,7 +122,7 @@ def held_until(message: Message, now: datetime) -> datetime | None:
 def answer(session: Session, actor: Actor, proposal: Message, now: datetime, *, accepts: bool) -> Task:
     """Record what the patient says of a proposal, open a task of the desk for it, and notify the desk."""
     patient = session.get_one(Patient, proposal.patient_id)
-    for one in _sent(session, patient, now):
+    for one in _sent(session, patient, now, lock=True):
         if one.created_at == proposal.created_at:  # also that to who looks after the patient
             one.values = {**one.values, "answered": now.isoformat()}
     task = open_of_patient(session, TaskKind.PROPOSAL, patient.id)
@@ -148,14 +150,19 @@ def finish(session: Session, actor: Actor, patient: Patient, now: datetime) -> N
         audit.record(session, actor, "task.completed", task, now)
 
 
-def _sent(session: Session, patient: Patient, now: datetime) -> list[Message]:
-    """Return the proposals of the patient that begin after now, the latest first, without those that were voided."""
+def _sent(session: Session, patient: Patient, now: datetime, *, lock: bool = False) -> list[Message]:
+    """Return what was proposed to the patient lately, the latest first, without what was voided.
+
+    `lock` keeps a sender from claiming one meanwhile.
+    """
     query = select(Message).where(
         Message.patient_id == patient.id,
         Message.kind == MessageKind.PROPOSAL,
         Message.state != MessageState.VOID,
-        Message.expires_at > now,
+        Message.created_at > now - REMEMBERED,
     )
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
     return list(session.scalars(query.order_by(Message.id.desc())))
 
 

@@ -26,7 +26,7 @@ def test_a_canceled_dose_brings_what_the_protocol_says_of_its_position(session, 
     visits.cancel(session, harbor.prescriber, [visit(course, "session-3"), visit(course, "session-10")], NOW)
     [early, late] = missed_doses.of_course(session, course)
 
-    assert early.rule.advice.startswith("Go on with the next session")
+    assert early.rule.advice.startswith("Continue with the next session")
     assert late.rule.advice.startswith("If depression is worse")
     assert "prescribing information" in late.rule.source
     assert missed_doses.of_visit(session, late.visit) == late
