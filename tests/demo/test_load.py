@@ -213,12 +213,7 @@ def test_a_mail_of_each_kind_waits_for_the_clock(session: Session, tuesday: Clin
     missing = set(MessageKind) - set(session.scalars(waiting))
     assert missing <= {MessageKind.NOTICE, MessageKind.CHECK_IN}  # in so small a demo all have answered
     about = select(Message).where(Message.state == MessageState.PENDING, Message.patient_id.is_not(None))
-    written = Counter(
-        (text_name(session, one), session.get_one(Patient, one.patient_id).language)
-        for one in session.scalars(about)
-    )
-    assert written["reminder", "en"]  # each Spanish reader of so small a demo has confirmed
-    for name in ("reminder-asked", "reminder-confirmed", "reinstated"):
-        assert [name, *(one for one in ("en", "es") if written[name, one])] == [name, "en", "es"]
+    names = {text_name(session, one) for one in session.scalars(about)}
+    assert names >= {"reminder", "reinstated", "request-declined", "request-suggested"}
     notices = [Message.kind == MessageKind.NOTICE, Message.state == MessageState.PENDING]
     assert session.scalar(select(func.count(Message.id)).where(*notices)) == 7
