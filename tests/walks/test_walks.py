@@ -9,12 +9,12 @@ EACH, STEPS = 5, 12
 
 
 @pytest.mark.parametrize("first", range(0, 30, EACH))
-def test_no_sequence_breaks_a_protocol(session, harbor, nora_course, first):
-    assert walked(session, harbor, doors.Services(), range(first, first + EACH), STEPS) >= EACH * STEPS / 8
+def test_no_sequence_breaks_a_protocol(session, walking, first):
+    assert walked(session, walking, doors.Services(), range(first, first + EACH), STEPS) >= EACH * STEPS / 8
 
 
-def test_a_rule_that_is_taken_out_is_missed(session, harbor, nora_course, monkeypatch):
+def test_a_rule_that_is_taken_out_is_missed(session, walking, monkeypatch):
     holes.c(monkeypatch)
 
     with pytest.raises(AssertionError, match="one step twice"):
-        walked(session, harbor, doors.Services(), range(2, 3), 50)
+        walked(session, walking, doors.Services(), range(2, 3), 50)
