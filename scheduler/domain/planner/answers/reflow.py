@@ -15,7 +15,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.answers import reasons
 from scheduler.domain.planner.answers.placements import proposal_of
 from scheduler.domain.planner.grid.availability import Availability
-from scheduler.domain.planner.grid.gaps import weekdays_between
+from scheduler.domain.planner.grid.gaps import working_number
 from scheduler.domain.planner.search import solver_fallback
 from scheduler.domain.planner.search.costs import staying_at
 from scheduler.domain.planner.search.course import line_of
@@ -149,9 +149,7 @@ def _gap(
     if offset.unit is Unit.DAYS:
         return (last - first).days
     grid, working = availability.grid, availability.working
-    number = int(working[grid.row_of(last)])
-    row = grid.row_of(first)
-    return number - int(working[row]) if row >= 0 else number + weekdays_between(first, grid.first_on)
+    return working_number(grid, working, last) - working_number(grid, working, first)
 
 
 def _moves(

@@ -93,15 +93,11 @@ class GapRanges:
         return np.arange(self.grid.days) if offset.unit is Unit.DAYS else self.working
 
     def anchor_number(self, offset: Offset, anchor: Done) -> int:
-        """Return the number of the day from which an anchor's gap counts; before the grid, Monday to Friday are
-        working."""
+        """Return the number of the day from which an anchor's gap counts."""
         on = self.anchor_on(offset, anchor)
-        row = self.grid.row_of(on)
         if offset.unit is Unit.DAYS:
-            return row
-        if 0 <= row < self.grid.days:
-            return int(self.working[row])
-        return -weekdays_between(on, self.grid.first_on)
+            return self.grid.row_of(on)
+        return working_number(self.grid, self.working, on)
 
     def anchor_on(self, offset: Offset, anchor: Done) -> date:
         return local_on(anchor.end if offset.edge is Edge.END else anchor.start, self.grid.zone)
@@ -136,6 +132,17 @@ class GapRanges:
         """Return the tick of its local day in which a fixed action starts."""
         local = to_local(anchor.start, self.grid.zone)
         return (local.hour * 3600 + local.minute * 60 + local.second) // TICK_SECONDS
+
+
+def working_number(grid: Grid, working: Cells, on: date) -> int:
+    """Return the number of a date in working days, as `working` has it; off the grid Monday to Friday are working."""
+    row = grid.row_of(on)
+    if row < 0:
+        return -weekdays_between(on, grid.first_on)
+    if row < grid.days:
+        return int(working[row])
+    last_on = grid.first_on + timedelta(days=grid.days - 1)
+    return int(working[-1]) + weekdays_between(last_on, on + timedelta(days=1))
 
 
 def weekdays_between(first: date, until: date) -> int:

@@ -162,3 +162,13 @@ def test_no_choice_of_fewer_visits_restores_the_plan(first):
         assert (kept, len(follows) - kept) == fewest_of_all(current, moved, availability, keep), seed
         moves.append(len(follows))
     assert max(moves) > 1
+
+
+def test_visits_beyond_the_calendar_are_a_refusal_and_no_fault():
+    request = Request(course(3, call=True), MONDAY)
+    visits = {visit.action: visit for visit in propose(request, EMPTY, now=NOW)[0].visits}
+    first = visits["infusion-1"].start
+    short = Availability(calendar((first.date() - MONDAY).days + 1, ROOMY))  # ends with the day of infusion 1
+
+    with pytest.raises(NoFit):
+        reflow(request, visits, {"infusion-1": first + HOUR}, short, now=NOW)
