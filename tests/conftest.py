@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.demo_scene",
     "tests.services.courses",
     "tests.walks.clinic",
+    "tests.walks.api",
     "tests.browser",
     "tests.running",
 ]

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from scheduler.database import begin_write
 from scheduler.errors import Refusal
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
@@ -31,6 +32,14 @@ FORGOTTEN = (Appointment, CarePlan, Patient, Requirement, Allocation)
 
 class Services:
     """The services, each step within a savepoint of one transaction."""
+
+    commits = False
+
+    def begin(self, session):
+        begin_write(session)
+
+    def end(self, session):
+        session.rollback()
 
     @contextmanager
     def step_of(self, walk):

@@ -10,7 +10,6 @@ from random import Random
 
 from sqlalchemy import select
 
-from scheduler.database import begin_write
 from scheduler.domain.status import LIVE, CarePlanStatus, CourseEffect
 from scheduler.domain.status import AppointmentStatus as S
 from scheduler.errors import Refusal
@@ -90,20 +89,20 @@ class Walk:
 
 
 def starts(walk, key):
-    """Return starts for a course, half of the time with a step left out or on another day."""
+    """Return starts for a course, half of the time with a step left out or on another day, often as an override."""
     monday = monday_after(walk.now) + 7 * DAY * walk.random.choice((0, 0, 1, 2))
-    if key not in SHORT:
+    fault = walk.random.choice(("", "", "", "lacking", "early", "two"))
+    if fault and walk.random.random() < 0.5:
+        walk.who, walk.reason = walk.random.choice(MAY_OVERRIDE), REASON
+    if key not in SHORT or fault == "two":
         return _two_doses(walk, key, monday)
     found = starts_of(walk.cast, key, monday, walk.random.choice(HOURS[:-2]))
-    fault = walk.random.choice(("", "", "", "lacking", "early", "two"))
+    place = walk.random.randrange(len(found))
     if fault == "lacking":
-        found.remove(walk.random.choice(found))
+        found.pop(place)
     elif fault == "early":
-        place = walk.random.randrange(1, len(found))
         action, start = found[place]
         found[place] = (action, start - DAY)
-    elif fault == "two":
-        found = _two_doses(walk, key, monday)
     return found
 
 
@@ -307,6 +306,10 @@ STEPS = (
 )
 
 
+def refused(*_):
+    """What is written in the place of a step that was refused, after which nothing may have changed for the worse."""
+
+
 def go(session, cast, door, number, steps):
     """Take a walk; return what was done. Raises AssertionError naming the walk when the oracle finds something."""
     random = Random(f"{type(door).__name__} {number}")
@@ -321,7 +324,9 @@ def go(session, cast, door, number, steps):
                 step(walk, door)
         except Refusal:
             walk.now = started
-            continue
+            if not door.commits:
+                continue
+            step = refused
         except Exception as fault:
             fault.add_note(f"in walk {number} of {type(door).__name__}: {step.__name__} after {done[-12:]}")
             raise
@@ -338,7 +343,7 @@ def walked(session, cast, door, numbers, steps):
     """Take walks that each begin with the same clinic; return how many steps were done."""
     done = 0
     for number in numbers:
-        begin_write(session)
-        done += len(go(session, cast, door, number, steps))
-        session.rollback()
+        door.begin(session)
+        done += sum(not one.startswith("refused") for one in go(session, cast, door, number, steps))
+        door.end(session)
     return done
