@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.services.courses",
     "tests.walks.clinic",
     "tests.walks.api",
+    "tests.walks.pages",
     "tests.browser",
     "tests.running",
 ]
