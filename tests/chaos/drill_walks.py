@@ -1,7 +1,7 @@
 """Random walks of staff through a clinic (tests/walks), and the same walks with one rule after the other taken out.
 
-FIRST= goes on where an earlier run ended. Each walk that breaks a rule or fails is told of, with its number; the
-others go on.
+FIRST= goes on where an earlier run ended. A walk that breaks a rule or fails is named with its number and its last
+steps, and the next one is taken.
 """
 
 import os
@@ -13,26 +13,41 @@ from tests.chaos.settings import FULL, rounds, short_on
 from tests.walks import doors, holes
 from tests.walks.walk import walked
 
-FIRST, STEPS = int(os.environ.get("FIRST", "0")), 50
+FIRST, STEPS, STEPS_OF_REQUESTS = int(os.environ.get("FIRST", "0")), 50, 30
 MOST = 300  # walks in which each rule that was taken out must be missed
+LONGEST = 2_000  # characters of a fault
 
 
 @short_on("sqlite")
 def test_walks_through_the_services(engine_name, session, walking):
     number = rounds(2, 10_000 if engine_name == "sqlite" else 1_000)
+    take(session, walking, doors.Services(), number, STEPS, ("walks", engine_name))
+
+
+def test_walks_over_the_api(session, walking, programs):
+    take(session, walking, programs, rounds(1, 300), STEPS_OF_REQUESTS, ("walks over the API", "sqlite"))
+
+
+def test_walks_over_the_pages(session, walking, browsers):
+    take(session, walking, browsers, rounds(1, 50), STEPS_OF_REQUESTS, ("walks over pages", "sqlite"))
+
+
+def take(session, cast, door, number, steps, row):
+    """Take so many walks through a door, and fail at the end if any of them did."""
     done, faults = 0, []
     for one in range(FIRST, FIRST + number):
         try:
-            done += walked(session, walking, doors.Services(), [one], STEPS)
+            done += walked(session, cast, door, [one], steps)
         except Exception as fault:
             session.rollback()
-            words = " ".join([str(fault), *getattr(fault, "__notes__", ())])
-            faults.append(f"{type(fault).__name__}: {words}")
-            print(f"\n{faults[-1][:1500]}", flush=True)
+            faults.append(" ".join([f"walk {one}:", repr(fault), *getattr(fault, "__notes__", ())]))
+            print(f"\n{faults[-1][:LONGEST]}", flush=True)
         if one % 10 == 9:
-            print(f"{engine_name}: walk {one} done, {len(faults)} faults", flush=True)
-    figures = {"walks of 50 steps": number, "first walk": str(FIRST), "done": done, "broken": len(faults)}
-    tell("walks", engine_name, figures, {})
+            print(
+                f"{row[0]} on {row[1]}: up to walk {one}, {done} steps done, {len(faults)} broken", flush=True
+            )
+    figures = {f"walks of {steps} steps": number, "first": str(FIRST), "done": done, "broken": len(faults)}
+    tell(*row, figures, {})
 
     assert not faults
     assert done > number
@@ -45,9 +60,6 @@ def test_a_rule_that_is_taken_out_is_missed(session, walking, monkeypatch, hole)
         try:
             walked(session, walking, doors.Services(), [number], STEPS)
         except AssertionError as found:
-            print(f"\n{hole.__name__}: found by walk {number + 1}: {str(found)[:300]}", flush=True)
+            print(f"\n{hole.__name__}: found by walk {number}: {str(found)[:LONGEST]}", flush=True)
             return
-        except Exception as fault:
-            session.rollback()
-            print(f"\n{hole.__name__}: walk {number + 1}: {type(fault).__name__}", flush=True)
     assert not FULL, f"{hole.__doc__} was not found in {MOST} walks"
