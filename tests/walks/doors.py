@@ -1,6 +1,8 @@
 """Where the steps of a walk go in. Each door does what it is asked or raises Refusal and leaves nothing."""
 
 from contextlib import contextmanager
+from dataclasses import replace
+from uuid import uuid4
 
 from scheduler.database import begin_write
 from scheduler.errors import Refusal
@@ -35,8 +37,12 @@ class Services:
 
     commits = False
 
+    def __init__(self):
+        self.actors = {}
+
     def begin(self, session):
         begin_write(session)
+        self.actors.clear()
 
     def end(self, session):
         session.rollback()
@@ -51,7 +57,9 @@ class Services:
                 walk.session.expire(row)
 
     def actor(self, walk):
-        return walk.cast.actor(walk.who)
+        if walk.who not in self.actors:
+            self.actors[walk.who] = walk.cast.actor(walk.who)
+        return replace(self.actors[walk.who], operation=str(uuid4()))
 
     def plan_course(self, walk, patient, key, reserve):
         actor, wanted = self.actor(walk), request(walk.session, walk.cast, patient, key, walk.now.date())

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from scheduler.services.planning import course_rules
 from scheduler.services.visit import changes, step_rules, undo
+from scheduler.services.visit import requirements as completing
 
 
 def _unjudged(monkeypatch, which):
@@ -99,4 +100,9 @@ def missing_steps(monkeypatch):
     _nothing(monkeypatch, step_rules, "missing_before")
 
 
-HOLES = (a, b, c, d, e, f, g, h, i, j, requirements, missing_steps)
+def completers(monkeypatch):
+    """A requirement completed by a role that the protocol does not name."""
+    _nothing(monkeypatch, completing, "_require_role")
+
+
+HOLES = (a, b, c, d, e, f, g, h, i, j, requirements, missing_steps, completers)

@@ -17,6 +17,7 @@ from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.requirement import Requirement
 from scheduler.models.schedule import Closure
+from scheduler.models.user import Membership
 
 LIVE = ("pending", "booked", "arrived", "checked-in", "fulfilled")
 TREATED = ("checked-in", "fulfilled")
@@ -52,6 +53,7 @@ class State:
     visits: dict
     courses: dict  # id -> (patient, status, plan)
     completed: dict  # (course, key, visit or None) -> the last day, or None
+    completers: dict  # the same -> the role of who completed it
     gone: frozenset  # patients who died or left
     closures: tuple
     uses: dict  # visit -> resources
@@ -71,8 +73,11 @@ VISITS = _columns(
 COURSES = select(
     CarePlan.id, CarePlan.patient_id, CarePlan.status, CarePlan.wishes, PlanDefinition.digest
 ).join(PlanDefinition, PlanDefinition.id == CarePlan.plan_definition_id)
-COMPLETED = _columns(Requirement, "care_plan_id", "key", "appointment_id", "valid_until_on").where(
-    Requirement.completed_at.is_not(None)
+COMPLETED = (
+    _columns(Requirement, "care_plan_id", "key", "appointment_id", "valid_until_on")
+    .add_columns(Membership.role)
+    .outerjoin(Membership, Membership.user_id == Requirement.completed_by_id)
+    .where(Requirement.completed_at.is_not(None))
 )
 PATIENTS = _columns(Patient, "id", "deceased_on", "active")
 CLOSURES = _columns(Closure, "resource_id", "start_at", "end_at")
@@ -106,16 +111,18 @@ def read(session):
         )
         for row in ask(COURSES)
     }
-    completed = {
-        (row.care_plan_id, row.key, row.appointment_id): row.valid_until_on for row in ask(COMPLETED)
-    }
+    rows = {(row.care_plan_id, row.key, row.appointment_id): row for row in ask(COMPLETED)}
+    completed = {key: row.valid_until_on for key, row in rows.items()}
+    completers = {key: row.role and row.role.value for key, row in rows.items()}
     gone = frozenset(row.id for row in ask(PATIENTS) if row.deceased_on is not None or not row.active)
     closures = tuple(map(tuple, ask(CLOSURES)))
     uses = {}
     for visit, resource in ask(USES):
         uses.setdefault(visit, set()).add(resource)
     retired = frozenset(row.resource_id for query in RETIRED for row in ask(query))
-    return State(visits, courses, completed, gone, closures, uses, retired, ask(REASONS).scalar_one())
+    return State(
+        visits, courses, completed, completers, gone, closures, uses, retired, ask(REASONS).scalar_one()
+    )
 
 
 def _plan(ask, digest):
@@ -136,6 +143,7 @@ def broken(before, after, today, *, overridden):
     `overridden`: by a role that may, with a reason. What may be overridden is then right if the reason is recorded.
     """
     found = [*_closed(before, after), *_gone(before, after), *_ended(before, after)]
+    found += _completed(before, after)
     found += [*_close(before, after, today, hard=True), *_lacking(before, after, hard=True)]
     soft = [
         *_close(before, after, today, hard=False), *_alone(before, after), *_twice(before, after, today),
@@ -205,19 +213,18 @@ def _twice(before, after, today):
             yield f"one step twice: {key}"
 
 
-def _open_courses(state):
-    found = {}
+def _open_pairs(state):
+    """Return each two open dosing courses of one patient."""
+    theirs = {}
     for course, (patient, status, plan, _) in state.courses.items():
         if status in OPEN and any(action.dosing for action in plan.actions):
-            found.setdefault(patient, set()).add(course)
-    return found
+            theirs.setdefault(patient, []).append(course)
+    return {pair for courses in theirs.values() for pair in combinations(sorted(courses), 2)}
 
 
 def _second(before, after):
-    known = _open_courses(before)
-    for patient, courses in _open_courses(after).items():
-        if len(courses) > max(1, len(known.get(patient, ()))):
-            yield f"second course of patient {patient}"
+    for pair in _open_pairs(after) - _open_pairs(before):
+        yield f"second course: {pair}"
 
 
 def _lacking(before, after, *, hard):
@@ -266,6 +273,15 @@ def _steps_missing(state, visit, plan, skipped):
         if step.series is None and step.key not in skipped and off and not last[0].recorded:
             yield f"visit {visit.id} began although {step.key} is missing"
         offset = step.offset
+
+
+def _completed(before, after):
+    """Yield the requirements that were completed by a role that the protocol does not name; no reason lifts that."""
+    for key, role in after.completers.items():
+        plan = after.courses[key[0]][2]
+        rule = next((one for one in plan.requirements if one.key == key[1]), None)
+        if key not in before.completers and rule and rule.completed_by and role not in rule.completed_by:
+            yield f"requirement {key} completed by {role}"
 
 
 def _gone(before, after):
