@@ -45,7 +45,7 @@ bench: ## the benchmarks, which print ratios; the planner's go to docs/benchmark
 	@$(ready) test && $(PYTHON_IN) -m tests.benchmarks && \
 	    exec $(PYTHON_IN) -m pytest tests/benchmarks -o python_files='bench_*.py' -n 0 -s $(ARGS)
 
-chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, SEED=, MINUTES= of a storm, MORE=1 to add to a row)
+chaos: ## the drills (CHAOS=smoke|full, DRILL= one of them, N= rounds, FIRST= walk, SEED=, MINUTES= of a storm, MORE=1 to add to a row)
 	@$(ready) test && exec env CHAOS=$(or $(CHAOS),smoke) $(PYTHON_IN) -m pytest tests/chaos $(if $(filter full,$(CHAOS)),-n 0 -s --timeout=0,-n $(WORKERS)) \
 	    $(if $(DRILL),-k '$(DRILL)') $(ARGS)
 

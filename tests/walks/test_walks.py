@@ -17,4 +17,4 @@ def test_a_rule_that_is_taken_out_is_missed(session, walking, monkeypatch):
     holes.c(monkeypatch)
 
     with pytest.raises(AssertionError, match="one step twice"):
-        walked(session, walking, doors.Services(), [0], 50)
+        walked(session, walking, doors.Services(), [3], 50)
