@@ -24,12 +24,12 @@ def test_walks_through_the_services(engine_name, session, walking):
     take(session, walking, doors.Services(), number, STEPS, ("walks", engine_name))
 
 
-def test_walks_over_the_api(session, walking, programs):
-    take(session, walking, programs, rounds(1, 300), STEPS_OF_REQUESTS, ("walks over the API", "sqlite"))
+def test_walks_over_the_api(session, walking, walking_programs):
+    take(session, walking, walking_programs, rounds(1, 300), STEPS_OF_REQUESTS, ("walks over the API", "sqlite"))
 
 
-def test_walks_over_the_pages(session, walking, browsers):
-    take(session, walking, browsers, rounds(1, 50), STEPS_OF_REQUESTS, ("walks over pages", "sqlite"))
+def test_walks_over_the_pages(session, walking, walking_browsers):
+    take(session, walking, walking_browsers, rounds(1, 50), STEPS_OF_REQUESTS, ("walks over pages", "sqlite"))
 
 
 def take(session, cast, door, number, steps, row):

@@ -30,7 +30,7 @@ REFUSED = {403, 404, 409, 422}
 
 
 @pytest.fixture
-def programs(app, session, walking):
+def walking_programs(app, session, walking):
     """A door with a token for each member of staff."""
     tokens = {
         name: accounts.create_token(session, walking.command, walking.users[name], "walks", FIRST)[1]

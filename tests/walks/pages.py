@@ -29,7 +29,7 @@ REFUSED = {403, 404, 409, 422}
 
 
 @pytest.fixture
-def browsers(app, session, walking):
+def walking_browsers(app, session, walking):
     """A door with a signed-in browser for each member of staff."""
     app.extensions["clock"] = StandingClock(FIRST)
     for name in STAFF:
