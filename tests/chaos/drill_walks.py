@@ -25,11 +25,13 @@ def test_walks_through_the_services(engine_name, session, walking):
 
 
 def test_walks_over_the_api(session, walking, walking_programs):
-    take(session, walking, walking_programs, rounds(1, 300), STEPS_OF_REQUESTS, ("walks over the API", "sqlite"))
+    number = rounds(1, 300)
+    take(session, walking, walking_programs, number, STEPS_OF_REQUESTS, ("walks over the API", "sqlite"))
 
 
 def test_walks_over_the_pages(session, walking, walking_browsers):
-    take(session, walking, walking_browsers, rounds(1, 50), STEPS_OF_REQUESTS, ("walks over pages", "sqlite"))
+    number = rounds(1, 50)
+    take(session, walking, walking_browsers, number, STEPS_OF_REQUESTS, ("walks over pages", "sqlite"))
 
 
 def take(session, cast, door, number, steps, row):
