@@ -221,6 +221,8 @@ def _require(care_plan: CarePlan, definition: PlanDefinition, now: datetime) -> 
     for one in appointments_of(care_plan):
         if one.status.is_live and one.start_at <= now < one.end_at:
             raise WrongStatus(f"{one.title} is in progress: change the protocol when it is over")
+        if one.dosing and one.status.is_waiting and one.start_at <= now:  # given or not is not known
+            raise WrongStatus(f"{one.title} has no outcome yet: mark it as done or as a no-show first")
 
 
 def _rested_on(care_plan: CarePlan, plan: Plan, now: datetime) -> date:

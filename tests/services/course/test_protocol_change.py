@@ -190,6 +190,14 @@ def test_a_course_on_hold_or_the_same_protocol_is_refused(session, harbor, cours
         change(session, harbor, course, FAST, later)
 
 
+def test_a_dose_without_an_outcome_is_recorded_first(session, harbor, course):
+    third = visit(course, "infusion-3")
+    past = third.end_at + timedelta(hours=1)
+
+    with pytest.raises(WrongStatus, match="has no outcome yet"):
+        change(session, harbor, course, FAST, past)
+
+
 def test_while_a_visit_is_under_way_nothing_changes(session, harbor, course):
     third = visit(course, "infusion-3")
 
