@@ -60,6 +60,7 @@ SHOWS: dict[str, Shows] = {
             "api.give_back_task",
             "api.take_task",
             "api.undo_arrival",
+            "api.undo_step",
             "api.undo_cancellation",
             "api.undo_check_in",
             "api.undo_confirmation",
