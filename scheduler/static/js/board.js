@@ -94,17 +94,24 @@ async function refresh(since) {
   if (answer.status === 200) draw(await answer.text());
 }
 
+// A part of the panel that was opened, or a field that has the focus, is not taken away from the user.
+function isBeingUsed() {
+  return panel.querySelector("details[open]") || document.activeElement?.matches("#panel :is(input, select, textarea)");
+}
+
 // The visit beside the board is fetched again when its block has changed, unless someone is typing there.
 async function refreshPanel(before) {
   const shown = panel.querySelector("[data-panel]");
   const after = shown && look(shown.dataset.panel);
-  if (!after || after === before || panel.querySelector("details[open]") || document.activeElement?.matches("#panel :is(input, select, textarea)")) return;
+  if (!after || after === before || isBeingUsed()) return;
   const headers = { "HX-Request": "true", "X-Background": "1" };
   const answer = await fetch(`/appointments/${shown.dataset.panel}/panel`, { headers });
   if (answer.status !== 200 || !shown.isConnected) return;
+  const page = await answer.text();
+  if (isBeingUsed()) return; // by now
   const held = document.activeElement?.closest("#panel") && document.activeElement.id;
   const { scrollTop } = panel;
-  panel.innerHTML = await answer.text();
+  panel.innerHTML = page;
   window.htmx.process(panel);
   panel.scrollTop = scrollTop;
   if (held) document.getElementById(held)?.focus({ preventScroll: true });
