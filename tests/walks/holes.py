@@ -76,7 +76,7 @@ def g(monkeypatch):
 
 def h(monkeypatch):
     """A cancellation taken back beside a visit that has moved meanwhile."""
-    _nothing(monkeypatch, undo, "_require_rules")
+    _nothing(monkeypatch, undo, "_check_rules")
     _unjudged(monkeypatch, lambda _row, was, _now: was is not None and was.status.is_off)
 
 
