@@ -55,6 +55,8 @@ def test_the_board_of_today_opens(open_page, live_server, staffed, tmp_path, now
     page = sign_in(open_page(live_server), "alice@example.org")
     page.goto("/")
     today = now.astimezone(staffed.clinic.zone).date()
-    on = today if today.isoweekday() <= 5 else today + timedelta(days=8 - today.isoweekday())  # closed on weekends
+    on = (
+        today if today.isoweekday() <= 5 else today + timedelta(days=8 - today.isoweekday())
+    )  # closed on weekends
 
     assert page.locator("#board").get_attribute("data-on") == on.isoformat()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.report import tell
 from tests.chaos.settings import FULL, rounds, short_on
-from tests.walks import doors, holes
+from tests.walks import holes, services
 from tests.walks.walk import walked
 
 FIRST, STEPS, STEPS_OF_REQUESTS = int(os.environ.get("FIRST", "0")), 50, 30
@@ -21,7 +21,7 @@ LONGEST = 2_000  # characters of a fault
 @short_on("sqlite")
 def test_walks_through_the_services(engine_name, session, walking):
     number = rounds(2, 10_000 if engine_name == "sqlite" else 1_000)
-    take(session, walking, doors.Services(), number, STEPS, ("walks", engine_name))
+    take(session, walking, services.Services(), number, STEPS, ("walks", engine_name))
 
 
 def test_walks_over_the_api(session, walking, walking_programs):
@@ -34,12 +34,12 @@ def test_walks_over_the_pages(session, walking, walking_browsers):
     take(session, walking, walking_browsers, number, STEPS_OF_REQUESTS, ("walks over pages", "sqlite"))
 
 
-def take(session, cast, door, number, steps, row):
-    """Take so many walks through a door, and fail at the end if any of them did."""
+def take(session, cast, interface, number, steps, row):
+    """Take so many walks through an interface, and fail at the end if any of them did."""
     done, faults = 0, []
     for one in range(FIRST, FIRST + number):
         try:
-            done += walked(session, cast, door, [one], steps)
+            done += walked(session, cast, interface, [one], steps)
         except Exception as fault:
             session.rollback()
             faults.append(" ".join([f"walk {one}:", repr(fault), *getattr(fault, "__notes__", ())]))
@@ -60,7 +60,7 @@ def test_a_rule_that_is_taken_out_is_missed(session, walking, monkeypatch, hole)
     hole(monkeypatch)
     for number in range(MOST if FULL else 1):
         try:
-            walked(session, walking, doors.Services(), [number], STEPS)
+            walked(session, walking, services.Services(), [number], STEPS)
         except AssertionError as found:
             print(f"\n{hole.__name__}: found by walk {number}: {str(found)[:LONGEST]}", flush=True)
             return

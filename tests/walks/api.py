@@ -1,4 +1,4 @@
-"""The door of programs: each step is a request with the token of the member of staff who acts."""
+"""The interface of programs: each step is a request with the token of the member of staff who acts."""
 
 from contextlib import contextmanager
 
@@ -31,7 +31,7 @@ REFUSED = {403, 404, 409, 422}
 
 @pytest.fixture
 def walking_programs(app, session, walking):
-    """A door with a token for each member of staff."""
+    """An interface with a token for each member of staff."""
     tokens = {
         name: accounts.create_token(session, walking.command, walking.users[name], "walks", FIRST)[1]
         for name in STAFF

@@ -1,4 +1,4 @@
-"""The door of people: each step is a form of a page, filled in and sent as a browser sends it."""
+"""The interface of people: each step is a form of a page, filled in and sent as a browser sends it."""
 
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -30,14 +30,14 @@ REFUSED = {403, 404, 409, 422}
 
 @pytest.fixture
 def walking_browsers(app, session, walking):
-    """A door with a signed-in browser for each member of staff."""
+    """An interface with a signed-in browser for each member of staff."""
     app.extensions["clock"] = StandingClock(FIRST)
     for name in STAFF:
         accounts.set_password(session, walking.users[name], PASSWORD)
     session.commit()
-    door = Pages(app, {name: app.test_client() for name in STAFF}, Copies(session))
+    interface = Pages(app, {name: app.test_client() for name in STAFF}, Copies(session))
     session.rollback()
-    return door
+    return interface
 
 
 class Forms(HTMLParser):

@@ -1,7 +1,7 @@
-"""A walk: patients, courses and staff who do something to them at random, through one of several doors.
+"""A walk: patients, courses and staff who do something to them at random, through one of several interfaces.
 
-`STEPS` choose what is done and to what; a door (doors.py) does it: through the services, over the API or on the pages.
-A walk is known by its number and the door, and repeats with them.
+`STEPS` choose what is done and to what; an interface (services.py) does it: through the services, over the API or on
+the pages. A walk is known by its number and the interface, and repeats with them.
 """
 
 from dataclasses import dataclass
@@ -117,18 +117,18 @@ def _two_doses(walk, key, monday):
     return [(chosen[0], walk.start(first)), (chosen[1], walk.start(second))]
 
 
-def plan_course(walk, door):
+def plan_course(walk, interface):
     reserve = walk.random.choice((None, None, 600))
-    door.plan_course(walk, walk.patient(free=True), walk.random.choice(walk.plans), reserve)
+    interface.plan_course(walk, walk.patient(free=True), walk.random.choice(walk.plans), reserve)
 
 
-def give_course(walk, door):
+def give_course(walk, interface):
     """A course whose visits a person chose one by one, some of them left out or too early."""
     key = walk.random.choice(walk.plans)
-    door.give_course(walk, walk.patient(free=True), key, starts(walk, key))
+    interface.give_course(walk, walk.patient(free=True), key, starts(walk, key))
 
 
-def book_extra(walk, door):
+def book_extra(walk, interface):
     """One more visit in a course, near one that is there."""
     course = walk.course(
         *walk.random.choice(((CarePlanStatus.ACTIVE,), (CarePlanStatus.ACTIVE,), tuple(CarePlanStatus)))
@@ -143,25 +143,25 @@ def book_extra(walk, door):
     start = (
         walk.beside(near) if walk.random.random() < 0.8 else walk.start(near.local_start.date() + 14 * DAY)
     )
-    door.book(walk, course.patient, step, start, course)
+    interface.book(walk, course.patient, step, start, course)
 
 
-def book_alone(walk, door):
+def book_alone(walk, interface):
     """A dosing visit without a course, mostly for a patient who has others."""
     near = walk.visit(*LIVE)
     patient = near.patient if walk.random.random() < 0.7 else walk.patient()
     key = walk.random.choice([one for one in walk.plans if any(step.dosing for step in walk.plan(one).firm)])
     step = next(one for one in walk.plan(key).firm if one.dosing)
-    door.book(walk, patient, step, walk.beside(near), None)
+    interface.book(walk, patient, step, walk.beside(near), None)
 
 
-def move(walk, door):
+def move(walk, interface):
     row = walk.visit(S.PENDING, S.BOOKED)
     day = row.local_start.date() + walk.random.choice((-2, -1, 1, 2, 3, 0)) * DAY
-    door.move(walk, row, walk.start(day), walk.random.choice(("one", "following")))
+    interface.move(walk, row, walk.start(day), walk.random.choice(("one", "following")))
 
 
-def move_beside(walk, door):
+def move_beside(walk, interface):
     """Move a dosing visit next to another of the same patient, which may be canceled."""
     row = walk.visit(S.PENDING, S.BOOKED, dosing=1)
     others = select(Appointment).where(
@@ -171,24 +171,26 @@ def move_beside(walk, door):
     )
     off = others.where(Appointment.status.in_(OFF)).order_by(Appointment.id)
     has_off = walk.session.scalars(off.limit(1)).first() is not None
-    door.move(walk, row, walk.beside(walk.one(off if has_off else others.order_by(Appointment.id))), "one")
+    interface.move(
+        walk, row, walk.beside(walk.one(off if has_off else others.order_by(Appointment.id))), "one"
+    )
 
 
-def bring_forward(walk, door):
+def bring_forward(walk, interface):
     """Move a visit to today, so that it can be checked in."""
     row = walk.visit(S.PENDING, S.BOOKED, near=True)
-    door.move(walk, row, walk.start(walk.now.astimezone(walk.cast.clinic.zone).date()), "following")
+    interface.move(walk, row, walk.start(walk.now.astimezone(walk.cast.clinic.zone).date()), "following")
 
 
-def cancel(walk, door):
+def cancel(walk, interface):
     """Cancel a visit, mostly without skipping its step."""
     first = walk.random.random() < 0.3  # often a step that others follow
     row = walk.visit(S.PENDING, S.BOOKED, S.PROPOSED, near=first, dosing=0.2 if first else 0.7)
     effect = walk.random.choice((CourseEffect.MAKE_UP, CourseEffect.MAKE_UP, CourseEffect.SKIP))
-    door.cancel(walk, row, effect, walk.random.random() < 0.8)
+    interface.cancel(walk, row, effect, walk.random.random() < 0.8)
 
 
-def take_back(walk, door):
+def take_back(walk, interface):
     """Undo the latest step of a visit, mostly of one that was canceled or missed, and may be made up for."""
     replaced = select(Appointment.replaces_id).where(Appointment.replaces_id.is_not(None))
     made_up = select(Appointment).where(Appointment.id.in_(replaced)).order_by(Appointment.id)
@@ -197,36 +199,36 @@ def take_back(walk, door):
         row = walk.one(made_up)
     else:
         row = walk.visit(*(OFF if kind < 0.9 else tuple(S)))
-    door.take_back(walk, row)
+    interface.take_back(walk, row)
 
 
-def attend(walk, door):
+def attend(walk, interface):
     """The day of a visit comes, and someone records it."""
     row = walk.visit(S.PENDING, S.BOOKED, S.ARRIVED, S.CHECKED_IN, near=True)
     walk.now = max(walk.now, row.start_at + timedelta(minutes=walk.random.choice((-10, 1, 30, 60, 24 * 60))))
     steps = ("arrive", "check-in", "check-in", "check-in", "fulfill", "no-show")
-    door.step(walk, row, walk.random.choice(steps))
+    interface.step(walk, row, walk.random.choice(steps))
 
 
-def go_on(walk, door):
+def go_on(walk, interface):
     row = walk.visit(S.ARRIVED, S.CHECKED_IN)
-    door.step(walk, row, walk.random.choice(("check-in", "fulfill", "no-show", "confirm")))
+    interface.step(walk, row, walk.random.choice(("check-in", "fulfill", "no-show", "confirm")))
 
 
-def make_up(walk, door):
+def make_up(walk, interface):
     row = walk.visit(*OFF)
     if row.care_plan is None:
         raise Refusal
     start = None if walk.random.random() < 0.4 else walk.beside(row)
-    door.make_up(walk, row, start)
+    interface.make_up(walk, row, start)
 
 
-def book_booster(walk, door):
+def book_booster(walk, interface):
     row = walk.visit(S.PROPOSED)
-    door.book_booster(walk, row, row.start_at - walk.random.choice((0, 7, 14, 20)) * DAY)
+    interface.book_booster(walk, row, row.start_at - walk.random.choice((0, 7, 14, 20)) * DAY)
 
 
-def step_course(walk, door):
+def step_course(walk, interface):
     step, status = walk.random.choice(
         (
             ("hold", CarePlanStatus.ACTIVE),
@@ -235,67 +237,67 @@ def step_course(walk, door):
             ("revoke", CarePlanStatus.ACTIVE),
         )
     )
-    door.step_course(walk, walk.course(status), step)
+    interface.step_course(walk, walk.course(status), step)
 
 
-def change_protocol(walk, door):
+def change_protocol(walk, interface):
     course = walk.course(CarePlanStatus.ACTIVE)
-    door.change_protocol(walk, course, walk.random.choice(walk.plans), walk.random.choice((None, "")))
+    interface.change_protocol(walk, course, walk.random.choice(walk.plans), walk.random.choice((None, "")))
 
 
-def change_length(walk, door):
+def change_length(walk, interface):
     course = walk.course(CarePlanStatus.ACTIVE)
-    door.change_length(walk, course, walk.random.choice((20, 40, 60, 90, 120)))
+    interface.change_length(walk, course, walk.random.choice((20, 40, 60, 90, 120)))
 
 
-def require(walk, door):
+def require(walk, interface):
     """Complete a requirement, waive it, or open it again."""
     row = walk.one(select(Requirement).order_by(Requirement.id))
-    door.require(walk, row, walk.random.choice(("complete", "complete", "complete", "waive", "reopen")))
+    interface.require(walk, row, walk.random.choice(("complete", "complete", "complete", "waive", "reopen")))
 
 
-def prepare(walk, door):
+def prepare(walk, interface):
     """The prescriber completes what is open in a course, so that its visits may begin."""
     walk.who = "pia"
     course = walk.course(CarePlanStatus.ACTIVE)
     for row in [one for one in course.requirements if one.completed_at is None]:
-        door.require(walk, row, "complete")
+        interface.require(walk, row, "complete")
 
 
-def merge(walk, door):
+def merge(walk, interface):
     keep, other = walk.patient(), walk.patient()
     if keep is other:
         raise Refusal
-    door.merge(walk, keep, other)
+    interface.merge(walk, keep, other)
 
 
-def admit(walk, door):
-    door.admit(walk, f"P{walk.random.randrange(10**6)}")
+def admit(walk, interface):
+    interface.admit(walk, f"P{walk.random.randrange(10**6)}")
 
 
-def leave(walk, door):
-    door.leave(walk, walk.patient(), walk.random.choice(("left", "back", "back")))
+def leave(walk, interface):
+    interface.leave(walk, walk.patient(), walk.random.choice(("left", "back", "back")))
 
 
-def close(walk, door):
+def close(walk, interface):
     row = walk.visit(*LIVE)
     day = row.start_at.replace(hour=5, minute=0)
-    door.close(walk, row.location if walk.random.random() < 0.5 else None, day, day + DAY)
+    interface.close(walk, row.location if walk.random.random() < 0.5 else None, day, day + DAY)
 
 
-def reopen(walk, door):
-    door.reopen(walk, walk.one(select(Closure).order_by(Closure.id)))
+def reopen(walk, interface):
+    interface.reopen(walk, walk.one(select(Closure).order_by(Closure.id)))
 
 
-def retire(walk, door):
+def retire(walk, interface):
     query = select(Location).where(Location.clinic_id == walk.cast.clinic.id).order_by(Location.id)
-    door.retire(walk, walk.one(query), walk.random.random() < 0.3)
+    interface.retire(walk, walk.one(query), walk.random.random() < 0.3)
 
 
-def bring(walk, door):
+def bring(walk, interface):
     """Import a course that another system began; some lines are left out or a day early."""
     key = walk.random.choice(walk.plans)
-    door.bring(walk, walk.patient(free=True), key, starts(walk, key))
+    interface.bring(walk, walk.patient(free=True), key, starts(walk, key))
 
 
 STEPS = (
@@ -312,9 +314,9 @@ def refused(*_):
     """What is written in the place of a step that was refused, after which nothing may have changed for the worse."""
 
 
-def go(session, cast, door, number, steps):
+def go(session, cast, interface, number, steps):
     """Take a walk; return what was done. Raises AssertionError naming the walk when the oracle finds something."""
-    random = Random(f"{type(door).__name__} {number}")
+    random = Random(f"{type(interface).__name__} {number}")
     known = {
         one.key: one for one in session.scalars(select(PlanDefinition))
     }  # held here, so that it is loaded once
@@ -325,30 +327,32 @@ def go(session, cast, door, number, steps):
         walk.who, walk.reason = random.choice(WHO), random.choice(("", "", REASON))
         step, started = random.choice(STEPS), walk.now
         try:
-            with door.step_of(walk):
-                step(walk, door)
+            with interface.step_of(walk):
+                step(walk, interface)
         except Refusal:
             walk.now = started
-            if not door.commits:
+            if not interface.commits:
                 continue
             step = refused
         except Exception as fault:
-            fault.add_note(f"in walk {number} of {type(door).__name__}: {step.__name__} after {done[-12:]}")
+            fault.add_note(
+                f"in walk {number} of {type(interface).__name__}: {step.__name__} after {done[-12:]}"
+            )
             raise
         done.append(f"{step.__name__} by {walk.who}" + (" with a reason" if walk.reason else ""))
         after = oracle.read(session)
         today = walk.now.astimezone(cast.clinic.zone).date()
         found = oracle.broken(state, after, today, overridden=walk.overrides)
-        assert not found, f"walk {number} of {type(door).__name__}: {found} after {done[-12:]}"
+        assert not found, f"walk {number} of {type(interface).__name__}: {found} after {done[-12:]}"
         state = after
     return done
 
 
-def walked(session, cast, door, numbers, steps):
+def walked(session, cast, interface, numbers, steps):
     """Take walks that each begin with the same clinic; return how many steps were done."""
     done = 0
     for number in numbers:
-        door.begin(session)
-        done += sum(not one.startswith("refused") for one in go(session, cast, door, number, steps))
-        door.end(session)
+        interface.begin(session)
+        done += sum(not one.startswith("refused") for one in go(session, cast, interface, number, steps))
+        interface.end(session)
     return done

@@ -111,7 +111,7 @@ def test_a_service_account_is_made_and_gets_a_token(session, harbor, signed_in):
     assert "can't sign in" in ada.get("/settings/users").text
 
 
-def test_the_table_of_roles_is_the_one_that_doors_ask(harbor, signed_in):
+def test_the_table_of_roles_is_the_one_that_interfaces_ask(harbor, signed_in):
     page = signed_in(harbor, "rita").get("/settings/roles").text
     rows = re.findall(r'<th scope="row">(.*?)</tr>', page, re.DOTALL)
     said = {

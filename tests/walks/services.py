@@ -1,4 +1,4 @@
-"""Where the steps of a walk go in. Each door does what it is asked or raises Refusal and leaves nothing."""
+"""How the steps of a walk are done: each is done whole, or raises Refusal and leaves nothing."""
 
 from contextlib import contextmanager
 from dataclasses import replace
