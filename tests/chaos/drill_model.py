@@ -28,7 +28,7 @@ def test_the_model(engine_name, open_clinic, monkeypatch):  # noqa: F811
         "model",
         engine_name,
         {"walks of 50 steps": number, **ends, "falsified": 0},
-        {"bug": "moves and cancellations let go of no time", "falsified": int(bool(caught.value))},
+        {"bug": "moves and cancellations release no time", "falsified": int(bool(caught.value))},
     )
 
     assert sum(ends.values()) > 0

@@ -80,9 +80,10 @@ def resume(
         if not_before is not None:
             wishes = replace(wishes, not_before=max(wishes.not_before, not_before))
         best = proposals.propose(session, actor, wishes, now, care_plan=care_plan)[0]
+        planned = [one for one in best.visits if one.action in held]  # not a step that was never booked
     _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, reason)
     if held:
-        _put_back(session, actor, wishes, held, best.visits, now)
+        _put_back(session, actor, wishes, held, planned, now)
     return care_plan
 
 

@@ -19,7 +19,7 @@ from scheduler.services.mail import outbox
 
 PAGE = "/reminders?view=calls"
 REQUESTS = "/requests"
-TODO = "/today"
+TO_DO_PAGE = "/today"
 USEFUL = timedelta(days=2)
 MOST_LINES = 30
 AND_MORE = "... and more on the page."
@@ -66,7 +66,7 @@ def address_confirmed(session: Session, patient: Patient, now: datetime) -> None
 
 def proposal_answered(session: Session, patient: Patient, now: datetime) -> None:
     """Notify the desk that the patient has answered the appointments that were proposed by email."""
-    _tell(session, patient, f"{initials(patient)}: answered the proposed appointments.", now, TODO)
+    _tell(session, patient, f"{initials(patient)}: answered the proposed appointments.", now, TO_DO_PAGE)
 
 
 def _tell(session: Session, patient: Patient, line: str, now: datetime, page: str = PAGE) -> None:

@@ -9,12 +9,13 @@ from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import ProposalExpired, WrongStatus
 from scheduler.models.allocation import Allocation
 from scheduler.models.message import Message, MessageKind
-from scheduler.services.course import careplans
+from scheduler.services.course import booking, careplans
+from scheduler.services.planning import proposals
 from scheduler.services.visit import visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
-from tests.services.courses import book, visit
+from tests.services.courses import book, visit, wishes
 
 
 @pytest.fixture
@@ -70,6 +71,22 @@ def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, ali
     assert care_plan.status is CarePlanStatus.ACTIVE
     assert {one.action: one.uid for one in care_plan.appointments} == uids
     assert visit(care_plan, "consult").start_at >= later
+    assert overlaps(session) == 0
+
+
+def test_a_held_course_resumes_without_the_step_that_was_left_out(session, harbor):
+    mona = harbor.actor("mona")
+    wanted = wishes(session, harbor)
+    best = proposals.propose(session, mona, wanted, NOW)[0]
+    without = [one for one in best.visits if one.action != "consult"]
+    reason = "seen at another clinic"
+    care_plan = booking.book_course(session, mona, wanted, without, best.projections, NOW, reason)
+    careplans.hold(session, mona, care_plan, NOW, "ill")
+    careplans.resume(session, mona, care_plan, NOW + timedelta(days=14))
+
+    assert care_plan.status is CarePlanStatus.ACTIVE
+    firm = {one.action for one in care_plan.appointments if one.status.is_live}
+    assert firm == {one.action for one in without}
     assert overlaps(session) == 0
 
 
