@@ -7,8 +7,8 @@ live in the YAML files and in the database, each with its source, never here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from itertools import takewhile
@@ -92,6 +92,30 @@ class Offset:
     max: int
     edge: Edge = Edge.START
     hard: bool = False
+
+    def following(self, former: Offset | None) -> Offset | None:
+        """Return the offset from the action that `former` counts from, when the one between them is left out.
+
+        Where the units differ it counts days, a week for five working days.
+        """
+        if former is None:
+            return None
+        if self.unit is former.unit:
+            target, most, own = self.target + former.target, self.max + former.max, self
+        else:
+            own, other = self.in_days, former.in_days
+            target, most = own.target + other.target, own.max + other.max
+        return replace(own, after=former.after, target=target, max=most, edge=former.edge, hard=False)
+
+    @property
+    def in_days(self) -> Offset:
+        """The same gap in days, never a narrower one."""
+        least, target, most = (self.min, self.target, self.max)
+        if self.unit is Unit.HOURS:
+            least, target, most = least // 24, target // 24, -(-most // 24)
+        elif self.unit is Unit.WORKING_DAYS:
+            target, most = target * 7 // 5, -(-most * 7 // 5) + 2
+        return replace(self, unit=Unit.DAYS, min=least, target=target, max=most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +301,24 @@ class Plan:
             if requirement.key == key:
                 return requirement
         raise KeyError(key)
+
+    def without(self, keys: Container[str]) -> Plan:
+        """Return the plan without these actions.
+
+        What followed one of them follows the nearest earlier action that stays: at its own shortest gap or more, at
+        best after both gaps together. Where none stays it follows nothing.
+        """
+        offsets: dict[str, Offset | None] = {}
+        kept: list[Action] = []
+        for action in self.actions:
+            offset = action.offset
+            if offset is not None and offset.after in keys:
+                offset = offset.following(offsets[offset.after])
+            offsets[action.key] = offset
+            if action.key not in keys:
+                before = None if action.before in keys else action.before
+                kept.append(replace(action, offset=offset, before=before))
+        return replace(self, actions=tuple(kept))
 
     @property
     def firm(self) -> tuple[Action, ...]:

@@ -79,8 +79,7 @@ def resume(
         wishes = rest(session, actor, care_plan, held, now)
         if not_before is not None:
             wishes = replace(wishes, not_before=max(wishes.not_before, not_before))
-        best = proposals.propose(session, actor, wishes, now, care_plan=care_plan)[0]
-        planned = [one for one in best.visits if one.action in held]  # not a step that was never booked
+        planned = proposals.propose(session, actor, wishes, now, care_plan=care_plan)[0].visits
     _become(session, actor, care_plan, CarePlanStatus.ACTIVE, now, reason)
     if held:
         _put_back(session, actor, wishes, held, planned, now)

@@ -28,7 +28,7 @@ from scheduler.services.mail import outbox
 from scheduler.services.mail.reminders import recipients
 from scheduler.services.patient import mail_to_read
 from scheduler.services.planning import proposals
-from scheduler.services.planning.courses import latest, plan_of, rest, under_way
+from scheduler.services.planning.courses import latest, rest, under_way, with_lengths
 from scheduler.services.planning.dosing_days import kept_free
 from scheduler.services.trail import audit
 from scheduler.services.visit import moves
@@ -165,9 +165,10 @@ def _possible(
     later = {action: row for action, row in rows.items() if row.start_at >= appointment.start_at}
     wishes = rest(session, actor, care_plan, later, now)
     calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in later.values()))
-    plan = plan_of(care_plan, rows)
+    request = wishes.request()
+    plan = with_lengths(request.plan, rows)
     free = kept_free(session, appointment.patient, plan, care_plan)
-    request = replace(wishes.request(), plan=plan, not_on=free)
+    request = replace(request, plan=plan, not_on=free)
     try:
         return planner.slot_map(request, calendar, now=now).get(appointment.action, ())
     except NoFit:

@@ -41,7 +41,7 @@ def check_joining(
         beyond = [] if standing.dosing is None else [_beyond(standing)]
         rules.require(actor, beyond, override_reason)
         return beyond
-    course = under_way(session, actor, care_plan, now)
+    course = under_way(session, actor, care_plan, now, joining=visit.action)
     done = {action: known for action, known in course.request.done.items() if action != visit.action}
     before, after = course.visits, {**course.visits, visit.action: visit}
     request = replace(course.request, done=done)

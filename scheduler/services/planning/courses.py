@@ -23,7 +23,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals
-from scheduler.services.planning.visit_rows import action_of, done_of, visit_of
+from scheduler.services.planning.visit_rows import as_booked, done_of, visit_of
 from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 
 
@@ -47,11 +47,17 @@ class OngoingCourse:
 
 
 def under_way(
-    session: Session, actor: Actor, care_plan: CarePlan, now: datetime, only: Collection[str] | None = None
+    session: Session,
+    actor: Actor,
+    care_plan: CarePlan,
+    now: datetime,
+    only: Collection[str] | None = None,
+    joining: str | None = None,
 ) -> OngoingCourse:
     """Read a course for re-planning what has not begun; `not_before` is today, what was wished for still holds.
 
-    With `only` these actions alone may move; every other visit stays where it is.
+    With `only` these actions alone may move; every other visit stays where it is. An action that is `joining` the
+    course belongs to its plan even if the course was booked without it.
     """
     rows = {
         action: one
@@ -59,9 +65,10 @@ def under_way(
         if one.status in STEPS["reschedule"] and one.start_at > now and not is_projected(one)
         if only is None or action in only
     }
-    wishes = rest(session, actor, care_plan, rows, now)
+    wishes = rest(session, actor, care_plan, {*rows, joining} if joining else rows, now)
     calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in rows.values()))
-    request = replace(wishes.request(), plan=plan_of(care_plan, rows))
+    request = wishes.request()
+    request = replace(request, plan=with_lengths(request.plan, rows))
     visits = {action: visit_of(row, of_appointment(session, row.id)) for action, row in rows.items()}
     return OngoingCourse(rows, visits, request, calendar, planner_weights.of(actor.clinic))
 
@@ -69,11 +76,17 @@ def under_way(
 def rest(
     session: Session, actor: Actor, care_plan: CarePlan, moving: Collection[str], now: datetime
 ) -> CourseRequest:
-    """Return the wishes for planning these actions of a course from today on, around all the others."""
+    """Return the wishes for planning these actions of a course from today on, around all the others.
+
+    A step that the course was booked without is not planned either.
+    """
     wishes = of_care_plan(session, care_plan)
     done = {action: known for action, known in wishes.done.items() if action not in moving}
+    done |= anchors(care_plan, moving)
+    steps = {action.key for action in care_plan.plan_definition.plan.firm}
+    left_out = frozenset(steps - done.keys() - latest(care_plan).keys() - {*moving})
     today = local_on(now, actor.clinic.zone)
-    return replace(wishes, not_before=today, done={**done, **anchors(care_plan, moving)}, count=1)
+    return replace(wishes, not_before=today, done=done, left_out=left_out, count=1)
 
 
 def latest(care_plan: CarePlan) -> dict[str, Appointment]:
@@ -254,10 +267,9 @@ def anchors(care_plan: CarePlan, moving: Collection[str]) -> Mapping[str, Done]:
     }
 
 
-def plan_of(care_plan: CarePlan, rows: Mapping[str, Appointment]) -> Plan:
-    """Return the course's plan with the phases that its visits really have (a longer infusion for the rest)."""
-    plan = care_plan.plan_definition.plan
-    actions = (action_of(rows[a.key]) if a.key in rows else a for a in plan.actions)
+def with_lengths(plan: Plan, rows: Mapping[str, Appointment]) -> Plan:
+    """Return a course's plan with the phases that its visits really have (a longer infusion for the rest)."""
+    actions = (as_booked(a, rows[a.key]) if a.key in rows else a for a in plan.actions)
     return replace(plan, actions=tuple(actions))
 
 

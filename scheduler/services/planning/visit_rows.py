@@ -78,16 +78,22 @@ def put(appointment: Appointment, visit: Placement, people: People) -> None:
         participant.rank = rank
 
 
+def as_booked(action: Action, appointment: Appointment) -> Action:
+    """Return an action with the phases that its visit really has (a longer infusion), and booked."""
+    phases = tuple(phase_of(document) for document in appointment.phases)
+    return replace(action, phases=phases, proposed=False)
+
+
 def action_of(appointment: Appointment) -> Action:
     """Return the visit as an action of its plan, with the phases that this visit has.
 
     A visit that its plan does not know (a single one, a make-up under another plan) follows nothing.
     """
-    phases = tuple(phase_of(document) for document in appointment.phases)
     if appointment.care_plan is not None:
         for action in appointment.care_plan.plan_definition.plan.actions:
             if action.key == appointment.action:
-                return replace(action, phases=phases, proposed=False)
+                return as_booked(action, appointment)
+    phases = tuple(phase_of(document) for document in appointment.phases)
     return Action(
         key=appointment.action,
         kind=appointment.kind,

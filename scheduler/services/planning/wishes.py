@@ -26,9 +26,9 @@ class CourseRequest:
     """Weekdays are ISO numbers; `earliest`, `latest` and `preferred` are wall-clock times; dates are clinic-local.
 
     `practitioners` are people to choose from where they have the role asked for. `pinned` holds starts to keep, by
-    action; `done` what is over or stays where it is, of which `skipped` was never held. `slack` gives an action another
-    shortest and longest gap: a soft rule bent, which booking asks a reason for. With `dosing_only`, weekdays and times
-    of day are asked of the visits that give the drug alone.
+    action; `done` what is over or stays where it is, of which `skipped` was never held. Actions that are `left_out`
+    have no visit at all. `slack` gives an action another shortest and longest gap: a soft rule bent, which booking asks
+    a reason for. With `dosing_only`, weekdays and times of day are asked of the visits that give the drug alone.
     """
 
     patient: Patient
@@ -44,13 +44,14 @@ class CourseRequest:
     preferred: time | None = None
     count: int = 3
     skipped: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
     slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     dosing_only: bool = False
 
     def request(self) -> Request:
         """Return the planner's request."""
         return Request(
-            plan=self.plan_definition.plan,
+            plan=self.plan_definition.plan.without(self.left_out),
             not_before=self.not_before,
             weekdays=self.weekdays,
             earliest=self.earliest,

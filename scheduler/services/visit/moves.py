@@ -31,7 +31,14 @@ from scheduler.services.account.overrides import may_override
 from scheduler.services.account.permissions import allowed
 from scheduler.services.actors import Actor
 from scheduler.services.planning import assignments, course_rules, rules
-from scheduler.services.planning.courses import OngoingCourse, along_with, latest, steps_before, under_way
+from scheduler.services.planning.courses import (
+    OngoingCourse,
+    along_with,
+    latest,
+    steps_before,
+    under_way,
+    with_lengths,
+)
 from scheduler.services.planning.placing import DayCalendars, place
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, action_of
@@ -210,14 +217,13 @@ class MovePlanner:
         course = under_way(self.session, self.actor, self._care_plan, self.now, only)
         if not self.unplaced:
             return course
-        placed = {key: action_of(row) for key, row in self.unplaced.items()}
         plan = course.request.plan
         before = steps_before(plan, self.appointment.action)  # those stay, as with a move
         request = replace(
             course.request,
             pinned={key: course.visits[key].start for key in before if key in course.visits},
-            done={key: done for key, done in course.request.done.items() if key not in placed},
-            plan=replace(plan, actions=tuple(placed.get(one.key, one) for one in plan.actions)),
+            done={key: done for key, done in course.request.done.items() if key not in self.unplaced},
+            plan=with_lengths(plan, self.unplaced),
         )
         return replace(course, request=request)
 

@@ -1,21 +1,26 @@
 """The steps of a whole course."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus
 from scheduler.errors import ProposalExpired, WrongStatus
 from scheduler.models.allocation import Allocation
 from scheduler.models.message import Message, MessageKind
+from scheduler.services.clinic import schedules
 from scheduler.services.course import booking, careplans
 from scheduler.services.planning import proposals
+from scheduler.services.planning.possible_starts import possible_starts
 from scheduler.services.visit import visits
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
 from tests.services.courses import book, visit, wishes
+
+SUNDAYS = [schedules.Hours(7, time(8), time(9))]  # when the clinic is closed
 
 
 @pytest.fixture
@@ -74,20 +79,35 @@ def test_a_held_course_lets_go_and_resumes_in_the_same_rows(session, harbor, ali
     assert overlaps(session) == 0
 
 
-def test_a_held_course_resumes_without_the_step_that_was_left_out(session, harbor):
-    mona = harbor.actor("mona")
-    wanted = wishes(session, harbor)
-    best = proposals.propose(session, mona, wanted, NOW)[0]
-    without = [one for one in best.visits if one.action != "consult"]
-    reason = "seen at another clinic"
-    care_plan = booking.book_course(session, mona, wanted, without, best.projections, NOW, reason)
-    careplans.hold(session, mona, care_plan, NOW, "ill")
-    careplans.resume(session, mona, care_plan, NOW + timedelta(days=14))
+def test_a_held_course_resumes_without_the_steps_that_were_left_out(session, harbor):
+    """Not even where they would have no place."""
+    care_plan = _booked_without(session, harbor, lambda action: action == "consult" or "therapy" in action)
+    careplans.hold(session, harbor.actor("mona"), care_plan, NOW, "ill")
+    schedules.set_hours(session, harbor.command, harbor.people["Theo"].resource, SUNDAYS, NOW)
+    booked = {one.action for one in care_plan.appointments if one.status is not AppointmentStatus.PROPOSED}
+    careplans.resume(session, harbor.actor("mona"), care_plan, NOW + timedelta(days=14))
 
     assert care_plan.status is CarePlanStatus.ACTIVE
-    firm = {one.action for one in care_plan.appointments if one.status.is_live}
-    assert firm == {one.action for one in without}
+    assert {one.action for one in care_plan.appointments if one.status.is_live} == booked
     assert overlaps(session) == 0
+
+
+def test_a_visit_moves_as_if_the_step_that_was_left_out_were_no_part_of_the_course(session, harbor):
+    care_plan = _booked_without(session, harbor, lambda action: action == "consult")
+    alice, assessment = harbor.actor("alice"), visit(care_plan, "assessment")
+    today = local_on(NOW, harbor.clinic.zone)
+
+    found = possible_starts(session, alice, assessment, today, NOW)
+
+    assert any(found.values())
+
+
+def _booked_without(session, harbor, left_out):
+    mona, wanted = harbor.actor("mona"), wishes(session, harbor)
+    best = proposals.propose(session, mona, wanted, NOW)[0]
+    without = [one for one in best.visits if not left_out(one.action)]
+    reason = "seen at another clinic"
+    return booking.book_course(session, mona, wanted, without, best.projections, NOW, reason)
 
 
 def test_a_course_with_visits_ahead_is_not_complete(session, harbor, alice, nora_course):
