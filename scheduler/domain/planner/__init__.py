@@ -1,9 +1,8 @@
 """The planner: whole courses placed on a live calendar, with reasons when they do not fit.
 
-Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`, `bent_starts`,
-`blocked`, `wider`. The values that go in
-and come out are in values.py. Imports go one way: answers, then search, then grid, then values. docs/planner.md
-explains it all.
+Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`, `bent_starts`, `blocked`, `wider`, and
+`replan` for many courses at once. The values that go in and come out are in values.py. Imports go one way: many, then
+answers, then search, then grid, then values. docs/planner.md explains it all.
 """
 
 from scheduler.domain.planner.answers.blocked import Blocked, blocked
@@ -12,6 +11,7 @@ from scheduler.domain.planner.answers.proposals import check, propose, slot_map
 from scheduler.domain.planner.answers.reflow import Reflow, bent_starts, reflow
 from scheduler.domain.planner.answers.suggestions import wider
 from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.many.search import replan
 from scheduler.domain.planner.values import Calendar, Weights
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "placed",
     "propose",
     "reflow",
+    "replan",
     "slot_map",
     "wider",
 ]

@@ -15,6 +15,7 @@ BELOW = {  # a part of the planner, and what it may import of the others
     "grid": {"values"},
     "search": {"values", "grid"},
     "answers": {"values", "grid", "search", "validator"},
+    "many": {"values", "grid", "answers"},
 }
 
 

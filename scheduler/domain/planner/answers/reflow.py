@@ -34,6 +34,9 @@ from scheduler.domain.planner.values import (
 from scheduler.domain.plans import Edge, Offset, Unit
 
 MOVE = 1 << 22
+RETIME = (
+    1 << 18
+)  # of a visit that must change anyway: dearer than all preferences together, cheaper than any move
 ANY_GAP = 24 * 366  # in hours, days or working days: more than a booking horizon has
 
 
@@ -54,6 +57,7 @@ def reflow(
     *,
     now: datetime,
     keep: frozenset[str] = frozenset(),
+    displaced: frozenset[str] = frozenset(),
     bend: bool = False,
     other_plan: bool = False,
     explain: bool = True,
@@ -62,16 +66,21 @@ def reflow(
 
     `current` are the visits as they are now, by action; an action of the plan that is in neither `current` nor
     `request.done` gets a new time (a visit to make up). The availability must count the time of `current` as free.
-    Visits of the line before the first moved one stay; `bend` lets a moved visit break the gap to them (a soft rule
-    that a role overrides), and what follows it keeps its gaps. With `other_plan` the gaps that `current` has do not
-    count: every visit must keep those of the plan. Raises NoFit when no set of moves restores the plan; without reasons
-    unless `explain`, for one of many starts that are tried.
+    Visits that are `displaced` have lost their place, their people or their time: one keeps its start where others are
+    free then, and another start costs less than a move. Visits of the line before the first moved one stay; `bend` lets
+    a moved visit break the gap to them (a soft rule that a role overrides), and what follows it keeps its gaps. With
+    `other_plan` the gaps that `current` has do not count: every visit must keep those of the plan. Raises NoFit when no
+    set of moves restores the plan; without reasons unless `explain`, for one of many starts that are tried.
     """
     asked = _with_begun(request, current, moved, now)
     coming = {key: visit for key, visit in current.items() if key not in asked.done}
     earlier = _before(asked, coming, moved)
     starts = {key: visit.start for key, visit in coming.items()}
-    price = {key: _price(key, keep, len(coming)) for key in coming if key not in moved and key not in earlier}
+    price = {
+        key: RETIME if key in displaced else _price(key, keep, len(coming))
+        for key in coming
+        if key not in moved and key not in earlier
+    }
     staying = staying_at(availability.grid, {key: starts[key] for key in price}, price)
     pinned = {**asked.pinned, **{key: starts[key] for key in earlier}, **moved}
     kept = {} if other_plan else {**starts, **(moved if bend else {})}

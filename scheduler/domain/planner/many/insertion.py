@@ -1,0 +1,167 @@
+"""One course put into the calendar again, exactly: as the patient wishes, or with as little bent as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.answers.reflow import MOVE, RETIME, Reflow, reflow
+from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.many.values import PRICES, AffectedCourse, Bend, CoursePlan, Score
+from scheduler.domain.planner.values import NoFit, Reason, Request, Weights
+from scheduler.domain.plans import Offset, Unit
+
+LONGER = (1, 2)  # days, or as many times 24 hours, by which a soft gap may be longer
+
+
+@dataclass(frozen=True)
+class BentRequest:
+    """A request that asks for less; `gap` is the action before which the spacing may be broken."""
+
+    request: Request
+    bent: tuple[Bend, ...] = ()
+    gap: str = ""
+
+    @property
+    def price(self) -> int:
+        return sum(PRICES[one] for one in self.bent)
+
+
+def insert(
+    course: AffectedCourse,
+    availability: Availability,
+    weights: Weights,
+    now: datetime,
+    bent: int = 0,
+    near: int | None = None,
+) -> CoursePlan | None:
+    """Return the best plan of a course on this calendar, on which its own visits count as free; None if there is none.
+
+    What costs less to bend is tried first, from the price `bent` on. Of plans that bend as much, the one with the
+    fewest moves is returned: of all, or, found several times sooner, of those with each visit `near` (in days) where it
+    is, if there are any.
+    """
+    far = _far(course, availability, near) if near is not None else None
+
+    def plan(asked: BentRequest) -> CoursePlan | None:
+        requests = [asked.request]
+        if far is not None:
+            not_on = {key: days | asked.request.not_on.get(key, frozenset()) for key, days in far.items()}
+            requests.insert(0, replace(asked.request, not_on={**asked.request.not_on, **not_on}))
+        for request in requests:
+            with suppress(NoFit):
+                return _plan_of(course, asked, _reflow(course, request, availability, weights, now))
+        return None
+
+    wishes = sorted(_wishes(course.request), key=lambda one: one.price)
+    for asked in wishes:
+        if asked.price >= bent and (found := plan(asked)):
+            return found
+    for asked in wishes:
+        single = list(_longer_gaps(course, asked))
+        if not single or asked.price + PRICES[Bend.SPACING] < bent:
+            continue
+        every = {key: gap for one in single for key, gap in one.request.slack.items()}
+        if plan(replace(asked, request=replace(asked.request, slack=every))) is None:
+            continue  # not even with all of them longer
+        plans = [found for one in single if (found := plan(one))]
+        if plans:
+            return min(plans, key=lambda one: one.score)
+    return None
+
+
+def why_not(
+    course: AffectedCourse, availability: Availability, weights: Weights, now: datetime
+) -> tuple[Reason, ...]:
+    """Return why a course cannot be placed as the patient wishes."""
+    try:
+        _reflow(course, course.request, availability, weights, now, explain=True)
+    except NoFit as refused:
+        return refused.reasons
+    return ()
+
+
+def _far(course: AffectedCourse, availability: Availability, near: int) -> Mapping[str, frozenset[date]]:
+    """Return for each visit the days that are farther away from where it is booked."""
+    grid = availability.grid
+    days = [grid.on(row) for row in range(grid.days)]
+    booked = {key: local_on(visit.start, grid.zone) for key, visit in course.current.items()}
+    return {key: frozenset(on for on in days if abs((on - at).days) > near) for key, at in booked.items()}
+
+
+def _wishes(request: Request) -> Iterator[BentRequest]:
+    """Yield the request without some of what the patient wishes, in all combinations."""
+    found = [BentRequest(request)]
+    if request.practitioner_ids:
+        found += [_without(one, Bend.PERSON, practitioner_ids=frozenset()) for one in found]
+    if request.weekdays:
+        found += [_without(one, Bend.WEEKDAY, weekdays=frozenset()) for one in found]
+    if request.earliest or request.latest:
+        found += [_without(one, Bend.HOURS, earliest=None, latest=None) for one in found]
+    yield from found
+
+
+def _without(asked: BentRequest, bend: Bend, **fields: object) -> BentRequest:
+    return BentRequest(replace(asked.request, **fields), (*asked.bent, bend))  # type: ignore[arg-type]
+
+
+def _longer_gaps(course: AffectedCourse, asked: BentRequest) -> Iterator[BentRequest]:
+    """Yield what is asked with one soft gap to or from a displaced visit longer, by a day and then by two."""
+    request = asked.request
+    for more in LONGER:
+        for action in request.plan.firm:
+            offset = action.offset
+            if offset is None or offset.hard or action.key in request.done:
+                continue
+            if action.key in course.displaced or offset.after in course.displaced:
+                least, most = request.slack.get(action.key, (offset.min, offset.max))
+                slack = {**request.slack, action.key: (least, most + more * _day(offset))}
+                yield BentRequest(replace(request, slack=slack), (*asked.bent, Bend.SPACING), action.key)
+
+
+def _day(offset: Offset) -> int:
+    return 24 if offset.unit is Unit.HOURS else 1
+
+
+def _reflow(
+    course: AffectedCourse,
+    request: Request,
+    availability: Availability,
+    weights: Weights,
+    now: datetime,
+    *,
+    explain: bool = False,
+) -> Reflow:
+    return reflow(
+        request,
+        course.current,
+        {},
+        availability,
+        weights,
+        now=now,
+        keep=course.keep,
+        displaced=course.displaced,
+        explain=explain,
+    )
+
+
+def _plan_of(course: AffectedCourse, asked: BentRequest, found: Reflow) -> CoursePlan:
+    visits = found.proposal.visits
+    moved = {one.action for one in found.moves if one.why != "resources"}
+    retimed = moved & course.displaced
+    kept_moved = (moved & course.keep) - retimed
+    others = moved - retimed - kept_moved
+    number = sum(visit.action in course.current for visit in visits)
+    priced = RETIME * len(retimed) + MOVE * len(others) + MOVE * (number + 1) * len(kept_moved)
+    score = Score(
+        bent=asked.price,
+        kept_moved=len(kept_moved),
+        moved=len(others),
+        retimed=len(retimed),
+        cost=found.proposal.cost - priced,
+    )
+    gaps = (asked.gap,) if asked.gap else ()
+    return CoursePlan(course, visits, found.moves, score, asked.bent, gaps)
