@@ -52,6 +52,7 @@ SERVICES = (  # from the lowest; a module beside the packages that is not named 
     "visit",
     "course",
     "patient",
+    "replan",
     "transfer",
     "day",
 )

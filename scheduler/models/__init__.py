@@ -27,6 +27,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     plan_definition,
     practitioner,
     reminder,
+    replan,
     request_count,
     requirement,
     resource,

@@ -30,7 +30,8 @@ class Job(InClinic, Public, Model):
     """`request` is what is to be done; it is emptied when the job is over, for it may hold people.
 
     `stage` is what is being done, `progress` of `total` how far that is. `result` is what came out, `problem` why
-    nothing did: code, title and details as the API shows a refusal.
+    nothing did: code, title and details as the API shows a refusal. `stopping` asks the worker to end with the best
+    that it has.
     """
 
     __tablename__ = "job"
@@ -54,6 +55,7 @@ class Job(InClinic, Public, Model):
     result: Mapped[dict[str, Any] | None] = mapped_column(Document)
     problem: Mapped[dict[str, Any] | None] = mapped_column(Document)
     attempts: Mapped[int] = mapped_column(default=0)
+    stopping: Mapped[bool] = mapped_column(default=False)
     lease_token: Mapped[str | None] = mapped_column(String(36))
     leased_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

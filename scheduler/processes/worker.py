@@ -35,6 +35,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.jobs import LeaseLost
 from scheduler.services.planning import improving_jobs
 from scheduler.services.progress import Part, Progress
+from scheduler.services.replan import accepting, replan_search, replans, undoing
 from scheduler.services.transfer import import_jobs
 from scheduler.transactions import stored_in_parts
 
@@ -72,6 +73,9 @@ KINDS = {
     improving_jobs.KIND: Work(
         improving_jobs.MAY, improving_jobs.read, improving_jobs.check, improving_jobs.write
     ),
+    replan_search.KIND: Work(replans.MAY, replan_search.read, replan_search.check, replan_search.write),
+    accepting.KIND: Work(replans.MAY, accepting.read, accepting.check, accepting.write, accepting.parts),
+    undoing.KIND: Work(replans.MAY, undoing.read, undoing.check, undoing.write, undoing.parts),
 }
 
 
@@ -170,11 +174,11 @@ def _work(app: Flask, job_id: int, token: str, is_ending: Callable[[], bool]) ->
     known = work.read(db.session(), actor, request, _now(app))
     db.session.rollback()
 
-    def tell(stage: str, done: int, total: int) -> None:
+    def tell(stage: str, done: int, total: int) -> bool:
         if is_ending():
             raise Stopping
         with writing() as own:
-            jobs.tell(own, job_id, token, stage, done, total)
+            return jobs.tell(own, job_id, token, stage, done, total)
 
     prepared = work.check(known, _now(app), tell)
     discard = partial(work.discard, prepared=prepared)

@@ -134,8 +134,8 @@ def claim(session: Session, token: str, now: datetime) -> Job | None:
     return job
 
 
-def tell(session: Session, job_id: int, token: str, stage: str, progress: int, total: int) -> None:
-    """Write how far a job is, which renews its lease. Raises LeaseLost."""
+def tell(session: Session, job_id: int, token: str, stage: str, progress: int, total: int) -> bool:
+    """Write how far a job is, which renews its lease; return whether to go on for the best. Raises LeaseLost."""
     result: Any = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.lease_token == token, Job.state == JobState.RUNNING)
@@ -144,6 +144,14 @@ def tell(session: Session, job_id: int, token: str, stage: str, progress: int, t
     )
     if result.rowcount != 1:
         raise LeaseLost
+    return not session.scalar(select(Job.stopping).where(Job.id == job_id))
+
+
+def stop(session: Session, actor: Actor, job: Job, now: datetime) -> None:
+    """Ask the worker to end a search with the best that it has; nothing happens to one that has ended."""
+    if job.ended_at is None:
+        job.stopping = True
+        audit.record(session, actor, "job.stopped", job, now, [job.kind])
 
 
 def held(session: Session, job_id: int, token: str) -> Job:

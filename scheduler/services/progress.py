@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
+# what is done, how many are, of how many; False asks to end soon, with the best there is by then
+Progress = Callable[[str, int, int], object]
 
 
 def silent(what: str, done: int, total: int) -> None:

@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -325,6 +325,7 @@ def upgrade() -> None:
     sa.Column('result', DOCUMENT, nullable=True),
     sa.Column('problem', DOCUMENT, nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('stopping', sa.Boolean(), nullable=False),
     sa.Column('lease_token', sa.String(length=36), nullable=True),
     sa.Column('leased_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -1027,6 +1028,55 @@ def upgrade() -> None:
     op.create_index('ix_task_open', 'task', ['clinic_id', 'due_at'], sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('ix_task_open_subject', 'task', ['appointment_id', 'kind'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('ix_task_patient', 'task', ['patient_id'])
+    op.create_table('replan',
+    sa.Column('closure', sa.String(length=16), nullable=False),
+    sa.Column('closes', sa.Boolean(), nullable=False),
+    sa.Column('resource_id', sa.Integer(), nullable=True),
+    sa.Column('start_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('end_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('options', DOCUMENT, nullable=False),
+    sa.Column('result', DOCUMENT, nullable=True),
+    sa.Column('job', sa.String(length=16), nullable=False),
+    sa.Column('step_job', sa.String(length=16), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('undone_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'resource_id'], ['resource.clinic_id', 'resource.id'], name=op.f('fk_replan_clinic_id_resource_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_replan_clinic_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_replan_user_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_replan')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_replan_clinic_id_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_replan_public_id'))
+    )
+    op.create_index(op.f('ix_replan_clinic_id'), 'replan', ['clinic_id'])
+    op.create_table('replan_course',
+    sa.Column('replan_id', sa.Integer(), nullable=False),
+    sa.Column('appointment_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=24), nullable=False),
+    sa.Column('displaced', DOCUMENT, nullable=False),
+    sa.Column('moves', DOCUMENT, nullable=False),
+    sa.Column('bent', DOCUMENT, nullable=False),
+    sa.Column('gaps', DOCUMENT, nullable=False),
+    sa.Column('reasons', DOCUMENT, nullable=False),
+    sa.Column('operation', sa.String(length=36), nullable=False),
+    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_replan_course_clinic_id_appointment_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'replan_id'], ['replan.clinic_id', 'replan.id'], name=op.f('fk_replan_course_clinic_id_replan_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_replan_course_clinic_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_replan_course')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_replan_course_clinic_id_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_replan_course_public_id'))
+    )
+    op.create_index(op.f('ix_replan_course_appointment_id'), 'replan_course', ['appointment_id'])
+    op.create_index(op.f('ix_replan_course_clinic_id'), 'replan_course', ['clinic_id'])
+    op.create_index(op.f('ix_replan_course_replan_id'), 'replan_course', ['replan_id'])
     guard_allocations()
     guard_trail()
 

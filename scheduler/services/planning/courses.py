@@ -40,10 +40,8 @@ class OngoingCourse:
 
     @property
     def keep(self) -> frozenset[str]:
-        """The actions that should stay if anything can be done about it: pinned, or confirmed by the patient."""
-        return frozenset(
-            action for action, row in self.rows.items() if row.pinned or row.response is Response.ACCEPTED
-        )
+        """The actions that should stay if anything can be done about it."""
+        return to_keep(self.rows)
 
 
 def under_way(
@@ -59,18 +57,29 @@ def under_way(
     With `only` these actions alone may move; every other visit stays where it is. An action that is `joining` the
     course belongs to its plan even if the course was booked without it.
     """
-    rows = {
-        action: one
-        for action, one in latest(care_plan).items()
-        if one.status in STEPS["reschedule"] and one.start_at > now and not is_projected(one)
-        if only is None or action in only
-    }
+    rows = {action: one for action, one in to_come(care_plan, now).items() if only is None or action in only}
     wishes = rest(session, actor, care_plan, {*rows, joining} if joining else rows, now)
     calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in rows.values()))
     request = wishes.request()
     request = replace(request, plan=with_lengths(request.plan, rows))
     visits = {action: visit_of(row, of_appointment(session, row.id)) for action, row in rows.items()}
     return OngoingCourse(rows, visits, request, calendar, planner_weights.of(actor.clinic))
+
+
+def to_keep(rows: Mapping[str, Appointment]) -> frozenset[str]:
+    """Return the actions that should stay if anything can be done about it: pinned, or confirmed by the patient."""
+    return frozenset(
+        action for action, row in rows.items() if row.pinned or row.response is Response.ACCEPTED
+    )
+
+
+def to_come(care_plan: CarePlan, now: datetime) -> dict[str, Appointment]:
+    """Return the visits of a course that have not begun and may move, by action."""
+    return {
+        action: one
+        for action, one in latest(care_plan).items()
+        if one.status in STEPS["reschedule"] and one.start_at > now and not is_projected(one)
+    }
 
 
 def rest(

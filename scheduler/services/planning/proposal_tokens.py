@@ -15,13 +15,13 @@ from itsdangerous import BadSignature
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import from_minute, to_minute
-from scheduler.domain.planner.values import Placement, Projection, Proposal, Segment
-from scheduler.domain.plans import Role
+from scheduler.domain.planner.values import Placement, Projection, Proposal
 from scheduler.errors import ProposalExpired
 from scheduler.models.patient import by_public_id as patient_by_public_id
 from scheduler.models.plan_definition import by_public_id as plan_by_public_id
 from scheduler.services import signing
 from scheduler.services.actors import Actor
+from scheduler.services.planning.placement_documents import placement_document, placement_of
 from scheduler.services.planning.wishes import CourseRequest, from_document
 
 GOOD_FOR = timedelta(minutes=15)
@@ -47,7 +47,7 @@ def sign(proposal: Proposal, wishes: CourseRequest, actor: Actor, keys: Sequence
             "d": wishes.plan_definition.public_id,
             "x": int((now + GOOD_FOR).timestamp()),
             "w": wishes.to_document(),
-            "v": [_visit_document(visit) for visit in proposal.visits],
+            "v": [placement_document(visit) for visit in proposal.visits],
             "j": [_projection_document(projection) for projection in proposal.projections],
         }
     )
@@ -68,30 +68,8 @@ def unsign(session: Session, actor: Actor, token: str, keys: Sequence[str], now:
         raise ProposalExpired
     return SignedProposal(
         wishes=from_document(session, patient, definition, held["w"]),
-        visits=tuple(_visit(document) for document in held["v"]),
+        visits=tuple(placement_of(document) for document in held["v"]),
         projections=tuple(_projection(document) for document in held["j"]),
-    )
-
-
-def _visit_document(visit: Placement) -> list[Any]:
-    segments = [
-        [s.resource_id, s.role.value, s.phase, *map(to_minute, (s.start, s.end)), int(s.exclusive)]
-        for s in visit.segments
-    ]
-    return [visit.action, *map(to_minute, (visit.start, visit.end, visit.attended_end)), segments]
-
-
-def _visit(document: list[Any]) -> Placement:
-    action, start, end, attended_end, segments = document
-    return Placement(
-        action,
-        from_minute(start),
-        from_minute(end),
-        from_minute(attended_end),
-        tuple(
-            Segment(resource, Role(role), phase, from_minute(first), from_minute(last), bool(exclusive))
-            for resource, role, phase, first, last, exclusive in segments
-        ),
     )
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import from_minute, to_minute
@@ -88,9 +87,7 @@ def from_document(
     session: Session, patient: Patient, definition: PlanDefinition, document: Mapping[str, Any]
 ) -> CourseRequest:
     """Return the wishes of a document; people who are gone are left out."""
-    chosen = select(Practitioner).where(
-        Practitioner.clinic_id == patient.clinic_id, Practitioner.id.in_(document.get("practitioners", ()))
-    )
+    chosen = [session.get(Practitioner, id_) for id_ in sorted(document.get("practitioners", ()))]
     return CourseRequest(
         patient=patient,
         plan_definition=definition,
@@ -99,7 +96,7 @@ def from_document(
         earliest=_time(document.get("earliest")),
         latest=_time(document.get("latest")),
         blocked_on=frozenset(map(date.fromisoformat, document.get("blocked_on", ()))),
-        practitioners=tuple(session.scalars(chosen.order_by(Practitioner.id))),
+        practitioners=tuple(one for one in chosen if one is not None and one.clinic_id == patient.clinic_id),
         pinned={action: from_minute(start) for action, start in document.get("pinned", {}).items()},
         done={
             action: Done(action, from_minute(start), from_minute(end))

@@ -14,20 +14,21 @@ from scheduler.domain.planner.many.values import PRICES, AffectedCourse, Bend, C
 from scheduler.domain.planner.values import NoFit, Reason, Request, Weights
 from scheduler.domain.plans import Offset, Unit
 
-LONGER = (1, 2)  # days, or as many times 24 hours, by which a soft gap may be longer
+LONGER = (1, 2, 3)  # days, or as many times 24 hours, by which a soft gap may be longer: over a weekend, too
 
 
 @dataclass(frozen=True)
 class BentRequest:
-    """A request that asks for less; `gap` is the action before which the spacing may be broken."""
+    """A request that asks for less; `gap` is the action before which the spacing may be broken, by so many `days`."""
 
     request: Request
     bent: tuple[Bend, ...] = ()
     gap: str = ""
+    days: int = 0
 
     @property
     def price(self) -> int:
-        return sum(PRICES[one] for one in self.bent)
+        return sum(PRICES[one] for one in self.bent) + self.days
 
 
 def insert(
@@ -109,7 +110,7 @@ def _without(asked: BentRequest, bend: Bend, **fields: object) -> BentRequest:
 
 
 def _longer_gaps(course: AffectedCourse, asked: BentRequest) -> Iterator[BentRequest]:
-    """Yield what is asked with one soft gap to or from a displaced visit longer, by a day and then by two."""
+    """Yield what is asked with one soft gap to or from a displaced visit longer, by a day and then by more."""
     request = asked.request
     for more in LONGER:
         for action in request.plan.firm:
@@ -119,7 +120,9 @@ def _longer_gaps(course: AffectedCourse, asked: BentRequest) -> Iterator[BentReq
             if action.key in course.displaced or offset.after in course.displaced:
                 least, most = request.slack.get(action.key, (offset.min, offset.max))
                 slack = {**request.slack, action.key: (least, most + more * _day(offset))}
-                yield BentRequest(replace(request, slack=slack), (*asked.bent, Bend.SPACING), action.key)
+                yield BentRequest(
+                    replace(request, slack=slack), (*asked.bent, Bend.SPACING), action.key, more
+                )
 
 
 def _day(offset: Offset) -> int:

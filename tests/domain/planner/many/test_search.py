@@ -80,7 +80,7 @@ def asked(plan):
     if Bend.HOURS in plan.bent:
         request = replace(request, earliest=None, latest=None)
     gaps = {
-        key: (0, request.plan.action(key).offset.max + 2 * (24 if key.startswith("therapy") else 1))
+        key: (0, request.plan.action(key).offset.max + 3 * (24 if key.startswith("therapy") else 1))
         for key in plan.bent_gaps
     }
     return replace(request, slack=gaps)

@@ -1,0 +1,222 @@
+"""Accepting a re-plan: each patient in a transaction of its own, with one message, by the one writer of appointments.
+
+When the calendar has changed since the search, the course is planned again on the live calendar; what would bend more
+than was shown is not done, and says so. A job that is begun again goes on with those that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.planner.many.insertion import insert
+from scheduler.domain.planner.many.values import Bend
+from scheduler.domain.planner.values import Placement
+from scheduler.errors import Invalid, Refusal, RuleBroken, WrongStatus
+from scheduler.models import job as jobs_table
+from scheduler.models.appointment import Appointment
+from scheduler.models.job import Job
+from scheduler.models.replan import Replan, ReplanCourse, ReplanState
+from scheduler.services import jobs
+from scheduler.services.account.overrides import may_override
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import displaced, planner_weights
+from scheduler.services.planning import availability, rules
+from scheduler.services.planning.courses import under_way
+from scheduler.services.planning.placement_documents import placement_document, placement_of
+from scheduler.services.progress import Part, Progress
+from scheduler.services.replan import affected, replans
+from scheduler.services.trail import audit
+from scheduler.services.visit.judge import record_override
+from scheduler.services.visit.moves import Move, apply_moves, judge
+
+KIND = "accept-replan"
+BY_DEFAULT = (ReplanState.PLANNED,)
+TO_ASK = (ReplanState.PLANNED, ReplanState.ASK)
+WHY = "the clinic re-planned visits"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Which courses are accepted, by patient, and by which job."""
+
+    clinic_id: int
+    job: str
+    groups: tuple[tuple[int, ...], ...]
+    reason: str
+
+
+def ask(
+    session: Session,
+    actor: Actor,
+    replan: Replan,
+    now: datetime,
+    course_ids: Collection[str] | None = None,
+    override_reason: str = "",
+) -> Job:
+    """Put accepting in line: the courses named, or all that keep their protocol and the patient's wishes.
+
+    Raises Invalid for a course that has no plan, RuleBroken for a spacing that the actor may not break or gives no
+    reason for, WrongStatus while another job is at it or where nothing is left to accept.
+    """
+    replans.require_idle(session, replan)
+    rows = replans.courses(session, replan)
+    if course_ids is not None:
+        unknown = sorted(set(course_ids) - {row.public_id for row in rows if row.state in TO_ASK})
+        if unknown:
+            raise Invalid([("courses", f"{unknown[0]} has no plan to accept")])
+        rows = [row for row in rows if row.public_id in course_ids]
+    else:
+        rows = [row for row in rows if row.state in BY_DEFAULT]
+    if not rows:
+        raise WrongStatus("There is nothing left to accept")
+    if any(Bend.SPACING in row.bent for row in rows) and not may_override(actor, override_reason):
+        raise RuleBroken("The spacing would be broken: that needs the permission to override, and a reason")
+    request = {"courses": [row.public_id for row in rows], "reason": override_reason}
+    return replans.begin_step(session, actor, replan, KIND, request, now)
+
+
+def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> Work:
+    """Return the courses of a job that are not accepted yet."""
+    replan = replans.get(session, actor.clinic, request["replan"])
+    groups: dict[int, list[int]] = {}
+    for row in replans.courses(session, replan):
+        if row.public_id in request["courses"] and row.state in TO_ASK:
+            groups.setdefault(row.appointment.patient_id, []).append(row.id)
+    return Work(actor.clinic.id, replan.step_job, tuple(map(tuple, groups.values())), request["reason"])
+
+
+def check(work: Work, _now: datetime, _progress: Progress) -> Work:
+    return work
+
+
+def parts(work: Work, now: datetime) -> Iterator[Part]:
+    """Yield what accepts each patient's courses."""
+    for done, group in enumerate(work.groups, 1):
+        yield Part(done, len(work.groups), partial(_accept, work=work, ids=group, now=now))
+
+
+def write(
+    session: Session, actor: Actor, request: Mapping[str, Any], _work: Work, now: datetime
+) -> dict[str, Any]:
+    """Record what was accepted; return how many were, and how many could not be."""
+    replan = replans.get(session, actor.clinic, request["replan"])
+    asked = [row for row in replans.courses(session, replan) if row.public_id in request["courses"]]
+    accepted = sum(row.state is ReplanState.ACCEPTED for row in asked)
+    replan.accepted_at = now
+    audit.record(session, actor, "replan.accepted", replan, now, [f"courses:{accepted}"], request["reason"])
+    return {"accepted": accepted, "refused": len(asked) - accepted}
+
+
+def _accept(session: Session, work: Work, ids: Sequence[int], now: datetime) -> None:
+    """Move the visits of one patient, or note why not."""
+    job = jobs_table.by_public_id(session, work.clinic_id, work.job)
+    if job is None:
+        raise AssertionError("the job that accepts is gone")
+    actor = replace(jobs.asker(session, job), operation=str(uuid4()))
+    rows = [session.get_one(ReplanCourse, id_) for id_ in ids]
+    if _apply(session, actor, rows, work.reason, now) is None:
+        return
+    for row in rows:  # the calendar has changed: each course again, on its own
+        refusal = _replanned(session, actor, row, now) or _apply(session, actor, [row], work.reason, now)
+        if refusal is not None:
+            row.reasons = [refusal]
+
+
+def _apply(
+    session: Session, actor: Actor, rows: Sequence[ReplanCourse], reason: str, now: datetime
+) -> str | None:
+    """Move the visits of these courses; return why it cannot be done, and leave everything as it was."""
+    try:
+        with session.begin_nested():
+            moves = [move for row in rows for move in _moves(session, row)]
+            for row in rows:
+                _judge(session, actor, row, moves, reason, now)
+            apply_moves(session, actor, moves, now, WHY, override_reason=reason)
+            for row in rows:
+                row.state, row.accepted_at, row.operation = ReplanState.ACCEPTED, now, actor.operation
+                row.reasons = []
+    except Refusal as refused:
+        return refused.words
+    return None
+
+
+def _moves(session: Session, row: ReplanCourse) -> list[Move]:
+    """Return the moves of a course as they were planned. Raises WrongStatus where a visit has changed since."""
+    found = []
+    for planned in row.moves:
+        visit = session.get_one(Appointment, planned["visit"], populate_existing=True)
+        if visit.row_version != planned["row_version"]:
+            raise WrongStatus(f"{visit.numbered_title} has changed since")
+        found.append(Move(visit, placement_of(planned["to"]), WHY))
+    return found
+
+
+def _judge(
+    session: Session,
+    actor: Actor,
+    row: ReplanCourse,
+    moves: Sequence[Move],
+    reason: str,
+    now: datetime,
+) -> None:
+    """Raise RuleBroken when the course would break a rule that it keeps now."""
+    ids = {planned["visit"] for planned in row.moves}
+    own = {move.visit.action: move for move in moves if move.appointment.id in ids}
+    care_plan = row.appointment.care_plan
+    visits = {action: move.visit for action, move in own.items()}
+    if (
+        care_plan is None
+        or not own.keys() <= (course := under_way(session, actor, care_plan, now)).rows.keys()
+    ):
+        _judge_alone(session, actor, row.appointment, visits, now)
+        return
+    broken = judge(actor, course, {**course.visits, **visits}, now, reason)
+    record_override(session, actor, row.appointment, broken, now, reason)
+
+
+def _judge_alone(
+    session: Session, actor: Actor, visit: Appointment, moved: Mapping[str, Placement], now: datetime
+) -> None:
+    request = affected.alone_request(visit)
+    on = min(one.start for one in moved.values()).astimezone(actor.clinic.zone).date()
+    calendar = availability.load(session, actor.clinic, on, 1, now, visit.patient, frozenset({visit.id}))
+    found = planner.check(rules.by_hand(request), calendar, list(moved.values()), now=now)
+    rules.refuse([one for one in found if one.rule not in rules.LEFT_TO_OCCUPY], override=False)
+
+
+def _replanned(session: Session, actor: Actor, row: ReplanCourse, now: datetime) -> str | None:
+    """Plan a course again on the live calendar; return why that cannot be accepted as it was shown."""
+    visits = session.scalars(select(Appointment).where(Appointment.id.in_(row.displaced))).all()
+    lost = [one.visit for one in displaced.among(session, actor.clinic, visits) if one.visit.start_at > now]
+    if not lost:
+        return "its visits are not affected any more"
+    courses, calendar = affected.courses(session, actor, lost, now)
+    shown = {Bend(one) for one in row.bent}
+    moves: list[dict[str, Any]] = []
+    for one in courses:
+        seen = affected.seen_by(one.course, calendar)
+        plan = insert(one.course, seen, planner_weights.of(actor.clinic), now)
+        if plan is None or not {*plan.bent} <= shown:
+            return "its new times were taken meanwhile: search again"
+        changed = {change.action for change in plan.changes}
+        moves += [
+            {
+                "visit": one.rows[visit.action].id,
+                "row_version": one.rows[visit.action].row_version,
+                "displaced": visit.action in one.course.displaced,
+                "to": placement_document(visit),
+            }
+            for visit in plan.visits
+            if visit.action in changed
+        ]
+    row.moves = moves
+    return None

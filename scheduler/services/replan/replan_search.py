@@ -1,0 +1,174 @@
+"""The worker's search for a re-plan: what is displaced is read, planned outside any transaction, and kept as a preview.
+
+It ends when nobody would notice anything better, when its time is over, or when a person stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from scheduler.domain import planner
+from scheduler.domain.planner import Availability, Weights
+from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, Score, Unplaced
+from scheduler.domain.planner.many.values import Replan as Found
+from scheduler.models.replan import ReplanCourse, ReplanState
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import planner_weights
+from scheduler.services.planning.placement_documents import placement_document
+from scheduler.services.progress import Progress
+from scheduler.services.replan import affected, replans
+from scheduler.services.replan.affected import Affected
+
+KIND = replans.SEARCH
+SECONDS = ((30, 10), (64, 20))  # up to so many courses, so many seconds
+MOST_SECONDS = 30
+TELL_EACH = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class KnownVisit:
+    """A row as it was when the search began."""
+
+    id: int
+    row_version: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the worker needs to search without the database; `visits` are the rows of each course by action."""
+
+    courses: tuple[AffectedCourse, ...]
+    visits: Mapping[int, Mapping[str, KnownVisit]]
+    first: Mapping[int, int]  # the id of the first displaced visit of each course
+    availability: Availability
+    weights: Weights
+
+    @property
+    def seconds(self) -> int:
+        number = len(self.courses)
+        return next((seconds for most, seconds in SECONDS if number <= most), MOST_SECONDS)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found, and how long it took; `stopped` by a person."""
+
+    question: Question
+    found: Found
+    seconds: int
+    stopped: bool
+
+
+def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> Question:
+    """Return what is displaced still, with its courses. Raises NotFound."""
+    replan = replans.get(session, actor.clinic, request["replan"])
+    left_out = set(replan.options.get("left_out", ()))
+    lost = affected.displaced_visits(session, actor, replans.scope_of(replan), now)
+    visits = [one.visit for one in lost if one.visit.public_id not in left_out]
+    courses, calendar = affected.courses(session, actor, visits, now, replan.options.get("pinned", ()))
+    return Question(
+        tuple(one.course for one in courses),
+        {one.course.key: _known(one) for one in courses},
+        {one.course.key: one.displaced[0].id for one in courses},
+        calendar,
+        planner_weights.of(actor.clinic),
+    )
+
+
+def check(question: Question, now: datetime, progress: Progress) -> Answer:
+    """Search; tell every second how far it is."""
+    begun = monotonic()
+    told, wanted = begun - TELL_EACH, True
+
+    def go_on(stage: str, done: int, total: int) -> bool:
+        nonlocal told, wanted
+        at = monotonic()
+        if stage == "better":
+            done, total = int(at - begun), question.seconds
+        if at - told >= TELL_EACH:
+            told, wanted = at, progress(stage, done, total) is not False
+        return wanted and at - begun < question.seconds
+
+    found = planner.replan(question.courses, question.availability, question.weights, now=now, go_on=go_on)
+    return Answer(question, found, round(monotonic() - begun), not wanted)
+
+
+def write(
+    session: Session, actor: Actor, request: Mapping[str, Any], answer: Answer, now: datetime
+) -> dict[str, Any]:
+    """Keep the preview; return its totals, as the job shows them."""
+    replan = replans.get(session, actor.clinic, request["replan"])
+    rows = [_planned(answer, plan) for plan in answer.found.plans]
+    rows += [_unplaced(answer, one) for one in answer.found.unplaced]
+    for row in rows:
+        row.clinic_id, row.replan_id = actor.clinic.id, replan.id
+    session.add_all(rows)
+    replan.result = {**_totals(answer, rows), "ended_at": now.isoformat()}
+    session.flush()
+    return replan.result
+
+
+def _known(one: Affected) -> dict[str, KnownVisit]:
+    return {action: KnownVisit(row.id, row.row_version) for action, row in one.rows.items()}
+
+
+def _planned(answer: Answer, plan: CoursePlan) -> ReplanCourse:
+    known, course = answer.question.visits[plan.course.key], plan.course
+    changed = {change.action for change in plan.changes}
+    moves = [
+        {
+            "visit": known[visit.action].id,
+            "row_version": known[visit.action].row_version,
+            "displaced": visit.action in course.displaced,
+            "to": placement_document(visit),
+        }
+        for visit in plan.visits
+        if visit.action in changed
+    ]
+    return ReplanCourse(
+        appointment_id=answer.question.first[course.key],
+        state=ReplanState.ASK if plan.bent else ReplanState.PLANNED,
+        displaced=sorted(known[action].id for action in course.displaced),
+        moves=moves,
+        bent=[one.value for one in plan.bent],
+        gaps=list(plan.bent_gaps),
+    )
+
+
+def _unplaced(answer: Answer, one: Unplaced) -> ReplanCourse:
+    known = answer.question.visits[one.course.key]
+    return ReplanCourse(
+        appointment_id=answer.question.first[one.course.key],
+        state=ReplanState.UNPLACED,
+        displaced=sorted(known[action].id for action in one.course.displaced),
+        reasons=list(dict.fromkeys(reason.why for reason in one.reasons)),
+    )
+
+
+def _totals(answer: Answer, rows: list[ReplanCourse]) -> dict[str, Any]:
+    found = answer.found
+    return {
+        "visits": sum(len(row.displaced) for row in rows),
+        "patients": len({course.patient for course in answer.question.courses}),
+        "planned": sum(row.state is ReplanState.PLANNED for row in rows),
+        "ask": sum(row.state is ReplanState.ASK for row in rows),
+        "unplaced": sum(row.state is ReplanState.UNPLACED for row in rows),
+        "moves": _moves(found.score),
+        "least_moves": _moves(found.bound),
+        "other_moves": found.score.moved + found.score.kept_moved,
+        "confirmed_moved": found.score.kept_moved,
+        "is_least": found.is_least,
+        "is_proven": found.is_proven,
+        "seconds": answer.seconds,
+        "stopped": answer.stopped,
+    }
+
+
+def _moves(score: Score) -> int:
+    return score.moved + score.kept_moved + score.retimed

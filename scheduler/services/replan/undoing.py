@@ -1,0 +1,136 @@
+"""Taking an accepted re-plan back: every visit goes where it was, and a closure that was made for it is withdrawn.
+
+It can be taken back within a day, as a whole, while nothing else has happened to the visits that it moved. A message
+about a move that has not left is void; patients whose message is out get one correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.errors import NotFound, Refusal, WrongStatus
+from scheduler.models import job as jobs_table
+from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.clinic import Clinic
+from scheduler.models.job import Job
+from scheduler.models.replan import Replan, ReplanCourse, ReplanState
+from scheduler.services import jobs
+from scheduler.services.actors import Actor
+from scheduler.services.clinic import schedules
+from scheduler.services.progress import Part, Progress
+from scheduler.services.replan import replans
+from scheduler.services.trail import audit
+from scheduler.services.visit.undo_moves import move_back
+
+KIND = "undo-replan"
+
+
+@dataclass(frozen=True)
+class Work:
+    clinic_id: int
+    job: str
+    operations: tuple[str, ...]
+
+
+def ask(session: Session, actor: Actor, replan: Replan, now: datetime) -> Job:
+    """Put taking back in line. Raises WrongStatus once a day is over, or a moved visit has changed since."""
+    replans.require_idle(session, replan)
+    _require(session, replan, now)
+    _reopen(session, actor, replan, now)
+    return replans.begin_step(session, actor, replan, KIND, {}, now)
+
+
+def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> Work:
+    replan = replans.get(session, actor.clinic, request["replan"])
+    operations = dict.fromkeys(row.operation for row in _accepted(replan))
+    return Work(actor.clinic.id, replan.step_job, tuple(operations))
+
+
+def check(work: Work, _now: datetime, _progress: Progress) -> Work:
+    return work
+
+
+def parts(work: Work, now: datetime) -> Iterator[Part]:
+    """Yield what takes the moves of each patient back."""
+    for done, operation in enumerate(work.operations, 1):
+        yield Part(done, len(work.operations), partial(_take_back, work=work, operation=operation, now=now))
+
+
+def write(
+    session: Session, actor: Actor, request: Mapping[str, Any], _work: Work, now: datetime
+) -> dict[str, Any]:
+    """Record what was taken back; return for how many courses, and for how many not."""
+    replan = replans.get(session, actor.clinic, request["replan"])
+    left = len(_accepted(replan))
+    undone = sum(row.state is ReplanState.UNDONE for row in replan.courses)
+    if not left:
+        replan.undone_at = now
+    audit.record(session, actor, "replan.undone", replan, now, [f"courses:{undone}"])
+    return {"undone": undone, "left": left}
+
+
+def is_open(replan: Replan, now: datetime) -> bool:
+    """Tell whether there is something to take back, and time to do it."""
+    accepted = replan.accepted_at
+    in_time = accepted is not None and now < accepted + replans.UNDO_WITHIN
+    return in_time and replan.undone_at is None and bool(_accepted(replan))
+
+
+def _accepted(replan: Replan) -> list[ReplanCourse]:
+    return [row for row in replan.courses if row.state is ReplanState.ACCEPTED]
+
+
+def _require(session: Session, replan: Replan, now: datetime) -> None:
+    if not is_open(replan, now):
+        raise WrongStatus("It can be taken back within 24 hours of accepting it")
+    for row in _accepted(replan):
+        for event in _events(session, row.operation):
+            later = select(AppointmentEvent.id).where(
+                AppointmentEvent.appointment_id == event.appointment_id, AppointmentEvent.id > event.id
+            )
+            if session.scalar(later.limit(1)) is not None:
+                title = row.appointment.numbered_title
+                raise WrongStatus(f"A visit of the same patient has changed since: {title}")
+
+
+def _reopen(session: Session, actor: Actor, replan: Replan, now: datetime) -> None:
+    """Withdraw the closure that was made for this re-plan."""
+    if not replan.closes or not replan.closure:
+        return
+    clinic = session.get_one(Clinic, replan.clinic_id)
+    try:
+        schedules.reopen(session, actor, schedules.get_closure(session, clinic, replan.closure), now)
+    except NotFound:
+        return  # someone has withdrawn it already
+
+
+def _take_back(session: Session, work: Work, operation: str, now: datetime) -> None:
+    job = jobs_table.by_public_id(session, work.clinic_id, work.job)
+    if job is None:
+        raise AssertionError("the job that takes back is gone")
+    actor = replace(jobs.asker(session, job), operation=str(uuid4()))
+    rows = session.scalars(select(ReplanCourse).where(ReplanCourse.operation == operation)).all()
+    events = _events(session, operation)
+    try:
+        with session.begin_nested():
+            if events:
+                move_back(session, actor, events[0], now)
+    except Refusal as refused:
+        for row in rows:
+            row.reasons = [refused.words]
+        return
+    for row in rows:
+        row.state, row.reasons = ReplanState.UNDONE, []
+
+
+def _events(session: Session, operation: str) -> Sequence[AppointmentEvent]:
+    query = select(AppointmentEvent).where(AppointmentEvent.operation == operation)
+    return session.scalars(query.order_by(AppointmentEvent.id)).all()

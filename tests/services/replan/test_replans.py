@@ -1,0 +1,314 @@
+"""A broken day, from the first click to taking it back: searched and moved by the worker, one message a patient."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from scheduler.database import begin_write
+from scheduler.domain.localtime import day_bounds
+from scheduler.domain.status import Response
+from scheduler.errors import Invalid, RuleBroken, WrongStatus
+from scheduler.models.appointment import Appointment
+from scheduler.models.audit_event import AuditEvent
+from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.replan import ReplanState
+from scheduler.models.schedule import ClosureKind, closures
+from scheduler.processes import worker
+from scheduler.services.clinic import displaced, schedules
+from scheduler.services.course import booking
+from scheduler.services.replan import accepting, affected, replans, undoing
+from scheduler.services.replan.affected import Scope
+from scheduler.services.visit import visits
+from tests.cast import NOW, add_patient
+from tests.clocks import StandingClock
+from tests.engines import both
+from tests.services.course.test_booking import overlaps
+from tests.services.courses import book, visit
+from tests.services.mail.test_due import statements_of
+
+NAMES = ("Olga", "Omar", "Otis")
+
+
+@pytest.fixture
+def clock(app):
+    app.extensions["clock"] = StandingClock()
+    return app.extensions["clock"]
+
+
+@pytest.fixture
+def courses(session, harbor):
+    """Courses of four patients, as the front desk books them one after the other."""
+    for name in NAMES:
+        add_patient(session, harbor, name, "Ortiz", email=f"{name.lower()}@example.com")
+    booked = {name: book(session, harbor, patient=name) for name in ("Nora", *NAMES)}
+    for message in session.scalars(select(Message)):
+        message.state, message.data_at, message.ended_at = MessageState.SENT, NOW, NOW
+    session.commit()
+    return booked
+
+
+@pytest.fixture
+def do(session):
+    """Call a service in a transaction of its own."""
+
+    def do(service, *arguments, **more):
+        session.rollback()
+        begin_write(session)
+        answer = service(session, *arguments, **more)
+        session.commit()
+        return answer
+
+    return do
+
+
+@pytest.fixture
+def storm(do, session, harbor, courses):
+    """Close the clinic on the day of the first infusion, and ask for a re-plan."""
+    infusion = visit(courses["Nora"], "infusion-1")
+    return close_day(do, session, harbor, infusion.local_start.date())
+
+
+def close_day(do, session, harbor, on):
+    start, end = day_bounds(on, harbor.clinic.zone)
+    mona = harbor.actor("mona")
+    closure, _ = do(schedules.close, mona, start, end, NOW, reason="storm")
+    return do(replans.ask, mona, NOW, replans.of_closure(closure), closure, closes=True)
+
+
+def work(app, session):
+    """Let the worker do what waits; return how it ended."""
+    session.rollback()
+    outcomes = []
+    while outcome := worker.work_once(app, "one"):
+        outcomes.append(outcome)
+    session.rollback()
+    return outcomes
+
+
+def lost(session, harbor):
+    return displaced.ahead(session, harbor.clinic, NOW)
+
+
+def starts(session):
+    return {row.id: row.start_at for row in session.scalars(select(Appointment))}
+
+
+def mails(session, kind):
+    return session.scalars(select(Message).where(Message.kind == kind)).all()
+
+
+@both
+@pytest.mark.usefixtures("clock")
+def test_a_closed_day_is_searched_accepted_and_every_patient_is_told_once(app, session, harbor, do, storm):
+    before, told = starts(session), len(mails(session, MessageKind.CHANGE))
+    affected = {one.visit.id for one in lost(session, harbor)}
+
+    assert work(app, session) == ["done: replan"]
+    rows = replans.courses(session, storm)
+    assert starts(session) == before, "a preview moves nothing"
+    assert {id_ for row in rows for id_ in row.displaced} == affected
+    assert {row.state for row in rows} == {ReplanState.PLANNED}
+    assert storm.result["visits"] == len(affected)
+    assert storm.result["moves"] >= storm.result["least_moves"] >= len(affected)
+
+    do(accepting.ask, harbor.actor("mona"), storm, NOW)
+    assert work(app, session) == ["done: accept-replan"]
+
+    assert lost(session, harbor) == []
+    assert {row.state for row in replans.courses(session, storm)} == {ReplanState.ACCEPTED}
+    moved = {id_ for id_, at in starts(session).items() if before[id_] != at}
+    assert moved >= affected and len(moved) == storm.result["moves"]
+    patients = {session.get_one(Appointment, id_).patient_id for id_ in moved}
+    assert len(mails(session, MessageKind.CHANGE)) - told == len(patients)
+    assert overlaps(session) == 0
+    trail = session.scalars(select(AuditEvent.event).where(AuditEvent.event.like("replan.%"))).all()
+    assert trail == ["replan.asked", "replan.accepted"]
+
+
+@both
+@pytest.mark.usefixtures("clock")
+def test_taken_back_every_visit_is_where_it_was_and_the_day_is_open(app, session, harbor, do, storm):
+    before = starts(session)
+    work(app, session)
+    do(accepting.ask, harbor.actor("mona"), storm, NOW)
+    work(app, session)
+
+    do(undoing.ask, harbor.actor("mona"), storm, NOW + timedelta(hours=1))
+    assert work(app, session) == ["done: undo-replan"]
+
+    assert starts(session) == before
+    assert storm.undone_at is not None and lost(session, harbor) == []
+    assert closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60)) == []
+    with pytest.raises(WrongStatus, match="taken back"):
+        replans.require_idle(session, storm)
+
+
+@pytest.mark.usefixtures("clock")
+def test_it_is_not_taken_back_after_a_day_nor_once_a_moved_visit_has_changed(app, session, harbor, do, storm):
+    mona = harbor.actor("mona")
+    work(app, session)
+    do(accepting.ask, mona, storm, NOW)
+    work(app, session)
+
+    with pytest.raises(WrongStatus, match="within 24 hours"):
+        do(undoing.ask, mona, storm, NOW + timedelta(hours=24))
+    row = replans.courses(session, storm)[0]
+    do(visits.confirm, mona, session.get_one(Appointment, row.moves[0]["visit"]), NOW)
+    with pytest.raises(WrongStatus, match="has changed since"):
+        do(undoing.ask, mona, storm, NOW + timedelta(hours=1))
+
+
+@both
+@pytest.mark.usefixtures("clock")
+def test_a_sick_nurse_is_replaced_and_nobody_s_time_changes(app, session, harbor, do, nora_course):
+    infusion = visit(nora_course, "infusion-1")
+    nurse = next(
+        one.practitioner for one in infusion.participants if one.practitioner.name in ("Nina", "Noah")
+    )
+    start, end = day_bounds(infusion.local_start.date(), harbor.clinic.zone)
+    closure, affected = do(
+        schedules.close, harbor.actor("mona"), start, end, NOW, nurse.resource, ClosureKind.LEAVE
+    )
+    before = starts(session)
+    replan = do(replans.ask, harbor.actor("mona"), NOW, replans.of_closure(closure), closure)
+    work(app, session)
+    do(accepting.ask, harbor.actor("mona"), replan, NOW)
+    work(app, session)
+
+    assert affected
+    assert {one.visit.id for one in lost(session, harbor)} == set()
+    assert starts(session) == before
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_place_that_is_taken_meanwhile_is_planned_again(app, session, harbor, do, storm):
+    work(app, session)
+    rows = replans.courses(session, storm)
+    add_patient(session, harbor, "Pete", "Perez")
+    session.commit()
+    theirs = [placed(session, row) for row in rows]
+    for chair in ("Chair 1", "Chair 2", "Chair 3"):  # someone else books over the times that were shown
+        for start in {one[1] for one in theirs}:
+            fill(do, session, harbor, start, harbor.places[chair])
+
+    do(accepting.ask, harbor.actor("mona"), storm, NOW)
+    work(app, session)
+
+    rows = replans.courses(session, storm)
+    assert overlaps(session) == 0
+    for row in rows:
+        assert row.state is ReplanState.ACCEPTED or row.reasons
+
+
+def placed(session, row):
+    first = row.moves[0]
+    return first["visit"], datetime.fromtimestamp(first["to"][1] * 60, NOW.tzinfo)
+
+
+def fill(do, session, harbor, start, place):
+    action = next(one.plan_definition.plan.action("infusion-1") for one in [visit_course(session)])
+    try:
+        do(booking.book_visit, harbor.actor("mona"), harbor.patients["Pete"], action, start, NOW, place)
+    except Exception:
+        session.rollback()
+
+
+def visit_course(session):
+    return session.scalars(select(Appointment).where(Appointment.care_plan_id.is_not(None))).first().care_plan
+
+
+@pytest.mark.usefixtures("clock")
+def test_only_the_courses_named_are_accepted_and_unknown_ones_are_refused(app, session, harbor, do, storm):
+    mona = harbor.actor("mona")
+    with pytest.raises(WrongStatus, match="not over"):
+        do(accepting.ask, mona, storm, NOW)
+    work(app, session)
+    rows = replans.courses(session, storm)
+
+    with pytest.raises(Invalid, match="has no plan"):
+        do(accepting.ask, mona, storm, NOW, ["nothing"])
+    do(accepting.ask, mona, storm, NOW, [rows[0].public_id])
+    work(app, session)
+
+    states = {row.id: row.state for row in replans.courses(session, storm)}
+    assert states.pop(rows[0].id) is ReplanState.ACCEPTED
+    assert {*states.values()} == {ReplanState.PLANNED}
+    do(replans.again, mona, storm, NOW)
+    work(app, session)
+    after = replans.courses(session, storm)
+    assert sum(row.state is ReplanState.ACCEPTED for row in after) == 1
+    assert len(after) == len(rows)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_visit_left_out_is_not_touched_and_a_pinned_one_stays(app, session, harbor, do, storm):
+    work(app, session)
+    rows = replans.courses(session, storm)
+    left_out = rows[0].appointment
+    do(replans.again, harbor.actor("mona"), storm, NOW, left_out=[left_out.public_id])
+    work(app, session)
+
+    assert left_out.id not in {row.appointment_id for row in replans.courses(session, storm)}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_gap_is_broken_only_by_who_may_and_with_a_reason(app, session, harbor, do, courses):
+    infusion = visit(courses["Nora"], "infusion-2")
+    alice = harbor.actor("alice")
+    first = visit(courses["Nora"], "infusion-1").local_start.date()
+    start = day_bounds(first + timedelta(days=2), harbor.clinic.zone)[0]
+    end = day_bounds(first + timedelta(days=4), harbor.clinic.zone)[1]
+    for one in courses["Nora"].appointments:  # what comes before the second infusion is confirmed and stays
+        if one.start_at < infusion.start_at and one.status.is_live:
+            one.pinned, one.response = True, Response.ACCEPTED
+    session.commit()
+    closure, _ = do(schedules.close, harbor.actor("mona"), start, end, NOW)
+    replan = do(replans.ask, harbor.actor("mona"), NOW, replans.of_closure(closure), closure)
+    pinned = [one.public_id for one in courses["Nora"].appointments if one.pinned]
+    work(app, session)
+    do(replans.again, harbor.actor("mona"), replan, NOW, pinned=pinned)
+    work(app, session)
+    row = next(
+        one for one in replans.courses(session, replan) if one.appointment.patient.given_name == "Nora"
+    )
+
+    assert (row.state, row.bent) == (ReplanState.ASK, ["spacing"])
+    with pytest.raises(RuleBroken):
+        do(accepting.ask, alice, replan, NOW, [row.public_id], "the patient cannot wait")
+    with pytest.raises(RuleBroken):
+        do(accepting.ask, harbor.actor("mona"), replan, NOW, [row.public_id])
+    do(accepting.ask, harbor.actor("mona"), replan, NOW, [row.public_id], "the patient cannot wait")
+    work(app, session)
+    session.refresh(row)
+    assert (row.state, row.reasons) == (ReplanState.ACCEPTED, [])
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_number_of_queries_does_not_grow_with_the_patients(session, harbor, courses):
+    actor = harbor.actor("mona")
+
+    def asked(names):
+        rows = [visit(courses[name], "infusion-1") for name in names]
+        session.rollback()
+        session.expire_all()
+        rows = session.scalars(select(Appointment).where(Appointment.id.in_([one.id for one in rows]))).all()
+        return statements_of(session, lambda: affected.courses(session, actor, rows, NOW))
+
+    asked(["Nora"])
+    assert asked(["Nora"]) == asked(["Nora", *NAMES])
+
+
+@pytest.mark.usefixtures("clock")
+def test_all_that_is_displaced_can_be_asked_for_at_once(app, session, harbor, do, courses):
+    """Such as by hours that changed, or a chair that was retired."""
+    therapist = harbor.people["Theo"]
+    sundays = [schedules.Hours(7, datetime.min.time().replace(hour=8), datetime.min.time().replace(hour=9))]
+    do(schedules.set_hours, harbor.actor("mona"), therapist.resource, sundays, NOW)
+    number = len(lost(session, harbor))
+    replan = do(replans.ask, harbor.actor("mona"), NOW, Scope())
+    work(app, session)
+
+    assert number > 0 and replan.result["visits"] == number
+    assert {row.state for row in replans.courses(session, replan)} == {ReplanState.UNPLACED}
+    assert all(row.reasons for row in replans.courses(session, replan))
