@@ -62,8 +62,8 @@ def insert(
         if asked.price >= bent and (found := plan(asked)):
             return found
     for asked in wishes:
-        single = list(_longer_gaps(course, asked))
-        if not single or asked.price + PRICES[Bend.SPACING] < bent:
+        single = [one for one in _longer_gaps(course, asked) if one.price >= bent]
+        if not single:
             continue
         every = {key: gap for one in single for key, gap in one.request.slack.items()}
         if plan(replace(asked, request=replace(asked.request, slack=every))) is None:
