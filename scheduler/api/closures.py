@@ -16,12 +16,17 @@ from scheduler.api.paging import Paged, page
 from scheduler.api.resources import Scope, naming, resource_of
 from scheduler.database import db
 from scheduler.models.schedule import Closure, ClosureKind
+from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import displaced, schedules
+from scheduler.services.replan import replans
 
 
 class NewClosure(Body):
-    """`scope_id` is the location or practitioner. `on_conflict` `list` closes and lists what is affected."""
+    """`scope_id` is the location or practitioner. `on_conflict` `list` closes and lists what is affected.
+
+    `replan` looks for new times for it too, and names the re-plan.
+    """
 
     scope: Scope = "clinic"
     scope_id: Id | None = None
@@ -29,7 +34,7 @@ class NewClosure(Body):
     start: Instant
     end: Instant
     reason: Annotated[str, TextLine(200)] = ""
-    on_conflict: Literal["list"] = "list"
+    on_conflict: Literal["list", "replan"] = "list"
 
 
 class ClosureView(View):
@@ -43,9 +48,10 @@ class ClosureView(View):
 
 
 class ClosureWithConflicts(ClosureView):
-    """A closure and the visits that it touches, in order of time."""
+    """A closure and the visits that it touches, in order of time; the `replan_id` of what was asked for with it."""
 
     affected: list[AppointmentView]
+    replan_id: Id | None = None
 
 
 class DisplacedView(View):
@@ -84,6 +90,11 @@ def create_closure(actor: Actor, body: NewClosure) -> Answer:
     )
     visits = [appointment_view(visit) for visit in affected]
     shown = ClosureWithConflicts(**_view(actor, closure).model_dump(), affected=visits)
+    if body.on_conflict == "replan":
+        require(actor, replans.MAY)
+        scope = replans.of_closure(closure)
+        replan = replans.ask(db.session(), actor, clock.now(), scope, closure, closes=True)
+        shown = shown.model_copy(update={"replan_id": replan.public_id})
     return Answer(shown, location=f"/api/v1/closures/{closure.public_id}")
 
 

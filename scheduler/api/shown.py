@@ -70,6 +70,17 @@ SHOWS: dict[str, Shows] = {
         PATIENT,
     ),
     "api.create_closure": listing("closure"),
+    **dict.fromkeys(
+        (
+            "api.accept_replan",
+            "api.create_replan",
+            "api.get_replan",
+            "api.search_replan_again",
+            "api.stop_replan",
+            "api.undo_replan",
+        ),
+        listing("re-plan"),
+    ),
     "api.create_leave": listing("leave"),
     "api.get_closure": listing("closure"),
     "api.list_appointments": listing("appointments"),

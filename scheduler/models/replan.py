@@ -68,7 +68,7 @@ class Replan(InClinic, Public, Model):
 
 class ReplanCourse(InClinic, Public, Model):
     """`appointment_id` is the first of its displaced visits. `moves` holds, in order of time, each visit that changes:
-    its id, its `row_version` when it was planned, whether it is `displaced`, and where it goes, as a placement.
+    its id, its `row_version` when it was planned, whether it is `displaced`, and where it is and goes, as placements.
 
     `bent` names what is not kept, `gaps` the actions before which the spacing is broken; `reasons` say why it has no
     place, or why it could not be accepted. `operation` is the history's operation that accepted it.

@@ -213,6 +213,7 @@ def _replanned(session: Session, actor: Actor, row: ReplanCourse, now: datetime)
                 "visit": one.rows[visit.action].id,
                 "row_version": one.rows[visit.action].row_version,
                 "displaced": visit.action in one.course.displaced,
+                "from": placement_document(one.course.current[visit.action]),
                 "to": placement_document(visit),
             }
             for visit in plan.visits

@@ -126,6 +126,7 @@ def _planned(answer: Answer, plan: CoursePlan) -> ReplanCourse:
             "visit": known[visit.action].id,
             "row_version": known[visit.action].row_version,
             "displaced": visit.action in course.displaced,
+            "from": placement_document(course.current[visit.action]),
             "to": placement_document(visit),
         }
         for visit in plan.visits

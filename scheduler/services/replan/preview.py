@@ -1,0 +1,109 @@
+"""What a re-plan shows: each course with its visits before and after, people and places by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from scheduler.domain.planner.values import Placement
+from scheduler.models.appointment import Appointment, Participant
+from scheduler.models.clinic import Clinic
+from scheduler.models.patient import Patient
+from scheduler.models.replan import Replan, ReplanCourse
+from scheduler.services.mail.reminders import address_of, recipients
+from scheduler.services.planning.placement_documents import placement_of
+from scheduler.services.planning.visit_rows import People
+from scheduler.services.replan import replans
+
+
+@dataclass(frozen=True)
+class ShownMove:
+    """A visit that changes: where it is (was, once accepted) and where it goes. `displaced`: it lost its time."""
+
+    visit: Appointment
+    before: Placement
+    after: Placement
+    displaced: bool
+    places: tuple[str, str]
+    people: tuple[tuple[str, ...], tuple[str, ...]]
+
+    @property
+    def is_retimed(self) -> bool:
+        return self.before.start != self.after.start
+
+
+@dataclass(frozen=True)
+class ShownCourse:
+    """A course of the preview. `lost` are its displaced visits; `by_mail` whether the patient has an address."""
+
+    row: ReplanCourse
+    patient: Patient
+    lost: tuple[Appointment, ...]
+    moves: tuple[ShownMove, ...]
+    by_mail: bool
+
+    @property
+    def ends(self) -> tuple[datetime, datetime] | None:
+        """When the last of the visits that change is, before and after; None where none does."""
+        if not self.moves:
+            return None
+        return max(one.before.start for one in self.moves), max(one.after.start for one in self.moves)
+
+
+def of_replan(session: Session, clinic: Clinic, replan: Replan) -> list[ShownCourse]:
+    """Return all courses of a re-plan, in order of the first displaced visit. The number of queries is fixed."""
+    rows = replans.courses(session, replan)
+    ids = {move["visit"] for row in rows for move in row.moves} | {
+        id_ for row in rows for id_ in row.displaced
+    }
+    query = select(Appointment).where(Appointment.id.in_(ids))
+    options = selectinload(Appointment.participants).joinedload(Participant.practitioner)
+    visits = {one.id: one for one in session.scalars(query.options(options))}
+    planned = [placement_of(move[end]) for row in rows for move in row.moves for end in ("from", "to")]
+    names = _Names(People(session, clinic, planned))
+    return [_shown(row, visits, names) for row in rows]
+
+
+class _Names:
+    def __init__(self, people: People) -> None:
+        self.people = people
+
+    def place(self, visit: Placement) -> str:
+        location = self.people.locations.get(visit.location_id or 0)
+        return location.name if location else ""
+
+    def staff(self, visit: Placement) -> tuple[str, ...]:
+        known = self.people.practitioners
+        return tuple(known[id_].name for id_ in visit.practitioner_ids if id_ in known)
+
+
+def _shown(row: ReplanCourse, visits: dict[int, Appointment], names: _Names) -> ShownCourse:
+    moves: list[ShownMove] = []
+    for move in row.moves:
+        before, after = placement_of(move["from"]), placement_of(move["to"])
+        moves.append(
+            ShownMove(
+                visits[move["visit"]],
+                before,
+                after,
+                move["displaced"],
+                (names.place(before), names.place(after)),
+                (names.staff(before), names.staff(after)),
+            )
+        )
+    patient = row.appointment.patient
+    lost = sorted((visits[id_] for id_ in row.displaced), key=lambda one: (one.start_at, one.id))
+    by_mail = any(address_of(patient, recipient) for recipient in recipients(patient))
+    return ShownCourse(row, patient, tuple(lost), tuple(moves), by_mail)
+
+
+def totals(courses: Sequence[ShownCourse]) -> dict[str, int]:
+    """Return how many courses are in each state."""
+    found: dict[str, int] = {}
+    for course in courses:
+        found[course.row.state.value] = found.get(course.row.state.value, 0) + 1
+    return found

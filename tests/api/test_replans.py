@@ -1,0 +1,120 @@
+"""A re-plan by a program: closed, searched, accepted, taken back."""
+
+import pytest
+
+from scheduler.processes import worker
+from tests.cast import NOW
+from tests.clocks import StandingClock
+from tests.services.courses import visit
+
+CLOSED = {"start": "2026-12-07T00:00:00-05:00", "end": "2026-12-08T00:00:00-05:00"}
+
+
+@pytest.fixture
+def work(app, session):
+    """Let the worker do what waits, at NOW."""
+    app.extensions["clock"] = StandingClock()
+
+    def work():
+        session.rollback()
+        while worker.work_once(app, "one"):
+            pass
+        session.rollback()
+
+    return work
+
+
+@pytest.fixture
+def mona(api, harbor, nora_course):
+    return api(harbor, "mona")
+
+
+def test_a_day_is_closed_replanned_accepted_and_taken_back(mona, session, nora_course, work):
+    infusion = visit(nora_course, "infusion-1")
+    before = infusion.start_at
+    asked = mona.post("/replans", {**CLOSED, "reason": "storm"})
+    address = f"/replans/{asked.json['id']}"
+    work()
+    shown = mona.get(address).json
+
+    assert asked.status_code == 202 and asked.headers["Location"] == f"/api/v1{address}"
+    assert asked.json["search"]["state"] == "waiting" and asked.json["courses"] == []
+    assert shown["search"]["state"] == "done"
+    assert shown["totals"]["visits"] == len(shown["courses"][0]["displaced"]) > 0
+    assert shown["totals"]["moves"] >= shown["totals"]["least_moves"] > 0
+    [course] = shown["courses"]
+    assert (course["state"], course["patient_id"]) == ("planned", nora_course.patient.public_id)
+    moved = {one["appointment_id"]: one for one in course["moves"]}
+    assert moved[infusion.public_id]["displaced"]
+    assert moved[infusion.public_id]["start"] != moved[infusion.public_id]["new_start"]
+
+    accepted = mona.post(f"{address}/acceptance", {})
+    work()
+    done = mona.get(address).json
+    assert (accepted.status_code, done["courses"][0]["state"]) == (202, "accepted")
+    assert done["step"]["result"] == {"accepted": 1, "refused": 0}
+    new = mona.get(f"/appointments/{infusion.public_id}").json["start"]
+    assert new == moved[infusion.public_id]["new_start"]
+    assert mona.get("/displaced").json["items"] == []
+
+    undone = mona("DELETE", address)
+    work()
+    assert undone.status_code == 202
+    assert mona.get(address).json["courses"][0]["state"] == "undone"
+    assert mona.get("/closures").json["items"] == []
+    session.refresh(infusion)
+    assert infusion.start_at == before
+
+
+def test_a_closure_asks_for_it_too(mona, work):
+    closed = mona.post("/closures", {**CLOSED, "on_conflict": "replan"}).json
+    work()
+
+    assert mona.get(f"/replans/{closed['replan_id']}").json["closure_id"] == closed["id"]
+
+
+def test_a_search_is_stopped_and_asked_for_again_without_some_visits(mona, nora_course, work):
+    asked = mona.post("/replans", CLOSED).json
+    stopped = mona.post(f"/replans/{asked['id']}/stop")
+    work()
+    [course] = mona.get(f"/replans/{asked['id']}").json["courses"]
+    again = mona.post(f"/replans/{asked['id']}/search", {"left_out": course["displaced"]})
+    work()
+
+    assert (stopped.status_code, again.status_code) == (202, 202)
+    assert mona.get(f"/replans/{asked['id']}").json["courses"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"start": CLOSED["start"]}, "end"),
+        ({"end": CLOSED["end"]}, "start"),
+        ({"start": CLOSED["end"], "end": CLOSED["start"]}, "end"),
+        ({"location_id": "{place}"}, "start"),
+        ({**CLOSED, "location_id": "{place}", "practitioner_id": "{person}"}, "location_id"),
+    ],
+)
+def test_what_is_missing_is_named(mona, harbor, body, field):
+    ids = {
+        "{place}": harbor.places["Chair 1"].public_id,
+        "{person}": harbor.people["Nina"].public_id,
+    }
+    answer = mona.post("/replans", {key: ids.get(value, value) for key, value in body.items()})
+
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json["errors"]] == [field]
+
+
+def test_a_desk_that_may_not_close_may_replan_what_is_closed(api, harbor, mona, work):
+    alice = api(harbor, "alice")
+    closure = mona.post("/closures", CLOSED).json["id"]
+
+    assert alice.post("/replans", CLOSED).json["code"] == "forbidden"
+    asked = alice.post("/replans", {"closure_id": closure})
+    work()
+    assert asked.status_code == 202
+    assert (
+        alice.post(f"/replans/{asked.json['id']}/acceptance", {"patient_ids": ["0" * 16]}).status_code == 422
+    )
+    assert NOW
