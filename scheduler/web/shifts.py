@@ -6,7 +6,6 @@ As with a single move, the shift is planned again when it is confirmed and refus
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import date
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
@@ -14,11 +13,8 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.plans import Role
 from scheduler.errors import Invalid, NotFound, Refusal, SlotTaken, StalePreview
 from scheduler.http import signing
-from scheduler.models import location as locations
-from scheduler.models import practitioner as practitioners
 from scheduler.services.day import shifts
 from scheduler.services.day.shifts import Shift
 from scheduler.services.visit import move_tokens, moves
@@ -26,21 +22,12 @@ from scheduler.transactions import only_reads
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.refusals import is_partial
+from scheduler.web.resource_choice import chosen_resource, known_resources
 from scheduler.web.shell import may
 
 bp = Blueprint("shifts", __name__, url_prefix="/board")
 EXPLAINED = (Invalid, SlotTaken, StalePreview)
 MINUTES = 15  # what the form starts with
-
-
-@dataclass(frozen=True)
-class LateResource:
-    """What may run late; `one_at_a_time` when pauses between its visits can take up a delay."""
-
-    resource_id: int
-    key: str
-    name: str
-    one_at_a_time: bool
 
 
 @bp.get("/<on>/shift")
@@ -83,7 +70,7 @@ def _plan(on: date) -> Shift:
     key = request.form.get("resource", "")
     if not key:
         raise Invalid([("resource", "must be a chair, a room or a staff member of the clinic")])
-    late = _chosen(key)
+    late = chosen_resource(key)
     if late is None:
         raise NotFound
     return shifts.plan_shift(
@@ -102,31 +89,6 @@ def _reason() -> str:
     return request.form.get("reason", "").strip()[:300]
 
 
-def _known() -> list[LateResource]:
-    """Return the clinic's chairs, rooms and people, in the board's order."""
-    clinic = actor().clinic
-    places = [
-        LateResource(place.resource_id, f"place-{place.public_id}", place.name, one_at_a_time=True)
-        for place in locations.active(db.session(), clinic.id)
-    ]
-    people = [
-        LateResource(
-            person.resource_id, f"person-{person.public_id}", person.name, Role.NURSE not in person.roles
-        )
-        for person in practitioners.active(db.session(), clinic.id)
-    ]
-    return places + people
-
-
-def key_of(resource_id: int) -> str:
-    """Return what a chair, room or person is called in the form; nothing for one that is not in use any more."""
-    return next((one.key for one in _known() if one.resource_id == resource_id), "")
-
-
-def _chosen(key: str) -> LateResource | None:
-    return next((one for one in _known() if one.key == key), None)
-
-
 def _page(on: date, planned: Shift | None = None, refusal: Refusal | None = None) -> str:
     values = request.form or request.args
     now = clock.now()
@@ -134,8 +96,8 @@ def _page(on: date, planned: Shift | None = None, refusal: Refusal | None = None
     return render_template(
         "shifts/_form.html" if is_partial() else "shifts/form.html",
         on=on,
-        known=_known(),
-        chosen=_chosen(values.get("resource", "")),
+        known=known_resources(),
+        chosen=chosen_resource(values.get("resource", "")),
         minutes=values.get("minutes", type=int) or MINUTES,
         pauses="pauses" in values or not request.form,
         longest=shifts.LONGEST,

@@ -89,6 +89,12 @@ SHOWS: dict[str, Shows] = {
     "prints.day": listing("day sheet"),
     "reminders.export": listing("messages export"),
     **dict.fromkeys(("reminders.found", "reminders.index"), listing("reminders")),
+    "replans.closing": nothing("an empty form"),
+    **dict.fromkeys(
+        ("replans.accept", "replans.again", "replans.close", "replans.show", "replans.stop", "replans.undo"),
+        listing("re-plan"),
+    ),
+    "replans.ask": _REDIRECT,
     "requests.index": listing("requests"),
     "settings.add_closure": listing("closure"),
     "settings.close_all_holidays": listing("holidays"),

@@ -37,8 +37,8 @@ from scheduler.services.visit import requirements, step_rules, visit_story, visi
 from scheduler.services.visit.undo import NEEDS, latest_step, undo
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
+from scheduler.web.resource_choice import key_of
 from scheduler.web.shell import may
-from scheduler.web.shifts import key_of
 
 bp = Blueprint("visits", __name__, url_prefix="/appointments")
 ADDRESSES = ", ".join(f'"{what}"' for what in visits.STEP_OF)

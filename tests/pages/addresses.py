@@ -16,7 +16,10 @@ from scheduler.models.user import StaffRole
 from scheduler.services import jobs, private_links
 from scheduler.services.account import invitations, passwords
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import schedules
 from scheduler.services.patient import address_changes, patient_answers
+from scheduler.services.progress import silent
+from scheduler.services.replan import replan_search, replans
 from scheduler.services.task import emailed_proposals
 from scheduler.services.task.emailed_proposals import EmailedVisit
 from scheduler.services.visit.visits import cancel
@@ -30,6 +33,19 @@ Content-Type: text/html
 
 <html lang="en"><head><title>A mail</title></head><body><p>Hello</p></body></html>
 """
+
+
+def a_searched_replan(session, staffed):
+    """Close two days of Nora's course, and find new times for it."""
+    start, end = NOW + timedelta(days=14), NOW + timedelta(days=16)
+    closure, _ = schedules.close(session, staffed.command, start, end, NOW, reason="storm")
+    replan = replans.ask(session, staffed.command, NOW, replans.of_closure(closure), closure)
+    request = {"replan": replan.public_id}
+    question = replan_search.read(session, staffed.command, request, NOW)
+    answer = replan_search.check(question, NOW, silent)
+    replan_search.write(session, staffed.command, request, answer, NOW)
+    jobs.finish(session, replans.search_of(session, replan), {}, NOW)
+    return replan.public_id
 
 
 def before_signing_in(session, staffed):
@@ -96,6 +112,7 @@ def addresses(session, staffed, course, tmp_path):
     cancel(session, staffed.actor("alice"), [missed], NOW, "ill")
     nina, chair = staffed.people["Nina"].public_id, staffed.places["Chair 1"].public_id
     job = jobs.ask(session, staffed.command, "import-patients", {"content": "Nora"}, NOW).public_id
+    replan = a_searched_replan(session, staffed)
     task = an_answer_to_call_about(session, staffed, course)
     mail = Keeper(tmp_path / "mailbox", lambda: NOW).keep("a@example.org", ["b@example.org"], MAIL)
     own = of_the_patient(session, staffed, course)
@@ -129,6 +146,8 @@ def addresses(session, staffed, course, tmp_path):
         "/board/2026-11-30/week",
         "/board/2026-11-30/agenda",
         "/board/2026-11-30/print",
+        f"/board/2026-11-30/closing?resource=place-{staffed.places['Chair 1'].public_id}",
+        f"/replans/{replan}",
         f"/board/2026-11-30/shift?resource=place-{staffed.places['Chair 1'].public_id}",
         "/patients",
         f"/patients/{nora}",

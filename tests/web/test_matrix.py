@@ -24,6 +24,8 @@ from scheduler.services.clinic import schedules
 from scheduler.services.feed import feeds
 from scheduler.services.mail import outbox
 from scheduler.services.patient import address_changes, incoming_mail, notes, self_service
+from scheduler.services.replan import replans
+from scheduler.services.replan.affected import Scope
 from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
@@ -315,6 +317,14 @@ TABLE = {
     "POST settings.end_sessions": ("users", "/settings/users/sessions/end", {"email": "{email}"}, True),
     "POST settings.save_closing": ("users", "/settings/users/closing", {}, False),
     "POST settings.save_second_factor": ("users", "/settings/users/second-factor", {}, False),
+    "GET replans.closing": ("close", "/board/2026-11-30/closing", None, False),
+    "POST replans.close": ("close", "/board/2026-11-30/closing", {"part": "day"}, False),
+    "POST replans.ask": ("move", "/replans", {}, False),
+    "GET replans.show": ("move", "/replans/{replan}", None, True),
+    "POST replans.accept": ("move", "/replans/{replan}/acceptance", {}, True),
+    "POST replans.again": ("move", "/replans/{replan}/search", {}, True),
+    "POST replans.stop": ("move", "/replans/{replan}/stop", {}, True),
+    "POST replans.undo": ("move", "/replans/{replan}/undo", {}, True),
     "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
     "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),
     "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
@@ -400,6 +410,7 @@ def objects(session, harbor, at_now):
         "feed": feed.public_id,
         "token": token.public_id,
         "closure": closure.public_id,
+        "replan": replans.ask(session, harbor.command, NOW, Scope()).public_id,
         "job": jobs.ask(session, harbor.command, "import-patients", {"content": "Nora"}, NOW).public_id,
         "person": harbor.people["Nina"].public_id,
         "place": harbor.places["Chair 1"].public_id,

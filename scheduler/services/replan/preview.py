@@ -13,8 +13,10 @@ from scheduler.domain.planner.values import Placement
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
-from scheduler.models.replan import Replan, ReplanCourse
-from scheduler.services.mail.reminders import address_of, recipients
+from scheduler.models.replan import Replan, ReplanCourse, ReplanState
+from scheduler.services.clinic import resources
+from scheduler.services.mail.reminders import address_of, is_told, recipients
+from scheduler.services.mail.told import last_told
 from scheduler.services.planning.placement_documents import placement_of
 from scheduler.services.planning.visit_rows import People
 from scheduler.services.replan import replans
@@ -99,6 +101,32 @@ def _shown(row: ReplanCourse, visits: dict[int, Appointment], names: _Names) -> 
     lost = sorted((visits[id_] for id_ in row.displaced), key=lambda one: (one.start_at, one.id))
     by_mail = any(address_of(patient, recipient) for recipient in recipients(patient))
     return ShownCourse(row, patient, tuple(lost), tuple(moves), by_mail)
+
+
+def name_of(session: Session, replan: Replan) -> str:
+    """Return what a re-plan is about: a place's or a person's name, nothing for the clinic or for all."""
+    if replan.resource_id is None:
+        return ""
+    return resources.names(session, replan.clinic_id, [replan.resource_id])[replan.resource_id]
+
+
+def told(session: Session, clinic: Clinic, courses: Sequence[ShownCourse]) -> dict[int, bool]:
+    """Return for each accepted course, by the id of its row, whether the patient was told all of its new times by mail.
+
+    A visit about which patients get no mail counts as told; a patient without an address is to be called.
+    """
+    accepted = [one for one in courses if one.row.state is ReplanState.ACCEPTED]
+    visits = [move.visit for one in accepted for move in one.moves if move.is_retimed]
+    last = last_told(session, [visit.id for visit in visits], "patient")
+
+    def knows(visit: Appointment) -> bool:
+        known = last.get(visit.id)
+        return not is_told(visit, clinic.settings) or (known is not None and known.still_holds(visit))
+
+    return {
+        one.row.id: one.by_mail and all(knows(move.visit) for move in one.moves if move.is_retimed)
+        for one in accepted
+    }
 
 
 def totals(courses: Sequence[ShownCourse]) -> dict[str, int]:
