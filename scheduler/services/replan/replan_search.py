@@ -1,6 +1,7 @@
 """The worker's search for a re-plan: what is displaced is read, planned outside any transaction, and kept as a preview.
 
-It ends when nobody would notice anything better, when its time is over, or when a person stops it.
+It ends when nobody would notice anything better, when its time is over, or when a person stops it. Time is the
+processor's: a busy machine searches as much, if it takes no more than three times as long.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -29,6 +30,7 @@ KIND = replans.SEARCH
 SECONDS = ((30, 10), (64, 20))  # up to so many courses, so many seconds
 MOST_SECONDS = 30
 TELL_EACH = 1.0  # seconds
+LONGEST = 3  # times the processor's time
 
 
 @dataclass(frozen=True)
@@ -83,17 +85,18 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
 
 def check(question: Question, now: datetime, progress: Progress) -> Answer:
     """Search; tell every second how far it is."""
-    begun = monotonic()
+    begun, worked = monotonic(), thread_time()
     told, wanted = begun - TELL_EACH, True
 
     def go_on(stage: str, done: int, total: int) -> bool:
         nonlocal told, wanted
         at = monotonic()
         if stage == "better":
-            done, total = int(at - begun), question.seconds
+            done, total = int(thread_time() - worked), question.seconds
         if at - told >= TELL_EACH:
             told, wanted = at, progress(stage, done, total) is not False
-        return wanted and at - begun < question.seconds
+        in_time = thread_time() - worked < question.seconds and at - begun < LONGEST * question.seconds
+        return wanted and in_time
 
     found = planner.replan(question.courses, question.availability, question.weights, now=now, go_on=go_on)
     return Answer(question, found, round(monotonic() - begun), not wanted)

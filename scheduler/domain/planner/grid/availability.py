@@ -7,7 +7,7 @@ and a length alone is worked out once and kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime, time, timedelta
 from functools import cached_property
@@ -58,7 +58,7 @@ class Availability:
     def _closed(self, resource_id: int | None) -> int:
         return self.grid.touched(self.calendar.closures.get(resource_id, ()))
 
-    def _taken(self) -> dict[int, dict[int, int]]:
+    def _taken(self) -> dict[int, Mapping[int, int]]:
         by_unit: dict[int, dict[int, list[Taken]]] = defaultdict(lambda: defaultdict(list))
         for taken in self.calendar.occupied:
             by_unit[taken[0]][taken[1]].append(taken)
@@ -83,9 +83,6 @@ class Availability:
 
     def changed(self, calendar: Calendar, added: Iterable[Taken], removed: Iterable[Taken]) -> Availability:
         """Return the same with some allocation more and some less; the calendar is the new one, otherwise equal."""
-        after = copy(self)
-        after.calendar = calendar
-        after.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
         touched: dict[int, dict[int, int]] = {}
         for resource_id, unit, start, end in removed:
             units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
@@ -94,6 +91,13 @@ class Availability:
         for resource_id, unit, start, end in added:
             units = touched.setdefault(resource_id, dict(self.taken.get(resource_id, {})))
             units[unit] = units.get(unit, 0) | self.grid.touched_between((start,), (end,))
+        return self.with_taken(calendar, touched)
+
+    def with_taken(self, calendar: Calendar, touched: Mapping[int, Mapping[int, int]]) -> Availability:
+        """Return the same for an equal calendar; `touched` are the cells in which units of some resources are taken."""
+        after = copy(self)
+        after.calendar = calendar
+        after.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
         if touched:
             after.taken = {**self.taken, **touched}
             levels = {r.id: after._levels(r) for r in self.resources if r.id in touched}

@@ -68,9 +68,10 @@ def insert(
         every = {key: gap for one in single for key, gap in one.request.slack.items()}
         if plan(replace(asked, request=replace(asked.request, slack=every))) is None:
             continue  # not even with all of them longer
-        plans = [found for one in single if (found := plan(one))]
-        if plans:
-            return min(plans, key=lambda one: one.score)
+        plans = (one for one in map(plan, single) if one is not None)
+        best = next(plans, None)
+        if best is not None:
+            return best if near is not None else min([best, *plans], key=lambda one: one.score)
     return None
 
 

@@ -6,13 +6,14 @@ as much as the resources of one course.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.grid.bitsets import span
 from scheduler.domain.planner.grid.grid import ceil_tick, floor_tick
 from scheduler.domain.planner.many.values import AffectedCourse
-from scheduler.domain.planner.values import Placement, Segment, Taken
+from scheduler.domain.planner.values import Placement, Segment
 from scheduler.domain.windows import Window
 
 
@@ -29,19 +30,17 @@ class Occupation:
     def release(self, keys: Iterable[int]) -> None:
         """Free the time of all visits of these courses."""
         units = _Units(self.availability)
-        removed = [one for key in keys for visit in self.held.pop(key, ()) for one in units.give_back(visit)]
-        if removed:
-            self.availability = self.availability.changed(self.availability.calendar, (), removed)
+        for key in keys:
+            for visit in self.held.pop(key, ()):
+                units.give_back(visit)
+        self.availability = units.availability
 
     def occupy(self, key: int, visits: Iterable[Placement]) -> bool:
         """Take the time of the visits of a course; return False, and do nothing, where it is not free."""
         units, placed = _Units(self.availability), tuple(visits)
-        try:
-            added = [one for visit in placed for one in units.take(visit)]
-        except LookupError:
+        if not all(units.take(visit) for visit in placed):
             return False
-        self.availability = self.availability.changed(self.availability.calendar, added, ())
-        self.held[key] = placed
+        self.availability, self.held[key] = units.availability, placed
         return True
 
     def seen_by(self, course: AffectedCourse, siblings: Iterable[int]) -> Availability:
@@ -50,45 +49,58 @@ class Occupation:
         for key in siblings:
             busy += [Window(visit.start, visit.attended_end) for visit in self.held.get(key, ())]
         calendar = replace(self.availability.calendar, patient_busy=tuple(busy))
-        return self.availability.changed(calendar, (), ())
+        return self.availability.with_taken(calendar, {})
 
 
 class _Units:
     """The units of all resources while visits are taken out or put in, one after the other.
 
-    Any unit that is taken, or free, throughout will do: only how many are free at a time counts.
+    How many are free at a time is all that counts: booking gives out the real ones, and moves others where it must.
     """
 
     def __init__(self, availability: Availability) -> None:
-        self.availability = availability
+        self._before = availability
         self._taken: dict[int, dict[int, int]] = {}
 
-    def give_back(self, visit: Placement) -> Iterator[Taken]:
-        """Yield the units that a visit uses."""
-        for segment, used, units in self._segments(visit):
-            whole = [unit for unit, cells in units.items() if cells & used == used]
-            for unit in whole if segment.exclusive else whole[:1]:
-                units[unit] &= ~used
-                yield segment.resource_id, unit, segment.start, segment.end
+    @property
+    def availability(self) -> Availability:
+        """The calendar as it is then."""
+        return self._before.with_taken(self._before.calendar, self._taken)
 
-    def take(self, visit: Placement) -> Iterator[Taken]:
-        """Yield the units that a visit will use. Raises LookupError where too few are free."""
-        for segment, used, units in self._segments(visit):
-            resource = self.availability.calendar.resource(segment.resource_id)
-            total = resource.units if resource else 0
-            free = [unit for unit in range(total) if not units.get(unit, 0) & used]
-            if not free or (segment.exclusive and len(free) < total):
-                raise LookupError(segment.resource_id)
-            for unit in free if segment.exclusive else free[:1]:
-                units[unit] = units.get(unit, 0) | used
-                yield segment.resource_id, unit, segment.start, segment.end
-
-    def _segments(self, visit: Placement) -> Iterator[tuple[Segment, int, dict[int, int]]]:
-        """Yield each segment with its cells and the cells in which each unit of its resource is taken."""
+    def give_back(self, visit: Placement) -> None:
+        """Free what a visit uses."""
         for segment in visit.segments:
-            id_ = segment.resource_id
-            units = self._taken.setdefault(id_, dict(self.availability.taken.get(id_, {})))
-            bounds = floor_tick(segment.start), ceil_tick(segment.end)
-            first, past = self.availability.grid.utc.searchsorted(bounds).tolist()
-            # ones for the cells from `first` up to `past`
-            yield segment, (1 << past) - (1 << first), units
+            units, left = self._of(segment), self._cells(segment)
+            for unit, cells in units.items():
+                units[unit] = cells & ~left
+                if not segment.exclusive:
+                    left &= ~cells
+
+    def take(self, visit: Placement) -> bool:
+        """Take what a visit uses; return whether it was free."""
+        for segment in visit.segments:
+            units, left = self._of(segment), self._cells(segment)
+            if segment.exclusive and any(cells & left for cells in units.values()):
+                return False
+            for unit in range(self._number(segment)):
+                free = left & ~units.get(unit, 0)
+                units[unit] = units.get(unit, 0) | free
+                if not segment.exclusive:
+                    left &= ~free
+            if left and not segment.exclusive:
+                return False
+        return True
+
+    def _number(self, segment: Segment) -> int:
+        resource = self._before.calendar.resource(segment.resource_id)
+        return resource.units if resource else 0
+
+    def _of(self, segment: Segment) -> dict[int, int]:
+        """Return the cells in which each unit of a segment's resource is taken."""
+        id_ = segment.resource_id
+        return self._taken.setdefault(id_, dict(self._before.taken.get(id_, {})))
+
+    def _cells(self, segment: Segment) -> int:
+        bounds = floor_tick(segment.start), ceil_tick(segment.end)
+        first, past = self._before.grid.utc.searchsorted(bounds).tolist()
+        return span(first, past)

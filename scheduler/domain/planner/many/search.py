@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from random import Random
 
 from scheduler.domain.planner.grid.availability import Availability
@@ -24,7 +26,10 @@ RANDOM_ORDERS = 3
 GOOD_ENOUGH = 200  # a cost above the bound by one part in so many, where all else is as good as it can be
 NEAR = 14  # days from where a visit is booked
 MOST_OUT = 8  # courses taken out at once
-Answer = dict[int, CoursePlan | None]
+IN_MOVES = (200.0, 5.0, 3.0, 1.0, 0.01, 1e-6)  # what each part of a score weighs while searching
+TOLERANCE = 0.03  # how much worse than the best the search may get on its way
+BACK = 0.1  # of the rounds begin at the best
+FIRST = 0.7  # of the rounds put the course that could do better in first
 
 
 def replan(
@@ -43,11 +48,11 @@ def replan(
     without a place keeps the visits that are not displaced.
     """
     search = _Search(courses, availability, weights, now, Random(seed))  # noqa: S311  (an order, not a secret)
-    alone: Answer = {}
+    alone: dict[int, CoursePlan | None] = {}
     for number, course in enumerate(courses):
         go_on("alone", number, len(courses))
         alone[course.key] = search.alone(course)
-    search.bounds = {key: plan.score if plan else UNPLACED for key, plan in alone.items()}
+    search.bounds = {key: _score(plan) for key, plan in alone.items()}
     search.best_alone = alone
     tried = 0
     if search.try_orders(go_on):
@@ -57,6 +62,15 @@ def replan(
             search.improve()
             tried += 1
     return search.result(tried)
+
+
+@dataclass(frozen=True)
+class State:
+    """A plan for each course (None: it has no place), and what it takes up."""
+
+    occupation: Occupation
+    answer: Mapping[int, CoursePlan | None]
+    score: Score
 
 
 class _Search:
@@ -78,21 +92,23 @@ class _Search:
         }
         everything = Occupation(availability, {one.key: tuple(one.current.values()) for one in courses})
         everything.release(self.courses)
-        self.empty = everything
-        self.start = everything.copy()
+        self.empty, standing = everything, everything.copy()
         for course in courses:
-            self.start.occupy(course.key, course.standing)
+            standing.occupy(course.key, course.standing)
         self.bounds: Mapping[int, Score] = {}
         self.best_alone: Mapping[int, CoursePlan | None] = {}
-        self.answer: Answer = dict.fromkeys(self.courses)
-        self.occupation = self.start
-        self.score = UNPLACED_MANY
+        unplaced = UNPLACED._replace(unplaced=len(courses))
+        self.start = self.best = self.current = State(standing, dict.fromkeys(self.courses), unplaced)
+
+    @property
+    def bound(self) -> Score:
+        return Score.total(list(self.bounds.values()))
 
     @property
     def is_done(self) -> bool:
         """Whether nobody would notice anything better."""
-        bound = Score.total(list(self.bounds.values()))
-        return self.score <= bound._replace(cost=bound.cost + bound.cost // GOOD_ENOUGH)
+        bound = self.bound
+        return self.best.score <= bound._replace(cost=bound.cost + bound.cost // GOOD_ENOUGH)
 
     def alone(self, course: AffectedCourse) -> CoursePlan | None:
         """Return the best plan of a course with the time of all affected courses free."""
@@ -111,69 +127,78 @@ class _Search:
         for number, order in enumerate(orders):
             if not go_on("orders", number, len(orders)) and number:
                 return False
-            found = self._in_order(order, self.start, dict.fromkeys(self.courses))
-            if found is not None:
-                self._keep_if_better(*found)
+            self._keep(self._in_order(order, self.start, inf if number == 0 else _weight(self.best.score)))
             if self.is_done:
                 break
+        self.current = self.best
         return True
 
     def improve(self) -> None:
-        """Take some courses out, and put them in again in another order; keep it unless it is worse."""
-        out = self._neighborhood()
-        occupation = self.occupation.copy()
-        occupation.release(out)
-        found = self._in_order(out, occupation, dict(self.answer))
-        if found is not None:
-            self._keep_if_better(*found)
+        """Take some courses out, and put them in again in another order; keep it unless it is much worse.
+
+        Now and then the search goes back to the best that it knows.
+        """
+        if self.random.random() < BACK:
+            self.current = self.best
+        best = _weight(self.best.score)
+        self._keep(self._in_order(self._neighborhood(), self.current, best + best * TOLERANCE))
 
     def result(self, rounds: int) -> Replan:
         plans, unplaced = [], []
         for key, course in self.courses.items():
-            plan = self.answer[key]
+            plan = self.best.answer[key]
             if plan is not None:
                 plans.append(plan)
                 continue
-            occupation = self.occupation.copy()
+            occupation = self.best.occupation.copy()
             occupation.release([key])
             calendar = occupation.seen_by(course, self.siblings[key])
             unplaced.append(Unplaced(course, why_not(course, calendar, self.weights, self.now)))
-        bound = Score.total(list(self.bounds.values()))
-        return Replan(tuple(plans), tuple(unplaced), self.score, bound, rounds, self.bounds)
+        return Replan(tuple(plans), tuple(unplaced), self.best.score, self.bound, rounds, self.bounds)
 
     def _displaced_starts(self, key: int) -> list[datetime]:
         course = self.courses[key]
         return [course.current[action].start for action in course.displaced]
 
-    def _in_order(
-        self, order: Sequence[int], occupation: Occupation, answer: Answer
-    ) -> tuple[Occupation, Answer] | None:
+    def _in_order(self, order: Sequence[int], state: State, most: float) -> State | None:
         """Put courses in, one after the other; those that have no place keep what is not displaced.
 
-        None where another one has that time by then.
+        None where another one has that time by then, and as soon as it cannot weigh less than `most`.
         """
-        occupation = occupation.copy()
+        occupation, answer = state.occupation.copy(), dict(state.answer)
+        occupation.release(order)
+        if state is self.start:  # everybody's other visits stay until they are moved
+            occupation = state.occupation.copy()
+        scores = {key: _score(plan) for key, plan in answer.items()} | {
+            key: self.bounds[key] for key in order
+        }
         for key in order:
-            course, bound, plan = self.courses[key], self.bounds[key], None
+            course, plan = self.courses[key], None
             occupation.release([key])
             calendar = occupation.seen_by(course, self.siblings[key])
-            if not bound.unplaced:
-                plan = insert(course, calendar, self.weights, self.now, bound.bent, NEAR)
+            if not self.bounds[key].unplaced:
+                bent = self.bounds[key].bent
+                plan = insert(course, calendar, self.weights, self.now, bent, NEAR)
             if not occupation.occupy(key, plan.visits if plan else course.standing):
                 return None
-            answer[key] = plan
-        return occupation, answer
+            answer[key], scores[key] = plan, _score(plan)
+            if _weight(Score.total(list(scores.values()))) > most:
+                return None
+        return State(occupation, answer, Score.total(list(scores.values())))
 
-    def _keep_if_better(self, occupation: Occupation, answer: Answer) -> None:
-        score = Score.total([plan.score if plan else UNPLACED for plan in answer.values()])
-        if score <= self.score:
-            self.occupation, self.answer, self.score = occupation, answer, score
+    def _keep(self, state: State | None) -> None:
+        if state is None:
+            return
+        self.current = state
+        if state.score < self.best.score:
+            self.best = state
 
     def _neighborhood(self) -> list[int]:
         """Return a course that could do better, and then those that are in its way, with some others."""
-        worse = [key for key in self.courses if self._score(key) > self.bounds[key]]
-        heavy = [key for key in worse if self._score(key)[:-1] > self.bounds[key][:-1]]
-        first = self.random.choice(heavy or worse)
+        found = {key: _score(plan) for key, plan in self.current.answer.items()}
+        worse = [key for key in self.courses if found[key] > self.bounds[key]]
+        heavy = [key for key in worse if found[key][:-1] > self.bounds[key][:-1]]
+        first = self.random.choice(heavy or worse or list(self.courses))
         others = [key for key in self._in_the_way(first) if key != first]
         number = self.random.randint(1, MOST_OUT)
         self.random.shuffle(others)
@@ -182,28 +207,32 @@ class _Search:
         more = self.random.sample(rest, min(len(rest), self.random.randint(0, 2)))
         order = [*chosen, *more]
         self.random.shuffle(order)
-        at = 0 if self.random.random() < 0.7 else self.random.randint(0, len(order))
+        at = 0 if self.random.random() < FIRST else self.random.randint(0, len(order))
         return [*order[:at], first, *order[at:]]
-
-    def _score(self, key: int) -> Score:
-        plan = self.answer[key]
-        return plan.score if plan else UNPLACED
 
     def _in_the_way(self, key: int) -> list[int]:
         """Return the courses that use what a course would use if it were alone."""
         plan = self.best_alone[key]
         wanted = _stretches(plan.visits if plan else ())
-        found = []
-        for other, visits in self.occupation.held.items():
-            for id_, start, end in _stretches(visits):
-                if any(id_ == one[0] and start < one[2] and one[1] < end for one in wanted):
-                    found.append(other)
-                    break
-        return found
+        return [
+            other
+            for other, visits in self.current.occupation.held.items()
+            if any(
+                id_ == one[0] and start < one[2] and one[1] < end
+                for id_, start, end in _stretches(visits)
+                for one in wanted
+            )
+        ]
+
+
+def _score(plan: CoursePlan | None) -> Score:
+    return plan.score if plan else UNPLACED
+
+
+def _weight(score: Score) -> float:
+    """Return a score as one number, in moves: what the search may accept that is a little worse."""
+    return float(sum(part * price for part, price in zip(score, IN_MOVES, strict=True)))
 
 
 def _stretches(visits: Sequence[Placement]) -> list[tuple[int, datetime, datetime]]:
     return [(one.resource_id, one.start, one.end) for visit in visits for one in visit.segments]
-
-
-UNPLACED_MANY = Score(unplaced=1 << 30)
