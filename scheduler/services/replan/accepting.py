@@ -1,7 +1,9 @@
 """Accepting a re-plan: each patient in a transaction of its own, with one message, by the one writer of appointments.
 
-When the calendar has changed since the search, the course is planned again on the live calendar; what would bend more
-than was shown is not done, and says so. A job that is begun again goes on with those that are left.
+A visit may go to a time that another patient's visit leaves, so those that leave come first; patients who take each
+other's times move in one transaction. When the calendar has changed since the search, the course is planned again on
+the live calendar; what would bend more than was shown is not done, and says so. A job that is begun again goes on with
+those that are left.
 """
 
 from __future__ import annotations
@@ -87,11 +89,12 @@ def ask(
 def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> Work:
     """Return the courses of a job that are not accepted yet."""
     replan = replans.get(session, actor.clinic, request["replan"])
-    groups: dict[int, list[int]] = {}
+    groups: dict[int, list[ReplanCourse]] = {}
     for row in replans.courses(session, replan):
         if row.public_id in request["courses"] and row.state in TO_ASK:
-            groups.setdefault(row.appointment.patient_id, []).append(row.id)
-    return Work(actor.clinic.id, replan.step_job, tuple(map(tuple, groups.values())), request["reason"])
+            groups.setdefault(row.appointment.patient_id, []).append(row)
+    ids = tuple(tuple(row.id for row in rows) for rows in leaving_first(list(groups.values())))
+    return Work(actor.clinic.id, replan.step_job, ids, request["reason"])
 
 
 def check(work: Work, _now: datetime, _progress: Progress) -> Work:
@@ -99,9 +102,64 @@ def check(work: Work, _now: datetime, _progress: Progress) -> Work:
 
 
 def parts(work: Work, now: datetime) -> Iterator[Part]:
-    """Yield what accepts each patient's courses."""
-    for done, group in enumerate(work.groups, 1):
-        yield Part(done, len(work.groups), partial(_accept, work=work, ids=group, now=now))
+    """Yield what accepts each patient's courses; who is refused has another turn, as long as that helps.
+
+    What is left is tried at once, for patients may take each other's times, and then planned again one by one.
+    """
+    total, left = len(work.groups), list(work.groups)
+    while left:
+        refused: list[tuple[int, ...]] = []
+        for group in left:
+            yield Part(
+                total - len(left), total, partial(_accept, work=work, group=group, now=now, refused=refused)
+            )
+        if len(refused) in (0, len(left)):
+            left = refused
+            break
+        left = refused
+    if len(left) > 1:
+        every = tuple(id_ for group in left for id_ in group)
+        refused = []
+        yield Part(
+            total - len(left), total, partial(_accept, work=work, group=every, now=now, refused=refused)
+        )
+        left = left if refused else []
+    for done, group in enumerate(left, total - len(left) + 1):
+        yield Part(done, total, partial(_accept_replanned, work=work, group=group, now=now))
+
+
+def leaving_first(groups: Sequence[Sequence[ReplanCourse]]) -> list[Sequence[ReplanCourse]]:
+    """Return groups of courses so that those come first whose visits leave a time that others take."""
+    leaves = [_stretches(group, "from") for group in groups]
+    takes = [_stretches(group, "to") for group in groups]
+    before = [
+        [n for n, left in enumerate(leaves) if n != own and _meet(taken, left)]
+        for own, taken in enumerate(takes)
+    ]
+    order: dict[int, None] = {}
+    seen: set[int] = set()
+
+    def visit(number: int) -> None:
+        if number not in seen:
+            seen.add(number)
+            for earlier in before[number]:
+                visit(earlier)
+            order[number] = None
+
+    for number in range(len(groups)):
+        visit(number)
+    return [groups[number] for number in order]
+
+
+def _stretches(group: Sequence[ReplanCourse], end: str) -> list[tuple[int, datetime, datetime]]:
+    placements = [placement_of(move[end]) for row in group for move in row.moves]
+    return [(one.resource_id, one.start, one.end) for visit in placements for one in visit.segments]
+
+
+def _meet(
+    some: Sequence[tuple[int, datetime, datetime]], others: Sequence[tuple[int, datetime, datetime]]
+) -> bool:
+    return any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] for a in some for b in others)
 
 
 def write(
@@ -116,19 +174,30 @@ def write(
     return {"accepted": accepted, "refused": len(asked) - accepted}
 
 
-def _accept(session: Session, work: Work, ids: Sequence[int], now: datetime) -> None:
-    """Move the visits of one patient, or note why not."""
-    job = jobs_table.by_public_id(session, work.clinic_id, work.job)
-    if job is None:
-        raise AssertionError("the job that accepts is gone")
-    actor = replace(jobs.asker(session, job), operation=str(uuid4()))
-    rows = [session.get_one(ReplanCourse, id_) for id_ in ids]
-    if _apply(session, actor, rows, work.reason, now) is None:
-        return
-    for row in rows:  # the calendar has changed: each course again, on its own
+def _accept(
+    session: Session, work: Work, group: tuple[int, ...], now: datetime, refused: list[tuple[int, ...]]
+) -> None:
+    """Move the visits of these courses, or add them to those that are refused."""
+    actor, rows = _actor(session, work), [session.get_one(ReplanCourse, id_) for id_ in group]
+    if _apply(session, actor, rows, work.reason, now) is not None:
+        refused.append(group)
+
+
+def _accept_replanned(session: Session, work: Work, group: tuple[int, ...], now: datetime) -> None:
+    """Plan each of these courses again on the live calendar, and move its visits, or note why not."""
+    actor = _actor(session, work)
+    for row in [session.get_one(ReplanCourse, id_) for id_ in group]:
         refusal = _replanned(session, actor, row, now) or _apply(session, actor, [row], work.reason, now)
         if refusal is not None:
             row.reasons = [refusal]
+
+
+def _actor(session: Session, work: Work) -> Actor:
+    """Return who accepts, with an operation of its own in the history."""
+    job = jobs_table.by_public_id(session, work.clinic_id, work.job)
+    if job is None:
+        raise AssertionError("the job that accepts is gone")
+    return replace(jobs.asker(session, job), operation=str(uuid4()))
 
 
 def _apply(

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from scheduler.errors import NotFound, Refusal, WrongStatus
@@ -49,8 +49,13 @@ def ask(session: Session, actor: Actor, replan: Replan, now: datetime) -> Job:
 
 
 def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> Work:
+    """Return what is taken back, the last moves first: a time that one patient left may be another's now."""
     replan = replans.get(session, actor.clinic, request["replan"])
-    operations = dict.fromkeys(row.operation for row in _accepted(replan))
+    last = select(AppointmentEvent.operation, func.max(AppointmentEvent.id)).where(
+        AppointmentEvent.operation.in_({row.operation for row in _accepted(replan)})
+    )
+    known = session.execute(last.group_by(AppointmentEvent.operation)).all()
+    operations = [operation for operation, _ in sorted(known, key=lambda row: -row[1])]
     return Work(actor.clinic.id, replan.step_job, tuple(operations))
 
 

@@ -1,5 +1,6 @@
 """A broken day, from the first click to taking it back: searched and moved by the worker, one message a patient."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,16 +8,21 @@ from sqlalchemy import select
 
 from scheduler.database import begin_write
 from scheduler.domain.localtime import day_bounds
+from scheduler.domain.planner.values import Placement, Segment
+from scheduler.domain.plans import Role
 from scheduler.domain.status import Response
 from scheduler.errors import Invalid, RuleBroken, WrongStatus
+from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.replan import ReplanState
+from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import ClosureKind, closures
 from scheduler.processes import worker
 from scheduler.services.clinic import displaced, schedules
 from scheduler.services.course import booking
+from scheduler.services.planning.placement_documents import placement_document
+from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.replan import accepting, affected, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.services.visit import visits
@@ -312,3 +318,68 @@ def test_all_that_is_displaced_can_be_asked_for_at_once(app, session, harbor, do
     assert number > 0 and replan.result["visits"] == number
     assert {row.state for row in replans.courses(session, replan)} == {ReplanState.UNPLACED}
     assert all(row.reasons for row in replans.courses(session, replan))
+
+
+def test_those_whose_time_others_take_move_first():
+    at = [NOW + timedelta(hours=number) for number in range(4)]
+
+    def row(name, start, new):
+        ends = {"from": [1, start], "to": [1, new]}
+        moves = [
+            {end: placement_document(placed_at(resource, time)) for end, (resource, time) in ends.items()}
+        ]
+        return ReplanCourse(public_id=name, moves=moves)
+
+    rows = [row("a", at[0], at[1]), row("b", at[1], at[2]), row("c", at[2], at[3])]
+    order = [group[0].public_id for group in accepting.leaving_first([[one] for one in rows])]
+    circle = [row("a", at[0], at[1]), row("b", at[1], at[0])]
+
+    assert order == ["c", "b", "a"]
+    assert len(accepting.leaving_first([[one] for one in circle])) == 2
+
+
+def placed_at(resource, start):
+    end = start + timedelta(minutes=30)
+    return Placement("visit", start, end, end, (Segment(resource, Role.CHAIR, "visit", start, end),))
+
+
+@both
+@pytest.mark.usefixtures("clock")
+def test_two_patients_who_take_each_other_s_times_both_move(app, session, harbor, do, courses):
+    """Each alone would be refused, for the other one is there still."""
+    one, other = (visit(courses[name], "consult") for name in ("Nora", "Olga"))
+    times = {one.id: one.start_at, other.id: other.start_at}
+    replan = do(replans.ask, harbor.actor("mona"), NOW, Scope())
+    work(app, session)
+    placements = {row.id: visit_of(row, of_appointment(session, row.id)) for row in (one, other)}
+    for row, there in ((one, other), (other, one)):
+        swapped = replace(placements[there.id], action=row.action)
+        do(add_row, replan, row, placements[row.id], swapped)
+    do(accepting.ask, harbor.actor("mona"), replan, NOW)
+    work(app, session)
+
+    assert starts(session)[one.id] == times[other.id] and starts(session)[other.id] == times[one.id]
+    assert {row.state for row in replans.courses(session, replan)} == {ReplanState.ACCEPTED}
+    assert len({row.operation for row in replans.courses(session, replan)}) == 1
+    assert overlaps(session) == 0
+
+
+def add_row(session, replan, row, before, after):
+    session.add(
+        ReplanCourse(
+            clinic_id=row.clinic_id,
+            replan_id=replan.id,
+            appointment_id=row.id,
+            state=ReplanState.PLANNED,
+            displaced=[row.id],
+            moves=[
+                {
+                    "visit": row.id,
+                    "row_version": row.row_version,
+                    "displaced": True,
+                    "from": placement_document(before),
+                    "to": placement_document(after),
+                }
+            ],
+        )
+    )
