@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -49,11 +48,8 @@ class ShownCourse:
     by_mail: bool
 
     @property
-    def ends(self) -> tuple[datetime, datetime] | None:
-        """When the last of the visits that change is, before and after; None where none does."""
-        if not self.moves:
-            return None
-        return max(one.before.start for one in self.moves), max(one.after.start for one in self.moves)
+    def is_retimed(self) -> bool:
+        return any(move.is_retimed for move in self.moves)
 
 
 def of_replan(session: Session, clinic: Clinic, replan: Replan) -> list[ShownCourse]:
@@ -111,11 +107,11 @@ def name_of(session: Session, replan: Replan) -> str:
 
 
 def told(session: Session, clinic: Clinic, courses: Sequence[ShownCourse]) -> dict[int, bool]:
-    """Return for each accepted course, by the id of its row, whether the patient was told all of its new times by mail.
+    """Return for each accepted course with new times, by the id of its row, whether the patient was told all by mail.
 
     A visit about which patients get no mail counts as told; a patient without an address is to be called.
     """
-    accepted = [one for one in courses if one.row.state is ReplanState.ACCEPTED]
+    accepted = [one for one in courses if one.row.state is ReplanState.ACCEPTED and one.is_retimed]
     visits = [move.visit for one in accepted for move in one.moves if move.is_retimed]
     last = last_told(session, [visit.id for visit in visits], "patient")
 

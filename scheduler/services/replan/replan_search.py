@@ -27,7 +27,7 @@ from scheduler.services.replan import affected, replans
 from scheduler.services.replan.affected import Affected
 
 KIND = replans.SEARCH
-SECONDS = ((30, 10), (64, 20))  # up to so many courses, so many seconds
+SECONDS = ((10, 5), (30, 10), (64, 20))  # up to so many courses, so many seconds
 MOST_SECONDS = 30
 TELL_EACH = 1.0  # seconds
 LONGEST = 3  # times the processor's time
