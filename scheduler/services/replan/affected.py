@@ -84,7 +84,8 @@ def courses(
 ) -> tuple[list[Affected], Availability]:
     """Return the courses of displaced `visits`, and the calendar on which all that is booked is taken.
 
-    What else of these courses is displaced, by another closure, gets another time too. `pinned` are public ids of visits that must stay where they are.
+    What else of these courses is displaced, by another closure, gets another time too. `pinned` are public ids of
+    visits that must stay where they are.
     """
     lost = {one.id for one in visits}
     people = _people(session, actor)  # held, so that no course asks for them again
@@ -108,7 +109,7 @@ def courses(
             request = alone_request(row)
             apart = apart_from(by_patient.get(row.patient_id, ()), request.plan, row.care_plan)
             found.append((replace(request, not_on=apart), {row.action: row}, row.patient))
-    del people
+    del people  # until here
     every = [row for _, rows, _ in found for row in rows.values()]
     lost |= {one.visit.id for one in displaced.among(session, actor.clinic, every)}
     used = of_appointments(session, [row.id for row in every])
