@@ -1,6 +1,6 @@
 """Run the planner's benchmarks and write what they print to docs/benchmarks.md.
 
-    python -m tests.benchmarks [planner] [proposals] [--quick]
+    python -m tests.benchmarks [planner] [proposals] [replan] [--quick]
 
 Each part is written when it is done, in place of what the page said of it before; a part that is not asked for stays.
 The whole takes about half an hour on a quiet machine. How far it is goes to the standard error.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import planner, proposals
+from tests.benchmarks import planner, proposals, replan
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -23,7 +23,11 @@ HEAD = """# Benchmarks
 Written by `python -m tests.benchmarks`. They print ratios beside times, because times belong to a machine; on a busy
 one they are longer. Instances come from fixed seeds.
 """
-TITLES = {"planner": "The planner", "proposals": "Proposals through the API"}
+TITLES = {
+    "planner": "The planner",
+    "proposals": "Proposals through the API",
+    "replan": "A closed day for many patients",
+}
 
 
 def main() -> None:
@@ -39,6 +43,7 @@ def main() -> None:
     reports: dict[str, Callable[[], Iterator[str]]] = {
         "planner": lambda: planner.report(quick),
         "proposals": lambda: proposals.report((10_000,) if quick else (100_000, 1_000_000)),
+        "replan": lambda: replan.report(quick),
     }
     for name in given.parts or TITLES:
         text = measured(TITLES[name], reports[name]())
