@@ -36,7 +36,7 @@ class Pin(Body):
     start: Instant
 
 
-class Bend(Body):
+class BentGap(Body):
     """A gap that may once be another: the shortest and the longest, in the unit of the action's own."""
 
     action: Key
@@ -62,7 +62,7 @@ class WishBody(Body):
     practitioner_ids: list[Id] = Field(default=[], max_length=50)
     pinned: list[Pin] = Field(default=[], max_length=100)
     done: list[Pin] = Field(default=[], max_length=100)
-    slack: list[Bend] = Field(default=[], max_length=100)
+    slack: list[BentGap] = Field(default=[], max_length=100)
     dosing_only: bool = False
     count: Annotated[int, Field(ge=1, le=10)] = 3
 
@@ -215,7 +215,7 @@ def _field(name: str, value: Any) -> tuple[str, Any]:
     raise ValueError(f"the body has no field {name}")
 
 
-def _slack(plan: Plan, bends: Sequence[Bend]) -> dict[str, tuple[int, int]]:
+def _slack(plan: Plan, bends: Sequence[BentGap]) -> dict[str, tuple[int, int]]:
     offsets = {action.key: action.offset for action in plan.firm if action.offset}
     faults = []
     for place, bend in enumerate(bends):

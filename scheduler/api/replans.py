@@ -1,6 +1,6 @@
-"""Re-plans: what a closed day or an absence displaces gets new times, shown first, then accepted or taken back.
+"""Re-plans: what a closed day or an absence displaces gets new times, shown first, then accepted or undone.
 
-The worker searches, accepts and takes back; each answer names its job.
+The worker searches, accepts and undoes; each answer names its job.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Acceptance(Body):
     override_reason: OverrideReason = ""
 
 
-class MoveView(View):
+class ReplannedVisitView(View):
     """A visit that changes. `displaced` tells that it lost its time, its place or one of its people."""
 
     appointment_id: Id
@@ -86,7 +86,7 @@ class ReplanCourseView(View):
     care_plan_id: Id | None
     state: Literal["planned", "ask", "unplaced", "accepted", "undone"]
     displaced: list[Id]
-    moves: list[MoveView]
+    moves: list[ReplannedVisitView]
     bent: list[Bend]
     gaps: list[str]
     reasons: list[str]
@@ -115,7 +115,7 @@ class ReplanTotals(View):
 
 
 class ReplanView(View):
-    """`search` is the job that looks for times, `step` the one that accepts or takes back; jobs go after a week."""
+    """`search` is the job that looks for times, `step` the one that accepts or undoes; jobs go after a week."""
 
     id: Id
     closure_id: Id | None
@@ -220,7 +220,7 @@ def accept_replan(actor: Actor, body: Acceptance, replan_id: str) -> Answer:
 
 @call("DELETE", "/replans/<replan_id>", may="move", gives=ReplanView, status=202, refuses=(409,))
 def undo_replan(actor: Actor, replan_id: str) -> Answer:
-    """Take the accepted moves back, within 24 hours and while no moved visit has changed.
+    """Undo the accepted moves, within 24 hours and while no moved visit has changed.
 
     What was closed for it opens.
     """
@@ -277,8 +277,8 @@ def _course(one: ShownCourse) -> ReplanCourseView:
     )
 
 
-def _move(move: ShownMove) -> MoveView:
-    return MoveView(
+def _move(move: ShownMove) -> ReplannedVisitView:
+    return ReplannedVisitView(
         appointment_id=move.visit.public_id,
         title=move.visit.numbered_title,
         displaced=move.displaced,

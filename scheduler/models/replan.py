@@ -33,8 +33,8 @@ class Replan(InClinic, Public, Model):
 
     `closure` is the public id of what closed that time, if it was one closure, and `closes` whether it was made for
     this. `options` is what a person asked for: visits that stay, courses that are left out. `result` holds the totals
-    of what was found, `job` the public id of the worker's search, and `step_job` that of the job that accepts it or
-    takes it back; jobs are forgotten after a week.
+    of what was found, `job` the public id of the worker's search, and `step_job` that of the job that accepts or
+    undoes it; jobs are forgotten after a week.
     """
 
     __tablename__ = "replan"

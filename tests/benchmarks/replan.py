@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.replan [--quick]
 
-Clinics of 20 chairs, 8 nurses and 8 therapists are booked course by course (six infusions, each with a therapy session),
-then a Monday is closed; a share of the patients wishes for weekdays or hours. "Greedy" puts each course in once, in the
-order of the first lost visit. The bound lets every course have the time of all others. Seconds are the processor's.
+Clinics of 20 chairs, 8 nurses and 8 therapists are booked course by course (six infusions, each with a therapy
+session), then a Monday is closed; a share of the patients wishes for weekdays or hours. "Greedy" puts each course in
+once. The bound lets every course have the time of all others. Seconds are the processor's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from time import process_time
 
 from scheduler.domain.planner.many.search import replan
-from scheduler.domain.planner.many.values import Replan, Score
+from scheduler.domain.planner.many.values import JointPlan, Score
 from tests.domain.planner.clinics import NOW
 from tests.domain.planner.many.closures import Closure, closure
 
@@ -25,8 +25,9 @@ SEEDS = range(1, 4)
 def report(quick: bool) -> Iterator[str]:
     """Yield a table of all sizes and seeds."""
     yield (
-        "| patients, seed | affected courses, lost visits | unplaced: greedy, ours, bound | asked to bend: greedy, ours, "
-        "bound | visits moved: greedy, ours, bound | soft cost above the bound | seconds: greedy, ours |"
+        "| patients, seed | affected courses, lost visits | unplaced: greedy, ours, bound "
+        "| asked to bend: greedy, ours, bound | visits moved: greedy, ours, bound | soft cost above the bound "
+        "| seconds: greedy, ours |"
     )
     yield "|---|---|---|---|---|---|---|"
     for patients, seconds in SIZES[:1] if quick else SIZES:
@@ -51,7 +52,7 @@ def row(instance: Closure, patients: int, seed: int, seconds: int) -> str:
     )
 
 
-def timed(instance: Closure, seconds: float) -> tuple[Replan, float]:
+def timed(instance: Closure, seconds: float) -> tuple[JointPlan, float]:
     """Return what is found in so many seconds after the bound is known, at least one order, and how long it took."""
     begun = process_time()
     ordered: list[float] = []
@@ -66,7 +67,7 @@ def timed(instance: Closure, seconds: float) -> tuple[Replan, float]:
     return found, process_time() - begun
 
 
-def bent(found: Replan) -> int:
+def bent(found: JointPlan) -> int:
     return sum(1 for plan in found.plans if plan.bent)
 
 

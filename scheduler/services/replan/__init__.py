@@ -1,1 +1,1 @@
-"""A broken day put right for all its patients at once: planned by the worker, previewed, accepted, taken back."""
+"""A broken day put right for all its patients at once: planned by the worker, previewed, accepted, undone."""

@@ -47,7 +47,7 @@ WHY = "the clinic re-planned visits"
 
 
 @dataclass(frozen=True)
-class Work:
+class AcceptanceWork:
     """Which courses are accepted, by patient, and by which job."""
 
     clinic_id: int
@@ -86,7 +86,7 @@ def ask(
     return replans.begin_step(session, actor, replan, KIND, request, now)
 
 
-def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> Work:
+def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> AcceptanceWork:
     """Return the courses of a job that are not accepted yet."""
     replan = replans.get(session, actor.clinic, request["replan"])
     groups: dict[int, list[ReplanCourse]] = {}
@@ -94,14 +94,14 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datet
         if row.public_id in request["courses"] and row.state in TO_ASK:
             groups.setdefault(row.appointment.patient_id, []).append(row)
     ids = tuple(tuple(row.id for row in rows) for rows in leaving_first(list(groups.values())))
-    return Work(actor.clinic.id, replan.step_job, ids, request["reason"])
+    return AcceptanceWork(actor.clinic.id, replan.step_job, ids, request["reason"])
 
 
-def check(work: Work, _now: datetime, _progress: Progress) -> Work:
+def check(work: AcceptanceWork, _now: datetime, _progress: Progress) -> AcceptanceWork:
     return work
 
 
-def parts(work: Work, now: datetime) -> Iterator[Part]:
+def parts(work: AcceptanceWork, now: datetime) -> Iterator[Part]:
     """Yield what accepts each patient's courses; who is refused has another turn, as long as that helps.
 
     What is left is tried at once, for patients may take each other's times, and then planned again one by one.
@@ -163,7 +163,7 @@ def _meet(
 
 
 def write(
-    session: Session, actor: Actor, request: Mapping[str, Any], _work: Work, now: datetime
+    session: Session, actor: Actor, request: Mapping[str, Any], _work: AcceptanceWork, now: datetime
 ) -> dict[str, Any]:
     """Record what was accepted; return how many were, and how many could not be."""
     replan = replans.get(session, actor.clinic, request["replan"])
@@ -175,7 +175,11 @@ def write(
 
 
 def _accept(
-    session: Session, work: Work, group: tuple[int, ...], now: datetime, refused: list[tuple[int, ...]]
+    session: Session,
+    work: AcceptanceWork,
+    group: tuple[int, ...],
+    now: datetime,
+    refused: list[tuple[int, ...]],
 ) -> None:
     """Move the visits of these courses, or add them to those that are refused."""
     actor, rows = _actor(session, work), [session.get_one(ReplanCourse, id_) for id_ in group]
@@ -183,7 +187,7 @@ def _accept(
         refused.append(group)
 
 
-def _accept_replanned(session: Session, work: Work, group: tuple[int, ...], now: datetime) -> None:
+def _accept_replanned(session: Session, work: AcceptanceWork, group: tuple[int, ...], now: datetime) -> None:
     """Plan each of these courses again on the live calendar, and move its visits, or note why not."""
     actor = _actor(session, work)
     for row in [session.get_one(ReplanCourse, id_) for id_ in group]:
@@ -192,7 +196,7 @@ def _accept_replanned(session: Session, work: Work, group: tuple[int, ...], now:
             row.reasons = [refusal]
 
 
-def _actor(session: Session, work: Work) -> Actor:
+def _actor(session: Session, work: AcceptanceWork) -> Actor:
     """Return who accepts, with an operation of its own in the history."""
     job = jobs_table.by_public_id(session, work.clinic_id, work.job)
     if job is None:

@@ -1,6 +1,6 @@
 """The worker's search for a re-plan: what is displaced is read, planned outside any transaction, and kept as a preview.
 
-It ends when nobody would notice anything better, when its time is over, or when a person stops it. Time is the
+It ends when anything better would be too small to notice, when its time is over, or when a person stops it. Time is the
 processor's: a busy machine searches as much, if it takes no more than three times as long.
 """
 
@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.planner import Availability, Weights
-from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, Score, Unplaced
-from scheduler.domain.planner.many.values import Replan as Found
+from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, JointPlan, Score, Unplaced
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
@@ -42,7 +41,7 @@ class KnownVisit:
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchInput:
     """What the worker needs to search without the database; `visits` are the rows of each course by action."""
 
     courses: tuple[AffectedCourse, ...]
@@ -58,16 +57,16 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class SearchResult:
     """What was found, and how long it took; `stopped` by a person."""
 
-    question: Question
-    found: Found
+    question: SearchInput
+    found: JointPlan
     seconds: int
     stopped: bool
 
 
-def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> Question:
+def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> SearchInput:
     """Return what is displaced still, with its courses. Raises NotFound."""
     replan = replans.get(session, actor.clinic, request["replan"])
     left_out = set(replan.options.get("left_out", ()))
@@ -79,7 +78,7 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
         if one.visit.public_id not in left_out and one.visit.care_plan_id not in courses_out
     ]
     courses, calendar = affected.courses(session, actor, visits, now, replan.options.get("pinned", ()))
-    return Question(
+    return SearchInput(
         tuple(one.course for one in courses),
         {one.course.key: _known(one) for one in courses},
         {one.course.key: one.displaced[0].id for one in courses},
@@ -88,7 +87,7 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
     )
 
 
-def check(question: Question, now: datetime, progress: Progress) -> Answer:
+def check(question: SearchInput, now: datetime, progress: Progress) -> SearchResult:
     """Search; tell every second how far it is."""
     begun, worked = monotonic(), thread_time()
     told, wanted = begun - TELL_EACH, True
@@ -104,11 +103,11 @@ def check(question: Question, now: datetime, progress: Progress) -> Answer:
         return wanted and in_time
 
     found = planner.replan(question.courses, question.availability, question.weights, now=now, go_on=go_on)
-    return Answer(question, found, round(monotonic() - begun), not wanted)
+    return SearchResult(question, found, round(monotonic() - begun), not wanted)
 
 
 def write(
-    session: Session, actor: Actor, request: Mapping[str, Any], answer: Answer, now: datetime
+    session: Session, actor: Actor, request: Mapping[str, Any], answer: SearchResult, now: datetime
 ) -> dict[str, Any]:
     """Keep the preview; return its totals, as the job shows them."""
     replan = replans.get(session, actor.clinic, request["replan"])
@@ -126,7 +125,7 @@ def _known(one: Affected) -> dict[str, KnownVisit]:
     return {action: KnownVisit(row.id, row.row_version) for action, row in one.rows.items()}
 
 
-def _planned(answer: Answer, plan: CoursePlan) -> ReplanCourse:
+def _planned(answer: SearchResult, plan: CoursePlan) -> ReplanCourse:
     known, course = answer.question.visits[plan.course.key], plan.course
     changed = {change.action for change in plan.changes}
     moves = [
@@ -150,7 +149,7 @@ def _planned(answer: Answer, plan: CoursePlan) -> ReplanCourse:
     )
 
 
-def _unplaced(answer: Answer, one: Unplaced) -> ReplanCourse:
+def _unplaced(answer: SearchResult, one: Unplaced) -> ReplanCourse:
     known = answer.question.visits[one.course.key]
     return ReplanCourse(
         appointment_id=answer.question.first[one.course.key],
@@ -160,7 +159,7 @@ def _unplaced(answer: Answer, one: Unplaced) -> ReplanCourse:
     )
 
 
-def _totals(answer: Answer, rows: list[ReplanCourse]) -> dict[str, Any]:
+def _totals(answer: SearchResult, rows: list[ReplanCourse]) -> dict[str, Any]:
     found = answer.found
     return {
         "visits": sum(len(row.displaced) for row in rows),

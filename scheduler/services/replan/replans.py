@@ -1,7 +1,7 @@
-"""A re-plan from the first click to the last: asked for, searched by the worker, accepted or taken back.
+"""A re-plan from the first click to the last: asked for, searched by the worker, accepted or undone.
 
 It is about the visits that are displaced now: by a closure, an absence, a change of hours. Asking again searches for
-those that are displaced still. Nothing is moved before somebody accepts it; the reminders of displaced visits wait.
+those that are displaced still. Nothing is moved before a person accepts it; the reminders of displaced visits wait.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def search_of(session: Session, replan: Replan) -> Job | None:
 
 
 def step_of(session: Session, replan: Replan) -> Job | None:
-    """Return the job that accepts it or takes it back, if there is or was one."""
+    """Return the job that accepts or undoes it, if there is or was one."""
     return jobs_table.by_public_id(session, replan.clinic_id, replan.step_job) if replan.step_job else None
 
 
@@ -137,9 +137,9 @@ def is_open(job: Job | None) -> bool:
 
 
 def require_idle(session: Session, replan: Replan) -> None:
-    """Raise WrongStatus while a job searches, accepts or takes back, and for what was taken back."""
+    """Raise WrongStatus while a job searches, accepts or undoes, and for what was undone."""
     if replan.undone_at is not None:
-        raise WrongStatus("These moves were taken back")
+        raise WrongStatus("These moves were undone already")
     if is_open(search_of(session, replan)):
         raise WrongStatus("The search is not over yet")
     if is_open(step_of(session, replan)):
@@ -149,7 +149,7 @@ def require_idle(session: Session, replan: Replan) -> None:
 def begin_step(
     session: Session, actor: Actor, replan: Replan, kind: str, request: dict[str, Any], now: datetime
 ) -> Job:
-    """Put accepting, or taking back, in line."""
+    """Put accepting, or undoing, in line."""
     job = jobs.ask(session, actor, kind, {"replan": replan.public_id, **request}, now)
     replan.step_job = job.public_id
     return job

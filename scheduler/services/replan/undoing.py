@@ -1,6 +1,6 @@
-"""Taking an accepted re-plan back: every visit goes where it was, and a closure that was made for it is withdrawn.
+"""Undoing an accepted re-plan: every visit goes where it was, and a closure that was made for it is withdrawn.
 
-It can be taken back within a day, as a whole, while nothing else has happened to the visits that it moved. A message
+It can be undone within a day, as a whole, while nothing else has happened to the visits that it moved. A message
 about a move that has not left is void; patients whose message is out get one correction.
 """
 
@@ -34,45 +34,47 @@ KIND = "undo-replan"
 
 
 @dataclass(frozen=True)
-class Work:
+class UndoWork:
     clinic_id: int
     job: str
     operations: tuple[str, ...]
 
 
 def ask(session: Session, actor: Actor, replan: Replan, now: datetime) -> Job:
-    """Put taking back in line. Raises WrongStatus once a day is over, or a moved visit has changed since."""
+    """Put undoing in line. Raises WrongStatus once a day is over, or a moved visit has changed since."""
     replans.require_idle(session, replan)
     _require(session, replan, now)
     _reopen(session, actor, replan, now)
     return replans.begin_step(session, actor, replan, KIND, {}, now)
 
 
-def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> Work:
-    """Return what is taken back, the last moves first: a time that one patient left may be another's now."""
+def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datetime) -> UndoWork:
+    """Return what is undone, the last moves first: a time that one patient left may be another's now."""
     replan = replans.get(session, actor.clinic, request["replan"])
     last = select(AppointmentEvent.operation, func.max(AppointmentEvent.id)).where(
         AppointmentEvent.operation.in_({row.operation for row in _accepted(replan)})
     )
     known = session.execute(last.group_by(AppointmentEvent.operation)).all()
     operations = [operation for operation, _ in sorted(known, key=lambda row: -row[1])]
-    return Work(actor.clinic.id, replan.step_job, tuple(operations))
+    return UndoWork(actor.clinic.id, replan.step_job, tuple(operations))
 
 
-def check(work: Work, _now: datetime, _progress: Progress) -> Work:
+def check(work: UndoWork, _now: datetime, _progress: Progress) -> UndoWork:
     return work
 
 
-def parts(work: Work, now: datetime) -> Iterator[Part]:
-    """Yield what takes the moves of each patient back."""
+def parts(work: UndoWork, now: datetime) -> Iterator[Part]:
+    """Yield what undoes the moves of each patient."""
     for done, operation in enumerate(work.operations, 1):
-        yield Part(done, len(work.operations), partial(_take_back, work=work, operation=operation, now=now))
+        yield Part(
+            done, len(work.operations), partial(_undo_patient, work=work, operation=operation, now=now)
+        )
 
 
 def write(
-    session: Session, actor: Actor, request: Mapping[str, Any], _work: Work, now: datetime
+    session: Session, actor: Actor, request: Mapping[str, Any], _work: UndoWork, now: datetime
 ) -> dict[str, Any]:
-    """Record what was taken back; return for how many courses, and for how many not."""
+    """Record what was undone; return for how many courses, and for how many not."""
     replan = replans.get(session, actor.clinic, request["replan"])
     left = len(_accepted(replan))
     undone = sum(row.state is ReplanState.UNDONE for row in replan.courses)
@@ -83,7 +85,7 @@ def write(
 
 
 def is_open(replan: Replan, now: datetime) -> bool:
-    """Tell whether there is something to take back, and time to do it."""
+    """Tell whether there is something to undo, and time to do it."""
     accepted = replan.accepted_at
     in_time = accepted is not None and now < accepted + replans.UNDO_WITHIN
     return in_time and replan.undone_at is None and bool(_accepted(replan))
@@ -95,7 +97,7 @@ def _accepted(replan: Replan) -> list[ReplanCourse]:
 
 def _require(session: Session, replan: Replan, now: datetime) -> None:
     if not is_open(replan, now):
-        raise WrongStatus("It can be taken back within 24 hours of accepting it")
+        raise WrongStatus("It can be undone within 24 hours of accepting it")
     for row in _accepted(replan):
         for event in _events(session, row.operation):
             later = select(AppointmentEvent.id).where(
@@ -117,10 +119,10 @@ def _reopen(session: Session, actor: Actor, replan: Replan, now: datetime) -> No
         return  # someone has withdrawn it already
 
 
-def _take_back(session: Session, work: Work, operation: str, now: datetime) -> None:
+def _undo_patient(session: Session, work: UndoWork, operation: str, now: datetime) -> None:
     job = jobs_table.by_public_id(session, work.clinic_id, work.job)
     if job is None:
-        raise AssertionError("the job that takes back is gone")
+        raise AssertionError("the job that undoes it is gone")
     actor = replace(jobs.asker(session, job), operation=str(uuid4()))
     rows = session.scalars(select(ReplanCourse).where(ReplanCourse.operation == operation)).all()
     events = _events(session, operation)

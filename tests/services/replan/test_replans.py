@@ -146,7 +146,7 @@ def test_taken_back_every_visit_is_where_it_was_and_the_day_is_open(app, session
     assert starts(session) == before
     assert storm.undone_at is not None and lost(session, harbor) == []
     assert closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60)) == []
-    with pytest.raises(WrongStatus, match="taken back"):
+    with pytest.raises(WrongStatus, match="undone already"):
         replans.require_idle(session, storm)
 
 

@@ -17,7 +17,7 @@ from random import Random
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.many.insertion import insert, why_not
 from scheduler.domain.planner.many.occupation import Occupation
-from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, Replan, Score, Unplaced
+from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, JointPlan, Score, Unplaced
 from scheduler.domain.planner.values import Placement, Weights
 
 Watch = Callable[[str, int, int], bool]  # stage, how many of how many are done; returns whether to go on
@@ -41,7 +41,7 @@ def replan(
     go_on: Watch,
     seed: int = 1,
     rounds: int | None = None,
-) -> Replan:
+) -> JointPlan:
     """Return a plan for all courses: the best that was found until `go_on` said no, or `rounds` were tried.
 
     The availability counts every visit as taken, those of these courses too, and what is closed as closed. A course
@@ -65,8 +65,8 @@ def replan(
 
 
 @dataclass(frozen=True)
-class State:
-    """A plan for each course (None: it has no place), and what it takes up."""
+class PlanState:
+    """A plan for each course (None: it has no place), and what it uses."""
 
     occupation: Occupation
     answer: Mapping[int, CoursePlan | None]
@@ -98,7 +98,7 @@ class _Search:
         self.bounds: Mapping[int, Score] = {}
         self.best_alone: Mapping[int, CoursePlan | None] = {}
         unplaced = UNPLACED._replace(unplaced=len(courses))
-        self.start = self.best = self.current = State(standing, dict.fromkeys(self.courses), unplaced)
+        self.start = self.best = self.current = PlanState(standing, dict.fromkeys(self.courses), unplaced)
 
     @property
     def bound(self) -> Score:
@@ -106,7 +106,7 @@ class _Search:
 
     @property
     def is_done(self) -> bool:
-        """Whether nobody would notice anything better."""
+        """Whether anything better would be too small to notice."""
         bound = self.bound
         return self.best.score <= bound._replace(cost=bound.cost + bound.cost // GOOD_ENOUGH)
 
@@ -143,7 +143,7 @@ class _Search:
         best = _weight(self.best.score)
         self._keep(self._in_order(self._neighborhood(), self.current, best + best * TOLERANCE))
 
-    def result(self, rounds: int) -> Replan:
+    def result(self, rounds: int) -> JointPlan:
         plans, unplaced = [], []
         for key, course in self.courses.items():
             plan = self.best.answer[key]
@@ -154,13 +154,13 @@ class _Search:
             occupation.release([key])
             calendar = occupation.seen_by(course, self.siblings[key])
             unplaced.append(Unplaced(course, why_not(course, calendar, self.weights, self.now)))
-        return Replan(tuple(plans), tuple(unplaced), self.best.score, self.bound, rounds, self.bounds)
+        return JointPlan(tuple(plans), tuple(unplaced), self.best.score, self.bound, rounds, self.bounds)
 
     def _displaced_starts(self, key: int) -> list[datetime]:
         course = self.courses[key]
         return [course.current[action].start for action in course.displaced]
 
-    def _in_order(self, order: Sequence[int], state: State, most: float) -> State | None:
+    def _in_order(self, order: Sequence[int], state: PlanState, most: float) -> PlanState | None:
         """Put courses in, one after the other; those that have no place keep what is not displaced.
 
         None where another one has that time by then, and as soon as it cannot weigh less than `most`.
@@ -184,9 +184,9 @@ class _Search:
             answer[key], scores[key] = plan, _score(plan)
             if _weight(Score.total(list(scores.values()))) > most:
                 return None
-        return State(occupation, answer, Score.total(list(scores.values())))
+        return PlanState(occupation, answer, Score.total(list(scores.values())))
 
-    def _keep(self, state: State | None) -> None:
+    def _keep(self, state: PlanState | None) -> None:
         if state is None:
             return
         self.current = state

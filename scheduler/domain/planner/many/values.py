@@ -97,7 +97,7 @@ class Unplaced:
 
 
 @dataclass(frozen=True)
-class Replan:
+class JointPlan:
     """What was found for all courses. No plan of all of them has a better score than `bound`.
 
     `rounds` counts the improvements that were tried. `plans` and `unplaced` are in the order of the courses.
