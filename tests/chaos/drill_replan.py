@@ -106,7 +106,9 @@ class Killing:
         found = Counter()
         for number in range(kills or self.chance.randint(1, 3)):
             child = self._start(control)
-            time.sleep(self.chance.uniform(0.1, 1.5))
+            if before is not None:
+                self._wait_for_a_move(child)
+            time.sleep(self.chance.uniform(0, 0.3 if before is not None else 1.5))
             child.kill()
             child.wait()
             found["kills"] += 1
@@ -122,6 +124,12 @@ class Killing:
             left = self.session.scalars(select(Job.state).where(Job.ended_at.is_(None))).all()
             assert left == [], "the last worker does what is left"
         return found
+
+    def _wait_for_a_move(self, child):
+        """Wait until the worker has moved something, or is done: then is the time to kill it."""
+        before, last = self._starts(), time.monotonic() + 60
+        while self._starts() == before and child.poll() is None and time.monotonic() < last:
+            time.sleep(0.01)
 
     def _start(self, control):
         plan = {
@@ -162,7 +170,7 @@ class Killing:
         return found
 
     def _starts(self):
-        self.session.expire_all()
+        self.session.rollback()
         return {row.id: row.start_at for row in self.session.scalars(select(Appointment))}
 
     def _write(self, service, *arguments):
