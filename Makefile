@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_IN = .venv/bin/python
-WORKERS ?= 3
+WORKERS ?= 4
 
 # Python's own files first: `tools/find-python` says what is missing in one line.
 ready = python=$$(tools/find-python) && "$$python" -m tools.setup
@@ -20,7 +20,7 @@ help: ## list the targets
 run: ## the demo clinic on http://127.0.0.1:8000 until Ctrl-C (PORT=, DATABASE_URL= ...)
 	@$(ready) run && exec $(PYTHON_IN) -m tools.run
 
-test: ## every test, on SQLite, PostgreSQL and in a browser, with the smoke of the drills (ARGS= for pytest, WORKERS=3)
+test: ## every test, on SQLite, PostgreSQL and in a browser, with the smoke of the drills (ARGS= for pytest, WORKERS=4)
 	@$(ready) test && exec $(PYTHON_IN) -m pytest -n $(WORKERS) $(ARGS)
 
 setup: ## the environment of tests and tools, for work on Seriate

@@ -16,9 +16,10 @@ pytest_plugins = [
     "tests.running",
 ]
 
-LONG = (  # tests of seconds: browsers, processes of their own, the demo clinic, walks of many requests
+LONG = (  # tests of seconds: browsers, processes of their own, the demo clinic, walks of many requests, searches
     "tests/test_", "tests/demo/", "tests/tools/", "tests/pages/", "tests/chaos/", "tests/processes/",
-    "tests/patient_pages/", "tests/cli/", "tests/walks/", "tests/http/", "tests/web/",
+    "tests/patient_pages/", "tests/cli/", "tests/walks/", "tests/http/", "tests/web/", "tests/api/",
+    "tests/domain/planner/", "tests/services/planning/", "tests/services/visit/",
 )  # fmt: skip
 
 

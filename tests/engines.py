@@ -38,6 +38,7 @@ ENGINES = ("sqlite", "postgresql")
 SECRET_KEY = "5f2c81d09be74a36c1d8e0472b9fa6535f2c81d09be74a36"
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid4().hex)[:12]
 TEMPLATE = f"seriate_{RUN}_t"
+SERVICES = Path(__file__).parent / "services"
 
 both = pytest.mark.parametrize("engine_name", ENGINES, indirect=True)
 
@@ -191,9 +192,10 @@ _servers: dict[str, psycopg.Connection[tuple[str, ...]]] = {}
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The app on the fresh database, in its context."""
-    app = create_app(test_settings(tmp_path, database_url))
+def app(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The app on the fresh database, in its context. Tests of services have the worker's, which is made sooner."""
+    below = request.path.is_relative_to(SERVICES) and "client" not in request.fixturenames
+    app = create_app(test_settings(tmp_path, database_url), interfaces=not below)
     app.testing = True
     app.extensions["clock"] = StandingClock()
     share_what_is_compiled(app)

@@ -5,6 +5,7 @@ A stamp beside the packages holds the hash of each lock that is installed, so an
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,9 @@ def install(lock: Path) -> None:
     # system certificates: machines behind a proxy that signs its own
     _run("-m", "uv", "pip", "install", "--quiet", "--system-certs", "--require-hashes", "-r", str(lock))
     held = [lock, RUNTIME] if lock == DEVELOPMENT else [lock]
-    STAMP.write_text(json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8")
+    fresh = STAMP.with_suffix(f".{os.getpid()}")  # whole at once: another step may read it meanwhile
+    fresh.write_text(json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8")
+    fresh.replace(STAMP)
 
 
 def _starts() -> bool:

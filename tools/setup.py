@@ -25,10 +25,13 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two terminals may start at once
         development = purpose == "test"
         environment.install(environment.DEVELOPMENT if development else environment.RUNTIME)
-        assets.fetch(development=development)
-        if development:
-            return subprocess.run([VENV_PYTHON, "-m", "tools.chromium"], check=False, cwd=ROOT).returncode
-    return 0
+        if not development:
+            assets.fetch(development=False)
+            return 0
+        # beside each other: both wait for npm, and unpacking a Chromium takes one core for seconds
+        with subprocess.Popen([VENV_PYTHON, "-m", "tools.chromium"], cwd=ROOT) as chromium:
+            assets.fetch(development=True)
+        return chromium.returncode
 
 
 def _require_room(purpose: str) -> None:

@@ -35,7 +35,8 @@ def test_a_rush(engine_name, forked, app, harbor, tmp_path):
     order, rows, starts = rush(app, harbor, tmp_path, number, killer, plan)
     bad = {killer, nobody, full_up}
     struck = {who for who, row in rows.items() if row.resends}
-    calm = [who for who in order if not rows[who].stops and who not in struck]
+    calm = [who for who in order if not rows[who].stops and who not in struck]  # few, on a slow machine
+    by_row = out_of_turn(list(dict.fromkeys(order)), latest_first=False)
     late = {who for who, row in rows.items() if row.due_at > DELAYED}
     planted = control(app, harbor, tmp_path / "control")
     tell(
@@ -50,7 +51,7 @@ def test_a_rush(engine_name, forked, app, harbor, tmp_path):
         {
             "bug": "the killer always in company",
             "delayed by a bad row": planted,
-            "out of turn if by row": out_of_turn(calm, latest_first=False),
+            "out of turn if by row": by_row,
         },
     )
 
@@ -63,7 +64,7 @@ def test_a_rush(engine_name, forked, app, harbor, tmp_path):
     assert out_of_turn(calm, latest_first=True) == 0
     assert starts >= STOPS_TOGETHER + 2
     assert planted > 0
-    assert out_of_turn(calm, latest_first=False) > 0
+    assert by_row > 0
 
 
 def rush(app, harbor, folder, number, killer, plan, company="", first=0):

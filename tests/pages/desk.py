@@ -1,9 +1,12 @@
 """What a person does at a desk, for tests that need it done and test something else."""
 
 import re
+from datetime import datetime
 
 from playwright.sync_api import Page
 
+from scheduler.domain.localtime import local_on
+from scheduler.models.appointment import Appointment, by_public_id
 from tests.cast import PASSWORD
 
 FORM_TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
@@ -36,3 +39,18 @@ def settle(page: Page) -> None:
     page.wait_for_function(
         "() => document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')"
     )
+
+
+def board_of(one: Appointment) -> str:
+    return f"/board/{local_on(one.start_at, one.zone)}"
+
+
+def fresh(session, one: Appointment) -> Appointment:
+    """Return the visit as it is in the database now."""
+    session.rollback()
+    session.expire_all()
+    return by_public_id(session, one.clinic_id, one.public_id)
+
+
+def wall(one: Appointment) -> datetime:
+    return one.start_at.astimezone(one.zone)

@@ -9,40 +9,11 @@ from playwright.sync_api import expect
 from scheduler.domain.formats import USUAL
 from scheduler.domain.localtime import local_on
 from scheduler.domain.status import AppointmentStatus
-from scheduler.models.appointment import Appointment, by_public_id
 from scheduler.models.user import StaffRole
 from scheduler.services.account.accounts import set_password
 from tests.cast import NOW, PASSWORD, add_patient, hire
-from tests.pages.desk import sign_in
-from tests.services.courses import visit
+from tests.pages.desk import board_of, fresh, sign_in, wall
 from tests.visits import single
-
-
-def board_of(one: Appointment) -> str:
-    return f"/board/{local_on(one.start_at, one.zone)}"
-
-
-def fresh(session, one: Appointment) -> Appointment:
-    """Return the visit as it is in the database now."""
-    session.rollback()
-    session.expire_all()
-    return by_public_id(session, one.clinic_id, one.public_id)
-
-
-def wall(one: Appointment) -> datetime:
-    return one.start_at.astimezone(one.zone)
-
-
-@pytest.fixture
-def infusion(course):
-    return visit(course, "infusion-2")
-
-
-@pytest.fixture
-def on_its_day(tmp_path, infusion):
-    """Let the server believe that the infusion begins in a quarter of an hour."""
-    begins = infusion.start_at - timedelta(minutes=15) - datetime.now(UTC)
-    (tmp_path / "clock").write_text(str(begins.total_seconds()))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 // column, a drag asks where it may go, and what another desk changes is shown here within seconds.
 
 import { label, startDragging, wallTime } from "./board_drag.js";
+import { isBeingUsed, show, showAfterChange } from "./panel.js";
 
 const POLL = 5000;
 const FULL = 60000; // states count minutes, so the columns are drawn again each minute
@@ -19,7 +20,7 @@ document.addEventListener("click", (event) => {
 
 function open(id) {
   mark(id);
-  window.htmx.ajax("GET", `/appointments/${id}`, { target: "#panel", swap: "innerHTML" });
+  show("GET", `/appointments/${id}`);
 }
 
 function mark(id) {
@@ -38,7 +39,7 @@ document.addEventListener("part:closed", (event) => {
 
 document.addEventListener("board:changed", async (event) => {
   await refresh(0);
-  if (event.detail.open) open(event.detail.open);
+  if (event.detail.open && showAfterChange(event.detail.open)) mark(event.detail.open);
 });
 
 // --- keys
@@ -83,7 +84,7 @@ document.addEventListener("click", (event) => {
   if (!place) return;
   const whose = board.dataset.view === "people" ? "practitioner" : "location";
   const values = { date: board.dataset.on, time: wallTime(board, place.row), [whose]: place.column.dataset.place };
-  window.htmx.ajax("GET", board.dataset.newVisit, { target: "#panel", swap: "innerHTML", values });
+  show("GET", board.dataset.newVisit, values);
 });
 
 // --- what others change
@@ -92,11 +93,6 @@ async function refresh(since) {
   const address = `/board/${board.dataset.on}/grid?${shown}`;
   const answer = await fetch(address, { headers: { "HX-Request": "true", "X-Background": "1" } });
   if (answer.status === 200) draw(await answer.text());
-}
-
-// A part of the panel that was opened, or a field that has the focus, is not taken away from the user.
-function isBeingUsed() {
-  return panel.querySelector("details[open]") || document.activeElement?.matches("#panel :is(input, select, textarea)");
 }
 
 // The visit beside the board is fetched again when its block has changed, unless someone is typing there.
@@ -109,13 +105,15 @@ async function refreshPanel(before) {
   if (answer.status !== 200 || !shown.isConnected) return;
   const page = await answer.text();
   if (isBeingUsed()) return; // by now
-  const held = document.activeElement?.closest("#panel") && document.activeElement.id;
+  const held = document.activeElement?.closest("#panel") && nameOf(document.activeElement);
   const { scrollTop } = panel;
   panel.innerHTML = page;
   window.htmx.process(panel);
   panel.scrollTop = scrollTop;
-  if (held) document.getElementById(held)?.focus({ preventScroll: true });
+  if (held) [...panel.querySelectorAll("a, button, summary, [tabindex]")].find((one) => nameOf(one) === held)?.focus({ preventScroll: true });
 }
+
+const nameOf = (element) => element.id || `${element.tagName} ${element.href ?? ""} ${element.textContent.trim()}`;
 
 // What another desk changes of a visit shows in its block: state, time, place. Numbers count minutes by themselves.
 function look(id) {
@@ -159,8 +157,7 @@ setInterval(() => poll().catch(() => {}), POLL);
 // --- dragging ends in the preview of the move, beside the board
 startDragging(() => board, (visit, start) => {
   mark(visit.dataset.visit);
-  const values = { ...start, scope: "following" };
-  window.htmx.ajax("POST", `/appointments/${visit.dataset.visit}/time/preview`, { target: "#panel", swap: "innerHTML", values });
+  show("POST", `/appointments/${visit.dataset.visit}/time/preview`, { ...start, scope: "following" });
 });
 
 // --- a link to a day may name the visit that it is about

@@ -1,9 +1,10 @@
 // The week: a click opens the visit beside it, or on an empty place of a day the form for a new one. A visit that is
 // dragged to another day is moved there at the same time, or shows the times of that day that fit.
 
+import { show, showAfterChange } from "./panel.js";
+
 const panel = document.getElementById("panel");
 const week = () => document.getElementById("week");
-const show = (method, address, values) => window.htmx.ajax(method, address, { target: "#panel", swap: "innerHTML", values });
 let held = null;
 
 document.addEventListener("click", (event) => {
@@ -65,5 +66,5 @@ function over(day) {
 // --- what was changed here
 document.addEventListener("board:changed", async (event) => {
   await window.htmx.ajax("GET", window.location.href, { target: "#week", select: "#week", swap: "outerHTML" });
-  if (event.detail.open) show("GET", `/appointments/${event.detail.open}`);
+  if (event.detail.open) showAfterChange(event.detail.open);
 });

@@ -36,7 +36,7 @@ def test_a_member_leaves_and_is_no_member(session, harbor):
 
 
 @both
-def test_what_a_member_made_for_themself_ends_with_the_membership(app, session, harbor):
+def test_what_a_member_made_for_themself_ends_with_the_membership(client, session, harbor):
     nick, nurse = harbor.users["nick"], harbor.actor("nick")
     own, colleague = harbor.people["Nina"], harbor.people["Theo"]
     places.tie_account(session, harbor.command, own, nick, NOW)
@@ -53,9 +53,7 @@ def test_what_a_member_made_for_themself_ends_with_the_membership(app, session, 
     session.commit()
     memberships.end(session, harbor.actor("ada"), membership, NOW)
     session.commit()
-    answers = {
-        name: app.test_client().get(f"/feeds/{token}.ics").status_code for name, (_, token) in made.items()
-    }
+    answers = {name: client.get(f"/feeds/{token}.ics").status_code for name, (_, token) in made.items()}
 
     assert answers == {
         "clinic": 410,
