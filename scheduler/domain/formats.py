@@ -89,6 +89,14 @@ class Formats:
         """Return such as "Nov 30"."""
         return _skeleton(self, "MMMd", on.year, on.month, on.day)
 
+    def month_year(self, on: dt.date) -> str:
+        """Return such as "November 2026"."""
+        return _skeleton(self, "yMMMM", on.year, on.month, 1)
+
+    def short_month(self, on: dt.date) -> str:
+        """Return such as "Nov"."""
+        return _skeleton(self, "MMM", on.year, on.month, 1)
+
     def moment(self, local: dt.datetime) -> str:
         """Return such as "Mon, Nov 30, 9:30 AM"."""
         return f"{self.day(local)}, {self.time(local)}"

@@ -32,7 +32,7 @@ from scheduler.services.planning.wishes import CourseRequest
 from scheduler.transactions import write_now
 from scheduler.web import wish_form
 from scheduler.web.current import actor
-from scheduler.web.month import CalendarDay, weeks
+from scheduler.domain.month import CalendarDay, weeks
 from scheduler.web.wish_form import Fields
 
 # What a desk reads of a proposal's terms; the others are about the clinic's use of its time, for programs.
