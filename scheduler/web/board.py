@@ -27,7 +27,7 @@ from scheduler.services.day.shades import shades
 from scheduler.services.planning import availability
 from scheduler.transactions import only_reads
 from scheduler.web.addresses import came_from
-from scheduler.web.board_scale import STYLES, scale_of, week_scale_of
+from scheduler.web.board_scale import STYLES, WEEK_STYLES, scale_of, week_scale_of
 from scheduler.web.current import actor
 from scheduler.web.first_steps import missing_steps
 from scheduler.web.local import read_date
@@ -133,7 +133,17 @@ def names() -> Answer:
 @bp.get("/ticks.css")
 def ticks() -> Response:
     """The style sheet that places things by the five minutes: inline styles are not allowed."""
-    return Response(STYLES, mimetype="text/css", headers={"Cache-Control": "public, max-age=86400"})
+    return _sheet(STYLES)
+
+
+@bp.get("/week-ticks.css")
+def week_ticks() -> Response:
+    """The same for the week, where time goes to the right."""
+    return _sheet(WEEK_STYLES)
+
+
+def _sheet(rules: str) -> Response:
+    return Response(rules, mimetype="text/css", headers={"Cache-Control": "public, max-age=86400"})
 
 
 def _board(on: date, template: str = "board/day.html", only: str = "") -> str:
@@ -215,7 +225,9 @@ def _part(only: str, what: str) -> str:
 
 def _wanted(board: Day, only: str, now: datetime) -> set[int]:
     if concern := _part(only, "is"):
-        return {visit.id for found, visits in board.concerns(now).items() if found == concern for visit in visits}
+        return {
+            visit.id for found, visits in board.concerns(now).items() if found == concern for visit in visits
+        }
     person, kind = _part(only, "person"), _part(only, "kind")
     return {visit.id for visit in board.visits if _is_wanted(visit, person, kind)}
 

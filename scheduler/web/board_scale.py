@@ -1,7 +1,7 @@
 """From instants to rows of the board: one row is five minutes of the part of the day that is shown.
 
 A place on the board is a class (r13 starts in row 13, s25 spans 25 rows), because the content security policy allows no
-inline style. STYLES is the sheet of these classes.
+inline style. STYLES and WEEK_STYLES are the sheets of these classes.
 """
 
 from __future__ import annotations
@@ -106,14 +106,20 @@ def week_scale_of(zone: ZoneInfo, found: Week) -> WeekScale:
     walls += [
         (to_local(block.start, zone).time(), to_local(block.end - TICK, zone).time()) for block in blocks
     ]
-    return WeekScale(zone, min(one.hour for one, _ in walls), max(max(one.hour, two.hour) for one, two in walls) + 1)
+    return WeekScale(
+        zone, min(one.hour for one, _ in walls), max(max(one.hour, two.hour) for one, two in walls) + 1
+    )
 
 
 def _styles() -> str:
     rules = [f".r{n}{{grid-row-start:{n}}}.s{n}{{grid-row-end:span {n}}}" for n in range(1, ROWS + 1)]
     rules += [f".l{n}{{grid-column:{n}}}.w{n}{{grid-column:1/span {n}}}" for n in range(1, UNITS + 1)]
     rules += [f".rows{n}{{grid-template-rows:repeat({n},var(--tick))}}" for n in range(12, ROWS + 1, 12)]
-    rules += [f".c{n}{{grid-column-start:{n}}}.k{n}{{grid-column-end:span {n}}}" for n in range(1, DAY + 1)]
+    return "\n".join(rules)
+
+
+def _week_styles() -> str:
+    rules = [f".c{n}{{grid-column-start:{n}}}.k{n}{{grid-column-end:span {n}}}" for n in range(1, DAY + 1)]
     for n in range(1, 25):
         whole = n * HOUR // TICK
         columns = f"grid-template-columns:repeat({whole},minmax(0,1fr));min-width:{n * 3.5}rem"
@@ -122,3 +128,4 @@ def _styles() -> str:
 
 
 STYLES = _styles()
+WEEK_STYLES = _week_styles()

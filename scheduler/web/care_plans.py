@@ -56,7 +56,10 @@ def show(care_plan_id: str) -> str:
         picture=shown,
         weeks=weeks_of(shown, actor().clinic.formats),
         series=series_of(shown),
-        ends_at=max((one.visit.start_at for one in shown.steps if one.stands and not one.visit.book_by_on), default=None),
+        ends_at=max(
+            (one.visit.start_at for one in shown.steps if one.stands and not one.visit.book_by_on),
+            default=None,
+        ),
         authorized=_authorized(course, shown),
         drawn=timeline(shown, actor().clinic.zone, actor().clinic.formats, now),
         wellbeing=plots(check_ins, actor().clinic.zone),
@@ -145,7 +148,9 @@ def reopen_requirement(care_plan_id: str, key: str) -> Response:
 
 def _authorized(course: CarePlan, shown: Picture) -> Any:
     """Return how many visits an insurance still covers; None for a course without such a count."""
-    counts = (requirements.count_of(course, one.rule, one.row) for one in shown.requirements if one.row.completed_at)
+    counts = (
+        requirements.count_of(course, one.rule, one.row) for one in shown.requirements if one.row.completed_at
+    )
     return next((count for count in counts if count), None)
 
 

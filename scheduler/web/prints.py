@@ -9,8 +9,8 @@ from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.http import signing
 from scheduler.domain.plans import Role
+from scheduler.http import signing
 from scheduler.models import preparations, visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.patient import Patient

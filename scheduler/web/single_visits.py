@@ -69,21 +69,24 @@ def duplicate(visit_id: str) -> Response:
     if visit is None:
         raise NotFound
     later = visit.local_start + timedelta(days=7)
-    like = {
-        "patient": visit.patient.public_id,
-        "kind": _kind_of(visit),
-        "location": visit.location.public_id if visit.location else None,
-        "practitioner": visit.practitioners[0].public_id if visit.practitioners else None,
-        "date": later.date().isoformat(),
-        "time": later.strftime("%H:%M"),
-    }
-    return redirect(url_for(".form", **like), 303)
+    like = url_for(
+        ".form",
+        patient=visit.patient.public_id,
+        kind=_kind_of(visit),
+        location=visit.location.public_id if visit.location else None,
+        practitioner=visit.practitioners[0].public_id if visit.practitioners else None,
+        date=later.date().isoformat(),
+        time=later.strftime("%H:%M"),
+    )
+    return redirect(like, 303)
 
 
 def may_be_duplicated(visit: Appointment) -> bool:
     """Return whether a visit like this can be booked alone: not one that gives a drug or has requirements."""
     return visit.care_plan is None or not any(
-        without_course(action) for action in visit.care_plan.plan_definition.plan.actions if action.key == visit.action
+        without_course(action)
+        for action in visit.care_plan.plan_definition.plan.actions
+        if action.key == visit.action
     )
 
 
@@ -91,7 +94,9 @@ def _kind_of(visit: Appointment) -> str | None:
     """Return the choice of the form that is this visit, or has its name at least."""
     length = visit.end_at - visit.start_at
     like = [one for one in _kinds() if one.action.title == visit.title]
-    return next((one.key for one in like if one.action.attended_length == length), like[0].key if like else None)
+    return next(
+        (one.key for one in like if one.action.attended_length == length), like[0].key if like else None
+    )
 
 
 @bp.post("/new")

@@ -18,7 +18,8 @@ from tests.pages.fitting import FONTS, WIDTHS, misfits
 SHARES = 6  # so that no worker is alone at the end with all the pages
 EXCEPTIONS = {
     "no page, but what programs read": (
-        "api_docs.document board.ticks fhir.elsewhere fhir.metadata fhir.read fhir.search health.healthz health.livez "
+        "api_docs.document board.ticks board.week_ticks "
+        "fhir.elsewhere fhir.metadata fhir.read fhir.search health.healthz health.livez "
         "health.metrics health.readyz mailbox.calendar mailbox.listing mailbox.source patient_pages.one_calendar "
         "security.static sessions.awake static"
     ),

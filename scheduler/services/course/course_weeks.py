@@ -47,12 +47,13 @@ def weeks_of(picture: Picture, formats: Formats) -> list[CourseWeek]:
     rows = _rows(picture)
     doses = [row.step.visit.start_at for row in rows if is_dose(picture, row.step.visit)]
     found = []
-    for (is_later, first_on), group in groupby(rows, lambda row: _week(row.step.visit, formats)):
+    for (is_later, week_on), group in groupby(rows, lambda row: _week(row.step.visit, formats)):
         own = tuple(group)
-        if is_later:
-            first_on, last_on = (_day(row.step.visit) for row in (own[0], own[-1]))
-        else:
-            last_on = first_on + WEEK - timedelta(days=1)
+        first_on, last_on = (
+            (_day(own[0].step.visit), _day(own[-1].step.visit))
+            if is_later
+            else (week_on, week_on + WEEK - timedelta(days=1))
+        )
         is_before = bool(doses) and own[-1].step.visit.start_at < doses[0]
         found.append(CourseWeek(first_on, last_on, "Preparation" if is_before else _title(picture, own), own))
     return found

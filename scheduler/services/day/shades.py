@@ -21,15 +21,21 @@ class Shade:
     why: str = ""
 
 
-def shades(free: Availability, closed: Sequence[Closure], resource_id: int | None, row: int = 0) -> list[Shade]:
+def shades(
+    free: Availability, closed: Sequence[Closure], resource_id: int | None, row: int = 0
+) -> list[Shade]:
     """Return the closed stretches of one day of the calendar, cut where what closes them changes."""
-    found = []
+    found: list[Shade] = []
     for rest in day_load.closed(free, resource_id, row):
         left = [rest]
         for one in closed:
             if one.resource_id not in (None, resource_id):
                 continue
-            cut = Window(max(one.start_at, rest.start), min(one.end_at, rest.end)) if _meets(one, rest) else None
+            cut = (
+                Window(max(one.start_at, rest.start), min(one.end_at, rest.end))
+                if _meets(one, rest)
+                else None
+            )
             if cut:
                 parts = subtract([cut], [shade.window for shade in found])
                 found += [Shade(part, words(one)) for part in parts]

@@ -134,7 +134,10 @@ def _day(
             PlaceOfDay(
                 place,
                 tuple(
-                    block for visit in visits if visit.location_id == place.id for block in boards.blocks(visit)
+                    block
+                    for visit in visits
+                    if visit.location_id == place.id
+                    for block in boards.blocks(visit)
                 ),
                 tuple(shades(free, closed, place.resource_id, row)),
             )
