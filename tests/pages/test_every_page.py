@@ -27,7 +27,7 @@ EXCEPTIONS = {
         "board.grid booking.improvement mailbox.frame moves.starts tasks.count tasks.refresh "
         "settings.first_preview visits.panel"
     ),
-    "leads to a page that is on the list": "board.jump",
+    "leads to a page that is on the list": "board.jump single_visits.duplicate",
     "answers 404": (
         "security.tf_select security.two_factor_rescue security.two_factor_setup "
         "security.two_factor_token_validation"

@@ -427,6 +427,7 @@ NO_PAGE = {  # the reads of STAFF that show no page of these objects
     "GET booking.improvement": 404,
     "GET courses_ahead.make_up": 409,
     "GET feed_pages.mine": 303,
+    "GET single_visits.duplicate": 303,
 }
 
 
