@@ -13,7 +13,7 @@ from tests.fonts import NARROW, WIDE
 from tests.pages.accessibility import findings, with_axe
 from tests.pages.addresses import addresses, before_signing_in
 from tests.pages.desk import settle, sign_in
-from tests.pages.fitting import FONTS, WIDTHS, misfits
+from tests.pages.fitting import FONTS, WIDTHS, misfits, odd_type
 
 SHARES = 6  # so that no worker is alone at the end with all the pages
 EXCEPTIONS = {
@@ -51,6 +51,7 @@ def test_a_page_is_accessible_and_fits(
         settle(page)
         found.extend(f"{address}: {one}" for one in findings(page))
         found.extend(f"{address}, dark: {one}" for one in in_the_dark(page))
+        found.extend(f"{address} {one}" for one in odd_type(page))
         found.extend(f"{address} {one}" for one in misfits(page))
 
     for address in first[share::SHARES]:
