@@ -88,7 +88,8 @@ TYPE = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement, words = node.data.trim().slice(0, 30);
-    if (!words || element.closest('script, style, noscript, option, .swagger-ui') || !element.checkVisibility()) continue;
+    if (!words || element.closest('script, style, noscript, option, .swagger-ui')) continue;
+    if (!element.checkVisibility()) continue;
     const {fontSize, fontWeight} = getComputedStyle(element);
     const fits = sizes.some(size => Math.abs(size - parseFloat(fontSize)) < .06) && weights.includes(fontWeight);
     if (!fits) odd.add(`has ${words} in ${fontSize}, ${fontWeight}`);
