@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from scheduler.models.clinic import Clinic
 from scheduler.models.reminder import Reminder
+from scheduler.services.clinic.working_days import working_days
 from scheduler.services.course import booking
 from scheduler.services.feed import feeds
 from scheduler.services.planning import proposals
@@ -27,6 +28,7 @@ def test_the_demo_loads(app, session, now):
 
     assert (done.exit_code, done.stderr) == (0, "")
     assert books.faults(session, clinic.id, now) == CLEAN
+    assert working_days(session, clinic)(now.astimezone(clinic.zone).date())
 
 
 @on_odd_days

@@ -14,7 +14,7 @@ SIZES: tuple[ViewportSize, ...] = (
     {"width": 1024, "height": 768},
     {"width": 390, "height": 844},
 )
-IN_THE_DARK = ("board", "booking-page", "course-page", "patient", "patients-page")
+IN_THE_DARK = ("board", "week", "booking-page", "course-page", "patient", "patients-page")
 ADMIN = "admin@demo.seriate.example"  # sees every page
 Shots = dict[str, str]
 
@@ -58,7 +58,7 @@ def _shots(page: Page, on: str) -> Shots:
     patient = _where(page, "#panel-title a")
     course = _where(page, '#panel a[href^="/care-plans/"]')
     page.goto(f"/board/{on}/week")
-    later = _where(page, ".week-visits .is-pending, .week-visits .is-booked")
+    later = _where(page, "#week [data-ahead] .slot[draggable]")
     page.goto("/patients")
     known = [link.get_attribute("href") or "" for link in page.locator("#found td:first-child a").all()[:2]]
     page.goto("/settings/protocols")
@@ -71,6 +71,7 @@ def _shots(page: Page, on: str) -> Shots:
         "shift": f"/board/{on}/shift",
         "day-sheet": f"/board/{on}/print",
         "visit-page": visit,
+        "visit-sheet": f"{visit}/sheet",
         "move": f"{later}/time",
         "patients": "/patients",
         "patient": patient,

@@ -132,10 +132,18 @@ def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> str:
     sign_in(page, folder)
     show(page, "/")
     take(page, "board-1440")
+    show(page, f"/board/{tuesday():%Y-%m-%d}/week")
+    take(page, "week-1440")
+    show(page, f"/board/{tuesday():%Y-%m-%d}/print")
+    take(page, "day-sheet-1440")
     show(page, "/patients")
     take(page, "patients-1440")
     book(page)
     take(page, "course-1440")
+    page.emulate_media(color_scheme="dark")
+    show(page, "/")
+    take(page, "board-dark-1440")
+    page.emulate_media(color_scheme="light")
     travel(folder, offset + MAIL_IS_DUE)
     show(page, f"/demo/mailbox/{confirmation(page)}")
     take(page, "mail-1440")
@@ -147,6 +155,10 @@ def job(browser: Browser, address: str, folder: Path, offset: timedelta) -> str:
     phone = browser.new_page(viewport=PHONE, timezone_id=str(ZONE))
     show(phone, link.group())
     take(phone, "visit-390")
+    own = browser.new_page(viewport=PHONE, base_url=address, timezone_id=str(ZONE))
+    sign_in(own, folder)
+    show(own, "/")
+    take(own, "board-390")
     return link.group()
 
 
@@ -157,7 +169,7 @@ def sign_in(page: Page, folder: Path) -> None:
     page.get_by_label("Email").fill(DESK)
     page.get_by_label("Password").fill(passwords[DESK])
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("navigation", name="Main").wait_for()
+    page.get_by_role("navigation", name="Main").wait_for(state="attached")  # a narrow page folds it
 
 
 def book(page: Page) -> None:

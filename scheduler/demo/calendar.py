@@ -11,6 +11,7 @@ from scheduler.services.clinic import holidays
 from scheduler.services.clinic.schedules import Hours
 
 WEEKDAYS = {name: number for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), 1)}
+USUAL_DAY = WEEKDAYS["wed"]
 
 
 def zone_of(document: Mapping[str, Any]) -> ZoneInfo:
@@ -53,12 +54,9 @@ def extra_days(
                 yield day, entry
 
 
-def lively_day(document: Mapping[str, Any], today: date) -> date:
-    """Return today if the clinic is open, else the next day on which it is."""
-    horizon = today + timedelta(days=30)
-    shut = holiday_names(document, today, horizon)
-    open_weekdays = {hours.weekday for hours in weekly(document["hours"])}
-    return next(day for day in days(today, horizon) if day not in shut and day.isoweekday() in open_weekdays)
+def usual_hours(entries: Sequence[Mapping[str, Any]]) -> list[tuple[time, time]]:
+    """Return the hours of a usual day, for one that would be closed."""
+    return [(hours.starts, hours.ends) for hours in weekly(entries) if hours.weekday == USUAL_DAY]
 
 
 def days(first: date, last: date) -> Iterator[date]:

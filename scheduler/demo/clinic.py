@@ -52,7 +52,7 @@ class Cast:
 
 
 def set_up(session: Session, document: Mapping[str, Any], today: date, since: datetime) -> Cast:
-    """Make the clinic as it is from `since` on; what closes is counted from `today`."""
+    """Make the clinic as it is from `since` on; what closes is counted from `today`, which is always open."""
     clinic = clinics.found(
         session,
         document["key"],
@@ -69,8 +69,12 @@ def set_up(session: Session, document: Mapping[str, Any], today: date, since: da
     schedules.set_hours(session, actor, None, calendar.weekly(document["hours"]), since)
     resources = _places(session, actor, document, since) | _people(session, actor, document, since)
     first, last = since.date(), today + timedelta(days=clinic.settings.planning_horizon_days)
-    holidays.close_public(session, actor, first, last, since, document.get("holidays", ()))
+    kept, day = document.get("holidays", ()), timedelta(days=1)
+    for begins, ends in ((first, today - day), (today + day, last)):
+        holidays.close_public(session, actor, begins, ends, since, kept)
     _open_extra_days(session, actor, document, resources, first, last, since)
+    if today.isoweekday() not in {hours.weekday for hours in calendar.weekly(document["hours"])}:
+        _open_today(session, actor, document, resources, today, since)
     _send_away(session, actor, document, resources, today, since)
     accounts = _accounts(session, clinic, document, resources, since)
     contacts = {"answer_contacts": document["answer_contacts"]}
@@ -113,6 +117,21 @@ def _open_extra_days(
         who: list[Resource | None] = [None, *(resources[name].resource for name in entry["people"])]
         for resource in who:
             schedules.set_override(session, actor, resource, day, [calendar.times_of(entry["times"])], now)
+
+
+def _open_today(
+    session: Session,
+    actor: Actor,
+    document: Mapping[str, Any],
+    resources: Mapping[str, Location | Practitioner],
+    today: date,
+    now: datetime,
+) -> None:
+    """Let the clinic work on the day the demo is started, as on a usual day: most people try it on a weekend."""
+    schedules.set_override(session, actor, None, today, calendar.usual_hours(document["hours"]), now)
+    for entry in document["people"]:
+        if hours := calendar.usual_hours(entry["shifts"]):
+            schedules.set_override(session, actor, resources[entry["name"]].resource, today, hours, now)
 
 
 def _send_away(

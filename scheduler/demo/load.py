@@ -40,7 +40,7 @@ def play(session: Session, now: datetime, seed: int, patients: int, progress: Pr
     since = now - HISTORY
     today = local_on(now, calendar.zone_of(document))
     cast = clinic.set_up(session, document, today, since)
-    world = World(session, cast, now, calendar.lively_day(document, today))
+    world = World(session, cast, now, today)
     for story in stories(patients, seed):
         courses.tell(world, story, names, seed)
     for at in world.timeline.play(until=now):

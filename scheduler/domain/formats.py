@@ -89,6 +89,14 @@ class Formats:
         """Return such as "Nov 30"."""
         return _skeleton(self, "MMMd", on.year, on.month, on.day)
 
+    def month_year(self, on: dt.date) -> str:
+        """Return such as "November 2026"."""
+        return _skeleton(self, "yMMMM", on.year, on.month, 1)
+
+    def short_month(self, on: dt.date) -> str:
+        """Return such as "Nov"."""
+        return _skeleton(self, "MMM", on.year, on.month, 1)
+
     def moment(self, local: dt.datetime) -> str:
         """Return such as "Mon, Nov 30, 9:30 AM"."""
         return f"{self.day(local)}, {self.time(local)}"
@@ -99,8 +107,12 @@ class Formats:
 
     def spoken(self, local: dt.datetime) -> str:
         """Return what is read aloud on the phone, such as "Thursday, December 10, at 9:30 AM". In English only."""
+        return f"{self.weekday_and_day(local)}, at {self.time(local)}"
+
+    def weekday_and_day(self, on: dt.date) -> str:
+        """Return such as "Thursday, December 10", where the year is clear."""
         pattern = WEEKDAY.sub("EEEE", self._babel.datetime_skeletons["MMMMEd"].pattern)
-        return f"{parse_pattern(pattern).apply(_day(local), self._babel)}, at {self.time(local)}"
+        return str(parse_pattern(pattern).apply(_day(on), self._babel))
 
     def weekday(self, number: int) -> str:
         """Return the name of an ISO weekday (Monday is 1), such as "Monday"."""

@@ -7,6 +7,7 @@ a task for a person (domain/answers.py); they decide nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, String, Text, UniqueConstraint, select
@@ -66,6 +67,12 @@ class CheckIn(InClinic, Model):
 
 def driver_of(session: Session, appointment: Appointment) -> DriverAnswer | None:
     return session.scalar(select(DriverAnswer).where(DriverAnswer.appointment_id == appointment.id))
+
+
+def drivers_of(session: Session, appointment_ids: Sequence[int]) -> dict[int, DriverAnswer]:
+    """Return what patients said about the way home, by visit."""
+    query = select(DriverAnswer).where(DriverAnswer.appointment_id.in_(appointment_ids))
+    return {one.appointment_id: one for one in session.scalars(query)}
 
 
 def check_in_of(session: Session, appointment: Appointment) -> CheckIn | None:

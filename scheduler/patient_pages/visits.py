@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from flask import Response, current_app
 
 from config import Settings
 from scheduler.database import db
+from scheduler.domain.localtime import local_on
+from scheduler.domain.month import CalendarDay, weeks
 from scheduler.ical import course_calendar
 from scheduler.models.appointment import Appointment
 from scheduler.models.open_requirements import is_needed
 from scheduler.models.patient_request import last_declined, open_for
-from scheduler.models.preparations import steps
+from scheduler.models.preparations import PreparationLine, steps
 from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
 from scheduler.services.clinic.displaced import among
 from scheduler.services.patient.patient_answers import waiting_check_in
+from scheduler.services.patient.self_service import Choices
 from scheduler.services.planning.courses import missing_before_each
 from scheduler.services.task import emailed_proposals
 
+MOST_WEEKS = 10
+Offered = tuple[Appointment, Choices, Sequence[PreparationLine]]
 FEW = 3  # a mail about no more visits opens the page with these unfolded
 
 
@@ -34,6 +40,8 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
     visits = page.visits()
     standing = [visit for visit in visits if visit.status.is_live]
     offered = [(visit, page.choices(visit), steps(visit, page.speech.language)) for visit in visits]
+    next_id = standing[0].public_id if standing else ""
+    after_next = next((n for n, (visit, *_) in enumerate(offered, 1) if visit.public_id == next_id), 0)
     proposal = emailed_proposals.open_for(db.session(), page.patient, page.now)
     confirmable = [visit for visit, may, _ in offered if may.confirm]
     return shown(
@@ -41,7 +49,7 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         page,
         status,
         notice=notice,
-        next_id=standing[0].public_id if standing else "",
+        next_id=next_id,
         asked_about={visit.public_id for visit in page.about} if len(page.about) <= FEW else set(),
         requests={visit.public_id: open_for(db.session(), visit) for visit in standing},
         declined={visit.public_id: last_declined(db.session(), visit) for visit in standing},
@@ -51,12 +59,30 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         needed={visit.public_id for visit in standing if is_needed(visit, page.now)},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=offered,
+        leading=offered[:after_next],
+        months=_months(page, offered[after_next:]),
+        calendar=_calendar(page, standing),
         proposal=proposal,
         proposed=emailed_proposals.visits_of(proposal) if proposal else [],
         held_until=emailed_proposals.held_until(proposal, page.now) if proposal else None,
         confirmable=confirmable if len(confirmable) > 1 else [],
         zone=_shared_zone(page, visits),
     )
+
+
+def _months(page: Opened, offered: Sequence[Offered]) -> list[tuple[str, list[Offered]]]:
+    """Return the visits after the next one by month, with the month's name."""
+
+    def name(one: Offered) -> str:
+        return page.speech.formats.month_year(local_on(one[0].start_at, page.clinic.zone))
+
+    return [(words, list(group)) for words, group in groupby(offered, name)]
+
+
+def _calendar(page: Opened, standing: Sequence[Appointment]) -> list[list[CalendarDay[Appointment]]]:
+    """Return the weeks of the visits that are booked; nothing for a few visits, or where it would be long."""
+    found = weeks(standing, lambda one: one.start_at, page.clinic.zone, page.speech.formats, {})
+    return found if len(standing) > FEW and len(found) <= MOST_WEEKS else []
 
 
 def _shared_zone(page: Opened, visits: Sequence[Appointment]) -> str:

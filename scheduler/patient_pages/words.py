@@ -35,6 +35,7 @@ WORDS: dict[str, dict[str, str]] = {
         "add": "Add to my calendar",
         "by-phone": "To change this appointment, please call us.",
         "more": "Details and changes",
+        "calendar-of-days": "Days with an appointment",
         "back": "Back to my appointments",
         "cancel-title": "Cancel this appointment?",
         "cancel-what": "This time will be offered to another patient. If you need a different time, you can "
@@ -236,6 +237,7 @@ WORDS: dict[str, dict[str, str]] = {
         "add": "Añadir a mi calendario",
         "by-phone": "Para cambiar esta cita, llámenos.",
         "more": "Detalles y cambios",
+        "calendar-of-days": "Días con cita",
         "back": "Volver a mis citas",
         "cancel-title": "¿Cancelar esta cita?",
         "cancel-what": "Daremos esta hora a otra persona. Si le conviene más otra hora, puede pedirla.",

@@ -19,7 +19,8 @@ from scheduler.models import visit_answer
 from scheduler.models.appointment import appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.course import careplans, missed_doses
-from scheduler.services.course.course_pictures import picture
+from scheduler.services.course.course_pictures import Picture, picture
+from scheduler.services.course.course_weeks import series_of, weeks_of
 from scheduler.services.planning.courses import missing_steps
 from scheduler.services.row_versions import check_version
 from scheduler.services.task import emailed_proposals
@@ -53,6 +54,13 @@ def show(care_plan_id: str) -> str:
         course=course,
         patient=course.patient,
         picture=shown,
+        weeks=weeks_of(shown, actor().clinic.formats),
+        series=series_of(shown),
+        ends_at=max(
+            (one.visit.start_at for one in shown.steps if one.stands and not one.visit.book_by_on),
+            default=None,
+        ),
+        authorized=_authorized(course, shown),
         drawn=timeline(shown, actor().clinic.zone, actor().clinic.formats, now),
         wellbeing=plots(check_ins, actor().clinic.zone),
         check_ins=check_ins,
@@ -136,6 +144,14 @@ def reopen_requirement(care_plan_id: str, key: str) -> Response:
         f"{course.plan_definition.plan.requirement(key).title}: marked as not complete.",
         "requirements",
     )
+
+
+def _authorized(course: CarePlan, shown: Picture) -> Any:
+    """Return how many visits an insurance still covers; None for a course without such a count."""
+    counts = (
+        requirements.count_of(course, one.rule, one.row) for one in shown.requirements if one.row.completed_at
+    )
+    return next((count for count in counts if count), None)
 
 
 def find(care_plan_id: str) -> CarePlan:

@@ -77,6 +77,7 @@ DATES: dict[str, Callable[[Formats, date], str]] = {
     "dated": Formats.dated,  # Mon, Nov 30, 2026
     "dense": Formats.date,  # Nov 30, 2026
     "long": Formats.long,  # Monday, November 30, 2026
+    "weekday": Formats.weekday_and_day,  # Monday, November 30
     "month": Formats.month_day,  # Nov 30
 }
 

@@ -16,6 +16,7 @@ from flask import current_app, url_for
 from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
+from scheduler.domain.month import CalendarDay, weeks
 from scheduler.domain.planner.values import Placement, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.domain.text import visits_and_calls
@@ -32,7 +33,6 @@ from scheduler.services.planning.wishes import CourseRequest
 from scheduler.transactions import write_now
 from scheduler.web import wish_form
 from scheduler.web.current import actor
-from scheduler.web.month import CalendarDay, weeks
 from scheduler.web.wish_form import Fields
 
 # What a desk reads of a proposal's terms; the others are about the clinic's use of its time, for programs.

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import Blueprint, render_template, request
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.plans import Role
 from scheduler.http import signing
-from scheduler.models import preparations
+from scheduler.models import preparations, visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.patient import Patient
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
 from scheduler.services.planning.proposal_tokens import unsign
+from scheduler.services.visit.requirements import rules_for
 from scheduler.transactions import only_reads
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
 from scheduler.web.shell import may
+from scheduler.web.visits import find as find_visit
 
 bp = Blueprint("prints", __name__)
+DRIVER = "driver"
+
+
+@dataclass(frozen=True)
+class PrintedColumn:
+    """A chair, a room or a person with the visits of the day."""
+
+    name: str
+    visits: list[Appointment]
 
 
 @bp.get("/care-plans/<care_plan_id>/sheet")
@@ -43,6 +56,21 @@ def course(care_plan_id: str) -> str:
         patient=found.patient,
         visits=[(visit, _lines(visit, speech)) for visit in ahead],
         now=now,
+    )
+
+
+@bp.get("/appointments/<visit_id>/sheet")
+@may("view")
+def visit(visit_id: str) -> str:
+    """One visit for its patient, with its preparation."""
+    found, clinic = find_visit(visit_id), actor().clinic
+    speech = tongue(found.patient.language, clinic.zone, clinic.formats)
+    return render_template(
+        "prints/course.html",
+        single=True,
+        patient=found.patient,
+        visits=[(found, _lines(found, speech))],
+        now=clock.now(),
     )
 
 
@@ -70,19 +98,30 @@ def day(on: str) -> str:
     """The day's columns as lists; `by` is chairs or people, `names` is names or initials."""
     asked = read_date("date", on)
     view = BoardView.PEOPLE if request.args.get("by") == BoardView.PEOPLE else BoardView.CHAIRS
-    board = boards.load(db.session(), actor().clinic, asked, view)
+    now = clock.now()
+    board = boards.load(db.session(), actor().clinic, asked, view, now)
     named: Callable[[Patient], str] = _name if request.args.get("names") == "names" else initials
     columns = [
-        (column.name, list({block.visit.id: block.visit for block in column.blocks}.values()))
+        PrintedColumn(column.name, list({block.visit.id: block.visit for block in column.blocks}.values()))
         for column in board.columns
     ]
+    if view is BoardView.CHAIRS:
+        columns.append(PrintedColumn("Phone and video", board.calls))
     return render_template(
         "prints/day.html",
         board=board,
         columns=columns,
         named=named,
+        full=request.args.get("names") == "names",
+        drivers=visit_answer.drivers_of(db.session(), [one.id for one in board.visits]),
+        nurses=lambda visit: [one.name for one in visit.practitioners if Role.NURSE in one.roles],
+        others=lambda visit: [one.name for one in visit.practitioners if Role.NURSE not in one.roles],
+        needs_driver=lambda visit: any(rule.key == DRIVER for rule in rules_for(visit)),
+        without_driver={
+            one for one, rules in board.missing.items() if any(rule.key == DRIVER for rule in rules)
+        },
         by=view.value,
-        now=clock.now(),
+        now=now,
     )
 
 

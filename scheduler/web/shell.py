@@ -6,15 +6,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, current_app, g, request, url_for
+from flask import Flask, current_app, g, request, session, url_for
 from flask_security import current_user
 from markupsafe import Markup
 
 from scheduler import clock
 from scheduler.database import db
 from scheduler.models import task
+from scheduler.models.patient import Patient
 from scheduler.services.account.permissions import allowed, require, sees
 from scheduler.services.actors import Actor
+from scheduler.services.clinic.staff import initials
 from scheduler.services.day import worklist
 from scheduler.services.visit import zone_drift
 from scheduler.transactions import SAFE, again_as_writer
@@ -23,6 +25,7 @@ from scheduler.web.drafts import key_of
 from scheduler.web.health import alarms
 from scheduler.web.refusals import is_partial
 
+INITIALS = "initials"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -77,7 +80,19 @@ def _frame() -> dict[str, Any]:
         "open_tasks": open_tasks,
         "may": lambda permission: bool(person and allowed(person, permission)),
         "sees": lambda field: bool(person and sees(person, field)),
+        "seen_name": _seen_name,
+        "has_initials": has_initials,
     }
+
+
+def has_initials() -> bool:
+    """Return whether boards show initials, because others can read the screen."""
+    return bool(session.get(INITIALS))
+
+
+def _seen_name(patient: Patient) -> str:
+    """Return what boards show of a patient's name."""
+    return initials(patient) if has_initials() else patient.name
 
 
 def _tasks(person: Actor) -> tuple[int, list[str]]:

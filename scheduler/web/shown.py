@@ -50,6 +50,7 @@ SHOWS: dict[str, Shows] = {
             "patients.show",
             "patients.update",
             "prints.course",
+            "prints.visit",
             "prints.offer",
             "protocol_change.form",
             "protocol_change.preview",
@@ -65,6 +66,7 @@ SHOWS: dict[str, Shows] = {
             "visits.miss",
             "visits.settle",
             "visits.show",
+            "visits.email",
             "visits.stage",
             "visits.step",
             "visits.take_back",
@@ -116,11 +118,13 @@ SHOWS: dict[str, Shows] = {
     **dict.fromkeys(
         (
             "board.jump",
+            "board.names",
             "booking.take_back",
             "feed_pages.revoke",
             "notes.add",
             "notes.strike",
             "reminders.agree",
+            "single_visits.duplicate",
             "reminders.discard",
             "reminders.release",
             "reminders.resend",
@@ -262,6 +266,7 @@ SHOWS: dict[str, Shows] = {
     **dict.fromkeys(
         (
             "board.ticks",
+            "board.week_ticks",
             "health.healthz",
             "health.livez",
             "health.metrics",

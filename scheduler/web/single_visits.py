@@ -18,7 +18,8 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Action
-from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken
+from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal, RuleBroken, SlotTaken
+from scheduler.models import appointment as appointments
 from scheduler.models import plan_definition as definitions
 from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
@@ -58,6 +59,44 @@ class VisitKind:
 @may("book")
 def form() -> str | tuple[str, int]:
     return _page()
+
+
+@bp.get("/<visit_id>/copy")
+@may("book")
+def duplicate(visit_id: str) -> Response:
+    """The form for another visit like this one: its patient, kind, place and people, a week later."""
+    visit = appointments.by_public_id(db.session(), actor().clinic.id, visit_id)
+    if visit is None:
+        raise NotFound
+    later = visit.local_start + timedelta(days=7)
+    like = url_for(
+        ".form",
+        patient=visit.patient.public_id,
+        kind=_kind_of(visit),
+        location=visit.location.public_id if visit.location else None,
+        practitioner=visit.practitioners[0].public_id if visit.practitioners else None,
+        date=later.date().isoformat(),
+        time=later.strftime("%H:%M"),
+    )
+    return redirect(like, 303)
+
+
+def may_be_duplicated(visit: Appointment) -> bool:
+    """Return whether a visit like this can be booked alone: not one that gives a drug or has requirements."""
+    return visit.care_plan is None or not any(
+        without_course(action)
+        for action in visit.care_plan.plan_definition.plan.actions
+        if action.key == visit.action
+    )
+
+
+def _kind_of(visit: Appointment) -> str | None:
+    """Return the choice of the form that is this visit, or has its name at least."""
+    length = visit.end_at - visit.start_at
+    like = [one for one in _kinds() if one.action.title == visit.title]
+    return next(
+        (one.key for one in like if one.action.attended_length == length), like[0].key if like else None
+    )
 
 
 @bp.post("/new")

@@ -31,6 +31,7 @@ from scheduler.services.clinic import displaced
 from scheduler.services.day import boards, delays, lateness
 from scheduler.services.day.delays import Delay
 from scheduler.services.day.lateness import Lateness
+from scheduler.services.mail import visit_mail
 from scheduler.services.planning.courses import blocked_by, depending, followers, missing_before
 from scheduler.services.row_versions import check_version
 from scheduler.services.visit import requirements, step_rules, visit_story, visits
@@ -39,6 +40,7 @@ from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
 from scheduler.web.resource_choice import key_of
 from scheduler.web.shell import may
+from scheduler.web.single_visits import may_be_duplicated
 
 bp = Blueprint("visits", __name__, url_prefix="/appointments")
 ADDRESSES = ", ".join(f'"{what}"' for what in visits.STEP_OF)
@@ -232,6 +234,16 @@ def settle(visit_id: str, key: str) -> Response:
     return answer(visit, f"{rule.title}: complete.")
 
 
+@bp.post("/<visit_id>/email")
+@may("book")
+def email(visit_id: str) -> Response:
+    """Mail the patient this visit's details once more."""
+    visit = find(visit_id)
+    visit_mail.send(db.session(), actor(), visit, clock.now())
+    db.session.commit()
+    return answer(visit, f"Emailed to {visit.patient.name}.")
+
+
 def find(visit_id: str) -> Appointment:
     """Return the clinic's visit with this id. Raises NotFound."""
     visit = appointments.by_public_id(db.session(), actor().clinic.id, visit_id)
@@ -290,6 +302,8 @@ def _page(visit: Appointment, **more: Any) -> str:
         lateness=late_by,
         behind_key=key_of(late_by.behind.resource_id) if late_by and late_by.behind else "",
         late=_late(visit, now),
+        may_mail=visit_mail.may_be_mailed(actor().clinic, visit, now),
+        may_duplicate=may_be_duplicated(visit),
         **more,
     )
 

@@ -44,13 +44,13 @@ def test_extra_days_are_the_first_saturdays() -> None:
     assert found == [date(2026, 11, 7), date(2026, 12, 5), date(2027, 1, 2)]
 
 
-def test_the_lively_day_is_today_or_the_next_open_one() -> None:
-    wednesday, thanksgiving, saturday = date(2026, 11, 25), date(2026, 11, 26), date(2026, 11, 28)
+def test_the_hours_of_a_usual_day_are_those_of_a_wednesday() -> None:
+    people = {entry["name"]: entry["shifts"] for entry in CLINIC["people"]}
 
-    assert [calendar.lively_day(CLINIC, day) for day in (wednesday, thanksgiving, saturday)] == [
-        wednesday,
-        date(2026, 11, 27),
-        date(2026, 11, 30),
+    assert calendar.usual_hours(CLINIC["hours"]) == [(time(8), time(18))]
+    assert calendar.usual_hours(people["Camille Laurent, LMFT"]) == [
+        (time(8), time(12)),
+        (time(12, 30), time(16, 30)),
     ]
 
 

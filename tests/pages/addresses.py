@@ -171,6 +171,7 @@ def addresses(session, staffed, course, tmp_path):
         f"/care-plans/new?patient={nora}&not_before=2026-11-24&plan_definition=therapy-6"
         "&had=therapy-2&last_on=2026-11-20&earlier_for=therapy-6/therapy-2",
         f"/appointments/{visit}",
+        f"/appointments/{visit}/sheet",
         f"/appointments/{visit}/time",
         "/reminders",
         "/reminders?view=planned",

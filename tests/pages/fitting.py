@@ -81,6 +81,28 @@ TEXTS = """() => {
   return [[...new Set(cut)], overlaps];
 }"""
 
+# Sizes are five parts of the root's, which users may change; weights are three (css/fonts.css).
+TYPE = """() => {
+  const root = parseFloat(getComputedStyle(document.documentElement).fontSize), odd = new Set();
+  const sizes = [.75, .8125, .9375, 1.25, 1.75].map(part => part * root), weights = ['400', '500', '600'];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement, words = node.data.trim().slice(0, 30);
+    if (!words || element.closest('script, style, noscript, option, .swagger-ui')) continue;
+    if (!element.checkVisibility()) continue;
+    const {fontSize, fontWeight} = getComputedStyle(element);
+    const fits = sizes.some(size => Math.abs(size - parseFloat(fontSize)) < .06) && weights.includes(fontWeight);
+    if (!fits) odd.add(`has ${words} in ${fontSize}, ${fontWeight}`);
+  }
+  return [...odd];
+}"""
+
+
+def odd_type(page: Page) -> list[str]:
+    """Return the texts of a page whose size or weight is not of the scale."""
+    found: list[str] = page.evaluate(TYPE)
+    return found
+
 
 def misfits(page: Page, fonts: Sequence[str] = FONTS) -> Iterator[str]:
     """Yield what does not fit at each width in each font: the shipped one, or that of a system, unscaled.

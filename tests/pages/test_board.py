@@ -435,7 +435,7 @@ def test_keys_lead_to_days_search_booking_and_help(alice):
     expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("t")
-    expect(page.get_by_role("heading", name="Monday, November 23, 2026")).to_be_visible()
+    expect(page.get_by_role("heading", name="Monday, November 23")).to_be_visible()
     page.wait_for_load_state()  # the keys' script comes after the heading
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Find a patient")).to_be_focused()
@@ -454,6 +454,36 @@ def test_the_board_is_in_the_clinics_time_wherever_the_browser_is(open_page, liv
     expect(block).to_contain_text(USUAL.time(wall(infusion)))
 
 
+def test_the_week_opens_visits_and_takes_new_ones_in_free_time(alice, infusion):
+    page = alice
+    page.goto(f"{board_of(infusion)}/week")
+    day = page.locator(f'[data-on="{wall(infusion):%Y-%m-%d}"]')
+    page.locator(f'.slot[data-visit="{infusion.public_id}"]').click()
+    expect(page.locator("#panel-title")).to_contain_text("Nora Lindqvist")
+    page.locator("#more-steps").click()
+    expect(page.get_by_role("link", name="Print")).to_have_attribute("href", re.compile("/sheet$"))
+    page.keyboard.press("Escape")
+
+    free = day.get_by_role("group", name=re.compile("^Room A")).locator(".track")
+    box = free.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.31, box["y"] + 10)
+    expect(free.locator(".new-here")).to_be_visible()
+    page.mouse.click(box["x"] + box["width"] * 0.31, box["y"] + 10)
+
+    expect(page.get_by_role("heading", name="New visit")).to_be_visible()
+    expect(page.locator("#times label", has=page.locator("input:checked"))).to_contain_text("Room A")
+    expect(page.locator("#times input:checked")).to_have_value(f"{wall(infusion):%Y-%m-%d}T11:00")
+
+
+def test_a_count_narrows_the_board_and_the_title_opens_the_date(alice, infusion):
+    page = alice
+    page.goto(board_of(infusion))
+    page.locator("#board-chips a", has_text="incomplete").click()
+    expect(page.locator(".count-chip[aria-current=true]")).to_contain_text("incomplete")
+    page.get_by_label("Go to a date").fill("2026-12-01")
+    expect(page.get_by_role("heading", name="Tuesday, December 1")).to_be_visible()
+
+
 def test_a_day_is_printed_with_initials_unless_names_are_asked_for(alice, infusion):
     page = alice
     on: date = local_on(infusion.start_at, infusion.zone)
@@ -467,17 +497,17 @@ def test_a_day_is_printed_with_initials_unless_names_are_asked_for(alice, infusi
     expect(page.locator(".sheet")).to_contain_text("Nora Lindqvist")
     assert _pages(page) == 1
     _copy_rows(page, 50)
-    assert _pages(page) == 1  # a full day
+    assert _pages(page) <= 2  # a full day, with phone, nurse and driver
     _copy_rows(page, 190)  # 240: it goes on, under headings that are drawn again
-    assert 1 < _pages(page) <= 4
-    expect(page.locator(".sheet-columns thead h2").first).to_be_visible()
+    assert 2 < _pages(page) <= 9
+    expect(page.locator(".sheet-day thead th").first).to_be_visible()
 
 
 def _copy_rows(page, times: int) -> None:
     """Draw the first visit of the sheet so many times more."""
     page.evaluate(
         """times => {
-          const row = document.querySelector(".sheet-columns tbody tr");
+          const row = document.querySelector(".sheet-day tbody tr:not(.sheet-place)");
           for (let n = 0; n < times; n++) row.after(row.cloneNode(true));
         }""",
         times,

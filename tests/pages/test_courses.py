@@ -65,6 +65,7 @@ def test_the_best_offer_stays_open_when_the_same_offers_come_again(alice, staffe
 def test_the_rest_of_a_course_is_stopped_at_once(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
+    page.locator("summary", has_text="More").click()
     page.locator("summary", has_text="End course").click()
     page.get_by_label("Reason").last.fill("moves away")
     page.get_by_role("button", name="End course").click()
@@ -230,7 +231,8 @@ def test_a_booking_is_taken_back_from_its_toast(alice, session, staffed):
 def test_a_course_goes_on_with_another_protocol(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
-    page.get_by_role("link", name="Protocol").click()
+    page.locator("summary", has_text="More").click()
+    page.get_by_role("link", name="Change protocol").click()
     page.get_by_label("New protocol").select_option(value="esketamine-nasal")
     page.get_by_role("button", name="Preview changes").click()
     expect(page.get_by_label("Last visit already completed")).to_have_value("")
@@ -270,7 +272,8 @@ def test_a_preview_that_no_longer_holds_is_shown_again(alice, session, course, f
 def test_a_phase_gets_another_length_for_the_rest(alice, session, course):
     page = alice
     page.goto(f"/care-plans/{course.public_id}")
-    page.get_by_role("link", name="Length").click()
+    page.locator("summary", has_text="More").click()
+    page.get_by_role("link", name="Change visit length").click()
     page.get_by_label("Part of the visit").select_option(label="Infusion: infusion, now 40 min")
     page.get_by_label("New length in minutes").fill("60")
     page.get_by_role("button", name="Preview changes").click()

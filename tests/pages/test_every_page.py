@@ -13,12 +13,13 @@ from tests.fonts import NARROW, WIDE
 from tests.pages.accessibility import findings, with_axe
 from tests.pages.addresses import addresses, before_signing_in
 from tests.pages.desk import settle, sign_in
-from tests.pages.fitting import FONTS, WIDTHS, misfits
+from tests.pages.fitting import FONTS, WIDTHS, misfits, odd_type
 
 SHARES = 6  # so that no worker is alone at the end with all the pages
 EXCEPTIONS = {
     "no page, but what programs read": (
-        "api_docs.document board.ticks fhir.elsewhere fhir.metadata fhir.read fhir.search health.healthz health.livez "
+        "api_docs.document board.ticks board.week_ticks "
+        "fhir.elsewhere fhir.metadata fhir.read fhir.search health.healthz health.livez "
         "health.metrics health.readyz mailbox.calendar mailbox.listing mailbox.source patient_pages.one_calendar "
         "security.static sessions.awake static"
     ),
@@ -26,7 +27,7 @@ EXCEPTIONS = {
         "board.grid booking.improvement mailbox.frame moves.starts tasks.count tasks.refresh "
         "settings.first_preview visits.panel"
     ),
-    "leads to a page that is on the list": "board.jump",
+    "leads to a page that is on the list": "board.jump single_visits.duplicate",
     "answers 404": (
         "security.tf_select security.two_factor_rescue security.two_factor_setup "
         "security.two_factor_token_validation"
@@ -50,6 +51,7 @@ def test_a_page_is_accessible_and_fits(
         settle(page)
         found.extend(f"{address}: {one}" for one in findings(page))
         found.extend(f"{address}, dark: {one}" for one in in_the_dark(page))
+        found.extend(f"{address} {one}" for one in odd_type(page))
         found.extend(f"{address} {one}" for one in misfits(page))
 
     for address in first[share::SHARES]:

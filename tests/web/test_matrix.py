@@ -54,6 +54,8 @@ TABLE = {
     "GET board.grid": ("view", "/board/2026-11-30/grid", None, False),
     "GET board.jump": ("view", "/board?date=2026-11-30", None, False),
     "GET board.ticks": (ANYONE, "/ticks.css", None, False),
+    "GET board.week_ticks": (ANYONE, "/week-ticks.css", None, False),
+    "POST board.names": ("view", "/board/names", {"names": "initials"}, False),
     "GET board.today": ("view", "/", None, False),
     "GET board.week": ("view", "/board/2026-11-30/week", None, False),
     "POST booking.new": ("book", "/care-plans/new", {"search": "nora"}, False),
@@ -190,6 +192,7 @@ TABLE = {
     "POST patients.create": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
     "POST patients.update": ("patients", "/patients/{patient}", {}, True),
     "GET prints.course": ("view", "/care-plans/{course}/sheet", None, True),
+    "GET prints.visit": ("view", "/appointments/{visit}/sheet", None, True),
     "GET prints.day": ("view", "/board/2026-11-30/print", None, False),
     "GET protocol_change.form": ("move", "/care-plans/{course}/protocol", None, True),
     "POST protocol_change.preview": ("move", "/care-plans/{course}/protocol/preview", {}, True),
@@ -328,6 +331,7 @@ TABLE = {
     "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
     "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),
     "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
+    "GET single_visits.duplicate": ("book", "/appointments/{visit}/copy", None, True),
     "GET single_visits.form": ("book", "/appointments/new?patient={patient}", None, True),
     "POST single_visits.refresh": ("book", "/appointments/new", {"patient": "{patient}"}, True),
     "POST single_visits.book": ("book", "/appointments", {"patient": "{patient}"}, True),
@@ -345,6 +349,7 @@ TABLE = {
     "POST visits.cancel": ("cancel", "/appointments/{visit}/cancellation", {}, True),
     "POST visits.miss": ("progress", "/appointments/{visit}/no-show", {}, True),
     "POST visits.settle": ("requirements", "/appointments/{visit}/requirements/driver", {}, True),
+    "POST visits.email": ("book", "/appointments/{visit}/email", {}, True),
     "POST visits.stage": ("progress", "/appointments/{visit}/stage", {"stage": "roomed"}, True),
     "POST visits.step": ("progress", "/appointments/{visit}/arrival", {}, True),
     "POST visits.take_back": ("progress", "/appointments/{visit}/undo", {}, True),
@@ -433,6 +438,7 @@ NO_PAGE = {  # the reads of STAFF that show no page of these objects
     "GET booking.improvement": 404,
     "GET courses_ahead.make_up": 409,
     "GET feed_pages.mine": 303,
+    "GET single_visits.duplicate": 303,
 }
 
 

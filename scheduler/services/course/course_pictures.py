@@ -40,6 +40,11 @@ class RequirementState:
     row: Requirement
     visit: Appointment | None
 
+    @property
+    def counts_now(self) -> bool:
+        """Whether something ahead waits for it."""
+        return self.visit is None or self.visit.status.is_ahead
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -7,7 +7,7 @@ fixed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -48,6 +48,33 @@ class Urgency(StrEnum):
     HERE = "here"
     FINE = "fine"
     OVER = "over"
+
+
+class Concern(StrEnum):
+    """Why the desk would look at a part of the day's visits alone."""
+
+    LATE = "late"
+    OVER = "over"
+    MISSING = "missing"
+    DISPLACED = "displaced"
+    UNCONFIRMED = "unconfirmed"
+
+    @property
+    def words(self) -> str:
+        return _CONCERNS[self][0]
+
+    @property
+    def urgency(self) -> str:
+        return _CONCERNS[self][1].value
+
+
+_CONCERNS = {
+    Concern.LATE: ("late", Urgency.NOW),
+    Concern.OVER: ("running over", Urgency.NOW),
+    Concern.DISPLACED: ("not available", Urgency.NOW),
+    Concern.MISSING: ("incomplete", Urgency.SOON),
+    Concern.UNCONFIRMED: ("not confirmed", Urgency.FINE),
+}
 
 
 @dataclass(frozen=True)
@@ -108,12 +135,9 @@ class Day:
         if visit.status.is_over:
             return Urgency.OVER
         delay = self.delays.get(visit.id)
-        late = visit.status.is_expected and now >= visit.start_at + LATE_AFTER
-        too_long = visit.status is AppointmentStatus.CHECKED_IN and now >= visit.end_at
         if (
-            late
-            or too_long
-            or (delay and not delay.behind)
+            self._is_late(visit, now)
+            or self._is_over(visit, now)
             or {visit.id} & (self.displaced.keys() | self.missing_steps.keys())
         ):
             return Urgency.NOW
@@ -121,6 +145,27 @@ class Day:
         if delay or missing or visit.patient_id in self.with_task:
             return Urgency.SOON
         return Urgency.HERE if visit.status.is_here else Urgency.FINE
+
+    def concerns(self, now: datetime) -> dict[Concern, list[Appointment]]:
+        """Return the visits of each concern, in the order of the day."""
+        tests: dict[Concern, Callable[[Appointment], bool]] = {
+            Concern.LATE: lambda visit: self._is_late(visit, now),
+            Concern.OVER: lambda visit: self._is_over(visit, now),
+            Concern.DISPLACED: lambda visit: visit.id in self.displaced,
+            Concern.MISSING: lambda visit: visit.status is AppointmentStatus.PENDING,
+            Concern.UNCONFIRMED: lambda visit: (
+                visit.status.is_expected and visit.response != "accepted" and visit.start_at > now
+            ),
+        }
+        return {concern: [visit for visit in self.visits if test(visit)] for concern, test in tests.items()}
+
+    def _is_late(self, visit: Appointment, now: datetime) -> bool:
+        return visit.status.is_expected and now >= visit.start_at + LATE_AFTER
+
+    def _is_over(self, visit: Appointment, now: datetime) -> bool:
+        delay = self.delays.get(visit.id)
+        too_long = visit.status is AppointmentStatus.CHECKED_IN and now >= visit.end_at
+        return too_long or bool(delay and not delay.behind)
 
     def urgent(self, now: datetime) -> list[tuple[Appointment, Urgency]]:
         """Return the visits that need a person, those that do now in front."""

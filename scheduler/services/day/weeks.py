@@ -1,11 +1,10 @@
-"""Seven days at a glance: how many visits, what kinds, and how full the chairs are through each day."""
+"""Seven days at a glance: each chair and room of each day with its visits, its free time and what closes it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -13,26 +12,48 @@ from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.status import AppointmentStatus
 from scheduler.domain.windows import Window
+from scheduler.models import location as locations
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
 from scheduler.models.schedule import Closure, closures
-from scheduler.services.day import boards, day_load
+from scheduler.services.clinic import displaced
+from scheduler.services.day import boards, day_load, delays, missing_requirements
+from scheduler.services.day.boards import BoardEntry, BoardView, Day
 from scheduler.services.day.day_load import HourLoad
+from scheduler.services.day.shades import Shade, shades, words
 from scheduler.services.planning import availability
 
 DAYS = 7
 
 
 @dataclass(frozen=True)
+class PlaceOfDay:
+    """A chair or a room on one day."""
+
+    place: Location
+    blocks: tuple[BoardEntry, ...]
+    shades: tuple[Shade, ...]
+
+
+@dataclass(frozen=True)
 class WeekDay:
-    """One day: its visits that stand, the load by the hour (none when closed), and what is said about it."""
+    """One day: its visits that stand, the load by the hour (none when closed), its places, and why it is closed."""
 
     on: date
     visits: tuple[Appointment, ...]
     load: tuple[HourLoad, ...]
-    kinds: tuple[tuple[str, int], ...]
-    unsettled: int
+    places: tuple[PlaceOfDay, ...]
     closed: str
+
+    @property
+    def unsettled(self) -> int:
+        return sum(visit.status is AppointmentStatus.PENDING for visit in self.visits)
+
+    @property
+    def elsewhere(self) -> int:
+        """How many visits need no place: by phone or video."""
+        return sum(visit.location_id is None for visit in self.visits)
 
     @property
     def share(self) -> int:
@@ -42,41 +63,85 @@ class WeekDay:
         return 100 * used // there if there else 0
 
 
-def week(session: Session, clinic: Clinic, first_on: date, now: datetime) -> list[WeekDay]:
-    """Return the seven days from a date."""
-    start = day_bounds(first_on, clinic.zone)[0]
-    end = day_bounds(first_on + timedelta(days=DAYS - 1), clinic.zone)[1]
-    visits = boards.standing(boards.visits_between(session, clinic, Window(start, end)))
+@dataclass(frozen=True)
+class Week:
+    """`board` holds all visits of the week and says of each how soon it needs a person."""
+
+    days: tuple[WeekDay, ...]
+    board: Day
+    free: Availability
+
+
+def week(session: Session, clinic: Clinic, first_on: date, now: datetime) -> Week:
+    """Return the seven days from a date. The number of queries is fixed."""
+    bounds = Window(
+        day_bounds(first_on, clinic.zone)[0], day_bounds(first_on + timedelta(days=DAYS - 1), clinic.zone)[1]
+    )
+    visits = boards.standing(boards.visits_between(session, clinic, bounds))
     free = availability.load(session, clinic, first_on, DAYS, now)
-    shut = [row for row in closures(session, clinic.id, start, end) if row.resource_id is None]
+    closed = closures(session, clinic.id, bounds.start, bounds.end)
+    places = locations.active(session, clinic.id)
+    board = Day(
+        first_on,
+        BoardView.CHAIRS,
+        bounds,
+        (),
+        tuple(visits),
+        (),
+        delays=delays.of_day(session, _of(visits, clinic, local_on(now, clinic.zone)), now),
+        missing=missing_requirements.of_day(session, visits),
+        displaced={one.visit.id: one.unavailable for one in displaced.among(session, clinic, visits)},
+    )
     days = []
     for row in range(DAYS):
         on = first_on + timedelta(days=row)
-        own = [visit for visit in visits if local_on(visit.start_at, clinic.zone) == on]
-        days.append(_day(on, own, free, row, _reason(shut, on)))
-    return days
+        days.append(_day(on, _of(visits, clinic, on), free, row, closed, places))
+    return Week(tuple(days), board, free)
 
 
-def _reason(shut: Sequence[Closure], on: date) -> str:
+def _of(visits: Sequence[Appointment], clinic: Clinic, on: date) -> list[Appointment]:
+    return [visit for visit in visits if local_on(visit.start_at, clinic.zone) == on]
+
+
+def _reason(closed: Sequence[Closure], on: date) -> str:
     return next(
         (
-            one.reason or one.kind.value
-            for one in shut
-            if one.local_start.date() <= on <= one.local_end.date()
+            words(one)
+            for one in closed
+            if one.resource_id is None
+            and one.local_start.date() <= on
+            and one.local_end > datetime.combine(on, time.min)
         ),
         "",
     )
 
 
-def _day(on: date, visits: Sequence[Appointment], free: Availability, row: int, reason: str) -> WeekDay:
+def _day(
+    on: date,
+    visits: Sequence[Appointment],
+    free: Availability,
+    row: int,
+    closed: Sequence[Closure],
+    places: Sequence[Location],
+) -> WeekDay:
     first = row * free.grid.width
     is_open = bool(free.open >> first & ((1 << free.grid.width) - 1))
-    counts = Counter(visit.kind for visit in visits)
     return WeekDay(
         on,
         tuple(visits),
         tuple(day_load.hours(free, row)) if is_open else (),
-        tuple(counts.most_common()),
-        sum(visit.status is AppointmentStatus.PENDING for visit in visits),
-        "" if is_open else reason or "closed",
+        tuple(
+            PlaceOfDay(
+                place,
+                tuple(
+                    block
+                    for visit in visits
+                    if visit.location_id == place.id
+                    for block in boards.blocks(visit)
+                ),
+                tuple(shades(free, closed, place.resource_id, row)),
+            )
+            for place in places
+        ),
+        "" if is_open else _reason(closed, on) or "Closed",
     )

@@ -135,7 +135,7 @@ function draw(html) {
   board.replaceWith(fresh.content.getElementById("board"));
   board = document.getElementById("board");
   document.getElementById("side").scrollTop = sideTop;
-  document.getElementById("board-count").textContent = board.dataset.count;
+  document.getElementById("board-chips").replaceWith(fresh.content.getElementById("board-chips"));
   window.htmx.process(board);
   board.scrollTop = scrollTop;
   board.scrollLeft = scrollLeft;

@@ -1,4 +1,4 @@
-// The week: a click opens the visit beside it, or on an empty place of a day the form for a new one. A visit that is
+// The week: a click opens the visit beside it, or on free time of a chair or room the form for a new one. A visit that is
 // dragged to another day is moved there at the same time, or shows the times of that day that fit.
 
 import { show, showAfterChange } from "./panel.js";
@@ -11,8 +11,33 @@ document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const visit = event.target.closest("#week a[data-visit]");
   if (visit) { event.preventDefault(); show("GET", `/appointments/${visit.dataset.visit}`); return; }
-  const day = event.target.closest("#week[data-new-visit] [data-ahead]");
-  if (day && !event.target.closest("a, header")) show("GET", week().dataset.newVisit, { date: day.dataset.on, time: "00:00" });
+  const free = emptyPlace(event);
+  if (free) show("GET", week().dataset.newVisit, { date: free.day, time: free.time, location: free.track.dataset.place });
+});
+
+// --- an empty place: the mark of a new visit follows the pointer by the quarter hour
+const QUARTER = 3; // columns
+let mark = null;
+
+function emptyPlace(event) {
+  const track = event.target.closest?.("#week[data-new-visit] [data-ahead] .track[data-place]");
+  if (!track || held || event.target.closest("a, .shade")) return null;
+  const box = track.getBoundingClientRect();
+  const { columns, hour } = week().dataset;
+  const column = Math.min(Math.floor(((event.clientX - box.left) / box.width) * columns), columns - 1);
+  const start = column - (column % QUARTER);
+  const minutes = hour * 60 + start * 5;
+  const time = [Math.floor(minutes / 60) % 24, minutes % 60].map((part) => String(part).padStart(2, "0")).join(":");
+  return { track, start, time, day: track.closest("[data-on]").dataset.on };
+}
+
+document.addEventListener("pointermove", (event) => {
+  const free = event.pointerType === "touch" ? null : emptyPlace(event);
+  const look = free && `new-here c${free.start + 1} k${QUARTER * 4}`;
+  if (free && mark?.className === look && mark.parentElement === free.track) return;
+  mark?.remove();
+  mark = free && Object.assign(document.createElement("i"), { className: look, textContent: "+ New visit" });
+  if (free) free.track.append(mark);
 });
 
 document.addEventListener("keydown", (event) => {

@@ -36,7 +36,7 @@ def test_a_week_has_its_visits_on_their_days_and_says_what_is_closed(session, ha
     day = datetime(2026, 12, 2, 5, 0, tzinfo=UTC)
     schedules.close(session, harbor.actor("mona"), day, day + timedelta(days=1), NOW, reason="Team day")
 
-    days = weeks.week(session, harbor.clinic, MONDAY, NOW)
+    days = weeks.week(session, harbor.clinic, MONDAY, NOW).days
 
-    assert [one.closed for one in days] == ["", "", "Team day", "", "", "closed", "closed"]
+    assert [one.closed for one in days] == ["", "", "Team day", "", "", "Closed", "Closed"]
     assert [len(one.visits) for one in days] == [1, 0, 0, 0, 0, 0, 0]
