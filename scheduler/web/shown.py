@@ -168,7 +168,7 @@ SHOWS: dict[str, Shows] = {
             "settings.imports",
             "settings.index",
             "settings.load_protocol",
-            "settings.make_variant",
+            "settings.save_protocol",
             "settings.open_holiday",
             "settings.people",
             "settings.places",

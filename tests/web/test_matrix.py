@@ -286,7 +286,7 @@ TABLE = {
     "POST settings.save_placing": ("settings", "/settings/placing", {}, False),
     "GET settings.protocol": ("settings", "/settings/protocols/{plan}", None, True),
     "GET settings.protocols": ("settings", "/settings/protocols", None, False),
-    "POST settings.make_variant": ("settings", "/settings/protocols/{plan}/variant", {}, True),
+    "POST settings.save_protocol": ("settings", "/settings/protocols/{plan}", {}, True),
     "POST settings.load_protocol": ("settings", "/settings/protocols", {}, False),
     "GET settings.roles": ("view", "/settings/roles", None, False),
     "GET settings.rules": ("settings", "/settings/rules", None, False),

@@ -21,7 +21,7 @@ KEPT_APART = {"key", "number", "after", "before", "phases"}  # parts of a visit 
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PlanDifference:
     """A part of a protocol (`where`: the visits, a requirement), what about it, and its value before and after."""
 
     where: str
@@ -30,7 +30,7 @@ class Difference:
     after: str
 
 
-def differences(before: Plan, after: Plan) -> list[Difference]:
+def differences(before: Plan, after: Plan) -> list[PlanDifference]:
     """Return what `after` says that `before` does not, in the order of a protocol. Keys and versions do not count."""
     old, new = to_document(before), to_document(after)
     return [
@@ -43,7 +43,7 @@ def differences(before: Plan, after: Plan) -> list[Difference]:
     ]
 
 
-def in_one_line(found: Iterable[Difference]) -> str:
+def in_one_line(found: Iterable[PlanDifference]) -> str:
     """Return differences as a protocol's source names them."""
     return "; ".join(f"{one.where}: {one.what} {one.after} (before: {one.before})" for one in found)
 
@@ -63,8 +63,8 @@ def spacing_words(after: Mapping[str, Any]) -> str:
     unit = next(unit for unit in Unit if unit.value in after)
     least, ideal, most = after[unit.value]
     noun = f"{UNITS[unit]}{'' if most == 1 else 's'}"
+    noun += " after its end" if after.get("from") == "end" else ""
     words = f"{most} {noun}" if least == ideal == most else f"{least} to {most} {noun}, ideally {ideal}"
-    words += " from its end" if after.get("from") == "end" else ""
     return f"{words}, never overridden" if after.get("hard") else words
 
 
@@ -78,25 +78,27 @@ def _ranges(numbers: list[int]) -> str:
     return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
-def _of_fields(where: str, old: Fields, new: Fields, names: Iterable[str]) -> Iterator[Difference]:
+def _of_fields(where: str, old: Fields, new: Fields, names: Iterable[str]) -> Iterator[PlanDifference]:
     for name in names:
         if old.get(name) != new.get(name):
-            yield Difference(where, name.replace("_", " "), _said(old.get(name)), _said(new.get(name)))
+            yield PlanDifference(where, name.replace("_", " "), _said(old.get(name)), _said(new.get(name)))
 
 
-def _counts(old: Fields, new: Fields) -> Iterator[Difference]:
+def _counts(old: Fields, new: Fields) -> Iterator[PlanDifference]:
     counted = [_by_series(document["actions"]) for document in (old, new)]
     for series in {**counted[0], **counted[1]}:
         were, are = (len(each.get(series, ())) for each in counted)
         if were != are:
             members = counted[1].get(series) or counted[0][series]
-            yield Difference(str(members[0]["title"]), "number of visits", str(were), str(are))
-    alone = [{one["key"]: one for one in document["actions"] if "number" not in one} for document in (old, new)]
+            yield PlanDifference(str(members[0]["title"]), "number of visits", str(were), str(are))
+    alone = [
+        {one["key"]: one for one in document["actions"] if "number" not in one} for document in (old, new)
+    ]
     for key in {**alone[0], **alone[1]}:
         if (key in alone[0]) != (key in alone[1]):
             visit = alone[0].get(key) or alone[1][key]
-            were, are = (str(int(key in each)) for each in alone)
-            yield Difference(str(visit["title"]), "number of visits", were, are)
+            was, now = (str(int(key in each)) for each in alone)
+            yield PlanDifference(str(visit["title"]), "number of visits", was, now)
 
 
 def _by_series(actions: Iterable[Fields]) -> dict[str, list[Fields]]:
@@ -107,7 +109,7 @@ def _by_series(actions: Iterable[Fields]) -> dict[str, list[Fields]]:
     return found
 
 
-def _of_visits(old: Fields, new: Fields) -> Iterator[Difference]:
+def _of_visits(old: Fields, new: Fields) -> Iterator[PlanDifference]:
     """Return what differs in the visits that both have, the same change of several of them once."""
     before = {one["key"]: one for one in old["actions"]}
     after = {one["key"]: one for one in new["actions"]}
@@ -120,7 +122,7 @@ def _of_visits(old: Fields, new: Fields) -> Iterator[Difference]:
     if both != [one for one in after if one in before]:
         changed["order", _titles(both, before), _titles(list(after), after)] = [after[one] for one in both]
     for (what, was, now), visits in changed.items():
-        yield Difference(visit_names(visits), what, was, now)
+        yield PlanDifference(visit_names(visits), what, was, now)
 
 
 def _titles(keys: Iterable[str], visits: Mapping[str, Fields]) -> str:
@@ -130,23 +132,20 @@ def _titles(keys: Iterable[str], visits: Mapping[str, Fields]) -> str:
 def _of_visit(
     old: Fields, new: Fields, before: Mapping[str, Fields], after: Mapping[str, Fields]
 ) -> Iterator[tuple[str, str, str]]:
-    gaps = [_gap(one) for one in (old, new)]
-    if gaps[0] != gaps[1]:
-        yield ("spacing", *gaps)
-    followed = [_followed(old, before), _followed(new, after)]
-    if followed[0] != followed[1]:
-        yield ("comes after", *followed)
-    ending = [_ends_before(old, before), _ends_before(new, after)]
-    if ending[0] != ending[1]:
-        yield ("ends before", *ending)
+    compared = {
+        "spacing": (_gap(old), _gap(new)),
+        "comes after": (_followed(old, before), _followed(new, after)),
+        "ends before": (_ends_before(old, before), _ends_before(new, after)),
+        "place in a series": (_place(old), _place(new)),
+    }
+    for what, (was, now) in compared.items():
+        if was != now:
+            yield what, was, now
     yield from _of_phases(old["phases"], new["phases"])
-    numbers = [f"{_series(one)} {_position(one)}" for one in (old, new)]
-    if numbers[0] != numbers[1]:
-        yield ("place in a series", *numbers)
     for name in {**old, **new}:
-        was, now = (one.get(name, FLAGS.get(name)) for one in (old, new))
-        if name not in KEPT_APART and was != now:
-            yield _WORDS.get(name, name), _said(was), _said(now)
+        values = [one.get(name, FLAGS.get(name)) for one in (old, new)]
+        if name not in KEPT_APART and values[0] != values[1]:
+            yield _WORDS.get(name, name), _said(values[0]), _said(values[1])
 
 
 _WORDS = {"requirements": "requires", "preparation": "preparation text"}
@@ -181,6 +180,10 @@ def _series(visit: Fields) -> str:
     return str(visit["number"]["series"]) if "number" in visit else NOTHING
 
 
+def _place(visit: Fields) -> str:
+    return f"{_series(visit)} {_position(visit)}"
+
+
 def _position(visit: Fields) -> int:
     return int(visit["number"]["position"]) if "number" in visit else 0
 
@@ -195,20 +198,20 @@ def _of_phases(old: list[Fields], new: list[Fields]) -> Iterator[tuple[str, str,
             yield f"{was['name'].replace('-', ' ')} part", f"{was['minutes']} min", f"{now['minutes']} min"
 
 
-def _of_entries(word: str, old: Fields, new: Fields, part: str) -> Iterator[Difference]:
+def _of_entries(word: str, old: Fields, new: Fields, part: str) -> Iterator[PlanDifference]:
     before, after = ({one["key"]: one for one in document[part]} for document in (old, new))
     for key in {**before, **after}:
         was, now = before.get(key), after.get(key)
         if was is None or now is None:
-            yield Difference(f"{word} {key}", "entry", _said(was), _said(now))
+            yield PlanDifference(f"{word} {key}", "entry", _said(was), _said(now))
         elif was != now:
             yield from _of_fields(f"{word} {key}", was, now, {**was, **now})
     both = [key for key in before if key in after]
     if both != [key for key in after if key in before]:
-        yield Difference(f"{word}s", "order", ", ".join(before), ", ".join(after))
+        yield PlanDifference(f"{word}s", "order", ", ".join(before), ", ".join(after))
 
 
-def _of_preparations(old: Fields, new: Fields) -> Iterator[Difference]:
+def _of_preparations(old: Fields, new: Fields) -> Iterator[PlanDifference]:
     """Return the lines of preparation texts that are gone or new, by text and language."""
     before, after = (_texts(document["preparations"]) for document in (old, new))
     for where in {**before, **after}:
@@ -217,9 +220,9 @@ def _of_preparations(old: Fields, new: Fields) -> Iterator[Difference]:
             gone, added = [one for one in was if one not in now], [one for one in now if one not in was]
             if not gone and not added:  # the same lines in another order
                 gone, added = was, now
-            yield Difference(where, "lines", " / ".join(gone) or NOTHING, " / ".join(added) or NOTHING)
+            yield PlanDifference(where, "lines", " / ".join(gone) or NOTHING, " / ".join(added) or NOTHING)
     if list(before) != list(after) and set(before) == set(after):
-        yield Difference("Preparations", "order", ", ".join(before), ", ".join(after))
+        yield PlanDifference("Preparations", "order", ", ".join(before), ", ".join(after))
 
 
 def _texts(preparations: Iterable[Fields]) -> dict[str, list[str]]:
@@ -230,14 +233,17 @@ def _texts(preparations: Iterable[Fields]) -> dict[str, list[str]]:
     }
 
 
-def _missed_doses(old: Fields, new: Fields) -> Iterator[Difference]:
+def _missed_doses(old: Fields, new: Fields) -> Iterator[PlanDifference]:
     was, now = ([_said(one) for one in document.get("missed_doses", ())] for document in (old, new))
     if was != now:
         gone, added = [one for one in was if one not in now], [one for one in now if one not in was]
         if not gone and not added:
             gone, added = was, now
-        yield Difference(
-            "Missed or late dosing visits", "advice", " / ".join(gone) or NOTHING, " / ".join(added) or NOTHING
+        yield PlanDifference(
+            "Missed or late dosing visits",
+            "advice",
+            " / ".join(gone) or NOTHING,
+            " / ".join(added) or NOTHING,
         )
 
 

@@ -149,7 +149,9 @@ def _source(plan: Plan, document: Fields) -> str:
     if document["actions"] == to_document(plan)["actions"]:
         return plan.source
     changes = in_one_line(differences(plan, from_document({**document, "title": plan.title})))
-    return f"{plan.source} Changed from {plan.title}, version {plan.version}; ours, without a source: {changes}."
+    return (
+        f"{plan.source} Changed from {plan.title}, version {plan.version}; ours, without a source: {changes}."
+    )
 
 
 def _series(action: Fields) -> str | None:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.plan_files import Fault, PlanRefused, checked_plan, to_document, variants, where
-from scheduler.domain.plan_files.differences import Difference, differences
+from scheduler.domain.plan_files.differences import PlanDifference, differences
 from scheduler.domain.plan_files.variants import Edits
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NotFound, Stale
@@ -51,17 +51,18 @@ def edited(plan: Plan, edits: Edits, key: str = "") -> Plan:
     wrong = [name for name, count in edits.counted.items() if not 1 <= count <= MOST_IN_SERIES]
     if wrong:
         raise Invalid([(name, f"must be 1 to {MOST_IN_SERIES} visits") for name in wrong])
-    return checked(variants.edited(plan, edits, key=key))
+    document = variants.edited(plan, edits, key=key)
+    try:
+        return checked(document)
+    except PlanRefused as refused:
+        raise Invalid([(_field(document, fault), fault.reason) for fault in refused.faults]) from None
 
 
 def checked(document: dict[str, Any]) -> Plan:
-    """Return the plan that a document describes. Raises Invalid as `edited` does."""
+    """Return the plan that a document describes. Raises PlanRefused with the faults that a file would have."""
     if faults := schema_faults(document, SCHEMA):
-        raise Invalid([(_field(document, fault), fault.reason) for fault in faults])
-    try:
-        return checked_plan(document)
-    except PlanRefused as refused:
-        raise Invalid([(_field(document, fault), fault.reason) for fault in refused.faults]) from None
+        raise PlanRefused(tuple(faults))
+    return checked_plan(document)
 
 
 def save(
@@ -70,7 +71,9 @@ def save(
     """Load what was made of this version of a protocol. Raises Stale when a newer version came meanwhile."""
     newest = _newest(session, actor.clinic, definition.key)
     if newest is not None and newest.id != definition.id:
-        raise Stale(f"Version {newest.version} of {newest.title} was saved meanwhile. Make your changes there")
+        raise Stale(
+            f"Version {newest.version} of {newest.title} was saved meanwhile. Make your changes there"
+        )
     return load(session, actor, plan, now)
 
 
@@ -81,10 +84,16 @@ def add(session: Session, actor: Actor, plan: Plan, now: datetime) -> PlanDefini
     return load(session, actor, plan, now)[0]
 
 
-def changes(session: Session, clinic: Clinic, plan: Plan) -> list[Difference]:
+def changes(session: Session, clinic: Clinic, plan: Plan) -> list[PlanDifference]:
     """Return what a plan changes in the clinic's newest version of it; nothing where it is new."""
     newest = _newest(session, clinic, plan.key)
     return differences(newest.plan, plan) if newest else []
+
+
+def next_version(session: Session, clinic: Clinic, key: str) -> int:
+    """Return the number that the next version of a protocol gets."""
+    newest = _newest(session, clinic, key)
+    return newest.version + 1 if newest else 1
 
 
 @cache

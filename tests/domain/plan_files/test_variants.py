@@ -104,7 +104,11 @@ def test_what_hangs_on_a_visit_comes_and_goes_with_it():
 def test_lengths_gaps_and_requirements_are_changed_for_all_visits_they_stand_for():
     [rest] = [one for one in gaps(SIX) if one.key == "infusion-2"]
     plan = made(
-        SIX, {}, {("infusion", "observation"): 90}, rest.for_all((3, 4, 5)), {"therapy": ["driver", "consent"]}
+        SIX,
+        {},
+        {("infusion", "observation"): 90},
+        rest.for_all((3, 4, 5)),
+        {"therapy": ["driver", "consent"]},
     )
 
     assert {one.phases[2].length.total_seconds() for one in plan.actions if one.kind == "infusion"} == {5400}
