@@ -178,7 +178,7 @@ SHOWS: dict[str, Shows] = {
             "settings.protocols",
             "settings.remove_closure",
             "settings.remove_user",
-            "settings.reset_placing",
+            "settings.choose_preset",
             "settings.reset_second_factor",
             "settings.reset_text",
             "settings.revoke_token",

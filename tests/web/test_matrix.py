@@ -282,7 +282,7 @@ TABLE = {
     "POST settings.add_place": ("settings", "/settings/places", {"name": "Chair 9", "kind": "chair"}, False),
     "POST settings.save_place": ("settings", "/settings/places/{place}", {"name": "x"}, True),
     "GET settings.placing": ("settings", "/settings/placing", None, False),
-    "POST settings.reset_placing": ("settings", "/settings/placing/reset", {}, False),
+    "POST settings.choose_preset": ("settings", "/settings/placing/preset", {}, False),
     "POST settings.save_placing": ("settings", "/settings/placing", {}, False),
     "GET settings.protocol": ("settings", "/settings/protocols/{plan}", None, True),
     "GET settings.protocols": ("settings", "/settings/protocols", None, False),
