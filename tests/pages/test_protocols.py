@@ -1,5 +1,7 @@
 """A protocol edited as a table in a browser (finding F9 of the desk's review): cells, review, next version."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.fonts import NARROW, WIDE
@@ -18,6 +20,24 @@ def test_the_spacing_of_all_infusions_is_one_row(mona, course):
     row = page.get_by_role("row", name="Infusion 2 to 6 spacing")
     expect(row).to_contain_text("2 to 4 days, ideally 3")
     expect(row).to_contain_text("3 to 4 days, ideally 3")
+    page.get_by_role("button", name="Save version 2").click()
+
+    expect(page.locator("#toasts")).to_contain_text("version 2")
+    page.goto(f"/settings/protocols/{course.plan_definition.public_id}")
+    expect(page.get_by_text("This is an earlier version.")).to_be_visible()
+    expect(page.get_by_text("You have unsaved entries")).to_have_count(0)  # the review's save was theirs
+
+
+def test_a_file_is_reviewed_and_saved(mona, course):
+    page = mona
+    page.goto(f"/settings/protocols/{course.plan_definition.public_id}")
+    page.get_by_text("Advanced").click()
+    box = page.get_by_label("Protocol file (YAML)")
+    box.fill(box.input_value().replace("Take your regular medications", "Take your own medications"))
+    page.get_by_role("button", name="Check and review file").click()
+    page.get_by_role("button", name="Back to editing").click()
+    expect(box).to_have_value(re.compile("Take your own medications"))
+    page.get_by_role("button", name="Check and review file").click()
     page.get_by_role("button", name="Save version 2").click()
 
     expect(page.locator("#toasts")).to_contain_text("version 2")
