@@ -153,3 +153,22 @@ def test_an_existing_sign_in_is_linked_and_unlinked(session, harbor, signed_in):
     session.rollback()
     assert harbor.people["Nina"].user_id is None
     assert memberships.get(session, harbor.clinic, "nick@example.org")
+
+
+def test_hours_alternate_and_hold_between_dates(session, harbor, signed_in):
+    mona, nina = signed_in(harbor, "mona"), harbor.people["Nina"]
+    path = f"{PEOPLE}/{nina.public_id}/hours"
+    turns = {"alternating": "yes", "starts-2-0": "09:00", "ends-2-0": "17:00"}
+    mona.post(path, data=turns | {"b-starts-4-0": "12:00", "b-ends-4-0": "20:00"})
+    until = {"starts-1-0": "08:00", "ends-1-0": "12:00", "first": "2027-01-04", "last": "2027-02-12"}
+    wrong = mona.post(path, data=until | {"last": "2027-01-01"})
+    mona.post(path, data=until)
+    page = mona.get(path).text
+
+    assert "Weeks of Nov 23, Dec 7" in page and "Weeks of Nov 30, Dec 14" in page
+    assert re.search(r'name="alternating" value="yes" checked', page)
+    assert re.search(r'name="starts-2-0" value="09:00"', page)
+    assert re.search(r'name="b-starts-4-0" value="12:00"', page)
+    assert re.search(r'name="b-starts-2-0" value=""', page)
+    assert "From Mon, Jan 4</strong> until Fri, Feb 12" in page
+    assert wrong.status_code == 422 and "must not be before the first day" in wrong.text
