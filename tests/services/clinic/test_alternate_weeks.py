@@ -1,6 +1,6 @@
 """Hours that alternate from week to week, and hours between two dates: kept, planned with, and judged by."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
@@ -69,12 +69,7 @@ def test_the_planner_and_the_judge_take_the_same_weeks(session, harbor, mona, ni
     calendar = availability.load(session, harbor.clinic, MONDAY, 28, NOW).calendar
     planned = {to_local(one.start, harbor.clinic.zone) for one in calendar.hours[nina.id]}
 
-    assert {at.replace(tzinfo=None) for at in planned} == {
-        datetime(2026, 12, 1, 9),
-        datetime(2026, 12, 10, 12),
-        datetime(2026, 12, 15, 9),
-        datetime(2026, 12, 24, 12),
-    }
+    assert {f"{at:%m-%d %H}" for at in planned} == {"12-01 09", "12-10 12", "12-15 09", "12-24 12"}
 
 
 @both
