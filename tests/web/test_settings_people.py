@@ -1,14 +1,17 @@
 """Staff and sign-ins on their page: a person is one row, and leaving asks about the other half."""
 
 import re
+from datetime import date, timedelta
 
 import pytest
 
+from scheduler.models import schedule
 from scheduler.models.invitation import open_of_clinic
 from scheduler.models.practitioner import every
 from scheduler.models.user import StaffRole, member
 from scheduler.services.account import memberships
 from scheduler.services.clinic import places
+from scheduler.services.mail import settings_changes
 from tests.cast import NOW
 
 PEOPLE = "/settings/people"
@@ -165,10 +168,26 @@ def test_hours_alternate_and_hold_between_dates(session, harbor, signed_in):
     mona.post(path, data=until)
     page = mona.get(path).text
 
-    assert "Weeks of Nov 23, Dec 7" in page and "Weeks of Nov 30, Dec 14" in page
+    assert "Weeks of Nov 22, Dec 6" in page and "Weeks of Nov 29, Dec 13" in page
     assert re.search(r'name="alternating" value="yes" checked', page)
     assert re.search(r'name="starts-2-0" value="09:00"', page)
     assert re.search(r'name="b-starts-4-0" value="12:00"', page)
     assert re.search(r'name="b-starts-2-0" value=""', page)
     assert "From Mon, Jan 4</strong> until Fri, Feb 12" in page
     assert wrong.status_code == 422 and "must not be before the first day" in wrong.text
+
+
+@pytest.mark.parametrize(("locale", "sunday"), [("en-US", date(2026, 11, 22)), ("en-GB", date(2026, 11, 29))])
+def test_a_sunday_belongs_to_the_week_that_the_clinic_begins(session, harbor, signed_in, locale, sunday):
+    settings_changes.change(session, harbor.actor("mona"), {"locale": locale}, NOW)
+    session.commit()
+    mona, nina = signed_in(harbor, "mona"), harbor.people["Nina"]
+    path = f"{PEOPLE}/{nina.public_id}/hours"
+    mona.post(path, data={"alternating": "yes", "starts-7-0": "09:00", "ends-7-0": "12:00"})
+    shown = mona.get(path).text
+
+    session.rollback()
+    [row] = schedule.hours(session, harbor.clinic.id, nina.resource_id)
+    assert row.holds_on(sunday) and not row.holds_on(sunday + timedelta(weeks=1))
+    assert re.search(r'name="starts-7-0" value="09:00"', shown)
+    assert re.search(r'name="b-starts-7-0" value=""', shown)

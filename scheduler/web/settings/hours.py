@@ -22,11 +22,12 @@ from scheduler.models.schedule import END_OF_DAY, ScheduleHours, alternate_week
 from scheduler.services.clinic import places, schedules
 from scheduler.services.clinic.schedules import MIDNIGHT, Hours
 from scheduler.web.current import actor
-from scheduler.web.local import read_date, read_time, weekday_name
+from scheduler.web.local import read_date, read_time, week_days, weekday_name
 from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved_availability
 from scheduler.web.shell import may
 
 STRETCHES = 2
+PREFIXES = ("", "b-")  # of the fields of this week, and of the next where weeks alternate
 Change = Callable[[Resource | None], object]
 
 
@@ -147,8 +148,8 @@ def _page(person_id: str, refusal: Invalid | None = None) -> str:
         name=name,
         stretches=STRETCHES,
         values=request.form if refusal else _values([row for row in rows if _is_in_force(row, today)], today),
-        weeks=[_weeks_from(today + timedelta(weeks=n)) for n in range(2)],
-        this_week=alternate_week(today),
+        weeks=_examples(today),
+        example=lambda row: _examples(today)[_week_shown(row, today)],
         later=sorted(later.items()),
         dated=dated,
         today=today,
@@ -176,10 +177,22 @@ def _is_in_force(row: ScheduleHours, on: date) -> bool:
     return (row.valid_from or date.min) <= on <= (row.valid_until or date.max)
 
 
-def _weeks_from(on: date) -> tuple[date, date]:
-    """Return the Mondays of a date's week and of the second after it, as examples of alternate weeks."""
-    monday = on - timedelta(days=on.weekday())
-    return monday, monday + timedelta(weeks=2)
+def _days(today: date, prefix: str) -> dict[int, date]:
+    """Return the dates of this week, or of the next one, by weekday. It begins as the clinic's weeks do."""
+    order = week_days()
+    first = today - timedelta(days=order.index(today.isoweekday())) + timedelta(weeks=PREFIXES.index(prefix))
+    return {weekday: first + timedelta(days=n) for n, weekday in enumerate(order)}
+
+
+def _week_shown(row: ScheduleHours, today: date) -> int:
+    """Return 0 for hours of this week, 1 for those of the next."""
+    return int(row.week != alternate_week(_days(today, "")[row.weekday]))
+
+
+def _examples(today: date) -> list[tuple[date, date]]:
+    """Return the first days of this week and of the second after it, and the same for the next week."""
+    firsts = [min(_days(today, prefix).values()) for prefix in PREFIXES]
+    return [(first, first + timedelta(weeks=2)) for first in firsts]
 
 
 def _values(rows: list[ScheduleHours], today: date) -> Mapping[str, str]:
@@ -189,8 +202,8 @@ def _values(rows: list[ScheduleHours], today: date) -> Mapping[str, str]:
     if is_alternating:
         values["alternating"] = "yes"
     for row in rows:
-        for prefix, week in _prefixes(today):
-            if row.week not in (None, week) or (prefix and not is_alternating):
+        for prefix in PREFIXES if is_alternating else PREFIXES[:1]:
+            if row.week not in (None, alternate_week(_days(today, prefix)[row.weekday])):
                 continue
             free = [n for n in range(STRETCHES) if f"{prefix}starts-{row.weekday}-{n}" not in values]
             if free:
@@ -200,18 +213,14 @@ def _values(rows: list[ScheduleHours], today: date) -> Mapping[str, str]:
     return values
 
 
-def _prefixes(today: date) -> tuple[tuple[str, int], tuple[str, int]]:
-    """Return how the fields of this week and of the next begin, and which of the alternate weeks they are."""
-    return ("", alternate_week(today)), ("b-", 1 - alternate_week(today))
-
-
 def _weekly(form: Mapping[str, str], today: date) -> list[Hours]:
     if "alternating" not in form:
         return _of_week(form, "", None)
-    return [hours for prefix, week in _prefixes(today) for hours in _of_week(form, prefix, week)]
+    return [hours for prefix in PREFIXES for hours in _of_week(form, prefix, _days(today, prefix))]
 
 
-def _of_week(form: Mapping[str, str], prefix: str, week: int | None) -> list[Hours]:
+def _of_week(form: Mapping[str, str], prefix: str, days: Mapping[int, date] | None) -> list[Hours]:
+    """Return the hours of a week's fields: each week, or the weeks that alternate with the one of these days."""
     found, errors = [], []
     for weekday in range(1, 8):
         name = weekday_name(weekday)
@@ -223,6 +232,7 @@ def _of_week(form: Mapping[str, str], prefix: str, week: int | None) -> list[Hou
             if not starts or not ends:
                 errors.append((field, f"{name} needs both a start and an end"))
                 continue
+            week = alternate_week(days[weekday]) if days else None
             found.append(Hours(weekday, read_time(name, starts), read_time(name, ends), week=week))
     if errors:
         raise Invalid(errors)
