@@ -105,7 +105,8 @@ def test_the_check_is_that_of_files_and_names_the_visits(session, harbor, signed
         "all-therapy-1-max": ("x", "Therapy session 1 to 6: spacing: must be a whole number"),
         "count-infusion": ("0", "infusion: must be 1 to 60 visits"),
         "title": (" ", "title: must not be empty"),
-        "required-infusion": ([], "no visit requires driver"),
+        "valid-pregnancy-test": ("0", "Pregnancy test: days: must be at least 1"),
+        "required-infusion": ([], "Driver confirmed: no visit requires driver"),
         "all-assessment-min": ("9999", "Medical assessment: spacing: must be at most 2000"),
     }
     for name, (typed, words) in cases.items():

@@ -45,7 +45,8 @@ class SharedGap:
 class Edits:
     """What is to be different; what is left out stays.
 
-    Counts by series, minutes by kind of visit and phase, limits of gaps by the key of the visit, required keys by kind.
+    Counts by series, minutes by kind of visit and phase, limits of gaps by the key of the visit, required keys by kind,
+    days for which a requirement is good, or within which a duty after the visit is due, by its key.
     """
 
     title: str = ""
@@ -54,6 +55,7 @@ class Edits:
     minutes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     spaced: Mapping[str, Limits] = field(default_factory=dict)
     required: Mapping[str, Collection[str]] = field(default_factory=dict)
+    valid: Mapping[str, int] = field(default_factory=dict)
 
 
 def counts(plan: Plan) -> dict[str, int]:
@@ -82,6 +84,11 @@ def required(plan: Plan) -> dict[str, tuple[str, ...]]:
     for action in plan.actions:
         found.setdefault(action.kind, set()).add(action.requirements)
     return {kind: keys.pop() for kind, keys in found.items() if len(keys) == 1}
+
+
+def valid_days(plan: Plan) -> dict[str, int]:
+    """Return the days of each requirement that has some."""
+    return {one.key: one.valid_days for one in plan.requirements if one.valid_days is not None}
 
 
 def gaps(plan: Plan) -> list[SharedGap]:
@@ -122,6 +129,10 @@ def edited(plan: Plan, edits: Edits, *, key: str = "") -> Fields:
             phase["minutes"] = edits.minutes.get((action["kind"], phase["name"]), phase["minutes"])
         if action["kind"] in edits.required:
             _require(action, edits.required[action["kind"]], plan)
+    for requirement in document["requirements"]:
+        days = "within_days" if requirement.get("after_visit") else "valid_days"
+        if requirement["key"] in edits.valid and days in requirement:
+            requirement[days] = edits.valid[requirement["key"]]
     by_key = {action["key"]: action for action in actions}
     for name, limits in edits.spaced.items():
         offset = plan.action(name).offset
@@ -146,7 +157,8 @@ def _require(action: Fields, wanted: Collection[str], plan: Plan) -> None:
 
 def _source(plan: Plan, document: Fields) -> str:
     """Return the source of a changed protocol: that of the former one, and what was changed without a source."""
-    if document["actions"] == to_document(plan)["actions"]:
+    before = to_document(plan)
+    if all(document[part] == before[part] for part in ("actions", "requirements")):
         return plan.source
     changes = in_one_line(differences(plan, from_document({**document, "title": plan.title})))
     return (

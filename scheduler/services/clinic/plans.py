@@ -140,10 +140,12 @@ def _newest(session: Session, clinic: Clinic, key: str) -> PlanDefinition | None
 
 
 def _field(document: dict[str, Any], fault: Fault) -> str:
-    """Return a fault's place; that of a visit by its key, which stays when visits are added before it."""
+    """Return a fault's place, that of a visit by its key, which stays when visits are added before it."""
     match fault.path:
         case ("actions", int(index), *rest) if "key" in document["actions"][index]:
             return where((document["actions"][index]["key"], *rest))
+        case ("requirements", int(index), *rest):
+            return where((f"requirement {document['requirements'][index]['key']}", *rest))
     return fault.where
 
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from scheduler.domain.plan_files import to_document
 from scheduler.domain.plan_files.differences import visit_names
-from scheduler.domain.plan_files.variants import Edits, Limits, SharedGap, counts, gaps, lengths, required
+from scheduler.domain.plan_files.variants import (
+    Edits,
+    Limits,
+    SharedGap,
+    counts,
+    gaps,
+    lengths,
+    required,
+    valid_days,
+)
 from scheduler.domain.plans import Action, Plan, Unit
 from scheduler.domain.text import whole_number
 from scheduler.errors import Invalid
@@ -101,6 +111,8 @@ def values(plan: Plan) -> Form:
         for phase, length in kind.minutes.items():
             form[f"minutes-{kind.key}-{phase}"] = str(length)
         form.setlist(f"required-{kind.key}", list(kind.required or ()))
+    for key, days in valid_days(plan).items():
+        form[f"valid-{key}"] = str(days)
     return form
 
 
@@ -140,6 +152,7 @@ def edits(plan: Plan, form: Form) -> Edits:
             for kind in kinds(plan)
             if kind.required is not None
         },
+        valid={key: number(f"valid-{key}", key) for key in valid_days(plan)},
     )
     if wrong:
         raise Invalid(list(dict.fromkeys(wrong)))
@@ -154,20 +167,22 @@ def wrong_rows(plan: Plan, refusal: Invalid) -> set[str]:
 
 
 def words(plan: Plan, refusal: Invalid) -> list[str]:
-    """Return what is wrong for people: visits by their titles, those that share a fault together."""
-    documents = {one["key"]: one for one in to_document(plan)["actions"]}
-    found: dict[tuple[str, str], list[str]] = {}
+    """Return what is wrong for people: by titles, visits that share a fault together."""
+    visits = {one["key"]: one for one in to_document(plan)["actions"]}
+    requirements = {f"requirement {one.key}": one.title for one in plan.requirements}
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for error in refusal.details["errors"]:
         key, _, rest = error["field"].partition(".")
-        reason = PLAINER.get(error["reason"], error["reason"])
-        part = "spacing" if rest.startswith("after") else "length" if rest.startswith("phases") else rest
-        found.setdefault((part if key in documents else error["field"], reason), []).append(key)
-    lines = []
-    for (part, reason), keys in found.items():
-        known = [documents[key] for key in dict.fromkeys(keys) if key in documents]
-        where = ": ".join(word for word in (visit_names(known), part) if word)
-        lines.append(f"{where}: {reason}")
-    return lines
+        if key in visits:
+            part = "spacing" if rest.startswith("after") else "length" if rest.startswith("phases") else rest
+        elif key in requirements:
+            part = f"{requirements[key]}: days" if rest else requirements[key]
+        else:
+            part = error["field"]
+        named = found.setdefault((part, PLAINER.get(error["reason"], error["reason"])), [])
+        if key in visits and visits[key] not in named:
+            named.append(visits[key])
+    return [": ".join(filter(None, (visit_names(named), *said))) for said, named in found.items()]
 
 
 def _limits(gap: SharedGap) -> Limits:

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 
 from scheduler.domain.plan_files import checked_plan, to_document
-from scheduler.domain.plan_files.variants import Edits, counts, edited, gaps, lengths, required
+from scheduler.domain.plan_files.variants import Edits, counts, edited, gaps, lengths, required, valid_days
 from scheduler.services.clinic import plans
 
 SHIPPED = {plan.key: plan for plan in plans.shipped()}
@@ -133,3 +133,13 @@ def test_advice_on_doses_that_are_gone_is_gone():
     shorter = made(SHIPPED["esketamine-nasal"], {"session": 8})
 
     assert [one.last for one in shorter.missed_doses if one.last and one.last > 8] == []
+
+
+def test_days_of_requirements_are_changed_by_their_kind():
+    nasal = SHIPPED["esketamine-nasal"]
+    known = valid_days(nasal)
+    plan = checked_plan(edited(nasal, Edits(valid={key: days + 7 for key, days in known.items()})))
+
+    assert valid_days(plan) == {key: days + 7 for key, days in known.items()}
+    assert {one.after_visit for one in nasal.requirements if one.valid_days} == {False, True}
+    assert "Requirement pregnancy-test: valid days 14 (before: 7)" in plan.source
