@@ -77,7 +77,7 @@ def _new_browser(browser: Browser, address: str, folder: Path) -> None:
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("navigation", name="Main").wait_for()
         if "Firefox" in agent:
-            page.goto("/settings/users")
+            page.goto("/settings/people")
             page.get_by_label("Email", exact=True).fill(NEWCOMER)
             page.get_by_role("button", name="Send invitation").click()
             page.get_by_text("is invited").wait_for()

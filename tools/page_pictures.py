@@ -116,7 +116,6 @@ def _shots(page: Page, on: str) -> Shots:
         "calendars": "/calendars",
         "calendar-of-clinic": "/calendars/clinic",
         "calendar-of-patient": f"{patient}/feeds",
-        "users": "/settings/users",
         "sessions": "/account/sessions",
         "password": "/account/password",
         "texts": "/settings/texts",

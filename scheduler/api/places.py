@@ -58,10 +58,14 @@ class PractitionerView(View):
     units: int | None
     rank: int
     active: bool
+    has_sign_in: ReadOnly[bool]
 
 
 class PractitionerChange(Body, view=PractitionerView):
-    """The fields to change. `units` is how many patients at once; null is the clinic's ratio."""
+    """The fields to change. `units` is how many patients at once; null is the clinic's ratio.
+
+    `active` false takes the person off the plan; their sign-in stays, and is ended on the page of staff.
+    """
 
     name: Annotated[str, TextLine(200, required=True)] = ""
     roles: list[Role] = Field(default=[], min_length=1, max_length=3)
@@ -177,4 +181,5 @@ def _person(person: Practitioner) -> PractitionerView:
         units=person.resource.units,
         rank=person.rank,
         active=person.active,
+        has_sign_in=person.user_id is not None,
     )

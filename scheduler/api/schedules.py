@@ -48,6 +48,7 @@ class HoursView(View):
     ends: str
     valid_from: On | None
     valid_until: On | None
+    week: int | None
 
 
 class SpanView(View):
@@ -88,7 +89,8 @@ EndTime = Annotated[
 class HoursBody(Body, view=HoursView):
     """Hours on a weekday, from `valid_from` up to and including `valid_until`.
 
-    Hours that end by 06:00, before their start, go on past midnight and are kept as those of both days.
+    `week` 0 or 1 is every other week, 0 beginning with that of Monday, January 1, 2024; null is each week. Hours that
+    end by 06:00, before their start, go on past midnight and are kept as those of both days.
     """
 
     weekday: Weekday
@@ -96,6 +98,7 @@ class HoursBody(Body, view=HoursView):
     ends: EndTime
     valid_from: Day | None = None
     valid_until: Day | None = None
+    week: Annotated[int, Field(ge=0, le=1)] | None = None
 
 
 class SpanBody(Body, view=SpanView):
@@ -156,7 +159,8 @@ def put_schedule(actor: Actor, body: ScheduleBody) -> Answer:
     """Replace the weekly hours, and the hours of dates where these are given. No visit is moved."""
     resource, now, session = resource_of(actor, body.scope, body.scope_id), clock.now(), db.session()
     weekly = [
-        Hours(day.weekday, day.starts, day.ends, day.valid_from, day.valid_until) for day in body.weekly
+        Hours(day.weekday, day.starts, day.ends, day.valid_from, day.valid_until, day.week)
+        for day in body.weekly
     ]
     schedules.set_hours(session, actor, resource, weekly, now)
     if body.dates is not None:
@@ -237,6 +241,7 @@ def _shown(actor: Actor, scope: Scope, scope_id: str | None) -> Answer:
                     ends=_end_time(row.ends),
                     valid_from=row.valid_from.isoformat() if row.valid_from else None,
                     valid_until=row.valid_until.isoformat() if row.valid_until else None,
+                    week=row.week,
                 )
                 for row in schedule.hours(db.session(), actor.clinic.id, resource_id)
             ],

@@ -7,7 +7,7 @@ The texts of mails are edited on the pages, which show what becomes of them.
 from __future__ import annotations
 
 from dataclasses import Field, asdict, fields
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import create_model
 
@@ -43,6 +43,8 @@ def _changed(known: tuple[Field[Any], ...]) -> dict[str, Any]:
     return {one.name: (TYPES[str(one.type)] | None, None) for one in known}
 
 
+Preset = Literal["balanced", "soonest", "spacing", "patient", "full-days", "custom"]
+
 WeightsView: Any = create_model(
     "WeightsView",
     __base__=View,
@@ -54,6 +56,7 @@ SettingsView: Any = create_model(
     __base__=View,
     __doc__="A clinic's settings; the pages under *Settings* say what each is for.",
     **_shown(SHOWN),
+    planner_preset=(Preset, ...),
     planner_weights=(WeightsView, ...),
 )
 WeightsChange: Any = create_model(
@@ -64,6 +67,7 @@ SettingsChange: Any = create_model(
     __base__=Body,
     __doc__="The settings to change.",
     **_changed(SHOWN),
+    planner_preset=(Preset | None, None),
     planner_weights=(WeightsChange | None, None),
 )
 
@@ -76,19 +80,27 @@ def get_settings(actor: Actor) -> Answer:
 
 @call("PATCH", "/settings", may="settings", body=SettingsChange, gives=SettingsView)
 def change_settings(actor: Actor, body: Any) -> Answer:
-    """Change some of the clinic's settings. New reminder rules apply to all visits ahead; nothing is sent late."""
+    """Change some of the clinic's settings. New reminder rules apply to all visits ahead; nothing is sent late.
+
+    `planner_preset` sets all weights at once; weights sent with it are changed after that. "custom" changes nothing.
+    """
     given = body.model_dump(exclude_none=True)
-    weights = given.pop("planner_weights", None)
-    if weights is not None:
-        given["planner_weights"] = _weights(actor.clinic, weights)
+    weights, preset = given.pop("planner_weights", None), given.pop("planner_preset", None)
+    if weights is not None or preset is not None:
+        given["planner_weights"] = _weights(actor.clinic, weights or {}, preset)
     settings_changes.change(db.session(), actor, given, clock.now())
     return Answer(_view(actor.clinic))
 
 
-def _weights(clinic: Clinic, changed: dict[str, Any]) -> dict[str, Any]:
+def _weights(clinic: Clinic, sent: dict[str, Any], preset: str | None) -> dict[str, Any]:
     """Return the clinic's weights with these changed. Raises Invalid with the names that the request has."""
+    present = planner_weights.to_document(planner_weights.of(clinic))
+    changed = {name: value for name, value in sent.items() if value != present.get(name)}
+    base = present
+    if preset in planner_weights.PRESETS and preset != planner_weights.preset_of(clinic):
+        base = planner_weights.to_document(planner_weights.read(planner_weights.PRESETS[preset]))
     try:
-        return planner_weights.clean(planner_weights.to_document(planner_weights.of(clinic)) | changed)
+        return planner_weights.clean(base | changed)
     except Invalid as refused:
         errors = refused.details["errors"]
         raise Invalid([(f"planner_weights.{one['field']}", one["reason"]) for one in errors]) from None
@@ -99,4 +111,5 @@ def _view(clinic: Clinic) -> Any:
     values = {one.name: settings[one.name] for one in SHOWN}
     lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
     weights = WeightsView(**planner_weights.to_document(planner_weights.of(clinic)))
-    return SettingsView(**values | lists, planner_weights=weights)
+    preset = planner_weights.preset_of(clinic)
+    return SettingsView(**values | lists, planner_preset=preset, planner_weights=weights)

@@ -128,6 +128,8 @@ SHOWS: dict[str, Shows] = {
             "api.list_leave",
             "api.list_locations",
             "api.list_plan_definitions",
+            "api.save_plan_definition",
+            "api.check_plan_definition",
             "api.list_practitioners",
             "api.list_tokens",
             "api.put_schedule",

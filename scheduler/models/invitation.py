@@ -1,6 +1,6 @@
 """An invitation to work in a clinic. The membership begins when the invited person accepts it.
 
-`name` is what the inviting admin typed. Nothing of the person's account is shown to the clinic before they accept.
+`name` is what the person who invites typed. Nothing of the person's account is shown to the clinic before they accept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 
 from scheduler.database import Model, UTCDateTime
 from scheduler.models.clinic import Clinic
-from scheduler.models.columns import InClinic, Public, choice, own
+from scheduler.models.columns import InClinic, Public, choice, own, refers
 from scheduler.models.user import StaffRole, User
 
 OPEN = text("answered_at IS NULL")
@@ -30,6 +30,7 @@ class InvitationOutcome(StrEnum):
 class Invitation(InClinic, Public, Model):
     __tablename__ = "invitation"
     __table_args__ = own(
+        refers("practitioner_id", "practitioner"),
         Index(  # one open invitation of a person to a clinic
             "ix_invitation_open",
             "clinic_id",
@@ -37,12 +38,13 @@ class Invitation(InClinic, Public, Model):
             unique=True,
             sqlite_where=OPEN,
             postgresql_where=OPEN,
-        )
+        ),
     )
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     name: Mapped[str] = mapped_column(String(200), default="")
     role: Mapped[StaffRole] = mapped_column(choice(StaffRole, "role"))
+    practitioner_id: Mapped[int | None]  # whose sign-in it becomes
     invited_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     invited_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -77,5 +79,14 @@ def open_of_clinic(session: Session, clinic_id: int) -> list[Invitation]:
 def open_for(session: Session, clinic_id: int, user_id: int) -> Invitation | None:
     query = select(Invitation).where(
         Invitation.clinic_id == clinic_id, Invitation.user_id == user_id, Invitation.answered_at.is_(None)
+    )
+    return session.scalar(query)
+
+
+def open_for_practitioner(session: Session, clinic_id: int, practitioner_id: int) -> Invitation | None:
+    query = select(Invitation).where(
+        Invitation.clinic_id == clinic_id,
+        Invitation.practitioner_id == practitioner_id,
+        Invitation.answered_at.is_(None),
     )
     return session.scalar(query)

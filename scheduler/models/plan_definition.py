@@ -64,6 +64,12 @@ def all_current(session: Session, clinic_id: int) -> list[PlanDefinition]:
     return list(session.scalars(query.order_by(PlanDefinition.title)))
 
 
+def versions(session: Session, clinic_id: int, key: str) -> list[PlanDefinition]:
+    """Return all versions of a protocol, the newest first."""
+    query = select(PlanDefinition).where(PlanDefinition.clinic_id == clinic_id, PlanDefinition.key == key)
+    return list(session.scalars(query.order_by(PlanDefinition.version.desc())))
+
+
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> PlanDefinition | None:
     query = select(PlanDefinition).where(
         PlanDefinition.clinic_id == clinic_id, PlanDefinition.public_id == public_id

@@ -27,7 +27,7 @@ class PractitionerRole(InClinic, Model):
 
 class Practitioner(InClinic, Public, Model):
     __tablename__ = "practitioner"
-    __table_args__ = own(refers("resource_id", "resource"))
+    __table_args__ = own(refers("resource_id", "resource"), UniqueConstraint("clinic_id", "user_id"))
 
     resource_id: Mapped[int] = mapped_column(unique=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
@@ -89,9 +89,9 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> Practition
 
 
 def of_user(session: Session, clinic_id: int, user_id: int) -> Practitioner | None:
-    """Return whom an account is in this clinic, the first if it is several people."""
+    """Return whom an account is in this clinic."""
     query = select(Practitioner).where(Practitioner.clinic_id == clinic_id, Practitioner.user_id == user_id)
-    return session.scalar(query.order_by(Practitioner.active.desc(), Practitioner.id).limit(1))
+    return session.scalar(query)
 
 
 def every(session: Session, clinic_id: int) -> list[Practitioner]:

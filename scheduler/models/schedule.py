@@ -19,14 +19,21 @@ from scheduler.models.columns import InClinic, Public, choice, in_order, own, re
 END_OF_DAY = time(23, 59)  # the last minute stands for midnight: a time column knows no 24:00
 
 
+FIRST_MONDAY = date(2024, 1, 1)  # from which alternate weeks are counted, for good: rows hold the remainder
+
+
 class ScheduleHours(InClinic, Model):
-    """Weekly hours on an ISO weekday (Monday is 1), from `valid_from` up to and including `valid_until`."""
+    """Weekly hours on an ISO weekday (Monday is 1), from `valid_from` up to and including `valid_until`.
+
+    `week` 0 or 1 is every other week (`alternate_week`), None each week.
+    """
 
     __tablename__ = "schedule_hours"
     __table_args__ = own(
         refers("resource_id", "resource"),
         in_order("starts", "ends", "order"),
         CheckConstraint("weekday BETWEEN 1 AND 7", name="weekday"),
+        CheckConstraint("week IN (0, 1)", name="week"),
     )
 
     resource_id: Mapped[int | None] = mapped_column(index=True)
@@ -35,6 +42,20 @@ class ScheduleHours(InClinic, Model):
     ends: Mapped[time]
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
+    week: Mapped[int | None]
+
+    def holds_on(self, on: date) -> bool:
+        """Tell whether these are hours of a date, unless that has hours of its own."""
+        return (
+            self.weekday == on.isoweekday()
+            and (self.valid_from or date.min) <= on <= (self.valid_until or date.max)
+            and self.week in (None, alternate_week(on))
+        )
+
+
+def alternate_week(on: date) -> int:
+    """Return 0 or 1, by turns from week to week; a week begins on Monday."""
+    return (on - FIRST_MONDAY).days // 7 % 2
 
 
 class ScheduleOverride(InClinic, Model):

@@ -16,11 +16,8 @@ from scheduler.models import calendar_feed
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models.calendar_feed import CalendarFeed
-from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
-from scheduler.models.user import Membership
-from scheduler.services.account import memberships
 from scheduler.services.clinic import places
 from scheduler.services.feed import feeds, subscribing
 from scheduler.services.feed.feed_rows import owner
@@ -93,19 +90,6 @@ def of_person(person_id: str) -> str:
 @may("feeds")
 def for_person(person_id: str) -> str | tuple[str, int]:
     return _make(_person(places.get_practitioner(db.session(), actor().clinic, person_id)))
-
-
-@bp.post("/calendars/people/<person_id>/account")
-@may("people")
-def tie(person_id: str) -> Response:
-    """Say which account is this person's, so that they find their own calendar."""
-    person = places.get_practitioner(db.session(), actor().clinic, person_id)
-    email = request.form.get("email", "")
-    user = memberships.get(db.session(), actor().clinic, email).user if email else None
-    places.tie_account(db.session(), actor(), person, user, clock.now())
-    db.session.commit()
-    flash("Saved.")
-    return redirect(url_for(".of_person", person_id=person_id), 303)
 
 
 @bp.get("/calendars/places/<place_id>")
@@ -183,14 +167,9 @@ def _page(subject: Subject, refusal: Invalid | None = None) -> str:
         feeds=feeds.of_resource(db.session(), clinic.id, subject.resource_id),
         program=subscribing.program,
         label=clinic.settings.visit_label,
-        members=_people(clinic) if subject.person else [],
         values=request.form if refusal else {},
         errors=by_field(refusal),
     )
-
-
-def _people(clinic: Clinic) -> list[Membership]:
-    return [one for one in memberships.every(db.session(), clinic) if not one.user.is_service]
 
 
 def _clinic() -> Subject:

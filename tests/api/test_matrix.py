@@ -34,10 +34,13 @@ COURSE = {
 }
 VISIT = {"patient_id": "{patient}", "plan_definition": "therapy-6", "action": "therapy-1", "start": START}
 DELAY = {"location_id": "{place}", "date": "2026-12-02", "minutes": 15, "preview": True}
+PROTOCOL = {"title": "x", "source": "x", "actions": [{"key": "x"}]}
 # call: (permission, address, body, whether the address or the body names an object of Harbor)
 TABLE = {
     "list_plan_definitions": ("view", "/plan-definitions", None, False),
     "get_plan_definition": ("view", "/plan-definitions/therapy-6", None, False),
+    "save_plan_definition": ("settings", "/plan-definitions/therapy-6", PROTOCOL, False),
+    "check_plan_definition": ("settings", "/plan-definitions/therapy-6/check", PROTOCOL, False),
     "list_patients": ("view", "/patients?search=nora", None, False),
     "create_patient": ("patients", "/patients", {"given_name": "Zoe", "family_name": "Li"}, False),
     "get_patient": ("view", "/patients/{patient}", None, True),

@@ -1,5 +1,6 @@
 import pytest
 
+from scheduler.services.clinic import places
 from tests.cast import NOW
 from tests.engines import both
 from tests.visits import add_visit
@@ -70,3 +71,14 @@ def test_places_of_another_clinic_are_not_there(api, harbor, hill):
     ]
 
     assert {answer.status_code for answer in answers} == {404}
+
+
+def test_a_program_sees_who_has_a_sign_in_and_cannot_give_one(api, session, harbor):
+    ada, nina = api(harbor, "ada"), harbor.people["Nina"].public_id
+    before = ada.get(f"/practitioners/{nina}").json["has_sign_in"]
+    places.tie_account(session, harbor.command, harbor.people["Nina"], harbor.users["nick"], NOW)
+    session.commit()
+    after = ada.get(f"/practitioners/{nina}").json
+
+    assert (before, after["has_sign_in"]) == (False, True)
+    assert ada("PATCH", f"/practitioners/{nina}", {"has_sign_in": False}).json == after

@@ -18,7 +18,7 @@ def test_hours_are_replaced_and_shown(api, harbor):
         "scope": "clinic",
         "scope_id": None,
         "zone": "America/New_York",
-        "weekly": [DAY | {"valid_from": None, "valid_until": None}],
+        "weekly": [DAY | {"valid_from": None, "valid_until": None, "week": None}],
         "dates": [dated],
     }
 
@@ -104,3 +104,12 @@ def test_hours_may_end_at_midnight_and_after_it(api, harbor):
     ]
     assert answer.json["dates"] == dates
     assert again.json == answer.json
+
+
+def test_weeks_alternate(api, harbor):
+    mona = api(harbor, "mona")
+    turns = [DAY | {"week": 0}, DAY | {"week": 1, "starts": "12:00"}]
+    shown = mona("PUT", "/schedules", {"weekly": turns}).json
+
+    assert [(one["week"], one["starts"]) for one in shown["weekly"]] == [(0, "09:00"), (1, "12:00")]
+    assert mona("PUT", "/schedules", {"weekly": [DAY | {"week": 2}]}).status_code == 422

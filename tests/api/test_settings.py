@@ -11,7 +11,7 @@ from scheduler.models.audit_event import AuditEvent
 def test_every_setting_is_shown(api, harbor):
     shown = api(harbor, "mona").get("/settings").json
 
-    assert shown.keys() == {one.name for one in fields(ClinicSettings)} - {"mail_texts"}
+    assert shown.keys() == {one.name for one in fields(ClinicSettings)} - {"mail_texts"} | {"planner_preset"}
 
 
 def test_a_change_is_checked_kept_and_audited(session, api, harbor):
@@ -29,3 +29,19 @@ def test_a_change_is_checked_kept_and_audited(session, api, harbor):
     session.rollback()
     event = session.scalars(select(AuditEvent).where(AuditEvent.event == "clinic.changed")).one()
     assert sorted(event.fields) == ["booster_days", "clock_24_hours"]
+
+
+def test_a_preset_sets_the_weights_and_weights_are_changed_after_it(api, harbor):
+    mona = api(harbor, "mona")
+    shown = mona.get("/settings").json
+    soonest = mona("PATCH", "/settings", shown | {"planner_preset": "soonest"}).json
+    own = mona("PATCH", "/settings", {"planner_preset": "spacing", "planner_weights": {"quarter": 0}}).json
+    same = mona("PATCH", "/settings", own).json
+    unknown = mona("PATCH", "/settings", {"planner_preset": "fastest"})
+
+    assert (shown["planner_preset"], soonest["planner_preset"]) == ("balanced", "soonest")
+    assert soonest["planner_weights"]["completion_day"] == 600
+    assert (own["planner_preset"], own["planner_weights"]["gap_day"]) == ("custom", 1200)
+    assert own["planner_weights"]["quarter"] == 0
+    assert same == own
+    assert unknown.status_code == 422

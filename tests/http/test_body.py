@@ -76,7 +76,7 @@ def test_a_protocol_that_is_too_long_is_refused_in_words(signed_in, harbor):  # 
     answer = mona.post("/settings/protocols", data={"text": "x" * (LARGEST + 1)})
 
     assert answer.status_code == 422
-    assert "is larger than 20 kB" in answer.text
+    assert "is larger than 40 kB" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,6 @@ def addresses(session, staffed, course, tmp_path):
         "/settings/self-service",
         "/settings/texts",
         "/settings/texts/reminder/en",
-        "/settings/users",
         "/settings/users/removal?email=nick@example.org",
         "/settings/roles",
         "/settings/tokens",

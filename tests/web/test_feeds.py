@@ -129,19 +129,34 @@ def test_everyone_finds_their_own_calendar_once_it_is_tied_to_their_account(sess
     nick = signed_in(harbor, "nick")
     assert nick.get("/calendars/mine").location == "/calendars"
 
-    assert mona.post(f"{nina}/account", data={"email": "nick@example.org"}).status_code == 303
+    assert (
+        mona.post(
+            f"{nina.replace('/calendars', '/settings')}/account", data={"email": "nick@example.org"}
+        ).status_code
+        == 303
+    )
     assert nick.get("/calendars/mine").location == nina
     assert "My calendar" in nick.get("/calendars").text
 
-    mona.post(f"{nina}/account", data={"email": ""})
+    mona.post(f"{nina.replace('/calendars', '/settings')}/account", data={"email": ""})
     assert nick.get("/calendars/mine").location == "/calendars"
-    assert mona.post(f"{nina}/account", data={"email": "oscar@example.org"}).status_code == 404
+    assert (
+        mona.post(
+            f"{nina.replace('/calendars', '/settings')}/account", data={"email": "oscar@example.org"}
+        ).status_code
+        == 404
+    )
 
 
 def test_only_who_may_change_people_ties_accounts(harbor, signed_in):
     page = pages(harbor)["person"]
 
-    assert signed_in(harbor, "nick").post(f"{page}/account", data={}).status_code == 403
+    assert (
+        signed_in(harbor, "nick")
+        .post(f"{page.replace('/calendars', '/settings')}/account", data={})
+        .status_code
+        == 403
+    )
 
 
 def test_who_only_reads_has_no_calendar_addresses(harbor, signed_in):

@@ -60,7 +60,7 @@ def test_an_invitation_says_the_same_of_an_account_and_of_none(session, harbor, 
     pages = []
     for email in ("alice@example.org", "nobody@example.org"):
         made = oscar.post("/settings/users", data={"email": email, "role": "nurse"})
-        listed = oscar.get("/settings/users").text
+        listed = oscar.get("/settings/people").text
         trail = oscar.get("/audit?operation=").text
         assert "Alice" not in made.text + listed + trail
         shown = re.sub(r"invitations/\w+|option=\w+", "", made.text.replace(email, "EMAIL"))
@@ -85,7 +85,7 @@ def test_a_person_with_an_account_accepts_after_signing_in(session, harbor, hill
     assert before == {harbor.clinic.id: StaffRole.FRONT_DESK}
     assert accepted.status_code == 303
     assert roles(session, harbor.users["alice"])[hill.clinic.id] is StaffRole.NURSE
-    assert "Alice" in oscar.get("/settings/users").text
+    assert "Alice" in oscar.get("/settings/people").text
     assert events(session, hill, "membership.accepted") == 1
 
 
@@ -113,12 +113,12 @@ def test_nobody_answers_the_invitation_of_another(session, harbor, signed_in, os
 def test_a_withdrawn_invitation_cannot_be_accepted(session, harbor, hill, signed_in, oscar):
     alice = signed_in(harbor, "alice")
     path = re.search(r"/account/invitations/\w+/acceptance", alice.get("/account/invitations").text).group()
-    listed = oscar.get("/settings/users").text
+    listed = oscar.get("/settings/people").text
     withdrawn = oscar.post(re.search(r"/settings/users/invitations/\w+/withdrawal", listed).group())
 
     assert withdrawn.status_code == 303
     assert alice.post(path).status_code == 404
-    assert "Invited" not in oscar.get("/settings/users").text
+    assert "Invited" not in oscar.get("/settings/people").text
 
 
 def test_a_new_person_accepts_by_choosing_a_password(app, session, hill, signed_in):
@@ -138,7 +138,7 @@ def test_a_new_person_accepts_by_choosing_a_password(app, session, hill, signed_
 
 
 def test_an_invitation_is_mailed_three_times_a_day_at_most(session, hill, oscar):
-    path = re.search(r"/settings/users/invitations/\w+/mail", oscar.get("/settings/users").text).group()
+    path = re.search(r"/settings/users/invitations/\w+/mail", oscar.get("/settings/people").text).group()
     answers = [oscar.post(path).status_code for _ in range(3)]
     session.rollback()
 

@@ -108,7 +108,7 @@ def test_a_service_account_is_made_and_gets_a_token(session, harbor, signed_in):
 
     assert (refused.status_code, done.status_code, made.status_code) == (422, 303, 200)
     assert "Records (service account, nurse)" in page
-    assert "can't sign in" in ada.get("/settings/users").text
+    assert "can't sign in" in ada.get("/settings/people").text
 
 
 def test_the_table_of_roles_is_the_one_that_interfaces_ask(harbor, signed_in):

@@ -53,13 +53,37 @@ def test_a_weight_out_of_bounds_is_refused_by_its_name_and_nothing_is_saved(sess
     assert harbor.clinic.settings.planner_weights == {}
 
 
-def test_the_usual_weights_come_back(session, harbor, signed_in):
-    client = signed_in(harbor, "mona")
-    client.post("/settings/placing", data=form(client, gap_day="0"))
-    answer = client.post("/settings/placing/reset", data={})
-    session.rollback()
+def chosen_preset(client):
+    return re.findall(r'name="preset" value="([\w-]+)" checked', client.get("/settings/placing").text)
 
+
+def test_a_preset_is_chosen_and_replaces_own_weights(session, harbor, signed_in):
+    client = signed_in(harbor, "mona")
+    first = chosen_preset(client)
+    client.post("/settings/placing", data=form(client, gap_day="0"))
+    own = chosen_preset(client)
+    unchanged = client.post("/settings/placing/preset", data={"preset": "custom"})
+    session.rollback()
+    assert (first, own, unchanged.status_code) == (["balanced"], ["custom"], 303)
+    assert harbor.clinic.settings.planner_weights == {"gap_day": 0}
+
+    before = days(session, harbor)
+    client.post("/settings/placing/preset", data={"preset": "soonest"})
+    session.rollback()
+    assert chosen_preset(client) == ["soonest"]
+    assert form(client)["completion_day"] == "600"
+    assert days(session, harbor) <= before
+
+    answer = client.post("/settings/placing/preset", data={"preset": "balanced"})
+    session.rollback()
     assert answer.status_code == 303
+    assert harbor.clinic.settings_document == SETTINGS
+
+
+def test_what_is_no_preset_is_refused(session, harbor, signed_in):
+    answer = signed_in(harbor, "mona").post("/settings/placing/preset", data={"preset": "fastest"})
+
+    assert answer.status_code == 422
     assert harbor.clinic.settings_document == SETTINGS
 
 
@@ -76,7 +100,7 @@ def test_only_who_may_changes_them(harbor, signed_in):
     client = signed_in(harbor, "alice")
 
     assert client.post("/settings/placing", data={}).status_code == 403
-    assert client.post("/settings/placing/reset", data={}).status_code == 403
+    assert client.post("/settings/placing/preset", data={"preset": "balanced"}).status_code == 403
 
 
 def test_holidays_are_closed_and_opened_one_by_one(session, harbor, signed_in):

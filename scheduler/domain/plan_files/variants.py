@@ -1,35 +1,61 @@
-"""A protocol made from another: other counts, lengths and spacing, everything else as it was.
+"""A protocol made from another: other counts, lengths, spacing and requirements, everything else as it was.
 
 It works on the plain document of a plan (documents.to_document), in which every series is written out. What hangs on
 each member of a series (its therapy, its call) comes and goes with it; what follows the last member goes on following
-the last one.
+the last one. The result is a new version of the same protocol, or under another key a protocol beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scheduler.domain.plan_files.documents import to_document
-from scheduler.domain.plans import Action, Offset, Plan, Unit
+from scheduler.domain.plan_files.differences import differences, in_one_line
+from scheduler.domain.plan_files.documents import from_document, to_document
+from scheduler.domain.plans import Action, Offset, Plan
 
 Fields = dict[str, Any]
+Limits = tuple[int, int, int]
 MINUTE = 60
 
 
 @dataclass(frozen=True)
 class SharedGap:
-    """The gap before one visit, or before several in a row that have the same one."""
+    """The gap before one visit, or before several in a row of one series that have the same one."""
 
-    first: Action
-    last: Action
+    visits: tuple[Action, ...]
     offset: Offset
 
     @property
     def key(self) -> str:
-        return self.first.key
+        return self.visits[0].key
+
+    @property
+    def last(self) -> Action:
+        return self.visits[-1]
+
+    def for_all(self, limits: Limits) -> dict[str, Limits]:
+        """Return the same limits for each of its visits."""
+        return {visit.key: limits for visit in self.visits}
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What is to be different; what is left out stays.
+
+    Counts by series, minutes by kind of visit and phase, limits of gaps by the key of the visit, required keys by kind,
+    days for which a requirement is good, or within which a duty after the visit is due, by its key.
+    """
+
+    title: str = ""
+    source: str = ""
+    counted: Mapping[str, int] = field(default_factory=dict)
+    minutes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    spaced: Mapping[str, Limits] = field(default_factory=dict)
+    required: Mapping[str, Collection[str]] = field(default_factory=dict)
+    valid: Mapping[str, int] = field(default_factory=dict)
 
 
 def counts(plan: Plan) -> dict[str, int]:
@@ -40,107 +66,104 @@ def counts(plan: Plan) -> dict[str, int]:
 
 
 def lengths(plan: Plan) -> dict[tuple[str, str], int]:
-    """Return the minutes of each phase, by kind of visit and name of the phase, in the order of the plan."""
-    found: dict[tuple[str, str], int] = {}
+    """Return the minutes of each phase, by kind of visit and name of the phase, in the order of the plan.
+
+    A phase whose length differs between the visits of a kind is left out.
+    """
+    found: dict[tuple[str, str], set[int]] = {}
     for action in plan.actions:
         for phase in action.phases:
-            found.setdefault((action.kind, phase.name), int(phase.length.total_seconds()) // MINUTE)
-    return found
+            minutes = int(phase.length.total_seconds()) // MINUTE
+            found.setdefault((action.kind, phase.name), set()).add(minutes)
+    return {phase: minutes.pop() for phase, minutes in found.items() if len(minutes) == 1}
+
+
+def required(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return the requirements of each kind of visit, but not of one whose visits differ in them."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for action in plan.actions:
+        found.setdefault(action.kind, set()).add(action.requirements)
+    return {kind: keys.pop() for kind, keys in found.items() if len(keys) == 1}
+
+
+def valid_days(plan: Plan) -> dict[str, int]:
+    """Return the days of each requirement that has some."""
+    return {one.key: one.valid_days for one in plan.requirements if one.valid_days is not None}
 
 
 def gaps(plan: Plan) -> list[SharedGap]:
-    """Return the gaps of the plan, members of a series with the same gap as one."""
-    found: dict[tuple[object, ...], SharedGap] = {}
+    """Return the gaps of the plan in its order, neighbors of a series with the same gap as one."""
+    found: list[SharedGap] = []
+    latest: dict[str, int] = {}
     for action in plan.actions:
-        offset = action.offset
-        if offset is None:
+        if action.offset is None:
             continue
-        same = _same(plan, action, offset)
-        known = found.get(same)
-        found[same] = SharedGap(known.first if known else action, action, offset)
-    return list(found.values())
+        name = action.series or action.key
+        known = found[latest[name]] if name in latest else None
+        if known and _same(plan, known.last) == _same(plan, action):
+            found[latest[name]] = replace(known, visits=(*known.visits, action))
+        else:
+            latest[name] = len(found)
+            found.append(SharedGap((action,), action.offset))
+    return found
 
 
-def _same(plan: Plan, action: Action, offset: Offset) -> tuple[object, ...]:
-    """Return what visits have in common that share a gap; the first of a series follows something else."""
+def _same(plan: Plan, action: Action) -> tuple[object, ...]:
+    """Return what visits of a series have in common that share a gap; its first one follows something else."""
+    offset = action.offset
+    assert offset is not None  # noqa: S101  (the caller leaves the first visit out)
     in_series = action.series is not None and plan.action(offset.after).series == action.series
-    unit = (offset.unit, offset.edge, offset.hard)
-    return (action.series or action.key, in_series, *_numbers(offset), *unit)
+    return (in_series, offset.min, offset.target, offset.max, offset.unit, offset.edge, offset.hard)
 
 
-def variant(
-    plan: Plan,
-    *,
-    key: str,
-    title: str,
-    counted: Mapping[str, int],
-    minutes: Mapping[tuple[str, str], int],
-    spaced: Mapping[str, tuple[int, int, int]],
-) -> Fields:
-    """Return the document of a variant: counts by series, minutes by kind and phase, gaps by `SharedGap.key`.
+def edited(plan: Plan, edits: Edits, *, key: str = "") -> Fields:
+    """Return the document of a protocol with these edits, under its own key or another. It is still to be checked.
 
-    What is left out stays. The source says what was changed. The document is still to be checked.
+    Unless the edits give another source, it says what was changed.
     """
     document = deepcopy(to_document(plan))
-    changes = _changed(plan, counted, minutes, spaced)
-    source = (
-        f"{plan.source} Changed from {plan.title}, version {plan.version}; ours, without a source: {changes}."
-    )
-    document |= {"key": key, "title": title, "source": source}
+    document |= {"title": edits.title or plan.title, "source": edits.source or plan.source}
     actions = document["actions"]
     for action in actions:
         for phase in action["phases"]:
-            phase["minutes"] = minutes.get((action["kind"], phase["name"]), phase["minutes"])
+            phase["minutes"] = edits.minutes.get((action["kind"], phase["name"]), phase["minutes"])
+        if action["kind"] in edits.required:
+            _require(action, edits.required[action["kind"]], plan)
+    for requirement in document["requirements"]:
+        days = "within_days" if requirement.get("after_visit") else "valid_days"
+        if requirement["key"] in edits.valid and days in requirement:
+            requirement[days] = edits.valid[requirement["key"]]
     by_key = {action["key"]: action for action in actions}
-    for gap in gaps(plan):
-        for one in _between(plan, gap):
-            unit = gap.offset.unit.value
-            by_key[one.key]["after"][unit] = list(spaced.get(gap.key, _numbers(gap.offset)))
-    for series, count in counted.items():
+    for name, limits in edits.spaced.items():
+        offset = plan.action(name).offset
+        if offset is not None:
+            by_key[name]["after"][offset.unit.value] = list(limits)
+    for series, count in edits.counted.items():
         _resize(actions, series, count)
     advice = [one for one in map(_clipped(actions), document.pop("missed_doses", ())) if one]
-    return document | ({"missed_doses": advice} if advice else {})
+    document |= {"missed_doses": advice} if advice else {}
+    if edits.source in ("", plan.source):
+        document["source"] = _source(plan, document)
+    return document | {"key": key or plan.key}
 
 
-def _changed(
-    plan: Plan,
-    counted: Mapping[str, int],
-    minutes: Mapping[tuple[str, str], int],
-    spaced: Mapping[str, tuple[int, int, int]],
-) -> str:
-    """Return in words what differs."""
-    known, taken = counts(plan), lengths(plan)
-    words = [
-        f"{series} {known[series]} to {count} visits"
-        for series, count in counted.items()
-        if known[series] != count
-    ]
-    words += [
-        f"{kind} {phase} {taken[kind, phase]} to {length} minutes"
-        for (kind, phase), length in minutes.items()
-        if taken[kind, phase] != length
-    ]
-    for gap in gaps(plan):
-        numbers = spaced.get(gap.key, _numbers(gap.offset))
-        if numbers != _numbers(gap.offset):
-            now = "/".join(map(str, numbers))
-            words.append(
-                f"{gap.key} {'/'.join(map(str, _numbers(gap.offset)))} to {now} {_UNITS[gap.offset.unit]}"
-            )
-    return ", ".join(words) or "nothing but the name"
+def _require(action: Fields, wanted: Collection[str], plan: Plan) -> None:
+    """Give a visit its requirements in the order of the protocol."""
+    keys = [one.key for one in plan.requirements if one.key in wanted]
+    action.pop("requirements", None)
+    if keys:
+        action["requirements"] = keys
 
 
-_UNITS = {Unit.HOURS: "hours", Unit.DAYS: "days", Unit.WORKING_DAYS: "working days"}
-
-
-def _numbers(offset: Offset) -> tuple[int, int, int]:
-    return offset.min, offset.target, offset.max
-
-
-def _between(plan: Plan, gap: SharedGap) -> Iterable[Action]:
-    """Return the visits that a gap stands for."""
-    same = _same(plan, gap.first, gap.offset)
-    return [action for action in plan.actions if action.offset and _same(plan, action, action.offset) == same]
+def _source(plan: Plan, document: Fields) -> str:
+    """Return the source of a changed protocol: that of the former one, and what was changed without a source."""
+    before = to_document(plan)
+    if all(document[part] == before[part] for part in ("actions", "requirements")):
+        return plan.source
+    changes = in_one_line(differences(plan, from_document({**document, "title": plan.title})))
+    return (
+        f"{plan.source} Changed from {plan.title}, version {plan.version}; ours, without a source: {changes}."
+    )
 
 
 def _series(action: Fields) -> str | None:

@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'invitation', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'invitation', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -291,28 +291,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_idempotency_key_clinic_id'), 'idempotency_key', ['clinic_id'])
     op.create_index(op.f('ix_idempotency_key_created_at'), 'idempotency_key', ['created_at'])
-    op.create_table('invitation',
-    sa.Column('user_id', sa.Integer(), nullable=False),
-    sa.Column('name', sa.String(length=200), nullable=False),
-    sa.Column('role', sa.String(length=24), nullable=False),
-    sa.Column('invited_by_id', sa.Integer(), nullable=True),
-    sa.Column('invited_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('answer', sa.String(length=20), nullable=False),
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('clinic_id', sa.Integer(), nullable=False),
-    sa.Column('public_id', sa.String(length=16), nullable=False),
-    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_invitation_clinic_id')),
-    sa.ForeignKeyConstraint(['invited_by_id'], ['user.id'], name=op.f('fk_invitation_invited_by_id')),
-    sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_invitation_user_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_invitation')),
-    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_invitation_clinic_id_id')),
-    sa.UniqueConstraint('public_id', name=op.f('uq_invitation_public_id'))
-    )
-    op.create_index(op.f('ix_invitation_clinic_id'), 'invitation', ['clinic_id'])
-    op.create_index('ix_invitation_open', 'invitation', ['clinic_id', 'user_id'], unique=True, sqlite_where=sa.text('answered_at IS NULL'), postgresql_where=sa.text('answered_at IS NULL'))
-    op.create_index(op.f('ix_invitation_user_id'), 'invitation', ['user_id'])
     op.create_table('job',
     sa.Column('kind', sa.String(length=40), nullable=False),
     sa.Column('state', sa.String(length=24), nullable=False),
@@ -547,10 +525,35 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_practitioner_user_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_practitioner')),
     sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_practitioner_clinic_id_id')),
+    sa.UniqueConstraint('clinic_id', 'user_id', name=op.f('uq_practitioner_clinic_id_user_id')),
     sa.UniqueConstraint('public_id', name=op.f('uq_practitioner_public_id')),
     sa.UniqueConstraint('resource_id', name=op.f('uq_practitioner_resource_id'))
     )
     op.create_index(op.f('ix_practitioner_clinic_id'), 'practitioner', ['clinic_id'])
+    op.create_table('invitation',
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('role', sa.String(length=24), nullable=False),
+    sa.Column('practitioner_id', sa.Integer(), nullable=True),
+    sa.Column('invited_by_id', sa.Integer(), nullable=True),
+    sa.Column('invited_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('answer', sa.String(length=20), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'practitioner_id'], ['practitioner.clinic_id', 'practitioner.id'], name=op.f('fk_invitation_clinic_id_practitioner_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_invitation_clinic_id')),
+    sa.ForeignKeyConstraint(['invited_by_id'], ['user.id'], name=op.f('fk_invitation_invited_by_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_invitation_user_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_invitation')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_invitation_clinic_id_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_invitation_public_id'))
+    )
+    op.create_index(op.f('ix_invitation_clinic_id'), 'invitation', ['clinic_id'])
+    op.create_index('ix_invitation_open', 'invitation', ['clinic_id', 'user_id'], unique=True, sqlite_where=sa.text('answered_at IS NULL'), postgresql_where=sa.text('answered_at IS NULL'))
+    op.create_index(op.f('ix_invitation_user_id'), 'invitation', ['user_id'])
     op.create_table('schedule_hours',
     sa.Column('resource_id', sa.Integer(), nullable=True),
     sa.Column('weekday', sa.Integer(), nullable=False),
@@ -558,9 +561,11 @@ def upgrade() -> None:
     sa.Column('ends', sa.Time(), nullable=False),
     sa.Column('valid_from', sa.Date(), nullable=True),
     sa.Column('valid_until', sa.Date(), nullable=True),
+    sa.Column('week', sa.Integer(), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('clinic_id', sa.Integer(), nullable=False),
     sa.CheckConstraint('starts < ends', name=op.f('ck_schedule_hours_order')),
+    sa.CheckConstraint('week IN (0, 1)', name=op.f('ck_schedule_hours_week')),
     sa.CheckConstraint('weekday BETWEEN 1 AND 7', name=op.f('ck_schedule_hours_weekday')),
     sa.ForeignKeyConstraint(['clinic_id', 'resource_id'], ['resource.clinic_id', 'resource.id'], name=op.f('fk_schedule_hours_clinic_id_resource_id')),
     sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_schedule_hours_clinic_id')),

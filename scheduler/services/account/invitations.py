@@ -15,14 +15,18 @@ from sqlalchemy.orm import Session
 from scheduler.domain.text import BadText, clean_email, clean_line
 from scheduler.errors import Invalid, LinkOver, NotFound, WrongStatus
 from scheduler.models import invitation as invitations
+from scheduler.models import practitioner as practitioners
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.invitation import Invitation, InvitationOutcome
 from scheduler.models.message import MessageKind
+from scheduler.models.practitioner import Practitioner
 from scheduler.models.user import Membership, StaffRole, User
 from scheduler.services import limits, signing
 from scheduler.services.account import accounts
+from scheduler.services.account.permissions import require_role_below
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import places
 from scheduler.services.encryption import encrypt_values
 from scheduler.services.limits import Limit
 from scheduler.services.mail import outbox
@@ -43,8 +47,15 @@ def invite(
     public_url: str,
     keys: Sequence[str],
     name: str = "",
+    practitioner: Practitioner | None = None,
 ) -> Invitation:
-    """Invite a person to the actor's clinic by mail, whether or not they have an account. Raises Invalid."""
+    """Invite a person to the actor's clinic by mail, whether or not they have an account.
+
+    `practitioner` is the staff record whose sign-in it becomes. Raises Invalid, and Forbidden for the role of an admin.
+    """
+    require_role_below(actor, role)
+    if practitioner is not None and _has_sign_in(session, practitioner):
+        raise Invalid([("email", f"{practitioner.name} has a sign-in or an invitation already")])
     try:
         address = clean_email("email", email).lower()
         called = clean_line("name", name, 200)
@@ -64,6 +75,7 @@ def invite(
         user_id=user.id,
         name=called,
         role=role,
+        practitioner_id=practitioner.id if practitioner else None,
         invited_by_id=actor.user_id,
         invited_at=now,
         expires_at=now + GOOD_FOR,
@@ -84,6 +96,7 @@ def send_again(
     keys: Sequence[str],
 ) -> None:
     """Mail the invitation again; its week begins now. Raises WrongStatus after too many mails on one day."""
+    require_role_below(actor, invitation.role)
     invitation.expires_at = now + GOOD_FOR
     audit.record(session, actor, "user.invited-again", invitation, now)
     _mail(session, actor.clinic, invitation, now, public_url, keys)
@@ -91,6 +104,7 @@ def send_again(
 
 def withdraw(session: Session, actor: Actor, invitation: Invitation, now: datetime) -> None:
     """Take an invitation back before it is answered."""
+    require_role_below(actor, invitation.role)
     _answer(invitation, InvitationOutcome.WITHDRAWN, now)
     audit.record(session, actor, "user.invitation-withdrawn", invitation, now)
     session.flush()
@@ -125,6 +139,10 @@ def accept(session: Session, invitation: Invitation, now: datetime, address: str
     session.expire(invitation.user, ["memberships"])
     actor = Actor(invitation.clinic, invitation.user, membership.role, "staff", address)
     audit.record(session, actor, "membership.accepted", invitation, now, [f"user:{invitation.user_id}"])
+    person = session.get(Practitioner, invitation.practitioner_id or 0)
+    is_free = practitioners.of_user(session, invitation.clinic_id, invitation.user_id) is None
+    if person is not None and person.user_id is None and is_free:
+        places.tie_account(session, actor, person, invitation.user, now)
     return membership
 
 
@@ -151,6 +169,13 @@ def read_link(session: Session, token: str, now: datetime, keys: Sequence[str]) 
 def link_token(invitation: Invitation, keys: Sequence[str]) -> str:
     """Return the token of an invitation's link. It opens nothing by itself for a person who has a password."""
     return str(signing.serializer(keys, SALT).dumps({"i": invitation.public_id}))
+
+
+def _has_sign_in(session: Session, practitioner: Practitioner) -> bool:
+    return (
+        practitioner.user_id is not None
+        or invitations.open_for_practitioner(session, practitioner.clinic_id, practitioner.id) is not None
+    )
 
 
 def _mail(

@@ -9,12 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.errors import NotFound, WrongStatus
+from scheduler.models import practitioner as practitioners
 from scheduler.models import user as users
 from scheduler.models.clinic import Clinic
 from scheduler.models.user import Membership, StaffRole, User
 from scheduler.services.account import accounts
-from scheduler.services.account.permissions import SERVICE_ROLES
+from scheduler.services.account.permissions import SERVICE_ROLES, require_role_below
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import places
 from scheduler.services.feed import feed_ends
 from scheduler.services.trail import audit
 
@@ -74,15 +76,23 @@ def end(
     now: datetime,
     *,
     patients_feeds_too: bool = False,
+    off_schedule: bool = False,
 ) -> None:
     """Take a member out of the clinic with their API tokens and calendar links; their account stays.
 
-    Raises WrongStatus for the last admin.
+    Their staff record loses its sign-in; with `off_schedule` it is taken off the plan as well. Raises Forbidden,
+    WrongStatus for the last admin, and with `off_schedule` for a person with visits ahead.
     """
+    require_role_below(actor, membership.role)
     _keep_an_admin(session, membership)
     user = membership.user
     accounts.revoke_all(session, actor, user, now)
     feed_ends.end_of_member(session, actor, user, now, patients_too=patients_feeds_too)
+    person = practitioners.of_user(session, actor.clinic.id, user.id)
+    if person is not None:
+        if off_schedule:
+            places.update_practitioner(session, actor, person, {"active": False}, now)
+        places.tie_account(session, actor, person, None, now)
     audit.record(session, actor, "membership.ended", actor.clinic, now, [f"user:{membership.user_id}"])
     session.delete(membership)
     session.flush()

@@ -31,6 +31,7 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "close": frozenset({_ADMIN, _MANAGER}),
     "settings": frozenset({_ADMIN, _MANAGER}),
     "people": frozenset({_ADMIN, _MANAGER}),
+    "invite": frozenset({_ADMIN, _MANAGER}),
     "users": frozenset({_ADMIN}),
     "tokens": frozenset({_ADMIN}),
     "audit": frozenset({_ADMIN}),
@@ -59,7 +60,8 @@ WORDS = {
     "close": "Close the clinic, a chair or a room; enter time off",
     "settings": "Hours, chairs, protocols, texts, imports",
     "people": "Staff and their hours",
-    "users": "Accounts and roles",
+    "invite": "Invite people and remove the sign-in of those who leave, but not of admins",
+    "users": "Roles of members, two-step verification and sessions of others, invite and remove admins",
     "tokens": "See and revoke API tokens, create tokens and service accounts",
     "audit": "The audit trail",
     "notes": "Write notes about patients and visits",
@@ -115,6 +117,12 @@ def allowed(actor: Actor, permission: str) -> bool:
         return True
     role, setting = BY_SETTING.get(permission, (None, ""))
     return actor.role is not None and actor.role is role and getattr(actor.clinic.settings, setting)
+
+
+def require_role_below(actor: Actor, role: StaffRole) -> None:
+    """Raise Forbidden for a role that only those with the permission `users` give and take away."""
+    if role is StaffRole.ADMIN and not allowed(actor, "users"):
+        raise Forbidden("Only an admin can invite or remove an admin", permission="users")
 
 
 def require(actor: Actor, permission: str) -> None:

@@ -122,17 +122,12 @@ class _Opening:
     def _windows(self, resource_id: int | None, on: date) -> Iterator[Window]:
         times: Iterable[Times] = self.dated.get((resource_id, on), ())
         if not times:
-            times = [(row.starts, row.ends) for row in self.weekly[resource_id] if _holds(row, on)]
+            times = [(row.starts, row.ends) for row in self.weekly[resource_id] if row.holds_on(on)]
         midnight, next_midnight = day_bounds(on, self.zone)
         for starts, ends in times:
             start = datetime.combine(on, starts, tzinfo=self.zone).astimezone(midnight.tzinfo)
             end = datetime.combine(on, ends, tzinfo=self.zone).astimezone(midnight.tzinfo)
             yield Window(start, next_midnight if ends >= time(23, 59) else end)
-
-
-def _holds(row: ScheduleHours, on: date) -> bool:
-    begun = row.valid_from is None or row.valid_from <= on
-    return row.weekday == on.isoweekday() and begun and (row.valid_until is None or on <= row.valid_until)
 
 
 def _names(session: Session, clinic: Clinic) -> dict[int, tuple[str, bool]]:

@@ -123,8 +123,11 @@ def update_practitioner(
 def tie_account(
     session: Session, actor: Actor, person: Practitioner, user: User | None, now: datetime
 ) -> None:
-    """Say which account is this person's, or that none is."""
+    """Say which account is this person's, or that none is. Raises Invalid for an account of another person."""
     if person.user_id != (user.id if user else None):
+        other = practitioners.of_user(session, person.clinic_id, user.id) if user else None
+        if other is not None:
+            raise Invalid([("email", f"is the sign-in of {other.name}")])
         person.user_id = user.id if user else None
         audit.record(session, actor, "practitioner.changed", person, now, ["user"])
         session.flush()

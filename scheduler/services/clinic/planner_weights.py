@@ -31,6 +31,16 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "midday_tick": (0, 40),
 }
 TIMES = ("midday_from", "midday_until")
+CUSTOM = "custom"  # what weights are called that no preset has
+BALANCED = "balanced"
+# Named sets of weights, each as what differs from ours. What they lead to is compared in the tests of this module.
+PRESETS: dict[str, dict[str, Any]] = {
+    BALANCED: {},
+    "soonest": {"completion_day": 600, "gap_day": 96, "rhythm_tick": 1, "preferred_tick": 1, "weekday": 48},
+    "spacing": {"gap_day": 1200, "gap_tick": 4, "completion_day": 60},
+    "patient": {"preferred_tick": 12, "rhythm_tick": 8, "weekday": 576, "therapist": 288},
+    "full-days": {"fragment": 240, "midday_tick": 0, "quarter": 0, "rhythm_tick": 1, "preferred_tick": 1},
+}
 
 
 def of(clinic: Clinic) -> Weights:
@@ -44,6 +54,12 @@ def read(document: Mapping[str, Any]) -> Weights:
         name: time.fromisoformat(value) if name in TIMES else value for name, value in document.items()
     }
     return replace(USUAL, **own)
+
+
+def preset_of(clinic: Clinic) -> str:
+    """Return which preset a clinic plans with, or `CUSTOM`."""
+    own = clinic.settings.planner_weights
+    return next((name for name, weights in PRESETS.items() if weights == own), CUSTOM)
 
 
 def clean(values: Mapping[str, Any]) -> dict[str, Any]:

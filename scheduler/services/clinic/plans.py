@@ -7,7 +7,6 @@ protocol comes back as a new version.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -17,10 +16,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.plan_files import PlanRefused, checked_plan, to_document
-from scheduler.domain.plan_files.variants import variant
+from scheduler.domain.plan_files import Fault, PlanRefused, checked_plan, to_document, variants, where
+from scheduler.domain.plan_files.differences import PlanDifference, differences
+from scheduler.domain.plan_files.variants import Edits
 from scheduler.domain.plans import Plan
-from scheduler.errors import Invalid, NotFound
+from scheduler.errors import Invalid, NotFound, Stale
 from scheduler.models import plan_definition as definitions
 from scheduler.models.clinic import Clinic
 from scheduler.models.plan_definition import PlanDefinition
@@ -31,6 +31,7 @@ from scheduler.services.trail import audit
 
 SHIPPED = Path(__file__).parents[2] / "protocols"
 SCHEMA = read_schema(SHIPPED / "plan-definition.schema.json")
+MOST_IN_SERIES = 60
 
 
 def read(content: bytes) -> Plan:
@@ -42,32 +43,57 @@ def read(content: bytes) -> Plan:
         raise FileRefused(source.placed(refused.faults)) from None
 
 
-def make_variant(
-    session: Session,
-    actor: Actor,
-    plan: Plan,
-    key: str,
-    title: str,
-    now: datetime,
-    *,
-    counted: Mapping[str, int],
-    minutes: Mapping[tuple[str, str], int],
-    spaced: Mapping[str, tuple[int, int, int]],
-) -> PlanDefinition:
-    """Add a protocol that differs from another in counts, lengths and spacing, as its first version.
+def edited(plan: Plan, edits: Edits, key: str = "") -> Plan:
+    """Return a plan with these edits, under its own key or another, checked like a file.
 
-    Raises Invalid for a key that another protocol has, and with what is wrong with the protocol that it would be.
+    Raises Invalid; a fault of a visit begins with the visit's key: "infusion-2.after.days".
     """
-    if _newest(session, actor.clinic, key) is not None:
-        raise Invalid([("key", "is the key of another protocol")])
-    document = variant(plan, key=key, title=title, counted=counted, minutes=minutes, spaced=spaced)
-    if faults := schema_faults(document, SCHEMA):
-        raise Invalid([(fault.where, fault.reason) for fault in faults])
+    wrong = [name for name, count in edits.counted.items() if not 1 <= count <= MOST_IN_SERIES]
+    if wrong:
+        raise Invalid([(name, f"must be 1 to {MOST_IN_SERIES} visits") for name in wrong])
+    document = variants.edited(plan, edits, key=key)
     try:
-        made = checked_plan(document)
+        return checked(document)
     except PlanRefused as refused:
-        raise Invalid([(fault.where, fault.reason) for fault in refused.faults]) from None
-    return load(session, actor, made, now)[0]
+        raise Invalid([(_field(document, fault), fault.reason) for fault in refused.faults]) from None
+
+
+def checked(document: dict[str, Any]) -> Plan:
+    """Return the plan that a document describes. Raises PlanRefused with the faults that a file would have."""
+    if faults := schema_faults(document, SCHEMA):
+        raise PlanRefused(tuple(faults))
+    return checked_plan(document)
+
+
+def save(
+    session: Session, actor: Actor, definition: PlanDefinition, plan: Plan, now: datetime
+) -> tuple[PlanDefinition, bool]:
+    """Load what was made of this version of a protocol. Raises Stale when a newer version came meanwhile."""
+    newest = _newest(session, actor.clinic, definition.key)
+    if newest is not None and newest.id != definition.id:
+        raise Stale(
+            f"Version {newest.version} of {newest.title} was saved meanwhile. Make your changes there"
+        )
+    return load(session, actor, plan, now)
+
+
+def add(session: Session, actor: Actor, plan: Plan, now: datetime) -> PlanDefinition:
+    """Add a protocol beside the others. Raises Invalid for a key that one of them has."""
+    if _newest(session, actor.clinic, plan.key) is not None:
+        raise Invalid([("key", "is the key of another protocol")])
+    return load(session, actor, plan, now)[0]
+
+
+def changes(session: Session, clinic: Clinic, plan: Plan) -> list[PlanDifference]:
+    """Return what a plan changes in the clinic's newest version of it; nothing where it is new."""
+    newest = _newest(session, clinic, plan.key)
+    return differences(newest.plan, plan) if newest else []
+
+
+def next_version(session: Session, clinic: Clinic, key: str) -> int:
+    """Return the number that the next version of a protocol gets."""
+    newest = _newest(session, clinic, key)
+    return newest.version + 1 if newest else 1
 
 
 @cache
@@ -94,7 +120,9 @@ def load(session: Session, actor: Actor, plan: Plan, now: datetime) -> tuple[Pla
     )
     session.add(definition)
     session.flush()
-    audit.record(session, actor, "plan-definition.loaded", definition, now)
+    before = newest.document if newest else {}
+    parts = sorted(name for name in {**before, **document} if before.get(name) != document.get(name))
+    audit.record(session, actor, "plan-definition.loaded", definition, now, parts)
     return definition, True
 
 
@@ -109,6 +137,16 @@ def current(session: Session, clinic: Clinic, key: str) -> PlanDefinition:
 def _newest(session: Session, clinic: Clinic, key: str) -> PlanDefinition | None:
     query = select(PlanDefinition).where(PlanDefinition.clinic_id == clinic.id, PlanDefinition.key == key)
     return session.scalar(query.order_by(PlanDefinition.version.desc()).limit(1))
+
+
+def _field(document: dict[str, Any], fault: Fault) -> str:
+    """Return a fault's place, that of a visit by its key, which stays when visits are added before it."""
+    match fault.path:
+        case ("actions", int(index), *rest) if "key" in document["actions"][index]:
+            return where((document["actions"][index]["key"], *rest))
+        case ("requirements", int(index), *rest):
+            return where((f"requirement {document['requirements'][index]['key']}", *rest))
+    return fault.where
 
 
 def _digest(document: dict[str, Any]) -> str:

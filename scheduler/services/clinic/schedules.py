@@ -28,19 +28,23 @@ from scheduler.services.actors import Actor
 from scheduler.services.locks import change_hours
 from scheduler.services.trail import audit
 
-DAY, MIDNIGHT = timedelta(days=1), time(0)
+DAY, MIDNIGHT, SUNDAY = timedelta(days=1), time(0), 7
 NIGHT_ENDS = time(6)  # hours that end later on the next day are a slip of the pen: 5 PM to 9 AM
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Hours on an ISO weekday (Monday is 1), from `valid_from` up to and including `valid_until`."""
+    """Hours on an ISO weekday (Monday is 1), from `valid_from` up to and including `valid_until`.
+
+    `week` 0 or 1 is every other week (models/schedule.py), None each week.
+    """
 
     weekday: int
     starts: time
     ends: time
     valid_from: date | None = None
     valid_until: date | None = None
+    week: int | None = None
 
 
 def set_hours(
@@ -72,6 +76,7 @@ def set_hours(
             ends=day.ends,
             valid_from=day.valid_from,
             valid_until=day.valid_until,
+            week=day.week,
         )
         for day in hours
     ]
@@ -90,25 +95,37 @@ def set_hours_from(
     hours: Sequence[Hours],
     first: date | None,
     now: datetime,
+    last: date | None = None,
 ) -> list[ScheduleHours]:
-    """Let these weekly hours hold from a later day on, or (None) now and until the next later ones. Raises Invalid."""
+    """Let these weekly hours hold from a later day on, or (None) now and until the next later ones.
+
+    With `last` they hold until that day, after which the hours that they replace go on. Raises Invalid.
+    """
     today = to_local(now, actor.clinic.zone).date()
     present = [_hours_of(row) for row in schedule.hours(session, actor.clinic.id, _id_of(resource))]
     if first is None:
+        if last is not None:
+            raise Invalid([("last", "needs a first day as well")])
         later = [one for one in present if one.valid_from and one.valid_from > today]
         until = min((one.valid_from for one in later if one.valid_from), default=None)
         now_on = [replace(one, valid_from=None, valid_until=_before(until)) for one in hours]
         return set_hours(session, actor, resource, [*now_on, *later], now)
     if first <= today:
         raise Invalid([("first", "must be a later day: leave it empty for hours that hold now")])
+    if last is not None and last < first:
+        raise Invalid([("last", "must not be before the first day")])
     kept = [
         replace(one, valid_until=min(one.valid_until or date.max, first - DAY))
         for one in present
         if one.valid_from is None or one.valid_from < first
     ]
-    return set_hours(
-        session, actor, resource, [*kept, *(replace(one, valid_from=first) for one in hours)], now
-    )
+    resumed = [
+        replace(one, valid_from=max(one.valid_from or date.min, last + DAY))
+        for one in present
+        if last is not None and (one.valid_until or date.max) > last
+    ]
+    between = [replace(one, valid_from=first, valid_until=last) for one in hours]
+    return set_hours(session, actor, resource, [*kept, *between, *resumed], now)
 
 
 def remove_hours_from(
@@ -240,7 +257,8 @@ def _days_of(hours: Hours) -> list[Hours]:
         return [evening]
     if not hours.ends <= NIGHT_ENDS < hours.starts:
         return [hours]
-    return [evening, replace(hours, weekday=hours.weekday % 7 + 1, starts=MIDNIGHT)]
+    week = 1 - hours.week if hours.week is not None and hours.weekday == SUNDAY else hours.week
+    return [evening, replace(hours, weekday=hours.weekday % 7 + 1, starts=MIDNIGHT, week=week)]
 
 
 def _before(day: date | None) -> date | None:
@@ -252,11 +270,12 @@ def _id_of(resource: Resource | None) -> int | None:
 
 
 def _hours_of(row: ScheduleHours) -> Hours:
-    return Hours(row.weekday, row.starts, row.ends, row.valid_from, row.valid_until)
+    return Hours(row.weekday, row.starts, row.ends, row.valid_from, row.valid_until, row.week)
 
 
 def _check_hours(hours: Sequence[Hours], formats: Formats) -> None:
     errors = [("weekday", "must be from 1 (Monday) to 7") for day in hours if not 1 <= day.weekday <= 7]
+    errors += [("week", "must be 0 or 1") for day in hours if day.week not in (None, 0, 1)]
     errors += [("ends", "must be after the start") for day in hours if day.ends <= day.starts]
     errors += [
         ("valid_until", "must not be before valid_from")
@@ -283,4 +302,4 @@ def _neighbours(hours: Sequence[Hours]) -> list[tuple[Hours, Hours]]:
 def _valid_together(one: Hours, other: Hours) -> bool:
     first = max(one.valid_from or date.min, other.valid_from or date.min)
     last = min(one.valid_until or date.max, other.valid_until or date.max)
-    return first <= last
+    return first <= last and (one.week is None or other.week is None or one.week == other.week)

@@ -36,7 +36,7 @@ def working_days(session: Session, clinic: Clinic) -> Callable[[date], bool]:
         midnight, next_midnight = _midnights(on)
         if any(one.local_start <= midnight and one.local_end >= next_midnight for one in closed):
             return False
-        return on in overrides or any(_holds(row, on) for row in weekly)
+        return on in overrides or any(row.holds_on(on) for row in weekly)
 
     return works
 
@@ -51,8 +51,3 @@ def next_working_day(session: Session, clinic: Clinic, after: date) -> date | No
 def _midnights(on: date) -> tuple[datetime, datetime]:
     midnight = datetime.combine(on, time.min)
     return midnight, midnight + timedelta(days=1) - LAST_MINUTE
-
-
-def _holds(row: ScheduleHours, on: date) -> bool:
-    begun = row.valid_from is None or row.valid_from <= on
-    return row.weekday == on.isoweekday() and begun and (row.valid_until is None or on <= row.valid_until)

@@ -20,7 +20,8 @@ import yaml
 from scheduler.domain.plan_files.fault import Fault, Path
 from scheduler.services.clinic.schema_faults import schema_faults
 
-LARGEST = 20_000  # bytes: three times the largest that is shipped; it is judged within a second
+LARGEST = 40_000  # bytes: twice the largest that is shipped, written out; it is judged within two seconds
+WIDTH = 100  # columns of a file that is written here
 INTEGER = re.compile(r"[-+]?[0-9]{1,18}\Z")
 DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)\Z")
 UNTAGGED = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
@@ -75,6 +76,11 @@ def read_yaml(content: bytes, schema: Mapping[str, Any]) -> Source:
     return source
 
 
+def write_yaml(document: Any) -> str:
+    """Return a document as a file to edit: what fits on a line stands on one."""
+    return yaml.dump(_in_lines(document), Dumper=_Compact, sort_keys=False, allow_unicode=True, width=WIDTH)
+
+
 def read_schema(path: FilePath) -> Mapping[str, Any]:
     """Return a JSON Schema that lies beside the files it describes."""
     schema: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -118,6 +124,38 @@ class _Plain(yaml.BaseLoader):
             raise yaml.MarkedYAMLError(problem="aliases are not read here", problem_mark=mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
+
+
+class _OneLine:
+    """A list or mapping that is written on one line."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Compact(yaml.SafeDumper):
+    """Writes `_OneLine` in flow style."""
+
+
+def _flow(dumper: yaml.SafeDumper, line: _OneLine) -> yaml.Node:
+    node = dumper.represent_data(line.value)
+    if isinstance(node, yaml.CollectionNode):
+        node.flow_style = True
+    return node
+
+
+_Compact.add_representer(_OneLine, _flow)
+
+
+def _in_lines(value: Any, depth: int = 0) -> Any:
+    """Return a document with what is short enough, below its entries, as lines."""
+    if not isinstance(value, dict | list):
+        return value
+    if depth > 2 and len(json.dumps(value, ensure_ascii=False)) < WIDTH - 20:
+        return _OneLine(value)
+    if isinstance(value, dict):
+        return {name: _in_lines(one, depth + 1) for name, one in value.items()}
+    return [_in_lines(one, depth + 1) for one in value]
 
 
 def _built(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:

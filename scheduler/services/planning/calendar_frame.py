@@ -26,12 +26,12 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
-from scheduler.models.schedule import END_OF_DAY, Closure, ScheduleHours, ScheduleOverride
+from scheduler.models.schedule import END_OF_DAY, Closure, ScheduleHours, ScheduleOverride, alternate_week
 
 Hours = Mapping[int | None, Sequence[Window]]
 PlaceRow = tuple[int, ResourceKind, int | None, str, str]
 PersonRow = tuple[int, str, int | None, Role]
-WeeklyRow = tuple[int | None, int, time, time, date | None, date | None]
+WeeklyRow = tuple[int | None, int, time, time, date | None, date | None, int | None]
 DatedRow = tuple[int | None, date, time, time]
 
 CLINIC: BindParameter[int] = bindparam("clinic_id")
@@ -62,6 +62,7 @@ WEEKLY = (
         ScheduleHours.ends,
         ScheduleHours.valid_from,
         ScheduleHours.valid_until,
+        ScheduleHours.week,
     )
     .where(ScheduleHours.clinic_id == CLINIC)
     .order_by(ScheduleHours.id)
@@ -156,12 +157,12 @@ def _hours(
 ) -> Hours:
     replaced = {(resource_id, on) for resource_id, on, _, _ in dated}
     windows: dict[int | None, list[Window]] = defaultdict(list)
-    for resource_id, weekday, starts, ends, valid_from, valid_until in weekly:
+    for resource_id, weekday, starts, ends, valid_from, valid_until, week in weekly:
         windows[resource_id] = windows[resource_id]  # hours that have ended are still hours: not "always"
         for on in _weekdays(
             weekday, max(first_on, valid_from or first_on), min(last_on, valid_until or last_on)
         ):
-            if (resource_id, on) not in replaced:
+            if (resource_id, on) not in replaced and week in (None, alternate_week(on)):
                 windows[resource_id].append(_window(on, starts, ends, zone))
     for resource_id, on, starts, ends in dated:
         windows[resource_id].append(_window(on, starts, ends, zone))

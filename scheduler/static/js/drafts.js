@@ -8,6 +8,7 @@ const SENT = "sent draft";
 const BACK_AGAIN = ["/login", "/account/locked", "/account/unlock", "/account/second-factor"]; // between a form and itself
 const NOT_KEPT = ["hidden", "file", "password", "search", "submit", "button", "reset", "image"];
 const key = await keyOfUser();
+let earlier = ""; // the draft of the form that led here, which a form marked data-confirms goes on with
 const cameBySave = leaveSent();
 const page = window.location.pathname + window.location.search;
 const bases = new WeakMap(); // form -> what each control had saved when it was changed first
@@ -32,6 +33,7 @@ function leaveSent() {
     sessionStorage.removeItem(sent.name);
     return "saved";
   }
+  earlier = sent.name;
   if ([...document.forms].some((form) => pathOf(form.action) === sent.action)) {
     window.history.replaceState(window.history.state, "", sent.page);
   }
@@ -192,6 +194,10 @@ for (const kind of ["input", "change"]) document.addEventListener(kind, (event) 
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (key && earlier && form.hasAttribute("data-confirms")) {
+    sessionStorage.setItem(SENT, JSON.stringify({ name: earlier, action: pathOf(form.action), page }));
+    return;
+  }
   if (!key || event.defaultPrevented || event.submitter?.formTarget || !isKept(form) || controlsOf(form).size === 0) return;
   sessionStorage.setItem(SENT, JSON.stringify({ name: nameOf(form), action: pathOf(form.action), page }));
 });

@@ -1,12 +1,13 @@
-"""Weekly hours, of the clinic and of one person: up to two stretches a day, now or from a later day on.
+"""Weekly hours, of the clinic and of one person: up to two stretches a day, now or between dates, by turns if asked.
 
-Special hours of a date replace the weekly ones of that day.
+Special hours of a date replace the weekly ones of that day. Where weeks alternate, the fields of the second week, the
+one after this, begin with `b-`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from flask import render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -17,15 +18,16 @@ from scheduler.domain.localtime import local_on
 from scheduler.errors import Invalid
 from scheduler.models import schedule
 from scheduler.models.resource import Resource
-from scheduler.models.schedule import END_OF_DAY, ScheduleHours
+from scheduler.models.schedule import END_OF_DAY, ScheduleHours, alternate_week
 from scheduler.services.clinic import places, schedules
 from scheduler.services.clinic.schedules import MIDNIGHT, Hours
 from scheduler.web.current import actor
-from scheduler.web.local import read_date, read_time, weekday_name
+from scheduler.web.local import read_date, read_time, week_days, weekday_name
 from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved_availability
 from scheduler.web.shell import may
 
 STRETCHES = 2
+PREFIXES = ("", "b-")  # of the fields of this week, and of the next where weeks alternate
 Change = Callable[[Resource | None], object]
 
 
@@ -79,9 +81,11 @@ def save_dated_shifts(person_id: str) -> Response | tuple[str, int]:
 
 
 def _set_weekly(resource: Resource | None) -> object:
-    first = read_date("first", request.form["first"]) if request.form.get("first") else None
+    first, last = (
+        read_date(name, request.form[name]) if request.form.get(name) else None for name in ("first", "last")
+    )
     return schedules.set_hours_from(
-        db.session(), actor(), resource, _weekly(request.form), first, clock.now()
+        db.session(), actor(), resource, _weekly(request.form, _today()), first, clock.now(), last
     )
 
 
@@ -92,7 +96,7 @@ def _remove_later(resource: Resource | None) -> object:
 
 def _set_dated(resource: Resource | None) -> object:
     on, now = read_date("on", request.form.get("on", "")), clock.now()
-    if on < local_on(now, actor().clinic.zone):
+    if on < _today():
         raise Invalid([("on", "is over")])
     times = [
         (read_time("special_starts", starts), read_time("special_ends", ends))
@@ -128,7 +132,7 @@ def _person(person_id: str) -> tuple[Resource | None, str]:
 def _page(person_id: str, refusal: Invalid | None = None) -> str:
     resource, name = _person(person_id)
     resource_id = resource.id if resource else None
-    today = local_on(clock.now(), actor().clinic.zone)
+    today = _today()
     rows = schedule.hours(db.session(), actor().clinic.id, resource_id)
     dated: dict[date, list[tuple[object, object]]] = {}
     for one in schedule.dated_hours(db.session(), actor().clinic.id, resource_id, today):
@@ -143,7 +147,9 @@ def _page(person_id: str, refusal: Invalid | None = None) -> str:
         "settings/hours.html",
         name=name,
         stretches=STRETCHES,
-        values=request.form if refusal else _values([row for row in rows if _holds_on(row, today)]),
+        values=request.form if refusal else _values([row for row in rows if _is_in_force(row, today)], today),
+        weeks=_examples(today),
+        example=lambda row: _examples(today)[_week_shown(row, today)],
         later=sorted(later.items()),
         dated=dated,
         today=today,
@@ -163,34 +169,71 @@ def _address(view: str, person_id: str) -> str:
     return url_for(view, person_id=person_id) if person_id else url_for(view)
 
 
-def _holds_on(row: ScheduleHours, on: date) -> bool:
+def _today() -> date:
+    return local_on(clock.now(), actor().clinic.zone)
+
+
+def _is_in_force(row: ScheduleHours, on: date) -> bool:
     return (row.valid_from or date.min) <= on <= (row.valid_until or date.max)
 
 
-def _values(rows: list[ScheduleHours]) -> Mapping[str, str]:
-    """Return the fields of the form: starts-1-0 is Monday's first start."""
+def _days(today: date, prefix: str) -> dict[int, date]:
+    """Return the dates of this week, or of the next one, by weekday. It begins as the clinic's weeks do."""
+    order = week_days()
+    first = today - timedelta(days=order.index(today.isoweekday())) + timedelta(weeks=PREFIXES.index(prefix))
+    return {weekday: first + timedelta(days=n) for n, weekday in enumerate(order)}
+
+
+def _week_shown(row: ScheduleHours, today: date) -> int:
+    """Return 0 for hours of this week, 1 for those of the next."""
+    return int(row.week != alternate_week(_days(today, "")[row.weekday]))
+
+
+def _examples(today: date) -> list[tuple[date, date]]:
+    """Return the first days of this week and of the second after it, and the same for the next week."""
+    firsts = [min(_days(today, prefix).values()) for prefix in PREFIXES]
+    return [(first, first + timedelta(weeks=2)) for first in firsts]
+
+
+def _values(rows: list[ScheduleHours], today: date) -> Mapping[str, str]:
+    """Return the fields of the form: starts-1-0 is Monday's first start, b-starts-1-0 that of the second week."""
     values: dict[str, str] = {}
+    is_alternating = any(row.week is not None for row in rows)
+    if is_alternating:
+        values["alternating"] = "yes"
     for row in rows:
-        place = next((n for n in range(STRETCHES) if f"starts-{row.weekday}-{n}" not in values), None)
-        if place is not None:
-            ends = MIDNIGHT if row.ends >= END_OF_DAY else row.ends
-            values[f"starts-{row.weekday}-{place}"] = row.starts.isoformat("minutes")
-            values[f"ends-{row.weekday}-{place}"] = ends.isoformat("minutes")
+        for prefix in PREFIXES if is_alternating else PREFIXES[:1]:
+            if row.week not in (None, alternate_week(_days(today, prefix)[row.weekday])):
+                continue
+            free = [n for n in range(STRETCHES) if f"{prefix}starts-{row.weekday}-{n}" not in values]
+            if free:
+                ends = MIDNIGHT if row.ends >= END_OF_DAY else row.ends
+                values[f"{prefix}starts-{row.weekday}-{free[0]}"] = row.starts.isoformat("minutes")
+                values[f"{prefix}ends-{row.weekday}-{free[0]}"] = ends.isoformat("minutes")
     return values
 
 
-def _weekly(form: Mapping[str, str]) -> list[Hours]:
+def _weekly(form: Mapping[str, str], today: date) -> list[Hours]:
+    if "alternating" not in form:
+        return _of_week(form, "", None)
+    return [hours for prefix in PREFIXES for hours in _of_week(form, prefix, _days(today, prefix))]
+
+
+def _of_week(form: Mapping[str, str], prefix: str, days: Mapping[int, date] | None) -> list[Hours]:
+    """Return the hours of a week's fields: each week, or the weeks that alternate with the one of these days."""
     found, errors = [], []
     for weekday in range(1, 8):
         name = weekday_name(weekday)
         for n in range(STRETCHES):
-            starts, ends = form.get(f"starts-{weekday}-{n}", ""), form.get(f"ends-{weekday}-{n}", "")
+            field = f"{prefix}starts-{weekday}-{n}"
+            starts, ends = form.get(field, ""), form.get(f"{prefix}ends-{weekday}-{n}", "")
             if not starts and not ends:
                 continue
             if not starts or not ends:
-                errors.append((f"starts-{weekday}-{n}", f"{name} needs both a start and an end"))
+                errors.append((field, f"{name} needs both a start and an end"))
                 continue
-            found.append(Hours(weekday, read_time(name, starts), read_time(name, ends)))
+            week = alternate_week(days[weekday]) if days else None
+            found.append(Hours(weekday, read_time(name, starts), read_time(name, ends), week=week))
     if errors:
         raise Invalid(errors)
     return found

@@ -1,4 +1,4 @@
-"""How courses are placed: what counts against a plan, and how much, in a front desk's words."""
+"""How courses are placed: a preset of preferences, or under Advanced what each shortfall costs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,36 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.services.clinic import planner_weights
-from scheduler.services.clinic.planner_weights import BOUNDS, TIMES, USUAL
+from scheduler.services.clinic.planner_weights import BOUNDS, CUSTOM, PRESETS, TIMES, USUAL
 from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import bp, by_field, saved
 from scheduler.web.shell import may
 
+# Each preset with what it is for, and what it gives up for that.
+PRESET_WORDS = {
+    "balanced": (
+        "Balanced",
+        "Close to the ideal spacing, at one time of day, and done soon. Right for most clinics.",
+    ),
+    "soonest": (
+        "Finish soonest",
+        "Courses end as early as the protocol allows. Times of day and spacing vary more.",
+    ),
+    "spacing": (
+        "Ideal spacing",
+        "Visits are as near to the protocol's ideal days as possible. Courses may end later.",
+    ),
+    "patient": (
+        "Patient's wishes first",
+        "Preferred days and times, one time of day, and one therapist. Courses may end later.",
+    ),
+    "full-days": (
+        "Fill the day",
+        "Chairs are booked without short gaps. Times of day vary more between visits.",
+    ),
+}
 # Each weight by the part of the page it stands in: what it counts, and what more of it brings.
 PARTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
@@ -103,12 +126,18 @@ def save_placing() -> Response | tuple[str, int]:
     return saved(".placing", "Saved. Applies to courses planned or moved from now on.")
 
 
-@bp.post("/placing/reset")
+@bp.post("/placing/preset")
 @may("settings")
-def reset_placing() -> Response:
-    """Go back to the usual weights."""
-    settings_changes.change(db.session(), actor(), {"planner_weights": {}}, clock.now())
-    return saved(".placing", "Defaults restored.")
+def choose_preset() -> Response | tuple[str, int]:
+    """Plan with a preset; the clinic's own weights are replaced by its own."""
+    name = request.form.get("preset", "")
+    if name == CUSTOM:
+        return saved(".placing", "No changes to save.")
+    if name not in PRESETS:
+        refusal = Invalid([("preset", "must be one of these")])
+        return _page(refusal), refusal.status
+    settings_changes.change(db.session(), actor(), {"planner_weights": PRESETS[name]}, clock.now())
+    return saved(".placing", f"{PRESET_WORDS[name][0]}: applies to courses planned or moved from now on.")
 
 
 def _page(refusal: Invalid | None = None) -> str:
@@ -119,7 +148,8 @@ def _page(refusal: Invalid | None = None) -> str:
         bounds=BOUNDS,
         usual=planner_weights.to_document(USUAL),
         values=present | (request.form.to_dict() if refusal else {}),
-        changed=bool(actor().clinic.settings.planner_weights),
+        presets=PRESET_WORDS,
+        preset=planner_weights.preset_of(actor().clinic),
         stretches=_stretches(present["usable_ticks"]),
         errors=by_field(refusal),
     )

@@ -1,27 +1,34 @@
-"""Protocols: read, edited as a copy, kept as versions. Running courses keep theirs."""
+"""Protocols: edited as a table or as a file, reviewed against the present version, kept as versions.
+
+Running courses keep their version. Each form is sent with a step: `review` shows what would change, `edit` goes back to
+the form with what was typed, anything else saves.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import yaml
 from flask import render_template, request
 from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
-from scheduler.domain.plan_files.variants import counts, gaps, lengths
+from scheduler.domain.plan_files.differences import differences
+from scheduler.domain.plan_files.variants import counts
 from scheduler.domain.plans import Plan
-from scheduler.domain.text import whole_number
-from scheduler.errors import Invalid, NotFound
+from scheduler.errors import Invalid, NotFound, Stale
 from scheduler.models import plan_definition as definitions
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.services.clinic import plans
-from scheduler.services.clinic.yaml_source import FileRefused
+from scheduler.services.clinic.yaml_source import FileRefused, write_yaml
 from scheduler.transactions import reads_first, write_now
 from scheduler.web.current import actor
+from scheduler.web.settings import protocol_form
 from scheduler.web.settings.blueprint import bp, saved
 from scheduler.web.shell import may
+
+Answer = Response | str | tuple[str, int]
 
 
 @bp.get("/protocols")
@@ -37,95 +44,130 @@ def protocols() -> str:
 @bp.get("/protocols/<protocol_id>")
 @may("settings")
 def protocol(protocol_id: str) -> str:
-    definition = _find(protocol_id)
-    return render_template(
-        "settings/protocol.html",
-        definition=definition,
-        plan=definition.plan,
-        text=_text(definition),
-        faults=(),
-        values=None,
-        **_changeable(definition.plan),
-    )
+    return _page(_find(protocol_id))
 
 
-@bp.post("/protocols/<protocol_id>/variant")
+@bp.post("/protocols/<protocol_id>")
 @may("settings")
-def make_variant(protocol_id: str) -> Response | tuple[str, int]:
-    """Add a protocol that differs from this one in counts, lengths and spacing."""
+@reads_first
+def save_protocol(protocol_id: str) -> Answer:
+    """Review or keep the edited table as the next version, or as a protocol beside this one."""
     definition, form = _find(protocol_id), request.form
-    plan = definition.plan
-    listed = _changeable(plan)
+    if form.get("step") == "edit":
+        return _page(definition, values=form)
+    is_variant = form.get("save_as") == "variant"
     try:
-        made = plans.make_variant(
-            db.session(),
-            actor(),
-            plan,
-            form.get("key", "").strip(),
-            form.get("title", "").strip(),
-            clock.now(),
-            counted={name: _number(f"count-{n}") for n, name in enumerate(listed["counts"])},
-            minutes={phase: _number(f"length-{n}") for n, phase in enumerate(listed["lengths"])},
-            spaced={
-                gap.key: (_number(f"min-{n}"), _number(f"ideal-{n}"), _number(f"max-{n}"))
-                for n, gap in enumerate(listed["gaps"])
-            },
-        )
-    except Invalid as refused:
+        plan = _edited(definition.plan, is_variant)
+        if form.get("step") == "review":
+            return _review(definition, plan)
+        write_now()
+        if is_variant:
+            made = plans.add(db.session(), actor(), plan, clock.now())
+            return saved(".protocols", f"{made.title}: added.")
+        return _kept(*plans.save(db.session(), actor(), definition, plan, clock.now()))
+    except (Invalid, Stale) as refused:
         db.session.rollback()
-        faults = [f"{one['field']}: {one['reason']}" for one in refused.details["errors"]]
         definition = _find(protocol_id)
-        page = render_template(
-            "settings/protocol.html",
-            definition=definition,
-            plan=definition.plan,
-            text=_text(definition),
-            faults=faults,
-            values=form,
-            **listed,
-        )
-        return page, refused.status
-    return saved(".protocols", f"{made.title}: added.")
-
-
-def _changeable(plan: Plan) -> dict[str, Any]:
-    """Return what a variant may change, in the order in which the form numbers it."""
-    return {"counts": counts(plan), "lengths": lengths(plan), "gaps": gaps(plan)}
-
-
-def _number(name: str) -> int:
-    """Return a number of the form. Raises Invalid where there is none."""
-    number = whole_number(request.form.get(name, ""))
-    if number is None:
-        raise Invalid([(name, "must be a whole number")])
-    return number
+        return _page(definition, values=form, refusal=refused), refused.status
 
 
 @bp.post("/protocols")
 @may("settings")
 @reads_first
-def load_protocol() -> Response | tuple[str, int]:
-    """Keep an edited or a new protocol as its next version; a shipped one is taken by its key."""
-    key = request.form.get("shipped", "")
-    text = request.form.get("text", "")
+def load_protocol() -> Answer:
+    """Review or keep a protocol's file as its next version; a shipped one is taken by its key."""
+    form = request.form
+    shipped = next((one for one in plans.shipped() if one.key == form.get("shipped", "")), None)
+    definition = _find(form["protocol_id"]) if form.get("protocol_id") else None
+    text = form.get("text", "")
+    if form.get("step") == "edit":
+        return _page(definition, text=text)
     try:
-        plan = next((one for one in plans.shipped() if one.key == key), None) or plans.read(text.encode())
+        plan = shipped or plans.read(text.encode())
+        if form.get("step") == "review":
+            return _review(definition, plan)
+        write_now()  # reading a file takes long: no one waits for it
+        if definition is not None and definition.key == plan.key:
+            return _kept(*plans.save(db.session(), actor(), definition, plan, clock.now()))
+        return _kept(*plans.load(db.session(), actor(), plan, clock.now()))
     except FileRefused as refused:
-        return _again(text, refused), 422
-    write_now()  # reading a file takes long: no one waits for it
-    definition, added = plans.load(db.session(), actor(), plan, clock.now())
+        return _page(definition, text=text, faults=list(map(str, refused.faults))), 422
+    except Stale as refused:
+        db.session.rollback()
+        return _page(definition, text=text, faults=[refused.words]), refused.status
+
+
+def _edited(plan: Plan, is_variant: bool) -> Plan:
+    """Return the plan that the form asks for. Raises Invalid."""
+    edits, form = protocol_form.edits(plan, request.form), request.form
+    if not edits.title:
+        raise Invalid([("title", "must not be empty")])
+    if not is_variant:
+        return plans.edited(plan, edits)
+    key, title = (form.get(name, "").strip() for name in ("variant_key", "variant_title"))
+    if not key or not title or key == plan.key:
+        raise Invalid([("variant", "needs a name and a short name of its own")])
+    if _has(key):
+        raise Invalid([("key", "is the key of another protocol")])
+    return plans.edited(plan, replace(edits, title=title), key)
+
+
+def _review(definition: PlanDefinition | None, plan: Plan) -> str:
+    """Show what would change, with the way to save it and the way back."""
+    is_new = not _has(plan.key)
+    source = definition.plan if definition is not None else None
+    found = plans.changes(db.session(), actor().clinic, plan)
+    return render_template(
+        "settings/protocol_review.html",
+        definition=definition,
+        plan=plan,
+        is_new=is_new,
+        changes=differences(source, plan) if is_new and source else found,
+        version=plans.next_version(db.session(), actor().clinic, plan.key),
+        fields=[(name, value) for name, value in request.form.items(multi=True) if name not in NOT_KEPT],
+    )
+
+
+NOT_KEPT = {"step", "csrf_token"}  # what the form of the review has of its own
+
+
+def _kept(definition: PlanDefinition, added: bool) -> Response:
     words = f"{definition.title}: version {definition.version}." if added else "No changes to save."
     return saved(".protocols", words)
 
 
-def _again(text: str, refused: FileRefused) -> str:
-    wanted = request.form.get("protocol_id", "")
-    definition = _find(wanted) if wanted else None
-    plan = definition.plan if definition else None
-    more = _changeable(plan) if plan else {}
-    page = "settings/protocol.html"
+def _page(
+    definition: PlanDefinition | None,
+    *,
+    text: str | None = None,
+    values: protocol_form.Form | None = None,
+    refusal: Invalid | Stale | None = None,
+    faults: list[str] | None = None,
+) -> str:
+    """Show a protocol; what was typed stays, in the table (`values`) or in the file (`text`)."""
+    more: dict[str, Any] = {}
+    if definition is not None:
+        plan = definition.plan
+        invalid = refusal if isinstance(refusal, Invalid) else None
+        more = {
+            "plan": plan,
+            "versions": definitions.versions(db.session(), actor().clinic.id, definition.key),
+            "rows": protocol_form.rows(plan),
+            "kinds": protocol_form.kinds(plan),
+            "counts": [(name, protocol_form.title_of(plan, name)) for name in counts(plan)],
+            "values": values or protocol_form.values(plan),
+            "wrong": protocol_form.wrong_rows(plan, invalid) if invalid else set(),
+            "parts": protocol_form.PARTS,
+        }
+        if refusal is not None:
+            faults = protocol_form.words(plan, invalid) if invalid else [refusal.words]
     return render_template(
-        page, definition=definition, plan=plan, text=text, faults=refused.faults, values=None, **more
+        "settings/protocol.html",
+        definition=definition,
+        text=text if text is not None else write_yaml(definition.document) if definition else "",
+        is_file_open=text is not None or definition is None,
+        faults=faults or [],
+        **more,
     )
 
 
@@ -138,7 +180,3 @@ def _find(protocol_id: str) -> PlanDefinition:
 
 def _has(key: str) -> bool:
     return definitions.current(db.session(), actor().clinic.id, key) is not None
-
-
-def _text(definition: PlanDefinition) -> str:
-    return yaml.safe_dump(definition.document, sort_keys=False, allow_unicode=True, width=100)

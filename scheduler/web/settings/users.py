@@ -1,4 +1,4 @@
-"""Accounts and roles: who may do what in the clinic."""
+"""Sign-ins of the clinic's people: invited, given roles, ended. They are listed with the staff (people.py)."""
 
 from __future__ import annotations
 
@@ -9,88 +9,87 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.http import signing
-from scheduler.models.invitation import open_of_clinic
-from scheduler.models.user import StaffRole
+from scheduler.models import practitioner as practitioners
 from scheduler.services.account import invitations, memberships, second_factors, sessions
+from scheduler.services.clinic import places
 from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.passwords import public_url
-from scheduler.web.settings.blueprint import bp, by_field, saved
+from scheduler.web.settings.blueprint import bp, saved
+from scheduler.web.settings.people import invite, page, read_role
 from scheduler.web.shell import may
 
 
-@bp.get("/users")
-@may("users")
-def users() -> str:
-    return _page()
-
-
 @bp.post("/users")
-@may("users")
+@may("invite")
 def add_user() -> str | tuple[str, int]:
     """Invite a person by mail. The answer is the same whether or not they have an account."""
     form = request.form
+    email = form.get("email", "").strip().lower()
     try:
-        invitation = invitations.invite(
-            db.session(),
-            actor(),
-            form.get("email", ""),
-            _role(),
-            clock.now(),
-            public_url(),
-            signing.keys(),
-            form.get("name", ""),
-        )
+        invite(email, read_role(), form.get("name", ""))
     except (Invalid, WrongStatus) as refusal:
         db.session.rollback()
-        return _page(refusal), refusal.status
+        return page(refusal, wrong="invite"), refusal.status
     db.session.commit()
-    return _page(made=invitation.user.email)
+    return page(made=email)
 
 
 @bp.post("/users/invitations/<invitation_id>/mail")
-@may("users")
+@may("invite")
 def send_invitation(invitation_id: str) -> Response:
     """Mail an invitation again."""
     invitation = invitations.get(db.session(), actor().clinic, invitation_id)
     invitations.send_again(db.session(), actor(), invitation, clock.now(), public_url(), signing.keys())
-    return saved(".users", "Invitation sent again.")
+    return saved(".people", "Invitation sent again.")
 
 
 @bp.post("/users/invitations/<invitation_id>/withdrawal")
-@may("users")
+@may("invite")
 def withdraw_invitation(invitation_id: str) -> Response:
     invitation = invitations.get(db.session(), actor().clinic, invitation_id)
     invitations.withdraw(db.session(), actor(), invitation, clock.now())
-    return saved(".users", "Invitation withdrawn.")
+    return saved(".people", "Invitation withdrawn.")
 
 
 @bp.post("/users/role")
 @may("users")
 def save_role() -> Response:
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
-    memberships.set_role(db.session(), actor(), membership, _role(), clock.now())
-    return saved(".users")
+    memberships.set_role(db.session(), actor(), membership, read_role(), clock.now())
+    return saved(".people")
 
 
 @bp.get("/users/removal")
-@may("users")
+@may("invite")
 def ask_remove_user() -> str:
-    """Show what ends with a membership before it is ended."""
-    clinic = actor().clinic
-    membership = memberships.get(db.session(), clinic, request.args.get("email", ""))
-    ends = memberships.what_ends(db.session(), clinic, membership.user, clock.now())
-    return render_template("settings/removal.html", member=membership, ends=ends)
+    """Show what ends with a membership before it is ended, and ask about the staff record."""
+    session, clinic, now = db.session(), actor().clinic, clock.now()
+    membership = memberships.get(session, clinic, request.args.get("email", ""))
+    person = practitioners.of_user(session, clinic.id, membership.user_id)
+    return render_template(
+        "settings/removal.html",
+        member=membership,
+        ends=memberships.what_ends(session, clinic, membership.user, now),
+        person=person if person and person.active else None,
+        ahead=len(places.visits_ahead(session, person.resource_id, now)) if person else 0,
+    )
 
 
 @bp.post("/users/removal")
-@may("users")
+@may("invite")
 def remove_user() -> Response:
     """End a membership with the tokens and calendar links that hang on it."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
-    patients_too = "patients_feeds_too" in request.form
-    memberships.end(db.session(), actor(), membership, clock.now(), patients_feeds_too=patients_too)
-    return saved(".users", "Removed from this clinic. Their API tokens and calendar links have ended.")
+    memberships.end(
+        db.session(),
+        actor(),
+        membership,
+        clock.now(),
+        patients_feeds_too="patients_feeds_too" in request.form,
+        off_schedule="off_schedule" in request.form,
+    )
+    return saved(".people", "Removed from this clinic. Their API tokens and calendar links have ended.")
 
 
 @bp.post("/users/second-factor/reset")
@@ -100,7 +99,7 @@ def reset_second_factor() -> Response:
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
     second_factors.reset(db.session(), actor(), membership.user, clock.now())
     sessions.end_others(db.session(), membership.user, clock.wall())
-    return saved(".users", "Two-step verification is reset. They set it up at their next sign-in.")
+    return saved(".people", "Two-step verification is reset. They set it up at their next sign-in.")
 
 
 @bp.post("/users/sessions/end")
@@ -109,7 +108,7 @@ def end_sessions() -> Response:
     """End every session of a member, such as one whose laptop is lost."""
     membership = memberships.get(db.session(), actor().clinic, request.form.get("email", ""))
     sessions.end_by_admin(db.session(), actor(), membership.user, clock.wall(), clock.now())
-    return saved(".users", "They are signed out everywhere and notified by email.")
+    return saved(".people", "They are signed out everywhere and notified by email.")
 
 
 @bp.post("/users/second-factor")
@@ -128,27 +127,4 @@ def save_closing() -> Response:
 
 def _switch(name: str) -> Response:
     settings_changes.change(db.session(), actor(), {name: name in request.form}, clock.now())
-    return saved(".users")
-
-
-def _role() -> StaffRole:
-    wanted = request.form.get("role", "")
-    if wanted not in set(StaffRole):
-        raise Invalid([("role", f"must be one of {', '.join(StaffRole)}")])
-    return StaffRole(wanted)
-
-
-def _page(refusal: Invalid | WrongStatus | None = None, made: str | None = None) -> str:
-    clinic = actor().clinic
-    return render_template(
-        "settings/users.html",
-        members=memberships.every(db.session(), clinic),
-        invitations=open_of_clinic(db.session(), clinic.id),
-        roles=list(StaffRole),
-        values=request.form if refusal else {},
-        errors=by_field(refusal) if isinstance(refusal, Invalid) else {},
-        trouble=refusal.words if isinstance(refusal, WrongStatus) else "",
-        made=made,
-        now=clock.now(),
-        settings=clinic.settings,
-    )
+    return saved(".people")

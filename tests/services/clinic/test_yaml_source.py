@@ -124,7 +124,7 @@ def test_each_fault_of_the_shape_has_its_words(text: str, fault: str) -> None:
         ("a: 1\nb: 'x\0'\n", "line 2: (file): contains a character that YAML does not allow"),
         (b"a: 1\nb: \xff\n", "line 2: (file): is not UTF-8 text"),
         ("[" * 20_000, "line 1: (file): is nested too deeply"),
-        ("a" * 20_001, "line 1: (file): is larger than 20 kB"),
+        ("a" * 40_001, "line 1: (file): is larger than 40 kB"),
     ],
 )
 def test_what_is_not_plain_yaml_is_refused_at_its_line(text: str | bytes, fault: str) -> None:
