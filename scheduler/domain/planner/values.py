@@ -64,18 +64,22 @@ class Weights:
     The unit is what five minutes of an hour-counted gap cost; a day's deviation from the target gap is 288 of them, so
     a day weighs the same whether the plan counts it in hours or in days. A clinic may set its own weights.
 
-    `completion_day`: each day from the request's first day to the last visit on the plan's line. `gap_day`,
-    `gap_tick`: a day, or five minutes, away from a target gap. `rhythm_tick`: five minutes' difference in time of day
-    between neighbours of one series. `preferred_tick`: five minutes away from the preferred time. `quarter`: a start
-    off the quarter hour. `weekday`: a side visit on a day the patient did not wish for. `therapist`: a session not
-    with the course's own therapist. `handover`: a visit that no single nurse can see through. `fragment`: a stretch
-    of a chair or room left free but shorter than `usable_ticks`. `midday_tick`: five minutes of a visit at a place
-    between `midday_from` and `midday_until`.
+    `completion_day`: each day from the request's first day to the last visit on the plan's line. `first_day`: each day
+    from the request's first day to the plan's first visit, if that is of no series. `gap_day`, `gap_tick`: a day, or
+    five minutes, away from a target gap; where a visit of the line follows one of no series (a consultation before the
+    infusions), only below the target. `rhythm_change`: another time of day than the neighbour before in one series,
+    and `rhythm_tick`: each five minutes of the difference. `preferred_tick`: five minutes away from the preferred
+    time. `quarter`: a start off the quarter hour. `weekday`: a side visit on a day the patient did not wish for.
+    `therapist`: a session not with the course's own therapist. `handover`: a visit that no single nurse can see
+    through. `fragment`: a stretch of a chair or room left free but shorter than `usable_ticks`. `midday_tick`: five
+    minutes of a visit at a place between `midday_from` and `midday_until`.
     """
 
     completion_day: int = 160
+    first_day: int = 100
     gap_day: int = 288
     gap_tick: int = 1
+    rhythm_change: int = 40
     rhythm_tick: int = 4
     preferred_tick: int = 3
     quarter: int = 12

@@ -268,13 +268,15 @@ class Exhaustive:
         """Return what a gap costs, the other time of day in a series included."""
         offset, weights = action.offset, self.weights
         begins, ends = instant(tick(begins)), instant(tick(ends))
-        away = abs(self._distance(offset, begins, ends, start) - offset.target)
+        away = self._distance(offset, begins, ends, start) - offset.target
+        earlier = self.request.plan.action(offset.after)
+        away = max(-away, 0) if action.key in self.line and earlier.series is None else abs(away)
         if offset.unit is Unit.HOURS:
             return weights.gap_tick * round(12 * away)
         cost = weights.gap_day * int(away)
-        earlier = self.request.plan.action(offset.after)
         if action.series is not None and action.series == earlier.series:
-            cost += weights.rhythm_tick * abs(self._wall(start) - self._wall(begins))
+            apart = abs(self._wall(start) - self._wall(begins))
+            cost += weights.rhythm_tick * apart + weights.rhythm_change * bool(apart)
         return cost
 
     def _wall(self, moment: datetime) -> int:
@@ -290,6 +292,8 @@ class Exhaustive:
         first = self._wall(start) - shape.comes
         place = any(ask.role.is_place for ask in shape.asks)
         cost = weights.quarter * (local.minute % 15 != 0)
+        if action.offset is None and action.series is None:
+            cost += weights.first_day * max((local.date() - request.not_before).days, 0)
         if action.key == self.finish:
             cost += weights.completion_day * (local.date() - request.not_before).days
         if action.key in self.line and request.preferred:

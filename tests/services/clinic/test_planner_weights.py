@@ -26,11 +26,18 @@ def test_every_weight_has_bounds_that_hold_ours():
     assert planner_weights.clean(planner_weights.to_document(Weights())) == {}
 
 
+def test_every_weight_is_explained_on_the_page_of_priorities():
+    explained = {name for _, weights in planner_weights.PARTS for name, _, _ in weights}
+
+    assert explained == planner_weights.BOUNDS.keys() - {"usable_ticks"}  # which is chosen from a list
+
+
 def test_all_preferences_together_weigh_less_than_one_move():
     most = {name: bounds[1] for name, bounds in planner_weights.BOUNDS.items()}
     visits, ticks = 24, 120  # infusions, therapies and calls of a long course, at ten-hour days
     each = (
         most["gap_day"] * 3
+        + most["rhythm_change"]
         + (most["rhythm_tick"] + most["preferred_tick"]) * ticks
         + most["quarter"]
         + most["weekday"]
@@ -40,7 +47,7 @@ def test_all_preferences_together_weigh_less_than_one_move():
         + most["midday_tick"] * 24
     )
 
-    assert most["completion_day"] * 182 + visits * each < MOVE
+    assert (most["completion_day"] + most["first_day"]) * 182 + visits * each < MOVE
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,9 @@ class Pricing:
     def _days(self, step: Step, first: int, past: int) -> Costs:
         rows = np.arange(first, past, dtype=np.int64)
         costs = np.zeros(past - first, np.int64)
+        if step is self.course.opening:
+            waited = rows - self.grid.row_of(self.request.not_before)
+            costs += self.weights.first_day * np.maximum(waited, 0)
         if step is self.course.finish:
             costs += self.weights.completion_day * (rows - self.grid.row_of(self.request.not_before))
         if not step.on_line and self.request.asks_of(step.action) and self.request.weekdays:

@@ -143,7 +143,9 @@ class Horizon:
         step: Step | None = self.course.finish
         today = self.grid.row_of(self.pricing.request.not_before)
         while step is not None:
-            limits[step] = today + (cost - least) // weights.completion_day
+            # each day until the plan's first visit costs twice
+            day = weights.completion_day + (weights.first_day if step is self.course.opening else 0)
+            limits[step] = today + (cost - least) // day
             if step.offset is not None:
                 least += _least_gap(step, weights)
             step = step.parent
@@ -193,7 +195,8 @@ def _least_gap(step: Step, weights: Weights) -> int:
     offset = step.offset
     if offset is None or offset.unit is Unit.HOURS:
         return 0
+    last = offset.target if step.leads_up else offset.max
     return min(
         weights.completion_day * days + weights.gap_day * abs(days - offset.target)
-        for days in range(offset.min, offset.max + 1)
+        for days in range(offset.min, last + 1)
     )
