@@ -71,8 +71,10 @@ class Weights:
     and `rhythm_tick`: each five minutes of the difference. `preferred_tick`: five minutes away from the preferred
     time. `quarter`: a start off the quarter hour. `weekday`: a side visit on a day the patient did not wish for.
     `therapist`: a session not with the course's own therapist. `handover`: a visit that no single nurse can see
-    through. `fragment`: a stretch of a chair or room left free but shorter than `usable_ticks`. `midday_tick`: five
-    minutes of a visit at a place between `midday_from` and `midday_until`.
+    through. `busy_nurses`: a nurse who sets up for one patient alone while all nurses on duty are fully taken, five
+    minutes before and after it counted; in proportion to the share of their time that is, less an eighth. `fragment`:
+    a stretch of a chair or room left free but shorter than `usable_ticks`. `midday_tick`: five minutes of a visit at a
+    place between `midday_from` and `midday_until`.
     """
 
     completion_day: int = 160
@@ -86,6 +88,7 @@ class Weights:
     weekday: int = 144
     therapist: int = 96
     handover: int = 60
+    busy_nurses: int = 120
     fragment: int = 24
     usable_ticks: int = 6
     midday_tick: int = 1

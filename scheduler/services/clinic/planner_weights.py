@@ -28,6 +28,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "weekday": (0, 2000),
     "therapist": (0, 2000),
     "handover": (0, 1000),
+    "busy_nurses": (0, 1000),
     "fragment": (0, 500),
     "usable_ticks": (1, 36),
     "midday_tick": (0, 40),
@@ -87,6 +88,11 @@ PARTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("therapist", "A session with a different therapist", "Higher: one therapist"),
             ("handover", "A visit with a nurse handoff", "Higher: fewer handoffs"),
+            (
+                "busy_nurses",
+                "A nurse sets up a visit while all nurses are busy; less while only some are",
+                "Higher: set-ups are spread over the day, and patients wait less",
+            ),
         ),
     ),
     (

@@ -306,10 +306,30 @@ class Exhaustive:
             cost += weights.midday_tick * max(min(first + shape.ends, high) - max(first, low), 0)
             cost += weights.fragment * self._scraps(shape, at)
         cost += weights.handover * self._handed_over(shape, at)
+        cost += self._busy_nurses(shape, at)
         if owner is not None and self._asks_therapist(shape):
             cost += weights.therapist * (
                 not (owner in self.pool(Role.THERAPIST) and self.given([(action, at)], owner))
             )
+        return cost
+
+    def _busy_nurses(self, shape: Shape, at: int) -> int:
+        """Return the price of setting up while nurses have no time, five minutes before and after it counted."""
+        nurses = [one.id for one in self.calendar.resources if Role.NURSE in one.roles]
+        cost, here = 0, to_local(instant(at), self.zone).date()
+        for ask in shape.asks:
+            for low, high, exclusive in ask.stretches:
+                if ask.role is not Role.NURSE or not exclusive:
+                    continue
+                first = at - shape.comes + low
+                around = [
+                    cell
+                    for cell in range(first - 1, at - shape.comes + high + 1)
+                    if to_local(instant(cell), self.zone).date() == here and self._joined(first, cell)
+                ]
+                duty = sum(cell in self.duty[id_] for cell in around for id_ in nurses)
+                busy = sum(self.free[id_].get(cell) == 0 for cell in around for id_ in nurses)
+                cost += self.weights.busy_nurses * max(8 * busy - duty, 0) // max(8 * duty, 1)
         return cost
 
     def _asks_therapist(self, shape: Shape) -> bool:

@@ -43,6 +43,7 @@ def test_all_preferences_together_weigh_less_than_one_move():
         + most["weekday"]
         + most["therapist"]
         + most["handover"]
+        + most["busy_nurses"]
         + 2 * most["fragment"]
         + most["midday_tick"] * 24
     )

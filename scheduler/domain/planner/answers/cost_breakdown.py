@@ -38,6 +38,7 @@ class CostBreakdown:
             self._weekdays(),
             self._therapist(therapist),
             self._handovers(),
+            self._busy_nurses(),
             self._quarters(),
             self._midday(),
             self._fragments(),
@@ -191,6 +192,16 @@ class CostBreakdown:
         single = self.pricing.starts.single_nurse(self.pricing.starts.demand(step.action))
         # a missing bit: no nurse can be there from the first cell to the last
         return not single >> self.cells[step] & 1
+
+    def _busy_nurses(self) -> Term:
+        cost = number = 0
+        for step in self.visits:
+            demand = self.pricing.starts.demand(step.action)
+            price = self.pricing.starts.busy_nurses(demand, self.weights.busy_nurses)
+            cost += int(price[divmod(self.cells[step], self.grid.width)])
+            number += bool(price[divmod(self.cells[step], self.grid.width)])
+        words = f"{counted(number, 'set-up')} close to others" if number else "no set-up close to others"
+        return Term("nurses", cost, words)
 
     def _quarters(self) -> Term:
         off = [step for step in self.visits if self._tick(step) % 3]

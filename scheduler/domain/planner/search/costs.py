@@ -70,6 +70,8 @@ class Pricing:
         if one_nurse != -1:
             # of truth values, ~ is "not": the price falls on cells without a single nurse
             costs += weights.handover * ~self._rows(one_nurse)
+        if weights.busy_nurses:
+            costs += self.starts.busy_nurses(demand, weights.busy_nurses)
         whole, at_most_one = self.starts.fragment_cells(demand, weights.usable_ticks)
         if whole != -1:
             fragments = 2 - self._rows(whole).astype(np.int64) - self._rows(whole | at_most_one)

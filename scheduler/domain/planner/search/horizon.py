@@ -166,7 +166,9 @@ class Horizon:
         lines = range(max(len(therapists), 1))
         floors = [int(least[min(line, len(least) - 1)]) for line in lines]
         best = None
-        for line in sorted(lines, key=lambda line: floors[line]):
+        loads = [self.course.starts.total_load(therapist) for therapist in therapists] or [0]
+        # of therapists who cost the same, the one with the fewest minutes booked
+        for line in sorted(lines, key=lambda line: (floors[line], loads[line])):
             if floors[line] >= below:
                 break
             found = self._line(Search(tables, line, budget), below)
