@@ -123,7 +123,11 @@ class ChildCosts:
 def near(costs: Costs, change: int, slope: int) -> Costs:
     """Return, for each place in a row, the least cost of a start there, or elsewhere in the row with the price of the
     other time of day."""
-    return np.minimum(costs, spread(costs, slope) + change) if change else spread(costs, slope)
+    elsewhere = spread(costs, slope)
+    if not change:
+        return elsewhere
+    elsewhere += change
+    return np.minimum(costs, elsewhere, out=elsewhere)
 
 
 def spread(costs: Costs, slope: int) -> Costs:

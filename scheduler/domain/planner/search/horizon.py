@@ -43,6 +43,10 @@ class Horizon:
         self.grid = self.gap_ranges.grid
         self._first: tuple[SlotMap, Leaves] | None = None
 
+    def first_row(self, step: Step) -> int:
+        """Return the first day on which a step can be in a course that was looked at, once there is a best one."""
+        return self._first[0].first_row(step) if self._first else 0
+
     def best(
         self,
         starts: Mapping[Step, int],
@@ -166,9 +170,12 @@ class Horizon:
         lines = range(max(len(therapists), 1))
         floors = [int(least[min(line, len(least) - 1)]) for line in lines]
         best = None
-        loads = [self.course.starts.total_load(therapist) for therapist in therapists] or [0]
-        # of therapists who cost the same, the one with the fewest minutes booked
-        for line in sorted(lines, key=lambda line: (floors[line], loads[line])):
+        order = sorted(lines, key=lambda line: floors[line])
+        if len(set(floors)) < len(floors):
+            # of therapists who may cost the same, the one with the fewest minutes booked
+            loads = [self.course.starts.total_load(therapist) for therapist in therapists]
+            order = sorted(lines, key=lambda line: (floors[line], loads[line]))
+        for line in order:
             if floors[line] >= below:
                 break
             found = self._line(Search(tables, line, budget), below)
