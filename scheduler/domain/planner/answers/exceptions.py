@@ -29,34 +29,35 @@ MORE_DAYS = 3  # and earlier than any that keeps the spacing
 LONGER = (1, 2, 3)  # days by which a gap is made longer, the fewest first
 AFTER = 60  # days after the end of the line within which what follows it is looked for
 MOST = 3  # exceptions that are named
+MOST_VISITS = 40  # of a course for which they are looked for
 UNITS = {Unit.HOURS: "hours", Unit.DAYS: "days", Unit.WORKING_DAYS: "working days"}
 
 
 def exceptions(problem: PlanningProblem, best: Solution) -> tuple[SpacingException, ...]:
     """Return the exceptions that let a course end at least five days before the best, the earliest end first.
 
-    None where a course that keeps the spacing could end about as early: that is an alternative.
+    Gaps are longer by as few days as help at all, and those are solved that could end earliest. None where a course
+    that keeps the spacing could end about as early, which is an alternative; nor in very long courses, where each would
+    take a third of a second.
     """
     finish = problem.course.finish
-    if finish is None:
+    if finish is None or len(problem.course.steps) > MOST_VISITS:
         return ()
     ends = best.cells[finish] // problem.availability.grid.width
     soonest = problem.optimum.horizon.first_row(finish)
     past = min(ends - WORTH_DAYS, soonest - MORE_DAYS) + 1
     places = list(_places(problem))
     everywhere = {key: gap for _, slacks in places for key, gap in slacks[-1].items()}
-    if not _could_end(problem, everywhere, past):
+    if _first_end(problem, everywhere, past) is None:
         return ()
-    found = []
-    for step, slacks in places:
-        for slack in slacks:
-            if _could_end(problem, slack, past):
-                other = _with(problem, step, slack, past, ends)
-                if other:
-                    found.append(other)
-                    break
-    found.sort(key=lambda one: (-one.days, one.proposal.cost))
-    return tuple(found[:MOST])
+    for days in range(len(LONGER)):
+        able = [(_first_end(problem, slacks[days], past), step, slacks[days]) for step, slacks in places]
+        ways = sorted((row, step.index, step, slack) for row, step, slack in able if row is not None)
+        solved = (_with(problem, step, slack, past, ends) for _, _, step, slack in ways[:MOST])
+        found = [one for one in solved if one]
+        if found:
+            return tuple(sorted(found, key=lambda one: (-one.days, one.proposal.cost)))
+    return ()
 
 
 def _places(problem: PlanningProblem) -> Iterator[tuple[Step, list[Slack]]]:
@@ -89,16 +90,17 @@ def _longer(offset: Offset, days: int) -> tuple[int, int]:
     return offset.min, offset.max + (24 * days if offset.unit is Unit.HOURS else days)
 
 
-def _could_end(problem: PlanningProblem, slack: Slack, past: int) -> bool:
-    """Tell whether, with these gaps, the course may end before a row: only if the slot map says so can it."""
+def _first_end(problem: PlanningProblem, slack: Slack, past: int) -> int | None:
+    """Return the first row on which the slot map lets the course end with these gaps; None if not before `past`."""
     if past <= 0:
-        return False
+        return None
     width = problem.availability.grid.width
     line, side = span(0, past * width), span(0, (past + AFTER) * width)
     by_key = {step.key: cells for step, cells in problem.sets.items()}
     course = course_of(_request(problem, slack), problem.starts)
     starts = {step: by_key[step.key] & (line if step.on_line else side) for step in course.steps}
-    return SlotMap(course, starts).complete
+    slots = SlotMap(course, starts)
+    return slots.first_row(course.finish) if slots.complete and course.finish else None
 
 
 def _request(problem: PlanningProblem, slack: Slack) -> Request:
