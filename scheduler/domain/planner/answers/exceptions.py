@@ -46,6 +46,8 @@ def exceptions(problem: PlanningProblem, best: Solution) -> tuple[SpacingExcepti
     ends = best.cells[finish] // problem.availability.grid.width
     soonest = problem.optimum.horizon.first_row(finish)
     past = min(ends - WORTH_DAYS, soonest - MORE_DAYS) + 1
+    if _least_row(problem, finish) >= past:
+        return ()
     places = list(_places(problem))
     everywhere = {key: gap for _, slacks in places for key, gap in slacks[-1].items()}
     if _first_end(problem, everywhere, past) is None:
@@ -58,6 +60,17 @@ def exceptions(problem: PlanningProblem, best: Solution) -> tuple[SpacingExcepti
         if found:
             return tuple(sorted(found, key=lambda one: (-one.days, one.proposal.cost)))
     return ()
+
+
+def _least_row(problem: PlanningProblem, finish: Step) -> int:
+    """Return a day before which the line cannot end even if nothing but the shortest gaps were asked for."""
+    days, step = 0, finish
+    while step.parent is not None and step.offset is not None:
+        days += step.offset.min // 24 if step.offset.unit is Unit.HOURS else step.offset.min
+        step = step.parent
+    first = problem.sets[step]
+    # the lowest bit is the earliest start
+    return (first & -first).bit_length() // problem.availability.grid.width + max(days, 0)
 
 
 def _places(problem: PlanningProblem) -> Iterator[tuple[Step, list[Slack]]]:
