@@ -15,14 +15,15 @@ from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, Read
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.database import db
-from scheduler.domain.planner.values import Done, Placement, Projection, Proposal
+from scheduler.domain.planner.values import Done, Kind, Placement, Projection, Proposal, Slack
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.http import access, signing
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places, plans, resources
 from scheduler.services.patient import patients
-from scheduler.services.planning import assignments, improving_jobs, proposals
+from scheduler.services.planning import assignments, improving_jobs, proposals, spacing_exceptions
+from scheduler.services.planning.spacing_exceptions import NamedException
 from scheduler.services.planning.wishes import CourseRequest
 from scheduler.transactions import write_now
 
@@ -97,11 +98,25 @@ class TermView(View):
     words: str
 
 
+class TherapistView(View):
+    """A therapist who could be the course's own; `sessions` of `of` could be with him or her at their times."""
+
+    practitioner_id: Id
+    sessions: int
+    of: int
+    chosen: bool
+
+
 class ProposalView(View):
     """`proven`: no course costs less under the same weights and on the calendar as it was searched. For the second and
-    later ones: no course of its kind (other weekdays, other half of the day, a later start, another therapist)."""
+    later ones: no course of its `kind`. `trips` are the days on which the patient comes. `therapists` are who could be
+    the course's own, where there is a choice: ask again with one of them in `practitioner_ids`, and with the starts in
+    `pinned` to keep the times."""
 
+    kind: Kind
     summary: str
+    trips: int
+    therapists: list[TherapistView]
     appointments: list[ProposedVisit]
     later: list[ProjectedVisit]
     terms: list[TermView]
@@ -110,10 +125,36 @@ class ProposalView(View):
     token: str
 
 
+class GapView(View):
+    action: str
+    shortest: int
+    longest: int
+
+
+class ExceptionView(View):
+    """A course that ends `days` before the first of the proposals, because the gap before `action` is longer once.
+
+    `why` says what makes the others late, and `closed` the days on which the clinic is closed within the gap. The
+    proposal is booked with an `override_reason` by a role that may; `slack` asks for it again.
+    """
+
+    action: str
+    words: str
+    why: str
+    days: int
+    starts: On
+    ends: On
+    closed: list[On]
+    slack: list[GapView]
+    proposal: ProposalView
+
+
 class ProposalList(View):
-    """`job_id` names the job that looks for a better course, where the first is not proven to be the best."""
+    """`exceptions` are courses that end at least five days earlier, each with one exception to the spacing. `job_id`
+    names the job that looks for a better course, where the first is not proven to be the best."""
 
     items: list[ProposalView]
+    exceptions: list[ExceptionView]
     job_id: Id | None
 
 
@@ -136,8 +177,26 @@ def propose(actor: Actor, body: WishBody) -> Answer:
             refusal.details["job_id"] = _improve(actor, wishes, None)
         raise refusal from refused
     items = views(actor, wishes, found, now)
+    late = spacing_exceptions.named(db.session(), actor.clinic, found[0])
+    exceptions = [_exception(actor, wishes, one, now) for one in late]
     job_id = _improve(actor, wishes, found[0]) if not found[0].proven and goes_on() else None
-    return Answer(ProposalList(items=items, job_id=job_id))
+    return Answer(ProposalList(items=items, exceptions=exceptions, job_id=job_id))
+
+
+def _exception(actor: Actor, wishes: CourseRequest, one: NamedException, now: datetime) -> ExceptionView:
+    exception = one.exception
+    [proposal] = views(actor, one.wishes(wishes), [exception.proposal], now)
+    return ExceptionView(
+        action=exception.action,
+        words=exception.words,
+        why=one.why,
+        days=exception.days,
+        starts=one.starts_on.isoformat(),
+        ends=one.ends_on.isoformat(),
+        closed=[on.isoformat() for on in exception.closed],
+        slack=[GapView(**gap) for gap in _gaps(exception.slack)],
+        proposal=proposal,
+    )
 
 
 def views(
@@ -145,7 +204,8 @@ def views(
 ) -> list[ProposalView]:
     """Return proposals as the API shows them, each with its token."""
     access.touch(wishes.patient)
-    taken = (segment.resource_id for one in found for visit in one.visits for segment in visit.segments)
+    taken = {segment.resource_id for one in found for visit in one.visits for segment in visit.segments}
+    taken |= {choice.resource_id for one in found for choice in one.therapists}
     ids = resources.public_ids(db.session(), actor.clinic.id, taken)
     plan = wishes.plan_definition.plan
     return [_view(one, plan, ids, proposals.sign(one, wishes, actor, signing.keys(), now)) for one in found]
@@ -206,13 +266,16 @@ def _field(name: str, value: Any) -> tuple[str, Any]:
         case "pinned":
             return name, [{"action": action, "start": at(start)} for action, start in value.items()]
         case "slack":
-            gaps = sorted(value.items())
-            return name, [{"action": a, "shortest": least, "longest": most} for a, (least, most) in gaps]
+            return name, _gaps(value)
         case "not_before":
             return name, value.isoformat()
         case "earliest" | "latest":
             return name, value.isoformat("minutes") if value else None
     raise ValueError(f"the body has no field {name}")
+
+
+def _gaps(slack: Slack) -> list[dict[str, Any]]:
+    return [{"action": a, "shortest": least, "longest": most} for a, (least, most) in sorted(slack.items())]
 
 
 def _slack(plan: Plan, bends: Sequence[BentGap]) -> dict[str, tuple[int, int]]:
@@ -243,7 +306,15 @@ def _done(plan: Plan, pin: Pin, now: datetime) -> Done:
 
 def _view(proposal: Proposal, plan: Plan, ids: Mapping[int, str], token: str) -> ProposalView:
     return ProposalView(
+        kind=proposal.kind,
         summary=proposal.summary,
+        trips=proposal.trips,
+        therapists=[
+            TherapistView(
+                practitioner_id=ids[one.resource_id], sessions=one.sessions, of=one.of, chosen=one.chosen
+            )
+            for one in proposal.therapists
+        ],
         appointments=[_visit(visit, plan, ids) for visit in proposal.visits],
         later=[_projected(projection, plan) for projection in proposal.projections],
         terms=[TermView(key=term.key, cost=term.cost, words=term.words) for term in proposal.terms],

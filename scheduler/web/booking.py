@@ -36,7 +36,7 @@ from scheduler.transactions import only_reads, reads_first
 from scheduler.web import offers, wish_form
 from scheduler.web.current import actor
 from scheduler.web.earlier_form import EarlierForm, earlier_form
-from scheduler.web.local import iso_date, iso_time, local_time, read_date
+from scheduler.web.local import iso_time, local_time, read_date
 from scheduler.web.offers import NOTHING, Found, asking_again, find
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
@@ -162,9 +162,7 @@ def email() -> Response:
     held = unsign(db.session(), actor(), request.form.get("token", ""), signing.keys(), now)
     wishes = held.wishes
     plan, form = wishes.plan_definition.plan, wish_form.changed(request.form, {})
-    form.setlist(
-        "pinned", [f"{one.action}@{iso_date(one.start)}T{iso_time(one.start)}" for one in held.visits]
-    )
+    form.setlist("pinned", [wish_form.pin_text(one) for one in held.visits])
     path = url_for(".new", **form.to_dict(flat=False))  # type: ignore[arg-type]  # lists are repeated
     visits = [_proposed(plan.action(one.action), one) for one in held.visits]
     emailed_proposals.email(db.session(), actor(), wishes.patient, visits, path, now)

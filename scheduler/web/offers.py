@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -17,18 +17,18 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.month import CalendarDay, weeks
-from scheduler.domain.planner.values import Placement, Proposal
+from scheduler.domain.planner.values import Kind, Placement, Proposal
 from scheduler.domain.plans import Plan
 from scheduler.domain.text import visits_and_calls
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
 from scheduler.http import signing
 from scheduler.models.job import Job
 from scheduler.models.patient import Patient
-from scheduler.models.schedule import closures
 from scheduler.services.clinic import resources
-from scheduler.services.planning import improving_jobs, proposals, unkept
+from scheduler.services.planning import improving_jobs, proposals, spacing_exceptions, unkept
 from scheduler.services.planning.earlier import longer_gap
 from scheduler.services.planning.proposal_tokens import sign
+from scheduler.services.planning.spacing_exceptions import NamedException
 from scheduler.services.planning.wishes import CourseRequest
 from scheduler.transactions import write_now
 from scheduler.web import wish_form
@@ -36,15 +36,44 @@ from scheduler.web.current import actor
 from scheduler.web.wish_form import Fields
 
 # What a desk reads of a proposal's terms; the others are about the clinic's use of its time, for programs.
-DESK_TERMS = ("moves", "completion", "gaps", "rhythm", "preferred", "weekdays", "therapist", "handovers")
+DESK_TERMS = (
+    "moves",
+    "completion",
+    "first",
+    "gaps",
+    "rhythm",
+    "preferred",
+    "weekdays",
+    "therapist",
+    "handovers",
+)
+KINDS = {
+    Kind.SOONEST: "Ends soonest",
+    Kind.FIRST_VISIT: "Earliest first visit",
+    Kind.ONE_TIME: "One time of day",
+    Kind.FEWEST_TRIPS: "Fewest trips",
+    Kind.WEEKDAYS: "Other weekdays",
+    Kind.HALF_DAY: "Other half of the day",
+    Kind.LATER: "Starts later",
+}
 MOST_BESIDE = 2  # other courses beside the better one that a worker has found
+
+
+@dataclass(frozen=True)
+class Therapist:
+    """Another therapist for a proposal; `where` asks for it, at the same times if he or she is free at all of them."""
+
+    name: str
+    words: str
+    where: str
 
 
 @dataclass(frozen=True)
 class ShownProposal:
     """A proposal as the page shows it. `closed` are the days within it on which the clinic is closed, and why.
 
-    `unkept` are the preferences that it does not keep, each with the addresses that ask for what would keep it.
+    `own` is the course's therapist, where there is a choice, and `therapists` are the others. `unkept` are the
+    preferences that it does not keep, each with the addresses that ask for what would keep it.
     """
 
     proposal: Proposal
@@ -54,6 +83,13 @@ class ShownProposal:
     closed: Mapping[date, str]
     count: str
     unkept: Sequence[tuple[unkept.Unkept, list[tuple[str, str]]]] = ()
+    own: str = ""
+    therapists: Sequence[Therapist] = ()
+
+    @property
+    def kind(self) -> str:
+        """Return in what an alternative differs; nothing for the best."""
+        return KINDS.get(self.proposal.kind, "")
 
     @property
     def terms(self) -> list[str]:
@@ -70,7 +106,8 @@ class ShownProposal:
 class Found:
     """What the planner said: offers, or a refusal with links to what would make room; and what came before.
 
-    `job` looks for a better course, or has; `better` tells that the first offer is what it found.
+    `exceptions` would let the first offer end much earlier, each with the address that asks for it. `job` looks for a
+    better course, or has; `better` tells that the first offer is what it found.
     """
 
     offers: Sequence[ShownProposal] = ()
@@ -79,6 +116,7 @@ class Found:
     helps: Sequence[tuple[str, str]] = ()
     job: Job | None = None
     better: bool = False
+    exceptions: Sequence[tuple[NamedException, str]] = ()
 
     @property
     def plan(self) -> Plan | None:
@@ -102,7 +140,9 @@ def find(patient: Patient, form: Fields) -> Found:
         offers = _offers(wishes, [better, *found[:MOST_BESIDE]] if better else found, form)
         if job is None and not found[0].proven and goes_on():
             job = _improve(wishes, found[0])
-        return Found(offers, wishes, job=job, better=better is not None)
+        late = [] if better else spacing_exceptions.named(db.session(), actor().clinic, found[0])
+        exceptions = [(one, asking_again(form, {"slack": one.wishes(wishes).slack})) for one in late]
+        return Found(offers, wishes, job=job, better=better is not None, exceptions=exceptions)
     except NoFitFound as refusal:
         if wishes is None or refusal.details["proven"]:
             return Found((), wishes, refusal, _helps(wishes, refusal, form))
@@ -152,6 +192,7 @@ def _improve(wishes: CourseRequest, best: Proposal | None) -> Job | None:
 def _offers(wishes: CourseRequest, found: Sequence[Proposal], form: Fields) -> list[ShownProposal]:
     now = clock.now()
     ids = {s.resource_id for proposal in found for visit in proposal.visits for s in visit.segments}
+    ids |= {choice.resource_id for proposal in found for choice in proposal.therapists}
     names = resources.names(db.session(), actor().clinic.id, ids)
     clinic, closed = actor().clinic, _closed([visit for one in found for visit in one.visits])
     return [
@@ -166,6 +207,8 @@ def _offers(wishes: CourseRequest, found: Sequence[Proposal], form: Fields) -> l
                 (one, [(change.words, asking_again(form, change.fields)) for change in one.changes])
                 for one in unkept.unkept(db.session(), actor(), wishes, proposal)
             ],
+            next((names[one.resource_id] for one in proposal.therapists if one.chosen), ""),
+            _therapists(proposal, names, form),
         )
         for proposal in found
     ]
@@ -195,17 +238,24 @@ def _within(proposal: Proposal, closed: Mapping[date, str]) -> dict[date, str]:
     return {on: why for on, why in sorted(closed.items()) if first <= on <= last}
 
 
-def _closed(visits: Sequence[Placement]) -> dict[date, str]:
+def _closed(visits: Sequence[Placement]) -> Mapping[date, str]:
     """Return the days within the courses on which the whole clinic is closed, with the reason."""
-    if not visits:
-        return {}
     clinic = actor().clinic
-    first, last = min(visit.start for visit in visits), max(visit.end for visit in visits)
-    found = {}
-    for closure in closures(db.session(), clinic.id, first, last):
-        if closure.resource_id is None:
-            on = closure.local_start.date()
-            while on <= (closure.local_end - timedelta(minutes=1)).date():
-                found[on] = closure.reason or closure.kind.value
-                on += timedelta(days=1)
+    days = [local_on(moment, clinic.zone) for visit in visits for moment in (visit.start, visit.end)]
+    return spacing_exceptions.closed_days(db.session(), clinic, days)
+
+
+def _therapists(proposal: Proposal, names: Mapping[int, str], form: Fields) -> list[Therapist]:
+    others = [one for one in proposal.therapists if not one.chosen]
+    public = resources.public_ids(db.session(), actor().clinic.id, [one.resource_id for one in others])
+    found = []
+    for one in others:
+        values = wish_form.changed(form, {})
+        values.setlist("practitioner", [public[one.resource_id]])
+        words = f"{one.sessions} of {one.of} sessions at these times"
+        if one.sessions == one.of:
+            words = "all sessions at these times"
+            values.setlist("pinned", [wish_form.pin_text(visit) for visit in proposal.visits])
+        where = url_for("booking.new", **values.to_dict(flat=False))  # type: ignore[arg-type]  # lists repeat
+        found.append(Therapist(names[one.resource_id], words, where))
     return found

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.values import Placement
 from scheduler.domain.plans import Plan
 from scheduler.domain.text import whole_number
 from scheduler.errors import Invalid
@@ -26,7 +27,7 @@ from scheduler.services.clinic import places, plans
 from scheduler.services.planning import assignments
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.wishes import CourseRequest
-from scheduler.web.local import LONGEST, read_date, read_instant, read_time
+from scheduler.web.local import LONGEST, iso_date, iso_time, read_date, read_instant, read_time
 
 MOST_PINS = 60
 DOSING = "dosing"  # what weekdays and times of day are asked of
@@ -198,6 +199,11 @@ def pins(form: Fields) -> list[PinnedStart]:
     for action in form.getlist("unpin"):
         kept.pop(action, None)
     return list(kept.values())
+
+
+def pin_text(visit: Placement) -> str:
+    """Return the text of a pin that keeps a proposed visit at its start."""
+    return f"{visit.action}@{iso_date(visit.start)}T{iso_time(visit.start)}"
 
 
 def start_values(patient: Patient, plan_key: str, today: date) -> Fields:

@@ -1,22 +1,23 @@
 """The booking page: suggestions that work when they are taken, earlier visits, starts for a drag, skipped days."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
-from re import findall
+from re import DOTALL, findall
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import func, select
 
 from scheduler.domain.planner.search import optimum
+from scheduler.domain.plans import Role
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.job import Job
 from scheduler.processes import worker
 from scheduler.services.clinic import schedules
-from tests.cast import NOW
+from tests.cast import NOW, add_person
 from tests.services.courses import book
 from tests.services.planning.tangled import KEY, show_worker, tangle
 
@@ -47,6 +48,43 @@ def test_a_suggestion_asks_again_with_what_it_changes(harbor, wishes, signed_in)
     assert (refused.status_code, text) == (409, "Any day of the week")
     assert 'name="weekdays" value="1" checked' not in page
     assert client.post("/care-plans/proposals", data=wishes, headers=HX).status_code == 200
+
+
+def test_the_exception_around_a_closure_is_shown_and_leads_to_its_course(session, harbor, wishes, signed_in):
+    for on in (18, 21):
+        midnight = datetime(2026, 12, on, 5, tzinfo=UTC)
+        end = midnight + timedelta(days=1)
+        schedules.close(session, harbor.actor("mona"), midnight, end, NOW, reason="Winter break")
+    session.commit()
+    client = signed_in(harbor, "mona")
+    page = client.post("/care-plans/proposals", data=wishes | {"not_before": "2026-12-03"}, headers=HX).text
+    [exceptions] = findall(r'<div class="note[^>]* id="exceptions">(.*?)</div>', page, DOTALL)
+    where, words = findall(r'<a href="([^"]+)">([^<]+)</a>', exceptions)[0]
+    fields = parse_qs(urlsplit(unescape(where)).query)
+    again = client.post("/care-plans/proposals", data=fields, headers=HX).text
+
+    assert "(Winter break)" in exceptions and "(protocol: 2–4)" in words
+    assert client.get(unescape(where)).status_code == 200
+    assert "this time; the protocol allows 2 to 4" in again
+    assert "Reason for override" in again
+
+
+def test_another_therapist_is_a_choice_within_an_option(session, harbor, wishes, signed_in):
+    add_person(session, harbor, "Tara Therapist", Role.THERAPIST)
+    session.commit()
+    client = signed_in(harbor, "alice")
+    page = client.post("/care-plans/proposals", data=wishes, headers=HX).text
+    [(where, name)] = findall(r'<a href="([^"]+)">([^<]+)</a>: all sessions at these times', page)[:1]
+    again = client.post(
+        "/care-plans/proposals", data=parse_qs(urlsplit(unescape(where)).query), headers=HX
+    ).text
+
+    starts = [
+        findall(r'id="chip-1-[^"]+".*?data-on="([^"]+)" data-at="([^"]+)"', each) for each in (page, again)
+    ]
+    assert starts[0] == starts[1] and starts[0]
+    assert f"All sessions with {name}" in again
+    assert f"All sessions with {name}" not in page.split('class="card-plain offer"')[1]
 
 
 def test_every_suggestion_fits_when_it_is_taken(harbor, wishes, signed_in):

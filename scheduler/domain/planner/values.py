@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.formats import USUAL, Formats
@@ -19,6 +20,7 @@ from scheduler.domain.windows import Window
 # Resource id, unit, start and end (UTC). A large clinic's year holds hundreds of thousands; the garbage collector skips
 # plain tuples of such values.
 Taken = tuple[int, int, datetime, datetime]
+Slack = Mapping[str, tuple[int, int]]  # shortest and longest gap, by action
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +66,31 @@ class Weights:
     The unit is what five minutes of an hour-counted gap cost; a day's deviation from the target gap is 288 of them, so
     a day weighs the same whether the plan counts it in hours or in days. A clinic may set its own weights.
 
-    `completion_day`: each day from the request's first day to the last visit on the plan's line. `gap_day`,
-    `gap_tick`: a day, or five minutes, away from a target gap. `rhythm_tick`: five minutes' difference in time of day
-    between neighbours of one series. `preferred_tick`: five minutes away from the preferred time. `quarter`: a start
-    off the quarter hour. `weekday`: a side visit on a day the patient did not wish for. `therapist`: a session not
-    with the course's own therapist. `handover`: a visit that no single nurse can see through. `fragment`: a stretch
-    of a chair or room left free but shorter than `usable_ticks`. `midday_tick`: five minutes of a visit at a place
-    between `midday_from` and `midday_until`.
+    `completion_day`: each day from the request's first day to the last visit on the plan's line. `first_day`: each day
+    from the request's first day to the plan's first visit, if that is of no series. `gap_day`, `gap_tick`: a day, or
+    five minutes, away from a target gap; where a visit of the line follows one of no series (a consultation before the
+    infusions), only below the target. `rhythm_change`: another time of day than the neighbour before in one series,
+    and `rhythm_tick`: each five minutes of the difference. `preferred_tick`: five minutes away from the preferred
+    time. `quarter`: a start off the quarter hour. `weekday`: a side visit on a day the patient did not wish for.
+    `therapist`: a session not with the course's own therapist. `handover`: a visit that no single nurse can see
+    through. `busy_nurses`: a nurse who sets up for one patient alone while all nurses on duty are fully taken, five
+    minutes before and after it counted; in proportion to the share of their time that is, less an eighth. `fragment`:
+    a stretch of a chair or room left free but shorter than `usable_ticks`. `midday_tick`: five minutes of a visit at a
+    place between `midday_from` and `midday_until`.
     """
 
     completion_day: int = 160
+    first_day: int = 100
     gap_day: int = 288
     gap_tick: int = 1
+    rhythm_change: int = 40
     rhythm_tick: int = 4
     preferred_tick: int = 3
     quarter: int = 12
     weekday: int = 144
     therapist: int = 96
     handover: int = 60
+    busy_nurses: int = 120
     fragment: int = 24
     usable_ticks: int = 6
     midday_tick: int = 1
@@ -189,11 +198,42 @@ class Projection:
     latest_on: date
 
 
+class Kind(StrEnum):
+    """What a proposal is: the best, or an alternative that is better in one thing, or different.
+
+    `soonest`: ends on the first day on which a course can. `first-visit`: the first visit is on the first day on which
+    it can be. `one-time`: each series is at one time of day. `fewest-trips`: the days of the best, other visits on the
+    days of its line where they can be. The others: no dose on the commonest weekday of the best, in the other half of
+    the day, a week later or more.
+    """
+
+    BEST = "best"
+    SOONEST = "soonest"
+    FIRST_VISIT = "first-visit"
+    ONE_TIME = "one-time"
+    FEWEST_TRIPS = "fewest-trips"
+    WEEKDAYS = "weekdays"
+    HALF_DAY = "half-day"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True)
+class TherapistChoice:
+    """A therapist, by resource id, and how many of the sessions of a proposal he or she could take at their times."""
+
+    resource_id: int
+    sessions: int
+    of: int
+    chosen: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A complete placement. Lower cost is better.
 
-    `proven`: no placement costs less under the same weights; for an alternative, none of its kind (alternatives.py).
+    `proven`: no placement costs less under the same weights; for an alternative, none of its `kind`. `trips` are the
+    days on which the patient comes. `therapists` are who could be the course's own, the one that is first.
+    `exceptions` are known for the best only: what would let it end much earlier.
     """
 
     visits: tuple[Placement, ...]
@@ -202,6 +242,28 @@ class Proposal:
     cost: int
     proven: bool
     summary: str = ""
+    kind: Kind = Kind.BEST
+    trips: int = 0
+    therapists: tuple[TherapistChoice, ...] = ()
+    exceptions: tuple[SpacingException, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpacingException:
+    """A course that ends `days` before the best that keeps the spacing, because one gap is longer once.
+
+    `action` comes later after the one before it than its protocol allows. `slack` is what the request needs for it.
+    `closed` are the days within the gap on which the clinic is closed although it is open on that weekday; `away` those
+    on which the patient is. Neither: what is booked already leaves no time.
+    """
+
+    action: str
+    words: str
+    slack: Slack
+    proposal: Proposal
+    days: int
+    closed: tuple[date, ...]
+    away: tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,17 @@ from scheduler.models.clinic import Clinic
 USUAL = Weights()
 BOUNDS: dict[str, tuple[int, int]] = {
     "completion_day": (20, 1000),  # with less, a far search proves that waiting for months is no better
+    "first_day": (0, 1000),
     "gap_day": (0, 2000),
     "gap_tick": (0, 20),
+    "rhythm_change": (0, 1000),
     "rhythm_tick": (0, 40),
     "preferred_tick": (0, 40),
     "quarter": (0, 500),
     "weekday": (0, 2000),
     "therapist": (0, 2000),
     "handover": (0, 1000),
+    "busy_nurses": (0, 1000),
     "fragment": (0, 500),
     "usable_ticks": (1, 36),
     "midday_tick": (0, 40),
@@ -41,6 +44,83 @@ PRESETS: dict[str, dict[str, Any]] = {
     "patient": {"preferred_tick": 12, "rhythm_tick": 8, "weekday": 576, "therapist": 288},
     "full-days": {"fragment": 240, "midday_tick": 0, "quarter": 0, "rhythm_tick": 1, "preferred_tick": 1},
 }
+# Each weight by the part of the page it stands in: what it counts, and what more of it brings.
+PARTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Days and spacing",
+        (
+            ("completion_day", "Each day until the end of the course", "Higher: courses end sooner"),
+            (
+                "first_day",
+                "Each day until the first visit, if a consultation or another single visit comes first",
+                "Higher: the first visit is earlier",
+            ),
+            (
+                "gap_day",
+                "Each day away from the ideal spacing",
+                "Higher: closer to the ideal spacing, but courses may start later",
+            ),
+            (
+                "gap_tick",
+                "Each 5 minutes away from the ideal, for spacing in hours",
+                "Higher: therapy is closer to its ideal time after an infusion",
+            ),
+            (
+                "weekday",
+                "A therapy visit or call on a day the patient did not ask for",
+                "Higher: fewer visits on other days",
+            ),
+        ),
+    ),
+    (
+        "Time of day",
+        (
+            (
+                "rhythm_change",
+                "Two visits in a row at different times of day",
+                "Higher: fewer times of day in a course",
+            ),
+            (
+                "rhythm_tick",
+                "Each 5 minutes between the times of day of two visits in a row",
+                "Higher: different times of day stay close to each other",
+            ),
+            (
+                "preferred_tick",
+                "Each 5 minutes away from the patient's preferred time",
+                "Higher: closer to the preferred time, but courses may end later",
+            ),
+            ("quarter", "A start not on a quarter hour", "Higher: 9:15 rather than 9:20"),
+        ),
+    ),
+    (
+        "People",
+        (
+            ("therapist", "A session with a different therapist", "Higher: one therapist"),
+            ("handover", "A visit with a nurse handoff", "Higher: fewer handoffs"),
+            (
+                "busy_nurses",
+                "A nurse sets up a visit while all nurses are busy; less while only some are",
+                "Higher: set-ups are spread over the day, and patients wait less",
+            ),
+        ),
+    ),
+    (
+        "Chairs and rooms",
+        (
+            (
+                "fragment",
+                "An unused gap of a chair or room that is too short to book",
+                "Higher: days are filled more tightly",
+            ),
+            (
+                "midday_tick",
+                "Each 5 minutes of a chair or room at midday",
+                "Higher: fewer visits at midday",
+            ),
+        ),
+    ),
+)
 
 
 def of(clinic: Clinic) -> Weights:

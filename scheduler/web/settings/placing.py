@@ -11,7 +11,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.services.clinic import planner_weights
-from scheduler.services.clinic.planner_weights import BOUNDS, CUSTOM, PRESETS, TIMES, USUAL
+from scheduler.services.clinic.planner_weights import BOUNDS, CUSTOM, PARTS, PRESETS, TIMES, USUAL
 from scheduler.services.mail import settings_changes
 from scheduler.web.current import actor
 from scheduler.web.local import read_number
@@ -41,68 +41,6 @@ PRESET_WORDS = {
         "Chairs are booked without short gaps. Times of day vary more between visits.",
     ),
 }
-# Each weight by the part of the page it stands in: what it counts, and what more of it brings.
-PARTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
-    (
-        "Days and spacing",
-        (
-            ("completion_day", "Each day until the end of the course", "Higher: courses end sooner"),
-            (
-                "gap_day",
-                "Each day away from the ideal spacing",
-                "Higher: closer to the ideal spacing, but courses may start later",
-            ),
-            (
-                "gap_tick",
-                "Each 5 minutes away from the ideal, for spacing in hours",
-                "Higher: therapy is closer to its ideal time after an infusion",
-            ),
-            (
-                "weekday",
-                "A therapy visit or call on a day the patient did not ask for",
-                "Higher: fewer visits on other days",
-            ),
-        ),
-    ),
-    (
-        "Time of day",
-        (
-            (
-                "rhythm_tick",
-                "Each 5 minutes between the times of day of two visits in a row",
-                "Higher: visits stay at one time of day",
-            ),
-            (
-                "preferred_tick",
-                "Each 5 minutes away from the patient's preferred time",
-                "Higher: closer to the preferred time, but courses may end later",
-            ),
-            ("quarter", "A start not on a quarter hour", "Higher: 9:15 rather than 9:20"),
-        ),
-    ),
-    (
-        "People",
-        (
-            ("therapist", "A session with a different therapist", "Higher: one therapist"),
-            ("handover", "A visit with a nurse handoff", "Higher: fewer handoffs"),
-        ),
-    ),
-    (
-        "Chairs and rooms",
-        (
-            (
-                "fragment",
-                "An unused gap of a chair or room that is too short to book",
-                "Higher: days are filled more tightly",
-            ),
-            (
-                "midday_tick",
-                "Each 5 minutes of a chair or room at midday",
-                "Higher: fewer visits at midday",
-            ),
-        ),
-    ),
-)
 STRETCHES = [(ticks, f"{5 * ticks} minutes") for ticks in (1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36)]
 
 

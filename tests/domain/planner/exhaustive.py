@@ -268,13 +268,15 @@ class Exhaustive:
         """Return what a gap costs, the other time of day in a series included."""
         offset, weights = action.offset, self.weights
         begins, ends = instant(tick(begins)), instant(tick(ends))
-        away = abs(self._distance(offset, begins, ends, start) - offset.target)
+        away = self._distance(offset, begins, ends, start) - offset.target
+        earlier = self.request.plan.action(offset.after)
+        away = max(-away, 0) if action.key in self.line and earlier.series is None else abs(away)
         if offset.unit is Unit.HOURS:
             return weights.gap_tick * round(12 * away)
         cost = weights.gap_day * int(away)
-        earlier = self.request.plan.action(offset.after)
         if action.series is not None and action.series == earlier.series:
-            cost += weights.rhythm_tick * abs(self._wall(start) - self._wall(begins))
+            apart = abs(self._wall(start) - self._wall(begins))
+            cost += weights.rhythm_tick * apart + weights.rhythm_change * bool(apart)
         return cost
 
     def _wall(self, moment: datetime) -> int:
@@ -290,6 +292,8 @@ class Exhaustive:
         first = self._wall(start) - shape.comes
         place = any(ask.role.is_place for ask in shape.asks)
         cost = weights.quarter * (local.minute % 15 != 0)
+        if action.offset is None and action.series is None:
+            cost += weights.first_day * max((local.date() - request.not_before).days, 0)
         if action.key == self.finish:
             cost += weights.completion_day * (local.date() - request.not_before).days
         if action.key in self.line and request.preferred:
@@ -302,10 +306,30 @@ class Exhaustive:
             cost += weights.midday_tick * max(min(first + shape.ends, high) - max(first, low), 0)
             cost += weights.fragment * self._scraps(shape, at)
         cost += weights.handover * self._handed_over(shape, at)
+        cost += self._busy_nurses(shape, at)
         if owner is not None and self._asks_therapist(shape):
             cost += weights.therapist * (
                 not (owner in self.pool(Role.THERAPIST) and self.given([(action, at)], owner))
             )
+        return cost
+
+    def _busy_nurses(self, shape: Shape, at: int) -> int:
+        """Return the price of setting up while nurses have no time, five minutes before and after it counted."""
+        nurses = [one.id for one in self.calendar.resources if Role.NURSE in one.roles]
+        cost, here = 0, to_local(instant(at), self.zone).date()
+        for ask in shape.asks:
+            for low, high, exclusive in ask.stretches:
+                if ask.role is not Role.NURSE or not exclusive:
+                    continue
+                first = at - shape.comes + low
+                around = [
+                    cell
+                    for cell in range(first - 1, at - shape.comes + high + 1)
+                    if to_local(instant(cell), self.zone).date() == here and self._joined(first, cell)
+                ]
+                duty = sum(cell in self.duty[id_] for cell in around for id_ in nurses)
+                busy = sum(self.free[id_].get(cell) == 0 for cell in around for id_ in nurses)
+                cost += self.weights.busy_nurses * max(8 * busy - duty, 0) // max(8 * duty, 1)
         return cost
 
     def _asks_therapist(self, shape: Shape) -> bool:

@@ -93,21 +93,29 @@ def outcome(session, harbor, preset):
     }
 
 
+def test_every_weight_is_explained_on_the_page_of_priorities():
+    explained = {name for _, weights in planner_weights.PARTS for name, _, _ in weights}
+
+    assert explained == planner_weights.BOUNDS.keys() - {"usable_ticks"}  # which is chosen from a list
+
+
 def test_all_preferences_together_weigh_less_than_one_move():
     most = {name: bounds[1] for name, bounds in planner_weights.BOUNDS.items()}
     visits, ticks = 24, 120  # infusions, therapies and calls of a long course, at ten-hour days
     each = (
         most["gap_day"] * 3
+        + most["rhythm_change"]
         + (most["rhythm_tick"] + most["preferred_tick"]) * ticks
         + most["quarter"]
         + most["weekday"]
         + most["therapist"]
         + most["handover"]
+        + most["busy_nurses"]
         + 2 * most["fragment"]
         + most["midday_tick"] * 24
     )
 
-    assert most["completion_day"] * 182 + visits * each < MOVE
+    assert (most["completion_day"] + most["first_day"]) * 182 + visits * each < MOVE
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """From starts to people and places: who takes which phase of each visit, with the fewest hand-overs.
 
 The start sets promise that everything can be given out; here the choice is made. What is kept for a visit is tried in
-all ways, the best first: the course's own therapist, the place used before or the one that leaves the fewest short
-gaps. Nurses who may hand over follow, piece by piece of time: the one who is there already, or who can see the whole
-visit through, or who is free longest.
+all ways, the best first: the course's own therapist or prescriber, the place used before or the one that leaves the
+fewest short gaps. Nurses who may hand over follow, piece by piece of time: the one who is there already, or who can see
+the whole visit through, or who is free longest. Of people who are equal so far, the one with the fewest minutes on that
+day is chosen, then in that week.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -53,6 +55,8 @@ class Assigner:
         self.starts, self.usable = starts, usable
         self.availability = starts.availability
         self.used: dict[int, int] = {therapist: 1000} if therapist is not None else {}
+        # cells in the visits of this course, by resource and row, and by resource and week
+        self._given: tuple[Counter[tuple[int, int]], Counter[tuple[int, int]]] = Counter(), Counter()
 
     def visits(
         self, placed: Sequence[tuple[Action, int]], beside: Sequence[Placement] = ()
@@ -117,10 +121,27 @@ class Assigner:
     def _ranked(self, need: PlacedNeed) -> list[PlannerResource]:
         asked, cell = need.asked, need.cell
         free = [r for r in self.starts.pool(asked) if self.starts.is_free(asked, r, cell)]
-        free.sort(key=lambda r: (r.id not in need.throughout, -self.used.get(r.id, 0)))
+        nurse = asked.role is Role.NURSE
+        free.sort(
+            key=lambda r: (
+                r.id not in need.throughout,
+                0 if nurse else -self.used.get(r.id, 0),
+                () if asked.role.is_place else self._load(r, cell),
+            )
+        )
         if asked.role.is_place:
             free.sort(key=lambda r: self._fragment_count(asked, r, cell))
         return free
+
+    def _load(self, resource: PlannerResource, cell: int) -> tuple[int, int]:
+        """Return how long a resource's units are taken on the day of a cell, and in its week, by this course too."""
+        row = cell // self.availability.grid.width
+        day, week = self.starts.load(resource.id, row)
+        on, in_week = self._given
+        return day + on[resource.id, row], week + in_week[resource.id, self._week(row)]
+
+    def _week(self, row: int) -> int:
+        return (row + self.availability.grid.first_on.weekday()) // 7
 
     def _fragment_count(self, asked: ResourceNeed, place: PlannerResource, cell: int) -> int:
         """Return how many free stretches too short to use this place is left with."""
@@ -161,9 +182,9 @@ class Assigner:
         need = asking[0]
         last = next((t.resource.id for t in reversed(turns) if _was_nurse(t, need, at)), None)
 
-        def rank(turn: Assigned) -> tuple[bool, bool, int, int]:
+        def rank(turn: Assigned) -> tuple[bool, bool, int, tuple[int, int]]:
             id_ = turn.resource.id
-            return id_ != last, id_ not in need.throughout, -turn.end, -self.used.get(id_, 0)
+            return id_ != last, id_ not in need.throughout, -turn.end, self._load(turn.resource, at)
 
         pool = (Assigned(need, resource, at, end) for resource in self.starts.pool(need.asked))
         able = [Assigned(need, turn.resource, at, self._until(turn, at, end, turns)) for turn in pool]
@@ -190,6 +211,10 @@ class Assigner:
     def _placement(self, action: Action, cell: int, turns: Sequence[Assigned]) -> Placement:
         for turn in turns:
             self.used[turn.resource.id] = self.used.get(turn.resource.id, 0) + 1
+            row = cell // self.availability.grid.width
+            taken = units_of(turn.resource, turn.exclusive) * (turn.end - turn.start)
+            self._given[0][turn.resource.id, row] += taken
+            self._given[1][turn.resource.id, self._week(row)] += taken
         start = self.availability.grid.instant(cell)
         segments = tuple(self._segments(action, turns, cell))
         end, leaves = start + action.length_from_start, start + action.attended_length

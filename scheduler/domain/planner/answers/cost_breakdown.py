@@ -31,12 +31,14 @@ class CostBreakdown:
         terms = (
             self._moves(),
             self._completion(),
+            self._first(),
             self._gaps(),
             self._rhythm(),
             self._preferred(),
             self._weekdays(),
             self._therapist(therapist),
             self._handovers(),
+            self._busy_nurses(),
             self._quarters(),
             self._midday(),
             self._fragments(),
@@ -68,6 +70,15 @@ class CostBreakdown:
         on = self.formats.day(self.grid.on(row))
         words = f"{label(finish.action)} is on {on}, {counted(days, 'day')} after the earliest start date"
         return Term("completion", self.weights.completion_day * days, words)
+
+    def _first(self) -> Term | None:
+        opening = self.course.opening
+        if opening is None:
+            return None
+        row = self._row(opening)
+        days = max(row - self.grid.row_of(self.pricing.request.not_before), 0)
+        words = f"first visit on {self.formats.day(self.grid.on(row))}"
+        return Term("first", self.weights.first_day * days, words)
 
     def _distance(self, step: Step) -> tuple[int, int] | None:
         """Return a step's gap and its target, in ticks or in days as its offset counts; None if it follows
@@ -103,7 +114,10 @@ class CostBreakdown:
             distance = self._distance(step)
             if distance is None or step.offset is None or distance[0] == distance[1]:
                 continue
-            away = abs(distance[0] - distance[1])
+            late = distance[0] - distance[1]
+            if late > 0 and step.leads_up:
+                continue
+            away = abs(late)
             in_hours = step.offset.unit is Unit.HOURS
             cost += away * (self.weights.gap_tick if in_hours else self.weights.gap_day)
             worst = max(worst, timedelta(minutes=5 * away) if in_hours else timedelta(days=away))
@@ -119,6 +133,7 @@ class CostBreakdown:
             parent = step.parent
             earlier = self._tick(parent) if parent else self.gap_ranges.anchor_tick(self._anchor(step))
             apart = self.weights.rhythm_tick * abs(self._tick(step) - earlier)
+            apart += self.weights.rhythm_change * (self._tick(step) != earlier)
             cost += apart
             line += apart if step.on_line else 0
         return Term("rhythm", cost, self._times(line))
@@ -177,6 +192,16 @@ class CostBreakdown:
         single = self.pricing.starts.single_nurse(self.pricing.starts.demand(step.action))
         # a missing bit: no nurse can be there from the first cell to the last
         return not single >> self.cells[step] & 1
+
+    def _busy_nurses(self) -> Term:
+        cost = number = 0
+        for step in self.visits:
+            demand = self.pricing.starts.demand(step.action)
+            price = self.pricing.starts.busy_nurses(demand, self.weights.busy_nurses)
+            cost += int(price[divmod(self.cells[step], self.grid.width)])
+            number += bool(price[divmod(self.cells[step], self.grid.width)])
+        words = f"{counted(number, 'set-up')} close to others" if number else "no set-up close to others"
+        return Term("nurses", cost, words)
 
     def _quarters(self) -> Term:
         off = [step for step in self.visits if self._tick(step) % 3]

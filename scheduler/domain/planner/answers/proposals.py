@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from scheduler.domain.planner.answers import alternatives, reasons, suggestions
+from scheduler.domain.planner.answers import alternatives, exceptions, reasons, suggestions, therapists
 from scheduler.domain.planner.answers.placements import proposal_of
 from scheduler.domain.planner.answers.summaries import summarized
 from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.search.optimum import Solution
 from scheduler.domain.planner.search.problem import PlanningProblem
 from scheduler.domain.planner.search.solver_fallback import AtOnce
 from scheduler.domain.planner.validator import check_plan
-from scheduler.domain.planner.values import GaveUp, NoFit, Placement, Proposal, Request, Violation, Weights
+from scheduler.domain.planner.values import (
+    GaveUp,
+    Kind,
+    NoFit,
+    Placement,
+    Proposal,
+    Request,
+    Violation,
+    Weights,
+)
 
 DEFAULT = Weights()
 
@@ -28,18 +39,29 @@ def propose(
     """Return the best placements of every action that keep every rule, best first.
 
     At most `request.count`, which differ in a way that matters. Raises NoFit with the first action that cannot be
-    placed, what blocks it and what would make room; or with the reason that the search gave up. `at_once` is
+    placed, what blocks it and what would make room; or with the reason that the search gave up. With more than one
+    asked for, the best says which exceptions to the spacing would let it end much earlier. `at_once` is
     called where the search ends without proof: whether to answer without CP-SAT, to be `improve`d later.
     """
     problem = PlanningProblem(request, availability, weights, now)
     try:
-        solutions = alternatives.best(problem, request.count, at_once)
+        named = alternatives.best(problem, request.count, at_once)
     except GaveUp:  # each suggestion would take as long to try
         raise NoFit(reasons.gave_up(problem), proven=False) from None
-    if not solutions:
+    if not named:
         why = reasons.reasons(problem)
         raise NoFit(why, suggestions.suggestions(problem, why))
-    return summarized(problem, solutions, [proposal_of(problem, solution) for solution in solutions])
+    solutions = [solution for _, solution in named]
+    best, *others = summarized(problem, solutions, [_of_kind(problem, *one) for one in named])
+    if request.count > 1 and not problem.optimum.tangled:
+        best = replace(best, exceptions=exceptions.exceptions(problem, solutions[0]))
+    return [best, *others]
+
+
+def _of_kind(problem: PlanningProblem, kind: Kind, solution: Solution) -> Proposal:
+    choices = therapists.choices(problem, solution)
+    trips = alternatives.trips(problem, solution.cells)
+    return replace(proposal_of(problem, solution), kind=kind, trips=trips, therapists=choices)
 
 
 class PossibleStarts(Mapping[str, tuple[datetime, ...]]):

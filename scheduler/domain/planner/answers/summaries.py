@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from scheduler.domain.planner.answers.words import counted, weekdays
@@ -16,8 +16,27 @@ def summarized(
     problem: PlanningProblem, solutions: Sequence[Solution], proposals: Sequence[Proposal]
 ) -> list[Proposal]:
     """Return the proposals with their summaries."""
-    summaries = [_summary(problem, solution, solutions[0]) for solution in solutions]
-    return [replace(p, summary=summary) for p, summary in zip(proposals, summaries, strict=True)]
+    found = zip(proposals, solutions, strict=True)
+    return [
+        replace(proposal, summary=", ".join(_parts(problem, proposal, solution, proposals[0], solutions[0])))
+        for proposal, solution in found
+    ]
+
+
+def _parts(
+    problem: PlanningProblem, proposal: Proposal, solution: Solution, best: Proposal, first: Solution
+) -> Iterator[str]:
+    yield _summary(problem, solution, first)
+    if solution is first:
+        return
+    opening = problem.course.opening
+    if opening is not None:
+        width = problem.availability.grid.width
+        sooner = first.cells[opening] // width - solution.cells[opening] // width
+        if sooner > 0:
+            yield f"first visit {counted(sooner, 'day')} earlier"
+    if proposal.trips < best.trips:
+        yield f"{counted(best.trips - proposal.trips, 'fewer trip')}"
 
 
 def _summary(problem: PlanningProblem, solution: Solution, first: Solution) -> str:

@@ -6,13 +6,14 @@ and a length alone is worked out once and kept.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime, time, timedelta
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.planner.grid.bitsets import eroded, to_bools
@@ -23,6 +24,8 @@ from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
 
 __all__ = ["Availability", "Calendar", "Grid"]
+
+Counts = NDArray[np.int32]
 
 
 class Availability:
@@ -50,6 +53,8 @@ class Availability:
         self.patient_free = self.grid.real & ~self.grid.touched(calendar.patient_busy)
         # Requests in several threads read and fill it without a lock: a second write stores an equal value.
         self._eroded: dict[tuple[int, int, int], int] = {}
+        self._nurses: tuple[Counts, Counts] | None = None
+        self._before: dict[int, list[int]] = {}
 
     def _hours(self, resource_id: int | None) -> int:
         open_cells = self.grid.inside(self.calendar.hours.get(resource_id, ()))
@@ -103,6 +108,8 @@ class Availability:
             levels = {r.id: after._levels(r) for r in self.resources if r.id in touched}
             after.at_least = {**self.at_least, **levels}
             after._eroded = {key: cells for key, cells in self._eroded.items() if key[0] not in touched}
+            after._nurses = None
+            after._before = {key: rows for key, rows in self._before.items() if key not in touched}
         return after
 
     def plus(self, resource: PlannerResource, cells: int) -> Availability:
@@ -113,11 +120,14 @@ class Availability:
         more.duty = {**self.duty, resource.id: duty}
         more.at_least = {**self.at_least, resource.id: (duty,) * (resource.units + 1)}
         more._eroded = {}
+        more._nurses = None
         return more
 
     def forget(self) -> None:
         """Drop what was worked out and kept, so that a benchmark measures all of the work."""
         self._eroded.clear()
+        self._nurses = None
+        self._before.clear()
 
     def free(self, resource_id: int, units: int) -> int:
         """Return the cells in which a resource has so many units free."""
@@ -134,6 +144,37 @@ class Availability:
             known = self._eroded[key] = eroded(levels[level], length)
         return known
 
+    def taken_before(self, resource_id: int) -> list[int]:
+        """Return, for each row and the end, how many cells of a resource's units are taken in the rows before it."""
+        known = self._before.get(resource_id)
+        if known is None:
+            by_row = np.zeros(self.grid.days + 1, np.int64)
+            for cells in self.taken.get(resource_id, {}).values():
+                by_row[1:] += np.count_nonzero(self._rows(cells), axis=1)
+            known = self._before[resource_id] = np.cumsum(by_row).tolist()
+        return known
+
+    @property
+    def nurses(self) -> tuple[Counts, Counts]:
+        """How many nurses have no unit free, and how many are on duty: for each row, sums over the cells before."""
+        if self._nurses is None:
+            nurses = [nurse.id for nurse in self.pool(Role.NURSE)]
+            busy = self._sums([self.duty[one] & ~self.at_least[one][1] for one in nurses])
+            self._nurses = busy, self._sums([self.duty[one] for one in nurses])
+        return self._nurses
+
+    def _sums(self, sets: Sequence[int]) -> Counts:
+        """Return in how many of these sets the cells of a row are, as sums over the cells before each."""
+        counts = np.zeros((self.grid.days, self.grid.width + 1), np.int32)
+        # equal sets are unpacked once: many work whenever the clinic is open
+        for cells, number in Counter(sets).items():
+            counts[:, 1:] += self._rows(cells) * np.int32(number)
+        np.cumsum(counts, axis=1, out=counts)
+        return counts
+
+    def _rows(self, cells: int) -> NDArray[np.bool_]:
+        return to_bools(cells, self.grid.size).reshape(self.grid.days, self.grid.width)
+
     def pool(self, role: Role, capabilities: frozenset[str] = frozenset()) -> tuple[PlannerResource, ...]:
         """Return the resources with this role and all these capabilities."""
         return tuple(r for r in self.resources if role in r.roles and capabilities <= r.capabilities)
@@ -141,8 +182,7 @@ class Availability:
     @cached_property
     def working(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """For each row, on how many days up to and including it the clinic works."""
-        rows = to_bools(self.open, self.grid.size).reshape(self.grid.days, self.grid.width)
-        return np.cumsum(rows.any(axis=1), dtype=np.int64)
+        return np.cumsum(self._rows(self.open).any(axis=1), dtype=np.int64)
 
     @cached_property
     def workdays(self) -> Workdays:

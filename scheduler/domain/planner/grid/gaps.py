@@ -25,11 +25,15 @@ HOUR_TICKS = 3600 // TICK_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The gap between a parent and a child. `apart` is the least distance in ticks on one day."""
+    """The gap between a parent and a child. `apart` is the least distance in ticks on one day.
+
+    A gap longer than its target costs nothing if it `may_be_longer`.
+    """
 
     offset: Offset
     apart: int
     from_end: int
+    may_be_longer: bool = False
 
     @property
     def in_hours(self) -> bool:
@@ -115,23 +119,37 @@ class GapRanges:
         return first * self.grid.width, (last + 1) * self.grid.width
 
     def anchor_costs(
-        self, offset: Offset, anchor: Done, cells: Cells, weights: Weights, same_series: bool
+        self, gap: Gap, anchor: Done, cells: Cells, weights: Weights, same_series: bool
     ) -> Cells:
         """Return what the gaps from a fixed action to these starts cost. Seconds beyond a whole tick do not count."""
-        if offset.unit is Unit.HOURS:
+        offset = gap.offset
+        if gap.in_hours:
             start = floor_tick(anchor.end if offset.edge is Edge.END else anchor.start)
-            return weights.gap_tick * np.abs(self.grid.utc[cells] - start - offset.target * HOUR_TICKS)
+            late = self.grid.utc[cells] - start - offset.target * HOUR_TICKS
+            return weights.gap_tick * off_target(late, gap)
         rows, ticks = np.divmod(cells, self.grid.width)
         distance = self.day_number(offset)[rows] - self.anchor_number(offset, anchor)
-        costs: Cells = weights.gap_day * np.abs(distance - offset.target)
+        costs: Cells = weights.gap_day * off_target(distance - offset.target, gap)
         if same_series:
-            costs += weights.rhythm_tick * np.abs(ticks + self.grid.low - self.anchor_tick(anchor))
+            costs += rhythm_costs(ticks + self.grid.low - self.anchor_tick(anchor), weights)
         return costs
 
     def anchor_tick(self, anchor: Done) -> int:
         """Return the tick of its local day in which a fixed action starts."""
         local = to_local(anchor.start, self.grid.zone)
         return (local.hour * 3600 + local.minute * 60 + local.second) // TICK_SECONDS
+
+
+def off_target(late: Cells, gap: Gap) -> Cells:
+    """Return by how much gaps that end so late after their target (early, if negative) count as away from it."""
+    away: Cells = np.maximum(-late, 0) if gap.may_be_longer else np.abs(late)
+    return away
+
+
+def rhythm_costs(apart: Cells, weights: Weights) -> Cells:
+    """Return what neighbours of one series cost whose times of day are so many ticks apart."""
+    costs: Cells = weights.rhythm_tick * np.abs(apart) + weights.rhythm_change * (apart != 0)
+    return costs
 
 
 def working_number(grid: Grid, working: Cells, on: date) -> int:

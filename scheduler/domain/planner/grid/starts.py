@@ -10,6 +10,9 @@ from __future__ import annotations
 from functools import reduce
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.grid.bitsets import earlier, eroded
 from scheduler.domain.planner.grid.demands import Demand, ResourceNeed, demand_of
@@ -18,6 +21,9 @@ from scheduler.domain.planner.grid.sharing import Claim, entangled, meeting
 from scheduler.domain.planner.values import PlannerResource
 from scheduler.domain.plans import Action, Phase, Role
 
+AROUND = 1  # cells before and after a set-up in which it counts how busy the nurses are
+BUSY = 8  # where at most one in so many is, it costs nothing
+Costs = NDArray[np.int64]
 Visits = tuple[tuple[Demand, int], ...]  # and how many cells after the first each starts
 
 
@@ -100,6 +106,18 @@ class Starts:
             cells &= earlier(eroded(free, stretch.end - stretch.start), stretch.start)
         return cells
 
+    @remembered
+    def load(self, resource_id: int, row: int) -> tuple[int, int]:
+        """Return how many cells of a resource's units are taken on a day, and in its week from Monday to Sunday."""
+        grid, before = self.availability.grid, self.availability.taken_before(resource_id)
+        monday = row - grid.on(row).weekday()
+        week = before[min(monday + 7, grid.days)] - before[max(monday, 0)]
+        return before[row + 1] - before[row], week
+
+    def total_load(self, resource_id: int) -> int:
+        """Return how many cells of a resource's units are taken on all days."""
+        return self.availability.taken_before(resource_id)[-1]
+
     def one(self, asked: ResourceNeed, resource: PlannerResource) -> int:
         """Return the cells at which this very resource is free for all the stretches."""
         cells = -1
@@ -131,6 +149,25 @@ class Starts:
         nurses = [nurse for nurse in pools[0] if all(nurse in pool for pool in pools)]
         each = (reduce(int.__and__, (self.one(part, nurse) for part in parts)) for nurse in nurses)
         return reduce(int.__or__, each, 0)
+
+    @remembered
+    def busy_nurses(self, demand: Demand, price: int) -> Costs:
+        """Return the price of each start at which a nurse sets up while others have no time, by row.
+
+        It is the share of the time of the nurses on duty that is fully taken, from five minutes before the set-up to
+        five minutes after, less an eighth, times `price`.
+        """
+        grid = self.availability.grid
+        costs: Costs = np.zeros((grid.days, grid.width), np.int64)
+        for asked in demand.asked:
+            for stretch in asked.stretches:
+                if asked.role is Role.NURSE and stretch.exclusive:
+                    at = np.arange(grid.width)
+                    first = np.clip(at + stretch.start - AROUND, 0, grid.width)
+                    past = np.clip(at + stretch.end + AROUND, 0, grid.width)
+                    busy, duty = (sums[:, past] - sums[:, first] for sums in self.availability.nurses)
+                    costs += price * np.maximum(BUSY * busy - duty, 0) // np.maximum(BUSY * duty, 1)
+        return costs
 
     @remembered
     def therapists(self, demand: Demand) -> dict[int, int]:

@@ -40,7 +40,7 @@ class ChildCosts:
         if gap.in_hours:
             low, high = self.gap_ranges.range(gap, cells)
             return self.least_by_hours(gap, table, cells, low, high, table.total)
-        return self._least_by_days(gap, table, cells, self.weights.rhythm_tick if same_series else 0)
+        return self._least_by_days(gap, table, cells, same_series)
 
     def dense(self, table: Table, spare_rows: int) -> Costs:
         shape = (len(table.total), table.past - table.first + spare_rows, self.grid.width)
@@ -48,7 +48,7 @@ class ChildCosts:
         dense.reshape(shape[0], -1)[:, table.cells - table.first * self.grid.width] = table.total
         return dense
 
-    def _least_by_days(self, gap: Gap, table: Table, cells: Cells, rhythm: int) -> Costs:
+    def _least_by_days(self, gap: Gap, table: Table, cells: Cells, same_series: bool) -> Costs:
         offset, width = gap.offset, self.grid.width
         dense = self.dense(table, 1)
         numbers = self.gap_ranges.day_number(offset)
@@ -56,24 +56,34 @@ class ChildCosts:
         first = int(rows[0])
         whole = np.arange(first, int(rows[-1]) + 1)
         distances = range(max(offset.min, 1), offset.max + 1)
-        if rhythm:
-            nearest, best = spread(dense, rhythm), np.full((len(dense), len(cells)), NEVER)
+        change, slope = self._rhythm(same_series)
+        if change or slope:
+            nearest, best = near(dense, change, slope), np.full((len(dense), len(cells)), NEVER)
             for distance in distances:
                 costs = nearest[:, self.rows_at(numbers, whole, distance, table)[rows - first], ticks]
-                costs += self.weights.gap_day * abs(distance - offset.target)
+                costs += self._days_off(gap, distance)
                 np.minimum(best, costs, out=best)
         else:  # every start of a day is as good as another, so whole days are compared
             nearest = dense.min(axis=2)
             by_day = np.full((len(dense), len(whole)), NEVER)
             for distance in distances:
                 costs = nearest[:, self.rows_at(numbers, whole, distance, table)]
-                costs += self.weights.gap_day * abs(distance - offset.target)
+                costs += self._days_off(gap, distance)
                 np.minimum(by_day, costs, out=by_day)
             best = by_day[:, rows - first]
         if offset.min <= 0:
-            costs = self.same_day(dense, rows - table.first, ticks, gap.apart, rhythm)
-            best = np.minimum(best, costs + self.weights.gap_day * abs(offset.target))
+            costs = self.same_day(dense, rows - table.first, ticks, gap.apart, slope)
+            # a visit later on the same day is at another time of day
+            best = np.minimum(best, costs + change + self._days_off(gap, 0))
         return best
+
+    def _rhythm(self, same_series: bool) -> tuple[int, int]:
+        """Return what another time of day costs at once, and for each tick of difference."""
+        return (self.weights.rhythm_change, self.weights.rhythm_tick) if same_series else (0, 0)
+
+    def _days_off(self, gap: Gap, distance: int) -> int:
+        late = distance - gap.offset.target
+        return self.weights.gap_day * (max(-late, 0) if gap.may_be_longer else abs(late))
 
     def rows_at(self, numbers: Cells, rows: Cells, distance: int, table: Table) -> Cells:
         """Return the table's row `distance` days later; its spare last row where that is outside."""
@@ -101,10 +111,23 @@ class ChildCosts:
         elapsed = self.grid.utc[table.cells] - base
         ideal = self.grid.utc[cells] + gap.from_end + gap.offset.target * HOUR_TICKS - base
         middle = np.clip(elapsed.searchsorted(ideal), first, np.maximum(first, past))
-        late = least_in(values + weight * elapsed, middle, past) - weight * ideal
+        if gap.may_be_longer:
+            late = least_in(values, middle, past)
+        else:
+            late = least_in(values + weight * elapsed, middle, past) - weight * ideal
         early = least_in(values - weight * elapsed, first, middle) + weight * ideal
         nearest: Costs = np.minimum(np.minimum(late, early), NEVER)
         return nearest
+
+
+def near(costs: Costs, change: int, slope: int) -> Costs:
+    """Return, for each place in a row, the least cost of a start there, or elsewhere in the row with the price of the
+    other time of day."""
+    elsewhere = spread(costs, slope)
+    if not change:
+        return elsewhere
+    elsewhere += change
+    return np.minimum(costs, elsewhere, out=elsewhere)
 
 
 def spread(costs: Costs, slope: int) -> Costs:

@@ -70,6 +70,8 @@ class Pricing:
         if one_nurse != -1:
             # of truth values, ~ is "not": the price falls on cells without a single nurse
             costs += weights.handover * ~self._rows(one_nurse)
+        if weights.busy_nurses:
+            costs += self.starts.busy_nurses(demand, weights.busy_nurses)
         whole, at_most_one = self.starts.fragment_cells(demand, weights.usable_ticks)
         if whole != -1:
             fragments = 2 - self._rows(whole).astype(np.int64) - self._rows(whole | at_most_one)
@@ -100,6 +102,9 @@ class Pricing:
     def _days(self, step: Step, first: int, past: int) -> Costs:
         rows = np.arange(first, past, dtype=np.int64)
         costs = np.zeros(past - first, np.int64)
+        if step is self.course.opening:
+            waited = rows - self.grid.row_of(self.request.not_before)
+            costs += self.weights.first_day * np.maximum(waited, 0)
         if step is self.course.finish:
             costs += self.weights.completion_day * (rows - self.grid.row_of(self.request.not_before))
         if not step.on_line and self.request.asks_of(step.action) and self.request.weekdays:

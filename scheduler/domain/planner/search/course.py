@@ -55,7 +55,8 @@ class Group(Node):
 class Step(Node):
     """An action to place. `parent` is the step, or `anchor` the fixed action, from which its offset counts.
 
-    `depth` counts the steps of the longest chain that starts with it.
+    `depth` counts the steps of the longest chain that starts with it. `leads_up` tells whether it is on the line and
+    follows a visit of no series: then its gap had better not be shorter than its target, and may be longer.
     """
 
     index: int
@@ -66,6 +67,7 @@ class Step(Node):
     anchor: Done | None = None
     deadline: bool = False
     same_series: bool = False
+    leads_up: bool = False
     depth: int = 1
 
     @property
@@ -92,11 +94,15 @@ class Step(Node):
 
 @dataclass(eq=False)
 class CourseTree:
-    """The steps in plan order, in groups that share no offset; `order` lists pairs whose first must end first."""
+    """The steps in plan order, in groups that share no offset; `order` lists pairs whose first must end first.
+
+    `opening` is the plan's first visit, if it is of no series and to be placed; `finish` the last one on the line.
+    """
 
     steps: tuple[Step, ...]
     groups: tuple[Group, ...]
     order: tuple[tuple[Step, Step], ...]
+    opening: Step | None
     finish: Step | None
     starts: Starts
 
@@ -128,7 +134,14 @@ class CourseTree:
         if parent is None or offset is None:
             raise ValueError(f"{child.key} follows no step")
         from_end = parent.attended if offset.edge is Edge.END else 0
-        return Gap(offset, self.apart(parent, child), from_end)
+        return Gap(offset, self.apart(parent, child), from_end, child.leads_up)
+
+    @remembered
+    def anchor_gap(self, child: Step) -> Gap:
+        """Return the gap between a fixed action and a step."""
+        if child.anchor is None or child.offset is None:
+            raise ValueError(f"{child.key} follows no fixed action")
+        return Gap(child.offset, 0, 0, child.leads_up)
 
 
 def line_of(plan: Plan) -> frozenset[str]:
@@ -176,8 +189,9 @@ def course_of(request: Request, starts: Starts, keys: Container[str] | None = No
     _choose_next(list(steps.values()))
     groups = tuple(_groups(list(steps.values())))
     order = _order(steps)
+    opening = next((s for s in steps.values() if s.offset is None and s.action.series is None), None)
     finish = next((step for step in reversed(steps.values()) if step.on_line), None)
-    return CourseTree(tuple(steps.values()), groups, order, finish, starts)
+    return CourseTree(tuple(steps.values()), groups, order, opening, finish, starts)
 
 
 def relaxed(action: Action, request: Request) -> Offset | None:
@@ -205,6 +219,7 @@ def _step(
         step.anchor = request.done.get(offset.after)
         earlier = request.plan.action(offset.after)
         step.same_series = action.series is not None and action.series == earlier.series
+        step.leads_up = on_line and earlier.series is None
     return step
 
 

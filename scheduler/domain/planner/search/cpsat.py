@@ -140,13 +140,16 @@ class Model:
         if gap.in_hours:
             elapsed = self.utc[child] - self.utc[parent] - gap.from_end
             self.model.add_linear_constraint(elapsed, offset.min * HOUR_TICKS, offset.max * HOUR_TICKS)
-            self._away(elapsed - offset.target * HOUR_TICKS, self.weights.gap_tick)
+            self._away(elapsed - offset.target * HOUR_TICKS, self.weights.gap_tick, gap.may_be_longer)
             return
         distance = self._number(child, offset.unit) - self._number(parent, offset.unit)
         self.model.add_linear_constraint(distance, offset.min, offset.max)
-        self._away(distance - offset.target, self.weights.gap_day)
+        self._away(distance - offset.target, self.weights.gap_day, gap.may_be_longer)
         if child.same_series:
             self._away(self.tick[child] - self.tick[parent], self.weights.rhythm_tick)
+            changed = self.model.new_bool_var("")
+            self.model.add(self.tick[child] == self.tick[parent]).only_enforce_if(changed.negated())
+            self.cost.append(self.weights.rhythm_change * changed)
 
     def _number(self, step: Step, unit: Unit) -> Any:
         if unit is Unit.DAYS:
@@ -156,9 +159,10 @@ class Model:
         self.model.add_element(self.row[step], working.tolist(), number)
         return number
 
-    def _away(self, distance: Any, weight: int) -> None:
+    def _away(self, distance: Any, weight: int, may_be_longer: bool = False) -> None:
         away = self.model.new_int_var(0, 10**7, "")
-        self.model.add(away >= distance)
+        if not may_be_longer:
+            self.model.add(away >= distance)
         self.model.add(away >= -distance)
         self.cost.append(weight * away)
 
@@ -172,7 +176,8 @@ class Model:
         if not len(cells):
             self.possible = False
             return
-        costs = gap_ranges.anchor_costs(step.offset, step.anchor, cells, self.weights, step.same_series)
+        gap = self.problem.course.anchor_gap(step)
+        costs = gap_ranges.anchor_costs(gap, step.anchor, cells, self.weights, step.same_series)
         cost = self._var("", costs)
         self.model.add_allowed_assignments(
             [self.start[step], cost], np.stack((cells, costs), axis=1).tolist()

@@ -43,6 +43,10 @@ class Horizon:
         self.grid = self.gap_ranges.grid
         self._first: tuple[SlotMap, Leaves] | None = None
 
+    def first_row(self, step: Step) -> int:
+        """Return the first day on which a step can be in a course that was looked at, once there is a best one."""
+        return self._first[0].first_row(step) if self._first else 0
+
     def best(
         self,
         starts: Mapping[Step, int],
@@ -143,7 +147,9 @@ class Horizon:
         step: Step | None = self.course.finish
         today = self.grid.row_of(self.pricing.request.not_before)
         while step is not None:
-            limits[step] = today + (cost - least) // weights.completion_day
+            # each day until the plan's first visit costs twice
+            day = weights.completion_day + (weights.first_day if step is self.course.opening else 0)
+            limits[step] = today + (cost - least) // day
             if step.offset is not None:
                 least += _least_gap(step, weights)
             step = step.parent
@@ -164,7 +170,12 @@ class Horizon:
         lines = range(max(len(therapists), 1))
         floors = [int(least[min(line, len(least) - 1)]) for line in lines]
         best = None
-        for line in sorted(lines, key=lambda line: floors[line]):
+        order = sorted(lines, key=lambda line: floors[line])
+        if len(set(floors)) < len(floors):
+            # of therapists who may cost the same, the one with the fewest minutes booked
+            loads = [self.course.starts.total_load(therapist) for therapist in therapists]
+            order = sorted(lines, key=lambda line: (floors[line], loads[line]))
+        for line in order:
             if floors[line] >= below:
                 break
             found = self._line(Search(tables, line, budget), below)
@@ -193,7 +204,8 @@ def _least_gap(step: Step, weights: Weights) -> int:
     offset = step.offset
     if offset is None or offset.unit is Unit.HOURS:
         return 0
+    last = offset.target if step.leads_up else offset.max
     return min(
         weights.completion_day * days + weights.gap_day * abs(days - offset.target)
-        for days in range(offset.min, offset.max + 1)
+        for days in range(offset.min, last + 1)
     )

@@ -63,7 +63,7 @@ class Leaves:
                 step.lead,
                 step.length,
             ),
-            (offset.unit, offset.min, offset.target, offset.max, gap.apart, gap.from_end),
+            (offset.unit, offset.min, offset.target, offset.max, gap.apart, gap.from_end, gap.may_be_longer),
         )
 
     @remembered

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scheduler.domain.planner.grid.gaps import HOUR_TICKS, Cells
+from scheduler.domain.planner.grid.gaps import HOUR_TICKS, Cells, off_target, rhythm_costs
 from scheduler.domain.planner.search.child_costs import Table
 from scheduler.domain.planner.search.costs import NEVER, Costs
 from scheduler.domain.planner.search.course import Group, Step
@@ -83,19 +83,18 @@ class Tables:
         offset, weights = gap.offset, self.weights
         if gap.in_hours:
             ideal = self.grid.utc[cell] + gap.from_end + offset.target * HOUR_TICKS
-            elapsed: Costs = weights.gap_tick * np.abs(self.grid.utc[cells] - ideal)
-            return elapsed
+            return weights.gap_tick * off_target(self.grid.utc[cells] - ideal, gap)
         numbers = self.gap_ranges.day_number(offset)
         rows, ticks = np.divmod(cells, self.grid.width)
         row, tick = divmod(cell, self.grid.width)
-        costs: Costs = weights.gap_day * np.abs(numbers[rows] - numbers[row] - offset.target)
+        costs: Costs = weights.gap_day * off_target(numbers[rows] - numbers[row] - offset.target, gap)
         if child.same_series:
-            costs += weights.rhythm_tick * np.abs(ticks - tick)
+            costs += rhythm_costs(ticks - tick, weights)
         return costs
 
     def anchor_costs(self, child: Step, cells: Cells) -> Costs:
         """Return what the gaps from a fixed action to these starts of a child cost."""
-        offset, anchor = child.offset, child.anchor
-        if offset is None or anchor is None:
+        if child.anchor is None:
             return np.zeros(len(cells), np.int64)
-        return self.gap_ranges.anchor_costs(offset, anchor, cells, self.weights, child.same_series)
+        gap = self.course.anchor_gap(child)
+        return self.gap_ranges.anchor_costs(gap, child.anchor, cells, self.weights, child.same_series)
