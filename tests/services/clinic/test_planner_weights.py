@@ -8,7 +8,6 @@ import pytest
 from scheduler.domain import planner
 from scheduler.domain.planner import Weights
 from scheduler.domain.planner.answers.reflow import MOVE
-from scheduler.domain.plans import Unit
 from scheduler.errors import Invalid
 from scheduler.services.clinic import planner_weights, schedules
 from scheduler.services.course import lengths, make_ups
@@ -80,7 +79,12 @@ def outcome(session, harbor, preset):
     wanted = wishes(session, harbor, preferred=time(9))
     best = proposals.propose(session, harbor.actor("alice"), wanted, NOW)[0]
     starts = {one.action: one.start.astimezone(harbor.clinic.zone) for one in best.visits}
-    line = [one for one in wanted.plan_definition.plan.firm if one.offset and one.offset.unit is Unit.DAYS]
+    plan = wanted.plan_definition.plan  # what comes before a series costs nothing up to its longest gap
+    line = [
+        one
+        for one in plan.firm
+        if one.offset and one.series and one.series == plan.action(one.offset.after).series
+    ]
     fragments = next(term.cost for term in best.terms if term.key == "fragments")
     return {
         "days": (max(starts.values()).date() - wanted.not_before).days,
