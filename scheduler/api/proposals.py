@@ -15,7 +15,7 @@ from scheduler.api.fields import At, Body, ClockTime, Day, Id, Instant, On, Read
 from scheduler.api.operations import Answer, call
 from scheduler.api.patients import Weekday
 from scheduler.database import db
-from scheduler.domain.planner.values import Done, Kind, Placement, Projection, Proposal, Slack
+from scheduler.domain.planner.values import Done, Placement, Projection, Proposal, ProposalKind, Slack
 from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.http import access, signing
@@ -113,7 +113,7 @@ class ProposalView(View):
     the course's own, where there is a choice: ask again with one of them in `practitioner_ids`, and with the starts in
     `pinned` to keep the times."""
 
-    kind: Kind
+    kind: ProposalKind
     summary: str
     trips: int
     therapists: list[TherapistView]

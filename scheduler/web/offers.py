@@ -17,7 +17,7 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.month import CalendarDay, weeks
-from scheduler.domain.planner.values import Kind, Placement, Proposal
+from scheduler.domain.planner.values import Placement, Proposal, ProposalKind
 from scheduler.domain.plans import Plan
 from scheduler.domain.text import visits_and_calls
 from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal
@@ -48,13 +48,13 @@ DESK_TERMS = (
     "handovers",
 )
 KINDS = {
-    Kind.SOONEST: "Ends soonest",
-    Kind.FIRST_VISIT: "Earliest first visit",
-    Kind.ONE_TIME: "One time of day",
-    Kind.FEWEST_TRIPS: "Fewest trips",
-    Kind.WEEKDAYS: "Other weekdays",
-    Kind.HALF_DAY: "Other half of the day",
-    Kind.LATER: "Starts later",
+    ProposalKind.SOONEST: "Ends soonest",
+    ProposalKind.FIRST_VISIT: "Earliest first visit",
+    ProposalKind.ONE_TIME: "One time of day",
+    ProposalKind.FEWEST_TRIPS: "Fewest trips",
+    ProposalKind.WEEKDAYS: "Other weekdays",
+    ProposalKind.HALF_DAY: "Other half of the day",
+    ProposalKind.LATER: "Starts later",
 }
 MOST_BESIDE = 2  # other courses beside the better one that a worker has found
 

@@ -198,7 +198,7 @@ class Projection:
     latest_on: date
 
 
-class Kind(StrEnum):
+class ProposalKind(StrEnum):
     """What a proposal is: the best, or an alternative that is better in one thing, or different.
 
     `soonest`: ends on the first day on which a course can. `first-visit`: the first visit is on the first day on which
@@ -242,7 +242,7 @@ class Proposal:
     cost: int
     proven: bool
     summary: str = ""
-    kind: Kind = Kind.BEST
+    kind: ProposalKind = ProposalKind.BEST
     trips: int = 0
     therapists: tuple[TherapistChoice, ...] = ()
     exceptions: tuple[SpacingException, ...] = ()

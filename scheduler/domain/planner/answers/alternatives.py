@@ -20,7 +20,7 @@ from scheduler.domain.planner.search.course import Step
 from scheduler.domain.planner.search.optimum import Optimum, Sets, Solution
 from scheduler.domain.planner.search.problem import PlanningProblem
 from scheduler.domain.planner.search.solver_fallback import AtOnce
-from scheduler.domain.planner.values import GaveUp, Kind
+from scheduler.domain.planner.values import GaveUp, ProposalKind
 from scheduler.domain.plans import Unit
 
 NOON = 12 * 12  # ticks of the day
@@ -33,7 +33,7 @@ MOST_MORE = (
     6_000  # what an alternative with one time of day, or with fewer trips, may cost more than the best
 )
 
-Named = tuple[Kind, Solution]
+Named = tuple[ProposalKind, Solution]
 
 
 def best(problem: PlanningProblem, number: int, at_once: AtOnce | None = None) -> list[Named]:
@@ -45,7 +45,7 @@ def best(problem: PlanningProblem, number: int, at_once: AtOnce | None = None) -
     first = solver_fallback.best(problem, at_once)
     if first is None:
         return []
-    found = [(Kind.BEST, first)]
+    found = [(ProposalKind.BEST, first)]
     if problem.optimum.tangled or number < 2:
         return found
     for kind, better in _better(problem, first):
@@ -75,11 +75,11 @@ def _better(problem: PlanningProblem, base: Solution) -> Iterator[Named]:
     firsts = [(step, problem.optimum.horizon.first_row(step)) for step in (ends, begins) if step]
     for step, row in firsts:
         if found := _on_first_day(problem, step, row, base):
-            yield Kind.SOONEST if step is ends else Kind.FIRST_VISIT, found
+            yield ProposalKind.SOONEST if step is ends else ProposalKind.FIRST_VISIT, found
     if found := _one_time(problem, base):
-        yield Kind.ONE_TIME, found
+        yield ProposalKind.ONE_TIME, found
     if found := _fewer_trips(problem, base):
-        yield Kind.FEWEST_TRIPS, found
+        yield ProposalKind.FEWEST_TRIPS, found
 
 
 def _on_first_day(problem: PlanningProblem, step: Step, row: int, base: Solution) -> Solution | None:
@@ -257,7 +257,7 @@ def _morning(problem: PlanningProblem, cells: Mapping[Step, int]) -> bool:
     return 2 * sum(cells[s] % grid.width + grid.low < NOON for s in series) > len(series)
 
 
-def _variations(problem: PlanningProblem, base: Solution) -> Iterator[tuple[Kind, Sets]]:
+def _variations(problem: PlanningProblem, base: Solution) -> Iterator[tuple[ProposalKind, Sets]]:
     grid, sets = problem.availability.grid, problem.sets
     series = _series(base.cells)
     if not series:
@@ -265,13 +265,13 @@ def _variations(problem: PlanningProblem, base: Solution) -> Iterator[tuple[Kind
     used = _weekdays(problem, base.cells)
     if 1 < len(used) < 5 or len(series) == 1:
         others = grid.days_in(frozenset(range(1, 8)) - {_commonest(problem, base.cells)})
-        yield Kind.WEEKDAYS, {**sets, **{step: sets[step] & others for step in series}}
+        yield ProposalKind.WEEKDAYS, {**sets, **{step: sets[step] & others for step in series}}
     noon = NOON - grid.low
     half = grid.band(noon, grid.width) if _morning(problem, base.cells) else grid.band(0, noon)
-    yield Kind.HALF_DAY, {**sets, **{step: sets[step] & half for step in series}}
+    yield ProposalKind.HALF_DAY, {**sets, **{step: sets[step] & half for step in series}}
     first = min(series, key=lambda step: base.cells[step])
     later = span((base.cells[first] // grid.width + 7) * grid.width, grid.size)
-    yield Kind.LATER, {**sets, first: sets[first] & later}
+    yield ProposalKind.LATER, {**sets, first: sets[first] & later}
 
 
 def _differ(problem: PlanningProblem, one: Solution, other: Solution) -> bool:

@@ -16,10 +16,10 @@ from scheduler.domain.planner.search.solver_fallback import AtOnce
 from scheduler.domain.planner.validator import check_plan
 from scheduler.domain.planner.values import (
     GaveUp,
-    Kind,
     NoFit,
     Placement,
     Proposal,
+    ProposalKind,
     Request,
     Violation,
     Weights,
@@ -58,7 +58,7 @@ def propose(
     return [best, *others]
 
 
-def _of_kind(problem: PlanningProblem, kind: Kind, solution: Solution) -> Proposal:
+def _of_kind(problem: PlanningProblem, kind: ProposalKind, solution: Solution) -> Proposal:
     choices = therapists.choices(problem, solution)
     trips = alternatives.trips(problem, solution.cells)
     return replace(proposal_of(problem, solution), kind=kind, trips=trips, therapists=choices)

@@ -10,7 +10,7 @@ from scheduler.domain.planner import Availability, Weights, propose
 from scheduler.domain.planner.answers import alternatives
 from scheduler.domain.planner.answers.cost_breakdown import CostBreakdown
 from scheduler.domain.planner.search.problem import PlanningProblem
-from scheduler.domain.planner.values import Kind, Request
+from scheduler.domain.planner.values import ProposalKind, Request
 from scheduler.domain.plans import Action, Role
 from tests.domain.planner.clinics import (
     CALL,
@@ -50,7 +50,7 @@ def alone(problem):
     kinds = alternatives._variations(problem, first)
     same = alternatives._same(first)
     others = [(kind, solution) for kind, sets in kinds if (solution := searched(sets, same))]
-    return costs(alternatives._different(problem, [(Kind.BEST, first)], others, THREE))
+    return costs(alternatives._different(problem, [(ProposalKind.BEST, first)], others, THREE))
 
 
 def costs(found):
@@ -71,7 +71,7 @@ def test_sharing_and_stopping_early_change_no_alternative(make, seeds):
         problem = make(seed)
         first = problem.optimum.best(problem.sets)
         if first:
-            found = alternatives._others(problem, [(Kind.BEST, first)], first, THREE)
+            found = alternatives._others(problem, [(ProposalKind.BEST, first)], first, THREE)
             compared += len(found) > 1
             assert costs(found) == alone(make(seed)), seed
     assert compared
@@ -89,13 +89,13 @@ def test_each_alternative_is_better_in_what_it_is_for(seed):
         assert found.cost == sum(
             term.cost for term in CostBreakdown(problem, found.cells).terms(found.therapist)
         )
-        if kind is Kind.SOONEST:
+        if kind is ProposalKind.SOONEST:
             assert ends[kind] <= min(ends.values()) and ends[kind] < first.cells[finish] // grid.width
             earlier = grid.rows(range(ends[kind]))
             assert problem.optimum.best({**problem.sets, finish: problem.sets[finish] & earlier}) is None
-        if kind is Kind.ONE_TIME:
+        if kind is ProposalKind.ONE_TIME:
             assert len({found.cells[step] % grid.width for step in found.cells if step.on_line}) == 1
-        if kind is Kind.FEWEST_TRIPS:
+        if kind is ProposalKind.FEWEST_TRIPS:
             assert alternatives.trips(problem, found.cells) <= alternatives.trips(problem, first.cells) - 2
 
 
@@ -108,9 +108,12 @@ def test_fewer_trips_on_the_days_of_the_infusions():
 
     days = [
         {found[kind].cells[step] // grid.width for step in problem.course.steps if step.on_line}
-        for kind in (Kind.BEST, Kind.FEWEST_TRIPS)
+        for kind in (ProposalKind.BEST, ProposalKind.FEWEST_TRIPS)
     ]
-    trips = [alternatives.trips(problem, found[kind].cells) for kind in (Kind.BEST, Kind.FEWEST_TRIPS)]
+    trips = [
+        alternatives.trips(problem, found[kind].cells)
+        for kind in (ProposalKind.BEST, ProposalKind.FEWEST_TRIPS)
+    ]
     assert days[0] == days[1]
     assert trips[0] == 12 and trips[1] <= 9
 
@@ -134,7 +137,10 @@ def test_an_earlier_first_visit_where_the_clinic_does_not_mind_a_late_one():
     found = dict(alternatives.best(problem, 9))
 
     opening = problem.course.opening
-    assert found[Kind.BEST].cells[opening] // width > found[Kind.FIRST_VISIT].cells[opening] // width
+    assert (
+        found[ProposalKind.BEST].cells[opening] // width
+        > found[ProposalKind.FIRST_VISIT].cells[opening] // width
+    )
 
 
 def test_no_alternative_is_only_another_therapist():
@@ -163,7 +169,9 @@ def test_one_time_of_day_is_found_where_it_is_the_only_one():
 
     found = dict(alternatives.best(problem, 9))
 
-    assert {found[Kind.ONE_TIME].cells[step] % busy.grid.width for step in problem.course.steps} == {12}
+    assert {found[ProposalKind.ONE_TIME].cells[step] % busy.grid.width for step in problem.course.steps} == {
+        12
+    }
 
 
 def test_no_search_for_one_time_where_no_time_is_free_on_enough_days():
