@@ -229,6 +229,8 @@ def _apply(
             for row in rows:
                 _judge(session, actor, row, moves, reasons[row.id], now)
             apply_moves(session, actor, moves, now, WHY, override_reason=max(reasons.values()))
+            if displaced.among(session, actor.clinic, [move.appointment for move in moves]):
+                raise WrongStatus(TAKEN)  # such as a chair that was retired, as the one before it
             for row in rows:
                 row.state, row.accepted_at, row.operation = ReplanState.ACCEPTED, now, actor.operation
                 row.reasons = []

@@ -18,7 +18,7 @@ from scheduler.services.course import booking
 from scheduler.services.replan import accepting, replans, undoing
 from scheduler.services.visit import visits
 from tests.cast import NOW
-from tests.services.replan.broken_days import starts, work
+from tests.services.replan.broken_days import lost, starts, work
 
 
 def accept(app, session, harbor, do, replan, *arguments, now=NOW):
@@ -113,6 +113,20 @@ def test_a_visit_beside_its_course_is_not_judged_as_the_one_of_the_course(app, s
     [row] = replans.courses(session, replan)
     assert (row.state, row.reasons) == (ReplanState.ACCEPTED, [])
     assert not start <= session.get_one(Appointment, added.id).start_at < end
+
+
+@pytest.mark.usefixtures("clock")
+def test_no_visit_moves_to_a_chair_that_was_retired(app, session, harbor, do, storm):
+    work(app, session)
+    for name in ("Chair 1", "Chair 2"):
+        harbor.places[name].active = False
+    session.commit()
+    accept(app, session, harbor, do, storm)
+
+    rows = [row for row in replans.courses(session, storm) if row.state is ReplanState.ACCEPTED]
+    moved = {move["visit"] for row in rows for move in row.moves}
+    assert rows
+    assert moved & {one.visit.id for one in lost(session, harbor)} == set()
 
 
 @pytest.mark.usefixtures("clock")
