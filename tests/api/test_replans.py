@@ -1,10 +1,14 @@
 """A re-plan by a program: closed, searched, accepted, taken back."""
 
+import threading
+from contextvars import Context
+
 import pytest
 
 from scheduler.processes import worker
 from tests.cast import NOW
 from tests.clocks import StandingClock
+from tests.engines import both
 from tests.services.courses import visit
 
 CLOSED = {"start": "2026-12-07T00:00:00-05:00", "end": "2026-12-08T00:00:00-05:00"}
@@ -118,3 +122,24 @@ def test_a_desk_that_may_not_close_may_replan_what_is_closed(api, harbor, mona, 
         alice.post(f"/replans/{asked.json['id']}/acceptance", {"patient_ids": ["0" * 16]}).status_code == 422
     )
     assert NOW
+
+
+@both
+def test_of_searches_that_are_asked_for_at_once_one_is_put_in_line(mona, session, work):
+    address = f"/replans/{mona.post('/replans', CLOSED).json['id']}"
+    work()
+    meet, codes = threading.Barrier(6, timeout=60), []
+
+    def ask():
+        meet.wait()
+        codes.append(Context().run(mona.post, f"{address}/search", {}).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(codes) == [202] + [409] * 5
+    work()
+    assert len(mona.get(address).json["courses"]) == 1

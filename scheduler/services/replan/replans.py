@@ -138,7 +138,11 @@ def is_open(job: Job | None) -> bool:
 
 
 def require_idle(session: Session, replan: Replan) -> None:
-    """Raise WrongStatus while a job searches, accepts or undoes, and for what was undone."""
+    """Raise WrongStatus while a job searches, accepts or undoes, and for what was undone.
+
+    Holds the row until the transaction ends, so that of two clicks at once only one puts a job in line.
+    """
+    session.refresh(replan, with_for_update=True)
     if replan.undone_at is not None:
         raise WrongStatus("These moves were undone already")
     if is_open(search_of(session, replan)):
