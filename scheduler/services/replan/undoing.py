@@ -131,7 +131,10 @@ def _undo_patient(session: Session, work: UndoWork, operation: str, now: datetim
     if job is None:
         raise AssertionError("the job that undoes it is gone")
     actor = replace(jobs.asker(session, job), operation=str(uuid4()))
-    rows = session.scalars(select(ReplanCourse).where(ReplanCourse.operation == operation)).all()
+    accepted = (ReplanCourse.operation == operation, ReplanCourse.state == ReplanState.ACCEPTED)
+    rows = session.scalars(select(ReplanCourse).where(*accepted)).all()
+    if not rows:
+        return  # another worker has undone it: a job may be begun twice
     events = _events(session, operation)
     try:
         with session.begin_nested():

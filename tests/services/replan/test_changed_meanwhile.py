@@ -153,3 +153,27 @@ def test_a_reason_is_not_kept_where_an_erasure_does_not_find_it(app, session, ha
 
     kept = session.scalars(select(AuditEvent.reason).where(AuditEvent.object_type == "Replan"))
     assert "".join(kept) == ""
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("step", [accepting, undoing])
+def test_a_worker_that_lost_its_job_adds_nothing_to_what_another_has_done(
+    app, session, harbor, do, storm, step
+):
+    mona = harbor.actor("mona")
+    work(app, session)
+    if step is undoing:
+        accept(app, session, harbor, do, storm)
+    job = do(step.ask, mona, storm, NOW)
+    slow = step.read(session, mona, job.request, NOW)
+    work(app, session)
+    done = [(row.state, row.operation) for row in replans.courses(session, storm)]
+    before = starts(session)
+    session.rollback()
+    for part in step.parts(slow, NOW):
+        do(part.store)
+
+    rows = replans.courses(session, storm)
+    assert [(row.state, row.operation) for row in rows] == done
+    assert [row.reasons for row in rows] == [[]] * len(rows)
+    assert starts(session) == before
