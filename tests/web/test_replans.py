@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
+from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import closures
 from scheduler.processes import worker
 from scheduler.services.clinic import schedules
@@ -138,3 +140,19 @@ def test_a_time_that_a_change_of_the_clocks_leaves_out_or_repeats_is_refused(mon
 
     assert answer.status_code == 422
     assert "From" in answer.text
+
+
+def test_who_can_accept_a_broken_spacing_is_named_among_those_who_see_the_page(
+    signed_in, session, harbor, mona, page
+):
+    [row] = session.scalars(select(ReplanCourse)).all()
+    row.state, row.bent = ReplanState.ASK, ["spacing"]
+    session.commit()
+    able = [
+        name
+        for name in ("ada", "mona", "alice")
+        if "Reason for override" in signed_in(harbor, name).get(page).text
+    ]
+
+    assert able == ["ada", "mona"]
+    assert "An admin or manager can accept this." in signed_in(harbor, "alice").get(page).text
