@@ -17,7 +17,7 @@ from scheduler.models.replan import Replan
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ClosureKind
 from scheduler.services import signs_of_life
-from scheduler.services.account.permissions import allowed
+from scheduler.services.account.permissions import allowed, require
 from scheduler.services.clinic import schedules
 from scheduler.services.replan import accepting, preview, replans, undoing
 from scheduler.services.replan.affected import Scope
@@ -121,6 +121,8 @@ def stop(replan_id: str) -> Response | tuple[str, int]:
 @may("move")
 def undo(replan_id: str) -> Response | tuple[str, int]:
     replan = _get(replan_id)
+    if replan.closes:
+        require(actor(), "close")
     return _done(replan, lambda: undoing.ask(db.session(), actor(), replan, clock.now()))
 
 
@@ -177,7 +179,9 @@ def _form(on: date, refusal: Refusal | None = None) -> str:
 
 def _page(replan: Replan, refusal: Refusal | None = None) -> str:
     session, now = db.session(), clock.now()
-    courses = preview.of_replan(session, actor().clinic, replan)
+    clinic = actor().clinic
+    courses = preview.of_replan(session, clinic, replan)
+    told = preview.told(session, clinic, courses)
     shown = request.args.get("show", "")
     search, step = replans.search_of(session, replan), replans.step_of(session, replan)
     return render_template(
@@ -186,7 +190,9 @@ def _page(replan: Replan, refusal: Refusal | None = None) -> str:
         name=preview.name_of(session, replan),
         courses=[one for one in courses if shown in ("", one.row.state)],
         totals=preview.totals(courses),
-        told=preview.told(session, actor().clinic, courses),
+        told=told,
+        patients=preview.patient_counts(courses, told),
+        chosen=preview.chosen(session, clinic, replan),
         filters=FILTERS,
         shown=shown,
         search=search,

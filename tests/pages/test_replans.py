@@ -60,7 +60,7 @@ def test_a_visit_that_is_kept_and_a_patient_who_is_left_out_are_searched_without
     mona.get_by_role("button", name="Search again").click()
     work(app, session)
 
-    expect(mona.get_by_text("No visits are affected any more")).to_be_visible(timeout=20_000)
+    expect(mona.get_by_text("No other visits are affected.")).to_be_visible(timeout=20_000)
 
 
 def test_who_is_out_is_chosen_in_the_column_of_the_staff_view(app, session, mona, infusion):

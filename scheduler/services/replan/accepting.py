@@ -44,6 +44,8 @@ KIND = "accept-replan"
 BY_DEFAULT = (ReplanState.PLANNED,)
 TO_ASK = (ReplanState.PLANNED, ReplanState.ASK)
 WHY = "the clinic re-planned visits"
+NOT_AFFECTED = "These visits are not affected any more. Search again."
+TAKEN = "The new times are taken by now. Search again."
 
 
 @dataclass(frozen=True)
@@ -182,18 +184,24 @@ def _accept(
     refused: list[tuple[int, ...]],
 ) -> None:
     """Move the visits of these courses, or add them to those that are refused."""
-    actor, rows = _actor(session, work), [session.get_one(ReplanCourse, id_) for id_ in group]
-    if _apply(session, actor, rows, work.reason, now) is not None:
+    actor, rows = _actor(session, work), _left(session, group)
+    if rows and _apply(session, actor, rows, work.reason, now) is not None:
         refused.append(group)
 
 
 def _accept_replanned(session: Session, work: AcceptanceWork, group: tuple[int, ...], now: datetime) -> None:
     """Plan each of these courses again on the live calendar, and move its visits, or note why not."""
     actor = _actor(session, work)
-    for row in [session.get_one(ReplanCourse, id_) for id_ in group]:
+    for row in _left(session, group):
         refusal = _replanned(session, actor, row, now) or _apply(session, actor, [row], work.reason, now)
         if refusal is not None:
             row.reasons = [refusal]
+
+
+def _left(session: Session, group: Sequence[int]) -> list[ReplanCourse]:
+    """Return those of these courses that no other worker has accepted: a job may be begun twice."""
+    rows = [session.get_one(ReplanCourse, id_, populate_existing=True) for id_ in group]
+    return [row for row in rows if row.state in TO_ASK]
 
 
 def _actor(session: Session, work: AcceptanceWork) -> Actor:
@@ -207,13 +215,17 @@ def _actor(session: Session, work: AcceptanceWork) -> Actor:
 def _apply(
     session: Session, actor: Actor, rows: Sequence[ReplanCourse], reason: str, now: datetime
 ) -> str | None:
-    """Move the visits of these courses; return why it cannot be done, and leave everything as it was."""
+    """Move the visits of these courses; return why it cannot be done, and leave everything as it was.
+
+    The reason overrides nothing but a spacing that was shown as broken.
+    """
+    reasons = {row.id: reason if Bend.SPACING in row.bent else "" for row in rows}
     try:
         with session.begin_nested():
-            moves = [move for row in rows for move in _moves(session, row)]
+            moves = [move for row in rows for move in _moves(session, actor, row, now)]
             for row in rows:
-                _judge(session, actor, row, moves, reason, now)
-            apply_moves(session, actor, moves, now, WHY, override_reason=reason)
+                _judge(session, actor, row, moves, reasons[row.id], now)
+            apply_moves(session, actor, moves, now, WHY, override_reason=max(reasons.values()))
             for row in rows:
                 row.state, row.accepted_at, row.operation = ReplanState.ACCEPTED, now, actor.operation
                 row.reasons = []
@@ -222,8 +234,13 @@ def _apply(
     return None
 
 
-def _moves(session: Session, row: ReplanCourse) -> list[Move]:
-    """Return the moves of a course as they were planned. Raises WrongStatus where a visit has changed since."""
+def _moves(session: Session, actor: Actor, row: ReplanCourse, now: datetime) -> list[Move]:
+    """Return the moves of a course as they were planned.
+
+    Raises WrongStatus where a visit has changed since, or is not affected any more.
+    """
+    if not {visit.id for visit in _lost(session, actor, row, now)}.issuperset(row.displaced):
+        raise WrongStatus(NOT_AFFECTED)
     found = []
     for planned in row.moves:
         visit = session.get_one(Appointment, planned["visit"], populate_existing=True)
@@ -231,6 +248,12 @@ def _moves(session: Session, row: ReplanCourse) -> list[Move]:
             raise WrongStatus(f"{visit.numbered_title} has changed since")
         found.append(Move(visit, placement_of(planned["to"]), WHY))
     return found
+
+
+def _lost(session: Session, actor: Actor, row: ReplanCourse, now: datetime) -> list[Appointment]:
+    """Return those of a course's displaced visits that are displaced still, and ahead."""
+    visits = session.scalars(select(Appointment).where(Appointment.id.in_(row.displaced))).all()
+    return [one.visit for one in displaced.among(session, actor.clinic, visits) if one.visit.start_at > now]
 
 
 def _judge(
@@ -246,10 +269,8 @@ def _judge(
     own = {move.visit.action: move for move in moves if move.appointment.id in ids}
     care_plan = row.appointment.care_plan
     visits = {action: move.visit for action, move in own.items()}
-    if (
-        care_plan is None
-        or not own.keys() <= (course := under_way(session, actor, care_plan, now)).rows.keys()
-    ):
+    course = under_way(session, actor, care_plan, now) if care_plan is not None else None
+    if course is None or not {one.id for one in course.rows.values()}.issuperset(ids):
         _judge_alone(session, actor, row.appointment, visits, now)
         return
     broken = judge(actor, course, {**course.visits, **visits}, now, reason)
@@ -267,20 +288,32 @@ def _judge_alone(
 
 
 def _replanned(session: Session, actor: Actor, row: ReplanCourse, now: datetime) -> str | None:
-    """Plan a course again on the live calendar; return why that cannot be accepted as it was shown."""
-    visits = session.scalars(select(Appointment).where(Appointment.id.in_(row.displaced))).all()
-    lost = [one.visit for one in displaced.among(session, actor.clinic, visits) if one.visit.start_at > now]
+    """Plan a course again on the live calendar; return why that cannot be accepted as it was shown.
+
+    Visits that were pinned stay. It may bend no other wish or spacing than was shown, and moves no other visit that
+    the patient confirmed.
+    """
+    lost = _lost(session, actor, row, now)
     if not lost:
-        return "its visits are not affected any more"
-    courses, calendar = affected.courses(session, actor, lost, now)
-    shown = {Bend(one) for one in row.bent}
+        return NOT_AFFECTED
+    pinned = row.replan.options.get("pinned", ())
+    courses, calendar = affected.courses(session, actor, lost, now, pinned)
+    shown, shown_gaps = {Bend(one) for one in row.bent}, set(row.gaps)
+    shown_moves = {move["visit"] for move in row.moves}
+    bent: list[str] = []
+    gaps: list[str] = []
     moves: list[dict[str, Any]] = []
     for one in courses:
         seen = affected.seen_by(one.course, calendar)
         plan = insert(one.course, seen, planner_weights.of(actor.clinic), now)
-        if plan is None or not {*plan.bent} <= shown:
-            return "its new times were taken meanwhile: search again"
+        if plan is None or not ({*plan.bent} <= shown and {*plan.bent_gaps} <= shown_gaps):
+            return TAKEN
         changed = {change.action for change in plan.changes}
+        retimed = {change.action for change in plan.changes if change.why != "resources"}
+        if not {one.rows[action].id for action in retimed & one.course.keep} <= shown_moves:
+            return TAKEN
+        bent += [bend.value for bend in plan.bent]
+        gaps += plan.bent_gaps
         moves += [
             {
                 "visit": one.rows[visit.action].id,
@@ -292,5 +325,6 @@ def _replanned(session: Session, actor: Actor, row: ReplanCourse, now: datetime)
             for visit in plan.visits
             if visit.action in changed
         ]
-    row.moves = moves
+    row.moves, row.bent, row.gaps = moves, bent, gaps
+    row.displaced = sorted(visit.id for visit in lost)
     return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.planner.values import Placement
 from scheduler.models.appointment import Appointment, Participant
@@ -19,6 +19,8 @@ from scheduler.services.mail.told import last_told
 from scheduler.services.planning.placement_documents import placement_of
 from scheduler.services.planning.visit_rows import People
 from scheduler.services.replan import replans
+
+OPTIONS = ("pinned", "left_out")
 
 
 @dataclass(frozen=True)
@@ -131,3 +133,45 @@ def totals(courses: Sequence[ShownCourse]) -> dict[str, int]:
     for course in courses:
         found[course.row.state.value] = found.get(course.row.state.value, 0) + 1
     return found
+
+
+@dataclass(frozen=True)
+class PatientCounts:
+    """How many patients keep all that they wish, need a person, can be accepted at once, were moved, are to be told
+    of it and know. A patient may have several courses."""
+
+    keep: int
+    need: int
+    planned: int
+    moved: int
+    to_tell: int
+    know: int
+
+
+def patient_counts(courses: Sequence[ShownCourse], told: Mapping[int, bool]) -> PatientCounts:
+    """Count patients; `told` tells for each accepted course with new times whether its patient knows."""
+
+    def of(found: Iterable[ShownCourse]) -> set[int]:
+        return {one.patient.id for one in found}
+
+    need = of(one for one in courses if one.row.state in (ReplanState.ASK, ReplanState.UNPLACED))
+    bent = of(one for one in courses if one.row.bent)
+    moving = [one for one in courses if one.row.id in told]
+    return PatientCounts(
+        keep=len(of(courses) - need - bent),
+        need=len(need),
+        planned=len(of(one for one in courses if one.row.state is ReplanState.PLANNED)),
+        moved=len(of(one for one in courses if one.row.state is ReplanState.ACCEPTED)),
+        to_tell=len(of(moving)),
+        know=len(of(moving) - of(one for one in moving if not told[one.row.id])),
+    )
+
+
+def chosen(session: Session, clinic: Clinic, replan: Replan) -> list[tuple[str, Appointment]]:
+    """Return the visits that a person chose for the next search, each with the option: `pinned` or `left_out`."""
+    options = {id_: option for option in OPTIONS for id_ in replan.options.get(option, ())}
+    query = select(Appointment).where(
+        Appointment.clinic_id == clinic.id, Appointment.public_id.in_(options.keys())
+    )
+    rows = session.scalars(query.options(joinedload(Appointment.patient)).order_by(Appointment.start_at))
+    return [(options[row.public_id], row) for row in rows]

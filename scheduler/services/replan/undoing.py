@@ -86,9 +86,8 @@ def write(
 
 def is_open(replan: Replan, now: datetime) -> bool:
     """Tell whether there is something to undo, and time to do it."""
-    accepted = replan.accepted_at
-    in_time = accepted is not None and now < accepted + replans.UNDO_WITHIN
-    return in_time and replan.undone_at is None and bool(_accepted(replan))
+    times = [row.accepted_at for row in _accepted(replan) if row.accepted_at is not None]
+    return replan.undone_at is None and bool(times) and now < max(times) + replans.UNDO_WITHIN
 
 
 def _accepted(replan: Replan) -> list[ReplanCourse]:

@@ -99,10 +99,10 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
         ("patient_note", "patient_id"),
         ("task", "patient_id"),
     }
-    # hours and closures are of places and people; location and practitioner are those
+    # hours, closures and re-plans are of places and people; location and practitioner are those
     assert by_resource == {
         "patient", "location", "practitioner", "allocation", "calendar_feed", "schedule_hours", "schedule_override",
-        "closure",
+        "closure", "replan",
     }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from scheduler.database import begin_write
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.planner.values import Placement, Segment
 from scheduler.domain.plans import Role
@@ -15,11 +14,10 @@ from scheduler.errors import Invalid, RuleBroken, WrongStatus
 from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
-from scheduler.models.message import Message, MessageKind, MessageState
+from scheduler.models.message import MessageKind
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import ClosureKind, closures
-from scheduler.processes import worker
-from scheduler.services.clinic import displaced, schedules
+from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
 from scheduler.services.planning.placement_documents import placement_document
 from scheduler.services.planning.visit_rows import visit_of
@@ -27,81 +25,11 @@ from scheduler.services.replan import accepting, affected, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.services.visit import visits
 from tests.cast import NOW, add_patient
-from tests.clocks import StandingClock
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
-from tests.services.courses import book, visit
+from tests.services.courses import visit
 from tests.services.mail.test_due import statements_of
-
-NAMES = ("Olga", "Omar", "Otis")
-
-
-@pytest.fixture
-def clock(app):
-    app.extensions["clock"] = StandingClock()
-    return app.extensions["clock"]
-
-
-@pytest.fixture
-def courses(session, harbor):
-    """Courses of four patients, as the front desk books them one after the other."""
-    for name in NAMES:
-        add_patient(session, harbor, name, "Ortiz", email=f"{name.lower()}@example.com")
-    booked = {name: book(session, harbor, patient=name) for name in ("Nora", *NAMES)}
-    for message in session.scalars(select(Message)):
-        message.state, message.data_at, message.ended_at = MessageState.SENT, NOW, NOW
-    session.commit()
-    return booked
-
-
-@pytest.fixture
-def do(session):
-    """Call a service in a transaction of its own."""
-
-    def do(service, *arguments, **more):
-        session.rollback()
-        begin_write(session)
-        answer = service(session, *arguments, **more)
-        session.commit()
-        return answer
-
-    return do
-
-
-@pytest.fixture
-def storm(do, session, harbor, courses):
-    """Close the clinic on the day of the first infusion, and ask for a re-plan."""
-    infusion = visit(courses["Nora"], "infusion-1")
-    return close_day(do, session, harbor, infusion.local_start.date())
-
-
-def close_day(do, session, harbor, on):
-    start, end = day_bounds(on, harbor.clinic.zone)
-    mona = harbor.actor("mona")
-    closure, _ = do(schedules.close, mona, start, end, NOW, reason="storm")
-    return do(replans.ask, mona, NOW, replans.of_closure(closure), closure, closes=True)
-
-
-def work(app, session):
-    """Let the worker do what waits; return how it ended."""
-    session.rollback()
-    outcomes = []
-    while outcome := worker.work_once(app, "one"):
-        outcomes.append(outcome)
-    session.rollback()
-    return outcomes
-
-
-def lost(session, harbor):
-    return displaced.ahead(session, harbor.clinic, NOW)
-
-
-def starts(session):
-    return {row.id: row.start_at for row in session.scalars(select(Appointment))}
-
-
-def mails(session, kind):
-    return session.scalars(select(Message).where(Message.kind == kind)).all()
+from tests.services.replan.broken_days import NAMES, lost, mails, starts, work
 
 
 @both
@@ -371,7 +299,7 @@ def add_row(session, replan, row, before, after):
             replan_id=replan.id,
             appointment_id=row.id,
             state=ReplanState.PLANNED,
-            displaced=[row.id],
+            displaced=[],  # or they would not be moved while nothing is closed
             moves=[
                 {
                     "visit": row.id,

@@ -1,0 +1,131 @@
+"""The page of a re-plan: who may undo, what it says and offers after a failure and after a second search."""
+
+from datetime import timedelta
+
+import pytest
+
+from scheduler.models.schedule import closures
+from scheduler.processes import worker
+from scheduler.services.clinic import schedules
+from scheduler.services.course import booking
+from tests.cast import NOW
+from tests.services.courses import visit
+
+pytestmark = pytest.mark.usefixtures("at_now")
+
+
+@pytest.fixture
+def work(app, session):
+    """Let the worker do what waits."""
+
+    def work():
+        session.rollback()
+        outcomes = []
+        while outcome := worker.work_once(app, "one"):
+            outcomes.append(outcome)
+        session.rollback()
+        return outcomes
+
+    return work
+
+
+@pytest.fixture
+def mona(signed_in, harbor, nora_course):
+    return signed_in(harbor, "mona")
+
+
+@pytest.fixture
+def page(mona, nora_course, work):
+    """Close the day of the first infusion and search; return the address of the page."""
+    day = visit(nora_course, "infusion-1").local_start.date()
+    page = mona.post(f"/board/{day}/closing", data={"part": "day"}).headers["Location"]
+    assert work() == ["done: replan"]
+    return page
+
+
+def test_only_who_may_close_undoes_what_reopens_the_clinic(signed_in, session, harbor, mona, page, work):
+    alice = signed_in(harbor, "alice")
+    mona.post(f"{page}/acceptance")
+    work()
+
+    assert alice.post(f"{page}/undo").status_code == 403
+    assert closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60)) != []
+    assert "Undo all" not in alice.get(page).text
+    assert mona.post(f"{page}/undo").status_code == 303
+
+
+def test_what_was_moved_is_shown_and_undone_after_a_second_search(mona, page, work):
+    mona.post(f"{page}/acceptance")
+    work()
+    mona.post(f"{page}/search")
+    work()
+    text = mona.get(page).text
+
+    assert "1 patient moved" in text
+    assert "Undo all and reopen" in text
+    assert "Nora" in text
+
+
+def test_a_search_that_failed_is_begun_again_from_the_page(mona, page, work, monkeypatch):
+    monkeypatch.setattr("scheduler.services.replan.affected.courses", lambda *_: 1 / 0)
+    mona.post(f"{page}/search")
+    assert {*work()} == {"failed: ZeroDivisionError"}
+    text = mona.get(page).text
+
+    assert "The search failed." in text
+    assert "Search again" in text
+
+
+def test_accepting_that_failed_says_so_and_what_it_moved_can_be_undone(mona, page, work, monkeypatch):
+    mona.post(f"{page}/acceptance")
+    with monkeypatch.context() as patch:
+        patch.setattr("scheduler.services.jobs.finish", lambda *_: 1 / 0)
+        assert {*work()} == {"failed: ZeroDivisionError"}
+    text = mona.get(page).text
+
+    assert "Not all visits could be moved." in text
+    assert "Undo all and reopen" in text
+    assert mona.post(f"{page}/undo").status_code == 303
+    assert work() == ["done: undo-replan"]
+
+
+def test_a_second_search_goes_on_without_the_patient_who_was_left_out(mona, page, work, nora_course):
+    lost = visit(nora_course, "infusion-1").public_id
+    mona.post(f"{page}/search", data={"left_out": lost})
+    work()
+    text = mona.get(page).text
+
+    assert "No other visits are affected." in text
+    assert f'name="left_out" value="{lost}" checked' in text
+    assert "Leave out Nora Lindqvist" in text
+
+
+def test_patients_are_counted_once_with_two_courses(mona, session, harbor, page, work, nora_course):
+    """A visit beside the course, on the same closed day, is found and moved separately."""
+    first, consult = visit(nora_course, "infusion-1"), nora_course.plan_definition.plan.action("consult")
+    [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+    schedules.reopen(session, harbor.actor("mona"), closure, NOW)
+    start = first.start_at + timedelta(hours=5)
+    booking.book_visit(session, harbor.actor("mona"), nora_course.patient, consult, start, NOW)
+    session.commit()
+    page = mona.post(f"/board/{first.local_start.date()}/closing", data={"part": "day"}).headers["Location"]
+    work()
+    shown = mona.get(page).text
+    mona.post(f"{page}/acceptance")
+    work()
+
+    assert "1 patient keeps the protocol" in shown and "Accept 1 patient<" in shown
+    assert shown.count('class="replan-course"') == 2
+    assert "1 patient moved, 0 of 1 informed" in mona.get(page).text
+
+
+def test_nothing_is_said_of_fewer_moves_where_only_the_nurse_changes(mona, work, nora_course):
+    infusion = visit(nora_course, "infusion-1")
+    nina = next(one.practitioner for one in infusion.participants if one.practitioner.name == "Nina")
+    data = {"part": "day", "resource": f"person-{nina.public_id}"}
+    page = mona.post(f"/board/{infusion.local_start.date()}/closing", data=data).headers["Location"]
+    work()
+    text = mona.get(page).text
+
+    assert "fewer than 0" not in text
+    assert "keeps its time" in text
