@@ -22,7 +22,7 @@ from scheduler.services.clinic import schedules
 from scheduler.services.replan import accepting, preview, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.web.current import actor
-from scheduler.web.local import read_date
+from scheduler.web.local import read_date, read_instant
 from scheduler.web.refusals import is_partial
 from scheduler.web.resource_choice import ResourceChoice, chosen_resource, known_resources
 from scheduler.web.shell import may
@@ -152,7 +152,7 @@ def _asked(on: date) -> Closing:
     start, end = day_bounds(on, zone)
     noon = to_utc(datetime.combine(on, NOON), zone)
     if part == "hours":
-        start, end = (to_utc(datetime.combine(on, _time(name)), zone) for name in ("from", "until"))
+        start, end = (read_instant(name, on, _time(name)) for name in ("from", "until"))
     elif part != "day":
         start, end = (start, noon) if part == "morning" else (noon, end)
     return Closing(choice, start, end, form.get("reason", ""))

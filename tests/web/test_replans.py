@@ -129,3 +129,12 @@ def test_nothing_is_said_of_fewer_moves_where_only_the_nurse_changes(mona, work,
 
     assert "fewer than 0" not in text
     assert "keeps its time" in text
+
+
+@pytest.mark.parametrize("day", ["2027-03-14", "2027-11-07"])
+def test_a_time_that_a_change_of_the_clocks_leaves_out_or_repeats_is_refused(mona, day):
+    at = "02:30" if day.endswith("14") else "01:30"
+    answer = mona.post(f"/board/{day}/closing", data={"part": "hours", "from": at, "until": "09:00"})
+
+    assert answer.status_code == 422
+    assert "From" in answer.text

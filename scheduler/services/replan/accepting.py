@@ -167,12 +167,15 @@ def _meet(
 def write(
     session: Session, actor: Actor, request: Mapping[str, Any], _work: AcceptanceWork, now: datetime
 ) -> dict[str, Any]:
-    """Record what was accepted; return how many were, and how many could not be."""
+    """Record what was accepted; return how many were, and how many could not be.
+
+    A reason is recorded with the visits that it is about, where it is removed when their patient is erased.
+    """
     replan = replans.get(session, actor.clinic, request["replan"])
     asked = [row for row in replans.courses(session, replan) if row.public_id in request["courses"]]
     accepted = sum(row.state is ReplanState.ACCEPTED for row in asked)
     replan.accepted_at = now
-    audit.record(session, actor, "replan.accepted", replan, now, [f"courses:{accepted}"], request["reason"])
+    audit.record(session, actor, "replan.accepted", replan, now, [f"courses:{accepted}"])
     return {"accepted": accepted, "refused": len(asked) - accepted}
 
 

@@ -75,6 +75,16 @@ def _is_in(scope: Scope, used: Iterable[Allocation]) -> bool:
     )
 
 
+def courses_of(session: Session, actor: Actor, visits: Collection[str]) -> set[int]:
+    """Return the ids of the courses of visits, by the public ids of these."""
+    query = select(Appointment.care_plan_id).where(
+        Appointment.clinic_id == actor.clinic.id,
+        Appointment.public_id.in_(visits),
+        Appointment.care_plan_id.is_not(None),
+    )
+    return {id_ for id_ in session.scalars(query) if id_ is not None}
+
+
 def courses(
     session: Session,
     actor: Actor,
@@ -108,7 +118,8 @@ def courses(
         if row.id not in in_course:
             request = alone_request(row)
             apart = apart_from(by_patient.get(row.patient_id, ()), request.plan, row.care_plan)
-            found.append((replace(request, not_on=apart), {row.action: row}, row.patient))
+            stay = {row.action: row.start_at} if row.public_id in pinned else {}
+            found.append((replace(request, not_on=apart, pinned=stay), {row.action: row}, row.patient))
     del people  # until here
     every = [row for _, rows, _ in found for row in rows.values()]
     lost |= {one.visit.id for one in displaced.among(session, actor.clinic, every)}

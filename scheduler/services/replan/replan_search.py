@@ -70,11 +70,10 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
     """Return what is displaced still, with its courses. Raises NotFound."""
     replan = replans.get(session, actor.clinic, request["replan"])
     left_out = set(replan.options.get("left_out", ()))
-    lost = affected.displaced_visits(session, actor, replans.scope_of(replan), now)
-    courses_out = {one.visit.care_plan_id for one in lost if one.visit.public_id in left_out} - {None}
+    courses_out = affected.courses_of(session, actor, left_out)
     visits = [
         one.visit
-        for one in lost
+        for one in affected.displaced_visits(session, actor, replans.scope_of(replan), now)
         if one.visit.public_id not in left_out and one.visit.care_plan_id not in courses_out
     ]
     courses, calendar = affected.courses(session, actor, visits, now, replan.options.get("pinned", ()))

@@ -106,12 +106,13 @@ def get(session: Session, clinic: Clinic, public_id: str) -> Replan:
 
 def courses(session: Session, replan: Replan) -> Sequence[ReplanCourse]:
     """Return what was found for each course, with visits and patients, in order of the first displaced visit."""
+    visit = joinedload(ReplanCourse.appointment)
     query = (
         select(ReplanCourse)
         .join(Appointment, Appointment.id == ReplanCourse.appointment_id)
         .where(ReplanCourse.replan_id == replan.id)
         .order_by(Appointment.start_at, ReplanCourse.id)
-        .options(joinedload(ReplanCourse.appointment).joinedload(Appointment.patient))
+        .options(visit.joinedload(Appointment.patient), visit.joinedload(Appointment.care_plan))
     )
     return session.scalars(query).all()
 

@@ -16,12 +16,12 @@ from uuid import uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from scheduler.errors import NotFound, Refusal, WrongStatus
+from scheduler.errors import Refusal, WrongStatus
 from scheduler.models import job as jobs_table
 from scheduler.models.appointment_event import AppointmentEvent
-from scheduler.models.clinic import Clinic
 from scheduler.models.job import Job
 from scheduler.models.replan import Replan, ReplanCourse, ReplanState
+from scheduler.models.schedule import Closure
 from scheduler.services import jobs
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
@@ -41,7 +41,10 @@ class UndoWork:
 
 
 def ask(session: Session, actor: Actor, replan: Replan, now: datetime) -> Job:
-    """Put undoing in line. Raises WrongStatus once a day is over, or a moved visit has changed since."""
+    """Put undoing in line.
+
+    Raises WrongStatus once a day is over, when a moved visit has changed since, or while its former time is closed.
+    """
     replans.require_idle(session, replan)
     _require(session, replan, now)
     _reopen(session, actor, replan, now)
@@ -97,6 +100,8 @@ def _accepted(replan: Replan) -> list[ReplanCourse]:
 def _require(session: Session, replan: Replan, now: datetime) -> None:
     if not is_open(replan, now):
         raise WrongStatus("It can be undone within 24 hours of accepting it")
+    if not replan.closes and _closure(session, replan) is not None:
+        raise WrongStatus("The former times are still closed: reopen them first, then undo")
     for row in _accepted(replan):
         for event in _events(session, row.operation):
             later = select(AppointmentEvent.id).where(
@@ -109,13 +114,16 @@ def _require(session: Session, replan: Replan, now: datetime) -> None:
 
 def _reopen(session: Session, actor: Actor, replan: Replan, now: datetime) -> None:
     """Withdraw the closure that was made for this re-plan."""
-    if not replan.closes or not replan.closure:
-        return
-    clinic = session.get_one(Clinic, replan.clinic_id)
-    try:
-        schedules.reopen(session, actor, schedules.get_closure(session, clinic, replan.closure), now)
-    except NotFound:
-        return  # someone has withdrawn it already
+    closure = _closure(session, replan)
+    if replan.closes and closure is not None:
+        schedules.reopen(session, actor, closure, now)
+
+
+def _closure(session: Session, replan: Replan) -> Closure | None:
+    """Return the closure of a re-plan, None once it was withdrawn."""
+    return session.scalar(
+        select(Closure).where(Closure.clinic_id == replan.clinic_id, Closure.public_id == replan.closure)
+    )
 
 
 def _undo_patient(session: Session, work: UndoWork, operation: str, now: datetime) -> None:

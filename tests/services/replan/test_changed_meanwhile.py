@@ -7,13 +7,15 @@ from sqlalchemy import select
 
 from scheduler.domain.localtime import day_bounds
 from scheduler.domain.status import Response
+from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
+from scheduler.models.audit_event import AuditEvent
 from scheduler.models.replan import ReplanState
 from scheduler.models.schedule import closures
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
-from scheduler.services.replan import accepting, replans
+from scheduler.services.replan import accepting, replans, undoing
 from scheduler.services.visit import visits
 from tests.cast import NOW
 from tests.services.replan.broken_days import starts, work
@@ -111,3 +113,29 @@ def test_a_visit_beside_its_course_is_not_judged_as_the_one_of_the_course(app, s
     [row] = replans.courses(session, replan)
     assert (row.state, row.reasons) == (ReplanState.ACCEPTED, [])
     assert not start <= session.get_one(Appointment, added.id).start_at < end
+
+
+@pytest.mark.usefixtures("clock")
+def test_nothing_is_undone_into_a_time_that_is_still_closed(app, session, harbor, do, storm):
+    mona = harbor.actor("mona")
+    work(app, session)
+    accept(app, session, harbor, do, storm)
+    storm.closes = False  # as for a closure that was there before
+    session.commit()
+    with pytest.raises(WrongStatus, match="still closed"):
+        do(undoing.ask, mona, storm, NOW)
+    [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+    do(schedules.reopen, mona, closure, NOW)
+    do(undoing.ask, mona, storm, NOW)
+    work(app, session)
+
+    assert {row.state for row in replans.courses(session, storm)} == {ReplanState.UNDONE}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_reason_is_not_kept_where_an_erasure_does_not_find_it(app, session, harbor, do, storm):
+    work(app, session)
+    accept(app, session, harbor, do, storm, None, "Nora Lindqvist cannot wait")
+
+    kept = session.scalars(select(AuditEvent.reason).where(AuditEvent.object_type == "Replan"))
+    assert "".join(kept) == ""

@@ -21,7 +21,7 @@ from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
 from scheduler.services.planning.placement_documents import placement_document
 from scheduler.services.planning.visit_rows import visit_of
-from scheduler.services.replan import accepting, affected, replans, undoing
+from scheduler.services.replan import accepting, affected, preview, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.services.visit import visits
 from tests.cast import NOW, add_patient
@@ -29,7 +29,7 @@ from tests.engines import both
 from tests.services.course.test_booking import overlaps
 from tests.services.courses import visit
 from tests.services.mail.test_due import statements_of
-from tests.services.replan.broken_days import NAMES, lost, mails, starts, work
+from tests.services.replan.broken_days import NAMES, close_day, lost, mails, starts, work
 
 
 @both
@@ -231,6 +231,58 @@ def test_the_number_of_queries_does_not_grow_with_the_patients(session, harbor, 
 
     asked(["Nora"])
     assert asked(["Nora"]) == asked(["Nora", *NAMES])
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_queries_of_a_preview_do_not_grow_with_the_patients(app, session, harbor, storm):
+    work(app, session)
+
+    def shown():
+        session.rollback()
+        session.expire_all()
+        return statements_of(
+            session,
+            lambda: [
+                (
+                    one.patient.name,
+                    one.row.appointment.care_plan.public_id,
+                    [m.visit.title for m in one.moves],
+                )
+                for one in preview.of_replan(session, harbor.clinic, storm)
+            ],
+        )
+
+    many = shown()
+    for row in replans.courses(session, storm)[1:]:
+        session.delete(row)
+    session.commit()
+    assert len(replans.courses(session, storm)) == 1 and shown() == many
+
+
+@pytest.mark.usefixtures("clock")
+def test_any_visit_of_a_course_leaves_it_out(app, session, harbor, do, storm, courses):
+    work(app, session)
+    later = visit(courses["Nora"], "infusion-5")
+    do(replans.again, harbor.actor("mona"), storm, NOW, left_out=[later.public_id])
+    work(app, session)
+
+    assert "Nora" not in {row.appointment.patient.given_name for row in replans.courses(session, storm)}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_pinned_visit_outside_a_course_stays(app, session, harbor, do, courses):
+    mona, first = harbor.actor("mona"), visit(courses["Nora"], "infusion-1")
+    action = courses["Nora"].plan_definition.plan.action("therapy-1")
+    start = first.start_at + timedelta(hours=6)
+    single = do(booking.book_visit, mona, courses["Nora"].patient, action, start, NOW)
+    replan = close_day(do, session, harbor, first.local_start.date())
+    work(app, session)
+    assert any(row.moves and row.appointment_id == single.id for row in replans.courses(session, replan))
+    do(replans.again, mona, replan, NOW, pinned=[single.public_id])
+    work(app, session)
+
+    [row] = [row for row in replans.courses(session, replan) if row.appointment_id == single.id]
+    assert (row.state, row.moves) == (ReplanState.UNPLACED, [])
 
 
 @pytest.mark.usefixtures("clock")
