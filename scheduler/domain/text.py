@@ -88,6 +88,11 @@ def _reason_against(character: str) -> str | None:
     return REASONS.get(unicodedata.category(character))
 
 
+def upper_first(text: str) -> str:
+    """Return a text as a sentence begins; the names in it stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def visits_and_calls(visits: int, calls: int) -> str:
     """Return such as "15 visits and 6 calls": what a patient comes to, and what the clinic does without them."""
     words = [

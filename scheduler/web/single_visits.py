@@ -34,7 +34,7 @@ from scheduler.services.planning.course_rules import without_course
 from scheduler.transactions import only_reads
 from scheduler.web import times
 from scheduler.web.current import actor
-from scheduler.web.local import read_start
+from scheduler.web.local import iso_time, read_start
 from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 from scheduler.web.times import Strip
@@ -76,7 +76,7 @@ def duplicate(visit_id: str) -> Response:
         location=visit.location.public_id if visit.location else None,
         practitioner=visit.practitioners[0].public_id if visit.practitioners else None,
         date=later.date().isoformat(),
-        time=later.strftime("%H:%M"),
+        time=iso_time(later.time()),
     )
     return redirect(like, 303)
 

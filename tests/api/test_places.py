@@ -1,5 +1,6 @@
 import pytest
 
+from scheduler.database import begin_write
 from scheduler.services.clinic import places
 from tests.cast import NOW
 from tests.engines import both
@@ -76,6 +77,8 @@ def test_places_of_another_clinic_are_not_there(api, harbor, hill):
 def test_a_program_sees_who_has_a_sign_in_and_cannot_give_one(api, session, harbor):
     ada, nina = api(harbor, "ada"), harbor.people["Nina"].public_id
     before = ada.get(f"/practitioners/{nina}").json["has_sign_in"]
+    session.rollback()
+    begin_write(session)
     places.tie_account(session, harbor.command, harbor.people["Nina"], harbor.users["nick"], NOW)
     session.commit()
     after = ada.get(f"/practitioners/{nina}").json

@@ -1,6 +1,6 @@
 import pytest
 
-from scheduler.domain.text import BadText, clean_line, clean_note, whole_number
+from scheduler.domain.text import BadText, clean_line, clean_note, upper_first, whole_number
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,8 @@ def test_a_note_refuses_other_control_characters():
 )
 def test_a_whole_number_is_a_few_plain_digits(text, number):
     assert whole_number(text) == number
+
+
+def test_a_sentence_begins_with_a_capital_and_leaves_names_as_they_are():
+    assert upper_first("nurse and Dr. Noah Feldman, PhD") == "Nurse and Dr. Noah Feldman, PhD"
+    assert upper_first("Éva") == "Éva" and upper_first("") == ""

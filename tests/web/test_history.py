@@ -14,7 +14,7 @@ from tests.cast import NOW
 
 def told(client, visit) -> list[str]:
     page = client.get(f"/appointments/{visit.public_id}").text
-    history = page.split('id="history-title"', 1)[1].split("</section>", 1)[0]
+    history = page.split("<summary>History", 1)[1].split("</details>", 1)[0]
     return [re.sub(r"<[^>]+>", " ", item) for item in re.findall(r"</time>(.*?)<span", history)]
 
 

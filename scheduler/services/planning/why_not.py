@@ -16,6 +16,7 @@ from scheduler.domain.localtime import day_bounds, local_on, to_local
 from scheduler.domain.planner.answers.words import counted, listed
 from scheduler.domain.plans import Action, Edge, Offset, Role, Unit
 from scheduler.domain.spacing import amounts
+from scheduler.domain.text import upper_first
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
@@ -146,7 +147,7 @@ class Explainer:
 
     def _all_roles(self) -> str:
         asked = dict.fromkeys(need.role for phase in self.action.phases for need in phase.needs)
-        return listed([self.names.get(role, role.value) for role in asked]).capitalize()
+        return upper_first(listed([self.names.get(role, role.value) for role in asked]))
 
 
 def names_by_role(location: Location | None, practitioners: Iterable[Practitioner]) -> dict[Role, str]:

@@ -50,7 +50,9 @@ def test_a_clinician_with_an_account_sees_the_visits_that_are_hers(session, harb
     other.user_id = nick.id
     session.flush()
     hidden, everyone = work(session, harbor, now, "nick"), work(session, harbor, now, "nick", everyone=True)
-    other.user_id, nurse.user_id = None, nick.id
+    other.user_id = None
+    session.flush()
+    nurse.user_id = nick.id
     session.flush()
     hers = work(session, harbor, now, "nick")
 

@@ -137,6 +137,16 @@ WORDS_OF_THE_CLINIC = {
     "allocation": {"phase", "role"},
     "plan_definition": {"key", "title", "document", "digest", "public_id"},
     "practitioner": {"name", "public_id"},
+    "replan": {"closure", "options", "result", "job", "step_job", "public_id"},
+    "replan_course": {
+        "displaced",
+        "moves",
+        "bent",
+        "gaps",
+        "reasons",
+        "operation",
+        "public_id",
+    },  # ids and rules
     "request_count": {"limit_name", "digest"},
     "sign_in_try": {"rule", "digest"},
     "user": {
