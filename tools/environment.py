@@ -43,7 +43,9 @@ def install(lock: Path) -> None:
         _run("-m", "uv", "pip", "install", "--quiet", "--system-certs", "--require-hashes", "-r", str(lock))
         held = [lock, RUNTIME] if lock == DEVELOPMENT else [lock]
         fresh = STAMP.with_suffix(f".{os.getpid()}")  # whole at once: a run cut off leaves the old one
-        fresh.write_text(json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8")
+        fresh.write_text(
+            json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8"
+        )
         fresh.replace(STAMP)
 
 
