@@ -3,6 +3,7 @@
 A stamp beside the packages holds the hash of each lock that is installed, so an unchanged lock costs nothing.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -30,16 +31,22 @@ INPUTS = {  # each lock and what it is made from, in the order of locking: RUNTI
 
 def install(lock: Path) -> None:
     """Make the virtual environment hold the packages of the lock; nothing to do if it does."""
-    installed = _installed() if STAMP.exists() and _starts() else _create()
-    if installed.get(lock.name) == _digest(lock):
-        return
-    print(f"Installing {lock.relative_to(ROOT)} ...", flush=True)
-    # system certificates: machines behind a proxy that signs its own
-    _run("-m", "uv", "pip", "install", "--quiet", "--system-certs", "--require-hashes", "-r", str(lock))
-    held = [lock, RUNTIME] if lock == DEVELOPMENT else [lock]
-    fresh = STAMP.with_suffix(f".{os.getpid()}")  # whole at once: another step may read it meanwhile
-    fresh.write_text(json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8")
-    fresh.replace(STAMP)
+    if not (STAMP.exists() and _starts()):
+        _create()
+    with STAMP.with_suffix(".lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two steps of one set-up may need the same lock
+        installed = _installed()
+        if installed.get(lock.name) == _digest(lock):
+            return
+        print(f"Installing {lock.relative_to(ROOT)} ...", flush=True)
+        # system certificates: machines behind a proxy that signs its own
+        _run("-m", "uv", "pip", "install", "--quiet", "--system-certs", "--require-hashes", "-r", str(lock))
+        held = [lock, RUNTIME] if lock == DEVELOPMENT else [lock]
+        fresh = STAMP.with_suffix(f".{os.getpid()}")  # whole at once: a run cut off leaves the old one
+        fresh.write_text(
+            json.dumps(installed | {each.name: _digest(each) for each in held}), encoding="utf-8"
+        )
+        fresh.replace(STAMP)
 
 
 def _starts() -> bool:
@@ -51,7 +58,7 @@ def _starts() -> bool:
         return False
 
 
-def _create() -> dict[str, str]:
+def _create() -> None:
     """Make it, or end what was cut off: an environment that starts is kept with what is in it."""
     print("Making the virtual environment in .venv ...", flush=True)
     clear = [] if _starts() else ["--clear"]
@@ -60,7 +67,6 @@ def _create() -> dict[str, str]:
         raise Refused(f"{sys.executable} could not make {VENV}; its reason is above.")
     _run("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(UV))
     STAMP.write_text("{}", encoding="utf-8")
-    return {}
 
 
 def _installed() -> dict[str, str]:
