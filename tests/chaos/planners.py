@@ -3,8 +3,10 @@
 The control moves the visits of a patient in transactions of their own: what is killed between leaves half a course.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
+from scheduler.errors import Refusal
 from scheduler.processes import worker
 from scheduler.services.progress import Part
 from scheduler.services.replan import accepting
@@ -44,8 +46,8 @@ def _one(session, work, group, number, now):
         planned = row.moves[number : number + 1]
         for move in planned:
             visit = session.get_one(accepting.Appointment, move["visit"])
-            moves.apply_moves(
-                session, actor, [moves.Move(visit, accepting.placement_of(move["to"]), "moved")], now
-            )
+            one = moves.Move(visit, accepting.placement_of(move["to"]), "moved")
+            with suppress(Refusal), session.begin_nested():  # another patient may be there still
+                moves.apply_moves(session, actor, [one], now)
         if number + 1 == len(row.moves):
             row.state = accepting.ReplanState.ACCEPTED
