@@ -17,7 +17,7 @@ from scheduler.services.trail import audit
 
 
 def may_be_mailed(clinic: Clinic, visit: Appointment, now: datetime) -> bool:
-    """Return whether the visit is ahead, is one that patients are told of, and has anyone to write to."""
+    """Return whether the visit is ahead, patients get mail about such visits, and there is an address to write to."""
     is_ahead = visit.status.is_live and visit.end_at > now
     return is_ahead and is_told(visit, clinic.settings) and bool(_readers(visit))
 
