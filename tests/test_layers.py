@@ -53,6 +53,7 @@ SERVICES = (  # from the lowest; a module beside the packages that is not named 
     "course",
     "patient",
     "replan",
+    "waitlist",
     "transfer",
     "day",
 )

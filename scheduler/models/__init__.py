@@ -21,6 +21,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     location,
     mail_check,
     message,
+    opening,
     patient,
     patient_note,
     patient_request,
@@ -38,4 +39,5 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     user_session,
     versions,
     visit_answer,
+    waitlist,
 )

@@ -1,4 +1,4 @@
-"""What a visit uses: one unit of one resource for one phase.
+"""What a visit uses, or an opening holds while it is offered: one unit of one resource for one phase.
 
 The database refuses two unreleased rows that overlap on one unit, on every path: an exclusion constraint on
 PostgreSQL, insert and update triggers on SQLite (both in the first migration). Released rows stay as history. A row is
@@ -20,14 +20,19 @@ PATIENT = "patient"  # the role of the row that keeps a patient from being in tw
 
 
 class Allocation(InClinic, Model):
-    """`role` is what the resource was taken as (patient, chair, nurse ...); `exclusive` rows come on every unit."""
+    """`role` is what the resource was taken as (patient, chair, nurse ...); `exclusive` rows come on every unit.
+
+    It belongs to a visit or, with `opening_id`, to the opening that holds the time.
+    """
 
     __tablename__ = "allocation"
     __table_args__ = own(
         refers("resource_id", "resource"),
         refers("appointment_id", "appointment"),
+        refers("opening_id", "opening"),
         in_order("start_at", "end_at", "order"),
         CheckConstraint("unit >= 0", name="unit"),
+        CheckConstraint("(appointment_id IS NULL) <> (opening_id IS NULL)", name="owner"),
         Index(  # what the SQLite triggers and the conflict query look through
             "ix_allocation_live",
             "resource_id",
@@ -43,6 +48,12 @@ class Allocation(InClinic, Model):
             sqlite_where=text("released_at IS NULL"),
             postgresql_where=text("released_at IS NULL"),
         ),
+        Index(  # what an opening holds
+            "ix_allocation_opening",
+            "opening_id",
+            sqlite_where=text("opening_id IS NOT NULL"),
+            postgresql_where=text("opening_id IS NOT NULL"),
+        ),
         Index(  # what the planner's calendar has lost since it was last read
             "ix_allocation_released",
             "clinic_id",
@@ -54,7 +65,8 @@ class Allocation(InClinic, Model):
 
     resource_id: Mapped[int]
     unit: Mapped[int]
-    appointment_id: Mapped[int] = mapped_column(index=True)
+    appointment_id: Mapped[int | None] = mapped_column(index=True)
+    opening_id: Mapped[int | None]
     phase: Mapped[str] = mapped_column(String(40))
     role: Mapped[str] = mapped_column(String(20))
     exclusive: Mapped[bool] = mapped_column(default=False)
@@ -81,5 +93,6 @@ def of_appointments(session: Session, appointment_ids: Collection[int]) -> dict[
     )
     found: dict[int, list[Allocation]] = {}
     for row in session.scalars(query.order_by(Allocation.start_at, Allocation.id)):
-        found.setdefault(row.appointment_id, []).append(row)
+        if row.appointment_id is not None:
+            found.setdefault(row.appointment_id, []).append(row)
     return found

@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'invitation', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('offer', 'replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'opening', 'waitlist_entry', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'invitation', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -757,10 +757,96 @@ def upgrade() -> None:
     op.create_index('ix_appointment_day', 'appointment', ['clinic_id', 'start_at'])
     op.create_index('ix_appointment_location', 'appointment', ['location_id', 'start_at'])
     op.create_index('ix_appointment_patient', 'appointment', ['patient_id', 'start_at'])
+    op.create_table('waitlist_entry',
+    sa.Column('patient_id', sa.Integer(), nullable=False),
+    sa.Column('appointment_id', sa.Integer(), nullable=True),
+    sa.Column('plan_definition_id', sa.Integer(), nullable=True),
+    sa.Column('action', sa.String(length=60), nullable=False),
+    sa.Column('until_on', sa.Date(), nullable=True),
+    sa.Column('weekdays', DOCUMENT, nullable=False),
+    sa.Column('earliest', sa.Time(), nullable=True),
+    sa.Column('latest', sa.Time(), nullable=True),
+    sa.Column('notice_hours', sa.Integer(), nullable=False),
+    sa.Column('priority', sa.String(length=24), nullable=False),
+    sa.Column('reason', sa.String(length=300), nullable=False),
+    sa.Column('side', sa.String(length=12), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('created_by_id', sa.Integer(), nullable=True),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('outcome', sa.String(length=24), nullable=True),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_waitlist_entry_clinic_id_appointment_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'patient_id'], ['patient.clinic_id', 'patient.id'], name=op.f('fk_waitlist_entry_clinic_id_patient_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'plan_definition_id'], ['plan_definition.clinic_id', 'plan_definition.id'], name=op.f('fk_waitlist_entry_clinic_id_plan_definition_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_waitlist_entry_clinic_id')),
+    sa.ForeignKeyConstraint(['created_by_id'], ['user.id'], name=op.f('fk_waitlist_entry_created_by_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_waitlist_entry')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_waitlist_entry_clinic_id_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_waitlist_entry_public_id'))
+    )
+    op.create_index(op.f('ix_waitlist_entry_clinic_id'), 'waitlist_entry', ['clinic_id'])
+    op.create_index('ix_waitlist_entry_patient', 'waitlist_entry', ['patient_id'])
+    op.create_index('ix_waitlist_entry_visit', 'waitlist_entry', ['appointment_id'], unique=True, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_index('ix_waitlist_entry_waits', 'waitlist_entry', ['clinic_id'], sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_table('opening',
+    sa.Column('cause', sa.String(length=24), nullable=False),
+    sa.Column('appointment_id', sa.Integer(), nullable=True),
+    sa.Column('resource_ids', DOCUMENT, nullable=False),
+    sa.Column('start_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('end_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('depth', sa.Integer(), nullable=False),
+    sa.Column('waves', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('held_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('outcome', sa.String(length=24), nullable=True),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.CheckConstraint('start_at < end_at', name=op.f('ck_opening_order')),
+    sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_opening_clinic_id_appointment_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_opening_clinic_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_opening')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_opening_clinic_id_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_opening_public_id'))
+    )
+    op.create_index('ix_opening_appointment', 'opening', ['appointment_id'])
+    op.create_index(op.f('ix_opening_clinic_id'), 'opening', ['clinic_id'])
+    op.create_index('ix_opening_open', 'opening', ['clinic_id', 'start_at'], sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('offer',
+    sa.Column('opening_id', sa.Integer(), nullable=False),
+    sa.Column('entry_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=24), nullable=False),
+    sa.Column('start_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('schedule_version', sa.Integer(), nullable=False),
+    sa.Column('by_phone', sa.Boolean(), nullable=False),
+    sa.Column('wave', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('answered_by_id', sa.Integer(), nullable=True),
+    sa.Column('why', sa.String(length=300), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['answered_by_id'], ['user.id'], name=op.f('fk_offer_answered_by_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'entry_id'], ['waitlist_entry.clinic_id', 'waitlist_entry.id'], name=op.f('fk_offer_clinic_id_entry_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'opening_id'], ['opening.clinic_id', 'opening.id'], name=op.f('fk_offer_clinic_id_opening_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_offer_clinic_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_offer')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_offer_clinic_id_id')),
+    sa.UniqueConstraint('opening_id', 'entry_id', name=op.f('uq_offer_opening_id_entry_id')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_offer_public_id'))
+    )
+    op.create_index(op.f('ix_offer_clinic_id'), 'offer', ['clinic_id'])
+    op.create_index('ix_offer_entry', 'offer', ['entry_id'])
     op.create_table('allocation',
     sa.Column('resource_id', sa.Integer(), nullable=False),
     sa.Column('unit', sa.Integer(), nullable=False),
-    sa.Column('appointment_id', sa.Integer(), nullable=False),
+    sa.Column('appointment_id', sa.Integer(), nullable=True),
+    sa.Column('opening_id', sa.Integer(), nullable=True),
     sa.Column('phase', sa.String(length=40), nullable=False),
     sa.Column('role', sa.String(length=20), nullable=False),
     sa.Column('exclusive', sa.Boolean(), nullable=False),
@@ -769,9 +855,11 @@ def upgrade() -> None:
     sa.Column('released_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.CheckConstraint('(appointment_id IS NULL) <> (opening_id IS NULL)', name=op.f('ck_allocation_owner')),
     sa.CheckConstraint('start_at < end_at', name=op.f('ck_allocation_order')),
     sa.CheckConstraint('unit >= 0', name=op.f('ck_allocation_unit')),
     sa.ForeignKeyConstraint(['clinic_id', 'appointment_id'], ['appointment.clinic_id', 'appointment.id'], name=op.f('fk_allocation_clinic_id_appointment_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'opening_id'], ['opening.clinic_id', 'opening.id'], name=op.f('fk_allocation_clinic_id_opening_id')),
     sa.ForeignKeyConstraint(['clinic_id', 'resource_id'], ['resource.clinic_id', 'resource.id'], name=op.f('fk_allocation_clinic_id_resource_id')),
     sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_allocation_clinic_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_allocation')),
@@ -780,6 +868,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_allocation_appointment_id'), 'allocation', ['appointment_id'])
     op.create_index(op.f('ix_allocation_clinic_id'), 'allocation', ['clinic_id'])
     op.create_index('ix_allocation_live', 'allocation', ['resource_id', 'unit', 'start_at'], sqlite_where=sa.text('released_at IS NULL'), postgresql_where=sa.text('released_at IS NULL'))
+    op.create_index('ix_allocation_opening', 'allocation', ['opening_id'], sqlite_where=sa.text('opening_id IS NOT NULL'), postgresql_where=sa.text('opening_id IS NOT NULL'))
     op.create_index('ix_allocation_released', 'allocation', ['clinic_id', 'released_at'], sqlite_where=sa.text('released_at IS NOT NULL'), postgresql_where=sa.text('released_at IS NOT NULL'))
     op.create_index('ix_allocation_window', 'allocation', ['clinic_id', 'start_at'], sqlite_where=sa.text('released_at IS NULL'), postgresql_where=sa.text('released_at IS NULL'))
     op.create_table('appointment_event',

@@ -52,11 +52,14 @@ def among(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> li
     if not expected:
         return []
     used: dict[int, list[tuple[int, Window]]] = defaultdict(list)
-    columns = (Allocation.appointment_id, Allocation.resource_id, Allocation.start_at, Allocation.end_at)
-    rows = select(*columns).where(
-        Allocation.appointment_id.in_([one.id for one in expected]),
-        Allocation.released_at.is_(None),
-        Allocation.role != PATIENT,
+    rows = (
+        select(Appointment.id, Allocation.resource_id, Allocation.start_at, Allocation.end_at)
+        .join(Allocation, Allocation.appointment_id == Appointment.id)
+        .where(
+            Appointment.id.in_([one.id for one in expected]),
+            Allocation.released_at.is_(None),
+            Allocation.role != PATIENT,
+        )
     )
     for appointment_id, resource_id, start, end in session.execute(rows):
         used[appointment_id].append((resource_id, Window(start, end)))

@@ -309,7 +309,7 @@ def _held_blocks(rows: Iterable[Allocation], visits: dict[int, Appointment]) -> 
     """Return one block for each stretch; one that takes every unit is drawn once, across all of them."""
     blocks = []
     for row in rows:
-        if row.exclusive and row.unit > 0:
+        if row.appointment_id is None or (row.exclusive and row.unit > 0):
             continue
         window = Window(row.start_at, row.end_at)
         stretch = PhaseWindow(row.phase, window)

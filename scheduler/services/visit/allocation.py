@@ -7,8 +7,9 @@ translated here, so a caller gets SlotTaken in both cases.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,32 +19,46 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.planner.values import Placement, Segment
 from scheduler.domain.units import Held, deal, place
-from scheduler.domain.windows import Window
+from scheduler.domain.windows import Window, merged, subtract
 from scheduler.errors import SlotTaken
 from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
+from scheduler.models.opening import Opening
 from scheduler.models.practitioner import unit_counts
 from scheduler.services.clinic import resources
+
+HELD = "held"  # the phase of what an opening holds
 
 
 @dataclass(frozen=True)
 class Wish:
-    """One stretch of one resource that a visit wants."""
+    """One stretch of one resource that a visit wants, or an opening that is offered."""
 
-    appointment: Appointment
+    owner: Appointment | Opening
     resource_id: int
     role: str
     phase: str
     window: Window
     exclusive: bool
 
+    @property
+    def title(self) -> str:
+        return self.owner.title if isinstance(self.owner, Appointment) else "An offer"
+
+    def is_of(self, row: Allocation) -> bool:
+        """Tell whether a row belongs to what wants this."""
+        key = row.appointment_id if isinstance(self.owner, Appointment) else row.opening_id
+        return key == self.owner.id
+
     def row(self, unit: int) -> Allocation:
+        visit = isinstance(self.owner, Appointment)
         return Allocation(
-            clinic_id=self.appointment.clinic_id,
+            clinic_id=self.owner.clinic_id,
             resource_id=self.resource_id,
             unit=unit,
-            appointment_id=self.appointment.id,
+            appointment_id=self.owner.id if visit else None,
+            opening_id=None if visit else self.owner.id,
             phase=self.phase,
             role=self.role,
             exclusive=self.exclusive,
@@ -95,26 +110,33 @@ def allocate(
     units = unit_counts(session, clinic.id, clinic.settings.nurse_units, ids)
     whole = Window(min(t.visit.first_use for t in takings), max(t.visit.end for t in takings))
     rows = _live(session, ids, whole)
-    held = {resource_id: _held(listed) for resource_id, listed in rows.items()}
+    wishes = [wish for taking in takings for wish in taking.wishes(patient_resource_id)]
     try:
         with session.begin_nested():
-            conflicts = [
-                _conflict(wish)
-                for taking in takings
-                for wish in taking.wishes(patient_resource_id)
-                if not _take(
-                    session,
-                    rows[wish.resource_id],
-                    held[wish.resource_id],
-                    units[wish.resource_id],
-                    wish,
-                    now,
-                )
-            ]
-            _refuse(session, clinic, conflicts)
+            _write(session, clinic, wishes, rows, units, now)
     except IntegrityError as refused:
         # Another process wrote without the locks; the constraint noticed, and does not say whose row it was.
         raise SlotTaken(conflicts=[]) from refused
+
+
+def _write(
+    session: Session,
+    clinic: Clinic,
+    wishes: Iterable[Wish],
+    rows: Mapping[int, list[Allocation]],
+    units: Mapping[int, int],
+    now: datetime,
+) -> None:
+    """Write all of it beside these rows, by resource. Raises SlotTaken with every conflict."""
+    held = {resource_id: _held(listed) for resource_id, listed in rows.items()}
+    conflicts = [
+        _conflict(wish)
+        for wish in wishes
+        if not _take(
+            session, rows[wish.resource_id], held[wish.resource_id], units[wish.resource_id], wish, now
+        )
+    ]
+    _refuse(session, clinic, conflicts)
 
 
 def release(session: Session, appointments: Iterable[Appointment], now: datetime) -> list[Allocation]:
@@ -126,6 +148,52 @@ def release(session: Session, appointments: Iterable[Appointment], now: datetime
         row.released_at = now
     session.flush()
     return rows
+
+
+def hold(
+    session: Session, clinic: Clinic, opening: Opening, visits: Iterable[Placement], now: datetime
+) -> None:
+    """Keep for an opening, instead of what it kept, what any one of these placements needs but for the patient.
+
+    Raises SlotTaken where another visit uses it, and keeps what was kept.
+    """
+    wishes = [
+        Wish(opening, segment.resource_id, segment.role.value, HELD, window, segment.exclusive)
+        for segment, window in _needed(visits)
+    ]
+    ids = {wish.resource_id for wish in wishes}
+    units = unit_counts(session, clinic.id, clinic.settings.nurse_units, ids)
+    try:
+        with session.begin_nested():
+            let_go(session, opening, now)
+            if wishes:
+                whole = Window(min(w.window.start for w in wishes), max(w.window.end for w in wishes))
+                _write(session, clinic, wishes, _live(session, ids, whole), units, now)
+    except IntegrityError as refused:
+        raise SlotTaken(conflicts=[]) from refused
+
+
+def let_go(session: Session, opening: Opening, now: datetime) -> None:
+    """Release what an opening holds; flushed, so the time is free at once."""
+    query = select(Allocation).where(Allocation.opening_id == opening.id, Allocation.released_at.is_(None))
+    for row in session.scalars(query):
+        row.released_at = now
+    session.flush()
+
+
+def _needed(visits: Iterable[Placement]) -> list[tuple[Segment, Window]]:
+    """Return what any one of these placements needs: each resource's whole units, and one unit at other times."""
+    by_resource: dict[int, list[Segment]] = defaultdict(list)
+    for visit in visits:
+        for segment in visit.segments:
+            by_resource[segment.resource_id].append(segment)
+    found = []
+    for segments in by_resource.values():
+        windows = [Window(one.start, one.end) for one in segments]
+        whole = merged(window for one, window in zip(segments, windows, strict=True) if one.exclusive)
+        found += [(replace(segments[0], exclusive=True), window) for window in whole]
+        found += [(replace(segments[0], exclusive=False), window) for window in subtract(windows, whole)]
+    return found
 
 
 def ever_used(session: Session, appointments: Iterable[Appointment]) -> set[int]:
@@ -178,7 +246,7 @@ def _take(
     session: Session, rows: list[Allocation], held: list[Held], units: int, wish: Wish, now: datetime
 ) -> bool:
     """Write one stretch on the units it gets; False when there are none. `held` follows the rows."""
-    before = next((row.unit for row in reversed(rows) if row.appointment_id == wish.appointment.id), None)
+    before = next((row.unit for row in reversed(rows) if wish.is_of(row)), None)
     given = place(wish.window, units, held, wish.exclusive, prefer=before)
     if given is None and not wish.exclusive and (dealt := deal(units, held, wish.window)):
         _re_unit(session, rows, dealt[1], now)
@@ -211,6 +279,7 @@ def copied(old: Allocation, unit: int) -> Allocation:
         resource_id=old.resource_id,
         unit=unit,
         appointment_id=old.appointment_id,
+        opening_id=old.opening_id,
         phase=old.phase,
         role=old.role,
         exclusive=old.exclusive,
@@ -221,8 +290,8 @@ def copied(old: Allocation, unit: int) -> Allocation:
 
 def _conflict(wish: Wish) -> dict[str, Any]:
     return {
-        "action": wish.appointment.action,
-        "title": wish.appointment.title,
+        "action": wish.owner.action if isinstance(wish.owner, Appointment) else "",
+        "title": wish.title,
         "resource_id": wish.resource_id,
         "start": wish.window.start,
         "end": wish.window.end,

@@ -8,7 +8,8 @@ appointment is compared with what it was, and these steps follow in this order:
    (services/visit/judge.py);
 2. counters: `sequence` and `changed_at` when a calendar shows something else, `schedule_version` when the time changed
    or the appointment became live or not live, `row_version` for any change;
-3. allocations: release, flush, then insert, because the database refuses an overlap at once;
+3. allocations: release, flush, then insert, because the database refuses an overlap at once; what is free afterwards is
+   noted for the waitlist;
 4. history and audit, one entry each for every appointment that changed;
 5. reminders and the outbox;
 6. the versions of the calendar and of every feed that shows the appointment now or showed it before.
@@ -32,12 +33,15 @@ from sqlalchemy.orm import Session
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.planner.values import Placement
 from scheduler.domain.status import AppointmentStatus, CarePlanStatus, Response
+from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.open_requirements import counts_visits, status_by_requirements
+from scheduler.models.opening import OpeningCause
 from scheduler.models.patient import Patient
 from scheduler.models.versions import raise_versions
+from scheduler.services import freed_time
 from scheduler.services.actors import Actor
 from scheduler.services.history import record_event
 from scheduler.services.locks import hold_hours, lock_resources
@@ -185,13 +189,23 @@ class Changes:
         """Release what is no longer used, then write what is used now."""
         ended = [row for row, before in self._before.items() if before and self._stops_using(row, before)]
         replaced = [row for row in self._placed if self._before[row] is not None]
-        if ended or replaced:
-            allocation.release(self.session, [*ended, *replaced], self.now)
+        released = allocation.release(self.session, [*ended, *replaced], self.now) if ended or replaced else []
         takings: dict[Patient, list[Taking]] = {}
         for row, visit in self._placed.items():
             takings.setdefault(row.patient, []).append(Taking(row, visit))
         for patient, theirs in takings.items():
             allocation.allocate(self.session, self.actor.clinic, theirs, patient.resource_id, self.now)
+        if released:
+            self._note_freed([*ended, *replaced], released)
+
+    def _note_freed(self, rows: Iterable[Appointment], released: Sequence[Allocation]) -> None:
+        """Let the waitlist know of the time that these appointments used and do not use now."""
+        taken = of_appointments(self.session, [row.id for row in rows])
+        for row in rows:
+            theirs = [one for one in released if one.appointment_id == row.id]
+            note = self._notes.get(row)
+            cause = FREED_BY.get(note.kind if note else "", OpeningCause.MOVED)
+            freed_time.visit_left(self.session, row, theirs, taken.get(row.id, ()), cause, self.now)
 
     def _stops_using(self, row: Appointment, before: Snapshot) -> bool:
         """Tell whether a canceled or missed appointment must release its time. A fulfilled one keeps it."""
@@ -230,6 +244,12 @@ class Changes:
         return Snapshot.of(row).feeds | (before.feeds if before else frozenset())
 
 
+FREED_BY = {
+    "cancel": OpeningCause.CANCELED,
+    "hold": OpeningCause.CANCELED,
+    "no-show": OpeningCause.MISSED,
+    "expire": OpeningCause.EXPIRED,
+}
 VOID_REASONS = {
     "reschedule": MessageReason.MOVED,
     "zone-rules": MessageReason.MOVED,
