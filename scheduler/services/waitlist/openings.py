@@ -132,7 +132,7 @@ def _why_gone(
 def _places(session: Session, clinic: Clinic) -> dict[int, bool]:
     """Return the resources of a clinic's places, and whether each is still there."""
     query = select(Location.resource_id, Location.active).where(Location.clinic_id == clinic.id)
-    return {resource_id: active for resource_id, active in session.execute(query)}
+    return dict(session.execute(query).tuples().all())
 
 
 def _usable(times: OpenTimes, opening: Opening, keys: Collection[int], now: datetime) -> list[Window]:

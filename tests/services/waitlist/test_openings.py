@@ -1,4 +1,4 @@
-"""What stays open: a reopened day until it is past, closed again or dismissed; the time of a place while it is free."""
+"""What stays open: a reopened day until it is past, closed again or dismissed; the time of a place while free."""
 
 from datetime import timedelta
 
