@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import local_on
@@ -25,6 +25,7 @@ from scheduler.models.waitlist import WaitlistEntry
 from scheduler.services.actors import Actor
 from scheduler.services.clinic.open_times import OpenTimes
 from scheduler.services.freed_time import LEAST
+from scheduler.services.locks import hold_hours
 from scheduler.services.trail import audit
 
 DEEPEST = 3  # accepted offers in a row, each of which leaves a later time
@@ -34,6 +35,7 @@ def find(session: Session, clinic: Clinic, public_id: str, *, lock: bool = False
     """Return the clinic's opening with this id; `lock` lets only one writer at it. Raises NotFound."""
     query = select(Opening).where(Opening.clinic_id == clinic.id, Opening.public_id == public_id)
     if lock:
+        hold_hours(session, clinic.id)  # before any other lock, as everywhere
         query = query.with_for_update().execution_options(populate_existing=True)
     opening = session.scalar(query)
     if opening is None:
@@ -43,16 +45,26 @@ def find(session: Session, clinic: Clinic, public_id: str, *, lock: bool = False
 
 def listed(session: Session, clinic: Clinic, now: datetime) -> list[Opening]:
     """Return what is open now, the next in time first. The number of queries is fixed."""
-    query = (
+    query = not_ended(clinic, now).order_by(Opening.start_at, Opening.id)
+    return still_open(session, clinic, list(session.scalars(query)), now)
+
+
+def not_ended(clinic: Clinic, now: datetime) -> Select[Opening]:
+    """Return the query for the openings that may be open still, with what is shown of them."""
+    entry = selectinload(Opening.offers).joinedload(Offer.entry)
+    return (
         select(Opening)
         .where(Opening.clinic_id == clinic.id, Opening.closed_at.is_(None), Opening.end_at > now)
         .options(
             joinedload(Opening.appointment).joinedload(Appointment.location),
-            selectinload(Opening.offers).joinedload(Offer.entry).joinedload(WaitlistEntry.patient),
+            entry.joinedload(WaitlistEntry.patient),
+            entry.joinedload(WaitlistEntry.appointment),
         )
-        .order_by(Opening.start_at, Opening.id)
     )
-    found = list(session.scalars(query))
+
+
+def still_open(session: Session, clinic: Clinic, found: Sequence[Opening], now: datetime) -> list[Opening]:
+    """Return those of these openings that help someone. The number of queries is fixed."""
     gone = _why_gone(session, clinic, found, now)
     return [one for one in found if one.id not in gone]
 
