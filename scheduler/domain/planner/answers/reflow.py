@@ -145,9 +145,7 @@ def fitting_starts(
     slack = _slack(asked, booked, availability, moved, False)
     rest = {key: start for key, start in booked.items() if key not in earlier and key != action}
     staying = staying_at(availability.grid, rest, dict.fromkeys(rest, MOVE))
-    problem = PlanningProblem(
-        replace(asked, pinned=pinned, slack=slack), availability, DEFAULT, now, staying
-    )
+    problem = PlanningProblem(replace(asked, pinned=pinned, slack=slack), availability, DEFAULT, now, staying)
     step = next((one for one in problem.course.steps if one.key == action), None)
     if step is None:  # it follows a visit that has no time
         return tuple(starts)

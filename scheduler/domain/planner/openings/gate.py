@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from functools import cached_property
 
 import numpy as np
@@ -107,13 +107,11 @@ class Gate:
 
     def _bounds_of(self, wishes: StartWishes) -> tuple[int, int, int, int]:
         """Return the first and the last second of a day, the weekdays as bits, and the last row."""
-        early, late = (
-            moment and moment.hour * 3600 + moment.minute * 60 + moment.second
-            for moment in (wishes.earliest, wishes.latest)
-        )
+        early = _second(wishes.earliest) if wishes.earliest else 0
+        late = _second(wishes.latest) if wishes.latest else ALWAYS
         weekdays = sum(1 << weekday for weekday in wishes.weekdays) or EVERY_WEEKDAY
         until = self.grid.row_of(wishes.until_on) if wishes.until_on else ALWAYS
-        return early or 0, ALWAYS if late is None else late, weekdays, until
+        return early, late, weekdays, until
 
     def _wished_for(self, cells: Cells) -> Bools:
         able = np.ones((len(self.waiting), len(cells)), np.bool_)
@@ -262,6 +260,10 @@ class _Stretches:
 
     def row(self, number: int) -> tuple[int, int, int]:
         return int(self.rows[number]), int(self.first[number]), int(self.past[number])
+
+
+def _second(moment: time) -> int:
+    return moment.hour * 3600 + moment.minute * 60 + moment.second
 
 
 def _shaped(phases: tuple[Phase, ...]) -> Action:

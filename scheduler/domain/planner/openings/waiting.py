@@ -116,6 +116,7 @@ def waiting(
     coming = {one: visit for one, visit in current.items() if one not in asked.done}
     own = asked.plan.action(action)
     offset = relaxed(own, asked)
+    after = _fixed(asked, coming, moved, offset)
     companions = tuple(
         Companion(one, gap, coming[one.key].start if one.key in coming else None)
         for one in asked.plan.firm
@@ -131,8 +132,8 @@ def waiting(
         moved.start if moved else None,
         (*wishes, wishes_of(asked, own)),
         offset,
-        _fixed(asked, coming, moved, offset),
-        asked.practitioner_ids,
+        after,
+        asked.practitioner_ids if offset is None or after or offset.after in coming else frozenset(),
         tuple(own_time(visit) for visit in coming.values()),
         (*busy, *(Window(one.start, one.end) for one in asked.done.values() if one.end > one.start)),
         companions,
@@ -156,4 +157,8 @@ def _fixed(
     before = coming.get(offset.after)
     if before is None or moved is None or before.start >= moved.start:
         return ()
-    return (Done(before.action, before.start, before.attended_end),) if before.action in line_of(asked.plan) else ()
+    return (
+        (Done(before.action, before.start, before.attended_end),)
+        if before.action in line_of(asked.plan)
+        else ()
+    )

@@ -12,7 +12,17 @@ from datetime import datetime, time, timedelta
 from functools import cached_property
 from random import Random
 
-from scheduler.domain.planner import Availability, Chance, Gate, StartWishes, Weights, propose, reflow, waiting
+from scheduler.domain.localtime import to_local
+from scheduler.domain.planner import (
+    Availability,
+    Chance,
+    Gate,
+    StartWishes,
+    Weights,
+    propose,
+    reflow,
+    waiting,
+)
 from scheduler.domain.planner.many.occupation import Occupation
 from scheduler.domain.planner.many.values import AffectedCourse
 from scheduler.domain.planner.openings.waiting import Waiting
@@ -66,9 +76,9 @@ class Instance:
         zone = self.availability.grid.zone
         start = self.opened.start
         while start < self.opened.end:
-            if start >= one.not_before and (one.before is None or start < one.before):
-                if all(wishes.allow(start.astimezone(zone).replace(tzinfo=None)) for wishes in one.wishes):
-                    yield start
+            local, in_time = to_local(start, zone), start >= one.not_before
+            if in_time and (one.before is None or start < one.before):
+                yield from [start] * all(wishes.allow(local) for wishes in one.wishes)
             start += TICK
 
     def fit(self, one: Waiting, start: datetime, free: Availability) -> Proposal | None:
@@ -99,7 +109,9 @@ def clinic(seed: int) -> Instance:
         ]
     )
     people = staff(rng.choice((1, 2)), 1, rng.choice((1, 2)), rng.choice((1, 2)), rng.choice((1, 2)))
-    free = calendar(rng.choice((21, 28)), people, opens="09:00", closes=rng.choice(("11:00", "12:30", "15:00")))
+    free = calendar(
+        rng.choice((21, 28)), people, opens="09:00", closes=rng.choice(("11:00", "12:30", "15:00"))
+    )
     occupation, requests = Occupation(Availability(free), {}), {}
     for key in range(1, rng.randint(4, 9)):
         request = _request(rng, protocol)
@@ -157,7 +169,9 @@ def random_tree(seed: int) -> Instance:
         opened = Window(min(one.start for one in hours), max(one.end for one in hours))
     # an opened time starts at a whole five minutes, whenever the clinic opens
     opened = Window(_whole(opened.start), opened.end)
-    actions = [*current] if current else [next(one.key for one in request.plan.firm if one.key not in request.done)]
+    actions = (
+        [*current] if current else [next(one.key for one in request.plan.firm if one.key not in request.done)]
+    )
     records = tuple(
         waiting(100 + n, request, action, current, now=now, not_before=now, busy=busy)
         for n, action in enumerate(actions)

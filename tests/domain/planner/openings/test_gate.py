@@ -27,7 +27,9 @@ def compare(instance: Instance) -> Counter:
         counts["chances"] += chance is not None
         own, free, fits = instance.course(one), instance.calendar(one), 0
         asked = [*instance.starts(one)]
-        narrowed = set(fitting_starts(own.request, own.current, one.action.key, asked, free, now=instance.now))
+        narrowed = set(
+            fitting_starts(own.request, own.current, one.action.key, asked, free, now=instance.now)
+        )
         for start in asked:
             found = instance.fit(one, start, free)
             passed = chance is not None and start in chance.starts
@@ -39,11 +41,16 @@ def compare(instance: Instance) -> Counter:
             if found is None:
                 continue
             assert passed, f"{one.action.key} of {own.key} fits at {start} and was refused"
-            assert start in narrowed, f"{one.action.key} of {own.key} fits at {start} and is not among the starts"
+            assert start in narrowed, (
+                f"{one.action.key} of {own.key} fits at {start} and is not among the starts"
+            )
             by_hand = replace(own.request, pinned={one.action.key: start})
-            assert [broken for broken in check(by_hand, free, found.visits, now=instance.now)] == []
+            assert not check(by_hand, free, found.visits, now=instance.now)
             others = [visit for visit in found.visits if visit.action != one.action.key]
-            moved = sum(visit.action in own.current and visit.start != own.current[visit.action].start for visit in others)
+            moved = sum(
+                visit.action in own.current and visit.start != own.current[visit.action].start
+                for visit in others
+            )
             assert moved >= chance.moves
         assert chance is None or set(chance.starts) <= set(asked)
         counts["candidates"] += fits > 0
