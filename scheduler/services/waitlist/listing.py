@@ -39,8 +39,8 @@ def with_offers(session: Session, clinic: Clinic, now: datetime) -> list[Waiting
 
 def place_names(session: Session, clinic: Clinic) -> dict[int, str]:
     """Return the names of chairs and rooms by the ids of their resources."""
-    query = select(Location.resource_id, Location.name).where(Location.clinic_id == clinic.id)
-    return dict(session.execute(query).tuples().all())
+    places = session.scalars(select(Location).where(Location.clinic_id == clinic.id))
+    return {one.resource_id: one.name for one in places}
 
 
 def mailed(patient: Patient) -> bool:
