@@ -231,14 +231,14 @@ def decline_offer(actor: Actor, offer_id: str) -> Answer:
 
 def _named(actor: Actor, found: Sequence[Opening]) -> _Named:
     ids = {key for one in found for key in one.resource_ids}
-    places = select(Location.resource_id, Location.public_id).where(
-        Location.clinic_id == actor.clinic.id, Location.resource_id.in_(ids)
-    )
-    people = select(Practitioner.resource_id, Practitioner.public_id).where(
+    places = select(Location).where(Location.clinic_id == actor.clinic.id, Location.resource_id.in_(ids))
+    people = select(Practitioner).where(
         Practitioner.clinic_id == actor.clinic.id, Practitioner.resource_id.in_(ids)
     )
-    session = db.session()
-    return _Named(dict(session.execute(places).tuples().all()), dict(session.execute(people).tuples().all()))
+    return _Named(
+        {one.resource_id: one.public_id for one in db.session().scalars(places)},
+        {one.resource_id: one.public_id for one in db.session().scalars(people)},
+    )
 
 
 def _view(opening: Opening, named: _Named) -> OpeningView:

@@ -34,7 +34,8 @@ class EntryView(View):
     `until_on` is the last day that helps. `weekdays`, `earliest` and `latest` say when the patient can come,
     `notice_hours` how long before the patient must know. `side` is who asked. `offers` counts those made so far.
     `outcome` says why it ended: an offer was accepted, it was removed, what was waited for was booked otherwise or is
-    over, or the patient died or left. `withheld` names fields that are empty because the caller's role does not see them.
+    over, or the patient died or left. `withheld` names the fields that are empty because the caller's role does not see
+    them.
     """
 
     id: Id

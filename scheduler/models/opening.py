@@ -165,4 +165,4 @@ def offers_of(session: Session, entry: WaitlistEntry) -> list[Offer]:
 def offer_counts(session: Session, entries: Sequence[WaitlistEntry]) -> dict[int, int]:
     """Return how many offers were made to each of these who wait, by id; those without one are left out."""
     query = select(Offer.entry_id, func.count()).where(Offer.entry_id.in_([one.id for one in entries]))
-    return dict(session.execute(query.group_by(Offer.entry_id)).tuples().all())
+    return dict(session.execute(query.group_by(Offer.entry_id)).all())

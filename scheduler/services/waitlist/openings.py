@@ -143,8 +143,8 @@ def _why_gone(
 
 def _places(session: Session, clinic: Clinic) -> dict[int, bool]:
     """Return the resources of a clinic's places, and whether each is still there."""
-    query = select(Location.resource_id, Location.active).where(Location.clinic_id == clinic.id)
-    return dict(session.execute(query).tuples().all())
+    query = select(Location).where(Location.clinic_id == clinic.id)
+    return {one.resource_id: one.active for one in session.scalars(query)}
 
 
 def _usable(times: OpenTimes, opening: Opening, keys: Collection[int], now: datetime) -> list[Window]:
