@@ -22,7 +22,7 @@ from scheduler.services.patient import notes, self_service
 from tests.answering import needing
 from tests.api.conftest import Program
 from tests.cast import NOW, add_patient, hire
-from tests.web.test_matrix import waitlist_of
+from tests.offers import offered
 
 WINDOW = {"start": "2026-12-28T00:00:00-05:00", "end": "2026-12-29T00:00:00-05:00"}
 BETWEEN = "from=2026-11-25T08:00:00-05:00&to=2026-11-25T18:00:00-05:00"
@@ -204,7 +204,7 @@ def objects(api, harbor, wishes, session):
     asked = self_service.ask(session, patient, infusion, NOW, None, "after work, please")
     note = notes.add(session, harbor.actor("alice"), first.patient, "rings before she comes", NOW)
     mail = outbox.enqueue(session, harbor.clinic, MessageKind.LINK, NOW, patient=first.patient)
-    waits = waitlist_of(session, harbor, infusion)
+    waits = offered(session, harbor, infusion)
     session.commit()
     return {
         "twin": twin.public_id,

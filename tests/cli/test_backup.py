@@ -31,9 +31,9 @@ from tests.cast import NOW, add_patient
 from tests.chaos.crowd import gather
 from tests.cli.test_users import run
 from tests.engines import SECRET_KEY, both, empty_database, test_settings
+from tests.offers import offered
 from tests.services.courses import visit
 from tests.smtp_server import Script, smtp_server
-from tests.web.test_matrix import waitlist_of
 
 FORGED = "the key is not the backup's, or the file was altered or cut off"
 PLAIN = "the backup is not encrypted; a key was given, so it may have been exchanged"
@@ -62,7 +62,7 @@ def key_file(tmp_path):
 @pytest.fixture
 def booked(app, session, harbor, hill, nora_course):
     """A course, a patient merged into one with a higher id, an offer of an open time, and a sealed trail."""
-    waitlist_of(session, harbor, visit(nora_course, "infusion-3"))
+    offered(session, harbor, visit(nora_course, "infusion-3"))
     twice, real = (add_patient(session, harbor, "Max", "Mustermann") for _ in range(2))
     twice.merged_into_id = real.id
     session.commit()

@@ -14,8 +14,8 @@ from scheduler.services.waitlist import entries, who_fits
 from scheduler.services.waitlist.entries import WaitWishes
 from tests.cast import NOW, add_patient
 from tests.engines import both
+from tests.offers import offered
 from tests.services.courses import book, visit
-from tests.web.test_matrix import waitlist_of
 
 DAY = timedelta(days=1)
 
@@ -161,7 +161,7 @@ def test_after_a_merge_the_kept_record_waits(session, harbor, infusion):
 
 def test_the_record_of_a_patient_holds_what_was_waited_for_and_offered(session, harbor, infusion):
     ada, nora = harbor.actor("ada"), harbor.patients["Nora"]
-    offered = waitlist_of(session, harbor, infusion)
+    ids = offered(session, harbor, infusion)
     definition = current(session, harbor.clinic.id, "iv-depression-6")
     entries.wait_for_booking(session, ada, nora, definition, "consult", WaitWishes(reason="moves away"), NOW)
     record = patient_record.export(session, ada, nora, NOW)
@@ -175,4 +175,4 @@ def test_the_record_of_a_patient_holds_what_was_waited_for_and_offered(session, 
         "moves away",
     )
     added = [one["object_id"] for one in record["audit_trail"] if one["event"] == "waitlist.added"]
-    assert added[0] == offered["entry"] and len(added) == 2
+    assert added[0] == ids["entry"] and len(added) == 2
