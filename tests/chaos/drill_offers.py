@@ -28,7 +28,7 @@ from scheduler.services.waitlist.who_fits import Candidate
 from tests.cast import NOW, add_patient
 from tests.chaos.acceptors import REASON, therapy
 from tests.chaos.report import tell
-from tests.chaos.settings import SEED, rounds
+from tests.chaos.settings import SEED, rounds, short_on
 from tests.clocks import StandingClock
 from tests.forked import Child, ask
 from tests.races import CROWD, Rush
