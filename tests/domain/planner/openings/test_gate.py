@@ -8,6 +8,7 @@ goes through so many openings from the given seed on, and says how far it is, so
 import os
 from collections import Counter
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -17,8 +18,12 @@ from tests.domain.planner.openings.instances import Instance, clinic, random_tre
 FAMILIES = {"clinic": clinic, "tree": random_tree}
 
 
-def compare(instance: Instance) -> Counter:
-    """Count starts; assert that none is refused that fits, and that what is planned keeps the rules."""
+def compare(instance: Instance, share: float = 1) -> Counter:
+    """Count starts; assert that none is refused that fits, and that what is planned keeps the rules.
+
+    Of the starts that are refused only a `share` is planned.
+    """
+    rng = Random(0)
     counts = Counter(openings=1)
     left = {one.waiting.key: one for one in instance.chances}
     for one in instance.waiting:
@@ -31,9 +36,11 @@ def compare(instance: Instance) -> Counter:
             fitting_starts(own.request, own.current, one.action.key, asked, free, now=instance.now)
         )
         for start in asked:
-            found = instance.fit(one, start, free)
             passed = chance is not None and start in chance.starts
+            tried = passed or start in narrowed or rng.random() < share
+            found = instance.fit(one, start, free) if tried else None
             counts["starts"] += 1
+            counts["planned"] += tried
             counts["passed"] += passed
             counts["narrowed"] += start in narrowed
             counts["fit"] += found is not None
@@ -53,6 +60,8 @@ def compare(instance: Instance) -> Counter:
             )
             assert moved >= chance.moves
         assert chance is None or set(chance.starts) <= set(asked)
+        if not one.own and not one.companions and not own.request.done:  # then the test is exact
+            assert fits == (len(chance.starts) if chance else 0)
         counts["candidates"] += fits > 0
     return counts
 
@@ -60,9 +69,11 @@ def compare(instance: Instance) -> Counter:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("first", range(0, 150, 30))
 def test_nobody_who_fits_is_refused_and_few_who_do_not_are_left(family, first):
-    counts = sum((compare(FAMILIES[family](seed)) for seed in range(first, first + 30)), Counter())
+    counts = sum((compare(FAMILIES[family](seed), 0.25) for seed in range(first, first + 30)), Counter())
 
-    assert counts["fit"]
+    assert counts["fit"] > 10
+    assert counts["starts"] - counts["passed"] > 0.9 * (counts["starts"] - counts["fit"])
+    assert counts["narrowed"] <= counts["passed"]
 
 
 def main() -> None:
