@@ -1,8 +1,9 @@
 """The planner: whole courses placed on a live calendar, with reasons when they do not fit.
 
 Ask through this module: `propose`, `improve`, `slot_map`, `check`, `reflow`, `bent_starts`, `blocked`, `wider`,
-`fitting_starts`, and `replan` for many courses at once; `openings` tells who could use a time that got free. The values that go in and come out are in values.py. Imports go one way: many and
-openings, then answers, then search, then grid, then values. docs/planner.md explains it all.
+`fitting_starts`, and `replan` for many courses at once; `openings` tells who could use a time that got free. The values
+that go in and come out are in values.py. Imports go one way: many and openings, then answers, then search, then grid,
+then values. docs/planner.md explains it all.
 """
 
 from scheduler.domain.planner.answers.blocked import Blocked, blocked

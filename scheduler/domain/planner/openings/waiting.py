@@ -15,7 +15,6 @@ from scheduler.domain.planner.values import Done, Placement, Request
 from scheduler.domain.plans import Action, Offset
 from scheduler.domain.windows import Window
 
-
 DAY = date(2000, 1, 1)  # any, to reckon with times
 
 
