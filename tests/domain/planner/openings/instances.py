@@ -207,7 +207,7 @@ def _to_book(rng: Random, protocol, key: int) -> list[Course]:
     """Return a course to start, and a single visit to book."""
     alone = plan(replace(rng.choice(protocol.firm), offset=None, before=None))
     return [
-        Course(key, _request(rng, protocol), {}, frozenset()),
+        Course(key, replace(_request(rng, protocol), not_before=MONDAY), {}, frozenset()),
         Course(key + 1, Request(alone, MONDAY, count=1), {}, frozenset()),
     ]
 

@@ -1,8 +1,9 @@
 """Who could use an opened time, compared with a re-flow of everyone at every start.
 
-    FIRST=0 N=10000 python -m tests.domain.planner.openings.test_gate
+    FIRST=0 N=10000 SHARE=0.25 python -m tests.domain.planner.openings.test_gate
 
-goes through so many openings from the given seed on, and says how far it is, so that a run can be continued.
+goes through so many openings of each family from the given seed on, and says how far it is, so that a run can be
+continued. Of the starts that the test refuses only a share is planned.
 """
 
 import os
@@ -78,10 +79,11 @@ def test_nobody_who_fits_is_refused_and_few_who_do_not_are_left(family, first):
 
 def main() -> None:
     first, number = int(os.environ.get("FIRST", "0")), int(os.environ.get("N", "300"))
+    share = float(os.environ.get("SHARE", "1"))
     for family, instance_of in FAMILIES.items():
         total = Counter()
         for seed in range(first, first + number):
-            total += compare(instance_of(seed))
+            total += compare(instance_of(seed), share)
             if (seed - first) % 100 == 99:
                 print(family, "to", seed, dict(total), flush=True)
         print(family, "from", first, "to", first + number - 1, dict(total), flush=True)
