@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import StartWishes, Waiting, waiting, wishes_of
-from scheduler.domain.planner.measures import line_visits
 from scheduler.domain.planner.openings.waiting import OwnTime
-from scheduler.domain.planner.search.course import relaxed
+from scheduler.domain.planner.search.course import line_of, relaxed
 from scheduler.domain.planner.values import Done, Request
 from scheduler.domain.plans import Action, Offset
 from scheduler.domain.status import STEPS, AppointmentStatus
@@ -73,6 +72,7 @@ class FirstRecords:
         self._columns = _columns(session, self.courses)
         self._own = _own(session, clinic, opened)
         self._requests: dict[int, Request] = {}
+        self._lines: dict[int, frozenset[str]] = {}
 
     @property
     def first_on(self) -> date:
@@ -130,7 +130,9 @@ class FirstRecords:
         if offset is None:
             return ()
         rows = [row for row in self._columns[course.id] if row.action == offset.after]
-        moves = offset.after not in line_visits(request.plan)
+        if course.id not in self._lines:
+            self._lines[course.id] = line_of(request.plan)
+        moves = offset.after not in self._lines[course.id]
         if any(row.is_projected or row.start >= start or (moves and row.may_move(self.now)) for row in rows):
             return ()
         return tuple(Done(row.action, row.start, row.end) for row in rows)

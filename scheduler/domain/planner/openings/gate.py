@@ -122,7 +122,8 @@ class Gate:
         weekdays = (self.grid.first_on.isoweekday() - 1 + rows) % 7 + 1
         early, late, days, until = (self._bounds[:, column, None] for column in range(4))
         allowed = (seconds >= early) & (seconds <= late) & (days >> weekdays & 1 == 1) & (rows <= until)
-        np.logical_and.at(able, self._wished, allowed)
+        firsts = np.flatnonzero(np.diff(self._wished, prepend=-1))  # of each record's wishes
+        able[self._wished[firsts]] = np.logical_and.reduceat(allowed, firsts, axis=0)
         for row, wishes in self._blocked:
             able[row] &= ~np.isin(rows, [self.grid.row_of(on) for on in wishes.blocked_on])
         return able
