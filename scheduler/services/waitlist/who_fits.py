@@ -7,7 +7,7 @@ planner's quick test; what the others need is read at once, and only who could b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -73,14 +73,27 @@ def candidates(
     now: datetime,
     most: int | None = None,
     without: Sequence[int] = (),
+    not_before: datetime | None = None,
 ) -> list[Candidate]:
     """Return who could take the opened time, the best first, at most so many; not the entries with these ids.
 
-    The start is the earliest within the opening that fits. The number of queries does not grow with who waits.
+    The start is the earliest within the opening that fits, from `not_before` on. The number of queries does not grow
+    with who waits.
     """
     entries = [one for one in waiting(session, actor.clinic, now) if one.id not in without]
-    opened = Window(opening.start_at, opening.end_at)
-    return list(islice(_Search(session, actor, entries, opened, now).best(), most))
+    begins = max(opening.start_at, not_before or opening.start_at)
+    if begins >= opening.end_at:
+        return []
+    opened = Window(begins, opening.end_at)
+    return list(islice(_WhoFits(session, actor, entries, opened, now).best(), most))
+
+
+def one_each(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return the best of these candidates for each patient, in their order: no one is asked twice about one time."""
+    best: dict[int, Candidate] = {}
+    for one in found:
+        best.setdefault(one.entry.patient_id, one)
+    return list(best.values())
 
 
 def fits_at(
@@ -132,7 +145,7 @@ def course_wishes(clinic: Clinic, entry: WaitlistEntry, start: datetime) -> Cour
     )
 
 
-class _Search:
+class _WhoFits:
     """Everybody who waits beside one opened time."""
 
     def __init__(

@@ -122,7 +122,8 @@ class Gate:
         weekdays = (self.grid.first_on.isoweekday() - 1 + rows) % 7 + 1
         early, late, days, until = (self._bounds[:, column, None] for column in range(4))
         allowed = (seconds >= early) & (seconds <= late) & (days >> weekdays & 1 == 1) & (rows <= until)
-        np.logical_and.at(able, self._wished, allowed)
+        firsts = np.flatnonzero(np.diff(self._wished, prepend=-1))  # of each record's wishes
+        able[self._wished[firsts]] = np.logical_and.reduceat(allowed, firsts, axis=0)
         for row, wishes in self._blocked:
             able[row] &= ~np.isin(rows, [self.grid.row_of(on) for on in wishes.blocked_on])
         return able
@@ -210,7 +211,10 @@ class Gate:
             else:
                 stays = np.zeros(len(cells), np.bool_)
             count = self._before(companion.action.phases, one.chosen)
-            able &= stays | (count[high] > count[low]) | self._in_own_time(one, companion, low, high)
+            placed = stays | (count[high] > count[low])
+            if not placed.all():
+                placed |= self._in_own_time(one, companion, low, high)
+            able &= placed
         return cells[able], int(moves[able].min()) if able.any() else 0
 
     def _range(self, action: Action, companion: Companion, cells: Cells) -> tuple[Cells, Cells]:
@@ -237,10 +241,11 @@ class Gate:
         lead = ticks(companion.action.lead)
         length = ticks(companion.action.length_from_start)
         for own in one.own:
-            if self._could_use(one, companion.action, own.resource_ids):
-                bounds = floor_tick(own.window.start) - length, ceil_tick(own.window.end) + lead
-                first, past = np.searchsorted(self.grid.utc, bounds)
-                able |= (high > first) & (low < past)
+            bounds = floor_tick(own.window.start) - length, ceil_tick(own.window.end) + lead
+            first, past = np.searchsorted(self.grid.utc, bounds)
+            meets = (high > first) & (low < past)
+            if meets.any() and self._could_use(one, companion.action, own.resource_ids):
+                able |= meets
         return able
 
 
