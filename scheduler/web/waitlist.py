@@ -31,6 +31,7 @@ from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 
 bp = Blueprint("waitlist", __name__)
+MOST_SHOWN = 20  # of those who could take a time
 NOTICES = (0, 2, 4, 24, 48, 72)  # hours that the form offers
 
 
@@ -172,7 +173,7 @@ def _opening(found: Opening, refusal: Refusal | None = None) -> str:
         waiting=waiting,
         answered=[one for one in found.offers if one not in waiting],
         candidates=who_fits.one_each(
-            who_fits.candidates(session, actor(), found, now, without=asked) if searching else []
+            who_fits.candidates(session, actor(), found, now, MOST_SHOWN, asked) if searching else []
         ),
         searching=searching,
         at_once=actor().clinic.settings.offers_at_once,

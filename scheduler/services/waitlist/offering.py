@@ -231,7 +231,7 @@ def _is_quiet(clinic: Clinic, now: datetime) -> bool:
 
 
 def _asked_enough(session: Session, clinic: Clinic, now: datetime) -> set[int]:
-    """Return the ids of the entries whose patients have an offer to answer, or had as many as the clinic wants a day."""
+    """Return the ids of the entries whose patients have an offer to answer, or had as many in a day as is wanted."""
     unanswered = case((Offer.state == OfferState.OPEN, 1), else_=0)
     query = (
         select(WaitlistEntry.patient_id)
