@@ -6,10 +6,11 @@ While offers are out, an opening holds what they need: allocation rows that belo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
@@ -159,3 +160,9 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> Opening | 
 def offers_of(session: Session, entry: WaitlistEntry) -> list[Offer]:
     """Return everything that was offered to one who waits, in order."""
     return list(session.scalars(select(Offer).where(Offer.entry_id == entry.id).order_by(Offer.id)))
+
+
+def offer_counts(session: Session, entries: Sequence[WaitlistEntry]) -> dict[int, int]:
+    """Return how many offers were made to each of these who wait, by id; those without one are left out."""
+    query = select(Offer.entry_id, func.count()).where(Offer.entry_id.in_([one.id for one in entries]))
+    return dict(session.execute(query.group_by(Offer.entry_id)).all())

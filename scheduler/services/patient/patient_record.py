@@ -108,6 +108,7 @@ CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "urgent", "answer
 TASK = ["kind", "details", "created_at", "due_at", "taken_at", "done_at", "outcome"]
 NOTE = ["call_outcome", "text", "created_at", "struck_at"]
 WAITLIST = [
+    "action",
     "until_on",
     "weekdays",
     "earliest",
@@ -131,7 +132,7 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
     audit.record(session, actor, "patient.exported", patient, now)
     session.flush()
     visits, courses = of_patient(session, patient), courses_of(session, patient)
-    tasks = tasks_of(session, patient.id)
+    tasks, waits = tasks_of(session, patient.id), waitlist_of(session, patient)
     return {
         "id": patient.public_id,
         "former_ids": _former_ids(session, patient),
@@ -141,12 +142,12 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
         "courses": [_course(course) for course in courses],
         "appointments": [_visit(session, visit) for visit in visits],
         "tasks": [_plain(row, TASK) for row in tasks],
-        "waitlist": [_waitlist(session, row) for row in waitlist_of(session, patient)],
+        "waitlist": [_waitlist(session, row) for row in waits],
         "notes": [_note(row) for row in notes_of(session, patient, struck=True)],
         "messages": [_plain(row, MESSAGE) for row in _messages(session, patient)],
         "address_changes": [_plain(row, ADDRESS_CHANGE) for row in address_changes_of(session, patient)],
         "calendar_feeds": [_plain(row, FEED) for row in _feeds(session, patient)],
-        "audit_trail": _trail(session, patient, [*visits, *courses, *tasks]),
+        "audit_trail": _trail(session, patient, [*visits, *courses, *tasks, *waits]),
     }
 
 
@@ -158,7 +159,8 @@ def _note(row: PatientNote) -> dict[str, Any]:
 def _waitlist(session: Session, row: WaitlistEntry) -> dict[str, Any]:
     visit = row.appointment.public_id if row.appointment else None
     offers = [_plain(one, OFFER) for one in offers_of(session, row)]
-    return {**_plain(row, WAITLIST), "appointment": visit, "offers": offers}
+    plan = row.plan_definition.key if row.plan_definition else None
+    return {**_plain(row, WAITLIST), "appointment": visit, "plan_definition": plan, "offers": offers}
 
 
 def _course(course: CarePlan) -> dict[str, Any]:

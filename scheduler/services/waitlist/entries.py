@@ -26,6 +26,7 @@ from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.versions import raise_versions
 from scheduler.models.waitlist import Priority, WaitlistEntry, WaitlistOutcome
 from scheduler.services.actors import Actor
+from scheduler.services.planning.course_rules import without_course
 from scheduler.services.trail import audit
 
 MAY = "book"
@@ -89,6 +90,8 @@ def wait_for_booking(
         raise WrongStatus("The patient is not with the clinic any more")
     if action and action not in {one.key for one in definition.plan.actions}:
         raise Invalid([("action", "is not a visit of this protocol")])
+    if action and (broken := without_course(definition.plan.action(action))):
+        raise Invalid([("action", broken[0].words)])
     entry = _same(session, patient, definition, action) or _new(actor, patient, now, side)
     entry.plan_definition_id, entry.action = definition.id, action
     return _keep(session, actor, entry, wishes, now, None)

@@ -6,7 +6,7 @@ asked: by the desk or, if the clinic wants that, by the clock. What the desk dec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -51,21 +51,22 @@ def offer(
 ) -> list[Offer]:
     """Offer the opened time to these, and hold it meanwhile: by mail, or on the phone list without an address.
 
-    `minutes` is how long the offers hold (None: as the clinic has it). Raises WrongStatus where the time is not open or
-    is offered already, Invalid without anybody or for a time that begins too soon, SlotTaken where it is taken.
+    `minutes` is how long the offers hold (None: as the clinic has it). Raises WrongStatus where the time is not open,
+    begins too soon or is offered already, Invalid without candidates or for those asked before, SlotTaken where it is
+    taken.
     """
     openings.require_open(opening, now)
     if open_offers(opening):
         raise WrongStatus("This time is offered already: wait for the answers, or withdraw the offers")
     if not chosen:
-        raise Invalid([("candidates", "must name someone who could take the time")])
+        raise Invalid([("entry_ids", "must name someone who could take the time")])
     until = now + timedelta(minutes=minutes or actor.clinic.settings.offer_minutes)
     until = min([until, *(one.start - LAST_CALL for one in chosen)])
     if until <= now:
-        raise Invalid([("start", "begins too soon to be offered: call the patient and move the visit")])
+        raise WrongStatus("This time begins too soon to be offered: call the patient and move the visit")
     known = {one.entry_id for one in opening.offers}
     if any(one.entry.id in known for one in chosen):
-        raise Invalid([("candidates", "were asked about this time before")])
+        raise Invalid([("entry_ids", "were asked about this time before")])
     lock(session, actor.clinic, [(one.entry.patient, one.visits[:1]) for one in chosen])
     going = [one.entry.appointment_id for one in chosen if one.entry.appointment_id is not None]
     allocation.hold(session, actor.clinic, opening, [one.visits[0] for one in chosen], now, going)
@@ -74,6 +75,23 @@ def offer(
     audit.record(session, actor, "opening.offered", opening, now)
     raise_versions(session, opening.clinic_id, [], now)
     return made
+
+
+def choose(
+    session: Session, actor: Actor, opening: Opening, entry_ids: Collection[str], now: datetime
+) -> list[Candidate]:
+    """Return how those who wait with these entries could take the opened time. Raises Invalid naming who cannot."""
+    waits = {one.public_id: one.id for one in waiting(session, actor.clinic, now)}
+    others = [key for public_id, key in waits.items() if public_id not in entry_ids]
+    found = candidates(session, actor, opening, now, without=others)
+    fitting = {one.entry.public_id for one in found}
+    errors = [
+        ("entry_ids", f"{one} {'cannot take this time' if one in waits else 'is not on the waitlist'}")
+        for one in sorted(set(entry_ids) - fitting)
+    ]
+    if errors:
+        raise Invalid(errors)
+    return found
 
 
 def open_offers(opening: Opening) -> list[Offer]:

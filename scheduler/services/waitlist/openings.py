@@ -1,16 +1,18 @@
 """Time that got free: what is open now, and closing what is not.
 
-An opening stays open while its place is free for at least a quarter of an hour of it; the clock closes the others.
+An opening stays open while its place is open and free for at least a quarter of an hour of it, or the clinic is open
+where it names no place; the clock closes the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from scheduler.domain.localtime import local_on
 from scheduler.domain.windows import Window, subtract
 from scheduler.errors import NotFound, WrongStatus
 from scheduler.models.allocation import Allocation
@@ -21,7 +23,9 @@ from scheduler.models.opening import Offer, Opening, OpeningOutcome
 from scheduler.models.versions import raise_versions
 from scheduler.models.waitlist import WaitlistEntry
 from scheduler.services.actors import Actor
+from scheduler.services.clinic.open_times import OpenTimes
 from scheduler.services.freed_time import LEAST
+from scheduler.services.locks import hold_hours
 from scheduler.services.trail import audit
 
 DEEPEST = 3  # accepted offers in a row, each of which leaves a later time
@@ -31,6 +35,7 @@ def find(session: Session, clinic: Clinic, public_id: str, *, lock: bool = False
     """Return the clinic's opening with this id; `lock` lets only one writer at it. Raises NotFound."""
     query = select(Opening).where(Opening.clinic_id == clinic.id, Opening.public_id == public_id)
     if lock:
+        hold_hours(session, clinic.id)  # before any other lock, as everywhere
         query = query.with_for_update().execution_options(populate_existing=True)
     opening = session.scalar(query)
     if opening is None:
@@ -40,16 +45,26 @@ def find(session: Session, clinic: Clinic, public_id: str, *, lock: bool = False
 
 def listed(session: Session, clinic: Clinic, now: datetime) -> list[Opening]:
     """Return what is open now, the next in time first. The number of queries is fixed."""
-    query = (
+    query = not_ended(clinic, now).order_by(Opening.start_at, Opening.id)
+    return still_open(session, clinic, list(session.scalars(query)), now)
+
+
+def not_ended(clinic: Clinic, now: datetime) -> Select[Opening]:
+    """Return the query for the openings that may be open still, with what is shown of them."""
+    entry = selectinload(Opening.offers).joinedload(Offer.entry)
+    return (
         select(Opening)
         .where(Opening.clinic_id == clinic.id, Opening.closed_at.is_(None), Opening.end_at > now)
         .options(
             joinedload(Opening.appointment).joinedload(Appointment.location),
-            selectinload(Opening.offers).joinedload(Offer.entry).joinedload(WaitlistEntry.patient),
+            entry.joinedload(WaitlistEntry.patient),
+            entry.joinedload(WaitlistEntry.appointment),
         )
-        .order_by(Opening.start_at, Opening.id)
     )
-    found = list(session.scalars(query))
+
+
+def still_open(session: Session, clinic: Clinic, found: Sequence[Opening], now: datetime) -> list[Opening]:
+    """Return those of these openings that help someone. The number of queries is fixed."""
     gone = _why_gone(session, clinic, found, now)
     return [one for one in found if one.id not in gone]
 
@@ -102,21 +117,46 @@ def _why_gone(
     ahead = [one for one in openings if one.id not in gone]
     if not ahead:
         return gone
-    places = set(session.scalars(select(Location.resource_id).where(Location.clinic_id == clinic.id)))
+    places = _places(session, clinic)
+    first, last = min(one.start_at for one in ahead), max(one.end_at for one in ahead)
+    times = OpenTimes(session, clinic, first, last)
     taken = select(
         Allocation.resource_id, Allocation.start_at, Allocation.end_at, Allocation.opening_id
     ).where(
         Allocation.clinic_id == clinic.id,
         Allocation.released_at.is_(None),
-        Allocation.start_at < max(one.end_at for one in ahead),
-        Allocation.end_at > min(one.start_at for one in ahead),
+        Allocation.start_at < last,
+        Allocation.end_at > first,
         Allocation.resource_id.in_({key for one in ahead for key in one.resource_ids if key in places}),
     )
     used = [(key, Window(start, end), owner) for key, start, end, owner in session.execute(taken)]
     for opening in ahead:
         own = {key for key in opening.resource_ids if key in places}
-        whole = Window(max(opening.start_at, now), opening.end_at)
+        usable = _usable(times, opening, own or set(opening.resource_ids), now)
         busy = [window for key, window, owner in used if key in own and owner != opening.id]
-        if own and all(part.length < LEAST for part in subtract([whole], busy)):
+        if not all(places[key] for key in own) or _is_too_short(usable):
+            gone[opening.id] = OpeningOutcome.CLOSED
+        elif _is_too_short(subtract(usable, busy)):
             gone[opening.id] = OpeningOutcome.TAKEN
     return gone
+
+
+def _places(session: Session, clinic: Clinic) -> dict[int, bool]:
+    """Return the resources of a clinic's places, and whether each is still there."""
+    query = select(Location).where(Location.clinic_id == clinic.id)
+    return {one.resource_id: one.active for one in session.scalars(query)}
+
+
+def _usable(times: OpenTimes, opening: Opening, keys: Collection[int], now: datetime) -> list[Window]:
+    """Return what is left of an opening while all of these resources (none: the clinic) are open."""
+    whole = [Window(max(opening.start_at, now), opening.end_at)]
+    first, last = local_on(whole[0].start, times.zone), local_on(whole[0].end, times.zone)
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    for key in keys or (None,):
+        is_open = [window for on in days for window in times.on(key, on)]
+        whole = subtract(whole, subtract(whole, is_open))
+    return whole
+
+
+def _is_too_short(windows: Iterable[Window]) -> bool:
+    return all(one.length < LEAST for one in windows)

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from scheduler.models.clinic import Clinic
+from scheduler.services.locks import hold_hours
 from scheduler.services.waitlist import entries, offering, openings
 
 
@@ -18,6 +19,7 @@ def due_clinics(session: Session, now: datetime) -> Sequence[int]:
 
 def run(session: Session, clinic: Clinic, now: datetime) -> int:
     """End what is over, then offer what is open to the next; return how many offers were made."""
+    hold_hours(session, clinic.id)  # before any other lock, as everywhere
     entries.end_due(session, clinic, now)
     offering.end_waves(session, clinic, now)
     openings.close_due(session, clinic, now)

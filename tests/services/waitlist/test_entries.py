@@ -8,12 +8,13 @@ from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.plan_definition import current
 from scheduler.models.waitlist import Priority, WaitlistOutcome
 from scheduler.services.course import booking
-from scheduler.services.patient import erasure, merging, patients
+from scheduler.services.patient import erasure, merging, patient_record, patients
 from scheduler.services.visit import visits
 from scheduler.services.waitlist import entries, who_fits
 from scheduler.services.waitlist.entries import WaitWishes
 from tests.cast import NOW, add_patient
 from tests.engines import both
+from tests.offers import offered
 from tests.services.courses import book, visit
 
 DAY = timedelta(days=1)
@@ -75,6 +76,15 @@ def test_the_most_urgent_comes_first_then_who_has_waited_longest(session, harbor
 
     found = [one.appointment for one in entries.waiting(session, harbor.clinic, NOW)]
     assert found == [rows[2], rows[0], rows[1]]
+
+
+def test_a_visit_that_only_a_course_may_hold_is_not_waited_for_alone(session, harbor):
+    definition, alice = current(session, harbor.clinic.id, "iv-depression-6"), harbor.actor("alice")
+
+    with pytest.raises(Invalid, match="part of a course"):
+        entries.wait_for_booking(
+            session, alice, harbor.patients["Nora"], definition, "infusion-3", WaitWishes(), NOW
+        )
 
 
 @both
@@ -147,3 +157,22 @@ def test_after_a_merge_the_kept_record_waits(session, harbor, infusion):
     merging.merge(session, alice, keep, other, {"family_name": "keep"}, NOW)
 
     assert entry.patient_id == keep.id
+
+
+def test_the_record_of_a_patient_holds_what_was_waited_for_and_offered(session, harbor, infusion):
+    ada, nora = harbor.actor("ada"), harbor.patients["Nora"]
+    ids = offered(session, harbor, infusion)
+    definition = current(session, harbor.clinic.id, "iv-depression-6")
+    entries.wait_for_booking(session, ada, nora, definition, "consult", WaitWishes(reason="moves away"), NOW)
+    record = patient_record.export(session, ada, nora, NOW)
+
+    first, second = record["waitlist"]
+    assert (first["appointment"], first["plan_definition"]) == (infusion.public_id, None)
+    assert [one["state"] for one in first["offers"]] == ["open"]
+    assert (second["plan_definition"], second["action"], second["reason"]) == (
+        "iv-depression-6",
+        "consult",
+        "moves away",
+    )
+    added = [one["object_id"] for one in record["audit_trail"] if one["event"] == "waitlist.added"]
+    assert added[0] == ids["entry"] and len(added) == 2

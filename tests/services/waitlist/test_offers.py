@@ -156,7 +156,7 @@ def test_a_time_that_is_offered_is_not_offered_again_meanwhile(harbor, do, openi
 def test_a_time_that_begins_too_soon_is_for_the_phone(harbor, do, opening, fitting):
     soon = opening.start_at - timedelta(minutes=10)
 
-    with pytest.raises(Invalid, match="begins too soon"):
+    with pytest.raises(WrongStatus, match="begins too soon"):
         do(offering.offer, harbor.actor("alice"), opening, fitting, soon)
 
 
