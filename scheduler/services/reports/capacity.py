@@ -1,0 +1,211 @@
+"""How much of the open time of chairs, and of the nurses' capacity, was used by visits that were held.
+
+Open time is what the hours, dated hours and closures of the clinic and of each resource leave, as the planner sees it.
+A nurse who looks after up to three patients at a time has three hours of capacity in each hour on duty.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.localtime import local_on
+from scheduler.domain.planner.values import Calendar, PlannerResource
+from scheduler.domain.plans import Role
+from scheduler.domain.windows import Window, merged, subtract
+from scheduler.models.allocation import Allocation
+from scheduler.models.appointment import Appointment
+from scheduler.models.location import Location
+from scheduler.models.practitioner import Practitioner
+from scheduler.services.planning.calendar_frame import frame
+from scheduler.services.reports.dimensions import DIMENSIONS, Place, local_day, named, seconds_between
+from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.tables import (
+    Better,
+    Column,
+    Figure,
+    Part,
+    Report,
+    Row,
+    Table,
+    Unit,
+    Value,
+    share,
+)
+from scheduler.services.reports.visits import HELD
+
+COLUMNS = (
+    Column("used", "Used", Unit.HOURS),
+    Column("open", "Open", Unit.HOURS),
+    Column("used_share", "Used", Unit.PERCENT, plotted=True),
+)
+HOUR = 3600
+Seconds = dict[tuple[int, date], float]  # by resource and clinic-local day
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What is measured: the resources with a role."""
+
+    role: Role
+    resource: str  # what one of them is called
+    figure: str
+
+
+CHAIRS = Capacity(Role.CHAIR, "Chair", "Chair time used")
+NURSES = Capacity(Role.NURSE, "Nurse", "Nurse capacity used")
+
+
+def open_time(session: Session, scope: Scope, role: Role) -> Seconds:
+    """Return the seconds for which each resource in use that has the role was open until now, times its units."""
+    calendar = frame(session, scope.clinic, scope.period.first_on, scope.period.days)
+    end = scope.period.bounds(scope.clinic.zone)[1]
+    ahead = [Window(scope.now.astimezone(UTC), end)] if scope.now < end else []
+    found: Seconds = defaultdict(float)
+    known: dict[tuple[Window, ...], Mapping[date, float]] = {}
+    for resource in calendar.resources:
+        if role in resource.roles:
+            windows = tuple(subtract(_duty(calendar, resource), ahead))
+            if windows not in known:  # most work whenever the clinic is open
+                known[windows] = _by_day(windows, scope)
+            for on, seconds in known[windows].items():
+                found[resource.id, on] += seconds * resource.units
+    return found
+
+
+def _by_day(windows: Sequence[Window], scope: Scope) -> Mapping[date, float]:
+    found: dict[date, float] = defaultdict(float)
+    for window in windows:
+        found[local_on(window.start, scope.clinic.zone)] += window.length.total_seconds()
+    return found
+
+
+def _duty(calendar: Calendar, resource: PlannerResource) -> list[Window]:
+    """Return when a resource is open: within the clinic's hours and its own, if it has any."""
+    base = merged(calendar.hours.get(None, ()))
+    own = calendar.hours.get(resource.id)
+    if own is not None:
+        base = subtract(base, subtract(base, own))
+    closed = [*calendar.closures.get(None, ()), *calendar.closures.get(resource.id, ())]
+    return subtract(base, closed)
+
+
+def used_time(session: Session, scope: Scope, role: Role) -> Seconds:
+    """Return the seconds for which visits held in the period used each resource in this role."""
+    query = (
+        select(
+            Allocation.resource_id,
+            local_day().label("on"),
+            func.sum(seconds_between(Allocation.start_at, Allocation.end_at)),
+        )
+        .join(Appointment, Appointment.id == Allocation.appointment_id)
+        .where(*scope.visits, HELD, Allocation.role == role, Allocation.released_at.is_(None))
+        .group_by(Allocation.resource_id, "on")
+    )
+    return {
+        (resource_id, on if isinstance(on, date) else date.fromisoformat(on)): float(seconds)
+        for resource_id, on, seconds in session.execute(query)
+    }
+
+
+def _table(session: Session, scope: Scope, group: str, capacity: Capacity) -> Table:
+    scope = whole(scope)
+    used, there = (of(session, scope, capacity.role) for of in (used_time, open_time))
+    names = _names(session, scope)
+    rows: dict[Place, list[float]] = {}
+    if group != "resource":
+        rows = {place: [0, 0] for place in DIMENSIONS[group].all(scope)}
+    for number, seconds in enumerate((used, there)):
+        for (resource_id, on), amount in seconds.items():
+            place = names[resource_id] if group == "resource" else DIMENSIONS[group].place(scope, on)
+            rows.setdefault(place, [0, 0])[number] += amount
+    listed = tuple(Row(place.key, place.words, _values(*sums)) for place, sums in sorted(rows.items()))
+    total = _values(sum(used.values()), sum(there.values()))
+    words = capacity.resource if group == "resource" else DIMENSIONS[group].words
+    return Table(words, COLUMNS, listed, Row("total", "Total", total))
+
+
+def _values(used: float, there: float) -> tuple[Value, ...]:
+    return round(used / HOUR, 1), round(there / HOUR, 1), share(used, there)
+
+
+def _names(session: Session, scope: Scope) -> dict[int, Place]:
+    """Return the chairs, rooms and people of the clinic by the id of their resource, in the board's order."""
+    found = {}
+    for number, model in enumerate((Location, Practitioner)):
+        query = select(model.resource_id, model.rank, model.name, model.public_id)
+        for resource_id, rank, name, key in session.execute(query.where(model.clinic_id == scope.clinic.id)):
+            found[resource_id] = Place((number, rank, name), key, name)
+    return found
+
+
+def _figure(session: Session, scope: Scope, name: str, capacity: Capacity) -> Figure:
+    totals = []
+    for at in (whole(scope), whole(scope.before)):
+        used = sum(used_time(session, at, capacity.role).values())
+        totals.append((used, sum(open_time(session, at, capacity.role).values())))
+    (used, there), (used_before, there_before) = totals
+    return Figure(
+        name,
+        capacity.figure,
+        Unit.PERCENT,
+        Better.UP if capacity is CHAIRS else Better.NEITHER,
+        share(used, there),
+        share(used_before, there_before),
+        f"{used / HOUR:,.0f} of {there / HOUR:,.0f} hours",
+    )
+
+
+def whole(scope: Scope) -> Scope:
+    """Return the scope without its filters: what is open belongs to the whole clinic."""
+    return replace(scope, practitioner=None, protocol="")
+
+
+def _ids(capacity: Capacity) -> Part:
+    def ids(_session: Session, scope: Scope) -> Select[int]:
+        uses = (
+            select(Allocation.id)
+            .where(
+                Allocation.appointment_id == Appointment.id,
+                Allocation.role == capacity.role,
+                Allocation.released_at.is_(None),
+            )
+            .exists()
+        )
+        return select(Appointment.id).where(*whole(scope).visits, HELD, uses)
+
+    return Part(f"Visits held that used a {capacity.resource.lower()}", ids)
+
+
+def _report(name: str, title: str, definition: str, capacity: Capacity) -> Report:
+    return Report(
+        name=name,
+        title=title,
+        definition=definition,
+        groups=named("week", "weekday") | {"resource": capacity.resource},
+        table=lambda session, scope, group: _table(session, scope, group, capacity),
+        figure=lambda session, scope: _figure(session, scope, name, capacity),
+        parts={"held": _ids(capacity)},
+        counts_all=True,
+    )
+
+
+CHAIRS_REPORT = _report(
+    "chairs",
+    "Chair time used",
+    "The time for which visits that were held used the chairs, set-up and turnover included, of the time in which the"
+    " chairs in use today were open.",
+    CHAIRS,
+)
+NURSES_REPORT = _report(
+    "nurses",
+    "Nurse capacity used",
+    "The nurses' time that visits held used, of their hours on duty times the patients that each looks after at a time."
+    " A stretch that needs a nurse alone uses all of them.",
+    NURSES,
+)

@@ -1,0 +1,162 @@
+"""What became of reminders, and how many of the visits reminded of were confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from scheduler.domain.localtime import day_bounds
+from scheduler.domain.message_reasons import NEEDS_CALL
+from scheduler.domain.reminders import words_of
+from scheduler.domain.status import Response
+from scheduler.models.appointment import Appointment
+from scheduler.models.reminder import Reminder, ReminderState
+from scheduler.services.reports.dimensions import DIMENSIONS, Place, named
+from scheduler.services.reports.scope import Conditions, Scope
+from scheduler.services.reports.tables import (
+    Better,
+    Column,
+    Figure,
+    Part,
+    Report,
+    Row,
+    Table,
+    Unit,
+    Value,
+    share,
+)
+
+COLUMNS = (
+    Column("due", "Reminders due"),
+    Column("delivered", "Delivered"),
+    Column("failed", "Failed"),
+    Column("unclear", "Delivery unknown"),
+    Column("not_sent", "Not sent, to be called"),
+    Column("delivered_share", "Delivered", Unit.PERCENT, plotted=True),
+    Column("visits", "Visits reminded of"),
+    Column("confirmed", "of these confirmed"),
+    Column("confirmed_share", "Confirmed", Unit.PERCENT),
+)
+DELIVERED = Reminder.state == ReminderState.SENT
+FAILED = Reminder.state == ReminderState.FAILED
+UNCLEAR = Reminder.state == ReminderState.UNCERTAIN
+NOT_SENT = and_(Reminder.state == ReminderState.SKIPPED, Reminder.reason_code.in_(NEEDS_CALL))
+DUE = or_(DELIVERED, FAILED, UNCLEAR, NOT_SENT)
+CONFIRMED = and_(DELIVERED, Appointment.response == Response.ACCEPTED)
+Counts = tuple[int, ...]
+
+
+def _counts() -> list[ColumnElement[Any]]:
+    states = [func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (DELIVERED, FAILED, UNCLEAR, NOT_SENT)]
+    visits = [func.count(case((one, Appointment.id)).distinct()) for one in (DELIVERED, CONFIRMED)]
+    return [*states, *visits]
+
+
+def _due(scope: Scope) -> Conditions:
+    start, end = scope.period.bounds(scope.clinic.zone)
+    return (
+        Reminder.clinic_id == scope.clinic.id,
+        Reminder.due_at >= start,
+        Reminder.due_at < end,
+        DUE,
+        *scope.of_filters,
+    )
+
+
+def _week_column(scope: Scope) -> ColumnElement[Any]:
+    """The first day of the clinic-local week in which a reminder was due; the weeks are given as instants."""
+    zone = scope.clinic.zone
+    weeks = {on.isoformat(): day_bounds(on + timedelta(days=6), zone)[1] for on in scope.period.weeks(scope.clinic.formats)}
+    return case(*((Reminder.due_at < end, on) for on, end in weeks.items()), else_=list(weeks)[-1])
+
+
+def table(session: Session, scope: Scope, group: str) -> Table:
+    rule = group == "rule"
+    column = Reminder.rule.expression if rule else None
+    if group == "week":
+        column = _week_column(scope)
+    elif column is None:
+        column = DIMENSIONS[group].column()
+    query = (
+        select(column.label("grouped"), *_counts())
+        .join(Appointment, Appointment.id == Reminder.appointment_id)
+        .where(*_due(scope))
+        .group_by("grouped")
+    )
+    dimension = DIMENSIONS["week" if rule else group]
+    found: dict[Place, Counts] = {place: (0,) * 6 for place in (() if rule else dimension.all(scope))}
+    for value, *counts in session.execute(query):
+        place = Place(value, value, _rule_words(value)) if rule else dimension.place(scope, value)
+        found[place] = tuple(map(sum, zip(found.get(place, (0,) * 6), counts, strict=True)))
+    rows = tuple(Row(place.key, place.words, _values(*counts)) for place, counts in sorted(found.items()))
+    return Table(
+        "Rule" if rule else dimension.words, COLUMNS, rows, Row("total", "Total", _values(*_totals(session, scope)))
+    )
+
+
+def _rule_words(rule: str) -> str:
+    words = words_of(rule)
+    return words[:1].upper() + words[1:]
+
+
+def _totals(session: Session, scope: Scope) -> Counts:
+    query = select(*_counts()).join(Appointment, Appointment.id == Reminder.appointment_id).where(*_due(scope))
+    return tuple(session.execute(query).one())
+
+
+def _values(delivered: int, failed: int, unclear: int, not_sent: int, visits: int, confirmed: int) -> tuple[Value, ...]:
+    due = delivered + failed + unclear + not_sent
+    return (
+        due, delivered, failed, unclear, not_sent, share(delivered, due), visits, confirmed, share(confirmed, visits),
+    )  # fmt: skip
+
+
+def figure(session: Session, scope: Scope) -> Figure:
+    due, delivered, failed, _, not_sent, part, visits, confirmed, _ = _values(*_totals(session, scope))
+    before = _values(*_totals(session, scope.before))
+    return Figure(
+        REPORT.name,
+        "Reminders delivered",
+        Unit.PERCENT,
+        Better.UP,
+        part,
+        before[5],
+        f"{delivered:,} of {due:,}; {confirmed:,} of {visits:,} visits confirmed; {failed:,} failed",
+    )
+
+
+def _visits_with(condition: ColumnElement[bool], *of_visit: ColumnElement[bool]) -> Callable[[Session, Scope], Select[int]]:
+    def ids(_session: Session, scope: Scope) -> Select[int]:
+        start, end = scope.period.bounds(scope.clinic.zone)
+        reminded = exists().where(
+            Reminder.appointment_id == Appointment.id, Reminder.due_at >= start, Reminder.due_at < end, condition
+        )
+        return select(Appointment.id).where(
+            Appointment.clinic_id == scope.clinic.id, *scope.of_filters, *of_visit, reminded
+        )
+
+    return ids
+
+
+REPORT = Report(
+    name="reminders",
+    title="Reminders delivered and confirmed",
+    definition=(
+        "Reminders that were due in the period and should have reached someone, by what became of them; and of the visits"
+        " with a delivered one, the share that the patient confirmed."
+    ),
+    groups=named("week") | {"rule": "Rule"} | named("kind", "session", "protocol"),
+    table=table,
+    figure=figure,
+    parts={
+        "failed": Part("Visits with a failed reminder", _visits_with(FAILED)),
+        "not_sent": Part("Visits whose reminder could not be sent", _visits_with(NOT_SENT)),
+        "unconfirmed": Part(
+            "Visits reminded of and not confirmed", _visits_with(DELIVERED, Appointment.response != Response.ACCEPTED)
+        ),
+    },
+)

@@ -1,0 +1,113 @@
+"""What a report gives: a table of figures by group, and the one figure that stands for it on the front page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from scheduler.services.reports.scope import Scope
+
+Value = int | float | None
+
+
+class Unit(StrEnum):
+    COUNT = "count"
+    PERCENT = "percent"
+    DAYS = "days"
+    HOURS = "hours"
+
+
+class Better(StrEnum):
+    """Which way a figure should go."""
+
+    UP = "up"
+    DOWN = "down"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`plotted` columns are drawn: counts of one unit on top of each other, or one share."""
+
+    key: str
+    words: str
+    unit: Unit = Unit.COUNT
+    plotted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    key: str
+    words: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`group` is what the rows are, in words. A total may be less than the sum: a visit counts once."""
+
+    group: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    total: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The figure of a report for a period and for the one before. `details` says of what it is made."""
+
+    report: str
+    words: str
+    unit: Unit
+    better: Better
+    value: Value
+    before: Value
+    details: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Visits behind a figure: their name in addresses, in words, and the query for their ids."""
+
+    words: str
+    ids: Callable[[Session, Scope], Select[int]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """`definition` says in one sentence what is counted; docs/reports.md has the formula.
+
+    The first of `groups` is what is shown unless another one is asked for. `counts_all` marks one that does not heed
+    the filters by practitioner and protocol.
+    """
+
+    name: str
+    title: str
+    definition: str
+    groups: Mapping[str, str]
+    table: Callable[[Session, Scope, str], Table]
+    figure: Callable[[Session, Scope], Figure]
+    parts: Mapping[str, Part]
+    counts_all: bool = False
+
+    @property
+    def usual_group(self) -> str:
+        return next(iter(self.groups))
+
+
+def share(count: float, of: float) -> float | None:
+    """Return a share in per cent with one decimal; None of nothing."""
+    return round(100 * count / of, 1) if of else None
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def summed(rows: Sequence[Sequence[int]], width: int) -> tuple[int, ...]:
+    """Return the sum of each column."""
+    return tuple(sum(row[at] for row in rows) for at in range(width))
