@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
+from babel.numbers import format_decimal
 from babel.dates import (
     format_date,
     format_interval,
@@ -135,6 +136,10 @@ class Formats:
     def city(self, zone_key: str) -> str:
         """Return the city after which people call a zone, such as "New York"."""
         return get_timezone_location(zone_key, locale=self._babel, return_city=True)
+
+    def number(self, value: float) -> str:
+        """Return such as "1,234.5"."""
+        return str(format_decimal(value, locale=self._babel))
 
     @property
     def uses_24_hours(self) -> bool:

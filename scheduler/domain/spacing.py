@@ -50,9 +50,16 @@ def gap(
     offset: Offset, earlier: datetime, start: datetime, zone: ZoneInfo, is_working: Callable[[date], bool]
 ) -> int:
     """Return how far a start is from an earlier instant, in the offset's unit."""
+    hours = (start - earlier) / HOUR
+    return gap_of_days(offset, local_on(earlier, zone), local_on(start, zone), hours, is_working)
+
+
+def gap_of_days(
+    offset: Offset, first: date, last: date, hours: float, is_working: Callable[[date], bool]
+) -> int:
+    """Return the same from two clinic-local days and the hours between the instants."""
     if offset.unit is Unit.HOURS:
-        return round((start - earlier) / HOUR)
-    first, last = local_on(earlier, zone), local_on(start, zone)
+        return round(hours)
     if offset.unit is Unit.DAYS:
         return (last - first).days
     return sum(is_working(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))

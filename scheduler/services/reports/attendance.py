@@ -34,11 +34,11 @@ LATE_CANCELED = and_(
 DUE = or_(HELD, MISSED, LATE_CANCELED)
 MEASURES = (DUE, MISSED, LATE_CANCELED)
 COLUMNS = (
-    Column("due", "Visits due"),
-    Column("no_shows", "No-shows"),
-    Column("late_canceled", "Canceled late"),
-    Column("no_show_share", "No-show rate", Unit.PERCENT, plotted=True),
-    Column("late_share", "Late cancellation rate", Unit.PERCENT),
+    Column("due", "Visits due", "Held, no-shows, and those that the patient canceled late."),
+    Column("no_shows", "No-shows", "The patient did not come."),
+    Column("late_canceled", "Canceled late", "Canceled by the patient less than 24 hours before the start."),
+    Column("no_show_share", "No-show rate", "No-shows of visits due.", Unit.PERCENT, plotted=True),
+    Column("late_share", "Late cancellation rate", "Late cancellations of visits due.", Unit.PERCENT),
 )
 
 
@@ -63,6 +63,7 @@ def _totals(session: Session, scope: Scope) -> tuple[int, int, int]:
 def figure(session: Session, scope: Scope) -> Figure:
     due, missed, late = _totals(session, scope)
     due_before, missed_before, _ = _totals(session, scope.before)
+    number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "No-show rate",
@@ -70,7 +71,7 @@ def figure(session: Session, scope: Scope) -> Figure:
         Better.DOWN,
         share(missed, due),
         share(missed_before, due_before),
-        f"{missed:,} of {due:,} visits due; {late:,} canceled late",
+        f"{number(missed)} of {number(due)} visits due; {number(late)} canceled late",
     )
 
 
@@ -91,6 +92,5 @@ REPORT = Report(
     ),
     groups=named("session", "weekday", "hour", "lead", "answer", "kind", "protocol", "week"),
     table=table,
-    figure=figure,
     parts={"no_shows": Part("No-shows", _missed), "late_canceled": Part("Canceled late", _late)},
 )

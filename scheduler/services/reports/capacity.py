@@ -23,7 +23,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.planning.calendar_frame import frame
-from scheduler.services.reports.dimensions import DIMENSIONS, Place, local_day, named, seconds_between
+from scheduler.services.reports.dimensions import DIMENSIONS, Place, as_date, local_day, named, seconds_between
 from scheduler.services.reports.scope import Scope
 from scheduler.services.reports.tables import (
     Better,
@@ -40,9 +40,9 @@ from scheduler.services.reports.tables import (
 from scheduler.services.reports.visits import HELD
 
 COLUMNS = (
-    Column("used", "Used", Unit.HOURS),
-    Column("open", "Open", Unit.HOURS),
-    Column("used_share", "Used", Unit.PERCENT, plotted=True),
+    Column("used", "Used", "By visits that were held, from set-up to turnover.", Unit.HOURS),
+    Column("open", "Open", "Until now, by the hours and closures as they are today.", Unit.HOURS),
+    Column("used_share", "Used", "Used of open.", Unit.PERCENT, plotted=True),
 )
 HOUR = 3600
 Seconds = dict[tuple[int, date], float]  # by resource and clinic-local day
@@ -59,22 +59,23 @@ class Capacity:
 
 CHAIRS = Capacity(Role.CHAIR, "Chair", "Chair time used")
 NURSES = Capacity(Role.NURSE, "Nurse", "Nurse capacity used")
+MEASURED = {Role.CHAIR: CHAIRS, Role.NURSE: NURSES}
 
 
-def open_time(session: Session, scope: Scope, role: Role) -> Seconds:
-    """Return the seconds for which each resource in use that has the role was open until now, times its units."""
+def open_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
+    """Return the seconds for which each chair and nurse in use was open until now, times its units."""
     calendar = frame(session, scope.clinic, scope.period.first_on, scope.period.days)
     end = scope.period.bounds(scope.clinic.zone)[1]
     ahead = [Window(scope.now.astimezone(UTC), end)] if scope.now < end else []
-    found: Seconds = defaultdict(float)
+    found: dict[Role, Seconds] = {role: defaultdict(float) for role in MEASURED}
     known: dict[tuple[Window, ...], Mapping[date, float]] = {}
     for resource in calendar.resources:
-        if role in resource.roles:
+        for role in resource.roles & MEASURED.keys():
             windows = tuple(subtract(_duty(calendar, resource), ahead))
             if windows not in known:  # most work whenever the clinic is open
                 known[windows] = _by_day(windows, scope)
             for on, seconds in known[windows].items():
-                found[resource.id, on] += seconds * resource.units
+                found[role][resource.id, on] += seconds * resource.units
     return found
 
 
@@ -95,27 +96,28 @@ def _duty(calendar: Calendar, resource: PlannerResource) -> list[Window]:
     return subtract(base, closed)
 
 
-def used_time(session: Session, scope: Scope, role: Role) -> Seconds:
-    """Return the seconds for which visits held in the period used each resource in this role."""
+def used_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
+    """Return the seconds for which visits held in the period used each chair and each nurse."""
     query = (
         select(
+            Allocation.role,
             Allocation.resource_id,
             local_day().label("on"),
             func.sum(seconds_between(Allocation.start_at, Allocation.end_at)),
         )
         .join(Appointment, Appointment.id == Allocation.appointment_id)
-        .where(*scope.visits, HELD, Allocation.role == role, Allocation.released_at.is_(None))
-        .group_by(Allocation.resource_id, "on")
+        .where(*scope.visits, HELD, Allocation.role.in_(MEASURED), Allocation.released_at.is_(None))
+        .group_by(Allocation.role, Allocation.resource_id, "on")
     )
-    return {
-        (resource_id, on if isinstance(on, date) else date.fromisoformat(on)): float(seconds)
-        for resource_id, on, seconds in session.execute(query)
-    }
+    found: dict[Role, Seconds] = {role: {} for role in MEASURED}
+    for role, resource_id, on, seconds in session.execute(query):
+        found[Role(role)][resource_id, as_date(on)] = float(seconds)
+    return found
 
 
 def _table(session: Session, scope: Scope, group: str, capacity: Capacity) -> Table:
     scope = whole(scope)
-    used, there = (of(session, scope, capacity.role) for of in (used_time, open_time))
+    used, there = (of(session, scope)[capacity.role] for of in (used_time, open_time))
     names = _names(session, scope)
     rows: dict[Place, list[float]] = {}
     if group != "resource":
@@ -144,20 +146,30 @@ def _names(session: Session, scope: Scope) -> dict[int, Place]:
     return found
 
 
-def _figure(session: Session, scope: Scope, name: str, capacity: Capacity) -> Figure:
-    totals = []
-    for at in (whole(scope), whole(scope.before)):
-        used = sum(used_time(session, at, capacity.role).values())
-        totals.append((used, sum(open_time(session, at, capacity.role).values())))
-    (used, there), (used_before, there_before) = totals
+def figures(session: Session, scope: Scope) -> list[Figure]:
+    """Return the figure of chairs and the one of nurses."""
+    both = whole(scope.both)
+    used, there = used_time(session, both), open_time(session, both)
+    return [
+        _figure(scope, report, of, used[of.role], there[of.role])
+        for report, of in ((CHAIRS_REPORT, CHAIRS), (NURSES_REPORT, NURSES))
+    ]
+
+
+def _figure(scope: Scope, report: Report, of: Capacity, used: Seconds, there: Seconds) -> Figure:
+    period, number = scope.period, scope.clinic.formats.number
+    now, before = (
+        [sum(amount for (_, on), amount in seconds.items() if at.holds(on)) for seconds in (used, there)]
+        for at in (period, period.before)
+    )
     return Figure(
-        name,
-        capacity.figure,
+        report.name,
+        of.figure,
         Unit.PERCENT,
-        Better.UP if capacity is CHAIRS else Better.NEITHER,
-        share(used, there),
-        share(used_before, there_before),
-        f"{used / HOUR:,.0f} of {there / HOUR:,.0f} hours",
+        Better.UP if of is CHAIRS else Better.NEITHER,
+        share(*now),
+        share(*before),
+        f"{number(round(now[0] / HOUR))} of {number(round(now[1] / HOUR))} hours",
     )
 
 
@@ -189,7 +201,6 @@ def _report(name: str, title: str, definition: str, capacity: Capacity) -> Repor
         definition=definition,
         groups=named("week", "weekday") | {"resource": capacity.resource},
         table=lambda session, scope, group: _table(session, scope, group, capacity),
-        figure=lambda session, scope: _figure(session, scope, name, capacity),
         parts={"held": _ids(capacity)},
         counts_all=True,
     )

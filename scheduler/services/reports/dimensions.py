@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, case, exists, extract, func, select
+from sqlalchemy import ColumnElement, Float, case, exists, extract, func, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.functions import FunctionElement
 
+from scheduler.domain.formats import Formats
+from scheduler.domain.message_reasons import MessageReason
 from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
@@ -26,6 +29,8 @@ NO_NUMBER = "No session number"
 LEADS = (("0", "Less than 1 day", 1), ("1", "1 to 6 days", 7), ("2", "7 to 13 days", 14), ("3", "14 to 27 days", 28))
 LEAST_LEAD = ("4", "28 days or more")
 ANSWERS = {"yes": "Confirmed", "no": "Reminded, not confirmed", "none": "No reminder sent"}
+# the history of a demo was never sent, and counts as if it had been
+DELIVERED = or_(Reminder.state == ReminderState.SENT, Reminder.reason_code == MessageReason.DEMO)
 Sums = dict["Place", list[int]]
 
 
@@ -96,18 +101,23 @@ def folded(
     return dict(sorted(found.items()))
 
 
-def _date(value: Any) -> date:
+def as_date(value: Any) -> date:
     """Return what `date()` gives: a date on PostgreSQL, text on SQLite."""
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _week(scope: Scope, value: Any) -> Place:
-    on = scope.clinic.formats.week_start(_date(value))
-    return Place(on, on.isoformat(), f"Week of {scope.clinic.formats.date(on)}")
+    return _week_of(scope.clinic.formats, as_date(value))
+
+
+@lru_cache(maxsize=4096)  # the same days come at every question, and Babel takes its time
+def _week_of(formats: Formats, on: date) -> Place:
+    first = formats.week_start(on)
+    return Place(first, first.isoformat(), f"Week of {formats.date(first)}")
 
 
 def _weekday(scope: Scope, value: Any) -> Place:
-    number, formats = _date(value).isoweekday(), scope.clinic.formats
+    number, formats = as_date(value).isoweekday(), scope.clinic.formats
     return Place(formats.week.index(number), str(number), formats.weekday(number))
 
 
@@ -117,8 +127,14 @@ def _hour(scope: Scope, value: Any) -> Place:
 
 
 def _kind(_scope: Scope, value: str) -> Place:
-    words = value.replace("-", " ")
-    return Place(words, value, words[:1].upper() + words[1:])
+    words = kind_words(value)
+    return Place(words, value, words)
+
+
+def kind_words(kind: str) -> str:
+    """Return a kind of visit as people read it."""
+    words = kind.replace("-", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _protocol(scope: Scope, value: int | None) -> Place:
@@ -149,9 +165,7 @@ def _lead_column() -> ColumnElement[str]:
 
 
 def _answer_column() -> ColumnElement[str]:
-    reminded = exists().where(
-        Reminder.appointment_id == Appointment.id, Reminder.state == ReminderState.SENT
-    )
+    reminded = exists().where(Reminder.appointment_id == Appointment.id, DELIVERED)
     return case((Appointment.response == Response.ACCEPTED, "yes"), (reminded, "no"), else_="none")
 
 

@@ -36,16 +36,16 @@ from scheduler.services.reports.tables import (
 from scheduler.services.reports.visits import HELD
 
 BY_SESSION = (
-    Column("reached", "Reached it"),
-    Column("left", "Left after it"),
-    Column("left_share", "Left after it, of those who reached it", Unit.PERCENT, plotted=True),
+    Column("reached", "Reached it", "Inductions that ended and had this session, but in which it was not the last one of the protocol."),
+    Column("left", "Left after it", "Inductions whose course ended before the last session."),
+    Column("left_share", "Left after it, of those who reached it", "Of those that reached it.", Unit.PERCENT, plotted=True),
 )
 BY_GROUP = (
-    Column("ended", "Ended"),
-    Column("completed", "Completed"),
-    Column("left", "Left early"),
-    Column("completed_share", "Completed", Unit.PERCENT, plotted=True),
-    Column("days", "Median days from first to last session", Unit.DAYS),
+    Column("ended", "Ended", "With at least one session held: completed, or the course was stopped or closed in the period."),
+    Column("completed", "Completed", "The last session of the induction was held in the period."),
+    Column("left", "Left early", "Inductions whose course ended before the last session."),
+    Column("completed_share", "Completed", "Completed of ended.", Unit.PERCENT, plotted=True),
+    Column("days", "Median days from first to last session", "Of the completed ones, from the day of the first session to the day of the last.", Unit.DAYS),
 )
 
 
@@ -200,8 +200,11 @@ def _values(found: Iterable[Induction]) -> tuple[Value, ...]:
 
 
 def figure(session: Session, scope: Scope) -> Figure:
-    now, before = ended(session, scope), ended(session, scope.before)
+    both = ended(session, scope.both)
+    now = [one for one in both if scope.period.holds(one.ended_on)]
+    before = [one for one in both if not scope.period.holds(one.ended_on)]
     completed = sum(one.is_completed for one in now)
+    number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Inductions completed",
@@ -209,7 +212,7 @@ def figure(session: Session, scope: Scope) -> Figure:
         Better.UP,
         share(completed, len(now)),
         share(sum(one.is_completed for one in before), len(before)),
-        f"{completed:,} of {len(now):,} that ended",
+        f"{number(completed)} of {number(len(now))} that ended",
     )
 
 
@@ -262,6 +265,5 @@ REPORT = Report(
     ),
     groups={"session": "Session number"} | named("protocol", "week"),
     table=table,
-    figure=figure,
     parts={"completed": Part("Completed", _completed), "left": Part("Left early", _left)},
 )

@@ -29,13 +29,13 @@ from scheduler.services.reports.tables import (
 )
 
 COLUMNS = (
-    Column("openings", "Openings"),
-    Column("filled", "Filled by an offer"),
-    Column("taken", "Booked otherwise"),
-    Column("unused", "Not used"),
-    Column("filled_share", "Filled again", Unit.PERCENT, plotted=True),
-    Column("offers", "Offers"),
-    Column("accepted", "Offers accepted"),
+    Column("openings", "Openings", "Filled, booked otherwise, or not used until their end."),
+    Column("filled", "Filled by an offer", "A patient on the waitlist accepted an offer."),
+    Column("taken", "Booked otherwise", "Booked by the desk or a patient without an offer."),
+    Column("unused", "Not used", "The time passed."),
+    Column("filled_share", "Filled again", "Filled by an offer or booked otherwise, of openings.", Unit.PERCENT, plotted=True),
+    Column("offers", "Offers", "Sent about these openings."),
+    Column("accepted", "Offers accepted", "By the patient."),
 )
 COUNTED = (OpeningOutcome.FILLED, OpeningOutcome.TAKEN, OpeningOutcome.PAST)  # the clinic could have used it
 WIDTH = len(COUNTED) + 2
@@ -105,7 +105,8 @@ def _values(counts: Sequence[int]) -> tuple[Value, ...]:
 
 def figure(session: Session, scope: Scope) -> Figure:
     now, before = (_values(_totals(list(ended(session, at)))) for at in (scope, scope.before))
-    openings, filled, taken, _, part, offers, _ = now
+    openings, filled, taken, _, part, *_ = now
+    number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Openings filled again",
@@ -113,7 +114,7 @@ def figure(session: Session, scope: Scope) -> Figure:
         Better.UP,
         part,
         before[4],
-        f"{filled:,} by an offer and {taken:,} otherwise, of {openings:,}; {offers:,} offers",
+        f"{number(filled or 0)} by an offer and {number(taken or 0)} otherwise, of {number(openings or 0)}",
     )
 
 
@@ -136,7 +137,6 @@ REPORT = Report(
     ),
     groups=named("week") | {"cause": "Cause"},
     table=table,
-    figure=figure,
     parts={"unused": _left(OpeningOutcome.PAST), "filled": _left(OpeningOutcome.FILLED)},
     counts_all=True,
 )

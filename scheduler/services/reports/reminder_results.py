@@ -15,7 +15,7 @@ from scheduler.domain.reminders import words_of
 from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.reports.dimensions import DIMENSIONS, Place, named
+from scheduler.services.reports.dimensions import DELIVERED, DIMENSIONS, Place, named
 from scheduler.services.reports.scope import Conditions, Scope
 from scheduler.services.reports.tables import (
     Better,
@@ -31,17 +31,16 @@ from scheduler.services.reports.tables import (
 )
 
 COLUMNS = (
-    Column("due", "Reminders due"),
-    Column("delivered", "Delivered"),
-    Column("failed", "Failed"),
-    Column("unclear", "Delivery unknown"),
-    Column("not_sent", "Not sent, to be called"),
-    Column("delivered_share", "Delivered", Unit.PERCENT, plotted=True),
-    Column("visits", "Visits reminded of"),
-    Column("confirmed", "of these confirmed"),
-    Column("confirmed_share", "Confirmed", Unit.PERCENT),
+    Column("due", "Reminders due", "Delivered, failed, unknown, or not sent because the patient must be called."),
+    Column("delivered", "Delivered", "Accepted by the mail server, and not returned."),
+    Column("failed", "Failed", "Refused or returned."),
+    Column("unclear", "Delivery unknown", "The mail server did not answer."),
+    Column("not_sent", "Not sent, to be called", "No working address, opted out, over the daily limit, or the visit was affected by a closure."),
+    Column("delivered_share", "Delivered", "Delivered of due.", Unit.PERCENT, plotted=True),
+    Column("visits", "Visits reminded of", "Visits with at least one delivered reminder. A visit counts once in each row."),
+    Column("confirmed", "of these confirmed", "Of these, the patient confirmed."),
+    Column("confirmed_share", "Confirmed", "Confirmed of reminded of.", Unit.PERCENT),
 )
-DELIVERED = Reminder.state == ReminderState.SENT
 FAILED = Reminder.state == ReminderState.FAILED
 UNCLEAR = Reminder.state == ReminderState.UNCERTAIN
 NOT_SENT = and_(Reminder.state == ReminderState.SKIPPED, Reminder.reason_code.in_(NEEDS_CALL))
@@ -116,16 +115,18 @@ def _values(delivered: int, failed: int, unclear: int, not_sent: int, visits: in
 
 
 def figure(session: Session, scope: Scope) -> Figure:
-    due, delivered, failed, _, not_sent, part, visits, confirmed, _ = _values(*_totals(session, scope))
-    before = _values(*_totals(session, scope.before))
+    counts, before = _totals(session, scope), _values(*_totals(session, scope.before))
+    delivered, *_, visits, confirmed = counts
+    due = sum(counts[:4])
+    number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Reminders delivered",
         Unit.PERCENT,
         Better.UP,
-        part,
+        share(delivered, due),
         before[5],
-        f"{delivered:,} of {due:,}; {confirmed:,} of {visits:,} visits confirmed; {failed:,} failed",
+        f"{number(delivered)} of {number(due)}; {number(confirmed)} of {number(visits)} visits confirmed",
     )
 
 
@@ -151,7 +152,6 @@ REPORT = Report(
     ),
     groups=named("week") | {"rule": "Rule"} | named("kind", "session", "protocol"),
     table=table,
-    figure=figure,
     parts={
         "failed": Part("Visits with a failed reminder", _visits_with(FAILED)),
         "not_sent": Part("Visits whose reminder could not be sent", _visits_with(NOT_SENT)),

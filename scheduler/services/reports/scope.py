@@ -41,6 +41,11 @@ class Scope:
         return replace(self, period=self.period.before)
 
     @property
+    def both(self) -> Scope:
+        """The same for the period and the one before together."""
+        return replace(self, period=Period(self.period.before.first_on, self.period.last_on))
+
+    @property
     def plans(self) -> dict[int, Plan]:
         """The protocols that count, by the id of their version."""
         return {

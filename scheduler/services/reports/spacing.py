@@ -8,16 +8,16 @@ from datetime import date
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from scheduler.domain.plans import Offset
-from scheduler.domain.spacing import gap
+from scheduler.domain.plans import Edge, Offset
+from scheduler.domain.spacing import gap_of_days
 from scheduler.domain.status import ATTENDED
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.clinic.working_days import working_days
-from scheduler.services.reports.dimensions import DIMENSIONS, folded, named
+from scheduler.services.reports.dimensions import DIMENSIONS, as_date, folded, named, seconds_between
 from scheduler.services.reports.scope import Scope
 from scheduler.services.reports.tables import (
     Better,
@@ -35,12 +35,14 @@ from scheduler.services.reports.tables import (
 from scheduler.services.reports.visits import HELD
 
 COLUMNS = (
-    Column("gaps", "Gaps"),
-    Column("ideal", "Ideal"),
-    Column("allowed", "Within the limits"),
-    Column("outside", "Outside (override)"),
-    Column("kept_share", "Kept", Unit.PERCENT, plotted=True),
+    Column("gaps", "Gaps", "Dosing visits held after an earlier one of the same course."),
+    Column("ideal", "Ideal", "As far apart as the protocol recommends."),
+    Column("allowed", "Within the limits", "Not ideal, but between the shortest and the longest spacing of the protocol."),
+    Column("outside", "Outside (override)", "Shorter or longer than the protocol allows."),
+    Column("kept_share", "Kept", "Ideal or within the limits, of all gaps.", Unit.PERCENT, plotted=True),
 )
+
+HOUR = 3600
 
 
 class Kept(IntEnum):
@@ -62,17 +64,17 @@ class Gap:
 
 def gaps(session: Session, scope: Scope) -> Iterator[Gap]:
     """Yield the gaps of the dosing visits held in the period whose step has a spacing in the protocol."""
-    works, zone = working_days(session, scope.clinic), scope.clinic.zone
+    works = working_days(session, scope.clinic)
     offsets = {
         (id_, action.key): action.offset for id_, plan in scope.plans.items() for action in plan.actions
     }
-    for row in session.execute(_rows(scope)):
-        offset = offsets.get((row.plan_definition_id, row.action))
+    for visit_id, plan_id, action, position, on, since, *seconds in session.execute(_rows(scope)):
+        offset = offsets.get((plan_id, action))
         if offset is not None:
-            earlier = row.earlier_end if offset.edge == "end" else row.earlier_start
-            amount = gap(offset, earlier, row.start_at, zone, works)
-            on = row.local_start.date()
-            yield Gap(row.id, on, row.plan_definition_id, row.position, kept(offset, amount))
+            first, last = as_date(since), as_date(on)
+            hours = float(seconds[offset.edge is Edge.END]) / HOUR
+            amount = gap_of_days(offset, first, last, hours, works)
+            yield Gap(visit_id, last, plan_id, position, kept(offset, amount))
 
 
 def kept(offset: Offset, amount: int) -> Kept:
@@ -94,13 +96,13 @@ def _rows(scope: Scope) -> Select[Any]:
     return (
         select(
             Appointment.id,
+            CarePlan.plan_definition_id,
             Appointment.action,
             Appointment.position,
-            Appointment.start_at,
-            Appointment.local_start,
-            CarePlan.plan_definition_id,
-            earlier.start_at.label("earlier_start"),
-            earlier.end_at.label("earlier_end"),
+            func.date(Appointment.local_start),
+            func.date(earlier.local_start),  # a visit ends on the day on which it starts
+            seconds_between(earlier.start_at, Appointment.start_at),
+            seconds_between(earlier.end_at, Appointment.start_at),
         )
         .join(CarePlan, CarePlan.id == Appointment.care_plan_id)
         .join(earlier, earlier.care_plan_id == Appointment.care_plan_id)
@@ -118,11 +120,11 @@ def _rows(scope: Scope) -> Select[Any]:
 
 def table(session: Session, scope: Scope, group: str) -> Table:
     dimension = DIMENSIONS[group]
-    raw = []
+    raw: dict[Any, list[int]] = {}
     for one in gaps(session, scope):
         value = {"session": one.position, "protocol": one.plan_id}.get(group, one.on)
-        raw.append((value, [int(one.kept is kind) for kind in Kept]))
-    found = folded(scope, dimension, raw, len(Kept))
+        raw.setdefault(value, [0] * len(Kept))[one.kept] += 1
+    found = folded(scope, dimension, list(raw.items()), len(Kept))
     rows = tuple(Row(place.key, place.words, _values(*counts)) for place, counts in found.items())
     total = summed(list(found.values()), len(Kept))
     return Table(dimension.words, COLUMNS, rows, Row("total", "Total", _values(*total)))
@@ -134,8 +136,12 @@ def _values(ideal: int, allowed: int, outside: int) -> tuple[Value, ...]:
 
 
 def figure(session: Session, scope: Scope) -> Figure:
-    now, before = ([one.kept for one in gaps(session, at)] for at in (scope, scope.before))
+    now: list[Kept] = []
+    before: list[Kept] = []
+    for one in gaps(session, scope.both):
+        (now if scope.period.holds(one.on) else before).append(one.kept)
     ideal, outside = now.count(Kept.IDEAL), now.count(Kept.OUTSIDE)
+    number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Spacing kept",
@@ -143,7 +149,7 @@ def figure(session: Session, scope: Scope) -> Figure:
         Better.UP,
         share(len(now) - outside, len(now)),
         share(len(before) - before.count(Kept.OUTSIDE), len(before)),
-        f"{ideal:,} of {len(now):,} gaps ideal, {outside:,} outside",
+        f"{number(ideal)} of {number(len(now))} gaps ideal, {number(outside)} outside",
     )
 
 
@@ -165,7 +171,6 @@ REPORT = Report(
     ),
     groups=named("session", "protocol", "week"),
     table=table,
-    figure=figure,
     parts={
         "outside": Part("Outside (override)", _of(Kept.OUTSIDE)),
         "allowed": Part("Within the limits", _of(Kept.ALLOWED)),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.csv_cells import csv_header, csv_line
 from scheduler.services.reports.scope import Scope
 
 Value = int | float | None
@@ -31,10 +33,14 @@ class Better(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`plotted` columns are drawn: counts of one unit on top of each other, or one share."""
+    """`means` says what is counted, where the words alone do not.
+
+    `plotted` columns are drawn: counts on top of each other, or one share.
+    """
 
     key: str
     words: str
+    means: str = ""
     unit: Unit = Unit.COUNT
     plotted: bool = False
 
@@ -90,7 +96,6 @@ class Report:
     definition: str
     groups: Mapping[str, str]
     table: Callable[[Session, Scope, str], Table]
-    figure: Callable[[Session, Scope], Figure]
     parts: Mapping[str, Part]
     counts_all: bool = False
 
@@ -104,10 +109,13 @@ def share(count: float, of: float) -> float | None:
     return round(100 * count / of, 1) if of else None
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
-
-
 def summed(rows: Sequence[Sequence[int]], width: int) -> tuple[int, ...]:
     """Return the sum of each column."""
     return tuple(sum(row[at] for row in rows) for at in range(width))
+
+
+def csv_lines(table: Table, zone: ZoneInfo) -> Iterator[str]:
+    """Yield a table as CSV: a line for each row, then the total. Shares are in per cent."""
+    yield csv_header(["key", table.group, *(column.key for column in table.columns)], zone)
+    for row in (*table.rows, table.total):
+        yield csv_line([row.key, row.words, *row.values], zone)

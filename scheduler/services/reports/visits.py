@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import ATTENDED, WAITING, AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.services.reports.dimensions import DIMENSIONS, WEEK, _kind, folded, local_day, named, sums
+from scheduler.services.reports.dimensions import DIMENSIONS, WEEK, folded, kind_words, local_day, named, sums
 from scheduler.services.reports.scope import Scope
 from scheduler.services.reports.tables import (
     Better,
@@ -18,19 +20,20 @@ from scheduler.services.reports.tables import (
     Row,
     Table,
     Unit,
-    counted,
     summed,
 )
 
 HELD = Appointment.status.in_(ATTENDED)
 MISSED = Appointment.status == AppointmentStatus.NOSHOW
 CANCELED = Appointment.status == AppointmentStatus.CANCELLED
+WEEK_AND_KIND = "week-kind"
+MOST_KINDS = 7  # that a plot tells apart
 COLUMNS = (
-    Column("held", "Held", plotted=True),
-    Column("not_recorded", "Not recorded"),
-    Column("no_shows", "No-shows"),
-    Column("canceled", "Canceled"),
-    Column("ahead", "Ahead"),
+    Column("held", "Held", "The patient was checked in or treated.", plotted=True),
+    Column("not_recorded", "Not recorded", "The start has passed and nothing was recorded. Record these: they are missing in every other figure."),
+    Column("no_shows", "No-shows", "The patient did not come."),
+    Column("canceled", "Canceled", "Canceled by the patient, a provider or the clinic."),
+    Column("ahead", "Ahead", "Booked and still to come."),
 )
 
 
@@ -56,34 +59,38 @@ def table(session: Session, scope: Scope, group: str) -> Table:
     return Table(dimension.words, COLUMNS, rows, Row("total", "Total", total))
 
 
-WEEK_AND_KIND = "week-kind"
-
-
 def _by_week_and_kind(session: Session, scope: Scope) -> Table:
-    """Return the visits held in each week, with a column for each kind."""
+    """Return the visits held in each week, with a column for each of the most frequent kinds and one for the others."""
     query = (
         select(local_day().label("on"), Appointment.kind, func.count())
         .where(*scope.visits, HELD)
         .group_by("on", Appointment.kind)
     )
     found = session.execute(query).all()
-    kinds = sorted({_kind(scope, kind) for _, kind, _ in found})
-    at = {place.key: number for number, place in enumerate(kinds)}
-    width = len(kinds) + 1
+    totals = Counter[str]()
+    for _, kind, count in found:
+        totals[kind] += count
+    shown = [kind for kind, _ in sorted(totals.items(), key=lambda one: (-one[1], one[0]))]
+    shown = shown if len(shown) <= MOST_KINDS else shown[: MOST_KINDS - 1]
+    width = len(shown) + 2
     raw = []
     for on, kind, count in found:
         counts = [0] * width
-        counts[at[kind]] = counts[-1] = count
+        counts[shown.index(kind) if kind in shown else -2] = counts[-1] = count
         raw.append((on, counts))
     weeks = folded(scope, WEEK, raw, width)
-    columns = (*(Column(one.key, one.words, plotted=True) for one in kinds), Column("all", "All kinds"))
-    rows = tuple(Row(place.key, place.words, tuple(counts)) for place, counts in weeks.items())
-    return Table(WEEK.words, columns, rows, Row("total", "Total", summed(list(weeks.values()), width)))
+    columns = [Column(kind, kind_words(kind), "Visits of this kind that were held.", plotted=True) for kind in shown]
+    columns += [Column("other", "Other kinds", "Visits held of all other kinds.", plotted=True), Column("all", "All kinds")]
+    kept = [at for at in range(width) if at != width - 2 or len(totals) > len(shown)]
+    rows = [Row(place.key, place.words, tuple(counts[at] for at in kept)) for place, counts in weeks.items()]
+    total = summed([row.values for row in rows], len(kept))
+    return Table(WEEK.words, tuple(columns[at] for at in kept), tuple(rows), Row("total", "Total", total))
 
 
 def figure(session: Session, scope: Scope) -> Figure:
     held, open_ones = _totals(session, scope)
     before, _ = _totals(session, scope.before)
+    number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Visits held",
@@ -91,7 +98,7 @@ def figure(session: Session, scope: Scope) -> Figure:
         Better.NEITHER,
         held,
         before,
-        f"{open_ones:,} not recorded" if open_ones else "All visits are recorded",
+        f"{number(open_ones)} not recorded" if open_ones else "All visits are recorded",
     )
 
 
@@ -120,6 +127,5 @@ REPORT = Report(
     definition="Each visit counts once, on the day it is booked for now, by what became of it.",
     groups={WEEK_AND_KIND: "Week and kind"} | named("week", "kind", "protocol", "weekday", "hour"),
     table=table,
-    figure=figure,
     parts={column.key: _ids(column.key) for column in COLUMNS},
 )

@@ -30,14 +30,13 @@ from scheduler.services.reports.tables import (
     Table,
     Unit,
     Value,
-    counted,
 )
 from scheduler.services.reports.visits import HELD
 
 COLUMNS = (
-    Column("courses", "Courses begun"),
-    Column("median", "Median days", Unit.DAYS, plotted=True),
-    Column("most", "9 of 10 within", Unit.DAYS),
+    Column("courses", "Courses begun", "Their first dosing visit was held in the period."),
+    Column("median", "Median days", "Half of the courses waited this long or less.", Unit.DAYS, plotted=True),
+    Column("most", "9 of 10 within", "Nine of ten courses waited this long or less.", Unit.DAYS),
 )
 
 
@@ -126,9 +125,10 @@ def _values(of: Sequence[Wait]) -> tuple[Value, ...]:
 
 
 def figure(session: Session, scope: Scope) -> Figure:
-    courses, middle, most = _values(waits(session, scope))
-    _, before, _ = _values(waits(session, scope.before))
-    details = counted(int(courses or 0), "course") + " begun"
+    both = waits(session, scope.both)
+    courses, middle, most = _values([one for one in both if scope.period.holds(one.first_on)])
+    _, before, _ = _values([one for one in both if not scope.period.holds(one.first_on)])
+    number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Days to the first dose",
@@ -136,7 +136,8 @@ def figure(session: Session, scope: Scope) -> Figure:
         Better.DOWN,
         middle,
         before,
-        f"{details}; 9 of 10 within {most} days" if courses else details,
+        f"{number(courses or 0)} {'course' if courses == 1 else 'courses'} begun"
+        + (f", 9 of 10 within {number(most or 0)} days" if courses else ""),
     )
 
 
@@ -149,6 +150,5 @@ REPORT = Report(
     ),
     groups=named("protocol", "week"),
     table=table,
-    figure=figure,
     parts={"courses": Part("First dosing visits", lambda _, scope: _first(scope))},
 )
