@@ -21,7 +21,7 @@ from scheduler.services import signs_of_life
 from scheduler.services.reports import behind, catalog, files
 from scheduler.services.reports.catalog import MAY, Asked
 from scheduler.services.reports.scope import Scope
-from scheduler.services.reports.tables import Better, Figure, Report, Table, Unit, Value, csv_lines
+from scheduler.services.reports.tables import Better, Figure, Table, Unit, Value, csv_lines, said
 from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_number
@@ -30,7 +30,6 @@ from scheduler.web.shell import may
 
 bp = Blueprint("reports", __name__, url_prefix="/reports")
 PERIODS = {"week": "Last week", "4-weeks": "Last 4 weeks", "13-weeks": "Last 13 weeks", "52-weeks": "Last 52 weeks"}
-UNITS = {Unit.COUNT: "", Unit.PERCENT: "%", Unit.DAYS: " days", Unit.HOURS: " hours"}
 
 
 @bp.get("")
@@ -114,8 +113,9 @@ def file(job_id: str) -> str:
 @bp.get("/files/<job_id>/content")
 @may(MAY)
 def file_content(job_id: str) -> Response:
-    lines = files.lines(db.session(), actor(), job_id)
-    return csv_file(db.session(), lines, f"visits-{job_id}.csv")
+    job = files.find(db.session(), actor(), job_id)
+    files.require_done(job)
+    return csv_file(db.session(), files.lines(db.session(), job), f"visits-{job_id}.csv")
 
 
 def _scope() -> Scope:
@@ -148,6 +148,7 @@ def _frame(scope: Scope) -> dict[str, Any]:
         "providers": practitioners.every(db.session(), clinic.id),
         "protocols": definitions.all_current(db.session(), clinic.id),
         "said": _said,
+        "cell": _cell,
         "link": partial(_link, filters),
     }
 
@@ -159,27 +160,28 @@ def _link(filters: dict[str, Any], endpoint: str, period: Period | None = None, 
     return url_for(endpoint, **(filters | more))
 
 
+def _cell(value: Value, unit: Unit) -> str:
+    """Return a value for a table, whose column names its unit unless it is a share."""
+    return _said(value, unit if unit is Unit.PERCENT else Unit.COUNT)
+
+
 def _said(value: Value, unit: Unit) -> str:
-    """Return a value as people read it; a dash where there is none."""
-    if value is None:
-        return "–"
-    words = actor().clinic.formats.number(value)
-    return f"{words} day" if unit is Unit.DAYS and value == 1 else f"{words}{UNITS[unit]}"
+    return said(value, unit, actor().clinic.formats)
 
 
 def _trend(figure: Figure) -> dict[str, str]:
     """Return how a figure stands against the period before: its sign, its words, and whether that is good."""
     if figure.value is None or figure.before is None:
-        return {"icon": "dash", "words": "No value before" if figure.before is None else "No value", "mood": ""}
+        return {"way": "", "words": "No value before" if figure.before is None else "No value", "mood": ""}
     before = _said(figure.before, figure.unit)
     if figure.value == figure.before:
-        return {"icon": "arrow-right", "words": f"As before ({before})", "mood": ""}
+        return {"way": "same", "words": f"As before ({before})", "mood": ""}
     rises = figure.value > figure.before
     mood = ""
     if figure.better is not Better.NEITHER:
         mood = "good" if rises is (figure.better is Better.UP) else "bad"
     return {
-        "icon": "arrow-up-right" if rises else "arrow-down-right",
+        "way": "up" if rises else "down",
         "words": f"{'Up' if rises else 'Down'} from {before}",
         "mood": mood,
     }

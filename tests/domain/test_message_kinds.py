@@ -35,6 +35,7 @@ IN = {
     "proposal": "rewordable",
     "address": "",
     "digest": "staff rewordable",
+    "figures": "staff rewordable",
     "notice": "staff rewordable",
     "account": "staff",
 }

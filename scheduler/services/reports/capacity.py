@@ -40,9 +40,9 @@ from scheduler.services.reports.tables import (
 from scheduler.services.reports.visits import HELD
 
 COLUMNS = (
-    Column("used", "Used", "By visits that were held, from set-up to turnover.", Unit.HOURS),
-    Column("open", "Open", "Until now, by the hours and closures as they are today.", Unit.HOURS),
-    Column("used_share", "Used", "Used of open.", Unit.PERCENT, plotted=True),
+    Column("used", "Hours used", "By visits that were held, from set-up to turnover.", Unit.HOURS),
+    Column("open", "Hours open", "Until now, by the hours and closures as they are today.", Unit.HOURS),
+    Column("used_share", "Share used", "Hours used of hours open.", Unit.PERCENT, plotted=True),
 )
 HOUR = 3600
 Seconds = dict[tuple[int, date], float]  # by resource and clinic-local day

@@ -67,12 +67,15 @@ def find(session: Session, actor: Actor, job_id: str) -> Job:
     return job
 
 
-def lines(session: Session, actor: Actor, job_id: str) -> Iterator[str]:
-    """Return the file of a job that is done, part by part. Raises NotFound."""
-    job = find(session, actor, job_id)
+def require_done(job: Job) -> None:
+    """Raise NotFound while there is no whole file."""
     if job.state is not JobState.DONE:
         raise NotFound
-    return contents(session, job.id)
+
+
+def lines(session: Session, job: Job) -> Iterator[str]:
+    """Yield the file of a job that is done, part by part."""
+    yield from contents(session, job.id)
 
 
 def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> File:

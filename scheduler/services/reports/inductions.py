@@ -38,13 +38,13 @@ from scheduler.services.reports.visits import HELD
 BY_SESSION = (
     Column("reached", "Reached it", "Inductions that ended and had this session, but in which it was not the last one of the protocol."),
     Column("left", "Left after it", "Inductions whose course ended before the last session."),
-    Column("left_share", "Left after it, of those who reached it", "Of those that reached it.", Unit.PERCENT, plotted=True),
+    Column("left_share", "Share that left after it", "Left after it, of those that reached it.", Unit.PERCENT, plotted=True),
 )
 BY_GROUP = (
     Column("ended", "Ended", "With at least one session held: completed, or the course was stopped or closed in the period."),
     Column("completed", "Completed", "The last session of the induction was held in the period."),
     Column("left", "Left early", "Inductions whose course ended before the last session."),
-    Column("completed_share", "Completed", "Completed of ended.", Unit.PERCENT, plotted=True),
+    Column("completed_share", "Share completed", "Completed of ended.", Unit.PERCENT, plotted=True),
     Column("days", "Median days from first to last session", "Of the completed ones, from the day of the first session to the day of the last.", Unit.DAYS),
 )
 

@@ -33,7 +33,7 @@ COLUMNS = (
     Column("filled", "Filled by an offer", "A patient on the waitlist accepted an offer."),
     Column("taken", "Booked otherwise", "Booked by the desk or a patient without an offer."),
     Column("unused", "Not used", "The time passed."),
-    Column("filled_share", "Filled again", "Filled by an offer or booked otherwise, of openings.", Unit.PERCENT, plotted=True),
+    Column("filled_share", "Share filled", "Filled by an offer or booked otherwise, of openings.", Unit.PERCENT, plotted=True),
     Column("offers", "Offers", "Sent about these openings."),
     Column("accepted", "Offers accepted", "By the patient."),
 )

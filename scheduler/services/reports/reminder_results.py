@@ -36,10 +36,10 @@ COLUMNS = (
     Column("failed", "Failed", "Refused or returned."),
     Column("unclear", "Delivery unknown", "The mail server did not answer."),
     Column("not_sent", "Not sent, to be called", "No working address, opted out, over the daily limit, or the visit was affected by a closure."),
-    Column("delivered_share", "Delivered", "Delivered of due.", Unit.PERCENT, plotted=True),
+    Column("delivered_share", "Share delivered", "Delivered of due.", Unit.PERCENT, plotted=True),
     Column("visits", "Visits reminded of", "Visits with at least one delivered reminder. A visit counts once in each row."),
-    Column("confirmed", "of these confirmed", "Of these, the patient confirmed."),
-    Column("confirmed_share", "Confirmed", "Confirmed of reminded of.", Unit.PERCENT),
+    Column("confirmed", "Visits confirmed", "Of these, the patient confirmed."),
+    Column("confirmed_share", "Share confirmed", "Confirmed of reminded of.", Unit.PERCENT),
 )
 FAILED = Reminder.state == ReminderState.FAILED
 UNCLEAR = Reminder.state == ReminderState.UNCERTAIN

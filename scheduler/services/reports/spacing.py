@@ -39,7 +39,7 @@ COLUMNS = (
     Column("ideal", "Ideal", "As far apart as the protocol recommends."),
     Column("allowed", "Within the limits", "Not ideal, but between the shortest and the longest spacing of the protocol."),
     Column("outside", "Outside (override)", "Shorter or longer than the protocol allows."),
-    Column("kept_share", "Kept", "Ideal or within the limits, of all gaps.", Unit.PERCENT, plotted=True),
+    Column("kept_share", "Share kept", "Ideal or within the limits, of all gaps.", Unit.PERCENT, plotted=True),
 )
 
 HOUR = 3600

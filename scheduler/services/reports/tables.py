@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.formats import Formats
 from scheduler.domain.csv_cells import csv_header, csv_line
 from scheduler.services.reports.scope import Scope
 
@@ -102,6 +103,17 @@ class Report:
     @property
     def usual_group(self) -> str:
         return next(iter(self.groups))
+
+
+def said(value: Value, unit: Unit, formats: Formats) -> str:
+    """Return a value as people read it; a dash where there is none."""
+    if value is None:
+        return "–"
+    words = formats.number(value)
+    return f"{words} day" if unit is Unit.DAYS and value == 1 else f"{words}{_AFTER[unit]}"
+
+
+_AFTER = {Unit.COUNT: "", Unit.PERCENT: "%", Unit.DAYS: " days", Unit.HOURS: " hours"}
 
 
 def share(count: float, of: float) -> float | None:

@@ -36,7 +36,7 @@ from scheduler.services.reports.visits import HELD
 COLUMNS = (
     Column("courses", "Courses begun", "Their first dosing visit was held in the period."),
     Column("median", "Median days", "Half of the courses waited this long or less.", Unit.DAYS, plotted=True),
-    Column("most", "9 of 10 within", "Nine of ten courses waited this long or less.", Unit.DAYS),
+    Column("most", "Days for 9 of 10", "Nine of ten courses waited this long or less.", Unit.DAYS),
 )
 
 
