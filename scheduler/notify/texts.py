@@ -53,6 +53,7 @@ OWN = {
     "figures": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
+    "offer": COMMON | {"held"},
     "proposal": COMMON | {"held"},
     "task-notice": STAFF,
 }
@@ -67,6 +68,7 @@ FOR_PROXIES = frozenset(
         "confirmation",
         "driver",
         "link",
+        "offer",
         "proposal",
         "reinstated",
         "reminder",

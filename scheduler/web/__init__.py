@@ -42,6 +42,7 @@ from scheduler.web import (
     single_visits,
     tasks,
     visits,
+    waitlist,
     zone_rules,
 )
 
@@ -79,6 +80,7 @@ def register(app: Flask) -> None:
         single_visits,
         tasks,
         visits,
+        waitlist,
         zone_rules,
     ):
         app.register_blueprint(page.bp)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import Message, MessageKind
+from scheduler.models.opening import Offer, Opening, OpeningCause
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
 from scheduler.models.user_session import UserSession
@@ -27,6 +28,8 @@ from scheduler.services.patient import address_changes, incoming_mail, notes, se
 from scheduler.services.replan import replans
 from scheduler.services.replan.affected import Scope
 from scheduler.services.reports import files
+from scheduler.services.waitlist import entries
+from scheduler.services.waitlist.entries import WaitWishes
 from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
@@ -173,6 +176,10 @@ TABLE = {
     "POST patient_pages.move": (LINK, f"{TO_VISIT}/request", {}, True),
     "POST patient_pages.accept": (LINK, f"{TO_VISIT}/request/acceptance", {}, True),
     "POST patient_pages.withdraw": (LINK, f"{TO_VISIT}/request/withdrawal", {}, True),
+    "GET patient_pages.ask_earlier": (LINK, f"{TO_VISIT}/earlier", None, True),
+    "POST patient_pages.wait": (LINK, f"{TO_VISIT}/earlier", {}, True),
+    "POST patient_pages.stop_waiting": (LINK, f"{TO_VISIT}/earlier/removal", {}, True),
+    "POST patient_pages.answer_offer": (LINK, "/visits/{link}/offers/{offer}", {}, True),
     "POST patient_pages.confirm_all": (LINK, "/visits/{link}/confirmation", {}, False),
     "POST patient_pages.answer_proposal": (LINK, "/visits/{link}/proposal", {}, False),
     "POST patient_pages.confirm": (LINK, f"{TO_VISIT}/confirmation", {}, True),
@@ -337,6 +344,15 @@ TABLE = {
     "POST replans.again": ("move", "/replans/{replan}/search", {}, True),
     "POST replans.stop": ("move", "/replans/{replan}/stop", {}, True),
     "POST replans.undo": ("move", "/replans/{replan}/undo", {}, True),
+    "GET waitlist.index": ("view", "/waitlist", None, False),
+    "GET waitlist.form": ("book", "/waitlist/new?visit={visit}", None, True),
+    "POST waitlist.add": ("book", "/waitlist/new?visit={visit}", {}, True),
+    "POST waitlist.remove": ("book", "/waitlist/{entry}/removal", {}, True),
+    "GET waitlist.opening": ("move", "/openings/{opening}", None, True),
+    "POST waitlist.offer": ("move", "/openings/{opening}/offers", {}, True),
+    "POST waitlist.withdraw": ("move", "/openings/{opening}/withdrawal", {}, True),
+    "POST waitlist.dismiss": ("move", "/openings/{opening}/dismissal", {}, True),
+    "POST waitlist.answer": ("move", "/openings/{opening}/offers/{offer}", {}, True),
     "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
     "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),
     "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
@@ -425,6 +441,7 @@ def objects(session, harbor, at_now):
         "token": token.public_id,
         "closure": closure.public_id,
         "replan": replans.ask(session, harbor.command, NOW, Scope()).public_id,
+        **waitlist_of(session, harbor, visit(course, "infusion-3")),
         "job": jobs.ask(session, harbor.command, "import-patients", {"content": "Nora"}, NOW).public_id,
         "report_file": jobs.ask(session, harbor.command, files.KIND, {"report": "visits"}, NOW).public_id,
         "person": harbor.people["Nina"].public_id,
@@ -441,6 +458,32 @@ def objects(session, harbor, at_now):
     }
     session.commit()
     return known
+
+
+def waitlist_of(session, harbor, row):
+    """Let a visit be waited for, an hour be open, and be offered."""
+    entry = entries.wait_for_earlier(session, harbor.command, row, WaitWishes(), NOW)
+    start = row.start_at - timedelta(days=1)
+    opening = Opening(
+        clinic_id=harbor.clinic.id,
+        cause=OpeningCause.CANCELED,
+        start_at=start,
+        end_at=row.start_at,
+        created_at=NOW,
+    )
+    session.add(opening)
+    session.flush()
+    offer = Offer(
+        clinic_id=harbor.clinic.id,
+        opening_id=opening.id,
+        entry_id=entry.id,
+        start_at=start,
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+    )
+    session.add(offer)
+    session.flush()
+    return {"entry": entry.public_id, "opening": opening.public_id, "offer": offer.public_id}
 
 
 NO_PAGE = {  # the reads of STAFF that show no page of these objects

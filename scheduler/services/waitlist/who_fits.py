@@ -33,7 +33,7 @@ REFUSED = (Invalid, NoFitFound, RuleBroken, SlotTaken, WrongStatus)
 
 @dataclass(frozen=True)
 class Candidate:
-    """Somebody who could come at `start`. `moves` are what changes, the visit itself first; none: it would be booked.
+    """Someone who could come at `start`. `moves` are what changes, the visit itself first; none: it would be booked.
 
     `visits` are the placements that all of it needs, `days_gained` how many days earlier the visit would be.
     """
@@ -98,9 +98,7 @@ def fits_at(
             action = definition.plan.action(entry.action)
             if without_course(action):
                 return None
-            return Candidate(
-                entry, start, (), (place(session, actor, entry.patient, action, start, now),), 0
-            )
+            return Candidate(entry, start, (), (place(session, actor, entry.patient, action, start, now),), 0)
         proposed = proposals.propose(session, actor, course_wishes(actor.clinic, entry, start), now)
         return Candidate(entry, start, (), proposed[0].visits, 0)
     except REFUSED:
