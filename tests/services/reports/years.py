@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import select, text
 
 from scheduler.database import Base
+from scheduler.domain.periods import Period
 from scheduler.domain.settings import LEAD_HOURS
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
@@ -23,9 +24,9 @@ from scheduler.models.reminder import Reminder
 from scheduler.models.resource import Resource
 from scheduler.models.waitlist import WaitlistEntry
 
+YEAR = Period(date(2025, 11, 1), date(2026, 10, 31))  # it holds two clock changes, and ends at a third
 FIRST_ID = 1_000_000  # so that no row of the cast is in the way
 STEPS = 16
-GAPS = {"infusion": 3}
 
 
 @dataclass(frozen=True)
