@@ -110,7 +110,7 @@ class BringBackList(View):
 
 @call("GET", "/bring-back", may="book", gives=BringBackList)
 def list_bring_back(actor: Actor) -> Answer:
-    """List patients to bring back: visits to make up, courses with nothing ahead, boosters due, authorizations ending."""
+    """List patients to bring back: to make up, nothing ahead, boosters due, authorizations ending."""
     found = bring_back.listed(db.session(), actor.clinic, clock.now())
     return Answer(BringBackList(items=[_bring_back(one) for one in found]))
 

@@ -115,7 +115,9 @@ def call(
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Hang a view in. `may` is the permission it needs, `refuses` the conflicts it may answer (409, 412).
 
-    With `csv` it also answers `Accept: text/csv`, by the lines of its Answer. `versioned` objects have an ETag, and a change of one heeds If-Match. `reads` marks a POST that changes nothing,
+    With `csv` it also answers `Accept: text/csv`, by the lines of its Answer.
+
+    `versioned` objects have an ETag, and a change of one heeds If-Match. `reads` marks a POST that changes nothing,
     `asks` one that changes nothing but may put a job in line, which it does itself when it has its answer.
     """
     writes = method not in SAFE and not reads and not asks

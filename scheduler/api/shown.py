@@ -99,7 +99,8 @@ SHOWS: dict[str, Shows] = {
     "api.list_free_starts": nothing("free times only"),
     **dict.fromkeys(("api.get_report", "api.list_reports"), nothing("figures only")),
     **dict.fromkeys(
-        ("api.create_report_file", "api.get_report_file"), nothing("ids and no names; that it was made is an event")
+        ("api.create_report_file", "api.get_report_file"),
+        nothing("ids and no names; that it was made is an event"),
     ),
     **dict.fromkeys(
         (

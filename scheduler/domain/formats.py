@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import format_decimal
 from babel.dates import (
     format_date,
     format_interval,
@@ -22,6 +21,7 @@ from babel.dates import (
     get_timezone_location,
     parse_pattern,
 )
+from babel.numbers import format_decimal
 
 DEFAULT_LOCALE = "en-US"
 # Pages are in English, so a clinic chooses among the ways in which English is written.

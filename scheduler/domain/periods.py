@@ -46,7 +46,7 @@ class Period:
         return datetime.combine(self.last_on + DAY, time.min)
 
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """Return the instants in UTC at which it begins and has ended; a clock change makes it an hour longer or shorter."""
+        """Return the instants in UTC at which it begins and has ended."""
         return day_bounds(self.first_on, zone)[0], day_bounds(self.last_on, zone)[1]
 
     def holds(self, on: date) -> bool:

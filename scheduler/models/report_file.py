@@ -1,4 +1,4 @@
-"""A part of a file that the worker wrote for a report. The parts of a job in order are the file; they end with the job."""
+"""Files that the worker wrote for reports, in parts that end with their job."""
 
 from __future__ import annotations
 

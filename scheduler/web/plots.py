@@ -81,7 +81,7 @@ def plot(table: Table, words: Words, labels: Mapping[str, str] | None = None) ->
 
 def nice(most: float) -> float:
     """Return a round number that is not below: the end of an axis with four steps."""
-    tens = 10 ** floor(log10(most))
+    tens: float = 10 ** floor(log10(most))
     return next(step * tens for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if step * tens >= most - 1e-9)
 
 
@@ -124,14 +124,18 @@ class _Sketch:
             stacks.append(Stack(row.key, self._said(row), tuple(marks), row.words, 0, y - 2))
         return self._plot(BAR_WIDTH, len(self.table.rows) * BAR_ROW, stacks, [], lies=True)
 
-    def _plot(self, width: float, height: float, stacks: list[Stack], lines: list[Line], *, lies: bool) -> Plot:
+    def _plot(
+        self, width: float, height: float, stacks: list[Stack], lines: list[Line], *, lies: bool
+    ) -> Plot:
         series = tuple(column.words for _, column in self.drawn)
         description = f"{', '.join(series)}, by {self.table.group.lower()}. The table below has all values."
         return Plot(description, _r(width), height, lies, series, tuple(stacks), tuple(lines))
 
     def _grid(self) -> list[tuple[float, str]]:
         values = [self.limit * part / 4 for part in range(5)]
-        return [(value, self.words(value, self.unit)) for value in values if self.limit >= 4 or value % 1 == 0]
+        return [
+            (value, self.words(value, self.unit)) for value in values if self.limit >= 4 or value % 1 == 0
+        ]
 
     def _said(self, row: Row) -> str:
         values = [

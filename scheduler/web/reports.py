@@ -14,7 +14,6 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.periods import PRESETS, Period, whole_weeks
-from scheduler.errors import Invalid
 from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
 from scheduler.services import signs_of_life
@@ -29,7 +28,12 @@ from scheduler.web.plots import Plot, plot
 from scheduler.web.shell import may
 
 bp = Blueprint("reports", __name__, url_prefix="/reports")
-PERIODS = {"week": "Last week", "4-weeks": "Last 4 weeks", "13-weeks": "Last 13 weeks", "52-weeks": "Last 52 weeks"}
+PERIODS = {
+    "week": "Last week",
+    "4-weeks": "Last 4 weeks",
+    "13-weeks": "Last 13 weeks",
+    "52-weeks": "Last 52 weeks",
+}
 
 
 @bp.get("")
@@ -121,10 +125,10 @@ def file_content(job_id: str) -> Response:
 def _scope() -> Scope:
     """Return what the address asks for. Raises Invalid."""
     values, now, clinic = request.values, clock.now(), actor().clinic
-    days: list[date | None] = [
+    first, last = (
         read_date(field, values[field]) if values.get(field, "").strip() else None for field in ("from", "to")
-    ]
-    asked = Asked(*days, values.get("provider", ""), values.get("protocol", ""))
+    )
+    asked = Asked(first, last, values.get("provider", ""), values.get("protocol", ""))
     return catalog.read(db.session(), clinic, asked, now)
 
 

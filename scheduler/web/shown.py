@@ -103,7 +103,9 @@ SHOWS: dict[str, Shows] = {
     "reports.visits": listing("visits of a report"),
     **dict.fromkeys(("reports.index", "reports.show", "reports.table_file"), nothing("figures only")),
     "reports.ask_file": _REDIRECT,
-    **dict.fromkeys(("reports.file", "reports.file_content"), nothing("ids and no names; that it was made is an event")),
+    **dict.fromkeys(
+        ("reports.file", "reports.file_content"), nothing("ids and no names; that it was made is an event")
+    ),
     "requests.index": listing("requests"),
     "settings.add_closure": listing("closure"),
     "settings.close_all_holidays": listing("holidays"),

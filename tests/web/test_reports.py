@@ -1,9 +1,10 @@
-"""The pages of reports: figures beside the period before, plots against their tables, lists, files and who sees them."""
+"""The pages of reports: figures beside the period before, plots against their tables, lists and files."""
 
 import csv
 import io
 import re
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
@@ -19,14 +20,13 @@ from tests import reading
 from tests.cast import NOW
 from tests.reading import having, words
 from tests.services.reports import years
-from tests.services.reports.conftest import harbor_year  # noqa: F401  (a fixture)
 from tests.services.reports.years import YEAR
 
 DAYS = f"from={YEAR.first_on}&to={YEAR.last_on}"
 
 
 @pytest.fixture
-def mona(harbor_year, signed_in):  # noqa: F811
+def mona(harbor_year, signed_in):
     return signed_in(harbor_year, "mona")
 
 
@@ -44,9 +44,11 @@ def picture_of(shown):
     return having(shown, "plot-picture")[0]
 
 
-def test_the_front_page_has_each_figure_with_the_one_before(session, harbor_year, mona):  # noqa: F811
+def test_the_front_page_has_each_figure_with_the_one_before(session, harbor_year, mona):
     shown = [words(card) for card in list_of_figures(mona, f"/reports?{DAYS}")]
-    figures = catalog.figures(session, catalog.read(session, harbor_year.clinic, Asked(YEAR.first_on, YEAR.last_on), NOW))
+    figures = catalog.figures(
+        session, catalog.read(session, harbor_year.clinic, Asked(YEAR.first_on, YEAR.last_on), NOW)
+    )
 
     assert len(shown) == len(REPORTS) == 9
     for one, text in zip(figures, shown, strict=True):
@@ -56,7 +58,7 @@ def test_the_front_page_has_each_figure_with_the_one_before(session, harbor_year
     assert f"Visits held {held:,}" in shown[0]
 
 
-def test_each_figure_leads_to_its_report_with_the_same_filters(mona, harbor_year):  # noqa: F811
+def test_each_figure_leads_to_its_report_with_the_same_filters(mona, harbor_year):
     theo = harbor_year.people["Theo"].public_id
     cards = list_of_figures(mona, f"/reports?{DAYS}&provider={theo}")
     links = [card.find("h2/a").get("href") for card in cards]
@@ -68,7 +70,7 @@ def test_each_figure_leads_to_its_report_with_the_same_filters(mona, harbor_year
 
 
 @pytest.mark.parametrize("report", REPORTS)
-def test_each_report_has_its_tables_as_pages_and_as_csv(session, harbor_year, mona, report):  # noqa: F811
+def test_each_report_has_its_tables_as_pages_and_as_csv(session, harbor_year, mona, report):
     scope = catalog.read(session, harbor_year.clinic, Asked(YEAR.first_on, YEAR.last_on), NOW)
     tables = {group: REPORTS[report].table(session, scope, group) for group in REPORTS[report].groups}
     session.rollback()
@@ -86,7 +88,9 @@ def compare(mona, report, group, table):
     assert [row[0] for row in told[1:]] == [row.words for row in expected]
     assert told[0][1:] == [column.words for column in table.columns]
     for row, cells in zip(expected, told[1:], strict=True):
-        assert [number(cell) for cell in cells[1:]] == [None if value is None else float(value) for value in row.values]
+        assert [number(cell) for cell in cells[1:]] == [
+            None if value is None else float(value) for value in row.values
+        ]
     assert head[2:] == [column.key for column in table.columns]
     assert [[None if cell == "" else float(cell) for cell in row[2:]] for row in rows] == [
         [None if value is None else float(value) for value in row.values] for row in expected
@@ -98,7 +102,7 @@ def number(cell):
 
 
 @pytest.mark.parametrize("group", ["week-kind", "kind"])
-def test_a_plot_draws_the_values_of_its_table(session, harbor_year, mona, group):  # noqa: F811
+def test_a_plot_draws_the_values_of_its_table(session, harbor_year, mona, group):
     scope = catalog.read(session, harbor_year.clinic, Asked(YEAR.first_on, YEAR.last_on), NOW)
     table = REPORTS["visits"].table(session, scope, group)
     drawn = [at for at, column in enumerate(table.columns) if column.plotted]
@@ -112,10 +116,12 @@ def test_a_plot_draws_the_values_of_its_table(session, harbor_year, mona, group)
     for stack, row in zip(stacks, table.rows, strict=True):
         marks = having(stack, "plot-mark")
         assert [float(mark.get("data-value")) for mark in marks] == [row.values[at] for at in drawn]
-        lengths += [(float(mark.get("width" if lies else "height")), float(mark.get("data-value"))) for mark in marks]
+        lengths += [
+            (float(mark.get("width" if lies else "height")), float(mark.get("data-value"))) for mark in marks
+        ]
         if not lies:  # each stands on the one before
             tops = [(float(mark.get("y")), float(mark.get("height"))) for mark in marks]
-            for (lower, _), (upper, height) in zip(tops, tops[1:], strict=False):
+            for (lower, _), (upper, height) in pairwise(tops):
                 assert upper + height == pytest.approx(lower, abs=0.02)
         assert stack.get("aria-label").startswith(f"{row.words}: ")
         for at in drawn:
@@ -141,7 +147,10 @@ def test_a_plot_has_a_title_a_description_and_one_stop_of_the_tab_key(mona):
     named = [picture.find(f".//*[@id='{one}']") for one in picture.get("aria-labelledby").split()]
 
     assert [one.tag for one in named] == ["title", "desc"]
-    assert [words(one) for one in named] == ["Visits, by week", "Held, by week. The table below has all values."]
+    assert [words(one) for one in named] == [
+        "Visits, by week",
+        "Held, by week. The table below has all values.",
+    ]
     assert [stack.get("tabindex") for stack in having(picture, "plot-stack")] == ["0", *["-1"] * 52]
     assert not [one for one in shown.iter() if "style" in one.attrib]
 
@@ -153,7 +162,7 @@ def test_a_period_without_visits_draws_nothing_and_says_so(mona):
     assert "Nothing to count in this period." in words(shown)
 
 
-def test_the_visits_behind_a_figure_are_listed_in_pages_and_audited(session, harbor_year, mona):  # noqa: F811
+def test_the_visits_behind_a_figure_are_listed_in_pages_and_audited(session, harbor_year, mona):
     address = f"/reports/visits/visits?{DAYS}&part=held"
     first, second = page(mona, address), page(mona, f"{address}&page=2")
     rows = [row for one in (first, second) for row in having(one, "visit-table")[0].iter("tr")]
@@ -167,7 +176,9 @@ def test_the_visits_behind_a_figure_are_listed_in_pages_and_audited(session, har
     assert all(event.fields for event in events)
 
 
-def test_a_file_is_written_by_the_worker_in_parts_with_ids_and_no_names(app, session, harbor_year, mona, monkeypatch):  # noqa: F811
+def test_a_file_is_written_by_the_worker_in_parts_with_ids_and_no_names(
+    app, session, harbor_year, mona, monkeypatch
+):
     monkeypatch.setattr(files, "AT_ONCE", 500)
     answer = mona.post(f"/reports/visits/visits/file?{DAYS}", data={"part": "held"})
     where = answer.headers["Location"]
@@ -177,7 +188,15 @@ def test_a_file_is_written_by_the_worker_in_parts_with_ids_and_no_names(app, ses
     assert worker.work_once(app, "one") == f"done: {files.KIND}"
     lines = mona.get(f"{where}/content", buffered=True).get_data(as_text=True)
     head, *rows = csv.reader(io.StringIO(lines.removeprefix("\ufeff")))
-    total = REPORTS["visits"].table(session, catalog.read(session, harbor_year.clinic, Asked(YEAR.first_on, YEAR.last_on), NOW), "kind").total
+    total = (
+        REPORTS["visits"]
+        .table(
+            session,
+            catalog.read(session, harbor_year.clinic, Asked(YEAR.first_on, YEAR.last_on), NOW),
+            "kind",
+        )
+        .total
+    )
 
     assert head[:3] == ["id", "patient_id", "care_plan_id"]
     assert len(rows) == len({row[0] for row in rows}) == total.values[0] > 1000
@@ -189,7 +208,7 @@ def test_a_file_is_written_by_the_worker_in_parts_with_ids_and_no_names(app, ses
     assert sorted(exported.fields) == ["held", "visits"]
 
 
-def test_a_file_that_a_killed_worker_began_is_written_again(app, session, harbor_year, mona):  # noqa: F811
+def test_a_file_that_a_killed_worker_began_is_written_again(app, session, harbor_year, mona):
     where = mona.post(f"/reports/visits/visits/file?{DAYS}", data={"part": "no_shows"}).headers["Location"]
     session.rollback()
     job = session.scalars(select(Job)).one()
@@ -200,7 +219,7 @@ def test_a_file_that_a_killed_worker_began_is_written_again(app, session, harbor
     assert "half a file" not in mona.get(f"{where}/content", buffered=True).get_data(as_text=True)
 
 
-def test_a_file_ends_with_its_job(app, session, harbor_year, mona):  # noqa: F811
+def test_a_file_ends_with_its_job(app, session, harbor_year, mona):
     mona.post(f"/reports/visits/visits/file?{DAYS}", data={"part": "no_shows"})
     session.rollback()
     worker.work_once(app, "one")
@@ -219,7 +238,7 @@ def test_a_file_of_another_clinic_is_not_found(session, hill, signed_in, mona):
     assert {oscar.get(where).status_code, oscar.get(f"{where}/content").status_code} == {404}
 
 
-def test_an_import_is_no_file_of_a_report(session, harbor_year, mona):  # noqa: F811
+def test_an_import_is_no_file_of_a_report(session, harbor_year, mona):
     job = jobs.ask(session, harbor_year.command, "import-patients", {"content": "x"}, NOW).public_id
     session.commit()
 
@@ -243,14 +262,23 @@ def test_what_is_not_there_is_refused(mona, address, status):
 
 
 def test_the_bar_leads_managers_and_no_one_else_to_reports(harbor, signed_in):
-    bars = {name: having(page(signed_in(harbor, name), "/patients"), "bar-nav")[0] for name in ("mona", "alice")}
-    ways = {name: [link for link in bar.iter("a") if link.get("href") == "/reports"] for name, bar in bars.items()}
+    bars = {
+        name: having(page(signed_in(harbor, name), "/patients"), "bar-nav")[0] for name in ("mona", "alice")
+    }
+    ways = {
+        name: [link for link in bar.iter("a") if link.get("href") == "/reports"] for name, bar in bars.items()
+    }
 
     assert [len(ways[name]) for name in ("mona", "alice")] == [1, 0]
 
 
-def test_the_statuses_of_the_year_are_those_of_visits(session, harbor_year):  # noqa: F811
+def test_the_statuses_of_the_year_are_those_of_visits(session, harbor_year):
     """What the year is made of is what the calendar knows: a change of a status is a change here."""
     found = set(session.scalars(select(years.Appointment.status).distinct()))
 
-    assert found == {AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW, AppointmentStatus.CANCELLED, AppointmentStatus.BOOKED}
+    assert found == {
+        AppointmentStatus.FULFILLED,
+        AppointmentStatus.NOSHOW,
+        AppointmentStatus.CANCELLED,
+        AppointmentStatus.BOOKED,
+    }

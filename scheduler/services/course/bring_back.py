@@ -1,4 +1,4 @@
-"""Patients to bring back: one list of visits to make up, courses with nothing ahead, boosters due, authorizations ending.
+"""Patients to bring back, in one list: to make up, nothing ahead, boosters due, authorizations ending.
 
 Read from the calendar and never stored; each entry leaves the list by its one action.
 """
@@ -86,9 +86,7 @@ def idle(session: Session, clinic: Clinic) -> Sequence[CarePlan]:
     )
     query = (
         select(CarePlan)
-        .where(
-            CarePlan.clinic_id == clinic.id, CarePlan.status == CarePlanStatus.ACTIVE, ~ahead, ~to_make_up
-        )
+        .where(CarePlan.clinic_id == clinic.id, CarePlan.status == CarePlanStatus.ACTIVE, ~ahead, ~to_make_up)
         .options(joinedload(CarePlan.patient), joinedload(CarePlan.plan_definition))
         .order_by(CarePlan.id)
     )
@@ -105,7 +103,9 @@ def completed(session: Session, clinic: Clinic, now: datetime) -> Sequence[CareP
         later.status_at > CarePlan.status_at,
     )
     ahead = exists().where(
-        Appointment.patient_id == CarePlan.patient_id, Appointment.status.in_(LIVE), Appointment.start_at > now
+        Appointment.patient_id == CarePlan.patient_id,
+        Appointment.status.in_(LIVE),
+        Appointment.start_at > now,
     )
     query = (
         select(CarePlan)

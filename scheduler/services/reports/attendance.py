@@ -25,7 +25,9 @@ from scheduler.services.reports.tables import (
 )
 from scheduler.services.reports.visits import CANCELED, HELD, MISSED
 
-LATE = timedelta(hours=24)  # a patient's cancellation closer to the start leaves little time to fill the chair
+LATE = timedelta(
+    hours=24
+)  # a patient's cancellation closer to the start leaves little time to fill the chair
 LATE_CANCELED = and_(
     CANCELED,
     Appointment.cancel_side == "patient",

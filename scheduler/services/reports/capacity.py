@@ -23,7 +23,14 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.planning.calendar_frame import frame
-from scheduler.services.reports.dimensions import DIMENSIONS, Place, as_date, local_day, named, seconds_between
+from scheduler.services.reports.dimensions import (
+    DIMENSIONS,
+    Place,
+    as_date,
+    local_day,
+    named,
+    seconds_between,
+)
 from scheduler.services.reports.scope import Scope
 from scheduler.services.reports.tables import (
     Better,
@@ -138,10 +145,13 @@ def _values(used: float, there: float) -> tuple[Value, ...]:
 
 def _names(session: Session, scope: Scope) -> dict[int, Place]:
     """Return the chairs, rooms and people of the clinic by the id of their resource, in the board's order."""
+    own = scope.clinic.id
+    of_places = select(Location.resource_id, Location.rank, Location.name, Location.public_id)
+    of_people = select(Practitioner.resource_id, Practitioner.rank, Practitioner.name, Practitioner.public_id)
+    queries = (of_places.where(Location.clinic_id == own), of_people.where(Practitioner.clinic_id == own))
     found = {}
-    for number, model in enumerate((Location, Practitioner)):
-        query = select(model.resource_id, model.rank, model.name, model.public_id)
-        for resource_id, rank, name, key in session.execute(query.where(model.clinic_id == scope.clinic.id)):
+    for number, query in enumerate(queries):
+        for resource_id, rank, name, key in session.execute(query):
             found[resource_id] = Place((number, rank, name), key, name)
     return found
 

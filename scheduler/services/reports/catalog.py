@@ -46,7 +46,7 @@ REPORTS: Mapping[str, Report] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for: days (None: the last four whole weeks), a practitioner by public id, a protocol by key."""
+    """What a request asks for: days (None: the last four whole weeks), the id of a practitioner, a protocol's key."""
 
     first_on: date | None = None
     last_on: date | None = None

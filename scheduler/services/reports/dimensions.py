@@ -26,7 +26,12 @@ from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.reports.scope import Conditions, Scope
 
 NO_NUMBER = "No session number"
-LEADS = (("0", "Less than 1 day", 1), ("1", "1 to 6 days", 7), ("2", "7 to 13 days", 14), ("3", "14 to 27 days", 28))
+LEADS = (
+    ("0", "Less than 1 day", 1),
+    ("1", "1 to 6 days", 7),
+    ("2", "7 to 13 days", 14),
+    ("3", "14 to 27 days", 28),
+)
 LEAST_LEAD = ("4", "28 days or more")
 ANSWERS = {"yes": "Confirmed", "no": "Reminded, not confirmed", "none": "No reminder sent"}
 # the history of a demo was never sent, and counts as if it had been
@@ -89,9 +94,7 @@ def sums(
     return folded(scope, dimension, [(row[0], row[1:]) for row in session.execute(query)], len(measures))
 
 
-def folded(
-    scope: Scope, dimension: Dimension, rows: Sequence[tuple[Any, Sequence[int]]], width: int
-) -> Sums:
+def folded(scope: Scope, dimension: Dimension, rows: Sequence[tuple[Any, Sequence[int]]], width: int) -> Sums:
     """Return the groups of the database as the rows of a table."""
     found: Sums = {place: [0] * width for place in dimension.all(scope)}
     for value, counts in rows:
@@ -183,7 +186,12 @@ def local_day() -> ColumnElement[Any]:
     return func.date(Appointment.local_start)
 
 
-WEEK = Dimension("Week", local_day, _week, lambda scope: [_week(scope, on) for on in scope.period.weeks(scope.clinic.formats)])
+WEEK = Dimension(
+    "Week",
+    local_day,
+    _week,
+    lambda scope: [_week(scope, on) for on in scope.period.weeks(scope.clinic.formats)],
+)
 WEEKDAY = Dimension("Weekday", local_day, _weekday)
 DIMENSIONS: Mapping[str, Dimension] = {
     "week": WEEK,

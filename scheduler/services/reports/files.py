@@ -23,12 +23,11 @@ from scheduler.services import jobs
 from scheduler.services.actors import Actor
 from scheduler.services.progress import Part, Progress
 from scheduler.services.reports import behind, catalog
-from scheduler.services.reports.catalog import MAY as MAY
 from scheduler.services.reports.catalog import Asked
 from scheduler.services.reports.scope import Scope
 from scheduler.services.trail import audit
 
-KIND = "report-file"
+KIND, MAY = "report-file", catalog.MAY
 AT_ONCE = 1000  # visits of a part
 
 
@@ -80,8 +79,8 @@ def lines(session: Session, job: Job) -> Iterator[str]:
 
 def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> File:
     """Return which visits the file holds."""
-    days = (date.fromisoformat(request[key]) for key in ("first_on", "last_on"))
-    asked = Asked(*days, request["practitioner"], request["protocol"])
+    first, last = (date.fromisoformat(request[key]) for key in ("first_on", "last_on"))
+    asked = Asked(first, last, request["practitioner"], request["protocol"])
     scope = catalog.read(session, actor.clinic, asked, now)
     part = catalog.part_of(catalog.find(request["report"]), request["part"])
     ids = tuple(behind.all_ids(session, scope, part))
@@ -102,12 +101,12 @@ def parts(file: File, _now: datetime) -> Iterator[Part]:
 
 def _store(session: Session, file: File, number: int, ids: tuple[int, ...]) -> None:
     head = "" if number else csv_header(behind.FILE_COLUMNS, file.zone)
-    again = delete(ReportFilePart).where(ReportFilePart.job_id == file.job_id, ReportFilePart.number == number)
+    again = delete(ReportFilePart).where(
+        ReportFilePart.job_id == file.job_id, ReportFilePart.number == number
+    )
     session.execute(again)  # a worker that was killed may have stored it
     content = head + "".join(behind.lines(session, ids, file.zone))
-    session.add(
-        ReportFilePart(clinic_id=file.clinic_id, job_id=file.job_id, number=number, content=content)
-    )
+    session.add(ReportFilePart(clinic_id=file.clinic_id, job_id=file.job_id, number=number, content=content))
 
 
 def discard(session: Session, prepared: File) -> int:

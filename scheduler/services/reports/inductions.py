@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from statistics import median
 from typing import Any
 
@@ -36,16 +36,35 @@ from scheduler.services.reports.tables import (
 from scheduler.services.reports.visits import HELD
 
 BY_SESSION = (
-    Column("reached", "Reached it", "Inductions that ended and had this session, but in which it was not the last one of the protocol."),
+    Column(
+        "reached",
+        "Reached it",
+        "Inductions that ended and had this session, but in which it was not the last one of the protocol.",
+    ),
     Column("left", "Left after it", "Inductions whose course ended before the last session."),
-    Column("left_share", "Share that left after it", "Left after it, of those that reached it.", Unit.PERCENT, plotted=True),
+    Column(
+        "left_share",
+        "Share that left after it",
+        "Left after it, of those that reached it.",
+        Unit.PERCENT,
+        plotted=True,
+    ),
 )
 BY_GROUP = (
-    Column("ended", "Ended", "With at least one session held: completed, or the course was stopped or closed in the period."),
+    Column(
+        "ended",
+        "Ended",
+        "With at least one session held: completed, or the course was stopped or closed in the period.",
+    ),
     Column("completed", "Completed", "The last session of the induction was held in the period."),
     Column("left", "Left early", "Inductions whose course ended before the last session."),
     Column("completed_share", "Share completed", "Completed of ended.", Unit.PERCENT, plotted=True),
-    Column("days", "Median days from first to last session", "Of the completed ones, from the day of the first session to the day of the last.", Unit.DAYS),
+    Column(
+        "days",
+        "Median days from first to last session",
+        "Of the completed ones, from the day of the first session to the day of the last.",
+        Unit.DAYS,
+    ),
 )
 
 
@@ -82,7 +101,7 @@ def ended(session: Session, scope: Scope) -> list[Induction]:
     return [one for row in rows if (one := _induction(scope, row, known[row.plan_definition_id][1]))]
 
 
-def _courses(scope: Scope, known: Mapping[int, tuple[str, int]]) -> Select[Any]:
+def _courses(scope: Scope, known: Mapping[int, tuple[str, int]]) -> Select[*tuple[Any, ...]]:
     """Select the courses that may have ended: by a last session held in the period, or by their own end."""
     of_series = _is_induction(known)
     candidates = union(_last_sessions(scope, known), _stopped(scope, known)).subquery()

@@ -33,7 +33,13 @@ COLUMNS = (
     Column("filled", "Filled by an offer", "A patient on the waitlist accepted an offer."),
     Column("taken", "Booked otherwise", "Booked by the desk or a patient without an offer."),
     Column("unused", "Not used", "The time passed."),
-    Column("filled_share", "Share filled", "Filled by an offer or booked otherwise, of openings.", Unit.PERCENT, plotted=True),
+    Column(
+        "filled_share",
+        "Share filled",
+        "Filled by an offer or booked otherwise, of openings.",
+        Unit.PERCENT,
+        plotted=True,
+    ),
     Column("offers", "Offers", "Sent about these openings."),
     Column("accepted", "Offers accepted", "By the patient."),
 )
@@ -76,6 +82,7 @@ def ended(session: Session, scope: Scope) -> Iterator[Ended]:
         .group_by(Opening.id, Opening.closed_at, Opening.cause, Opening.outcome)
     )
     for closed_at, cause, outcome, offers, taken in session.execute(query):
+        assert closed_at and outcome  # noqa: S101  (for the type: the conditions ask for both)
         yield Ended(local_on(closed_at, scope.clinic.zone), cause, outcome, offers, taken)
 
 
@@ -123,7 +130,9 @@ def _left(outcome: OpeningOutcome) -> Part:
 
     def ids(_session: Session, scope: Scope) -> Select[int]:
         left = select(Opening.appointment_id).where(*_ended(scope), Opening.outcome == outcome)
-        return select(Appointment.id).where(Appointment.clinic_id == scope.clinic.id, Appointment.id.in_(left))
+        return select(Appointment.id).where(
+            Appointment.clinic_id == scope.clinic.id, Appointment.id.in_(left)
+        )
 
     return Part(words[outcome.value], ids)
 

@@ -31,13 +31,23 @@ from scheduler.services.reports.tables import (
 )
 
 COLUMNS = (
-    Column("due", "Reminders due", "Delivered, failed, unknown, or not sent because the patient must be called."),
+    Column(
+        "due", "Reminders due", "Delivered, failed, unknown, or not sent because the patient must be called."
+    ),
     Column("delivered", "Delivered", "Accepted by the mail server, and not returned."),
     Column("failed", "Failed", "Refused or returned."),
     Column("unclear", "Delivery unknown", "The mail server did not answer."),
-    Column("not_sent", "Not sent, to be called", "No working address, opted out, over the daily limit, or the visit was affected by a closure."),
+    Column(
+        "not_sent",
+        "Not sent, to be called",
+        "No working address, opted out, over the daily limit, or the visit was affected by a closure.",
+    ),
     Column("delivered_share", "Share delivered", "Delivered of due.", Unit.PERCENT, plotted=True),
-    Column("visits", "Visits reminded of", "Visits with at least one delivered reminder. A visit counts once in each row."),
+    Column(
+        "visits",
+        "Visits reminded of",
+        "Visits with at least one delivered reminder. A visit counts once in each row.",
+    ),
     Column("confirmed", "Visits confirmed", "Of these, the patient confirmed."),
     Column("confirmed_share", "Share confirmed", "Confirmed of reminded of.", Unit.PERCENT),
 )
@@ -50,7 +60,9 @@ Counts = tuple[int, ...]
 
 
 def _counts() -> list[ColumnElement[Any]]:
-    states = [func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (DELIVERED, FAILED, UNCLEAR, NOT_SENT)]
+    states = [
+        func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (DELIVERED, FAILED, UNCLEAR, NOT_SENT)
+    ]
     visits = [func.count(case((one, Appointment.id)).distinct()) for one in (DELIVERED, CONFIRMED)]
     return [*states, *visits]
 
@@ -69,7 +81,10 @@ def _due(scope: Scope) -> Conditions:
 def _week_column(scope: Scope) -> ColumnElement[Any]:
     """The first day of the clinic-local week in which a reminder was due; the weeks are given as instants."""
     zone = scope.clinic.zone
-    weeks = {on.isoformat(): day_bounds(on + timedelta(days=6), zone)[1] for on in scope.period.weeks(scope.clinic.formats)}
+    weeks = {
+        on.isoformat(): day_bounds(on + timedelta(days=6), zone)[1]
+        for on in scope.period.weeks(scope.clinic.formats)
+    }
     return case(*((Reminder.due_at < end, on) for on, end in weeks.items()), else_=list(weeks)[-1])
 
 
@@ -87,13 +102,16 @@ def table(session: Session, scope: Scope, group: str) -> Table:
         .group_by("grouped")
     )
     dimension = DIMENSIONS["week" if rule else group]
-    found: dict[Place, Counts] = {place: (0,) * 6 for place in (() if rule else dimension.all(scope))}
+    found: dict[Place, Counts] = dict.fromkeys(() if rule else dimension.all(scope), (0,) * 6)
     for value, *counts in session.execute(query):
         place = Place(value, value, _rule_words(value)) if rule else dimension.place(scope, value)
         found[place] = tuple(map(sum, zip(found.get(place, (0,) * 6), counts, strict=True)))
     rows = tuple(Row(place.key, place.words, _values(*counts)) for place, counts in sorted(found.items()))
     return Table(
-        "Rule" if rule else dimension.words, COLUMNS, rows, Row("total", "Total", _values(*_totals(session, scope)))
+        "Rule" if rule else dimension.words,
+        COLUMNS,
+        rows,
+        Row("total", "Total", _values(*_totals(session, scope))),
     )
 
 
@@ -103,11 +121,15 @@ def _rule_words(rule: str) -> str:
 
 
 def _totals(session: Session, scope: Scope) -> Counts:
-    query = select(*_counts()).join(Appointment, Appointment.id == Reminder.appointment_id).where(*_due(scope))
+    query = (
+        select(*_counts()).join(Appointment, Appointment.id == Reminder.appointment_id).where(*_due(scope))
+    )
     return tuple(session.execute(query).one())
 
 
-def _values(delivered: int, failed: int, unclear: int, not_sent: int, visits: int, confirmed: int) -> tuple[Value, ...]:
+def _values(
+    delivered: int, failed: int, unclear: int, not_sent: int, visits: int, confirmed: int
+) -> tuple[Value, ...]:
     due = delivered + failed + unclear + not_sent
     return (
         due, delivered, failed, unclear, not_sent, share(delivered, due), visits, confirmed, share(confirmed, visits),
@@ -130,11 +152,16 @@ def figure(session: Session, scope: Scope) -> Figure:
     )
 
 
-def _visits_with(condition: ColumnElement[bool], *of_visit: ColumnElement[bool]) -> Callable[[Session, Scope], Select[int]]:
+def _visits_with(
+    condition: ColumnElement[bool], *of_visit: ColumnElement[bool]
+) -> Callable[[Session, Scope], Select[int]]:
     def ids(_session: Session, scope: Scope) -> Select[int]:
         start, end = scope.period.bounds(scope.clinic.zone)
         reminded = exists().where(
-            Reminder.appointment_id == Appointment.id, Reminder.due_at >= start, Reminder.due_at < end, condition
+            Reminder.appointment_id == Appointment.id,
+            Reminder.due_at >= start,
+            Reminder.due_at < end,
+            condition,
         )
         return select(Appointment.id).where(
             Appointment.clinic_id == scope.clinic.id, *scope.of_filters, *of_visit, reminded
@@ -147,8 +174,8 @@ REPORT = Report(
     name="reminders",
     title="Reminders delivered and confirmed",
     definition=(
-        "Reminders that were due in the period and should have reached someone, by what became of them; and of the visits"
-        " with a delivered one, the share that the patient confirmed."
+        "Reminders that were due in the period and should have reached someone, by what became of them; and of the"
+        " visits with a delivered one, the share that the patient confirmed."
     ),
     groups=named("week") | {"rule": "Rule"} | named("kind", "session", "protocol"),
     table=table,
@@ -156,7 +183,8 @@ REPORT = Report(
         "failed": Part("Visits with a failed reminder", _visits_with(FAILED)),
         "not_sent": Part("Visits whose reminder could not be sent", _visits_with(NOT_SENT)),
         "unconfirmed": Part(
-            "Visits reminded of and not confirmed", _visits_with(DELIVERED, Appointment.response != Response.ACCEPTED)
+            "Visits reminded of and not confirmed",
+            _visits_with(DELIVERED, Appointment.response != Response.ACCEPTED),
         ),
     },
 )

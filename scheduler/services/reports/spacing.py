@@ -37,9 +37,15 @@ from scheduler.services.reports.visits import HELD
 COLUMNS = (
     Column("gaps", "Gaps", "Dosing visits held after an earlier one of the same course."),
     Column("ideal", "Ideal", "As far apart as the protocol recommends."),
-    Column("allowed", "Within the limits", "Not ideal, but between the shortest and the longest spacing of the protocol."),
+    Column(
+        "allowed",
+        "Within the limits",
+        "Not ideal, but between the shortest and the longest spacing of the protocol.",
+    ),
     Column("outside", "Outside (override)", "Shorter or longer than the protocol allows."),
-    Column("kept_share", "Share kept", "Ideal or within the limits, of all gaps.", Unit.PERCENT, plotted=True),
+    Column(
+        "kept_share", "Share kept", "Ideal or within the limits, of all gaps.", Unit.PERCENT, plotted=True
+    ),
 )
 
 HOUR = 3600

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.formats import Formats
 from scheduler.domain.csv_cells import csv_header, csv_line
+from scheduler.domain.formats import Formats
 from scheduler.services.reports.scope import Scope
 
 Value = int | float | None

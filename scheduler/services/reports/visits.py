@@ -30,7 +30,11 @@ WEEK_AND_KIND = "week-kind"
 MOST_KINDS = 7  # that a plot tells apart
 COLUMNS = (
     Column("held", "Held", "The patient was checked in or treated.", plotted=True),
-    Column("not_recorded", "Not recorded", "The start has passed and nothing was recorded. Record these: they are missing in every other figure."),
+    Column(
+        "not_recorded",
+        "Not recorded",
+        "The start has passed and nothing was recorded. Record these: they are missing in every other figure.",
+    ),
     Column("no_shows", "No-shows", "The patient did not come."),
     Column("canceled", "Canceled", "Canceled by the patient, a provider or the clinic."),
     Column("ahead", "Ahead", "Booked and still to come."),
@@ -79,11 +83,16 @@ def _by_week_and_kind(session: Session, scope: Scope) -> Table:
         counts[shown.index(kind) if kind in shown else -2] = counts[-1] = count
         raw.append((on, counts))
     weeks = folded(scope, WEEK, raw, width)
-    columns = [Column(kind, kind_words(kind), "Visits of this kind that were held.", plotted=True) for kind in shown]
-    columns += [Column("other", "Other kinds", "Visits held of all other kinds.", plotted=True), Column("all", "All kinds")]
+    columns = [
+        Column(kind, kind_words(kind), "Visits of this kind that were held.", plotted=True) for kind in shown
+    ]
+    columns += [
+        Column("other", "Other kinds", "Visits held of all other kinds.", plotted=True),
+        Column("all", "All kinds"),
+    ]
     kept = [at for at in range(width) if at != width - 2 or len(totals) > len(shown)]
     rows = [Row(place.key, place.words, tuple(counts[at] for at in kept)) for place, counts in weeks.items()]
-    total = summed([row.values for row in rows], len(kept))
+    total = summed([[counts[at] for at in kept] for counts in weeks.values()], len(kept))
     return Table(WEEK.words, tuple(columns[at] for at in kept), tuple(rows), Row("total", "Total", total))
 
 

@@ -81,7 +81,7 @@ def _first(scope: Scope) -> Select[Any]:
     )
 
 
-def _rows(scope: Scope) -> Select[Any]:
+def _rows(scope: Scope) -> Select[*tuple[Any, ...]]:
     waited_for = aliased(PlanDefinition)
     asked_at = (
         select(func.min(WaitlistEntry.created_at))

@@ -69,11 +69,11 @@ def lines_of(session: Session, scope: Scope) -> list[str]:
     """Return the week and each of its figures, one line each."""
     formats, period = scope.clinic.formats, scope.period
     days = f"{formats.date(period.first_on)} to {formats.date(period.last_on)}, beside the week before"
-    figures = [
-        f"{one.words}: {said(one.value, one.unit, formats)} (before {said(one.before, one.unit, formats)}); {one.details}"
-        for one in catalog.figures(session, scope)
-    ]
-    return [days, *figures]
+    lines = []
+    for one in catalog.figures(session, scope):
+        value, before = (said(each, one.unit, formats) for each in (one.value, one.before))
+        lines.append(f"{one.words}: {value} (before {before}); {one.details}")
+    return [days, *lines]
 
 
 def _due_at(clinic: Clinic, now: datetime) -> datetime | None:

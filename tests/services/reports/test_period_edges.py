@@ -1,4 +1,4 @@
-"""Where a period begins and ends, at midnight of the clinic, on days of 23 and 25 hours too; and that a visit counts once."""
+"""Where a period begins and ends, on days of 23 and 25 hours too; and that a visit counts once."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -45,7 +45,11 @@ def test_a_day_holds_its_first_and_its_last_minutes(engine_name, session, harbor
     day = timedelta(days=1)
 
     assert (next_midnight - midnight) in (timedelta(hours=23), timedelta(hours=25))
-    assert [total(session, harbor, "visits", Asked(one, one))["all"] for one in (on - day, on, on + day)] == [1, 2, 1]
+    assert [total(session, harbor, "visits", Asked(one, one))["all"] for one in (on - day, on, on + day)] == [
+        1,
+        2,
+        1,
+    ]
     assert total(session, harbor, "visits", Asked(on - day, on + day))["all"] == 4
 
 
@@ -81,7 +85,12 @@ def test_reminders_belong_to_the_local_day_of_their_instant(engine_name, session
     session.flush()
 
     assert total(session, harbor, "reminders", Asked(on, on))["delivered"] == 2
-    assert total(session, harbor, "reminders", Asked(on - timedelta(days=3), on + timedelta(days=3)))["delivered"] == 4
+    assert (
+        total(session, harbor, "reminders", Asked(on - timedelta(days=3), on + timedelta(days=3)))[
+            "delivered"
+        ]
+        == 4
+    )
 
 
 @both
@@ -111,7 +120,9 @@ def test_a_visit_with_two_reminders_counts_once(engine_name, session, harbor):
 def test_a_visit_with_two_providers_counts_once(engine_name, session, harbor):
     row = held(session, harbor, NOW - timedelta(days=2))
     for rank, name in enumerate(("Nina", "Noah")):
-        row.participants.append(Participant(clinic_id=harbor.clinic.id, practitioner=harbor.people[name], rank=rank))
+        row.participants.append(
+            Participant(clinic_id=harbor.clinic.id, practitioner=harbor.people[name], rank=rank)
+        )
     session.flush()
     days = (date(2026, 11, 1), date(2026, 11, 22))
 
@@ -122,7 +133,11 @@ def test_a_visit_with_two_providers_counts_once(engine_name, session, harbor):
 
 
 def test_a_visit_that_was_moved_counts_on_its_new_day_alone(session, harbor, nora_course):
-    actor, therapy, reason = harbor.actor("ada"), visit(nora_course, "therapy-6"), "the patient is away until then"
+    actor, therapy, reason = (
+        harbor.actor("ada"),
+        visit(nora_course, "therapy-6"),
+        "the patient is away until then",
+    )
     former = therapy.local_start.date()
     start = therapy.start_at + timedelta(days=3)  # after the weekend
     moved = moves.plan_move(session, actor, therapy, start, NOW, override_reason=reason)
@@ -155,7 +170,9 @@ def test_what_closes_and_own_hours_are_not_open(session, harbor):
     schedules.set_hours(session, ada, chair, [Hours(1, time(9), time(12))], NOW)
     found = total(session, harbor, "chairs", Asked(day, day + timedelta(days=1)))
 
-    assert found["open"] == 3 + 2 * 10  # Monday: chair 1 from 9 to 12, the two others from 8 to 18; Tuesday: closed
+    assert (
+        found["open"] == 3 + 2 * 10
+    )  # Monday: chair 1 from 9 to 12, the two others from 8 to 18; Tuesday: closed
 
 
 def test_the_usual_period_is_four_whole_weeks(harbor):

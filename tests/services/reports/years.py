@@ -1,15 +1,15 @@
-"""Years of a clinic's visits, made by SQL in the database itself: a course is 16 visits, and each of its numbers decides
-what becomes of it, so the same years come each time.
+"""Years of a clinic's visits, made by SQL in the database itself: a course is 16 visits, and its number decides what
+becomes of each, so the same years come every time.
 
 A course is six infusions, six therapy sessions and four calls of `iv-depression-6`. Some are missed, canceled early or
 late, not recorded; every eighth course is stopped before its end. Days, the zone's offset of each day and the steps of
 a course come from helper tables, since SQLite knows no zones.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from scheduler.database import Base
 from scheduler.domain.periods import Period
@@ -19,7 +19,7 @@ from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.opening import Offer, Opening
 from scheduler.models.patient import Patient
-from scheduler.models.plan_definition import PlanDefinition, current
+from scheduler.models.plan_definition import current
 from scheduler.models.reminder import Reminder
 from scheduler.models.resource import Resource
 from scheduler.models.waitlist import WaitlistEntry
@@ -45,14 +45,15 @@ class Step:
 
 
 def steps() -> list[Step]:
-    found = []
-    for position in range(1, 7):
-        day = (position - 1) * 3
-        found.append(Step(len(found), f"infusion-{position}", "infusion", "Infusion", "infusion", position, 6, 2, day, 9 * 60, 120))
-        found.append(Step(len(found), f"therapy-{position}", "therapy", "Therapy", "therapy", position, 6, None, day + 1, 13 * 60, 50))
-    for position in range(1, 5):
-        found.append(Step(len(found), f"call-{position}", "call", "Check-in call", "call", position, 6, None, position * 3 - 2, 8 * 60, 10))
-    return found
+    """Return the visits of a course: six infusions three days apart, each with a therapy session, and four calls."""
+    infusion, therapy = ("infusion", "Infusion", 2, 9 * 60, 120), ("therapy", "Therapy", None, 13 * 60, 50)
+    call = ("call", "Check-in call", None, 8 * 60, 10)
+    days = [(infusion, n, 3 * n - 3) for n in range(1, 7)] + [(therapy, n, 3 * n - 2) for n in range(1, 7)]
+    days += [(call, n, 3 * n - 2) for n in range(1, 5)]
+    return [
+        Step(number, f"{kind}-{position}", kind, title, kind, position, 6, dosing, day, minute, minutes)
+        for number, ((kind, title, dosing, minute, minutes), position, day) in enumerate(days)
+    ]
 
 
 def fill(session, cast, courses: int, first_on: date, last_on: date, now: datetime) -> None:
@@ -75,7 +76,9 @@ class _Sql:
         self.first_on, self.days = first_on, (last_on - first_on).days + 1
         self.is_sqlite = session.get_bind().dialect.name == "sqlite"
         self.plan_id = current(session, cast.clinic.id, "iv-depression-6").id
-        self.at_now = f"'{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}.000000'" + ("" if self.is_sqlite else "::timestamp AT TIME ZONE 'UTC'")
+        self.at_now = f"'{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}.000000'" + (
+            "" if self.is_sqlite else "::timestamp AT TIME ZONE 'UTC'"
+        )
 
     def run(self, statement: str) -> None:
         self.session.execute(text(statement))
@@ -93,15 +96,23 @@ class _Sql:
         for number in range(self.days + 30):
             on = self.first_on + timedelta(days=number)
             offset = datetime.combine(on, time(12), zone).utcoffset()
-            rows.append({"number": number, "midnight": f"{on} 00:00:00" if self.is_sqlite else datetime.combine(on, time.min), "behind": -int(offset.total_seconds()) // 60})
+            rows.append(
+                {
+                    "number": number,
+                    "midnight": f"{on} 00:00:00" if self.is_sqlite else datetime.combine(on, time.min),
+                    "behind": -int(offset.total_seconds()) // 60,
+                }
+            )
         self.session.execute(text("INSERT INTO years_day VALUES (:number, :midnight, :behind)"), rows)
         self.session.execute(
-            text("INSERT INTO years_step VALUES (:number, :action, :kind, :title, :series, :position, :length, :dosing, :day, :minute, :minutes)"),
-            [vars_of(one) for one in steps()],
+            text(
+                f"INSERT INTO years_step VALUES ({', '.join(f':{name}' for name in Step.__dataclass_fields__)})"
+            ),
+            [asdict(one) for one in steps()],
         )
         self.run(
-            f"INSERT INTO years_course WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {self.courses - 1})"
-            " SELECT i FROM n"
+            "INSERT INTO years_course WITH RECURSIVE n(i) AS"
+            f" (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {self.courses - 1}) SELECT i FROM n"
         )
 
     def drop(self):
@@ -138,7 +149,9 @@ class _Sql:
                 raise AssertionError(f"{model.__tablename__}.{column.name} has no default")
             values[column.name] = self.literal(getattr(value, "value", value))
         columns = ", ".join(f'"{name}"' for name in values)
-        self.run(f"INSERT INTO {model.__tablename__} ({columns}) SELECT {', '.join(values.values())} {source}")
+        self.run(
+            f"INSERT INTO {model.__tablename__} ({columns}) SELECT {', '.join(values.values())} {source}"
+        )
 
     def literal(self, value) -> str:
         if isinstance(value, bool):
@@ -174,27 +187,44 @@ class _Sql:
             "public_id": self.key("k", "c.number"),
             "patient_id": f"{FIRST_ID} + c.number",
             "plan_definition_id": str(self.plan_id),
-            "status": f"CASE WHEN {self.utc('18 * 60')} > {self.at_now} THEN 'active' WHEN {self.STOPPED} THEN 'revoked' ELSE 'completed' END",
+            "status": chosen(
+                {f"{self.utc('18 * 60')} > {self.at_now}": "'active'", self.STOPPED: "'revoked'"},
+                "'completed'",
+            ),
             "created_at": self.utc(f"-60 * 24 * (({end}) + 3 + c.number % 30)"),
             "status_at": self.utc("18 * 60"),
         }
         self.insert(CarePlan, values, f"FROM years_course c {self.day(end)}")
 
     LUCK = "((c.number * 31 + s.number * 17 + c.number / 100) % 100)"
-    LATER = "CASE WHEN s.dosing IS NOT NULL THEN (c.number * 13 + s.number * 7) % 10 / 8 + (c.number * 11 + s.number * 3) % 25 / 23 ELSE 0 END"
+    LATER = (
+        "CASE WHEN s.dosing IS NULL THEN 0"
+        " ELSE (c.number * 13 + s.number * 7) % 10 / 8 + (c.number * 11 + s.number * 3) % 25 / 23 END"
+    )
     PAST_STOP = f"({STOPPED} AND s.position > {LAST})"
 
     def appointments(self):
         start = "s.minute + (c.number % 9) * 35"
         luck = self.LUCK
-        status = (
-            f"CASE WHEN {self.PAST_STOP} THEN 'cancelled' WHEN {self.utc(start)} > {self.at_now} THEN 'booked'"
-            f" WHEN {luck} < 4 THEN 'noshow' WHEN {luck} < 11 THEN 'cancelled' WHEN {luck} < 12 THEN 'booked' ELSE 'fulfilled' END"
+        ahead = f"{self.utc(start)} > {self.at_now}"
+        status = chosen(
+            {
+                self.PAST_STOP: "'cancelled'",
+                ahead: "'booked'",
+                f"{luck} < 4": "'noshow'",
+                f"{luck} < 11": "'cancelled'",
+                f"{luck} < 12": "'booked'",
+            },
+            "'fulfilled'",
         )
         canceled = f"({self.PAST_STOP} OR ({self.utc(start)} <= {self.at_now} AND {luck} BETWEEN 4 AND 10))"
         chairs = [one.id for name, one in sorted(self.cast.places.items()) if "Chair" in name]
         room = next(one.id for name, one in self.cast.places.items() if "Room" in name)
-        chair = f"CASE c.number % {len(chairs)} " + " ".join(f"WHEN {n} THEN {id_}" for n, id_ in enumerate(chairs)) + " END"
+        chair = (
+            f"CASE c.number % {len(chairs)} "
+            + " ".join(f"WHEN {n} THEN {id_}" for n, id_ in enumerate(chairs))
+            + " END"
+        )
         values = {
             "id": f"{FIRST_ID} + c.number * {STEPS} + s.number",
             "public_id": self.key("v", f"c.number * {STEPS} + s.number"),
@@ -209,17 +239,23 @@ class _Sql:
             "position": "s.position",
             "series_length": "s.length",
             "status": status,
-            "response": f"CASE WHEN (c.number + s.number) % 3 = 0 OR {canceled} THEN 'needs-action' ELSE 'accepted' END",
+            "response": chosen(
+                {f"(c.number + s.number) % 3 = 0 OR {canceled}": "'needs-action'"}, "'accepted'"
+            ),
             "start_at": self.utc(start),
             "end_at": self.utc(f"{start} + s.minutes"),
             "local_start": self.local(start),
             "zone_name": f"'{self.cast.clinic.zone_name}'",
-            "phases": f"'[{{\"name\": \"treatment\", \"minutes\": 120, \"attended\": true}}]'",
+            "phases": '\'[{"name": "treatment", "minutes": 120, "attended": true}]\'',
             "changed_at": self.utc(f"{start} - 60 * 24 * 20"),
             "created_at": self.utc(f"{start} - 60 * 24 * ((c.number + s.number) % 35) - 60"),
             "dosing_gap_days": "s.dosing",
-            "cancelled_at": f"CASE WHEN {canceled} THEN {self.utc(f'{start} - CASE WHEN {luck} < 8 THEN 600 ELSE 6000 END')} END",
-            "cancel_side": f"CASE WHEN {self.PAST_STOP} THEN 'clinic' WHEN {canceled} THEN CASE WHEN {luck} < 10 THEN 'patient' ELSE 'clinic' END END",
+            "cancelled_at": chosen(
+                {canceled: self.utc(f"{start} - {chosen({f'{luck} < 8': '600'}, '6000')}")}
+            ),
+            "cancel_side": chosen(
+                {self.PAST_STOP: "'clinic'", f"{canceled} AND {luck} < 10": "'patient'", canceled: "'clinic'"}
+            ),
         }
         source = f"FROM years_course c CROSS JOIN years_step s {self.day(f's.day + {self.LATER}')}"
         self.insert(Appointment, values, source)
@@ -227,23 +263,45 @@ class _Sql:
     VISITS = "FROM appointment a WHERE a.id >= " + str(FIRST_ID)
 
     def allocations(self):
-        people = {name: one for name, one in self.cast.people.items()}
+        people = self.cast.people
         nurses, therapist = [people["Nina"], people["Noah"]], people["Theo"]
         held = "a.status <> 'cancelled' AND a.status <> 'noshow'"
-        common = {"appointment_id": "a.id", "phase": "'treatment'", "start_at": "a.start_at", "end_at": "a.end_at", "released_at": f"CASE WHEN {held} THEN NULL ELSE a.changed_at END", "unit": f"(a.care_plan_id - {FIRST_ID}) * {STEPS} + a.id % {STEPS}"}
+        common = {
+            "appointment_id": "a.id",
+            "phase": "'treatment'",
+            "start_at": "a.start_at",
+            "end_at": "a.end_at",
+            "released_at": f"CASE WHEN {held} THEN NULL ELSE a.changed_at END",
+            "unit": f"(a.care_plan_id - {FIRST_ID}) * {STEPS} + a.id % {STEPS}",
+        }
         self.insert(Allocation, {**common, "resource_id": "a.patient_id", "role": "'patient'"}, self.VISITS)
         of_place = f"FROM appointment a JOIN location l ON l.id = a.location_id WHERE a.id >= {FIRST_ID}"
-        self.insert(Allocation, {**common, "resource_id": "l.resource_id", "role": "CASE a.kind WHEN 'infusion' THEN 'chair' ELSE 'room' END"}, of_place)
-        nurse = f"CASE a.care_plan_id % 2 WHEN 0 THEN {{0}} ELSE {{1}} END"
+        self.insert(
+            Allocation,
+            {
+                **common,
+                "resource_id": "l.resource_id",
+                "role": "CASE a.kind WHEN 'infusion' THEN 'chair' ELSE 'room' END",
+            },
+            of_place,
+        )
+        nurse = "CASE a.care_plan_id % 2 WHEN 0 THEN {0} ELSE {1} END"
         person = "CASE a.kind WHEN 'therapy' THEN {2} ELSE " + nurse + " END"
         self.insert(
             Allocation,
-            {**common, "resource_id": person.format(*(one.resource_id for one in (*nurses, therapist))), "role": "CASE a.kind WHEN 'therapy' THEN 'therapist' ELSE 'nurse' END"},
+            {
+                **common,
+                "resource_id": person.format(*(one.resource_id for one in (*nurses, therapist))),
+                "role": "CASE a.kind WHEN 'therapy' THEN 'therapist' ELSE 'nurse' END",
+            },
             self.VISITS,
         )
         self.insert(
             Participant,
-            {"appointment_id": "a.id", "practitioner_id": person.format(*(one.id for one in (*nurses, therapist)))},
+            {
+                "appointment_id": "a.id",
+                "practitioner_id": person.format(*(one.id for one in (*nurses, therapist))),
+            },
             self.VISITS,
         )
 
@@ -259,8 +317,19 @@ class _Sql:
                 "due_at": due,
                 "expires_at": "a.start_at",
                 "created_at": "a.created_at",
-                "state": f"CASE WHEN {due} > {self.at_now} THEN 'pending' WHEN {luck} < 2 THEN 'failed' WHEN {luck} < 3 THEN 'uncertain' WHEN {luck} < 7 THEN 'skipped' WHEN {luck} < 9 THEN 'void' ELSE 'sent' END",
-                "reason_code": f"CASE WHEN {luck} IN (3, 4) THEN 'no-address' WHEN {luck} IN (5, 6) THEN 'newer-reminder' ELSE '' END",
+                "state": chosen(
+                    {
+                        f"{due} > {self.at_now}": "'pending'",
+                        f"{luck} < 2": "'failed'",
+                        f"{luck} < 3": "'uncertain'",
+                        f"{luck} < 7": "'skipped'",
+                        f"{luck} < 9": "'void'",
+                    },
+                    "'sent'",
+                ),
+                "reason_code": chosen(
+                    {f"{luck} IN (3, 4)": "'no-address'", f"{luck} IN (5, 6)": "'newer-reminder'"}, "''"
+                ),
             }
             self.insert(Reminder, values, f"{self.VISITS} AND a.kind <> 'call'")
 
@@ -283,11 +352,27 @@ class _Sql:
             "outcome": "CASE a.id % 5 WHEN 0 THEN 'filled' WHEN 1 THEN 'taken' WHEN 2 THEN 'dismissed' ELSE 'past' END",
         }
         self.insert(Opening, values, canceled)
-        entry = {"id": "a.id", "public_id": self.key("w", "a.id"), "patient_id": "a.patient_id", "created_at": "a.cancelled_at", "ended_at": "a.start_at", "outcome": "'over'"}
+        entry = {
+            "id": "a.id",
+            "public_id": self.key("w", "a.id"),
+            "patient_id": "a.patient_id",
+            "created_at": "a.cancelled_at",
+            "ended_at": "a.start_at",
+            "outcome": "'over'",
+        }
         self.insert(WaitlistEntry, entry, f"{canceled} AND a.id % 5 < 3")
-        offer = {"public_id": self.key("f", "a.id"), "opening_id": "a.id", "entry_id": "a.id", "start_at": "a.start_at", "created_at": "a.cancelled_at", "expires_at": "a.start_at", "state": "CASE a.id % 5 WHEN 0 THEN 'accepted' ELSE 'expired' END"}
+        offer = {
+            "public_id": self.key("f", "a.id"),
+            "opening_id": "a.id",
+            "entry_id": "a.id",
+            "start_at": "a.start_at",
+            "created_at": "a.cancelled_at",
+            "expires_at": "a.start_at",
+            "state": "CASE a.id % 5 WHEN 0 THEN 'accepted' ELSE 'expired' END",
+        }
         self.insert(Offer, offer, f"{canceled} AND a.id % 5 < 3")
 
 
-def vars_of(step: Step) -> dict:
-    return {name: getattr(step, name) for name in step.__dataclass_fields__}
+def chosen(cases: dict[str, str], otherwise: str = "NULL") -> str:
+    """Return the CASE of SQL: the value of the first condition that holds."""
+    return f"CASE {' '.join(f'WHEN {when} THEN {then}' for when, then in cases.items())} ELSE {otherwise} END"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.services.reports import years
-from tests.services.reports.years import YEAR
 from tests.cast import NOW, cast_of
 from tests.engines import scene
+from tests.services.reports import years
+from tests.services.reports.years import YEAR
 
 
 @scene("harbor_year")
