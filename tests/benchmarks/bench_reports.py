@@ -61,6 +61,9 @@ def milliseconds(walls, cpu):
 @both
 def test_reports(engine_name, app, session, harbor, signed_in):  # noqa: F811
     began = time.perf_counter()
+    if engine_name == "postgresql":  # what the guards check of a million visits takes a quarter of an hour
+        session.execute(text("SET session_replication_role = replica"))
+        session.execute(text("ALTER TABLE allocation DROP CONSTRAINT ex_allocation_overlap"))
     years.fill(session, harbor, VISITS // years.STEPS, FIRST_ON, LAST_ON, NOW)
     session.execute(text("ANALYZE"))
     session.commit()

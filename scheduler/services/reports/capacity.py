@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -51,7 +51,7 @@ COLUMNS = (
     Column("open", "Hours open", "Until now, by the hours and closures as they are today.", Unit.HOURS),
     Column("used_share", "Share used", "Hours used of hours open.", Unit.PERCENT, plotted=True),
 )
-HOUR = 3600
+HOUR, DAY = 3600, timedelta(days=1)
 Seconds = dict[tuple[int, date], float]  # by resource and clinic-local day
 
 
@@ -105,6 +105,7 @@ def _duty(calendar: Calendar, resource: PlannerResource) -> list[Window]:
 
 def used_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
     """Return the seconds for which visits held in the period used each chair and each nurse."""
+    start, end = scope.period.bounds(scope.clinic.zone)
     query = (
         select(
             Allocation.role,
@@ -113,7 +114,16 @@ def used_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
             func.sum(seconds_between(Allocation.start_at, Allocation.end_at)),
         )
         .join(Appointment, Appointment.id == Allocation.appointment_id)
-        .where(*scope.visits, HELD, Allocation.role.in_(MEASURED), Allocation.released_at.is_(None))
+        .where(
+            *scope.visits,
+            HELD,
+            Allocation.role.in_(MEASURED),
+            Allocation.released_at.is_(None),
+            # what the visits use is about as long ago, and an index knows that
+            Allocation.clinic_id == scope.clinic.id,
+            Allocation.start_at >= start - DAY,
+            Allocation.start_at < end + DAY,
+        )
         .group_by(Allocation.role, Allocation.resource_id, "on")
     )
     found: dict[Role, Seconds] = {role: {} for role in MEASURED}
