@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 from scheduler.models.incoming_mail import open_in
 from scheduler.models.message import Message, MessageKind
-from scheduler.models.opening import Offer, Opening, OpeningCause
 from scheduler.models.plan_definition import current
 from scheduler.models.user import StaffRole
 from scheduler.models.user_session import UserSession
@@ -28,11 +27,10 @@ from scheduler.services.patient import address_changes, incoming_mail, notes, se
 from scheduler.services.replan import replans
 from scheduler.services.replan.affected import Scope
 from scheduler.services.reports import files
-from scheduler.services.waitlist import entries
-from scheduler.services.waitlist.entries import WaitWishes
 from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
+from tests.offers import offered
 from tests.services.courses import book, visit
 
 MINE = "whoever is signed in, about themselves"
@@ -441,7 +439,7 @@ def objects(session, harbor, at_now):
         "token": token.public_id,
         "closure": closure.public_id,
         "replan": replans.ask(session, harbor.command, NOW, Scope()).public_id,
-        **waitlist_of(session, harbor, visit(course, "infusion-3")),
+        **offered(session, harbor, visit(course, "infusion-3")),
         "job": jobs.ask(session, harbor.command, "import-patients", {"content": "Nora"}, NOW).public_id,
         "report_file": jobs.ask(session, harbor.command, files.KIND, {"report": "visits"}, NOW).public_id,
         "person": harbor.people["Nina"].public_id,
@@ -458,32 +456,6 @@ def objects(session, harbor, at_now):
     }
     session.commit()
     return known
-
-
-def waitlist_of(session, harbor, row):
-    """Let a visit be waited for, an hour be open, and be offered."""
-    entry = entries.wait_for_earlier(session, harbor.command, row, WaitWishes(), NOW)
-    start = row.start_at - timedelta(days=1)
-    opening = Opening(
-        clinic_id=harbor.clinic.id,
-        cause=OpeningCause.CANCELED,
-        start_at=start,
-        end_at=row.start_at,
-        created_at=NOW,
-    )
-    session.add(opening)
-    session.flush()
-    offer = Offer(
-        clinic_id=harbor.clinic.id,
-        opening_id=opening.id,
-        entry_id=entry.id,
-        start_at=start,
-        created_at=NOW,
-        expires_at=NOW + timedelta(hours=1),
-    )
-    session.add(offer)
-    session.flush()
-    return {"entry": entry.public_id, "opening": opening.public_id, "offer": offer.public_id}
 
 
 NO_PAGE = {  # the reads of STAFF that show no page of these objects
