@@ -115,7 +115,7 @@ def list_bring_back(actor: Actor) -> Answer:
     return Answer(BringBackList(items=[_bring_back(one) for one in found]))
 
 
-def _bring_back(one: bring_back.Entry) -> BringBackView:
+def _bring_back(one: bring_back.BringBackEntry) -> BringBackView:
     access.touch(one.patient)
     return BringBackView(
         why=one.why.value,

@@ -17,8 +17,8 @@ from scheduler.database import db
 from scheduler.services.actors import Actor
 from scheduler.services.reports import catalog, files
 from scheduler.services.reports.catalog import MAY, Asked
-from scheduler.services.reports.scope import Scope
-from scheduler.services.reports.tables import Row, Table, csv_lines
+from scheduler.services.reports.scope import ReportScope
+from scheduler.services.reports.tables import ReportRow, ReportTable, csv_lines
 
 Unit = Literal["count", "percent", "days", "hours"]
 
@@ -163,16 +163,16 @@ def get_report_file(actor: Actor, file_id: str) -> Answer:
     return Answer(view(job), lines=files.lines(db.session(), job))
 
 
-def _scope(actor: Actor, asked: ReportQuery | FileBody) -> Scope:
+def _scope(actor: Actor, asked: ReportQuery | FileBody) -> ReportScope:
     wanted = Asked(asked.first, asked.last, asked.practitioner_id or "", asked.plan_definition or "")
     return catalog.read(db.session(), actor.clinic, wanted, clock.now())
 
 
-def _days(scope: Scope) -> dict[str, Any]:
+def _days(scope: ReportScope) -> dict[str, Any]:
     """Return the days that are counted."""
     return {"first_on": scope.period.first_on, "last_on": scope.period.last_on}
 
 
-def _row(table: Table, row: Row) -> RowView:
+def _row(table: ReportTable, row: ReportRow) -> RowView:
     values = {one.key: value for one, value in zip(table.columns, row.values, strict=True)}
     return RowView(key=row.key, title=row.words, values=values)

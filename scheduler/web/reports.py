@@ -14,17 +14,16 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.periods import PRESETS, Period, whole_weeks
-from scheduler.models import plan_definition as definitions
 from scheduler.models import practitioner as practitioners
 from scheduler.services import signs_of_life
 from scheduler.services.reports import behind, catalog, files
 from scheduler.services.reports.catalog import MAY, Asked
-from scheduler.services.reports.scope import Scope
-from scheduler.services.reports.tables import Better, Figure, Table, Unit, Value, csv_lines, said
+from scheduler.services.reports.scope import ReportScope
+from scheduler.services.reports.tables import Better, Figure, FigureUnit, ReportTable, Value, csv_lines, said
 from scheduler.web.csv_files import csv_file
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_number
-from scheduler.web.plots import Plot, plot
+from scheduler.web.plots import TablePlot, plot
 from scheduler.web.shell import may
 
 bp = Blueprint("reports", __name__, url_prefix="/reports")
@@ -122,7 +121,7 @@ def file_content(job_id: str) -> Response:
     return csv_file(db.session(), files.lines(db.session(), job), f"visits-{job_id}.csv")
 
 
-def _scope() -> Scope:
+def _scope() -> ReportScope:
     """Return what the address asks for. Raises Invalid."""
     values, now, clinic = request.values, clock.now(), actor().clinic
     first, last = (
@@ -132,7 +131,7 @@ def _scope() -> Scope:
     return catalog.read(db.session(), clinic, asked, now)
 
 
-def _frame(scope: Scope) -> dict[str, Any]:
+def _frame(scope: ReportScope) -> dict[str, Any]:
     """Return what every page of reports has: its filters, the ways to other periods, and how values are said."""
     clinic = scope.clinic
     today = local_on(scope.now, clinic.zone)
@@ -150,7 +149,7 @@ def _frame(scope: Scope) -> dict[str, Any]:
         "periods": [(key, PERIODS[key], period) for key, period in named.items()],
         "chosen": chosen,
         "providers": practitioners.every(db.session(), clinic.id),
-        "protocols": definitions.all_current(db.session(), clinic.id),
+        "protocols": scope.protocols,
         "said": _said,
         "cell": _cell,
         "link": partial(_link, filters),
@@ -164,12 +163,12 @@ def _link(filters: dict[str, Any], endpoint: str, period: Period | None = None, 
     return url_for(endpoint, **(filters | more))
 
 
-def _cell(value: Value, unit: Unit) -> str:
+def _cell(value: Value, unit: FigureUnit) -> str:
     """Return a value for a table, whose column names its unit unless it is a share."""
-    return _said(value, unit if unit is Unit.PERCENT else Unit.COUNT)
+    return _said(value, unit if unit is FigureUnit.PERCENT else FigureUnit.COUNT)
 
 
-def _said(value: Value, unit: Unit) -> str:
+def _said(value: Value, unit: FigureUnit) -> str:
     return said(value, unit, actor().clinic.formats)
 
 
@@ -191,7 +190,7 @@ def _trend(figure: Figure) -> dict[str, str]:
     }
 
 
-def _plot(table: Table, group: str) -> Plot | None:
+def _plot(table: ReportTable, group: str) -> TablePlot | None:
     formats = actor().clinic.formats
     short: Mapping[str, Any] = {
         "week": lambda key: formats.month_day(date.fromisoformat(key)),

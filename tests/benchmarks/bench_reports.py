@@ -28,7 +28,7 @@ FIRST_ON = LAST_ON - timedelta(days=365.25 * VISITS / A_YEAR)
 PERIODS = {
     "4 weeks": Asked(),
     "a year": Asked(date(2025, 11, 1), date(2026, 10, 31)),
-    "3 years": Asked(date(2023, 11, 1), date(2026, 10, 31)),
+    "2 years": Asked(date(2024, 11, 1), date(2026, 10, 31)),
 }
 MOST_FRONT, MOST_REPORT = 0.3, 1.0  # seconds
 

@@ -50,7 +50,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class BringBackEntry:
     """A patient to bring back. `on` is the day since when or by which; `visit` is the one to make up or to book."""
 
     why: Why
@@ -65,7 +65,7 @@ class Entry:
         return self.course.plan_definition.key if self.course else ""
 
 
-def listed(session: Session, clinic: Clinic, now: datetime) -> list[Entry]:
+def listed(session: Session, clinic: Clinic, now: datetime) -> list[BringBackEntry]:
     """Return everyone to bring back, the earliest day first within each reason."""
     found = [
         *_make_ups(session, clinic),
@@ -128,27 +128,27 @@ def completed(session: Session, clinic: Clinic, now: datetime) -> Sequence[CareP
     return session.scalars(query).all()
 
 
-def _make_ups(session: Session, clinic: Clinic) -> Iterator[Entry]:
+def _make_ups(session: Session, clinic: Clinic) -> Iterator[BringBackEntry]:
     for visit in make_ups.to_make_up(session, clinic):
         on = visit.local_start.date()
-        yield Entry(Why.MAKE_UP, visit.patient, visit.care_plan, visit, on, visit.numbered_title)
+        yield BringBackEntry(Why.MAKE_UP, visit.patient, visit.care_plan, visit, on, visit.numbered_title)
 
 
-def _boosters(session: Session, clinic: Clinic, now: datetime) -> Iterator[Entry]:
+def _boosters(session: Session, clinic: Clinic, now: datetime) -> Iterator[BringBackEntry]:
     for visit in booster_tasks.to_book(session, clinic, now):
         on = visit.book_by_on or visit.local_start.date()
-        yield Entry(Why.BOOSTER, visit.patient, visit.care_plan, visit, on, visit.numbered_title)
+        yield BringBackEntry(Why.BOOSTER, visit.patient, visit.care_plan, visit, on, visit.numbered_title)
 
 
-def _nothing_ahead(session: Session, clinic: Clinic, now: datetime) -> Iterator[Entry]:
+def _nothing_ahead(session: Session, clinic: Clinic, now: datetime) -> Iterator[BringBackEntry]:
     going_on, over = idle(session, clinic), completed(session, clinic, now)
     last = _last_seen(session, [course.patient_id for course in (*going_on, *over)], now)
     for course in going_on:
         on = last.get(course.patient_id) or local_on(course.created_at, clinic.zone)
-        yield Entry(Why.NOTHING_AHEAD, course.patient, course, None, on, "The course goes on")
+        yield BringBackEntry(Why.NOTHING_AHEAD, course.patient, course, None, on, "Active course")
     for course in over:
         on = last.get(course.patient_id) or local_on(course.status_at, clinic.zone)
-        yield Entry(Why.NOTHING_AHEAD, course.patient, course, None, on, "The course is completed")
+        yield BringBackEntry(Why.NOTHING_AHEAD, course.patient, course, None, on, "Completed course")
 
 
 def _last_seen(session: Session, patient_ids: Sequence[int], now: datetime) -> dict[int, date]:
@@ -163,7 +163,7 @@ def _last_seen(session: Session, patient_ids: Sequence[int], now: datetime) -> d
     return {patient_id: last.date() for patient_id, last in session.execute(query)}
 
 
-def _authorizations(session: Session, clinic: Clinic, now: datetime) -> Iterator[Entry]:
+def _authorizations(session: Session, clinic: Clinic, now: datetime) -> Iterator[BringBackEntry]:
     """Yield the active courses whose authorization will not cover what is planned, or ends soon."""
     today = local_on(now, clinic.zone)
     counting = exists().where(
@@ -190,7 +190,7 @@ def _authorizations(session: Session, clinic: Clinic, now: datetime) -> Iterator
             if count is not None and _is_ending(count, today):
                 on = count.until_on or today
                 details = _authorization_words(count, clinic.formats)
-                yield Entry(Why.AUTHORIZATION, course.patient, course, None, on, details)
+                yield BringBackEntry(Why.AUTHORIZATION, course.patient, course, None, on, details)
 
 
 def _is_ending(count: VisitCount, today: date) -> bool:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.models.appointment import Appointment
-from scheduler.services.reports.dimensions import DIMENSIONS, named, seconds_between, sums
-from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.dimensions import DIMENSIONS, in_both_periods, named, seconds_between, sums
+from scheduler.services.reports.scope import ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     Value,
     share,
     summed,
@@ -36,40 +36,40 @@ LATE_CANCELED = and_(
 DUE = or_(HELD, MISSED, LATE_CANCELED)
 MEASURES = (DUE, MISSED, LATE_CANCELED)
 COLUMNS = (
-    Column("due", "Visits due", "Held, no-shows, and those that the patient canceled late."),
-    Column("no_shows", "No-shows", "The patient did not come."),
-    Column("late_canceled", "Canceled late", "Canceled by the patient less than 24 hours before the start."),
-    Column("no_show_share", "No-show rate", "No-shows of visits due.", Unit.PERCENT, plotted=True),
-    Column("late_share", "Late cancellation rate", "Late cancellations of visits due.", Unit.PERCENT),
+    ReportColumn("due", "Visits due", "Held, no-shows, and those that the patient canceled late."),
+    ReportColumn("no_shows", "No-shows", "The patient did not come."),
+    ReportColumn(
+        "late_canceled", "Canceled late", "Canceled by the patient less than 24 hours before the start."
+    ),
+    ReportColumn(
+        "no_show_share", "No-show rate", "No-shows of visits due.", FigureUnit.PERCENT, plotted=True
+    ),
+    ReportColumn(
+        "late_share", "Late cancellation rate", "Late cancellations of visits due.", FigureUnit.PERCENT
+    ),
 )
 
 
-def table(session: Session, scope: Scope, group: str) -> Table:
+def table(session: Session, scope: ReportScope, group: str) -> ReportTable:
     dimension = DIMENSIONS[group]
     found = sums(session, scope, dimension, MEASURES, (*scope.visits, DUE))
-    rows = tuple(Row(place.key, place.words, _values(*counts)) for place, counts in found.items())
+    rows = tuple(ReportRow(place.key, place.words, _values(*counts)) for place, counts in found.items())
     total = _values(*summed(list(found.values()), len(MEASURES)))
-    return Table(dimension.words, COLUMNS, rows, Row("total", "Total", total))
+    return ReportTable(dimension.words, COLUMNS, rows, ReportRow("total", "Total", total))
 
 
 def _values(due: int, missed: int, late: int) -> tuple[Value, ...]:
     return due, missed, late, share(missed, due), share(late, due)
 
 
-def _totals(session: Session, scope: Scope) -> tuple[int, int, int]:
-    counts = [func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in MEASURES]
-    due, missed, late = session.execute(select(*counts).where(*scope.visits, DUE)).one()
-    return due, missed, late
-
-
-def figure(session: Session, scope: Scope) -> Figure:
-    due, missed, late = _totals(session, scope)
-    due_before, missed_before, _ = _totals(session, scope.before)
+def figure(session: Session, scope: ReportScope) -> Figure:
+    now, before = in_both_periods(session, scope, MEASURES, DUE)
+    (due, missed, late), (due_before, missed_before, _) = now, before
     number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "No-show rate",
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         Better.DOWN,
         share(missed, due),
         share(missed_before, due_before),
@@ -77,11 +77,11 @@ def figure(session: Session, scope: Scope) -> Figure:
     )
 
 
-def _missed(_session: Session, scope: Scope) -> Select[int]:
+def _missed(_session: Session, scope: ReportScope) -> Select[int]:
     return select(Appointment.id).where(*scope.visits, MISSED)
 
 
-def _late(_session: Session, scope: Scope) -> Select[int]:
+def _late(_session: Session, scope: ReportScope) -> Select[int]:
     return select(Appointment.id).where(*scope.visits, LATE_CANCELED)
 
 
@@ -94,5 +94,8 @@ REPORT = Report(
     ),
     groups=named("session", "weekday", "hour", "lead", "answer", "kind", "protocol", "week"),
     table=table,
-    parts={"no_shows": Part("No-shows", _missed), "late_canceled": Part("Canceled late", _late)},
+    parts={
+        "no_shows": FigureVisits("No-shows", _missed),
+        "late_canceled": FigureVisits("Canceled late", _late),
+    },
 )

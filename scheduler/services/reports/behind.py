@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from scheduler.domain.csv_cells import csv_line
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.care_plan import CarePlan
-from scheduler.services.reports.scope import Scope
-from scheduler.services.reports.tables import Part
+from scheduler.services.reports.scope import ReportScope
+from scheduler.services.reports.tables import FigureVisits
 
 PAGE = 100
 FILE_COLUMNS = (
@@ -35,7 +35,7 @@ class VisitPage:
         return self.number * PAGE >= self.total
 
 
-def page(session: Session, scope: Scope, part: Part, number: int) -> VisitPage:
+def page(session: Session, scope: ReportScope, part: FigureVisits, number: int) -> VisitPage:
     """Return a page of the visits behind a figure, with what a list shows of them."""
     ids = part.ids(session, scope)
     total = session.scalar(select(func.count()).select_from(ids.subquery())) or 0
@@ -54,7 +54,7 @@ def page(session: Session, scope: Scope, part: Part, number: int) -> VisitPage:
     return VisitPage(session.scalars(query).all(), total, number)
 
 
-def all_ids(session: Session, scope: Scope, part: Part) -> list[int]:
+def all_ids(session: Session, scope: ReportScope, part: FigureVisits) -> list[int]:
     """Return the ids of all visits behind a figure, in order."""
     return sorted(session.scalars(part.ids(session, scope)))
 

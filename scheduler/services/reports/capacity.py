@@ -31,25 +31,29 @@ from scheduler.services.reports.dimensions import (
     named,
     seconds_between,
 )
-from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.scope import ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     Value,
     share,
 )
 from scheduler.services.reports.visits import HELD
 
 COLUMNS = (
-    Column("used", "Hours used", "By visits that were held, from set-up to turnover.", Unit.HOURS),
-    Column("open", "Hours open", "Until now, by the hours and closures as they are today.", Unit.HOURS),
-    Column("used_share", "Share used", "Hours used of hours open.", Unit.PERCENT, plotted=True),
+    ReportColumn(
+        "used", "Hours used", "By visits that were held, from set-up to turnover.", FigureUnit.HOURS
+    ),
+    ReportColumn(
+        "open", "Hours open", "Until now, by the hours and closures as they are today.", FigureUnit.HOURS
+    ),
+    ReportColumn("used_share", "Share used", "Hours used of hours open.", FigureUnit.PERCENT, plotted=True),
 )
 HOUR, DAY = 3600, timedelta(days=1)
 Seconds = dict[tuple[int, date], float]  # by resource and clinic-local day
@@ -69,7 +73,7 @@ NURSES = Capacity(Role.NURSE, "Nurse", "Nurse capacity used")
 MEASURED = {Role.CHAIR: CHAIRS, Role.NURSE: NURSES}
 
 
-def open_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
+def open_time(session: Session, scope: ReportScope) -> dict[Role, Seconds]:
     """Return the seconds for which each chair and nurse in use was open until now, times its units."""
     calendar = frame(session, scope.clinic, scope.period.first_on, scope.period.days)
     end = scope.period.bounds(scope.clinic.zone)[1]
@@ -86,7 +90,7 @@ def open_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
     return found
 
 
-def _by_day(windows: Sequence[Window], scope: Scope) -> Mapping[date, float]:
+def _by_day(windows: Sequence[Window], scope: ReportScope) -> Mapping[date, float]:
     found: dict[date, float] = defaultdict(float)
     for window in windows:
         found[local_on(window.start, scope.clinic.zone)] += window.length.total_seconds()
@@ -103,7 +107,7 @@ def _duty(calendar: Calendar, resource: PlannerResource) -> list[Window]:
     return subtract(base, closed)
 
 
-def used_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
+def used_time(session: Session, scope: ReportScope) -> dict[Role, Seconds]:
     """Return the seconds for which visits held in the period used each chair and each nurse."""
     start, end = scope.period.bounds(scope.clinic.zone)
     query = (
@@ -132,7 +136,7 @@ def used_time(session: Session, scope: Scope) -> dict[Role, Seconds]:
     return found
 
 
-def _table(session: Session, scope: Scope, group: str, capacity: Capacity) -> Table:
+def _table(session: Session, scope: ReportScope, group: str, capacity: Capacity) -> ReportTable:
     scope = whole(scope)
     used, there = (of(session, scope)[capacity.role] for of in (used_time, open_time))
     names = _names(session, scope)
@@ -143,17 +147,17 @@ def _table(session: Session, scope: Scope, group: str, capacity: Capacity) -> Ta
         for (resource_id, on), amount in seconds.items():
             place = names[resource_id] if group == "resource" else DIMENSIONS[group].place(scope, on)
             rows.setdefault(place, [0, 0])[number] += amount
-    listed = tuple(Row(place.key, place.words, _values(*sums)) for place, sums in sorted(rows.items()))
+    listed = tuple(ReportRow(place.key, place.words, _values(*sums)) for place, sums in sorted(rows.items()))
     total = _values(sum(used.values()), sum(there.values()))
     words = capacity.resource if group == "resource" else DIMENSIONS[group].words
-    return Table(words, COLUMNS, listed, Row("total", "Total", total))
+    return ReportTable(words, COLUMNS, listed, ReportRow("total", "Total", total))
 
 
 def _values(used: float, there: float) -> tuple[Value, ...]:
     return round(used / HOUR, 1), round(there / HOUR, 1), share(used, there)
 
 
-def _names(session: Session, scope: Scope) -> dict[int, Place]:
+def _names(session: Session, scope: ReportScope) -> dict[int, Place]:
     """Return the chairs, rooms and people of the clinic by the id of their resource, in the board's order."""
     own = scope.clinic.id
     of_places = select(Location.resource_id, Location.rank, Location.name, Location.public_id)
@@ -166,7 +170,7 @@ def _names(session: Session, scope: Scope) -> dict[int, Place]:
     return found
 
 
-def figures(session: Session, scope: Scope) -> list[Figure]:
+def figures(session: Session, scope: ReportScope) -> list[Figure]:
     """Return the figure of chairs and the one of nurses."""
     both = whole(scope.both)
     used, there = used_time(session, both), open_time(session, both)
@@ -176,7 +180,7 @@ def figures(session: Session, scope: Scope) -> list[Figure]:
     ]
 
 
-def _figure(scope: Scope, report: Report, of: Capacity, used: Seconds, there: Seconds) -> Figure:
+def _figure(scope: ReportScope, report: Report, of: Capacity, used: Seconds, there: Seconds) -> Figure:
     period, number = scope.period, scope.clinic.formats.number
     now, before = (
         [sum(amount for (_, on), amount in seconds.items() if at.holds(on)) for seconds in (used, there)]
@@ -185,7 +189,7 @@ def _figure(scope: Scope, report: Report, of: Capacity, used: Seconds, there: Se
     return Figure(
         report.name,
         of.figure,
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         Better.UP if of is CHAIRS else Better.NEITHER,
         share(*now),
         share(*before),
@@ -193,13 +197,13 @@ def _figure(scope: Scope, report: Report, of: Capacity, used: Seconds, there: Se
     )
 
 
-def whole(scope: Scope) -> Scope:
+def whole(scope: ReportScope) -> ReportScope:
     """Return the scope without its filters: what is open belongs to the whole clinic."""
     return replace(scope, practitioner=None, protocol="")
 
 
-def _ids(capacity: Capacity) -> Part:
-    def ids(_session: Session, scope: Scope) -> Select[int]:
+def _ids(capacity: Capacity) -> FigureVisits:
+    def ids(_session: Session, scope: ReportScope) -> Select[int]:
         uses = (
             select(Allocation.id)
             .where(
@@ -211,7 +215,7 @@ def _ids(capacity: Capacity) -> Part:
         )
         return select(Appointment.id).where(*whole(scope).visits, HELD, uses)
 
-    return Part(f"Visits held that used a {capacity.resource.lower()}", ids)
+    return FigureVisits(f"Visits held that used a {capacity.resource.lower()}", ids)
 
 
 def _report(name: str, title: str, definition: str, capacity: Capacity) -> Report:

@@ -23,11 +23,11 @@ from scheduler.services.reports import (
     visits,
     waits,
 )
-from scheduler.services.reports.scope import Scope, scope_of
-from scheduler.services.reports.tables import Figure, Part, Report
+from scheduler.services.reports.scope import ReportScope, scope_of
+from scheduler.services.reports.tables import Figure, FigureVisits, Report
 
 MAY = "reports"
-MOST_DAYS = 3 * 366
+MOST_DAYS = 2 * 366
 REPORTS: Mapping[str, Report] = {
     one.name: one
     for one in (
@@ -68,14 +68,14 @@ def group_of(report: Report, group: str) -> str:
     return group or report.usual_group
 
 
-def part_of(report: Report, part: str) -> Part:
+def part_of(report: Report, part: str) -> FigureVisits:
     """Return the visits behind a figure of a report. Raises NotFound."""
     if part not in report.parts:
         raise NotFound
     return report.parts[part]
 
 
-def read(session: Session, clinic: Clinic, asked: Asked, now: datetime) -> Scope:
+def read(session: Session, clinic: Clinic, asked: Asked, now: datetime) -> ReportScope:
     """Return what is to be counted. Raises Invalid for days out of order or too many, and for what is not known."""
     person = None
     if asked.practitioner:
@@ -96,11 +96,11 @@ def _period(clinic: Clinic, asked: Asked, now: datetime) -> Period:
     if asked.last_on < asked.first_on:
         raise Invalid([("to", "is before the first day")])
     if (asked.last_on - asked.first_on).days >= MOST_DAYS:
-        raise Invalid([("to", "is more than 3 years after the first day")])
+        raise Invalid([("to", "is more than 2 years after the first day")])
     return Period(asked.first_on, asked.last_on)
 
 
-def figures(session: Session, scope: Scope) -> list[Figure]:
+def figures(session: Session, scope: ReportScope) -> list[Figure]:
     """Return the figure of each report for a period and the one before."""
     return [
         visits.figure(session, scope),

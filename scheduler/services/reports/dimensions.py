@@ -12,7 +12,7 @@ from datetime import date, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, case, exists, extract, func, or_, select
+from sqlalchemy import ColumnElement, Float, and_, case, exists, extract, func, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.functions import FunctionElement
@@ -23,7 +23,7 @@ from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.reminder import Reminder, ReminderState
-from scheduler.services.reports.scope import Conditions, Scope
+from scheduler.services.reports.scope import Conditions, ReportScope
 
 NO_NUMBER = "No session number"
 LEADS = (
@@ -76,13 +76,13 @@ class Dimension:
 
     words: str
     column: Callable[[], ColumnElement[Any]]
-    place: Callable[[Scope, Any], Place]
-    all: Callable[[Scope], Sequence[Place]] = lambda _: ()
+    place: Callable[[ReportScope, Any], Place]
+    all: Callable[[ReportScope], Sequence[Place]] = lambda _: ()
 
 
 def sums(
     session: Session,
-    scope: Scope,
+    scope: ReportScope,
     dimension: Dimension,
     measures: Sequence[ColumnElement[bool]],
     where: Conditions,
@@ -94,7 +94,23 @@ def sums(
     return folded(scope, dimension, [(row[0], row[1:]) for row in session.execute(query)], len(measures))
 
 
-def folded(scope: Scope, dimension: Dimension, rows: Sequence[tuple[Any, Sequence[int]]], width: int) -> Sums:
+def in_both_periods(
+    session: Session, scope: ReportScope, measures: Sequence[ColumnElement[bool]], *where: ColumnElement[bool]
+) -> tuple[list[int], list[int]]:
+    """Return how many visits meet each condition in the period, and in the one before."""
+    is_now = Appointment.local_start >= scope.period.local_start
+    counts = [
+        func.coalesce(func.sum(case((and_(one, when), 1), else_=0)), 0)
+        for when in (is_now, ~is_now)
+        for one in measures
+    ]
+    found = list(session.execute(select(*counts).where(*scope.both.visits, *where)).one())
+    return found[: len(measures)], found[len(measures) :]
+
+
+def folded(
+    scope: ReportScope, dimension: Dimension, rows: Sequence[tuple[Any, Sequence[int]]], width: int
+) -> Sums:
     """Return the groups of the database as the rows of a table."""
     found: Sums = {place: [0] * width for place in dimension.all(scope)}
     for value, counts in rows:
@@ -109,7 +125,7 @@ def as_date(value: Any) -> date:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _week(scope: Scope, value: Any) -> Place:
+def _week(scope: ReportScope, value: Any) -> Place:
     return _week_of(scope.clinic.formats, as_date(value))
 
 
@@ -119,17 +135,17 @@ def _week_of(formats: Formats, on: date) -> Place:
     return Place(first, first.isoformat(), f"Week of {formats.date(first)}")
 
 
-def _weekday(scope: Scope, value: Any) -> Place:
+def _weekday(scope: ReportScope, value: Any) -> Place:
     number, formats = as_date(value).isoweekday(), scope.clinic.formats
     return Place(formats.week.index(number), str(number), formats.weekday(number))
 
 
-def _hour(scope: Scope, value: Any) -> Place:
+def _hour(scope: ReportScope, value: Any) -> Place:
     hour = int(value)
     return Place(hour, f"{hour:02}", scope.clinic.formats.hour(time(hour)))
 
 
-def _kind(_scope: Scope, value: str) -> Place:
+def _kind(_scope: ReportScope, value: str) -> Place:
     words = kind_words(value)
     return Place(words, value, words)
 
@@ -140,7 +156,7 @@ def kind_words(kind: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _protocol(scope: Scope, value: int | None) -> Place:
+def _protocol(scope: ReportScope, value: int | None) -> Place:
     if value is None:
         return Place((1, ""), "none", "Without a course")
     key = scope.definitions[value].key
@@ -148,16 +164,16 @@ def _protocol(scope: Scope, value: int | None) -> Place:
     return Place((0, newest.title), key, newest.title)
 
 
-def _session(_scope: Scope, value: int | None) -> Place:
+def _session(_scope: ReportScope, value: int | None) -> Place:
     return Place(1000, "none", NO_NUMBER) if value is None else Place(value, str(value), f"Session {value}")
 
 
-def _lead(_scope: Scope, value: str) -> Place:
+def _lead(_scope: ReportScope, value: str) -> Place:
     words = {key: words for key, words, _ in LEADS} | dict([LEAST_LEAD])
     return Place(value, value, words[value])
 
 
-def _answer(_scope: Scope, value: str) -> Place:
+def _answer(_scope: ReportScope, value: str) -> Place:
     return Place(list(ANSWERS).index(value), value, ANSWERS[value])
 
 

@@ -24,7 +24,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.progress import Part, Progress
 from scheduler.services.reports import behind, catalog
 from scheduler.services.reports.catalog import Asked
-from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.scope import ReportScope
 from scheduler.services.trail import audit
 
 KIND, MAY = "report-file", catalog.MAY
@@ -32,7 +32,7 @@ AT_ONCE = 1000  # visits of a part
 
 
 @dataclass(frozen=True)
-class File:
+class ReportFile:
     """What the worker writes: these visits, for this job."""
 
     clinic_id: int
@@ -41,7 +41,7 @@ class File:
     ids: tuple[int, ...]
 
 
-def ask(session: Session, actor: Actor, report: str, part: str, scope: Scope, now: datetime) -> Job:
+def ask(session: Session, actor: Actor, report: str, part: str, scope: ReportScope, now: datetime) -> Job:
     """Put a file in line. Raises NotFound for a report or a part that is not known."""
     catalog.part_of(catalog.find(report), part)
     request = {
@@ -77,29 +77,29 @@ def lines(session: Session, job: Job) -> Iterator[str]:
     yield from contents(session, job.id)
 
 
-def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> File:
+def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> ReportFile:
     """Return which visits the file holds."""
     first, last = (date.fromisoformat(request[key]) for key in ("first_on", "last_on"))
     asked = Asked(first, last, request["practitioner"], request["protocol"])
     scope = catalog.read(session, actor.clinic, asked, now)
     part = catalog.part_of(catalog.find(request["report"]), request["part"])
     ids = tuple(behind.all_ids(session, scope, part))
-    return File(actor.clinic.id, request["job"], actor.clinic.zone, ids)
+    return ReportFile(actor.clinic.id, request["job"], actor.clinic.zone, ids)
 
 
-def check(file: File, _now: datetime, progress: Progress) -> File:
+def check(file: ReportFile, _now: datetime, progress: Progress) -> ReportFile:
     progress("reading", 0, len(file.ids))
     return file
 
 
-def parts(file: File, _now: datetime) -> Iterator[Part]:
+def parts(file: ReportFile, _now: datetime) -> Iterator[Part]:
     """Yield what stores the file, so many visits at a time."""
     for number, start in enumerate(range(0, max(len(file.ids), 1), AT_ONCE)):
         ids = file.ids[start : start + AT_ONCE]
         yield Part(start + len(ids), len(file.ids), partial(_store, file=file, number=number, ids=ids))
 
 
-def _store(session: Session, file: File, number: int, ids: tuple[int, ...]) -> None:
+def _store(session: Session, file: ReportFile, number: int, ids: tuple[int, ...]) -> None:
     head = "" if number else csv_header(behind.FILE_COLUMNS, file.zone)
     again = delete(ReportFilePart).where(
         ReportFilePart.job_id == file.job_id, ReportFilePart.number == number
@@ -109,14 +109,14 @@ def _store(session: Session, file: File, number: int, ids: tuple[int, ...]) -> N
     session.add(ReportFilePart(clinic_id=file.clinic_id, job_id=file.job_id, number=number, content=content))
 
 
-def discard(session: Session, prepared: File) -> int:
+def discard(session: Session, prepared: ReportFile) -> int:
     """Delete what was stored; return how much, 0 when nothing is left."""
     result: Any = session.execute(delete(ReportFilePart).where(ReportFilePart.job_id == prepared.job_id))
     return int(result.rowcount)
 
 
 def write(
-    _session: Session, _actor: Actor, _request: Mapping[str, Any], prepared: File, _now: datetime
+    _session: Session, _actor: Actor, _request: Mapping[str, Any], prepared: ReportFile, _now: datetime
 ) -> dict[str, Any]:
     """Say how many visits the file holds."""
     return {"visits": len(prepared.ids)}

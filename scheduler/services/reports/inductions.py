@@ -20,50 +20,52 @@ from scheduler.domain.status import ATTENDED, OPEN_COURSE
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.reports.dimensions import DIMENSIONS, Place, named
-from scheduler.services.reports.scope import Conditions, Scope
+from scheduler.services.reports.scope import Conditions, ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     Value,
     share,
 )
 from scheduler.services.reports.visits import HELD
 
 BY_SESSION = (
-    Column(
+    ReportColumn(
         "reached",
         "Reached it",
         "Inductions that ended and had this session, but in which it was not the last one of the protocol.",
     ),
-    Column("left", "Left after it", "Inductions whose course ended before the last session."),
-    Column(
+    ReportColumn("left", "Left after it", "Inductions whose course ended before the last session."),
+    ReportColumn(
         "left_share",
         "Share that left after it",
         "Left after it, of those that reached it.",
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         plotted=True,
     ),
 )
 BY_GROUP = (
-    Column(
+    ReportColumn(
         "ended",
         "Ended",
         "With at least one session held: completed, or the course was stopped or closed in the period.",
     ),
-    Column("completed", "Completed", "The last session of the induction was held in the period."),
-    Column("left", "Left early", "Inductions whose course ended before the last session."),
-    Column("completed_share", "Share completed", "Completed of ended.", Unit.PERCENT, plotted=True),
-    Column(
+    ReportColumn("completed", "Completed", "The last session of the induction was held in the period."),
+    ReportColumn("left", "Left early", "Inductions whose course ended before the last session."),
+    ReportColumn(
+        "completed_share", "Share completed", "Completed of ended.", FigureUnit.PERCENT, plotted=True
+    ),
+    ReportColumn(
         "days",
         "Median days from first to last session",
         "Of the completed ones, from the day of the first session to the day of the last.",
-        Unit.DAYS,
+        FigureUnit.DAYS,
     ),
 )
 
@@ -83,7 +85,7 @@ class Induction:
         return self.reached >= self.length
 
 
-def series_of(scope: Scope) -> dict[int, tuple[str, int]]:
+def series_of(scope: ReportScope) -> dict[int, tuple[str, int]]:
     """Return the name and the length of each protocol's induction, by the id of its version."""
     found = {}
     for plan_id, plan in scope.plans.items():
@@ -94,14 +96,14 @@ def series_of(scope: Scope) -> dict[int, tuple[str, int]]:
     return found
 
 
-def ended(session: Session, scope: Scope) -> list[Induction]:
+def ended(session: Session, scope: ReportScope) -> list[Induction]:
     """Return the inductions that ended in the period."""
     known = series_of(scope)
     rows = session.execute(_courses(scope, known)).all() if known else []
     return [one for row in rows if (one := _induction(scope, row, known[row.plan_definition_id][1]))]
 
 
-def _courses(scope: Scope, known: Mapping[int, tuple[str, int]]) -> Select[*tuple[Any, ...]]:
+def _courses(scope: ReportScope, known: Mapping[int, tuple[str, int]]) -> Select[*tuple[Any, ...]]:
     """Select the courses that may have ended: by a last session held in the period, or by their own end."""
     of_series = _is_induction(known)
     candidates = union(_last_sessions(scope, known), _stopped(scope, known)).subquery()
@@ -121,7 +123,7 @@ def _courses(scope: Scope, known: Mapping[int, tuple[str, int]]) -> Select[*tupl
     )
 
 
-def _last_sessions(scope: Scope, known: Mapping[int, tuple[str, int]]) -> Select[Any]:
+def _last_sessions(scope: ReportScope, known: Mapping[int, tuple[str, int]]) -> Select[Any]:
     return (
         select(Appointment.care_plan_id.label("care_plan_id"))
         .join(CarePlan, CarePlan.id == Appointment.care_plan_id)
@@ -130,7 +132,7 @@ def _last_sessions(scope: Scope, known: Mapping[int, tuple[str, int]]) -> Select
     )
 
 
-def _stopped(scope: Scope, known: Mapping[int, tuple[str, int]]) -> Select[Any]:
+def _stopped(scope: ReportScope, known: Mapping[int, tuple[str, int]]) -> Select[Any]:
     """Select the courses of these protocols that were ended in the period."""
     start, end = scope.period.bounds(scope.clinic.zone)
     of_filters: Conditions = ()
@@ -170,7 +172,7 @@ def _length(known: Mapping[int, tuple[str, int]]) -> ColumnElement[int]:
     return case(lengths, value=CarePlan.plan_definition_id, else_=0) if lengths else literal(0)
 
 
-def _induction(scope: Scope, row: Any, length: int) -> Induction | None:
+def _induction(scope: ReportScope, row: Any, length: int) -> Induction | None:
     """Return an induction if it ended in the period."""
     if row.last is not None:
         ended_on = row.last.date()
@@ -184,7 +186,7 @@ def _induction(scope: Scope, row: Any, length: int) -> Induction | None:
     return Induction(row.plan_definition_id, reached, length, row.first.date(), ended_on)
 
 
-def table(session: Session, scope: Scope, group: str) -> Table:
+def table(session: Session, scope: ReportScope, group: str) -> ReportTable:
     found = ended(session, scope)
     if group == "session":
         return _by_session(found)
@@ -194,21 +196,21 @@ def table(session: Session, scope: Scope, group: str) -> Table:
     for one in found:
         value = one.ended_on if group == "week" else one.plan_id
         groups.setdefault(dimension.place(scope, value), []).append(one)
-    rows = tuple(Row(place.key, place.words, _values(of)) for place, of in sorted(groups.items()))
-    return Table(dimension.words, BY_GROUP, rows, Row("total", "Total", _values(found)))
+    rows = tuple(ReportRow(place.key, place.words, _values(of)) for place, of in sorted(groups.items()))
+    return ReportTable(dimension.words, BY_GROUP, rows, ReportRow("total", "Total", _values(found)))
 
 
-def _by_session(found: Sequence[Induction]) -> Table:
+def _by_session(found: Sequence[Induction]) -> ReportTable:
     """Return how many left after which session, of those that reached it. The last session ends no induction early."""
     longest = max((one.length for one in found), default=1)
     rows = []
     for number in range(1, longest):
         reached = sum(one.reached >= number and one.length > number for one in found)
         left = sum(one.reached == number and not one.is_completed for one in found)
-        rows.append(Row(str(number), f"Session {number}", (reached, left, share(left, reached))))
+        rows.append(ReportRow(str(number), f"Session {number}", (reached, left, share(left, reached))))
     left = sum(not one.is_completed for one in found)
-    total = Row("total", "All inductions", (len(found), left, share(left, len(found))))
-    return Table("After session", BY_SESSION, tuple(rows), total)
+    total = ReportRow("total", "All inductions", (len(found), left, share(left, len(found))))
+    return ReportTable("After session", BY_SESSION, tuple(rows), total)
 
 
 def _values(found: Iterable[Induction]) -> tuple[Value, ...]:
@@ -218,7 +220,7 @@ def _values(found: Iterable[Induction]) -> tuple[Value, ...]:
     return len(of), len(completed), len(of) - len(completed), share(len(completed), len(of)), days
 
 
-def figure(session: Session, scope: Scope) -> Figure:
+def figure(session: Session, scope: ReportScope) -> Figure:
     both = ended(session, scope.both)
     now = [one for one in both if scope.period.holds(one.ended_on)]
     before = [one for one in both if not scope.period.holds(one.ended_on)]
@@ -227,7 +229,7 @@ def figure(session: Session, scope: Scope) -> Figure:
     return Figure(
         REPORT.name,
         "Inductions completed",
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         Better.UP,
         share(completed, len(now)),
         share(sum(one.is_completed for one in before), len(before)),
@@ -235,7 +237,7 @@ def figure(session: Session, scope: Scope) -> Figure:
     )
 
 
-def _completed(_session: Session, scope: Scope) -> Select[int]:
+def _completed(_session: Session, scope: ReportScope) -> Select[int]:
     known = series_of(scope)
     earlier = aliased(Appointment)
     first = ~exists().where(
@@ -252,7 +254,7 @@ def _completed(_session: Session, scope: Scope) -> Select[int]:
     )
 
 
-def _left(_session: Session, scope: Scope) -> Select[int]:
+def _left(_session: Session, scope: ReportScope) -> Select[int]:
     """Select the last session held of each induction that was left early."""
     known = series_of(scope)
     later = aliased(Appointment)
@@ -284,5 +286,5 @@ REPORT = Report(
     ),
     groups={"session": "Session number"} | named("protocol", "week"),
     table=table,
-    parts={"completed": Part("Completed", _completed), "left": Part("Left early", _left)},
+    parts={"completed": FigureVisits("Completed", _completed), "left": FigureVisits("Left early", _left)},
 )

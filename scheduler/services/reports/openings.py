@@ -13,35 +13,35 @@ from scheduler.domain.localtime import local_on
 from scheduler.models.appointment import Appointment
 from scheduler.models.opening import Offer, OfferState, Opening, OpeningCause, OpeningOutcome
 from scheduler.services.reports.dimensions import WEEK, Place, folded, named
-from scheduler.services.reports.scope import Conditions, Scope
+from scheduler.services.reports.scope import Conditions, ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     Value,
     share,
     summed,
 )
 
 COLUMNS = (
-    Column("openings", "Openings", "Filled, booked otherwise, or not used until their end."),
-    Column("filled", "Filled by an offer", "A patient on the waitlist accepted an offer."),
-    Column("taken", "Booked otherwise", "Booked by the desk or a patient without an offer."),
-    Column("unused", "Not used", "The time passed."),
-    Column(
+    ReportColumn("openings", "Openings", "Filled, booked otherwise, or not used until their end."),
+    ReportColumn("filled", "Filled by an offer", "A patient on the waitlist accepted an offer."),
+    ReportColumn("taken", "Booked otherwise", "Booked by the desk or a patient without an offer."),
+    ReportColumn("unused", "Not used", "The time passed."),
+    ReportColumn(
         "filled_share",
         "Share filled",
         "Filled by an offer or booked otherwise, of openings.",
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         plotted=True,
     ),
-    Column("offers", "Offers", "Sent about these openings."),
-    Column("accepted", "Offers accepted", "By the patient."),
+    ReportColumn("offers", "Offers", "Sent about these openings."),
+    ReportColumn("accepted", "Offers accepted", "By the patient."),
 )
 COUNTED = (OpeningOutcome.FILLED, OpeningOutcome.TAKEN, OpeningOutcome.PAST)  # the clinic could have used it
 WIDTH = len(COUNTED) + 2
@@ -62,7 +62,7 @@ class Ended:
         return *(int(self.outcome is one) for one in COUNTED), self.offers, self.accepted
 
 
-def _ended(scope: Scope) -> Conditions:
+def _ended(scope: ReportScope) -> Conditions:
     start, end = scope.period.bounds(scope.clinic.zone)
     return (
         Opening.clinic_id == scope.clinic.id,
@@ -72,7 +72,7 @@ def _ended(scope: Scope) -> Conditions:
     )
 
 
-def ended(session: Session, scope: Scope) -> Iterator[Ended]:
+def ended(session: Session, scope: ReportScope) -> Iterator[Ended]:
     """Yield the openings that ended in the period, other than those that the clinic itself closed or kept free."""
     accepted = func.count(Offer.id).filter(Offer.state == OfferState.ACCEPTED)
     query = (
@@ -86,7 +86,7 @@ def ended(session: Session, scope: Scope) -> Iterator[Ended]:
         yield Ended(local_on(closed_at, scope.clinic.zone), cause, outcome, offers, taken)
 
 
-def table(session: Session, scope: Scope, group: str) -> Table:
+def table(session: Session, scope: ReportScope, group: str) -> ReportTable:
     found = list(ended(session, scope))
     if group == "week":
         words, groups = WEEK.words, folded(scope, WEEK, [(one.on, one.counts) for one in found], WIDTH)
@@ -96,8 +96,8 @@ def table(session: Session, scope: Scope, group: str) -> Table:
             place = Place(one.cause.value, one.cause.value, one.cause.words)
             sums = groups.setdefault(place, [0] * WIDTH)
             sums[:] = [old + new for old, new in zip(sums, one.counts, strict=True)]
-    rows = tuple(Row(place.key, place.words, _values(sums)) for place, sums in groups.items())
-    return Table(words, COLUMNS, rows, Row("total", "Total", _values(_totals(found))))
+    rows = tuple(ReportRow(place.key, place.words, _values(sums)) for place, sums in groups.items())
+    return ReportTable(words, COLUMNS, rows, ReportRow("total", "Total", _values(_totals(found))))
 
 
 def _totals(found: Sequence[Ended]) -> tuple[int, ...]:
@@ -110,14 +110,14 @@ def _values(counts: Sequence[int]) -> tuple[Value, ...]:
     return whole_count, filled, taken, unused, share(filled + taken, whole_count), offers, accepted
 
 
-def figure(session: Session, scope: Scope) -> Figure:
+def figure(session: Session, scope: ReportScope) -> Figure:
     now, before = (_values(_totals(list(ended(session, at)))) for at in (scope, scope.before))
     openings, filled, taken, _, part, *_ = now
     number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Openings filled again",
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         Better.UP,
         part,
         before[4],
@@ -125,16 +125,16 @@ def figure(session: Session, scope: Scope) -> Figure:
     )
 
 
-def _left(outcome: OpeningOutcome) -> Part:
+def _left(outcome: OpeningOutcome) -> FigureVisits:
     words = {"past": "Visits whose time was not used", "filled": "Visits whose time was filled by an offer"}
 
-    def ids(_session: Session, scope: Scope) -> Select[int]:
+    def ids(_session: Session, scope: ReportScope) -> Select[int]:
         left = select(Opening.appointment_id).where(*_ended(scope), Opening.outcome == outcome)
         return select(Appointment.id).where(
             Appointment.clinic_id == scope.clinic.id, Appointment.id.in_(left)
         )
 
-    return Part(words[outcome.value], ids)
+    return FigureVisits(words[outcome.value], ids)
 
 
 REPORT = Report(

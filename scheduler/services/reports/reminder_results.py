@@ -16,40 +16,40 @@ from scheduler.domain.status import Response
 from scheduler.models.appointment import Appointment
 from scheduler.models.reminder import Reminder, ReminderState
 from scheduler.services.reports.dimensions import DELIVERED, DIMENSIONS, Place, named
-from scheduler.services.reports.scope import Conditions, Scope
+from scheduler.services.reports.scope import Conditions, ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     Value,
     share,
 )
 
 COLUMNS = (
-    Column(
+    ReportColumn(
         "due", "Reminders due", "Delivered, failed, unknown, or not sent because the patient must be called."
     ),
-    Column("delivered", "Delivered", "Accepted by the mail server, and not returned."),
-    Column("failed", "Failed", "Refused or returned."),
-    Column("unclear", "Delivery unknown", "The mail server did not answer."),
-    Column(
+    ReportColumn("delivered", "Delivered", "Accepted by the mail server, and not returned."),
+    ReportColumn("failed", "Failed", "Refused or returned."),
+    ReportColumn("unclear", "Delivery unknown", "The mail server did not answer."),
+    ReportColumn(
         "not_sent",
         "Not sent, to be called",
         "No working address, opted out, over the daily limit, or the visit was affected by a closure.",
     ),
-    Column("delivered_share", "Share delivered", "Delivered of due.", Unit.PERCENT, plotted=True),
-    Column(
+    ReportColumn("delivered_share", "Share delivered", "Delivered of due.", FigureUnit.PERCENT, plotted=True),
+    ReportColumn(
         "visits",
         "Visits reminded of",
         "Visits with at least one delivered reminder. A visit counts once in each row.",
     ),
-    Column("confirmed", "Visits confirmed", "Of these, the patient confirmed."),
-    Column("confirmed_share", "Share confirmed", "Confirmed of reminded of.", Unit.PERCENT),
+    ReportColumn("confirmed", "Visits confirmed", "Of these, the patient confirmed."),
+    ReportColumn("confirmed_share", "Share confirmed", "Confirmed of reminded of.", FigureUnit.PERCENT),
 )
 FAILED = Reminder.state == ReminderState.FAILED
 UNCLEAR = Reminder.state == ReminderState.UNCERTAIN
@@ -67,7 +67,7 @@ def _counts() -> list[ColumnElement[Any]]:
     return [*states, *visits]
 
 
-def _due(scope: Scope) -> Conditions:
+def _due(scope: ReportScope) -> Conditions:
     start, end = scope.period.bounds(scope.clinic.zone)
     return (
         Reminder.clinic_id == scope.clinic.id,
@@ -78,7 +78,7 @@ def _due(scope: Scope) -> Conditions:
     )
 
 
-def _week_column(scope: Scope) -> ColumnElement[Any]:
+def _week_column(scope: ReportScope) -> ColumnElement[Any]:
     """The first day of the clinic-local week in which a reminder was due; the weeks are given as instants."""
     zone = scope.clinic.zone
     weeks = {
@@ -88,7 +88,7 @@ def _week_column(scope: Scope) -> ColumnElement[Any]:
     return case(*((Reminder.due_at < end, on) for on, end in weeks.items()), else_=list(weeks)[-1])
 
 
-def table(session: Session, scope: Scope, group: str) -> Table:
+def table(session: Session, scope: ReportScope, group: str) -> ReportTable:
     rule = group == "rule"
     column = Reminder.rule.expression if rule else None
     if group == "week":
@@ -106,12 +106,14 @@ def table(session: Session, scope: Scope, group: str) -> Table:
     for value, *counts in session.execute(query):
         place = Place(value, value, _rule_words(value)) if rule else dimension.place(scope, value)
         found[place] = tuple(map(sum, zip(found.get(place, (0,) * 6), counts, strict=True)))
-    rows = tuple(Row(place.key, place.words, _values(*counts)) for place, counts in sorted(found.items()))
-    return Table(
+    rows = tuple(
+        ReportRow(place.key, place.words, _values(*counts)) for place, counts in sorted(found.items())
+    )
+    return ReportTable(
         "Rule" if rule else dimension.words,
         COLUMNS,
         rows,
-        Row("total", "Total", _values(*_totals(session, scope))),
+        ReportRow("total", "Total", _values(*_totals(session, scope))),
     )
 
 
@@ -120,7 +122,7 @@ def _rule_words(rule: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _totals(session: Session, scope: Scope) -> Counts:
+def _totals(session: Session, scope: ReportScope) -> Counts:
     query = (
         select(*_counts()).join(Appointment, Appointment.id == Reminder.appointment_id).where(*_due(scope))
     )
@@ -136,7 +138,7 @@ def _values(
     )  # fmt: skip
 
 
-def figure(session: Session, scope: Scope) -> Figure:
+def figure(session: Session, scope: ReportScope) -> Figure:
     counts, before = _totals(session, scope), _values(*_totals(session, scope.before))
     delivered, *_, visits, confirmed = counts
     due = sum(counts[:4])
@@ -144,7 +146,7 @@ def figure(session: Session, scope: Scope) -> Figure:
     return Figure(
         REPORT.name,
         "Reminders delivered",
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         Better.UP,
         share(delivered, due),
         before[5],
@@ -154,8 +156,8 @@ def figure(session: Session, scope: Scope) -> Figure:
 
 def _visits_with(
     condition: ColumnElement[bool], *of_visit: ColumnElement[bool]
-) -> Callable[[Session, Scope], Select[int]]:
-    def ids(_session: Session, scope: Scope) -> Select[int]:
+) -> Callable[[Session, ReportScope], Select[int]]:
+    def ids(_session: Session, scope: ReportScope) -> Select[int]:
         start, end = scope.period.bounds(scope.clinic.zone)
         reminded = exists().where(
             Reminder.appointment_id == Appointment.id,
@@ -180,9 +182,9 @@ REPORT = Report(
     groups=named("week") | {"rule": "Rule"} | named("kind", "session", "protocol"),
     table=table,
     parts={
-        "failed": Part("Visits with a failed reminder", _visits_with(FAILED)),
-        "not_sent": Part("Visits whose reminder could not be sent", _visits_with(NOT_SENT)),
-        "unconfirmed": Part(
+        "failed": FigureVisits("Visits with a failed reminder", _visits_with(FAILED)),
+        "not_sent": FigureVisits("Visits whose reminder could not be sent", _visits_with(NOT_SENT)),
+        "unconfirmed": FigureVisits(
             "Visits reminded of and not confirmed",
             _visits_with(DELIVERED, Appointment.response != Response.ACCEPTED),
         ),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
 from scheduler.domain.periods import Period
 from scheduler.domain.plans import Plan
@@ -25,7 +25,7 @@ Conditions = tuple[ColumnElement[bool], ...]
 
 
 @dataclass(frozen=True)
-class Scope:
+class ReportScope:
     """`definitions` are all versions of the clinic's protocols by id; `protocol` is the key of the one that counts."""
 
     clinic: Clinic
@@ -36,12 +36,12 @@ class Scope:
     protocol: str = ""
 
     @property
-    def before(self) -> Scope:
+    def before(self) -> ReportScope:
         """The same for the period before."""
         return replace(self, period=self.period.before)
 
     @property
-    def both(self) -> Scope:
+    def both(self) -> ReportScope:
         """The same for the period and the one before together."""
         return replace(self, period=Period(self.period.before.first_on, self.period.last_on))
 
@@ -55,9 +55,10 @@ class Scope:
         }
 
     @property
-    def is_whole(self) -> bool:
-        """Whether all visits count, of any practitioner and protocol."""
-        return self.practitioner is None and not self.protocol
+    def protocols(self) -> list[PlanDefinition]:
+        """The newest version of each protocol that is not retired, by title."""
+        newest = {one.key: one for one in self.definitions.values()}  # in order of id
+        return sorted((one for one in newest.values() if one.retired_at is None), key=lambda one: one.title)
 
     @property
     def visits(self) -> Conditions:
@@ -96,8 +97,9 @@ def scope_of(
     now: datetime,
     practitioner: Practitioner | None = None,
     protocol: str = "",
-) -> Scope:
+) -> ReportScope:
     """Return what a report of these days counts, of all visits unless a practitioner or a protocol is given."""
     query = select(PlanDefinition).where(PlanDefinition.clinic_id == clinic.id)
+    query = query.options(defer(PlanDefinition.document))  # large, and read only until the plan is known
     definitions = {one.id: one for one in session.scalars(query.order_by(PlanDefinition.id))}
-    return Scope(clinic, period, now, definitions, practitioner, protocol)
+    return ReportScope(clinic, period, now, definitions, practitioner, protocol)

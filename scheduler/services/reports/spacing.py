@@ -18,16 +18,16 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.reports.dimensions import DIMENSIONS, as_date, folded, named, seconds_between
-from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.scope import ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     Value,
     share,
     summed,
@@ -35,16 +35,20 @@ from scheduler.services.reports.tables import (
 from scheduler.services.reports.visits import HELD
 
 COLUMNS = (
-    Column("gaps", "Gaps", "Dosing visits held after an earlier one of the same course."),
-    Column("ideal", "Ideal", "As far apart as the protocol recommends."),
-    Column(
+    ReportColumn("gaps", "Gaps", "Dosing visits held after an earlier one of the same course."),
+    ReportColumn("ideal", "Ideal", "As far apart as the protocol recommends."),
+    ReportColumn(
         "allowed",
         "Within the limits",
         "Not ideal, but between the shortest and the longest spacing of the protocol.",
     ),
-    Column("outside", "Outside (override)", "Shorter or longer than the protocol allows."),
-    Column(
-        "kept_share", "Share kept", "Ideal or within the limits, of all gaps.", Unit.PERCENT, plotted=True
+    ReportColumn("outside", "Outside (override)", "Shorter or longer than the protocol allows."),
+    ReportColumn(
+        "kept_share",
+        "Share kept",
+        "Ideal or within the limits, of all gaps.",
+        FigureUnit.PERCENT,
+        plotted=True,
     ),
 )
 
@@ -58,7 +62,7 @@ class Kept(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class HeldGap:
     """The gap before a dosing visit that was held, since the dosing visit held before it in the same course."""
 
     visit_id: int
@@ -68,7 +72,7 @@ class Gap:
     kept: Kept
 
 
-def gaps(session: Session, scope: Scope) -> Iterator[Gap]:
+def gaps(session: Session, scope: ReportScope) -> Iterator[HeldGap]:
     """Yield the gaps of the dosing visits held in the period whose step has a spacing in the protocol."""
     works = working_days(session, scope.clinic)
     offsets = {
@@ -80,7 +84,7 @@ def gaps(session: Session, scope: Scope) -> Iterator[Gap]:
             first, last = as_date(since), as_date(on)
             hours = float(seconds[offset.edge is Edge.END]) / HOUR
             amount = gap_of_days(offset, first, last, hours, works)
-            yield Gap(visit_id, last, plan_id, position, kept(offset, amount))
+            yield HeldGap(visit_id, last, plan_id, position, kept(offset, amount))
 
 
 def kept(offset: Offset, amount: int) -> Kept:
@@ -89,7 +93,7 @@ def kept(offset: Offset, amount: int) -> Kept:
     return Kept.ALLOWED if offset.min <= amount <= offset.max else Kept.OUTSIDE
 
 
-def _rows(scope: Scope) -> Select[Any]:
+def _rows(scope: ReportScope) -> Select[Any]:
     """Select the dosing visits held in the period with the one held before in the same course."""
     earlier, between = aliased(Appointment), aliased(Appointment)
     any_between = exists().where(
@@ -124,16 +128,16 @@ def _rows(scope: Scope) -> Select[Any]:
     )
 
 
-def table(session: Session, scope: Scope, group: str) -> Table:
+def table(session: Session, scope: ReportScope, group: str) -> ReportTable:
     dimension = DIMENSIONS[group]
     raw: dict[Any, list[int]] = {}
     for one in gaps(session, scope):
         value = {"session": one.position, "protocol": one.plan_id}.get(group, one.on)
         raw.setdefault(value, [0] * len(Kept))[one.kept] += 1
     found = folded(scope, dimension, list(raw.items()), len(Kept))
-    rows = tuple(Row(place.key, place.words, _values(*counts)) for place, counts in found.items())
+    rows = tuple(ReportRow(place.key, place.words, _values(*counts)) for place, counts in found.items())
     total = summed(list(found.values()), len(Kept))
-    return Table(dimension.words, COLUMNS, rows, Row("total", "Total", _values(*total)))
+    return ReportTable(dimension.words, COLUMNS, rows, ReportRow("total", "Total", _values(*total)))
 
 
 def _values(ideal: int, allowed: int, outside: int) -> tuple[Value, ...]:
@@ -141,7 +145,7 @@ def _values(ideal: int, allowed: int, outside: int) -> tuple[Value, ...]:
     return whole, ideal, allowed, outside, share(ideal + allowed, whole)
 
 
-def figure(session: Session, scope: Scope) -> Figure:
+def figure(session: Session, scope: ReportScope) -> Figure:
     now: list[Kept] = []
     before: list[Kept] = []
     for one in gaps(session, scope.both):
@@ -151,7 +155,7 @@ def figure(session: Session, scope: Scope) -> Figure:
     return Figure(
         REPORT.name,
         "Spacing kept",
-        Unit.PERCENT,
+        FigureUnit.PERCENT,
         Better.UP,
         share(len(now) - outside, len(now)),
         share(len(before) - before.count(Kept.OUTSIDE), len(before)),
@@ -159,8 +163,8 @@ def figure(session: Session, scope: Scope) -> Figure:
     )
 
 
-def _of(kind: Kept) -> Callable[[Session, Scope], Select[int]]:
-    def ids(session: Session, scope: Scope) -> Select[int]:
+def _of(kind: Kept) -> Callable[[Session, ReportScope], Select[int]]:
+    def ids(session: Session, scope: ReportScope) -> Select[int]:
         found = [one.visit_id for one in gaps(session, scope) if one.kept is kind]
         return select(Appointment.id).where(Appointment.id.in_(found))
 
@@ -178,8 +182,8 @@ REPORT = Report(
     groups=named("session", "protocol", "week"),
     table=table,
     parts={
-        "outside": Part("Outside (override)", _of(Kept.OUTSIDE)),
-        "allowed": Part("Within the limits", _of(Kept.ALLOWED)),
-        "ideal": Part("Ideal", _of(Kept.IDEAL)),
+        "outside": FigureVisits("Outside (override)", _of(Kept.OUTSIDE)),
+        "allowed": FigureVisits("Within the limits", _of(Kept.ALLOWED)),
+        "ideal": FigureVisits("Ideal", _of(Kept.IDEAL)),
     },
 )

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.csv_cells import csv_header, csv_line
 from scheduler.domain.formats import Formats
-from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.scope import ReportScope
 
 Value = int | float | None
 
 
-class Unit(StrEnum):
+class FigureUnit(StrEnum):
     COUNT = "count"
     PERCENT = "percent"
     DAYS = "days"
@@ -33,7 +33,7 @@ class Better(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ReportColumn:
     """`means` says what is counted, where the words alone do not.
 
     `plotted` columns are drawn: counts on top of each other, or one share.
@@ -42,25 +42,25 @@ class Column:
     key: str
     words: str
     means: str = ""
-    unit: Unit = Unit.COUNT
+    unit: FigureUnit = FigureUnit.COUNT
     plotted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     key: str
     words: str
     values: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """`group` is what the rows are, in words. A total may be less than the sum: a visit counts once."""
 
     group: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    total: Row
+    columns: tuple[ReportColumn, ...]
+    rows: tuple[ReportRow, ...]
+    total: ReportRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Figure:
 
     report: str
     words: str
-    unit: Unit
+    unit: FigureUnit
     better: Better
     value: Value
     before: Value
@@ -77,11 +77,11 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Part:
+class FigureVisits:
     """Visits behind a figure: their name in addresses, in words, and the query for their ids."""
 
     words: str
-    ids: Callable[[Session, Scope], Select[int]]
+    ids: Callable[[Session, ReportScope], Select[int]]
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Report:
     title: str
     definition: str
     groups: Mapping[str, str]
-    table: Callable[[Session, Scope, str], Table]
-    parts: Mapping[str, Part]
+    table: Callable[[Session, ReportScope, str], ReportTable]
+    parts: Mapping[str, FigureVisits]
     counts_all: bool = False
 
     @property
@@ -105,15 +105,15 @@ class Report:
         return next(iter(self.groups))
 
 
-def said(value: Value, unit: Unit, formats: Formats) -> str:
+def said(value: Value, unit: FigureUnit, formats: Formats) -> str:
     """Return a value as people read it; a dash where there is none."""
     if value is None:
         return "–"
     words = formats.number(value)
-    return f"{words} day" if unit is Unit.DAYS and value == 1 else f"{words}{_AFTER[unit]}"
+    return f"{words} day" if unit is FigureUnit.DAYS and value == 1 else f"{words}{_AFTER[unit]}"
 
 
-_AFTER = {Unit.COUNT: "", Unit.PERCENT: "%", Unit.DAYS: " days", Unit.HOURS: " hours"}
+_AFTER = {FigureUnit.COUNT: "", FigureUnit.PERCENT: "%", FigureUnit.DAYS: " days", FigureUnit.HOURS: " hours"}
 
 
 def share(count: float, of: float) -> float | None:
@@ -126,7 +126,7 @@ def summed(rows: Sequence[Sequence[int]], width: int) -> tuple[int, ...]:
     return tuple(sum(row[at] for row in rows) for at in range(width))
 
 
-def csv_lines(table: Table, zone: ZoneInfo) -> Iterator[str]:
+def csv_lines(table: ReportTable, zone: ZoneInfo) -> Iterator[str]:
     """Yield a table as CSV: a line for each row, then the total. Shares are in per cent."""
     yield csv_header(["key", table.group, *(column.key for column in table.columns)], zone)
     for row in (*table.rows, table.total):

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.status import ATTENDED, WAITING, AppointmentStatus
 from scheduler.models.appointment import Appointment
-from scheduler.services.reports.dimensions import DIMENSIONS, WEEK, folded, kind_words, local_day, named, sums
-from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.dimensions import (
+    DIMENSIONS,
+    WEEK,
+    folded,
+    in_both_periods,
+    kind_words,
+    local_day,
+    named,
+    sums,
+)
+from scheduler.services.reports.scope import ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     summed,
 )
 
@@ -29,19 +38,19 @@ CANCELED = Appointment.status == AppointmentStatus.CANCELLED
 WEEK_AND_KIND = "week-kind"
 MOST_KINDS = 7  # that a plot tells apart
 COLUMNS = (
-    Column("held", "Held", "The patient was checked in or treated.", plotted=True),
-    Column(
+    ReportColumn("held", "Held", "The patient was checked in or treated.", plotted=True),
+    ReportColumn(
         "not_recorded",
         "Not recorded",
         "The start has passed and nothing was recorded. Record these: they are missing in every other figure.",
     ),
-    Column("no_shows", "No-shows", "The patient did not come."),
-    Column("canceled", "Canceled", "Canceled by the patient, a provider or the clinic."),
-    Column("ahead", "Ahead", "Booked and still to come."),
+    ReportColumn("no_shows", "No-shows", "The patient did not come."),
+    ReportColumn("canceled", "Canceled", "Canceled by the patient, a provider or the clinic."),
+    ReportColumn("ahead", "Ahead", "Booked and still to come."),
 )
 
 
-def outcomes(scope: Scope) -> dict[str, ColumnElement[bool]]:
+def outcomes(scope: ReportScope) -> dict[str, ColumnElement[bool]]:
     """Return the condition of each column: a visit meets one of them at most."""
     waits = Appointment.status.in_(WAITING)
     return {
@@ -53,17 +62,17 @@ def outcomes(scope: Scope) -> dict[str, ColumnElement[bool]]:
     }
 
 
-def table(session: Session, scope: Scope, group: str) -> Table:
+def table(session: Session, scope: ReportScope, group: str) -> ReportTable:
     if group == WEEK_AND_KIND:
         return _by_week_and_kind(session, scope)
     dimension = DIMENSIONS[group]
     found = sums(session, scope, dimension, list(outcomes(scope).values()), scope.visits)
-    rows = tuple(Row(place.key, place.words, tuple(counts)) for place, counts in found.items())
+    rows = tuple(ReportRow(place.key, place.words, tuple(counts)) for place, counts in found.items())
     total = summed(list(found.values()), len(COLUMNS))
-    return Table(dimension.words, COLUMNS, rows, Row("total", "Total", total))
+    return ReportTable(dimension.words, COLUMNS, rows, ReportRow("total", "Total", total))
 
 
-def _by_week_and_kind(session: Session, scope: Scope) -> Table:
+def _by_week_and_kind(session: Session, scope: ReportScope) -> ReportTable:
     """Return the visits held in each week, with a column for each of the most frequent kinds and one for the others."""
     query = (
         select(local_day().label("on"), Appointment.kind, func.count())
@@ -84,26 +93,32 @@ def _by_week_and_kind(session: Session, scope: Scope) -> Table:
         raw.append((on, counts))
     weeks = folded(scope, WEEK, raw, width)
     columns = [
-        Column(kind, kind_words(kind), "Visits of this kind that were held.", plotted=True) for kind in shown
+        ReportColumn(kind, kind_words(kind), "Visits of this kind that were held.", plotted=True)
+        for kind in shown
     ]
     columns += [
-        Column("other", "Other kinds", "Visits held of all other kinds.", plotted=True),
-        Column("all", "All kinds"),
+        ReportColumn("other", "Other kinds", "Visits held of all other kinds.", plotted=True),
+        ReportColumn("all", "All kinds"),
     ]
     kept = [at for at in range(width) if at != width - 2 or len(totals) > len(shown)]
-    rows = [Row(place.key, place.words, tuple(counts[at] for at in kept)) for place, counts in weeks.items()]
+    rows = [
+        ReportRow(place.key, place.words, tuple(counts[at] for at in kept)) for place, counts in weeks.items()
+    ]
     total = summed([[counts[at] for at in kept] for counts in weeks.values()], len(kept))
-    return Table(WEEK.words, tuple(columns[at] for at in kept), tuple(rows), Row("total", "Total", total))
+    return ReportTable(
+        WEEK.words, tuple(columns[at] for at in kept), tuple(rows), ReportRow("total", "Total", total)
+    )
 
 
-def figure(session: Session, scope: Scope) -> Figure:
-    held, open_ones = _totals(session, scope)
-    before, _ = _totals(session, scope.before)
+def figure(session: Session, scope: ReportScope) -> Figure:
+    conditions = outcomes(scope)
+    measures = [conditions[key] for key in ("held", "not_recorded")]
+    (held, open_ones), (before, _) = in_both_periods(session, scope, measures)
     number = scope.clinic.formats.number
     return Figure(
         REPORT.name,
         "Visits held",
-        Unit.COUNT,
+        FigureUnit.COUNT,
         Better.NEITHER,
         held,
         before,
@@ -111,23 +126,13 @@ def figure(session: Session, scope: Scope) -> Figure:
     )
 
 
-def _totals(session: Session, scope: Scope) -> tuple[int, int]:
-    """Return how many visits were held, and how many that are over have no outcome."""
-    conditions = outcomes(scope)
-    counts = [
-        func.coalesce(func.sum(case((conditions[key], 1), else_=0)), 0) for key in ("held", "not_recorded")
-    ]
-    held, open_ones = session.execute(select(*counts).where(*scope.visits)).one()
-    return held, open_ones
-
-
-def _ids(key: str) -> Part:
+def _ids(key: str) -> FigureVisits:
     words = next(column.words for column in COLUMNS if column.key == key)
 
-    def query(_session: Session, scope: Scope) -> Select[int]:
+    def query(_session: Session, scope: ReportScope) -> Select[int]:
         return select(Appointment.id).where(*scope.visits, outcomes(scope)[key])
 
-    return Part(words, query)
+    return FigureVisits(words, query)
 
 
 REPORT = Report(

@@ -19,24 +19,32 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.waitlist import WaitlistEntry
 from scheduler.services.reports.dimensions import DIMENSIONS, Place, named
-from scheduler.services.reports.scope import Scope
+from scheduler.services.reports.scope import ReportScope
 from scheduler.services.reports.tables import (
     Better,
-    Column,
     Figure,
-    Part,
+    FigureUnit,
+    FigureVisits,
     Report,
-    Row,
-    Table,
-    Unit,
+    ReportColumn,
+    ReportRow,
+    ReportTable,
     Value,
 )
 from scheduler.services.reports.visits import HELD
 
 COLUMNS = (
-    Column("courses", "Courses begun", "Their first dosing visit was held in the period."),
-    Column("median", "Median days", "Half of the courses waited this long or less.", Unit.DAYS, plotted=True),
-    Column("most", "Days for 9 of 10", "Nine of ten courses waited this long or less.", Unit.DAYS),
+    ReportColumn("courses", "Courses begun", "Their first dosing visit was held in the period."),
+    ReportColumn(
+        "median",
+        "Median days",
+        "Half of the courses waited this long or less.",
+        FigureUnit.DAYS,
+        plotted=True,
+    ),
+    ReportColumn(
+        "most", "Days for 9 of 10", "Nine of ten courses waited this long or less.", FigureUnit.DAYS
+    ),
 )
 
 
@@ -49,7 +57,7 @@ class Wait:
     days: int
 
 
-def waits(session: Session, scope: Scope) -> list[Wait]:
+def waits(session: Session, scope: ReportScope) -> list[Wait]:
     """Return the waits of the courses whose first dosing visit was held in the period."""
     found = []
     for row in session.execute(_rows(scope)):
@@ -59,7 +67,7 @@ def waits(session: Session, scope: Scope) -> list[Wait]:
     return found
 
 
-def _first(scope: Scope) -> Select[Any]:
+def _first(scope: ReportScope) -> Select[Any]:
     """Select the first dosing visit held of each course, where it is in the period. Imported visits began elsewhere."""
     earlier = aliased(Appointment)
     any_earlier = exists().where(
@@ -81,7 +89,7 @@ def _first(scope: Scope) -> Select[Any]:
     )
 
 
-def _rows(scope: Scope) -> Select[*tuple[Any, ...]]:
+def _rows(scope: ReportScope) -> Select[*tuple[Any, ...]]:
     waited_for = aliased(PlanDefinition)
     asked_at = (
         select(func.min(WaitlistEntry.created_at))
@@ -107,14 +115,14 @@ def _rows(scope: Scope) -> Select[*tuple[Any, ...]]:
     )
 
 
-def table(session: Session, scope: Scope, group: str) -> Table:
+def table(session: Session, scope: ReportScope, group: str) -> ReportTable:
     dimension, found = DIMENSIONS[group], waits(session, scope)
     groups: dict[Place, list[Wait]] = {place: [] for place in dimension.all(scope)}
     for one in found:
         value = one.first_on if group == "week" else one.plan_id
         groups.setdefault(dimension.place(scope, value), []).append(one)
-    rows = tuple(Row(place.key, place.words, _values(of)) for place, of in sorted(groups.items()))
-    return Table(dimension.words, COLUMNS, rows, Row("total", "Total", _values(found)))
+    rows = tuple(ReportRow(place.key, place.words, _values(of)) for place, of in sorted(groups.items()))
+    return ReportTable(dimension.words, COLUMNS, rows, ReportRow("total", "Total", _values(found)))
 
 
 def _values(of: Sequence[Wait]) -> tuple[Value, ...]:
@@ -124,7 +132,7 @@ def _values(of: Sequence[Wait]) -> tuple[Value, ...]:
     return len(days), median(days), days[ceil(len(days) * 0.9) - 1]
 
 
-def figure(session: Session, scope: Scope) -> Figure:
+def figure(session: Session, scope: ReportScope) -> Figure:
     both = waits(session, scope.both)
     courses, middle, most = _values([one for one in both if scope.period.holds(one.first_on)])
     _, before, _ = _values([one for one in both if not scope.period.holds(one.first_on)])
@@ -132,7 +140,7 @@ def figure(session: Session, scope: Scope) -> Figure:
     return Figure(
         REPORT.name,
         "Days to the first dose",
-        Unit.DAYS,
+        FigureUnit.DAYS,
         Better.DOWN,
         middle,
         before,
@@ -150,5 +158,5 @@ REPORT = Report(
     ),
     groups=named("protocol", "week"),
     table=table,
-    parts={"courses": Part("First dosing visits", lambda _, scope: _first(scope))},
+    parts={"courses": FigureVisits("First dosing visits", lambda _, scope: _first(scope))},
 )

@@ -23,7 +23,7 @@ from scheduler.services import locks
 from scheduler.services.account.permissions import PERMISSIONS
 from scheduler.services.mail.outbox import enqueue
 from scheduler.services.reports import catalog
-from scheduler.services.reports.scope import Scope, scope_of
+from scheduler.services.reports.scope import ReportScope, scope_of
 from scheduler.services.reports.tables import said
 
 MONDAY, USUAL_AT = 1, "07:00"
@@ -65,7 +65,7 @@ def enqueue_due(session: Session, clinic: Clinic, now: datetime) -> int:
     return len(readers)
 
 
-def lines_of(session: Session, scope: Scope) -> list[str]:
+def lines_of(session: Session, scope: ReportScope) -> list[str]:
     """Return the week and each of its figures, one line each."""
     formats, period = scope.clinic.formats, scope.period
     days = f"{formats.date(period.first_on)} to {formats.date(period.last_on)}, beside the week before"
