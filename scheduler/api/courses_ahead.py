@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Literal
+
 from scheduler import clock
 from scheduler.api.appointment_time import MoveView, assignment, moves_view
 from scheduler.api.appointment_views import AppointmentView
@@ -11,8 +14,9 @@ from scheduler.api.fields import Body, Id, Instant, OverrideReason, Reason, View
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
+from scheduler.http import access
 from scheduler.services.actors import Actor
-from scheduler.services.course import booster_tasks, boosters, make_ups
+from scheduler.services.course import booster_tasks, boosters, bring_back, make_ups
 
 
 class AppointmentList(View):
@@ -86,6 +90,40 @@ def make_up_appointment(actor: Actor, body: MakeUpBody, appointment_id: str) -> 
             moves=shown.moves,
             written=booked is not None,
         )
+    )
+
+
+class BringBackView(View):
+    """A patient to bring back: why, since or by which day (`on`), and the visit or course that it is about."""
+
+    why: Literal["make-up", "nothing-ahead", "booster", "authorization"]
+    patient_id: Id
+    care_plan_id: Id | None
+    appointment_id: Id | None
+    on: date
+    details: str
+
+
+class BringBackList(View):
+    items: list[BringBackView]
+
+
+@call("GET", "/bring-back", may="book", gives=BringBackList)
+def list_bring_back(actor: Actor) -> Answer:
+    """List patients to bring back: to make up, nothing ahead, boosters due, authorizations ending."""
+    found = bring_back.listed(db.session(), actor.clinic, clock.now())
+    return Answer(BringBackList(items=[_bring_back(one) for one in found]))
+
+
+def _bring_back(one: bring_back.BringBackEntry) -> BringBackView:
+    access.touch(one.patient)
+    return BringBackView(
+        why=one.why.value,
+        patient_id=one.patient.public_id,
+        care_plan_id=one.course.public_id if one.course else None,
+        appointment_id=one.visit.public_id if one.visit else None,
+        on=one.on,
+        details=one.details,
     )
 
 

@@ -88,6 +88,7 @@ SHOWS: dict[str, Shows] = {
     "api.create_leave": listing("leave"),
     "api.get_closure": listing("closure"),
     "api.list_appointments": listing("appointments"),
+    "api.list_bring_back": listing("patients to bring back"),
     "api.list_boosters": listing("boosters to book"),
     "api.list_calls": listing("patients to call"),
     "api.list_care_plans": listing("courses"),
@@ -106,6 +107,11 @@ SHOWS: dict[str, Shows] = {
     **dict.fromkeys(("api.dismiss_opening", "api.remove_from_waitlist"), nothing("answered without a body")),
     "api.list_audit_events": nothing("ids and field names; that the trail was read is an event of its own"),
     "api.list_free_starts": nothing("free times only"),
+    **dict.fromkeys(("api.get_report", "api.list_reports"), nothing("figures only")),
+    **dict.fromkeys(
+        ("api.create_report_file", "api.get_report_file"),
+        nothing("ids and no names; that it was made is an event"),
+    ),
     **dict.fromkeys(
         (
             "api.create_clinic_feed",

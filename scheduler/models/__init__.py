@@ -29,6 +29,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     practitioner,
     reminder,
     replan,
+    report_file,
     request_count,
     requirement,
     resource,

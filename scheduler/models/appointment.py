@@ -78,6 +78,7 @@ class Appointment(InClinic, Public, Model):
         refers("replaces_id", "appointment"),
         in_order("start_at", "end_at", "order"),
         Index("ix_appointment_day", "clinic_id", "start_at"),  # the board's day, lists by time
+        Index("ix_appointment_local", "clinic_id", "local_start"),  # the visits of a report
         Index("ix_appointment_patient", "patient_id", "start_at"),  # the patient's page and feed
         Index("ix_appointment_location", "location_id", "start_at"),  # a chair's day and feed
     )

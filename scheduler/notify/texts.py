@@ -50,6 +50,7 @@ OWN = {
     "address-confirm": frozenset({"clinic", "phone", "link"}),
     "address-notice": frozenset({"clinic", "phone", "new_address"}),
     "digest": STAFF,
+    "figures": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
     "offer": COMMON | {"held"},

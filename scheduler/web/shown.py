@@ -79,6 +79,7 @@ SHOWS: dict[str, Shows] = {
     "audit.access": PATIENT,
     "audit.export": listing("audit trail export"),
     **dict.fromkeys(("audit.found", "audit.index"), listing("audit trail")),
+    "bring_back.index": listing("patients to bring back"),
     "board.agenda": listing("agenda"),
     "board.day": listing("board"),
     "board.grid": listing("board", background=True),
@@ -99,6 +100,12 @@ SHOWS: dict[str, Shows] = {
         listing("re-plan"),
     ),
     "replans.ask": _REDIRECT,
+    "reports.visits": listing("visits of a report"),
+    **dict.fromkeys(("reports.index", "reports.show", "reports.table_file"), nothing("figures only")),
+    "reports.ask_file": _REDIRECT,
+    **dict.fromkeys(
+        ("reports.file", "reports.file_content"), nothing("ids and no names; that it was made is an event")
+    ),
     "requests.index": listing("requests"),
     "settings.add_closure": listing("closure"),
     "settings.close_all_holidays": listing("holidays"),

@@ -66,6 +66,11 @@ TABLE = {
         {"completed": True},
         True,
     ),
+    "list_reports": ("reports", "/reports", None, False),
+    "get_report": ("reports", "/reports/visits?group_by=kind", None, False),
+    "create_report_file": ("reports", "/reports/visits/files", {"part": "held"}, False),
+    "get_report_file": ("reports", "/report-files/{report_file}", None, True),
+    "list_bring_back": ("book", "/bring-back", None, False),
     "list_appointments": ("view", "/appointments?patient_id={patient}", None, True),
     "book_appointment": ("book", "/appointments", VISIT, True),
     "get_appointment": ("view", "/appointments/{visit}", None, True),
@@ -224,6 +229,7 @@ def objects(api, harbor, wishes, session):
         "leave": ada.post(f"/practitioners/{nina}/leave", WINDOW).json["id"],
         "feed": ada.post("/feeds", {}).json["id"],
         "job": ada.post("/imports/patients", {"format": "csv", "content": "x"}).json["id"],
+        "report_file": ada.post("/reports/visits/files", {"part": "held"}).json["id"],
         "token": session.scalar(select(ApiToken.public_id)),
     }
 
