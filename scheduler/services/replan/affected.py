@@ -153,7 +153,7 @@ def _care_plans(session: Session, ids: Collection[int]) -> Sequence[CarePlan]:
 
 def seen_by(course: AffectedCourse, calendar: Availability) -> Availability:
     """Return the calendar for one course: its own time is free, its patient is busy elsewhere."""
-    occupation = Occupation(calendar, {course.key: tuple(course.current.values())})
+    occupation = Occupation(calendar, {course.key: course.booked})
     occupation.release([course.key])
     return occupation.seen_by(course, ())
 

@@ -22,6 +22,7 @@ from scheduler.domain.planner.values import Placement, Weights
 
 Watch = Callable[[str, int, int], bool]  # stage, how many of how many are done; returns whether to go on
 UNPLACED = Score(unplaced=1)
+BENT = Score(bent=1)  # what keeps all wishes and rules is better than this
 RANDOM_ORDERS = 3
 GOOD_ENOUGH = 200  # a cost above the bound by one part in so many, where all else is as good as it can be
 NEAR = 14  # days from where a visit is booked
@@ -45,7 +46,7 @@ def replan(
     """Return a plan for all courses: the best that was found until `go_on` said no, or `rounds` were tried.
 
     The availability counts every visit as taken, those of these courses too, and what is closed as closed. A course
-    without a place keeps the visits that are not displaced.
+    without a place keeps its visits.
     """
     search = _Search(courses, availability, weights, now, Random(seed))  # noqa: S311  (an order, not a secret)
     alone: dict[int, CoursePlan | None] = {}
@@ -90,15 +91,14 @@ class _Search:
         self.siblings = {
             course.key: [key for key in siblings[course.patient] if key != course.key] for course in courses
         }
-        everything = Occupation(availability, {one.key: tuple(one.current.values()) for one in courses})
+        everything = Occupation(availability, {one.key: one.booked for one in courses})
+        booked = everything.copy()
         everything.release(self.courses)
-        self.empty, standing = everything, everything.copy()
-        for course in courses:
-            standing.occupy(course.key, course.standing)
+        self.empty = everything
         self.bounds: Mapping[int, Score] = {}
         self.best_alone: Mapping[int, CoursePlan | None] = {}
         unplaced = UNPLACED._replace(unplaced=len(courses))
-        self.start = self.best = self.current = PlanState(standing, dict.fromkeys(self.courses), unplaced)
+        self.start = self.best = self.current = PlanState(booked, dict.fromkeys(self.courses), unplaced)
 
     @property
     def bound(self) -> Score:
@@ -161,14 +161,17 @@ class _Search:
         return [course.current[action].start for action in course.displaced]
 
     def _in_order(self, order: Sequence[int], state: PlanState, most: float) -> PlanState | None:
-        """Put courses in, one after the other; those that have no place keep what is not displaced.
+        """Put courses in, one after the other; those that have no place stay where they are booked.
 
-        None where another one has that time by then, and as soon as it cannot weigh less than `most`.
+        Those that bend something stay there, too, until their patient has agreed: nobody takes the time that they would
+        leave. None where another one has that time by then, and as soon as it cannot weigh less than `most`.
         """
         occupation, answer = state.occupation.copy(), dict(state.answer)
-        occupation.release(order)
-        if state is self.start:  # everybody's other visits stay until they are moved
-            occupation = state.occupation.copy()
+        if state is not self.start:  # there everybody's visits stay until they are moved
+            occupation.release(order)
+            for key in order:
+                if self.bounds[key] >= BENT and not occupation.occupy(key, self.courses[key].booked):
+                    return None
         scores = {key: _score(plan) for key, plan in answer.items()} | {
             key: self.bounds[key] for key in order
         }
@@ -179,7 +182,10 @@ class _Search:
             if not self.bounds[key].unplaced:
                 bent = self.bounds[key].bent
                 plan = insert(course, calendar, self.weights, self.now, bent, NEAR)
-            if not occupation.occupy(key, plan.visits if plan else course.standing):
+            visits, staying = (
+                (plan.visits, course.booked if plan.bent else ()) if plan else (course.booked, ())
+            )
+            if not occupation.occupy(key, visits, staying):
                 return None
             answer[key], scores[key] = plan, _score(plan)
             if _weight(Score.total(list(scores.values()))) > most:

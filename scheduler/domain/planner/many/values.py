@@ -46,9 +46,9 @@ class AffectedCourse:
     busy: tuple[Window, ...] = ()
 
     @property
-    def standing(self) -> list[Placement]:
-        """The visits that have not lost their time."""
-        return [visit for key, visit in self.current.items() if key not in self.displaced]
+    def booked(self) -> tuple[Placement, ...]:
+        """The visits ahead as they are booked."""
+        return tuple(self.current.values())
 
 
 class Score(NamedTuple):
@@ -90,7 +90,7 @@ class CoursePlan:
 
 @dataclass(frozen=True)
 class Unplaced:
-    """A course for whose displaced visits no place was found; the others stay. `reasons` say why, where it is known."""
+    """A course for whose displaced visits no place was found: all its visits stay. `reasons` say why, if known."""
 
     course: AffectedCourse
     reasons: tuple[Reason, ...] = ()
