@@ -83,7 +83,8 @@ class _Units:
         """Free what visits use, each of these ways."""
         for id_, levels in self._needed(ways).items():
             units = self._of(id_)
-            for left in levels:
+            for level in levels:
+                left = level
                 for unit, cells in units.items():
                     units[unit], left = cells & ~left, left & ~cells
 
@@ -91,7 +92,8 @@ class _Units:
         """Take what visits use, so that each of these ways is possible; return whether it was free."""
         for id_, levels in self._needed(ways).items():
             units, number = self._of(id_), self._number.get(id_, 0)
-            for left in levels:
+            for level in levels:
+                left = level
                 for unit in range(number):
                     free = left & ~units.get(unit, 0)
                     units[unit] = units.get(unit, 0) | free

@@ -30,6 +30,7 @@ MOST_OUT = 8  # courses taken out at once
 IN_MOVES = (200.0, 5.0, 3.0, 1.0, 0.01, 1e-6)  # what each part of a score weighs while searching
 TOLERANCE = 0.03  # how much worse than the best the search may get on its way
 BACK = 0.1  # of the rounds begin at the best
+TRIES = 3  # of a round, each with the course first that could not leave
 FIRST = 0.7  # of the rounds put the course that could do better in first
 
 
@@ -97,6 +98,9 @@ class _Search:
         self.empty = everything
         self.bounds: Mapping[int, Score] = {}
         self.best_alone: Mapping[int, CoursePlan | None] = {}
+        self.blocked: int | None = (
+            None  # the course that could not stay where it is booked, in the last round
+        )
         unplaced = UNPLACED._replace(unplaced=len(courses))
         self.start = self.best = self.current = PlanState(booked, dict.fromkeys(self.courses), unplaced)
 
@@ -136,12 +140,20 @@ class _Search:
     def improve(self) -> None:
         """Take some courses out, and put them in again in another order; keep it unless it is much worse.
 
-        Now and then the search goes back to the best that it knows.
+        A course that cannot leave for certain, after another has taken its booked time, is put in first. Now and then
+        the search goes back to the best that it knows.
         """
         if self.random.random() < BACK:
             self.current = self.best
         best = _weight(self.best.score)
-        self._keep(self._in_order(self._neighborhood(), self.current, best + best * TOLERANCE))
+        order = self._neighborhood()
+        for _ in range(TRIES):
+            self.blocked = None
+            self._keep(self._in_order(order, self.current, best + best * TOLERANCE))
+            if self.blocked is None:
+                break
+            order.remove(self.blocked)
+            order.insert(0, self.blocked)
 
     def result(self, rounds: int) -> JointPlan:
         plans, unplaced = [], []
@@ -186,6 +198,7 @@ class _Search:
                 (plan.visits, course.booked if plan.bent else ()) if plan else (course.booked, ())
             )
             if not occupation.occupy(key, visits, staying):
+                self.blocked = key
                 return None
             answer[key], scores[key] = plan, _score(plan)
             if _weight(Score.total(list(scores.values()))) > most:
