@@ -26,7 +26,7 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
-from scheduler.services.replan import accepting, preview, replans, undoing
+from scheduler.services.replan import accepting, outdated, preview, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.services.replan.preview import ShownCourse, ShownMove
 
@@ -53,7 +53,8 @@ class Options(Body):
 
 
 class Acceptance(Body):
-    """Without `patient_ids` all that keep the protocol and the patient's wishes; with them also those that bend one.
+    """Without `patient_ids` all that keep the protocol and the patient's wishes and are not `outdated`; with them also
+    those that bend one. An outdated plan is made again.
 
     Breaking the spacing needs the permission `override` and an `override_reason`.
     """
@@ -79,6 +80,7 @@ class ReplanCourseView(View):
     """A course: `planned`, `ask` (it bends something: ask the patient first), `unplaced`, `accepted` or `undone`.
 
     `bent` is what is not kept: the `person` or `weekday` or `hours` wished for, or the `spacing` before `gaps`.
+    `outdated` says why a plan does not hold any more, after a change of the calendar since the search.
     """
 
     id: Id
@@ -90,6 +92,7 @@ class ReplanCourseView(View):
     bent: list[Bend]
     gaps: list[str]
     reasons: list[str]
+    outdated: str
 
 
 class ReplanTotals(View):
@@ -212,7 +215,7 @@ def accept_replan(actor: Actor, body: Acceptance, replan_id: str) -> Answer:
         ids = [
             row.public_id
             for row in rows
-            if row.appointment.patient.public_id in wanted and row.state in accepting.TO_ASK
+            if row.appointment.patient.public_id in wanted and row.state in outdated.TO_ACCEPT
         ]
     accepting.ask(session, actor, replan, clock.now(), ids, body.override_reason)
     return _accepted(actor, replan)
@@ -239,6 +242,8 @@ def _view(actor: Actor, replan: Replan) -> ReplanView:
     session = db.session()
     scope, scope_id = naming(actor, replan.resource_id)
     search, step = replans.search_of(session, replan), replans.step_of(session, replan)
+    courses = preview.of_replan(session, actor.clinic, replan)
+    gone = outdated.outdated(session, actor.clinic, [one.row for one in courses], clock.now())
     totals = {key: value for key, value in (replan.result or {}).items() if key != "ended_at"}
     return ReplanView(
         id=replan.public_id,
@@ -250,7 +255,7 @@ def _view(actor: Actor, replan: Replan) -> ReplanView:
         search=job_view(search) if search else None,
         step=job_view(step) if step else None,
         totals=ReplanTotals(**totals) if totals else None,
-        courses=[_course(one) for one in preview.of_replan(session, actor.clinic, replan)],
+        courses=[_course(one, gone.get(one.row.id, "")) for one in courses],
         created_at=at(replan.created_at),
         accepted_at=_or_none(replan.accepted_at),
         undone_at=_or_none(replan.undone_at),
@@ -261,7 +266,7 @@ def _or_none(instant: datetime | None) -> str | None:
     return at(instant) if instant is not None else None
 
 
-def _course(one: ShownCourse) -> ReplanCourseView:
+def _course(one: ShownCourse, outdated: str) -> ReplanCourseView:
     row, care_plan = one.row, one.row.appointment.care_plan
     access.touch(one.patient)
     return ReplanCourseView(
@@ -274,6 +279,7 @@ def _course(one: ShownCourse) -> ReplanCourseView:
         bent=[Bend(one) for one in row.bent],
         gaps=row.gaps,
         reasons=row.reasons,
+        outdated=outdated,
     )
 
 

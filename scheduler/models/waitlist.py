@@ -56,9 +56,7 @@ class WaitlistEntry(InClinic, Public, Model):
         refers("patient_id", "patient"),
         refers("appointment_id", "appointment"),
         refers("plan_definition_id", "plan_definition"),
-        Index(
-            "ix_waitlist_entry_waits", "clinic_id", sqlite_where=text(WAITS), postgresql_where=text(WAITS)
-        ),
+        Index("ix_waitlist_entry_waits", "clinic_id", sqlite_where=text(WAITS), postgresql_where=text(WAITS)),
         Index(  # a visit is waited for once
             "ix_waitlist_entry_visit",
             "appointment_id",

@@ -19,7 +19,7 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.services import signs_of_life
 from scheduler.services.account.permissions import allowed, require
 from scheduler.services.clinic import schedules
-from scheduler.services.replan import accepting, preview, replans, undoing
+from scheduler.services.replan import accepting, outdated, preview, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant
@@ -182,8 +182,12 @@ def _page(replan: Replan, refusal: Refusal | None = None) -> str:
     clinic = actor().clinic
     courses = preview.of_replan(session, clinic, replan)
     told = preview.told(session, clinic, courses)
-    shown = request.args.get("show", "")
     search, step = replans.search_of(session, replan), replans.step_of(session, replan)
+    searching, moving = replans.is_open(search), replans.is_open(step)
+    gone = (
+        {} if searching or moving else outdated.outdated(session, clinic, [one.row for one in courses], now)
+    )
+    shown = request.args.get("show", "")
     return render_template(
         "replans/show.html",
         replan=replan,
@@ -191,15 +195,17 @@ def _page(replan: Replan, refusal: Refusal | None = None) -> str:
         courses=[one for one in courses if shown in ("", one.row.state)],
         totals=preview.totals(courses),
         told=told,
-        patients=preview.patient_counts(courses, told),
+        patients=preview.patient_counts(courses, told, gone),
+        outdated=gone,
         chosen=preview.chosen(session, clinic, replan),
         filters=FILTERS,
         shown=shown,
         search=search,
-        searching=replans.is_open(search),
+        searching=searching,
         step=step,
-        moving=replans.is_open(step),
+        moving=moving,
         can_undo=undoing.is_open(replan, now) and (not replan.closes or allowed(actor(), "close")),
+        undo_obstacle="" if moving else undoing.obstacle(session, replan),
         alone=signs_of_life.is_worker_gone(session, now),
         refusal=refusal,
     )

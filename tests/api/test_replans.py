@@ -51,6 +51,7 @@ def test_a_day_is_closed_replanned_accepted_and_taken_back(mona, session, nora_c
     moved = {one["appointment_id"]: one for one in course["moves"]}
     assert moved[infusion.public_id]["displaced"]
     assert moved[infusion.public_id]["start"] != moved[infusion.public_id]["new_start"]
+    assert course["outdated"] == ""
 
     accepted = mona.post(f"{address}/acceptance", {})
     work()
@@ -87,6 +88,16 @@ def test_a_search_is_stopped_and_asked_for_again_without_some_visits(mona, nora_
 
     assert (stopped.status_code, again.status_code) == (202, 202)
     assert mona.get(f"/replans/{asked['id']}").json["courses"] == []
+
+
+def test_a_plan_says_that_it_does_not_hold_any_more(mona, session, harbor, nora_course, work):
+    replan = mona.post("/replans", CLOSED).json["id"]
+    work()
+    mona("DELETE", f"/closures/{mona.get('/closures').json['items'][0]['id']}")
+    [course] = mona.get(f"/replans/{replan}").json["courses"]
+
+    assert "not affected any more" in course["outdated"]
+    assert mona.post(f"/replans/{replan}/acceptance", {}).status_code == 409
 
 
 @pytest.mark.parametrize(

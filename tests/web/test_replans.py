@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from scheduler.models.appointment import Appointment
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import closures
 from scheduler.processes import worker
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
+from scheduler.services.replan import outdated
+from scheduler.services.visit import visits
 from tests.cast import NOW
 from tests.services.courses import visit
 
@@ -156,3 +159,47 @@ def test_who_can_accept_a_broken_spacing_is_named_among_those_who_see_the_page(
 
     assert able == ["ada", "mona"]
     assert "An admin or manager can accept this." in signed_in(harbor, "alice").get(page).text
+
+
+def test_a_plan_that_does_not_hold_any_more_is_named_and_not_offered(mona, session, harbor, page, work):
+    assert "Accept 1 patient<" in mona.get(page).text
+    [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+    schedules.reopen(session, harbor.actor("mona"), closure, NOW)
+    session.commit()
+    text = mona.get(page).text
+
+    assert "The calendar has changed since the search." in text
+    assert "1 patient needs another search" in text
+    assert outdated.NOT_AFFECTED in text
+    assert "Accept" not in text
+    assert mona.post(f"{page}/acceptance").status_code == 409
+
+
+def test_a_visit_confirmed_after_undo_was_chosen_is_named_as_staying(mona, session, harbor, page, work):
+    mona.post(f"{page}/acceptance")
+    work()
+    mona.post(f"{page}/undo")
+    row = session.scalars(select(ReplanCourse)).one()
+    moved = session.get_one(Appointment, row.moves[0]["visit"])
+    visits.confirm(session, harbor.actor("mona"), moved, NOW)
+    session.commit()
+    work()
+    text = mona.get(page).text
+
+    assert "1 course stays at its new times." in text
+    assert f"Stays at the new time. {moved.numbered_title}: confirmed after the move" in text
+    assert "Undo all" not in text
+
+
+def test_the_page_says_why_what_was_accepted_cannot_be_undone(mona, session, harbor, page, work):
+    mona.post(f"{page}/acceptance")
+    work()
+    assert "Undo all" in mona.get(page).text
+    row = session.scalars(select(ReplanCourse)).one()
+    moved = session.get_one(Appointment, row.moves[0]["visit"])
+    visits.confirm(session, harbor.actor("mona"), moved, NOW)
+    session.commit()
+    text = mona.get(page).text
+
+    assert "This cannot be undone as a whole." in text
+    assert "Undo all" not in text

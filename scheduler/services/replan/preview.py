@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -137,19 +137,25 @@ def totals(courses: Sequence[ShownCourse]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class PatientCounts:
-    """How many patients keep all that they wish, need a person, can be accepted at once, were moved, are to be told
-    of it and know. A patient may have several courses."""
+    """How many patients keep all that they wish, need a person, can be accepted at once, have a plan that does not
+    hold any more, were moved, are to be told of it and know. A patient may have several courses."""
 
     keep: int
     need: int
     planned: int
+    outdated: int
     moved: int
     to_tell: int
     know: int
 
 
-def patient_counts(courses: Sequence[ShownCourse], told: Mapping[int, bool]) -> PatientCounts:
-    """Count patients; `told` tells for each accepted course with new times whether its patient knows."""
+def patient_counts(
+    courses: Sequence[ShownCourse], told: Mapping[int, bool], outdated: Collection[int]
+) -> PatientCounts:
+    """Count patients; `told` tells for each accepted course with new times whether its patient knows.
+
+    `outdated` are the ids of rows whose plan does not hold any more: these cannot be accepted at once.
+    """
 
     def of(found: Iterable[ShownCourse]) -> set[int]:
         return {one.patient.id for one in found}
@@ -157,10 +163,12 @@ def patient_counts(courses: Sequence[ShownCourse], told: Mapping[int, bool]) -> 
     need = of(one for one in courses if one.row.state in (ReplanState.ASK, ReplanState.UNPLACED))
     bent = of(one for one in courses if one.row.bent)
     moving = [one for one in courses if one.row.id in told]
+    planned = [one for one in courses if one.row.state is ReplanState.PLANNED]
     return PatientCounts(
         keep=len(of(courses) - need - bent),
         need=len(need),
-        planned=len(of(one for one in courses if one.row.state is ReplanState.PLANNED)),
+        planned=len(of(one for one in planned if one.row.id not in outdated)),
+        outdated=len(of(one for one in courses if one.row.id in outdated)),
         moved=len(of(one for one in courses if one.row.state is ReplanState.ACCEPTED)),
         to_tell=len(of(moving)),
         know=len(of(moving) - of(one for one in moving if not told[one.row.id])),

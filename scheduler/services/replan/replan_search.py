@@ -20,24 +20,15 @@ from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, Joi
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
-from scheduler.services.planning.placement_documents import placement_document
 from scheduler.services.progress import Progress
 from scheduler.services.replan import affected, replans
-from scheduler.services.replan.affected import Affected
+from scheduler.services.replan.planned_moves import KnownVisit, known_visits, planned_moves
 
 KIND = replans.SEARCH
 SECONDS = ((10, 5), (30, 10), (64, 20))  # up to so many courses, so many seconds
 MOST_SECONDS = 30
 TELL_EACH = 1.0  # seconds
 LONGEST = 3  # times the processor's time
-
-
-@dataclass(frozen=True)
-class KnownVisit:
-    """A row as it was when the search began."""
-
-    id: int
-    row_version: int
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
     courses, calendar = affected.courses(session, actor, visits, now, replan.options.get("pinned", ()))
     return SearchInput(
         tuple(one.course for one in courses),
-        {one.course.key: _known(one) for one in courses},
+        {one.course.key: known_visits(one.rows) for one in courses},
         {one.course.key: one.displaced[0].id for one in courses},
         calendar,
         planner_weights.of(actor.clinic),
@@ -120,29 +111,13 @@ def write(
     return replan.result
 
 
-def _known(one: Affected) -> dict[str, KnownVisit]:
-    return {action: KnownVisit(row.id, row.row_version) for action, row in one.rows.items()}
-
-
 def _planned(answer: SearchResult, plan: CoursePlan) -> ReplanCourse:
     known, course = answer.question.visits[plan.course.key], plan.course
-    changed = {change.action for change in plan.changes}
-    moves = [
-        {
-            "visit": known[visit.action].id,
-            "row_version": known[visit.action].row_version,
-            "displaced": visit.action in course.displaced,
-            "from": placement_document(course.current[visit.action]),
-            "to": placement_document(visit),
-        }
-        for visit in plan.visits
-        if visit.action in changed
-    ]
     return ReplanCourse(
         appointment_id=answer.question.first[course.key],
         state=ReplanState.ASK if plan.bent else ReplanState.PLANNED,
         displaced=sorted(known[action].id for action in course.displaced),
-        moves=moves,
+        moves=planned_moves(plan, known),
         bent=[one.value for one in plan.bent],
         gaps=list(plan.bent_gaps),
     )

@@ -189,7 +189,9 @@ class Changes:
         """Release what is no longer used, then write what is used now."""
         ended = [row for row, before in self._before.items() if before and self._stops_using(row, before)]
         replaced = [row for row in self._placed if self._before[row] is not None]
-        released = allocation.release(self.session, [*ended, *replaced], self.now) if ended or replaced else []
+        released = (
+            allocation.release(self.session, [*ended, *replaced], self.now) if ended or replaced else []
+        )
         takings: dict[Patient, list[Taking]] = {}
         for row, visit in self._placed.items():
             takings.setdefault(row.patient, []).append(Taking(row, visit))

@@ -60,7 +60,9 @@ def wait_for_earlier(
     Raises Invalid naming the field, WrongStatus for a visit that cannot be moved.
     """
     if appointment.status not in STEPS["reschedule"] or appointment.start_at <= now:
-        raise WrongStatus(f"{appointment.title} cannot be moved: it is {appointment.status.words} or has begun")
+        raise WrongStatus(
+            f"{appointment.title} cannot be moved: it is {appointment.status.words} or has begun"
+        )
     entry = models.waiting_for(session, appointment)
     if entry is None:
         entry = _new(actor, appointment.patient, now, side)

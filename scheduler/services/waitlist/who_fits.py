@@ -98,9 +98,7 @@ def fits_at(
             action = definition.plan.action(entry.action)
             if without_course(action):
                 return None
-            return Candidate(
-                entry, start, (), (place(session, actor, entry.patient, action, start, now),), 0
-            )
+            return Candidate(entry, start, (), (place(session, actor, entry.patient, action, start, now),), 0)
         proposed = proposals.propose(session, actor, course_wishes(actor.clinic, entry, start), now)
         return Candidate(entry, start, (), proposed[0].visits, 0)
     except REFUSED:

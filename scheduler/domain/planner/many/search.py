@@ -98,9 +98,7 @@ class _Search:
         self.empty = everything
         self.bounds: Mapping[int, Score] = {}
         self.best_alone: Mapping[int, CoursePlan | None] = {}
-        self.blocked: int | None = (
-            None  # the course that could not stay where it is booked, in the last round
-        )
+        self.blocked: list[int] = []  # the course that could not stay where it is booked
         unplaced = UNPLACED._replace(unplaced=len(courses))
         self.start = self.best = self.current = PlanState(booked, dict.fromkeys(self.courses), unplaced)
 
@@ -148,12 +146,12 @@ class _Search:
         best = _weight(self.best.score)
         order = self._neighborhood()
         for _ in range(TRIES):
-            self.blocked = None
+            self.blocked.clear()
             self._keep(self._in_order(order, self.current, best + best * TOLERANCE))
-            if self.blocked is None:
+            if not self.blocked:
                 break
-            order.remove(self.blocked)
-            order.insert(0, self.blocked)
+            order.remove(self.blocked[0])
+            order.insert(0, self.blocked[0])
 
     def result(self, rounds: int) -> JointPlan:
         plans, unplaced = [], []
@@ -198,7 +196,7 @@ class _Search:
                 (plan.visits, course.booked if plan.bent else ()) if plan else (course.booked, ())
             )
             if not occupation.occupy(key, visits, staying):
-                self.blocked = key
+                self.blocked.append(key)
                 return None
             answer[key], scores[key] = plan, _score(plan)
             if _weight(Score.total(list(scores.values()))) > most:
