@@ -28,7 +28,7 @@ from scheduler.web.resource_choice import ResourceChoice, chosen_resource, known
 from scheduler.web.shell import may
 
 bp = Blueprint("replans", __name__)
-NOON = time(12)
+NOON, MIDNIGHT = time(12), time(0)
 PARTS = ("day", "morning", "afternoon", "hours")
 FILTERS = ("", "planned", "ask", "unplaced", "accepted")
 
@@ -152,7 +152,9 @@ def _asked(on: date) -> Closing:
     start, end = day_bounds(on, zone)
     noon = to_utc(datetime.combine(on, NOON), zone)
     if part == "hours":
-        start, end = (read_instant(name, on, _time(name)) for name in ("from", "until"))
+        start, until = read_instant("from", on, _time("from")), _time("until")
+        if until != MIDNIGHT:  # else the end of this day
+            end = read_instant("until", on, until)
     elif part != "day":
         start, end = (start, noon) if part == "morning" else (noon, end)
     return Closing(choice, start, end, form.get("reason", ""))

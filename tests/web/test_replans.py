@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from scheduler.domain.localtime import day_bounds
 from scheduler.models.appointment import Appointment
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import closures
@@ -203,3 +204,14 @@ def test_the_page_says_why_what_was_accepted_cannot_be_undone(mona, session, har
 
     assert "This cannot be undone as a whole." in text
     assert "Undo all" not in text
+
+
+def test_a_time_until_midnight_ends_with_the_day(mona, session, harbor, nora_course):
+    day = visit(nora_course, "infusion-1").local_start.date()
+    answer = mona.post(f"/board/{day}/closing", data={"part": "hours", "from": "15:00", "until": "00:00"})
+    session.rollback()
+    [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+
+    assert answer.status_code == 303
+    assert closure.end_at == day_bounds(day, harbor.clinic.zone)[1]
+    assert closure.end_at - closure.start_at == timedelta(hours=9)
