@@ -33,8 +33,6 @@ from scheduler.services.planning.dosing_days import apart_from, dosing_rows_of
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of, visit_of
 
-WEEKS_AFTER = timedelta(weeks=6)  # how long after the last visit that is booked now a course may end
-
 
 @dataclass(frozen=True)
 class Scope:
@@ -131,7 +129,14 @@ def courses(
         gone = frozenset(action for action, row in rows.items() if row.id in lost)
         keep = to_keep(rows) - gone
         course = AffectedCourse(
-            key, patient.id, request, current, gone, keep, tuple(busy[patient.resource_id])
+            key,
+            patient.id,
+            request,
+            current,
+            gone,
+            keep,
+            tuple(busy[patient.resource_id]),
+            actor.clinic.settings.replan_longer_days,
         )
         affected.append(Affected(course, rows))
     return affected, _calendar(session, actor, affected, now)
@@ -192,7 +197,7 @@ def _calendar(session: Session, actor: Actor, affected: Sequence[Affected], now:
     today = local_on(now, zone)
     first = min([today, *(local_on(end, zone) for one in affected for end in _anchors(one.course.request))])
     last = max((visit.end for one in affected for visit in one.course.current.values()), default=now)
-    until: date = local_on(last + WEEKS_AFTER, zone)
+    until: date = local_on(last + timedelta(weeks=actor.clinic.settings.replan_weeks_after), zone)
     horizon = today + timedelta(days=actor.clinic.settings.planning_horizon_days)
     days = (min(until, max(horizon, local_on(last, zone) + timedelta(days=1))) - first).days
     return availability.load(session, actor.clinic, first, days, now)

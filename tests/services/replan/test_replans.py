@@ -17,7 +17,7 @@ from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import MessageKind
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import ClosureKind, closures
-from scheduler.services.clinic import schedules
+from scheduler.services.clinic import clinic_settings, schedules
 from scheduler.services.course import booking
 from scheduler.services.planning.placement_documents import placement_document
 from scheduler.services.planning.visit_rows import visit_of
@@ -231,6 +231,20 @@ def test_the_number_of_queries_does_not_grow_with_the_patients(session, harbor, 
 
     asked(["Nora"])
     assert asked(["Nora"]) == asked(["Nora", *NAMES])
+
+
+@pytest.mark.usefixtures("clock")
+def test_how_much_longer_gaps_and_courses_may_be_is_the_clinic_s_decision(session, harbor, nora_course):
+    mona, infusion = harbor.actor("mona"), visit(nora_course, "infusion-1")
+
+    def asked():
+        [course], calendar = affected.courses(session, mona, [infusion], NOW)
+        return course.course.longer, calendar.grid.days
+
+    (longer, days), fields = asked(), {"replan_longer_days": 0, "replan_weeks_after": 8}
+    clinic_settings.change(session, mona, fields, NOW)
+
+    assert (longer, asked()) == (3, (0, days + 14))
 
 
 @pytest.mark.usefixtures("clock")

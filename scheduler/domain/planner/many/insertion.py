@@ -14,8 +14,6 @@ from scheduler.domain.planner.many.values import PRICES, AffectedCourse, Bend, C
 from scheduler.domain.planner.values import NoFit, Reason, Request, Weights
 from scheduler.domain.plans import Offset, Unit
 
-LONGER = (1, 2, 3)  # days, or as many times 24 hours, by which a soft gap may be longer: over a weekend, too
-
 
 @dataclass(frozen=True)
 class BentRequest:
@@ -113,7 +111,7 @@ def _without(asked: BentRequest, bend: Bend, **fields: object) -> BentRequest:
 def _longer_gaps(course: AffectedCourse, asked: BentRequest) -> Iterator[BentRequest]:
     """Yield what is asked with one soft gap to or from a displaced visit longer, by a day and then by more."""
     request = asked.request
-    for more in LONGER:
+    for more in range(1, course.longer + 1):
         for action in request.plan.firm:
             offset = action.offset
             if offset is None or offset.hard or action.key in request.done:

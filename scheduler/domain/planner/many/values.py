@@ -34,7 +34,7 @@ class AffectedCourse:
     `request` asks for what is ahead, around what is done. `current` are the visits ahead as they are booked, by action,
     and `displaced` those among them that need another time, place or person. `keep` should stay if anything can be
     done about it (confirmed by the patient), what `request` pins must stay. `busy` is when the patient has other
-    visits.
+    visits. A soft gap may be up to `longer` days, or as many times 24 hours, above what the protocol allows.
     """
 
     key: int
@@ -44,6 +44,7 @@ class AffectedCourse:
     displaced: frozenset[str]
     keep: frozenset[str] = frozenset()
     busy: tuple[Window, ...] = ()
+    longer: int = 3  # over a weekend, too
 
     @property
     def booked(self) -> tuple[Placement, ...]:

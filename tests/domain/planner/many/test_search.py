@@ -205,6 +205,8 @@ def test_a_gap_is_bent_last_and_named():
 
     assert found.plans[0].bent == (Bend.SPACING,)
     assert found.plans[0].bent_gaps == ("infusion-2",)
+    never = replace(affected, longer=0)
+    assert replan([never], shut, Weights(), now=NOW, go_on=always).score.unplaced == 1
 
 
 def test_nobody_takes_a_time_that_another_leaves_only_if_its_patient_agrees():
