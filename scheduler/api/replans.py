@@ -96,7 +96,8 @@ class ReplanCourseView(View):
 
 
 class ReplanTotals(View):
-    """`moves` counts the visits that change their time, and no plan for these courses needs fewer than `least_moves`.
+    """`moves` counts the visits that change their time. `least_moves` would be enough if each course could use the time
+    of all the others, with as little bent as possible: a plan that bends more may move fewer.
 
     `planned`, `ask` and `unplaced` count courses as the search left them. `is_least`: nothing places more, bends less
     or moves fewer visits.

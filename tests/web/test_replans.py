@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from scheduler.domain.localtime import day_bounds
 from scheduler.models.appointment import Appointment
-from scheduler.models.replan import ReplanCourse, ReplanState
+from scheduler.models.replan import Replan, ReplanCourse, ReplanState
 from scheduler.models.schedule import closures
 from scheduler.processes import worker
 from scheduler.services.clinic import schedules
@@ -133,7 +133,7 @@ def test_nothing_is_said_of_fewer_moves_where_only_the_nurse_changes(mona, work,
     work()
     text = mona.get(page).text
 
-    assert "fewer than 0" not in text
+    assert "This plan moves" not in text
     assert "keeps its time" in text
 
 
@@ -215,3 +215,20 @@ def test_a_time_until_midnight_ends_with_the_day(mona, session, harbor, nora_cou
     assert answer.status_code == 303
     assert closure.end_at == day_bounds(day, harbor.clinic.zone)[1]
     assert closure.end_at - closure.start_at == timedelta(hours=9)
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "not_said"),
+    [
+        ({"is_least": True}, "No other plan places more patients", "would be enough"),
+        ({"is_least": False}, "41 would be enough if no patient needed a time that another has.", "No other"),
+        ({"is_least": False, "least_moves": 44}, "This plan moves 42 visits.", "would be enough"),
+    ],
+)
+def test_the_page_says_what_the_bound_is_over(mona, session, page, found, said, not_said):
+    replan = session.scalars(select(Replan)).one()
+    replan.result = {**replan.result, "moves": 42, "least_moves": 41, **found}
+    session.commit()
+    text = " ".join(mona.get(page).text.split())
+
+    assert said in text and not_said not in text
