@@ -26,9 +26,9 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
-from scheduler.services.replan import accepting, outdated, preview, replans, undoing
+from scheduler.services.replan import accepting, outdated, preview, replans, suggested, undoing
 from scheduler.services.replan.affected import Scope
-from scheduler.services.replan.preview import ShownCourse, ShownMove
+from scheduler.services.replan.preview import ShownCourse, ShownMove, ShownSuggestion
 
 MOST_CHOSEN = 500
 
@@ -76,6 +76,22 @@ class ReplannedVisitView(View):
     practitioners: list[str]
 
 
+class ReplanSuggestionView(View):
+    """What would give a course a place. Without `moves` it asks for more staff, and cannot be used."""
+
+    text: str
+    moves: list[ReplannedVisitView]
+    bent: list[Bend]
+    gaps: list[str]
+
+
+class UsedSuggestion(Body):
+    """The `number` of a suggestion of a course, from 0."""
+
+    course_id: Id
+    number: Annotated[int, Field(ge=0, le=10)]
+
+
 class ReplanCourseView(View):
     """A course: `planned`, `ask` (it bends something: ask the patient first), `unplaced`, `accepted` or `undone`.
 
@@ -92,6 +108,7 @@ class ReplanCourseView(View):
     bent: list[Bend]
     gaps: list[str]
     reasons: list[str]
+    suggestions: list[ReplanSuggestionView]
     outdated: str
 
 
@@ -222,6 +239,14 @@ def accept_replan(actor: Actor, body: Acceptance, replan_id: str) -> Answer:
     return _accepted(actor, replan)
 
 
+@call("POST", "/replans/<replan_id>/suggestions", may="move", body=UsedSuggestion, gives=ReplanView)
+def use_replan_suggestion(actor: Actor, body: UsedSuggestion, replan_id: str) -> Answer:
+    """Take a suggestion as the plan of an `unplaced` course: it becomes `ask`. Nothing moves until it is accepted."""
+    replan = replans.get(db.session(), actor.clinic, replan_id)
+    suggested.use(db.session(), replan, body.course_id, body.number)
+    return Answer(_view(actor, replan))
+
+
 @call("DELETE", "/replans/<replan_id>", may="move", gives=ReplanView, status=202, refuses=(409,))
 def undo_replan(actor: Actor, replan_id: str) -> Answer:
     """Undo the accepted moves, within 24 hours and while no moved visit has changed.
@@ -280,7 +305,17 @@ def _course(one: ShownCourse, outdated: str) -> ReplanCourseView:
         bent=[Bend(one) for one in row.bent],
         gaps=row.gaps,
         reasons=row.reasons,
+        suggestions=[_suggestion(suggestion) for suggestion in one.suggestions],
         outdated=outdated,
+    )
+
+
+def _suggestion(one: ShownSuggestion) -> ReplanSuggestionView:
+    return ReplanSuggestionView(
+        text=one.text,
+        moves=[_move(move) for move in one.moves],
+        bent=[Bend(bend) for bend in one.bent],
+        gaps=list(one.gaps),
     )
 
 

@@ -19,10 +19,10 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.services import signs_of_life
 from scheduler.services.account.permissions import allowed, require
 from scheduler.services.clinic import schedules
-from scheduler.services.replan import accepting, outdated, preview, replans, undoing
+from scheduler.services.replan import accepting, outdated, preview, replans, suggested, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.web.current import actor
-from scheduler.web.local import read_date, read_instant
+from scheduler.web.local import read_date, read_instant, read_number
 from scheduler.web.refusals import is_partial
 from scheduler.web.resource_choice import ResourceChoice, chosen_resource, known_resources
 from scheduler.web.shell import may
@@ -100,6 +100,15 @@ def accept(replan_id: str) -> Response | tuple[str, int]:
             db.session(), actor(), replan, clock.now(), [course] if course else None, reason
         ),
     )
+
+
+@bp.post("/replans/<replan_id>/suggestion")
+@may("move")
+def use_suggestion(replan_id: str) -> Response | tuple[str, int]:
+    """Take a suggestion as the plan of a course that has none."""
+    replan = _get(replan_id)
+    course, number = request.form.get("course", ""), read_number(request.form.get("number", ""))
+    return _done(replan, lambda: suggested.use(db.session(), replan, course, number))
 
 
 @bp.post("/replans/<replan_id>/search")

@@ -4,7 +4,9 @@ import threading
 from contextvars import Context
 
 import pytest
+from sqlalchemy import select
 
+from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.processes import worker
 from tests.cast import NOW
 from tests.clocks import StandingClock
@@ -98,6 +100,26 @@ def test_a_plan_says_that_it_does_not_hold_any_more(mona, session, harbor, nora_
 
     assert "not affected any more" in course["outdated"]
     assert mona.post(f"/replans/{replan}/acceptance", {}).status_code == 409
+
+
+def test_a_suggestion_is_shown_and_taken_as_the_plan(mona, session, nora_course, work):
+    replan = mona.post("/replans", CLOSED).json["id"]
+    work()
+    row = session.scalars(select(ReplanCourse)).one()
+    row.suggestions = [
+        {"text": "Up to 5 days more", "moves": row.moves, "bent": ["spacing"], "gaps": ["infusion-1"]}
+    ]
+    row.state, row.moves = ReplanState.UNPLACED, []
+    session.commit()
+    [shown] = mona.get(f"/replans/{replan}").json["courses"]
+    body = {"course_id": shown["id"], "number": 0}
+    [taken] = mona.post(f"/replans/{replan}/suggestions", body).json["courses"]
+
+    assert [(one["text"], one["bent"]) for one in shown["suggestions"]] == [
+        ("Up to 5 days more", ["spacing"])
+    ]
+    assert shown["suggestions"][0]["moves"] == taken["moves"] != []
+    assert (taken["state"], taken["bent"], taken["suggestions"]) == ("ask", ["spacing"], [])
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,9 @@ TABLE = {
     "POST replans.accept": ("move", "/replans/{replan}/acceptance", {}, True),
     "POST replans.again": ("move", "/replans/{replan}/search", {}, True),
     "POST replans.stop": ("move", "/replans/{replan}/stop", {}, True),
+    "POST replans.use_suggestion": (
+        "move", "/replans/{replan}/suggestion", {"course": "none", "number": "0"}, True,
+    ),
     "POST replans.undo": ("move", "/replans/{replan}/undo", {}, True),
     "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
     "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),

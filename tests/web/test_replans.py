@@ -232,3 +232,20 @@ def test_the_page_says_what_the_bound_is_over(mona, session, page, found, said, 
     text = " ".join(mona.get(page).text.split())
 
     assert said in text and not_said not in text
+
+
+def test_a_suggestion_becomes_a_plan_to_ask_the_patient_about(mona, session, page):
+    row = session.scalars(select(ReplanCourse)).one()
+    row.suggestions = [
+        {"text": "Up to 5 days more", "moves": row.moves, "bent": ["spacing"], "gaps": ["infusion-1"]}
+    ]
+    row.state, row.moves = ReplanState.UNPLACED, []
+    session.commit()
+    shown = mona.get(page).text
+    answer = mona.post(f"{page}/suggestion", data={"course": row.public_id, "number": "0"})
+    text = mona.get(page).text
+
+    assert "What would help" in shown and "Up to 5 days more" in shown and "Use this" in shown
+    assert answer.status_code == 303
+    assert "Ask the patient" in text and "Reason for override" in text and "Use this" not in text
+    assert mona.post(f"{page}/suggestion", data={"course": row.public_id, "number": "x"}).status_code == 404

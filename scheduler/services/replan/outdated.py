@@ -1,4 +1,4 @@
-"""Which plans of a re-plan do not hold any more: somebody has changed the calendar since the search.
+"""Which plans of a re-plan do not hold any more, because the calendar has changed since the search.
 
 Asked for each page, so it compares only what was planned with what is there: neither rules nor wishes are judged again,
 which accepting does. The number of queries is fixed.

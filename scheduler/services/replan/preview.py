@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -40,6 +41,16 @@ class ShownMove:
 
 
 @dataclass(frozen=True)
+class ShownSuggestion:
+    """What would give a course a place; without moves it asks for more staff."""
+
+    text: str
+    moves: tuple[ShownMove, ...]
+    bent: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ShownCourse:
     """A course of the preview. `lost` are its displaced visits; `by_mail` whether the patient has an address."""
 
@@ -48,6 +59,7 @@ class ShownCourse:
     lost: tuple[Appointment, ...]
     moves: tuple[ShownMove, ...]
     by_mail: bool
+    suggestions: tuple[ShownSuggestion, ...]
 
     @property
     def is_retimed(self) -> bool:
@@ -57,15 +69,18 @@ class ShownCourse:
 def of_replan(session: Session, clinic: Clinic, replan: Replan) -> list[ShownCourse]:
     """Return all courses of a re-plan, in order of the first displaced visit. The number of queries is fixed."""
     rows = replans.courses(session, replan)
-    ids = {move["visit"] for row in rows for move in row.moves} | {
-        id_ for row in rows for id_ in row.displaced
-    }
+    moves = [move for row in rows for move in _all_moves(row)]
+    ids = {move["visit"] for move in moves} | {id_ for row in rows for id_ in row.displaced}
     query = select(Appointment).where(Appointment.id.in_(ids))
     options = selectinload(Appointment.participants).joinedload(Participant.practitioner)
     visits = {one.id: one for one in session.scalars(query.options(options))}
-    planned = [placement_of(move[end]) for row in rows for move in row.moves for end in ("from", "to")]
+    planned = [placement_of(move[end]) for move in moves for end in ("from", "to")]
     names = _Names(People(session, clinic, planned))
     return [_shown(row, visits, names) for row in rows]
+
+
+def _all_moves(row: ReplanCourse) -> list[dict[str, Any]]:
+    return [*row.moves, *(move for one in row.suggestions for move in one["moves"])]
 
 
 class _Names:
@@ -82,23 +97,32 @@ class _Names:
 
 
 def _shown(row: ReplanCourse, visits: dict[int, Appointment], names: _Names) -> ShownCourse:
-    moves: list[ShownMove] = []
-    for move in row.moves:
-        before, after = placement_of(move["from"]), placement_of(move["to"])
-        moves.append(
-            ShownMove(
-                visits[move["visit"]],
-                before,
-                after,
-                move["displaced"],
-                (names.place(before), names.place(after)),
-                (names.staff(before), names.staff(after)),
-            )
+    moves = [_shown_move(move, visits, names) for move in row.moves]
+    suggestions = [
+        ShownSuggestion(
+            one["text"],
+            tuple(_shown_move(move, visits, names) for move in one["moves"]),
+            tuple(one["bent"]),
+            tuple(one["gaps"]),
         )
+        for one in (row.suggestions if row.state is ReplanState.UNPLACED else ())
+    ]
     patient = row.appointment.patient
     lost = sorted((visits[id_] for id_ in row.displaced), key=lambda one: (one.start_at, one.id))
     by_mail = any(address_of(patient, recipient) for recipient in recipients(patient))
-    return ShownCourse(row, patient, tuple(lost), tuple(moves), by_mail)
+    return ShownCourse(row, patient, tuple(lost), tuple(moves), by_mail, tuple(suggestions))
+
+
+def _shown_move(move: dict[str, Any], visits: dict[int, Appointment], names: _Names) -> ShownMove:
+    before, after = placement_of(move["from"]), placement_of(move["to"])
+    return ShownMove(
+        visits[move["visit"]],
+        before,
+        after,
+        move["displaced"],
+        (names.place(before), names.place(after)),
+        (names.staff(before), names.staff(after)),
+    )
 
 
 def name_of(session: Session, replan: Replan) -> str:

@@ -16,7 +16,14 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.planner import Availability, Weights
-from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, JointPlan, Score, Unplaced
+from scheduler.domain.planner.many.values import (
+    AffectedCourse,
+    CoursePlan,
+    CourseSuggestion,
+    JointPlan,
+    Score,
+    Unplaced,
+)
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
@@ -130,7 +137,18 @@ def _unplaced(answer: SearchResult, one: Unplaced) -> ReplanCourse:
         state=ReplanState.UNPLACED,
         displaced=sorted(known[action].id for action in one.course.displaced),
         reasons=list(dict.fromkeys(reason.why for reason in one.reasons)),
+        suggestions=[_suggestion(suggestion, known) for suggestion in one.suggestions],
     )
+
+
+def _suggestion(suggestion: CourseSuggestion, known: Mapping[str, KnownVisit]) -> dict[str, Any]:
+    plan = suggestion.plan
+    return {
+        "text": suggestion.text,
+        "moves": planned_moves(plan, known) if plan else [],
+        "bent": [one.value for one in plan.bent] if plan else [],
+        "gaps": list(plan.bent_gaps) if plan else [],
+    }
 
 
 def _totals(answer: SearchResult, rows: list[ReplanCourse]) -> dict[str, Any]:

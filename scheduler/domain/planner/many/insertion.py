@@ -12,16 +12,16 @@ from scheduler.domain.planner.answers.reflow import MOVE, RETIME, Reflow, reflow
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.many.values import PRICES, AffectedCourse, Bend, CoursePlan, Score
 from scheduler.domain.planner.values import NoFit, Reason, Request, Weights
-from scheduler.domain.plans import Offset, Unit
+from scheduler.domain.plans import Unit
 
 
 @dataclass(frozen=True)
 class BentRequest:
-    """A request that asks for less; `gap` is the action before which the spacing may be broken, by so many `days`."""
+    """A request that asks for less; before the actions `gaps` the spacing may be broken, by so many `days`."""
 
     request: Request
     bent: tuple[Bend, ...] = ()
-    gap: str = ""
+    gaps: tuple[str, ...] = ()
     days: int = 0
 
     @property
@@ -51,11 +51,11 @@ def insert(
             not_on = {key: days | asked.request.not_on.get(key, frozenset()) for key, days in far.items()}
             requests.insert(0, replace(asked.request, not_on={**asked.request.not_on, **not_on}))
         for request in requests:
-            with suppress(NoFit):
-                return _plan_of(course, asked, _reflow(course, request, availability, weights, now))
+            if found := plan_of(course, replace(asked, request=request), availability, weights, now):
+                return found
         return None
 
-    wishes = sorted(_wishes(course.request), key=lambda one: one.price)
+    wishes = sorted(wishes_bent(course.request), key=lambda one: one.price)
     for asked in wishes:
         if asked.price >= bent and (found := plan(asked)):
             return found
@@ -70,6 +70,15 @@ def insert(
         best = next(plans, None)
         if best is not None:
             return best if near is not None else min([best, *plans], key=lambda one: one.score)
+    return None
+
+
+def plan_of(
+    course: AffectedCourse, asked: BentRequest, availability: Availability, weights: Weights, now: datetime
+) -> CoursePlan | None:
+    """Return the best plan of a course for just this request, None if there is none."""
+    with suppress(NoFit):
+        return _plan_of(course, asked, _reflow(course, asked.request, availability, weights, now))
     return None
 
 
@@ -92,7 +101,7 @@ def _far(course: AffectedCourse, availability: Availability, near: int) -> Mappi
     return {key: frozenset(on for on in days if abs((on - at).days) > near) for key, at in booked.items()}
 
 
-def _wishes(request: Request) -> Iterator[BentRequest]:
+def wishes_bent(request: Request) -> Iterator[BentRequest]:
     """Yield the request without some of what the patient wishes, in all combinations."""
     found = [BentRequest(request)]
     if request.practitioner_ids:
@@ -110,22 +119,32 @@ def _without(asked: BentRequest, bend: Bend, **fields: object) -> BentRequest:
 
 def _longer_gaps(course: AffectedCourse, asked: BentRequest) -> Iterator[BentRequest]:
     """Yield what is asked with one soft gap to or from a displaced visit longer, by a day and then by more."""
-    request = asked.request
     for more in range(1, course.longer + 1):
-        for action in request.plan.firm:
-            offset = action.offset
-            if offset is None or offset.hard or action.key in request.done:
-                continue
-            if action.key in course.displaced or offset.after in course.displaced:
-                least, most = request.slack.get(action.key, (offset.min, offset.max))
-                slack = {**request.slack, action.key: (least, most + more * _day(offset))}
-                yield BentRequest(
-                    replace(request, slack=slack), (*asked.bent, Bend.SPACING), action.key, more
-                )
+        for key in soft_gaps(course):
+            yield with_longer(asked, (key,), more)
 
 
-def _day(offset: Offset) -> int:
-    return 24 if offset.unit is Unit.HOURS else 1
+def soft_gaps(course: AffectedCourse) -> list[str]:
+    """Return the actions before which there is a soft gap to or from a displaced visit."""
+    return [
+        action.key
+        for action in course.request.plan.firm
+        if (offset := action.offset) is not None
+        and not offset.hard
+        and action.key not in course.request.done
+        and not course.displaced.isdisjoint((action.key, offset.after))
+    ]
+
+
+def with_longer(asked: BentRequest, keys: tuple[str, ...], days: int) -> BentRequest:
+    """Return what is asked with the gaps before these actions longer by so many days, or as many times 24 hours."""
+    request, slack = asked.request, dict(asked.request.slack)
+    for key in keys:
+        offset = request.plan.action(key).offset
+        if offset is not None:
+            least, most = slack.get(key, (offset.min, offset.max))
+            slack[key] = (least, most + days * (24 if offset.unit is Unit.HOURS else 1))
+    return BentRequest(replace(request, slack=slack), (*asked.bent, Bend.SPACING), keys, days)
 
 
 def _reflow(
@@ -165,5 +184,4 @@ def _plan_of(course: AffectedCourse, asked: BentRequest, found: Reflow) -> Cours
         retimed=len(retimed),
         cost=found.proposal.cost - priced,
     )
-    gaps = (asked.gap,) if asked.gap else ()
-    return CoursePlan(course, visits, found.moves, score, asked.bent, gaps)
+    return CoursePlan(course, visits, found.moves, score, asked.bent, asked.gaps)

@@ -43,7 +43,7 @@ class Occupation:
     def occupy(self, key: int, visits: Iterable[Placement], staying: Iterable[Placement] = ()) -> bool:
         """Take the time of the visits of a course; return False, and do nothing, where it is not free.
 
-        `staying` are its visits as they are booked, while nobody can know that they will leave: they keep their time.
+        `staying` are its visits as they are booked, while it is not known that they will leave: they keep their time.
         """
         units, placed, kept = _Units(self.availability), tuple(visits), tuple(staying)
         if not units.take(placed, kept):

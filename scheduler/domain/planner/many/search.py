@@ -17,6 +17,7 @@ from random import Random
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.many.insertion import insert, why_not
 from scheduler.domain.planner.many.occupation import Occupation
+from scheduler.domain.planner.many.suggesting import suggestions
 from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, JointPlan, Score, Unplaced
 from scheduler.domain.planner.values import Placement, Weights
 
@@ -163,7 +164,9 @@ class _Search:
             occupation = self.best.occupation.copy()
             occupation.release([key])
             calendar = occupation.seen_by(course, self.siblings[key])
-            unplaced.append(Unplaced(course, why_not(course, calendar, self.weights, self.now)))
+            reasons = why_not(course, calendar, self.weights, self.now)
+            helping = suggestions(course, calendar, self.weights, self.now, reasons)
+            unplaced.append(Unplaced(course, reasons, helping))
         return JointPlan(tuple(plans), tuple(unplaced), self.best.score, self.bound, rounds, self.bounds)
 
     def _displaced_starts(self, key: int) -> list[datetime]:
@@ -173,7 +176,7 @@ class _Search:
     def _in_order(self, order: Sequence[int], state: PlanState, most: float) -> PlanState | None:
         """Put courses in, one after the other; those that have no place stay where they are booked.
 
-        Those that bend something stay there, too, until their patient has agreed: nobody takes the time that they would
+        Those that bend something stay there, too, until their patient has agreed: no one takes the time that they would
         leave. None where another one has that time by then, and as soon as it cannot weigh less than `most`.
         """
         occupation, answer = state.occupation.copy(), dict(state.answer)

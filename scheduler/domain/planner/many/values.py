@@ -21,10 +21,11 @@ class Bend(StrEnum):
     PERSON = "person"
     WEEKDAY = "weekday"
     HOURS = "hours"
+    DATE = "date"  # one on which the patient is away; only suggested
     SPACING = "spacing"
 
 
-PRICES = {Bend.PERSON: 1, Bend.WEEKDAY: 2, Bend.HOURS: 3, Bend.SPACING: 8}
+PRICES = {Bend.PERSON: 1, Bend.WEEKDAY: 2, Bend.HOURS: 3, Bend.DATE: 4, Bend.SPACING: 8}
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,23 @@ class CoursePlan:
 
 
 @dataclass(frozen=True)
+class CourseSuggestion:
+    """A change that gives a course a place, and the plan that it leads to: None where it asks for more staff."""
+
+    text: str
+    plan: CoursePlan | None = None
+
+
+@dataclass(frozen=True)
 class Unplaced:
-    """A course for whose displaced visits no place was found: all its visits stay. `reasons` say why, if known."""
+    """A course for whose displaced visits no place was found: all its visits stay.
+
+    `reasons` say why, if known; each of the `suggestions` would help on the calendar as the other plans leave it.
+    """
 
     course: AffectedCourse
     reasons: tuple[Reason, ...] = ()
+    suggestions: tuple[CourseSuggestion, ...] = ()
 
 
 @dataclass(frozen=True)
