@@ -25,6 +25,7 @@ from scheduler.api import (
     messages,
     notes,
     openapi,
+    openings,
     patient_requests,
     patients,
     places,
@@ -40,6 +41,7 @@ from scheduler.api import (
     shown,
     tasks,
     tokens,
+    waitlist,
 )
 from scheduler.api.operations import bp
 from scheduler.http import access, bearer
@@ -62,6 +64,7 @@ RESOURCES = (
     merging,
     messages,
     notes,
+    openings,
     patient_requests,
     patients,
     places,
@@ -74,6 +77,7 @@ RESOURCES = (
     settings,
     tasks,
     tokens,
+    waitlist,
 )  # importing them hangs their calls in
 
 

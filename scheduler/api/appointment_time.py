@@ -164,8 +164,13 @@ def moved(
 
 def moves_view(actor: Actor, planned: Sequence[Move], *, written: bool) -> MoveList:
     """Return moves as they were before they are written, with the token that names them."""
+    return MoveList(moves=move_views(actor, planned), written=written, token=_digest(planned))
+
+
+def move_views(actor: Actor, planned: Sequence[Move]) -> list[MoveView]:
+    """Return moves as they were before they are written, one by one."""
     people = People(db.session(), actor.clinic, [move.visit for move in planned])
-    return MoveList(moves=[_view(move, people) for move in planned], written=written, token=_digest(planned))
+    return [_view(move, people) for move in planned]
 
 
 def _digest(planned: Sequence[Move]) -> str:

@@ -21,6 +21,7 @@ from scheduler.api.problems import MEDIA_TYPE, BadJson, NotJson
 from scheduler.errors import Refusal
 from scheduler.http.outages import Busy, DatabaseAway, StorageFull
 from scheduler.http.problems import Unauthenticated
+from scheduler.services.waitlist.answering import AlreadyTaken
 
 docs = Blueprint("api_docs", __name__, url_prefix="/api")
 CHANGING = ("post", "put", "patch", "delete")
@@ -66,7 +67,7 @@ def problems() -> str:
 
 def kinds() -> list[type[Refusal]]:
     """Return every kind of refusal, by code."""
-    own = [BadJson, Busy, DatabaseAway, NotJson, StorageFull, Unauthenticated]
+    own = [AlreadyTaken, BadJson, Busy, DatabaseAway, NotJson, StorageFull, Unauthenticated]
     shared = [
         kind
         for kind in vars(errors).values()

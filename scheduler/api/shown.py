@@ -7,10 +7,13 @@ from scheduler.http.access import PATIENT, Shows, listing, nothing
 SHOWS: dict[str, Shows] = {
     **dict.fromkeys(
         (
+            "api.accept_offer",
             "api.activate_care_plan",
+            "api.add_to_waitlist",
             "api.approve_request",
             "api.book_booster",
             "api.close_request",
+            "api.decline_offer",
             "api.decline_request",
             "api.delay_day",
             "api.discard_message",
@@ -43,6 +46,7 @@ SHOWS: dict[str, Shows] = {
             "api.get_appointment",
             "api.get_care_plan",
             "api.get_requirement",
+            "api.get_waitlist_entry",
             "api.get_job",
             "api.get_patient",
             "api.hold_care_plan",
@@ -95,6 +99,12 @@ SHOWS: dict[str, Shows] = {
     "api.list_reminders": listing("reminders"),
     "api.list_displaced": listing("displaced visits"),
     "api.list_tasks": listing("tasks"),
+    "api.list_waitlist": listing("waitlist"),
+    **dict.fromkeys(
+        ("api.get_opening", "api.list_openings", "api.offer_opening", "api.withdraw_offers"),
+        listing("openings"),
+    ),
+    **dict.fromkeys(("api.dismiss_opening", "api.remove_from_waitlist"), nothing("answered without a body")),
     "api.list_audit_events": nothing("ids and field names; that the trail was read is an event of its own"),
     "api.list_free_starts": nothing("free times only"),
     **dict.fromkeys(

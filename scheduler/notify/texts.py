@@ -52,6 +52,7 @@ OWN = {
     "digest": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
+    "offer": COMMON | {"held"},
     "proposal": COMMON | {"held"},
     "task-notice": STAFF,
 }
@@ -66,6 +67,7 @@ FOR_PROXIES = frozenset(
         "confirmation",
         "driver",
         "link",
+        "offer",
         "proposal",
         "reinstated",
         "reminder",

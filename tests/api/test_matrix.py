@@ -22,6 +22,7 @@ from scheduler.services.patient import notes, self_service
 from tests.answering import needing
 from tests.api.conftest import Program
 from tests.cast import NOW, add_patient, hire
+from tests.offers import offered
 
 WINDOW = {"start": "2026-12-28T00:00:00-05:00", "end": "2026-12-29T00:00:00-05:00"}
 BETWEEN = "from=2026-11-25T08:00:00-05:00&to=2026-11-25T18:00:00-05:00"
@@ -142,6 +143,17 @@ TABLE = {
     "suggest_time": ("move", "/requests/{request}/suggestion", {"start": START}, True),
     "decline_request": ("move", "/requests/{request}/refusal", {"answer": "no time"}, True),
     "close_request": ("move", "/requests/{request}/closing", None, True),
+    "list_waitlist": ("view", "/waitlist?patient_id={patient}", None, True),
+    "get_waitlist_entry": ("view", "/waitlist/{entry}", None, True),
+    "add_to_waitlist": ("book", "/waitlist", {"appointment_id": "{visit}"}, True),
+    "remove_from_waitlist": ("book", "/waitlist/{entry}", None, True),
+    "list_openings": ("view", "/openings", None, False),
+    "get_opening": ("view", "/openings/{opening}", None, True),
+    "offer_opening": ("move", "/openings/{opening}/offers", {"entry_ids": ["{entry}"]}, True),
+    "withdraw_offers": ("move", "/openings/{opening}/offers", None, True),
+    "accept_offer": ("move", "/offers/{offer}/acceptance", None, True),
+    "decline_offer": ("move", "/offers/{offer}/refusal", None, True),
+    "dismiss_opening": ("move", "/openings/{opening}", None, True),
     "list_messages": ("send-log", "/messages?patient_id={patient}", None, True),
     "get_message": ("send-log", "/messages/{message}", None, True),
     "resend_message": ("send-log", "/messages/{message}/resend", None, True),
@@ -198,10 +210,12 @@ def objects(api, harbor, wishes, session):
     asked = self_service.ask(session, patient, infusion, NOW, None, "after work, please")
     note = notes.add(session, harbor.actor("alice"), first.patient, "rings before she comes", NOW)
     mail = outbox.enqueue(session, harbor.clinic, MessageKind.LINK, NOW, patient=first.patient)
+    waits = offered(session, harbor, infusion)
     session.commit()
     return {
         "twin": twin.public_id,
         "request": asked.public_id,
+        **waits,
         "message": mail.public_id,
         "note": note.public_id,
         "booster": next(one["id"] for one in course["appointments"] if one["action"] == "booster-1"),

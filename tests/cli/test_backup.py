@@ -17,6 +17,7 @@ from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message
+from scheduler.models.opening import Offer
 from scheduler.models.patient import Patient
 from scheduler.notify.smtp import Connection
 from scheduler.processes.dispatch import Outbound, dispatch
@@ -30,6 +31,8 @@ from tests.cast import NOW, add_patient
 from tests.chaos.crowd import gather
 from tests.cli.test_users import run
 from tests.engines import SECRET_KEY, both, empty_database, test_settings
+from tests.offers import offered
+from tests.services.courses import visit
 from tests.smtp_server import Script, smtp_server
 
 FORGED = "the key is not the backup's, or the file was altered or cut off"
@@ -58,7 +61,8 @@ def key_file(tmp_path):
 
 @pytest.fixture
 def booked(app, session, harbor, hill, nora_course):
-    """A course, a patient merged into one with a higher id, and a sealed trail."""
+    """A course, a patient merged into one with a higher id, an offer of an open time, and a sealed trail."""
+    offered(session, harbor, visit(nora_course, "infusion-3"))
     twice, real = (add_patient(session, harbor, "Max", "Mustermann") for _ in range(2))
     twice.merged_into_id = real.id
     session.commit()
@@ -94,6 +98,8 @@ def test_what_comes_back_is_what_was_there(app, booked, other, tmp_path):
         merged = select(func.count(Patient.id)).where(Patient.merged_into_id.is_not(None))
         assert db.session.scalar(select(func.count(Appointment.id))) == 24
         assert db.session.scalar(merged) == 1
+        one = db.session.scalars(select(Offer)).one()
+        assert one.entry.appointment.start_at == one.opening.end_at
         assert not books.faults(db.session(), 1, NOW).any
     assert run(other, "audit", "verify", "--clinic", "harbor").exit_code == 0
 

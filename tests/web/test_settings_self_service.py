@@ -15,9 +15,10 @@ PAGE = "/settings/self-service"
 def form(client, **changes):
     """Return what the page's form would send, with changes."""
     text = client.get(PAGE).text
-    sent = dict(re.findall(r'name="((?:patient|answer)_\w+)"[^>]*?value="(\d+)"', text))
+    sent = dict(re.findall(r'name="((?:patient|answer|offers?)_\w+)"[^>]*?value="(\d+)"', text))
     for name in ("movable", "asked", "answer_contacts"):
         sent[name] = re.findall(rf'name="{name}" value="([\w@.-]+)" checked', text)
+    sent |= dict(re.findall(r'name="(offers_automatic)" value="(yes)" checked', text))
     return sent | changes
 
 
@@ -72,12 +73,41 @@ def test_what_is_saved_holds_for_the_patient(session, harbor, course, signed_in)
     ]
 
 
+def test_offers_are_sent_as_the_clinic_wants(session, harbor, signed_in):
+    client = signed_in(harbor, "mona")
+    changes = {
+        "offers_automatic": "yes",
+        "offers_at_once": "1",
+        "offer_minutes": "30",
+        "offer_lead_minutes": "240",
+    }
+    assert client.post(PAGE, data=form(client, offers_a_day="5", **changes)).status_code == 303
+    session.rollback()
+
+    settings = harbor.clinic.settings
+    assert (settings.offers_automatic, settings.offers_at_once, settings.offer_minutes) == (True, 1, 30)
+    assert (settings.offer_lead_minutes, settings.offers_a_day) == (240, 5)
+    sent = form(client)
+    assert sent["offers_automatic"] == "yes"
+
+    session.rollback()
+    del sent["offers_automatic"]
+    client.post(PAGE, data=sent)
+    session.rollback()
+    assert harbor.clinic.settings.offers_automatic is False
+    assert harbor.clinic.settings.offers_at_once == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
         ({"patient_cancel_hours": "337"}, "patient_cancel_hours"),
         ({"patient_move_hours": "soon"}, "patient_move_hours"),
         ({"patient_moves_most": ""}, "patient_moves_most"),
+        ({"offers_at_once": "0"}, "offers_at_once"),
+        ({"offer_minutes": "14"}, "offer_minutes"),
+        ({"offer_lead_minutes": "29"}, "offer_lead_minutes"),
+        ({"offers_a_day": "11"}, "offers_a_day"),
         ({"answer_phq2_from": "0"}, "answer_phq2_from"),
         ({"answer_mood_to": "10"}, "answer_mood_to"),
     ],

@@ -235,6 +235,11 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "patient_move_hours": _between(0, 24 * 14),
     "patient_moves_most": _between(0, 20),
     "patient_fixed_kinds": _kinds,
+    "offers_automatic": _flag,
+    "offers_at_once": _between(1, 10),
+    "offer_minutes": _between(15, 24 * 60),
+    "offer_lead_minutes": _between(30, 7 * 24 * 60),  # an offer ends a quarter of an hour before its time
+    "offers_a_day": _between(1, 10),
     "check_in_kinds": _kinds,
     "answer_phq2_from": _between(1, PHQ2_MOST),
     "answer_mood_to": _between(0, MOOD_MOST - 1),

@@ -8,25 +8,21 @@ withdrawn displaces nothing any more.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.status import EXPECTED
-from scheduler.domain.windows import Window, merged
-from scheduler.models import schedule
+from scheduler.domain.windows import Window
 from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
-from scheduler.models.schedule import Closure, ScheduleHours, ScheduleOverride
-
-Times = tuple[time, time]
+from scheduler.services.clinic.open_times import OpenTimes
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,9 @@ def among(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> li
     )
     for appointment_id, resource_id, start, end in session.execute(rows):
         used[appointment_id].append((resource_id, Window(start, end)))
-    calendar = _Opening(session, clinic, expected)
+    first, last = min(one.start_at for one in expected), max(one.end_at for one in expected)
+    # set-up and clean-up belong to a visit
+    calendar = OpenTimes(session, clinic, first - timedelta(days=1), last + timedelta(days=1))
     names = _names(session, clinic)
     found = []
     for visit in expected:
@@ -77,60 +75,6 @@ def among(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> li
         if gone:
             found.append(Displaced(visit, tuple(gone)))
     return found
-
-
-class _Opening:
-    """When the clinic and what its visits use are open, on the days of some visits."""
-
-    def __init__(self, session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> None:
-        self.zone = clinic.zone
-        self._known: dict[tuple[int | None, date], list[Window]] = {}
-        first, last = min(one.start_at for one in visits), max(one.end_at for one in visits)
-        first, last = (
-            first - timedelta(days=1),
-            last + timedelta(days=1),
-        )  # set-up and clean-up belong to a visit
-        self.weekly: Mapping[int | None, list[ScheduleHours]] = defaultdict(list)
-        for row in session.scalars(select(ScheduleHours).where(ScheduleHours.clinic_id == clinic.id)):
-            self.weekly[row.resource_id].append(row)
-        self.dated: Mapping[tuple[int | None, date], list[Times]] = defaultdict(list)
-        dated = select(ScheduleOverride).where(
-            ScheduleOverride.clinic_id == clinic.id,
-            ScheduleOverride.on_date.between(local_on(first, self.zone), local_on(last, self.zone)),
-        )
-        for special in session.scalars(dated):
-            self.dated[special.resource_id, special.on_date].append((special.starts, special.ends))
-        self.closed: Mapping[int | None, list[Closure]] = defaultdict(list)
-        for closure in schedule.closures(session, clinic.id, first, last):
-            self.closed[closure.resource_id].append(closure)
-
-    def is_open(self, resource_id: int | None, window: Window) -> bool:
-        """Tell whether a resource (None: the clinic) is open for all of this time. Without hours it always is."""
-        if any(one.start_at < window.end and one.end_at > window.start for one in self.closed[resource_id]):
-            return False
-        first, last = local_on(window.start, self.zone), local_on(window.end, self.zone)
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        if not self.weekly[resource_id] and not any(self.dated.get((resource_id, day)) for day in days):
-            return True
-        open_windows = merged(one for day in days for one in self._of_day(resource_id, day))
-        return any(one.start <= window.start and window.end <= one.end for one in open_windows)
-
-    def _of_day(self, resource_id: int | None, on: date) -> list[Window]:
-        """Return the hours of a day, worked out once: most visits share their days."""
-        known = self._known.get((resource_id, on))
-        if known is None:
-            known = self._known[resource_id, on] = list(self._windows(resource_id, on))
-        return known
-
-    def _windows(self, resource_id: int | None, on: date) -> Iterator[Window]:
-        times: Iterable[Times] = self.dated.get((resource_id, on), ())
-        if not times:
-            times = [(row.starts, row.ends) for row in self.weekly[resource_id] if row.holds_on(on)]
-        midnight, next_midnight = day_bounds(on, self.zone)
-        for starts, ends in times:
-            start = datetime.combine(on, starts, tzinfo=self.zone).astimezone(midnight.tzinfo)
-            end = datetime.combine(on, ends, tzinfo=self.zone).astimezone(midnight.tzinfo)
-            yield Window(start, next_midnight if ends >= time(23, 59) else end)
 
 
 def _names(session: Session, clinic: Clinic) -> dict[int, tuple[str, bool]]:

@@ -22,9 +22,11 @@ from scheduler.models import schedule, versions
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
+from scheduler.models.opening import OpeningCause
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import END_OF_DAY, Closure, ClosureKind, ScheduleHours, ScheduleOverride
 from scheduler.services.actors import Actor
+from scheduler.services.clinic.added_time import noting_added
 from scheduler.services.locks import change_hours
 from scheduler.services.trail import audit
 
@@ -61,12 +63,6 @@ def set_hours(
     present = schedule.hours(session, actor.clinic.id, resource_id)
     if {_hours_of(row) for row in present} == set(hours):
         return present
-    session.execute(
-        delete(ScheduleHours).where(
-            ScheduleHours.clinic_id == actor.clinic.id,
-            ScheduleHours.resource_id.is_not_distinct_from(resource_id),
-        )
-    )
     rows = [
         ScheduleHours(
             clinic_id=actor.clinic.id,
@@ -80,7 +76,14 @@ def set_hours(
         )
         for day in hours
     ]
-    session.add_all(rows)
+    with noting_added(session, actor.clinic, resource_id, OpeningCause.HOURS, now):
+        session.execute(
+            delete(ScheduleHours).where(
+                ScheduleHours.clinic_id == actor.clinic.id,
+                ScheduleHours.resource_id.is_not_distinct_from(resource_id),
+            )
+        )
+        session.add_all(rows)
     audit.record(
         session, actor, "schedule.changed", None, now, fields=[f"resource:{resource_id or 'clinic'}"]
     )
@@ -168,14 +171,15 @@ def set_override(
     present = list(session.scalars(select(ScheduleOverride).where(*of_date)))
     if {(row.starts, row.ends) for row in present} == set(times):
         return present
-    session.execute(delete(ScheduleOverride).where(*of_date))
     rows = [
         ScheduleOverride(
             clinic_id=actor.clinic.id, resource_id=resource_id, on_date=on_date, starts=starts, ends=ends
         )
         for starts, ends in times
     ]
-    session.add_all(rows)
+    with noting_added(session, actor.clinic, resource_id, OpeningCause.HOURS, now):
+        session.execute(delete(ScheduleOverride).where(*of_date))
+        session.add_all(rows)
     audit.record(session, actor, "schedule.overridden", None, now, fields=[f"date:{on_date}"])
     versions.raise_versions(session, actor.clinic.id, [], now)
     return rows
@@ -234,10 +238,16 @@ def affected(session: Session, clinic: Clinic, closure: Closure) -> list[Appoint
     return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
 
 
-def reopen(session: Session, actor: Actor, closure: Closure, now: datetime) -> None:
-    """Take a closure back."""
+def reopen(
+    session: Session, actor: Actor, closure: Closure, now: datetime, *, is_offered: bool = True
+) -> None:
+    """Take a closure back. What opens again may be offered to those who wait, unless visits are put back there."""
     audit.record(session, actor, "closure.removed", closure, now)
-    session.delete(closure)
+    if is_offered:
+        with noting_added(session, actor.clinic, closure.resource_id, OpeningCause.REOPENED, now):
+            session.delete(closure)
+    else:
+        session.delete(closure)
     versions.raise_versions(session, actor.clinic.id, [], now)
 
 

@@ -40,6 +40,13 @@ HELD = {
     "en": "We are holding these times for you until {day}, {time}.",
     "es": "Le guardamos estas horas hasta el {day}, {time}.",
 }
+ANSWER_BY = {
+    "en": "Please answer by {day}, {time}. Other patients may have been asked too: the first yes gets the time.",
+    "es": (
+        "Por favor, responda antes del {day}, {time}. Es posible que se haya preguntado también a otros pacientes: "
+        "la hora es para quien primero diga que sí."
+    ),
+}
 NOT_HELD = {
     "en": "Until they are booked, these times may be given to other patients.",
     "es": "Mientras no estén reservadas, estas horas pueden darse a otros pacientes.",
@@ -121,12 +128,13 @@ def proposed_times(message: Message) -> list[tuple[datetime, datetime]]:
 
 
 def held_words(message: Message, speech: Tongue) -> str:
-    """Return until when the proposed times are held, or that they are not."""
+    """Return until when the proposed times are held, or that they are not; of an offer, until when to answer."""
     minute = message.values.get("held_until")
     if minute is None:
         return NOT_HELD[speech.language]
     until = from_minute(minute)
-    return HELD[speech.language].format(day=speech.day(until), time=speech.time(until))
+    words = ANSWER_BY if message.kind is MessageKind.OFFER else HELD
+    return words[speech.language].format(day=speech.day(until), time=speech.time(until))
 
 
 def _proposed(message: Message) -> list[dict[str, Any]]:

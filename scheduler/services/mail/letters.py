@@ -275,8 +275,9 @@ def _mail(
     values["calendar_note"] = objects.note
     if message.recipient == "proxy" and patient is not None:
         values["patient"] = named_to_proxy(patient, clinic, speech.language)
-    visits = [visit_line(clinic, message, appointment, speech) for appointment in about]
-    visits += proposed_lines(clinic, message, speech)
+    visits = proposed_lines(clinic, message, speech) or [
+        visit_line(clinic, message, appointment, speech) for appointment in about
+    ]
     if clinic.settings.reminder_preparation and reader.in_the_open and kind.removeprefix(PROXY) in PREPARING:
         visits = [
             replace(one, steps=preparation(visit, speech)) for one, visit in zip(visits, about, strict=True)
@@ -327,7 +328,7 @@ def _values(
     now: datetime,
 ) -> dict[str, str]:
     proposed = proposed_times(message)
-    starts = [one.start_at for one in about] or [start for start, _ in proposed]
+    starts = [start for start, _ in proposed] or [one.start_at for one in about]
     first = starts[0] if starts else now
     version = message.subjects[0].schedule_version if len(message.subjects) == 1 else 0
     epoch = patient.link_epoch if patient else 0
@@ -349,7 +350,7 @@ def _values(
         values["link"] = address_url(head.public_url, token)
         values["new_address"] = str(message.values["new_address"])
         values["clinic"] = values["clinic"] if reader.in_the_open else ""
-    if message.kind is MessageKind.PROPOSAL:
+    if message.kind in (MessageKind.PROPOSAL, MessageKind.OFFER):
         values["held"] = held_words(message, speech)
     if message.kind in TO_STAFF:
         values["link"] = head.public_url + str(message.values.get("path", "/"))

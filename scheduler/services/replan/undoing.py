@@ -129,7 +129,7 @@ def _reopen(session: Session, actor: Actor, replan: Replan, now: datetime) -> No
     """Withdraw the closure that was made for this re-plan."""
     closure = _closure(session, replan)
     if replan.closes and closure is not None:
-        schedules.reopen(session, actor, closure, now)
+        schedules.reopen(session, actor, closure, now, is_offered=False)
 
 
 def _closure(session: Session, replan: Replan) -> Closure | None:

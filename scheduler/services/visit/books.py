@@ -1,11 +1,12 @@
 """Are the books in order? Every visit that keeps its time has its allocation, no other has, and nothing overlaps.
+What openings hold is held only while they are offered.
 
 The database refuses overlaps as they are written; this looks from the other side, at what is there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -14,9 +15,11 @@ from sqlalchemy.orm import Session
 from scheduler.domain.status import OCCUPYING, OFF, AppointmentStatus
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment
+from scheduler.models.opening import Opening
 
 S = AppointmentStatus
 LONGEST = timedelta(days=2)  # longer than any use by a visit
+FREED_WITHIN = timedelta(minutes=5)  # after the end of its offers, by the clock
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,12 @@ class Faults:
     overlapping: int
     without_time: int
     with_time_of_others: int
+    held_too_long: int = 0
+    held_for_nothing: int = 0
 
     @property
     def any(self) -> bool:
-        return bool(self.overlapping or self.without_time or self.with_time_of_others)
+        return any(astuple(self))
 
 
 def faults(session: Session, clinic_id: int, now: datetime) -> Faults:
@@ -38,6 +43,8 @@ def faults(session: Session, clinic_id: int, now: datetime) -> Faults:
         overlapping=session.scalar(_overlapping(clinic_id, now)) or 0,
         without_time=session.scalar(_without_time(clinic_id, now)) or 0,
         with_time_of_others=session.scalar(_with_time_of_others(clinic_id, now)) or 0,
+        held_too_long=session.scalar(_held_too_long(clinic_id, now)) or 0,
+        held_for_nothing=session.scalar(_held_for_nothing(clinic_id, now)) or 0,
     )
 
 
@@ -85,4 +92,21 @@ def _with_time_of_others(clinic_id: int, now: datetime) -> Select[int]:
         .select_from(Allocation)
         .join(Appointment, Appointment.id == Allocation.appointment_id)
         .where(*_ahead(clinic_id, now), or_(off, projected))
+    )
+
+
+def _held_too_long(clinic_id: int, now: datetime) -> Select[int]:
+    """Openings that are held although their offers have ended, and that the clock did not free."""
+    return select(func.count()).where(
+        Opening.clinic_id == clinic_id, Opening.closed_at.is_(None), Opening.held_until < now - FREED_WITHIN
+    )
+
+
+def _held_for_nothing(clinic_id: int, now: datetime) -> Select[int]:
+    """Unreleased rows of openings that have ended or are not offered."""
+    return (
+        select(func.count())
+        .select_from(Allocation)
+        .join(Opening, Opening.id == Allocation.opening_id)
+        .where(*_ahead(clinic_id, now), or_(Opening.closed_at.is_not(None), Opening.held_until.is_(None)))
     )

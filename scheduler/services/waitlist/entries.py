@@ -1,7 +1,7 @@
 """Who waits for an earlier time: added by the desk, by the patient on the private page, or by the API.
 
 An entry counts only while it makes sense: its visit is ahead and booked, its last day has not passed, its patient is
-with the clinic. The clock ends those that do not any more, and nobody is offered anything meanwhile.
+with the clinic. The clock ends those that do not any more, and no one is offered anything meanwhile.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.versions import raise_versions
 from scheduler.models.waitlist import Priority, WaitlistEntry, WaitlistOutcome
 from scheduler.services.actors import Actor
+from scheduler.services.planning.course_rules import without_course
 from scheduler.services.trail import audit
 
 MAY = "book"
@@ -89,6 +90,8 @@ def wait_for_booking(
         raise WrongStatus("The patient is not with the clinic any more")
     if action and action not in {one.key for one in definition.plan.actions}:
         raise Invalid([("action", "is not a visit of this protocol")])
+    if action and (broken := without_course(definition.plan.action(action))):
+        raise Invalid([("action", broken[0].words)])
     entry = _same(session, patient, definition, action) or _new(actor, patient, now, side)
     entry.plan_definition_id, entry.action = definition.id, action
     return _keep(session, actor, entry, wishes, now, None)
@@ -125,8 +128,8 @@ def waiting(session: Session, clinic: Clinic, now: datetime) -> list[WaitlistEnt
     return sorted(found, key=lambda one: (one.priority.rank, one.created_at, one.id))
 
 
-def due_clinics(session: Session, now: datetime) -> Sequence[int]:
-    """Return the ids of the clinics where somebody waits, in order."""
+def due_clinics(session: Session, now: datetime) -> Sequence[int]:  # noqa: ARG001  (as every job asks)
+    """Return the ids of the clinics where someone waits, in order."""
     query = select(WaitlistEntry.clinic_id).where(WaitlistEntry.ended_at.is_(None)).distinct()
     return sorted(session.scalars(query))
 
@@ -268,7 +271,7 @@ def _booked_since(session: Session, clinic: Clinic, entries: Sequence[WaitlistEn
 def _senseless(
     entry: WaitlistEntry, clinic: Clinic, now: datetime, booked: _Booked
 ) -> WaitlistOutcome | None:
-    """Return why nobody waits with this entry any more; None while somebody does."""
+    """Return why no one waits with this entry any more; None while someone does."""
     patient, visit = entry.patient, entry.appointment
     if patient.erased_at is not None or not patient.may_be_notified:
         return WaitlistOutcome.GONE

@@ -24,6 +24,10 @@ NUMBERS = (
     "patient_cancel_hours",
     "patient_move_hours",
     "patient_moves_most",
+    "offers_at_once",
+    "offer_minutes",
+    "offer_lead_minutes",
+    "offers_a_day",
     "answer_phq2_from",
     "answer_mood_to",
     "answer_due_minutes",
@@ -66,6 +70,7 @@ def _fields(settings: ClinicSettings) -> dict[str, Any]:
     form, kinds = request.form, _kinds(settings)
     movable, asked = set(form.getlist("movable")), set(form.getlist("asked"))
     return {name: read_number(form.get(name, "")) for name in NUMBERS} | {
+        "offers_automatic": form.get("offers_automatic") == "yes",
         "patient_fixed_kinds": tuple(kind for kind in kinds if kind not in movable),
         "check_in_kinds": tuple(kind for kind in kinds if kind in asked),
         "answer_contacts": tuple(form.getlist("answer_contacts")),

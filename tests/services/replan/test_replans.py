@@ -15,6 +15,7 @@ from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.audit_event import AuditEvent
 from scheduler.models.message import MessageKind
+from scheduler.models.opening import Opening, OpeningCause
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import ClosureKind, closures
 from scheduler.services.clinic import clinic_settings, schedules
@@ -74,6 +75,7 @@ def test_taken_back_every_visit_is_where_it_was_and_the_day_is_open(app, session
     assert starts(session) == before
     assert storm.undone_at is not None and lost(session, harbor) == []
     assert closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60)) == []
+    assert reopened(session) == [], "the day is for the visits that go back there"
     with pytest.raises(WrongStatus, match="undone already"):
         replans.require_idle(session, storm)
 
@@ -377,3 +379,7 @@ def add_row(session, replan, row, before, after):
             ],
         )
     )
+
+
+def reopened(session):
+    return session.scalars(select(Opening).where(Opening.cause == OpeningCause.REOPENED)).all()

@@ -1,11 +1,15 @@
 """The books are in order, and a fault in them is found."""
 
+from datetime import timedelta
+
 from sqlalchemy import delete
 
-from scheduler.models.allocation import Allocation
+from scheduler.models.allocation import Allocation, of_appointment
+from scheduler.models.opening import OpeningOutcome
 from scheduler.services.course import careplans
-from scheduler.services.visit import books
+from scheduler.services.visit import allocation, books, visits
 from scheduler.services.visit.books import Faults
+from scheduler.services.waitlist import openings
 from tests.cast import NOW
 from tests.engines import both
 from tests.services.courses import book, visit
@@ -41,3 +45,33 @@ def test_time_kept_by_a_cancelled_visit_is_found(session, harbor, nora_course):
     session.flush()
 
     assert books.faults(session, harbor.clinic.id, NOW) == Faults(0, 0, 1)
+
+
+@both
+def test_time_that_openings_hold_without_reason_is_found(session, harbor, nora_course):
+    alice, infusion = harbor.actor("alice"), visit(nora_course, "infusion-6")
+    visits.cancel(session, alice, [infusion], NOW)
+    opening = openings.of_visit(session, infusion, NOW)
+    chair = next(one for one in of_appointment(session, infusion.id, NOW) if one.role == "chair")
+    held = allocation.copied(chair, chair.unit)
+    held.appointment_id, held.opening_id = None, opening.id
+    opening.held_until = NOW
+    session.add(held)
+    session.flush()
+    later = NOW + timedelta(minutes=5)
+
+    assert books.faults(session, harbor.clinic.id, later) == Faults(0, 0, 0)
+    late = books.faults(session, harbor.clinic.id, later + timedelta(seconds=1))
+    assert late == Faults(0, 0, 0, held_too_long=1) and late.any
+
+    opening.held_until = None
+    assert books.faults(session, harbor.clinic.id, later) == Faults(0, 0, 0, held_for_nothing=1)
+    openings.close(session, alice, opening, OpeningOutcome.PAST, NOW)
+    assert books.faults(session, harbor.clinic.id, later) == Faults(0, 0, 0, held_for_nothing=1)
+    assert books.faults(session, harbor.clinic.id, opening.end_at) == Faults(0, 0, 0), (
+        "what is over harms no one"
+    )
+
+    held.released_at = later
+    session.flush()
+    assert not books.faults(session, harbor.clinic.id, later).any
