@@ -135,6 +135,15 @@ class ReplanTotals(View):
     stopped: bool
 
 
+class SuccessorView(View):
+    """The therapist who takes over `courses` of the `of` courses of one who leaves."""
+
+    leaving: str
+    name: str
+    courses: int
+    of: int
+
+
 class ReplanView(View):
     """`search` is the job that looks for times, `step` the one that accepts or undoes; jobs go after a week."""
 
@@ -147,6 +156,7 @@ class ReplanView(View):
     search: JobView | None
     step: JobView | None
     totals: ReplanTotals | None
+    successors: list[SuccessorView]
     courses: list[ReplanCourseView]
     created_at: At
     accepted_at: At | None
@@ -270,7 +280,9 @@ def _view(actor: Actor, replan: Replan) -> ReplanView:
     search, step = replans.search_of(session, replan), replans.step_of(session, replan)
     courses = preview.of_replan(session, actor.clinic, replan)
     gone = outdated.outdated(session, actor.clinic, [one.row for one in courses], clock.now())
-    totals = {key: value for key, value in (replan.result or {}).items() if key != "ended_at"}
+    totals = {
+        key: value for key, value in (replan.result or {}).items() if key not in ("ended_at", "successors")
+    }
     return ReplanView(
         id=replan.public_id,
         closure_id=replan.closure or None,
@@ -281,6 +293,10 @@ def _view(actor: Actor, replan: Replan) -> ReplanView:
         search=job_view(search) if search else None,
         step=job_view(step) if step else None,
         totals=ReplanTotals(**totals) if totals else None,
+        successors=[
+            SuccessorView(leaving=one.leaving, name=one.name, courses=one.courses, of=one.of)
+            for one in preview.successors(session, replan)
+        ],
         courses=[_course(one, gone.get(one.row.id, "")) for one in courses],
         created_at=at(replan.created_at),
         accepted_at=_or_none(replan.accepted_at),

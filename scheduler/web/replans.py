@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -29,7 +29,8 @@ from scheduler.web.shell import may
 
 bp = Blueprint("replans", __name__)
 NOON, MIDNIGHT = time(12), time(0)
-PARTS = ("day", "morning", "afternoon", "hours")
+PARTS = ("day", "morning", "afternoon", "hours", "onward")
+ONWARD_DAYS = 400  # as far as a booking horizon may be
 FILTERS = ("", "planned", "ask", "unplaced", "accepted")
 
 
@@ -164,6 +165,10 @@ def _asked(on: date) -> Closing:
         start, until = read_instant("from", on, _time("from")), _time("until")
         if until != MIDNIGHT:  # else the end of this day
             end = read_instant("until", on, until)
+    elif part == "onward":
+        if choice is None:
+            raise Invalid([("resource", "choose who leaves, or which chair or room")])
+        end = day_bounds(on + timedelta(days=ONWARD_DAYS), zone)[0]
     elif part != "day":
         start, end = (start, noon) if part == "morning" else (noon, end)
     return Closing(choice, start, end, form.get("reason", ""))
@@ -205,6 +210,7 @@ def _page(replan: Replan, refusal: Refusal | None = None) -> str:
         name=preview.name_of(session, replan),
         courses=[one for one in courses if shown in ("", one.row.state)],
         totals=preview.totals(courses),
+        successors=preview.successors(session, replan),
         told=told,
         patients=preview.patient_counts(courses, told, gone),
         outdated=gone,

@@ -14,7 +14,7 @@ from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
 from scheduler.services.replan import outdated
 from scheduler.services.visit import visits
-from tests.cast import NOW
+from tests.cast import NOW, add_person
 from tests.services.courses import visit
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -249,3 +249,17 @@ def test_a_suggestion_becomes_a_plan_to_ask_the_patient_about(mona, session, pag
     assert answer.status_code == 303
     assert "Ask the patient" in text and "Reason for override" in text and "Use this" not in text
     assert mona.post(f"{page}/suggestion", data={"course": row.public_id, "number": "x"}).status_code == 404
+
+
+def test_who_leaves_is_away_from_a_day_on_and_the_page_names_the_successor(mona, session, harbor, work):
+    theo = harbor.people["Theo"]
+    add_person(session, harbor, "Tina", "therapist")
+    session.commit()
+    data = {"part": "onward", "resource": f"person-{theo.public_id}"}
+    page = mona.post("/board/2026-12-01/closing", data=data).headers["Location"]
+    work()
+    text = " ".join(mona.get(page).text.split())
+    refused = mona.post("/board/2026-12-01/closing", data={"part": "onward"})
+
+    assert "Tina takes over 1 of 1 course of Theo." in text
+    assert refused.status_code == 422 and "choose who leaves" in refused.text

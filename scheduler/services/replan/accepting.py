@@ -313,9 +313,12 @@ def _replanned(session: Session, actor: Actor, row: ReplanCourse, now: datetime)
     bent: list[str] = []
     gaps: list[str] = []
     moves: list[dict[str, Any]] = []
+    successors = {one["leaving"]: one["successor"] for one in (row.replan.result or {}).get("successors", ())}
     for one in courses:
         seen = affected.seen_by(one.course, calendar)
-        plan = insert(one.course, seen, planner_weights.of(actor.clinic), now)
+        leaving = affected.with_leaving(one.course, successors).leaving
+        course = replace(one.course, successor=successors.get(leaving, 0))
+        plan = insert(course, seen, planner_weights.of(actor.clinic), now)
         if plan is None or not ({*plan.bent} <= shown and {*plan.bent_gaps} <= shown_gaps):
             return TAKEN
         retimed = {change.action for change in plan.changes if change.why != "resources"}

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.many.insertion import therapists_of
 from scheduler.domain.planner.many.occupation import Occupation
 from scheduler.domain.planner.many.values import AffectedCourse
 from scheduler.domain.planner.values import Request
@@ -32,6 +33,8 @@ from scheduler.services.planning.courses import rest, to_come, to_keep, with_len
 from scheduler.services.planning.dosing_days import apart_from, dosing_rows_of
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of, visit_of
+
+FOR_GOOD = timedelta(weeks=4)  # who is away for as long hands over their courses
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,21 @@ def _is_in(scope: Scope, used: Iterable[Allocation]) -> bool:
         and (scope.window is None or Window(row.start_at, row.end_at).overlaps(scope.window))
         for row in used
     )
+
+
+def gone(session: Session, actor: Actor, scope: Scope) -> frozenset[int]:
+    """Return the resources that do not come back: retired, or away for as long as re-plans of a leaving person are."""
+    away = {scope.resource_id} if scope.window and scope.window.length >= FOR_GOOD else set()
+    retired = select(Practitioner.resource_id).where(
+        Practitioner.clinic_id == actor.clinic.id, Practitioner.active.is_(False)
+    )
+    return frozenset(id_ for id_ in (*away, *session.scalars(retired)) if id_ is not None)
+
+
+def with_leaving(course: AffectedCourse, gone: Collection[int]) -> AffectedCourse:
+    """Return the course with the therapist of its displaced visits who does not come back."""
+    lost = therapists_of(course, course.booked) & set(gone)
+    return replace(course, leaving=min(lost, default=0))
 
 
 def courses_of(session: Session, actor: Actor, visits: Collection[str]) -> set[int]:

@@ -132,6 +132,28 @@ def name_of(session: Session, replan: Replan) -> str:
     return resources.names(session, replan.clinic_id, [replan.resource_id])[replan.resource_id]
 
 
+@dataclass(frozen=True)
+class Successor:
+    """Who takes over from whom, by name, in how many of their courses."""
+
+    leaving: str
+    name: str
+    courses: int
+    of: int
+
+
+def successors(session: Session, replan: Replan) -> list[Successor]:
+    """Return who takes over from therapists who leave."""
+    found = (replan.result or {}).get("successors", ())
+    if not found:
+        return []
+    ids = [one[which] for one in found for which in ("leaving", "successor")]
+    names = resources.names(session, replan.clinic_id, ids)
+    return [
+        Successor(names[one["leaving"]], names[one["successor"]], one["courses"], one["of"]) for one in found
+    ]
+
+
 def told(session: Session, clinic: Clinic, courses: Sequence[ShownCourse]) -> dict[int, bool]:
     """Return for each accepted course with new times, by the id of its row, whether the patient was told all by mail.
 

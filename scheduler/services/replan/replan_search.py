@@ -75,8 +75,9 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
         if one.visit.public_id not in left_out and one.visit.care_plan_id not in courses_out
     ]
     courses, calendar = affected.courses(session, actor, visits, now, replan.options.get("pinned", ()))
+    gone = affected.gone(session, actor, replans.scope_of(replan))
     return SearchInput(
-        tuple(one.course for one in courses),
+        tuple(affected.with_leaving(one.course, gone) for one in courses),
         {one.course.key: known_visits(one.rows) for one in courses},
         {one.course.key: one.displaced[0].id for one in courses},
         calendar,
@@ -113,7 +114,11 @@ def write(
     for row in rows:
         row.clinic_id, row.replan_id = actor.clinic.id, replan.id
     session.add_all(rows)
-    replan.result = {**_totals(answer, rows), "ended_at": now.isoformat()}
+    replan.result = {
+        **_totals(answer, rows),
+        "successors": _successors(answer.found),
+        "ended_at": now.isoformat(),
+    }
     session.flush()
     return replan.result
 
@@ -168,6 +173,22 @@ def _totals(answer: SearchResult, rows: list[ReplanCourse]) -> dict[str, Any]:
         "seconds": answer.seconds,
         "stopped": answer.stopped,
     }
+
+
+def _successors(found: JointPlan) -> list[dict[str, int]]:
+    """Return who takes over from whom, as resources, in how many of their courses."""
+    courses = [*(plan.course for plan in found.plans), *(one.course for one in found.unplaced)]
+    handed = [course for course in courses if course.successor]
+    with_them = {one.course.key for one in found.plans if one.course.successor and not one.score.apart}
+    return [
+        {
+            "leaving": leaving,
+            "successor": successor,
+            "courses": sum((one.leaving, one.key in with_them) == (leaving, True) for one in handed),
+            "of": sum(one.leaving == leaving for one in handed),
+        }
+        for leaving, successor in dict.fromkeys((one.leaving, one.successor) for one in handed)
+    ]
 
 
 def _moves(score: Score) -> int:

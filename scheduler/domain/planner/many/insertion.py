@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,8 +11,8 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.answers.reflow import MOVE, RETIME, Reflow, reflow
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.many.values import PRICES, AffectedCourse, Bend, CoursePlan, Score
-from scheduler.domain.planner.values import NoFit, Reason, Request, Weights
-from scheduler.domain.plans import Unit
+from scheduler.domain.planner.values import NoFit, Placement, Reason, Request, Weights
+from scheduler.domain.plans import Role, Unit
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,15 @@ def insert(
     far = _far(course, availability, near) if near is not None else None
 
     def plan(asked: BentRequest) -> CoursePlan | None:
+        """Return the best plan: with the successor, unless that moves visits which stay without."""
+        found = None
+        for one in (*with_successor(course, asked), asked):
+            again = nearest(one) if found is None or found.score.others_moved else None
+            if again is not None and (found is None or again.score < found.score):
+                found = again
+        return found
+
+    def nearest(asked: BentRequest) -> CoursePlan | None:
         requests = [asked.request]
         if far is not None:
             not_on = {key: days | asked.request.not_on.get(key, frozenset()) for key, days in far.items()}
@@ -71,6 +80,13 @@ def insert(
         if best is not None:
             return best if near is not None else min([best, *plans], key=lambda one: one.score)
     return None
+
+
+def with_successor(course: AffectedCourse, asked: BentRequest) -> list[BentRequest]:
+    """Return what is asked with the therapist who takes over; nothing where none does."""
+    if not course.successor:
+        return []
+    return [replace(asked, request=replace(asked.request, practitioner_ids=frozenset({course.successor})))]
 
 
 def plan_of(
@@ -169,6 +185,17 @@ def _reflow(
     )
 
 
+def therapists_of(course: AffectedCourse, visits: Iterable[Placement]) -> set[int]:
+    """Return who treats in those visits of a course that are displaced."""
+    return {
+        segment.resource_id
+        for visit in visits
+        if visit.action in course.displaced
+        for segment in visit.segments
+        if segment.role is Role.THERAPIST
+    }
+
+
 def _plan_of(course: AffectedCourse, asked: BentRequest, found: Reflow) -> CoursePlan:
     visits = found.proposal.visits
     moved = {one.action for one in found.moves if one.why != "resources"}
@@ -181,6 +208,7 @@ def _plan_of(course: AffectedCourse, asked: BentRequest, found: Reflow) -> Cours
         bent=asked.price,
         kept_moved=len(kept_moved),
         moved=len(others),
+        apart=int(course.successor not in (0, *therapists_of(course, visits))),
         retimed=len(retimed),
         cost=found.proposal.cost - priced,
     )

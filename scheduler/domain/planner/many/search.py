@@ -17,6 +17,7 @@ from random import Random
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.many.insertion import insert, why_not
 from scheduler.domain.planner.many.occupation import Occupation
+from scheduler.domain.planner.many.successors import with_successors
 from scheduler.domain.planner.many.suggesting import suggestions
 from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, JointPlan, Score, Unplaced
 from scheduler.domain.planner.values import Placement, Weights
@@ -28,7 +29,7 @@ RANDOM_ORDERS = 3
 GOOD_ENOUGH = 200  # a cost above the bound by one part in so many, where all else is as good as it can be
 NEAR = 14  # days from where a visit is booked
 MOST_OUT = 8  # courses taken out at once
-IN_MOVES = (200.0, 5.0, 3.0, 1.0, 0.01, 1e-6)  # what each part of a score weighs while searching
+IN_MOVES = (200.0, 5.0, 3.0, 1.0, 0.5, 0.01, 1e-6)  # what each part of a score weighs while searching
 TOLERANCE = 0.03  # how much worse than the best the search may get on its way
 BACK = 0.1  # of the rounds begin at the best
 TRIES = 3  # of a round, each with the course first that could not leave
@@ -50,6 +51,7 @@ def replan(
     The availability counts every visit as taken, those of these courses too, and what is closed as closed. A course
     without a place keeps its visits.
     """
+    courses = with_successors(courses, availability, weights, now)
     search = _Search(courses, availability, weights, now, Random(seed))  # noqa: S311  (an order, not a secret)
     alone: dict[int, CoursePlan | None] = {}
     for number, course in enumerate(courses):

@@ -36,6 +36,9 @@ class AffectedCourse:
     and `displaced` those among them that need another time, place or person. `keep` should stay if anything can be
     done about it (confirmed by the patient), what `request` pins must stay. `busy` is when the patient has other
     visits. A soft gap may be up to `longer` days, or as many times 24 hours, above what the protocol allows.
+
+    `leaving` is a therapist who treats no more (0: none does), and `successor` who takes over all such courses that can
+    be had with them; successors.py chooses that one.
     """
 
     key: int
@@ -46,6 +49,8 @@ class AffectedCourse:
     keep: frozenset[str] = frozenset()
     busy: tuple[Window, ...] = ()
     longer: int = 3  # over a weekend, too
+    leaving: int = 0
+    successor: int = 0
 
     @property
     def booked(self) -> tuple[Placement, ...]:
@@ -57,18 +62,25 @@ class Score(NamedTuple):
     """What a plan is judged by; the first difference decides, and scores of several courses add up.
 
     `unplaced` courses; the price of what is `bent`; moves of visits that could have stayed, the ones to `keep` first;
-    displaced visits that are `retimed` (others only get another place or person); and the planner's own `cost`.
+    courses that go on `apart` from the therapist who takes over the others; displaced visits that are `retimed` (others
+    only get another place or person); and the planner's own `cost`.
     """
 
     unplaced: int = 0
     bent: int = 0
     kept_moved: int = 0
     moved: int = 0
+    apart: int = 0
     retimed: int = 0
     cost: int = 0
 
     def plus(self, other: Score) -> Score:
         return Score(*(one + more for one, more in zip(self, other, strict=True)))
+
+    @property
+    def others_moved(self) -> int:
+        """The moves of visits that could have stayed."""
+        return self.kept_moved + self.moved
 
     @classmethod
     def total(cls, scores: Sequence[Score]) -> Self:
