@@ -26,9 +26,9 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.services.account.permissions import require
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import schedules
-from scheduler.services.replan import accepting, preview, replans, undoing
+from scheduler.services.replan import accepting, outdated, preview, replans, suggested, undoing
 from scheduler.services.replan.affected import Scope
-from scheduler.services.replan.preview import ShownCourse, ShownMove
+from scheduler.services.replan.preview import ShownCourse, ShownMove, ShownSuggestion
 
 MOST_CHOSEN = 500
 
@@ -53,7 +53,8 @@ class Options(Body):
 
 
 class Acceptance(Body):
-    """Without `patient_ids` all that keep the protocol and the patient's wishes; with them also those that bend one.
+    """Without `patient_ids` all that keep the protocol and the patient's wishes and are not `outdated`; with them also
+    those that bend one. An outdated plan is made again.
 
     Breaking the spacing needs the permission `override` and an `override_reason`.
     """
@@ -75,10 +76,27 @@ class ReplannedVisitView(View):
     practitioners: list[str]
 
 
+class ReplanSuggestionView(View):
+    """What would give a course a place. Without `moves` it asks for more staff, and cannot be used."""
+
+    text: str
+    moves: list[ReplannedVisitView]
+    bent: list[Bend]
+    gaps: list[str]
+
+
+class UsedSuggestion(Body):
+    """The `number` of a suggestion of a course, from 0."""
+
+    course_id: Id
+    number: Annotated[int, Field(ge=0, le=10)]
+
+
 class ReplanCourseView(View):
     """A course: `planned`, `ask` (it bends something: ask the patient first), `unplaced`, `accepted` or `undone`.
 
     `bent` is what is not kept: the `person` or `weekday` or `hours` wished for, or the `spacing` before `gaps`.
+    `outdated` says why a plan does not hold any more, after a change of the calendar since the search.
     """
 
     id: Id
@@ -90,10 +108,13 @@ class ReplanCourseView(View):
     bent: list[Bend]
     gaps: list[str]
     reasons: list[str]
+    suggestions: list[ReplanSuggestionView]
+    outdated: str
 
 
 class ReplanTotals(View):
-    """`moves` counts the visits that change their time, and no plan for these courses needs fewer than `least_moves`.
+    """`moves` counts the visits that change their time. `least_moves` would be enough if each course could use the time
+    of all the others, with as little bent as possible: a plan that bends more may move fewer.
 
     `planned`, `ask` and `unplaced` count courses as the search left them. `is_least`: nothing places more, bends less
     or moves fewer visits.
@@ -114,6 +135,15 @@ class ReplanTotals(View):
     stopped: bool
 
 
+class SuccessorView(View):
+    """The therapist who takes over `courses` of the `of` courses of one who leaves."""
+
+    leaving: str
+    name: str
+    courses: int
+    of: int
+
+
 class ReplanView(View):
     """`search` is the job that looks for times, `step` the one that accepts or undoes; jobs go after a week."""
 
@@ -126,6 +156,7 @@ class ReplanView(View):
     search: JobView | None
     step: JobView | None
     totals: ReplanTotals | None
+    successors: list[SuccessorView]
     courses: list[ReplanCourseView]
     created_at: At
     accepted_at: At | None
@@ -212,10 +243,18 @@ def accept_replan(actor: Actor, body: Acceptance, replan_id: str) -> Answer:
         ids = [
             row.public_id
             for row in rows
-            if row.appointment.patient.public_id in wanted and row.state in accepting.TO_ASK
+            if row.appointment.patient.public_id in wanted and row.state in outdated.TO_ACCEPT
         ]
     accepting.ask(session, actor, replan, clock.now(), ids, body.override_reason)
     return _accepted(actor, replan)
+
+
+@call("POST", "/replans/<replan_id>/suggestions", may="move", body=UsedSuggestion, gives=ReplanView)
+def use_replan_suggestion(actor: Actor, body: UsedSuggestion, replan_id: str) -> Answer:
+    """Take a suggestion as the plan of an `unplaced` course: it becomes `ask`. Nothing moves until it is accepted."""
+    replan = replans.get(db.session(), actor.clinic, replan_id)
+    suggested.use(db.session(), replan, body.course_id, body.number)
+    return Answer(_view(actor, replan))
 
 
 @call("DELETE", "/replans/<replan_id>", may="move", gives=ReplanView, status=202, refuses=(409,))
@@ -239,7 +278,11 @@ def _view(actor: Actor, replan: Replan) -> ReplanView:
     session = db.session()
     scope, scope_id = naming(actor, replan.resource_id)
     search, step = replans.search_of(session, replan), replans.step_of(session, replan)
-    totals = {key: value for key, value in (replan.result or {}).items() if key != "ended_at"}
+    courses = preview.of_replan(session, actor.clinic, replan)
+    gone = outdated.outdated(session, actor.clinic, [one.row for one in courses], clock.now())
+    totals = {
+        key: value for key, value in (replan.result or {}).items() if key not in ("ended_at", "successors")
+    }
     return ReplanView(
         id=replan.public_id,
         closure_id=replan.closure or None,
@@ -250,7 +293,11 @@ def _view(actor: Actor, replan: Replan) -> ReplanView:
         search=job_view(search) if search else None,
         step=job_view(step) if step else None,
         totals=ReplanTotals(**totals) if totals else None,
-        courses=[_course(one) for one in preview.of_replan(session, actor.clinic, replan)],
+        successors=[
+            SuccessorView(leaving=one.leaving, name=one.name, courses=one.courses, of=one.of)
+            for one in preview.successors(session, replan)
+        ],
+        courses=[_course(one, gone.get(one.row.id, "")) for one in courses],
         created_at=at(replan.created_at),
         accepted_at=_or_none(replan.accepted_at),
         undone_at=_or_none(replan.undone_at),
@@ -261,7 +308,7 @@ def _or_none(instant: datetime | None) -> str | None:
     return at(instant) if instant is not None else None
 
 
-def _course(one: ShownCourse) -> ReplanCourseView:
+def _course(one: ShownCourse, outdated: str) -> ReplanCourseView:
     row, care_plan = one.row, one.row.appointment.care_plan
     access.touch(one.patient)
     return ReplanCourseView(
@@ -274,6 +321,17 @@ def _course(one: ShownCourse) -> ReplanCourseView:
         bent=[Bend(one) for one in row.bent],
         gaps=row.gaps,
         reasons=row.reasons,
+        suggestions=[_suggestion(suggestion) for suggestion in one.suggestions],
+        outdated=outdated,
+    )
+
+
+def _suggestion(one: ShownSuggestion) -> ReplanSuggestionView:
+    return ReplanSuggestionView(
+        text=one.text,
+        moves=[_move(move) for move in one.moves],
+        bent=[Bend(bend) for bend in one.bent],
+        gaps=list(one.gaps),
     )
 
 

@@ -82,6 +82,7 @@ SHOWS: dict[str, Shows] = {
             "api.search_replan_again",
             "api.stop_replan",
             "api.undo_replan",
+            "api.use_replan_suggestion",
         ),
         listing("re-plan"),
     ),

@@ -71,7 +71,8 @@ class ReplanCourse(InClinic, Public, Model):
     its id, its `row_version` when it was planned, whether it is `displaced`, and where it is and goes, as placements.
 
     `bent` names what is not kept, `gaps` the actions before which the spacing is broken; `reasons` say why it has no
-    place, or why it could not be accepted. `operation` is the history's operation that accepted it.
+    place, or why it could not be accepted. `suggestions` hold what would give it a place: a `text`, and `moves`, `bent`
+    and `gaps` as those of a plan (no moves: it asks for more staff). `operation` is the history's operation that accepted it.
     """
 
     __tablename__ = "replan_course"
@@ -85,6 +86,7 @@ class ReplanCourse(InClinic, Public, Model):
     bent: Mapped[list[str]] = mapped_column(Document, default=list)
     gaps: Mapped[list[str]] = mapped_column(Document, default=list)
     reasons: Mapped[list[str]] = mapped_column(Document, default=list)
+    suggestions: Mapped[list[dict[str, Any]]] = mapped_column(Document, default=list)
     operation: Mapped[str] = mapped_column(String(36), default="")
     accepted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -19,17 +19,18 @@ from scheduler.models.schedule import ClosureKind
 from scheduler.services import signs_of_life
 from scheduler.services.account.permissions import allowed, require
 from scheduler.services.clinic import schedules
-from scheduler.services.replan import accepting, preview, replans, undoing
+from scheduler.services.replan import accepting, outdated, preview, replans, suggested, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.web.current import actor
-from scheduler.web.local import read_date, read_instant
+from scheduler.web.local import read_date, read_instant, read_number
 from scheduler.web.refusals import is_partial
 from scheduler.web.resource_choice import ResourceChoice, chosen_resource, known_resources
 from scheduler.web.shell import may
 
 bp = Blueprint("replans", __name__)
-NOON = time(12)
-PARTS = ("day", "morning", "afternoon", "hours")
+NOON, MIDNIGHT = time(12), time(0)
+PARTS = ("day", "morning", "afternoon", "hours", "onward")
+ONWARD_DAYS = 400  # as far as a booking horizon may be
 FILTERS = ("", "planned", "ask", "unplaced", "accepted")
 
 
@@ -102,6 +103,15 @@ def accept(replan_id: str) -> Response | tuple[str, int]:
     )
 
 
+@bp.post("/replans/<replan_id>/suggestion")
+@may("move")
+def use_suggestion(replan_id: str) -> Response | tuple[str, int]:
+    """Take a suggestion as the plan of a course that has none."""
+    replan = _get(replan_id)
+    course, number = request.form.get("course", ""), read_number(request.form.get("number", ""))
+    return _done(replan, lambda: suggested.use(db.session(), replan, course, number))
+
+
 @bp.post("/replans/<replan_id>/search")
 @may("move")
 def again(replan_id: str) -> Response | tuple[str, int]:
@@ -152,7 +162,13 @@ def _asked(on: date) -> Closing:
     start, end = day_bounds(on, zone)
     noon = to_utc(datetime.combine(on, NOON), zone)
     if part == "hours":
-        start, end = (read_instant(name, on, _time(name)) for name in ("from", "until"))
+        start, until = read_instant("from", on, _time("from")), _time("until")
+        if until != MIDNIGHT:  # else the end of this day
+            end = read_instant("until", on, until)
+    elif part == "onward":
+        if choice is None:
+            raise Invalid([("resource", "choose who leaves, or which chair or room")])
+        end = day_bounds(on + timedelta(days=ONWARD_DAYS), zone)[0]
     elif part != "day":
         start, end = (start, noon) if part == "morning" else (noon, end)
     return Closing(choice, start, end, form.get("reason", ""))
@@ -182,24 +198,31 @@ def _page(replan: Replan, refusal: Refusal | None = None) -> str:
     clinic = actor().clinic
     courses = preview.of_replan(session, clinic, replan)
     told = preview.told(session, clinic, courses)
-    shown = request.args.get("show", "")
     search, step = replans.search_of(session, replan), replans.step_of(session, replan)
+    searching, moving = replans.is_open(search), replans.is_open(step)
+    gone = (
+        {} if searching or moving else outdated.outdated(session, clinic, [one.row for one in courses], now)
+    )
+    shown = request.args.get("show", "")
     return render_template(
         "replans/show.html",
         replan=replan,
         name=preview.name_of(session, replan),
         courses=[one for one in courses if shown in ("", one.row.state)],
         totals=preview.totals(courses),
+        successors=preview.successors(session, replan),
         told=told,
-        patients=preview.patient_counts(courses, told),
+        patients=preview.patient_counts(courses, told, gone),
+        outdated=gone,
         chosen=preview.chosen(session, clinic, replan),
         filters=FILTERS,
         shown=shown,
         search=search,
-        searching=replans.is_open(search),
+        searching=searching,
         step=step,
-        moving=replans.is_open(step),
+        moving=moving,
         can_undo=undoing.is_open(replan, now) and (not replan.closes or allowed(actor(), "close")),
+        undo_obstacle="" if moving else undoing.obstacle(session, replan),
         alone=signs_of_life.is_worker_gone(session, now),
         refusal=refusal,
     )

@@ -96,7 +96,15 @@ SHOWS: dict[str, Shows] = {
     **dict.fromkeys(("reminders.found", "reminders.index"), listing("reminders")),
     "replans.closing": nothing("an empty form"),
     **dict.fromkeys(
-        ("replans.accept", "replans.again", "replans.close", "replans.show", "replans.stop", "replans.undo"),
+        (
+            "replans.accept",
+            "replans.again",
+            "replans.close",
+            "replans.show",
+            "replans.stop",
+            "replans.undo",
+            "replans.use_suggestion",
+        ),
         listing("re-plan"),
     ),
     "replans.ask": _REDIRECT,

@@ -99,6 +99,12 @@ TABLE = {
     "search_replan_again": ("move", "/replans/{replan}/search", {}, True),
     "stop_replan": ("move", "/replans/{replan}/stop", None, True),
     "accept_replan": ("move", "/replans/{replan}/acceptance", {}, True),
+    "use_replan_suggestion": (
+        "move",
+        "/replans/{replan}/suggestions",
+        {"course_id": "0fcegar6vwq1fzjh", "number": 0},
+        True,
+    ),
     "undo_replan": ("move", "/replans/{replan}", None, True),
     "delete_closure": ("close", "/closures/{closure}", None, True),
     "list_reminders": ("send-log", "/reminders?appointment_id={visit}", None, True),

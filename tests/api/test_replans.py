@@ -4,7 +4,9 @@ import threading
 from contextvars import Context
 
 import pytest
+from sqlalchemy import select
 
+from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.processes import worker
 from tests.cast import NOW
 from tests.clocks import StandingClock
@@ -51,6 +53,7 @@ def test_a_day_is_closed_replanned_accepted_and_taken_back(mona, session, nora_c
     moved = {one["appointment_id"]: one for one in course["moves"]}
     assert moved[infusion.public_id]["displaced"]
     assert moved[infusion.public_id]["start"] != moved[infusion.public_id]["new_start"]
+    assert course["outdated"] == ""
 
     accepted = mona.post(f"{address}/acceptance", {})
     work()
@@ -87,6 +90,36 @@ def test_a_search_is_stopped_and_asked_for_again_without_some_visits(mona, nora_
 
     assert (stopped.status_code, again.status_code) == (202, 202)
     assert mona.get(f"/replans/{asked['id']}").json["courses"] == []
+
+
+def test_a_plan_says_that_it_does_not_hold_any_more(mona, session, harbor, nora_course, work):
+    replan = mona.post("/replans", CLOSED).json["id"]
+    work()
+    mona("DELETE", f"/closures/{mona.get('/closures').json['items'][0]['id']}")
+    [course] = mona.get(f"/replans/{replan}").json["courses"]
+
+    assert "not affected any more" in course["outdated"]
+    assert mona.post(f"/replans/{replan}/acceptance", {}).status_code == 409
+
+
+def test_a_suggestion_is_shown_and_taken_as_the_plan(mona, session, nora_course, work):
+    replan = mona.post("/replans", CLOSED).json["id"]
+    work()
+    row = session.scalars(select(ReplanCourse)).one()
+    row.suggestions = [
+        {"text": "Up to 5 days more", "moves": row.moves, "bent": ["spacing"], "gaps": ["infusion-1"]}
+    ]
+    row.state, row.moves = ReplanState.UNPLACED, []
+    session.commit()
+    [shown] = mona.get(f"/replans/{replan}").json["courses"]
+    body = {"course_id": shown["id"], "number": 0}
+    [taken] = mona.post(f"/replans/{replan}/suggestions", body).json["courses"]
+
+    assert [(one["text"], one["bent"]) for one in shown["suggestions"]] == [
+        ("Up to 5 days more", ["spacing"])
+    ]
+    assert shown["suggestions"][0]["moves"] == taken["moves"] != []
+    assert (taken["state"], taken["bent"], taken["suggestions"]) == ("ask", ["spacing"], [])
 
 
 @pytest.mark.parametrize(

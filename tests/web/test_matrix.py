@@ -341,6 +341,9 @@ TABLE = {
     "POST replans.accept": ("move", "/replans/{replan}/acceptance", {}, True),
     "POST replans.again": ("move", "/replans/{replan}/search", {}, True),
     "POST replans.stop": ("move", "/replans/{replan}/stop", {}, True),
+    "POST replans.use_suggestion": (
+        "move", "/replans/{replan}/suggestion", {"course": "none", "number": "0"}, True,
+    ),
     "POST replans.undo": ("move", "/replans/{replan}/undo", {}, True),
     "GET waitlist.index": ("view", "/waitlist", None, False),
     "GET waitlist.form": ("book", "/waitlist/new?visit={visit}", None, True),

@@ -5,12 +5,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from scheduler.models.replan import ReplanCourse, ReplanState
+from scheduler.domain.localtime import day_bounds
+from scheduler.models.appointment import Appointment
+from scheduler.models.replan import Replan, ReplanCourse, ReplanState
 from scheduler.models.schedule import closures
 from scheduler.processes import worker
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
-from tests.cast import NOW
+from scheduler.services.replan import outdated
+from scheduler.services.visit import visits
+from tests.cast import NOW, add_person
 from tests.services.courses import visit
 
 pytestmark = pytest.mark.usefixtures("at_now")
@@ -129,7 +133,7 @@ def test_nothing_is_said_of_fewer_moves_where_only_the_nurse_changes(mona, work,
     work()
     text = mona.get(page).text
 
-    assert "fewer than 0" not in text
+    assert "This plan moves" not in text
     assert "keeps its time" in text
 
 
@@ -156,3 +160,106 @@ def test_who_can_accept_a_broken_spacing_is_named_among_those_who_see_the_page(
 
     assert able == ["ada", "mona"]
     assert "An admin or manager can accept this." in signed_in(harbor, "alice").get(page).text
+
+
+def test_a_plan_that_does_not_hold_any_more_is_named_and_not_offered(mona, session, harbor, page, work):
+    assert "Accept 1 patient<" in mona.get(page).text
+    [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+    schedules.reopen(session, harbor.actor("mona"), closure, NOW)
+    session.commit()
+    text = mona.get(page).text
+
+    assert "The calendar has changed since the search." in text
+    assert "1 patient needs another search" in text
+    assert outdated.NOT_AFFECTED in text
+    assert "Accept" not in text
+    assert mona.post(f"{page}/acceptance").status_code == 409
+
+
+def test_a_visit_confirmed_after_undo_was_chosen_is_named_as_staying(mona, session, harbor, page, work):
+    mona.post(f"{page}/acceptance")
+    work()
+    mona.post(f"{page}/undo")
+    row = session.scalars(select(ReplanCourse)).one()
+    moved = session.get_one(Appointment, row.moves[0]["visit"])
+    visits.confirm(session, harbor.actor("mona"), moved, NOW)
+    session.commit()
+    work()
+    text = mona.get(page).text
+
+    assert "1 course stays at its new times." in text
+    assert f"Stays at the new time. {moved.numbered_title}: confirmed after the move" in text
+    assert "Undo all" not in text
+
+
+def test_the_page_says_why_what_was_accepted_cannot_be_undone(mona, session, harbor, page, work):
+    mona.post(f"{page}/acceptance")
+    work()
+    assert "Undo all" in mona.get(page).text
+    row = session.scalars(select(ReplanCourse)).one()
+    moved = session.get_one(Appointment, row.moves[0]["visit"])
+    visits.confirm(session, harbor.actor("mona"), moved, NOW)
+    session.commit()
+    text = mona.get(page).text
+
+    assert "This cannot be undone as a whole." in text
+    assert "Undo all" not in text
+
+
+def test_a_time_until_midnight_ends_with_the_day(mona, session, harbor, nora_course):
+    day = visit(nora_course, "infusion-1").local_start.date()
+    answer = mona.post(f"/board/{day}/closing", data={"part": "hours", "from": "15:00", "until": "00:00"})
+    session.rollback()
+    [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+
+    assert answer.status_code == 303
+    assert closure.end_at == day_bounds(day, harbor.clinic.zone)[1]
+    assert closure.end_at - closure.start_at == timedelta(hours=9)
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "not_said"),
+    [
+        ({"is_least": True}, "No other plan places more patients", "would be enough"),
+        ({"is_least": False}, "41 would be enough if no patient needed a time that another has.", "No other"),
+        ({"is_least": False, "least_moves": 44}, "This plan moves 42 visits.", "would be enough"),
+    ],
+)
+def test_the_page_says_what_the_bound_is_over(mona, session, page, found, said, not_said):
+    replan = session.scalars(select(Replan)).one()
+    replan.result = {**replan.result, "moves": 42, "least_moves": 41, **found}
+    session.commit()
+    text = " ".join(mona.get(page).text.split())
+
+    assert said in text and not_said not in text
+
+
+def test_a_suggestion_becomes_a_plan_to_ask_the_patient_about(mona, session, page):
+    row = session.scalars(select(ReplanCourse)).one()
+    row.suggestions = [
+        {"text": "Up to 5 days more", "moves": row.moves, "bent": ["spacing"], "gaps": ["infusion-1"]}
+    ]
+    row.state, row.moves = ReplanState.UNPLACED, []
+    session.commit()
+    shown = mona.get(page).text
+    answer = mona.post(f"{page}/suggestion", data={"course": row.public_id, "number": "0"})
+    text = mona.get(page).text
+
+    assert "What would help" in shown and "Up to 5 days more" in shown and "Use this" in shown
+    assert answer.status_code == 303
+    assert "Ask the patient" in text and "Reason for override" in text and "Use this" not in text
+    assert mona.post(f"{page}/suggestion", data={"course": row.public_id, "number": "x"}).status_code == 404
+
+
+def test_who_leaves_is_away_from_a_day_on_and_the_page_names_the_successor(mona, session, harbor, work):
+    theo = harbor.people["Theo"]
+    add_person(session, harbor, "Tina", "therapist")
+    session.commit()
+    data = {"part": "onward", "resource": f"person-{theo.public_id}"}
+    page = mona.post("/board/2026-12-01/closing", data=data).headers["Location"]
+    work()
+    text = " ".join(mona.get(page).text.split())
+    refused = mona.post("/board/2026-12-01/closing", data={"part": "onward"})
+
+    assert "Tina takes over 1 of 1 course of Theo." in text
+    assert refused.status_code == 422 and "choose who leaves" in refused.text

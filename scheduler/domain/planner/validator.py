@@ -89,7 +89,7 @@ class _Validator:
                     yield from self._presence(action, need, window)
                 elif not self._is_met(visit, phase, need, window):
                     words = f"{action.title}: no {need.role.value} is assigned for {phase.name}."
-                    yield Violation(action.key, "role", words, True)
+                    yield Violation(action.key, "role", words, True, (window.start,))
             for role in {need.role for need in phase.needs if not need.presence}:
                 given[role].append(
                     {s.resource_id for s in visit.segments if (s.phase, s.role) == (phase.name, role)}
@@ -156,7 +156,8 @@ class _Validator:
             capable = [r for r in self.calendar.resources if r.id in used and capability in r.capabilities]
             if len(capable) < sum(need.capability == capability for need in needs):
                 words = f"{action.title} needs {capability}, which none of its resources has."
-                yield Violation(action.key, "capability", words, True)
+                about = (*sorted(used), min(segment.start for segment in segments))
+                yield Violation(action.key, "capability", words, True, about)
 
     def _presence(self, action: Action, need: Need, window: Window) -> Iterator[Violation]:
         if not within(window, self._anyone(need.role)):
@@ -181,7 +182,7 @@ class _Validator:
         resource = self.calendar.resource(segment.resource_id)
         if resource is None or segment.role not in resource.roles:
             words = f"{action.title}: {phase.name} has a resource that is not a {segment.role.value}."
-            yield Violation(action.key, "role", words, True)
+            yield Violation(action.key, "role", words, True, (segment.resource_id, segment.start))
         elif not within(Window(segment.start, segment.end), self._duty(resource)):
             words = f"{resource.name} is not on duty for {action.title} at {self._at(segment.start)}."
             yield Violation(action.key, "off-duty", words, True)

@@ -301,12 +301,17 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that a placement breaks. A `hard` one cannot be overridden."""
+    """A rule that a placement breaks. A `hard` one cannot be overridden.
+
+    `about` holds what the words leave out, such as the resource and the time, so that a rule that is broken elsewhere
+    is not taken for the one that was broken before.
+    """
 
     action: str
     rule: str
     words: str
     hard: bool
+    about: tuple[object, ...] = ()
 
 
 class NoFit(Exception):

@@ -1172,6 +1172,7 @@ def upgrade() -> None:
     sa.Column('bent', DOCUMENT, nullable=False),
     sa.Column('gaps', DOCUMENT, nullable=False),
     sa.Column('reasons', DOCUMENT, nullable=False),
+    sa.Column('suggestions', DOCUMENT, nullable=False),
     sa.Column('operation', sa.String(length=36), nullable=False),
     sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('id', sa.Integer(), nullable=False),

@@ -200,6 +200,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "clock_24_hours": _flag,
     "nurse_units": _between(1, 12),
     "planning_horizon_days": _between(14, 400),
+    "replan_longer_days": _between(0, 14),
+    "replan_weeks_after": _between(1, 26),
     "notice_minutes": _between(0, 7 * 24 * 60),
     "planner_weights": _weights,
     "reminder_lead_hours": _leads,

@@ -80,9 +80,11 @@ def ongoing(
 
 def to_keep(rows: Mapping[str, Appointment]) -> frozenset[str]:
     """Return the actions that should stay if anything can be done about it: pinned, or confirmed by the patient."""
-    return frozenset(
-        action for action, row in rows.items() if row.pinned or row.response is Response.ACCEPTED
-    )
+    return frozenset(action for action, row in rows.items() if should_stay(row))
+
+
+def should_stay(row: Appointment) -> bool:
+    return row.pinned or row.response is Response.ACCEPTED
 
 
 def to_come(care_plan: CarePlan, now: datetime) -> dict[str, Appointment]:

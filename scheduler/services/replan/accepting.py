@@ -33,19 +33,19 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import displaced, planner_weights
 from scheduler.services.planning import availability, rules
 from scheduler.services.planning.courses import under_way
-from scheduler.services.planning.placement_documents import placement_document, placement_of
+from scheduler.services.planning.placement_documents import placement_of
 from scheduler.services.progress import Part, Progress
 from scheduler.services.replan import affected, replans
+from scheduler.services.replan.outdated import NOT_AFFECTED, TAKEN, TO_ACCEPT, outdated
+from scheduler.services.replan.planned_moves import known_visits, planned_moves
 from scheduler.services.trail import audit
 from scheduler.services.visit.judge import record_override
 from scheduler.services.visit.moves import Move, apply_moves, judge
 
 KIND = "accept-replan"
 BY_DEFAULT = (ReplanState.PLANNED,)
-TO_ASK = (ReplanState.PLANNED, ReplanState.ASK)
 WHY = "the clinic re-planned visits"
-NOT_AFFECTED = "These visits are not affected any more. Search again."
-TAKEN = "The new times are taken by now. Search again."
+CONFIRMED = "A visit that is confirmed by now would move. Search again."
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,23 @@ def ask(
 ) -> Job:
     """Put accepting in line: the courses named, or all that keep their protocol and the patient's wishes.
 
-    Raises Invalid for a course that has no plan, RuleBroken for a spacing that the actor may not break or gives no
-    reason for, WrongStatus while another job is at it or where nothing is left to accept.
+    Of all, those are left out whose plan does not hold any more: they need another search. Raises Invalid for a course
+    that has no plan, RuleBroken for a spacing that the actor may not break or gives no reason for, WrongStatus while
+    another job is at it or where nothing is left to accept.
     """
     replans.require_idle(session, replan)
     rows = replans.courses(session, replan)
     if course_ids is not None:
-        unknown = sorted(set(course_ids) - {row.public_id for row in rows if row.state in TO_ASK})
+        unknown = sorted(set(course_ids) - {row.public_id for row in rows if row.state in TO_ACCEPT})
         if unknown:
             raise Invalid([("courses", f"{unknown[0]} has no plan to accept")])
         rows = [row for row in rows if row.public_id in course_ids]
     else:
         rows = [row for row in rows if row.state in BY_DEFAULT]
+        gone = outdated(session, actor.clinic, rows, now)
+        if gone and len(gone) == len(rows):
+            raise WrongStatus("The calendar has changed since the search: search again")
+        rows = [row for row in rows if row.id not in gone]
     if not rows:
         raise WrongStatus("There is nothing left to accept")
     if any(Bend.SPACING in row.bent for row in rows) and not may_override(actor, override_reason):
@@ -93,7 +98,7 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], _now: datet
     replan = replans.get(session, actor.clinic, request["replan"])
     groups: dict[int, list[ReplanCourse]] = {}
     for row in replans.courses(session, replan):
-        if row.public_id in request["courses"] and row.state in TO_ASK:
+        if row.public_id in request["courses"] and row.state in TO_ACCEPT:
             groups.setdefault(row.appointment.patient_id, []).append(row)
     ids = tuple(tuple(row.id for row in rows) for rows in leaving_first(list(groups.values())))
     return AcceptanceWork(actor.clinic.id, replan.step_job, ids, request["reason"])
@@ -204,7 +209,7 @@ def _accept_replanned(session: Session, work: AcceptanceWork, group: tuple[int, 
 def _left(session: Session, group: Sequence[int]) -> list[ReplanCourse]:
     """Return those of these courses that no other worker has accepted: a job may be begun twice."""
     rows = [session.get_one(ReplanCourse, id_, populate_existing=True) for id_ in group]
-    return [row for row in rows if row.state in TO_ASK]
+    return [row for row in rows if row.state in TO_ACCEPT]
 
 
 def _actor(session: Session, work: AcceptanceWork) -> Actor:
@@ -295,8 +300,8 @@ def _judge_alone(
 def _replanned(session: Session, actor: Actor, row: ReplanCourse, now: datetime) -> str | None:
     """Plan a course again on the live calendar; return why that cannot be accepted as it was shown.
 
-    Visits that were pinned stay. It may bend no other wish or spacing than was shown, and moves no other visit that
-    the patient confirmed.
+    Visits that were pinned stay. It may bend no other wish or spacing than was shown, and moves no visit that is
+    confirmed, unless that was shown.
     """
     lost = _lost(session, actor, row, now)
     if not lost:
@@ -304,32 +309,24 @@ def _replanned(session: Session, actor: Actor, row: ReplanCourse, now: datetime)
     pinned = row.replan.options.get("pinned", ())
     courses, calendar = affected.courses(session, actor, lost, now, pinned)
     shown, shown_gaps = {Bend(one) for one in row.bent}, set(row.gaps)
-    shown_moves = {move["visit"] for move in row.moves}
+    shown_as_kept = {move["visit"] for move in row.moves if move["kept"]}
     bent: list[str] = []
     gaps: list[str] = []
     moves: list[dict[str, Any]] = []
+    successors = {one["leaving"]: one["successor"] for one in (row.replan.result or {}).get("successors", ())}
     for one in courses:
         seen = affected.seen_by(one.course, calendar)
-        plan = insert(one.course, seen, planner_weights.of(actor.clinic), now)
+        leaving = affected.with_leaving(one.course, successors).leaving
+        course = replace(one.course, successor=successors.get(leaving, 0))
+        plan = insert(course, seen, planner_weights.of(actor.clinic), now)
         if plan is None or not ({*plan.bent} <= shown and {*plan.bent_gaps} <= shown_gaps):
             return TAKEN
-        changed = {change.action for change in plan.changes}
         retimed = {change.action for change in plan.changes if change.why != "resources"}
-        if not {one.rows[action].id for action in retimed & one.course.keep} <= shown_moves:
-            return TAKEN
+        if not {one.rows[action].id for action in retimed & one.course.keep} <= shown_as_kept:
+            return CONFIRMED
         bent += [bend.value for bend in plan.bent]
         gaps += plan.bent_gaps
-        moves += [
-            {
-                "visit": one.rows[visit.action].id,
-                "row_version": one.rows[visit.action].row_version,
-                "displaced": visit.action in one.course.displaced,
-                "from": placement_document(one.course.current[visit.action]),
-                "to": placement_document(visit),
-            }
-            for visit in plan.visits
-            if visit.action in changed
-        ]
+        moves += planned_moves(plan, known_visits(one.rows))
     row.moves, row.bent, row.gaps = moves, bent, gaps
     row.displaced = sorted(visit.id for visit in lost)
     return None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.grid.availability import Availability
+from scheduler.domain.planner.many.insertion import therapists_of
 from scheduler.domain.planner.many.occupation import Occupation
 from scheduler.domain.planner.many.values import AffectedCourse
 from scheduler.domain.planner.values import Request
@@ -33,7 +34,7 @@ from scheduler.services.planning.dosing_days import apart_from, dosing_rows_of
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of, visit_of
 
-WEEKS_AFTER = timedelta(weeks=6)  # how long after the last visit that is booked now a course may end
+FOR_GOOD = timedelta(weeks=4)  # who is away for as long hands over their courses
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,21 @@ def _is_in(scope: Scope, used: Iterable[Allocation]) -> bool:
         and (scope.window is None or Window(row.start_at, row.end_at).overlaps(scope.window))
         for row in used
     )
+
+
+def gone(session: Session, actor: Actor, scope: Scope) -> frozenset[int]:
+    """Return the resources that do not come back: retired, or away for as long as re-plans of a leaving person are."""
+    away = {scope.resource_id} if scope.window and scope.window.length >= FOR_GOOD else set()
+    retired = select(Practitioner.resource_id).where(
+        Practitioner.clinic_id == actor.clinic.id, Practitioner.active.is_(False)
+    )
+    return frozenset(id_ for id_ in (*away, *session.scalars(retired)) if id_ is not None)
+
+
+def with_leaving(course: AffectedCourse, gone: Collection[int]) -> AffectedCourse:
+    """Return the course with the therapist of its displaced visits who does not come back."""
+    lost = therapists_of(course, course.booked) & set(gone)
+    return replace(course, leaving=min(lost, default=0))
 
 
 def courses_of(session: Session, actor: Actor, visits: Collection[str]) -> set[int]:
@@ -131,7 +147,14 @@ def courses(
         gone = frozenset(action for action, row in rows.items() if row.id in lost)
         keep = to_keep(rows) - gone
         course = AffectedCourse(
-            key, patient.id, request, current, gone, keep, tuple(busy[patient.resource_id])
+            key,
+            patient.id,
+            request,
+            current,
+            gone,
+            keep,
+            tuple(busy[patient.resource_id]),
+            actor.clinic.settings.replan_longer_days,
         )
         affected.append(Affected(course, rows))
     return affected, _calendar(session, actor, affected, now)
@@ -153,7 +176,7 @@ def _care_plans(session: Session, ids: Collection[int]) -> Sequence[CarePlan]:
 
 def seen_by(course: AffectedCourse, calendar: Availability) -> Availability:
     """Return the calendar for one course: its own time is free, its patient is busy elsewhere."""
-    occupation = Occupation(calendar, {course.key: tuple(course.current.values())})
+    occupation = Occupation(calendar, {course.key: course.booked})
     occupation.release([course.key])
     return occupation.seen_by(course, ())
 
@@ -192,7 +215,7 @@ def _calendar(session: Session, actor: Actor, affected: Sequence[Affected], now:
     today = local_on(now, zone)
     first = min([today, *(local_on(end, zone) for one in affected for end in _anchors(one.course.request))])
     last = max((visit.end for one in affected for visit in one.course.current.values()), default=now)
-    until: date = local_on(last + WEEKS_AFTER, zone)
+    until: date = local_on(last + timedelta(weeks=actor.clinic.settings.replan_weeks_after), zone)
     horizon = today + timedelta(days=actor.clinic.settings.planning_horizon_days)
     days = (min(until, max(horizon, local_on(last, zone) + timedelta(days=1))) - first).days
     return availability.load(session, actor.clinic, first, days, now)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -40,6 +41,16 @@ class ShownMove:
 
 
 @dataclass(frozen=True)
+class ShownSuggestion:
+    """What would give a course a place; without moves it asks for more staff."""
+
+    text: str
+    moves: tuple[ShownMove, ...]
+    bent: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ShownCourse:
     """A course of the preview. `lost` are its displaced visits; `by_mail` whether the patient has an address."""
 
@@ -48,6 +59,7 @@ class ShownCourse:
     lost: tuple[Appointment, ...]
     moves: tuple[ShownMove, ...]
     by_mail: bool
+    suggestions: tuple[ShownSuggestion, ...]
 
     @property
     def is_retimed(self) -> bool:
@@ -57,15 +69,18 @@ class ShownCourse:
 def of_replan(session: Session, clinic: Clinic, replan: Replan) -> list[ShownCourse]:
     """Return all courses of a re-plan, in order of the first displaced visit. The number of queries is fixed."""
     rows = replans.courses(session, replan)
-    ids = {move["visit"] for row in rows for move in row.moves} | {
-        id_ for row in rows for id_ in row.displaced
-    }
+    moves = [move for row in rows for move in _all_moves(row)]
+    ids = {move["visit"] for move in moves} | {id_ for row in rows for id_ in row.displaced}
     query = select(Appointment).where(Appointment.id.in_(ids))
     options = selectinload(Appointment.participants).joinedload(Participant.practitioner)
     visits = {one.id: one for one in session.scalars(query.options(options))}
-    planned = [placement_of(move[end]) for row in rows for move in row.moves for end in ("from", "to")]
+    planned = [placement_of(move[end]) for move in moves for end in ("from", "to")]
     names = _Names(People(session, clinic, planned))
     return [_shown(row, visits, names) for row in rows]
+
+
+def _all_moves(row: ReplanCourse) -> list[dict[str, Any]]:
+    return [*row.moves, *(move for one in row.suggestions for move in one["moves"])]
 
 
 class _Names:
@@ -82,23 +97,32 @@ class _Names:
 
 
 def _shown(row: ReplanCourse, visits: dict[int, Appointment], names: _Names) -> ShownCourse:
-    moves: list[ShownMove] = []
-    for move in row.moves:
-        before, after = placement_of(move["from"]), placement_of(move["to"])
-        moves.append(
-            ShownMove(
-                visits[move["visit"]],
-                before,
-                after,
-                move["displaced"],
-                (names.place(before), names.place(after)),
-                (names.staff(before), names.staff(after)),
-            )
+    moves = [_shown_move(move, visits, names) for move in row.moves]
+    suggestions = [
+        ShownSuggestion(
+            one["text"],
+            tuple(_shown_move(move, visits, names) for move in one["moves"]),
+            tuple(one["bent"]),
+            tuple(one["gaps"]),
         )
+        for one in (row.suggestions if row.state is ReplanState.UNPLACED else ())
+    ]
     patient = row.appointment.patient
     lost = sorted((visits[id_] for id_ in row.displaced), key=lambda one: (one.start_at, one.id))
     by_mail = any(address_of(patient, recipient) for recipient in recipients(patient))
-    return ShownCourse(row, patient, tuple(lost), tuple(moves), by_mail)
+    return ShownCourse(row, patient, tuple(lost), tuple(moves), by_mail, tuple(suggestions))
+
+
+def _shown_move(move: dict[str, Any], visits: dict[int, Appointment], names: _Names) -> ShownMove:
+    before, after = placement_of(move["from"]), placement_of(move["to"])
+    return ShownMove(
+        visits[move["visit"]],
+        before,
+        after,
+        move["displaced"],
+        (names.place(before), names.place(after)),
+        (names.staff(before), names.staff(after)),
+    )
 
 
 def name_of(session: Session, replan: Replan) -> str:
@@ -106,6 +130,28 @@ def name_of(session: Session, replan: Replan) -> str:
     if replan.resource_id is None:
         return ""
     return resources.names(session, replan.clinic_id, [replan.resource_id])[replan.resource_id]
+
+
+@dataclass(frozen=True)
+class Successor:
+    """Who takes over from whom, by name, in how many of their courses."""
+
+    leaving: str
+    name: str
+    courses: int
+    of: int
+
+
+def successors(session: Session, replan: Replan) -> list[Successor]:
+    """Return who takes over from therapists who leave."""
+    found = (replan.result or {}).get("successors", ())
+    if not found:
+        return []
+    ids = [one[which] for one in found for which in ("leaving", "successor")]
+    names = resources.names(session, replan.clinic_id, ids)
+    return [
+        Successor(names[one["leaving"]], names[one["successor"]], one["courses"], one["of"]) for one in found
+    ]
 
 
 def told(session: Session, clinic: Clinic, courses: Sequence[ShownCourse]) -> dict[int, bool]:
@@ -137,19 +183,25 @@ def totals(courses: Sequence[ShownCourse]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class PatientCounts:
-    """How many patients keep all that they wish, need a person, can be accepted at once, were moved, are to be told
-    of it and know. A patient may have several courses."""
+    """How many patients keep all that they wish, need a person, can be accepted at once, have a plan that does not
+    hold any more, were moved, are to be told of it and know. A patient may have several courses."""
 
     keep: int
     need: int
     planned: int
+    outdated: int
     moved: int
     to_tell: int
     know: int
 
 
-def patient_counts(courses: Sequence[ShownCourse], told: Mapping[int, bool]) -> PatientCounts:
-    """Count patients; `told` tells for each accepted course with new times whether its patient knows."""
+def patient_counts(
+    courses: Sequence[ShownCourse], told: Mapping[int, bool], outdated: Collection[int]
+) -> PatientCounts:
+    """Count patients; `told` tells for each accepted course with new times whether its patient knows.
+
+    `outdated` are the ids of rows whose plan does not hold any more: these cannot be accepted at once.
+    """
 
     def of(found: Iterable[ShownCourse]) -> set[int]:
         return {one.patient.id for one in found}
@@ -157,10 +209,12 @@ def patient_counts(courses: Sequence[ShownCourse], told: Mapping[int, bool]) -> 
     need = of(one for one in courses if one.row.state in (ReplanState.ASK, ReplanState.UNPLACED))
     bent = of(one for one in courses if one.row.bent)
     moving = [one for one in courses if one.row.id in told]
+    planned = [one for one in courses if one.row.state is ReplanState.PLANNED]
     return PatientCounts(
         keep=len(of(courses) - need - bent),
         need=len(need),
-        planned=len(of(one for one in courses if one.row.state is ReplanState.PLANNED)),
+        planned=len(of(one for one in planned if one.row.id not in outdated)),
+        outdated=len(of(one for one in courses if one.row.id in outdated)),
         moved=len(of(one for one in courses if one.row.state is ReplanState.ACCEPTED)),
         to_tell=len(of(moving)),
         know=len(of(moving) - of(one for one in moving if not told[one.row.id])),

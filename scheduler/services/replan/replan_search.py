@@ -16,28 +16,26 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain import planner
 from scheduler.domain.planner import Availability, Weights
-from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, JointPlan, Score, Unplaced
+from scheduler.domain.planner.many.values import (
+    AffectedCourse,
+    CoursePlan,
+    CourseSuggestion,
+    JointPlan,
+    Score,
+    Unplaced,
+)
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
-from scheduler.services.planning.placement_documents import placement_document
 from scheduler.services.progress import Progress
 from scheduler.services.replan import affected, replans
-from scheduler.services.replan.affected import Affected
+from scheduler.services.replan.planned_moves import KnownVisit, known_visits, planned_moves
 
 KIND = replans.SEARCH
 SECONDS = ((10, 5), (30, 10), (64, 20))  # up to so many courses, so many seconds
 MOST_SECONDS = 30
 TELL_EACH = 1.0  # seconds
 LONGEST = 3  # times the processor's time
-
-
-@dataclass(frozen=True)
-class KnownVisit:
-    """A row as it was when the search began."""
-
-    id: int
-    row_version: int
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,10 @@ def read(session: Session, actor: Actor, request: Mapping[str, Any], now: dateti
         if one.visit.public_id not in left_out and one.visit.care_plan_id not in courses_out
     ]
     courses, calendar = affected.courses(session, actor, visits, now, replan.options.get("pinned", ()))
+    gone = affected.gone(session, actor, replans.scope_of(replan))
     return SearchInput(
-        tuple(one.course for one in courses),
-        {one.course.key: _known(one) for one in courses},
+        tuple(affected.with_leaving(one.course, gone) for one in courses),
+        {one.course.key: known_visits(one.rows) for one in courses},
         {one.course.key: one.displaced[0].id for one in courses},
         calendar,
         planner_weights.of(actor.clinic),
@@ -115,34 +114,22 @@ def write(
     for row in rows:
         row.clinic_id, row.replan_id = actor.clinic.id, replan.id
     session.add_all(rows)
-    replan.result = {**_totals(answer, rows), "ended_at": now.isoformat()}
+    replan.result = {
+        **_totals(answer, rows),
+        "successors": _successors(answer.found),
+        "ended_at": now.isoformat(),
+    }
     session.flush()
     return replan.result
 
 
-def _known(one: Affected) -> dict[str, KnownVisit]:
-    return {action: KnownVisit(row.id, row.row_version) for action, row in one.rows.items()}
-
-
 def _planned(answer: SearchResult, plan: CoursePlan) -> ReplanCourse:
     known, course = answer.question.visits[plan.course.key], plan.course
-    changed = {change.action for change in plan.changes}
-    moves = [
-        {
-            "visit": known[visit.action].id,
-            "row_version": known[visit.action].row_version,
-            "displaced": visit.action in course.displaced,
-            "from": placement_document(course.current[visit.action]),
-            "to": placement_document(visit),
-        }
-        for visit in plan.visits
-        if visit.action in changed
-    ]
     return ReplanCourse(
         appointment_id=answer.question.first[course.key],
         state=ReplanState.ASK if plan.bent else ReplanState.PLANNED,
         displaced=sorted(known[action].id for action in course.displaced),
-        moves=moves,
+        moves=planned_moves(plan, known),
         bent=[one.value for one in plan.bent],
         gaps=list(plan.bent_gaps),
     )
@@ -155,7 +142,18 @@ def _unplaced(answer: SearchResult, one: Unplaced) -> ReplanCourse:
         state=ReplanState.UNPLACED,
         displaced=sorted(known[action].id for action in one.course.displaced),
         reasons=list(dict.fromkeys(reason.why for reason in one.reasons)),
+        suggestions=[_suggestion(suggestion, known) for suggestion in one.suggestions],
     )
+
+
+def _suggestion(suggestion: CourseSuggestion, known: Mapping[str, KnownVisit]) -> dict[str, Any]:
+    plan = suggestion.plan
+    return {
+        "text": suggestion.text,
+        "moves": planned_moves(plan, known) if plan else [],
+        "bent": [one.value for one in plan.bent] if plan else [],
+        "gaps": list(plan.bent_gaps) if plan else [],
+    }
 
 
 def _totals(answer: SearchResult, rows: list[ReplanCourse]) -> dict[str, Any]:
@@ -175,6 +173,22 @@ def _totals(answer: SearchResult, rows: list[ReplanCourse]) -> dict[str, Any]:
         "seconds": answer.seconds,
         "stopped": answer.stopped,
     }
+
+
+def _successors(found: JointPlan) -> list[dict[str, int]]:
+    """Return who takes over from whom, as resources, in how many of their courses."""
+    courses = [*(plan.course for plan in found.plans), *(one.course for one in found.unplaced)]
+    handed = [course for course in courses if course.successor]
+    with_them = {one.course.key for one in found.plans if one.course.successor and not one.score.apart}
+    return [
+        {
+            "leaving": leaving,
+            "successor": successor,
+            "courses": sum((one.leaving, one.key in with_them) == (leaving, True) for one in handed),
+            "of": sum(one.leaving == leaving for one in handed),
+        }
+        for leaving, successor in dict.fromkeys((one.leaving, one.successor) for one in handed)
+    ]
 
 
 def _moves(score: Score) -> int:

@@ -1,7 +1,9 @@
 """Undoing an accepted re-plan: every visit goes where it was, and a closure that was made for it is withdrawn.
 
-It can be undone within a day, as a whole, while nothing else has happened to the visits that it moved. A message
-about a move that has not left is void; patients whose message is out get one correction.
+It can be undone within a day, as a whole, while nothing else has happened to the visits that it moved. A visit that
+changes after that (a patient confirms the new time before the worker has come to it) stays at its new time, with all of
+its patient's that moved with it, and the page names it. A message about a move that has not left is void; patients
+whose message is out get one correction.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from scheduler.errors import Refusal, WrongStatus
 from scheduler.models import job as jobs_table
+from scheduler.models.appointment import Appointment
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.job import Job
 from scheduler.models.replan import Replan, ReplanCourse, ReplanState
@@ -100,16 +103,26 @@ def _accepted(replan: Replan) -> list[ReplanCourse]:
 def _require(session: Session, replan: Replan, now: datetime) -> None:
     if not is_open(replan, now):
         raise WrongStatus("It can be undone within 24 hours of accepting it")
+    if why := obstacle(session, replan):
+        raise WrongStatus(why)
+
+
+def obstacle(session: Session, replan: Replan) -> str:
+    """Return why what was accepted cannot be undone as a whole; nothing if it can."""
     if not replan.closes and _closure(session, replan) is not None:
-        raise WrongStatus("The former times are still closed: reopen them first, then undo")
-    for row in _accepted(replan):
-        for event in _events(session, row.operation):
-            later = select(AppointmentEvent.id).where(
-                AppointmentEvent.appointment_id == event.appointment_id, AppointmentEvent.id > event.id
-            )
-            if session.scalar(later.limit(1)) is not None:
-                title = row.appointment.numbered_title
-                raise WrongStatus(f"A visit of the same patient has changed since: {title}")
+        return "The former times are still closed: reopen them first, then undo"
+    later = aliased(AppointmentEvent)
+    query = select(AppointmentEvent.appointment_id).where(
+        AppointmentEvent.operation.in_({row.operation for row in _accepted(replan)}),
+        exists().where(
+            later.appointment_id == AppointmentEvent.appointment_id, later.id > AppointmentEvent.id
+        ),
+    )
+    changed = session.scalar(query.order_by(AppointmentEvent.id).limit(1))
+    if changed is None:
+        return ""
+    visit = session.get_one(Appointment, changed)
+    return f"A moved visit has changed since: {visit.numbered_title} of {visit.patient.name}"
 
 
 def _reopen(session: Session, actor: Actor, replan: Replan, now: datetime) -> None:
@@ -142,7 +155,7 @@ def _undo_patient(session: Session, work: UndoWork, operation: str, now: datetim
                 move_back(session, actor, events[0], now)
     except Refusal as refused:
         for row in rows:
-            row.reasons = [refused.words]
+            row.reasons = [f"Stays at the new time. {refused.words}"]
         return
     for row in rows:
         row.state, row.reasons = ReplanState.UNDONE, []

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.planner.values import Placement
-from scheduler.domain.status import Response
+from scheduler.domain.status import STEP_HISTORY, Response
 from scheduler.domain.windows import Window
 from scheduler.errors import WrongStatus
 from scheduler.models.allocation import of_appointment
@@ -92,7 +92,7 @@ def _require(session: Session, row: Appointment, event: AppointmentEvent, now: d
     )
     since = session.scalars(later.limit(1)).first()
     if since is not None:
-        raise WrongStatus(f"{row.title}: the visit changed after the move ({since})")
+        raise WrongStatus(f"{row.numbered_title}: {STEP_HISTORY.get(since, 'changed')} after the move")
     start = datetime.fromisoformat(event.changes["start"][0])
     if min(start, row.start_at) <= now:
         raise WrongStatus(f"{row.title}: it has started")

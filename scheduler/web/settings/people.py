@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from scheduler import clock
 from scheduler.database import db
+from scheduler.domain.localtime import local_on
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.http import signing
 from scheduler.models import user as users
@@ -151,6 +152,7 @@ def _ask(person: Practitioner, membership: Membership) -> str:
         person=person,
         member=membership,
         ahead=len(ahead),
+        today=local_on(clock.now(), actor().clinic.zone),
         may_end=membership.role is not StaffRole.ADMIN or allowed(actor(), "users"),
         fields=[(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"],
     )

@@ -31,7 +31,7 @@ from scheduler.web.shell import may
 NUMBERS = (
     "nurse_units", "planning_horizon_days", "notice_minutes", "confirmation_delay_seconds", "change_delay_seconds",
     "rush_hours", "reminders_most", "noshow_grace_minutes", "reservation_minutes", "arrive_early_minutes",
-    "booster_days",
+    "booster_days", "replan_longer_days", "replan_weeks_after",
 )  # fmt: skip
 TEXTS = (
     "quiet_from",

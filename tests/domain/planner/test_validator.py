@@ -361,3 +361,29 @@ def test_a_done_action_counts_as_time_of_the_patient(visits):
 )
 def test_a_wish_that_is_not_kept(visits, wish, rule):
     assert broken(visits, replace(REQUEST, **wish)) == {(rule, False)}
+
+
+def test_a_rule_that_is_broken_at_another_time_or_place_is_another_one(visits):
+    """A person who moves a visit from a retired chair to one that is retired, too, breaks the rule again."""
+    clinic = calendar(28, tuple(one for one in PEOPLE if one.id not in (CHAIR, OTHER_CHAIR)))
+
+    def found(placements):
+        return {
+            one for one in check(REQUEST, Availability(clinic), placements, now=NOW) if one.rule == "role"
+        }
+
+    key = visits[0].action
+    used = next(s.resource_id for s in visits[0].segments if s.role is Role.CHAIR)
+    other = OTHER_CHAIR if used == CHAIR else CHAIR
+    before = found(visits)
+    elsewhere = found(with_visit(visits, key, lambda visit: on_chair(visit, other)))
+    later = found(with_visit(visits, key, lambda visit: moved(visit, minutes(30))))
+
+    assert before and before == found(tuple(visits))
+    assert {one.action for one in elsewhere - before} == {key}
+    assert {one.action for one in later - before} == {key}
+
+
+def on_chair(visit, chair):
+    segments = (replace(s, resource_id=chair) if s.role is Role.CHAIR else s for s in visit.segments)
+    return replace(visit, segments=tuple(segments))

@@ -15,9 +15,11 @@ from scheduler.models.replan import ReplanState
 from scheduler.models.schedule import closures
 from scheduler.services.clinic import schedules
 from scheduler.services.course import booking
-from scheduler.services.replan import accepting, replans, undoing
+from scheduler.services.planning.placement_documents import placement_of
+from scheduler.services.replan import accepting, outdated, replans, undoing
 from scheduler.services.visit import visits
 from tests.cast import NOW
+from tests.services.mail.test_due import statements_of
 from tests.services.replan.broken_days import lost, starts, work
 
 
@@ -32,10 +34,10 @@ def test_nothing_moves_once_another_user_has_reopened_the_day(app, session, harb
     before = starts(session)
     [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
     do(schedules.reopen, harbor.actor("mona"), closure, NOW)
-    accept(app, session, harbor, do, storm)
+    accept(app, session, harbor, do, storm, [row.public_id for row in replans.courses(session, storm)])
 
     assert starts(session) == before
-    assert {tuple(row.reasons) for row in replans.courses(session, storm)} == {(accepting.NOT_AFFECTED,)}
+    assert {tuple(row.reasons) for row in replans.courses(session, storm)} == {(outdated.NOT_AFFECTED,)}
 
 
 @pytest.mark.usefixtures("clock")
@@ -51,7 +53,7 @@ def test_a_course_that_is_planned_again_keeps_the_visits_that_were_pinned(app, s
     pinned = [session.get_one(Appointment, id_).public_id for id_ in others]
     do(replans.again, mona, storm, NOW, pinned=pinned)
     work(app, session)
-    rows = [row for row in replans.courses(session, storm) if row.state in accepting.TO_ASK]
+    rows = [row for row in replans.courses(session, storm) if row.state in outdated.TO_ACCEPT]
     for row in rows:  # so that they are planned again
         do(visits.confirm, mona, session.get_one(Appointment, row.displaced[0]), NOW)
     before = starts(session)
@@ -79,6 +81,120 @@ def test_a_course_that_is_planned_again_moves_no_confirmed_visit_that_was_not_sh
     accept(app, session, harbor, do, storm, [row.public_id])
 
     assert starts(session)[kept] == before[kept]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_course_that_is_planned_again_moves_no_visit_that_was_confirmed_after_it_was_shown(
+    app, session, harbor, do, storm
+):
+    work(app, session)
+    rows = [row for row in replans.courses(session, storm) if any(not m["displaced"] for m in row.moves)]
+    others = [move["visit"] for row in rows for move in row.moves if not move["displaced"]]
+    for id_ in others:
+        do(visits.confirm, harbor.actor("mona"), session.get_one(Appointment, id_), NOW)
+    before = starts(session)
+    shown = outdated.outdated(session, harbor.clinic, rows, NOW)
+    accept(app, session, harbor, do, storm, [row.public_id for row in rows])
+
+    assert others and {id_: starts(session)[id_] for id_ in others} == {id_: before[id_] for id_ in others}
+    assert [("is confirmed by now" in words) for words in shown.values()] == [True] * len(rows)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_fresh_plan_holds_until_its_time_is_taken_and_only_what_holds_is_accepted_at_once(
+    app, session, harbor, do, storm
+):
+    mona = harbor.actor("mona")
+    work(app, session)
+    rows = replans.courses(session, storm)
+    assert outdated.outdated(session, harbor.clinic, rows, NOW) == {}
+    new = placement_of(rows[0].moves[0]["to"])
+    chair = next(one for one in harbor.places.values() if one.resource_id == new.location_id)
+    do(schedules.close, mona, new.start, new.end, NOW, chair.resource)
+
+    gone = outdated.outdated(session, harbor.clinic, replans.courses(session, storm), NOW)
+    assert gone == {rows[0].id: outdated.TAKEN}
+    accept(app, session, harbor, do, storm)
+    states = {row.id: row.state for row in replans.courses(session, storm)}
+    assert states.pop(rows[0].id) is ReplanState.PLANNED
+    assert {*states.values()} == {ReplanState.ACCEPTED}
+    with pytest.raises(WrongStatus, match="search again"):
+        do(accepting.ask, mona, storm, NOW)
+
+
+@pytest.mark.usefixtures("clock")
+def test_of_two_plans_for_one_time_only_one_holds(app, session, harbor, storm):
+    work(app, session)
+    one, other = replans.courses(session, storm)[:2]
+    other.moves = [{**other.moves[0], "to": one.moves[0]["to"]}]
+    session.commit()
+
+    gone = outdated.outdated(session, harbor.clinic, replans.courses(session, storm), NOW)
+    assert gone == {other.id: outdated.TAKEN}
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("change", ["reopened", "retired", "closed"])
+def test_a_plan_is_outdated_once_its_day_opens_or_its_new_times_close(
+    app, session, harbor, do, storm, change
+):
+    mona = harbor.actor("mona")
+    work(app, session)
+    rows = replans.courses(session, storm)
+    if change == "reopened":
+        [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+        do(schedules.reopen, mona, closure, NOW)
+    elif change == "closed":
+        do(schedules.close, mona, NOW, NOW + timedelta(days=60), NOW)
+    else:
+        for one in harbor.places.values():
+            one.active = False
+        session.commit()
+    gone = outdated.outdated(session, harbor.clinic, replans.courses(session, storm), NOW)
+
+    assert gone.keys() == {row.id for row in rows}
+    assert {*gone.values()} == {outdated.NOT_AFFECTED if change == "reopened" else outdated.TAKEN}
+
+
+@pytest.mark.usefixtures("clock")
+def test_asking_what_is_outdated_takes_as_many_queries_for_many_patients(app, session, harbor, storm):
+    work(app, session)
+
+    def asked(number):
+        session.rollback()
+        session.expire_all()
+        rows = replans.courses(session, storm)[:number]
+        return statements_of(session, lambda: outdated.outdated(session, harbor.clinic, rows, NOW))
+
+    asked(1)
+    assert asked(1) == asked(4)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_visit_that_is_confirmed_after_undo_was_chosen_stays_and_says_so(app, session, harbor, do, storm):
+    mona = harbor.actor("mona")
+    work(app, session)
+    before = starts(session)
+    accept(app, session, harbor, do, storm)
+    after = starts(session)
+    row = replans.courses(session, storm)[0]
+    kept = {move["visit"] for move in row.moves}
+    assert undoing.obstacle(session, storm) == ""
+    do(undoing.ask, mona, storm, NOW)
+    do(visits.confirm, mona, session.get_one(Appointment, row.moves[0]["visit"]), NOW)
+    work(app, session)
+
+    rows = replans.courses(session, storm)
+    back = {move["visit"] for one in rows if one.state is ReplanState.UNDONE for move in one.moves}
+    assert back and {id_: at for id_, at in starts(session).items() if id_ in back} == {
+        id_: before[id_] for id_ in back
+    }
+    assert {id_: starts(session)[id_] for id_ in kept} == {id_: after[id_] for id_ in kept}
+    assert all(one.reasons for one in rows if one.state is ReplanState.ACCEPTED)
+    [stays] = [one for one in rows if one.id == row.id]
+    assert stays.state is ReplanState.ACCEPTED and storm.undone_at is None
+    assert stays.reasons[0].startswith("Stays at the new time.") and "confirmed after" in stays.reasons[0]
+    assert "has changed since" in undoing.obstacle(session, storm)
 
 
 @pytest.mark.usefixtures("clock")
@@ -121,7 +237,7 @@ def test_no_visit_moves_to_a_chair_that_was_retired(app, session, harbor, do, st
     for name in ("Chair 1", "Chair 2"):
         harbor.places[name].active = False
     session.commit()
-    accept(app, session, harbor, do, storm)
+    accept(app, session, harbor, do, storm, [row.public_id for row in replans.courses(session, storm)])
 
     rows = [row for row in replans.courses(session, storm) if row.state is ReplanState.ACCEPTED]
     moved = {move["visit"] for row in rows for move in row.moves}

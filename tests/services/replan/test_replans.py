@@ -18,14 +18,14 @@ from scheduler.models.message import MessageKind
 from scheduler.models.opening import Opening, OpeningCause
 from scheduler.models.replan import ReplanCourse, ReplanState
 from scheduler.models.schedule import ClosureKind, closures
-from scheduler.services.clinic import schedules
+from scheduler.services.clinic import clinic_settings, schedules
 from scheduler.services.course import booking
 from scheduler.services.planning.placement_documents import placement_document
 from scheduler.services.planning.visit_rows import visit_of
 from scheduler.services.replan import accepting, affected, preview, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.services.visit import visits
-from tests.cast import NOW, add_patient
+from tests.cast import NOW, add_patient, add_person
 from tests.engines import both
 from tests.services.course.test_booking import overlaps
 from tests.services.courses import visit
@@ -236,6 +236,20 @@ def test_the_number_of_queries_does_not_grow_with_the_patients(session, harbor, 
 
 
 @pytest.mark.usefixtures("clock")
+def test_how_much_longer_gaps_and_courses_may_be_is_the_clinic_s_decision(session, harbor, nora_course):
+    mona, infusion = harbor.actor("mona"), visit(nora_course, "infusion-1")
+
+    def asked():
+        [course], calendar = affected.courses(session, mona, [infusion], NOW)
+        return course.course.longer, calendar.grid.days
+
+    (longer, days), fields = asked(), {"replan_longer_days": 0, "replan_weeks_after": 8}
+    clinic_settings.change(session, mona, fields, NOW)
+
+    assert (longer, asked()) == (3, (0, days + 14))
+
+
+@pytest.mark.usefixtures("clock")
 def test_the_queries_of_a_preview_do_not_grow_with_the_patients(app, session, harbor, storm):
     work(app, session)
 
@@ -369,3 +383,42 @@ def add_row(session, replan, row, before, after):
 
 def reopened(session):
     return session.scalars(select(Opening).where(Opening.cause == OpeningCause.REOPENED)).all()
+
+
+@pytest.mark.usefixtures("clock")
+def test_one_therapist_takes_over_the_courses_of_one_who_leaves(app, session, harbor, do, courses):
+    mona, theo = harbor.actor("mona"), harbor.people["Theo"]
+    for name in ("Tina", "Toby"):
+        add_person(session, harbor, name, "therapist")
+    session.commit()
+    do(schedules.close, mona, NOW, NOW + timedelta(days=400), NOW, theo.resource, ClosureKind.LEAVE)
+    [closure] = closures(session, harbor.clinic.id, NOW, NOW + timedelta(days=60))
+    replan = do(replans.ask, mona, NOW, replans.of_closure(closure), closure, closes=True)
+    work(app, session)
+    [successor] = preview.successors(session, replan)
+    do(accepting.ask, mona, replan, NOW)
+    work(app, session)
+
+    assert (successor.leaving, successor.courses, successor.of) == ("Theo", len(courses), len(courses))
+    assert {row.state for row in replans.courses(session, replan)} == {ReplanState.ACCEPTED}
+    treats = {
+        one.practitioner.name
+        for care_plan in courses.values()
+        for row in care_plan.appointments
+        if row.action.startswith("therapy") and row.status.is_expected
+        for one in row.participants
+    }
+    assert treats == {successor.name}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_therapist_who_is_away_for_a_day_hands_over_nothing(app, session, harbor, do, nora_course):
+    mona, theo = harbor.actor("mona"), harbor.people["Theo"]
+    add_person(session, harbor, "Tina", "therapist")
+    session.commit()
+    start, end = day_bounds(visit(nora_course, "therapy-1").local_start.date(), harbor.clinic.zone)
+    closure, lost_then = do(schedules.close, mona, start, end, NOW, theo.resource, ClosureKind.LEAVE)
+    replan = do(replans.ask, mona, NOW, replans.of_closure(closure), closure)
+    work(app, session)
+
+    assert lost_then and preview.successors(session, replan) == []

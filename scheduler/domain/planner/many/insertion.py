@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,19 +11,17 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.answers.reflow import MOVE, RETIME, Reflow, reflow
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.many.values import PRICES, AffectedCourse, Bend, CoursePlan, Score
-from scheduler.domain.planner.values import NoFit, Reason, Request, Weights
-from scheduler.domain.plans import Offset, Unit
-
-LONGER = (1, 2, 3)  # days, or as many times 24 hours, by which a soft gap may be longer: over a weekend, too
+from scheduler.domain.planner.values import NoFit, Placement, Reason, Request, Weights
+from scheduler.domain.plans import Role, Unit
 
 
 @dataclass(frozen=True)
 class BentRequest:
-    """A request that asks for less; `gap` is the action before which the spacing may be broken, by so many `days`."""
+    """A request that asks for less; before the actions `gaps` the spacing may be broken, by so many `days`."""
 
     request: Request
     bent: tuple[Bend, ...] = ()
-    gap: str = ""
+    gaps: tuple[str, ...] = ()
     days: int = 0
 
     @property
@@ -48,16 +46,25 @@ def insert(
     far = _far(course, availability, near) if near is not None else None
 
     def plan(asked: BentRequest) -> CoursePlan | None:
+        """Return the best plan: with the successor, unless that moves visits which stay without."""
+        found = None
+        for one in (*with_successor(course, asked), asked):
+            again = nearest(one) if found is None or found.score.others_moved else None
+            if again is not None and (found is None or again.score < found.score):
+                found = again
+        return found
+
+    def nearest(asked: BentRequest) -> CoursePlan | None:
         requests = [asked.request]
         if far is not None:
             not_on = {key: days | asked.request.not_on.get(key, frozenset()) for key, days in far.items()}
             requests.insert(0, replace(asked.request, not_on={**asked.request.not_on, **not_on}))
         for request in requests:
-            with suppress(NoFit):
-                return _plan_of(course, asked, _reflow(course, request, availability, weights, now))
+            if found := plan_of(course, replace(asked, request=request), availability, weights, now):
+                return found
         return None
 
-    wishes = sorted(_wishes(course.request), key=lambda one: one.price)
+    wishes = sorted(wishes_bent(course.request), key=lambda one: one.price)
     for asked in wishes:
         if asked.price >= bent and (found := plan(asked)):
             return found
@@ -72,6 +79,22 @@ def insert(
         best = next(plans, None)
         if best is not None:
             return best if near is not None else min([best, *plans], key=lambda one: one.score)
+    return None
+
+
+def with_successor(course: AffectedCourse, asked: BentRequest) -> list[BentRequest]:
+    """Return what is asked with the therapist who takes over; nothing where none does."""
+    if not course.successor:
+        return []
+    return [replace(asked, request=replace(asked.request, practitioner_ids=frozenset({course.successor})))]
+
+
+def plan_of(
+    course: AffectedCourse, asked: BentRequest, availability: Availability, weights: Weights, now: datetime
+) -> CoursePlan | None:
+    """Return the best plan of a course for just this request, None if there is none."""
+    with suppress(NoFit):
+        return _plan_of(course, asked, _reflow(course, asked.request, availability, weights, now))
     return None
 
 
@@ -94,7 +117,7 @@ def _far(course: AffectedCourse, availability: Availability, near: int) -> Mappi
     return {key: frozenset(on for on in days if abs((on - at).days) > near) for key, at in booked.items()}
 
 
-def _wishes(request: Request) -> Iterator[BentRequest]:
+def wishes_bent(request: Request) -> Iterator[BentRequest]:
     """Yield the request without some of what the patient wishes, in all combinations."""
     found = [BentRequest(request)]
     if request.practitioner_ids:
@@ -112,22 +135,32 @@ def _without(asked: BentRequest, bend: Bend, **fields: object) -> BentRequest:
 
 def _longer_gaps(course: AffectedCourse, asked: BentRequest) -> Iterator[BentRequest]:
     """Yield what is asked with one soft gap to or from a displaced visit longer, by a day and then by more."""
-    request = asked.request
-    for more in LONGER:
-        for action in request.plan.firm:
-            offset = action.offset
-            if offset is None or offset.hard or action.key in request.done:
-                continue
-            if action.key in course.displaced or offset.after in course.displaced:
-                least, most = request.slack.get(action.key, (offset.min, offset.max))
-                slack = {**request.slack, action.key: (least, most + more * _day(offset))}
-                yield BentRequest(
-                    replace(request, slack=slack), (*asked.bent, Bend.SPACING), action.key, more
-                )
+    for more in range(1, course.longer + 1):
+        for key in soft_gaps(course):
+            yield with_longer(asked, (key,), more)
 
 
-def _day(offset: Offset) -> int:
-    return 24 if offset.unit is Unit.HOURS else 1
+def soft_gaps(course: AffectedCourse) -> list[str]:
+    """Return the actions before which there is a soft gap to or from a displaced visit."""
+    return [
+        action.key
+        for action in course.request.plan.firm
+        if (offset := action.offset) is not None
+        and not offset.hard
+        and action.key not in course.request.done
+        and not course.displaced.isdisjoint((action.key, offset.after))
+    ]
+
+
+def with_longer(asked: BentRequest, keys: tuple[str, ...], days: int) -> BentRequest:
+    """Return what is asked with the gaps before these actions longer by so many days, or as many times 24 hours."""
+    request, slack = asked.request, dict(asked.request.slack)
+    for key in keys:
+        offset = request.plan.action(key).offset
+        if offset is not None:
+            least, most = slack.get(key, (offset.min, offset.max))
+            slack[key] = (least, most + days * (24 if offset.unit is Unit.HOURS else 1))
+    return BentRequest(replace(request, slack=slack), (*asked.bent, Bend.SPACING), keys, days)
 
 
 def _reflow(
@@ -152,6 +185,17 @@ def _reflow(
     )
 
 
+def therapists_of(course: AffectedCourse, visits: Iterable[Placement]) -> set[int]:
+    """Return who treats in those visits of a course that are displaced."""
+    return {
+        segment.resource_id
+        for visit in visits
+        if visit.action in course.displaced
+        for segment in visit.segments
+        if segment.role is Role.THERAPIST
+    }
+
+
 def _plan_of(course: AffectedCourse, asked: BentRequest, found: Reflow) -> CoursePlan:
     visits = found.proposal.visits
     moved = {one.action for one in found.moves if one.why != "resources"}
@@ -164,8 +208,8 @@ def _plan_of(course: AffectedCourse, asked: BentRequest, found: Reflow) -> Cours
         bent=asked.price,
         kept_moved=len(kept_moved),
         moved=len(others),
+        apart=int(course.successor not in (0, *therapists_of(course, visits))),
         retimed=len(retimed),
         cost=found.proposal.cost - priced,
     )
-    gaps = (asked.gap,) if asked.gap else ()
-    return CoursePlan(course, visits, found.moves, score, asked.bent, gaps)
+    return CoursePlan(course, visits, found.moves, score, asked.bent, asked.gaps)

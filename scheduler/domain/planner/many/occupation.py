@@ -6,8 +6,9 @@ as much as the resources of one course.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.grid.bitsets import span
@@ -20,34 +21,44 @@ from scheduler.domain.windows import Window
 class Occupation:
     """Which visits of the affected courses use the calendar; those of all other patients always do."""
 
-    def __init__(self, availability: Availability, held: Mapping[int, tuple[Placement, ...]]) -> None:
-        """`availability` counts the time of the visits that are `held`, by course, as taken."""
-        self.availability, self.held = availability, dict(held)
+    def __init__(
+        self,
+        availability: Availability,
+        held: Mapping[int, tuple[Placement, ...]],
+        staying: Mapping[int, tuple[Placement, ...]] | None = None,
+    ) -> None:
+        """`availability` counts the time of the visits that are `held`, by course, and `staying` as taken."""
+        self.availability, self.held, self.staying = availability, dict(held), dict(staying or {})
 
     def copy(self) -> Occupation:
-        return Occupation(self.availability, self.held)
+        return Occupation(self.availability, self.held, self.staying)
 
     def release(self, keys: Iterable[int]) -> None:
         """Free the time of all visits of these courses."""
         units = _Units(self.availability)
         for key in keys:
-            for visit in self.held.pop(key, ()):
-                units.give_back(visit)
+            units.give_back(self.held.pop(key, ()), self.staying.pop(key, ()))
         self.availability = units.availability
 
-    def occupy(self, key: int, visits: Iterable[Placement]) -> bool:
-        """Take the time of the visits of a course; return False, and do nothing, where it is not free."""
-        units, placed = _Units(self.availability), tuple(visits)
-        if not all(units.take(visit) for visit in placed):
+    def occupy(self, key: int, visits: Iterable[Placement], staying: Iterable[Placement] = ()) -> bool:
+        """Take the time of the visits of a course; return False, and do nothing, where it is not free.
+
+        `staying` are its visits as they are booked, while it is not known that they will leave: they keep their time.
+        """
+        units, placed, kept = _Units(self.availability), tuple(visits), tuple(staying)
+        if not units.take(placed, kept):
             return False
         self.availability, self.held[key] = units.availability, placed
+        if kept:
+            self.staying[key] = kept
         return True
 
     def seen_by(self, course: AffectedCourse, siblings: Iterable[int]) -> Availability:
         """Return the calendar for a course: its patient is busy with other visits, also those of affected courses."""
         busy = [*course.busy]
         for key in siblings:
-            busy += [Window(visit.start, visit.attended_end) for visit in self.held.get(key, ())]
+            visits = (*self.held.get(key, ()), *self.staying.get(key, ()))
+            busy += [Window(visit.start, visit.attended_end) for visit in visits]
         calendar = replace(self.availability.calendar, patient_busy=tuple(busy))
         return self.availability.with_taken(calendar, {})
 
@@ -60,6 +71,7 @@ class _Units:
 
     def __init__(self, availability: Availability) -> None:
         self._before = availability
+        self._number = {one.id: one.units for one in availability.calendar.resources}
         self._taken: dict[int, dict[int, int]] = {}
 
     @property
@@ -67,40 +79,62 @@ class _Units:
         """The calendar as it is then."""
         return self._before.with_taken(self._before.calendar, self._taken)
 
-    def give_back(self, visit: Placement) -> None:
-        """Free what a visit uses."""
-        for segment in visit.segments:
-            units, left = self._of(segment), self._cells(segment)
-            for unit, cells in units.items():
-                units[unit] = cells & ~left
-                if not segment.exclusive:
-                    left &= ~cells
+    def give_back(self, *ways: Sequence[Placement]) -> None:
+        """Free what visits use, each of these ways."""
+        for id_, levels in self._needed(ways).items():
+            units = self._of(id_)
+            for level in levels:
+                left = level
+                for unit, cells in units.items():
+                    units[unit], left = cells & ~left, left & ~cells
 
-    def take(self, visit: Placement) -> bool:
-        """Take what a visit uses; return whether it was free."""
-        for segment in visit.segments:
-            units, left = self._of(segment), self._cells(segment)
-            if segment.exclusive and any(cells & left for cells in units.values()):
-                return False
-            for unit in range(self._number(segment)):
-                free = left & ~units.get(unit, 0)
-                units[unit] = units.get(unit, 0) | free
-                if not segment.exclusive:
+    def take(self, *ways: Sequence[Placement]) -> bool:
+        """Take what visits use, so that each of these ways is possible; return whether it was free."""
+        for id_, levels in self._needed(ways).items():
+            units, number = self._of(id_), self._number.get(id_, 0)
+            for level in levels:
+                left = level
+                for unit in range(number):
+                    free = left & ~units.get(unit, 0)
+                    units[unit] = units.get(unit, 0) | free
                     left &= ~free
-            if left and not segment.exclusive:
-                return False
+                if left:
+                    return False
         return True
 
-    def _number(self, segment: Segment) -> int:
-        resource = self._before.calendar.resource(segment.resource_id)
-        return resource.units if resource else 0
+    def _needed(self, ways: Iterable[Sequence[Placement]]) -> dict[int, list[int]]:
+        """Return the cells in which at least one unit of each resource is needed, at least two, and so on.
 
-    def _of(self, segment: Segment) -> dict[int, int]:
-        """Return the cells in which each unit of a segment's resource is taken."""
-        id_ = segment.resource_id
-        return self._taken.setdefault(id_, dict(self._before.taken.get(id_, {})))
+        What is retired has no units, and nothing is counted of it.
+        """
+        most: dict[int, list[int]] = {}
+        for visits in ways:
+            needed: dict[int, list[int]] = {}
+            for segment in (one for visit in visits for one in visit.segments):
+                number = self._number.get(segment.resource_id, 0)
+                if number:
+                    levels = needed.setdefault(segment.resource_id, [])
+                    for _ in range(number if segment.exclusive else 1):
+                        _add(levels, self._cells(segment))
+            for id_, levels in needed.items():
+                most[id_] = [
+                    one | other for one, other in zip_longest(most.get(id_, ()), levels, fillvalue=0)
+                ]
+        return most
+
+    def _of(self, resource_id: int) -> dict[int, int]:
+        """Return the cells in which each unit of a resource is taken."""
+        return self._taken.setdefault(resource_id, dict(self._before.taken.get(resource_id, {})))
 
     def _cells(self, segment: Segment) -> int:
         bounds = floor_tick(segment.start), ceil_tick(segment.end)
         first, past = self._before.grid.utc.searchsorted(bounds).tolist()
         return span(first, past)
+
+
+def _add(levels: list[int], cells: int) -> None:
+    """Count one more unit in these cells."""
+    for number, level in enumerate(levels):
+        levels[number], cells = level | cells, level & cells
+    if cells:
+        levels.append(cells)

@@ -17,18 +17,22 @@ from random import Random
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.many.insertion import insert, why_not
 from scheduler.domain.planner.many.occupation import Occupation
+from scheduler.domain.planner.many.successors import with_successors
+from scheduler.domain.planner.many.suggesting import suggestions
 from scheduler.domain.planner.many.values import AffectedCourse, CoursePlan, JointPlan, Score, Unplaced
 from scheduler.domain.planner.values import Placement, Weights
 
 Watch = Callable[[str, int, int], bool]  # stage, how many of how many are done; returns whether to go on
 UNPLACED = Score(unplaced=1)
+BENT = Score(bent=1)  # what keeps all wishes and rules is better than this
 RANDOM_ORDERS = 3
 GOOD_ENOUGH = 200  # a cost above the bound by one part in so many, where all else is as good as it can be
 NEAR = 14  # days from where a visit is booked
 MOST_OUT = 8  # courses taken out at once
-IN_MOVES = (200.0, 5.0, 3.0, 1.0, 0.01, 1e-6)  # what each part of a score weighs while searching
+IN_MOVES = (200.0, 5.0, 3.0, 1.0, 0.5, 0.01, 1e-6)  # what each part of a score weighs while searching
 TOLERANCE = 0.03  # how much worse than the best the search may get on its way
 BACK = 0.1  # of the rounds begin at the best
+TRIES = 3  # of a round, each with the course first that could not leave
 FIRST = 0.7  # of the rounds put the course that could do better in first
 
 
@@ -45,8 +49,9 @@ def replan(
     """Return a plan for all courses: the best that was found until `go_on` said no, or `rounds` were tried.
 
     The availability counts every visit as taken, those of these courses too, and what is closed as closed. A course
-    without a place keeps the visits that are not displaced.
+    without a place keeps its visits.
     """
+    courses = with_successors(courses, availability, weights, now)
     search = _Search(courses, availability, weights, now, Random(seed))  # noqa: S311  (an order, not a secret)
     alone: dict[int, CoursePlan | None] = {}
     for number, course in enumerate(courses):
@@ -90,15 +95,15 @@ class _Search:
         self.siblings = {
             course.key: [key for key in siblings[course.patient] if key != course.key] for course in courses
         }
-        everything = Occupation(availability, {one.key: tuple(one.current.values()) for one in courses})
+        everything = Occupation(availability, {one.key: one.booked for one in courses})
+        booked = everything.copy()
         everything.release(self.courses)
-        self.empty, standing = everything, everything.copy()
-        for course in courses:
-            standing.occupy(course.key, course.standing)
+        self.empty = everything
         self.bounds: Mapping[int, Score] = {}
         self.best_alone: Mapping[int, CoursePlan | None] = {}
+        self.blocked: list[int] = []  # the course that could not stay where it is booked
         unplaced = UNPLACED._replace(unplaced=len(courses))
-        self.start = self.best = self.current = PlanState(standing, dict.fromkeys(self.courses), unplaced)
+        self.start = self.best = self.current = PlanState(booked, dict.fromkeys(self.courses), unplaced)
 
     @property
     def bound(self) -> Score:
@@ -136,12 +141,20 @@ class _Search:
     def improve(self) -> None:
         """Take some courses out, and put them in again in another order; keep it unless it is much worse.
 
-        Now and then the search goes back to the best that it knows.
+        A course that cannot leave for certain, after another has taken its booked time, is put in first. Now and then
+        the search goes back to the best that it knows.
         """
         if self.random.random() < BACK:
             self.current = self.best
         best = _weight(self.best.score)
-        self._keep(self._in_order(self._neighborhood(), self.current, best + best * TOLERANCE))
+        order = self._neighborhood()
+        for _ in range(TRIES):
+            self.blocked.clear()
+            self._keep(self._in_order(order, self.current, best + best * TOLERANCE))
+            if not self.blocked:
+                break
+            order.remove(self.blocked[0])
+            order.insert(0, self.blocked[0])
 
     def result(self, rounds: int) -> JointPlan:
         plans, unplaced = [], []
@@ -153,7 +166,9 @@ class _Search:
             occupation = self.best.occupation.copy()
             occupation.release([key])
             calendar = occupation.seen_by(course, self.siblings[key])
-            unplaced.append(Unplaced(course, why_not(course, calendar, self.weights, self.now)))
+            reasons = why_not(course, calendar, self.weights, self.now)
+            helping = suggestions(course, calendar, self.weights, self.now, reasons)
+            unplaced.append(Unplaced(course, reasons, helping))
         return JointPlan(tuple(plans), tuple(unplaced), self.best.score, self.bound, rounds, self.bounds)
 
     def _displaced_starts(self, key: int) -> list[datetime]:
@@ -161,14 +176,17 @@ class _Search:
         return [course.current[action].start for action in course.displaced]
 
     def _in_order(self, order: Sequence[int], state: PlanState, most: float) -> PlanState | None:
-        """Put courses in, one after the other; those that have no place keep what is not displaced.
+        """Put courses in, one after the other; those that have no place stay where they are booked.
 
-        None where another one has that time by then, and as soon as it cannot weigh less than `most`.
+        Those that bend something stay there, too, until their patient has agreed: no one takes the time that they would
+        leave. None where another one has that time by then, and as soon as it cannot weigh less than `most`.
         """
         occupation, answer = state.occupation.copy(), dict(state.answer)
-        occupation.release(order)
-        if state is self.start:  # everybody's other visits stay until they are moved
-            occupation = state.occupation.copy()
+        if state is not self.start:  # there everybody's visits stay until they are moved
+            occupation.release(order)
+            for key in order:
+                if self.bounds[key] >= BENT and not occupation.occupy(key, self.courses[key].booked):
+                    return None
         scores = {key: _score(plan) for key, plan in answer.items()} | {
             key: self.bounds[key] for key in order
         }
@@ -179,7 +197,11 @@ class _Search:
             if not self.bounds[key].unplaced:
                 bent = self.bounds[key].bent
                 plan = insert(course, calendar, self.weights, self.now, bent, NEAR)
-            if not occupation.occupy(key, plan.visits if plan else course.standing):
+            visits, staying = (
+                (plan.visits, course.booked if plan.bent else ()) if plan else (course.booked, ())
+            )
+            if not occupation.occupy(key, visits, staying):
+                self.blocked.append(key)
                 return None
             answer[key], scores[key] = plan, _score(plan)
             if _weight(Score.total(list(scores.values()))) > most:

@@ -21,10 +21,11 @@ class Bend(StrEnum):
     PERSON = "person"
     WEEKDAY = "weekday"
     HOURS = "hours"
+    DATE = "date"  # one on which the patient is away; only suggested
     SPACING = "spacing"
 
 
-PRICES = {Bend.PERSON: 1, Bend.WEEKDAY: 2, Bend.HOURS: 3, Bend.SPACING: 8}
+PRICES = {Bend.PERSON: 1, Bend.WEEKDAY: 2, Bend.HOURS: 3, Bend.DATE: 4, Bend.SPACING: 8}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class AffectedCourse:
     `request` asks for what is ahead, around what is done. `current` are the visits ahead as they are booked, by action,
     and `displaced` those among them that need another time, place or person. `keep` should stay if anything can be
     done about it (confirmed by the patient), what `request` pins must stay. `busy` is when the patient has other
-    visits.
+    visits. A soft gap may be up to `longer` days, or as many times 24 hours, above what the protocol allows.
+
+    `leaving` is a therapist who treats no more (0: none does), and `successor` who takes over all such courses that can
+    be had with them; successors.py chooses that one.
     """
 
     key: int
@@ -44,29 +48,39 @@ class AffectedCourse:
     displaced: frozenset[str]
     keep: frozenset[str] = frozenset()
     busy: tuple[Window, ...] = ()
+    longer: int = 3  # over a weekend, too
+    leaving: int = 0
+    successor: int = 0
 
     @property
-    def standing(self) -> list[Placement]:
-        """The visits that have not lost their time."""
-        return [visit for key, visit in self.current.items() if key not in self.displaced]
+    def booked(self) -> tuple[Placement, ...]:
+        """The visits ahead as they are booked."""
+        return tuple(self.current.values())
 
 
 class Score(NamedTuple):
     """What a plan is judged by; the first difference decides, and scores of several courses add up.
 
     `unplaced` courses; the price of what is `bent`; moves of visits that could have stayed, the ones to `keep` first;
-    displaced visits that are `retimed` (others only get another place or person); and the planner's own `cost`.
+    courses that go on `apart` from the therapist who takes over the others; displaced visits that are `retimed` (others
+    only get another place or person); and the planner's own `cost`.
     """
 
     unplaced: int = 0
     bent: int = 0
     kept_moved: int = 0
     moved: int = 0
+    apart: int = 0
     retimed: int = 0
     cost: int = 0
 
     def plus(self, other: Score) -> Score:
         return Score(*(one + more for one, more in zip(self, other, strict=True)))
+
+    @property
+    def others_moved(self) -> int:
+        """The moves of visits that could have stayed."""
+        return self.kept_moved + self.moved
 
     @classmethod
     def total(cls, scores: Sequence[Score]) -> Self:
@@ -89,11 +103,23 @@ class CoursePlan:
 
 
 @dataclass(frozen=True)
+class CourseSuggestion:
+    """A change that gives a course a place, and the plan that it leads to: None where it asks for more staff."""
+
+    text: str
+    plan: CoursePlan | None = None
+
+
+@dataclass(frozen=True)
 class Unplaced:
-    """A course for whose displaced visits no place was found; the others stay. `reasons` say why, where it is known."""
+    """A course for whose displaced visits no place was found: all its visits stay.
+
+    `reasons` say why, if known; each of the `suggestions` would help on the calendar as the other plans leave it.
+    """
 
     course: AffectedCourse
     reasons: tuple[Reason, ...] = ()
+    suggestions: tuple[CourseSuggestion, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from itertools import pairwise
 
 import pytest
 
+from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Availability, Weights, check, propose
 from scheduler.domain.planner.many.occupation import Occupation
 from scheduler.domain.planner.many.search import replan
 from scheduler.domain.planner.many.values import AffectedCourse, Bend, Score
 from scheduler.domain.planner.values import Calendar, Request
+from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window
-from tests.domain.planner.clinics import MONDAY, NOW, at, calendar, course, day, staff
+from tests.domain.planner.clinics import MONDAY, NEW_YORK, NOW, at, calendar, course, day, phase, staff
 from tests.domain.planner.many.closures import closed_on, closure
 
 SMALL = {
@@ -48,7 +50,7 @@ def planned(instance, rounds=5, **more):
 def visits_after(instance, found):
     """Return the visits of each affected course as they are after the re-planning."""
     after = {plan.course.key: plan.visits for plan in found.plans}
-    return after | {one.course.key: tuple(one.course.standing) for one in found.unplaced}
+    return after | {one.course.key: one.course.booked for one in found.unplaced}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -203,6 +205,59 @@ def test_a_gap_is_bent_last_and_named():
 
     assert found.plans[0].bent == (Bend.SPACING,)
     assert found.plans[0].bent_gaps == ("infusion-2",)
+    never = replace(affected, longer=0)
+    assert replan([never], shut, Weights(), now=NOW, go_on=always).score.unplaced == 1
+
+
+def test_nobody_takes_a_time_that_another_leaves_only_if_its_patient_agrees():
+    """One visit a day fits: the first course must break its spacing, and would leave the Friday."""
+    phases = (phase("visit", 60, Role.CHAIR),)
+    open_on = [day(number) for number in range(21)]
+    free = calendar(21, staff(1, 0, 0, 0, 0), open_on=open_on, closes="10:00")
+    chain = Request(course(3, (2, 2, 2), therapy=False, phases=phases), MONDAY, count=1)
+    single = Request(course(1, therapy=False, phases=phases), day(1), count=1)
+    occupation = Occupation(Availability(free), {})
+    for key, request in enumerate((chain, single)):
+        occupation.occupy(key, propose(request, occupation.availability, now=NOW)[0].visits)
+    first, second = ({visit.action: visit for visit in occupation.held[key]} for key in (0, 1))
+    assert [visit.start.day for visit in (*first.values(), *second.values())] == [30, 2, 4, 1]
+    shut = closed_on(free, [Window(at(day(1), "00:00"), at(day(3), "00:00"))], occupation)
+    pinned = replace(chain, pinned={"infusion-1": first["infusion-1"].start})
+    courses = [
+        AffectedCourse(0, 0, pinned, first, frozenset({"infusion-2"})),
+        AffectedCourse(1, 1, single, second, frozenset(second)),
+    ]
+
+    found = replan(courses, shut, Weights(), now=NOW, go_on=always, rounds=10)
+
+    asked_for, certain = found.plans
+    assert asked_for.bent == (Bend.SPACING,) and certain.bent == ()
+    assert [visit.start.day for visit in asked_for.visits] == [30, 3, 5]
+    assert certain.visits[0].start.day == 6, "the Friday stays theirs"
+
+
+def test_nobody_takes_the_chair_of_a_visit_that_has_no_new_time_yet():
+    chair, therapist = staff(1, 0, 0, 0, 1)
+    free = calendar(14, (chair, therapist), closes="10:00")
+    with_therapist = course(1, therapy=False, phases=(phase("visit", 60, Role.CHAIR, Role.THERAPIST),))
+    alone = course(1, therapy=False, phases=(phase("visit", 60, Role.CHAIR),))
+    requests = [Request(with_therapist, day(1), count=1), Request(alone, MONDAY, count=1)]
+    occupation = Occupation(Availability(free), {})
+    for key, request in enumerate(requests):
+        occupation.occupy(key, propose(request, occupation.availability, now=NOW)[0].visits)
+    shut = Window(at(MONDAY, "00:00"), at(day(1), "00:00"))
+    away = Window(at(MONDAY, "00:00"), at(day(14), "00:00"))
+    closed = Occupation(Availability(replace(free, closures={None: [shut], therapist.id: [away]})), {})
+    courses = []
+    for key, visits in occupation.held.items():
+        closed.occupy(key, visits)
+        current = {visit.action: visit for visit in visits}
+        courses.append(AffectedCourse(key, key, requests[key], current, frozenset(current)))
+
+    found = replan(courses, closed.availability, Weights(), now=NOW, go_on=always, rounds=3)
+
+    assert [one.course.key for one in found.unplaced] == [0]
+    assert [local_on(visit.start, NEW_YORK) for visit in found.plans[0].visits] == [day(2)]
 
 
 def test_two_courses_of_one_patient_never_meet():
