@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +16,8 @@ from scheduler.domain.planner.values import Done, Placement, Segment
 from scheduler.domain.plans import Action, Role
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.allocation import PATIENT, Allocation
-from scheduler.models.appointment import Appointment, Participant
+from scheduler.models.appointment import Appointment, Participant, appointments_of
+from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
@@ -79,9 +81,11 @@ def put(appointment: Appointment, visit: Placement, people: People) -> None:
 
 
 def as_booked(action: Action, appointment: Appointment) -> Action:
-    """Return an action with the phases that its visit really has (a longer infusion), and booked."""
+    """Return an action with the phases that its visit really has (a longer infusion), where it is, and booked."""
     phases = tuple(phase_of(document) for document in appointment.phases)
-    return replace(action, phases=phases, proposed=False)
+    place = appointment.location
+    site = place.site.resource_id if place is not None else action.site
+    return replace(action, phases=phases, proposed=False, site=site)
 
 
 def action_of(appointment: Appointment) -> Action:
@@ -92,7 +96,7 @@ def action_of(appointment: Appointment) -> Action:
     if appointment.care_plan is not None:
         for action in appointment.care_plan.plan_definition.plan.actions:
             if action.key == appointment.action:
-                return as_booked(action, appointment)
+                return as_booked(replace(action, site=site_of_course(appointment.care_plan)), appointment)
     phases = tuple(phase_of(document) for document in appointment.phases)
     return Action(
         key=appointment.action,
@@ -104,7 +108,22 @@ def action_of(appointment: Appointment) -> Action:
         series_length=appointment.series_length,
         visible=appointment.visible,
         dosing=appointment.dosing,
+        site=appointment.location.site.resource_id if appointment.location is not None else None,
     )
+
+
+def site_of_course(care_plan: CarePlan) -> int | None:
+    """Return where a course takes place, by the site's resource id: where most of its visits are, the later ones first.
+
+    Before any has a chair or room it is the site that was asked for.
+    """
+    sites = Counter(
+        one.location.site.resource_id
+        for one in reversed(appointments_of(care_plan))
+        if one.location is not None and not one.status.is_off
+    )
+    wished: int | None = care_plan.wishes.get("site")
+    return sites.most_common(1)[0][0] if sites else wished
 
 
 def visit_of(appointment: Appointment, rows: Iterable[Allocation]) -> Placement:

@@ -25,7 +25,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import displaced
+from scheduler.services.clinic import displaced, sites
 from scheduler.services.clinic.displaced import Displaced
 from scheduler.services.planning import availability
 from scheduler.services.planning.courses import rest, to_come, to_keep, with_lengths
@@ -63,13 +63,15 @@ def displaced_visits(session: Session, actor: Actor, scope: Scope, now: datetime
     found = displaced.ahead(session, actor.clinic, now)
     if scope.window is None and scope.resource_id is None:
         return found
-    used = of_appointments(session, [one.visit.id for one in found])
-    return [one for one in found if _is_in(scope, used.get(one.visit.id, ()))]
+    used, closed = of_appointments(session, [one.visit.id for one in found]), None
+    if scope.resource_id is not None:
+        closed = sites.closing_with(session, actor.clinic.id, scope.resource_id)
+    return [one for one in found if _is_in(scope, closed, used.get(one.visit.id, ()))]
 
 
-def _is_in(scope: Scope, used: Iterable[Allocation]) -> bool:
+def _is_in(scope: Scope, closed: Collection[int] | None, used: Iterable[Allocation]) -> bool:
     return any(
-        scope.resource_id in (None, row.resource_id)
+        (closed is None or row.resource_id in closed)
         and (scope.window is None or Window(row.start_at, row.end_at).overlaps(scope.window))
         for row in used
     )
