@@ -328,6 +328,13 @@ class Plan:
             return self
         return replace(self, actions=tuple(replace(action, site=site) for action in self.actions))
 
+    def with_site(self, key: str, site: int | None) -> Plan:
+        """Return the plan with one of its visits at another site."""
+        if all(action.key != key or action.site == site for action in self.actions):
+            return self
+        moved = (replace(action, site=site) if action.key == key else action for action in self.actions)
+        return replace(self, actions=tuple(moved))
+
     @property
     def firm(self) -> tuple[Action, ...]:
         """The actions that are booked, in order."""

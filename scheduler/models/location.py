@@ -38,6 +38,9 @@ class Location(InClinic, Public, Model):
         return self.resource.kind
 
 
+Where = Location | Site  # what a person may ask for: this very chair or room, or any at a site
+
+
 def active(session: Session, clinic_id: int) -> list[Location]:
     """Return the chairs and rooms in use, in the board's order."""
     query = select(Location).where(Location.clinic_id == clinic_id, Location.active)

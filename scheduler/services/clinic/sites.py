@@ -29,6 +29,7 @@ from scheduler.services.trail import audit
 
 __all__ = [
     "active",
+    "asked",
     "by_resource",
     "choices",
     "closing_with",
@@ -134,6 +135,16 @@ def usual(session: Session, clinic: Clinic, patient: Patient | None) -> Site:
         if found is not None:
             return found
     return first(session, clinic)
+
+
+def asked(session: Session, clinic: Clinic, public_id: str, field: str, patient: Patient) -> Site:
+    """Return the site with this id, or the patient's usual one. Raises NotFound, and Invalid for one not in use."""
+    if not public_id:
+        return usual(session, clinic, patient)
+    site = get(session, clinic, public_id)
+    if not site.active:
+        raise Invalid([(field, f"{site.name} is not in use")])
+    return site
 
 
 def _added(session: Session, clinic: Clinic, values: Mapping[str, Any]) -> Site:

@@ -18,7 +18,7 @@ from scheduler.domain.plans import Action, Edge, Offset, Role, Unit
 from scheduler.domain.spacing import amounts
 from scheduler.domain.text import upper_first
 from scheduler.models.clinic import Clinic
-from scheduler.models.location import Location
+from scheduler.models.location import Location, Where
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.schedule import closures
 from scheduler.services.planning.placing import DayCalendars, alone
@@ -150,9 +150,9 @@ class Explainer:
         return upper_first(listed([self.names.get(role, role.value) for role in asked]))
 
 
-def names_by_role(location: Location | None, practitioners: Iterable[Practitioner]) -> dict[Role, str]:
+def names_by_role(location: Where | None, practitioners: Iterable[Practitioner]) -> dict[Role, str]:
     """Return what the chosen place and people are called, by the roles that they may have."""
-    names = {Role(location.kind.value): location.name} if location else {}
+    names = {Role(location.kind.value): location.name} if isinstance(location, Location) else {}
     return names | {role: person.name for person in practitioners for role in person.roles}
 
 

@@ -19,7 +19,8 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.opening import Opening
 from scheduler.models.waitlist import WaitlistEntry
 from scheduler.services.actors import Actor
-from scheduler.services.planning import proposals
+from scheduler.services.clinic import sites
+from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.course_rules import without_course
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.wishes import CourseRequest
@@ -98,16 +99,16 @@ def fits_at(
             action = definition.plan.action(entry.action)
             if without_course(action):
                 return None
-            return Candidate(
-                entry, start, (), (place(session, actor, entry.patient, action, start, now),), 0
-            )
-        proposed = proposals.propose(session, actor, course_wishes(actor.clinic, entry, start), now)
+            site = sites.usual(session, actor.clinic, entry.patient)
+            action = assignments.placed_at(action, site)
+            return Candidate(entry, start, (), (place(session, actor, entry.patient, action, start, now),), 0)
+        proposed = proposals.propose(session, actor, course_wishes(session, actor.clinic, entry, start), now)
         return Candidate(entry, start, (), proposed[0].visits, 0)
     except REFUSED:
         return None
 
 
-def course_wishes(clinic: Clinic, entry: WaitlistEntry, start: datetime) -> CourseRequest:
+def course_wishes(session: Session, clinic: Clinic, entry: WaitlistEntry, start: datetime) -> CourseRequest:
     """Return the wishes of a patient who waits for a course that begins at `start`. The entry names a protocol."""
     if entry.plan_definition is None:
         raise ValueError("the entry is about a booked visit")
@@ -121,6 +122,7 @@ def course_wishes(clinic: Clinic, entry: WaitlistEntry, start: datetime) -> Cour
         latest=entry.latest,
         pinned={first.key: start},
         count=1,
+        site=sites.usual(session, clinic, entry.patient),
     )
 
 
