@@ -1,10 +1,10 @@
 """One visit, with three counters that must not be mixed up.
 
 `sequence` counts what a calendar shows (start, end, place, iCalendar STATUS) and `changed_at` is the time of that
-change: SEQUENCE, DTSTAMP and LAST-MODIFIED of feed and mail. `schedule_version` counts that the time changed or that
-the visit became live or not live: reminders, private links and the sending check are bound to it. `row_version` counts
-any edit: the ETag. `changed_at` alone moves on when calendars only call a visit something else. The wall-clock start is
-kept beside the instant, because zone rules change under bookings.
+change: SEQUENCE, DTSTAMP and LAST-MODIFIED of feed and mail. `schedule_version` counts that the time or the site
+changed or that the visit became live or not live: reminders, private links and the sending check are bound to it.
+`row_version` counts any edit: the ETag. `changed_at` alone moves on when calendars only call a visit something else.
+The wall-clock start is kept beside the instant, because zone rules change under bookings.
 """
 
 from __future__ import annotations

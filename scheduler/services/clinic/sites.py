@@ -30,7 +30,6 @@ from scheduler.services.trail import audit
 __all__ = [
     "active",
     "asked",
-    "by_resource",
     "choices",
     "closing_with",
     "create",
@@ -95,12 +94,6 @@ def get(session: Session, clinic: Clinic, public_id: str) -> Site:
     if site is None:
         raise NotFound
     return site
-
-
-def by_resource(session: Session, clinic_id: int, resource_id: int | None) -> Site | None:
-    """Return the site of a resource; None where there is none."""
-    query = select(Site).where(Site.clinic_id == clinic_id, Site.resource_id == resource_id)
-    return session.scalar(query)
 
 
 def closing_with(session: Session, clinic_id: int, resource_id: int) -> set[int]:

@@ -137,7 +137,7 @@ def book_visit(
 def _site(session: Session, actor: Actor, patient: Patient, care_plan: CarePlan | None) -> Site:
     """Return where a visit is when nobody says."""
     known = site_of_course(care_plan) if care_plan is not None else None
-    return sites.by_resource(session, actor.clinic.id, known) or sites.usual(session, actor.clinic, patient)
+    return known or sites.usual(session, actor.clinic, patient)
 
 
 def announce(

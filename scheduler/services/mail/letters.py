@@ -25,6 +25,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
+from scheduler.models.site import address_of, phone_of
 from scheduler.models.user import User
 from scheduler.models.visit_answer import check_in_of
 from scheduler.notify.layout import Paragraph, as_html, as_text, blocks
@@ -43,9 +44,11 @@ from scheduler.services.mail.letter_words import (
     PREPARING,
     held_words,
     named_to_proxy,
+    names_places,
     preparation,
     proposed_lines,
     proposed_times,
+    site_of,
     visit_line,
     words_for,
 )
@@ -275,7 +278,8 @@ def _mail(
     values["calendar_note"] = objects.note
     if message.recipient == "proxy" and patient is not None:
         values["patient"] = named_to_proxy(patient, clinic, speech.language)
-    visits = [visit_line(clinic, message, appointment, speech) for appointment in about]
+    places = names_places(message, about)
+    visits = [visit_line(clinic, message, one, speech, with_place=places) for one in about]
     visits += proposed_lines(clinic, message, speech)
     if clinic.settings.reminder_preparation and reader.in_the_open and kind.removeprefix(PROXY) in PREPARING:
         visits = [
@@ -331,11 +335,12 @@ def _values(
     first = starts[0] if starts else now
     version = message.subjects[0].schedule_version if len(message.subjects) == 1 else 0
     epoch = patient.link_epoch if patient else 0
+    site = site_of(about)
     values = {
         "first_name": reader.first_name,
         "clinic": clinic.settings.mail_name or clinic.name,
-        "phone": clinic.phone,
-        "address": clinic.address,
+        "phone": phone_of(clinic, site),
+        "address": address_of(clinic, site),
         "link": page_url(head.public_url, page_token(head.keys, message, VISITS, version, epoch)),
         "date": speech.day(first),
         "time": speech.time(first),

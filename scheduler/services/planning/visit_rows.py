@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.plan_files import phase_document, phase_of
@@ -22,6 +22,7 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 
 class People:
@@ -96,7 +97,8 @@ def action_of(appointment: Appointment) -> Action:
     if appointment.care_plan is not None:
         for action in appointment.care_plan.plan_definition.plan.actions:
             if action.key == appointment.action:
-                return as_booked(replace(action, site=site_of_course(appointment.care_plan)), appointment)
+                site = None if appointment.location else site_of_course(appointment.care_plan)
+                return as_booked(replace(action, site=site.resource_id if site else None), appointment)
     phases = tuple(phase_of(document) for document in appointment.phases)
     return Action(
         key=appointment.action,
@@ -112,18 +114,20 @@ def action_of(appointment: Appointment) -> Action:
     )
 
 
-def site_of_course(care_plan: CarePlan) -> int | None:
-    """Return where a course takes place, by the site's resource id: where most of its visits are, the later ones first.
+def site_of_course(care_plan: CarePlan) -> Site | None:
+    """Return where a course takes place: where most of its visits are, of equally many the later ones.
 
     Before any has a chair or room it is the site that was asked for.
     """
     sites = Counter(
-        one.location.site.resource_id
+        one.location.site
         for one in reversed(appointments_of(care_plan))
         if one.location is not None and not one.status.is_off
     )
-    wished: int | None = care_plan.wishes.get("site")
-    return sites.most_common(1)[0][0] if sites else wished
+    if sites:
+        return sites.most_common(1)[0][0]
+    session, wished = object_session(care_plan), care_plan.wishes.get("site")
+    return session.get(Site, wished) if session and wished else None
 
 
 def visit_of(appointment: Appointment, rows: Iterable[Allocation]) -> Placement:

@@ -19,7 +19,6 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.site import Site
-from scheduler.services.clinic import sites
 from scheduler.services.planning.visit_rows import site_of_course
 
 
@@ -87,7 +86,7 @@ class CourseRequest:
             "skipped": sorted(self.skipped),
             "slack": {action: list(gap) for action, gap in sorted(self.slack.items())},
             "dosing_only": self.dosing_only,
-            "site": self.site.resource_id if self.site else None,
+            "site": self.site.id if self.site else None,
         }
 
 
@@ -114,7 +113,7 @@ def from_document(
         skipped=frozenset(document.get("skipped", ())),
         slack={action: (least, most) for action, (least, most) in document.get("slack", {}).items()},
         dosing_only=document.get("dosing_only", False),
-        site=sites.by_resource(session, patient.clinic_id, document.get("site")),
+        site=session.get(Site, document["site"]) if document.get("site") else None,
     )
 
 
@@ -124,8 +123,7 @@ def of_care_plan(session: Session, care_plan: CarePlan) -> CourseRequest:
     What is planned now is planned where the course takes place now.
     """
     wishes = from_document(session, care_plan.patient, care_plan.plan_definition, care_plan.wishes)
-    site = sites.by_resource(session, care_plan.clinic_id, site_of_course(care_plan))
-    return replace(wishes, pinned={}, site=site)
+    return replace(wishes, pinned={}, site=site_of_course(care_plan))
 
 
 def _time(text: str | None) -> time | None:

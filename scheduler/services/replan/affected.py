@@ -19,6 +19,7 @@ from scheduler.domain.planner.many.occupation import Occupation
 from scheduler.domain.planner.many.values import AffectedCourse
 from scheduler.domain.planner.values import Request
 from scheduler.domain.windows import Window
+from scheduler.models import location as locations
 from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
@@ -100,7 +101,7 @@ def courses(
     visits that must stay where they are.
     """
     lost = {one.id for one in visits}
-    people = _people(session, actor)  # held, so that no course asks for them again
+    held = [*_people(session, actor), *locations.every(session, actor.clinic.id)]  # none is asked for again
     plans = _care_plans(session, {one.care_plan_id for one in visits if one.care_plan_id is not None})
     by_patient = dosing_rows_of(session, {one.patient_id for one in visits})
     found: list[tuple[Request, dict[str, Appointment], Patient]] = []
@@ -122,7 +123,7 @@ def courses(
             apart = apart_from(by_patient.get(row.patient_id, ()), request.plan, row.care_plan)
             stay = {row.action: row.start_at} if row.public_id in pinned else {}
             found.append((replace(request, not_on=apart, pinned=stay), {row.action: row}, row.patient))
-    del people  # until here
+    del held  # until here
     every = [row for _, rows, _ in found for row in rows.values()]
     lost |= {one.visit.id for one in displaced.among(session, actor.clinic, every)}
     used = of_appointments(session, [row.id for row in every])
