@@ -31,6 +31,7 @@ PURPOSES = {
     "retention": "erasing records after their retention period",
     "seal": "sealing the audit trail",
     "tasks": "notifying more people of tasks that were not taken",
+    "waitlist": "offering time that got free",
     "worker": "imports and longer searches",
     "zones": "changes of time zone rules",
 }

@@ -20,6 +20,7 @@ class MessageKind(StrEnum):
     LINK = "link"
     REQUEST_ANSWER = "request-answer"
     PROPOSAL = "proposal"
+    OFFER = "offer"
     ADDRESS = "address"
     DIGEST = "digest"
     NOTICE = "notice"
@@ -43,7 +44,7 @@ ANNOUNCING = frozenset({_K.CONFIRMATION, _K.CHANGE, _K.CANCELLATION})
 REMINDING = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER, _K.CHECK_IN, _K.BOOSTER})
 BEFORE_A_VISIT = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER})  # not sent while it is displaced
 # a clinic may reword them: none carries the key to an account or warns of a change of address
-REWORDABLE = ANNOUNCING | REMINDING | {_K.LINK, _K.PROPOSAL, _K.DIGEST, _K.NOTICE}
+REWORDABLE = ANNOUNCING | REMINDING | {_K.LINK, _K.PROPOSAL, _K.OFFER, _K.DIGEST, _K.NOTICE}
 _WORDS = {
     _K.CONFIRMATION: "Confirmation",
     _K.CHANGE: "Change",
@@ -56,6 +57,7 @@ _WORDS = {
     _K.LINK: "New link",
     _K.REQUEST_ANSWER: "Answer to a request",
     _K.PROPOSAL: "Proposed appointments",
+    _K.OFFER: "Offer of an earlier time",
     _K.ADDRESS: "Change of address",
     _K.DIGEST: "Daily email to the front desk",
     _K.NOTICE: "Alert to the front desk",

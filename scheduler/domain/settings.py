@@ -95,6 +95,12 @@ class ClinicSettings:
     patient_move_hours: int = 48
     patient_moves_most: int = 2  # requests for one visit
     patient_fixed_kinds: tuple[str, ...] = ()  # kinds of visit that cannot be asked to move
+    # offers of time that got free, to those who wait for an earlier one
+    offers_automatic: bool = False  # the clock offers; else the desk does
+    offers_at_once: int = 3  # how many are asked at the same time; the first yes counts
+    offer_minutes: int = 60  # how long an offer holds
+    offer_lead_minutes: int = 120  # time that opens sooner is not offered by itself
+    offers_a_day: int = 2  # to one patient, by itself
     check_in_kinds: tuple[str, ...] = (
         "infusion",
         "session",

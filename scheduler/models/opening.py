@@ -1,7 +1,7 @@
-"""Time that got free and somebody else could use, and what is asked of patients about it.
+"""Time that got free and someone else could use, and what is asked of patients about it.
 
 While offers are out, an opening holds what they need: allocation rows that belong to it instead of to a visit
-(models/allocation.py), so nobody else can book that time. The first patient who says yes gets it.
+(models/allocation.py), so no one else can book that time. The first patient who says yes gets it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class OpeningCause(StrEnum):
     CANCELED = "canceled"
     MOVED = "moved"
     MISSED = "missed"
-    EXPIRED = "expired"  # a reservation or an offer that nobody took
+    EXPIRED = "expired"  # a reservation or an offer that no one took
     REOPENED = "reopened"  # a closure was lifted
     HOURS = "hours"  # hours were added
 
@@ -57,7 +57,7 @@ class OfferState(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     EXPIRED = "expired"  # no answer in time
-    TAKEN = "taken"  # somebody else said yes first
+    TAKEN = "taken"  # someone else said yes first
     WITHDRAWN = "withdrawn"  # by the desk, or because the visit or the opening changed
 
 
@@ -65,8 +65,8 @@ class Opening(InClinic, Public, Model):
     """`resource_ids` are the place and the people that got free from `start_at` to `end_at`; empty: all of the clinic.
 
     `appointment_id` is the visit that left it. `depth` counts the accepted offers that led to it: a patient who comes
-    earlier leaves a later time. `held_until` is when the offers that are out end; None while none is out. `waves` is how
-    many rounds of offers there were.
+    earlier leaves a later time. `held_until` is when the offers that are out end; None while none is out. `waves` is
+    how many rounds of offers there were, `looked_at` when the clock last looked for someone who could take it.
     """
 
     __tablename__ = "opening"
@@ -90,6 +90,7 @@ class Opening(InClinic, Public, Model):
     end_at: Mapped[datetime] = mapped_column(UTCDateTime)
     depth: Mapped[int] = mapped_column(default=0)
     waves: Mapped[int] = mapped_column(default=0)
+    looked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     held_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -109,8 +110,9 @@ class Opening(InClinic, Public, Model):
 class Offer(InClinic, Public, Model):
     """An opened time offered to one who waits: the start, and until when the answer counts.
 
-    `schedule_version` is that of the visit that would move (0: nothing is booked yet). `by_phone` offers are on the call
-    list; the others are mailed. `answered_by_id` is the member of staff who entered the answer; None: the patient.
+    `schedule_version` is that of the visit that would move (0: nothing is booked yet). `by_phone` offers are for the
+    desk to make; the others are mailed. `answered_by_id` is the member of staff who entered the answer; None: the
+    patient.
     """
 
     __tablename__ = "offer"
@@ -147,3 +149,8 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> Opening | 
     return session.scalar(
         select(Opening).where(Opening.clinic_id == clinic_id, Opening.public_id == public_id)
     )
+
+
+def offers_of(session: Session, entry: WaitlistEntry) -> list[Offer]:
+    """Return everything that was offered to one who waits, in order."""
+    return list(session.scalars(select(Offer).where(Offer.entry_id == entry.id).order_by(Offer.id)))

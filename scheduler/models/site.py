@@ -6,6 +6,8 @@ hours and closures are kept for it as for a chair: they cut those of its chairs 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -54,10 +56,17 @@ def by_public_id(session: Session, clinic_id: int, public_id: str) -> Site | Non
     return session.scalar(query)
 
 
-def address_of(clinic: Clinic, site: Site | None) -> str:
-    """Return where a visit at this site is. A site with an address of its own is named before it."""
-    return f"{site.name}, {site.address}" if site is not None and site.address else clinic.address
+@dataclass(frozen=True)
+class ContactDetails:
+    """Where patients come, and whom they call."""
+
+    address: str
+    phone: str
 
 
-def phone_of(clinic: Clinic, site: Site | None) -> str:
-    return (site.phone if site is not None else "") or clinic.phone
+def contact_of(clinic: Clinic, site: Site | None) -> ContactDetails:
+    """Return the details of a site, or of the clinic. A site with an address of its own is named before it."""
+    if site is None:
+        return ContactDetails(clinic.address, clinic.phone)
+    address = f"{site.name}, {site.address}" if site.address else clinic.address
+    return ContactDetails(address, site.phone or clinic.phone)

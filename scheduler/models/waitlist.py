@@ -44,11 +44,12 @@ class WaitlistOutcome(StrEnum):
 
 
 class WaitlistEntry(InClinic, Public, Model):
-    """`appointment_id` is the visit that could be earlier. Without one the patient waits for a first booking: of a visit
-    of the kind `action` in the protocol, or (without `action`) of a whole course of it.
+    """`appointment_id` is the visit that could be earlier. Without one the patient waits for a first booking: of the
+    visit `action` of the protocol, or (without `action`) of a whole course of it.
 
-    `until_on` is the last clinic-local day that helps. `weekdays` (ISO, empty: any), `earliest` and `latest` say when the
-    patient can come, `notice_hours` how long before the patient must know. `side` is who asked: staff, patient or api.
+    `until_on` is the last clinic-local day that helps. `weekdays` (ISO, empty: any), `earliest` and `latest` say when
+    the patient can come, `notice_hours` how long before the patient must know. `side` is who asked: staff, patient or
+    api.
     """
 
     __tablename__ = "waitlist_entry"
@@ -56,9 +57,7 @@ class WaitlistEntry(InClinic, Public, Model):
         refers("patient_id", "patient"),
         refers("appointment_id", "appointment"),
         refers("plan_definition_id", "plan_definition"),
-        Index(
-            "ix_waitlist_entry_waits", "clinic_id", sqlite_where=text(WAITS), postgresql_where=text(WAITS)
-        ),
+        Index("ix_waitlist_entry_waits", "clinic_id", sqlite_where=text(WAITS), postgresql_where=text(WAITS)),
         Index(  # a visit is waited for once
             "ix_waitlist_entry_visit",
             "appointment_id",
@@ -111,3 +110,9 @@ def waiting_for(session: Session, appointment: Appointment) -> WaitlistEntry | N
         WaitlistEntry.appointment_id == appointment.id, WaitlistEntry.ended_at.is_(None)
     )
     return session.scalar(query)
+
+
+def of_patient(session: Session, patient: Patient) -> list[WaitlistEntry]:
+    """Return everything that a patient has waited for, in order."""
+    query = select(WaitlistEntry).where(WaitlistEntry.patient_id == patient.id)
+    return list(session.scalars(query.order_by(WaitlistEntry.id)))

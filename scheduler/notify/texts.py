@@ -52,6 +52,7 @@ OWN = {
     "digest": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
+    "offer": COMMON | {"held"},
     "proposal": COMMON | {"held"},
     "task-notice": STAFF,
 }
@@ -67,6 +68,7 @@ FOR_PROXIES = frozenset(
         "driver",
         "link",
         "new-place",
+        "offer",
         "proposal",
         "reinstated",
         "reminder",

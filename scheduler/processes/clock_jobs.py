@@ -30,6 +30,7 @@ from scheduler.services.patient import erasure, mail_to_read
 from scheduler.services.task import answers
 from scheduler.services.transfer import imports_patients
 from scheduler.services.visit import changes, zone_drift, zone_rules
+from scheduler.services.waitlist import running
 from scheduler.transactions import take_turns
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,11 @@ def write_digests(app: Flask) -> str:
 def escalate_tasks(app: Flask) -> str:
     """Notify more people of tasks that were not taken in time."""
     return in_each_clinic(app, "tasks", "escalated", answers.due_clinics, answers.escalate_due)
+
+
+def offer_openings(app: Flask) -> str:
+    """End what is over of the waitlist, and offer time that got free where the clinics want that."""
+    return in_each_clinic(app, "waitlist", "offered", running.due_clinics, running.run)
 
 
 def erase_retained(app: Flask) -> str:

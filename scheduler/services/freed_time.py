@@ -1,6 +1,6 @@
-"""Noting that time got free which somebody else could use: a row of `opening`, in the transaction that frees it.
+"""Noting that time got free which someone else could use: a row of `opening`, in the transaction that frees it.
 
-The writer of appointments calls this for what visits let go of, the schedules for what opens again. What becomes of an
+The writer of appointments calls this for what visits release, the schedules for what opens again. What becomes of an
 opening is the waitlist's matter (services/waitlist/).
 """
 
@@ -17,7 +17,7 @@ from scheduler.models.allocation import PATIENT, Allocation
 from scheduler.models.appointment import Appointment
 from scheduler.models.opening import Opening, OpeningCause
 
-LEAST = timedelta(minutes=15)  # shorter times help nobody
+LEAST = timedelta(minutes=15)  # shorter times help no one
 
 
 def visit_left(
@@ -28,7 +28,7 @@ def visit_left(
     cause: OpeningCause,
     now: datetime,
 ) -> None:
-    """Note what a visit let go of, apart from what it uses again; nothing of a visit that patients do not come to."""
+    """Note what a visit released, apart from what it uses again; nothing of a visit that patients do not come to."""
     if not row.visible:
         return
     own = [one for one in released if one.role != PATIENT]

@@ -24,6 +24,7 @@ CLOCK = {  # seconds between two runs of each job of the clock
     "expiry": 60,
     "digest": 60,
     "tasks": 60,
+    "waitlist": 15,
     INBOX: 60,
     "prune": 3600,
     "retention": 3600,

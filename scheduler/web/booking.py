@@ -165,7 +165,7 @@ def email() -> Response:
     form.setlist("pinned", [wish_form.pin_text(one) for one in held.visits])
     path = url_for(".new", **form.to_dict(flat=False))  # type: ignore[arg-type]  # lists are repeated
     visits = [_proposed(plan.action(one.action), one) for one in held.visits]
-    emailed_proposals.email(db.session(), actor(), wishes.patient, visits, path, now)
+    emailed_proposals.email(db.session(), actor(), wishes.patient, visits, path, now, site=wishes.site)
     db.session.commit()
     flash(f"Emailed to {wishes.patient.name}. These times are not held. The answer appears under To do.")
     return redirect(url_for("patients.show", patient_id=wishes.patient.public_id), 303)

@@ -33,6 +33,7 @@ IN = {
     "link": "rewordable",
     "request-answer": "",
     "proposal": "rewordable",
+    "offer": "rewordable",
     "address": "",
     "digest": "staff rewordable",
     "notice": "staff rewordable",

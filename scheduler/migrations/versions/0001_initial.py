@@ -820,6 +820,7 @@ def upgrade() -> None:
     sa.Column('end_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('depth', sa.Integer(), nullable=False),
     sa.Column('waves', sa.Integer(), nullable=False),
+    sa.Column('looked_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('held_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),

@@ -13,14 +13,14 @@ from scheduler.domain.localtime import from_minute
 from scheduler.domain.message_kinds import TO_STAFF
 from scheduler.domain.settings import ProxyNames, VisitTypes
 from scheduler.domain.status import Response
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, sites_of
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.open_requirements import DRIVER, rules_for
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import open_for
 from scheduler.models.preparations import steps
-from scheduler.models.site import Site, address_of
+from scheduler.models.site import contact_of
 from scheduler.notify.layout import VisitLine
 from scheduler.notify.texts import FOR_PROXIES, PROXY
 from scheduler.notify.words import Tongue
@@ -41,6 +41,13 @@ DRIVER_LINE = {
 HELD = {
     "en": "We are holding these times for you until {day}, {time}.",
     "es": "Le guardamos estas horas hasta el {day}, {time}.",
+}
+ANSWER_BY = {
+    "en": "Please answer by {day}, {time}. Other patients may have been asked too: the first yes gets the time.",
+    "es": (
+        "Por favor, responda antes del {day}, {time}. Es posible que se haya preguntado también a otros pacientes: "
+        "la hora es para quien primero diga que sí."
+    ),
 }
 NOT_HELD = {
     "en": "Until they are booked, these times may be given to other patients.",
@@ -87,16 +94,9 @@ def preparation(visit: Appointment, speech: Tongue) -> tuple[str, ...]:
     return (*found, DRIVER_LINE[speech.language]) if needs_driver else tuple(found)
 
 
-def site_of(about: Sequence[Appointment]) -> Site | None:
-    """Return where these visits are; None when that is several sites, or none."""
-    sites = {one.location.site for one in about if one.location is not None}
-    return sites.pop() if len(sites) == 1 else None
-
-
 def names_places(message: Message, about: Sequence[Appointment]) -> bool:
     """Tell whether each visit must say where it is: they are at several sites, or one is at another than before."""
-    sites = {one.location.site for one in about if one.location is not None}
-    return len(sites) > 1 or any(_is_elsewhere(message, one) for one in about)
+    return len(sites_of(about)) > 1 or any(_is_elsewhere(message, one) for one in about)
 
 
 def visit_line(
@@ -113,7 +113,7 @@ def visit_line(
         what=speech.visit_type(appointment.title, appointment.position, appointment.series_length)
         if clinic.settings.visit_types == VisitTypes.EMAIL.value
         else "",
-        place=address_of(clinic, place.site) if with_place and place is not None else "",
+        place=contact_of(clinic, place.site).address if with_place and place is not None else "",
     )
     was = _was(message, appointment)
     if was is None or was == (start, end) or shown.cancelled:
@@ -141,12 +141,13 @@ def proposed_times(message: Message) -> list[tuple[datetime, datetime]]:
 
 
 def held_words(message: Message, speech: Tongue) -> str:
-    """Return until when the proposed times are held, or that they are not."""
+    """Return until when the proposed times are held, or that they are not; of an offer, until when to answer."""
     minute = message.values.get("held_until")
     if minute is None:
         return NOT_HELD[speech.language]
     until = from_minute(minute)
-    return HELD[speech.language].format(day=speech.day(until), time=speech.time(until))
+    words = ANSWER_BY if message.kind is MessageKind.OFFER else HELD
+    return words[speech.language].format(day=speech.day(until), time=speech.time(until))
 
 
 def _proposed(message: Message) -> list[dict[str, Any]]:

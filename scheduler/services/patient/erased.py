@@ -27,6 +27,7 @@ from scheduler.models.patient_request import PatientRequest
 from scheduler.models.requirement import Requirement
 from scheduler.models.task import Task
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
+from scheduler.models.waitlist import WaitlistEntry
 
 ERASED_VALUES: dict[str, Any] = {
     "given_name": "Erased",
@@ -78,6 +79,7 @@ PERSONAL: dict[type[Any], tuple[str, ...]] = {
     CheckIn: ("little_interest", "feeling_down", "mood", "note", "urgent"),
     Task: ("details", "outcome"),
     PatientNote: ("text", "call_outcome"),
+    WaitlistEntry: ("reason", "weekdays", "earliest", "latest"),
 }
 STILL_WRITTEN = (Patient, AppointmentEvent)  # a new one is no news about the person by itself
 KEPT_WISHES = {"not_before"}  # the first day, by which a course is read
@@ -126,7 +128,7 @@ def _is_empty(row: Any, field: str) -> bool:
         return bool(value == ERASED_VALUES[field])
     if field == "wishes":
         return set(value) <= KEPT_WISHES
-    return value in ("", None, {})
+    return value in ("", None, {}, [])
 
 
 def _patient_id(session: Session, row: Any) -> int | None:
@@ -135,7 +137,7 @@ def _patient_id(session: Session, row: Any) -> int | None:
         return row.id
     if isinstance(row, Appointment | CarePlan):
         return row.patient_id or (row.patient.id if row.patient else None)
-    if isinstance(row, PatientNote):
+    if isinstance(row, PatientNote | WaitlistEntry):
         return row.patient_id or (row.patient.id if row.patient else None)
     if isinstance(row, Message | AddressChange | IncomingMail | Task):
         return row.patient_id

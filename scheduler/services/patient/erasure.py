@@ -38,6 +38,7 @@ from scheduler.models.requirement import Requirement
 from scheduler.models.task import Task
 from scheduler.models.versions import raise_versions
 from scheduler.models.visit_answer import CheckIn, DriverAnswer
+from scheduler.models.waitlist import WaitlistEntry, WaitlistOutcome
 from scheduler.services import idempotency, jobs, locks, private_links
 from scheduler.services.actors import Actor
 from scheduler.services.course import careplans
@@ -235,6 +236,12 @@ def _erase_visits(session: Session, patient: Patient, now: datetime) -> None:
         delete(CheckIn).where(CheckIn.appointment_id.in_(visits)),
         update(Task).where(Task.patient_id == patient.id).values(details={}, outcome=""),
         delete(PatientNote).where(PatientNote.patient_id == patient.id),
+        update(WaitlistEntry)
+        .where(WaitlistEntry.patient_id == patient.id)
+        .values(reason="", weekdays=[], earliest=None, latest=None),
+        update(WaitlistEntry)
+        .where(WaitlistEntry.patient_id == patient.id, WaitlistEntry.ended_at.is_(None))
+        .values(ended_at=now, outcome=WaitlistOutcome.GONE),
         update(Task)
         .where(Task.patient_id == patient.id, Task.done_at.is_(None))
         .values(done_at=now, escalates_at=None),

@@ -30,6 +30,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.patient_note import PatientNote
 from scheduler.models.task import Task
 from scheduler.models.versions import overtake, raise_versions
+from scheduler.models.waitlist import WaitlistEntry
 from scheduler.services import private_links
 from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
@@ -244,7 +245,7 @@ def _move(session: Session, actor: Actor, planned: Merger, now: datetime, overri
             ["patient", *both],
             override_reason if both else "",
         )
-    for model in (Message, IncomingMail, Task, AddressChange, PatientNote):
+    for model in (Message, IncomingMail, Task, AddressChange, PatientNote, WaitlistEntry):
         session.execute(
             update(model)
             .where(model.clinic_id == keep.clinic_id, model.patient_id == other.id)

@@ -6,7 +6,7 @@ Tokens are not in it (they are not stored), and of the audit trail what concerns
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import Enum
 from typing import Any
 
@@ -20,6 +20,7 @@ from scheduler.models.calendar_feed import CalendarFeed
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.care_plan import of_patient as courses_of
 from scheduler.models.message import Message
+from scheduler.models.opening import offers_of
 from scheduler.models.patient import Patient
 from scheduler.models.patient_note import PatientNote
 from scheduler.models.patient_note import of_patient as notes_of
@@ -28,6 +29,8 @@ from scheduler.models.reminder import Reminder
 from scheduler.models.task import of_patient as tasks_of
 from scheduler.models.user import User
 from scheduler.models.visit_answer import check_in_of, driver_of
+from scheduler.models.waitlist import WaitlistEntry
+from scheduler.models.waitlist import of_patient as waitlist_of
 from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 from scheduler.services.trail.audit_words import LISTED
@@ -104,6 +107,20 @@ DRIVER = ["has_driver", "name", "phone", "answered_at"]
 CHECK_IN = ["little_interest", "feeling_down", "mood", "note", "urgent", "answered_at"]
 TASK = ["kind", "details", "created_at", "due_at", "taken_at", "done_at", "outcome"]
 NOTE = ["call_outcome", "text", "created_at", "struck_at"]
+WAITLIST = [
+    "until_on",
+    "weekdays",
+    "earliest",
+    "latest",
+    "notice_hours",
+    "priority",
+    "reason",
+    "side",
+    "created_at",
+    "ended_at",
+    "outcome",
+]
+OFFER = ["start_at", "state", "by_phone", "created_at", "expires_at", "answered_at"]
 REQUEST = ["kind", "state", "wanted_at", "note", "suggested_at", "answer", "created_at", "decided_at"]
 EVENT = ["kind", "at", "by", "reason", "changes"]
 TRAIL = ["at", "actor", "event", "object_type", "object_id", "fields", "address", "reason"]
@@ -124,6 +141,7 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
         "courses": [_course(course) for course in courses],
         "appointments": [_visit(session, visit) for visit in visits],
         "tasks": [_plain(row, TASK) for row in tasks],
+        "waitlist": [_waitlist(session, row) for row in waitlist_of(session, patient)],
         "notes": [_note(row) for row in notes_of(session, patient, struck=True)],
         "messages": [_plain(row, MESSAGE) for row in _messages(session, patient)],
         "address_changes": [_plain(row, ADDRESS_CHANGE) for row in address_changes_of(session, patient)],
@@ -135,6 +153,12 @@ def export(session: Session, actor: Actor, patient: Patient, now: datetime) -> d
 def _note(row: PatientNote) -> dict[str, Any]:
     visit = row.appointment.public_id if row.appointment else None
     return {**_plain(row, NOTE), "appointment": visit, "by": row.created_by.email if row.created_by else ""}
+
+
+def _waitlist(session: Session, row: WaitlistEntry) -> dict[str, Any]:
+    visit = row.appointment.public_id if row.appointment else None
+    offers = [_plain(one, OFFER) for one in offers_of(session, row)]
+    return {**_plain(row, WAITLIST), "appointment": visit, "offers": offers}
 
 
 def _course(course: CarePlan) -> dict[str, Any]:
@@ -218,6 +242,6 @@ def _plain(row: Any, fields: Iterable[str]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime | date | time):
         return value.isoformat()
     return value.value if isinstance(value, Enum) else value

@@ -8,7 +8,7 @@ translated here, so a caller gets SlotTaken in both cases.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from scheduler.domain.planner.values import Placement, Segment
 from scheduler.domain.units import Held, deal, place
 from scheduler.domain.windows import Window, merged, subtract
 from scheduler.errors import SlotTaken
-from scheduler.models.allocation import PATIENT, Allocation
+from scheduler.models.allocation import PATIENT, Allocation, of_appointments
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.opening import Opening
@@ -151,15 +151,26 @@ def release(session: Session, appointments: Iterable[Appointment], now: datetime
 
 
 def hold(
-    session: Session, clinic: Clinic, opening: Opening, visits: Iterable[Placement], now: datetime
+    session: Session,
+    clinic: Clinic,
+    opening: Opening,
+    visits: Iterable[Placement],
+    now: datetime,
+    going: Collection[int] = (),
 ) -> None:
     """Keep for an opening, instead of what it kept, what any one of these placements needs but for the patient.
 
-    Raises SlotTaken where another visit uses it, and keeps what was kept.
+    What the appointments with the ids `going` use is theirs already. Raises SlotTaken where another visit uses it, and
+    keeps what was kept.
     """
+    own: dict[int, list[Window]] = defaultdict(list)
+    for rows in of_appointments(session, going).values():
+        for row in rows:
+            own[row.resource_id].append(Window(row.start_at, row.end_at))
     wishes = [
-        Wish(opening, segment.resource_id, segment.role.value, HELD, window, segment.exclusive)
+        Wish(opening, segment.resource_id, segment.role.value, HELD, part, segment.exclusive)
         for segment, window in _needed(visits)
+        for part in subtract([window], own[segment.resource_id])
     ]
     ids = {wish.resource_id for wish in wishes}
     units = unit_counts(session, clinic.id, clinic.settings.nurse_units, ids)

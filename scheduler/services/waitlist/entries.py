@@ -1,7 +1,7 @@
 """Who waits for an earlier time: added by the desk, by the patient on the private page, or by the API.
 
 An entry counts only while it makes sense: its visit is ahead and booked, its last day has not passed, its patient is
-with the clinic. The clock ends those that do not any more, and nobody is offered anything meanwhile.
+with the clinic. The clock ends those that do not any more, and no one is offered anything meanwhile.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def wait_for_earlier(
     Raises Invalid naming the field, WrongStatus for a visit that cannot be moved.
     """
     if appointment.status not in STEPS["reschedule"] or appointment.start_at <= now:
-        raise WrongStatus(f"{appointment.title} cannot be moved: it is {appointment.status.words} or has begun")
+        raise WrongStatus(
+            f"{appointment.title} cannot be moved: it is {appointment.status.words} or has begun"
+        )
     entry = models.waiting_for(session, appointment)
     if entry is None:
         entry = _new(actor, appointment.patient, now, side)
@@ -123,8 +125,8 @@ def waiting(session: Session, clinic: Clinic, now: datetime) -> list[WaitlistEnt
     return sorted(found, key=lambda one: (one.priority.rank, one.created_at, one.id))
 
 
-def due_clinics(session: Session, now: datetime) -> Sequence[int]:
-    """Return the ids of the clinics where somebody waits, in order."""
+def due_clinics(session: Session, now: datetime) -> Sequence[int]:  # noqa: ARG001  (as every job asks)
+    """Return the ids of the clinics where someone waits, in order."""
     query = select(WaitlistEntry.clinic_id).where(WaitlistEntry.ended_at.is_(None)).distinct()
     return sorted(session.scalars(query))
 
@@ -266,7 +268,7 @@ def _booked_since(session: Session, clinic: Clinic, entries: Sequence[WaitlistEn
 def _senseless(
     entry: WaitlistEntry, clinic: Clinic, now: datetime, booked: _Booked
 ) -> WaitlistOutcome | None:
-    """Return why nobody waits with this entry any more; None while somebody does."""
+    """Return why no one waits with this entry any more; None while someone does."""
     patient, visit = entry.patient, entry.appointment
     if patient.erased_at is not None or not patient.may_be_notified:
         return WaitlistOutcome.GONE

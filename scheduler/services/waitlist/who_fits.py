@@ -34,7 +34,7 @@ REFUSED = (Invalid, NoFitFound, RuleBroken, SlotTaken, WrongStatus)
 
 @dataclass(frozen=True)
 class Candidate:
-    """Somebody who could come at `start`. `moves` are what changes, the visit itself first; none: it would be booked.
+    """Someone who could come at `start`. `moves` are what changes, the visit itself first; none: it would be booked.
 
     `visits` are the placements that all of it needs, `days_gained` how many days earlier the visit would be.
     """

@@ -137,6 +137,8 @@ WORDS_OF_THE_CLINIC = {
     "allocation": {"phase", "role"},
     "plan_definition": {"key", "title", "document", "digest", "public_id"},
     "practitioner": {"name", "public_id"},
+    "offer": {"why", "public_id"},
+    "opening": {"resource_ids", "public_id"},
     "replan": {"closure", "options", "result", "job", "step_job", "public_id"},
     "replan_course": {
         "displaced",

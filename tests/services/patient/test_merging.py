@@ -98,6 +98,7 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
         ("patient", "merged_into_id"),
         ("patient_note", "patient_id"),
         ("task", "patient_id"),
+        ("waitlist_entry", "patient_id"),
     }
     # hours, closures and re-plans are of places and people; location and practitioner are those
     assert by_resource == {
