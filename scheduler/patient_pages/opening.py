@@ -153,7 +153,7 @@ def shown(template: str, page: Opened, status: int = 200, **values: Any) -> Resp
         "map_of": lambda address: MAP + quote(address, safe=""),
         "home": url_for("patient_pages.show", token=page.token, lang=_kept().get("lang")),
     }
-    return plain(template, page.speech, status, **named, **values)
+    return plain(template, page.speech, status, **(named | values))
 
 
 def plain(template: str, speech: Tongue, status: int = 200, **values: Any) -> Response:

@@ -117,9 +117,8 @@ def email(care_plan_id: str) -> Response:
         if one.expires_at is not None
     ]
     path, held_until = url_for(".show", care_plan_id=care_plan_id), course.expires_at
-    emailed_proposals.email(
-        db.session(), actor(), course.patient, visits, path, now, held_until, site_of_course(course)
-    )
+    site = site_of_course(course)
+    emailed_proposals.email(db.session(), actor(), course.patient, visits, path, now, held_until, site)
     return _saved(course, "Emailed. The answer appears under To do.")
 
 

@@ -22,6 +22,7 @@ from scheduler.services.day.boards import BoardView
 from scheduler.services.planning.proposal_tokens import unsign
 from scheduler.services.visit.requirements import rules_for
 from scheduler.transactions import only_reads
+from scheduler.web.board import chosen_site
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -104,7 +105,7 @@ def day(on: str) -> str:
     asked = read_date("date", on)
     view = BoardView.PEOPLE if request.args.get("by") == BoardView.PEOPLE else BoardView.CHAIRS
     now = clock.now()
-    board = boards.load(db.session(), actor().clinic, asked, view, now)
+    board = boards.at_site(boards.load(db.session(), actor().clinic, asked, view, now), chosen_site())
     named: Callable[[Patient], str] = _name if request.args.get("names") == "names" else initials
     columns = [
         PrintedColumn(column.name, list({block.visit.id: block.visit for block in column.blocks}.values()))

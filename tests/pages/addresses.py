@@ -185,6 +185,7 @@ def addresses(session, staffed, course, tmp_path):
         "/settings/placing",
         "/settings/imports",
         "/settings/places",
+        "/settings/sites",
         "/settings/people",
         "/settings/protocols",
         f"/settings/protocols/{plan}",
