@@ -54,7 +54,7 @@ def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
     return render_template(
         "settings/places.html",
         places=locations.every(db.session(), actor().clinic.id),
-        site_choices=[(one.public_id, one.name) for one in sites.choices(db.session(), actor().clinic)],
+        site_options=[(one.public_id, one.name) for one in sites.choices(db.session(), actor().clinic)],
         values=request.form,
         errors=by_field(refusal),
         wrong=wrong,
