@@ -14,9 +14,12 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.task import Task, TaskKind, open_of
 from scheduler.models.user import StaffRole
 from scheduler.models.visit_answer import check_in_of
+from scheduler.models.waitlist import Priority
 from scheduler.notify.words import LANGUAGES
 from scheduler.services.patient import patient_answers, patient_requests, self_service
 from scheduler.services.task import tasks
+from scheduler.services.waitlist import entries
+from scheduler.services.waitlist.entries import WaitWishes
 
 DRIVERS = ("Sam", "Alex", "Robin", "Kim", "my sister", "my neighbor")
 ANSWERED = 0.75  # of the check-ins
@@ -29,6 +32,7 @@ UNWELL = {
     "note": "I did not sleep and feel hopeless",
     "urgent": "yes",
 }
+WAITING = 12  # patients who would come earlier
 ASKED = 3  # requests that wait at the desk when the demo is loaded
 
 
@@ -111,6 +115,31 @@ def ask_for_other_times(world: World) -> None:
                 asked.add(appointment.patient_id)
                 world.told["asked for another time"] += 1
                 break
+
+
+def wait_for_earlier_times(world: World) -> None:
+    """Let some patients wait for an earlier infusion or session, one of them urgently."""
+    session, actor, now = world.session, world.cast.actor(StaffRole.FRONT_DESK), world.now
+    query = select(Appointment).where(
+        Appointment.clinic_id == actor.clinic.id,
+        Appointment.status.in_((AppointmentStatus.BOOKED, AppointmentStatus.PENDING)),
+        Appointment.dosing_gap_days.is_not(None),
+        Appointment.start_at > now + timedelta(days=2),
+        Appointment.start_at < now + timedelta(days=16),
+    )
+    waiting: set[int] = set()
+    for appointment in session.scalars(query.order_by(Appointment.start_at, Appointment.id)):
+        if appointment.patient_id in waiting or len(waiting) == WAITING:
+            continue
+        waiting.add(appointment.patient_id)
+        first = len(waiting) == 1
+        wishes = WaitWishes(
+            notice_hours=(0, 4, 24)[len(waiting) % 3],
+            priority=Priority.URGENT if first else Priority.NORMAL,
+            reason="Symptoms are worse; prescriber asks for a sooner visit" if first else "",
+        )
+        entries.wait_for_earlier(session, actor, appointment, wishes, now - timedelta(hours=len(waiting)))
+        world.told["waiting for an earlier time"] += 1
 
 
 def _ask(world: World, appointment: Appointment, *, call: bool) -> bool:

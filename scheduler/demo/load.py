@@ -47,6 +47,7 @@ def play(session: Session, now: datetime, seed: int, patients: int, progress: Pr
         progress((at - since) / HISTORY)
     silence(session, cast.clinic, now)
     answers.ask_for_other_times(world)
+    answers.wait_for_earlier_times(world)
     answers.leave_a_task(world)
     progress(1)
     return Loaded(cast.clinic, cast.accounts, dict(world.told))

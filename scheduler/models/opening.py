@@ -13,6 +13,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from scheduler.database import Model, UTCDateTime
+from scheduler.domain.windows import Window
 from scheduler.models.appointment import Appointment
 from scheduler.models.columns import Document, InClinic, Public, choice, in_order, own, refers
 from scheduler.models.user import User
@@ -105,6 +106,10 @@ class Opening(InClinic, Public, Model):
         order_by="Offer.id",
         back_populates="opening",
     )
+
+    @property
+    def window(self) -> Window:
+        return Window(self.start_at, self.end_at)
 
 
 class Offer(InClinic, Public, Model):

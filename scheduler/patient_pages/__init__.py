@@ -17,6 +17,7 @@ from scheduler.patient_pages import (  # noqa: F401  (each import adds its pages
     fresh_link,
     preferences,
     visits,
+    waiting,
 )
 from scheduler.patient_pages.opening import bp
 

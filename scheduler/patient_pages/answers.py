@@ -34,6 +34,10 @@ DONE = (
     "check-in",
     "preferences",
     "address",
+    "waiting",
+    "not-waiting",
+    "offer-accepted",
+    "offer-declined",
 )
 
 

@@ -18,12 +18,14 @@ from scheduler.models.patient_request import last_declined, open_for
 from scheduler.models.preparations import PreparationLine, steps
 from scheduler.models.site import contact_of
 from scheduler.models.visit_answer import DriverAnswer, driver_of
+from scheduler.models.waitlist import waiting_for
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
 from scheduler.services.clinic.displaced import among
 from scheduler.services.patient.patient_answers import waiting_check_in
 from scheduler.services.patient.self_service import Choices
 from scheduler.services.planning.courses import missing_before_each
 from scheduler.services.task import emailed_proposals
+from scheduler.services.waitlist.answering import offers_shown
 
 MOST_WEEKS = 10
 Offered = tuple[Appointment, Choices, Sequence[PreparationLine]]
@@ -67,6 +69,8 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         proposal=proposal,
         proposed=emailed_proposals.visits_of(proposal) if proposal else [],
         held_until=emailed_proposals.held_until(proposal, page.now) if proposal else None,
+        offers=offers_shown(db.session(), page.patient, page.now),
+        waiting={visit.id for visit in standing if waiting_for(db.session(), visit)},
         confirmable=confirmable if len(confirmable) > 1 else [],
         zone=_shared_zone(page, visits),
     )

@@ -40,6 +40,7 @@ from scheduler.web import (
     single_visits,
     tasks,
     visits,
+    waitlist,
     zone_rules,
 )
 
@@ -75,6 +76,7 @@ def register(app: Flask) -> None:
         single_visits,
         tasks,
         visits,
+        waitlist,
         zone_rules,
     ):
         app.register_blueprint(page.bp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -16,6 +17,7 @@ from scheduler.domain.windows import Window
 from scheduler.models import practitioner as practitioners
 from scheduler.models import versions
 from scheduler.models.appointment import Appointment
+from scheduler.models.opening import Opening
 from scheduler.models.schedule import closures
 from scheduler.models.site import Site
 from scheduler.models.user import StaffRole
@@ -26,6 +28,7 @@ from scheduler.services.day import boards, day_load, weeks
 from scheduler.services.day.boards import BoardView, Column, Day
 from scheduler.services.day.shades import shades
 from scheduler.services.planning import availability
+from scheduler.services.waitlist import entries, openings
 from scheduler.transactions import only_reads
 from scheduler.web.addresses import came_from
 from scheduler.web.board_scale import STYLES, WEEK_STYLES, scale_of, week_scale_of
@@ -186,6 +189,7 @@ def _board(on: date, template: str = "board/day.html", only: str = "") -> str:
         kinds=sorted({visit.kind for visit in board.visits}),
         scale=scale,
         shades={column.resource_id: shades(free, closed, column.resource_id) for column in board.columns},
+        openings=_openings(board, now),
         load=day_load.hours(free, site=here),
         is_open=bool(free.open),
         opens_on=None if free.open else next_working_day(db.session(), clinic, on),
@@ -196,6 +200,16 @@ def _board(on: date, template: str = "board/day.html", only: str = "") -> str:
         before=on - timedelta(days=1),
         after=on + timedelta(days=1),
     )
+
+
+def _openings(board: Day, now: datetime) -> Sequence[Opening]:
+    """Return the day's open times that the desk can offer: where someone waits, in the chairs' view."""
+    clinic = actor().clinic
+    if board.view is not BoardView.CHAIRS or board.bounds.end <= now or not allowed(actor(), "move"):
+        return ()
+    if not entries.waiting(db.session(), clinic, now):
+        return ()
+    return [one for one in openings.listed(db.session(), clinic, now) if one.window.overlaps(board.bounds)]
 
 
 def _columns(board: Day, wanted: set[int], person: str) -> tuple[Column, ...]:

@@ -25,7 +25,9 @@ from scheduler.errors import Invalid, NotFound, Refusal, RequirementOpen, RuleBr
 from scheduler.models import appointment as appointments
 from scheduler.models import patient_note, visit_answer
 from scheduler.models.appointment import Appointment, appointments_of
+from scheduler.models.opening import Opening
 from scheduler.models.task import open_about
+from scheduler.models.waitlist import waiting_for
 from scheduler.services.account.permissions import allowed, require, sees
 from scheduler.services.clinic import displaced
 from scheduler.services.day import boards, delays, lateness
@@ -36,6 +38,7 @@ from scheduler.services.planning.courses import blocked_by, depending, followers
 from scheduler.services.row_versions import check_version
 from scheduler.services.visit import requirements, step_rules, visit_story, visits
 from scheduler.services.visit.undo import NEEDS, latest_step, undo
+from scheduler.services.waitlist import entries, openings
 from scheduler.web.current import actor
 from scheduler.web.refusals import is_partial
 from scheduler.web.resource_choice import key_of
@@ -304,8 +307,18 @@ def _page(visit: Appointment, **more: Any) -> str:
         late=_late(visit, now),
         may_mail=visit_mail.may_be_mailed(actor().clinic, visit, now),
         may_duplicate=may_be_duplicated(visit),
+        waits=waiting_for(db.session(), visit),
+        opening=_opening(visit, now),
         **more,
     )
+
+
+def _opening(visit: Appointment, now: datetime) -> Opening | None:
+    """Return the time that a canceled or missed visit left open, where someone waits for an earlier one."""
+    if not visit.status.is_off or not allowed(actor(), "move"):
+        return None
+    found = openings.of_visit(db.session(), visit, now)
+    return found if found and entries.waiting(db.session(), actor().clinic, now) else None
 
 
 def _can_be_made_up(visit: Appointment) -> bool:

@@ -25,6 +25,7 @@ from scheduler.services.task.emailed_proposals import EmailedVisit
 from scheduler.services.visit.visits import cancel
 from tests.cast import NOW, add_patient
 from tests.engines import SECRET_KEY
+from tests.offers import offered
 
 MAIL = b"""From: a@example.org
 To: b@example.org
@@ -91,7 +92,7 @@ def of_the_patient(session, staffed, course):
     to_new = session.get_one(Message, asked.message_id)
     address = f"/visits/{private_links.page_token((SECRET_KEY,), to_new, private_links.ADDRESS)}/address"
     own = ["", "/done/confirmed", "/calendar", "/sheet", "/preferences", "/unsubscription"]
-    about = ["/cancellation", "/check-in", "/driver", "/request"]
+    about = ["/cancellation", "/check-in", "/driver", "/earlier", "/request"]
     return ["/visits", address, *(home + page for page in own), *(visit + page for page in about)]
 
 
@@ -115,6 +116,8 @@ def addresses(session, staffed, course, tmp_path):
     replan = a_searched_replan(session, staffed)
     task = an_answer_to_call_about(session, staffed, course)
     mail = Keeper(tmp_path / "mailbox", lambda: NOW).keep("a@example.org", ["b@example.org"], MAIL)
+    waited_for = next(one for one in course.appointments if one.action == "infusion-4")
+    opening = offered(session, staffed, waited_for)["opening"]
     own = of_the_patient(session, staffed, course)
     session.commit()
     return [
@@ -148,6 +151,10 @@ def addresses(session, staffed, course, tmp_path):
         "/board/2026-11-30/print",
         f"/board/2026-11-30/closing?resource=place-{staffed.places['Chair 1'].public_id}",
         f"/replans/{replan}",
+        "/waitlist",
+        f"/waitlist/new?visit={waited_for.public_id}",
+        f"/waitlist/new?patient={nora}",
+        f"/openings/{opening}",
         f"/board/2026-11-30/shift?resource=place-{staffed.places['Chair 1'].public_id}",
         "/patients",
         f"/patients/{nora}",

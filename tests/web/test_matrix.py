@@ -29,6 +29,7 @@ from scheduler.services.replan.affected import Scope
 from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
+from tests.offers import offered
 from tests.services.courses import book, visit
 
 MINE = "whoever is signed in, about themselves"
@@ -172,6 +173,10 @@ TABLE = {
     "POST patient_pages.move": (LINK, f"{TO_VISIT}/request", {}, True),
     "POST patient_pages.accept": (LINK, f"{TO_VISIT}/request/acceptance", {}, True),
     "POST patient_pages.withdraw": (LINK, f"{TO_VISIT}/request/withdrawal", {}, True),
+    "GET patient_pages.ask_earlier": (LINK, f"{TO_VISIT}/earlier", None, True),
+    "POST patient_pages.wait": (LINK, f"{TO_VISIT}/earlier", {}, True),
+    "POST patient_pages.stop_waiting": (LINK, f"{TO_VISIT}/earlier/removal", {}, True),
+    "POST patient_pages.answer_offer": (LINK, "/visits/{link}/offers/{offer}", {}, True),
     "POST patient_pages.confirm_all": (LINK, "/visits/{link}/confirmation", {}, False),
     "POST patient_pages.answer_proposal": (LINK, "/visits/{link}/proposal", {}, False),
     "POST patient_pages.confirm": (LINK, f"{TO_VISIT}/confirmation", {}, True),
@@ -346,6 +351,15 @@ TABLE = {
     "POST replans.again": ("move", "/replans/{replan}/search", {}, True),
     "POST replans.stop": ("move", "/replans/{replan}/stop", {}, True),
     "POST replans.undo": ("move", "/replans/{replan}/undo", {}, True),
+    "GET waitlist.index": ("view", "/waitlist", None, False),
+    "GET waitlist.form": ("book", "/waitlist/new?visit={visit}", None, True),
+    "POST waitlist.add": ("book", "/waitlist/new?visit={visit}", {}, True),
+    "POST waitlist.remove": ("book", "/waitlist/{entry}/removal", {}, True),
+    "GET waitlist.opening": ("move", "/openings/{opening}", None, True),
+    "POST waitlist.offer": ("move", "/openings/{opening}/offers", {}, True),
+    "POST waitlist.withdraw": ("move", "/openings/{opening}/withdrawal", {}, True),
+    "POST waitlist.dismiss": ("move", "/openings/{opening}/dismissal", {}, True),
+    "POST waitlist.answer": ("move", "/openings/{opening}/offers/{offer}", {}, True),
     "GET shifts.form": ("move", "/board/2026-11-30/shift", None, False),
     "POST shifts.preview": ("move", "/board/2026-11-30/shift/preview", {"minutes": "15"}, False),
     "POST shifts.shift": ("move", "/board/2026-11-30/shift", {"minutes": "15", "token": "x"}, False),
@@ -434,6 +448,7 @@ def objects(session, harbor, at_now):
         "token": token.public_id,
         "closure": closure.public_id,
         "replan": replans.ask(session, harbor.command, NOW, Scope()).public_id,
+        **offered(session, harbor, visit(course, "infusion-3")),
         "job": jobs.ask(session, harbor.command, "import-patients", {"content": "Nora"}, NOW).public_id,
         "person": harbor.people["Nina"].public_id,
         "place": harbor.places["Chair 1"].public_id,

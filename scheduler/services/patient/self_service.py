@@ -48,6 +48,7 @@ class Choices:
 
     confirm: bool
     move: bool
+    earlier: bool
     cancel: bool
     driver: bool
 
@@ -61,14 +62,15 @@ def choices(session: Session, clinic: Clinic, appointment: Appointment, now: dat
     settings = clinic.settings
     ahead = appointment.status.is_expected and appointment.start_at > now
     left = appointment.start_at - now
-    may_move = (
+    movable = (
         left >= timedelta(hours=settings.patient_move_hours)
         and appointment.kind not in settings.patient_fixed_kinds
-        and _asked(session, appointment) < settings.patient_moves_most
     )
+    may_move = movable and _asked(session, appointment) < settings.patient_moves_most
     return Choices(
         confirm=ahead and appointment.response is not Response.ACCEPTED,
         move=ahead and (may_move or open_for(session, appointment) is not None),
+        earlier=ahead and movable,
         cancel=ahead and left >= timedelta(hours=settings.patient_cancel_hours),
         driver=ahead and any(rule.key == DRIVER for rule in requirements.rules_for(appointment)),
     )

@@ -7,6 +7,7 @@ date replace the weekly hours of that day.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -26,6 +27,27 @@ from scheduler.services.planning import calendar_cache
 from scheduler.services.planning.calendar_frame import frame as read_frame
 
 
+class SharedCalendar:
+    """The calendar of `days` clinic-local days from `first_on`, read once for any number of patients.
+
+    For a writer the hours and closures stay what they are until it ends.
+    """
+
+    def __init__(self, session: Session, clinic: Clinic, first_on: date, days: int, now: datetime) -> None:
+        if is_writer(session):
+            hold_hours(session, clinic.id)
+        self.frame = read_frame(session, clinic, first_on, days)
+        self._rows, self.taken = calendar_cache.rows(session, clinic.id, self.frame, now)
+
+    def seen_by(self, releasing: Iterable[int], busy: Sequence[Window]) -> Availability:
+        """Return who is free for a patient who is `busy` then; the allocations with the ids `releasing` are free."""
+        leaving = {row_id: taken for row_id in releasing if (taken := self._rows.get(row_id))}
+        if not leaving and not busy:
+            return self.taken
+        calendar = replace(self.taken.calendar, occupied=self._rows.without(leaving), patient_busy=busy)
+        return self.taken.changed(calendar, (), leaving.values())
+
+
 def load(
     session: Session,
     clinic: Clinic,
@@ -40,17 +62,9 @@ def load(
     `releasing` are ids of appointments whose time counts as free, because they are about to move. For a writer
     the hours and closures stay what they are until it ends.
     """
-    if is_writer(session):
-        hold_hours(session, clinic.id)
-    frame = read_frame(session, clinic, first_on, days)
-    rows, shared = calendar_cache.rows(session, clinic.id, frame, now)
-    busy = _busy(session, clinic, frame, patient, releasing)
-    if not releasing and not busy:
-        return shared
-    ids = _rows_of(session, clinic, releasing)
-    leaving = {row_id: taken for row_id in ids if (taken := rows.get(row_id))}
-    calendar = replace(shared.calendar, occupied=rows.without(leaving), patient_busy=busy)
-    return shared.changed(calendar, (), leaving.values())
+    shared = SharedCalendar(session, clinic, first_on, days, now)
+    busy = _busy(session, clinic, shared.frame, patient, releasing)
+    return shared.seen_by(_rows_of(session, clinic, releasing), busy)
 
 
 def _busy(

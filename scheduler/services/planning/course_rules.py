@@ -154,8 +154,13 @@ def open_dosing_courses(session: Session, patient: Patient) -> Sequence[CarePlan
     return [
         one
         for one in care_plans.of_patient(session, patient)
-        if one.status.is_open and any(action.dosing for action in one.plan_definition.plan.actions)
+        if one.status.is_open and gives_drug(one.plan_definition.plan)
     ]
+
+
+def gives_drug(plan: Plan) -> bool:
+    """Tell whether a visit of a protocol gives a drug."""
+    return any(action.dosing for action in plan.actions)
 
 
 def without_course(action: Action) -> list[Violation]:

@@ -17,7 +17,7 @@ from scheduler.domain.planner.measures import line_visits
 from scheduler.domain.planner.values import Done, Placement, Request
 from scheduler.domain.plans import Action, Plan
 from scheduler.domain.status import STEPS, TO_MAKE_UP, AppointmentStatus, CourseEffect, Response
-from scheduler.models.allocation import of_appointment
+from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
@@ -59,10 +59,22 @@ def under_way(
     """
     rows = {action: one for action, one in to_come(care_plan, now).items() if only is None or action in only}
     wishes = rest(session, actor, care_plan, {*rows, joining} if joining else rows, now)
-    calendar = proposals.load(session, actor, wishes, now, frozenset(row.id for row in rows.values()))
+    ids = frozenset(row.id for row in rows.values())
+    calendar = proposals.load(session, actor, wishes, now, ids)
+    return ongoing(actor, rows, wishes, of_appointments(session, ids), calendar)
+
+
+def ongoing(
+    actor: Actor,
+    rows: Mapping[str, Appointment],
+    wishes: CourseRequest,
+    used: Mapping[int, Sequence[Allocation]],
+    calendar: Availability,
+) -> OngoingCourse:
+    """Return a course of which these visits may move; `used` is what each of them uses, by its id."""
     request = wishes.request()
     request = replace(request, plan=with_lengths(request.plan, rows))
-    visits = {action: visit_of(row, of_appointment(session, row.id)) for action, row in rows.items()}
+    visits = {action: visit_of(row, used.get(row.id, ())) for action, row in rows.items()}
     return OngoingCourse(rows, visits, request, calendar, planner_weights.of(actor.clinic))
 
 

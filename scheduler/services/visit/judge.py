@@ -5,7 +5,7 @@ The rules inside one course are the planner's (services/planning/rules.py), chec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import MappingProxyType
@@ -113,9 +113,9 @@ def too_close_to_booked(
 class DosingDays:
     """A patient's dosing visits, read once, to ask of many changes what `require_dosing_gaps` will say of each."""
 
-    def __init__(self, session: Session, actor: Actor, patient: Patient, now: datetime) -> None:
+    def __init__(self, actor: Actor, rows: Iterable[Appointment], now: datetime) -> None:
         self.formats, self.today = actor.clinic.formats, local_on(now, actor.clinic.zone)
-        self.booked = [_visit(row, {}) for row in dosing_rows(session, patient)]
+        self.booked = [_visit(row, {}) for row in rows]
 
     def broken(
         self,

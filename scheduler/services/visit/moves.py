@@ -21,7 +21,7 @@ from scheduler.domain.planner.values import NoFit, Placement, Violation
 from scheduler.domain.plans import Role
 from scheduler.domain.status import STEP_REFUSALS, STEPS
 from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken, WrongStatus
-from scheduler.models.allocation import of_appointment
+from scheduler.models.allocation import Allocation, of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.location import Where
@@ -39,6 +39,7 @@ from scheduler.services.planning.courses import (
     under_way,
     with_lengths,
 )
+from scheduler.services.planning.dosing_days import dosing_rows
 from scheduler.services.planning.placing import DayCalendars, place
 from scheduler.services.planning.proposals import no_fit
 from scheduler.services.planning.visit_rows import People, action_of
@@ -207,7 +208,7 @@ class MovePlanner:
 
     @cached_property
     def dosing(self) -> DosingDays:
-        return DosingDays(self.session, self.actor, self.appointment.patient, self.now)
+        return DosingDays(self.actor, dosing_rows(self.session, self.appointment.patient), self.now)
 
     @cached_property
     def _broken_before(self) -> list[Violation]:
@@ -222,7 +223,7 @@ class MovePlanner:
         return self.care_plan
 
     def _under_way(self, only: Collection[str] | None) -> OngoingCourse:
-        course = under_way(self.session, self.actor, self._care_plan, self.now, only)
+        course = self._read(only)
         plan = course.request.plan.with_site(self.action.key, self.action.site)
         if not self.unplaced:
             return replace(course, request=replace(course.request, plan=plan))
@@ -234,6 +235,12 @@ class MovePlanner:
             plan=with_lengths(plan, self.unplaced).with_site(self.action.key, self.action.site),
         )
         return replace(course, request=request)
+
+    def _read(self, only: Collection[str] | None) -> OngoingCourse:
+        return under_way(self.session, self.actor, self._care_plan, self.now, only)
+
+    def _used(self) -> Sequence[Allocation]:
+        return of_appointment(self.session, self.appointment.id)
 
     def _following(self, start: datetime, override: bool, trial: Trial | None) -> list[Move]:
         """Return the asked-for move and the fewest others that keep the course's rules. Raises NoFitFound.
@@ -313,8 +320,7 @@ class MovePlanner:
 
         Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.
         """
-        rows = of_appointment(self.session, self.appointment.id)
-        kept = {row.resource_id for row in rows if is_kept(row.role, self.where, self.practitioners)}
+        kept = {row.resource_id for row in self._used() if is_kept(row.role, self.where, self.practitioners)}
         releasing = going | {self.appointment.id}
         days = self.days if releasing == self.days.releasing else None
         for chosen in ([*self.given, *sorted(kept)], self.given):

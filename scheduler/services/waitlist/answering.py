@@ -7,7 +7,7 @@ that the patient leaves is an opening of its own from then on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from scheduler.models.opening import Offer, OfferState, Opening, OpeningOutcome
 from scheduler.models.patient import Patient
 from scheduler.models.waitlist import WaitlistEntry, WaitlistOutcome
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.course.booking import book_course, book_visit
 from scheduler.services.locks import hold_hours
 from scheduler.services.planning import proposals
@@ -28,6 +29,7 @@ from scheduler.services.waitlist import entries, openings
 from scheduler.services.waitlist.offering import close_offers, free, open_offers, still_fits, void_mails
 from scheduler.services.waitlist.who_fits import course_wishes
 
+REMEMBERED = timedelta(days=2)
 ACCEPTED = "accepted an offer of an earlier time"
 
 
@@ -46,14 +48,20 @@ def find(session: Session, clinic: Clinic, public_id: str) -> Offer:
     return one
 
 
-def of_patient(session: Session, patient: Patient, now: datetime) -> list[Offer]:
-    """Return what was offered to a patient and has not begun, the latest first."""
+def offers_shown(session: Session, patient: Patient, now: datetime) -> list[Offer]:
+    """Return what the patient's page says of offers, the latest first: those that wait for an answer, and the latest of
+    those that another patient took or that ended without one, for two days."""
     query = (
         select(Offer)
         .join(WaitlistEntry, WaitlistEntry.id == Offer.entry_id)
-        .where(WaitlistEntry.patient_id == patient.id, Offer.start_at > now)
+        .where(
+            WaitlistEntry.patient_id == patient.id, Offer.start_at > now, Offer.created_at > now - REMEMBERED
+        )
     )
-    return list(session.scalars(query.order_by(Offer.id.desc())))
+    found = list(session.scalars(query.order_by(Offer.id.desc())))
+    waiting = [one for one in found if one.state is OfferState.OPEN and one.expires_at > now]
+    missed = [one for one in found if one.state in (OfferState.TAKEN, OfferState.EXPIRED)]
+    return waiting or missed[:1]
 
 
 def accept(session: Session, actor: Actor, one: Offer, now: datetime) -> list[Appointment]:
@@ -116,7 +124,8 @@ def _take(session: Session, actor: Actor, one: Offer, now: datetime) -> list[App
     if entry.action:
         action = definition.plan.action(entry.action)
         return [book_visit(session, actor, entry.patient, action, one.start_at, now, reason=ACCEPTED)]
-    wishes = course_wishes(session, actor.clinic, entry, one.start_at)
+    site = sites.usual(session, actor.clinic, entry.patient)
+    wishes = course_wishes(actor.clinic, entry, one.start_at, site)
     found = proposals.propose(session, actor, wishes, now)[0]
     care_plan = book_course(session, actor, wishes, found.visits, found.projections, now)
     return sorted(appointments_of(care_plan), key=lambda row: row.start_at)

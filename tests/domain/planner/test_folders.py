@@ -16,6 +16,7 @@ BELOW = {  # a part of the planner, and what it may import of the others
     "search": {"values", "grid"},
     "answers": {"values", "grid", "search", "validator"},
     "many": {"values", "grid", "answers"},
+    "openings": {"values", "grid", "search", "answers"},
 }
 
 

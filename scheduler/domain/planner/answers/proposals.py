@@ -12,6 +12,7 @@ from scheduler.domain.planner.answers.summaries import summarized
 from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.search.optimum import Solution
 from scheduler.domain.planner.search.problem import PlanningProblem
+from scheduler.domain.planner.search.slotmap import SlotMap
 from scheduler.domain.planner.search.solver_fallback import AtOnce
 from scheduler.domain.planner.validator import check_plan
 from scheduler.domain.planner.values import (
@@ -67,10 +68,10 @@ def _of_kind(problem: PlanningProblem, kind: ProposalKind, solution: Solution) -
 class PossibleStarts(Mapping[str, tuple[datetime, ...]]):
     """Starts by action, in UTC and in order; made into instants only for the action that is asked for."""
 
-    def __init__(self, problem: PlanningProblem) -> None:
-        self._slots = problem.slots
-        self._grid = problem.availability.grid
-        self._steps = {step.key: step for step in problem.course.steps}
+    def __init__(self, slots: SlotMap) -> None:
+        self._slots = slots
+        self._grid = slots.gap_ranges.grid
+        self._steps = {step.key: step for step in slots.course.steps}
 
     def __getitem__(self, key: str) -> tuple[datetime, ...]:
         step = self._steps[key]
@@ -95,7 +96,7 @@ def slot_map(
     None of those is missing. A start that belongs to none may be among them where visits that follow different ones can
     be on one day, where more than four visits follow one, and where phases without the patient overlap another visit.
     """
-    return PossibleStarts(PlanningProblem(request, availability, DEFAULT, now))
+    return PossibleStarts(PlanningProblem(request, availability, DEFAULT, now).slots)
 
 
 def check(

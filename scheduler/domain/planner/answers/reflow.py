@@ -7,7 +7,7 @@ over do not change. Gaps and wishes that were broken before the move may stay br
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -72,7 +72,7 @@ def reflow(
     `other_plan` the gaps that `current` has do not count: every visit must keep those of the plan. Raises NoFit when no
     set of moves restores the plan; without reasons unless `explain`, for one of many starts that are tried.
     """
-    asked = _with_begun(request, current, moved, now)
+    asked = with_begun(request, current, moved, now)
     coming = {key: visit for key, visit in current.items() if key not in asked.done}
     earlier = _before(asked, coming, moved)
     starts = {key: visit.start for key, visit in coming.items()}
@@ -110,7 +110,7 @@ def bent_starts(
     Its own gap is not asked for unless it is hard; the others are kept, as there.
     """
     moved = {action: current[action].start} if action in current else {}
-    asked = _with_begun(request, current, moved, now)
+    asked = with_begun(request, current, moved, now)
     coming = {key: visit for key, visit in current.items() if key not in asked.done}
     starts = {key: visit.start for key, visit in coming.items()}
     earlier = _before(asked, coming, moved)
@@ -120,14 +120,45 @@ def bent_starts(
         slack[action] = (-ANY_GAP, ANY_GAP)
     pinned = {**asked.pinned, **{key: starts[key] for key in earlier}}
     problem = PlanningProblem(replace(asked, pinned=pinned, slack=slack), availability, DEFAULT, now)
-    return PossibleStarts(problem).get(action, ())
+    return PossibleStarts(problem.slots).get(action, ())
+
+
+def fitting_starts(
+    request: Request,
+    current: Mapping[str, Placement],
+    action: str,
+    starts: Collection[datetime],
+    availability: Availability,
+    *,
+    now: datetime,
+) -> tuple[datetime, ...]:
+    """Return those of some starts at which `reflow` could place one visit: none is missing, some may not fit.
+
+    One that is not among the `current` ones would be booked, with the rest of what `request` asks for.
+    """
+    moved = {action: current[action].start} if action in current else {}
+    asked = with_begun(request, current, moved, now)
+    coming = {key: visit for key, visit in current.items() if key not in asked.done}
+    booked = {key: visit.start for key, visit in coming.items()}
+    earlier = _before(asked, coming, moved)
+    pinned = {**asked.pinned, **{key: booked[key] for key in earlier}}
+    slack = _slack(asked, booked, availability, moved, False)
+    rest = {key: start for key, start in booked.items() if key not in earlier and key != action}
+    staying = staying_at(availability.grid, rest, dict.fromkeys(rest, MOVE))
+    problem = PlanningProblem(replace(asked, pinned=pinned, slack=slack), availability, DEFAULT, now, staying)
+    step = next((one for one in problem.course.steps if one.key == action), None)
+    if step is None:  # it follows a visit that has no time
+        return tuple(starts)
+    cells = problem.wishes.at(step, *starts) & problem.starts.resources(problem.starts.demand(step.action))
+    slots = problem.part(problem.course.steps, {step: cells})
+    return PossibleStarts(slots).get(action, ())
 
 
 def _price(key: str, keep: frozenset[str], number: int) -> int:
     return MOVE * (number + 1) if key in keep else MOVE
 
 
-def _with_begun(
+def with_begun(
     request: Request, current: Mapping[str, Placement], moved: Mapping[str, datetime], now: datetime
 ) -> Request:
     """Return the request with the visits that have begun, or whose first phase has, as done."""

@@ -46,7 +46,7 @@ def instant_of(tick: int) -> datetime:
     return datetime.fromtimestamp(tick * TICK_SECONDS, UTC)
 
 
-def _seconds(instants: Collection[datetime]) -> NDArray[np.float64]:
+def seconds(instants: Collection[datetime]) -> NDArray[np.float64]:
     """Return instants in seconds since 1970."""
     # a year of a large clinic is hundreds of thousands: no step of this is Python's
     return np.fromiter(map(datetime.timestamp, instants), np.float64, len(instants))
@@ -153,8 +153,8 @@ class Grid:
     def inside(self, windows: Iterable[Window]) -> int:
         """Return the cells that lie wholly within a window."""
         listed = list(windows)
-        starts = _seconds([window.start for window in listed])
-        ends = _seconds([window.end for window in listed])
+        starts = seconds([window.start for window in listed])
+        ends = seconds([window.end for window in listed])
         return self._cells(-(-starts // TICK_SECONDS), ends // TICK_SECONDS) & self.real
 
     def touched(self, windows: Iterable[Window]) -> int:
@@ -164,7 +164,7 @@ class Grid:
 
     def touched_between(self, starts: Collection[datetime], ends: Collection[datetime]) -> int:
         """Return the cells that stretches from these starts to these ends touch."""
-        return self._cells(_seconds(starts) // TICK_SECONDS, -(-_seconds(ends) // TICK_SECONDS))
+        return self._cells(seconds(starts) // TICK_SECONDS, -(-seconds(ends) // TICK_SECONDS))
 
     def _cells(self, starts: NDArray[np.float64], ends: NDArray[np.float64]) -> int:
         """Return the cells of these stretches of ticks, each up to but not including its end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import reduce
 
 import numpy as np
 
@@ -55,13 +56,14 @@ class StartMasks:
         """Return the one cell at which a pinned step starts, or none if it cannot."""
         return self.at(step, self.request.pinned[step.key])
 
-    def at(self, step: Step, start: datetime) -> int:
-        """Return the cell of this start, or none if the clinic, the patient or the past prevents it."""
-        cell = self.availability.grid.cell(start)
-        if cell is None or start - step.action.lead < self.now:
+    def at(self, step: Step, *starts: datetime) -> int:
+        """Return the cells of these starts, without those that the clinic, the patient or the past prevents."""
+        grid = self.availability.grid
+        known = (grid.cell(start) for start in starts if start - step.action.lead >= self.now)
+        chosen = reduce(int.__or__, (1 << cell for cell in known if cell is not None), 0)
+        if not chosen:
             return 0
-        # a set of this one cell, if clinic and patient leave it
-        cells = self.opens(step) & eroded(self.free, step.attended) & 1 << cell
+        cells = self.opens(step) & eroded(self.free, step.attended) & chosen
         for limit in self._limits(step):
             cells &= limit
         return cells
