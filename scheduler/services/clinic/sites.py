@@ -135,7 +135,10 @@ def usual_of(session: Session, clinic: Clinic, patient_ids: Collection[int]) -> 
     )
     query = (
         select(Appointment.patient_id, Site)
-        .join(latest, and_(*(latest.c[name] == getattr(Appointment, name) for name in latest.c.keys())))
+        .join(
+            latest,
+            and_(latest.c.patient_id == Appointment.patient_id, latest.c.start_at == Appointment.start_at),
+        )
         .join(Location, Location.id == Appointment.location_id)
         .join(Site, Site.id == Location.site_id)
         .where(*placed, Site.active)
