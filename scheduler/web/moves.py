@@ -206,6 +206,7 @@ def _form(
             if place.kind is kind
         ],
         planned=planned,
+        new_sites=moves.new_sites(db.session(), actor().clinic, planned) if planned else {},
         broken=broken,
         token=move_tokens.sign(planned, actor(), signing.keys(), clock.now()) if planned else "",
         gaps=changed_gaps(db.session(), actor().clinic, planned) if planned else [],

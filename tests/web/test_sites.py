@@ -152,7 +152,9 @@ def test_a_move_to_another_site_is_a_choice_of_the_page(session, harbor, north, 
     assert f'<option value="{north.public_id}" >Any at North</option>' in page
     start = infusion.start_at.astimezone(harbor.clinic.zone).strftime("%Y-%m-%dT%H:%M")
     form = {"start": start, "location": north.public_id, "scope": "one"}
-    token = re.search(r'name="token" value="([^"]+)"', alice.post(f"{address}/preview", data=form).text)[1]
+    preview = alice.post(f"{address}/preview", data=form).text
+    assert "<strong>North</strong>" in preview
+    token = re.search(r'name="token" value="([^"]+)"', preview)[1]
     assert alice.post(address, data=form | {"token": token}).status_code == 303
 
     session.rollback()

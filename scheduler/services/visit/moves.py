@@ -24,6 +24,7 @@ from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken
 from scheduler.models.allocation import Allocation, of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
+from scheduler.models.clinic import Clinic
 from scheduler.models.location import Where
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
@@ -406,6 +407,17 @@ def write(
         if override_reason:
             also["override"] = (None, True)
         change.note(row, kind, override_reason or reason or move.why, "appointment.moved", also=also)
+
+
+def new_sites(session: Session, clinic: Clinic, moves: Sequence[Move]) -> dict[int, str]:
+    """Return the names of the sites to which visits go that are at another one now, by visit."""
+    people = People(session, clinic, [move.visit for move in moves])
+    found = {}
+    for move in moves:
+        before, after = move.appointment.location, people.locations.get(move.visit.location_id or 0)
+        if before is not None and after is not None and before.site is not after.site:
+            found[move.appointment.id] = after.site.name
+    return found
 
 
 def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
