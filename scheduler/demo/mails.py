@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from scheduler.domain.localtime import to_minute
 from scheduler.domain.reminders import Topic
 from scheduler.domain.status import LIVE, AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
@@ -64,6 +65,7 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
     for kind, values in (
         (MessageKind.CHANGE, lambda one: {"again": [one.id]}),
         (MessageKind.CHANGE, lambda one: {"before": {str(one.id): _a_day_earlier(one)}}),
+        (MessageKind.OFFER, lambda one: _offer(one, now)),
         (MessageKind.REQUEST_ANSWER, lambda _: {"words": patient_requests.SUGGESTED}),
         (MessageKind.REQUEST_ANSWER, lambda _: {"words": patient_requests.DECLINED}),
     ):
@@ -94,6 +96,19 @@ def one_of_each(session: Session, clinic: Clinic, now: datetime, public_url: str
             address_changes.ask(session, by_link, moving, f"new.{moving.email}", now)
             count += 2 + _proposed(session, clinic, moving, now)
     return count + _to_staff(session, clinic, now, public_url, keys)
+
+
+def _offer(visit: Appointment, now: datetime) -> dict[str, object]:
+    """Return what a mail says that offers the time a day before a visit."""
+    start, end = visit.start_at - timedelta(days=1), visit.end_at - timedelta(days=1)
+    proposed = {
+        "start": to_minute(start),
+        "end": to_minute(end),
+        "title": visit.title,
+        "position": visit.position,
+        "series_length": visit.series_length,
+    }
+    return {"proposed": [proposed], "held_until": to_minute(now + timedelta(hours=1))}
 
 
 def _proposed(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> int:

@@ -27,7 +27,7 @@ from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.services.database_clock import database_time
 from scheduler.services.mail import delivery, leases, letters
 from tests.cast import NOW
-from tests.chaos import answerers, bookers, planners, storm
+from tests.chaos import acceptors, answerers, bookers, planners, storm
 from tests.chaos.warm import FINAL_WAIT, HEAD, forked_app, share
 from tests.engines import test_settings
 from tests.nursery import fork, take
@@ -46,7 +46,13 @@ def sender(plan):
 
 def program(module, plan, log):
     """Fork a booker, a storm, an answerer or a worker."""
-    programs = {"answerers": answerers, "bookers": bookers, "planners": planners, "storm": storm}
+    programs = {
+        "acceptors": acceptors,
+        "answerers": answerers,
+        "bookers": bookers,
+        "planners": planners,
+        "storm": storm,
+    }
     return fork(partial(programs[module].run, SimpleNamespace(**plan)), log)
 
 

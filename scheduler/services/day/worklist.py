@@ -21,6 +21,7 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.open_requirements import OpenRequirement, open_requirements
+from scheduler.models.opening import Opening
 from scheduler.models.patient_request import PatientRequest
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
@@ -36,6 +37,7 @@ from scheduler.services.day.duties import Duty
 from scheduler.services.mail import call_list, send_log
 from scheduler.services.mail.call_list import CallListEntry
 from scheduler.services.patient import address_changes
+from scheduler.services.waitlist import offering
 
 Reader = tuple[str, StaffRole | None, int | None]  # clinic, role, and the person where it counts
 AUTHORIZED = timedelta(days=14)  # how long before a visit its authorization is asked for
@@ -56,7 +58,8 @@ class Worklist:
     `own` is the practitioner whose visits alone are in it. `late` were expected and have not arrived. `requirements`
     are open for visits until the end of the next working day. `unclear` counts emails that may not have arrived,
     `unread` those that came in and that a person must read, `addresses` new ones that patients entered.
-    `idle` are courses with steps left and nothing booked.
+    `idle` are courses with steps left and nothing booked. `offers` are open times that are offered by phone, or whose
+    offers have ended without a yes.
     """
 
     own: Practitioner | None = None
@@ -66,6 +69,7 @@ class Worklist:
     displaced: Sequence[Displaced] = ()
     requests: Sequence[PatientRequest] = ()
     calls: Sequence[CallListEntry] = ()
+    offers: Sequence[Opening] = ()
     unclear: int = 0
     unread: int = 0
     addresses: int = 0
@@ -78,8 +82,8 @@ class Worklist:
     def count(self) -> int:
         """How many things there are to do."""
         lists: Iterable[Sequence[object]] = (
-            self.late, self.duties, self.requirements, self.displaced, self.requests, self.calls, self.make_ups,
-            self.boosters, self.authorizations, self.idle,
+            self.late, self.duties, self.requirements, self.displaced, self.requests, self.calls, self.offers,
+            self.make_ups, self.boosters, self.authorizations, self.idle,
         )  # fmt: skip
         return sum(map(len, lists)) + self.unclear + self.unread + self.addresses
 
@@ -129,6 +133,7 @@ def of_actor(session: Session, actor: Actor, now: datetime, *, everyone: bool = 
         _of_calendar(session, actor, now, own),
         requests=desk.requests,
         calls=desk.calls,
+        offers=desk.offers,
         unclear=desk.unclear,
         unread=desk.unread,
         addresses=desk.addresses,
@@ -166,6 +171,7 @@ def _of_desk(session: Session, actor: Actor, now: datetime) -> Worklist:
         unread=len(incoming_mail.open_in(session, clinic.id)) if answers else 0,
         addresses=len(address_changes.waiting(session, clinic, now)) if answers else 0,
         calls=call_list.calls(session, clinic, now) if messages else (),
+        offers=offering.for_a_person(session, clinic, now) if answers else (),
         unclear=send_log.unclear(session, clinic) if messages else 0,
         make_ups=make_ups.to_make_up(session, clinic) if books else (),
         boosters=booster_tasks.to_book(session, clinic, now) if books else (),

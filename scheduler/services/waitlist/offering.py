@@ -81,6 +81,20 @@ def open_offers(opening: Opening) -> list[Offer]:
     return [one for one in opening.offers if one.state is OfferState.OPEN]
 
 
+def for_a_person(session: Session, clinic: Clinic, now: datetime) -> list[Opening]:
+    """Return the open times that need the desk: offers to make by phone, or offers that ended without a yes.
+
+    Where the clock offers, it goes on by itself.
+    """
+    found = []
+    for opening in openings.listed(session, clinic, now):
+        waiting = open_offers(opening)
+        ended = opening.waves > 0 and not waiting and not clinic.settings.offers_automatic
+        if ended or any(one.by_phone for one in waiting):
+            found.append(opening)
+    return found
+
+
 def withdraw(
     session: Session, actor: Actor, opening: Opening, now: datetime, *, dismiss: bool = False
 ) -> None:

@@ -11,6 +11,7 @@ from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.opening import OfferState, Opening, OpeningCause, OpeningOutcome
 from scheduler.models.waitlist import WaitlistOutcome
 from scheduler.services.actors import Actor
+from scheduler.services.day import worklist
 from scheduler.services.planning.placing import place
 from scheduler.services.planning.visit_rows import action_of
 from scheduler.services.visit import moves, undo, visits
@@ -196,3 +197,19 @@ def chair_of(session, opening):
 def move_to(courses, candidate):
     visit_ = visit(courses["Nora"], "infusion-5")
     return moves.Move(visit_, candidate.visits[0], "requested")
+
+
+def test_what_needs_the_desk_is_on_its_list(session, harbor, do, opening, fitting):
+    alice = harbor.actor("alice")
+    fitting[1].entry.patient.email = None
+    session.commit()
+    assert worklist.of_actor(session, alice, NOW).offers == []
+
+    first, second = do(offering.offer, alice, opening, fitting, NOW)
+    assert worklist.of_actor(session, alice, NOW).offers == [opening], "a call to make"
+    do(answering.decline, alice, second, NOW)
+    assert worklist.of_actor(session, alice, NOW).offers == [], "the other was mailed"
+    do(answering.decline, alice, first, NOW)
+    assert worklist.of_actor(session, alice, NOW).offers == [opening], "all said no"
+    do(offering.withdraw, alice, opening, NOW, dismiss=True)
+    assert worklist.of_actor(session, alice, NOW).offers == []
