@@ -16,10 +16,14 @@ from scheduler.models.versions import feed_version
 from scheduler.services.clinic import clinics, displaced, places, schedules, sites
 from scheduler.services.clinic.schedules import Hours
 from scheduler.services.course import booking, make_ups
-from scheduler.services.planning import availability, proposals
+from scheduler.services.planning import availability, free_times, proposals
 from scheduler.services.planning.wishes import of_care_plan
 from scheduler.services.replan import affected, replans
-from scheduler.services.visit import moves, visits
+from scheduler.services.visit import moves, undo, visits
+from scheduler.services.visit.move_times import MoveTimes
+from scheduler.services.visit.moves import MovePlanner
+from scheduler.services.waitlist import entries, openings, who_fits
+from scheduler.services.waitlist.entries import WaitWishes
 from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.services.courses import MONDAY, book, visit, wishes
@@ -51,6 +55,12 @@ def close_site(session, mona, site, on):
     closure, touched = schedules.close(session, mona, start, end, NOW, site.resource, reason="a flood")
     session.flush()
     return closure, touched
+
+
+def close_place(session, harbor, place):
+    start, end = NOW + 8 * DAY, NOW + 200 * DAY
+    schedules.close(session, harbor.actor("mona"), start, end, NOW, harbor.places[place].resource)
+    session.flush()
 
 
 @both
@@ -185,6 +195,51 @@ def test_a_visit_of_a_course_moves_to_another_site_and_the_rest_stays(session, h
     )
     moves.apply_moves(session, alice, back, NOW)
     assert sites_of_visits(care_plan.appointments) == {"Main"}
+
+
+@both
+def test_a_move_to_another_site_is_undone(session, harbor, north, alice):
+    mine = visit(book(session, harbor), "infusion-2")
+    before = mine.location
+    moves.apply_moves(
+        session, alice, moves.plan_move(session, alice, mine, mine.start_at, NOW, location=north), NOW
+    )
+    undo.undo(session, alice, mine, "reschedule", NOW + timedelta(minutes=1))
+
+    assert mine.location is before
+
+
+@both
+def test_the_strip_says_why_a_site_has_no_time(session, harbor, north, alice, mona):
+    mine = single(session, harbor, harbor.patients["Nora"], "infusion-1", AT, "North 1")
+    close_site(session, mona, north, MONDAY + DAY)
+    schedules.set_hours(
+        session, mona, north.resource, [Hours(day, time(8), time(18)) for day in (1, 2, 4)], NOW
+    )
+    week = free_times.week(MoveTimes(MovePlanner(session, alice, mine, NOW)), MONDAY)
+
+    assert [one.why for one in week.days[1:4]] == ["Closed: a flood", "Closed", ""]
+    assert [bool(one.times) for one in week.days] == [True, False, False, True, False, False, False]
+
+
+@both
+def test_a_time_that_opens_at_one_site_is_not_for_who_waits_at_the_other(session, harbor, north, alice):
+    there = book(session, harbor, site=north)
+    for name in ("Olga", "Omar"):
+        add_patient(session, harbor, name, "Oak")
+    for name, site in (("Olga", north), ("Omar", None)):
+        last = visit(book(session, harbor, patient=name, site=site), "infusion-6")
+        entries.wait_for_earlier(session, alice, last, WaitWishes(), NOW)
+    for place in ("Chair 1", "Chair 2", "Chair 3"):  # nothing was ever free at the other site
+        close_place(session, harbor, place)
+    gone = visit(there, "infusion-6")
+    moved = moves.plan_move(session, alice, gone, gone.start_at - DAY, NOW, scope="following")
+    moves.apply_moves(session, alice, moved, NOW)
+    visits.cancel(session, alice, [gone], NOW)
+    opening = openings.of_visit(session, gone, NOW)
+    found = who_fits.candidates(session, alice, opening, NOW)
+
+    assert [one.entry.patient.given_name for one in found] == ["Olga"]
 
 
 @both
