@@ -193,6 +193,7 @@ def addresses(session, staffed, course, tmp_path):
         "/settings/imports",
         "/settings/places",
         "/settings/sites",
+        f"/settings/sites/{staffed.places['Chair 1'].site.public_id}/hours",
         "/settings/people",
         "/settings/protocols",
         f"/settings/protocols/{plan}",
