@@ -28,6 +28,7 @@ class Booking(Body):
 
     start: Instant
     location_id: Id | None = None
+    site_id: Id | None = None
     practitioner_ids: list[Id] | None = None
     override_reason: OverrideReason = ""
 
@@ -37,6 +38,7 @@ class MakeUpBody(Body):
 
     start: Instant | None = None
     location_id: Id | None = None
+    site_id: Id | None = None
     practitioner_ids: list[Id] | None = None
     reason: Reason = ""
     override_reason: OverrideReason = ""
@@ -73,7 +75,7 @@ def make_up_appointment(actor: Actor, body: MakeUpBody, appointment_id: str) -> 
     409 `wrong-status` for any other visit, 409 `no-fit`, 422 `rule-broken` outside the spacing.
     """
     gone, now, session = find(actor, appointment_id), clock.now(), db.session()
-    given = assignment(actor, body.location_id, body.practitioner_ids)
+    given = assignment(actor, body.location_id, body.practitioner_ids, body.site_id)
     planned = make_ups.plan_make_up(
         session, actor, gone, now, body.start, given.location, given.practitioners, body.override_reason
     )
@@ -147,7 +149,7 @@ def book_booster(actor: Actor, body: Booking, appointment_id: str) -> Answer:
     """Give a proposed visit its time. 409 `wrong-status` for any other, 422 `rule-broken` outside the spacing."""
     visit = find(actor, appointment_id)
     check_match(visit)
-    given = assignment(actor, body.location_id, body.practitioner_ids)
+    given = assignment(actor, body.location_id, body.practitioner_ids, body.site_id)
     booked = boosters.book_proposed(
         db.session(),
         actor,

@@ -35,6 +35,7 @@ from scheduler.models import (  # noqa: F401  (each import registers its tables)
     resource,
     schedule,
     sign_in_try,
+    site,
     task,
     user,
     user_session,

@@ -68,6 +68,7 @@ FOR_PROXIES = frozenset(
         "confirmation",
         "driver",
         "link",
+        "new-place",
         "offer",
         "proposal",
         "reinstated",
@@ -81,7 +82,9 @@ FOR_PROXIES = frozenset(
     }
 )
 # what a clinic may word: not what carries the key to an account or warns of a change of address
-OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
+OURS = frozenset(
+    {"new-place", "reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"}
+)
 EDITABLE = frozenset(
     {*REWORDABLE, *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS), "private", "reminder-confirmed"}
 )

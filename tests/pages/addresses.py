@@ -201,6 +201,8 @@ def addresses(session, staffed, course, tmp_path):
         "/settings/placing",
         "/settings/imports",
         "/settings/places",
+        "/settings/sites",
+        f"/settings/sites/{staffed.places['Chair 1'].site.public_id}/hours",
         "/settings/people",
         "/settings/protocols",
         f"/settings/protocols/{plan}",

@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('offer', 'replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'opening', 'waitlist_entry', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'invitation', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'report_file_part', 'job', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('offer', 'replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'opening', 'waitlist_entry', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'invitation', 'practitioner', 'patient', 'location', 'site', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'report_file_part', 'job', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -446,8 +446,28 @@ def upgrade() -> None:
     op.create_index(op.f('ix_closure_clinic_id'), 'closure', ['clinic_id'])
     op.create_index(op.f('ix_closure_resource_id'), 'closure', ['resource_id'])
     op.create_index('ix_closure_window', 'closure', ['clinic_id', 'start_at', 'end_at'])
+    op.create_table('site',
+    sa.Column('resource_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=80), nullable=False),
+    sa.Column('phone', sa.String(length=40), nullable=False),
+    sa.Column('address', sa.String(length=300), nullable=False),
+    sa.Column('rank', sa.Integer(), nullable=False),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'resource_id'], ['resource.clinic_id', 'resource.id'], name=op.f('fk_site_clinic_id_resource_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_site_clinic_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_site')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_site_clinic_id_id')),
+    sa.UniqueConstraint('clinic_id', 'name', name=op.f('uq_site_clinic_id_name')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_site_public_id')),
+    sa.UniqueConstraint('resource_id', name=op.f('uq_site_resource_id'))
+    )
+    op.create_index(op.f('ix_site_clinic_id'), 'site', ['clinic_id'])
     op.create_table('location',
     sa.Column('resource_id', sa.Integer(), nullable=False),
+    sa.Column('site_id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('capabilities', DOCUMENT, nullable=False),
     sa.Column('rank', sa.Integer(), nullable=False),
@@ -456,6 +476,7 @@ def upgrade() -> None:
     sa.Column('clinic_id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=16), nullable=False),
     sa.ForeignKeyConstraint(['clinic_id', 'resource_id'], ['resource.clinic_id', 'resource.id'], name=op.f('fk_location_clinic_id_resource_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'site_id'], ['site.clinic_id', 'site.id'], name=op.f('fk_location_clinic_id_site_id')),
     sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_location_clinic_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_location')),
     sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_location_clinic_id_id')),
@@ -464,6 +485,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('resource_id', name=op.f('uq_location_resource_id'))
     )
     op.create_index(op.f('ix_location_clinic_id'), 'location', ['clinic_id'])
+    op.create_index(op.f('ix_location_site_id'), 'location', ['site_id'])
     op.create_table('patient',
     sa.Column('resource_id', sa.Integer(), nullable=False),
     sa.Column('given_name', sa.String(length=100), nullable=False),

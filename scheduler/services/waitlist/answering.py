@@ -23,6 +23,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.waitlist import WaitlistEntry, WaitlistOutcome
 from scheduler.services import freed_time
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.course.booking import book_course, book_visit
 from scheduler.services.locks import hold_hours
 from scheduler.services.planning import proposals
@@ -128,7 +129,8 @@ def _take(session: Session, actor: Actor, one: Offer, now: datetime) -> list[App
     if entry.action:
         action = definition.plan.action(entry.action)
         return [book_visit(session, actor, entry.patient, action, one.start_at, now, reason=ACCEPTED)]
-    wishes = course_wishes(actor.clinic, entry, one.start_at)
+    site = sites.usual(session, actor.clinic, entry.patient)
+    wishes = course_wishes(actor.clinic, entry, one.start_at, site)
     found = proposals.propose(session, actor, wishes, now)[0]
     care_plan = book_course(session, actor, wishes, found.visits, found.projections, now)
     return sorted(appointments_of(care_plan), key=lambda row: row.start_at)

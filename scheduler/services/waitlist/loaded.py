@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Availability
 from scheduler.domain.windows import Window
+from scheduler.models import location as locations
 from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -43,7 +44,8 @@ class ReadOnce:
         clinic_id = actor.clinic.id  # all are held, so that no course asks for one again
         people = select(Practitioner).where(Practitioner.clinic_id == clinic_id)
         protocols = select(PlanDefinition).where(PlanDefinition.clinic_id == clinic_id)
-        self._held = (session.scalars(people).all(), session.scalars(protocols).all())
+        places = locations.every(session, clinic_id)
+        self._held = (session.scalars(people).all(), session.scalars(protocols).all(), places)
 
     def start_on(self, first_on: date) -> None:
         """Let the calendar begin on an earlier day."""
