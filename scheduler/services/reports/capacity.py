@@ -175,7 +175,7 @@ def _names(session: Session, scope: ReportScope) -> dict[int, Place]:
 
 def figures(session: Session, scope: ReportScope) -> list[Figure]:
     """Return the figure of chairs and the one of nurses."""
-    found = []
+    found: list[Figure] = []
     for report, of in ((CHAIRS_REPORT, CHAIRS), (NURSES_REPORT, NURSES)):
         if not found or scope.site is not None:  # else both are of the same visits and hours
             both = whole(scope.both, of)
