@@ -75,8 +75,11 @@ def update_location(
     named_in = _people_at(session, location) if "name" in values else []
     for name, value in values.items():
         setattr(location, name, value)
+    its_visits = Appointment.location_id == location.id
     if "name" in values:
-        relabelled(session, actor.clinic.id, Appointment.location_id == location.id, now)
+        relabelled(session, actor.clinic.id, its_visits, now)
+    if "site" in values:
+        named_in += sites.readdressed(session, actor.clinic, its_visits, now)
     audit.record(session, actor, "location.changed", location, now, fields=values)
     versions.raise_versions(session, actor.clinic.id, [location.resource_id, *named_in], now)
     return location

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.text import clean_line
@@ -36,6 +36,7 @@ __all__ = [
     "first",
     "found_first",
     "get",
+    "readdressed",
     "update",
     "usual",
     "usual_of",
@@ -81,9 +82,10 @@ def update(session: Session, actor: Actor, site: Site, fields: Mapping[str, Any]
         _require_empty(session, actor.clinic, site)
     for name, value in values.items():
         setattr(site, name, value)
-    concerned = _patients_at(session, site, now) if SHOWN & values.keys() else []
-    if concerned:
-        relabelled(session, actor.clinic.id, Appointment.location_id.in_(_places_of(site)), now)
+    concerned: list[int] = []
+    if SHOWN & values.keys():
+        places = select(Location.id).where(Location.site_id == site.id)
+        concerned = readdressed(session, actor.clinic, Appointment.location_id.in_(places), now)
     audit.record(session, actor, "site.changed", site, now, fields=values)
     versions.raise_versions(session, actor.clinic.id, [site.resource_id, *concerned], now)
     return site
@@ -182,15 +184,14 @@ def _require_empty(session: Session, clinic: Clinic, site: Site) -> None:
         raise WrongStatus(f"{site.name} is the only site of the clinic")
 
 
-def _places_of(site: Site) -> Any:
-    return select(Location.id).where(Location.site_id == site.id)
-
-
-def _patients_at(session: Session, site: Site, now: datetime) -> list[int]:
-    """Return the resources of the patients whose calendars show a visit at this site."""
+def readdressed(session: Session, clinic: Clinic, which: ColumnElement[bool], now: datetime) -> list[int]:
+    """Note that calendars say another address of these visits; return the resources of their patients."""
     query = (
         select(Patient.resource_id)
         .join(Appointment, Appointment.patient_id == Patient.id)
-        .where(Appointment.location_id.in_(_places_of(site)), Appointment.end_at > now - LONGEST_SHOWN)
+        .where(Appointment.clinic_id == clinic.id, which, Appointment.end_at > now - LONGEST_SHOWN)
     )
-    return list(session.scalars(query.distinct()))
+    concerned = list(session.scalars(query.distinct()))
+    if concerned:
+        relabelled(session, clinic.id, which, now)
+    return concerned

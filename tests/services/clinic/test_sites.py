@@ -317,6 +317,17 @@ def test_calendars_show_a_new_address_at_once(session, harbor, north, mona):
 
 
 @both
+def test_calendars_show_where_a_past_visit_was_as_its_chair_says_now(session, harbor, north, mona):
+    over = add_visit(session, harbor, "Chair 1", NOW - 3 * DAY)
+    version = feed_version(session, harbor.clinic.id, over.patient.resource_id)
+    places.update_location(session, mona, harbor.places["Chair 1"], {"site": north}, NOW + DAY)
+    session.refresh(over)
+
+    assert over.changed_at == NOW + DAY
+    assert feed_version(session, harbor.clinic.id, over.patient.resource_id) == version + 1
+
+
+@both
 def test_a_chair_with_visits_ahead_keeps_its_site(session, harbor, north, mona):
     add_visit(session, harbor, "Chair 1", AT)
     with pytest.raises(WrongStatus, match="upcoming visits"):
