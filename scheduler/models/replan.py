@@ -72,7 +72,8 @@ class ReplanCourse(InClinic, Public, Model):
 
     `bent` names what is not kept, `gaps` the actions before which the spacing is broken; `reasons` say why it has no
     place, or why it could not be accepted. `suggestions` hold what would give it a place: a `text`, and `moves`, `bent`
-    and `gaps` as those of a plan (no moves: it asks for more staff). `operation` is the history's operation that accepted it.
+    and `gaps` as those of a plan (no moves: it asks for more staff). `operation` is the history's operation that
+    accepted it.
     """
 
     __tablename__ = "replan_course"
