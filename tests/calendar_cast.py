@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from scheduler.domain.status import AppointmentStatus
+from scheduler.models import site
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.resource import Resource, ResourceKind
+from scheduler.services.clinic import sites
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -58,7 +60,8 @@ def make_patient(session, clinic, given_name="Ana", family_name="Brandt", **fiel
 
 def make_location(session, clinic, name="Chair 1"):
     resource = make_resource(session, clinic, ResourceKind.CHAIR)
-    return add(session, Location(clinic_id=clinic.id, resource_id=resource.id, name=name))
+    here = site.active(session, clinic.id) or [sites.found_first(session, clinic)]
+    return add(session, Location(clinic_id=clinic.id, resource_id=resource.id, name=name, site_id=here[0].id))
 
 
 def make_practitioner(session, clinic, name="Noor Haddad"):

@@ -19,7 +19,7 @@ from scheduler.models.practitioner import Practitioner
 from scheduler.models.user import Membership, StaffRole, User, member
 from scheduler.services.account import accounts
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import places, plans, schedules
+from scheduler.services.clinic import places, plans, schedules, sites
 from scheduler.services.clinic.schedules import Hours
 from scheduler.services.patient import patients
 from tests.clocks import NOW
@@ -150,13 +150,19 @@ def shipped():
 
 def found(session, key, name, zone_name) -> Cast:
     """Found a clinic that is open on working days from 8 to 18."""
-    clinic = Clinic(key=key, name=name, zone_name=zone_name)
-    session.add(clinic)
-    session.flush()
-    cast = Cast(clinic)
+    cast = bare(session, key, name, zone_name)
     week = [Hours(weekday, time(8), time(18)) for weekday in range(1, 6)]
     schedules.set_hours(session, cast.command, None, week, NOW)
     return cast
+
+
+def bare(session, key, name, zone_name) -> Cast:
+    """Found a clinic that has nothing but the site every clinic has."""
+    clinic = Clinic(key=key, name=name, zone_name=zone_name)
+    session.add(clinic)
+    session.flush()
+    sites.found_first(session, clinic)
+    return Cast(clinic)
 
 
 def hire(session, cast, name, role) -> User:

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.cast",
     "tests.demo_scene",
     "tests.services.courses",
+    "tests.services.reports.year_scene",
     "tests.walks.clinic",
     "tests.walks.api",
     "tests.walks.pages",

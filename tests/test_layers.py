@@ -55,6 +55,7 @@ SERVICES = (  # from the lowest; a module beside the packages that is not named 
     "replan",
     "waitlist",
     "transfer",
+    "reports",
     "day",
 )
 # packages that a layer does not know, whatever is below it

@@ -23,6 +23,7 @@ TO_STAFF = (
     "account",
     "account-notice",
     "digest",
+    "figures",
     "invitation",
     "notice",
     "task-notice",

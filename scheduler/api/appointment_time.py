@@ -13,6 +13,7 @@ from pydantic import Field
 
 from scheduler import clock
 from scheduler.api.appointments import find
+from scheduler.api.explicit_courses import where
 from scheduler.api.fields import At, Body, Id, Instant, OverrideReason, Reason, View, at
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
@@ -20,7 +21,7 @@ from scheduler.database import db
 from scheduler.errors import StalePreview
 from scheduler.http import access
 from scheduler.models.appointment import Appointment
-from scheduler.models.location import Location
+from scheduler.models.location import Where
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import places
@@ -34,7 +35,7 @@ from scheduler.services.visit.moves import Move
 class GivenPlaceAndPeople:
     """The place and the people that a program names; None keeps those of the visit."""
 
-    location: Location | None = None
+    location: Where | None = None
     practitioners: list[Practitioner] | None = None
 
 
@@ -44,11 +45,14 @@ NONE_GIVEN = GivenPlaceAndPeople()
 class NewTime(Body):
     """With `scope` `following`, the fewest later visits move along that keep the protocol.
 
+    Without `location_id` the visit stays at its site, unless `site_id` names another.
+
     With `preview` nothing is written. Sending the preview's `token` makes sure that what is done is what was shown.
     """
 
     start: Instant
     location_id: Id | None = None
+    site_id: Id | None = None
     practitioner_ids: list[Id] | None = Field(default=None, max_length=20)
     scope: Literal["one", "following"] = "one"
     preview: bool = False
@@ -97,7 +101,7 @@ def move_appointment(actor: Actor, body: NewTime, appointment_id: str) -> Answer
     """
     visit, now = find(actor, appointment_id), clock.now()
     check_match(visit)
-    assigned = assignment(actor, body.location_id, body.practitioner_ids)
+    assigned = assignment(actor, body.location_id, body.practitioner_ids, body.site_id)
     shown = moved(
         actor,
         visit,
@@ -114,12 +118,12 @@ def move_appointment(actor: Actor, body: NewTime, appointment_id: str) -> Answer
 
 
 def assignment(
-    actor: Actor, location_id: str | None, practitioner_ids: list[str] | None
+    actor: Actor, location_id: str | None, practitioner_ids: list[str] | None, site_id: str | None = None
 ) -> GivenPlaceAndPeople:
-    """Return the clinic's place and people with these ids. Raises NotFound."""
+    """Return the clinic's place (or site) and people with these ids. Raises NotFound."""
     session, clinic = db.session(), actor.clinic
     return GivenPlaceAndPeople(
-        places.get_location(session, clinic, location_id) if location_id else None,
+        where(session, actor, location_id, site_id),
         None
         if practitioner_ids is None
         else [places.get_practitioner(session, clinic, one) for one in practitioner_ids],

@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 from scheduler import clock
 from scheduler.api import care_plans
 from scheduler.api.appointment_views import AppointmentPage, AppointmentView, Status, view
-from scheduler.api.explicit_courses import VisitBody
+from scheduler.api.explicit_courses import VisitBody, where
 from scheduler.api.fields import Id, Instant, OverrideReason, Reason
 from scheduler.api.operations import Answer, call
 from scheduler.api.paging import Paged, page
@@ -109,7 +109,7 @@ def book_appointment(actor: Actor, body: NewAppointment) -> Answer:
         _action(plan, body.action),
         body.start,
         clock.now(),
-        location=places.get_location(session, clinic, body.location_id) if body.location_id else None,
+        location=where(session, actor, body.location_id, body.site_id),
         practitioners=[places.get_practitioner(session, clinic, one) for one in body.practitioner_ids],
         care_plan=care_plan,
         replaces=find(actor, body.replaces_id) if body.replaces_id else None,

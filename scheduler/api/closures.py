@@ -23,7 +23,7 @@ from scheduler.services.replan import replans
 
 
 class NewClosure(Body):
-    """`scope_id` is the location or practitioner. `on_conflict` `list` closes and lists what is affected.
+    """`scope_id` is the site, location or practitioner. `on_conflict` `list` closes and lists what is affected.
 
     `replan` looks for new times for it too, and names the re-plan.
     """
@@ -55,7 +55,7 @@ class ClosureWithConflicts(ClosureView):
 
 
 class DisplacedView(View):
-    """A visit ahead, with the names of what is not available at its time: the clinic, places and people."""
+    """A visit ahead, with the names of what is not available at its time: the clinic, sites, places and people."""
 
     appointment: AppointmentView
     unavailable: list[str]
@@ -77,7 +77,7 @@ class ClosureQuery(Paged):
 
 @call("POST", "/closures", may="close", body=NewClosure, gives=ClosureWithConflicts, status=201)
 def create_closure(actor: Actor, body: NewClosure) -> Answer:
-    """Close the clinic, a location or a practitioner; nothing is moved, what is affected is listed."""
+    """Close the clinic, a site, a location or a practitioner; nothing is moved, what is affected is listed."""
     closure, affected = schedules.close(
         db.session(),
         actor,
@@ -122,7 +122,7 @@ def get_closure(actor: Actor, closure_id: str) -> Answer:
 
 @call("GET", "/displaced", may="view", gives=DisplacedList)
 def list_displaced(actor: Actor) -> Answer:
-    """List the visits ahead whose clinic, location or practitioner is not available, in order of start.
+    """List the visits ahead whose clinic, site, location or practitioner is not available, in order of start.
 
     Their reminders wait until they are moved, or until the clinic, location or person is available again.
     """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Literal
+
 from scheduler import clock
 from scheduler.api.appointment_time import MoveView, assignment, moves_view
 from scheduler.api.appointment_views import AppointmentView
@@ -11,8 +14,9 @@ from scheduler.api.fields import Body, Id, Instant, OverrideReason, Reason, View
 from scheduler.api.operations import Answer, call
 from scheduler.api.versions import check_match
 from scheduler.database import db
+from scheduler.http import access
 from scheduler.services.actors import Actor
-from scheduler.services.course import booster_tasks, boosters, make_ups
+from scheduler.services.course import booster_tasks, boosters, bring_back, make_ups
 
 
 class AppointmentList(View):
@@ -24,6 +28,7 @@ class Booking(Body):
 
     start: Instant
     location_id: Id | None = None
+    site_id: Id | None = None
     practitioner_ids: list[Id] | None = None
     override_reason: OverrideReason = ""
 
@@ -33,6 +38,7 @@ class MakeUpBody(Body):
 
     start: Instant | None = None
     location_id: Id | None = None
+    site_id: Id | None = None
     practitioner_ids: list[Id] | None = None
     reason: Reason = ""
     override_reason: OverrideReason = ""
@@ -69,7 +75,7 @@ def make_up_appointment(actor: Actor, body: MakeUpBody, appointment_id: str) -> 
     409 `wrong-status` for any other visit, 409 `no-fit`, 422 `rule-broken` outside the spacing.
     """
     gone, now, session = find(actor, appointment_id), clock.now(), db.session()
-    given = assignment(actor, body.location_id, body.practitioner_ids)
+    given = assignment(actor, body.location_id, body.practitioner_ids, body.site_id)
     planned = make_ups.plan_make_up(
         session, actor, gone, now, body.start, given.location, given.practitioners, body.override_reason
     )
@@ -86,6 +92,40 @@ def make_up_appointment(actor: Actor, body: MakeUpBody, appointment_id: str) -> 
             moves=shown.moves,
             written=booked is not None,
         )
+    )
+
+
+class BringBackView(View):
+    """A patient to bring back: why, since or by which day (`on`), and the visit or course that it is about."""
+
+    why: Literal["make-up", "nothing-ahead", "booster", "authorization"]
+    patient_id: Id
+    care_plan_id: Id | None
+    appointment_id: Id | None
+    on: date
+    details: str
+
+
+class BringBackList(View):
+    items: list[BringBackView]
+
+
+@call("GET", "/bring-back", may="book", gives=BringBackList)
+def list_bring_back(actor: Actor) -> Answer:
+    """List patients to bring back: to make up, nothing ahead, boosters due, authorizations ending."""
+    found = bring_back.listed(db.session(), actor.clinic, clock.now())
+    return Answer(BringBackList(items=[_bring_back(one) for one in found]))
+
+
+def _bring_back(one: bring_back.BringBackEntry) -> BringBackView:
+    access.touch(one.patient)
+    return BringBackView(
+        why=one.why.value,
+        patient_id=one.patient.public_id,
+        care_plan_id=one.course.public_id if one.course else None,
+        appointment_id=one.visit.public_id if one.visit else None,
+        on=one.on,
+        details=one.details,
     )
 
 
@@ -109,7 +149,7 @@ def book_booster(actor: Actor, body: Booking, appointment_id: str) -> Answer:
     """Give a proposed visit its time. 409 `wrong-status` for any other, 422 `rule-broken` outside the spacing."""
     visit = find(actor, appointment_id)
     check_match(visit)
-    given = assignment(actor, body.location_id, body.practitioner_ids)
+    given = assignment(actor, body.location_id, body.practitioner_ids, body.site_id)
     booked = boosters.book_proposed(
         db.session(),
         actor,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, wraps
 from typing import Any, NoReturn
@@ -61,11 +61,15 @@ spec = SpecTree(
 
 @dataclass(frozen=True)
 class Answer:
-    """What a view gives back. `version` becomes the ETag, `location` the address of what was made."""
+    """What a view gives back. `version` becomes the ETag, `location` the address of what was made.
+
+    `lines` are the same as CSV, for a call that has it.
+    """
 
     body: BaseModel | None
     version: int | None = None
     location: str | None = None
+    lines: Iterable[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,11 @@ def call(
     versioned: bool = False,
     reads: bool = False,
     asks: bool = False,
+    csv: bool = False,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Hang a view in. `may` is the permission it needs, `refuses` the conflicts it may answer (409, 412).
+
+    With `csv` it also answers `Accept: text/csv`, by the lines of its Answer.
 
     `versioned` objects have an ETag, and a change of one heeds If-Match. `reads` marks a POST that changes nothing,
     `asks` one that changes nothing but may put a job in line, which it does itself when it has its answer.
@@ -121,7 +128,7 @@ def call(
     def hang(view: Callable[..., Answer]) -> Callable[..., Response]:
         shape = Shape(body, query, gives, status, (path.split("/")[1],))
         validated = _validated(view, shape, method, known)
-        lines = _streamed(view, shape)
+        lines, as_csv = _streamed(view, shape), _as_csv(view, shape)
 
         @wraps(validated)
         def answered(**ids: str) -> Response:
@@ -131,6 +138,8 @@ def call(
                 _check_json()
             if known.listed and streams.is_wanted():
                 return lines(**ids)
+            if csv and streams.is_csv_wanted():
+                return as_csv(**ids)
             if not writes:
                 return conditional(validated(**ids))
             return _written(validated, ids, known)
@@ -188,6 +197,18 @@ def _validated(
 def _streamed(view: Callable[..., Answer], shape: Shape) -> Callable[..., Response]:
     def answered(**ids: str) -> Response:
         return streams.answer(view, caller(), request.context.query, **ids)  # type: ignore[attr-defined]
+
+    result: Callable[..., Response] = spec.validate(
+        query=shape.query, before=_refuse_invalid, after=_refuse_broken
+    )(answered)
+    return result
+
+
+def _as_csv(view: Callable[..., Answer], shape: Shape) -> Callable[..., Response]:
+    def answered(**ids: str) -> Response:
+        given = [request.context.query] if shape.query else []  # type: ignore[attr-defined]
+        answer = view(caller(), *given, **ids)
+        return streams.csv(answer.lines or ())
 
     result: Callable[..., Response] = spec.validate(
         query=shape.query, before=_refuse_invalid, after=_refuse_broken

@@ -20,7 +20,7 @@ from scheduler.domain.plans import Plan
 from scheduler.errors import Invalid, NoFitFound
 from scheduler.http import access, signing
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import places, plans, resources
+from scheduler.services.clinic import places, plans, resources, sites
 from scheduler.services.patient import patients
 from scheduler.services.planning import assignments, improving_jobs, proposals, spacing_exceptions
 from scheduler.services.planning.spacing_exceptions import NamedException
@@ -46,7 +46,8 @@ class BentGap(Body):
 
 
 class WishBody(Body):
-    """What a patient wishes. `done` are actions that are over by now: later gaps count from them.
+    """What a patient wishes. All visits are at the site `site_id`; without it at that of the patient's latest visit,
+    else at the clinic's first. `done` are actions that are over by now: later gaps count from them.
 
     `slack` bends soft gaps; booking such a course asks for a reason and the right to override. With `dosing_only`,
     weekdays and times of day are asked of the visits that give the drug alone.
@@ -65,6 +66,7 @@ class WishBody(Body):
     done: list[Pin] = Field(default=[], max_length=100)
     slack: list[BentGap] = Field(default=[], max_length=100)
     dosing_only: bool = False
+    site_id: Id | None = None
     count: Annotated[int, Field(ge=1, le=10)] = 3
 
 
@@ -227,8 +229,9 @@ def wishes_of(actor: Actor, body: WishBody) -> CourseRequest:
     definition = plans.current(session, actor.clinic, body.plan_definition)
     people = [places.get_practitioner(session, actor.clinic, one) for one in body.practitioner_ids]
     assignments.require_for_course(definition.plan.firm, people, "practitioner_ids")
+    patient = patients.get(session, actor.clinic, body.patient_id)
     return CourseRequest(
-        patient=patients.get(session, actor.clinic, body.patient_id),
+        patient=patient,
         plan_definition=definition,
         not_before=body.not_before,
         weekdays=frozenset(body.weekdays),
@@ -242,6 +245,7 @@ def wishes_of(actor: Actor, body: WishBody) -> CourseRequest:
         count=body.count,
         slack=_slack(definition.plan, body.slack),
         dosing_only=body.dosing_only,
+        site=sites.asked(session, actor.clinic, body.site_id or "", "site_id", patient),
     )
 
 

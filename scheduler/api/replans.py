@@ -31,13 +31,17 @@ from scheduler.services.replan.affected import Scope
 from scheduler.services.replan.preview import ShownCourse, ShownMove, ShownSuggestion
 
 MOST_CHOSEN = 500
+CLINIC: tuple[ScopeName, None] = ("clinic", None)
 
 
 class NewReplan(Body):
-    """What is displaced by a closure (`closure_id`), or by one that is made for this: from `start` to `end`, of the
-    clinic, of a `location_id` or of a `practitioner_id`. With nothing given, everything that is displaced now."""
+    """What is displaced by a closure (`closure_id`), or by one that is made for this, from `start` to `end`: of the
+    clinic, of a `site_id`, a `location_id` or a `practitioner_id`. With nothing given, everything that is displaced
+    now.
+    """
 
     closure_id: Id | None = None
+    site_id: Id | None = None
     location_id: Id | None = None
     practitioner_id: Id | None = None
     start: Instant | None = None
@@ -187,12 +191,16 @@ def _closing(actor: Actor, body: NewReplan) -> Replan:
     require(actor, "close")
     if body.start is None or body.end is None:
         raise Invalid([("end" if body.end is None else "start", "is missing")])
-    if body.location_id and body.practitioner_id:
-        raise Invalid([("location_id", "give a location or a practitioner, not both")])
-    scope: ScopeName = "clinic"
-    if body.location_id or body.practitioner_id:
-        scope = "location" if body.location_id else "practitioner"
-    resource = resource_of(actor, scope, body.location_id or body.practitioner_id)
+    named: list[tuple[ScopeName, str | None]] = [
+        ("site", body.site_id),
+        ("location", body.location_id),
+        ("practitioner", body.practitioner_id),
+    ]
+    given = [(scope, scope_id) for scope, scope_id in named if scope_id]
+    if len(given) > 1:
+        raise Invalid([("location_id", "give one of a site, a location and a practitioner")])
+    scope, scope_id = given[0] if given else CLINIC
+    resource = resource_of(actor, scope, scope_id)
     kind = ClosureKind.LEAVE if scope == "practitioner" else ClosureKind.CLOSURE
     closure, _ = schedules.close(session, actor, body.start, body.end, now, resource, kind, body.reason)
     return replans.ask(session, actor, now, replans.of_closure(closure), closure, closes=True)

@@ -1,7 +1,7 @@
-"""Hours: weekly ones of the clinic or of one location or practitioner, and those of single dates.
+"""Hours: weekly ones of the clinic or of one site, location or practitioner, and those of single dates.
 
 Times are wall-clock times in the clinic's zone. Anyone who has no hours of their own works whenever the clinic is open.
-Leave is a closure of a practitioner.
+The hours of a site cut those of its locations. Leave is a closure of a practitioner.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class LeaveList(View):
 
 @call("GET", "/schedules", may="view", query=ScheduleQuery, gives=ScheduleView)
 def get_schedule(actor: Actor, query: ScheduleQuery) -> Answer:
-    """Show the hours of the clinic, a location or a practitioner."""
+    """Show the hours of the clinic, a site, a location or a practitioner."""
     return _shown(actor, query.scope, query.scope_id)
 
 

@@ -89,6 +89,7 @@ SHOWS: dict[str, Shows] = {
     "api.create_leave": listing("leave"),
     "api.get_closure": listing("closure"),
     "api.list_appointments": listing("appointments"),
+    "api.list_bring_back": listing("patients to bring back"),
     "api.list_boosters": listing("boosters to book"),
     "api.list_calls": listing("patients to call"),
     "api.list_care_plans": listing("courses"),
@@ -107,6 +108,11 @@ SHOWS: dict[str, Shows] = {
     **dict.fromkeys(("api.dismiss_opening", "api.remove_from_waitlist"), nothing("answered without a body")),
     "api.list_audit_events": nothing("ids and field names; that the trail was read is an event of its own"),
     "api.list_free_starts": nothing("free times only"),
+    **dict.fromkeys(("api.get_report", "api.list_reports"), nothing("figures only")),
+    **dict.fromkeys(
+        ("api.create_report_file", "api.get_report_file"),
+        nothing("ids and no names; that it was made is an event"),
+    ),
     **dict.fromkeys(
         (
             "api.create_clinic_feed",
@@ -122,11 +128,13 @@ SHOWS: dict[str, Shows] = {
     **dict.fromkeys(
         (
             "api.change_location",
+            "api.change_site",
             "api.change_settings",
             "api.get_settings",
             "api.change_practitioner",
             "api.create_location",
             "api.create_practitioner",
+            "api.create_site",
             "api.create_token",
             "api.delete_closure",
             "api.delete_leave",
@@ -134,6 +142,7 @@ SHOWS: dict[str, Shows] = {
             "api.get_plan_definition",
             "api.get_practitioner",
             "api.get_schedule",
+            "api.get_site",
             "api.import_patients",
             "api.list_closures",
             "api.list_leave",
@@ -142,6 +151,7 @@ SHOWS: dict[str, Shows] = {
             "api.save_plan_definition",
             "api.check_plan_definition",
             "api.list_practitioners",
+            "api.list_sites",
             "api.list_tokens",
             "api.put_schedule",
             "api.revoke_token",

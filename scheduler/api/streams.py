@@ -7,7 +7,7 @@ ended properly (no last chunk), which HTTP clients report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask import Response, request, stream_with_context
@@ -19,6 +19,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.trail import audit
 
 MEDIA_TYPE = "application/x-ndjson"
+CSV = "text/csv"
 MOST = audit.MOST  # rows of a page: one event of the access audit names them all
 OFFERED = ("application/json", MEDIA_TYPE)
 
@@ -26,6 +27,16 @@ OFFERED = ("application/json", MEDIA_TYPE)
 def is_wanted() -> bool:
     """Tell whether the caller asks for lines."""
     return request.accept_mimetypes.best_match(OFFERED, default=OFFERED[0]) == MEDIA_TYPE
+
+
+def is_csv_wanted() -> bool:
+    """Tell whether the caller asks for a table as CSV."""
+    return request.accept_mimetypes.best_match((OFFERED[0], CSV), default=OFFERED[0]) == CSV
+
+
+def csv(lines: Iterable[str]) -> Response:
+    """Return lines of CSV, sent while they are read."""
+    return Response(stream_with_context(iter(lines)), content_type=f"{CSV}; charset=utf-8")
 
 
 def answer(view: Callable[..., Any], actor: Actor, query: Paged, **ids: str) -> Response:

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from scheduler.domain.localtime import to_minute
+from scheduler.domain.localtime import local_on, to_minute
+from scheduler.domain.periods import whole_weeks
 from scheduler.domain.reminders import Topic
 from scheduler.domain.status import LIVE, AppointmentStatus, Response
 from scheduler.models.appointment import Appointment
@@ -31,6 +32,8 @@ from scheduler.services.day import digest
 from scheduler.services.mail import notices, outbox
 from scheduler.services.mail.reminders import recipients, waits
 from scheduler.services.patient import address_changes, patient_requests, unsubscribing
+from scheduler.services.reports import weekly
+from scheduler.services.reports.scope import scope_of
 from scheduler.services.task import emailed_proposals
 from scheduler.services.task.emailed_proposals import EmailedVisit
 
@@ -209,10 +212,14 @@ def _a_day_earlier(visit: Appointment) -> list[str]:
 
 def _to_staff(session: Session, clinic: Clinic, now: datetime, public_url: str, keys: Sequence[str]) -> int:
     desk: list[User] = staff.desk(session, clinic)[:1]
+    week = whole_weeks(local_on(now, clinic.zone), clinic.formats, 1)
+    last_week = scope_of(session, clinic, week, now)
     for user in desk:
         lines = "\n".join(digest.lines_of(session, clinic, now))
         values = {"lines": lines, "path": "/"}
         outbox.enqueue(session, clinic, MessageKind.DIGEST, now, user=user, values=values)
+        figures = {"lines": "\n".join(weekly.lines_of(session, last_week)), "path": "/reports"}
+        outbox.enqueue(session, clinic, MessageKind.FIGURES, now, user=user, values=figures)
         passwords.ask_for_reset(session, user.email, now, public_url, keys)
     patient = _last(session, clinic, email_ok=True)
     if patient is not None:
@@ -221,7 +228,7 @@ def _to_staff(session: Session, clinic: Clinic, now: datetime, public_url: str, 
     if stranger is not None:
         stranger.email_bad_at = now
         notices.bounced(session, stranger, now)
-    return 2 * len(desk) + (patient is not None)
+    return 3 * len(desk) + (patient is not None)
 
 
 def _last(session: Session, clinic: Clinic, *where: ColumnElement[bool], email_ok: bool) -> Patient | None:

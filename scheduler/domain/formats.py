@@ -21,6 +21,7 @@ from babel.dates import (
     get_timezone_location,
     parse_pattern,
 )
+from babel.numbers import format_decimal
 
 DEFAULT_LOCALE = "en-US"
 # Pages are in English, so a clinic chooses among the ways in which English is written.
@@ -135,6 +136,10 @@ class Formats:
     def city(self, zone_key: str) -> str:
         """Return the city after which people call a zone, such as "New York"."""
         return get_timezone_location(zone_key, locale=self._babel, return_city=True)
+
+    def number(self, value: float) -> str:
+        """Return such as "1,234.5"."""
+        return str(format_decimal(value, locale=self._babel))
 
     @property
     def uses_24_hours(self) -> bool:

@@ -23,6 +23,7 @@ class MessageKind(StrEnum):
     OFFER = "offer"
     ADDRESS = "address"
     DIGEST = "digest"
+    FIGURES = "figures"
     NOTICE = "notice"
     ACCOUNT = "account"
 
@@ -37,14 +38,14 @@ class MessageKind(StrEnum):
 
 
 _K = MessageKind
-TO_STAFF = frozenset({_K.ACCOUNT, _K.DIGEST, _K.NOTICE})
+TO_STAFF = frozenset({_K.ACCOUNT, _K.DIGEST, _K.FIGURES, _K.NOTICE})
 # they say that a visit takes place, when, or that it does not; what must be said next follows from the last of them
 ANNOUNCING = frozenset({_K.CONFIRMATION, _K.CHANGE, _K.CANCELLATION})
 # these stop when the patient wants no reminders, and say how to stop them
 REMINDING = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER, _K.CHECK_IN, _K.BOOSTER})
 BEFORE_A_VISIT = frozenset({_K.REMINDER, _K.REQUIREMENT_MISSING, _K.DRIVER})  # not sent while it is displaced
 # a clinic may reword them: none carries the key to an account or warns of a change of address
-REWORDABLE = ANNOUNCING | REMINDING | {_K.LINK, _K.PROPOSAL, _K.OFFER, _K.DIGEST, _K.NOTICE}
+REWORDABLE = ANNOUNCING | REMINDING | {_K.LINK, _K.PROPOSAL, _K.OFFER, _K.DIGEST, _K.FIGURES, _K.NOTICE}
 _WORDS = {
     _K.CONFIRMATION: "Confirmation",
     _K.CHANGE: "Change",
@@ -60,6 +61,7 @@ _WORDS = {
     _K.OFFER: "Offer of an earlier time",
     _K.ADDRESS: "Change of address",
     _K.DIGEST: "Daily email to the front desk",
+    _K.FIGURES: "Weekly email to managers",
     _K.NOTICE: "Alert to the front desk",
     _K.ACCOUNT: "Password reset link",
 }

@@ -137,7 +137,8 @@ class Action:
     before this one has ended (a therapy session falls before the next infusion). `series` and `position` are for
     people: "infusion 3 of 6". A `proposed` action is months ahead: it gets a date to book by, and occupies nothing.
     `visible` is False for what the patient's calendar leaves out unless the clinic says so (a check-in call).
-    `dosing` is set for a visit that gives the drug.
+    `dosing` is set for a visit that gives the drug. No protocol sets `site`: it is where the patient's chair or room is
+    to be, by the site's resource id (None: anywhere).
     """
 
     key: str
@@ -154,6 +155,7 @@ class Action:
     requirements: tuple[str, ...] = ()
     preparation: str | None = None
     dosing: DosingGap | None = None
+    site: int | None = None
 
     @property
     def lead(self) -> timedelta:
@@ -319,6 +321,19 @@ class Plan:
                 before = None if action.before in keys else action.before
                 kept.append(replace(action, offset=offset, before=before))
         return replace(self, actions=tuple(kept))
+
+    def at(self, site: int | None) -> Plan:
+        """Return the plan with all of its visits at a site; None leaves them as they are."""
+        if site is None:
+            return self
+        return replace(self, actions=tuple(replace(action, site=site) for action in self.actions))
+
+    def with_site(self, key: str, site: int | None) -> Plan:
+        """Return the plan with one of its visits at another site."""
+        if all(action.key != key or action.site == site for action in self.actions):
+            return self
+        moved = (replace(action, site=site) if action.key == key else action for action in self.actions)
+        return replace(self, actions=tuple(moved))
 
     @property
     def firm(self) -> tuple[Action, ...]:

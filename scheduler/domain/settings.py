@@ -70,6 +70,7 @@ class ClinicSettings:
     reminders_on_closed_days: bool = True
     booster_days: int = 21  # before a proposed visit, when the desk is asked to book it
     digest_at: str = "07:00"  # when the staff's digest leaves; empty is never
+    weekly_figures: bool = False  # whether managers and admins are mailed the figures of the week on Monday
     mail_texts: dict[str, str] = field(
         default_factory=dict, hash=False
     )  # by kind and language: "reminder.en"

@@ -41,17 +41,25 @@ def spacings(
         if offset is None or action.key not in times or offset.after not in times:
             continue
         earlier = times[offset.after][offset.edge is Edge.END]
-        amount = _amount(offset, earlier, times[action.key][0], zone, is_working)
+        amount = gap(offset, earlier, times[action.key][0], zone, is_working)
         found[action.key] = Spacing(action.key, offset, amount)
     return found
 
 
-def _amount(
+def gap(
     offset: Offset, earlier: datetime, start: datetime, zone: ZoneInfo, is_working: Callable[[date], bool]
 ) -> int:
+    """Return how far a start is from an earlier instant, in the offset's unit."""
+    hours = (start - earlier) / HOUR
+    return gap_of_days(offset, local_on(earlier, zone), local_on(start, zone), hours, is_working)
+
+
+def gap_of_days(
+    offset: Offset, first: date, last: date, hours: float, is_working: Callable[[date], bool]
+) -> int:
+    """Return the same from two clinic-local days and the hours between the instants."""
     if offset.unit is Unit.HOURS:
-        return round((start - earlier) / HOUR)
-    first, last = local_on(earlier, zone), local_on(start, zone)
+        return round(hours)
     if offset.unit is Unit.DAYS:
         return (last - first).days
     return sum(is_working(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))
@@ -68,5 +76,5 @@ def amounts(
     """Return the least and the greatest gap, in the offset's unit, of a start from `first` to `last` on one day."""
     if offset.unit is Unit.HOURS:
         return (first - earlier) / HOUR, (last - earlier) / HOUR
-    whole = _amount(offset, earlier, first, zone, is_working)
+    whole = gap(offset, earlier, first, zone, is_working)
     return whole, whole

@@ -25,6 +25,7 @@ from scheduler.ical.entries import (
     entry,
     event_status,
     look_of,
+    of_location,
 )
 from scheduler.ical.events import rendered
 from scheduler.ical.texts import line
@@ -70,7 +71,7 @@ def course_calendar(
     """Return visits as a file to open or attach; those that are in no calendar are left out."""
     look = look_of(clinic, url, language)
     label = clinic.settings.label(look.language)
-    entries = shown(appointments, lambda _: label, look)
+    entries = shown(appointments, lambda _: label, look, lambda visit: of_location(look, visit))
     since_year = first_year(entries)
     tzid = written_zone(look.zone_name, since_year)
     return joined(bare_calendar(), look, [lines_of(each, tzid, look) for each in entries], since_year)

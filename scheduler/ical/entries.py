@@ -12,6 +12,7 @@ from typing import Protocol
 
 from scheduler.domain.status import AppointmentStatus
 from scheduler.ical.texts import BUSY, CALL, CANCELLED, line
+from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 
 
@@ -40,6 +41,17 @@ class CalendarAppointment(Protocol):
     def changed_at(self) -> datetime: ...
 
 
+class SiteDetails(Protocol):
+    """What is asked of a site."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """How a calendar shows its visits; everything that is the same for all of them. `phone` says what it is for."""
@@ -51,6 +63,7 @@ class Look:
     language: str = "en"
     alarm_minutes: int | None = None
     private: bool = False
+    called: str | None = None  # the clinic before an address; None: no address is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,7 @@ class Particulars:
     place: str | None = None
     url: str | None = None
     category: str = ""
+    phone: str | None = None
 
 
 NOTHING_OF_ITS_OWN = Particulars()
@@ -95,7 +109,25 @@ def look_of(clinic: Clinic, url: str = "", language: str = "en", alarm_minutes: 
         language=language if language in CANCELLED else "en",
         alarm_minutes=alarm_minutes,
         private=clinic.settings.private_events,
+        called=called(clinic) if clinic.settings.show_location else None,
     )
+
+
+def at_site(look: Look, site: SiteDetails | None, category: str = "") -> Particulars:
+    """Return what a patient's entry says of a site that has an address or a phone number of its own."""
+    if site is None:
+        return Particulars(category=category)
+    place = ", ".join(part for part in (look.called, site.name, site.address) if part)
+    return Particulars(
+        place if site.address and look.called is not None else None,
+        category=category,
+        phone=_call(site.phone, look.language) if site.phone else None,
+    )
+
+
+def of_location(look: Look, visit: Appointment) -> Particulars:
+    """Return what a patient's entry says of where the visit is."""
+    return at_site(look, visit.location.site if visit.location is not None else None)
 
 
 def _call(phone: str, language: str) -> str:
@@ -141,7 +173,7 @@ def entry(
         changed_at=visit.changed_at,
         summary=CANCELLED[look.language].format(title=title) if cancelled else title,
         place=line(own.place) if own.place is not None else look.place,
-        description="" if cancelled else look.phone,
+        description="" if cancelled else look.phone if own.phone is None else own.phone,
         url=own.url if own.url is not None else look.url,
         alarm_minutes=None if cancelled else look.alarm_minutes,
         category=line(own.category),

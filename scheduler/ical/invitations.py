@@ -14,7 +14,7 @@ from functools import lru_cache
 from icalendar import Event, vCalAddress, vText
 
 from scheduler.ical.calendars import END, bare_calendar
-from scheduler.ical.entries import EventStatus, entry, event_status, look_of
+from scheduler.ical.entries import EventStatus, entry, event_status, look_of, of_location
 from scheduler.ical.events import event
 from scheduler.ical.texts import line
 from scheduler.ical.vtimezone import utc, vtimezone
@@ -51,7 +51,8 @@ def invitation(
     if status is None or (status is EventStatus.CANCELLED) is not cancelled:
         raise ValueError(f"a visit that is {appointment.status} cannot be sent as {method}")
     zone = vtimezone(clinic.zone_name, appointment.start_at.year)
-    shown = entry(appointment, status, clinic.settings.label(look.language), look)
+    own = of_location(look, appointment)
+    shown = entry(appointment, status, clinic.settings.label(look.language), look, own)
     component = event(shown, clinic.zone_name if zone else None)
     _address(component, organizer, patient_address, asks=answers_read and not cancelled)
     lines: bytes = component.to_ical()

@@ -1,14 +1,15 @@
 """One visit, with three counters that must not be mixed up.
 
 `sequence` counts what a calendar shows (start, end, place, iCalendar STATUS) and `changed_at` is the time of that
-change: SEQUENCE, DTSTAMP and LAST-MODIFIED of feed and mail. `schedule_version` counts that the time changed or that
-the visit became live or not live: reminders, private links and the sending check are bound to it. `row_version` counts
-any edit: the ETag. `changed_at` alone moves on when calendars only call a visit something else. The wall-clock start is
-kept beside the instant, because zone rules change under bookings.
+change: SEQUENCE, DTSTAMP and LAST-MODIFIED of feed and mail. `schedule_version` counts that the time or the site
+changed or that the visit became live or not live: reminders, private links and the sending check are bound to it.
+`row_version` counts any edit: the ETag. `changed_at` alone moves on when calendars only call a visit something else.
+The wall-clock start is kept beside the instant, because zone rules change under bookings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from scheduler.models.columns import Document, InClinic, Public, choice, in_orde
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 if TYPE_CHECKING:
     from scheduler.models.appointment_event import AppointmentEvent
@@ -78,6 +80,7 @@ class Appointment(InClinic, Public, Model):
         refers("replaces_id", "appointment"),
         in_order("start_at", "end_at", "order"),
         Index("ix_appointment_day", "clinic_id", "start_at"),  # the board's day, lists by time
+        Index("ix_appointment_local", "clinic_id", "local_start"),  # the visits of a report
         Index("ix_appointment_patient", "patient_id", "start_at"),  # the patient's page and feed
         Index("ix_appointment_location", "location_id", "start_at"),  # a chair's day and feed
     )
@@ -180,6 +183,17 @@ class Appointment(InClinic, Public, Model):
     @property
     def practitioners(self) -> list[Practitioner]:
         return [participant.practitioner for participant in self.participants]
+
+
+def sites_of(visits: Iterable[Appointment]) -> set[Site]:
+    """Return where these visits are; one by phone or video is nowhere."""
+    return {one.location.site for one in visits if one.location is not None}
+
+
+def common_site(visits: Iterable[Appointment]) -> Site | None:
+    """Return where all of these visits are; None when that is several sites, or none."""
+    sites = sites_of(visits)
+    return sites.pop() if len(sites) == 1 else None
 
 
 def by_public_id(session: Session, clinic_id: int, public_id: str) -> Appointment | None:

@@ -28,6 +28,7 @@ class CarePlan(InClinic, Public, Model):
     __table_args__ = own(
         refers("patient_id", "patient"),
         refers("plan_definition_id", "plan_definition"),
+        Index("ix_care_plan_ended", "clinic_id", "status_at"),  # the courses that ended in a period
         Index(  # the expiry's question: which reservations are over
             "ix_care_plan_held",
             "expires_at",

@@ -8,15 +8,19 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from scheduler.database import Model
 from scheduler.models.columns import Document, InClinic, Public, own, refers
 from scheduler.models.resource import Resource, ResourceKind
+from scheduler.models.site import Site
 
 
 class Location(InClinic, Public, Model):
     """`rank` orders chairs and rooms on the board; an inactive one is kept for what happened there."""
 
     __tablename__ = "location"
-    __table_args__ = own(refers("resource_id", "resource"), UniqueConstraint("clinic_id", "name"))
+    __table_args__ = own(
+        refers("resource_id", "resource"), refers("site_id", "site"), UniqueConstraint("clinic_id", "name")
+    )
 
     resource_id: Mapped[int] = mapped_column(unique=True)
+    site_id: Mapped[int] = mapped_column(index=True)
     name: Mapped[str] = mapped_column(String(80))
     capabilities: Mapped[list[str]] = mapped_column(Document, default=list)
     rank: Mapped[int] = mapped_column(default=0)
@@ -25,10 +29,16 @@ class Location(InClinic, Public, Model):
     resource: Mapped[Resource] = relationship(
         Resource, primaryjoin="foreign(Location.resource_id) == Resource.id", lazy="joined"
     )
+    site: Mapped[Site] = relationship(
+        Site, primaryjoin="foreign(Location.site_id) == Site.id", lazy="joined", innerjoin=True
+    )
 
     @property
     def kind(self) -> ResourceKind:
         return self.resource.kind
+
+
+Where = Location | Site  # what a person may ask for: this very chair or room, or any at a site
 
 
 def active(session: Session, clinic_id: int) -> list[Location]:

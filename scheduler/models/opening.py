@@ -83,6 +83,13 @@ class Opening(InClinic, Public, Model):
             postgresql_where=text(OPEN),
         ),
         Index("ix_opening_appointment", "appointment_id"),
+        Index(  # the openings that ended in a period
+            "ix_opening_closed",
+            "clinic_id",
+            "closed_at",
+            sqlite_where=text("closed_at IS NOT NULL"),
+            postgresql_where=text("closed_at IS NOT NULL"),
+        ),
     )
 
     cause: Mapped[OpeningCause] = mapped_column(choice(OpeningCause, "cause"))

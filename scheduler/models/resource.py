@@ -1,7 +1,7 @@
-"""What can be taken up: chairs, rooms, practitioners and patients, all with one kind of integer id.
+"""What can be taken up: chairs, rooms, practitioners, patients and sites, all with one kind of integer id.
 
 The patient is a resource too, and cannot be in two places. `units` is how many visits it takes at once; None on a nurse
-is the clinic's ratio.
+is the clinic's ratio. A site is used by no visit itself; it has hours and closures.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class ResourceKind(StrEnum):
     ROOM = "room"
     PRACTITIONER = "practitioner"
     PATIENT = "patient"
+    SITE = "site"
 
 
 class Resource(InClinic, Model):

@@ -48,7 +48,8 @@ _inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 @dataclass(frozen=True, slots=True)
 class VisitLine:
     """One visit as a mail lists it; `before` is its former time, if it had one, `again` marks one that was
-    canceled before, `what` says what it is, and `steps` are what to do before it."""
+    canceled before, `what` says what it is, `place` where it is if that needs saying, and `steps` are what to do
+    before it."""
 
     day: str
     times: str
@@ -58,6 +59,7 @@ class VisitLine:
     again: bool = False
     what: str = ""
     steps: tuple[str, ...] = ()
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ def _visit_text(visit: VisitLine, language: str, *, with_zone: bool) -> str:
     lines = [f"* {_capital(visit.day)}", f"  {visit.times}{zone}{mark}"]
     if visit.what:
         lines.append(f"  {visit.what}")
+    if visit.place:
+        lines += textwrap.wrap(visit.place, WIDTH, initial_indent="  ", subsequent_indent="  ")
     if visit.before:
         lines.append(f"  {BEFORE[language]}: {visit.before}")
     for step in visit.steps:

@@ -50,6 +50,7 @@ OWN = {
     "address-confirm": frozenset({"clinic", "phone", "link"}),
     "address-notice": frozenset({"clinic", "phone", "new_address"}),
     "digest": STAFF,
+    "figures": STAFF,
     "invitation": frozenset({"action_link", "clinic"}),
     "notice": STAFF,
     "offer": COMMON | {"held"},
@@ -67,6 +68,7 @@ FOR_PROXIES = frozenset(
         "confirmation",
         "driver",
         "link",
+        "new-place",
         "offer",
         "proposal",
         "reinstated",
@@ -80,7 +82,9 @@ FOR_PROXIES = frozenset(
     }
 )
 # what a clinic may word: not what carries the key to an account or warns of a change of address
-OURS = frozenset({"reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"})
+OURS = frozenset(
+    {"new-place", "reinstated", "reminder-asked", "request-declined", "request-suggested", "same-hour"}
+)
 EDITABLE = frozenset(
     {*REWORDABLE, *(f"{PROXY}{kind}" for kind in FOR_PROXIES - OURS), "private", "reminder-confirmed"}
 )

@@ -20,9 +20,10 @@ from scheduler.domain.settings import VisitTypes
 from scheduler.domain.status import OCCUPYING
 from scheduler.http.signing import keys
 from scheduler.ical.entries import called
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, common_site
 from scheduler.models.clinic import Clinic
 from scheduler.models.patient import Patient
+from scheduler.models.site import contact_of
 from scheduler.notify.words import LANGUAGES, Tongue, tongue
 from scheduler.patient_pages.words import say
 from scheduler.services import private_links
@@ -147,10 +148,12 @@ def shown(template: str, page: Opened, status: int = 200, **values: Any) -> Resp
         "clinic": page.clinic,
         "clinic_name": called(page.clinic),
         "shows_types": page.clinic.settings.visit_types != VisitTypes.NOWHERE.value,
-        "map_url": MAP + quote(page.clinic.address, safe="") if page.clinic.address else "",
+        "here": contact_of(page.clinic, common_site(page.about)),
+        "place_at": lambda visit: contact_of(page.clinic, common_site([visit])),
+        "map_of": lambda address: MAP + quote(address, safe=""),
         "home": url_for("patient_pages.show", token=page.token, lang=_kept().get("lang")),
     }
-    return plain(template, page.speech, status, **named, **values)
+    return plain(template, page.speech, status, **(named | values))
 
 
 def plain(template: str, speech: Tongue, status: int = 200, **values: Any) -> Response:

@@ -12,10 +12,11 @@ from scheduler.database import db
 from scheduler.domain.localtime import local_on
 from scheduler.domain.month import CalendarDay, weeks
 from scheduler.ical import course_calendar
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, common_site, sites_of
 from scheduler.models.open_requirements import is_needed
 from scheduler.models.patient_request import last_declined, open_for
 from scheduler.models.preparations import PreparationLine, steps
+from scheduler.models.site import contact_of
 from scheduler.models.visit_answer import DriverAnswer, driver_of
 from scheduler.models.waitlist import waiting_for
 from scheduler.patient_pages.opening import Opened, bp, opened, shown
@@ -61,6 +62,7 @@ def overview(page: Opened, status: int = 200, notice: str = "") -> Response:
         needed={visit.public_id for visit in standing if is_needed(visit, page.now)},
         check_in=waiting_check_in(db.session(), page.clinic, page.patient, page.now),
         visits=offered,
+        at_several=len(sites_of(visits)) > 1,
         leading=offered[:after_next],
         months=_months(page, offered[after_next:]),
         calendar=_calendar(page, standing),
@@ -105,6 +107,8 @@ def sheet(token: str) -> Response:
         "patient_pages/sheet.html",
         page,
         visits=[(visit, drivers[visit.id], steps(visit, page.speech.language)) for visit in standing],
+        at_several=len(sites_of(standing)) > 1,
+        here=contact_of(page.clinic, common_site(standing)),
         zone=_shared_zone(page, standing),
     )
 

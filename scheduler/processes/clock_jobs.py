@@ -27,6 +27,7 @@ from scheduler.services.account import sessions, throttles
 from scheduler.services.actors import Actor
 from scheduler.services.day import digest
 from scheduler.services.patient import erasure, mail_to_read
+from scheduler.services.reports import weekly
 from scheduler.services.task import answers
 from scheduler.services.transfer import imports_patients
 from scheduler.services.visit import changes, zone_drift, zone_rules
@@ -92,6 +93,11 @@ def expire_reservations(app: Flask) -> str:
 def write_digests(app: Flask) -> str:
     """Put the morning digests that are due into the outbox."""
     return in_each_clinic(app, "digest", "wrote", digest.due_clinics, digest.enqueue_due)
+
+
+def write_figures(app: Flask) -> str:
+    """Put the weekly mails to managers that are due into the outbox."""
+    return in_each_clinic(app, "figures", "wrote", weekly.due_clinics, weekly.enqueue_due)
 
 
 def escalate_tasks(app: Flask) -> str:

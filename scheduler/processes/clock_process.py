@@ -31,6 +31,7 @@ from scheduler.processes.clock_jobs import (
     run,
     show_life,
     write_digests,
+    write_figures,
 )
 from scheduler.processes.dispatch import Outbound, dispatch
 from scheduler.processes.inbox import read_inbox
@@ -75,6 +76,7 @@ def clock_jobs(app: Flask, out: Outbound) -> list[ClockJob]:
         "seal": partial(seal_trails, app),
         "expiry": partial(expire_reservations, app),
         "digest": partial(write_digests, app),
+        "figures": partial(write_figures, app),
         "tasks": partial(escalate_tasks, app),
         "waitlist": partial(offer_openings, app),
         "prune": partial(prune, app),

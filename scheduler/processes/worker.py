@@ -36,6 +36,7 @@ from scheduler.services.jobs import LeaseLost
 from scheduler.services.planning import improving_jobs
 from scheduler.services.progress import Part, Progress
 from scheduler.services.replan import accepting, replan_search, replans, undoing
+from scheduler.services.reports import files
 from scheduler.services.transfer import import_jobs
 from scheduler.transactions import stored_in_parts
 
@@ -76,6 +77,7 @@ KINDS = {
     replan_search.KIND: Work(replans.MAY, replan_search.read, replan_search.check, replan_search.write),
     accepting.KIND: Work(replans.MAY, accepting.read, accepting.check, accepting.write, accepting.parts),
     undoing.KIND: Work(replans.MAY, undoing.read, undoing.check, undoing.write, undoing.parts),
+    files.KIND: Work(files.MAY, files.read, files.check, files.write, files.parts, files.discard),
 }
 
 

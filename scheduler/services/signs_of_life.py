@@ -23,6 +23,7 @@ CLOCK = {  # seconds between two runs of each job of the clock
     "seal": 5,
     "expiry": 60,
     "digest": 60,
+    "figures": 60,
     "tasks": 60,
     "waitlist": 15,
     INBOX: 60,

@@ -19,6 +19,7 @@ from scheduler.models import versions
 from scheduler.models.appointment import Appointment
 from scheduler.models.opening import Opening
 from scheduler.models.schedule import closures
+from scheduler.models.site import Site
 from scheduler.models.user import StaffRole
 from scheduler.services.account.permissions import allowed
 from scheduler.services.clinic.first_steps import SetupStep
@@ -34,9 +35,10 @@ from scheduler.web.board_scale import STYLES, WEEK_STYLES, scale_of, week_scale_
 from scheduler.web.current import actor
 from scheduler.web.first_steps import missing_steps
 from scheduler.web.local import read_date
-from scheduler.web.shell import INITIALS, may
+from scheduler.web.shell import INITIALS, may, site_choices
 
 bp = Blueprint("board", __name__)
+SITE = "board-site"  # in the session: the site that boards show
 STARTING_ON_THEIR_DAY = frozenset({StaffRole.NURSE, StaffRole.THERAPIST, StaffRole.PRESCRIBER})
 
 
@@ -74,7 +76,7 @@ def week(on: str) -> str:
     asked = read_date("date", on)
     clinic, now = actor().clinic, clock.now()
     first = clinic.formats.week_start(asked)
-    found = weeks.week(db.session(), clinic, first, now)
+    found = weeks.week(db.session(), clinic, first, now, chosen_site())
     return render_template(
         "board/week.html",
         days=found.days,
@@ -96,7 +98,7 @@ def week(on: str) -> str:
 def agenda(on: str) -> str:
     """The day as a list, for a person, a kind, or everybody."""
     asked, clinic, now = read_date("date", on), actor().clinic, clock.now()
-    board = boards.load(db.session(), clinic, asked, BoardView.CHAIRS, now)
+    board = boards.at_site(boards.load(db.session(), clinic, asked, BoardView.CHAIRS, now), chosen_site())
     person, kind = request.args.get("person", ""), request.args.get("kind", "")
     return render_template(
         "board/agenda.html",
@@ -133,6 +135,20 @@ def names() -> Answer:
     return redirect(came_from() or url_for(".today"), 303)
 
 
+@bp.post("/board/site")
+@may("view")
+@only_reads
+def site() -> Answer:
+    """Show one site on the boards of this session, or all of them again."""
+    session[SITE] = request.form.get("site", "")[:40]
+    return redirect(came_from() or url_for(".today"), 303)
+
+
+def chosen_site() -> Site | None:
+    """Return the site that boards show; None is all, also for a clinic that has one."""
+    return next((one for one in site_choices() if one.public_id == session.get(SITE)), None)
+
+
 @bp.get("/ticks.css")
 def ticks() -> Response:
     """The style sheet that places things by the five minutes: inline styles are not allowed."""
@@ -151,7 +167,8 @@ def _sheet(rules: str) -> Response:
 
 def _board(on: date, template: str = "board/day.html", only: str = "") -> str:
     clinic, now = actor().clinic, clock.now()
-    board = boards.load(db.session(), clinic, on, _view(), now)
+    here = chosen_site()
+    board = boards.at_site(boards.load(db.session(), clinic, on, _view(), now), here)
     if not allowed(actor(), "tasks"):
         board = replace(board, with_task=frozenset())
     free = availability.load(db.session(), clinic, on, 1, now)
@@ -173,7 +190,7 @@ def _board(on: date, template: str = "board/day.html", only: str = "") -> str:
         scale=scale,
         shades={column.resource_id: shades(free, closed, column.resource_id) for column in board.columns},
         openings=_openings(board, now),
-        load=day_load.hours(free),
+        load=day_load.hours(free, site=here),
         is_open=bool(free.open),
         opens_on=None if free.open else next_working_day(db.session(), clinic, on),
         state_of=boards.state_at,

@@ -23,6 +23,7 @@ from scheduler.models import practitioner as practitioners
 from scheduler.models.care_plan import last_booked_plan
 from scheduler.models.patient import Patient
 from scheduler.models.task import TaskKind
+from scheduler.services.clinic import sites
 from scheduler.services.course import booking, unbooking
 from scheduler.services.patient import patients
 from scheduler.services.patient.patient_search import look_up
@@ -39,7 +40,7 @@ from scheduler.web.earlier_form import EarlierForm, earlier_form
 from scheduler.web.local import iso_time, local_time, read_date
 from scheduler.web.offers import NOTHING, Found, asking_again, find
 from scheduler.web.refusals import is_partial
-from scheduler.web.shell import may
+from scheduler.web.shell import may, site_choices
 from scheduler.web.wish_form import Fields
 
 bp = Blueprint("booking", __name__)
@@ -165,7 +166,7 @@ def email() -> Response:
     form.setlist("pinned", [wish_form.pin_text(one) for one in held.visits])
     path = url_for(".new", **form.to_dict(flat=False))  # type: ignore[arg-type]  # lists are repeated
     visits = [_proposed(plan.action(one.action), one) for one in held.visits]
-    emailed_proposals.email(db.session(), actor(), wishes.patient, visits, path, now)
+    emailed_proposals.email(db.session(), actor(), wishes.patient, visits, path, now, site=wishes.site)
     db.session.commit()
     flash(f"Emailed to {wishes.patient.name}. These times are not held. The answer appears under To do.")
     return redirect(url_for("patients.show", patient_id=wishes.patient.public_id), 303)
@@ -230,6 +231,8 @@ def _page(patient: Patient, form: Fields, found: Found) -> str:
         standing=care_plans.standing(db.session(), patient),
         plan_choices=[(one.key, one.title) for one in known],
         therapist_choices=[("", "anyone")] + [(one.public_id, one.name) for one in therapists],
+        site_options=[(one.public_id, one.name) for one in site_choices()],
+        usual_site=sites.usual(db.session(), actor().clinic, patient).public_id if site_choices() else "",
         **_shown(patient, form, found),
     )
 

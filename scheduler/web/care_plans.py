@@ -22,6 +22,7 @@ from scheduler.services.course import careplans, missed_doses
 from scheduler.services.course.course_pictures import Picture, picture
 from scheduler.services.course.course_weeks import series_of, weeks_of
 from scheduler.services.planning.courses import missing_steps
+from scheduler.services.planning.visit_rows import site_of_course
 from scheduler.services.row_versions import check_version
 from scheduler.services.task import emailed_proposals
 from scheduler.services.task.emailed_proposals import EmailedVisit
@@ -116,7 +117,8 @@ def email(care_plan_id: str) -> Response:
         if one.expires_at is not None
     ]
     path, held_until = url_for(".show", care_plan_id=care_plan_id), course.expires_at
-    emailed_proposals.email(db.session(), actor(), course.patient, visits, path, now, held_until)
+    site = site_of_course(course)
+    emailed_proposals.email(db.session(), actor(), course.patient, visits, path, now, held_until, site)
     return _saved(course, "Emailed. The answer appears under To do.")
 
 

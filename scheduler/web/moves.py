@@ -33,7 +33,7 @@ from scheduler.models.patient_request import PatientRequest, open_for
 from scheduler.services.account.overrides import may_override
 from scheduler.services.course.course_pictures import changed_gaps
 from scheduler.services.patient import patient_requests
-from scheduler.services.planning import free_times, obstacles
+from scheduler.services.planning import assignments, free_times, obstacles
 from scheduler.services.planning.obstacles import Obstacle
 from scheduler.services.planning.possible_starts import Starts, possible_starts
 from scheduler.services.visit import move_tokens, moves
@@ -201,11 +201,12 @@ def _form(
         "moves/_form.html" if is_partial() else "moves/form.html",
         visit=visit,
         place_choices=[
-            (place.public_id, place.name)
+            (place.public_id, times.place_name(place))
             for place in locations.active(db.session(), actor().clinic.id)
             if place.kind is kind
         ],
         planned=planned,
+        new_sites=moves.new_sites(db.session(), actor().clinic, planned) if planned else {},
         broken=broken,
         token=move_tokens.sign(planned, actor(), signing.keys(), clock.now()) if planned else "",
         gaps=changed_gaps(db.session(), actor().clinic, planned) if planned else [],
@@ -258,7 +259,7 @@ def _why(visit: Appointment, refusal: Refusal, wanted: datetime | None) -> list[
 
 def _in_the_way(visit: Appointment, wanted: datetime | None) -> list[Obstacle]:
     """Return whose visit, or what, is in the way at the place that was asked for. Without one no place is free."""
-    place = times.chosen_place()
+    place = assignments.one_place(times.chosen_place())
     if wanted is None or place is None:
         return []
     return obstacles.at(db.session(), actor().clinic, visit, wanted, clock.now(), place)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, render_template, request
 
@@ -12,14 +13,16 @@ from scheduler.database import db
 from scheduler.domain.plans import Role
 from scheduler.http import signing
 from scheduler.models import preparations, visit_answer
-from scheduler.models.appointment import Appointment, appointments_of
+from scheduler.models.appointment import Appointment, appointments_of, common_site, sites_of
 from scheduler.models.patient import Patient
+from scheduler.models.site import contact_of
 from scheduler.notify.words import Tongue, tongue
 from scheduler.services.day import boards
 from scheduler.services.day.boards import BoardView
 from scheduler.services.planning.proposal_tokens import unsign
 from scheduler.services.visit.requirements import rules_for
 from scheduler.transactions import only_reads
+from scheduler.web.board import chosen_site
 from scheduler.web.care_plans import find
 from scheduler.web.current import actor
 from scheduler.web.local import read_date
@@ -55,6 +58,7 @@ def course(care_plan_id: str) -> str:
         course=found,
         patient=found.patient,
         visits=[(visit, _lines(visit, speech)) for visit in ahead],
+        **_places(ahead),
         now=now,
     )
 
@@ -70,6 +74,7 @@ def visit(visit_id: str) -> str:
         single=True,
         patient=found.patient,
         visits=[(found, _lines(found, speech))],
+        **_places([found]),
         now=clock.now(),
     )
 
@@ -88,6 +93,7 @@ def offer() -> str:
         patient=found.wishes.patient,
         plan_title=found.wishes.plan_definition.title,
         visits=[(action, visit) for action, visit in visits if action.visible],
+        place=contact_of(actor().clinic, found.wishes.site),
         now=now,
     )
 
@@ -99,7 +105,7 @@ def day(on: str) -> str:
     asked = read_date("date", on)
     view = BoardView.PEOPLE if request.args.get("by") == BoardView.PEOPLE else BoardView.CHAIRS
     now = clock.now()
-    board = boards.load(db.session(), actor().clinic, asked, view, now)
+    board = boards.at_site(boards.load(db.session(), actor().clinic, asked, view, now), chosen_site())
     named: Callable[[Patient], str] = _name if request.args.get("names") == "names" else initials
     columns = [
         PrintedColumn(column.name, list({block.visit.id: block.visit for block in column.blocks}.values()))
@@ -123,6 +129,16 @@ def day(on: str) -> str:
         by=view.value,
         now=now,
     )
+
+
+def _places(visits: Sequence[Appointment]) -> dict[str, Any]:
+    """Return where visits are: at the head of a sheet, and at each visit where that is several sites."""
+    clinic = actor().clinic
+    return {
+        "place": contact_of(clinic, common_site(visits)),
+        "at_several": len(sites_of(visits)) > 1,
+        "address_at": lambda visit: contact_of(clinic, common_site([visit])).address,
+    }
 
 
 def initials(patient: Patient) -> str:

@@ -24,7 +24,7 @@ from scheduler.services.replan.affected import Scope
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_number
 from scheduler.web.refusals import is_partial
-from scheduler.web.resource_choice import ResourceChoice, chosen_resource, known_resources
+from scheduler.web.resource_choice import ResourceChoice, chosen_resource, known_resources, known_sites
 from scheduler.web.shell import may
 
 bp = Blueprint("replans", __name__)
@@ -186,7 +186,7 @@ def _form(on: date, refusal: Refusal | None = None) -> str:
     return render_template(
         "replans/_closing.html" if is_partial() else "replans/closing.html",
         on=on,
-        known=known_resources(),
+        known=[*known_resources(), *known_sites()],
         values=values,
         parts=PARTS,
         refusal=refusal,

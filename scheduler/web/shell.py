@@ -14,8 +14,10 @@ from scheduler import clock
 from scheduler.database import db
 from scheduler.models import task
 from scheduler.models.patient import Patient
+from scheduler.models.site import Site
 from scheduler.services.account.permissions import allowed, require, sees
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.clinic.staff import initials
 from scheduler.services.day import worklist
 from scheduler.services.visit import zone_drift
@@ -82,7 +84,17 @@ def _frame() -> dict[str, Any]:
         "sees": lambda field: bool(person and sees(person, field)),
         "seen_name": _seen_name,
         "has_initials": has_initials,
+        "site_choices": site_choices,
     }
+
+
+def site_choices() -> list[Site]:
+    """Return the sites to choose from; nothing where there is no choice. Read once for a page."""
+    if "site_choices" not in g:
+        person = viewer()
+        g.site_choices = sites.choices(db.session(), person.clinic) if person else []
+    found: list[Site] = g.site_choices
+    return found
 
 
 def has_initials() -> bool:

@@ -71,7 +71,7 @@ def _plan(on: date) -> Shift:
     if not key:
         raise Invalid([("resource", "must be a chair, a room or a staff member of the clinic")])
     late = chosen_resource(key)
-    if late is None:
+    if late is None or late.is_site:
         raise NotFound
     return shifts.plan_shift(
         db.session(),

@@ -22,7 +22,7 @@ from scheduler.errors import Invalid, NoFitFound, NotFound, Refusal, RuleBroken,
 from scheduler.models import appointment as appointments
 from scheduler.models import plan_definition as definitions
 from scheduler.models.appointment import Appointment
-from scheduler.models.location import Location
+from scheduler.models.location import Where
 from scheduler.models.patient import Patient
 from scheduler.services.account.permissions import require
 from scheduler.services.course import booking, booster_tasks, make_ups
@@ -188,11 +188,11 @@ def _waiting() -> list[tuple[str, Appointment]]:
     return [*gone, *due][:MOST_WAITING]
 
 
-def _values(place: Location | None) -> Mapping[str, str]:
+def _values(place: Where | None) -> Mapping[str, str]:
     return {**request.values.to_dict(), "location": place.public_id if place else ""}
 
 
-def _strip(kind: VisitKind, patient: Patient | None, place: Location | None) -> Strip | None:
+def _strip(kind: VisitKind, patient: Patient | None, place: Where | None) -> Strip | None:
     """Return the times of the visit: from the day that was asked for, or from the next one that is free."""
     try:
         found = VisitTimes(
@@ -227,7 +227,7 @@ def _chosen(strip: Strip) -> str:
 
 
 def _why(
-    refusal: Refusal | None, kind: VisitKind | None, patient: Patient | None, place: Location | None
+    refusal: Refusal | None, kind: VisitKind | None, patient: Patient | None, place: Where | None
 ) -> list[str]:
     wanted = _wanted()
     if kind is None or wanted is None or not isinstance(refusal, NoFitFound | SlotTaken):
@@ -258,7 +258,7 @@ def _alone(action: Action) -> Action:
     return replace(action, series=None, position=None, series_length=None)  # it counts in no course
 
 
-def _kind(kinds: Sequence[VisitKind], place: Location | None = None) -> VisitKind:
+def _kind(kinds: Sequence[VisitKind], place: Where | None = None) -> VisitKind:
     """Return the visit that the form names; without one the first that the place can take."""
     wanted = request.values.get("kind", "")
     if wanted:
@@ -281,7 +281,7 @@ def _of_protocol(key: str) -> VisitKind | None:
     return None
 
 
-def _can_take(action: Action, place: Location) -> bool:
+def _can_take(action: Action, place: Where) -> bool:
     try:
         assignments.require(action, place, ())
     except Invalid:

@@ -17,7 +17,8 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.plans import Action
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
-from scheduler.models.location import Location
+from scheduler.models import site as site_models
+from scheduler.models.location import Location, Where
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.account.permissions import allowed
 from scheduler.services.clinic import places, resources
@@ -25,6 +26,7 @@ from scheduler.services.planning import free_times
 from scheduler.services.planning.free_times import Bookable, FreeTime, WeekTimes
 from scheduler.web.current import actor
 from scheduler.web.local import iso_date, iso_time, read_date
+from scheduler.web.shell import site_choices
 
 BEFORE = timedelta(days=3)  # the strip of a move begins so long before the day that is wanted
 Choices = list[tuple[str, str]]
@@ -42,6 +44,7 @@ class Strip:
     names: Mapping[int, str]
     today: date
     places: Choices = field(default_factory=list)
+    any_place: str = "Any"
     people: Choices = field(default_factory=list)
     scoped: bool = False
     outside: bool | None = None
@@ -102,6 +105,7 @@ def strip(
         resources.names(db.session(), clinic.id, ids),
         today,
         _places(action),
+        _any_place(action),
         _people(action),
         scoped,
         outside if spaced and allowed(actor(), "override") else None,
@@ -119,10 +123,13 @@ def wants_outside() -> bool:
     return request.values.get("outside") == "yes" and allowed(actor(), "override")
 
 
-def chosen_place() -> Location | None:
-    """Return the place of the form's filter. Raises NotFound."""
-    wanted = request.values.get("location", "")
-    return places.get_location(db.session(), actor().clinic, wanted) if wanted else None
+def chosen_place() -> Where | None:
+    """Return the chair, room or site of the form's filter. Raises NotFound."""
+    wanted, clinic = request.values.get("location", ""), actor().clinic
+    if not wanted:
+        return None
+    site = site_models.by_public_id(db.session(), clinic.id, wanted)
+    return site or places.get_location(db.session(), clinic, wanted)
 
 
 def chosen_people() -> list[Practitioner]:
@@ -137,15 +144,28 @@ def wants_refresh() -> bool:
 
 
 def _places(action: Action) -> Choices:
-    """Return the chairs or rooms that the visit could have."""
+    """Return the chairs or rooms that the visit could have; where there are several sites, first any at another one."""
     needs = [need for phase in action.phases for need in phase.needs if need.role.is_place]
     kinds = {need.role.value for need in needs}
     capabilities = {need.capability for need in needs if need.capability}
-    return [
-        (one.public_id, one.name)
+    able = [
+        one
         for one in locations.active(db.session(), actor().clinic.id)
         if one.kind.value in kinds and capabilities <= set(one.capabilities)
     ]
+    known = {one.site for one in able}
+    anywhere = [(one.public_id, f"Any at {one.name}") for one in site_choices() if one in known]
+    return [*anywhere, *((one.public_id, place_name(one)) for one in able)]
+
+
+def _any_place(action: Action) -> str:
+    """Return what no choice of a place means: any at the visit's own site."""
+    return next((f"Any at {one.name}" for one in site_choices() if one.resource_id == action.site), "Any")
+
+
+def place_name(place: Location) -> str:
+    """Return what a chair or room is called where one is chosen: with its site, if there are several."""
+    return f"{place.name}, {place.site.name}" if site_choices() else place.name
 
 
 def _people(action: Action) -> Choices:

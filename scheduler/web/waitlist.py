@@ -31,6 +31,7 @@ from scheduler.web.refusals import is_partial
 from scheduler.web.shell import may
 
 bp = Blueprint("waitlist", __name__)
+MOST_SHOWN = 20  # of those who could take a time
 NOTICES = (0, 2, 4, 24, 48, 72)  # hours that the form offers
 
 
@@ -98,10 +99,7 @@ def offer(opening_id: str) -> Response | tuple[str, int] | str:
     wanted = set(request.form.getlist("entry"))
 
     def act(found: Opening, now: datetime) -> None:
-        fitting = who_fits.candidates(db.session(), actor(), found, now)
-        chosen = [one for one in fitting if one.entry.public_id in wanted]
-        if len(chosen) != len(wanted):
-            raise Invalid([("candidates", "changed since the list was shown: look at it again")])
+        chosen = offering.choose(db.session(), actor(), found, wanted, now)
         offering.offer(db.session(), actor(), found, chosen, now)
 
     return _done(opening_id, act)
@@ -174,7 +172,9 @@ def _opening(found: Opening, refusal: Refusal | None = None) -> str:
         places=_places(),
         waiting=waiting,
         answered=[one for one in found.offers if one not in waiting],
-        candidates=who_fits.candidates(session, actor(), found, now, without=asked) if searching else [],
+        candidates=who_fits.one_each(
+            who_fits.candidates(session, actor(), found, now, MOST_SHOWN, asked) if searching else []
+        ),
         searching=searching,
         at_once=actor().clinic.settings.offers_at_once,
         minutes=actor().clinic.settings.offer_minutes,

@@ -23,7 +23,7 @@ from scheduler.domain.text import whole_number
 from scheduler.errors import Invalid
 from scheduler.models.patient import Patient
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import places, plans
+from scheduler.services.clinic import places, plans, sites
 from scheduler.services.planning import assignments
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.wishes import CourseRequest
@@ -84,6 +84,7 @@ def read(session: Session, actor: Actor, patient: Patient, form: Fields, now: da
         skipped=known.skipped,
         slack=_slack(form, definition.plan),
         dosing_only=form.get("asked_of") == DOSING,
+        site=sites.asked(session, actor.clinic, form.get("site", ""), "site", patient),
     )
 
 

@@ -76,6 +76,7 @@ def real_ids(harbor, ada, wishes):
         "plan_definition": "therapy-6",
         "practitioner_id": nina,
         "location_id": harbor.places["Chair 1"].public_id,
+        "site_id": harbor.places["Chair 1"].site.public_id,
         "closure_id": ada.post("/closures", window).json["id"],
         "leave_id": ada.post(f"/practitioners/{nina}/leave", window).json["id"],
         "feed_id": ada.post("/feeds", {}).json["id"],

@@ -1,6 +1,6 @@
 """Run the planner's benchmarks and write what they print to docs/benchmarks.md.
 
-    python -m tests.benchmarks [planner] [proposals] [replan] [--quick]
+    python -m tests.benchmarks [planner] [proposals] [replan] [openings] [--quick]
 
 Each part is written when it is done, in place of what the page said of it before; a part that is not asked for stays.
 The whole takes about half an hour on a quiet machine. How far it is goes to the standard error.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import planner, proposals, replan
+from tests.benchmarks import openings, planner, proposals, replan
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -27,6 +27,7 @@ TITLES = {
     "planner": "The planner",
     "proposals": "Proposals through the API",
     "replan": "A closed day for many patients",
+    "openings": "Who could use a freed time",
 }
 
 
@@ -44,6 +45,7 @@ def main() -> None:
         "planner": lambda: planner.report(quick),
         "proposals": lambda: proposals.report((10_000,) if quick else (100_000, 1_000_000)),
         "replan": lambda: replan.report(quick),
+        "openings": lambda: openings.report(quick),
     }
     for name in given.parts or TITLES:
         text = measured(TITLES[name], reports[name]())

@@ -17,6 +17,7 @@ from tests.cast import NOW, add_patient
 from tests.clocks import StandingClock
 from tests.engines import both
 from tests.services.courses import book
+from tests.sites import add_north, sites_of_visits
 
 HEADER = "given_name,family_name,plan_definition,action,status,start,location,practitioners"
 LATER = NOW + timedelta(days=8)
@@ -54,6 +55,21 @@ def bring(app, tmp_path):
         )
 
     return run
+
+
+def test_lines_without_a_chair_are_at_the_site_of_those_with_one(session, harbor, bring, half_done):
+    add_north(session, harbor)
+    session.commit()
+    lines = [line.replace(",Chair 1,", ",North 1,").replace(",Room A,", ",,") for line in half_done]
+    chairs = {line.split(",")[6] for line in lines}
+    assert "North 1" in chairs, "the planner likes the first chair"
+    code, _, faults = bring([line.replace(",Chair 2,", ",,").replace(",Chair 3,", ",,") for line in lines])
+
+    assert (code, faults) == (0, [])
+    ahead = [
+        row for row in db.session.scalars(select(Appointment)) if row.status.value in ("booked", "pending")
+    ]
+    assert sites_of_visits(ahead) == {"North"}
 
 
 @both

@@ -36,6 +36,7 @@ IN = {
     "offer": "rewordable",
     "address": "",
     "digest": "staff rewordable",
+    "figures": "staff rewordable",
     "notice": "staff rewordable",
     "account": "staff",
 }

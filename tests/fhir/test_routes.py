@@ -6,6 +6,7 @@ from scheduler.models.audit_event import AuditEvent
 from tests.cast import add_patient
 from tests.engines import both
 from tests.fhir.conftest import check, faults
+from tests.sites import ADDRESS, PHONE, add_north
 
 NOT_FOUND = (404, "not-found", "Not found")
 
@@ -24,6 +25,23 @@ def test_every_resource_found_is_valid_and_reads_the_same(rita, course, kind):
     assert bundle["total"] >= len(bundle["entry"]) > 0
     for entry in bundle["entry"]:
         assert rita(f"/{kind}/{entry['resource']['id']}") == (200, entry["resource"])
+
+
+def test_a_chair_is_part_of_a_site_with_its_address(session, rita, harbor):
+    north = add_north(session, harbor)
+    session.commit()
+    _, chair = rita(f"/Location/{harbor.places['North 1'].public_id}")
+    status, site = rita(f"/{chair['partOf']['reference']}")
+
+    assert (status, site["id"], site["name"], site["physicalType"]["coding"][0]["code"]) == (
+        200,
+        north.public_id,
+        "North",
+        "si",
+    )
+    assert chair["address"] == site["address"] == {"text": f"North, {ADDRESS}"}
+    assert chair["telecom"] == site["telecom"] == [{"system": "phone", "value": PHONE}]
+    assert faults(chair) == faults(site) == []
 
 
 def test_the_check_finds_a_code_that_is_on_no_list(rita, course):

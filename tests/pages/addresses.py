@@ -20,6 +20,8 @@ from scheduler.services.clinic import schedules
 from scheduler.services.patient import address_changes, patient_answers
 from scheduler.services.progress import silent
 from scheduler.services.replan import replan_search, replans
+from scheduler.services.reports import files
+from scheduler.services.reports.catalog import REPORTS
 from scheduler.services.task import emailed_proposals
 from scheduler.services.task.emailed_proposals import EmailedVisit
 from scheduler.services.visit.visits import cancel
@@ -113,6 +115,7 @@ def addresses(session, staffed, course, tmp_path):
     cancel(session, staffed.actor("alice"), [missed], NOW, "ill")
     nina, chair = staffed.people["Nina"].public_id, staffed.places["Chair 1"].public_id
     job = jobs.ask(session, staffed.command, "import-patients", {"content": "Nora"}, NOW).public_id
+    file = jobs.ask(session, staffed.command, files.KIND, {"report": "visits"}, NOW).public_id
     replan = a_searched_replan(session, staffed)
     task = an_answer_to_call_about(session, staffed, course)
     mail = Keeper(tmp_path / "mailbox", lambda: NOW).keep("a@example.org", ["b@example.org"], MAIL)
@@ -140,6 +143,12 @@ def addresses(session, staffed, course, tmp_path):
         f"/tasks/{task}",
         "/reminders?view=calls",
         "/settings/data",
+        "/bring-back",
+        "/reports?from=2026-11-30&to=2026-12-27",
+        *(f"/reports/{name}?from=2026-11-30&to=2026-12-27" for name in REPORTS),
+        "/reports/visits?from=2026-11-30&to=2026-12-27&group_by=week",
+        "/reports/visits/visits?from=2026-11-30&to=2026-12-27&part=ahead",
+        f"/reports/files/{file}",
         "/zone-rules",
         f"/settings/imports/{job}",
         f"/settings/people/{nina}/hours",
@@ -192,6 +201,8 @@ def addresses(session, staffed, course, tmp_path):
         "/settings/placing",
         "/settings/imports",
         "/settings/places",
+        "/settings/sites",
+        f"/settings/sites/{staffed.places['Chair 1'].site.public_id}/hours",
         "/settings/people",
         "/settings/protocols",
         f"/settings/protocols/{plan}",

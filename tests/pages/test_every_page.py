@@ -21,6 +21,7 @@ EXCEPTIONS = {
         "api_docs.document board.ticks board.week_ticks "
         "fhir.elsewhere fhir.metadata fhir.read fhir.search health.healthz health.livez "
         "health.metrics health.readyz mailbox.calendar mailbox.listing mailbox.source patient_pages.one_calendar "
+        "reports.file_content reports.table_file "
         "security.static sessions.awake static"
     ),
     "a piece of a page that is on the list": (

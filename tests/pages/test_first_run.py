@@ -3,20 +3,16 @@
 import pytest
 from playwright.sync_api import expect
 
-from scheduler.models.clinic import Clinic
 from scheduler.models.user import StaffRole
 from scheduler.services.account.accounts import set_password
-from tests.cast import PASSWORD, Cast, hire
+from tests.cast import PASSWORD, bare, hire
 from tests.pages.accessibility import findings, with_axe
 from tests.pages.desk import sign_in, sign_in_by_form
 
 
 @pytest.fixture
 def fresh(session):
-    clinic = Clinic(key="fresh", name="Fresh Clinic", zone_name="America/New_York")
-    session.add(clinic)
-    session.flush()
-    cast = Cast(clinic)
+    cast = bare(session, "fresh", "Fresh Clinic", "America/New_York")
     set_password(session, hire(session, cast, "ada", StaffRole.ADMIN), PASSWORD)
     session.commit()
     return cast

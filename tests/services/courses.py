@@ -36,10 +36,18 @@ def wishes(session, cast, key="iv-depression-6", patient="Nora", **more) -> Cour
 
 
 def book(
-    session, cast, key="iv-depression-6", patient="Nora", who="alice", now=NOW, not_before=MONDAY, **more
+    session,
+    cast,
+    key="iv-depression-6",
+    patient="Nora",
+    who="alice",
+    now=NOW,
+    not_before=MONDAY,
+    site=None,
+    **more,
 ) -> CarePlan:
     """Propose and book the best course, as the front desk does."""
-    wanted = wishes(session, cast, key, patient, not_before=not_before)
+    wanted = wishes(session, cast, key, patient, not_before=not_before, site=site)
     best = proposals.propose(session, cast.actor(who), wanted, now)[0]
     return booking.book_course(session, cast.actor(who), wanted, best.visits, best.projections, now, **more)
 

@@ -1,18 +1,14 @@
 import pytest
 
-from scheduler.models.clinic import Clinic
 from scheduler.models.user import StaffRole
 from scheduler.services.clinic import plans
-from tests.cast import NOW, Cast, add_patient, add_person, add_place, found, hire, shipped
+from tests.cast import NOW, add_patient, add_person, add_place, bare, found, hire, shipped
 
 
 @pytest.fixture
 def fresh(session):
     """A clinic with nothing but its people's accounts."""
-    clinic = Clinic(key="fresh", name="Fresh Clinic", zone_name="America/Denver")
-    session.add(clinic)
-    session.flush()
-    cast = Cast(clinic)
+    cast = bare(session, "fresh", "Fresh Clinic", "America/Denver")
     hire(session, cast, "ada", StaffRole.ADMIN)
     hire(session, cast, "alice", StaffRole.FRONT_DESK)
     session.commit()

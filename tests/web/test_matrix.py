@@ -26,6 +26,7 @@ from scheduler.services.mail import outbox
 from scheduler.services.patient import address_changes, incoming_mail, notes, self_service
 from scheduler.services.replan import replans
 from scheduler.services.replan.affected import Scope
+from scheduler.services.reports import files
 from tests.answering import needing
 from tests.cast import NOW, PASSWORD, add_patient, hire
 from tests.engines import SECRET_KEY
@@ -56,6 +57,7 @@ TABLE = {
     "GET board.jump": ("view", "/board?date=2026-11-30", None, False),
     "GET board.ticks": (ANYONE, "/ticks.css", None, False),
     "GET board.week_ticks": (ANYONE, "/week-ticks.css", None, False),
+    "POST board.site": ("view", "/board/site", {"site": "{site}"}, False),
     "POST board.names": ("view", "/board/names", {"names": "initials"}, False),
     "GET board.today": ("view", "/", None, False),
     "GET board.week": ("view", "/board/2026-11-30/week", None, False),
@@ -70,6 +72,7 @@ TABLE = {
     "POST booking.email": ("book", "/care-plans/proposals/email", {"token": "x"}, False),
     "POST booking.close_answer": ("book", "/care-plans/proposals/answers/{task}", {}, True),
     "POST booking.take_back": ("book", "/care-plans/{course}/undo", {}, True),
+    "GET bring_back.index": ("book", "/bring-back?why=make-up", None, False),
     "GET care_plans.show": ("view", "/care-plans/{course}", None, True),
     "POST care_plans.activate": ("book", "/care-plans/{course}/activation", {}, True),
     "POST care_plans.email": ("book", "/care-plans/{course}/email", {}, True),
@@ -212,6 +215,13 @@ TABLE = {
     "POST reminders.release": ("send-log", "/reminders/{mail}/release", {}, True),
     "POST reminders.resend": ("send-log", "/reminders/{mail}/resend", {}, True),
     "POST reminders.settle": ("send-log", "/reminders/calls/{patient}/settlement", {}, True),
+    "GET reports.index": ("reports", "/reports?from=2026-11-01&to=2026-11-28", None, False),
+    "GET reports.show": ("reports", "/reports/attendance?group_by=weekday", None, False),
+    "GET reports.table_file": ("reports", "/reports/visits.csv", None, False),
+    "GET reports.visits": ("reports", "/reports/visits/visits?part=ahead&from=2026-11-30&to=2026-12-20", None, False),
+    "POST reports.ask_file": ("reports", "/reports/visits/visits/file", {"part": "held"}, False),
+    "GET reports.file": ("reports", "/reports/files/{report_file}", None, True),
+    "GET reports.file_content": ("reports", "/reports/files/{report_file}/content", None, True),
     "GET requests.index": ("move", "/requests", None, False),
     "POST requests.close": ("move", "/requests/{request}/closing", {}, True),
     "POST requests.decline": ("move", "/requests/{request}/refusal", {"answer": "Nothing is free."}, True),
@@ -289,6 +299,23 @@ TABLE = {
         True,
     ),
     "POST settings.save_dated_shifts": ("people", "/settings/people/{person}/hours/dates", DATED, True),
+    "GET settings.sites": ("settings", "/settings/sites", None, False),
+    "POST settings.add_site": ("settings", "/settings/sites", {"name": "North"}, False),
+    "POST settings.save_site": ("settings", "/settings/sites/{site}", {"name": "South"}, True),
+    "GET settings.site_hours": ("settings", "/settings/sites/{site}/hours", None, True),
+    "POST settings.save_site_hours": ("settings", "/settings/sites/{site}/hours", {}, True),
+    "POST settings.remove_later_site_hours": (
+        "settings",
+        "/settings/sites/{site}/hours/later/removal",
+        {"first": "2027-01-04"},
+        True,
+    ),
+    "POST settings.save_dated_site_hours": (
+        "settings",
+        "/settings/sites/{site}/hours/dates",
+        DATED,
+        True,
+    ),
     "GET settings.places": ("settings", "/settings/places", None, False),
     "POST settings.add_place": ("settings", "/settings/places", {"name": "Chair 9", "kind": "chair"}, False),
     "POST settings.save_place": ("settings", "/settings/places/{place}", {"name": "x"}, True),
@@ -435,8 +462,10 @@ def objects(session, harbor, at_now):
         "replan": replans.ask(session, harbor.command, NOW, Scope()).public_id,
         **offered(session, harbor, visit(course, "infusion-3")),
         "job": jobs.ask(session, harbor.command, "import-patients", {"content": "Nora"}, NOW).public_id,
+        "report_file": jobs.ask(session, harbor.command, files.KIND, {"report": "visits"}, NOW).public_id,
         "person": harbor.people["Nina"].public_id,
         "place": harbor.places["Chair 1"].public_id,
+        "site": harbor.places["Chair 1"].site.public_id,
         "plan": current(session, harbor.clinic.id, "iv-depression-6").public_id,
         "clinic": harbor.clinic.public_id,
         "session": other.public_id,
@@ -454,6 +483,7 @@ def objects(session, harbor, at_now):
 NO_PAGE = {  # the reads of STAFF that show no page of these objects
     "GET board.jump": 303,
     "GET booking.improvement": 404,
+    "GET reports.file_content": 404,
     "GET courses_ahead.make_up": 409,
     "GET feed_pages.mine": 303,
     "GET single_visits.duplicate": 303,

@@ -25,13 +25,17 @@ Slack = Mapping[str, tuple[int, int]]  # shortest and longest gap, by action
 
 @dataclass(frozen=True, slots=True)
 class PlannerResource:
-    """A chair, a room or a person. A person may have several roles; `units` is how many patients at once."""
+    """A chair, a room or a person. A person may have several roles; `units` is how many patients at once.
+
+    `site` is that of a chair or room, by its resource id; people work at every site.
+    """
 
     id: int
     name: str
     roles: frozenset[Role]
     units: int = 1
     capabilities: frozenset[str] = frozenset()
+    site: int | None = None
 
 
 @dataclass(frozen=True)

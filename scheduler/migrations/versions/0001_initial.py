@@ -43,7 +43,7 @@ BEGIN
     );
 END
 """
-TABLES = ('offer', 'replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'opening', 'waitlist_entry', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'invitation', 'practitioner', 'patient', 'location', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'job', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
+TABLES = ('offer', 'replan_course', 'replan', 'task', 'requirement', 'reminder', 'patient_request', 'patient_note', 'participant', 'message_subject', 'incoming_mail', 'driver_answer', 'check_in', 'appointment_event', 'allocation', 'opening', 'waitlist_entry', 'appointment', 'address_change', 'practitioner_role', 'message', 'care_plan', 'schedule_override', 'schedule_hours', 'invitation', 'practitioner', 'patient', 'location', 'site', 'closure', 'calendar_feed', 'user_session', 'resource', 'plan_definition', 'membership', 'known_browser', 'report_file_part', 'job', 'idempotency_key', 'feed_version', 'calendar_version', 'audit_head', 'audit_event', 'api_token', 'user', 'sign_in_try', 'request_count', 'mail_check', 'job_run', 'inbox_position', 'clinic', 'channel')  # those that refer to others first
 FIXED = (
     "id", "clinic_id", "at", "user_id", "actor", "event", "object_type", "object_id", "operation", "address", "fields",
     "reason_digest", "token_id", "session_id", "nonce", "mac",
@@ -320,6 +320,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_job_clinic_id'), 'job', ['clinic_id'])
     op.create_index('ix_job_open', 'job', ['created_at'], sqlite_where=sa.text("state IN ('waiting', 'running')"), postgresql_where=sa.text("state IN ('waiting', 'running')"))
+    op.create_table('report_file_part',
+    sa.Column('job_id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('content', sa.Text(), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'job_id'], ['job.clinic_id', 'job.id'], name=op.f('fk_report_file_part_clinic_id_job_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_report_file_part_clinic_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_report_file_part')),
+    sa.UniqueConstraint('job_id', 'number', name=op.f('uq_report_file_part_job_id_number'))
+    )
+    op.create_index(op.f('ix_report_file_part_clinic_id'), 'report_file_part', ['clinic_id'])
     op.create_table('known_browser',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
@@ -434,8 +446,28 @@ def upgrade() -> None:
     op.create_index(op.f('ix_closure_clinic_id'), 'closure', ['clinic_id'])
     op.create_index(op.f('ix_closure_resource_id'), 'closure', ['resource_id'])
     op.create_index('ix_closure_window', 'closure', ['clinic_id', 'start_at', 'end_at'])
+    op.create_table('site',
+    sa.Column('resource_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=80), nullable=False),
+    sa.Column('phone', sa.String(length=40), nullable=False),
+    sa.Column('address', sa.String(length=300), nullable=False),
+    sa.Column('rank', sa.Integer(), nullable=False),
+    sa.Column('active', sa.Boolean(), nullable=False),
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('clinic_id', sa.Integer(), nullable=False),
+    sa.Column('public_id', sa.String(length=16), nullable=False),
+    sa.ForeignKeyConstraint(['clinic_id', 'resource_id'], ['resource.clinic_id', 'resource.id'], name=op.f('fk_site_clinic_id_resource_id')),
+    sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_site_clinic_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_site')),
+    sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_site_clinic_id_id')),
+    sa.UniqueConstraint('clinic_id', 'name', name=op.f('uq_site_clinic_id_name')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_site_public_id')),
+    sa.UniqueConstraint('resource_id', name=op.f('uq_site_resource_id'))
+    )
+    op.create_index(op.f('ix_site_clinic_id'), 'site', ['clinic_id'])
     op.create_table('location',
     sa.Column('resource_id', sa.Integer(), nullable=False),
+    sa.Column('site_id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('capabilities', DOCUMENT, nullable=False),
     sa.Column('rank', sa.Integer(), nullable=False),
@@ -444,6 +476,7 @@ def upgrade() -> None:
     sa.Column('clinic_id', sa.Integer(), nullable=False),
     sa.Column('public_id', sa.String(length=16), nullable=False),
     sa.ForeignKeyConstraint(['clinic_id', 'resource_id'], ['resource.clinic_id', 'resource.id'], name=op.f('fk_location_clinic_id_resource_id')),
+    sa.ForeignKeyConstraint(['clinic_id', 'site_id'], ['site.clinic_id', 'site.id'], name=op.f('fk_location_clinic_id_site_id')),
     sa.ForeignKeyConstraint(['clinic_id'], ['clinic.id'], name=op.f('fk_location_clinic_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_location')),
     sa.UniqueConstraint('clinic_id', 'id', name=op.f('uq_location_clinic_id_id')),
@@ -452,6 +485,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('resource_id', name=op.f('uq_location_resource_id'))
     )
     op.create_index(op.f('ix_location_clinic_id'), 'location', ['clinic_id'])
+    op.create_index(op.f('ix_location_site_id'), 'location', ['site_id'])
     op.create_table('patient',
     sa.Column('resource_id', sa.Integer(), nullable=False),
     sa.Column('given_name', sa.String(length=100), nullable=False),
@@ -614,6 +648,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('public_id', name=op.f('uq_care_plan_public_id'))
     )
     op.create_index(op.f('ix_care_plan_clinic_id'), 'care_plan', ['clinic_id'])
+    op.create_index('ix_care_plan_ended', 'care_plan', ['clinic_id', 'status_at'])
     op.create_index('ix_care_plan_held', 'care_plan', ['expires_at'], sqlite_where=sa.text("status = 'draft'"), postgresql_where=sa.text("status = 'draft'"))
     op.create_index(op.f('ix_care_plan_patient_id'), 'care_plan', ['patient_id'])
     op.create_table('message',
@@ -755,6 +790,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_appointment_care_plan_id'), 'appointment', ['care_plan_id'])
     op.create_index(op.f('ix_appointment_clinic_id'), 'appointment', ['clinic_id'])
     op.create_index('ix_appointment_day', 'appointment', ['clinic_id', 'start_at'])
+    op.create_index('ix_appointment_local', 'appointment', ['clinic_id', 'local_start'])
     op.create_index('ix_appointment_location', 'appointment', ['location_id', 'start_at'])
     op.create_index('ix_appointment_patient', 'appointment', ['patient_id', 'start_at'])
     op.create_table('waitlist_entry',
@@ -814,6 +850,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('public_id', name=op.f('uq_opening_public_id'))
     )
     op.create_index('ix_opening_appointment', 'opening', ['appointment_id'])
+    op.create_index('ix_opening_closed', 'opening', ['clinic_id', 'closed_at'], sqlite_where=sa.text('closed_at IS NOT NULL'), postgresql_where=sa.text('closed_at IS NOT NULL'))
     op.create_index(op.f('ix_opening_clinic_id'), 'opening', ['clinic_id'])
     op.create_index('ix_opening_open', 'opening', ['clinic_id', 'start_at'], sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('offer',

@@ -35,6 +35,7 @@ PERMISSIONS: dict[str, frozenset[StaffRole]] = {
     "users": frozenset({_ADMIN}),
     "tokens": frozenset({_ADMIN}),
     "audit": frozenset({_ADMIN}),
+    "reports": frozenset({_ADMIN, _MANAGER}),
     "notes": frozenset({_ADMIN, _MANAGER, _DESK, *_CLINICAL}),
 }
 # what a clinic may allow one more role, by a setting of its own
@@ -64,6 +65,7 @@ WORDS = {
     "users": "Roles of members, two-step verification and sessions of others, invite and remove admins",
     "tokens": "See and revoke API tokens, create tokens and service accounts",
     "audit": "The audit trail",
+    "reports": "See reports and the visits behind them",
     "notes": "Write notes about patients and visits",
 }
 

@@ -209,6 +209,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "reminders_on_closed_days": _flag,
     "booster_days": _between(1, 120),
     "digest_at": _digest,
+    "weekly_figures": _flag,
     "mail_texts": _texts,
     "confirmation_delay_seconds": _between(0, 3600),
     "change_delay_seconds": _between(0, 3600),

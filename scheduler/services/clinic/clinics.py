@@ -16,7 +16,7 @@ from scheduler.errors import Invalid
 from scheduler.models.clinic import Clinic, by_key
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import plans
+from scheduler.services.clinic import plans, sites
 from scheduler.services.history import relabelled
 from scheduler.services.trail import audit
 
@@ -56,6 +56,7 @@ def found(
     )
     session.add(clinic)
     session.flush()
+    sites.found_first(session, clinic)
     actor = Actor(clinic=clinic, user=None, role=None, name="command")
     for plan in plans.shipped():
         plans.load(session, actor, plan, now)

@@ -1,8 +1,8 @@
 """Which live visits are where their clinic, location or practitioner is not available: the one question about it.
 
-A visit is displaced while the clinic or something that it uses is closed, off duty or retired during its time: by a
-closure, a leave, weekly hours or hours of a date. That is asked of the calendar and never stored, so a closure that is
-withdrawn displaces nothing any more.
+A visit is displaced while the clinic, its site or something that it uses is closed, off duty or retired during its
+time: by a closure, a leave, weekly hours or hours of a date. That is asked of the calendar and never stored, so a
+closure that is withdrawn displaces nothing any more.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 from scheduler.services.clinic.open_times import OpenTimes
 
 
 @dataclass(frozen=True)
 class Displaced:
-    """A displaced visit, and what is not available: names of people and places, or the clinic's."""
+    """A displaced visit, and what is not available: names of people, places and sites, or the clinic's."""
 
     visit: Appointment
     unavailable: tuple[str, ...]
@@ -62,7 +63,7 @@ def among(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> li
     first, last = min(one.start_at for one in expected), max(one.end_at for one in expected)
     # set-up and clean-up belong to a visit
     calendar = OpenTimes(session, clinic, first - timedelta(days=1), last + timedelta(days=1))
-    names = _names(session, clinic)
+    names, sites = _names(session, clinic), _sites(session, clinic)
     found = []
     for visit in expected:
         windows = used[visit.id]
@@ -70,11 +71,20 @@ def among(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -> li
         gone = {clinic.name: None} if not all(calendar.is_open(None, one) for one in during) else {}
         for resource_id, window in windows:
             name, is_active = names.get(resource_id, ("", False))
+            if (site := sites.get(resource_id)) and not calendar.is_open(site[0], window):
+                gone[site[1]] = None
             if not is_active or not calendar.is_open(resource_id, window):
                 gone[name] = None
         if gone:
             found.append(Displaced(visit, tuple(gone)))
     return found
+
+
+def _sites(session: Session, clinic: Clinic) -> dict[int, tuple[int, str]]:
+    """Return the resource and the name of the site of each chair and room, by resource."""
+    query = select(Location.resource_id, Site.resource_id, Site.name).join(Site, Site.id == Location.site_id)
+    rows = session.execute(query.where(Location.clinic_id == clinic.id))
+    return {place: (resource_id, name) for place, resource_id, name in rows}
 
 
 def _names(session: Session, clinic: Clinic) -> dict[int, tuple[str, bool]]:

@@ -5,7 +5,7 @@ What still has visits ahead is not taken out of use; the refusal lists them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,20 +24,25 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
+from scheduler.models.site import Site
 from scheduler.models.user import User
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
+from scheduler.services.clinic.checked_fields import SHARED_FIELDS, checked, need, whole
 from scheduler.services.feed import feed_ends
 from scheduler.services.history import relabelled
+from scheduler.services.locks import change_hours
 from scheduler.services.trail import audit
 
 PEOPLE = frozenset({Role.NURSE, Role.PRESCRIBER, Role.THERAPIST})
 
 
 def create_location(session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime) -> Location:
-    """Add a chair or room: name, kind, capabilities, rank. Raises Invalid."""
-    values = _checked(fields, LOCATION_FIELDS | {"kind": _place_kind})
-    _need(values, "name", "kind")
+    """Add a chair or room: name, kind, capabilities, rank, site (the first one unless it is given). Raises Invalid."""
+    values = checked(fields, LOCATION_FIELDS | {"kind": _place_kind})
+    need(values, "name", "kind")
     _refuse_same_name(session, actor.clinic, values["name"])
+    values.setdefault("site", sites.first(session, actor.clinic))
     resource = Resource(clinic_id=actor.clinic.id, kind=values.pop("kind"), units=1)
     session.add(resource)
     session.flush()
@@ -54,16 +59,19 @@ def update_location(
 ) -> Location:
     """Change a chair or room; `active` false takes it out of use. Equal values change nothing.
 
-    Raises Invalid, and WrongStatus listing the visits ahead.
+    Raises Invalid, and WrongStatus listing the visits ahead: patients know at which address those are.
     """
-    given = _checked(fields, LOCATION_FIELDS)
+    given = checked(fields, LOCATION_FIELDS)
     values = {name: value for name, value in given.items() if getattr(location, name) != value}
     if not values:
         return location
     if "name" in values:
         _refuse_same_name(session, actor.clinic, values["name"])
-    if values.get("active") is False:
+    if values.get("active") is False or "site" in values:
+        change_hours(session, actor.clinic.id)  # a booking that has begun is seen below
         _refuse_with_visits_ahead(session, location.resource_id, location.name, now)
+    if values.get("active", location.active) and not values.get("site", location.site).active:
+        raise Invalid([("site", "is not in use")])
     named_in = _people_at(session, location) if "name" in values else []
     for name, value in values.items():
         setattr(location, name, value)
@@ -78,8 +86,8 @@ def create_practitioner(
     session: Session, actor: Actor, fields: Mapping[str, Any], now: datetime
 ) -> Practitioner:
     """Add a person: name, roles, rank, units (visits at once; None is the clinic's ratio). Raises Invalid."""
-    values = _checked(fields, PRACTITIONER_FIELDS)
-    _need(values, "name", "roles")
+    values = checked(fields, PRACTITIONER_FIELDS)
+    need(values, "name", "roles")
     roles = values.pop("roles")
     units = values.pop("units", None)
     resource = Resource(clinic_id=actor.clinic.id, kind=ResourceKind.PRACTITIONER, units=units)
@@ -101,7 +109,7 @@ def update_practitioner(
 
     Equal values change nothing. Raises Invalid, and WrongStatus listing visits ahead.
     """
-    given = _checked(fields, PRACTITIONER_FIELDS)
+    given = checked(fields, PRACTITIONER_FIELDS)
     values = {name: value for name, value in given.items() if _present(person, name) != value}
     if not values:
         return person
@@ -193,28 +201,6 @@ def _refuse_with_visits_ahead(session: Session, resource_id: int, name: str, now
         )
 
 
-def _need(values: Mapping[str, Any], *names: str) -> None:
-    missing = [(name, "is missing") for name in names if name not in values]
-    if missing:
-        raise Invalid(missing)
-
-
-def _checked(fields: Mapping[str, Any], checks: Mapping[str, Callable[[str, Any], Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    errors: list[tuple[str, str]] = []
-    for name, value in fields.items():
-        if name not in checks:
-            errors.append((name, "is not a known field"))
-            continue
-        try:
-            values[name] = checks[name](name, value)
-        except BadText as error:
-            errors.append((error.field, error.reason))
-    if errors:
-        raise Invalid(errors)
-    return values
-
-
 def _place_kind(field: str, value: Any) -> ResourceKind:
     if value not in (ResourceKind.CHAIR, ResourceKind.ROOM):
         raise BadText(field, "must be chair or room")
@@ -227,34 +213,25 @@ def _roles(field: str, value: Any) -> frozenset[Role]:
     return frozenset(Role(role) for role in value)
 
 
+def _site(field: str, value: Any) -> Site:
+    if not isinstance(value, Site):
+        raise BadText(field, "must be a site of this clinic")
+    return value
+
+
 def _capabilities(field: str, value: Any) -> list[str]:
     if isinstance(value, str) or len(value) > 20:
         raise BadText(field, "must be a list of at most 20 words")
     return sorted({clean_line(field, word, 40, required=True) for word in value})
 
 
-def _whole(field: str, value: Any, least: int, most: int) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise BadText(field, f"must be a whole number from {least} to {most}")
-    return value
-
-
-def _flag(field: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise BadText(field, "must be true or false")
-    return value
-
-
-SHARED_FIELDS: dict[str, Callable[[str, Any], Any]] = {
-    "rank": lambda field, value: _whole(field, value, 0, 10_000),
-    "active": _flag,
-}
 LOCATION_FIELDS = SHARED_FIELDS | {
     "name": lambda field, value: clean_line(field, value, 80, required=True),
     "capabilities": _capabilities,
+    "site": _site,
 }
 PRACTITIONER_FIELDS = SHARED_FIELDS | {
     "name": lambda field, value: clean_line(field, value, 200, required=True),
     "roles": _roles,
-    "units": lambda field, value: None if value is None else _whole(field, value, 1, 20),
+    "units": lambda field, value: None if value is None else whole(field, value, 1, 20),
 }

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 PUBLIC_IDS = union_all(
     *(
@@ -22,10 +23,10 @@ PUBLIC_IDS = union_all(
 
 
 def names(session: Session, clinic_id: int, resource_ids: Iterable[int]) -> dict[int, str]:
-    """Return the names of chairs, rooms and people by resource id; a patient is "the patient"."""
+    """Return the names of chairs, rooms, people and sites by resource id; a patient is "the patient"."""
     wanted = set(resource_ids)
     found = dict.fromkeys(wanted, "the patient")
-    for table in (Location, Practitioner):
+    for table in (Location, Practitioner, Site):
         query = select(table.resource_id, table.name).where(
             table.clinic_id == clinic_id, table.resource_id.in_(wanted)
         )

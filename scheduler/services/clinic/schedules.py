@@ -1,4 +1,4 @@
-"""When the clinic and its people work, and what closes.
+"""When the clinic, its sites and its people work, and what closes.
 
 Hours are wall-clock times; a closure is given in instants and keeps its wall-clock times beside them. Changing hours or
 closing something moves no visit by itself: closing answers with the visits that it touches, so that people can decide.
@@ -26,6 +26,7 @@ from scheduler.models.opening import OpeningCause
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import END_OF_DAY, Closure, ClosureKind, ScheduleHours, ScheduleOverride
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.clinic.added_time import noting_added
 from scheduler.services.locks import change_hours
 from scheduler.services.trail import audit
@@ -233,7 +234,8 @@ def affected(session: Session, clinic: Clinic, closure: Closure) -> list[Appoint
         Allocation.end_at > closure.start_at,
     )
     if closure.resource_id is not None:
-        taken = taken.where(Allocation.resource_id == closure.resource_id)
+        closed = sites.closing_with(session, clinic.id, closure.resource_id)
+        taken = taken.where(Allocation.resource_id.in_(closed))
     query = select(Appointment).where(Appointment.id.in_(taken))
     return list(session.scalars(query.order_by(Appointment.start_at, Appointment.id)))
 

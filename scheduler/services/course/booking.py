@@ -18,15 +18,17 @@ from scheduler.domain.status import TO_MAKE_UP, AppointmentStatus, CarePlanStatu
 from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.location import Location
+from scheduler.models.location import Where
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.mail import reminders
 from scheduler.services.planning import assignments, course_rules, proposals, rules
 from scheduler.services.planning.courses import latest
 from scheduler.services.planning.placing import place
-from scheduler.services.planning.visit_rows import People, planned
+from scheduler.services.planning.visit_rows import People, planned, site_of_course
 from scheduler.services.planning.wishes import CourseRequest
 from scheduler.services.task import emailed_proposals
 from scheduler.services.trail import audit
@@ -87,7 +89,7 @@ def book_visit(
     action: Action,
     start: datetime,
     now: datetime,
-    location: Location | None = None,
+    location: Where | None = None,
     practitioners: Sequence[Practitioner] = (),
     care_plan: CarePlan | None = None,
     replaces: Appointment | None = None,
@@ -96,14 +98,17 @@ def book_visit(
 ) -> Appointment:
     """Book one visit at a given start, alone or as part of a course.
 
-    A free place and free people are found unless they are given. Raises Invalid or NoFitFound when it cannot be there,
+    A free place and free people are found unless they are given, at the site of the course, or where the patient is
+    treated as a rule. Raises Invalid or NoFitFound when it cannot be there,
     SlotTaken when another user was faster, RuleBroken when it takes its place in the course and breaks the gaps there,
     and WrongStatus when it cannot be rescheduled for.
     """
     if replaces is not None:
         _require_gone(replaces, action, care_plan)
     assignments.require(action, location, practitioners)
-    chosen = [one.resource_id for one in (location, *practitioners) if one is not None]
+    place_given = assignments.one_place(location)
+    chosen = [one.resource_id for one in (place_given, *practitioners) if one is not None]
+    action = assignments.placed_at(action, location or _site(session, actor, patient, care_plan))
     release_expired(session, actor.clinic, now)
     visit = place(session, actor, patient, action, start, now, chosen)
     with changing(
@@ -127,6 +132,12 @@ def book_visit(
             session, actor, "appointment.booked", appointment, now, overridden, override_reason or reason
         )
     return appointment
+
+
+def _site(session: Session, actor: Actor, patient: Patient, care_plan: CarePlan | None) -> Site:
+    """Return where a visit is when nobody says."""
+    known = site_of_course(care_plan) if care_plan is not None else None
+    return known or sites.usual(session, actor.clinic, patient)
 
 
 def announce(

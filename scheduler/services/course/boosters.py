@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.errors import WrongStatus
 from scheduler.models.appointment import Appointment
-from scheduler.models.location import Location
+from scheduler.models.location import Where
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
@@ -41,7 +41,7 @@ def book_proposed(
     appointment: Appointment,
     start: datetime,
     now: datetime,
-    location: Location | None = None,
+    location: Where | None = None,
     practitioners: Sequence[Practitioner] = (),
     override_reason: str = "",
 ) -> Appointment:

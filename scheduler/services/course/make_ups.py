@@ -22,7 +22,7 @@ from scheduler.errors import Invalid, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
-from scheduler.models.location import Location
+from scheduler.models.location import Where
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.account.overrides import may_override
 from scheduler.services.actors import Actor
@@ -64,7 +64,7 @@ class MakeUpPlanner(MovePlanner):
         actor: Actor,
         gone: Appointment,
         now: datetime,
-        location: Location | None = None,
+        location: Where | None = None,
         practitioners: Sequence[Practitioner] | None = None,
     ) -> None:
         super().__init__(session, actor, gone, now, location, practitioners, "following")
@@ -145,7 +145,7 @@ def plan_make_up(
     gone: Appointment,
     now: datetime,
     start: datetime | None = None,
-    location: Location | None = None,
+    location: Where | None = None,
     practitioners: Sequence[Practitioner] | None = None,
     override_reason: str = "",
 ) -> MakeUp:

@@ -12,10 +12,11 @@ from scheduler.domain import planner
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner.values import Request
 from scheduler.domain.plans import Action
-from scheduler.models.location import Location
+from scheduler.models.location import Where
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.clinic.working_days import working_days
 from scheduler.services.planning import assignments, availability
 from scheduler.services.planning.free_times import Candidates, FreeTime
@@ -38,12 +39,13 @@ class VisitTimes:
         patient: Patient | None,
         action: Action,
         now: datetime,
-        location: Location | None = None,
+        location: Where | None = None,
         practitioners: Sequence[Practitioner] = (),
     ) -> None:
         assignments.require(action, location, practitioners)
-        self.session, self.actor, self.patient, self.action, self.now = session, actor, patient, action, now
-        self.location, self.practitioners = location, practitioners
+        self.session, self.actor, self.patient, self.now = session, actor, patient, now
+        self.location, self.practitioners = assignments.one_place(location), practitioners
+        self.action = assignments.placed_at(action, location or sites.usual(session, actor.clinic, patient))
         self.days = DayCalendars(session, actor.clinic, patient, now)
 
     @property

@@ -8,7 +8,7 @@ fixed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -25,6 +25,7 @@ from scheduler.models import task
 from scheduler.models.allocation import Allocation
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.clinic import Clinic
+from scheduler.models.site import Site
 from scheduler.services.clinic import displaced
 from scheduler.services.day import delays, missing_requirements
 from scheduler.services.day.delays import Delay
@@ -99,7 +100,7 @@ class BoardEntry:
 
 @dataclass(frozen=True)
 class Column:
-    """A chair, a room or a person."""
+    """A chair, a room or a person; people work at every site."""
 
     resource_id: int
     public_id: str
@@ -107,6 +108,7 @@ class Column:
     kind: str
     units: int
     blocks: tuple[BoardEntry, ...]
+    site_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,23 @@ def standing(visits: Iterable[Appointment]) -> list[Appointment]:
     return [visit for visit in visits if _stands(visit)]
 
 
+def at_site(board: Day, site: Site | None) -> Day:
+    """Return the part of a day at one site, with what is by phone or video; None: all of it."""
+    if site is None:
+        return board
+    return replace(
+        board,
+        columns=tuple(one for one in board.columns if one.site_id in (None, site.id)),
+        visits=tuple(visits_at(board.visits, site)),
+        called_off=tuple(visits_at(board.called_off, site)),
+    )
+
+
+def visits_at(visits: Iterable[Appointment], site: Site | None) -> list[Appointment]:
+    """Return the visits at one site, and those by phone or video; None: all of them."""
+    return [one for one in visits if site is None or one.location is None or one.location.site is site]
+
+
 def visits_between(session: Session, clinic: Clinic, bounds: Window) -> list[Appointment]:
     """Return every visit that touches the window, with its patient, place, people and course."""
     query = select(Appointment).where(
@@ -269,6 +288,7 @@ def _by_place(session: Session, clinic: Clinic, visits: Sequence[Appointment]) -
             place.kind.value,
             1,
             tuple(block for visit in visits if visit.location_id == place.id for block in blocks(visit)),
+            place.site_id,
         )
         for place in locations.active(session, clinic.id)
     ]

@@ -16,6 +16,7 @@ from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.planner.grid.bitsets import to_bools
 from scheduler.domain.plans import TICK, Role
 from scheduler.domain.windows import Window
+from scheduler.models.site import Site
 
 Counts = NDArray[np.int64]
 TICKS_AN_HOUR = timedelta(hours=1) // TICK
@@ -39,9 +40,10 @@ class HourLoad:
         return max((100 * used // of for used, of in parts if of), default=0)
 
 
-def hours(availability: Availability, row: int = 0) -> list[HourLoad]:
-    """Return the load of each hour in the open band of one day."""
-    chairs = [r.id for r in availability.resources if Role.CHAIR in r.roles]
+def hours(availability: Availability, row: int = 0, site: Site | None = None) -> list[HourLoad]:
+    """Return the load of each hour in the open band of one day; of a site's chairs, where one is given."""
+    at_site = site.resource_id if site else None
+    chairs = [r.id for r in availability.pool(Role.CHAIR, site=at_site)]
     nurses = [r.id for r in availability.resources if Role.NURSE in r.roles]
     chairs_used, chairs_there = _counted(availability, chairs)
     units_used, units_there = _counted(availability, nurses)

@@ -26,10 +26,12 @@ def shades(
 ) -> list[Shade]:
     """Return the closed stretches of one day of the calendar, cut where what closes them changes."""
     found: list[Shade] = []
+    resource = free.calendar.resource(resource_id) if resource_id is not None else None
+    closes_it = (None, resource_id, resource.site if resource else None)
     for rest in day_load.closed(free, resource_id, row):
         left = [rest]
         for one in closed:
-            if one.resource_id not in (None, resource_id):
+            if one.resource_id not in closes_it:
                 continue
             cut = (
                 Window(max(one.start_at, rest.start), min(one.end_at, rest.end))

@@ -17,6 +17,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.schedule import Closure, closures
+from scheduler.models.site import Site
 from scheduler.services.clinic import displaced
 from scheduler.services.day import boards, day_load, delays, missing_requirements
 from scheduler.services.day.boards import BoardEntry, BoardView, Day
@@ -72,15 +73,15 @@ class Week:
     free: Availability
 
 
-def week(session: Session, clinic: Clinic, first_on: date, now: datetime) -> Week:
-    """Return the seven days from a date. The number of queries is fixed."""
+def week(session: Session, clinic: Clinic, first_on: date, now: datetime, site: Site | None = None) -> Week:
+    """Return the seven days from a date, at one site or at all. The number of queries is fixed."""
     bounds = Window(
         day_bounds(first_on, clinic.zone)[0], day_bounds(first_on + timedelta(days=DAYS - 1), clinic.zone)[1]
     )
-    visits = boards.standing(boards.visits_between(session, clinic, bounds))
+    visits = boards.visits_at(boards.standing(boards.visits_between(session, clinic, bounds)), site)
     free = availability.load(session, clinic, first_on, DAYS, now)
     closed = closures(session, clinic.id, bounds.start, bounds.end)
-    places = locations.active(session, clinic.id)
+    places = [one for one in locations.active(session, clinic.id) if site is None or one.site is site]
     board = Day(
         first_on,
         BoardView.CHAIRS,
@@ -95,7 +96,8 @@ def week(session: Session, clinic: Clinic, first_on: date, now: datetime) -> Wee
     days = []
     for row in range(DAYS):
         on = first_on + timedelta(days=row)
-        days.append(_day(on, _of(visits, clinic, on), free, row, closed, places))
+        load = day_load.hours(free, row, site)
+        days.append(_day(on, _of(visits, clinic, on), free, load, row, closed, places))
     return Week(tuple(days), board, free)
 
 
@@ -120,6 +122,7 @@ def _day(
     on: date,
     visits: Sequence[Appointment],
     free: Availability,
+    load: Sequence[HourLoad],
     row: int,
     closed: Sequence[Closure],
     places: Sequence[Location],
@@ -129,7 +132,7 @@ def _day(
     return WeekDay(
         on,
         tuple(visits),
-        tuple(day_load.hours(free, row)) if is_open else (),
+        tuple(load) if is_open else (),
         tuple(
             PlaceOfDay(
                 place,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.domain.localtime import day_bounds, local_on
 from scheduler.domain.plans import Holds
-from scheduler.domain.status import AHEAD, EXPECTED, LATE_AFTER, TO_MAKE_UP, CarePlanStatus, CourseEffect
+from scheduler.domain.status import EXPECTED, LATE_AFTER
 from scheduler.models import incoming_mail, patient_request, task, versions
 from scheduler.models import practitioner as practitioners
 from scheduler.models.appointment import Appointment, Participant
@@ -31,7 +31,7 @@ from scheduler.services.actors import Actor
 from scheduler.services.clinic import displaced
 from scheduler.services.clinic.displaced import Displaced
 from scheduler.services.clinic.working_days import next_working_day
-from scheduler.services.course import booster_tasks, make_ups
+from scheduler.services.course import booster_tasks, bring_back, make_ups
 from scheduler.services.day import duties
 from scheduler.services.day.duties import Duty
 from scheduler.services.mail import call_list, send_log
@@ -158,7 +158,7 @@ def _of_calendar(session: Session, actor: Actor, now: datetime, own: Practitione
         ],
         displaced=[one for one in displaced.ahead(session, clinic, now) if _is_own(one.visit, own)],
         authorizations=_authorizations(session, actor, last, now) if may_book else (),
-        idle=_idle(session, actor) if may_book else (),
+        idle=bring_back.idle(session, clinic) if may_book else (),
     )
 
 
@@ -250,25 +250,3 @@ def _authorizations(session: Session, actor: Actor, last: date, now: datetime) -
         if lacking:
             found[course.id] = OpenVisit(visit, lacking)
     return list(found.values())
-
-
-def _idle(session: Session, actor: Actor) -> Sequence[CarePlan]:
-    """Return the active courses with steps left of which nothing is ahead, and that no other list holds."""
-    ahead = exists().where(Appointment.care_plan_id == CarePlan.id, Appointment.status.in_(AHEAD))
-    to_make_up = exists().where(
-        Appointment.care_plan_id == CarePlan.id,
-        Appointment.status.in_(TO_MAKE_UP),
-        Appointment.course_effect == CourseEffect.MAKE_UP,
-    )
-    query = (
-        select(CarePlan)
-        .where(
-            CarePlan.clinic_id == actor.clinic.id,
-            CarePlan.status == CarePlanStatus.ACTIVE,
-            ~ahead,
-            ~to_make_up,
-        )
-        .options(joinedload(CarePlan.patient), joinedload(CarePlan.plan_definition))
-        .order_by(CarePlan.id)
-    )
-    return session.scalars(query).all()

@@ -14,7 +14,7 @@ from functools import lru_cache
 from sqlalchemy.orm import Session
 
 from scheduler.ical.calendars import Lines, feed_of_lines, lines_of, shown, written_zone
-from scheduler.ical.entries import Entry, Look, Particulars, called, look_of
+from scheduler.ical.entries import Entry, Look, Particulars, at_site, called, look_of
 from scheduler.ical.texts import initials, kind
 from scheduler.models.calendar_feed import CalendarFeed, TitleStyle
 from scheduler.models.clinic import Clinic
@@ -46,7 +46,7 @@ class Style:
         """Return what is said of the visit beside its title; its kind only where the titles say it too."""
         category = visit.title if self.titles is TitleStyle.KIND else ""
         if not self.staff_url:
-            return Particulars(category=category)
+            return at_site(self.look, visit.site, category)
         return Particulars(visit.place or "", f"{self.staff_url}/{visit.public_id}", category)
 
 

@@ -8,6 +8,7 @@ What never stood (a reservation that ran out) was in no calendar and leaves no s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -23,11 +24,20 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 PATIENT_BACK = timedelta(days=90)
 STAFF_BACK, STAFF_AHEAD = timedelta(days=14), timedelta(days=180)
 TOMBSTONES = timedelta(days=30)
 MOST_EVENTS = 10_000  # of a staff feed: some 3 MB, and what calendar programs still take
+
+
+class SiteOfVisit(NamedTuple):
+    """What a patient's calendar says of where a visit is."""
+
+    name: str
+    address: str
+    phone: str
 
 
 class FeedVisit(NamedTuple):
@@ -44,6 +54,7 @@ class FeedVisit(NamedTuple):
     position: int | None
     series_length: int | None
     place: str | None
+    site: SiteOfVisit | None
     given_name: str
     family_name: str
     patient_id: str
@@ -62,13 +73,18 @@ VISITS = (
         Appointment.position,
         Appointment.series_length,
         Location.name,
+        Site.name,
+        Site.address,
+        Site.phone,
         Patient.given_name,
         Patient.family_name,
         Patient.public_id,
     )
     .join(Patient, Patient.id == Appointment.patient_id)
     .outerjoin(Location, Location.id == Appointment.location_id)
+    .outerjoin(Site, Site.id == Location.site_id)
 )
+SITE = 11  # where the columns of the site begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +162,13 @@ def visits(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[
         query = query.where(Appointment.visible)
     if whose.patient is None:
         query = query.order_by(Appointment.start_at, Appointment.id).limit(MOST_EVENTS)
-    return [FeedVisit._make(row) for row in session.execute(query)]
+    return [_visit(row) for row in session.execute(query)]
+
+
+def _visit(row: Sequence[Any]) -> FeedVisit:
+    name, address, phone = row[SITE : SITE + 3]
+    site = SiteOfVisit(name, address, phone) if name else None
+    return FeedVisit._make([*row[:SITE], site, *row[SITE + 3 :]])
 
 
 def _was_before(end: datetime) -> ColumnElement[bool]:
@@ -191,7 +213,7 @@ def left(session: Session, clinic: Clinic, whose: Whose, shows: Span) -> list[Fe
     )
     latest: dict[str, FeedVisit] = {}
     for *columns, start_at, end_at, left_at in session.execute(query):
-        latest[columns[0]] = _stone(FeedVisit(*columns), start_at, end_at, left_at)
+        latest[columns[0]] = _stone(_visit(columns), start_at, end_at, left_at)
     return list(latest.values())
 
 

@@ -13,20 +13,22 @@ from scheduler.domain.localtime import from_minute
 from scheduler.domain.message_kinds import TO_STAFF
 from scheduler.domain.settings import ProxyNames, VisitTypes
 from scheduler.domain.status import Response
-from scheduler.models.appointment import Appointment
+from scheduler.models.appointment import Appointment, sites_of
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind
 from scheduler.models.open_requirements import DRIVER, rules_for
 from scheduler.models.patient import Patient
 from scheduler.models.patient_request import open_for
 from scheduler.models.preparations import steps
+from scheduler.models.site import contact_of
 from scheduler.notify.layout import VisitLine
 from scheduler.notify.texts import FOR_PROXIES, PROXY
 from scheduler.notify.words import Tongue
-from scheduler.services.mail.told import Times, as_told
+from scheduler.services.mail.told import Times, as_told, is_elsewhere
 
 PRIVATE = "private"
 SAME_HOUR = "same-hour"
+NEW_PLACE = "new-place"  # the words of a change that is of the address alone
 ASKED = "reminder-asked"  # the words of a reminder of a visit for which the patient asked for another time
 CONFIRMED = "reminder-confirmed"  # ... of visits that the patient has confirmed
 REINSTATED = "reinstated"  # the words of a change that takes a cancellation back
@@ -58,7 +60,9 @@ def words_for(session: Session, message: Message, about: Sequence[Appointment], 
     kind = message.kind.value if in_the_open or message.kind in TO_STAFF else PRIVATE
     if message.kind in (*TO_STAFF, MessageKind.ADDRESS):
         return str(message.values.get("words", kind))  # some notices have words of their own
-    if kind == MessageKind.CHANGE and _is_same_hour(message, about):
+    if kind == MessageKind.CHANGE and _is_only_elsewhere(message, about):
+        kind = NEW_PLACE
+    elif kind == MessageKind.CHANGE and _is_same_hour(message, about):
         kind = SAME_HOUR
     elif kind == MessageKind.CHANGE and about and all(_is_again(message, one) for one in about):
         kind = REINSTATED
@@ -90,8 +94,16 @@ def preparation(visit: Appointment, speech: Tongue) -> tuple[str, ...]:
     return (*found, DRIVER_LINE[speech.language]) if needs_driver else tuple(found)
 
 
-def visit_line(clinic: Clinic, message: Message, appointment: Appointment, speech: Tongue) -> VisitLine:
+def names_places(message: Message, about: Sequence[Appointment]) -> bool:
+    """Tell whether each visit must say where it is: they are at several sites, or one is at another than before."""
+    return len(sites_of(about)) > 1 or any(_is_elsewhere(message, one) for one in about)
+
+
+def visit_line(
+    clinic: Clinic, message: Message, appointment: Appointment, speech: Tongue, *, with_place: bool = False
+) -> VisitLine:
     start, end = appointment.start_at, appointment.end_at
+    place = appointment.location
     shown = VisitLine(
         day=speech.day(start),
         times=speech.times(start, end),
@@ -101,6 +113,7 @@ def visit_line(clinic: Clinic, message: Message, appointment: Appointment, speec
         what=speech.visit_type(appointment.title, appointment.position, appointment.series_length)
         if clinic.settings.visit_types == VisitTypes.EMAIL.value
         else "",
+        place=contact_of(clinic, place.site).address if with_place and place is not None else "",
     )
     was = _was(message, appointment)
     if was is None or was == (start, end) or shown.cancelled:
@@ -152,8 +165,24 @@ def _was(message: Message, appointment: Appointment) -> Times | None:
     return as_told(before, appointment.zone) if before and message.kind is MessageKind.CHANGE else None
 
 
+def _is_elsewhere(message: Message, appointment: Appointment) -> bool:
+    """Tell whether this mail is the first to say that the visit is at another site."""
+    before = message.values.get("before", {}).get(str(appointment.id))
+    return bool(before) and message.kind is MessageKind.CHANGE and is_elsewhere(before, appointment)
+
+
+def _is_only_elsewhere(message: Message, about: Sequence[Appointment]) -> bool:
+    """Tell whether the visits keep their times and are at another site."""
+    off = message.values.get("off", ())
+    return bool(about) and all(
+        one.id not in off and _is_elsewhere(message, one) and _was(message, one) == (one.start_at, one.end_at)
+        for one in about
+    )
+
+
 def _is_same_hour(message: Message, about: Sequence[Appointment]) -> bool:
     """Tell whether only instants have changed, with the rules of the zone, and the wall shows what was told."""
     off = message.values.get("off", ())
     times = [(one.id not in off and _was(message, one), (one.start_at, one.end_at)) for one in about]
-    return bool(about) and all(was == present for was, present in times)
+    elsewhere = any(_is_elsewhere(message, one) for one in about)
+    return bool(about) and not elsewhere and all(was == present for was, present in times)

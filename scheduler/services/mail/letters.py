@@ -20,11 +20,13 @@ from sqlalchemy.orm import Session, joinedload
 from scheduler.domain.message_kinds import REMINDING, TO_STAFF
 from scheduler.domain.message_reasons import MessageReason
 from scheduler.ical.texts import line
-from scheduler.models.appointment import Appointment
+from scheduler.models import site as sites
+from scheduler.models.appointment import Appointment, common_site
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.open_requirements import is_missing
 from scheduler.models.patient import Patient
+from scheduler.models.site import contact_of
 from scheduler.models.user import User
 from scheduler.models.visit_answer import check_in_of
 from scheduler.notify.layout import Paragraph, as_html, as_text, blocks
@@ -43,6 +45,7 @@ from scheduler.services.mail.letter_words import (
     PREPARING,
     held_words,
     named_to_proxy,
+    names_places,
     preparation,
     proposed_lines,
     proposed_times,
@@ -271,12 +274,13 @@ def _mail(
     if patient is not None and reader.in_the_open:
         to = Addressed(sender, reader.address, speech.language, head.bounces_to is not None)
         objects = calendar_objects(session, clinic, patient, message, about, to, now)
-    values = _values(message, patient, clinic, reader, about, speech, head, now)
+    values = _values(session, message, patient, clinic, reader, about, speech, head, now)
     values["calendar_note"] = objects.note
     if message.recipient == "proxy" and patient is not None:
         values["patient"] = named_to_proxy(patient, clinic, speech.language)
+    places = names_places(message, about)
     visits = proposed_lines(clinic, message, speech) or [
-        visit_line(clinic, message, appointment, speech) for appointment in about
+        visit_line(clinic, message, one, speech, with_place=places) for one in about
     ]
     if clinic.settings.reminder_preparation and reader.in_the_open and kind.removeprefix(PROXY) in PREPARING:
         visits = [
@@ -318,6 +322,7 @@ def _appointments(session: Session, message: Message) -> list[Appointment]:
 
 
 def _values(
+    session: Session,
     message: Message,
     patient: Patient | None,
     clinic: Clinic,
@@ -332,11 +337,14 @@ def _values(
     first = starts[0] if starts else now
     version = message.subjects[0].schedule_version if len(message.subjects) == 1 else 0
     epoch = patient.link_epoch if patient else 0
+    proposed_at = message.values.get("site")
+    site = sites.by_public_id(session, clinic.id, proposed_at) if proposed_at else common_site(about)
+    contact = contact_of(clinic, site)
     values = {
         "first_name": reader.first_name,
         "clinic": clinic.settings.mail_name or clinic.name,
-        "phone": clinic.phone,
-        "address": clinic.address,
+        "phone": contact.phone,
+        "address": contact.address,
         "link": page_url(head.public_url, page_token(head.keys, message, VISITS, version, epoch)),
         "date": speech.day(first),
         "time": speech.time(first),

@@ -24,7 +24,7 @@ Times = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class LastNotification:
-    """That the visit stands at these times, or that it is off; `written` is how the message kept the times."""
+    """That the visit stands at these times, or that it is off; `written` is how the message kept times and site."""
 
     stands: bool
     times: Times
@@ -33,7 +33,8 @@ class LastNotification:
     def still_holds(self, appointment: Appointment) -> bool:
         """Tell whether there is nothing new to tell of a visit that stands: neither for a person nor for a calendar."""
         times = (appointment.start_at, appointment.end_at)
-        return self.stands and self.times == times == as_told(self.written, appointment.zone)
+        same_times = self.times == times == as_told(self.written, appointment.zone)
+        return self.stands and same_times and not is_elsewhere(self.written, appointment)
 
 
 def last_told(
@@ -80,13 +81,20 @@ def _stands(message: Message, appointment_id: int) -> bool:
 
 
 def times_document(appointment: Appointment) -> list[str]:
-    """Return the visit's times as a message keeps them: local, with the offset that holds now."""
+    """Return the visit's times as a message keeps them: local, with the offset that holds now; then its site."""
     times = (appointment.start_at, appointment.end_at)
-    return [time.astimezone(appointment.zone).isoformat() for time in times]
+    site = [appointment.location.site.public_id] if appointment.location is not None else []
+    return [*(time.astimezone(appointment.zone).isoformat() for time in times), *site]
+
+
+def is_elsewhere(document: list[str], appointment: Appointment) -> bool:
+    """Tell whether a visit is at another site than was announced."""
+    announced, present = document[2:], times_document(appointment)[2:]
+    return bool(announced and present) and announced != present
 
 
 def read_times(document: list[str]) -> Times:
-    start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in document)
+    start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in document[:2])
     return start, end
 
 
@@ -95,7 +103,7 @@ def as_told(document: list[str], zone: ZoneInfo) -> Times:
 
     Times that are kept in UTC do not say what the wall showed; they are what they are now.
     """
-    start, end = (_on_the_wall(datetime.fromisoformat(text), zone) for text in document)
+    start, end = (_on_the_wall(datetime.fromisoformat(text), zone) for text in document[:2])
     return start, end
 
 

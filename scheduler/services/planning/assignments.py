@@ -6,14 +6,16 @@ The planner passes over resources that have none of the roles a visit asks for. 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.plans import Action, Need, Role
 from scheduler.errors import Invalid
-from scheduler.models.location import Location
+from scheduler.models.location import Location, Where
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 LOCATION, PRACTITIONERS = "location_id", "practitioner_ids"
 ONE_ONLY = (Role.PRESCRIBER, Role.THERAPIST)  # one person stays for the whole visit; nurses may hand over
@@ -21,18 +23,38 @@ ONE_ONLY = (Role.PRESCRIBER, Role.THERAPIST)  # one person stays for the whole v
 
 def require(
     action: Action,
-    location: Location | None,
+    location: Where | None,
     practitioners: Iterable[Practitioner],
     names: tuple[str, str] = (LOCATION, PRACTITIONERS),
 ) -> None:
     """Raise Invalid, naming the field, unless the visit can take what is given. `names` are the fields' names."""
     needs = [need for phase in action.phases for need in phase.needs if not need.presence]
     errors = []
-    if location is not None and (fault := _location_fault(action, location, needs)):
+    if isinstance(location, Site):
+        fault = "" if location.active else f"{location.name} is not active"
+    else:
+        fault = _location_fault(action, location, needs) if location is not None else ""
+    if fault:
         errors.append((names[0], fault))
     errors += [(names[1], fault) for fault in _people_faults(action, list(practitioners), needs)]
     if errors:
         raise Invalid(errors)
+
+
+def placed_at(action: Action, where: Where | None) -> Action:
+    """Return the action at the site that is asked for, or that of the chair or room; None leaves it as it is."""
+    if where is None:
+        return action
+    return replace(action, site=site_at(where).resource_id)
+
+
+def site_at(where: Where) -> Site:
+    return where if isinstance(where, Site) else where.site
+
+
+def one_place(where: Where | None) -> Location | None:
+    """Return the very chair or room that is asked for, if it is one."""
+    return where if isinstance(where, Location) else None
 
 
 def require_ids(

@@ -19,6 +19,7 @@ from sqlalchemy import BindParameter, Select, Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds
+from scheduler.domain.planner.measures import both
 from scheduler.domain.planner.values import Calendar, PlannerResource
 from scheduler.domain.plans import Role
 from scheduler.domain.windows import Window, merged
@@ -27,9 +28,10 @@ from scheduler.models.location import Location
 from scheduler.models.practitioner import Practitioner, PractitionerRole
 from scheduler.models.resource import Resource, ResourceKind
 from scheduler.models.schedule import END_OF_DAY, Closure, ScheduleHours, ScheduleOverride, alternate_week
+from scheduler.models.site import Site
 
 Hours = Mapping[int | None, Sequence[Window]]
-PlaceRow = tuple[int, ResourceKind, int | None, str, str]
+PlaceRow = tuple[int, ResourceKind, int | None, str, str, int]
 PersonRow = tuple[int, str, int | None, Role]
 WeeklyRow = tuple[int | None, int, time, time, date | None, date | None, int | None]
 DatedRow = tuple[int | None, date, time, time]
@@ -42,8 +44,10 @@ PLACES = (
         Resource.units,
         Location.name,
         cast(Location.capabilities, Text),  # read by _places, and only when it has changed
+        Site.resource_id,
     )
     .join(Location, Location.resource_id == Resource.id)
+    .join(Site, Site.id == Location.site_id)
     .where(Location.clinic_id == CLINIC, Location.active)
     .order_by(Location.rank, Location.name)
 )
@@ -98,14 +102,16 @@ def frame(session: Session, clinic: Clinic, first_on: date, days: int) -> Calend
     closed: dict[int | None, list[Window]] = defaultdict(list)
     for resource_id, closes, opens in session.execute(CLOSED, {**mine, "start": start, "end": end}):
         closed[resource_id].append(Window(closes, opens))
+    for place in places:  # a chair is closed when its site is
+        closed[place[0]] += closed.get(place[-1], ())
     settings = clinic.settings
     return Calendar(
         zone=clinic.zone,
         first_on=first_on,
         days=days,
         resources=_resources(places, people, settings.nurse_units),
-        hours=_hours(weekly, dated, first_on, last_on, clinic.zone),
-        closures=closed,
+        hours=_hours_at_sites(places, weekly, dated, first_on, last_on, clinic.zone),
+        closures={resource_id: windows for resource_id, windows in closed.items() if windows},
         notice=timedelta(minutes=settings.notice_minutes),
         formats=settings.formats,
     )
@@ -126,9 +132,9 @@ def _resources(
 
 
 def _places(rows: Iterable[PlaceRow]) -> Iterator[PlannerResource]:
-    for resource_id, kind, units, name, capabilities in rows:
+    for resource_id, kind, units, name, capabilities, site in rows:
         known = frozenset(json.loads(capabilities))
-        yield PlannerResource(resource_id, name, frozenset({Role(kind.value)}), units or 1, known)
+        yield PlannerResource(resource_id, name, frozenset({Role(kind.value)}), units or 1, known, site)
 
 
 def _people(rows: Iterable[PersonRow], nurse_units: int) -> Iterator[PlannerResource]:
@@ -148,6 +154,23 @@ class _Person:
 
 
 @lru_cache(maxsize=64)
+def _hours_at_sites(
+    places: tuple[PlaceRow, ...],
+    weekly: tuple[WeeklyRow, ...],
+    dated: tuple[DatedRow, ...],
+    first_on: date,
+    last_on: date,
+    zone: ZoneInfo,
+) -> Hours:
+    """Return the hours of the clinic, of people, and of chairs and rooms as those of their sites leave them."""
+    found = dict(_hours(weekly, dated, first_on, last_on, zone))
+    for resource_id, *_, site in places:
+        if site in found:
+            own = found.get(resource_id)
+            found[resource_id] = found[site] if own is None else both(own, found[site])
+    return found
+
+
 def _hours(
     weekly: tuple[WeeklyRow, ...],
     dated: tuple[DatedRow, ...],

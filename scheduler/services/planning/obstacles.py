@@ -164,8 +164,10 @@ def _not_there(calendar: Availability, segment: Segment, name: str, closed: Sequ
     why = "not active" if segment.role.is_place else "not at work"
     if not _is_open(calendar, window):
         why = "the clinic is not open"
+    resource = calendar.calendar.resource(segment.resource_id)
+    mine_or_above = (None, segment.resource_id, resource.site if resource else None)
     for one in closed:
-        mine = one.resource_id in (None, segment.resource_id)
+        mine = one.resource_id in mine_or_above
         if mine and window.overlaps(Window(one.start_at, one.end_at)):
             why = "closed"
             if one.kind is ClosureKind.LEAVE:

@@ -63,7 +63,8 @@ def place(
 ) -> Placement:
     """Return the visit with its chair and people.
 
-    `chosen` are resource ids of places and people to take where they have the role asked for. `days` spares reading a
+    `chosen` are resource ids of places and people to take where they have the role asked for; a place that is chosen
+    also says at which site the visit is. `days` spares reading a
     day's calendar again. Raises Invalid for a start that is past or beyond the planning horizon, NoFitFound naming what
     blocks it.
     """
@@ -73,10 +74,14 @@ def place(
     if (on - today).days >= actor.clinic.settings.planning_horizon_days:
         raise Invalid([("start", "is beyond the planning horizon")])
     calendar = (days or DayCalendars(session, actor.clinic, patient, now, releasing)).on(on)
+    wanted = frozenset(chosen)
+    site = next(
+        (one.site for one in calendar.resources if one.id in wanted and one.site is not None), action.site
+    )
     request = Request(
-        plan=alone(action),
+        plan=alone(replace(action, site=site)),
         not_before=on,
-        practitioner_ids=frozenset(chosen),
+        practitioner_ids=wanted,
         pinned={action.key: start},
         count=1,
     )

@@ -63,7 +63,7 @@ def _by_place(calendar: Availability, action: Action, starts: tuple[datetime, ..
         place.id: tuple(
             start for start in starts if _is_free(calendar, place.id, start - lead * TICK, length)
         )
-        for place in calendar.pool(needs[0].role, capabilities)
+        for place in calendar.pool(needs[0].role, capabilities, action.site)
     }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from scheduler.domain.localtime import to_local
 from scheduler.domain.plan_files import phase_document, phase_of
@@ -15,11 +16,13 @@ from scheduler.domain.planner.values import Done, Placement, Segment
 from scheduler.domain.plans import Action, Role
 from scheduler.domain.status import AppointmentStatus
 from scheduler.models.allocation import PATIENT, Allocation
-from scheduler.models.appointment import Appointment, Participant
+from scheduler.models.appointment import Appointment, Participant, appointments_of
+from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 
 class People:
@@ -79,9 +82,11 @@ def put(appointment: Appointment, visit: Placement, people: People) -> None:
 
 
 def as_booked(action: Action, appointment: Appointment) -> Action:
-    """Return an action with the phases that its visit really has (a longer infusion), and booked."""
+    """Return an action with the phases that its visit really has (a longer infusion), where it is, and booked."""
     phases = tuple(phase_of(document) for document in appointment.phases)
-    return replace(action, phases=phases, proposed=False)
+    place = appointment.location
+    site = place.site.resource_id if place is not None else action.site
+    return replace(action, phases=phases, proposed=False, site=site)
 
 
 def action_of(appointment: Appointment) -> Action:
@@ -92,7 +97,8 @@ def action_of(appointment: Appointment) -> Action:
     if appointment.care_plan is not None:
         for action in appointment.care_plan.plan_definition.plan.actions:
             if action.key == appointment.action:
-                return as_booked(action, appointment)
+                site = None if appointment.location else site_of_course(appointment.care_plan)
+                return as_booked(replace(action, site=site.resource_id if site else None), appointment)
     phases = tuple(phase_of(document) for document in appointment.phases)
     return Action(
         key=appointment.action,
@@ -104,7 +110,24 @@ def action_of(appointment: Appointment) -> Action:
         series_length=appointment.series_length,
         visible=appointment.visible,
         dosing=appointment.dosing,
+        site=appointment.location.site.resource_id if appointment.location is not None else None,
     )
+
+
+def site_of_course(care_plan: CarePlan) -> Site | None:
+    """Return where a course takes place: where most of its visits are, of equally many the later ones.
+
+    Before any has a chair or room it is the site that was asked for.
+    """
+    sites = Counter(
+        one.location.site
+        for one in reversed(appointments_of(care_plan))
+        if one.location is not None and not one.status.is_off
+    )
+    if sites:
+        return sites.most_common(1)[0][0]
+    session, wished = object_session(care_plan), care_plan.wishes.get("site")
+    return session.get(Site, wished) if session and wished else None
 
 
 def visit_of(appointment: Appointment, rows: Iterable[Allocation]) -> Placement:

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from scheduler.domain import planner
 from scheduler.domain.localtime import day_bounds, local_on, to_local
 from scheduler.domain.planner.answers.words import counted, listed
+from scheduler.domain.planner.grid.availability import Availability
 from scheduler.domain.plans import Action, Edge, Offset, Role, Unit
 from scheduler.domain.spacing import amounts
 from scheduler.domain.text import upper_first
 from scheduler.models.clinic import Clinic
-from scheduler.models.location import Location
+from scheduler.models.location import Location, Where
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.schedule import closures
 from scheduler.services.planning.placing import DayCalendars, alone
@@ -63,7 +64,7 @@ class Explainer:
         if (on - today).days >= self.clinic.settings.planning_horizon_days:
             return "Beyond the booking horizon"
         calendar = self.days.on(on)
-        if not calendar.open:
+        if not calendar.open or self._site_is_closed(calendar):
             return self._closed(on)
         if not outside and (words := self.spacing(on)):
             return f"Outside the spacing: {words}"
@@ -90,7 +91,7 @@ class Explainer:
             found.append(f"{formats.day(on)} is {words}.")
         found += self.rules(on) if self.rules else ()
         calendar = self.days.on(on)
-        if not calendar.open:
+        if not calendar.open or self._site_is_closed(calendar):
             return [*found, f"{self._closed(on)}."]
         one = alone(self.action).actions[0]
         stopped = planner.blocked(one, calendar, self.chosen, now=self.now, at=start)
@@ -131,12 +132,19 @@ class Explainer:
         on = local_on(origin, self.clinic.zone) + timedelta(days=bound)
         return f"{words}, {which} {self.clinic.formats.day(on)}"
 
+    def _site_is_closed(self, calendar: Availability) -> bool:
+        """Tell whether no chair or room of the visit's site is open at all."""
+        if not any(need.role.is_place for phase in self.action.phases for need in phase.needs):
+            return False
+        here = [one for one in calendar.resources if one.site is not None and one.site == self.action.site]
+        return bool(here) and not any(calendar.duty[one.id] for one in here)
+
     def _closed(self, on: date) -> str:
         start, end = day_bounds(on, self.clinic.zone)
         midnight = datetime.combine(on, time.min)
         for one in closures(self.session, self.clinic.id, start, end):
             whole = one.local_start <= midnight + timedelta(hours=12) <= one.local_end
-            if one.resource_id is None and whole:
+            if one.resource_id in (None, self.action.site) and whole:
                 return f"{CLOSED}: {one.reason}" if one.reason else CLOSED
         return CLOSED
 
@@ -150,9 +158,9 @@ class Explainer:
         return upper_first(listed([self.names.get(role, role.value) for role in asked]))
 
 
-def names_by_role(location: Location | None, practitioners: Iterable[Practitioner]) -> dict[Role, str]:
+def names_by_role(location: Where | None, practitioners: Iterable[Practitioner]) -> dict[Role, str]:
     """Return what the chosen place and people are called, by the roles that they may have."""
-    names = {Role(location.kind.value): location.name} if location else {}
+    names = {Role(location.kind.value): location.name} if isinstance(location, Location) else {}
     return names | {role: person.name for person in practitioners for role in person.roles}
 
 

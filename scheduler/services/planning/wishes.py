@@ -18,6 +18,8 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
+from scheduler.services.planning.visit_rows import site_of_course
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class CourseRequest:
     action; `done` what is over or stays where it is, of which `skipped` was never held. Actions that are `left_out`
     have no visit at all. `slack` gives an action another shortest and longest gap: a soft rule bent, which booking asks
     a reason for. With `dosing_only`, weekdays and times of day are asked of the visits that give the drug alone.
+    All visits are at one `site`; None, which interfaces never ask for, is any.
     """
 
     patient: Patient
@@ -46,11 +49,14 @@ class CourseRequest:
     left_out: frozenset[str] = frozenset()
     slack: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     dosing_only: bool = False
+    site: Site | None = None
 
     def request(self) -> Request:
         """Return the planner's request."""
         return Request(
-            plan=self.plan_definition.plan.without(self.left_out),
+            plan=self.plan_definition.plan.without(self.left_out).at(
+                self.site.resource_id if self.site else None
+            ),
             not_before=self.not_before,
             weekdays=self.weekdays,
             earliest=self.earliest,
@@ -80,6 +86,7 @@ class CourseRequest:
             "skipped": sorted(self.skipped),
             "slack": {action: list(gap) for action, gap in sorted(self.slack.items())},
             "dosing_only": self.dosing_only,
+            "site": self.site.id if self.site else None,
         }
 
 
@@ -106,13 +113,17 @@ def from_document(
         skipped=frozenset(document.get("skipped", ())),
         slack={action: (least, most) for action, (least, most) in document.get("slack", {}).items()},
         dosing_only=document.get("dosing_only", False),
+        site=session.get(Site, document["site"]) if document.get("site") else None,
     )
 
 
 def of_care_plan(session: Session, care_plan: CarePlan) -> CourseRequest:
-    """Return the wishes that a course was planned with; pins are not kept, they were for that proposal."""
+    """Return the wishes that a course was planned with; pins are not kept, they were for that proposal.
+
+    What is planned now is planned where the course takes place now.
+    """
     wishes = from_document(session, care_plan.patient, care_plan.plan_definition, care_plan.wishes)
-    return replace(wishes, pinned={})
+    return replace(wishes, pinned={}, site=site_of_course(care_plan))
 
 
 def _time(text: str | None) -> time | None:

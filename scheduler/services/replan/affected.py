@@ -20,13 +20,14 @@ from scheduler.domain.planner.many.occupation import Occupation
 from scheduler.domain.planner.many.values import AffectedCourse
 from scheduler.domain.planner.values import Request
 from scheduler.domain.windows import Window
+from scheduler.models import location as locations
 from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import displaced
+from scheduler.services.clinic import displaced, sites
 from scheduler.services.clinic.displaced import Displaced
 from scheduler.services.planning import availability
 from scheduler.services.planning.courses import rest, to_come, to_keep, with_lengths
@@ -64,13 +65,15 @@ def displaced_visits(session: Session, actor: Actor, scope: Scope, now: datetime
     found = displaced.ahead(session, actor.clinic, now)
     if scope.window is None and scope.resource_id is None:
         return found
-    used = of_appointments(session, [one.visit.id for one in found])
-    return [one for one in found if _is_in(scope, used.get(one.visit.id, ()))]
+    used, closed = of_appointments(session, [one.visit.id for one in found]), None
+    if scope.resource_id is not None:
+        closed = sites.closing_with(session, actor.clinic.id, scope.resource_id)
+    return [one for one in found if _is_in(scope, closed, used.get(one.visit.id, ()))]
 
 
-def _is_in(scope: Scope, used: Iterable[Allocation]) -> bool:
+def _is_in(scope: Scope, closed: Collection[int] | None, used: Iterable[Allocation]) -> bool:
     return any(
-        scope.resource_id in (None, row.resource_id)
+        (closed is None or row.resource_id in closed)
         and (scope.window is None or Window(row.start_at, row.end_at).overlaps(scope.window))
         for row in used
     )
@@ -114,7 +117,7 @@ def courses(
     visits that must stay where they are.
     """
     lost = {one.id for one in visits}
-    people = _people(session, actor)  # held, so that no course asks for them again
+    held = [*_people(session, actor), *locations.every(session, actor.clinic.id)]  # none is asked for again
     plans = _care_plans(session, {one.care_plan_id for one in visits if one.care_plan_id is not None})
     by_patient = dosing_rows_of(session, {one.patient_id for one in visits})
     found: list[tuple[Request, dict[str, Appointment], Patient]] = []
@@ -136,7 +139,7 @@ def courses(
             apart = apart_from(by_patient.get(row.patient_id, ()), request.plan, row.care_plan)
             stay = {row.action: row.start_at} if row.public_id in pinned else {}
             found.append((replace(request, not_on=apart, pinned=stay), {row.action: row}, row.patient))
-    del people  # until here
+    del held  # until here
     every = [row for _, rows, _ in found for row in rows.values()]
     lost |= {one.visit.id for one in displaced.among(session, actor.clinic, every)}
     used = of_appointments(session, [row.id for row in every])

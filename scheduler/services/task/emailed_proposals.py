@@ -21,6 +21,7 @@ from scheduler.errors import Invalid
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.message import Message, MessageKind, MessageState
 from scheduler.models.patient import Patient
+from scheduler.models.site import Site
 from scheduler.models.task import Task, TaskKind, open_of_patient
 from scheduler.models.versions import raise_versions
 from scheduler.services.actors import Actor
@@ -58,6 +59,7 @@ def email(
     path: str,
     now: datetime,
     held_until: datetime | None = None,
+    site: Site | None = None,
 ) -> None:
     """Mail a proposal to the patient and who looks after them; it takes the place of one that has not left.
 
@@ -74,6 +76,7 @@ def email(
         "proposed": [_document(one) for one in sorted(visits, key=lambda one: one.start) if one.visible],
         "path": path,
         "held_until": to_minute(held_until) if held_until else None,
+        "site": site.public_id if site else None,
     }
     first = min(one.start for one in visits if one.visible)
     for recipient in recipients(patient):

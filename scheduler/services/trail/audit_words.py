@@ -30,6 +30,7 @@ THINGS = {
     "request": "Patient's request",
     "schedule": "Hours",
     "sending": "Sending",
+    "site": "Site",
     "task": "Task",
     "token": "API token",
     "user": "Account",

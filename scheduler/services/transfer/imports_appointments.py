@@ -33,7 +33,9 @@ from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState, MessageSubject
 from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition, all_current
+from scheduler.models.site import Site
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.course import booking
 from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.placing import place
@@ -59,11 +61,12 @@ class Known:
     patients: Mapping[tuple[object, ...], Sequence[Patient]]
     plans: Mapping[str, PlanDefinition]
     resources: Mapping[str, int]
+    sites: Mapping[int, Site]  # of chairs and rooms, by resource
 
 
 @dataclass(frozen=True)
 class ImportLine:
-    """One line, read: whose visit of which course, when, and with which chair and people."""
+    """One line, read: whose visit of which course, when, and with which chair (at which site) and people."""
 
     place: int
     patient: Patient
@@ -74,6 +77,7 @@ class ImportLine:
     start: datetime
     end: datetime
     chosen: tuple[int, ...]
+    site: Site | None
     completed: Mapping[str, datetime]
 
 
@@ -161,13 +165,16 @@ def _booked(
     missing = [action.key for action in course[0].definition.plan.firm if action.key not in keys]
     if missing:
         return [ImportFault(course[0].place, "course", f"lacks a line for {', '.join(missing)}")]
+    site = next((line.site for line in ahead if line.site), None)
+    site = site or sites.usual(session, actor.clinic, course[0].patient)
     visits: list[Placement] = []
     faults: list[ImportFault] = []
     for line in ahead:
         try:
             names = ("location", "practitioners")
             assignments.require_ids(session, actor.clinic.id, line.action, line.chosen, names)
-            visits.append(place(session, actor, line.patient, line.action, line.start, now, line.chosen))
+            action = assignments.placed_at(line.action, site)
+            visits.append(place(session, actor, line.patient, action, line.start, now, line.chosen))
         except (Invalid, NoFitFound) as refused:
             faults += _faults(line.place, refused)
     if faults:
@@ -178,6 +185,7 @@ def _booked(
         plan_definition=first.definition,
         not_before=min(local_on(line.start, actor.clinic.zone) for line in ahead),
         done={line.action.key: Done(line.action.key, line.start, line.end) for line in course if line.done},
+        site=site,
     )
     later = project(wishes.request(), proposals.load(session, actor, wishes, now).workdays, visits)
     try:
@@ -261,7 +269,7 @@ def _known(session: Session, clinic: Clinic) -> Known:
     definitions = {definition.key: definition for definition in all_current(session, clinic.id)}
     resources = {folded(one.name): one.resource_id for one in places}
     resources |= {folded(one.name): one.resource_id for one in people}
-    return Known(found, definitions, resources)
+    return Known(found, definitions, resources, {one.resource_id: one.site for one in places})
 
 
 def _line(clinic: Clinic, known: Known, row: Row, now: datetime, dates: DateOrder) -> ImportLine:
@@ -282,6 +290,7 @@ def _line(clinic: Clinic, known: Known, row: Row, now: datetime, dates: DateOrde
     end = _instant(clinic, "end", cells["end"], dates) if "end" in cells else start + action.attended_length
     if done and not start < end <= now:
         raise Invalid([("end", "must be after the start and not in the future, for a visit that is done")])
+    chosen = _resources(known, cells)
     return ImportLine(
         place=row.place,
         patient=_patient(known, cells, dates),
@@ -291,7 +300,8 @@ def _line(clinic: Clinic, known: Known, row: Row, now: datetime, dates: DateOrde
         done=done,
         start=start,
         end=end,
-        chosen=_resources(known, cells),
+        chosen=chosen,
+        site=next((known.sites[one] for one in chosen if one in known.sites), None),
         completed=_completed(clinic, definition, cells.get("requirements", ""), now, dates),
     )
 

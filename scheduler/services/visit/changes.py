@@ -6,8 +6,8 @@ appointment is compared with what it was, and these steps follow in this order:
 
 1. the rules of the patient: still with the clinic, in a course that goes on, dosing visits far enough apart
    (services/visit/judge.py);
-2. counters: `sequence` and `changed_at` when a calendar shows something else, `schedule_version` when the time changed
-   or the appointment became live or not live, `row_version` for any change;
+2. counters: `sequence` and `changed_at` when a calendar shows something else, `schedule_version` when the time or the
+   site changed or the appointment became live or not live, `row_version` for any change;
 3. allocations: release, flush, then insert, because the database refuses an overlap at once; what is free afterwards is
    noted for the waitlist;
 4. history and audit, one entry each for every appointment that changed;
@@ -95,11 +95,12 @@ class Changes:
             self._placed[row] = visit
 
     def put(self, row: Appointment, visit: Placement, people: People) -> None:
-        """Give an appointment a time, a place and people. Another time resets the patient's answer."""
+        """Give an appointment a time, a place and people. Another time or site resets the patient's answer."""
         self.take([row])
-        times = (row.start_at, row.end_at)
+        before = Snapshot.of(row)
         put(row, visit, people)
-        if times != (row.start_at, row.end_at):
+        after = Snapshot.of(row)
+        if before.times != after.times or _is_readdressed(before, after):
             row.response = Response.NEEDS_ACTION
         self._moved.add(row)
         self.allocate(row, visit)
@@ -181,9 +182,10 @@ class Changes:
             row.changed_at = self.now  # calendars show other initials; no invitation is void
         began_or_ended = before.status.is_live != after.status.is_live
         retimed = before.times != after.times or before.local_start != after.local_start
-        if began_or_ended or retimed:
+        elsewhere = _is_readdressed(before, after)
+        if began_or_ended or retimed or elsewhere:
             row.schedule_version += 1
-        return began_or_ended or retimed or before.status.is_off != after.status.is_off
+        return began_or_ended or retimed or elsewhere or before.status.is_off != after.status.is_off
 
     def _allocate(self) -> None:
         """Release what is no longer used, then write what is used now."""
@@ -244,6 +246,11 @@ class Changes:
     def _feeds(self, row: Appointment) -> frozenset[int]:
         before = self._before[row]
         return Snapshot.of(row).feeds | (before.feeds if before else frozenset())
+
+
+def _is_readdressed(before: Snapshot, after: Snapshot) -> bool:
+    """Tell whether the patient is to come to another site."""
+    return before.site is not None and after.site is not None and before.site is not after.site
 
 
 FREED_BY = {

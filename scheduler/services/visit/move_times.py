@@ -38,11 +38,9 @@ class MoveTimes:
         """Where the visit is now. In another place that was asked for, the same start is another time."""
         if self.appointment.action in self.moves.unplaced:
             return None
-        elsewhere = self.moves.location not in (None, self.appointment.location)
-        return None if elsewhere else self.appointment.start_at
+        return None if self.moves.is_elsewhere else self.appointment.start_at
 
     def explainer(self) -> Explainer:
-        given = (self.moves.location, *(self.moves.practitioners or ()))
         return Explainer(
             self.moves.session,
             self.actor.clinic,
@@ -50,8 +48,8 @@ class MoveTimes:
             self.moves.days,
             self.now,
             working_days(self.moves.session, self.actor.clinic),
-            [one.resource_id for one in given if one is not None],
-            names_by_role(self.moves.location, self.moves.practitioners or ()),
+            self.moves.given,
+            names_by_role(self.moves.where, self.moves.practitioners or ()),
             self._earlier(),
             self._dosing,
         )

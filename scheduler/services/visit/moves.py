@@ -24,7 +24,8 @@ from scheduler.errors import Invalid, NoFitFound, Refusal, RuleBroken, SlotTaken
 from scheduler.models.allocation import Allocation, of_appointment
 from scheduler.models.appointment import Appointment
 from scheduler.models.care_plan import CarePlan
-from scheduler.models.location import Location
+from scheduler.models.clinic import Clinic
+from scheduler.models.location import Where
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
 from scheduler.services.account.overrides import may_override
@@ -82,16 +83,16 @@ def plan_move(
     appointment: Appointment,
     start: datetime,
     now: datetime,
-    location: Location | None = None,
+    location: Where | None = None,
     practitioners: Sequence[Practitioner] | None = None,
     scope: str = "one",
     override_reason: str = "",
 ) -> list[Move]:
     """Return the moves that it takes, the asked-for one first; nothing is written.
 
-    The visit keeps its place and people where they are free, unless others are given. Raises WrongStatus for a visit
-    that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would break or two
-    dosing visits would be too close.
+    The visit keeps its site, and its place and people where they are free, unless others are given. Raises WrongStatus
+    for a visit that has begun, Invalid or NoFitFound when it cannot be there, RuleBroken when the course's gaps would
+    break or two dosing visits would be too close.
     """
     release_expired(session, actor.clinic, now)
     planner_of_moves = MovePlanner(session, actor, appointment, now, location, practitioners, scope)
@@ -111,15 +112,16 @@ class MovePlanner:
         actor: Actor,
         appointment: Appointment,
         now: datetime,
-        location: Location | None = None,
+        location: Where | None = None,
         practitioners: Sequence[Practitioner] | None = None,
         scope: str = "one",
     ) -> None:
         self.session, self.actor, self.appointment, self.now = session, actor, appointment, now
-        self.location, self.practitioners, self.scope = location, practitioners, scope
+        self.where, self.practitioners, self.scope = location, practitioners, scope
         self._require()
-        assignments.require(action_of(appointment), location, practitioners or ())
-        self.action = action_of(appointment)
+        action = action_of(appointment)
+        assignments.require(action, location, practitioners or ())
+        self.action = assignments.placed_at(action, location)
         course = appointment.care_plan
         in_course = course is not None and appointment.id in {one.id for one in latest(course).values()}
         self.care_plan = course if in_course else None
@@ -146,7 +148,14 @@ class MovePlanner:
     @property
     def given(self) -> list[int]:
         """The resource ids of the place and the people that were asked for."""
-        return [one.resource_id for one in (self.location, *(self.practitioners or ())) if one is not None]
+        place = assignments.one_place(self.where)
+        return [one.resource_id for one in (place, *(self.practitioners or ())) if one is not None]
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Tell whether another place or site is asked for than the visit has."""
+        present = self.appointment.location
+        return self.where not in (None, present, present.site if present else None)
 
     def plan(self, start: datetime, *, override: bool = False, trial: Trial | None = None) -> list[Move]:
         """Return the moves for a start; `override` breaks soft rules.
@@ -216,15 +225,15 @@ class MovePlanner:
 
     def _under_way(self, only: Collection[str] | None) -> OngoingCourse:
         course = self._read(only)
+        plan = course.request.plan.with_site(self.action.key, self.action.site)
         if not self.unplaced:
-            return course
-        plan = course.request.plan
+            return replace(course, request=replace(course.request, plan=plan))
         before = steps_before(plan, self.appointment.action)  # those stay, as with a move
         request = replace(
             course.request,
             pinned={key: course.visits[key].start for key in before if key in course.visits},
             done={key: done for key, done in course.request.done.items() if key not in self.unplaced},
-            plan=with_lengths(plan, self.unplaced),
+            plan=with_lengths(plan, self.unplaced).with_site(self.action.key, self.action.site),
         )
         return replace(course, request=request)
 
@@ -302,7 +311,7 @@ class MovePlanner:
 
     def _as_given(self, moves: Sequence[Move]) -> Move:
         """Return the first of the moves with the place and the people that were asked for."""
-        if self.location is None and self.practitioners is None:
+        if self.where is None and self.practitioners is None:
             return moves[0]
         going = frozenset(move.appointment.id for move in moves)
         return Move(self.appointment, self._place(moves[0].visit.start, going), ASKED)
@@ -312,9 +321,7 @@ class MovePlanner:
 
         Nurses are not kept: who watches is the day's matter. `going` are other visits whose time counts as free.
         """
-        kept = {
-            row.resource_id for row in self._used() if is_kept(row.role, self.location, self.practitioners)
-        }
+        kept = {row.resource_id for row in self._used() if is_kept(row.role, self.where, self.practitioners)}
         releasing = going | {self.appointment.id}
         days = self.days if releasing == self.days.releasing else None
         for chosen in ([*self.given, *sorted(kept)], self.given):
@@ -402,6 +409,17 @@ def write(
         change.note(row, kind, override_reason or reason or move.why, "appointment.moved", also=also)
 
 
+def new_sites(session: Session, clinic: Clinic, moves: Sequence[Move]) -> dict[int, str]:
+    """Return the names of the sites to which visits go that are at another one now, by visit."""
+    people = People(session, clinic, [move.visit for move in moves])
+    found = {}
+    for move in moves:
+        before, after = move.appointment.location, people.locations.get(move.visit.location_id or 0)
+        if before is not None and after is not None and before.site is not after.site:
+            found[move.appointment.id] = after.site.name
+    return found
+
+
 def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
     """Return the moves of each patient, in order of the first."""
     groups: dict[int, tuple[Patient, list[Move]]] = {}
@@ -412,7 +430,7 @@ def by_patient(moves: Sequence[Move]) -> list[tuple[Patient, list[Move]]]:
 
 
 def is_kept(
-    role: str, location: Location | None = None, practitioners: Sequence[Practitioner] | None = None
+    role: str, location: Where | None = None, practitioners: Sequence[Practitioner] | None = None
 ) -> bool:
     """Tell whether a visit that moves keeps what it has in this role, where nothing else was given."""
     if role in (Role.CHAIR, Role.ROOM):

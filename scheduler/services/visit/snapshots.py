@@ -13,6 +13,7 @@ from scheduler.models.appointment import Appointment
 from scheduler.models.location import Location
 from scheduler.models.patient import Patient
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 LABELS = ("title", "kind", "visible", "position", "series_length")  # what a calendar entry is named after
 DETAILS = (*LABELS, "series", "phases", "dosing_gap_days", "dosing_gap_hard")
@@ -67,6 +68,10 @@ class Snapshot:
     @property
     def times(self) -> tuple[datetime, datetime]:
         return self.start, self.end
+
+    @property
+    def site(self) -> Site | None:
+        return self.location.site if self.location is not None else None
 
     @property
     def in_calendars(self) -> tuple[Any, ...]:

@@ -12,13 +12,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from scheduler.domain.plans import Role
+from scheduler.domain.windows import Window, subtract
 from scheduler.errors import NotFound, Refusal, WrongStatus
+from scheduler.models.allocation import of_appointment
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.clinic import Clinic
 from scheduler.models.opening import Offer, OfferState, Opening, OpeningOutcome
 from scheduler.models.patient import Patient
 from scheduler.models.waitlist import WaitlistEntry, WaitlistOutcome
+from scheduler.services import freed_time
 from scheduler.services.actors import Actor
+from scheduler.services.clinic import sites
 from scheduler.services.course.booking import book_course, book_visit
 from scheduler.services.locks import hold_hours
 from scheduler.services.planning import proposals
@@ -79,6 +84,7 @@ def accept(session: Session, actor: Actor, one: Offer, now: datetime) -> list[Ap
         raise WrongStatus("The visit has changed since this time was offered")
     free(session, opening, now)
     done = _take(session, actor, one, now)
+    _keep_rest_open(session, opening, done[0], now)
     one.state, one.answered_at, one.answered_by_id = OfferState.ACCEPTED, now, actor.user_id
     void_mails(session, [one], now)
     close_offers(session, open_offers(opening), OfferState.TAKEN, now)
@@ -123,10 +129,24 @@ def _take(session: Session, actor: Actor, one: Offer, now: datetime) -> list[App
     if entry.action:
         action = definition.plan.action(entry.action)
         return [book_visit(session, actor, entry.patient, action, one.start_at, now, reason=ACCEPTED)]
-    wishes = course_wishes(actor.clinic, entry, one.start_at)
+    site = sites.usual(session, actor.clinic, entry.patient)
+    wishes = course_wishes(actor.clinic, entry, one.start_at, site)
     found = proposals.propose(session, actor, wishes, now)[0]
     care_plan = book_course(session, actor, wishes, found.visits, found.projections, now)
     return sorted(appointments_of(care_plan), key=lambda row: row.start_at)
+
+
+def _keep_rest_open(session: Session, opening: Opening, visit: Appointment, now: datetime) -> None:
+    """Note what the accepted visit leaves of the opened time as an opening of its own; of a whole clinic, all of it."""
+    session.flush()
+    used = [
+        Window(row.start_at, row.end_at)
+        for row in of_appointment(session, visit.id)
+        if row.role in (Role.CHAIR, Role.ROOM) and row.resource_id in opening.resource_ids
+    ]
+    for rest in subtract([opening.window], used):
+        resource_ids, left_by = opening.resource_ids, opening.appointment
+        freed_time.opened(session, opening.clinic_id, rest, opening.cause, now, resource_ids, left_by)
 
 
 def _go_deeper(session: Session, moved: Sequence[Appointment], depth: int, now: datetime) -> None:

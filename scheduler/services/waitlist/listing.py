@@ -20,21 +20,21 @@ from scheduler.services.waitlist import entries
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitlistRow:
     """One who waits, with the offers that were made, the first in front."""
 
     entry: WaitlistEntry
     offers: Sequence[Offer]
 
 
-def with_offers(session: Session, clinic: Clinic, now: datetime) -> list[Waiting]:
+def with_offers(session: Session, clinic: Clinic, now: datetime) -> list[WaitlistRow]:
     """Return who waits, the most urgent first, then who has waited longest. The number of queries is fixed."""
     found = entries.waiting(session, clinic, now)
     made: Mapping[int, list[Offer]] = defaultdict(list)
     query = select(Offer).where(Offer.clinic_id == clinic.id, Offer.entry_id.in_([one.id for one in found]))
     for one in session.scalars(query.order_by(Offer.id)):
         made[one.entry_id].append(one)
-    return [Waiting(entry, made[entry.id]) for entry in found]
+    return [WaitlistRow(entry, made[entry.id]) for entry in found]
 
 
 def place_names(session: Session, clinic: Clinic) -> dict[int, str]:

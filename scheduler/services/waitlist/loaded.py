@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import Availability
 from scheduler.domain.windows import Window
+from scheduler.models import location as locations
 from scheduler.models.allocation import Allocation, of_appointments
 from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
@@ -43,7 +44,8 @@ class ReadOnce:
         clinic_id = actor.clinic.id  # all are held, so that no course asks for one again
         people = select(Practitioner).where(Practitioner.clinic_id == clinic_id)
         protocols = select(PlanDefinition).where(PlanDefinition.clinic_id == clinic_id)
-        self._held = (session.scalars(people).all(), session.scalars(protocols).all())
+        places = locations.every(session, clinic_id)
+        self._held = (session.scalars(people).all(), session.scalars(protocols).all(), places)
 
     def start_on(self, first_on: date) -> None:
         """Let the calendar begin on an earlier day."""
@@ -63,7 +65,7 @@ class ReadOnce:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedWaitlist:
     """The courses and the other visits of some patients.
 
     `used` is what visits ahead use, by their ids; `busy` when patients have visits, and which, by their resource ids.
@@ -93,7 +95,7 @@ class Loaded:
         return [window for appointment_id, window in rows if appointment_id not in releasing]
 
 
-def load(once: ReadOnce, entries: Sequence[WaitlistEntry]) -> Loaded:
+def load(once: ReadOnce, entries: Sequence[WaitlistEntry]) -> LoadedWaitlist:
     """Read the courses of the visits that these entries are about, and of patients who wait for a course."""
     session, patients = once.session, {one.patient for one in entries}
     visits = [one.appointment for one in entries if one.appointment is not None]
@@ -112,7 +114,7 @@ def load(once: ReadOnce, entries: Sequence[WaitlistEntry]) -> Loaded:
     ids = {row.id for row in visits}
     ids |= {row.id for one in courses for row in appointments_of(one) if row.start_at > once.now}
     dosing = dosing_rows_of(session, {one.id for one in patients})
-    return Loaded(once, courses, of_appointments(session, ids), dosing, _busy(once, patients))
+    return LoadedWaitlist(once, courses, of_appointments(session, ids), dosing, _busy(once, patients))
 
 
 def _busy(once: ReadOnce, patients: Collection[Patient]) -> Mapping[int, Sequence[tuple[int | None, Window]]]:
@@ -132,7 +134,7 @@ def _busy(once: ReadOnce, patients: Collection[Patient]) -> Mapping[int, Sequenc
 class LoadedMoves(MovePlanner):
     """A planner of moves that asks the database nothing."""
 
-    def __init__(self, loaded: Loaded, appointment: Appointment, scope: str) -> None:
+    def __init__(self, loaded: LoadedWaitlist, appointment: Appointment, scope: str) -> None:
         once = loaded.once
         super().__init__(once.session, once.actor, appointment, once.now, scope=scope)
         self.loaded = loaded
@@ -159,7 +161,9 @@ class LoadedMoves(MovePlanner):
 class LoadedDays(DayCalendars):
     """The calendars of single days for one patient, from what was read for all."""
 
-    def __init__(self, loaded: Loaded, patient: Patient, releasing: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, loaded: LoadedWaitlist, patient: Patient, releasing: frozenset[int] = frozenset()
+    ) -> None:
         once = loaded.once
         super().__init__(once.session, once.actor.clinic, patient, once.now, releasing)
         self._loaded, self._patient = loaded, patient

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import to_minute
 from scheduler.domain.message_reasons import MessageReason
-from scheduler.errors import Invalid, WrongStatus
+from scheduler.errors import Invalid, SlotTaken, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.message import Message, MessageKind, MessageState
@@ -31,7 +31,7 @@ from scheduler.services.visit import allocation
 from scheduler.services.visit.changes import lock
 from scheduler.services.waitlist import openings
 from scheduler.services.waitlist.entries import waiting
-from scheduler.services.waitlist.who_fits import Candidate, candidates
+from scheduler.services.waitlist.who_fits import Candidate, candidates, one_each
 
 MAY = "move"
 DAY = timedelta(days=1)
@@ -64,6 +64,8 @@ def offer(
     until = min([until, *(one.start - LAST_CALL for one in chosen)])
     if until <= now:
         raise WrongStatus("This time begins too soon to be offered: call the patient and move the visit")
+    if len({one.entry.patient_id for one in chosen}) < len(chosen):
+        raise Invalid([("entry_ids", "must name each patient once")])
     known = {one.entry_id for one in opening.offers}
     if any(one.entry.id in known for one in chosen):
         raise Invalid([("entry_ids", "were asked about this time before")])
@@ -213,10 +215,14 @@ def offer_by_itself(session: Session, clinic: Clinic, now: datetime) -> int:
     for opening in session.scalars(query).all():
         opening.looked_at = now
         asked = {one.entry_id for one in opening.offers} | _asked_enough(session, clinic, now)
-        fitting = candidates(session, actor, opening, now, without=sorted(asked))
-        chosen = [one for one in fitting if one.start >= soonest and may_be_emailed(one.entry.patient)]
-        if chosen:
+        fitting = candidates(session, actor, opening, now, without=sorted(asked), not_before=soonest)
+        chosen = [one for one in one_each(fitting) if may_be_emailed(one.entry.patient)]
+        if not chosen:
+            continue
+        try:
             count += len(offer(session, actor, opening, chosen[: settings.offers_at_once], now))
+        except SlotTaken:
+            continue  # someone else was faster: the time is looked at again, or closed as taken
     return count
 
 
@@ -225,13 +231,14 @@ def _is_quiet(clinic: Clinic, now: datetime) -> bool:
 
 
 def _asked_enough(session: Session, clinic: Clinic, now: datetime) -> set[int]:
-    """Return the ids of the entries whose patients were asked as often as the clinic wants in a day."""
+    """Return the ids of the entries whose patients have an offer to answer, or had as many in a day as is wanted."""
+    unanswered = case((Offer.state == OfferState.OPEN, 1), else_=0)
     query = (
         select(WaitlistEntry.patient_id)
         .join(Offer, Offer.entry_id == WaitlistEntry.id)
         .where(Offer.clinic_id == clinic.id, Offer.created_at > now - DAY)
         .group_by(WaitlistEntry.patient_id)
-        .having(func.count() >= clinic.settings.offers_a_day)
+        .having(or_(func.count() >= clinic.settings.offers_a_day, func.sum(unanswered) > 0))
     )
     patients = set(session.scalars(query))
     return {one.id for one in waiting(session, clinic, now) if one.patient_id in patients}

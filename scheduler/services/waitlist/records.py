@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import local_on
 from scheduler.domain.planner import StartWishes, Waiting, waiting, wishes_of
-from scheduler.domain.planner.measures import line_visits
 from scheduler.domain.planner.openings.waiting import OwnTime
-from scheduler.domain.planner.search.course import relaxed
+from scheduler.domain.planner.search.course import line_of, relaxed
 from scheduler.domain.planner.values import Done, Request
 from scheduler.domain.plans import Action, Offset
 from scheduler.domain.status import STEPS, AppointmentStatus
@@ -32,7 +31,7 @@ from scheduler.services.planning.dosing_days import apart_from
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of, visit_of
 from scheduler.services.planning.wishes import of_care_plan
-from scheduler.services.waitlist.loaded import Loaded, LoadedMoves
+from scheduler.services.waitlist.loaded import LoadedMoves, LoadedWaitlist
 
 NEAR = timedelta(days=1)  # no visit is longer
 
@@ -73,6 +72,7 @@ class FirstRecords:
         self._columns = _columns(session, self.courses)
         self._own = _own(session, clinic, opened)
         self._requests: dict[int, Request] = {}
+        self._lines: dict[int, frozenset[str]] = {}
 
     @property
     def first_on(self) -> date:
@@ -130,7 +130,9 @@ class FirstRecords:
         if offset is None:
             return ()
         rows = [row for row in self._columns[course.id] if row.action == offset.after]
-        moves = offset.after not in line_visits(request.plan)
+        if course.id not in self._lines:
+            self._lines[course.id] = line_of(request.plan)
+        moves = offset.after not in self._lines[course.id]
         if any(row.is_projected or row.start >= start or (moves and row.may_move(self.now)) for row in rows):
             return ()
         return tuple(Done(row.action, row.start, row.end) for row in rows)
@@ -185,7 +187,7 @@ def _own(session: Session, clinic: Clinic, opened: Window) -> dict[tuple[int, in
     return found
 
 
-def whole_record(loaded: Loaded, entry: WaitlistEntry, moves: LoadedMoves, key: int) -> Waiting:
+def whole_record(loaded: LoadedWaitlist, entry: WaitlistEntry, moves: LoadedMoves, key: int) -> Waiting:
     """Return the record of an entry about a booked visit, with the whole course."""
     visit, once = moves.appointment, loaded.once
     if moves.follows:
@@ -208,7 +210,7 @@ def whole_record(loaded: Loaded, entry: WaitlistEntry, moves: LoadedMoves, key: 
     )
 
 
-def _too_close(loaded: Loaded, moves: LoadedMoves) -> frozenset[date]:
+def _too_close(loaded: LoadedWaitlist, moves: LoadedMoves) -> frozenset[date]:
     """Return the days that would bring a visit too close to dosing visits of the patient outside its course."""
     visit, gap = moves.appointment, moves.action.dosing
     if gap is None:

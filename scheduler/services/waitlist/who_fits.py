@@ -7,7 +7,7 @@ planner's quick test; what the others need is read at once, and only who could b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,16 +20,18 @@ from scheduler.domain.localtime import local_on, to_local
 from scheduler.domain.planner import Chance, Gate, Waiting, wishes_of
 from scheduler.domain.planner.openings.ranking import best_first
 from scheduler.domain.planner.values import NoFit, Placement, Request
+from scheduler.domain.plans import Action
 from scheduler.domain.windows import Window
 from scheduler.errors import Invalid, NoFitFound, RuleBroken, SlotTaken, WrongStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.clinic import Clinic
 from scheduler.models.opening import Opening
 from scheduler.models.plan_definition import PlanDefinition
+from scheduler.models.site import Site
 from scheduler.models.waitlist import WaitlistEntry
 from scheduler.services.actors import Actor
-from scheduler.services.clinic import planner_weights
-from scheduler.services.planning import proposals
+from scheduler.services.clinic import planner_weights, sites
+from scheduler.services.planning import assignments, proposals
 from scheduler.services.planning.course_rules import second_courses, without_course
 from scheduler.services.planning.dosing_days import apart_from
 from scheduler.services.planning.placing import alone, place
@@ -73,14 +75,27 @@ def candidates(
     now: datetime,
     most: int | None = None,
     without: Sequence[int] = (),
+    not_before: datetime | None = None,
 ) -> list[Candidate]:
     """Return who could take the opened time, the best first, at most so many; not the entries with these ids.
 
-    The start is the earliest within the opening that fits. The number of queries does not grow with who waits.
+    The start is the earliest within the opening that fits, from `not_before` on. The number of queries does not grow
+    with who waits.
     """
     entries = [one for one in waiting(session, actor.clinic, now) if one.id not in without]
-    opened = Window(opening.start_at, opening.end_at)
-    return list(islice(_Search(session, actor, entries, opened, now).best(), most))
+    begins = max(opening.start_at, not_before or opening.start_at)
+    if begins >= opening.end_at:
+        return []
+    opened = Window(begins, opening.end_at)
+    return list(islice(_WhoFits(session, actor, entries, opened, now).best(), most))
+
+
+def one_each(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return the best of these candidates for each patient, in their order: no one is asked twice about one time."""
+    best: dict[int, Candidate] = {}
+    for one in found:
+        best.setdefault(one.entry.patient_id, one)
+    return list(best.values())
 
 
 def fits_at(
@@ -97,12 +112,14 @@ def fits_at(
             return _moved(actor, entry, visit, start, moves)
         if definition is None:
             return None
+        site = sites.usual(session, actor.clinic, patient)
         if entry.action:
             action = definition.plan.action(entry.action)
             if without_course(action):
                 return None
+            action = assignments.placed_at(action, site)
             return Candidate(entry, start, (), (place(session, actor, patient, action, start, now),), 0)
-        wishes = course_wishes(actor.clinic, entry, start)
+        wishes = course_wishes(actor.clinic, entry, start, site)
         first = definition.plan.firm[0]
         if not wishes_of(wishes.request(), first).allow(to_local(start, actor.clinic.zone)):
             return None
@@ -115,7 +132,7 @@ def fits_at(
         return None
 
 
-def course_wishes(clinic: Clinic, entry: WaitlistEntry, start: datetime) -> CourseRequest:
+def course_wishes(clinic: Clinic, entry: WaitlistEntry, start: datetime, site: Site) -> CourseRequest:
     """Return the wishes of a patient who waits for a course that begins at `start`. The entry names a protocol."""
     if entry.plan_definition is None:
         raise ValueError("the entry is about a booked visit")
@@ -129,10 +146,11 @@ def course_wishes(clinic: Clinic, entry: WaitlistEntry, start: datetime) -> Cour
         latest=entry.latest,
         pinned={first.key: start},
         count=1,
+        site=site,
     )
 
 
-class _Search:
+class _WhoFits:
     """Everybody who waits beside one opened time."""
 
     def __init__(
@@ -140,6 +158,7 @@ class _Search:
     ) -> None:
         self.session, self.actor, self.entries, self.opened, self.now = session, actor, entries, opened, now
         self.once = ReadOnce(session, actor, now)
+        self.sites = sites.usual_of(session, actor.clinic, {one.patient_id for one in entries})
         visits = [one.appointment for one in entries if one.appointment is not None]
         self.first = FirstRecords(session, actor.clinic, visits, opened, now)
         self._moves: dict[int, LoadedMoves] = {}
@@ -192,10 +211,16 @@ class _Search:
         if definition is None:
             return None
         if entry.action:
-            action = definition.plan.action(entry.action)
+            action = self._action(entry)
             return None if without_course(action) else Request(alone(action), self.once.today)
-        request = course_wishes(self.actor.clinic, entry, start or self.opened.start).request()
+        site = self.sites[entry.patient_id]
+        request = course_wishes(self.actor.clinic, entry, start or self.opened.start, site).request()
         return request if start else replace(request, pinned={})
+
+    def _action(self, entry: WaitlistEntry) -> Action:
+        """Return the visit that a patient waits for, where the patient is treated."""
+        action = _definition(entry).plan.action(entry.action or "")
+        return assignments.placed_at(action, self.sites[entry.patient_id])
 
     def _least(self, chance: Chance) -> tuple[float, ...]:
         """Return a rank that the candidate does not fall below."""
@@ -224,8 +249,7 @@ class _Search:
         return None
 
     def _placed(self, entry: WaitlistEntry, chance: Chance) -> Candidate | None:
-        definition = _definition(entry)
-        action, days = definition.plan.action(entry.action), LoadedDays(self.loaded, entry.patient)
+        action, days = self._action(entry), LoadedDays(self.loaded, entry.patient)
         for start in chance.starts:
             with suppress(*REFUSED):
                 visit = place(self.session, self.actor, entry.patient, action, start, self.now, days=days)

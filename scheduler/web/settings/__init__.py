@@ -15,6 +15,7 @@ from scheduler.web.settings import (  # noqa: F401  (each adds its views)
     roles,
     rules,
     self_service,
+    sites,
     texts,
     tokens,
     users,

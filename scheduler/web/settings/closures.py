@@ -14,9 +14,10 @@ from scheduler.errors import Invalid
 from scheduler.models import location as locations
 from scheduler.models import practitioner as practitioners
 from scheduler.models import schedule
+from scheduler.models import site as models
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import ClosureKind
-from scheduler.services.clinic import schedules
+from scheduler.services.clinic import schedules, sites
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_instant, read_time
 from scheduler.web.settings.blueprint import bp, by_field, saved
@@ -80,14 +81,16 @@ def _page(refusal: Invalid | None = None) -> str:
 def _choices() -> list[tuple[str, str]]:
     places = [(place.public_id, place.name) for place in locations.active(db.session(), actor().clinic.id)]
     people = [(one.public_id, one.name) for one in practitioners.active(db.session(), actor().clinic.id)]
-    return [("", "Whole clinic"), *places, *people]
+    at_sites = [(one.public_id, one.name) for one in sites.choices(db.session(), actor().clinic)]
+    return [("", "Whole clinic"), *at_sites, *places, *people]
 
 
 def _names() -> dict[int, str]:
     clinic_id = actor().clinic.id
     places = {place.resource_id: place.name for place in locations.active(db.session(), clinic_id)}
     people = {one.resource_id: one.name for one in practitioners.active(db.session(), clinic_id)}
-    return places | people
+    at_sites = {site.resource_id: site.name for site in models.every(db.session(), clinic_id)}
+    return places | people | at_sites
 
 
 def _resource() -> Resource | None:
@@ -97,9 +100,9 @@ def _resource() -> Resource | None:
     clinic_id = actor().clinic.id
     place = locations.by_public_id(db.session(), clinic_id, wanted)
     person = practitioners.by_public_id(db.session(), clinic_id, wanted)
-    found = place or person
+    found = place or person or models.by_public_id(db.session(), clinic_id, wanted)
     if found is None:
-        raise Invalid([("what", "is not a chair, room or person of this clinic")])
+        raise Invalid([("what", "is not a site, chair, room or person of this clinic")])
     return found.resource
 
 

@@ -1,12 +1,13 @@
-"""Weekly hours, of the clinic and of one person: up to two stretches a day, now or between dates, by turns if asked.
+"""Weekly hours, of the clinic, of one site and of one person, now or between dates, by turns if asked.
 
-Special hours of a date replace the weekly ones of that day. Where weeks alternate, the fields of the second week, the
-one after this, begin with `b-`.
+A day has up to two stretches. Special hours of a date replace the weekly ones of that day. Where weeks alternate, the
+fields of the second week, the one after this, begin with `b-`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from flask import render_template, request, url_for
@@ -19,7 +20,7 @@ from scheduler.errors import Invalid
 from scheduler.models import schedule
 from scheduler.models.resource import Resource
 from scheduler.models.schedule import END_OF_DAY, ScheduleHours, alternate_week
-from scheduler.services.clinic import places, schedules
+from scheduler.services.clinic import places, schedules, sites
 from scheduler.services.clinic.schedules import MIDNIGHT, Hours
 from scheduler.web.current import actor
 from scheduler.web.local import read_date, read_time, week_days, weekday_name
@@ -31,53 +32,87 @@ PREFIXES = ("", "b-")  # of the fields of this week, and of the next where weeks
 Change = Callable[[Resource | None], object]
 
 
+@dataclass(frozen=True)
+class HoursOf:
+    """Whose hours a page shows: where it is, where its forms lead, and the page after saving."""
+
+    resource: Resource | None
+    name: str
+    at: Mapping[str, str]
+    then: str
+
+
 @bp.get("/hours")
 @may("settings")
 def hours() -> str:
-    return _page("")
+    return _page(_of_clinic())
 
 
 @bp.post("/hours")
 @may("settings")
 def save_hours() -> Response | tuple[str, int]:
-    return _saved("", _set_weekly)
+    return _saved(_of_clinic(), _set_weekly)
 
 
 @bp.post("/hours/later/removal")
 @may("settings")
 def remove_later_hours() -> Response | tuple[str, int]:
-    return _saved("", _remove_later)
+    return _saved(_of_clinic(), _remove_later)
 
 
 @bp.post("/hours/dates")
 @may("settings")
 def save_dated_hours() -> Response | tuple[str, int]:
     """Give one date its own hours; without any it goes back to the weekly ones."""
-    return _saved("", _set_dated)
+    return _saved(_of_clinic(), _set_dated)
+
+
+@bp.get("/sites/<site_id>/hours")
+@may("settings")
+def site_hours(site_id: str) -> str:
+    return _page(_of_site(site_id))
+
+
+@bp.post("/sites/<site_id>/hours")
+@may("settings")
+def save_site_hours(site_id: str) -> Response | tuple[str, int]:
+    return _saved(_of_site(site_id), _set_weekly)
+
+
+@bp.post("/sites/<site_id>/hours/later/removal")
+@may("settings")
+def remove_later_site_hours(site_id: str) -> Response | tuple[str, int]:
+    return _saved(_of_site(site_id), _remove_later)
+
+
+@bp.post("/sites/<site_id>/hours/dates")
+@may("settings")
+def save_dated_site_hours(site_id: str) -> Response | tuple[str, int]:
+    return _saved(_of_site(site_id), _set_dated)
 
 
 @bp.get("/people/<person_id>/hours")
 @may("people")
 def shifts(person_id: str) -> str:
-    return _page(person_id)
+    return _page(_of_person(person_id))
 
 
 @bp.post("/people/<person_id>/hours")
 @may("people")
 def save_shifts(person_id: str) -> Response | tuple[str, int]:
-    return _saved(person_id, _set_weekly)
+    return _saved(_of_person(person_id), _set_weekly)
 
 
 @bp.post("/people/<person_id>/hours/later/removal")
 @may("people")
 def remove_later_shifts(person_id: str) -> Response | tuple[str, int]:
-    return _saved(person_id, _remove_later)
+    return _saved(_of_person(person_id), _remove_later)
 
 
 @bp.post("/people/<person_id>/hours/dates")
 @may("people")
 def save_dated_shifts(person_id: str) -> Response | tuple[str, int]:
-    return _saved(person_id, _set_dated)
+    return _saved(_of_person(person_id), _set_dated)
 
 
 def _set_weekly(resource: Resource | None) -> object:
@@ -108,30 +143,42 @@ def _set_dated(resource: Resource | None) -> object:
     return schedules.set_override(db.session(), actor(), resource, on, times, now)
 
 
-def _saved(person_id: str, change: Change) -> Response | tuple[str, int]:
-    resource, name = _person(person_id)
+def _saved(whose: HoursOf, change: Change) -> Response | tuple[str, int]:
     before = displaced_ahead()
     try:
-        change(resource)
+        change(whose.resource)
     except Invalid as refusal:
         db.session.rollback()
-        return _page(person_id, refusal), refusal.status
-    if not person_id:
-        return saved_availability(".hours", before)
-    return saved_availability(".people", before, f"The hours of {name} are saved.")
+        return _page(whose, refusal), refusal.status
+    words = f"The hours of {whose.name} are saved." if whose.name else "Saved."
+    return saved_availability(whose.then, before, words)
 
 
-def _person(person_id: str) -> tuple[Resource | None, str]:
-    """Return a person's resource and name; None is the clinic."""
-    if not person_id:
-        return None, ""
+def _of_clinic() -> HoursOf:
+    views = {"weekly": ".save_hours", "later": ".remove_later_hours", "dated": ".save_dated_hours"}
+    return HoursOf(None, "", {what: url_for(view) for what, view in views.items()}, ".hours")
+
+
+def _of_site(site_id: str) -> HoursOf:
+    site = sites.get(db.session(), actor().clinic, site_id)
+    views = {
+        "weekly": ".save_site_hours",
+        "later": ".remove_later_site_hours",
+        "dated": ".save_dated_site_hours",
+    }
+    at = {what: url_for(view, site_id=site_id) for what, view in views.items()}
+    return HoursOf(site.resource, site.name, at, ".sites")
+
+
+def _of_person(person_id: str) -> HoursOf:
     person = places.get_practitioner(db.session(), actor().clinic, person_id)
-    return person.resource, person.name
+    views = {"weekly": ".save_shifts", "later": ".remove_later_shifts", "dated": ".save_dated_shifts"}
+    at = {what: url_for(view, person_id=person_id) for what, view in views.items()}
+    return HoursOf(person.resource, person.name, at, ".people")
 
 
-def _page(person_id: str, refusal: Invalid | None = None) -> str:
-    resource, name = _person(person_id)
-    resource_id = resource.id if resource else None
+def _page(whose: HoursOf, refusal: Invalid | None = None) -> str:
+    resource_id = whose.resource.id if whose.resource else None
     today = _today()
     rows = schedule.hours(db.session(), actor().clinic.id, resource_id)
     dated: dict[date, list[tuple[object, object]]] = {}
@@ -145,7 +192,7 @@ def _page(person_id: str, refusal: Invalid | None = None) -> str:
             later.setdefault(row.valid_from, []).append(row)
     return render_template(
         "settings/hours.html",
-        name=name,
+        name=whose.name,
         stretches=STRETCHES,
         values=request.form if refusal else _values([row for row in rows if _is_in_force(row, today)], today),
         weeks=_examples(today),
@@ -154,19 +201,9 @@ def _page(person_id: str, refusal: Invalid | None = None) -> str:
         dated=dated,
         today=today,
         end_of_day=END_OF_DAY,
-        at={what: _address(view, person_id) for what, view in VIEWS[bool(person_id)].items()},
+        at=whose.at,
         errors=by_field(refusal),
     )
-
-
-VIEWS = {
-    False: {"weekly": ".save_hours", "later": ".remove_later_hours", "dated": ".save_dated_hours"},
-    True: {"weekly": ".save_shifts", "later": ".remove_later_shifts", "dated": ".save_dated_shifts"},
-}
-
-
-def _address(view: str, person_id: str) -> str:
-    return url_for(view, person_id=person_id) if person_id else url_for(view)
 
 
 def _today() -> date:

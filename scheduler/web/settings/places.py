@@ -12,6 +12,7 @@ from scheduler.database import db
 from scheduler.errors import Invalid
 from scheduler.models import location as locations
 from scheduler.services.clinic import places as service
+from scheduler.services.clinic import sites
 from scheduler.web.current import actor
 from scheduler.web.local import read_number
 from scheduler.web.settings.blueprint import bp, by_field, displaced_ahead, saved, saved_availability
@@ -53,6 +54,7 @@ def _page(refusal: Invalid | None = None, wrong: str = "") -> str:
     return render_template(
         "settings/places.html",
         places=locations.every(db.session(), actor().clinic.id),
+        site_options=[(one.public_id, one.name) for one in sites.choices(db.session(), actor().clinic)],
         values=request.form,
         errors=by_field(refusal),
         wrong=wrong,
@@ -63,4 +65,7 @@ def _fields() -> dict[str, Any]:
     form = request.form
     words = [word.strip() for word in form.get("capabilities", "").split(",") if word.strip()]
     rank = read_number(form.get("rank", "0"))
-    return {"name": form.get("name", ""), "capabilities": words, "rank": rank}
+    fields = {"name": form.get("name", ""), "capabilities": words, "rank": rank}
+    if "site" in form:
+        fields["site"] = sites.get(db.session(), actor().clinic, form["site"])
+    return fields

@@ -45,6 +45,7 @@ TEXTS = (
 )
 FLAGS = (
     "show_hidden_visits", "show_location", "reminders_on_closed_days", "reminder_preparation", "private_events",
+    "weekly_figures",
 )  # fmt: skip
 WHATS = (
     *((f"{topic.value} before-start", f"{KIND_OF_TOPIC[topic].words}, before") for topic in Topic),

@@ -1,20 +1,17 @@
 from datetime import time
 
-from scheduler.models.clinic import Clinic
 from scheduler.models.user import StaffRole
 from scheduler.services.clinic import clinic_settings, plans, schedules
 from scheduler.services.clinic.first_steps import SetupStep, first_steps
 from scheduler.services.clinic.schedules import Hours
-from tests.cast import NOW, Cast, add_patient, add_person, add_place, hire, shipped
+from tests.cast import NOW, add_patient, add_person, add_place, bare, hire, shipped
 from tests.engines import both
 
 
 @both
 def test_each_step_counts_once_it_is_done_and_only_in_its_clinic(session, harbor):
-    clinic = Clinic(key="new", name="New Clinic", zone_name="Asia/Kolkata")
-    session.add(clinic)
-    session.flush()
-    cast = Cast(clinic)
+    cast = bare(session, "new", "New Clinic", "Asia/Kolkata")
+    clinic = cast.clinic
 
     def now():
         found = first_steps(session, clinic)
@@ -48,10 +45,8 @@ def test_each_step_counts_once_it_is_done_and_only_in_its_clinic(session, harbor
 
 
 def test_the_next_step_is_the_first_that_is_missing(session, harbor):
-    clinic = Clinic(key="new", name="New Clinic", zone_name="Asia/Kolkata")
-    session.add(clinic)
-    session.flush()
-    add_patient(session, Cast(clinic), "Asha", "Rao")
+    cast = bare(session, "new", "New Clinic", "Asia/Kolkata")
+    add_patient(session, cast, "Asha", "Rao")
 
-    found = first_steps(session, clinic)
+    found = first_steps(session, cast.clinic)
     assert (found.done, found.next) == ({SetupStep.PATIENT}, SetupStep.HOURS)

@@ -1,4 +1,4 @@
-"""A clinic with booked courses in which random patients wait, and a time that opens: a seed gives the same one."""
+"""A clinic with booked courses in which random patients wait, and times that open: a seed gives the same one."""
 
 from datetime import time, timedelta
 from random import Random
@@ -29,7 +29,7 @@ PATTERNS = (frozenset(), frozenset(), frozenset({1, 4}), frozenset({1, 2, 3, 4})
 
 
 class Crowd:
-    """Harbor with its courses, who waits, and the time that opened; `now` is when that is asked."""
+    """Harbor with its courses, who waits, and the times that opened; `now` is when that is asked."""
 
     def __init__(self, session, harbor, seed, patients=6):
         self.session, self.harbor, self.rng = session, harbor, Random(f"crowd {seed}")
@@ -41,7 +41,7 @@ class Crowd:
             self.book(name)
         session.flush()
         self.now = NOW + timedelta(days=self.rng.choice((0, 0, 2, 9, 16)), hours=self.rng.randrange(6))
-        self.opening = self.open()
+        self.openings = [self.open() for _ in range(3)]
         for _ in range(self.rng.randint(10, 16)):
             self.let_wait()
         session.commit()
@@ -75,7 +75,7 @@ class Crowd:
 
     def open(self):
         """Cancel a visit and return a time that has its own: that of this visit, or some more."""
-        gone = self.rng.choice(self.ahead()[:40])
+        gone = self.rng.choice([row for row in self.ahead() if row.location_id is not None])
         start, end = gone.start_at, gone.end_at
         visits.cancel(self.session, self.actor, [gone], self.now)
         opening = Opening(
@@ -101,12 +101,16 @@ class Crowd:
         at = self.now - timedelta(days=rng.randrange(5))
         try:
             if rng.random() < 0.75:
-                visit = rng.choice([row for row in self.ahead() if row.visible])
+                visit = rng.choice([row for row in self.ahead() if row.visible and self.soon(row)])
                 entries.wait_for_earlier(self.session, self.actor, visit, wanted, at)
             else:
                 self.let_wait_to_book(wanted, at)
         except (Invalid, WrongStatus):
             return
+
+    def soon(self, row):
+        """Tell whether a visit is within some days after a time that opened."""
+        return any(timedelta() < row.start_at - one.start_at < timedelta(days=6) for one in self.openings)
 
     def let_wait_to_book(self, wanted, at):
         name, key = self.rng.choice(self.names), self.rng.choice(PROTOCOLS)

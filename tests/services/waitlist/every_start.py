@@ -5,9 +5,12 @@ It shares neither the quick test nor what is read at once with the service that 
 
 from datetime import UTC, datetime, timedelta
 
-from scheduler.domain.localtime import to_local
+from scheduler.domain.localtime import local_on, to_local
+from scheduler.domain.planner import wishes_of
+from scheduler.errors import Refusal
+from scheduler.services.visit.moves import MovePlanner, Trial
 from scheduler.services.waitlist.entries import waiting
-from scheduler.services.waitlist.who_fits import fits_at
+from scheduler.services.waitlist.who_fits import Candidate, fits_at
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEP = timedelta(minutes=5)
@@ -17,10 +20,12 @@ def every_candidate(session, actor, opening, now):
     """Return the candidates, the best first."""
     found = []
     for entry in waiting(session, actor.clinic, now):
-        tried = (fits_at(session, actor, entry, start, now) for start in starts(actor, entry, opening, now))
-        first = next((one for one in tried if one is not None), None)
-        if first is not None:
-            found.append(first)
+        moves = planner(session, actor, entry, now)
+        for start in starts(actor, entry, opening, now):
+            one = moved(entry, moves, start) if moves else fits_at(session, actor, entry, start, now)
+            if one is not None:
+                found.append(one)
+                break
     return sorted(
         found,
         key=lambda one: (
@@ -31,6 +36,27 @@ def every_candidate(session, actor, opening, now):
             one.entry.id,
         ),
     )
+
+
+def planner(session, actor, entry, now):
+    """Return what plans the moves of an entry's visit; it reads the course once for all starts."""
+    visit = entry.appointment
+    if visit is None:
+        return None
+    scope = "following" if visit.care_plan is not None else "one"
+    return MovePlanner(session, actor, visit, now, scope=scope)
+
+
+def moved(entry, moves, start):
+    zone = moves.actor.clinic.zone
+    if moves.follows and not wishes_of(moves.course.request, moves.action).allow(to_local(start, zone)):
+        return None
+    try:
+        planned = tuple(moves.plan(start, trial=Trial(nearby=False)))
+    except Refusal:
+        return None
+    gained = (local_on(moves.appointment.start_at, zone) - local_on(start, zone)).days
+    return Candidate(entry, start, planned, tuple(one.visit for one in planned), gained)
 
 
 def starts(actor, entry, opening, now):

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from scheduler.errors import Invalid, NoFitFound, SlotTaken, WrongStatus
 from scheduler.models.allocation import Allocation
 from scheduler.models.message import Message, MessageKind, MessageState
-from scheduler.models.opening import OfferState, Opening, OpeningCause, OpeningOutcome
+from scheduler.models.opening import Offer, OfferState, Opening, OpeningCause, OpeningOutcome
 from scheduler.models.waitlist import WaitlistOutcome
 from scheduler.services.actors import Actor
 from scheduler.services.day import worklist
@@ -213,3 +213,41 @@ def test_what_needs_the_desk_is_on_its_list(session, harbor, do, opening, fittin
     assert worklist.of_actor(session, alice, NOW).offers == [opening], "all said no"
     do(offering.withdraw, alice, opening, NOW, dismiss=True)
     assert worklist.of_actor(session, alice, NOW).offers == []
+
+
+def test_what_a_shorter_visit_leaves_of_an_opened_time_stays_open(session, harbor, do, opening, fitting):
+    end = opening.end_at
+    opening.end_at = end + HOUR
+    session.commit()
+    first, _ = do(offering.offer, harbor.actor("alice"), opening, fitting, NOW)
+    do(answering.accept, of_patient(harbor.clinic), first, NOW + MINUTE)
+
+    rest = session.scalars(select(Opening).order_by(Opening.id.desc())).all()
+    left = next(one for one in rest if one.resource_ids == opening.resource_ids)
+    assert (left.start_at, left.end_at) == (end, end + HOUR)
+
+
+def test_a_patient_is_asked_once_about_one_time(harbor, do, opening, fitting):
+    with pytest.raises(Invalid, match="each patient once"):
+        do(offering.offer, harbor.actor("alice"), opening, [fitting[0], fitting[0]], NOW)
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({"offers_automatic": True}, 2),
+        ({"offers_automatic": True, "offers_at_once": 1}, 1),
+        ({"offers_automatic": True, "quiet_from": "07:00", "quiet_until": "09:00"}, 0),
+        ({}, 0),
+    ],
+)
+@pytest.mark.usefixtures("waiting")
+def test_the_clock_offers_as_the_clinic_wants(session, harbor, do, opening, settings, asked):
+    harbor.clinic.settings_document = {**harbor.clinic.settings_document, **settings}
+    session.commit()
+
+    do(running.run, harbor.clinic, NOW)
+    assert len(opening.offers) == asked
+    patients = session.scalars(select(Offer.entry_id)).all()
+    assert len(patients) == len(set(patients)), "one offer at a time to each"
+    assert do(running.run, harbor.clinic, NOW + MINUTE) == 0, "not twice"

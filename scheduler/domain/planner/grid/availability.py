@@ -175,9 +175,17 @@ class Availability:
     def _rows(self, cells: int) -> NDArray[np.bool_]:
         return to_bools(cells, self.grid.size).reshape(self.grid.days, self.grid.width)
 
-    def pool(self, role: Role, capabilities: frozenset[str] = frozenset()) -> tuple[PlannerResource, ...]:
-        """Return the resources with this role and all these capabilities."""
-        return tuple(r for r in self.resources if role in r.roles and capabilities <= r.capabilities)
+    def pool(
+        self, role: Role, capabilities: frozenset[str] = frozenset(), site: int | None = None
+    ) -> tuple[PlannerResource, ...]:
+        """Return the resources with this role and all these capabilities, at this site (None: at any)."""
+        return tuple(
+            r
+            for r in self.resources
+            if role in r.roles
+            and capabilities <= r.capabilities
+            and (site is None or r.site is None or r.site == site)
+        )
 
     @cached_property
     def working(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

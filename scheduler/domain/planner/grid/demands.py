@@ -21,7 +21,8 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class ResourceNeed:
     """One thing a visit asks for: one resource of `role` for all `stretches` (`kept`), or any that is free at each
-    tick. `needs` are the numbers of the phases and, within each, of the need that it is made from.
+    tick. `needs` are the numbers of the phases and, within each, of the need that it is made from. A chair or room must
+    be at `site`, if there is one.
     """
 
     role: Role
@@ -29,6 +30,7 @@ class ResourceNeed:
     kept: bool
     capabilities: frozenset[str] = frozenset()
     needs: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    site: int | None = None
 
     def meets(self, other: ResourceNeed) -> bool:
         """Tell whether both are asked for at one time."""
@@ -63,7 +65,8 @@ def demand_of(action: Action) -> Demand:
                 presence.append((need.role, stretch))
                 continue
             is_kept = need.role is not Role.NURSE or need.exclusive
-            one = ResourceNeed(need.role, (stretch,), is_kept, _set(need.capability), ((number, rank),))
+            site = action.site if need.role.is_place else None
+            one = ResourceNeed(need.role, (stretch,), is_kept, _set(need.capability), ((number, rank),), site)
             if need.role is Role.NURSE:
                 shared.append(one)
             else:
@@ -81,6 +84,7 @@ def _whole(parts: Sequence[ResourceNeed]) -> ResourceNeed:
         True,
         frozenset(capability for part in parts for capability in part.capabilities),
         tuple(need for part in parts for need in part.needs),
+        parts[0].site,
     )
 
 

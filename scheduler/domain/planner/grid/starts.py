@@ -33,19 +33,20 @@ class Starts:
     def __init__(self, availability: Availability, practitioner_ids: frozenset[int] = frozenset()) -> None:
         self.availability = availability
         self.practitioner_ids = practitioner_ids
-        self._demands: dict[tuple[Phase, ...], Demand] = {}
+        self._demands: dict[tuple[tuple[Phase, ...], int | None], Demand] = {}
 
     def demand(self, action: Action) -> Demand:
-        """Return what an action asks for: the same object for all actions of one shape."""
-        known = self._demands.get(action.phases)
+        """Return what an action asks for: the same object for all actions of one shape at one site."""
+        shape = action.phases, action.site
+        known = self._demands.get(shape)
         if known is None:
-            known = self._demands[action.phases] = demand_of(action)
+            known = self._demands[shape] = demand_of(action)
         return known
 
     @remembered
     def pool(self, asked: ResourceNeed) -> tuple[PlannerResource, ...]:
         """Return who may be asked: those the patient wishes for, if any of them has the role."""
-        pool = self.availability.pool(asked.role, asked.capabilities)
+        pool = self.availability.pool(asked.role, asked.capabilities, asked.site)
         return tuple(resource for resource in pool if resource.id in self.practitioner_ids) or pool
 
     @remembered

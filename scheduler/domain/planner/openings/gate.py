@@ -29,6 +29,7 @@ from scheduler.domain.windows import Window
 Bools = NDArray[np.bool_]
 NEVER, ALWAYS = -(1 << 40), 1 << 40  # in ticks or days
 EVERY_WEEKDAY = 0b11111110  # bit n is ISO weekday n
+Shape = tuple[tuple[Phase, ...], int | None]  # the phases, and the site
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class Gate:
         self.waiting, self.availability, self.grid = waiting, availability, availability.grid
         self.ranges = GapRanges(availability)
         self._now = ceil_tick(now)
-        shapes: dict[tuple[tuple[Phase, ...], frozenset[int]], int] = {}
+        shapes: dict[tuple[Shape, frozenset[int]], int] = {}
         self._shape = np.array(
-            [shapes.setdefault((one.action.phases, one.chosen), len(shapes)) for one in waiting], np.int64
+            [shapes.setdefault((_shape_of(one.action), one.chosen), len(shapes)) for one in waiting], np.int64
         )
         self._shapes = list(shapes)
         self._first = np.array([self._from(one) for one in waiting], np.int64)
@@ -122,7 +123,8 @@ class Gate:
         weekdays = (self.grid.first_on.isoweekday() - 1 + rows) % 7 + 1
         early, late, days, until = (self._bounds[:, column, None] for column in range(4))
         allowed = (seconds >= early) & (seconds <= late) & (days >> weekdays & 1 == 1) & (rows <= until)
-        np.logical_and.at(able, self._wished, allowed)
+        firsts = np.flatnonzero(np.diff(self._wished, prepend=-1))  # of each record's wishes
+        able[self._wished[firsts]] = np.logical_and.reduceat(allowed, firsts, axis=0)
         for row, wishes in self._blocked:
             able[row] &= ~np.isin(rows, [self.grid.row_of(on) for on in wishes.blocked_on])
         return able
@@ -167,13 +169,13 @@ class Gate:
         return {chosen: Starts(self.availability, chosen) for _, chosen in self._shapes}
 
     @remembered
-    def _resources(self, phases: tuple[Phase, ...], chosen: frozenset[int]) -> Bools:
+    def _resources(self, shape: Shape, chosen: frozenset[int]) -> Bools:
         """Return for every cell whether everything that such a visit asks for is free."""
-        return to_bools(self._set(phases, chosen), self.grid.size)
+        return to_bools(self._set(shape, chosen), self.grid.size)
 
-    def _set(self, phases: tuple[Phase, ...], chosen: frozenset[int]) -> int:
+    def _set(self, shape: Shape, chosen: frozenset[int]) -> int:
         starts = self._starts[chosen]
-        return starts.resources(starts.demand(_shaped(phases)))
+        return starts.resources(starts.demand(_shaped(shape)))
 
     def _with_own_time(self, free: Bools, cells: Cells) -> None:
         """Add starts that could use the patient's own time, and take away those at which the patient is busy."""
@@ -189,13 +191,13 @@ class Gate:
             free[row] &= (at <= first) | (at >= past)
 
     def _could_use(self, one: Waiting, action: Action, resource_ids: frozenset[int]) -> bool:
-        return not resource_ids.isdisjoint(self._pool(action.phases, one.chosen))
+        return not resource_ids.isdisjoint(self._pool(_shape_of(action), one.chosen))
 
     @remembered
-    def _pool(self, phases: tuple[Phase, ...], chosen: frozenset[int]) -> frozenset[int]:
+    def _pool(self, shape: Shape, chosen: frozenset[int]) -> frozenset[int]:
         """Return the ids of everything that such a visit could use."""
         starts = self._starts[chosen]
-        asked = starts.demand(_shaped(phases)).asked
+        asked = starts.demand(_shaped(shape)).asked
         return frozenset(resource.id for need in asked for resource in starts.pool(need))
 
     def _accompanied(self, one: Waiting, cells: Cells) -> tuple[Cells, int]:
@@ -209,8 +211,11 @@ class Gate:
                 moves += ~stays
             else:
                 stays = np.zeros(len(cells), np.bool_)
-            count = self._before(companion.action.phases, one.chosen)
-            able &= stays | (count[high] > count[low]) | self._in_own_time(one, companion, low, high)
+            count = self._before(_shape_of(companion.action), one.chosen)
+            placed = stays | (count[high] > count[low])
+            if not placed.all():
+                placed |= self._in_own_time(one, companion, low, high)
+            able &= placed
         return cells[able], int(moves[able].min()) if able.any() else 0
 
     def _range(self, action: Action, companion: Companion, cells: Cells) -> tuple[Cells, Cells]:
@@ -225,10 +230,10 @@ class Gate:
         return stays
 
     @remembered
-    def _before(self, phases: tuple[Phase, ...], chosen: frozenset[int]) -> Cells:
+    def _before(self, shape: Shape, chosen: frozenset[int]) -> Cells:
         """Return, for every cell, at how many cells before it such a visit could start."""
         counts = np.zeros(self.grid.size + 1, np.int64)
-        np.cumsum(self._resources(phases, chosen), out=counts[1:])
+        np.cumsum(self._resources(shape, chosen), out=counts[1:])
         return counts
 
     def _in_own_time(self, one: Waiting, companion: Companion, low: Cells, high: Cells) -> Bools:
@@ -237,10 +242,11 @@ class Gate:
         lead = ticks(companion.action.lead)
         length = ticks(companion.action.length_from_start)
         for own in one.own:
-            if self._could_use(one, companion.action, own.resource_ids):
-                bounds = floor_tick(own.window.start) - length, ceil_tick(own.window.end) + lead
-                first, past = np.searchsorted(self.grid.utc, bounds)
-                able |= (high > first) & (low < past)
+            bounds = floor_tick(own.window.start) - length, ceil_tick(own.window.end) + lead
+            first, past = np.searchsorted(self.grid.utc, bounds)
+            meets = (high > first) & (low < past)
+            if meets.any() and self._could_use(one, companion.action, own.resource_ids):
+                able |= meets
         return able
 
 
@@ -266,6 +272,11 @@ def _second(moment: time) -> int:
     return moment.hour * 3600 + moment.minute * 60 + moment.second
 
 
-def _shaped(phases: tuple[Phase, ...]) -> Action:
+def _shape_of(action: Action) -> Shape:
+    return action.phases, action.site
+
+
+def _shaped(shape: Shape) -> Action:
     """Return an action of this shape: all that a demand depends on."""
-    return Action("", "", "", phases)
+    phases, site = shape
+    return Action("", "", "", phases, site=site)

@@ -41,13 +41,14 @@ class StartWishes:
 
 def wishes_of(request: Request, action: Action) -> StartWishes:
     """Return when a course wishes for the starts of one of its visits."""
-    times, on_line = request.asks_of(action), action.key in line_of(request.plan)
+    times = request.asks_of(action)
+    binds = request.weekdays and (times or not request.dosing_only)
     latest, until_on = None, None
     if times and request.latest is not None:
         leaves = datetime.combine(DAY, request.latest) - action.attended_length
         latest, until_on = leaves.time(), None if leaves.date() == DAY else date.min
     return StartWishes(
-        request.weekdays if on_line and (times or not request.dosing_only) else frozenset(),
+        request.weekdays if binds and action.key in line_of(request.plan) else frozenset(),
         request.earliest if times else None,
         latest,
         until_on,

@@ -114,16 +114,17 @@ def clinic(seed: int) -> Instance:
     )
     occupation, requests = Occupation(Availability(free), {}), {}
     for key in range(1, rng.randint(4, 9)):
-        request = _request(rng, protocol)
+        request = _request(rng, protocol) if key > 1 else Request(protocol, MONDAY, count=1)
         try:
             visits = propose(request, occupation.availability, WEIGHTS, now=NOW)[0].visits
         except NoFit:
             continue
         assert occupation.occupy(key, visits)
         requests[key] = request
-    now = NOW + timedelta(days=rng.choice((0, 0, 3, 6)))
-    ahead = [visit for visits in occupation.held.values() for visit in visits if visit.first_use > now]
-    canceled = rng.choice(ahead)
+    every = [visit for visits in occupation.held.values() for visit in visits]
+    last = max(visit.first_use for visit in every)
+    now = min(NOW + timedelta(days=rng.choice((0, 0, 3, 6))), last - timedelta(hours=1))
+    canceled = rng.choice([visit for visit in every if visit.first_use > now])
     gone = next(key for key, visits in occupation.held.items() if canceled in visits)
     held = dict(occupation.held)
     occupation.release([gone])
@@ -207,7 +208,7 @@ def _to_book(rng: Random, protocol, key: int) -> list[Course]:
     """Return a course to start, and a single visit to book."""
     alone = plan(replace(rng.choice(protocol.firm), offset=None, before=None))
     return [
-        Course(key, _request(rng, protocol), {}, frozenset()),
+        Course(key, replace(_request(rng, protocol), not_before=MONDAY), {}, frozenset()),
         Course(key + 1, Request(alone, MONDAY, count=1), {}, frozenset()),
     ]
 
