@@ -122,8 +122,13 @@ def of_care_plan(session: Session, care_plan: CarePlan) -> CourseRequest:
 
     What is planned now is planned where the course takes place now.
     """
+    return replace(anywhere(session, care_plan), site=site_of_course(care_plan))
+
+
+def anywhere(session: Session, care_plan: CarePlan) -> CourseRequest:
+    """Return the same for any site: where the course takes place is read from all of its visits."""
     wishes = from_document(session, care_plan.patient, care_plan.plan_definition, care_plan.wishes)
-    return replace(wishes, pinned={}, site=site_of_course(care_plan))
+    return replace(wishes, pinned={}, site=None)
 
 
 def _time(text: str | None) -> time | None:
