@@ -30,6 +30,7 @@ class ReportQuery(Query):
     last: Annotated[Day | None, Field(alias="to")] = None
     practitioner_id: Id | None = None
     plan_definition: Key | None = None
+    site_id: Id | None = None
 
 
 class TableQuery(ReportQuery):
@@ -97,6 +98,7 @@ class FileBody(Body):
     last: Annotated[Day | None, Field(alias="to")] = None
     practitioner_id: Id | None = None
     plan_definition: Key | None = None
+    site_id: Id | None = None
 
 
 @call("GET", "/reports", may=MAY, query=ReportQuery, gives=FigureList)
@@ -164,7 +166,9 @@ def get_report_file(actor: Actor, file_id: str) -> Answer:
 
 
 def _scope(actor: Actor, asked: ReportQuery | FileBody) -> ReportScope:
-    wanted = Asked(asked.first, asked.last, asked.practitioner_id or "", asked.plan_definition or "")
+    wanted = Asked(
+        asked.first, asked.last, asked.practitioner_id or "", asked.plan_definition or "", asked.site_id or ""
+    )
     return catalog.read(db.session(), actor.clinic, wanted, clock.now())
 
 

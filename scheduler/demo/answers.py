@@ -9,7 +9,7 @@ from sqlalchemy import select
 from scheduler.demo.stories import Story
 from scheduler.demo.timeline import Happening
 from scheduler.demo.world import World
-from scheduler.domain.status import AppointmentStatus
+from scheduler.domain.status import EXPECTED, AppointmentStatus
 from scheduler.models.appointment import Appointment
 from scheduler.models.task import Task, TaskKind, open_of
 from scheduler.models.user import StaffRole
@@ -122,7 +122,7 @@ def wait_for_earlier_times(world: World) -> None:
     session, actor, now = world.session, world.cast.actor(StaffRole.FRONT_DESK), world.now
     query = select(Appointment).where(
         Appointment.clinic_id == actor.clinic.id,
-        Appointment.status.in_((AppointmentStatus.BOOKED, AppointmentStatus.PENDING)),
+        Appointment.status.in_(EXPECTED),
         Appointment.dosing_gap_days.is_not(None),
         Appointment.start_at > now + timedelta(days=2),
         Appointment.start_at < now + timedelta(days=16),

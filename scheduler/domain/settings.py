@@ -58,10 +58,9 @@ class ClinicSettings:
     nurse_units: int = 3
     planning_horizon_days: int = 182
     notice_minutes: int = 0
-    # when many visits are planned again, as after a closed day
-    replan_longer_days: int = (
-        3  # by which a gap may be longer than the protocol's, by an override: over a weekend
-    )
+    # when many visits are planned again, as after a closed day: by how much a gap may be longer than the protocol's,
+    # over a weekend, with an override
+    replan_longer_days: int = 3
     replan_weeks_after: int = 6  # how long after the last booked visit of the affected courses one may end
     # how much each way of falling short counts when courses are placed, where it is not as usual (planner/values.py)
     planner_weights: dict[str, Any] = field(default_factory=dict, hash=False)

@@ -127,7 +127,7 @@ def _scope() -> ReportScope:
     first, last = (
         read_date(field, values[field]) if values.get(field, "").strip() else None for field in ("from", "to")
     )
-    asked = Asked(first, last, values.get("provider", ""), values.get("protocol", ""))
+    asked = Asked(first, last, values.get("provider", ""), values.get("protocol", ""), values.get("site", ""))
     return catalog.read(db.session(), clinic, asked, now)
 
 
@@ -142,6 +142,7 @@ def _frame(scope: ReportScope) -> dict[str, Any]:
         "to": scope.period.last_on.isoformat(),
         "provider": scope.practitioner.public_id if scope.practitioner else None,
         "protocol": scope.protocol or None,
+        "site": scope.site.public_id if scope.site else None,
     }
     return {
         "scope": scope,

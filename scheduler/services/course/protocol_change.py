@@ -33,7 +33,7 @@ from scheduler.services.planning import course_rules, proposals, rules
 from scheduler.services.planning.courses import OngoingCourse, is_projected, latest, under_way
 from scheduler.services.planning.earlier import Before, Earlier, earlier, line
 from scheduler.services.planning.proposals import no_fit
-from scheduler.services.planning.visit_rows import People, done_of, planned, site_of_course
+from scheduler.services.planning.visit_rows import People, done_of, planned
 from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 from scheduler.services.trail import audit
 from scheduler.services.visit import requirements, visits
@@ -130,7 +130,6 @@ def plan_change(
     rules.require(actor, broken, override_reason)
     wishes = replace(
         of_care_plan(session, care_plan),
-        site=site_of_course(care_plan),
         plan_definition=definition,
         not_before=today,
         done={**known.done, **own},

@@ -23,7 +23,7 @@ from scheduler.models.care_plan import CarePlan
 from scheduler.services.actors import Actor
 from scheduler.services.clinic import planner_weights
 from scheduler.services.planning import proposals
-from scheduler.services.planning.visit_rows import as_booked, done_of, site_of_course, visit_of
+from scheduler.services.planning.visit_rows import as_booked, done_of, visit_of
 from scheduler.services.planning.wishes import CourseRequest, of_care_plan
 
 
@@ -99,7 +99,7 @@ def to_come(care_plan: CarePlan, now: datetime) -> dict[str, Appointment]:
 def rest(
     session: Session, actor: Actor, care_plan: CarePlan, moving: Collection[str], now: datetime
 ) -> CourseRequest:
-    """Return the wishes for planning these actions of a course from today on, where it takes place, around all others.
+    """Return the wishes for planning these actions of a course from today on, around all the others.
 
     A step that the course was booked without is not planned either.
     """
@@ -109,8 +109,7 @@ def rest(
     steps = {action.key for action in care_plan.plan_definition.plan.firm}
     left_out = frozenset(steps - done.keys() - latest(care_plan).keys() - {*moving})
     today = local_on(now, actor.clinic.zone)
-    site = site_of_course(care_plan)
-    return replace(wishes, not_before=today, done=done, left_out=left_out, count=1, site=site)
+    return replace(wishes, not_before=today, done=done, left_out=left_out, count=1)
 
 
 def latest(care_plan: CarePlan) -> dict[str, Appointment]:

@@ -19,6 +19,7 @@ from scheduler.models.patient import Patient
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
 from scheduler.models.site import Site
+from scheduler.services.planning.visit_rows import site_of_course
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,15 @@ def from_document(
 def of_care_plan(session: Session, care_plan: CarePlan) -> CourseRequest:
     """Return the wishes that a course was planned with; pins are not kept, they were for that proposal.
 
-    The course may take place at another site by now (`site_of_course`).
+    What is planned now is planned where the course takes place now.
     """
+    return replace(anywhere(session, care_plan), site=site_of_course(care_plan))
+
+
+def anywhere(session: Session, care_plan: CarePlan) -> CourseRequest:
+    """Return the same for any site: where the course takes place is read from all of its visits."""
     wishes = from_document(session, care_plan.patient, care_plan.plan_definition, care_plan.wishes)
-    return replace(wishes, pinned={})
+    return replace(wishes, pinned={}, site=None)
 
 
 def _time(text: str | None) -> time | None:

@@ -53,6 +53,10 @@ class SearchInput:
         number = len(self.courses)
         return next((seconds for most, seconds in SECONDS if number <= most), MOST_SECONDS)
 
+    def seconds_for(self, stage: str) -> int:
+        """Return how long the search may take: twice as long while a patient has no time who could have one."""
+        return self.seconds * 2 if stage == "placing" else self.seconds
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -93,11 +97,12 @@ def check(question: SearchInput, now: datetime, progress: Progress) -> SearchRes
     def go_on(stage: str, done: int, total: int) -> bool:
         nonlocal told, wanted
         at = monotonic()
-        if stage == "better":
-            done, total = int(thread_time() - worked), question.seconds
+        most = question.seconds_for(stage)
+        if stage in ("better", "placing"):
+            done, total = int(thread_time() - worked), most
         if at - told >= TELL_EACH:
             told, wanted = at, progress(stage, done, total) is not False
-        in_time = thread_time() - worked < question.seconds and at - begun < LONGEST * question.seconds
+        in_time = thread_time() - worked < most and at - begun < LONGEST * most
         return wanted and in_time
 
     found = planner.replan(question.courses, question.availability, question.weights, now=now, go_on=go_on)

@@ -80,7 +80,10 @@ def open_time(session: Session, scope: ReportScope) -> dict[Role, Seconds]:
     ahead = [Window(scope.now.astimezone(UTC), end)] if scope.now < end else []
     found: dict[Role, Seconds] = {role: defaultdict(float) for role in MEASURED}
     known: dict[tuple[Window, ...], Mapping[date, float]] = {}
+    here = scope.site.resource_id if scope.site else None
     for resource in calendar.resources:
+        if here is not None and resource.site != here:
+            continue
         for role in resource.roles & MEASURED.keys():
             windows = tuple(subtract(_duty(calendar, resource), ahead))
             if windows not in known:  # most work whenever the clinic is open
@@ -137,7 +140,7 @@ def used_time(session: Session, scope: ReportScope) -> dict[Role, Seconds]:
 
 
 def _table(session: Session, scope: ReportScope, group: str, capacity: Capacity) -> ReportTable:
-    scope = whole(scope)
+    scope = whole(scope, capacity)
     used, there = (of(session, scope)[capacity.role] for of in (used_time, open_time))
     names = _names(session, scope)
     rows: dict[Place, list[float]] = {}
@@ -172,12 +175,13 @@ def _names(session: Session, scope: ReportScope) -> dict[int, Place]:
 
 def figures(session: Session, scope: ReportScope) -> list[Figure]:
     """Return the figure of chairs and the one of nurses."""
-    both = whole(scope.both)
-    used, there = used_time(session, both), open_time(session, both)
-    return [
-        _figure(scope, report, of, used[of.role], there[of.role])
-        for report, of in ((CHAIRS_REPORT, CHAIRS), (NURSES_REPORT, NURSES))
-    ]
+    found: list[Figure] = []
+    for report, of in ((CHAIRS_REPORT, CHAIRS), (NURSES_REPORT, NURSES)):
+        if not found or scope.site is not None:  # else both are of the same visits and hours
+            both = whole(scope.both, of)
+            used, there = used_time(session, both), open_time(session, both)
+        found.append(_figure(scope, report, of, used[of.role], there[of.role]))
+    return found
 
 
 def _figure(scope: ReportScope, report: Report, of: Capacity, used: Seconds, there: Seconds) -> Figure:
@@ -197,9 +201,9 @@ def _figure(scope: ReportScope, report: Report, of: Capacity, used: Seconds, the
     )
 
 
-def whole(scope: ReportScope) -> ReportScope:
-    """Return the scope without its filters: what is open belongs to the whole clinic."""
-    return replace(scope, practitioner=None, protocol="")
+def whole(scope: ReportScope, of: Capacity) -> ReportScope:
+    """Return the scope without filters: what is open belongs to the whole clinic, or for chairs to the site."""
+    return replace(scope, practitioner=None, protocol="", site=scope.site if of is CHAIRS else None)
 
 
 def _ids(capacity: Capacity) -> FigureVisits:
@@ -213,7 +217,7 @@ def _ids(capacity: Capacity) -> FigureVisits:
             )
             .exists()
         )
-        return select(Appointment.id).where(*whole(scope).visits, HELD, uses)
+        return select(Appointment.id).where(*whole(scope, capacity).visits, HELD, uses)
 
     return FigureVisits(f"Visits held that used a {capacity.resource.lower()}", ids)
 

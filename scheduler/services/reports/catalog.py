@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from scheduler.domain.localtime import local_on
 from scheduler.domain.periods import Period, whole_weeks
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import practitioner as practitioners
+from scheduler.models import site as sites
 from scheduler.models.clinic import Clinic
 from scheduler.services.reports import (
     attendance,
@@ -46,12 +47,13 @@ REPORTS: Mapping[str, Report] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for: days (None: the last four whole weeks), the id of a practitioner, a protocol's key."""
+    """What a request asks for: days (None: the last four whole weeks), and what narrows it, by public id or key."""
 
     first_on: date | None = None
     last_on: date | None = None
     practitioner: str = ""
     protocol: str = ""
+    site: str = ""
 
 
 def find(name: str) -> Report:
@@ -82,7 +84,13 @@ def read(session: Session, clinic: Clinic, asked: Asked, now: datetime) -> Repor
         person = practitioners.by_public_id(session, clinic.id, asked.practitioner)
         if person is None:
             raise Invalid([("practitioner_id", "is not a provider of this clinic")])
-    scope = scope_of(session, clinic, _period(clinic, asked, now), now, person, asked.protocol)
+    site = None
+    if asked.site:
+        site = sites.by_public_id(session, clinic.id, asked.site)
+        if site is None:
+            raise Invalid([("site_id", "is not a site of this clinic")])
+    everything = scope_of(session, clinic, _period(clinic, asked, now), now)
+    scope = replace(everything, practitioner=person, protocol=asked.protocol, site=site)
     if asked.protocol and not scope.plans:
         raise Invalid([("plan_definition", "is not a protocol of this clinic")])
     return scope

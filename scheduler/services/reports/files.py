@@ -51,6 +51,7 @@ def ask(session: Session, actor: Actor, report: str, part: str, scope: ReportSco
         "last_on": scope.period.last_on.isoformat(),
         "practitioner": scope.practitioner.public_id if scope.practitioner else "",
         "protocol": scope.protocol,
+        "site": scope.site.public_id if scope.site else "",
     }
     job = jobs.ask(session, actor, KIND, request, now)
     job.request = {**request, "job": job.id}
@@ -80,7 +81,7 @@ def lines(session: Session, job: Job) -> Iterator[str]:
 def read(session: Session, actor: Actor, request: Mapping[str, Any], now: datetime) -> ReportFile:
     """Return which visits the file holds."""
     first, last = (date.fromisoformat(request[key]) for key in ("first_on", "last_on"))
-    asked = Asked(first, last, request["practitioner"], request["protocol"])
+    asked = Asked(first, last, request["practitioner"], request["protocol"], request["site"])
     scope = catalog.read(session, actor.clinic, asked, now)
     part = catalog.part_of(catalog.find(request["report"]), request["part"])
     ids = tuple(behind.all_ids(session, scope, part))

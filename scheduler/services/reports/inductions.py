@@ -136,7 +136,7 @@ def _stopped(scope: ReportScope, known: Mapping[int, tuple[str, int]]) -> Select
     """Select the courses of these protocols that were ended in the period."""
     start, end = scope.period.bounds(scope.clinic.zone)
     of_filters: Conditions = ()
-    if scope.practitioner is not None:
+    if scope.practitioner is not None or scope.site is not None:
         of_filters = (
             exists()
             .where(Appointment.care_plan_id == CarePlan.id, _is_induction(known), *scope.of_filters)

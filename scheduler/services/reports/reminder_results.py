@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.domain.localtime import day_bounds
@@ -80,12 +80,18 @@ def _due(scope: ReportScope) -> Conditions:
 
 def _week_column(scope: ReportScope) -> ColumnElement[Any]:
     """The first day of the clinic-local week in which a reminder was due; the weeks are given as instants."""
-    zone = scope.clinic.zone
-    weeks = {
-        on.isoformat(): day_bounds(on + timedelta(days=6), zone)[1]
-        for on in scope.period.weeks(scope.clinic.formats)
-    }
-    return case(*((Reminder.due_at < end, on) for on, end in weeks.items()), else_=list(weeks)[-1])
+    weeks = list(scope.period.weeks(scope.clinic.formats))
+    return _week_among([(on, day_bounds(on, scope.clinic.zone)[0]) for on in weeks])
+
+
+def _week_among(weeks: Sequence[tuple[date, datetime]]) -> ColumnElement[Any]:
+    """Return the week that holds the instant, found by halves: two years have a hundred of them."""
+    if len(weeks) == 1:
+        return literal(weeks[0][0].isoformat())
+    half = len(weeks) // 2
+    return case(
+        (Reminder.due_at < weeks[half][1], _week_among(weeks[:half])), else_=_week_among(weeks[half:])
+    )
 
 
 def table(session: Session, scope: ReportScope, group: str) -> ReportTable:

@@ -1,4 +1,4 @@
-"""What a report counts: a clinic, a period, and the visits of one practitioner or one protocol.
+"""What a report counts: a clinic, a period, and the visits of one practitioner, one protocol or one site.
 
 A visit belongs to the day and hour that it has by the clinic's own clock (`local_start`), so a clock change moves none
 into another day. What has no such time (a message, the end of a course) belongs to the clinic-local day of its instant.
@@ -18,8 +18,10 @@ from scheduler.domain.plans import Plan
 from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
+from scheduler.models.location import Location
 from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.practitioner import Practitioner
+from scheduler.models.site import Site
 
 Conditions = tuple[ColumnElement[bool], ...]
 
@@ -34,6 +36,7 @@ class ReportScope:
     definitions: Mapping[int, PlanDefinition]
     practitioner: Practitioner | None = None
     protocol: str = ""
+    site: Site | None = None
 
     @property
     def before(self) -> ReportScope:
@@ -72,7 +75,7 @@ class ReportScope:
 
     @property
     def of_filters(self) -> Conditions:
-        """Select visits by practitioner and protocol, whenever they are."""
+        """Select visits by practitioner, protocol and site, whenever they are."""
         found: list[ColumnElement[bool]] = []
         if self.practitioner is not None:
             takes_part = exists().where(
@@ -87,19 +90,15 @@ class ReportScope:
                 course.id == Appointment.care_plan_id, course.plan_definition_id.in_(ids)
             )
             found.append(of_protocol)
+        if self.site is not None:
+            places = select(Location.id).where(Location.site_id == self.site.id)
+            found.append(Appointment.location_id.in_(places))
         return tuple(found)
 
 
-def scope_of(
-    session: Session,
-    clinic: Clinic,
-    period: Period,
-    now: datetime,
-    practitioner: Practitioner | None = None,
-    protocol: str = "",
-) -> ReportScope:
-    """Return what a report of these days counts, of all visits unless a practitioner or a protocol is given."""
+def scope_of(session: Session, clinic: Clinic, period: Period, now: datetime) -> ReportScope:
+    """Return what a report of these days counts: all visits of the clinic."""
     query = select(PlanDefinition).where(PlanDefinition.clinic_id == clinic.id)
     query = query.options(defer(PlanDefinition.document))  # large, and read only until the plan is known
     definitions = {one.id: one for one in session.scalars(query.order_by(PlanDefinition.id))}
-    return ReportScope(clinic, period, now, definitions, practitioner, protocol)
+    return ReportScope(clinic, period, now, definitions)

@@ -30,7 +30,7 @@ from scheduler.models.waitlist import WaitlistEntry
 from scheduler.services.planning.dosing_days import apart_from
 from scheduler.services.planning.placing import alone
 from scheduler.services.planning.visit_rows import action_of, visit_of
-from scheduler.services.planning.wishes import of_care_plan
+from scheduler.services.planning.wishes import anywhere
 from scheduler.services.waitlist.loaded import LoadedMoves, LoadedWaitlist
 
 NEAR = timedelta(days=1)  # no visit is longer
@@ -111,7 +111,7 @@ class FirstRecords:
     def _request(self, course: CarePlan) -> Request:
         """Return what a course asks for, without the steps that it was booked without."""
         if course.id not in self._requests:
-            wishes = of_care_plan(self.session, course)
+            wishes = anywhere(self.session, course)
             steps = {one.key: one for one in course.plan_definition.plan.actions}
             present = {
                 row.action

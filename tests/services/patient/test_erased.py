@@ -139,6 +139,8 @@ WORDS_OF_THE_CLINIC = {
     "practitioner": {"name", "public_id"},
     "offer": {"why", "public_id"},
     "opening": {"resource_ids", "public_id"},
+    "report_file_part": {"content"},  # ids and figures
+    "site": {"phone", "name", "address", "public_id"},
     "replan": {"closure", "options", "result", "job", "step_job", "public_id"},
     "replan_course": {
         "displaced",
@@ -146,6 +148,7 @@ WORDS_OF_THE_CLINIC = {
         "bent",
         "gaps",
         "reasons",
+        "suggestions",
         "operation",
         "public_id",
     },  # ids and rules

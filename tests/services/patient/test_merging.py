@@ -100,10 +100,10 @@ def test_no_table_that_refers_to_a_patient_is_forgotten(session, harbor, nora, t
         ("task", "patient_id"),
         ("waitlist_entry", "patient_id"),
     }
-    # hours, closures and re-plans are of places and people; location and practitioner are those
+    # hours, closures and re-plans are of sites, places and people; location and practitioner are those
     assert by_resource == {
         "patient", "location", "practitioner", "allocation", "calendar_feed", "schedule_hours", "schedule_override",
-        "closure", "replan",
+        "closure", "replan", "site",
     }  # fmt: skip
 
 

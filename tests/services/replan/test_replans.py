@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.domain.localtime import day_bounds
+from scheduler.domain.planner.many.values import JointPlan, Score
 from scheduler.domain.planner.values import Placement, Segment
 from scheduler.domain.plans import Role
 from scheduler.domain.status import Response
@@ -22,7 +23,7 @@ from scheduler.services.clinic import clinic_settings, schedules
 from scheduler.services.course import booking
 from scheduler.services.planning.placement_documents import placement_document
 from scheduler.services.planning.visit_rows import visit_of
-from scheduler.services.replan import accepting, affected, preview, replans, undoing
+from scheduler.services.replan import accepting, affected, preview, replan_search, replans, undoing
 from scheduler.services.replan.affected import Scope
 from scheduler.services.visit import visits
 from tests.cast import NOW, add_patient, add_person
@@ -422,3 +423,21 @@ def test_a_therapist_who_is_away_for_a_day_hands_over_nothing(app, session, harb
     work(app, session)
 
     assert lost_then and preview.successors(session, replan) == []
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_search_takes_longer_only_while_a_patient_has_no_time_who_could_have_one(session, harbor, storm):
+    question = replan_search.read(session, harbor.actor("mona"), {"replan": storm.public_id}, NOW)
+    told = []
+
+    def search(courses, *_, go_on, **__):
+        told.append([go_on(stage, 0, 0) for stage in ("orders", "better", "placing")])
+        return JointPlan((), (), Score(), Score())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scheduler.services.replan.replan_search.planner.replan", search)
+        times = iter([0.0, *[question.seconds + 1.0] * 20])
+        patch.setattr("scheduler.services.replan.replan_search.thread_time", lambda: next(times))
+        replan_search.check(question, NOW, lambda *_: True)
+
+    assert told == [[False, False, True]]

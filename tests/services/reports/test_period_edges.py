@@ -15,9 +15,10 @@ from scheduler.services.clinic.schedules import Hours
 from scheduler.services.reports import catalog
 from scheduler.services.reports.catalog import REPORTS, Asked
 from scheduler.services.visit import moves
-from tests.cast import NOW
+from tests.cast import NOW, add_patient
 from tests.engines import both
 from tests.services.courses import visit
+from tests.sites import add_north
 from tests.visits import add_visit
 
 LONG_DAY, SHORT_DAY = date(2026, 11, 1), date(2026, 3, 8)  # New York: 25 and 23 hours
@@ -201,3 +202,23 @@ def test_what_cannot_be_counted_is_refused(session, harbor, asked):
 def test_a_group_that_a_report_does_not_have_is_refused():
     with pytest.raises(Invalid):
         catalog.group_of(REPORTS["chairs"], "kind")
+
+
+@both
+def test_a_site_narrows_it_to_its_places(engine_name, session, harbor):
+    north = add_north(session, harbor)
+    for place in ("Chair 1", "North 1", "North 2"):
+        held(session, harbor, NOW - timedelta(days=3), place).patient = add_patient(
+            session, harbor, place, "Li"
+        )
+    days = (date(2026, 11, 16), date(2026, 11, 20))
+    everywhere, there = Asked(*days), Asked(*days, site=north.public_id)
+
+    assert [total(session, harbor, "visits", one)["all"] for one in (everywhere, there)] == [3, 2]
+    assert [total(session, harbor, "chairs", one)["open"] for one in (everywhere, there)] == [5 * 50, 2 * 50]
+    assert total(session, harbor, "nurses", there) == total(session, harbor, "nurses", everywhere)
+    scopes = [catalog.read(session, harbor.clinic, one, NOW) for one in (everywhere, there)]
+    figures = [{one.report: one for one in catalog.figures(session, scope)} for scope in scopes]
+    assert [one["visits"].value for one in figures] == [3, 2]
+    assert [one["chairs"].details for one in figures] == ["0 of 250 hours", "0 of 100 hours"]
+    assert figures[0]["nurses"] == figures[1]["nurses"]

@@ -62,7 +62,9 @@ def replan(
     tried = 0
     if search.try_orders(go_on):
         while (
-            not search.is_done and (rounds is None or tried < rounds) and go_on("better", tried, rounds or 0)
+            not search.is_done
+            and (rounds is None or tried < rounds)
+            and go_on("better" if search.all_placed else "placing", tried, rounds or 0)
         ):
             search.improve()
             tried += 1
@@ -108,6 +110,11 @@ class _Search:
     @property
     def bound(self) -> Score:
         return Score.total(list(self.bounds.values()))
+
+    @property
+    def all_placed(self) -> bool:
+        """Whether as many courses have a place as could at best."""
+        return self.best.score.unplaced <= self.bound.unplaced
 
     @property
     def is_done(self) -> bool:
@@ -220,7 +227,8 @@ class _Search:
         found = {key: _score(plan) for key, plan in self.current.answer.items()}
         worse = [key for key in self.courses if found[key] > self.bounds[key]]
         heavy = [key for key in worse if found[key][:-1] > self.bounds[key][:-1]]
-        first = self.random.choice(heavy or worse or list(self.courses))
+        lost = [key for key in worse if found[key].unplaced > self.bounds[key].unplaced]
+        first = self.random.choice(lost or heavy or worse or list(self.courses))
         others = [key for key in self._in_the_way(first) if key != first]
         number = self.random.randint(1, MOST_OUT)
         self.random.shuffle(others)

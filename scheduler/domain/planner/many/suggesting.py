@@ -105,10 +105,22 @@ def _shortest_wait(asking: _Asking, asked: BentRequest, keys: list[str]) -> Cour
     for days in range(1, MOST_DAYS + 1):
         if asking.plan(with_longer(asked, every, days)) is None:
             continue
-        for way in dict.fromkeys((*ways, every)):
-            if plan := asking.plan(with_longer(asked, way, days)):
-                return CourseSuggestion(_words(asking.course, plan, days), plan)
+        plans = (asking.plan(with_longer(asked, way, days)) for way in ways)
+        plan = next((one for one in plans if one), None) or asking.plan(
+            with_longer(asked, _needed(asking, asked, every, days), days)
+        )
+        if plan is not None:
+            return CourseSuggestion(_words(asking.course, plan, days), plan)
     raise AssertionError("the longest wait was solved before")
+
+
+def _needed(asking: _Asking, asked: BentRequest, keys: tuple[str, ...], days: int) -> tuple[str, ...]:
+    """Return those of these gaps that must be longer: each is left out that the others do without."""
+    for key in keys:
+        rest = tuple(other for other in keys if other != key)
+        if rest and asking.plan(with_longer(asked, rest, days)):
+            keys = rest
+    return keys
 
 
 def _words(course: AffectedCourse, plan: CoursePlan, days: int) -> str:

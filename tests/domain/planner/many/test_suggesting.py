@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler.domain.planner import Availability, Weights, check
+from scheduler.domain.planner import Availability, Weights, check, propose
+from scheduler.domain.planner.many.occupation import Occupation
 from scheduler.domain.planner.many.search import replan
 from scheduler.domain.planner.many.values import AffectedCourse, Bend
+from scheduler.domain.planner.values import Request
 from scheduler.domain.windows import Window
-from tests.domain.planner.clinics import NOW, at, course, day, staff
+from tests.domain.planner.clinics import MONDAY, NOW, at, calendar, course, day, staff
 from tests.domain.planner.many.test_search import always, closed_on, one_course
 
 PLAN = course(2, (2, 2, 2), therapy=False)
@@ -79,3 +81,24 @@ def test_more_staff_is_named_where_nothing_else_helps():
     found = unplaced(AffectedCourse(1, 1, request, current, frozenset({"therapy-1"})), shut)
 
     assert found and all(one.plan is None and one.text.startswith("One more therapist") for one in found)
+
+
+def test_only_waits_that_must_be_longer_are_named():
+    """Both closures push a visit: the second and the third, but not the fourth, which follows as it did."""
+    free = calendar(42, staff(), open_on=[day(number) for number in range(42)])
+    request = Request(course(4, (2, 2, 2), therapy=False), MONDAY, count=1)
+    visits = propose(request, Availability(free), now=NOW)[0].visits
+    occupation = Occupation(Availability(free), {})
+    occupation.occupy(1, visits)
+    closed = [
+        Window(at(day(1), "00:00"), at(day(6), "00:00")),
+        Window(at(day(7), "00:00"), at(day(10), "00:00")),
+    ]
+    current = {visit.action: visit for visit in visits}
+    kept = replace(request, pinned={"infusion-1": visits[0].start})
+    lost = frozenset({"infusion-2", "infusion-3"})
+    affected = AffectedCourse(1, 1, kept, current, lost, longer=0)
+    found = unplaced(affected, closed_on(free, closed, occupation))
+
+    texts = [one.text for one in found if one.plan and Bend.SPACING in one.plan.bent]
+    assert texts == ["Up to 4 days more before infusion 2 and infusion 3 than the protocol allows"]
