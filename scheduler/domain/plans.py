@@ -168,6 +168,11 @@ class Action:
         return self.title if self.position is None else f"{self.title} {self.position}"
 
     @property
+    def needs_place(self) -> bool:
+        """Tell whether any phase asks for a chair or a room."""
+        return any(need.role.is_place for phase in self.phases for need in phase.needs)
+
+    @property
     def length(self) -> timedelta:
         """From the start of the first phase to the end of the last."""
         return sum((phase.length for phase in self.phases), timedelta())

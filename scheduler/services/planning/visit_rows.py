@@ -97,7 +97,8 @@ def action_of(appointment: Appointment) -> Action:
     if appointment.care_plan is not None:
         for action in appointment.care_plan.plan_definition.plan.actions:
             if action.key == appointment.action:
-                site = None if appointment.location else site_of_course(appointment.care_plan)
+                asks = action.needs_place and appointment.location is None
+                site = site_of_course(appointment.care_plan) if asks else None
                 return as_booked(replace(action, site=site.resource_id if site else None), appointment)
     phases = tuple(phase_of(document) for document in appointment.phases)
     return Action(

@@ -134,7 +134,7 @@ class Explainer:
 
     def _site_is_closed(self, calendar: Availability) -> bool:
         """Tell whether no chair or room of the visit's site is open at all."""
-        if not any(need.role.is_place for phase in self.action.phases for need in phase.needs):
+        if not self.action.needs_place:
             return False
         here = [one for one in calendar.resources if one.site is not None and one.site == self.action.site]
         return bool(here) and not any(calendar.duty[one.id] for one in here)
