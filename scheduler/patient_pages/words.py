@@ -83,6 +83,7 @@ WORDS: dict[str, dict[str, str]] = {
         "offer-instead": "Instead of {day}, {time}",
         "offer-until": "Please answer by {day}, {time}. Other patients may have been asked too: the first yes gets the "
         "time.",
+        "offer-others": "If other appointments of yours have to move with it, we will email you their new times.",
         "offer-yes": "Yes, I take this time",
         "offer-no": "No, thank you",
         "offer-taken": "The earlier time on {day}, {time} has been taken. Your appointment stays as it is.",
@@ -316,6 +317,7 @@ WORDS: dict[str, dict[str, str]] = {
         "offer-instead": "En lugar del {day}, {time}",
         "offer-until": "Responda antes del {day}, {time}. Es posible que se haya preguntado también a otros pacientes: "
         "la hora es para quien primero diga que sí.",
+        "offer-others": "Si otras citas suyas tienen que cambiar con ella, le enviaremos sus nuevas horas por correo.",
         "offer-yes": "Sí, quiero esta hora",
         "offer-no": "No, gracias",
         "offer-taken": "La hora del {day}, {time} ya está ocupada. Su cita sigue igual.",

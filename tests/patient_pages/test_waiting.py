@@ -62,7 +62,8 @@ def test_a_time_with_a_zone_of_its_own_is_none(client, path):
 
 
 def test_an_offer_that_waits_can_be_answered_until_its_end(client, at, home, offer):
-    assert "An earlier time is open" in client.get(home).text
+    text = client.get(home).text
+    assert "An earlier time is open" in text and "other appointments of yours" in text
     at.time = offer.expires_at
 
     text = client.get(home).text

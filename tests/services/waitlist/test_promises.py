@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from scheduler.errors import WrongStatus
 from scheduler.models import plan_definition as definitions
-from scheduler.models.appointment import Appointment
 from scheduler.models.opening import Opening, OpeningCause
 from scheduler.services import freed_time
 from scheduler.services.actors import Actor
