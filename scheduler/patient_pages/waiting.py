@@ -123,6 +123,9 @@ def _wishes() -> WaitWishes:
 def _time(name: str) -> time | None:
     text = request.form.get(name, "")
     try:
-        return time.fromisoformat(text) if text else None
+        found = time.fromisoformat(text) if text else None
     except ValueError:
         raise Invalid([(name, "is not a time")]) from None
+    if found is not None and found.tzinfo is not None:
+        raise Invalid([(name, "is not a time of the clinic")])
+    return found

@@ -249,7 +249,7 @@ def _form(subject: _Subject, refusal: Refusal | None = None) -> str:
         values=request.form if request.method == "POST" else _values(entry),
         weekdays=_weekdays(entry),
         entry=entry,
-        notices=NOTICES,
+        notices=sorted({*NOTICES, entry.notice_hours}) if entry else NOTICES,
         refusal=refusal,
     )
 

@@ -151,3 +151,10 @@ def test_the_board_marks_an_open_time_while_someone_waits(alice, session, entry,
 
     alice.post(f"/waitlist/{entry.public_id}/removal")
     assert f"/openings/{opening.public_id}" not in alice.get(f"/board/{day}").text
+
+
+def test_an_entry_with_a_notice_of_its_own_keeps_it_when_it_is_edited(alice, session, entry, olga):
+    entry.notice_hours = 100
+    session.commit()
+
+    assert 'value="100" selected' in alice.get(f"/waitlist/new?visit={olga.public_id}").text

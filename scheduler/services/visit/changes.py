@@ -38,7 +38,7 @@ from scheduler.models.appointment import Appointment, appointments_of
 from scheduler.models.care_plan import CarePlan
 from scheduler.models.clinic import Clinic
 from scheduler.models.open_requirements import counts_visits, status_by_requirements
-from scheduler.models.opening import OpeningCause
+from scheduler.models.opening import Opening, OpeningCause
 from scheduler.models.patient import Patient
 from scheduler.models.versions import raise_versions
 from scheduler.services import freed_time
@@ -310,7 +310,7 @@ def lock(session: Session, clinic: Clinic, wanted: Sequence[Wanted]) -> None:
 
 
 def release_expired(session: Session, clinic: Clinic, now: datetime) -> int:
-    """End the clinic's reservations whose time is over; return how many there were.
+    """End the clinic's reservations whose time is over; return how many there were. What was held for offers is freed.
 
     Each course is locked first: a second clock, or a desk that books, waits for the first and then finds it done.
     """
@@ -332,7 +332,17 @@ def release_expired(session: Session, clinic: Clinic, now: datetime) -> int:
         care_plan.status, care_plan.status_at = CarePlanStatus.REVOKED, now
         care_plan.status_reason = EXPIRED
         audit.record(session, actor, "care-plan.expired", care_plan, now)
+    _let_go_of_ended_waves(session, clinic, now)
     return len(expired)
+
+
+def _let_go_of_ended_waves(session: Session, clinic: Clinic, now: datetime) -> None:
+    """Release what is held for offers whose hour is over; the offers themselves are ended by the clock."""
+    over = select(Opening).where(
+        Opening.clinic_id == clinic.id, Opening.closed_at.is_(None), Opening.held_until <= now
+    )
+    for opening in session.scalars(over.order_by(Opening.id)):
+        allocation.let_go(session, opening, now)
 
 
 def clinics_with_expired(session: Session, now: datetime) -> Sequence[int]:

@@ -53,8 +53,8 @@ def find(session: Session, clinic: Clinic, public_id: str) -> Offer:
 
 
 def offers_shown(session: Session, patient: Patient, now: datetime) -> list[Offer]:
-    """Return what the patient's page says of offers, the latest first: those that wait for an answer, and the latest of
-    those that another patient took or that ended without one, for two days."""
+    """Return what the patient's page says of offers, the latest first: those that wait for an answer, else the latest
+    one, for two days, where another patient took it, the desk withdrew it or it ended without an answer."""
     query = (
         select(Offer)
         .join(WaitlistEntry, WaitlistEntry.id == Offer.entry_id)
@@ -64,8 +64,13 @@ def offers_shown(session: Session, patient: Patient, now: datetime) -> list[Offe
     )
     found = list(session.scalars(query.order_by(Offer.id.desc())))
     waiting = [one for one in found if one.state is OfferState.OPEN and one.expires_at > now]
-    missed = [one for one in found if one.state in (OfferState.TAKEN, OfferState.EXPIRED)]
-    return waiting or missed[:1]
+    return waiting or [one for one in found[:1] if _ended_unanswered(one)]
+
+
+def _ended_unanswered(one: Offer) -> bool:
+    """Tell whether an offer ended and the patient has not been told: of a visit that changed, a mail has told."""
+    withdrawn = one.state is OfferState.WITHDRAWN and not one.why
+    return withdrawn or one.state in (OfferState.OPEN, OfferState.TAKEN, OfferState.EXPIRED)
 
 
 def accept(session: Session, actor: Actor, one: Offer, now: datetime) -> list[Appointment]:
@@ -80,7 +85,7 @@ def accept(session: Session, actor: Actor, one: Offer, now: datetime) -> list[Ap
         return [one.entry.appointment] if one.entry.appointment else []
     if one.state is not OfferState.OPEN or one.expires_at <= now or opening.closed_at is not None:
         raise AlreadyTaken
-    if not still_fits(one):
+    if not still_fits(one) or not entries.still_waits(session, actor.clinic, one.entry, now):
         raise WrongStatus("The visit has changed since this time was offered")
     free(session, opening, now)
     done = _take(session, actor, one, now)

@@ -7,7 +7,7 @@ with the clinic. The clock ends those that do not any more, and no one is offere
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
 from sqlalchemy import select
@@ -58,6 +58,7 @@ def wait_for_earlier(
 ) -> WaitlistEntry:
     """Let a patient wait for an earlier time of a booked visit; asking again changes what was asked.
 
+    A patient who asks again changes only when to come: the priority, the reason and the last day stay the desk's.
     Raises Invalid naming the field, WrongStatus for a visit that cannot be moved.
     """
     if appointment.status not in STEPS["reschedule"] or appointment.start_at <= now:
@@ -69,6 +70,9 @@ def wait_for_earlier(
         entry = _new(actor, appointment.patient, now, side)
         entry.appointment_id = appointment.id
     before_on = local_on(appointment.start_at, actor.clinic.zone)
+    if side == "patient" and entry.id is not None:
+        until_on = entry.until_on if entry.until_on and entry.until_on <= before_on else None
+        wishes = replace(wishes, until_on=until_on, priority=entry.priority, reason=entry.reason)
     return _keep(session, actor, entry, wishes, now, before_on)
 
 
@@ -126,6 +130,12 @@ def waiting(session: Session, clinic: Clinic, now: datetime) -> list[WaitlistEnt
     booked = _booked_since(session, clinic, entries)
     found = [one for one in entries if _senseless(one, clinic, now, booked) is None]
     return sorted(found, key=lambda one: (one.priority.rank, one.created_at, one.id))
+
+
+def still_waits(session: Session, clinic: Clinic, entry: WaitlistEntry, now: datetime) -> bool:
+    """Tell whether someone waits with this entry, though no clock has looked since it was booked otherwise."""
+    booked = _booked_since(session, clinic, [entry])
+    return entry.ended_at is None and _senseless(entry, clinic, now, booked) is None
 
 
 def due_clinics(session: Session, now: datetime) -> Sequence[int]:  # noqa: ARG001  (as every job asks)

@@ -6,6 +6,8 @@ where it names no place; the clock closes the others.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -28,6 +30,7 @@ from scheduler.services.freed_time import LEAST
 from scheduler.services.locks import hold_hours
 from scheduler.services.trail import audit
 
+LONGEST = timedelta(days=1)  # no visit is longer
 DEEPEST = 3  # accepted offers in a row, each of which leaves a later time
 
 
@@ -129,16 +132,33 @@ def _why_gone(
         Allocation.end_at > first,
         Allocation.resource_id.in_({key for one in ahead for key in one.resource_ids if key in places}),
     )
-    used = [(key, Window(start, end), owner) for key, start, end, owner in session.execute(taken)]
+    used: dict[int, list[tuple[Window, int | None]]] = defaultdict(list)
+    for key, start, end, owner in session.execute(taken.order_by(Allocation.start_at)):
+        used[key].append((Window(start, end), owner))
     for opening in ahead:
         own = {key for key in opening.resource_ids if key in places}
         usable = _usable(times, opening, own or set(opening.resource_ids), now)
-        busy = [window for key, window, owner in used if key in own and owner != opening.id]
+        busy = [
+            window
+            for key in own
+            for window, owner in _around(used[key], opening.window)
+            if owner != opening.id
+        ]
         if not all(places[key] for key in own) or _is_too_short(usable):
             gone[opening.id] = OpeningOutcome.CLOSED
         elif _is_too_short(subtract(usable, busy)):
             gone[opening.id] = OpeningOutcome.TAKEN
     return gone
+
+
+def _around(used: Sequence[tuple[Window, int | None]], whole: Window) -> Sequence[tuple[Window, int | None]]:
+    """Return those of these uses, in order of start, that can reach into a window."""
+    first = bisect_left(used, whole.start - LONGEST, key=_start)
+    return used[first : bisect_left(used, whole.end, key=_start)]
+
+
+def _start(used: tuple[Window, int | None]) -> datetime:
+    return used[0].start
 
 
 def _places(session: Session, clinic: Clinic) -> dict[int, bool]:

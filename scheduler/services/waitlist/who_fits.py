@@ -79,15 +79,24 @@ def candidates(
 ) -> list[Candidate]:
     """Return who could take the opened time, the best first, at most so many; not the entries with these ids.
 
-    The start is the earliest within the opening that fits, from `not_before` on. The number of queries does not grow
+    The start is the earliest within the opening that fits, from `not_before` on. The visit that left the time is not
+    asked back. The number of queries does not grow
     with who waits.
     """
-    entries = [one for one in waiting(session, actor.clinic, now) if one.id not in without]
+    entries = [
+        one
+        for one in waiting(session, actor.clinic, now)
+        if one.id not in without and not _left_it(one, opening)
+    ]
     begins = max(opening.start_at, not_before or opening.start_at)
     if begins >= opening.end_at:
         return []
     opened = Window(begins, opening.end_at)
     return list(islice(_WhoFits(session, actor, entries, opened, now).best(), most))
+
+
+def _left_it(entry: WaitlistEntry, opening: Opening) -> bool:
+    return entry.appointment_id is not None and entry.appointment_id == opening.appointment_id
 
 
 def one_each(found: Iterable[Candidate]) -> list[Candidate]:
