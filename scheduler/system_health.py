@@ -25,6 +25,7 @@ LATE = 600.0  # seconds: beyond the first retries of a mail server that is away
 PURPOSES = {
     "dispatch": "sending mail",
     "digest": "the morning digest",
+    "figures": "the weekly email of figures",
     "expiry": "releasing expired holds",
     "inbox": "reading answers and bounces",
     "prune": "deleting what is kept for a short time",

@@ -18,6 +18,7 @@ from scheduler.models.appointment import Appointment, Participant
 from scheduler.models.appointment_event import AppointmentEvent
 from scheduler.models.idempotency_key import IdempotencyKey
 from scheduler.models.message import Message, MessageState, MessageSubject
+from scheduler.models.opening import Opening
 from scheduler.models.reminder import Reminder
 from scheduler.transactions import is_contention
 from tests.cast import NOW
@@ -50,7 +51,7 @@ class Janitor:
             session.execute(update(Message).where(Message.id.in_(ids)).values(**sent))
             off = select(Appointment.id).where(Appointment.status == AppointmentStatus.CANCELLED)
             gone = list(session.scalars(off.limit(MOST).with_for_update(skip_locked=True)))
-            for table in (Participant, Allocation, Reminder, MessageSubject, AppointmentEvent):
+            for table in (Participant, Allocation, Reminder, MessageSubject, AppointmentEvent, Opening):
                 session.execute(delete(table).where(table.appointment_id.in_(gone)))
             session.execute(delete(Appointment).where(Appointment.id.in_(gone)))
             about = exists().where(MessageSubject.message_id == Message.id)

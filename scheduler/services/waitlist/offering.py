@@ -69,9 +69,10 @@ def offer(
     known = {one.entry_id for one in opening.offers}
     if any(one.entry.id in known for one in chosen):
         raise Invalid([("entry_ids", "were asked about this time before")])
-    lock(session, actor.clinic, [(one.entry.patient, one.visits[:1]) for one in chosen])
-    going = [one.entry.appointment_id for one in chosen if one.entry.appointment_id is not None]
-    allocation.hold(session, actor.clinic, opening, [one.visits[0] for one in chosen], now, going)
+    lock(session, actor.clinic, [(one.entry.patient, one.visits) for one in chosen])
+    visits = [visit for one in chosen for visit in one.visits]  # also what moves along: a yes needs all of it
+    going = [move.appointment.id for one in chosen for move in one.moves]
+    allocation.hold(session, actor.clinic, opening, visits, now, going)
     opening.waves, opening.held_until = opening.waves + 1, until
     made = [_one(session, actor, opening, one, until, now) for one in chosen]
     audit.record(session, actor, "opening.offered", opening, now)

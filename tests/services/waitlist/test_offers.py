@@ -251,3 +251,22 @@ def test_the_clock_offers_as_the_clinic_wants(session, harbor, do, opening, sett
     patients = session.scalars(select(Offer.entry_id)).all()
     assert len(patients) == len(set(patients)), "one offer at a time to each"
     assert do(running.run, harbor.clinic, NOW + MINUTE) == 0, "not twice"
+
+
+@both
+def test_what_moves_along_is_held_too(session, harbor, do, opening, fitting):
+    along = [visit for one in fitting for visit in one.visits[1:]]
+    assert along, "a check-in call follows the infusion"
+
+    do(offering.offer, harbor.actor("alice"), opening, fitting, NOW)
+
+    rows = session.scalars(
+        select(Allocation).where(Allocation.opening_id.is_not(None), Allocation.released_at.is_(None))
+    ).all()
+    for segment in [one for placed in along for one in placed.segments]:
+        assert any(
+            row.resource_id == segment.resource_id
+            and row.start_at <= segment.start
+            and row.end_at >= segment.end
+            for row in rows
+        ), segment
