@@ -79,8 +79,8 @@ class Offer:
 class Year:
     """Some weeks of a clinic under one policy."""
 
-    def __init__(self, policy: Policy, seed: int, weeks: int) -> None:
-        self.policy, self.seed, self.weeks = policy, seed, weeks
+    def __init__(self, policy: Policy, seed: int, weeks: int, warm_up: int = WARM_UP) -> None:
+        self.policy, self.seed, self.weeks = policy, seed, weeks + warm_up
         self.clinic = Clinic(seed)
         self.counts: Counter[str] = Counter()
         self.gained = 0.0
@@ -88,13 +88,13 @@ class Year:
         self._events: list[tuple[datetime, int, Callable[..., None], tuple[object, ...]]] = []
         self._offered: dict[int, list[datetime]] = {}
         self._unanswered: set[int] = set()
-        self._begins = at(day(7 * WARM_UP), "00:00")
-        self._ends = at(day(7 * (weeks + WARM_UP)), "00:00")
+        self._begins = at(day(7 * warm_up), "00:00")
+        self._ends = at(day(7 * self.weeks), "00:00")
 
     def run(self) -> Year:
         """Let the weeks pass."""
         rng, keys = Random(f"{self.seed} arrivals"), count(1)
-        for week in range(self.weeks + WARM_UP):
+        for week in range(self.weeks):
             self._at(at(day(7 * week), "00:00"), self.clinic.begin_week, week)
             for _ in range(ARRIVALS):
                 on = day(7 * week + rng.randrange(5))
@@ -321,7 +321,7 @@ class Year:
 
     @property
     def violations(self) -> int:
-        return self.clinic.violations(self.weeks + WARM_UP)
+        return self.clinic.violations(self.weeks)
 
 
 def others_moved(planned: Reflow) -> list[PlacementChange]:
