@@ -3,7 +3,8 @@
     python -m tests.benchmarks [planner] [proposals] [replan] [openings] [waitlist] [--quick]
 
 Each part is written when it is done, in place of what the page said of it before; a part that is not asked for stays.
-The whole takes about an hour on a quiet machine, half of it for the year of freed time. How far it is goes to the standard error.
+The whole takes about an hour on a quiet machine, half of it for the year of freed time. How far it is goes to the
+standard error.
 """
 
 import argparse

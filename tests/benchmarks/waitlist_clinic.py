@@ -176,15 +176,16 @@ class Clinic:
         """Return the record of a visit that waits."""
         return waiting(course.key, course.request, action, course.visits, now=now, not_before=not_before)
 
-    def violations(self, weeks: int) -> int:
-        """Return how many rules the visits of all weeks break, by the validator and by a count of what they use."""
+    def violations(self, weeks: int) -> list[str]:
+        """Return what the visits of all weeks break, by the validator and by a count of what they use."""
         every = calendar(7 * weeks + HORIZON, PEOPLE, opens=OPENS, closes=CLOSES)
         begun = datetime.combine(day(0), time(), UTC)
-        broken = sum(
-            len(check_plan(one.request, every, tuple(one.visits.values()), begun))
+        broken = [
+            f"course {one.key}: {violation.words}"
             for one in self.courses.values()
-        )
-        return broken + self._over_capacity()
+            for violation in check_plan(one.request, every, tuple(one.visits.values()), begun)
+        ]
+        return broken + ["more is used than there is"] * self._over_capacity()
 
     def _over_capacity(self) -> int:
         units = {one.id: one.units for one in PEOPLE}

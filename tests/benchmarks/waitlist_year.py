@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -320,7 +321,7 @@ class Year:
         return self.counts["reused"] / self.counts["freed"]
 
     @property
-    def violations(self) -> int:
+    def violations(self) -> list[str]:
         return self.clinic.violations(self.weeks)
 
 
@@ -370,14 +371,16 @@ def report(quick: bool) -> Iterator[str]:
 
 def row(year: Year, seconds: float) -> str:
     """Return one line of the table."""
-    counts = year.counts
+    counts, violations = year.counts, year.violations
+    for one in violations:
+        print(f"{year.seed}, {year.policy}: {one}", file=sys.stderr)
     gained = year.gained / max(1, counts["moved"])
     return (
         f"| {year.seed}, {year.policy} "
         f"| {counts['openings at first']}, {counts['freed at first'] / 60:.0f} "
         f"| {year.share:.1%} | {year.share_of_all:.1%} of {counts['freed'] / 60:.0f} hours "
         f"| {counts['offers']} | {counts['moved']}, {counts['refused']} | {counts['others moved']} "
-        f"| {gained:.1f} | {year.violations} | {seconds:.0f} |"
+        f"| {gained:.1f} | {len(violations)} | {seconds:.0f} |"
     )
 
 
