@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run test setup lint format strings lock audit bench chaos interop screenshots
+.PHONY: help run test setup production lint format strings lock audit bench chaos interop screenshots
 
 # Where it is set, each process compiles every module again: 4 s of a core.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,6 +25,9 @@ test: ## every test, on SQLite, PostgreSQL and in a browser, with the smoke of t
 
 setup: ## the environment of tests and tools, for work on Seriate
 	@$(ready) test
+
+production: ## what a clinic's installation needs and nothing else: locked packages, browser files, compiled
+	@$(ready) production
 
 lint: ## ruff, mypy, djlint and bandit
 	@$(ready) test && exec $(PYTHON_IN) -m tools.lint

@@ -38,6 +38,7 @@ def install(lock: Path) -> None:
         installed = _installed()
         if installed.get(lock.name) == _digest(lock):
             return
+        _ready_uv()
         print(f"Installing {lock.relative_to(ROOT)} ...", flush=True)
         # system certificates: machines behind a proxy that signs its own
         _run("-m", "uv", "pip", "install", "--quiet", "--system-certs", "--require-hashes", "-r", str(lock))
@@ -65,8 +66,35 @@ def _create() -> None:
     made = subprocess.run([sys.executable, "-m", "venv", *clear, str(VENV)], check=False)
     if made.returncode:
         raise Refused(f"{sys.executable} could not make {VENV}; its reason is above.")
-    _run("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(UV))
     STAMP.write_text("{}", encoding="utf-8")
+
+
+def _ready_uv() -> None:
+    """Have uv in the environment; a production install removes it at its end."""
+    if not VENV_PYTHON.with_name("uv").exists():
+        _run(
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            str(UV),
+        )
+
+
+def holds(lock: Path) -> bool:
+    """Say whether a version of the lock was ever installed and not removed since."""
+    return STAMP.exists() and lock.name in _installed()
+
+
+def remove(lock: Path) -> None:
+    """Uninstall the packages of the lock; pip itself stays, so that it can install them again."""
+    present = _installed()
+    present.pop(lock.name, None)
+    STAMP.write_text(json.dumps(present), encoding="utf-8")
+    _run("-m", "pip", "uninstall", "--quiet", "--disable-pip-version-check", "--yes", "-r", str(lock))
 
 
 def _installed() -> dict[str, str]:
