@@ -187,6 +187,10 @@ def _hours(
         ):
             if (resource_id, on) not in replaced and week in (None, alternate_week(on)):
                 windows[resource_id].append(_window(on, starts, ends, zone))
+    for resource_id in {resource_id for resource_id, _ in replaced} - windows.keys():
+        days = (first_on + timedelta(days=n) for n in range((last_on - first_on).days + 1))
+        open_days = [Window(*day_bounds(on, zone)) for on in days if (resource_id, on) not in replaced]
+        windows[resource_id] = open_days  # without weekly hours it works on every other day
     for resource_id, on, starts, ends in dated:
         windows[resource_id].append(_window(on, starts, ends, zone))
     return {resource_id: merged(listed) for resource_id, listed in windows.items()}

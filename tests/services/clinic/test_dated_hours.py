@@ -4,11 +4,15 @@ from datetime import date, time
 
 import pytest
 
+from scheduler.domain.localtime import day_bounds, local_on
+from scheduler.domain.windows import Window
 from scheduler.errors import Invalid, NotFound
 from scheduler.models import schedule
+from scheduler.models.resource import Resource
 from scheduler.models.schedule import END_OF_DAY
 from scheduler.services.clinic import schedules
 from scheduler.services.clinic.schedules import Hours
+from scheduler.services.planning.calendar_frame import frame
 from tests.cast import NOW
 
 DAY, LATE, NIGHT = (time(9), time(17)), (time(12), time(20)), (time(20), time(4))
@@ -89,3 +93,17 @@ def test_a_day_that_ends_in_the_morning_is_a_mistake(session, mona, nina):
     for hours in (Hours(1, time(17), time(9)), Hours(1, time(3), time(3)), Hours(1, time(5), time(4))):
         with pytest.raises(Invalid, match="after the start"):
             schedules.set_hours(session, mona, nina, [hours], NOW)
+
+
+def test_special_hours_on_one_date_close_no_other_day(session, harbor, mona):
+    """A chair without weekly hours works whenever the clinic does, and on one date in the morning only."""
+    chair = session.get_one(Resource, harbor.places["Chair 1"].resource_id)
+    monday, tuesday = date(2026, 11, 30), date(2026, 12, 1)
+    schedules.set_override(session, mona, chair, monday, [(time(9), time(12))], NOW)
+
+    hours = frame(session, harbor.clinic, monday, 2).hours[chair.id]
+
+    assert [one for one in hours if local_on(one.start, harbor.clinic.zone) == tuesday] == [
+        Window(*day_bounds(tuesday, harbor.clinic.zone))
+    ]
+    assert len(hours) == 2
