@@ -54,7 +54,7 @@ def fetch(*, development: bool) -> None:
 def npm_ci(folder: Path, *options: str) -> None:
     """Install exactly the lock file of the folder."""
     npm, environ = _npm()
-    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *options]
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", *options]
     if subprocess.run(command, check=False, cwd=folder, env=environ, stdout=subprocess.DEVNULL).returncode:
         raise Refused("npm could not fetch the browser files; its reason is above.")
 
