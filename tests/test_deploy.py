@@ -113,14 +113,16 @@ def analyze(machine, *words):
 
 
 def test_systemd_reads_the_units(machine):
-    done = analyze(
-        machine,
-        "verify",
-        "--man=no",
-        *(str(unit) for unit in (machine / "etc/systemd/system").glob("seriate*.*e*") if unit.is_file()),
-    )
+    done = analyze(machine, "verify", "--man=no", *(unit.name for unit in UNITS), "seriate.target")
 
-    assert (done.returncode, [line for line in done.stderr.splitlines() if "seriate" in line]) == (0, [])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_systemd_finds_a_wrong_line(machine):
+    with (machine / "etc/systemd/system/seriate-web.service").open("a") as unit:
+        unit.write("[Service]\nNoSuchSetting=yes\n")
+
+    assert "NoSuchSetting" in analyze(machine, "verify", "--man=no", "seriate-web.service").stderr
 
 
 @pytest.mark.parametrize("unit", [unit.name for unit in UNITS])
@@ -128,3 +130,13 @@ def test_systemd_finds_them_hardened(machine, unit):
     done = analyze(machine, "security", "--offline=true", f"--threshold={HIGHEST_EXPOSURE}", unit)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_what_they_share_they_are_not(machine):
+    (machine / "etc/systemd/system/seriate-.service.d/common.conf").unlink()
+
+    done = analyze(
+        machine, "security", "--offline=true", f"--threshold={HIGHEST_EXPOSURE}", "seriate-web.service"
+    )
+
+    assert done.returncode != 0
