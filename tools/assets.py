@@ -54,7 +54,8 @@ def fetch(*, development: bool) -> None:
 def npm_ci(folder: Path, *options: str) -> None:
     """Install exactly the lock file of the folder."""
     npm, environ = _npm()
-    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *options]
+    quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+    command = [*npm, "ci", "--ignore-scripts", *quiet, *options]
     if subprocess.run(command, check=False, cwd=folder, env=environ, stdout=subprocess.DEVNULL).returncode:
         raise Refused("npm could not fetch the browser files; its reason is above.")
 

@@ -94,7 +94,7 @@ def behind_caddy(folder, upstream):
     text = (DEPLOY / "Caddyfile").read_text()
     for before, after in (
         ("127.0.0.1:8000", f"{LOOPBACK}:{upstream}"),
-        (f"\n{NAME} {{", f"\nhttp://{LOOPBACK}:{proxy.port} {{"),
+        ("\n{$SITE:" + NAME + "} {", f"\nhttp://{LOOPBACK}:{proxy.port} {{"),
         ("\n\tservers {", "\n\tadmin off\n\tauto_https off\n\tservers {"),
         ("/var/log/caddy/", f"{folder}/"),
     ):
