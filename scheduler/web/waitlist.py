@@ -23,6 +23,7 @@ from scheduler.models.plan_definition import PlanDefinition
 from scheduler.models.waitlist import Priority, WaitlistEntry, waiting_for
 from scheduler.services.patient import patients
 from scheduler.services.planning.course_rules import without_course
+from scheduler.services.task.emailed_proposals import may_be_emailed
 from scheduler.services.waitlist import answering, entries, listing, offering, openings, who_fits
 from scheduler.services.waitlist.entries import WaitWishes
 from scheduler.web.current import actor
@@ -178,7 +179,7 @@ def _opening(found: Opening, refusal: Refusal | None = None) -> str:
         searching=searching,
         at_once=actor().clinic.settings.offers_at_once,
         minutes=actor().clinic.settings.offer_minutes,
-        mailed=listing.mailed,
+        mailed=may_be_emailed,
         refusal=refusal,
         now=now,
     )

@@ -5,7 +5,7 @@
 A clinic of 20 chairs, 8 nurses and 8 therapists is booked course by course: six infusions, each with a therapy
 session. Every visit waits for an earlier time. Then an infusion is canceled, sixty times another one, and the quick
 test says who could come instead, with nothing remembered from the time before. Of those whom it leaves, five are placed
-as the service does it. A re-flow of 500 is what it takes to re-flow everyone at the first start alone, reckoned from a
+as the service does it. A re-flow of 500 is the time to re-flow everyone at the first start alone, reckoned from a
 sample. Milliseconds are the processor's.
 """
 

@@ -184,7 +184,7 @@ def totals(courses: Sequence[ShownCourse]) -> dict[str, int]:
 @dataclass(frozen=True)
 class PatientCounts:
     """How many patients keep all that they wish, need a person, can be accepted at once, have a plan that does not
-    hold any more, were moved, are to be told of it and know. A patient may have several courses."""
+    hold any more, were moved, must be notified, and were notified. A patient may have several courses."""
 
     keep: int
     need: int

@@ -13,9 +13,7 @@ from sqlalchemy.orm import Session
 from scheduler.models.clinic import Clinic
 from scheduler.models.location import Location
 from scheduler.models.opening import Offer
-from scheduler.models.patient import Patient
 from scheduler.models.waitlist import WaitlistEntry
-from scheduler.services.task.emailed_proposals import may_be_emailed
 from scheduler.services.waitlist import entries
 
 
@@ -41,8 +39,3 @@ def place_names(session: Session, clinic: Clinic) -> dict[int, str]:
     """Return the names of chairs and rooms by the ids of their resources."""
     places = session.scalars(select(Location).where(Location.clinic_id == clinic.id))
     return {one.resource_id: one.name for one in places}
-
-
-def mailed(patient: Patient) -> bool:
-    """Tell whether an offer goes to a patient by mail; else the desk calls."""
-    return may_be_emailed(patient)

@@ -20,7 +20,7 @@ DAY = date(2000, 1, 1)  # any, to reckon with times
 
 @dataclass(frozen=True)
 class StartWishes:
-    """When a visit may start, on the wall clock. `weekdays` are ISO numbers, none: any; `latest` is the last start."""
+    """When a visit may start, in local time. `weekdays` are ISO numbers, none: any; `latest` is the last start."""
 
     weekdays: frozenset[int] = frozenset()
     earliest: time | None = None
